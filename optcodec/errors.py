@@ -1,0 +1,54 @@
+"""The errors of optcodec.
+
+::
+
+    OptcodecError
+    ├── InvalidInputError       you called it wrongly: shape, dtype, range, options that exclude one another
+    │   └── TargetNotMetError   the request is sound, but no table reaches it
+    ├── MalformedJpegError      the file breaks ITU-T T.81
+    └── UnsupportedJpegError    a legal file of a kind that is not handled here (arithmetic coding, 12 bit, ...)
+
+Every message holds the value that was met and the value that was expected.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "InvalidInputError",
+    "MalformedJpegError",
+    "OptcodecError",
+    "TargetNotMetError",
+    "UnsupportedJpegError",
+]
+
+
+class OptcodecError(Exception):
+    """Root of every error that optcodec raises on purpose."""
+
+
+class InvalidInputError(OptcodecError, ValueError):
+    """An argument has the wrong type, shape or range, or two arguments exclude one another."""
+
+
+class TargetNotMetError(InvalidInputError):
+    """No quantization table reaches the target that was asked for."""
+
+
+class MalformedJpegError(OptcodecError):
+    """The bytes are not a JPEG file that follows ITU-T T.81.
+
+    Parameters
+    ----------
+    message : str
+        What was found and what was expected.
+    offset : int
+        Position in the file, in bytes, where it was noticed.
+    """
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(f"{message} (at byte {offset})")
+        self.offset = offset
+
+
+class UnsupportedJpegError(OptcodecError):
+    """The file is legal, but of a kind that optcodec does not handle."""

@@ -1,0 +1,244 @@
+"""The coded image as a plain value: size, components, coefficients, tables.
+
+Everything is in natural (row-major) order. Blocks that only fill up the last MCU are not part of a component: the
+writer makes them, the reader drops them, and no statistic sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.tables import QuantTable
+
+__all__ = [
+    "SUBSAMPLINGS",
+    "CoefficientImage",
+    "Component",
+    "DctComponent",
+    "DctImage",
+    "Metadata",
+    "blocks_shape",
+    "sampling_factors",
+]
+
+MAX_SIDE = 65535  # T.81, Table B.2: X and Y have 16 bits
+
+# Sampling factors (H, V) of the luminance component; chrominance has (1, 1).
+SUBSAMPLINGS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:4:0": (1, 2)}
+
+
+def sampling_factors(subsampling: str) -> tuple[int, int]:
+    """Sampling factors (H, V) of the luminance component for a name such as ``"4:2:0"``."""
+    try:
+        return SUBSAMPLINGS[subsampling]
+    except (KeyError, TypeError):
+        names = ", ".join(SUBSAMPLINGS)
+        raise InvalidInputError(f"subsampling is one of {names}; got {subsampling!r}") from None
+
+
+def blocks_shape(width: int, height: int, h: int, v: int, h_max: int, v_max: int) -> tuple[int, int]:
+    """Rows and columns of 8x8 blocks of a component (T.81, A.1.1 and A.2.3).
+
+    Parameters
+    ----------
+    width, height : int
+        Size of the image in pixels.
+    h, v : int
+        Sampling factors of the component.
+    h_max, v_max : int
+        Largest sampling factors of all components.
+    """
+    columns = -(-width * h // h_max)
+    rows = -(-height * v // v_max)
+    return -(-rows // 8), -(-columns // 8)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file carries besides the coded image.
+
+    Parameters
+    ----------
+    icc_profile : bytes, optional
+        ICC colour profile, put together from its APP2 segments.
+    exif : bytes, optional
+        TIFF structure of the APP1 Exif segment, without the ``Exif\\0\\0`` in front.
+    adobe_transform : int, optional
+        Colour transform of an APP14 Adobe segment: 0 RGB or CMYK, 1 YCbCr, 2 YCCK. None where there is no segment.
+    density : tuple of int
+        JFIF units (0 aspect ratio, 1 per inch, 2 per cm), horizontal and vertical density.
+    """
+
+    icc_profile: bytes | None = None
+    exif: bytes | None = None
+    adobe_transform: int | None = None
+    density: tuple[int, int, int] = (0, 1, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Component:
+    """Quantized coefficients of one component.
+
+    Parameters
+    ----------
+    id : int
+        Identifier in the file, 0..255.
+    h, v : int
+        Sampling factors, 1..4.
+    table : int
+        Index of its quantization table in `CoefficientImage.tables`.
+    blocks : ndarray of int16, shape (rows, columns, 8, 8)
+        Indices of the quantizer; ``blocks[r, c, y, x]`` has vertical frequency ``y`` and horizontal frequency ``x``.
+    """
+
+    id: int
+    h: int
+    v: int
+    table: int
+    blocks: npt.NDArray[np.int16]
+
+    def __post_init__(self) -> None:
+        _check_identity(self.id, self.h, self.v)
+        object.__setattr__(self, "blocks", _frozen(self.blocks, np.int16))
+
+
+@dataclass(frozen=True, eq=False)
+class DctComponent:
+    """Coefficients of one component before quantization.
+
+    Parameters
+    ----------
+    id, h, v : int
+        As in `Component`.
+    coefficients : ndarray of float32, shape (rows, columns, 8, 8)
+        Orthonormal 8x8 DCT of the level-shifted samples (range 0..255 before the shift): DC is 8 times the mean.
+    """
+
+    id: int
+    h: int
+    v: int
+    coefficients: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        _check_identity(self.id, self.h, self.v)
+        object.__setattr__(self, "coefficients", _frozen(self.coefficients, np.float32))
+
+
+def _check_identity(identifier: int, h: int, v: int) -> None:
+    if not 0 <= identifier <= 255:
+        raise InvalidInputError(f"a component identifier lies in 0..255, got {identifier}")
+    if not (1 <= h <= 4 and 1 <= v <= 4):
+        raise InvalidInputError(f"sampling factors lie in 1..4, got {h}x{v}")
+
+
+def _frozen(array: npt.ArrayLike, dtype: type[np.generic]) -> npt.NDArray[np.generic]:
+    """Read-only, C-contiguous array of blocks; copied only where someone else could still write to it."""
+    given = np.asarray(array)
+    if given.dtype != dtype or given.ndim != 4 or given.shape[2:] != (8, 8):
+        expected = f"{np.dtype(dtype)} of shape (rows, columns, 8, 8)"
+        raise InvalidInputError(f"blocks are {expected}, got {given.dtype} of shape {given.shape}")
+    if given.flags.writeable or not given.flags.c_contiguous:
+        given = np.array(given, order="C")
+        given.flags.writeable = False
+    return given
+
+
+def _check_geometry(width: int, height: int, parts: Sequence[tuple[int, int, tuple[int, ...]]]) -> None:
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        raise InvalidInputError(f"width and height lie in 1..{MAX_SIDE}, got {width}x{height}")
+    if not 1 <= len(parts) <= 4:
+        raise InvalidInputError(f"an image has 1 to 4 components here, got {len(parts)}")
+    h_max, v_max = max(h for h, _, _ in parts), max(v for _, v, _ in parts)
+    for h, v, shape in parts:
+        expected = blocks_shape(width, height, h, v, h_max, v_max)
+        if shape[:2] != expected:
+            raise InvalidInputError(f"a {h}x{v} component has {expected} rows and columns of blocks, got {shape[:2]}")
+
+
+@dataclass(frozen=True, eq=False)
+class CoefficientImage:
+    """A coded image: what a JPEG file says about its pixels.
+
+    Parameters
+    ----------
+    width, height : int
+        Size in pixels, 1..65535.
+    components : tuple of Component
+        One (grey) to four.
+    tables : tuple of QuantTable
+        One to four quantization tables; components name them by index.
+    metadata : Metadata
+        Colour profile, Exif, and the like.
+    restart_interval : int
+        MCUs between restart markers, 0 for none; 0..65535.
+
+    Raises
+    ------
+    InvalidInputError
+        If sizes, sampling factors, blocks or table indices do not fit together.
+    """
+
+    width: int
+    height: int
+    components: tuple[Component, ...]
+    tables: tuple[QuantTable, ...]
+    metadata: Metadata = field(default_factory=Metadata)
+    restart_interval: int = 0
+
+    def __post_init__(self) -> None:
+        _check_geometry(self.width, self.height, [(c.h, c.v, c.blocks.shape) for c in self.components])
+        if not 1 <= len(self.tables) <= 4:
+            raise InvalidInputError(f"an image has 1 to 4 quantization tables, got {len(self.tables)}")
+        for component in self.components:
+            if not 0 <= component.table < len(self.tables):
+                raise InvalidInputError(f"component {component.id} names table {component.table} of {len(self.tables)}")
+        if not 0 <= self.restart_interval <= 65535:
+            raise InvalidInputError(f"the restart interval lies in 0..65535, got {self.restart_interval}")
+
+    @property
+    def subsampling(self) -> str:
+        """Name of the sampling, such as ``"4:2:0"`` or ``"grey"``; otherwise the factors, such as ``"2x1,1x1,2x1"``."""
+        return subsampling_name([(c.h, c.v) for c in self.components])
+
+
+@dataclass(frozen=True, eq=False)
+class DctImage:
+    """An image as DCT coefficients that are not quantized yet.
+
+    Parameters
+    ----------
+    width, height : int
+        Size in pixels, 1..65535.
+    components : tuple of DctComponent
+        Y, or Y, Cb and Cr.
+    """
+
+    width: int
+    height: int
+    components: tuple[DctComponent, ...]
+
+    def __post_init__(self) -> None:
+        _check_geometry(self.width, self.height, [(c.h, c.v, c.coefficients.shape) for c in self.components])
+
+    @property
+    def subsampling(self) -> str:
+        """Name of the sampling, as in `CoefficientImage.subsampling`."""
+        return subsampling_name([(c.h, c.v) for c in self.components])
+
+
+def subsampling_name(factors: Sequence[tuple[int, int]]) -> str:
+    """Name of a set of sampling factors, see `CoefficientImage.subsampling`."""
+    if len(factors) == 1:
+        return "grey"
+    if len(factors) == 3 and factors[1] == factors[2]:
+        (h, v), (h_chroma, v_chroma) = factors[0], factors[1]
+        if h % h_chroma == 0 and v % v_chroma == 0:
+            for name, ratio in SUBSAMPLINGS.items():
+                if ratio == (h // h_chroma, v // v_chroma):
+                    return name
+    return ",".join(f"{h}x{v}" for h, v in factors)

@@ -1,0 +1,1 @@
+"""Stand-in (jpeglib) until the real writer lands."""

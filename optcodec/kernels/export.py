@@ -1,0 +1,132 @@
+"""Turn the numba kernels of one file into one object file of machine code.
+
+Imported only when there is no object in the cache yet, since it imports numba.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+from numba import carray, types
+
+from optcodec.kernels.native import Argument, Signature, target_machine
+
+__all__ = ["build", "export"]
+
+_SCALARS = {
+    "u8": types.uint8,
+    "i16": types.int16,
+    "u16": types.uint16,
+    "i32": types.int32,
+    "u32": types.uint32,
+    "i64": types.int64,
+    "u64": types.uint64,
+    "f32": types.float32,
+    "f64": types.float64,
+}
+_EXPORTS: dict[str, dict[str, tuple[Signature, Any]]] = {}
+# What a kernel may call outside of itself: LLVM's own, and what every C library has. Anything else would mean that it
+# allocates, raises or talks to the interpreter, and could not be loaded without numba.
+_ALLOWED_SYMBOLS = ("llvm.", "memcpy", "memset", "memmove", "exp", "log", "log2", "pow", "sqrt", "expm1", "sinh")
+
+
+def export(signature: str) -> Callable[[FunctionType], Any]:
+    """Compile the decorated function with numba, and let `optcodec.kernels.load` find it.
+
+    Parameters
+    ----------
+    signature : str
+        Such as ``"u8[:,:], out u32[:], i64 -> i64"``; see `optcodec.kernels.native.Signature`.
+    """
+    parsed = Signature.parse(signature)
+
+    def register(function: FunctionType) -> Any:
+        compiled = numba.njit(nogil=True, error_model="numpy")(function)
+        stem = function.__module__.rpartition(".")[2]
+        _EXPORTS.setdefault(stem, {})[function.__name__] = (parsed, compiled)
+        return compiled
+
+    return register
+
+
+def build(stem: str) -> tuple[bytes, dict[str, str]]:
+    """Compile all exported kernels of ``optcodec/kernels/<stem>.py``.
+
+    Returns
+    -------
+    tuple of (bytes, dict)
+        The object file, and the text of each kernel's signature by name.
+
+    Notes
+    -----
+    The C functions keep numba's calling convention: a status is returned (0 is success), the first argument points to
+    the result, the second to an exception record that these kernels never fill.
+    """
+    importlib.import_module(f"optcodec.kernels.{stem}")
+    exports = _EXPORTS[stem]
+    module = llvm.parse_assembly("")
+    for name, (signature, compiled) in exports.items():
+        module.link_in(_module_of(name, signature, compiled))
+    machine = target_machine()
+    _strip(module, machine, set(exports))
+    return machine.emit_object(module), {name: str(signature) for name, (signature, _) in exports.items()}
+
+
+def _module_of(name: str, signature: Signature, compiled: Any) -> llvm.ModuleRef:
+    """LLVM module with one C function ``name`` that calls the compiled kernel."""
+    jit = numba.njit(
+        _c_signature(signature), no_cpython_wrapper=True, no_cfunc_wrapper=True, nogil=True, error_model="numpy"
+    )
+    entry = jit(_entry(signature, compiled))
+    symbol = entry.overloads[entry.signatures[0]].fndesc.llvm_func_name
+    module = llvm.parse_assembly(entry.inspect_llvm(entry.signatures[0]))
+    module.get_function(symbol).name = name
+    return module
+
+
+def _strip(module: llvm.ModuleRef, machine: Any, keep: set[str]) -> None:
+    """Drop what the kernels do not call, then refuse what they call outside of themselves."""
+    for function in module.functions:
+        if not function.is_declaration and function.name not in keep:
+            function.linkage = "internal"
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_global_dead_code_eliminate_pass()
+    passes.add_strip_dead_prototype_pass()
+    passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options()))
+    for function in module.functions:
+        if function.is_declaration and not function.name.startswith(_ALLOWED_SYMBOLS):
+            raise AssertionError(f"kernels call {function.name}: a kernel may neither allocate nor raise")
+
+
+def _c_signature(signature: Signature) -> Any:
+    parameters: list[Any] = []
+    for argument in signature.arguments:
+        scalar = _SCALARS[argument.dtype]
+        parameters.append(types.CPointer(scalar) if argument.ndim else scalar)
+        parameters.extend([types.intp] * argument.ndim)
+    result = _SCALARS[signature.result] if signature.result else types.void
+    return result(*parameters)
+
+
+def _entry(signature: Signature, kernel: Any) -> FunctionType:
+    """Python source of the C entry: pointers and lengths in, arrays to the kernel."""
+    parameters: list[str] = []
+    values: list[str] = []
+    for index, argument in enumerate(signature.arguments):
+        names = _names(index, argument)
+        parameters += names
+        values.append(f"carray({names[0]}, ({', '.join(names[1:])},))" if argument.ndim else names[0])
+    source = f"def entry({', '.join(parameters)}):\n    return kernel({', '.join(values)})\n"
+    scope: dict[str, Any] = {"carray": carray, "kernel": kernel}
+    exec(source, scope)  # the text is made of generated names only
+    entry: FunctionType = scope["entry"]
+    return entry
+
+
+def _names(index: int, argument: Argument) -> list[str]:
+    return [f"a{index}"] + [f"a{index}_{axis}" for axis in range(argument.ndim)]

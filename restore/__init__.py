@@ -1,0 +1,1 @@
+"""The receiver: restores what the encoder sent."""
