@@ -1,0 +1,165 @@
+"""Measures of a coded image: its rate, and its distance from the original in pixels and in DCT coefficients."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.image import CoefficientImage, DctComponent, DctImage
+from optcodec.jpeg.quantize import dequantize
+
+__all__ = ["Weighted", "bpp", "psnr_db", "ssim", "swe", "swe_by_component"]
+
+Pixels = npt.NDArray[np.uint8]
+
+# Blocks per step of a sum: differences and squares of one step stay in the second-level cache (256 KiB each).
+_STEP = 1024
+
+
+class Weighted(Protocol):
+    """Anything with a weight for each coefficient, such as `optcodec.vision.profile.SensitivityProfile`."""
+
+    @property
+    def weights(self) -> npt.NDArray[np.float64]:
+        """Of Y, Cb and Cr: shape (3, 8, 8), row-major frequencies."""
+
+
+def swe(reference: DctImage | CoefficientImage, test: DctImage | CoefficientImage, profile: Weighted) -> float:
+    """Sensitivity weighted error (SWE of OptS) of a coded image: the sum of `swe_by_component`.
+
+    Parameters
+    ----------
+    reference, test : DctImage or CoefficientImage
+        Two images of the same size and sampling. Coefficients that are quantized count by the values that they
+        reconstruct. Nothing is rounded to pixels.
+    profile : SensitivityProfile
+        Weights as they are: normalize them first where figures are to be comparable between profiles.
+
+    Returns
+    -------
+    float
+        In the unit of the weights times a squared coefficient; 0 for equal coefficients.
+
+    Raises
+    ------
+    InvalidInputError
+        If the images differ in their size, their components or their sampling.
+    """
+    return math.fsum(swe_by_component(reference, test, profile))
+
+
+def swe_by_component(
+    reference: DctImage | CoefficientImage, test: DctImage | CoefficientImage, profile: Weighted
+) -> tuple[float, ...]:
+    """Sensitivity weighted error of each component: (1 / B) sum over blocks and frequencies of s (C - qK)^2.
+
+    Takes and raises what `swe` does. B is the number of blocks of that component. A grey image uses the weights of Y.
+
+    Returns
+    -------
+    tuple of float
+        One for each component: Y, or Y, Cb and Cr.
+    """
+    pairs = _paired(_as_dct(reference), _as_dct(test))
+    weights = np.asarray(profile.weights, np.float64).reshape(-1, 64)
+    return tuple(float(weights[i] @ _mean_squares(a, b)) for i, (a, b) in enumerate(pairs))
+
+
+def bpp(nbytes: int, width: int, height: int) -> float:
+    """Bits of a whole file, headers included, per pixel."""
+    if nbytes < 0 or width < 1 or height < 1:
+        raise InvalidInputError(
+            f"expected a size in bytes and a width and height of at least 1, got {nbytes}, {width}x{height}"
+        )
+    return 8 * nbytes / (width * height)
+
+
+def psnr_db(reference: Pixels, test: Pixels) -> float:
+    """Peak signal-to-noise ratio over all samples of two 8-bit images, in dB.
+
+    Parameters
+    ----------
+    reference, test : ndarray of uint8, shape (H, W, 3) or (H, W)
+        The same shape for both.
+
+    Returns
+    -------
+    float
+        10 log10(255^2 / MSE); infinite for equal images.
+    """
+    _check_pixels(reference, test)
+    difference = reference.astype(np.float32) - test
+    error = float(np.mean(np.square(difference, out=difference), dtype=np.float64))
+    return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+def ssim(reference: Pixels, test: Pixels) -> float:
+    """Mean structural similarity of two 8-bit images, averaged over colour channels.
+
+    Parameters
+    ----------
+    reference, test : ndarray of uint8, shape (H, W, 3) or (H, W)
+        The same shape for both, at least 11 pixels on each side.
+
+    Returns
+    -------
+    float
+        At most 1, which equal images have.
+
+    Notes
+    -----
+    scikit-image, with the settings of Wang, Bovik, Sheikh and Simoncelli (2004): Gaussian window of sigma 1.5 and
+    11x11 pixels, population covariance, dynamic range 255.
+    """
+    from skimage.metrics import structural_similarity
+
+    _check_pixels(reference, test)
+    if min(reference.shape[:2]) < 11:
+        raise InvalidInputError(f"SSIM needs at least 11 pixels on each side, got shape {reference.shape}")
+    axis = -1 if reference.ndim == 3 else None
+    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+    return float(structural_similarity(reference, test, channel_axis=axis, **settings))  # type: ignore[no-untyped-call]
+
+
+def _as_dct(image: DctImage | CoefficientImage) -> DctImage:
+    return dequantize(image) if isinstance(image, CoefficientImage) else image
+
+
+def _paired(reference: DctImage, test: DctImage) -> list[tuple[DctComponent, DctComponent]]:
+    """Components side by side, once both images are known to have the same ones."""
+    found, expected = _geometry(test), _geometry(reference)
+    if found != expected:
+        raise InvalidInputError(f"images to compare have one size and sampling: {expected} against {found}")
+    if len(test.components) not in (1, 3):
+        raise InvalidInputError(f"expected the components Y, or Y, Cb and Cr; got {len(test.components)} components")
+    return list(zip(reference.components, test.components, strict=True))
+
+
+def _geometry(image: DctImage) -> str:
+    return f"{image.width}x{image.height} {image.subsampling}"
+
+
+def _mean_squares(reference: DctComponent, test: DctComponent) -> npt.NDArray[np.float64]:
+    """Mean over blocks of the squared difference at each of the 64 frequencies."""
+    a, b = reference.coefficients.reshape(-1, 64), test.coefficients.reshape(-1, 64)
+    total = np.zeros(64)
+    ones = np.ones(_STEP, np.float32)
+    for start in range(0, len(a), _STEP):
+        difference = a[start : start + _STEP] - b[start : start + _STEP]
+        np.square(difference, out=difference)
+        total += ones[: len(difference)] @ difference
+    return total / len(a)
+
+
+def _check_pixels(reference: Pixels, test: Pixels) -> None:
+    for image in (reference, test):
+        if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
+            raise InvalidInputError(
+                f"expected uint8 pixels of shape (H, W, 3) or (H, W), got {image.dtype} {image.shape}"
+            )
+    if reference.shape != test.shape:
+        raise InvalidInputError(f"images to compare have one shape, got {reference.shape} and {test.shape}")

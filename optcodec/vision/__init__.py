@@ -1,0 +1,1 @@
+"""How much a DNN minds an error at each frequency: sensitivity profiles, and their estimation from gradients."""

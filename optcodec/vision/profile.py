@@ -1,0 +1,226 @@
+"""Sensitivity profiles: how strongly the loss of a DNN reacts to an error in each DCT coefficient; JSON in and out."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field, fields, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+
+__all__ = ["Provenance", "SensitivityProfile", "load_profile", "shipped_profiles"]
+
+_FORMAT = "optcodec sensitivity profile 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Provenance:
+    """Where the weights of a profile come from. Every field may be empty: a profile can also be made by hand.
+
+    Parameters
+    ----------
+    model : str
+        The target DNN: its torchvision name, or ``package.module:factory``.
+    weights_sha256 : str
+        SHA-256 of the file that its weights were loaded from, in hexadecimal digits.
+    data : str
+        Name of the data set.
+    images : int
+        Number of images that the weights are a mean over.
+    labels : str
+        Where the labels came from: ``"folders"``, the name of a CSV file, or ``"self"`` (the model's own prediction).
+    loss : str
+        Name of the per-image loss.
+    seed : int, optional
+        Seed of the sample of images.
+    image_size : str
+        ``"WIDTHxHEIGHT"`` in pixels where all images had one size. Weights are sums over the blocks of an image, so
+        they grow with its area.
+    subsampling : str
+        Chroma subsampling that the weights were estimated at.
+    standard_errors : ndarray of float64, shape (3, 8, 8), optional
+        Standard error of each weight, in the unit of the weights.
+    version : str
+        Version of optcodec that made the estimate.
+    """
+
+    model: str = ""
+    weights_sha256: str = ""
+    data: str = ""
+    images: int = 0
+    labels: str = ""
+    loss: str = ""
+    seed: int | None = None
+    image_size: str = ""
+    subsampling: str = "4:4:4"
+    standard_errors: npt.NDArray[np.float64] | None = None
+    version: str = ""
+
+    def __post_init__(self) -> None:
+        if self.standard_errors is not None:
+            object.__setattr__(self, "standard_errors", _checked(self.standard_errors, "standard errors"))
+
+
+@dataclass(frozen=True, eq=False)
+class SensitivityProfile:
+    """Weight of a squared error in each DCT coefficient: by how much it moves the (squared) loss of a DNN.
+
+    The estimate follows OptS, eqs. (8) and (9): the squared derivative of one image's loss with respect to a
+    coefficient, summed over the blocks of the image, averaged over images.
+
+    Parameters
+    ----------
+    name : str
+        What the profile is called, such as ``"mobilenet_v2"``.
+    weights : array_like of float64, shape (3, 8, 8)
+        Of Y, Cb and Cr in this order; ``weights[c, v, u]`` has vertical frequency ``v`` and horizontal frequency
+        ``u``. Finite, not negative, not all zero. Unit: loss squared per (coefficient unit) squared, for samples in
+        0..255 and the orthonormal 8x8 DCT of JPEG. A grey image uses the weights of Y only.
+    provenance : Provenance
+        Where they come from.
+
+    Raises
+    ------
+    InvalidInputError
+        If the weights have another shape or a value that is not allowed.
+    """
+
+    name: str
+    weights: npt.NDArray[np.float64]
+    provenance: Provenance = field(default_factory=Provenance)
+
+    def __post_init__(self) -> None:
+        weights = _checked(self.weights, "sensitivity weights")
+        if not weights.any():
+            raise InvalidInputError("sensitivity weights are not all zero, but these are")
+        object.__setattr__(self, "weights", weights)
+
+    def normalized(self) -> SensitivityProfile:
+        """Same profile on the scale of the OptS reference, where its water levels 0.005..1 live.
+
+        Returns
+        -------
+        SensitivityProfile
+            Weights and standard errors divided by 10 times the largest luminance weight, which becomes 0.1.
+
+        Raises
+        ------
+        InvalidInputError
+            If all luminance weights are zero.
+        """
+        divisor = 10 * self.weights[0].max()
+        if divisor == 0:
+            raise InvalidInputError(f"profile {self.name} has no luminance weight above zero to normalize by")
+        errors = self.provenance.standard_errors
+        scaled = replace(self.provenance, standard_errors=None if errors is None else errors / divisor)
+        return SensitivityProfile(self.name, self.weights / divisor, scaled)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the profile as JSON; numbers keep every digit.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be written. There is then no file, or the old one.
+        """
+        document: dict[str, Any] = {"format": _FORMAT, "name": self.name}
+        document |= {item.name: getattr(self.provenance, item.name) for item in fields(Provenance)}
+        document |= {"weights": self.weights}
+        lines = [f'"{key}": {_json(value)}' for key, value in document.items()]
+        _write_whole(Path(path), "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def shipped_profiles() -> tuple[str, ...]:
+    """Names of the profiles that come with the package."""
+    folder = files("optcodec") / "data"
+    names = (entry.name for entry in folder.iterdir() if entry.name.endswith(".json"))
+    return tuple(sorted(name.removesuffix(".json") for name in names))
+
+
+def load_profile(name_or_path: str | os.PathLike[str]) -> SensitivityProfile:
+    """Read a profile.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        Name of a shipped profile (see `shipped_profiles`), or a JSON file as `SensitivityProfile.save` writes it.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such profile, or the file does not hold one.
+    """
+    path = Path(name_or_path)
+    try:
+        if isinstance(name_or_path, str) and name_or_path in shipped_profiles():
+            text = (files("optcodec") / "data" / f"{name_or_path}.json").read_text("utf-8")
+        else:
+            text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        names = ", ".join(shipped_profiles())
+        reason = getattr(error, "strerror", None) or "not text"
+        raise InvalidInputError(
+            f"a profile is a JSON file or one of {names}; cannot read {os.fspath(name_or_path)!r}: {reason}"
+        ) from None
+    try:
+        return _parse(text)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{path}: {error}") from None
+
+
+def _parse(text: str) -> SensitivityProfile:
+    try:
+        document = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InvalidInputError(f"expected the JSON of a sensitivity profile, found {error}") from None
+    found = document.get("format") if isinstance(document, dict) else type(document).__name__
+    if found != _FORMAT:
+        raise InvalidInputError(f"expected a JSON object with format {_FORMAT!r}, found {found!r}")
+    allowed = {item.name for item in fields(Provenance)}
+    wrong = sorted(document.keys() - allowed - {"format", "name", "weights"})
+    missing = sorted({"name", "weights"} - document.keys())
+    if wrong or missing:
+        raise InvalidInputError(f"a profile has name, weights and provenance: unknown {wrong}, missing {missing}")
+    provenance = Provenance(**{key: document[key] for key in allowed & document.keys()})
+    return SensitivityProfile(str(document["name"]), document["weights"], provenance)
+
+
+def _checked(given: npt.ArrayLike, what: str) -> npt.NDArray[np.float64]:
+    """Read-only copy as float64 of shape (3, 8, 8); finite and not negative."""
+    try:
+        array = np.array(given, np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"{what} are numbers of shape (3, 8, 8), got a list that is not regular") from None
+    if array.shape != (3, 8, 8):
+        raise InvalidInputError(f"{what} have shape (3, 8, 8) for Y, Cb and Cr, got {array.shape}")
+    if not (np.isfinite(array) & (array >= 0)).all():
+        wrong = array[~(np.isfinite(array) & (array >= 0))][0]
+        raise InvalidInputError(f"{what} are finite and not negative, got {wrong}")
+    array.flags.writeable = False
+    return array
+
+
+def _json(value: Any) -> str:
+    """JSON of a field; of an array, one row of a block a line."""
+    if not isinstance(value, np.ndarray):
+        return json.dumps(value)
+    return json.dumps(value.tolist()).replace("]], [[", "]],\n\n [[").replace("], [", "],\n  [")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write beside the target, then rename: the file appears whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        try:
+            beside.write_text(text, "utf-8")
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from None
