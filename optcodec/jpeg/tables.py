@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
+from optcodec.kernels import zigzag
 
 __all__ = ["NATURAL_ORDER", "QuantTable", "annex_k_tables", "check_quality"]
 
 # T.81, Figure A.6: NATURAL_ORDER[k] is the row-major index of the k-th coefficient of the zig-zag sequence.
-NATURAL_ORDER: npt.NDArray[np.uint8] = np.array(
-    sorted(range(64), key=lambda n: (n // 8 + n % 8, (n // 8 if (n // 8 + n % 8) % 2 else n % 8))), np.uint8
-)
+NATURAL_ORDER: npt.NDArray[np.uint8] = np.array(zigzag.NATURAL_ORDER, np.uint8)
 NATURAL_ORDER.flags.writeable = False
 
 # T.81, Annex K, Table K.1 (luminance) and Table K.2 (chrominance), row-major.

@@ -6,6 +6,7 @@ Imported only when there is no object in the cache yet, since it imports numba.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -30,6 +31,7 @@ _SCALARS = {
     "f64": types.float64,
 }
 _EXPORTS: dict[str, dict[str, tuple[Signature, Any]]] = {}
+_COUNTING = re.compile(r"^(define [^\n]*@NRT_(?:inc|dec)ref\([^\n]*) \{\n.*?^\}", re.MULTILINE | re.DOTALL)
 # What a kernel may call outside of itself: LLVM's own, and what every C library has. Anything else would mean that it
 # allocates, raises or talks to the interpreter, and could not be loaded without numba.
 _ALLOWED_SYMBOLS = ("llvm.", "memcpy", "memset", "memmove", "exp", "log", "log2", "pow", "sqrt", "expm1", "sinh")
@@ -84,7 +86,8 @@ def _module_of(name: str, signature: Signature, compiled: Any) -> llvm.ModuleRef
     )
     entry = jit(_entry(signature, compiled))
     symbol = entry.overloads[entry.signatures[0]].fndesc.llvm_func_name
-    module = llvm.parse_assembly(entry.inspect_llvm(entry.signatures[0]))
+    # Views of the caller's arrays have no reference count, so that counting it does nothing: let it be nothing.
+    module = llvm.parse_assembly(_COUNTING.sub(r"\1 { ret void }", entry.inspect_llvm(entry.signatures[0])))
     module.get_function(symbol).name = name
     return module
 

@@ -20,12 +20,11 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import llvmlite
-import llvmlite.binding as llvm
 import numpy as np
 
 __all__ = ["Argument", "Signature", "load", "target_machine"]
@@ -106,19 +105,23 @@ def load(stem: str) -> SimpleNamespace:
 
 def target_machine() -> Any:
     """LLVM target of this processor; ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` replace it, as in numba."""
-    _initialize()
+    llvm = _llvm()
     name, features = _processor()
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(cpu=name, features=features, opt=3, reloc="default", codemodel="jitdefault", jit=True)
 
 
 @functools.cache
-def _initialize() -> None:
+def _llvm() -> Any:
+    import llvmlite.binding as llvm  # some 40 ms that commands without kernels need not wait for
+
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    return llvm
 
 
 def _processor() -> tuple[str, str]:
+    llvm = _llvm()
     name = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
     features = os.environ.get("NUMBA_CPU_FEATURES")
     if features is None:
@@ -128,7 +131,8 @@ def _processor() -> tuple[str, str]:
 
 @functools.cache
 def _object_path(stem: str) -> Path:
-    digest = hashlib.sha256(f"{llvmlite.__version__} {sys.platform} {_processor()}".encode())
+    versions = f"{metadata.version('numba')} {metadata.version('llvmlite')}"
+    digest = hashlib.sha256(f"{versions} {sys.platform} {_processor()}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + source.read_bytes())
     return _cache_folder() / f"{stem}-{digest.hexdigest()[:32]}.kernel"
@@ -177,7 +181,7 @@ def _write(path: Path, code: bytes, signatures: dict[str, str]) -> None:
 
 
 def _link(code: bytes, signatures: dict[str, str]) -> SimpleNamespace:
-    machine = target_machine()
+    llvm, machine = _llvm(), target_machine()
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
     engine.finalize_object()

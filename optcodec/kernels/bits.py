@@ -1,0 +1,113 @@
+"""Tokens to bytes: code words into a bit stream, a zero byte after each 0xFF, restart markers."""
+
+from __future__ import annotations
+
+from numba import njit, types
+
+from optcodec.kernels.export import export
+from optcodec.kernels.scalars import (
+    load_u8,
+    load_u32,
+    load_u64,
+    store_u8,
+    store_u64_big_endian,
+    trailing_zeros,
+)
+from optcodec.kernels.vector import U8, address_of, emit
+
+__all__ = ["stuff", "write_intervals", "write_tokens"]
+
+
+@emit(2, types.int64)
+def _copy_and_find(b, source, target):
+    """Copy 64 bytes; a mask of those that are 0xFF."""
+    chunk = b.load(source, U8, 64)
+    chunk.store(target)
+    return chunk.equal_mask(255)
+
+
+@njit
+def _write(tokens, count, codes, raw, fill):
+    """Code words of the tokens at an address, from bit `fill` (0..7) of the byte at `raw`; the bits in use after it.
+
+    The words collect at the upper end of 64 bits. Eight bytes are stored each time, whole or not: what is not yet
+    whole is stored again.
+    """
+    position = raw
+    held = 0
+    for index in range(count):
+        token = load_u32(tokens + 4 * index)
+        entry = load_u64(codes + 8 * (token >> 16))
+        bits = entry & 255
+        word = (entry >> 8) | (token & 0xFFFF)
+        fill += bits
+        held |= word << (64 - fill)
+        store_u64_big_endian(position, held)
+        whole = fill >> 3
+        position += whole
+        held <<= whole * 8
+        fill &= 7
+    return (position - raw) * 8 + fill
+
+
+@njit
+def _finish(raw, bits):
+    """Fill the last byte with ones (T.81, F.1.2.3); the number of whole bytes."""
+    if bits & 7:
+        last = raw + (bits >> 3)
+        store_u8(last, load_u8(last) | (0xFF >> (bits & 7)))
+    return (bits + 7) >> 3
+
+
+@njit
+def _stuff(source, count, target):
+    """Copy bytes and put a zero behind each 0xFF (T.81, B.1.1.5); the number of bytes written."""
+    start = target
+    position = 0
+    while position < count:
+        marks = _copy_and_find(source + position, target)
+        step = min(64, count - position)
+        if step < 64:
+            marks &= (1 << step) - 1
+        if marks:
+            step = trailing_zeros(marks) + 1
+            store_u8(target + step, 0)
+            target += 1
+        position += step
+        target += step
+    return target - start
+
+
+@export("u32[:], i64, i64[:], i64, i64, out u8[:] -> i64")
+def write_tokens(tokens, count, codes, fill, finish, raw):
+    """Write the first `count` tokens from bit `fill` of raw[0] on; the bits in use, `fill` included.
+
+    `raw` has room for 8 more bytes than the bits need. With `finish` the last byte is filled with ones.
+    """
+    start = address_of(raw)
+    bits = _write(address_of(tokens), count, address_of(codes), start, fill)
+    return _finish(start, bits) * 8 if finish else bits
+
+
+@export("u8[:], i64, out u8[:] -> i64")
+def stuff(raw, count, target):
+    """Byte stuffing of the first `count` bytes; both arrays have 64 bytes to spare."""
+    return _stuff(address_of(raw), count, address_of(target))
+
+
+@export("u32[:], i64[:], i64[:], out u8[:], out u8[:] -> i64")
+def write_intervals(tokens, bounds, codes, raw, target):
+    """A scan with restart markers: tokens ``bounds[i]..bounds[i + 1]`` are interval i; the bytes written."""
+    source, place = address_of(tokens), address_of(target)
+    start = place
+    intervals = bounds.shape[0] - 1
+    for interval in range(intervals):
+        first = bounds[interval]
+        count = bounds[interval + 1] - first
+        bits = _write(source + 4 * first, count, address_of(codes), address_of(raw), 0)
+        place += _stuff(address_of(raw), _finish(address_of(raw), bits), place)
+        if interval + 1 < intervals:
+            store_u8(place, 0xFF)
+            store_u8(place + 1, 0xD0 + (interval & 7))  # RST0..RST7 in turn
+            place += 2
+    return place - start

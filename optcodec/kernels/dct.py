@@ -1,0 +1,171 @@
+"""Forward DCT and quantization of two neighbouring 8x8 blocks at once: floating point, and libjpeg's integer one.
+
+Sixteen lanes hold a row of two blocks. Each butterfly works on whole rows, so one 8-point transform of all columns
+is plain vector arithmetic; a transposition in between turns columns into rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optcodec.kernels.vector import F32, I16, I32, U8, emit
+from optcodec.kernels.zigzag import NATURAL_ORDER
+
+__all__ = ["exact_zigzag", "float_natural", "float_zigzag"]
+
+# Arai, Agui and Nakajima, "A fast DCT-SQ scheme for images", Trans. IEICE E71 (1988): output k of their transform is
+# the orthonormal one times sqrt(8) * _AAN[k]; _AAN[k] = sqrt(2) cos(k pi / 16) for k > 0.
+_AAN = np.array([1.0] + [np.sqrt(2) * np.cos(k * np.pi / 16) for k in range(1, 8)])
+_SCALE = (1 / (8 * np.outer(_AAN, _AAN))).astype(np.float32)
+# 1.5 * 2^23: a float of this size has no fraction bits, so that adding it rounds to nearest, ties to even, and leaves
+# the whole number, in two's complement, in the low bits.
+_MAGIC = 12582912.0
+_BOTH = [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7]
+
+
+def _aan(d):
+    """Scaled 8-point DCT of eight vectors (Arai, Agui, Nakajima; 5 multiplications)."""
+    s = [d[k] + d[7 - k] for k in range(4)]
+    t = [d[k] - d[7 - k] for k in range(4)]
+    even = [s[0] + s[3], s[1] + s[2], s[1] - s[2], s[0] - s[3]]
+    turned = even[2] + even[3]
+    root = float(np.sqrt(0.5))
+    a, b, c = t[3] + t[2], t[2] + t[1], t[1] + t[0]
+    common = (a - c) * float(np.sin(np.pi / 8))
+    p = a.fma(float(np.sqrt(2) * np.sin(np.pi / 8)), common)
+    q = c.fma(float(np.sqrt(2) * np.cos(np.pi / 8)), common)
+    high, low = b.fma(root, t[0]), b.fma(-root, t[0])
+    return [
+        even[0] + even[1],
+        high + q,
+        turned.fma(root, even[3]),
+        low - p,
+        even[0] - even[1],
+        low + p,
+        turned.fma(-root, even[3]),
+        high - q,
+    ]
+
+
+def _transpose(rows):
+    """Transpose the two 8x8 halves of eight vectors of 16 lanes."""
+
+    def pick(a, b, within_128):
+        return a.shuffle(b, [base + lane for base in (0, 4, 8, 12) for lane in within_128])
+
+    pairs = []
+    for k in range(0, 8, 2):
+        pairs.append(pick(rows[k], rows[k + 1], (0, 16, 1, 17)))
+        pairs.append(pick(rows[k], rows[k + 1], (2, 18, 3, 19)))
+    quads = []
+    for k in (0, 4):
+        for j in (0, 1):
+            quads.append(pick(pairs[k + j], pairs[k + j + 2], (0, 1, 16, 17)))
+            quads.append(pick(pairs[k + j], pairs[k + j + 2], (2, 3, 18, 19)))
+    first = [0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27]
+    second = [lane + 4 for lane in first]
+    return [quads[k].shuffle(quads[k + 4], order) for order in (first, second) for k in range(4)]
+
+
+def _zigzag(rows, order, target, masks):
+    """Store eight vectors of whole numbers (low 16 bits of each lane) as two zig-zag blocks, and where they are not 0.
+
+    Coefficient ``k`` of a block is number ``order[k]`` of its 64: lane ``order[k] % 8`` of vector ``order[k] // 8``.
+    """
+    words = [row.bits_as(I16, 32) for row in rows]  # the number is the even half of each lane
+    pairs = []
+    for k in range(0, 8, 2):
+        even = [base + 2 * lane for half in (0, 16) for base in (half, half + 32) for lane in range(8)]
+        pairs.append(words[k].shuffle(words[k + 1], even))  # block 0 of both rows, then block 1 of both
+    for block in (0, 1):
+        half = [16 * block + lane for lane in range(16)] + [32 + 16 * block + lane for lane in range(16)]
+        whole = pairs[0].shuffle(pairs[1], half).join(pairs[2].shuffle(pairs[3], half))
+        zigzag = whole.shuffle(whole, order)
+        zigzag.store(target + 128 * block)
+        zigzag.nonzero_mask().store(masks + 8 * block)
+
+
+def _float_columns(b, samples, stride):
+    """Orthonormal DCT of two blocks of samples; vector ``x`` holds horizontal frequency ``x``."""
+    rows = []
+    address = samples
+    for _ in range(8):
+        rows.append(b.load(address, U8, 16).widen(I32).to_float())
+        address = address + stride
+    columns = _aan(_transpose(_aan(rows)))
+    # the level shift by 128 only moves DC: 64 samples of 128 each in this scale
+    columns[0] = columns[0] + b.constant(F32, [-8192.0 if lane % 8 == 0 else 0.0 for lane in range(16)])
+    return [column * b.constant(F32, [float(_SCALE[y, x]) for y in _BOTH]) for x, column in enumerate(columns)]
+
+
+@emit(5)
+def float_zigzag(b, samples, stride, reciprocals, target, masks):
+    """Two blocks of samples to quantized zig-zag blocks; `reciprocals` holds 1 / step, transposed, rows twice."""
+    quantized = []
+    for x, column in enumerate(_float_columns(b, samples, stride)):
+        quantized.append(column.fma(b.load(reciprocals + 64 * x, F32, 16), _MAGIC))
+    _zigzag(quantized, [n % 8 * 8 + n // 8 for n in NATURAL_ORDER], target, masks)
+
+
+@emit(3)
+def float_natural(b, samples, stride, target):
+    """Two blocks of samples to two blocks of 64 floats, row-major."""
+    rows = _transpose(_float_columns(b, samples, stride))
+    for y, row in enumerate(rows):
+        row.shuffle(row, range(8)).store(target + 32 * y)
+        row.shuffle(row, range(8, 16)).store(target + 256 + 32 * y)
+
+
+def _islow(d, first):
+    """8-point integer DCT of Loeffler, Ligtenberg and Moschytz (ICASSP 1989) with libjpeg's 13-bit constants.
+
+    Its first pass keeps 2 more fraction bits, the second takes them off again; the result is 8 times the coefficient.
+    """
+
+    def fix(value):
+        return round(value * 8192)
+
+    def descale(value, bits):
+        return (value + (1 << (bits - 1))) >> bits
+
+    shift = 11 if first else 15
+    s = [d[k] + d[7 - k] for k in range(4)]
+    t = [d[k] - d[7 - k] for k in range(4)]
+    e0, e3, e1, e2 = s[0] + s[3], s[0] - s[3], s[1] + s[2], s[1] - s[2]
+    both = (e2 + e3) * fix(0.541196100)
+    out = [e0] * 8
+    out[0], out[4] = ((e0 + e1) << 2, (e0 - e1) << 2) if first else (descale(e0 + e1, 2), descale(e0 - e1, 2))
+    out[2] = descale(both + e3 * fix(0.765366865), shift)
+    out[6] = descale(both - e2 * fix(1.847759065), shift)
+    t0, t1, t2, t3 = t
+    z1, z2, z3, z4 = t3 + t0, t2 + t1, t3 + t1, t2 + t0
+    z5 = (z3 + z4) * fix(1.175875602)
+    z1, z2 = z1 * fix(0.899976223), z2 * fix(2.562915447)
+    z3, z4 = z5 - z3 * fix(1.961570560), z5 - z4 * fix(0.390180644)
+    out[7] = descale(t3 * fix(0.298631336) - z1 + z3, shift)
+    out[5] = descale(t2 * fix(2.053119869) - z2 + z4, shift)
+    out[3] = descale(t1 * fix(3.072711026) - z2 + z3, shift)
+    out[1] = descale(t0 * fix(1.501321110) - z1 + z4, shift)
+    return out
+
+
+@emit(6)
+def exact_zigzag(b, samples, stride, reciprocals, offsets, target, masks):
+    """Two blocks of samples to the zig-zag blocks that libjpeg makes with its accurate integer DCT.
+
+    `reciprocals` holds 1 / (8 step) and `offsets` 4 step + 1/2, row-major, each row twice.
+    """
+    rows = []
+    address = samples
+    for _ in range(8):
+        rows.append(b.load(address, U8, 16).widen(I32) - 128)
+        address = address + stride
+    columns = _transpose(rows)  # libjpeg transforms rows first
+    coefficients = _islow(_transpose(_islow(columns, True)), False)
+    quantized = []
+    for y, value in enumerate(coefficients):
+        sign = value >> 31
+        magnitude = ((value ^ sign) - sign).to_float() + b.load(offsets + 64 * y, F32, 16)
+        index = (magnitude * b.load(reciprocals + 64 * y, F32, 16)).to_int()
+        quantized.append((index ^ sign) - sign)
+    _zigzag(quantized, NATURAL_ORDER, target, masks)

@@ -1,0 +1,99 @@
+"""Pixels to tokens, or to coefficients, one MCU row at a time: all stages meet while the row is still in the cache."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from optcodec.kernels.dct import exact_zigzag, float_natural, float_zigzag
+from optcodec.kernels.entropy import ADDRESS, COLUMNS, OFFSET, PITCH, ROWS, V, prime, row_tokens
+from optcodec.kernels.export import export
+from optcodec.kernels.samples import load_mcu_row
+from optcodec.kernels.vector import F32, address_of, emit
+
+__all__ = ["pixel_coefficients", "pixel_tokens"]
+
+
+@emit(2)
+def _copy_block(b, source, target):
+    """64 floats."""
+    for offset in range(0, 256, 64):
+        b.load(source + offset, F32, 16).store(target + offset)
+
+
+@njit
+def _quantized_row(components, row, planes, stride, exact, quantizers, blocks, masks):
+    """Quantized zig-zag blocks of the MCU row whose samples lie at `planes`; two blocks at a time, maybe one too many."""
+    sample_row = planes
+    for part in range(components.shape[0]):
+        quantizer = address_of(quantizers) + 1024 * part
+        for y in range(components[part, V]):
+            if row * components[part, V] + y < components[part, ROWS]:
+                index = components[part, OFFSET] + y * components[part, PITCH]
+                for x in range(0, components[part, COLUMNS], 2):
+                    place = index + x
+                    if exact:
+                        exact_zigzag(
+                            sample_row + 8 * x, stride, quantizer, quantizer + 512, blocks + 128 * place, masks + 8 * place
+                        )
+                    else:
+                        float_zigzag(sample_row + 8 * x, stride, quantizer, blocks + 128 * place, masks + 8 * place)
+            sample_row += 8 * stride
+
+
+@export(
+    "u8[:,:,:], i64[:,:], i64, i64, i64, i64, i64, i64, i64, f32[:,:], out u8[:], out i16[:], out i64[:], out u32[:],"
+    " out i64[:], out i64[:] -> i64"
+)
+def pixel_tokens(
+    pixels, components, h, v, first, last, columns, restart_interval, exact, quantizers, planes, blocks, masks, tokens,
+    histogram, intervals,
+):  # fmt: skip
+    """Tokens of the MCU rows first..last-1 of a sequential scan; how many were made.
+
+    Parameters
+    ----------
+    pixels : (height, width, 1 or 3) grey or RGB
+    components : see `optcodec.kernels.entropy`
+    h, v : sampling factors of luminance against chrominance
+    quantizers : (components, 256) constants as `optcodec.kernels.dct` wants them: 8 rows of 16, twice
+    planes, blocks, masks : work space for one MCU row; `masks` has 4 more entries, for the DC predictions
+    """
+    height, width, grey = pixels.shape[0], pixels.shape[1], pixels.shape[2] == 1
+    plane_start, block_start, mask_start = address_of(planes), address_of(blocks), address_of(masks)
+    stride = planes.shape[0] // (10 * v + 17)
+    predictions = masks[masks.shape[0] - 4 :]
+    predictions[:] = 0
+    count = 0
+    for row in range(max(first - 1, 0), last):
+        load_mcu_row(address_of(pixels), width, height, row * 8 * v, h, v, grey, plane_start, stride)
+        _quantized_row(components, row, plane_start, stride, exact, quantizers, block_start, mask_start)
+        if row < first:
+            prime(components, row, block_start, predictions)
+            continue
+        count = row_tokens(
+            components, row, columns, restart_interval, block_start, mask_start, predictions, address_of(tokens), count,
+            histogram, intervals,
+        )  # fmt: skip
+    return count
+
+
+@export("u8[:,:,:], i64[:,:], i64, i64, i64, i64, out u8[:], out f32[:]")
+def pixel_coefficients(pixels, components, h, v, first, last, planes, pair):
+    """Unquantized coefficients of the MCU rows first..last-1, to the float32 blocks that `components` points to."""
+    height, width, grey = pixels.shape[0], pixels.shape[1], pixels.shape[2] == 1
+    plane_start, work = address_of(planes), address_of(pair)
+    stride = planes.shape[0] // (10 * v + 17)
+    for row in range(first, last):
+        load_mcu_row(address_of(pixels), width, height, row * 8 * v, h, v, grey, plane_start, stride)
+        sample_row = plane_start
+        for part in range(components.shape[0]):
+            columns = components[part, COLUMNS]
+            for y in range(row * components[part, V], row * components[part, V] + components[part, V]):
+                if y < components[part, ROWS]:
+                    target = components[part, ADDRESS] + 256 * y * columns
+                    for x in range(0, columns - 1, 2):
+                        float_natural(sample_row + 8 * x, stride, target + 256 * x)
+                    if columns & 1:
+                        float_natural(sample_row + 8 * (columns - 1), stride, work)
+                        _copy_block(work, target + 256 * (columns - 1))
+                sample_row += 8 * stride

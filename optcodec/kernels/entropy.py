@@ -1,0 +1,143 @@
+"""Blocks to tokens: the symbols of a sequential scan, made once, then counted for the tables and written.
+
+A token is 32 bits: ``context << 16 | extra``. The context is ``slot * 256 + symbol``; slot ``2 t`` is DC table t, slot
+``2 t + 1`` AC table t. `extra` holds the additional bits that follow the code (T.81, F.1.2.1 and F.1.2.2); how many
+follow from the symbol. A token of slot 8 has no code: its symbol is the number of additional bits.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from optcodec.kernels.export import export
+from optcodec.kernels.scalars import bit_length, load_i16, load_u64, store_u32, trailing_zeros
+from optcodec.kernels.vector import I16, address_of, emit
+from optcodec.kernels.zigzag import NATURAL_ORDER
+
+__all__ = ["COLUMNS", "H", "OFFSET", "PITCH", "ROWS", "SLOT", "V", "block_tokens", "prime", "put_token", "row_tokens"]
+
+# Columns of the table `components`, one row a component: rows and columns of blocks, sampling factors, DC slot; where
+# its blocks of one MCU row begin in the work space, and how many it keeps there for each row of blocks; the address of
+# its row-major int16 blocks.
+ROWS, COLUMNS, H, V, SLOT, OFFSET, PITCH, ADDRESS = range(8)
+ZERO_RUN = 0xF0  # T.81, F.1.2.2: ZRL, a run of 16 zeros
+
+
+@njit
+def put_token(tokens, count, histogram, context, extra):
+    """Append one token at an address and count it."""
+    store_u32(tokens + 4 * count, (context << 16) | extra)
+    histogram[context] += 1
+    return count + 1
+
+
+@njit
+def value_token(tokens, count, histogram, context, value):
+    """Token of a value: its size is added to the context, its low bits follow (one less where it is negative)."""
+    sign = value >> 63
+    size = bit_length((value ^ sign) - sign)
+    return put_token(tokens, count, histogram, context + size, (value + sign) & ((1 << size) - 1))
+
+
+@njit
+def block_tokens(tokens, count, histogram, slot, block, mask, previous):
+    """Tokens of one block: DC difference to `previous`, then AC run-length symbols (T.81, Figure F.2).
+
+    `block` is the address of 64 zig-zag coefficients, `mask` has a bit for each that is not 0.
+    """
+    count = value_token(tokens, count, histogram, slot * 256, load_i16(block) - previous)
+    ac = (slot + 1) * 256
+    rest = mask & ~1
+    last = 0
+    while rest:
+        position = trailing_zeros(rest)
+        rest &= rest - 1
+        run = position - last - 1
+        last = position
+        while run > 15:
+            count = put_token(tokens, count, histogram, ac + ZERO_RUN, 0)
+            run -= 16
+        count = value_token(tokens, count, histogram, ac + (run << 4), load_i16(block + 2 * position))
+    if last != 63:
+        count = put_token(tokens, count, histogram, ac, 0)
+    return count
+
+
+@njit
+def row_tokens(components, row, columns, restart_interval, blocks, masks, predictions, tokens, count, histogram, intervals):
+    """Tokens of one MCU row whose zig-zag blocks and masks lie at `blocks` and `masks`.
+
+    Blocks outside of a component only fill up an MCU: they repeat the DC before them and have no AC. `intervals[i]`
+    receives the number of tokens before restart interval i.
+    """
+    for column in range(columns):
+        if restart_interval and (row * columns + column) % restart_interval == 0:
+            intervals[(row * columns + column) // restart_interval] = count
+            predictions[:] = 0
+        for part in range(components.shape[0]):
+            h, v, slot = components[part, H], components[part, V], components[part, SLOT]
+            for y in range(v):
+                for x in range(column * h, column * h + h):
+                    if row * v + y >= components[part, ROWS] or x >= components[part, COLUMNS]:
+                        count = put_token(tokens, count, histogram, slot * 256, 0)
+                        count = put_token(tokens, count, histogram, slot * 256 + 256, 0)
+                        continue
+                    index = components[part, OFFSET] + y * components[part, PITCH] + x
+                    block, mask = blocks + 128 * index, load_u64(masks + 8 * index)
+                    count = block_tokens(tokens, count, histogram, slot, block, mask, predictions[part])
+                    predictions[part] = load_i16(block)
+    return count
+
+
+@njit
+def prime(components, row, blocks, predictions):
+    """DC predictions after MCU row `row`, whose blocks lie at `blocks`: those of its last blocks."""
+    for part in range(components.shape[0]):
+        v = components[part, V]
+        y = min(row * v + v, components[part, ROWS]) - 1 - row * v
+        index = components[part, OFFSET] + y * components[part, PITCH] + components[part, COLUMNS] - 1
+        predictions[part] = load_i16(blocks + 128 * index)
+
+
+@emit(3)
+def _zigzag_block(b, block, target, mask):
+    """One row-major block of 64 coefficients to zig-zag order, and its mask of nonzero coefficients."""
+    natural = b.load(block, I16, 64)
+    zigzag = natural.shuffle(natural, NATURAL_ORDER)
+    zigzag.store(target)
+    zigzag.nonzero_mask().store(mask)
+
+
+@njit
+def _gather(components, row, blocks, masks):
+    """Zig-zag blocks and masks of one MCU row."""
+    for part in range(components.shape[0]):
+        v, columns = components[part, V], components[part, COLUMNS]
+        for y in range(min(v, components[part, ROWS] - row * v)):
+            source = components[part, ADDRESS] + 128 * (row * v + y) * columns
+            index = components[part, OFFSET] + y * components[part, PITCH]
+            for x in range(columns):
+                _zigzag_block(source + 128 * x, blocks + 128 * (index + x), masks + 8 * (index + x))
+
+
+@export("i64[:,:], i64, i64, i64, i64, out i16[:], out i64[:], out u32[:], out i64[:], out i64[:] -> i64")
+def scan_tokens(components, first, last, columns, restart_interval, blocks, masks, tokens, histogram, intervals):
+    """Tokens of the MCU rows first..last-1 of a sequential scan; how many were made.
+
+    `columns` counts the MCUs of a row; `blocks` and `masks` are work space for one MCU row, with 4 more entries in
+    `masks` for the DC predictions.
+    """
+    block_start, mask_start, token_start = address_of(blocks), address_of(masks), address_of(tokens)
+    predictions = masks[masks.shape[0] - 4 :]
+    predictions[:] = 0
+    if first > 0:
+        _gather(components, first - 1, block_start, mask_start)
+        prime(components, first - 1, block_start, predictions)
+    count = 0
+    for row in range(first, last):
+        _gather(components, row, block_start, mask_start)
+        count = row_tokens(
+            components, row, columns, restart_interval, block_start, mask_start, predictions, token_start, count,
+            histogram, intervals,
+        )  # fmt: skip
+    return count

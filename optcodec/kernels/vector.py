@@ -1,0 +1,215 @@
+"""Explicit SIMD for kernels: LLVM vectors behind a small arithmetic type.
+
+Loops that LLVM vectorizes by itself are fragile: moved into a callee, or given a slice, the same loop may run ten times
+slower. The stages that see every sample (colour, DCT, quantization, zig-zag) are therefore written out in vectors.
+
+`emit` turns a Python function into a numba intrinsic. The function runs once, when the kernel is compiled; what it does
+with its `Vector` arguments becomes machine instructions:
+
+>>> @emit(2)
+... def add_sixteen(b, source, target):
+...     (b.load(source, U8, 16) + b.load(target, U8, 16)).store(target)
+
+Arguments are 64-bit integers, addresses or numbers; `address_of` gives the address of an array. Vectors may be wider
+than the processor's registers: LLVM splits them. ``llvm.fmuladd`` is used for ``a * b + c``: one instruction where the
+processor has one, two where it has not (``llvm.fma`` would become a library call there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+__all__ = ["F32", "I16", "I32", "U8", "U64", "Builder", "Vector", "address_of", "emit"]
+
+U8 = ir.IntType(8)
+I16 = ir.IntType(16)
+I32 = ir.IntType(32)
+U64 = ir.IntType(64)
+F32 = ir.FloatType()
+
+
+class Vector:
+    """A value of one machine type (or vector of it) in the code that is being emitted."""
+
+    def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
+        self.builder = builder
+        self.value = value
+
+    @property
+    def lanes(self) -> int:
+        return self.value.type.count
+
+    def _with(self, value: ir.Value) -> Vector:
+        return Vector(self.builder, value)
+
+    def _other(self, other: Vector | float) -> ir.Value:
+        """The second operand; a Python number stands for a vector of it."""
+        if isinstance(other, Vector):
+            return other.value
+        kind = self.value.type
+        return ir.Constant(kind, [other] * kind.count if isinstance(kind, ir.VectorType) else other)
+
+    def _is_float(self) -> bool:
+        kind = self.value.type
+        return (kind.element if isinstance(kind, ir.VectorType) else kind) == F32
+
+    def __add__(self, other: Vector | float) -> Vector:
+        make = self.builder.fadd if self._is_float() else self.builder.add
+        return self._with(make(self.value, self._other(other)))
+
+    def __sub__(self, other: Vector | float) -> Vector:
+        make = self.builder.fsub if self._is_float() else self.builder.sub
+        return self._with(make(self.value, self._other(other)))
+
+    def __mul__(self, other: Vector | float) -> Vector:
+        make = self.builder.fmul if self._is_float() else self.builder.mul
+        return self._with(make(self.value, self._other(other)))
+
+    def __and__(self, other: Vector | int) -> Vector:
+        return self._with(self.builder.and_(self.value, self._other(other)))
+
+    def __xor__(self, other: Vector | int) -> Vector:
+        return self._with(self.builder.xor(self.value, self._other(other)))
+
+    def __lshift__(self, bits: int) -> Vector:
+        return self._with(self.builder.shl(self.value, self._other(bits)))
+
+    def __rshift__(self, bits: int) -> Vector:
+        """Arithmetic shift: the sign stays."""
+        return self._with(self.builder.ashr(self.value, self._other(bits)))
+
+    def fma(self, factor: Vector | float, addend: Vector | float) -> Vector:
+        """``self * factor + addend``."""
+        operands = [self.value, self._other(factor), self._other(addend)]
+        return self._with(self.builder.call(_intrinsic(self.builder, "llvm.fmuladd", self.value.type, 3), operands))
+
+    def shuffle(self, other: Vector, order: Sequence[int]) -> Vector:
+        """Lanes ``order`` of self followed by other."""
+        mask = ir.Constant(ir.VectorType(I32, len(order)), list(order))
+        return self._with(self.builder.shuffle_vector(self.value, other.value, mask))
+
+    def join(self, other: Vector) -> Vector:
+        """All lanes of self, then all lanes of other."""
+        return self.shuffle(other, range(2 * self.lanes))
+
+    def bits_as(self, element: ir.Type, lanes: int) -> Vector:
+        """The same bits read as ``lanes`` values of another type."""
+        return self._with(self.builder.bitcast(self.value, ir.VectorType(element, lanes)))
+
+    def widen(self, element: ir.Type) -> Vector:
+        """Unsigned integers as wider integers."""
+        return self._with(self.builder.zext(self.value, ir.VectorType(element, self.lanes)))
+
+    def narrow(self, element: ir.Type) -> Vector:
+        """Integers as narrower integers; the upper bits are dropped."""
+        return self._with(self.builder.trunc(self.value, ir.VectorType(element, self.lanes)))
+
+    def to_float(self) -> Vector:
+        """Signed 32-bit integers as floats."""
+        return self._with(self.builder.sitofp(self.value, ir.VectorType(F32, self.lanes)))
+
+    def to_int(self) -> Vector:
+        """Floats as signed 32-bit integers, towards zero."""
+        return self._with(self.builder.fptosi(self.value, ir.VectorType(I32, self.lanes)))
+
+    def nonzero_mask(self) -> Vector:
+        """An integer with one bit a lane, lane 0 lowest: whether the lane is not zero."""
+        return self._mask("!=", 0)
+
+    def equal_mask(self, number: int) -> Vector:
+        """An integer with one bit a lane, lane 0 lowest: whether the lane equals a number."""
+        return self._mask("==", number)
+
+    def _mask(self, relation: str, number: int) -> Vector:
+        found = self.builder.icmp_unsigned(relation, self.value, self._other(number))
+        return self._with(self.builder.bitcast(found, ir.IntType(self.lanes)))
+
+    def count_trailing_zeros(self) -> Vector:
+        """Position of the lowest bit that is set in an integer that is not 0."""
+        return self._with(self.builder.cttz(self.value, ir.Constant(ir.IntType(1), 1)))
+
+    def count_leading_zeros(self) -> Vector:
+        """Zero bits above the highest bit that is set; the width of the integer if it is 0."""
+        return self._with(self.builder.ctlz(self.value, ir.Constant(ir.IntType(1), 0)))
+
+    def swap_bytes(self) -> Vector:
+        """An integer with its bytes in the opposite order."""
+        return self._with(self.builder.bswap(self.value))
+
+    def resize(self, element: ir.Type, signed: bool = False) -> Vector:
+        """One integer as a narrower or wider one."""
+        if element.width <= self.value.type.width:
+            return self._with(self.builder.trunc(self.value, element))
+        return self._with((self.builder.sext if signed else self.builder.zext)(self.value, element))
+
+    def store(self, address: Vector) -> None:
+        """Write to an address of any alignment."""
+        pointer = self.builder.inttoptr(address.value, self.value.type.as_pointer())
+        self.builder.store(self.value, pointer, align=1)
+
+
+class Builder:
+    """Where new values come from while a function is emitted."""
+
+    def __init__(self, builder: ir.IRBuilder) -> None:
+        self.builder = builder
+
+    def load(self, address: Vector, element: ir.Type, lanes: int = 0) -> Vector:
+        """Vector (or, without lanes, one number) at an address of any alignment."""
+        kind = ir.VectorType(element, lanes) if lanes else element
+        pointer = self.builder.inttoptr(address.value, kind.as_pointer())
+        return Vector(self.builder, self.builder.load(pointer, align=1))
+
+    def constant(self, element: ir.Type, values: Sequence[float]) -> Vector:
+        """Vector of known values."""
+        return Vector(self.builder, ir.Constant(ir.VectorType(element, len(values)), list(values)))
+
+
+def _intrinsic(builder: ir.IRBuilder, name: str, kind: ir.Type, arguments: int) -> Any:
+    element = f"v{kind.count}f32" if isinstance(kind, ir.VectorType) else f"i{kind.width}"
+    signature = ir.FunctionType(kind, [kind] * arguments)
+    return cgutils.get_or_insert_function(builder.module, signature, f"{name}.{element}")
+
+
+def emit(arguments: int, result: Any = types.void) -> Callable[[Callable[..., Any]], Any]:
+    """Make a numba intrinsic of a function that emits vector code.
+
+    Parameters
+    ----------
+    arguments : int
+        How many arguments it takes besides the builder; each is a 64-bit integer.
+    result : numba type
+        Type of the value that the function returns, if it does.
+    """
+
+    def decorate(body: Callable[..., Any]) -> Any:
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
+            packed = builder.extract_value if arguments else None
+            given = [Vector(builder, packed(values[0], index)) for index in range(arguments)] if packed else []
+            returned = body(Builder(builder), *given)
+            return context.get_dummy_value() if returned is None else returned.value
+
+        def typed(typing_context: Any, *values: Any) -> Any:
+            return result(types.StarArgTuple((types.int64,) * arguments)), generate
+
+        typed.__name__ = body.__name__
+        return intrinsic(typed)
+
+    return decorate
+
+
+@intrinsic
+def address_of(typing_context: Any, array: Any) -> Any:
+    """Address of the first element of a C-contiguous array."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
+        struct = context.make_array(signature.args[0])(context, builder, values[0])
+        return builder.ptrtoint(struct.data, U64)
+
+    return types.int64(array), generate
