@@ -1,0 +1,148 @@
+"""``optcodec inspect``: what a JPEG file says about itself, and where its bytes go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from optcodec.cli.files import find_images, read_bytes
+from optcodec.cli.many import Done, for_each, report_failures
+from optcodec.cli.show import columns, json_option, print_json
+
+if TYPE_CHECKING:
+    from optcodec.jpeg.structure import JpegStructure
+
+__all__ = ["command"]
+
+_PROCESSES = {"SOF0": "baseline", "SOF1": "extended sequential", "SOF2": "progressive"}
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@json_option
+def command(inputs: tuple[Path, ...], as_json: bool) -> None:
+    """Show tables, sampling, scans, estimated quality and the size of each segment.
+
+    No coefficient is decoded. Folders stand for all JPEG files below them.
+    """
+    paths = [source.path for source in find_images(inputs, (".jpg", ".jpeg", ".jpe"))]
+    records, failures = for_each(
+        paths, lambda index: Done(_record(paths[index], read_bytes(paths[index]))), workers=1, label="inspect"
+    )
+    if as_json:
+        failed = [{"path": str(failure.path), "error": failure.message} for failure in failures]
+        print_json({"files": records, "failures": failed})
+    else:
+        click.echo("\n\n".join(map(_text, records)), nl=bool(records))
+    report_failures(failures, len(paths))
+
+
+def _record(path: Path, data: bytes) -> dict[str, Any]:
+    from optcodec.jpeg.image import subsampling_name
+    from optcodec.jpeg.quality import estimate_quality
+    from optcodec.jpeg.structure import read_structure
+
+    structure = read_structure(data)
+    frame, metadata = structure.frame, structure.metadata
+    quality, exact = estimate_quality(structure.tables)
+    return {
+        "path": str(path),
+        "nbytes": len(data),
+        "bpp": 8 * len(data) / (frame.width * frame.height),
+        "width": frame.width,
+        "height": frame.height,
+        "process": _PROCESSES[frame.name],
+        "subsampling": subsampling_name([(c.h, c.v) for c in frame.components]),
+        "components": [
+            {"id": c.id, "h": c.h, "v": c.v, "table": table}
+            for c, table in zip(frame.components, structure.table_indices, strict=True)
+        ],
+        "restart_interval": structure.restart_interval,
+        "quality": quality,
+        "quality_exact": exact,
+        "tables": [table.steps.tolist() for table in structure.tables],
+        "icc_nbytes": len(metadata.icc_profile or b""),
+        "exif_nbytes": len(metadata.exif or b""),
+        "scans": _scans(structure),
+        "segments": _segments(structure, len(data)),
+    }
+
+
+def _scans(structure: JpegStructure) -> list[dict[str, Any]]:
+    ids = [component.id for component in structure.frame.components]
+    return [
+        {
+            "components": [ids[part.index] for part in scan.header.components],
+            "Ss": scan.header.Ss,
+            "Se": scan.header.Se,
+            "Ah": scan.header.Ah,
+            "Al": scan.header.Al,
+            "nbytes": scan.segment.data_nbytes,
+        }
+        for scan in structure.scans
+    ]
+
+
+def _segments(structure: JpegStructure, nbytes: int) -> list[dict[str, Any]]:
+    """Number and size of the segments of each name; the sizes add up to that of the file."""
+    sizes: dict[str, list[int]] = {}
+    for segment in structure.segments:
+        sizes.setdefault(segment.name, []).append(segment.nbytes)
+        if segment.data_nbytes:
+            sizes.setdefault("entropy-coded data", []).append(segment.data_nbytes)
+    rest = nbytes - structure.segments[-1].end
+    if rest:
+        sizes["after EOI"] = [rest]
+    return [{"name": name, "count": len(each), "nbytes": sum(each)} for name, each in sizes.items()]
+
+
+def _text(record: dict[str, Any]) -> str:
+    quality = f"quality {record['quality']}" + ("" if record["quality_exact"] else " at the nearest, other tables")
+    parts = [record["process"], record["subsampling"], quality]
+    parts += [f"restart interval {record['restart_interval']}"] * bool(record["restart_interval"])
+    parts += [f"ICC profile {record['icc_nbytes']:,} bytes"] * bool(record["icc_nbytes"])
+    parts += [f"Exif {record['exif_nbytes']:,} bytes"] * bool(record["exif_nbytes"])
+    size = f"{record['width']}x{record['height']}, {record['nbytes']:,} bytes, {record['bpp']:.3f} bpp"
+    scans = [
+        (
+            " ".join(map(str, scan["components"])),
+            *(str(scan[key]) for key in ("Ss", "Se", "Ah", "Al")),
+            f"{scan['nbytes']:,}",
+        )
+        for scan in record["scans"]
+    ]
+    segments = [
+        (
+            entry["name"],
+            str(entry["count"]),
+            f"{entry['nbytes']:,}",
+            f"{100 * entry['nbytes'] / record['nbytes']:.1f} %",
+        )
+        for entry in record["segments"]
+    ]
+    return "\n".join(
+        [
+            f"{record['path']}: {size}",
+            "  " + ", ".join(parts),
+            "",
+            _tables_text(record),
+            "",
+            columns(("scan of components", "Ss", "Se", "Ah", "Al", "bytes"), scans),
+            "",
+            columns(("segment", "count", "bytes", "share"), segments),
+        ]
+    )
+
+
+def _tables_text(record: dict[str, Any]) -> str:
+    """The quantization tables side by side, each under the components that use it."""
+    blocks = []
+    for index, steps in enumerate(record["tables"]):
+        users = [str(component["id"]) for component in record["components"] if component["table"] == index]
+        width = max(len(str(step)) for row in steps for step in row)
+        rows = [" ".join(str(step).rjust(width) for step in row) for row in steps]
+        title = f"table of component {' '.join(users)}"
+        blocks.append([line.ljust(max(len(title), len(rows[0]))) for line in (title, *rows)])
+    return "\n".join("    ".join(line).rstrip() for line in zip(*blocks, strict=True))

@@ -1,0 +1,48 @@
+"""How results are printed: aligned columns for people, JSON for machines; both on stdout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+__all__ = ["columns", "count", "json_option", "print_json"]
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+
+
+def print_json(record: Mapping[str, Any]) -> None:
+    """Print one JSON object; numbers that JSON does not know (infinite PSNR) are refused by `json.dumps`."""
+    click.echo(json.dumps(record, indent=2, allow_nan=False))
+
+
+def count(number: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, text: int = 1) -> str:
+    """Lines of a table with aligned columns.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Titles of the columns.
+    rows : sequence of sequence of str
+        Cells, as many as there are titles.
+    text : int
+        The first columns are text, aligned to the left; the others are numbers.
+    """
+    table = [header, *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = (
+            cell.ljust(width) if i < text else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([line(header), "  ".join("-" * width for width in widths), *map(line, rows)])
