@@ -1,0 +1,193 @@
+"""Images with labels for an estimate: a folder and where its labels are, a seeded sample of it, batches."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optcodec.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+__all__ = ["LabelledImage", "batches", "find_images", "sample"]
+
+_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """A file and the index of its class, or None where the model itself shall say."""
+
+    path: Path
+    label: int | None
+
+
+def find_images(folder: str | Path, labels: str | Path) -> list[LabelledImage]:
+    """List the images of a data set with their labels, in the order of their names.
+
+    Parameters
+    ----------
+    folder : str or path
+        Searched with all its subfolders for images, by suffix.
+    labels : str or path
+        ``"folders"``: the first folder below names the class. Names that are all numbers are the class indices;
+        others count from 0 in sorted order, as torchvision's ImageFolder does.
+        A CSV file with a header and the columns ``file`` (relative to the folder) and ``class_index``; images that it
+        does not name are left out.
+        ``"self"``: no labels, the model's own prediction counts.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no image, or a label is missing or no whole number, or a file that the CSV names is missing.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise InvalidInputError(f"expected a folder of images, got {str(folder)!r}")
+    if labels not in ("self", "folders"):
+        return _from_csv(root, Path(labels))
+    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    if not paths:
+        raise InvalidInputError(f"no images in {root}: expected files ending in {', '.join(sorted(_SUFFIXES))}")
+    if labels == "self":
+        return [LabelledImage(path, None) for path in paths]
+    return _from_folders(root, paths)
+
+
+def sample(images: list[LabelledImage], count: int | None, *, seed: int = 0) -> list[LabelledImage]:
+    """Draw images at random, the same ones for the same seed, as evenly from all classes as can be.
+
+    Parameters
+    ----------
+    images : list of LabelledImage
+        What to draw from.
+    count : int, optional
+        How many; None for all of them.
+    seed : int
+        Of numpy's default generator.
+
+    Returns
+    -------
+    list of LabelledImage
+        In random order: first one of each class, then a second one of each class that has two, and so on.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are fewer images than asked for.
+    """
+    if count is not None and not 1 <= count <= len(images):
+        raise InvalidInputError(f"expected a sample of 1 to {len(images)} images, got {count}")
+    shuffled = [images[i] for i in np.random.default_rng(seed).permutation(len(images))]
+    seen: dict[int | None, int] = {}
+    turns = []
+    for image in shuffled:
+        turns.append(0 if image.label is None else seen.get(image.label, 0))
+        seen[image.label] = seen.get(image.label, 0) + 1
+    order = sorted(range(len(shuffled)), key=turns.__getitem__)
+    return [shuffled[i] for i in order[:count]]
+
+
+def batches(
+    images: list[LabelledImage],
+    preprocess: Callable[[Image.Image], Tensor],
+    *,
+    size: int = 16,
+    on_unreadable: Callable[[Path, str], None] | None = None,
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Read images and stack them.
+
+    Parameters
+    ----------
+    images : list of LabelledImage
+        All with a label or all without one.
+    preprocess : callable
+        From an RGB Pillow image to a tensor; the same shape for all images of a batch.
+    size : int
+        Images in a batch; the last one may hold fewer.
+    on_unreadable : callable, optional
+        Told the path and the reason of each file that is no readable image, and the file is left out. Without it the
+        first such file raises.
+
+    Yields
+    ------
+    tuple of (Tensor, Tensor or None)
+        Images (N, 3, H, W), and labels (N,) or None.
+
+    Raises
+    ------
+    InvalidInputError
+        If a file cannot be read and nobody is told.
+    """
+    import torch
+
+    if size < 1:
+        raise InvalidInputError(f"a batch holds at least 1 image, got {size}")
+    pixels: list[Tensor] = []
+    labels: list[int | None] = []
+    for position, image in enumerate(images):
+        try:
+            pixels.append(preprocess(_open(image.path)))
+            labels.append(image.label)
+        except InvalidInputError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(image.path, str(error))
+        if pixels and (len(pixels) == size or position == len(images) - 1):
+            yield torch.stack(pixels), None if labels[0] is None else torch.tensor(labels)
+            pixels, labels = [], []
+
+
+def _open(path: Path) -> Image.Image:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as file:
+            return file.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InvalidInputError(f"cannot read the image {path}: {error}") from None
+
+
+def _from_folders(root: Path, paths: list[Path]) -> list[LabelledImage]:
+    names = [path.relative_to(root).parts[0] for path in paths]
+    loose = [path for path in paths if path.parent == root]
+    if loose:
+        raise InvalidInputError(f"expected one folder for each class in {root}, but {loose[0].name} lies in none")
+    classes = sorted(set(names))
+    numbered = all(name.isascii() and name.isdigit() for name in classes)
+    indices = {name: int(name) if numbered else i for i, name in enumerate(classes)}
+    return [LabelledImage(path, indices[name]) for path, name in zip(paths, names, strict=True)]
+
+
+def _from_csv(root: Path, path: Path) -> list[LabelledImage]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInputError(
+            f"labels are 'self', 'folders' or a CSV file; cannot read {str(path)!r}: {reason}"
+        ) from None
+    if not rows or not {"file", "class_index"} <= rows[0].keys():
+        found = ", ".join(map(str, rows[0])) if rows else "no rows"
+        raise InvalidInputError(f"expected the columns file and class_index in {path}, found {found}")
+    images = []
+    for line, row in enumerate(rows, 2):
+        try:
+            label = int(row["class_index"])
+        except (TypeError, ValueError):
+            raise InvalidInputError(
+                f"{path}, line {line}: expected a class index, got {row['class_index']!r}"
+            ) from None
+        images.append(LabelledImage(root / row["file"], label))
+    missing = [str(image.path) for image in images if not image.path.is_file()]
+    if missing:
+        raise InvalidInputError(f"{path} names {len(missing)} files that are not there: {', '.join(missing[:5])}")
+    return sorted(images, key=lambda image: image.path)

@@ -1,0 +1,95 @@
+"""From the gradient of a loss with respect to pixels to its energy at each DCT frequency (OptS, eqs. (8) and (9)).
+
+Every step from coefficients to pixels is linear (dequantized coefficients -> samples -> upsampling -> RGB), so the
+gradient goes back through the transposed steps: transposed colour matrix, sum over each group of pixels that share a
+chroma sample, and the DCT, which is orthonormal and therefore its own transposed inverse.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from optcodec.jpeg.image import sampling_factors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["component_gradients", "dct_energies"]
+
+# T.871, section 7: R, G and B as a function of Y, Cb and Cr (each row one of R, G, B), from the luma weights of BT.601.
+_KR, _KG, _KB = 0.299, 0.587, 0.114
+_RGB_FROM_YCBCR = (
+    (1.0, 0.0, 2 * (1 - _KR)),
+    (1.0, -2 * (1 - _KB) * _KB / _KG, -2 * (1 - _KR) * _KR / _KG),
+    (1.0, 2 * (1 - _KB), 0.0),
+)
+
+
+def component_gradients(rgb: Tensor, subsampling: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradient with respect to the samples of Y, Cb and Cr.
+
+    Parameters
+    ----------
+    rgb : Tensor, shape (N, 3, H, W)
+        Gradient with respect to R, G and B, in any one unit; the result is in the same unit.
+    subsampling : str
+        Such as ``"4:2:0"``. A chroma sample stands for a group of pixels that it is replicated to.
+
+    Returns
+    -------
+    tuple of Tensor
+        Shapes (N, H, W) and twice (N, ceil(H / v), ceil(W / h)) for sampling factors h and v.
+    """
+    import torch
+
+    h, v = sampling_factors(subsampling)
+    matrix = torch.tensor(_RGB_FROM_YCBCR, dtype=rgb.dtype, device=rgb.device)
+    y, cb, cr = torch.einsum("nchw,ck->knhw", rgb, matrix)
+    return y, _sum_groups(cb, h, v), _sum_groups(cr, h, v)
+
+
+def dct_energies(gradient: Tensor) -> Tensor:
+    """Squared gradient with respect to each DCT coefficient, summed over the blocks of an image: eq. (9).
+
+    Parameters
+    ----------
+    gradient : Tensor, shape (N, H, W)
+        Gradient with respect to the samples of one component. Samples that only fill up the last blocks do not reach
+        the loss: they count as zero.
+
+    Returns
+    -------
+    Tensor, shape (N, 8, 8)
+        Row-major frequencies: ``[n, v, u]`` has vertical frequency ``v``.
+    """
+    import torch
+
+    height, width = gradient.shape[1:]
+    padded = torch.nn.functional.pad(gradient, (0, -width % 8, 0, -height % 8))
+    rows, columns = padded.shape[1] // 8, padded.shape[2] // 8
+    blocks = padded.reshape(-1, rows, 8, columns, 8)
+    basis = _dct_basis(gradient)
+    coefficients = torch.einsum("vy,nryqx,ux->nrqvu", basis, blocks, basis)
+    return coefficients.square().sum((1, 2))
+
+
+def _sum_groups(plane: Tensor, h: int, v: int) -> Tensor:
+    """Adjoint of replication by h and v: sum over groups of v rows and h columns, partial groups included."""
+    from torch.nn.functional import avg_pool2d, pad
+
+    if h == v == 1:
+        return plane
+    height, width = plane.shape[1:]
+    whole = pad(plane, (0, -width % h, 0, -height % v))
+    return avg_pool2d(whole, (v, h), divisor_override=1)
+
+
+def _dct_basis(like: Tensor) -> Tensor:
+    """Matrix of the orthonormal 8-point DCT-II (T.81, A.3.3), row k has frequency k."""
+    import torch
+
+    k = torch.arange(8, dtype=like.dtype, device=like.device)
+    basis = torch.cos((2 * k + 1) * k[:, None] * (math.pi / 16)) / 2
+    basis[0] /= math.sqrt(2)
+    return basis

@@ -1,0 +1,193 @@
+"""Target DNNs: by torchvision name or ``package.module:factory``, with their weights and their preprocessing."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optcodec.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor, nn
+
+__all__ = ["TargetModel", "load_model"]
+
+# What torchvision itself sets when it loads its weights into these two; by default they expect other ones.
+_BUILD = {
+    "googlenet": {"transform_input": True, "init_weights": False},
+    "inception_v3": {"transform_input": True, "init_weights": False},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class TargetModel:
+    """A network whose loss is to be protected, and how its pictures are made ready.
+
+    Parameters
+    ----------
+    name : str
+        As it was asked for.
+    module : torch.nn.Module
+        Takes RGB of shape (N, 3, H, W) in 0..1; normalization is inside.
+    preprocess : callable
+        From an RGB Pillow image to a uint8 tensor of shape (3, H, W).
+    weights_sha256 : str
+        SHA-256 of the file of weights in hexadecimal digits, or empty where there is none.
+    """
+
+    name: str
+    module: nn.Module
+    preprocess: Callable[[Image.Image], Tensor]
+    weights_sha256: str = ""
+
+
+def load_model(name: str, *, weights: str | os.PathLike[str] | None = None, device: str = "cpu") -> TargetModel:
+    """Make a target model.
+
+    Parameters
+    ----------
+    name : str
+        A classifier of torchvision, such as ``"mobilenet_v2"``; or ``"package.module:factory"``, a function without
+        arguments that gives a `TargetModel`, or a module that takes RGB in 0..1 (its pictures are then resized to 256
+        and cropped to 224 pixels).
+    weights : str or path, optional
+        A ``.safetensors`` file, or a ``.pth`` or ``.pt`` file of tensors only. ``"default"`` downloads the newest
+        weights of torchvision, and the name of an entry of its enumeration (``"IMAGENET1K_V1"``) that one. A factory
+        may do without.
+    device : str
+        Where torch puts the model, such as ``"cpu"`` or ``"cuda"``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name, the weights or the device are not there or do not fit.
+
+    Notes
+    -----
+    A local file comes without preprocessing: that of the first weights that torchvision lists for the name is taken
+    (short side to 256, centre crop of 224 pixels for most).
+    """
+    target = _from_factory(name, weights) if ":" in name else _from_torchvision(name, weights)
+    try:
+        target.module.to(device)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+        raise InvalidInputError(f"cannot use device {device!r}: {_first_line(error)}") from None
+    return target
+
+
+def _from_torchvision(name: str, weights: str | os.PathLike[str] | None) -> TargetModel:
+    from torchvision import models
+
+    if name not in models.list_models(module=models):
+        raise InvalidInputError(f"expected a classifier of torchvision or package.module:factory, got {name!r}")
+    entries = models.get_model_weights(name)
+    if weights is None:
+        raise InvalidInputError(
+            f"{name} needs weights: a .safetensors, .pth or .pt file, "
+            f"or one of default, {', '.join(entry.name for entry in entries)} to download"
+        )
+    network = models.get_model(name, weights=None, **_BUILD.get(name, {}))
+    entry = entries.DEFAULT if weights == "default" else entries.__members__.get(os.fspath(weights))
+    path = Path(weights) if entry is None else _download(entry)
+    _load_weights(network, path)
+    preset = (entry or next(iter(entries))).transforms()
+    return TargetModel(name, _normalized(network, preset), _resizing(preset), _sha256(path))
+
+
+def _from_factory(name: str, weights: str | os.PathLike[str] | None) -> TargetModel:
+    import torch
+    from torchvision.transforms._presets import ImageClassification
+
+    module_name, _, factory_name = name.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module_name), factory_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InvalidInputError(f"expected package.module:factory, got {name!r}: {error}") from None
+    made = factory()
+    if isinstance(made, TargetModel):
+        target = made
+    elif isinstance(made, torch.nn.Module):
+        target = TargetModel(name, made, _resizing(ImageClassification(crop_size=224)))
+    else:
+        raise InvalidInputError(f"{name} gives a torch module or a TargetModel, got {type(made).__name__}")
+    if weights is None:
+        return target
+    _load_weights(target.module, Path(weights))
+    return TargetModel(target.name, target.module, target.preprocess, _sha256(Path(weights)))
+
+
+def _normalized(network: nn.Module, preset: Any) -> nn.Module:
+    from torch import nn
+    from torchvision.transforms import Normalize
+
+    return nn.Sequential(Normalize(preset.mean, preset.std), network)
+
+
+def _resizing(preset: Any) -> Callable[[Image.Image], Tensor]:
+    """Resizing and cropping of a torchvision preset, without its normalization."""
+    from torchvision.transforms.v2 import functional as transform
+
+    def preprocess(image: Image.Image) -> Tensor:
+        resized = transform.resize(image, preset.resize_size, interpolation=preset.interpolation)
+        cropped = transform.center_crop(resized, preset.crop_size)
+        pixels: Tensor = transform.pil_to_tensor(cropped)
+        return pixels
+
+    return preprocess
+
+
+def _download(entry: Any) -> Path:
+    """Let torchvision fetch its own weights, and say where it keeps them."""
+    import torch
+
+    entry.get_state_dict(progress=False, check_hash=True)  # torch.hub keeps the file under the name of its address
+    folder: str = torch.hub.get_dir()
+    address: str = entry.url
+    return Path(folder) / "checkpoints" / address.rpartition("/")[2]
+
+
+def _load_weights(network: nn.Module, path: Path) -> None:
+    try:
+        network.load_state_dict(_read_tensors(path))
+    except RuntimeError as error:  # torch lists what is missing, unexpected, or of another shape
+        raise InvalidInputError(f"the weights in {path} do not fit {type(network).__name__}: {error}") from None
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    import safetensors.torch
+    import torch
+
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        if path.suffix not in (".pth", ".pt"):
+            raise InvalidInputError(f"weights are a .safetensors, .pth or .pt file, got {str(path)!r}")
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InvalidInputError(f"cannot read the weights {path}: {error.strerror or error}") from None
+    except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise InvalidInputError(f"{path} holds no weights that are safe to load: {_first_line(error)}") from None
+    if isinstance(held, dict):
+        for key in ("state_dict", "model"):  # where training scripts keep them beside the state of the optimizer
+            held = held.get(key, held)
+    if not isinstance(held, dict) or not all(isinstance(value, torch.Tensor) for value in held.values()):
+        raise InvalidInputError(f"expected named tensors in {path}, got {type(held).__name__}")
+    return held
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

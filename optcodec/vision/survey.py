@@ -1,0 +1,117 @@
+"""The sensitivity of a target model over a folder of images: what ``optcodec sensitivity`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optcodec.errors import InvalidInputError
+from optcodec.vision.datasets import batches, find_images, sample
+from optcodec.vision.estimate import estimate_sensitivity
+from optcodec.vision.profile import SensitivityProfile
+
+if TYPE_CHECKING:
+    from optcodec.vision.models import TargetModel
+
+__all__ = ["Survey", "sensitivity_of"]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Which images an estimate looks at.
+
+    Parameters
+    ----------
+    folder : str or path
+        Of images.
+    labels : str or path
+        ``"folders"``, ``"self"`` or a CSV file, see `optcodec.vision.datasets.find_images`.
+    images : int, optional
+        How many to draw; None for all.
+    seed : int
+        Of the draw, see `optcodec.vision.datasets.sample`.
+    batch : int
+        Images that go through the model together. It bounds the memory and changes no result beyond rounding.
+    """
+
+    folder: str | Path
+    labels: str | Path = "folders"
+    images: int | None = None
+    seed: int = 0
+    batch: int = 16
+
+
+def sensitivity_of(
+    target: TargetModel,
+    survey: Survey,
+    *,
+    subsampling: str = "4:4:4",
+    until_stderr: float | None = None,
+    dtype: str = "float32",
+    progress: Callable[[int, float], None] | None = None,
+    on_unreadable: Callable[[Path, str], None] | None = None,
+) -> SensitivityProfile:
+    """Estimate the sensitivity profile of a classifier from a folder of images.
+
+    Parameters
+    ----------
+    target : TargetModel
+        See `optcodec.vision.models.load_model`.
+    survey : Survey
+        Which images.
+    subsampling, until_stderr, dtype, progress
+        As in `optcodec.vision.estimate.estimate_sensitivity`.
+    on_unreadable : callable, optional
+        As in `optcodec.vision.datasets.batches`.
+
+    Returns
+    -------
+    SensitivityProfile
+        Named after the model, with the whole provenance.
+
+    Raises
+    ------
+    InvalidInputError
+        If the model, the images and the labels do not fit together, or an option is wrong.
+    """
+    found = find_images(survey.folder, survey.labels)
+    if survey.labels == "folders":
+        _check_classes(target, {image.path.relative_to(survey.folder).parts[0] for image in found})
+    chosen = sample(found, survey.images, seed=survey.seed)
+    profile = estimate_sensitivity(
+        target.module,
+        batches(chosen, target.preprocess, size=survey.batch, on_unreadable=on_unreadable),
+        subsampling=subsampling,
+        until_stderr=until_stderr,
+        dtype=dtype,
+        progress=progress,
+    )
+    about = replace(
+        profile.provenance,
+        model=target.name,
+        weights_sha256=target.weights_sha256,
+        data=Path(survey.folder).resolve().name,
+        labels=survey.labels if survey.labels in ("self", "folders") else Path(survey.labels).name,
+        seed=survey.seed,
+    )
+    return replace(profile, name=target.name, provenance=about)
+
+
+def _check_classes(target: TargetModel, folders: set[str]) -> None:
+    """Refuse folders whose places in sorted order cannot be the classes of the model."""
+    import torch
+    from PIL import Image
+
+    if all(name.isascii() and name.isdigit() for name in folders):
+        return
+    blank = target.preprocess(Image.new("RGB", (256, 256)))[None].float()
+    like = next(target.module.parameters(), blank)
+    with torch.no_grad():
+        output = target.module.eval()(blank.to(like.device, like.dtype))
+    if output.shape[1:] != (len(folders),):
+        raise InvalidInputError(
+            f"expected one folder for each class of {target.name}, whose output has shape {tuple(output.shape)}; found "
+            f"{len(folders)} folders: name them by class index, or give the labels in a CSV file"
+        )
