@@ -1,32 +1,49 @@
-"""Stand-in (numpy) until the kernel lands."""
+"""Pixels to DCT coefficients that are not quantized yet."""
+
 from __future__ import annotations
+
 import numpy as np
 import numpy.typing as npt
-from optcodec.jpeg.image import DctComponent, DctImage, sampling_factors
 
-def dct_matrix() -> npt.NDArray[np.float64]:
-    k = np.arange(8)
-    m = np.cos((2 * k[None] + 1) * k[:, None] * np.pi / 16) / 2
-    m[0] /= np.sqrt(2)
-    return m
+from optcodec.jpeg.image import DctComponent, DctImage
+from optcodec.jpeg.layout import in_parallel, pixel_layout, segments
+from optcodec.kernels import load
+
+__all__ = ["forward"]
+
 
 def forward(pixels: npt.NDArray[np.uint8], subsampling: str = "4:4:4", *, threads: int | None = None) -> DctImage:
-    """Pixels uint8 (H, W, 3) RGB or (H, W) grey -> unquantized DCT coefficients; YCbCr rounded to 8 bits as in T.871."""
-    height, width = pixels.shape[:2]
-    if pixels.ndim == 2:
-        planes = [pixels.astype(np.float32)]; factors = [(1, 1)]
-    else:
-        h, v = sampling_factors(subsampling)
-        m = np.array([[.299, .587, .114], [-.168736, -.331264, .5], [.5, -.418688, -.081312]])
-        y = np.floor(pixels @ m.T + np.array([0, 128, 128]) + .5)
-        H2, W2 = -(-height // (8*v)) * 8*v, -(-width // (8*h)) * 8*h
-        y = np.pad(y, ((0, H2 - height), (0, W2 - width), (0, 0)), mode="edge")
-        cs = [np.floor(y[..., i].reshape(H2//v, v, W2//h, h).mean((1, 3)) + .5)[:-(-height//v), :-(-width//h)] for i in (1, 2)]
-        planes = [y[:height, :width, 0], *cs]; factors = [(h, v), (1, 1), (1, 1)]
-    out = []
-    d = dct_matrix()
-    for i, (p, (h, v)) in enumerate(zip(planes, factors)):
-        p = np.pad(p - 128, ((0, -p.shape[0] % 8), (0, -p.shape[1] % 8)), mode="edge")
-        b = p.reshape(p.shape[0]//8, 8, p.shape[1]//8, 8).swapaxes(1, 2)
-        out.append(DctComponent(i + 1, h, v, np.ascontiguousarray(d @ b @ d.T, np.float32)))
-    return DctImage(width, height, tuple(out))
+    """Colour conversion, chroma downsampling and floating-point DCT, as the encoder does them.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3) or (height, width)
+        RGB or grey.
+    subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0"}
+        Chroma is averaged; without effect on grey pixels.
+    threads : int, optional
+        At most so many; all processors by default. The result is the same.
+
+    Returns
+    -------
+    DctImage
+        Orthonormal coefficients of 8-bit samples, which YCbCr is rounded to as in T.871.
+    """
+    pixels = np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis])
+    layout, h, v = pixel_layout(pixels, subsampling)
+    arrays = [np.empty((rows, columns, 8, 8), np.float32) for rows, columns in layout.parts[:, :2].tolist()]
+    parts, rows = layout.with_addresses(arrays), segments(layout, threads)
+
+    def work(index: int) -> None:
+        space = layout.sample_space(), np.empty(128, np.float32)
+        load("encode").pixel_coefficients(pixels, parts, h, v, *rows[index], *space)
+
+    in_parallel(work, len(rows))
+    for array in arrays:
+        array.flags.writeable = False
+    components = zip(layout.parts[:, 2:4].tolist(), arrays, strict=True)
+    return DctImage(
+        pixels.shape[1],
+        pixels.shape[0],
+        tuple(DctComponent(index, *factors, array) for index, (factors, array) in enumerate(components, start=1)),
+    )

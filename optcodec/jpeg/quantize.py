@@ -1,18 +1,55 @@
-"""Stand-in (numpy) until the kernel lands."""
+"""Quantization and its inverse, between coefficients and indices (T.81, A.3.4)."""
+
 from __future__ import annotations
+
 from collections.abc import Sequence
+
 import numpy as np
+
+from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, Component, DctComponent, DctImage, Metadata
 from optcodec.jpeg.tables import QuantTable
+from optcodec.kernels import load
 
-def quantize(image: DctImage, tables: Sequence[QuantTable], *, metadata: Metadata = Metadata()) -> CoefficientImage:
-    """tables: (luminance,) or (luminance, chrominance) or one per component."""
-    comps = []
-    for i, c in enumerate(image.components):
-        t = min(i, len(tables) - 1)
-        comps.append(Component(c.id, c.h, c.v, t, np.rint(c.coefficients / tables[t].steps.astype(np.float32)).astype(np.int16)))
-    used = max(c.table for c in comps) + 1
-    return CoefficientImage(image.width, image.height, tuple(comps), tuple(tables[:used]), metadata)
+__all__ = ["dequantize", "quantize", "table_indices"]
+
+
+def table_indices(components: int, tables: int) -> list[int]:
+    """Which table each component takes: the first is luminance; the last serves all components that are left."""
+    return [min(component, tables - 1) for component in range(components)]
+
+
+def quantize(image: DctImage, tables: Sequence[QuantTable], *, metadata: Metadata | None = None) -> CoefficientImage:
+    """Divide by the steps and round to nearest, halves to even.
+
+    Parameters
+    ----------
+    image : DctImage
+        Coefficients.
+    tables : sequence of QuantTable
+        Luminance; luminance and chrominance; or one a component.
+    metadata : Metadata, optional
+        Passed on to the result.
+    """
+    if not tables:
+        raise InvalidInputError("at least one quantization table is needed, got none")
+    components = []
+    for part, table in zip(image.components, table_indices(len(image.components), len(tables)), strict=True):
+        reciprocals = (1 / tables[table].steps.astype(np.float32)).reshape(64)
+        indices = np.empty(part.coefficients.shape, np.int16)
+        blocks = part.coefficients.reshape(-1, 64)
+        load("quantize").quantize_blocks(blocks, reciprocals, indices.reshape(-1, 64))
+        indices.flags.writeable = False
+        components.append(Component(part.id, part.h, part.v, table, indices))
+    used = tuple(tables[: max(component.table for component in components) + 1])
+    return CoefficientImage(image.width, image.height, tuple(components), used, metadata or Metadata())
+
 
 def dequantize(image: CoefficientImage) -> DctImage:
-    return DctImage(image.width, image.height, tuple(DctComponent(c.id, c.h, c.v, (c.blocks * image.tables[c.table].steps.astype(np.float32)).astype(np.float32)) for c in image.components))
+    """Multiply the indices by the steps."""
+    components = []
+    for part in image.components:
+        coefficients = part.blocks * image.tables[part.table].steps.astype(np.float32)
+        coefficients.flags.writeable = False
+        components.append(DctComponent(part.id, part.h, part.v, coefficients))
+    return DctImage(image.width, image.height, tuple(components))

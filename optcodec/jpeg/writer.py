@@ -1,1 +1,221 @@
-"""Stand-in (jpeglib) until the real writer lands."""
+"""Write JPEG files: baseline, extended sequential or progressive, whatever the data asks for."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.entropy import HuffmanTables, ScanTokens, optimal_tables, scan_bytes, sequential_tokens
+from optcodec.jpeg.image import CoefficientImage, Metadata
+from optcodec.jpeg.tables import QuantTable
+
+__all__ = ["Frame", "FrameComponent", "Progressive", "Scan", "jpeg_bytes", "write_jpeg"]
+
+Progressive = Literal[False, True, "smaller"]
+
+_SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
+_SOF0, _SOF1, _SOF2, _DHT, _SOS, _DQT, _DRI, _APP0, _APP1, _APP2, _APP14 = (
+    0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD, 0xE0, 0xE1, 0xE2, 0xEE,
+)  # fmt: skip
+_SEGMENT_LIMIT = 65533  # a length field counts itself
+_MCU_LIMIT = 10  # T.81, B.2.3: at most 10 blocks in an interleaved MCU
+
+
+@dataclass(frozen=True)
+class FrameComponent:
+    """What a frame header says about a component: identifier, sampling factors, quantization table."""
+
+    id: int
+    h: int
+    v: int
+    table: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Everything in a file but its scans."""
+
+    width: int
+    height: int
+    components: Sequence[FrameComponent]
+    tables: Sequence[QuantTable]
+    metadata: Metadata = field(default_factory=Metadata)
+    restart_interval: int = 0
+
+    @classmethod
+    def of(cls, image: CoefficientImage) -> Frame:
+        """The frame of a coefficient image."""
+        components = [FrameComponent(part.id, part.h, part.v, part.table) for part in image.components]
+        return cls(image.width, image.height, components, image.tables, image.metadata, image.restart_interval)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One scan: its components, its parameters by their names in T.81 (B.2.3), and its symbols.
+
+    Parameters
+    ----------
+    components : sequence of int
+        Indices of the components in the frame.
+    slots : sequence of int
+        DC slot of each, twice the number of its Huffman tables.
+    tokens : ScanTokens
+        What is coded.
+    Ss, Se, Ah, Al : int
+        Spectral selection and successive approximation; the defaults are those of a sequential scan.
+    """
+
+    components: Sequence[int]
+    slots: Sequence[int]
+    tokens: ScanTokens
+    Ss: int = 0
+    Se: int = 63
+    Ah: int = 0
+    Al: int = 0
+
+
+def write_jpeg(image: CoefficientImage, *, progressive: Progressive = False, threads: int | None = None) -> bytes:
+    """Write a coefficient image as a JPEG file with optimal Huffman tables.
+
+    Parameters
+    ----------
+    image : CoefficientImage
+        What to write; every coefficient is kept.
+    progressive : {False, True, "smaller"}
+        Sequential; progressive; or whichever file is smaller.
+    threads : int, optional
+        At most so many; all processors by default. The bytes are the same.
+
+    Returns
+    -------
+    bytes
+        The file.
+
+    Raises
+    ------
+    InvalidInputError
+        If a coefficient is outside of the range that 8-bit JPEG codes (T.81, F.1.2.1: differences of DC need at most
+        11 bits, AC coefficients at most 10).
+    """
+    check_progressive(progressive)
+    frame, sequential = Frame.of(image), _sequential_scans(image, threads)
+    _check_range(image, sequential)
+    files = []
+    if progressive is not True:
+        files.append(jpeg_bytes(frame, sequential, progressive=False))
+    if progressive:
+        from optcodec.jpeg.scans import progressive_scans
+
+        files.append(jpeg_bytes(frame, progressive_scans(image), progressive=True))
+    return min(files, key=len)
+
+
+def check_progressive(progressive: object) -> None:
+    """Raise unless the value is one of `Progressive`."""
+    if progressive not in (False, True, "smaller"):
+        raise InvalidInputError(f'progressive is False, True or "smaller"; got {progressive!r}')
+
+
+def _check_range(image: CoefficientImage, scans: Sequence[Scan]) -> None:
+    """Refuse what 8-bit JPEG has no code for; the histograms of the sequential scans hold the sizes of all values."""
+    for part in image.components:
+        if part.blocks.size and part.blocks.min() == -32768:
+            raise InvalidInputError(f"a coefficient of component {part.id} is -32768; 8-bit JPEG codes -1023..1023")
+    for scan in scans:
+        sizes = scan.tokens.histogram[: 8 * 256].reshape(4, 2, 16, 16)
+        if sizes[:, 0, 0, 12:].any() or sizes[:, 0, 1:].any():
+            raise InvalidInputError("a difference of DC has more than 11 bits; 8-bit JPEG codes -2047..2047")
+        if sizes[:, 1, :, 11:].any():
+            raise InvalidInputError("an AC coefficient has more than 10 bits; 8-bit JPEG codes -1023..1023")
+
+
+def _sequential_scans(image: CoefficientImage, threads: int | None) -> list[Scan]:
+    """One interleaved scan, or one a component where the MCU would be too large."""
+    slots = [0] + [2] * (len(image.components) - 1)
+    everything = list(range(len(image.components)))
+    blocks = sum(part.h * part.v for part in image.components)
+    groups = [everything] if blocks <= _MCU_LIMIT or len(everything) == 1 else [[index] for index in everything]
+    scans = []
+    for group in groups:
+        chosen = [slots[index] for index in group]
+        scans.append(Scan(group, chosen, sequential_tokens(image, group, chosen, threads=threads)))
+    return scans
+
+
+def jpeg_bytes(frame: Frame, scans: Iterable[Scan], *, progressive: bool) -> bytes:
+    """Put a file together.
+
+    Reads like the grammar of T.81, B.2: SOI, APPn, DQT, SOF, DRI, and for each scan DHT, SOS, entropy-coded data; EOI.
+    """
+    pieces: list[bytes | memoryview] = [_SOI, *_application_segments(frame), _dqt(frame.tables)]
+    pieces.append(_frame_header(frame, progressive))
+    if frame.restart_interval:
+        pieces.append(_segment(_DRI, struct.pack(">H", frame.restart_interval)))
+    for scan in scans:
+        tables = optimal_tables(scan.tokens.histogram)
+        definition = tables.definition()
+        if definition:  # a scan of plain bits has no codes
+            pieces.append(_segment(_DHT, definition))
+        pieces.append(_scan_header(frame, scan, tables))
+        pieces.extend(scan_bytes(scan.tokens, tables))
+    pieces.append(_EOI)
+    return b"".join(pieces)
+
+
+def _segment(marker: int, payload: bytes) -> bytes:
+    """Marker, length (which counts its own two bytes), payload."""
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
+
+
+def _application_segments(frame: Frame) -> list[bytes]:
+    """JFIF header unless an Adobe segment says what the colours are; Exif; Adobe; ICC profile in chunks."""
+    metadata, segments = frame.metadata, []
+    if metadata.adobe_transform is None:
+        units, x, y = metadata.density
+        segments.append(_segment(_APP0, b"JFIF\0" + struct.pack(">HBHHBB", 0x0102, units, x, y, 0, 0)))
+    if metadata.exif is not None:
+        if len(metadata.exif) > _SEGMENT_LIMIT - 6:
+            raise InvalidInputError(f"Exif data has at most {_SEGMENT_LIMIT - 6} bytes, got {len(metadata.exif)}")
+        segments.append(_segment(_APP1, b"Exif\0\0" + metadata.exif))
+    if metadata.adobe_transform is not None:
+        segments.append(_segment(_APP14, b"Adobe" + struct.pack(">HHHB", 100, 0, 0, metadata.adobe_transform)))
+    if metadata.icc_profile:
+        size = _SEGMENT_LIMIT - 14
+        chunks = [metadata.icc_profile[start : start + size] for start in range(0, len(metadata.icc_profile), size)]
+        if len(chunks) > 255:
+            raise InvalidInputError(f"an ICC profile has at most {255 * size} bytes, got {len(metadata.icc_profile)}")
+        for number, chunk in enumerate(chunks, start=1):
+            segments.append(_segment(_APP2, b"ICC_PROFILE\0" + bytes([number, len(chunks)]) + chunk))
+    return segments
+
+
+def _dqt(tables: Sequence[QuantTable]) -> bytes:
+    """All tables in one segment: precision and number, then 64 steps in zig-zag order (T.81, B.2.4.1)."""
+    payload = bytearray()
+    for number, table in enumerate(tables):
+        payload.append((0 if table.is_baseline else 16) | number)
+        payload += table.steps_zz.astype("u1" if table.is_baseline else ">u2").tobytes()
+    return _segment(_DQT, bytes(payload))
+
+
+def _frame_header(frame: Frame, progressive: bool) -> bytes:
+    """T.81, B.2.2. Precision, lines, samples a line, components; baseline only where the tables allow it."""
+    baseline = all(table.is_baseline for table in frame.tables) and len(frame.components) <= 4
+    marker = _SOF2 if progressive else _SOF0 if baseline else _SOF1
+    payload = bytearray(struct.pack(">BHHB", 8, frame.height, frame.width, len(frame.components)))
+    for part in frame.components:
+        payload += bytes([part.id, part.h << 4 | part.v, part.table])
+    return _segment(marker, bytes(payload))
+
+
+def _scan_header(frame: Frame, scan: Scan, tables: HuffmanTables) -> bytes:
+    """T.81, B.2.3. Components with their Huffman tables (0 where a scan does not use one), Ss, Se, Ah and Al."""
+    payload = bytearray([len(scan.components)])
+    for index, slot in zip(scan.components, scan.slots, strict=True):
+        dc, ac = (slot >> 1 if tables.lengths[slot + kind].any() else 0 for kind in (0, 1))
+        payload += bytes([frame.components[index].id, dc << 4 | ac])
+    payload += bytes([scan.Ss, scan.Se, scan.Ah << 4 | scan.Al])
+    return _segment(_SOS, bytes(payload))

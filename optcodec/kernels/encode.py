@@ -33,7 +33,12 @@ def _quantized_row(components, row, planes, stride, exact, quantizers, blocks, m
                     place = index + x
                     if exact:
                         exact_zigzag(
-                            sample_row + 8 * x, stride, quantizer, quantizer + 512, blocks + 128 * place, masks + 8 * place
+                            sample_row + 8 * x,
+                            stride,
+                            quantizer,
+                            quantizer + 512,
+                            blocks + 128 * place,
+                            masks + 8 * place,
                         )
                     else:
                         float_zigzag(sample_row + 8 * x, stride, quantizer, blocks + 128 * place, masks + 8 * place)

@@ -64,7 +64,9 @@ def block_tokens(tokens, count, histogram, slot, block, mask, previous):
 
 
 @njit
-def row_tokens(components, row, columns, restart_interval, blocks, masks, predictions, tokens, count, histogram, intervals):
+def row_tokens(
+    components, row, columns, restart_interval, blocks, masks, predictions, tokens, count, histogram, intervals
+):
     """Tokens of one MCU row whose zig-zag blocks and masks lie at `blocks` and `masks`.
 
     Blocks outside of a component only fill up an MCU: they repeat the DC before them and have no AC. `intervals[i]`

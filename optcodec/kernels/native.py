@@ -108,7 +108,9 @@ def target_machine() -> Any:
     llvm = _llvm()
     name, features = _processor()
     target = llvm.Target.from_default_triple()
-    return target.create_target_machine(cpu=name, features=features, opt=3, reloc="default", codemodel="jitdefault", jit=True)
+    return target.create_target_machine(
+        cpu=name, features=features, opt=3, reloc="default", codemodel="jitdefault", jit=True
+    )
 
 
 @functools.cache
@@ -197,7 +199,9 @@ def _callable(name: str, address: int, signature: Signature) -> Callable[..., An
     """Python function that passes arrays as pointer and lengths."""
     c_arguments: list[Any] = []
     for argument in signature.arguments:
-        c_arguments += [ctypes.c_void_p] + [ctypes.c_ssize_t] * argument.ndim if argument.ndim else [_TYPES[argument.dtype][0]]
+        c_arguments += (
+            [ctypes.c_void_p] + [ctypes.c_ssize_t] * argument.ndim if argument.ndim else [_TYPES[argument.dtype][0]]
+        )
     function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *c_arguments)(address)
     result_type = _TYPES[signature.result or "i64"][0]
     plan = [(np.dtype(_TYPES[argument.dtype][1]), argument) for argument in signature.arguments]
@@ -225,5 +229,10 @@ def _callable(name: str, address: int, signature: Signature) -> Callable[..., An
 
 def _check(name: str, value: Any, dtype: np.dtype[Any], argument: Argument) -> None:
     flags = value.flags
-    if value.dtype != dtype or value.ndim != argument.ndim or not flags.c_contiguous or (argument.writable and not flags.writeable):
+    if (
+        value.dtype != dtype
+        or value.ndim != argument.ndim
+        or not flags.c_contiguous
+        or (argument.writable and not flags.writeable)
+    ):
         raise TypeError(f"kernel {name} expects {argument}, C-contiguous; got {value.dtype} of shape {value.shape}")

@@ -1,0 +1,210 @@
+"""Entropy coding of a scan: tokens, Huffman tables made for them, exact bit counts, bytes.
+
+A scan is turned into tokens once (see `optcodec.kernels.entropy` for what a token is). Their histogram gives the
+optimal Huffman tables and the exact number of bits before anything is written; several threads can then write their
+parts of one bit stream, each starting at its own bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.jpeg.image import CoefficientImage
+from optcodec.jpeg.layout import McuLayout, in_parallel, mcu_layout, pixel_layout, segments
+from optcodec.jpeg.tables import QuantTable
+from optcodec.kernels import load
+
+__all__ = [
+    "HuffmanTables",
+    "ScanTokens",
+    "optimal_tables",
+    "pixel_tokens",
+    "scan_bits",
+    "scan_bytes",
+    "sequential_tokens",
+]
+
+CONTEXTS = 9 * 256  # 4 DC and 4 AC tables, and plain bits
+_TOKENS_PER_BLOCK = 64  # one for each coefficient, or fewer: a run of zeros takes less
+
+
+@dataclass(frozen=True)
+class ScanTokens:
+    """The symbols of one scan.
+
+    Parameters
+    ----------
+    parts : sequence of (ndarray of uint32, int)
+        Arrays of tokens, in the order of the scan, and how many are used of each.
+    histograms : ndarray of int64, shape (parts, 9 * 256)
+        How often each context occurs in each part.
+    bounds : ndarray of int64, optional
+        Where restart intervals begin in the one part, and where the last one ends; None without restart markers.
+    """
+
+    parts: Sequence[tuple[npt.NDArray[np.uint32], int]]
+    histograms: npt.NDArray[np.int64]
+    bounds: npt.NDArray[np.int64] | None = None
+
+    @property
+    def histogram(self) -> npt.NDArray[np.int64]:
+        """Counts of all parts together, shape (9 * 256,)."""
+        return self.histograms[0] if len(self.histograms) == 1 else self.histograms.sum(0)
+
+
+@dataclass(frozen=True)
+class HuffmanTables:
+    """Code tables by slot: slot 2 t is DC table t, slot 2 t + 1 AC table t.
+
+    Parameters
+    ----------
+    lengths : ndarray of int64, shape (8, 17)
+        Number of codes of each length; a row of zeros is a table that is not used.
+    symbols : ndarray of int64, shape (8, 256)
+        Symbols in the order of their codes.
+    codes : ndarray of int64, shape (9 * 256,)
+        By context: the code, shifted left by the number of extra bits, then by 8; plus the bits of both.
+    """
+
+    lengths: npt.NDArray[np.int64]
+    symbols: npt.NDArray[np.int64]
+    codes: npt.NDArray[np.int64]
+
+    def definition(self) -> bytes:
+        """Table specifications for one DHT segment (T.81, B.2.4.2): Tc and Th, 16 counts, symbols; for each table."""
+        text = bytearray()
+        for slot in range(8):
+            count = int(self.lengths[slot, 1:].sum())
+            if count:
+                text.append((slot & 1) << 4 | slot >> 1)
+                text += self.lengths[slot, 1:].astype(np.uint8).tobytes()
+                text += self.symbols[slot, :count].astype(np.uint8).tobytes()
+        return bytes(text)
+
+
+def optimal_tables(histogram: npt.NDArray[np.int64]) -> HuffmanTables:
+    """Shortest codes of at most 16 bits for symbol counts (T.81, K.2), shape (9 * 256,)."""
+    lengths = np.empty((8, 17), np.int64)
+    symbols = np.empty((8, 256), np.int64)
+    codes = np.zeros(CONTEXTS, np.int64)
+    load("huffman").build_tables(histogram, np.empty(4 * 257 + 258, np.int64), lengths, symbols, codes)
+    return HuffmanTables(lengths, symbols, codes)
+
+
+def scan_bits(tokens: ScanTokens, tables: HuffmanTables) -> int:
+    """Exact bits of a scan, without writing it; byte stuffing, padding and restart markers are not included."""
+    return int(load("huffman").count_bits(tokens.histogram, tables.codes))
+
+
+def scan_bytes(tokens: ScanTokens, tables: HuffmanTables) -> list[memoryview]:
+    """Entropy-coded segments of a scan, with stuffing and restart markers, in pieces to be joined."""
+    kernels = load("bits")
+    if tokens.bounds is not None:
+        (array, _), bits = tokens.parts[0], scan_bits(tokens, tables)
+        raw = np.empty(bits // 8 + 80, np.uint8)
+        target = np.empty(bits // 4 + 4 * len(tokens.bounds) + 160, np.uint8)
+        return [target[: kernels.write_intervals(array, tokens.bounds, tables.codes, raw, target)].data]
+    ends = np.cumsum([load("huffman").count_bits(histogram, tables.codes) for histogram in tokens.histograms])
+    starts = [0, *ends[:-1].tolist()]
+    final = len(starts) - 1
+    raws = [np.empty((int(end) - start // 8 * 8) // 8 + 80, np.uint8) for start, end in zip(starts, ends, strict=True)]
+
+    def write(part: int) -> int:
+        array, count = tokens.parts[part]
+        return int(kernels.write_tokens(array, count, tables.codes, starts[part] % 8, int(part == final), raws[part]))
+
+    def stuff(part: int) -> memoryview:
+        target = np.empty(2 * whole[part] + 160, np.uint8)
+        return target[: kernels.stuff(raws[part], whole[part], target)].data
+
+    whole = [int(bits) // 8 for bits in in_parallel(write, final + 1)]
+    for part in range(final):  # a byte that two parts share belongs to the later one
+        raws[part + 1][0] |= raws[part][whole[part]]
+    return in_parallel(stuff, final + 1)
+
+
+def sequential_tokens(
+    image: CoefficientImage, chosen: Sequence[int], slots: Sequence[int], *, threads: int | None = None
+) -> ScanTokens:
+    """Tokens of a sequential scan of the components with the indices `chosen`; `slots` names a DC slot for each."""
+    factors = [(part.h, part.v) for part in image.components]
+    layout = mcu_layout(image.width, image.height, factors, slots, chosen)
+    parts = layout.with_addresses([image.components[index].blocks for index in chosen])
+
+    def make(first: int, last: int, *results: npt.NDArray[Any]) -> int:
+        count: int = load("entropy").scan_tokens(
+            parts, first, last, layout.columns, image.restart_interval, *layout.work_space(), *results
+        )
+        return count
+
+    return _collect(layout, image.restart_interval, threads, make)
+
+
+def pixel_tokens(
+    pixels: npt.NDArray[np.uint8],
+    subsampling: str,
+    tables: Sequence[QuantTable],
+    *,
+    dct: Literal["float", "exact"] = "float",
+    restart_interval: int = 0,
+    threads: int | None = None,
+) -> ScanTokens:
+    """Tokens of the one scan of a baseline file, straight from pixels.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 1 or 3)
+        Grey or RGB, C-contiguous.
+    subsampling : str
+        Name of the sampling; without effect on grey pixels.
+    tables : sequence of QuantTable
+        One a component, steps at most 255.
+    dct : {"float", "exact"}
+        Floating-point DCT, or libjpeg's accurate integer one.
+    restart_interval : int
+        MCUs between restart markers, 0 for none.
+    threads : int, optional
+        At most so many; all processors by default.
+    """
+    layout, h, v = pixel_layout(pixels, subsampling)
+    exact = int(dct == "exact")
+    quantizers = np.stack([_quantizer(table, exact) for table in tables])
+
+    def make(first: int, last: int, *results: npt.NDArray[Any]) -> int:
+        count: int = load("encode").pixel_tokens(
+            pixels, layout.parts, h, v, first, last, layout.columns, restart_interval, exact, quantizers,
+            layout.sample_space(), *layout.work_space(), *results,
+        )  # fmt: skip
+        return count
+
+    return _collect(layout, restart_interval, threads, make)
+
+
+def _quantizer(table: QuantTable, exact: int) -> npt.NDArray[np.float32]:
+    """Constants of a table as `optcodec.kernels.dct` reads them, shape (256,)."""
+    steps = table.steps.astype(np.float32)
+    constants = (1 / (8 * steps), 4 * steps + np.float32(0.5)) if exact else ((1 / steps).T, (1 / steps).T)
+    return np.concatenate([np.concatenate([block, block], 1).ravel() for block in constants])
+
+
+def _collect(layout: McuLayout, restart_interval: int, threads: int | None, make: Callable[..., int]) -> ScanTokens:
+    """Let each thread make the tokens of its MCU rows: ``make(first, last, tokens, counts, starts)``."""
+    mcus = layout.rows * layout.columns
+    intervals = -(-mcus // restart_interval) if restart_interval else 0
+    rows = segments(layout, 1 if restart_interval else threads)
+    histograms = np.zeros((len(rows), CONTEXTS), np.int64)
+    bounds = np.zeros(intervals + 1, np.int64)
+
+    def part(index: int) -> tuple[npt.NDArray[np.uint32], int]:
+        first, last = rows[index]
+        tokens = np.empty(layout.blocks // layout.rows * (last - first) * _TOKENS_PER_BLOCK, np.uint32)
+        return tokens, make(first, last, tokens, histograms[index], bounds)
+
+    parts = in_parallel(part, len(rows))
+    bounds[-1] = parts[0][1]
+    return ScanTokens(parts, histograms, bounds if restart_interval else None)

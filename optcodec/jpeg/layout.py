@@ -1,0 +1,124 @@
+"""Where the blocks of a scan lie: MCU geometry, in the form that the kernels read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.jpeg.image import blocks_shape, sampling_factors
+
+__all__ = ["McuLayout", "in_parallel", "mcu_layout", "pixel_layout", "segments"]
+
+T = TypeVar("T")
+_BLOCKS_PER_THREAD = 4096  # below this, starting a thread costs more than it saves
+
+
+@dataclass(frozen=True)
+class McuLayout:
+    """Geometry of one scan.
+
+    Parameters
+    ----------
+    parts : ndarray of int64, shape (components, 8)
+        A row a component: rows and columns of blocks, h, v, DC slot, offset and pitch (in blocks) within the work
+        space of one MCU row, address of its blocks. See `optcodec.kernels.entropy`.
+    rows, columns : int
+        MCUs in the image.
+    row_blocks : int
+        Blocks of work space for one MCU row.
+    """
+
+    parts: npt.NDArray[np.int64]
+    rows: int
+    columns: int
+    row_blocks: int
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the whole scan, those that only fill up MCUs included."""
+        return int(self.rows * self.columns * (self.parts[:, 2] * self.parts[:, 3]).sum())
+
+    def work_space(self) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
+        """Arrays for the blocks of one MCU row, and for their masks with the DC predictions."""
+        return np.empty(self.row_blocks * 64, np.int16), np.empty(self.row_blocks + 4, np.int64)
+
+    def sample_space(self) -> npt.NDArray[np.uint8]:
+        """Array for the samples of one MCU row; see `optcodec.kernels.samples.load_mcu_row`."""
+        h, v = int(self.parts[0, 2]), int(self.parts[0, 3])
+        stride = (self.columns * 8 * h + 63) // 32 * 32
+        return np.empty(stride * (10 * v + 17), np.uint8)
+
+    def with_addresses(self, arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[np.int64]:
+        """`parts` with the addresses of one array of blocks a component; the arrays must outlive the use."""
+        parts = self.parts.copy()
+        parts[:, 7] = [array.ctypes.data for array in arrays]
+        return parts
+
+
+def mcu_layout(
+    width: int,
+    height: int,
+    factors: Sequence[tuple[int, int]],
+    slots: Sequence[int],
+    chosen: Sequence[int] | None = None,
+) -> McuLayout:
+    """Layout of a scan of the components `chosen` (all of them by default).
+
+    A scan of one component is not interleaved: its MCU is one block, whatever its sampling factors (T.81, A.2.2).
+
+    Parameters
+    ----------
+    width, height : int
+        Size of the image in pixels.
+    factors : sequence of (int, int)
+        Sampling factors (h, v) of all components of the image.
+    slots : sequence of int
+        DC slot of each component: twice the number of its Huffman tables.
+    chosen : sequence of int, optional
+        Indices of the components in the scan.
+    """
+    h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
+    chosen = range(len(factors)) if chosen is None else chosen
+    shapes = [blocks_shape(width, height, *factors[index], h_max, v_max) for index in chosen]
+    if len(shapes) == 1:
+        (rows, columns), units = shapes[0], [(1, 1)]
+    else:
+        rows, columns = -(-height // (8 * v_max)), -(-width // (8 * h_max))
+        units = [factors[index] for index in chosen]
+    parts, offset = [], 0
+    for index, (h, v), shape in zip(chosen, units, shapes, strict=True):
+        pitch = columns * h + columns * h % 2  # the kernels work on pairs of blocks
+        parts.append((*shape, h, v, slots[index], offset, pitch, 0))
+        offset += pitch * v
+    return McuLayout(np.array(parts, np.int64), rows, columns, offset)
+
+
+def pixel_layout(pixels: npt.NDArray[np.uint8], subsampling: str) -> tuple[McuLayout, int, int]:
+    """Layout of pixels of shape (height, width, 1 or 3), and the sampling factors of luminance."""
+    height, width, channels = pixels.shape
+    h, v = sampling_factors(subsampling) if channels == 3 else (1, 1)
+    return mcu_layout(width, height, [(h, v), (1, 1), (1, 1)][:channels], [0, 2, 2][:channels]), h, v
+
+
+def segments(layout: McuLayout, threads: int | None) -> list[tuple[int, int]]:
+    """Split MCU rows among threads; small images stay whole. What is made never depends on the split."""
+    if threads is None:
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    parts = max(1, min(threads, layout.rows, layout.blocks // _BLOCKS_PER_THREAD))
+    bounds = [layout.rows * part // parts for part in range(parts + 1)]
+    return list(pairwise(bounds))
+
+
+def in_parallel(work: Callable[[int], T], count: int) -> list[T]:
+    """Results of ``work(0) .. work(count - 1)``, each in a thread of its own; kernels release the interpreter lock."""
+    if count == 1:
+        return [work(0)]
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, range(count)))
