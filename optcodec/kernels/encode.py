@@ -22,7 +22,7 @@ def _copy_block(b, source, target):
 
 @njit
 def _quantized_row(components, row, planes, stride, exact, quantizers, blocks, masks):
-    """Quantized zig-zag blocks of the MCU row whose samples lie at `planes`; two blocks at a time, maybe one too many."""
+    """Quantized zig-zag blocks of the MCU row of samples at `planes`; two blocks at a time, maybe one too many."""
     sample_row = planes
     for part in range(components.shape[0]):
         quantizer = address_of(quantizers) + 1024 * part

@@ -14,7 +14,7 @@ from optcodec.kernels.scalars import bit_length, load_i16, load_u64, store_u32, 
 from optcodec.kernels.vector import I16, address_of, emit
 from optcodec.kernels.zigzag import NATURAL_ORDER
 
-__all__ = ["COLUMNS", "H", "OFFSET", "PITCH", "ROWS", "SLOT", "V", "block_tokens", "prime", "put_token", "row_tokens"]
+__all__ = ["COLUMNS", "OFFSET", "PITCH", "ROWS", "SLOT", "H", "V", "block_tokens", "prime", "put_token", "row_tokens"]
 
 # Columns of the table `components`, one row a component: rows and columns of blocks, sampling factors, DC slot; where
 # its blocks of one MCU row begin in the work space, and how many it keeps there for each row of blocks; the address of

@@ -3,7 +3,7 @@
 Importing numba and unpickling its own cache takes longer than encoding a small picture. So each file of kernels is
 compiled once to an ordinary object file (`optcodec.kernels.export`), kept under the user's cache folder, and loaded
 from there through llvmlite. The name of the object is a hash of everything that it depends on: the source of all
-kernels, the version of the compiler, the processor and its features. Where the cache cannot be written or read,
+kernels it contains, the version of the compiler, the processor and its features. Where the cache cannot be written or read,
 the kernels are compiled again in each process; the results are the same.
 """
 
@@ -14,6 +14,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -135,9 +136,20 @@ def _processor() -> tuple[str, str]:
 def _object_path(stem: str) -> Path:
     versions = f"{metadata.version('numba')} {metadata.version('llvmlite')}"
     digest = hashlib.sha256(f"{versions} {sys.platform} {_processor()}".encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + source.read_bytes())
+    for source in [*_sources("export", {"native"}), *_sources(stem, {"export"})]:
+        digest.update(source)
     return _cache_folder() / f"{stem}-{digest.hexdigest()[:32]}.kernel"
+
+
+def _sources(stem: str, seen: set[str]) -> list[bytes]:
+    """Source of a kernel file and of all kernel files that it imports, whose functions become part of its code."""
+    text = (Path(__file__).parent / f"{stem}.py").read_bytes()
+    sources = [text]
+    for name in re.findall(rb"^from optcodec\.kernels\.(\w+) import", text, re.MULTILINE):
+        if name.decode() not in seen:
+            seen.add(name.decode())
+            sources += _sources(name.decode(), seen)
+    return sources
 
 
 def _cache_folder() -> Path:
@@ -177,7 +189,7 @@ def _write(path: Path, code: bytes, signatures: dict[str, str]) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-        os.replace(name, path)
+        Path(name).replace(path)
     except OSError:
         return  # a read-only home: this process keeps what it compiled, the next compiles again
 
