@@ -9,7 +9,7 @@ from pathlib import Path
 
 from optcodec.errors import InvalidInputError
 
-__all__ = ["Source", "find_images", "is_jpeg", "place", "read_bytes", "write_whole"]
+__all__ = ["IMAGE_SUFFIXES", "Source", "check_writable", "find_images", "is_jpeg", "place", "read_bytes", "write_whole"]
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -109,6 +109,18 @@ def is_jpeg(path: Path) -> bool:
         return False
 
 
+def check_writable(path: Path) -> None:
+    """Raise `InvalidInputError` now if a file could not be written later, after much work."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _part(path).touch()
+        _part(path).unlink()
+    except OSError as error:
+        raise _not_written(path, error) from None
+    if path.is_dir():
+        raise InvalidInputError(f"{path}: cannot be written: it is a folder")
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file beside its place and move it there when it is complete; folders above it are made.
 
@@ -122,11 +134,19 @@ def write_whole(path: Path, data: bytes) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(data)  # a device or pipe is written to, not replaced; a folder says so itself
             return
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        part = _part(path)
         try:
             part.write_bytes(data)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise InvalidInputError(f"{path}: cannot be written: {error.strerror}") from None
+        raise _not_written(path, error) from None
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _not_written(path: Path, error: OSError) -> InvalidInputError:
+    return InvalidInputError(f"{path}: cannot be written: {error.strerror}")

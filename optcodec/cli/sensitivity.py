@@ -1,0 +1,105 @@
+"""``optcodec sensitivity``: how much a network minds an error in each DCT coefficient."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from optcodec.cli.files import check_writable
+from optcodec.cli.many import Failure, report_failures
+from optcodec.cli.options import SUBSAMPLINGS
+from optcodec.cli.show import count, json_option, print_json
+from optcodec.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from optcodec.vision.profile import SensitivityProfile
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("model")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The profile (JSON).")
+@click.option("--weights", help="File (.safetensors, .pth), or 'default' to download those of torchvision.")
+@click.option("--labels", default="folders", show_default=True, help="'folders', 'self', or a CSV file.")
+@click.option("-n", "--images", type=int, help="Draw so many images.  [default: all]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw.")
+@click.option("--until-stderr", type=float, metavar="R", help="Stop at this relative standard error of every weight.")
+@click.option("--subsampling", type=click.Choice(SUBSAMPLINGS), default="4:4:4", show_default=True)
+@click.option("--batch", type=int, default=16, show_default=True, help="Images that go through the model together.")
+@click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as 'cuda'.")
+@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
+@json_option
+def command(model: str, folder: Path, output: Path, weights: str | None, as_json: bool, **options: Any) -> None:
+    """Measure the sensitivity of MODEL over the images in FOLDER, and write its profile.
+
+    MODEL is a classifier of torchvision, such as mobilenet_v2, or package.module:factory. Labels are the names of
+    the folders below FOLDER, a CSV file with the columns file and class_index, or the model's own predictions
+    ("self").
+    """
+    check_writable(output)
+    profile, failures = _estimate(model, folder, weights, options)
+    profile.save(output)
+    about = profile.provenance
+    if as_json:
+        failed = [{"path": str(failure.path), "error": failure.message} for failure in failures]
+        record = {"output": str(output), "name": profile.name, "images": about.images, "subsampling": about.subsampling}
+        print_json(record | {"largest_relative_stderr": _largest_error(profile), "failures": failed})
+    else:
+        error = _largest_error(profile)
+        known = "" if error is None else f", relative standard errors up to {error:.3f}"
+        click.echo(f"{output}: {profile.name} over {count(about.images, 'image')}{known}")
+    report_failures(failures, about.images + len(failures))
+
+
+def _estimate(
+    model: str, folder: Path, weights: str | None, options: dict[str, Any]
+) -> tuple[SensitivityProfile, list[Failure]]:
+    from optcodec.vision.models import load_model
+    from optcodec.vision.survey import Survey, sensitivity_of
+
+    failures: list[Failure] = []
+    try:
+        target = load_model(model, weights=weights, device=options["device"])
+        survey = Survey(folder, **{name: options[name] for name in ("labels", "images", "seed", "batch")})
+        with _progress(options["images"]) as progress:
+            profile = sensitivity_of(
+                target,
+                survey,
+                progress=progress,
+                on_unreadable=lambda path, reason: failures.append(Failure(path, reason)),
+                **{name: options[name] for name in ("subsampling", "until_stderr", "dtype")},
+            )
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "torchvision", "safetensors"):
+            raise
+        message = f"{error.name} is needed to measure a sensitivity, and is not there: pip install 'optcodec[torch]'"
+        raise InvalidInputError(message) from None
+    return profile, failures
+
+
+def _largest_error(profile: SensitivityProfile) -> float | None:
+    """Largest standard error relative to its weight, where both are known."""
+    errors, weights = profile.provenance.standard_errors, profile.weights
+    return None if errors is None else float((errors[weights > 0] / weights[weights > 0]).max())
+
+
+@contextmanager
+def _progress(total: int | None) -> Iterator[Callable[[int, float], None]]:
+    """Progress bar on stderr, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, worst: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), TextColumn("{task.completed} images, standard error {task.fields[worst]:.3f}"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total, worst=float("inf"))
+        yield lambda done, worst: bar.update(task, completed=done, worst=worst)
