@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from optcodec.errors import InvalidInputError
 from optcodec.vision.profile import Provenance, SensitivityProfile, load_profile, shipped_profiles
@@ -72,10 +73,10 @@ def test_a_profile_is_frozen_and_owns_its_weights() -> None:
 
 def test_normalized_has_the_reference_scale() -> None:
     normal = PROFILE.normalized()
-    assert normal.weights[0].max() == pytest.approx(0.1)
-    assert normal.weights / WEIGHTS == pytest.approx(np.full((3, 8, 8), 0.1 / WEIGHTS[0].max()))
-    assert normal.provenance.standard_errors == pytest.approx(normal.weights / 7)
-    assert normal.normalized().weights == pytest.approx(normal.weights)
+    assert_allclose(normal.weights[0].max(), 0.1, rtol=1e-12)
+    assert_allclose(normal.weights / WEIGHTS, np.full((3, 8, 8), 0.1 / WEIGHTS[0].max()), rtol=1e-12)
+    assert_allclose(normal.provenance.standard_errors, normal.weights / 7, rtol=1e-12)
+    assert_allclose(normal.normalized().weights, normal.weights, rtol=1e-12)
     chroma_only = np.ones((3, 8, 8))
     chroma_only[0] = 0
     with pytest.raises(InvalidInputError, match="no luminance weight above zero"):

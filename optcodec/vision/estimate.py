@@ -30,32 +30,33 @@ _FEWEST = 32
 _TRIAL = 64
 
 
-def cross_entropy(output: Tensor, labels: Tensor | None) -> Tensor:
+def cross_entropy(output: Tensor, labels: Any) -> Tensor:
     """Cross-entropy of each image of a classifier.
 
     Parameters
     ----------
     output : Tensor, shape (N, classes)
         Logits.
-    labels : Tensor of int64, shape (N,), optional
+    labels : array_like of int, shape (N,), optional
         Class indices. None takes the class that the model itself finds most likely.
 
     Returns
     -------
     Tensor, shape (N,)
     """
+    import torch
     from torch.nn.functional import cross_entropy as per_image
 
     if getattr(output, "ndim", 0) != 2:
         found = getattr(output, "shape", type(output).__name__)
-        raise InvalidInputError(
-            f"cross-entropy needs logits of shape (N, classes), the model gave {found}: name a loss"
-        )
+        raise InvalidInputError(f"cross-entropy needs logits of shape (N, classes), got {found}: name another loss")
     if labels is None:
-        labels = output.argmax(1)
-    elif labels.shape != output.shape[:1] or not bool(((labels >= 0) & (labels < output.shape[1])).all()):
-        raise InvalidInputError(f"expected {output.shape[0]} labels in 0..{output.shape[1] - 1}, got {labels.tolist()}")
-    return per_image(output, labels, reduction="none")
+        return per_image(output, output.argmax(1), reduction="none")
+    classes = torch.as_tensor(labels, device=output.device)
+    whole = not classes.is_floating_point() and classes.shape == output.shape[:1]
+    if not whole or not bool(((classes >= 0) & (classes < output.shape[1])).all()):
+        raise InvalidInputError(f"expected {len(output)} labels in 0..{output.shape[1] - 1}, got {classes.tolist()}")
+    return per_image(output, classes.long(), reduction="none")
 
 
 def estimate_sensitivity(
@@ -168,15 +169,21 @@ class _Measure:
         like = next(self.model.parameters(), images.new_empty(0, dtype=torch.float32))
         pixels = images.to(like.device, like.dtype).requires_grad_(True)
         if isinstance(labels, torch.Tensor):
-            labels = labels.to(like.device)
+            labels = labels.to(like.device)  # other kinds of labels are the loss's own affair
         with torch.enable_grad(), torch.autocast(like.device.type, torch.bfloat16, self.reduced and not exact):
             losses = self.loss(self.model(pixels), labels)
         if losses.shape != images.shape[:1]:
-            raise InvalidInputError(f"a loss gives one value for each image: {len(images)}, got {tuple(losses.shape)}")
+            raise InvalidInputError(
+                f"expected a loss for each of {len(images)} images, got shape {tuple(losses.shape)}"
+            )
         if not bool(losses.isfinite().all()):
             raise InvalidInputError(f"losses are finite, got {losses.tolist()}")
         # Each loss depends on its own image only, so one backward pass of the sum gives every image its own gradient.
-        (gradient,) = torch.autograd.grad(losses.sum(), pixels)
+        (gradient,) = torch.autograd.grad(losses.sum(), pixels, allow_unused=True) if losses.requires_grad else (None,)
+        if gradient is None:
+            raise InvalidInputError(
+                "expected a loss that torch can differentiate by the pixels, got one that is cut off"
+            )
         parts = component_gradients(gradient / 255, self.subsampling)  # samples are 0..255, the model takes 0..1
         return torch.stack([dct_energies(part) for part in parts], 1).double().cpu().numpy()
 
