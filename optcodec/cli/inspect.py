@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.cli.files import find_images, read_bytes
-from optcodec.cli.many import Done, for_each, report_failures
+from optcodec.cli.many import Done, failure_records, for_each, report_failures
 from optcodec.cli.show import columns, json_option, print_json
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ def command(inputs: tuple[Path, ...], as_json: bool) -> None:
         paths, lambda index: Done(_record(paths[index], read_bytes(paths[index]))), workers=1, label="inspect"
     )
     if as_json:
-        failed = [{"path": str(failure.path), "error": failure.message} for failure in failures]
-        print_json({"files": records, "failures": failed})
+        print_json({"files": records, "failures": failure_records(failures)})
     else:
         click.echo("\n\n".join(map(_text, records)), nl=bool(records))
     report_failures(failures, len(paths))

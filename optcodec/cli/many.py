@@ -15,7 +15,7 @@ import click
 
 from optcodec.errors import OptcodecError
 
-__all__ = ["Done", "Failure", "available_cores", "for_each", "report_failures"]
+__all__ = ["Done", "Failure", "available_cores", "failure_records", "for_each", "report_failures"]
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,11 @@ def _progress(total: int, label: str) -> Iterator[Callable[[], object]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(label, total=total)
         yield lambda: progress.advance(task)
+
+
+def failure_records(failures: Sequence[Failure]) -> list[dict[str, str]]:
+    """The failures as ``--json`` prints them."""
+    return [{"path": str(failure.path), "error": failure.message} for failure in failures]
 
 
 def report_failures(failures: Sequence[Failure], total: int) -> None:

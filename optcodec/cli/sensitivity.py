@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.cli.files import check_writable
-from optcodec.cli.many import Failure, report_failures
+from optcodec.cli.many import Failure, failure_records, report_failures
 from optcodec.cli.options import SUBSAMPLINGS
 from optcodec.cli.show import count, json_option, print_json
 from optcodec.errors import InvalidInputError
@@ -48,9 +48,8 @@ def command(model: str, folder: Path, output: Path, weights: str | None, as_json
     profile.save(output)
     about = profile.provenance
     if as_json:
-        failed = [{"path": str(failure.path), "error": failure.message} for failure in failures]
         record = {"output": str(output), "name": profile.name, "images": about.images, "subsampling": about.subsampling}
-        print_json(record | {"largest_relative_stderr": _largest_error(profile), "failures": failed})
+        print_json(record | {"largest_relative_stderr": _largest_error(profile), "failures": failure_records(failures)})
     else:
         error = _largest_error(profile)
         known = "" if error is None else f", relative standard errors up to {error:.3f}"
