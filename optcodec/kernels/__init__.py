@@ -4,6 +4,15 @@ A kernel file is ordinary numba code; ``@export("signature")`` marks what the re
 ``load("file").name(...)``. Kernels allocate nothing, raise nothing and know no files, classes or options.
 """
 
-from optcodec.kernels.native import load
+from __future__ import annotations
+
+from types import SimpleNamespace
 
 __all__ = ["load"]
+
+
+def load(stem: str) -> SimpleNamespace:
+    """Give the kernels of ``optcodec/kernels/<stem>.py``, see `optcodec.kernels.native.load`."""
+    from optcodec.kernels import native  # costs 20 ms of start-up that commands without kernels need not wait for
+
+    return native.load(stem)
