@@ -17,7 +17,7 @@ import numpy.typing as npt
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.layout import McuLayout, in_parallel, mcu_layout, pixel_layout, segments
 from optcodec.jpeg.tables import QuantTable
-from optcodec.kernels import load
+from optcodec.kernels import load, prepare
 
 __all__ = [
     "HuffmanTables",
@@ -171,6 +171,7 @@ def pixel_tokens(
     threads : int, optional
         At most so many; all processors by default.
     """
+    prepare("encode", "huffman", "bits")
     layout, h, v = pixel_layout(pixels, subsampling)
     exact = int(dct == "exact")
     quantizers = np.stack([_quantizer(table, exact) for table in tables])

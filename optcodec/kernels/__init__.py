@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-__all__ = ["load"]
+__all__ = ["load", "prepare"]
 
 
 def load(stem: str) -> SimpleNamespace:
@@ -16,3 +16,10 @@ def load(stem: str) -> SimpleNamespace:
     from optcodec.kernels import native  # costs 20 ms of start-up that commands without kernels need not wait for
 
     return native.load(stem)
+
+
+def prepare(*stems: str) -> None:
+    """Have the kernels of several files ready at once, see `optcodec.kernels.native.prepare`."""
+    from optcodec.kernels import native
+
+    native.prepare(*stems)

@@ -75,7 +75,7 @@ def build(stem: str) -> tuple[bytes, dict[str, str]]:
     for name, (signature, compiled) in exports.items():
         module.link_in(_module_of(name, signature, compiled))
     machine = target_machine()
-    _strip(module, machine, set(exports))
+    _optimize(module, machine, set(exports))
     return machine.emit_object(module), {name: str(signature) for name, (signature, _) in exports.items()}
 
 
@@ -92,15 +92,17 @@ def _module_of(name: str, signature: Signature, compiled: Any) -> llvm.ModuleRef
     return module
 
 
-def _strip(module: llvm.ModuleRef, machine: Any, keep: set[str]) -> None:
-    """Drop what the kernels do not call, then refuse what they call outside of themselves."""
+def _optimize(module: llvm.ModuleRef, machine: Any, keep: set[str]) -> None:
+    """Optimize the kernels as one program, then refuse what they call outside of themselves."""
     for function in module.functions:
         if not function.is_declaration and function.name not in keep:
             function.linkage = "internal"
-    passes = llvm.create_new_module_pass_manager()
-    passes.add_global_dead_code_eliminate_pass()
+    tuning = llvm.create_pipeline_tuning_options(speed_level=3)
+    tuning.loop_vectorization = tuning.slp_vectorization = True
+    builder = llvm.create_pass_builder(machine, tuning)
+    passes = builder.getModulePassManager()
     passes.add_strip_dead_prototype_pass()
-    passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options()))
+    passes.run(module, builder)
     for function in module.functions:
         if function.is_declaration and not function.name.startswith(_ALLOWED_SYMBOLS):
             raise AssertionError(f"kernels call {function.name}: a kernel may neither allocate nor raise")

@@ -3,8 +3,8 @@
 Importing numba and unpickling its own cache takes longer than encoding a small picture. So each file of kernels is
 compiled once to an ordinary object file (`optcodec.kernels.export`), kept under the user's cache folder, and loaded
 from there through llvmlite. The name of the object is a hash of everything that it depends on: the source of all
-kernels it contains, the version of the compiler, the processor and its features. Where the cache cannot be written or read,
-the kernels are compiled again in each process; the results are the same.
+kernels it contains, the version of the compiler, the processor and its features. Where the cache cannot be written or
+read, the kernels are compiled again in each process; the results are the same.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import json
 import os
 import re
 import stat
+import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -28,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Argument", "Signature", "load", "target_machine"]
+__all__ = ["Argument", "Signature", "load", "pack", "prepare", "target_machine", "unpack"]
 
 _TYPES: dict[str, tuple[Any, type[np.generic]]] = {
     "u8": (ctypes.c_uint8, np.uint8),
@@ -42,6 +43,7 @@ _TYPES: dict[str, tuple[Any, type[np.generic]]] = {
     "f64": (ctypes.c_double, np.float64),
 }
 _engines: list[Any] = []  # machine code lives as long as the process
+_objects: dict[str, tuple[bytes, dict[str, str]]] = {}
 _lock = threading.RLock()
 
 
@@ -93,15 +95,50 @@ def load(stem: str) -> SimpleNamespace:
     They release the interpreter lock, allocate nothing and check nothing but the type and layout of their arguments.
     """
     with _lock:
-        path = _object_path(stem)
-        cached = _read(path)
-        if cached is None:
-            print(f"optcodec: compiling the {stem} kernels for this processor (once)", file=sys.stderr)
-            from optcodec.kernels.export import build
+        prepare(stem)
+        return _link(*_objects[stem])
 
-            cached = build(stem)
-            _write(path, *cached)
-        return _link(*cached)
+
+@functools.cache
+def prepare(*stems: str) -> None:
+    """Have the kernels of several files ready; what must be compiled is compiled side by side."""
+    with _lock:
+        missing = [stem for stem in stems if stem not in _objects and not _restore(stem)]
+        if not missing:
+            return
+        print(
+            f"optcodec: compiling {', '.join(missing)} kernels for this processor (once)", file=sys.stderr, flush=True
+        )
+        for stem, content in zip(missing, _compile(missing), strict=True):
+            _write(_object_path(stem), content)
+            _objects[stem] = unpack(content)
+
+
+def _restore(stem: str) -> bool:
+    cached = _read(_object_path(stem))
+    if cached is not None:
+        _objects[stem] = cached
+    return cached is not None
+
+
+def _compile(stems: Sequence[str]) -> list[bytes]:
+    """Packed objects, each made in a process of its own.
+
+    There numba neither optimizes nor assembles every function by itself (``NUMBA_OPT=0``): `export` optimizes all of
+    them together, which takes a third of the time; and the settings of a numba in this process do not matter.
+    """
+    if getattr(sys, "frozen", False) or not sys.executable:  # no interpreter to start
+        from optcodec.kernels.export import build
+
+        return [pack(*build(stem)) for stem in stems]
+    environment = {**os.environ, "NUMBA_OPT": "0", "NUMBA_DISABLE_JIT": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "optcodec.kernels"]
+    children = [subprocess.Popen([*command, stem], stdout=subprocess.PIPE, env=environment) for stem in stems]
+    contents = [child.communicate()[0] for child in children]
+    for stem, child in zip(stems, children, strict=True):
+        if child.returncode:
+            raise RuntimeError(f"the {stem} kernels could not be compiled; the messages above say why")
+    return contents
 
 
 def target_machine() -> Any:
@@ -166,7 +203,7 @@ def _cache_folder() -> Path:
 
 
 def _read(path: Path) -> tuple[bytes, dict[str, str]] | None:
-    """Object and signatures; None where there is no file that this user alone can have written."""
+    """Object and signatures; None where there is no whole file that only this user can have written."""
     try:
         status = path.stat()
         content = path.read_bytes()
@@ -175,20 +212,27 @@ def _read(path: Path) -> tuple[bytes, dict[str, str]] | None:
     if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
         return None
     digest, _, rest = content.partition(b"\n")
-    if hashlib.sha256(rest).hexdigest().encode() != digest:
-        return None
-    header, _, code = rest.partition(b"\n")
+    return unpack(content) if hashlib.sha256(rest).hexdigest().encode() == digest else None
+
+
+def pack(code: bytes, signatures: dict[str, str]) -> bytes:
+    """One file: sha256 of the rest, newline, signatures as JSON, newline, object file."""
+    body = json.dumps(signatures).encode() + b"\n" + code
+    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def unpack(content: bytes) -> tuple[bytes, dict[str, str]]:
+    """Object and signatures of `pack`."""
+    _, header, code = content.split(b"\n", 2)
     return code, json.loads(header)
 
 
-def _write(path: Path, code: bytes, signatures: dict[str, str]) -> None:
-    """Layout: sha256 of the rest, newline, signatures as JSON, newline, object file."""
-    body = json.dumps(signatures).encode() + b"\n" + code
+def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+            file.write(content)
         Path(name).replace(path)
     except OSError:
         return  # a read-only home: this process keeps what it compiled, the next compiles again
