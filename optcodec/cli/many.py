@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +73,8 @@ def for_each(
 
     records: list[dict[str, Any]] = []
     failures: list[Failure] = []
-    with _progress(len(paths), label) as advance, _pool(workers) as pool:
-        for path, outcome in zip(paths, pool.map(guarded, range(len(paths))), strict=True):
+    with _progress(len(paths), label) as advance, _workers(min(workers, len(paths))) as parallel:
+        for path, outcome in zip(paths, parallel(guarded, range(len(paths))), strict=True):
             advance()
             for notice in outcome.notices:
                 click.echo(f"{path}: {notice}", err=True)
@@ -87,11 +86,16 @@ def for_each(
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """Pool that drops what has not begun when it is left by an exception, such as Ctrl-C."""
-    pool = ThreadPoolExecutor(workers)
+def _workers(count: int) -> Iterator[Callable[..., Iterator[Any]]]:
+    """A ``map`` on threads, which drops what has not begun when it is left by an exception, such as Ctrl-C."""
+    if count <= 1:
+        yield map
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(count)
     try:
-        yield pool
+        yield pool.map
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -1,0 +1,136 @@
+"""``optcodec inspect`` and ``optcodec compare``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from optcodec.cli import main
+from optcodec.jpeg.tables import annex_k_tables
+from optcodec.metrics import psnr_db
+
+
+def photograph(height: int, width: int) -> np.ndarray:
+    """Something smooth with an edge, in colour."""
+    y, x = np.mgrid[:height, :width]
+    planes = (128 + 90 * np.sin(x / 9), 128 + 90 * np.cos(y / 7), np.where(x > y, 200, 60))
+    return np.stack(planes, axis=-1).astype(np.uint8)
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def run_json(*arguments: object) -> Any:
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def jpeg(tmp_path: Path) -> Path:
+    Image.fromarray(photograph(50, 70)).save(tmp_path / "a.jpg", quality=75, subsampling="4:2:0", optimize=True)
+    return tmp_path / "a.jpg"
+
+
+def test_inspect_says_what_pillow_wrote(jpeg: Path) -> None:
+    (record,) = run_json("inspect", jpeg)["files"]
+    assert (record["width"], record["height"], record["nbytes"]) == (70, 50, jpeg.stat().st_size)
+    assert (record["process"], record["subsampling"], record["restart_interval"]) == ("baseline", "4:2:0", 0)
+    assert (record["quality"], record["quality_exact"]) == (75, True)
+    assert record["tables"] == [table.steps.tolist() for table in annex_k_tables(75)]
+    assert [component["table"] for component in record["components"]] == [0, 1, 1]
+    assert record["bpp"] == pytest.approx(8 * record["nbytes"] / 3500)
+
+
+@pytest.mark.parametrize("trailing", [0, 5])
+def test_inspect_accounts_for_every_byte(jpeg: Path, trailing: int) -> None:
+    jpeg.write_bytes(jpeg.read_bytes() + bytes(trailing))
+    (record,) = run_json("inspect", jpeg)["files"]
+    sizes = {entry["name"]: entry["nbytes"] for entry in record["segments"]}
+    assert sum(sizes.values()) == jpeg.stat().st_size
+    assert sizes.get("after EOI", 0) == trailing
+    assert sizes["DQT"] == 2 * 69
+    assert sizes["entropy-coded data"] == record["scans"][0]["nbytes"]
+
+
+def test_inspect_lists_progressive_scans(jpeg: Path) -> None:
+    Image.fromarray(photograph(50, 70)).save(jpeg, progressive=True, qtables=[[3] * 64, [7] * 64])
+    (record,) = run_json("inspect", jpeg)["files"]
+    assert record["process"] == "progressive"
+    assert len(record["scans"]) == 10  # libjpeg's script for YCbCr
+    assert record["scans"][0] == {"components": [1, 2, 3], "Ss": 0, "Se": 0, "Ah": 0, "Al": 1} | {
+        "nbytes": record["scans"][0]["nbytes"]
+    }
+    assert record["quality_exact"] is False
+
+
+def test_inspect_prints_for_people(jpeg: Path) -> None:
+    Image.fromarray(photograph(50, 70)).save(jpeg, quality=75, icc_profile=b"p" * 600, restart_marker_blocks=4)
+    result = run("inspect", jpeg)
+    assert result.exit_code == 0
+    assert f"{jpeg}: 70x50, {jpeg.stat().st_size:,} bytes, " in result.stdout
+    assert "baseline, 4:2:0, quality 75, restart interval 4, ICC profile 600 bytes" in result.stdout
+    assert "table of component 1       table of component 2 3" in result.stdout
+    assert " 8  6  5  8 12 20 26 31     9  9 12 24 50 50 50 50" in result.stdout
+    assert "DQT" in result.stdout
+
+
+def test_inspect_does_the_others(jpeg: Path) -> None:
+    cut = jpeg.with_name("cut.jpg")
+    cut.write_bytes(jpeg.read_bytes()[:300])
+    result = run("inspect", cut, jpeg, jpeg.with_name("none.jpg"), "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert [record["path"] for record in report["files"]] == [str(jpeg)]
+    assert [failure["path"] for failure in report["failures"]] == [str(cut), str(jpeg.with_name("none.jpg"))]
+    assert "(at byte" in report["failures"][0]["error"]
+    assert "2 of 3 files failed" in result.stderr
+
+
+def test_compare_agrees_with_the_library(jpeg: Path) -> None:
+    reference = jpeg.with_name("reference.png")
+    Image.fromarray(photograph(50, 70)).save(reference)
+    report = run_json("compare", reference, jpeg, reference)
+    coded, same = report["files"]
+    assert coded["psnr_db"] == pytest.approx(psnr_db(photograph(50, 70), np.array(Image.open(jpeg))))
+    assert coded["nbytes"] == jpeg.stat().st_size
+    assert coded["swe"] > 0
+    assert 0 < coded["ssim"] < 1
+    assert (same["psnr_db"], same["ssim"], same["swe"]) == (None, 1.0, 0.0)
+
+
+def test_compare_orders_qualities(jpeg: Path) -> None:
+    reference = jpeg.with_name("reference.png")
+    Image.fromarray(photograph(50, 70)).save(reference)
+    paths = []
+    for quality in (30, 60, 90):
+        paths.append(jpeg.with_name(f"q{quality}.jpg"))
+        Image.fromarray(photograph(50, 70)).save(paths[-1], quality=quality)
+    swes = [record["swe"] for record in run_json("compare", reference, *paths)["files"]]
+    assert swes == sorted(swes, reverse=True)
+
+
+def test_compare_of_odd_cases(tmp_path: Path) -> None:
+    tiny = photograph(5, 40)
+    Image.fromarray(tiny).save(tmp_path / "reference.png")
+    Image.fromarray(tiny).convert("L").save(tmp_path / "grey.jpg")
+    Image.fromarray(tiny).save(tmp_path / "a.jpg")
+    result = run("compare", tmp_path / "reference.png", tmp_path / "a.jpg", tmp_path / "grey.jpg")
+    assert result.exit_code == 1
+    assert "1 of 2 files failed" in result.stderr
+    assert "images to compare have one shape" in result.stderr
+    assert len(result.stdout.splitlines()) == 3
+
+
+def test_compare_needs_a_profile_that_exists(jpeg: Path) -> None:
+    result = run("compare", jpeg, jpeg, "--profile", "no_such_net")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: a profile is a JSON file or one of mobilenet_v2, ")
+    assert len(result.stderr.splitlines()) == 1
