@@ -1,0 +1,216 @@
+"""Coefficient histograms: exact moments, and the exact error and the entropy of every step at every frequency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.layout import in_parallel
+from optcodec.kernels import load
+
+__all__ = ["MAX_STEP", "Histogram", "mean_deviation"]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+MAX_STEP = 255  # largest step of a baseline table
+_UNIT = 1 << 15  # fixed-point steps to one, as in optcodec/kernels/histogram.py
+_LOG_ENTRIES = 8192
+# Eight times the largest coefficient of 8-bit samples. Only a damaged or a hostile file goes beyond.
+_LARGEST = 8192.0
+_MOST_BLOCKS = 1 << 24  # that one call of the kernel takes
+_BLOCKS_PER_THREAD = 16384
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Histograms of the 64 coefficients of a component, with bins of half a unit.
+
+    Parameters
+    ----------
+    extents : ndarray of int64, shape (64,)
+        Bins of each sign: frequency ``f`` (row-major) has ``2 * extents[f]`` of them, those of the negative
+        coefficients first, the most negative at the start.
+    sums : ndarray of int64, shape (bins, 3)
+        Of the members of each bin: their number, and the sum and the sum of squares of the distances of |x| from the
+        bin's inner edge, in units of 2^-15 and 2^-30.
+
+    Notes
+    -----
+    All sums are integers, so histograms merge exactly and do not depend on the order of the blocks or on the number of
+    threads. Coefficients are rounded to multiples of 2^-15, below the error of a single-precision DCT.
+    """
+
+    extents: Integers
+    sums: Integers
+
+    @classmethod
+    def of(cls, coefficients: npt.NDArray[np.float32], *, threads: int = 1) -> Histogram:
+        """Count the coefficients of a component.
+
+        Parameters
+        ----------
+        coefficients : ndarray of float32, shape (rows, columns, 8, 8)
+            C-contiguous, natural order.
+        threads : int
+            Most threads to use. The result does not depend on it.
+
+        Raises
+        ------
+        InvalidInputError
+            If a coefficient is not a number, or beyond +-8192.
+        """
+        blocks = coefficients.reshape(-1, 64)
+        extents = _extents(blocks, threads)
+        parts = _parts(len(blocks), threads)
+        middle = _first_bins(extents)[:-1] + extents
+
+        def count(part: int) -> Integers:
+            sums = np.empty((2 * int(extents.sum()), 3), np.int64)
+            words, places = np.zeros((len(sums), 2), np.int64), np.empty((3, 64), np.int64)
+            load("histogram").count_coefficients(blocks, *parts[part], middle, words, places, sums)
+            return sums
+
+        counted = in_parallel(count, len(parts))
+        total = counted[0]
+        for other in counted[1:]:
+            total += other
+        return cls(extents, total)
+
+    def merged(self, other: Histogram) -> Histogram:
+        """Histogram of the coefficients of both."""
+        extents = np.maximum(self.extents, other.extents)
+        sums = np.zeros((2 * int(extents.sum()), 3), np.int64)
+        middle = _first_bins(extents)[:-1] + extents
+        for part in (self, other):
+            first = _first_bins(part.extents)
+            for f, extent in enumerate(part.extents):
+                sums[middle[f] - extent : middle[f] + extent] += part.sums[first[f] : first[f + 1]]
+        return Histogram(extents, sums)
+
+    @cached_property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return int(self.sums[: 2 * self.extents[0], 0].sum())
+
+    @cached_property
+    def mean(self) -> Floats:
+        """Mean coefficient, shape (64,)."""
+        return self._moments[0]
+
+    @cached_property
+    def variance(self) -> Floats:
+        """Population variance, shape (64,)."""
+        mean, square = self._moments
+        return np.maximum(square - mean * mean, 0.0)
+
+    @cached_property
+    def _moments(self) -> tuple[Floats, Floats]:
+        """Mean and mean square."""
+        first = _first_bins(self.extents)
+        offset = np.arange(len(self.sums)) - np.repeat(first[:-1] + self.extents, 2 * self.extents)
+        edge = np.where(offset >= 0, offset, -1 - offset) / 2
+        number, r, rr = self.sums.T / np.array([[1.0], [_UNIT], [_UNIT**2]])
+        magnitude = number * edge + r
+        signed = np.add.reduceat(np.where(offset >= 0, magnitude, -magnitude), first[:-1])
+        square = np.add.reduceat((magnitude + r) * edge + rr, first[:-1])
+        return signed / self.blocks, square / self.blocks
+
+    @cached_property
+    def distortion(self) -> Floats:
+        """Mean squared error after quantization with each step 1..255, shape (64, 255).
+
+        Reconstruction is ``q * round(x / q)``, as in every decoder.
+        """
+        return self._curves[0]
+
+    @cached_property
+    def bits(self) -> Floats:
+        """Entropy of the index after quantization with each step 1..255, in bits per coefficient, shape (64, 255).
+
+        First-order entropy of the magnitude, and one bit for the sign of what is not zero.
+        """
+        return self._curves[1]
+
+    @cached_property
+    def _curves(self) -> tuple[Floats, Floats]:
+        return self.curves()
+
+    def curves(self, *, threads: int = 1) -> tuple[Floats, Floats]:
+        """`distortion` and `bits`, made with at most so many threads."""
+        first = _first_bins(self.extents)
+        counts = np.arange(_LOG_ENTRIES, dtype=np.float64)
+        n_log_n = counts * np.log2(np.maximum(counts, 1))
+        distortion, bits = np.empty((64, MAX_STEP)), np.empty((64, MAX_STEP))
+        bounds = np.linspace(0, 64, min(threads, 64) + 1).astype(int).tolist()
+
+        def work(part: int) -> None:
+            prefix = np.empty((int(self.extents.max()) + 1, 3))
+            span = bounds[part], bounds[part + 1]
+            load("histogram").step_curves(self.sums, first, *span, n_log_n, prefix, distortion, bits)
+
+        in_parallel(work, len(bounds) - 1)
+        return distortion, bits
+
+
+def mean_deviation(coefficients: npt.NDArray[np.float32], centre: Floats, *, threads: int = 1) -> Floats:
+    """Mean of |coefficient - centre| at each frequency.
+
+    Parameters
+    ----------
+    coefficients : ndarray of float32, shape (rows, columns, 8, 8)
+        C-contiguous; magnitudes up to 8192, as `Histogram.of` makes sure.
+    centre : ndarray of float64, shape (64,)
+        Such as the mean.
+    threads : int
+        Most threads to use. The result does not depend on it.
+
+    Returns
+    -------
+    ndarray of float64, shape (64,)
+    """
+    blocks = coefficients.reshape(-1, 64)
+    parts = _parts(len(blocks), threads)
+    fixed = np.rint(centre * _UNIT).astype(np.int64)
+
+    def work(part: int) -> Integers:
+        sums = np.empty(64, np.int64)
+        load("histogram").sum_deviations(blocks, *parts[part], fixed, sums)
+        return sums
+
+    total: Integers = np.sum(in_parallel(work, len(parts)), axis=0)
+    return total / (_UNIT * len(blocks))
+
+
+def _parts(blocks: int, threads: int) -> list[tuple[int, int]]:
+    """Split blocks into ranges, one for each thread; small images stay whole."""
+    count = max(min(threads, blocks // _BLOCKS_PER_THREAD), -(-blocks // _MOST_BLOCKS), 1)
+    return list(pairwise(blocks * part // count for part in range(count + 1)))
+
+
+def _first_bins(extents: Integers) -> Integers:
+    """First bin of each frequency, and the number of bins: shape (65,)."""
+    return np.concatenate(([0], np.cumsum(2 * extents)))
+
+
+def _extents(blocks: npt.NDArray[Any], threads: int) -> Integers:
+    parts = _parts(len(blocks), threads)
+
+    def work(part: int) -> npt.NDArray[np.float32]:
+        largest = np.empty(64, np.float32)
+        load("histogram").largest_magnitudes(blocks, *parts[part], largest)
+        return largest
+
+    largest = np.max(in_parallel(work, len(parts)), axis=0)
+    if not (largest <= _LARGEST).all():
+        found = largest[~(largest <= _LARGEST)][0]
+        raise InvalidInputError(f"DCT coefficients of 8-bit samples lie within +-{_LARGEST:.0f}, got {found}")
+    # the bin of the largest magnitude, which the kernel may round up by one fixed-point step first
+    extents: Integers = np.floor(2 * largest.astype(np.float64) + 2 / _UNIT).astype(np.int64) + 1
+    return extents

@@ -1,0 +1,205 @@
+"""From a target to tables: the searches over the levels of a family of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.design.histogram import MAX_STEP
+from optcodec.errors import TargetNotMetError
+from optcodec.targets import largest_within
+
+__all__ = ["Family", "Joint", "match_error", "meet_size"]
+
+Floats = npt.NDArray[np.float64]
+Steps = npt.NDArray[np.int64]
+
+# A file counts as meeting its size when it is this close to it.
+_SIZE_TOLERANCE = 0.01
+# An error is matched to this part of it, where whole steps allow.
+_ERROR_TOLERANCE = 1e-5
+
+
+class Family(Protocol):
+    """Tables as a function of one level, on which no step falls."""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Levels above 0 of the finest and of the coarsest table."""
+
+    def steps(self, level: float, /) -> Steps:
+        """Steps (64,) at a level."""
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """Families that share a level: one for luminance, one for chrominance.
+
+    Beyond the coarsest tables of all families, steps grow together to 255.
+    """
+
+    families: Sequence[Family]
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Level of the finest tables, and of those with 255 everywhere."""
+        lows, highs = zip(*(family.bounds for family in self.families), strict=True)
+        return min(lows), 2 * max(highs)
+
+    def steps(self, level: float) -> Steps:
+        """Steps (families, 64) at a level."""
+        top = self.bounds[1] / 2
+        steps = np.array([family.steps(min(level, top)) for family in self.families])
+        if level > top:
+            steps += np.rint((MAX_STEP - steps) * (level / top - 1)).astype(np.int64)
+        return steps
+
+
+def match_error(joint: Joint, errors: Floats, limit: float) -> Steps:
+    """Tables whose error is as near to a limit as whole steps allow, and not above it.
+
+    Parameters
+    ----------
+    joint : Joint
+        Families of tables.
+    errors : ndarray of float64, shape (families, 64, 255)
+        True weighted error of steps 1..255.
+    limit : float
+        Error of all families together.
+
+    Returns
+    -------
+    ndarray of int64, shape (families, 64)
+
+    Raises
+    ------
+    TargetNotMetError
+        If the finest tables have a larger error already.
+    """
+
+    def measure(level: float) -> float:
+        return float(_pick(errors, joint.steps(level)).sum())
+
+    # rounding in the sums must not turn an equal error into a larger one
+    limit *= 1 + 1e-12
+    level, _ = largest_within(measure, limit, joint.bounds, enough=limit * (1 - _ERROR_TOLERANCE))
+    return _filled(joint.steps(level), errors, limit)
+
+
+def _pick(table: Floats, steps: Steps) -> Floats:
+    """Values (families, 64) of a table (families, 64, 255) at some steps."""
+    return np.take_along_axis(table, steps[..., None] - 1, axis=2)[..., 0]
+
+
+def _filled(steps: Steps, errors: Floats, limit: float) -> Steps:
+    """Spend what is left of an error: always the single increment of a step that takes most of it."""
+    steps = steps.copy()
+    rest = limit - float(_pick(errors, steps).sum())
+    for _ in range(steps.size * 4):
+        if rest <= limit * _ERROR_TOLERANCE:
+            break
+        coarser = np.minimum(steps + 1, MAX_STEP)
+        cost = _pick(errors, coarser) - _pick(errors, steps)
+        cost[cost > rest] = 0
+        best = np.unravel_index(np.argmax(cost), cost.shape)
+        if cost[best] <= 0:
+            break
+        steps[best] += 1
+        rest -= cost[best]
+    return steps
+
+
+def meet_size(joint: Joint, bits: Floats, limit: int, size_of: Callable[[Steps], int]) -> tuple[Steps, int]:
+    """Tables whose file is within 1 % below a size, if there are any, and never above it.
+
+    Parameters
+    ----------
+    joint : Joint
+        Families of tables.
+    bits : ndarray of float64, shape (families, 64, 255)
+        Estimate of the bits that all coefficients of a frequency take with steps 1..255.
+    limit : int
+        Bytes.
+    size_of : callable
+        Bytes of the real file with steps (families, 64).
+
+    Returns
+    -------
+    tuple of (ndarray of int64 of shape (families, 64), int)
+        The steps, and the bytes of their file.
+
+    Raises
+    ------
+    TargetNotMetError
+        If even the coarsest tables make a larger file.
+    """
+    search = _SizeSearch(joint, bits, limit, size_of)
+    low, high = joint.bounds
+    try:
+        fits, exceeds = largest_within(
+            search.size, limit, (1 / high, 1 / low), enough=search.enough, propose=search.propose
+        )
+    except TargetNotMetError:
+        least = search.size(1 / high)
+        raise TargetNotMetError(f"expected at most {limit} bytes, but no table makes less than {least}") from None
+    coarse, fine = joint.steps(1 / fits), joint.steps(1 / exceeds)
+    if search.size(fits) < search.enough and not np.array_equal(coarse, fine):
+        coarse = search.between(coarse, fine)
+    return coarse, search.size_of_steps(coarse)
+
+
+class _SizeSearch:
+    """Sizes of real files along the inverse of the level, with an estimate that learns from each of them."""
+
+    def __init__(self, joint: Joint, bits: Floats, limit: int, size_of: Callable[[Steps], int]) -> None:
+        self._joint, self._bits, self._limit, self._size_of = joint, bits, limit, size_of
+        self._sizes: dict[bytes, int] = {}
+        self._scale = 1.0
+        self.enough = limit * (1 - _SIZE_TOLERANCE)
+
+    def size_of_steps(self, steps: Steps) -> int:
+        key = steps.tobytes()
+        if key not in self._sizes:
+            self._sizes[key] = self._size_of(steps)
+        return self._sizes[key]
+
+    def size(self, fineness: float) -> int:
+        """Bytes of the real file; fineness is 1 / level."""
+        return self.size_of_steps(self._joint.steps(1 / fineness))
+
+    def _estimate(self, fineness: float) -> float:
+        return float(_pick(self._bits, self._joint.steps(1 / fineness)).sum()) / 8
+
+    def propose(self, low: float, high: float) -> float:
+        """Where the estimate expects a file in the middle of the tolerance, scaled to fit the real ends."""
+        least, most = self._estimate(low), self._estimate(high)
+        size_low, size_high = self.size(low), self.size(high)
+        wanted = (self._limit + self.enough) / 2
+        aim = least + (most - least) * (wanted - size_low) / (size_high - size_low)
+        return largest_within(self._estimate, max(aim, least), (low, high), enough=0.9995 * aim)[0]
+
+    def between(self, coarse: Steps, fine: Steps) -> Steps:
+        """Steps on the way from a table that fits to one that does not, frequency by frequency."""
+        gaps = (coarse - fine).ravel()
+        starts = np.cumsum(gaps) - gaps
+
+        def blend(number: int) -> Steps:
+            """The first ``number`` units of all differences are taken back."""
+            blended: Steps = coarse - np.clip(number - starts, 0, gaps).reshape(coarse.shape)
+            return blended
+
+        fits, exceeds = 0, int(gaps.sum())
+        while exceeds - fits > 1:
+            middle = (fits + exceeds) // 2
+            found = self.size_of_steps(blend(middle))
+            if found > self._limit:
+                exceeds = middle
+            else:
+                fits = middle
+                if found >= self.enough:
+                    break
+        return blend(fits)

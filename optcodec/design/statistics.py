@@ -1,0 +1,166 @@
+"""What table design knows of one image or of a whole data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.design.histogram import MAX_STEP, Histogram, mean_deviation
+from optcodec.design.laplacian import LaplacianModel, deadzone_distortion, midpoint_distortion
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.dct import forward
+from optcodec.jpeg.image import CoefficientImage, DctImage
+from optcodec.jpeg.quantize import dequantize
+from optcodec.pixels import ImageLike, load_picture
+
+__all__ = ["DISTORTIONS", "Source", "Statistics", "gather"]
+
+Image: TypeAlias = "ImageLike | DctImage | CoefficientImage"
+Source: TypeAlias = "Image | Iterable[Image]"
+_SINGLE = (np.ndarray, str, PathLike, DctImage, CoefficientImage)  # one image each, although some can be iterated
+
+DISTORTIONS = ("laplacian", "midpoint", "empirical")
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Coefficient statistics of one image or of a data set as a whole, as if its blocks were those of one image.
+
+    Parameters
+    ----------
+    images : iterable of DctImage
+        Where they come from. Gone through again where a method needs a second look: the Laplacian models (deviations
+        from the common mean), and targets that are met by real files.
+    components : tuple of Histogram
+        One (Y) or three (Y, Cb, Cr).
+    pixels : int
+        Number of pixels of all images.
+    samplings : frozenset of str
+        Chroma samplings met, without ``"grey"``.
+    threads : int
+        Most threads to use.
+    """
+
+    images: Iterable[DctImage]
+    components: tuple[Histogram, ...]
+    pixels: int
+    samplings: frozenset[str]
+    threads: int = 1
+
+    @cached_property
+    def variance(self) -> npt.NDArray[np.float64]:
+        """Population variance of each component and frequency, shape (components, 64)."""
+        return np.array([component.variance for component in self.components])
+
+    @cached_property
+    def laplacian(self) -> LaplacianModel:
+        """Laplacian model of each component and frequency."""
+        total = np.zeros((len(self.components), 64))
+        for image in self.images:
+            for index, component in enumerate(image.components):
+                centre = self.components[index].mean
+                blocks = component.coefficients.size // 64
+                total[index] += blocks * mean_deviation(component.coefficients, centre, threads=self.threads)
+        blocks_of = np.array([[component.blocks] for component in self.components])
+        return LaplacianModel(total / blocks_of, self.variance)
+
+    @cached_property
+    def empirical(self) -> npt.NDArray[np.float64]:
+        """Exact mean squared error of steps 1..255, shape (components, 64, 255)."""
+        return self._curves[0]
+
+    @cached_property
+    def bits(self) -> npt.NDArray[np.float64]:
+        """Entropy of steps 1..255 in bits per coefficient, shape (components, 64, 255); see `Histogram.bits`."""
+        return self._curves[1]
+
+    @cached_property
+    def _curves(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        distortion, bits = zip(*(part.curves(threads=self.threads) for part in self.components), strict=True)
+        return np.array(distortion), np.array(bits)
+
+    def distortion(self, model: str) -> npt.NDArray[np.float64]:
+        """Mean squared error of steps 1..255 by a model of `DISTORTIONS`, shape (components, 64, 255)."""
+        if model == "empirical":
+            return self.empirical
+        if model not in DISTORTIONS:
+            raise InvalidInputError(f"distortion is one of {', '.join(DISTORTIONS)}; got {model!r}")
+        closed_form = deadzone_distortion if model == "laplacian" else midpoint_distortion
+        return closed_form(self.laplacian.scale[..., None], np.arange(1, MAX_STEP + 1))
+
+
+def gather(source: Source, *, subsampling: str = "4:4:4", threads: int = 1) -> Statistics:
+    """Statistics of an image, or of a set of images.
+
+    Parameters
+    ----------
+    source : image, DctImage, CoefficientImage, or iterable of these
+        Pixels (what `optcodec.pixels.load_picture` takes: uint8 array of shape (H, W, 3) or (H, W), Pillow image,
+        path), or coefficients. Those that are quantized already count by the values that they reconstruct.
+        An iterable stands for one data set; it is gone through more than once, and an iterator that cannot be is kept
+        in memory. Grey images of a set count for luminance.
+    subsampling : str
+        Of pixels; coefficients come with their own.
+    threads : int
+        Most threads to use. The result does not depend on it.
+
+    Returns
+    -------
+    Statistics
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no image, or one that is not grey or YCbCr, or not of the kinds above.
+    """
+    images = _DctImages(source, subsampling, threads)
+    components: list[Histogram] = []
+    pixels, samplings = 0, set()
+    for image in images:
+        pixels += image.width * image.height
+        samplings |= {image.subsampling} - {"grey"}
+        for index, component in enumerate(image.components):
+            found = Histogram.of(component.coefficients, threads=threads)
+            if index < len(components):
+                components[index] = components[index].merged(found)
+            else:
+                components.append(found)
+    if not components:
+        raise InvalidInputError("expected at least one image to design tables for, got none")
+    return Statistics(images, tuple(components), pixels, frozenset(samplings), threads)
+
+
+class _DctImages:
+    """A source as coefficients that are not quantized, as often as it is gone through."""
+
+    def __init__(self, source: Source, subsampling: str, threads: int) -> None:
+        def convert(image: Image) -> DctImage:
+            return _dct_image(image, subsampling, threads)
+
+        self._convert = convert
+        self._source: Iterable[Image]
+        if isinstance(source, _SINGLE) or not isinstance(source, Iterable):
+            self._source = (convert(source),)  # converted once
+        else:
+            self._source = [convert(image) for image in source] if iter(source) is source else source
+
+    def __iter__(self) -> Iterator[DctImage]:
+        return map(self._convert, self._source)
+
+
+def _dct_image(image: Image, subsampling: str, threads: int) -> DctImage:
+    if isinstance(image, CoefficientImage):
+        if image.metadata.adobe_transform == 0 and len(image.components) == 3:
+            raise InvalidInputError("tables are designed for grey or YCbCr images, got RGB components")
+        image = dequantize(image)
+    if not isinstance(image, DctImage):
+        return forward(load_picture(image).pixels, subsampling, threads=threads)
+    if len(image.components) not in (1, 3):
+        raise InvalidInputError(f"tables are designed for grey or YCbCr images, got {len(image.components)} components")
+    return image

@@ -1,0 +1,209 @@
+"""What the encoder aims at, one small frozen type each, and the one search that they share.
+
+============== ========================================================================================
+WaterLevel     weighted error that each coefficient may have (OptS), no search
+Quality        quality factor of a scaled table (default JPEG, DeepN-JPEG), no search
+MatchQuality   the SWE of default JPEG at a quality factor, luminance and chrominance apart (Setting 1)
+MatchSwe       a sensitivity weighted error
+Bpp            bits per pixel of the whole file
+MaxBytes       a file no larger than this
+============== ========================================================================================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from optcodec.errors import InvalidInputError, TargetNotMetError
+from optcodec.jpeg.tables import check_quality
+
+__all__ = [
+    "Bpp",
+    "MatchQuality",
+    "MatchSwe",
+    "MaxBytes",
+    "Quality",
+    "Target",
+    "WaterLevel",
+    "largest_within",
+]
+
+
+def _positive(value: float, what: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not (math.isfinite(value) and value > 0):
+        raise InvalidInputError(f"{what} is a finite number above 0, got {value!r}")
+
+
+@dataclass(frozen=True)
+class WaterLevel:
+    """Largest weighted error ``s * D`` that one coefficient may have.
+
+    Parameters
+    ----------
+    d : float
+        Above 0. With a profile, on its normalized scale (0.005 is nearly transparent, 1 is coarse); for OptD a squared
+        error in coefficient units.
+    chroma : float, optional
+        Another level for chrominance; `d` if it is not given.
+    """
+
+    d: float
+    chroma: float | None = None
+
+    def __post_init__(self) -> None:
+        _positive(self.d, "a water level")
+        if self.chroma is not None:
+            _positive(self.chroma, "a water level")
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """Water level of luminance and of chrominance."""
+        return self.d, self.d if self.chroma is None else self.chroma
+
+
+@dataclass(frozen=True)
+class Quality:
+    """JPEG quality factor 1..100, on the scale of the Independent JPEG Group."""
+
+    quality: int
+
+    def __post_init__(self) -> None:
+        check_quality(self.quality)
+
+
+@dataclass(frozen=True)
+class MatchQuality:
+    """The sensitivity weighted error of default JPEG at a quality factor, which is not exceeded.
+
+    Luminance and chrominance are searched apart (Setting 1 of OptS).
+
+    Parameters
+    ----------
+    quality : int
+        1..100.
+    """
+
+    quality: int
+
+    def __post_init__(self) -> None:
+        check_quality(self.quality)
+
+
+@dataclass(frozen=True)
+class MatchSwe:
+    """A sensitivity weighted error, which is approached from below.
+
+    Parameters
+    ----------
+    swe : float
+        Above 0, in the unit of `optcodec.metrics.swe` with the normalized profile; without a profile, with all weights
+        1 (64 times the squared error of a sample, summed over components).
+    """
+
+    swe: float
+
+    def __post_init__(self) -> None:
+        _positive(self.swe, "an SWE")
+
+
+@dataclass(frozen=True)
+class Bpp:
+    """Bits of the whole file, headers included, per pixel; met within 1 % from below.
+
+    Parameters
+    ----------
+    bpp : float
+        Above 0.
+    """
+
+    bpp: float
+
+    def __post_init__(self) -> None:
+        _positive(self.bpp, "a number of bits per pixel")
+
+
+@dataclass(frozen=True)
+class MaxBytes:
+    """A size of the whole file in bytes that is never exceeded, and approached within 1 % where any table does.
+
+    Parameters
+    ----------
+    nbytes : int
+        At least 1.
+    """
+
+    nbytes: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.nbytes, bool) or not isinstance(self.nbytes, int) or self.nbytes < 1:
+            raise InvalidInputError(f"a number of bytes is a whole number from 1 on, got {self.nbytes!r}")
+
+
+Target = WaterLevel | Quality | MatchQuality | MatchSwe | Bpp | MaxBytes
+
+
+def largest_within(
+    measure: Callable[[float], float],
+    limit: float,
+    bounds: tuple[float, float],
+    *,
+    enough: float,
+    propose: Callable[[float, float], float] | None = None,
+) -> tuple[float, float]:
+    """Bisect for the largest level whose measure stays within a limit.
+
+    Parameters
+    ----------
+    measure : callable
+        Of a level; should not fall where the level grows. Where it does all the same, the result still keeps the
+        limit, but a larger level may too.
+    limit : float
+        Largest measure allowed.
+    bounds : tuple of float
+        Lowest and highest level, both above 0.
+    enough : float
+        A measure from here to the limit ends the search.
+    propose : callable, optional
+        Next level to try between two others; their geometric mean if it is not given. At most every other step
+        follows it, so that it cannot hold up the search.
+
+    Returns
+    -------
+    tuple of float
+        Highest level known to keep the limit, and lowest level above it known to exceed it (the same level again where
+        the upper bound keeps the limit, or where `enough` was reached).
+
+    Raises
+    ------
+    TargetNotMetError
+        If the lowest level already exceeds the limit.
+
+    Notes
+    -----
+    Bounded: ends after at most 128 measures, or when the levels differ by less than one part in 10^12.
+    """
+    low, high = bounds
+    reached = measure(low)
+    if reached > limit:
+        raise TargetNotMetError(f"expected at most {limit:.6g}, but the nearest that can be reached is {reached:.6g}")
+    if reached >= enough:
+        return low, low
+    if measure(high) <= limit:
+        return high, high
+    for step in range(126):
+        if high <= low * (1 + 1e-12):
+            break
+        middle = math.sqrt(low * high)
+        if propose is not None and step % 2 == 0:
+            proposed = propose(low, high)
+            middle = proposed if low < proposed < high else middle
+        found = measure(middle)
+        if found > limit:
+            high = middle
+        else:
+            low = middle
+            if found >= enough:
+                return low, low
+    return low, high
