@@ -41,9 +41,8 @@ def forward(pixels: npt.NDArray[np.uint8], subsampling: str = "4:4:4", *, thread
     in_parallel(work, len(rows))
     for array in arrays:
         array.flags.writeable = False
-    components = zip(layout.parts[:, 2:4].tolist(), arrays, strict=True)
-    return DctImage(
-        pixels.shape[1],
-        pixels.shape[0],
-        tuple(DctComponent(index, *factors, array) for index, (factors, array) in enumerate(components, start=1)),
+    factors = layout.parts[:, 2:4].tolist()
+    components = (
+        DctComponent(k + 1, h, v, array) for k, ((h, v), array) in enumerate(zip(factors, arrays, strict=True))
     )
+    return DctImage(pixels.shape[1], pixels.shape[0], tuple(components))

@@ -54,7 +54,8 @@ class ScanTokens:
     @property
     def histogram(self) -> npt.NDArray[np.int64]:
         """Counts of all parts together, shape (9 * 256,)."""
-        return self.histograms[0] if len(self.histograms) == 1 else self.histograms.sum(0)
+        total: npt.NDArray[np.int64] = self.histograms.sum(0)
+        return total
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from optcodec.jpeg.image import blocks_shape, sampling_factors
 
-__all__ = ["McuLayout", "in_parallel", "mcu_layout", "pixel_layout", "segments"]
+__all__ = ["McuLayout", "in_parallel", "mcu_layout", "pixel_layout", "segments", "thread_count"]
 
 T = TypeVar("T")
 _BLOCKS_PER_THREAD = 4096  # below this, starting a thread costs more than it saves
@@ -107,11 +107,16 @@ def pixel_layout(pixels: npt.NDArray[np.uint8], subsampling: str) -> tuple[McuLa
     return mcu_layout(width, height, [(h, v), (1, 1), (1, 1)][:channels], [0, 2, 2][:channels]), h, v
 
 
+def thread_count(threads: int | None) -> int:
+    """The number given, or that of the processors this process may use."""
+    if threads is not None:
+        return threads
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def segments(layout: McuLayout, threads: int | None) -> list[tuple[int, int]]:
     """Split MCU rows among threads; small images stay whole. What is made never depends on the split."""
-    if threads is None:
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    parts = max(1, min(threads, layout.rows, layout.blocks // _BLOCKS_PER_THREAD))
+    parts = max(1, min(thread_count(threads), layout.rows, layout.blocks // _BLOCKS_PER_THREAD))
     bounds = [layout.rows * part // parts for part in range(parts + 1)]
     return list(pairwise(bounds))
 

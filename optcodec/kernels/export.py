@@ -37,7 +37,7 @@ _COUNTING = re.compile(r"^(define [^\n]*@NRT_(?:inc|dec)ref\([^\n]*) \{\n.*?^\}"
 _ALLOWED_SYMBOLS = ("llvm.", "memcpy", "memset", "memmove", "exp", "log", "log2", "pow", "sqrt", "expm1", "sinh")
 
 
-def export(signature: str) -> Callable[[FunctionType], Any]:
+def export(signature: str) -> Callable[[Callable[..., Any]], Any]:
     """Compile the decorated function with numba, and let `optcodec.kernels.load` find it.
 
     Parameters
@@ -47,7 +47,7 @@ def export(signature: str) -> Callable[[FunctionType], Any]:
     """
     parsed = Signature.parse(signature)
 
-    def register(function: FunctionType) -> Any:
+    def register(function: Callable[..., Any]) -> Any:
         compiled = numba.njit(nogil=True, error_model="numpy")(function)
         stem = function.__module__.rpartition(".")[2]
         _EXPORTS.setdefault(stem, {})[function.__name__] = (parsed, compiled)

@@ -1,0 +1,186 @@
+"""Encode images as JPEG: the whole pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.image import CoefficientImage, Metadata
+from optcodec.jpeg.layout import thread_count
+from optcodec.jpeg.reader import read_jpeg
+from optcodec.jpeg.sources import CoefficientSource, Dct, PixelSource
+from optcodec.jpeg.tables import QuantTable, annex_k_tables
+from optcodec.jpeg.writer import Progressive, check_progressive
+from optcodec.pixels import Background, ImageLike, load_picture
+from optcodec.targets import Target
+
+if TYPE_CHECKING:
+    from optcodec.vision.profile import SensitivityProfile
+
+__all__ = ["EncodedJpeg", "encode"]
+
+DEFAULT_QUALITY = 75
+
+
+@dataclass(frozen=True)
+class EncodedJpeg:
+    """A JPEG file in memory.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    width, height : int
+        Its size in pixels.
+    """
+
+    data: bytes
+    width: int
+    height: int
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the file in bytes."""
+        return len(self.data)
+
+    @property
+    def bpp(self) -> float:
+        """Bits of the whole file, headers included, per pixel."""
+        return 8 * self.nbytes / (self.width * self.height)
+
+    @cached_property
+    def coefficients(self) -> CoefficientImage:
+        """The quantized coefficients, read back from the file when first asked for."""
+        return read_jpeg(self.data)
+
+
+def encode(
+    image: ImageLike | CoefficientImage,
+    *,
+    quality: int | None = None,
+    tables: Sequence[QuantTable] | None = None,
+    profile: SensitivityProfile | None = None,
+    target: Target | None = None,
+    method: str | None = None,
+    subsampling: str | None = None,
+    dct: Dct = "float",
+    progressive: Progressive = False,
+    restart_interval: int | None = None,
+    metadata: bool | None = None,
+    background: Background | None = None,
+    threads: int | None = None,
+) -> EncodedJpeg:
+    """Encode an image as a JPEG file that any decoder opens.
+
+    What is not said is: default JPEG at quality 75; for a `CoefficientImage`, its own tables, which loses nothing.
+
+    Parameters
+    ----------
+    image : ndarray, Pillow image, path or CoefficientImage
+        uint8 array of shape (height, width, 3), RGB, or (height, width), grey; what `optcodec.pixels.load_picture`
+        takes otherwise; or what `read_jpeg` gives, which is transcoded from its coefficients, without decoding pixels.
+    quality : int, optional
+        1..100: default JPEG (T.81, Annex K) at this quality factor. Excludes `tables` and `target`.
+    tables : sequence of QuantTable, optional
+        Luminance; luminance and chrominance; or one a component. Steps up to 255. Excludes `quality` and `target`.
+    profile : SensitivityProfile, optional
+        What the reader of the image minds; tables are designed for it. Needs a `target`.
+    target : WaterLevel, Quality, MatchQuality, MatchSwe, Bpp or MaxBytes, optional
+        What designed tables aim at; see `optcodec.targets`.
+    method : str, optional
+        How tables are designed for the target, see `optcodec.design.design_tables`; ``"opts"`` with a profile,
+        ``"optd"`` without.
+    subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0"}, optional
+        4:2:0; with a profile, what it was estimated at. Grey images and coefficients keep what they have.
+    dct : {"float", "exact"}
+        Floating point; or coefficient for coefficient what libjpeg-turbo makes with its accurate integer DCT.
+    progressive : {False, True, "smaller"}
+        Baseline, progressive, or the smaller of both.
+    restart_interval : int, optional
+        MCUs between restart markers, 0..65535; 0 for none. A `CoefficientImage` keeps its own by default.
+    metadata : bool, optional
+        Whether ICC profile and Exif are passed on: by default from a `CoefficientImage`, not from pixels.
+    background : str or (int, int, int), optional
+        Colour to lay under an image with alpha; without it such an image is refused.
+    threads : int, optional
+        At most so many; all processors by default. The bytes are the same.
+
+    Returns
+    -------
+    EncodedJpeg
+
+    Raises
+    ------
+    InvalidInputError
+        If arguments are wrong or exclude one another, or the image is of a kind that is not handled.
+    TargetNotMetError
+        If no table meets the target.
+    """
+    _check_choices(quality, tables, profile, target, method)
+    _check_options(tables, dct, progressive, threads)
+    if subsampling is None:
+        subsampling = "4:2:0" if profile is None else profile.provenance.subsampling
+    source: PixelSource | CoefficientSource
+    if isinstance(image, CoefficientImage):
+        kept = image.metadata if metadata is not False else Metadata(adobe_transform=image.metadata.adobe_transform)
+        interval = image.restart_interval if restart_interval is None else restart_interval
+        source = CoefficientSource(replace(image, metadata=kept, restart_interval=interval), progressive, threads)
+    else:
+        picture = load_picture(image, background=background)
+        kept = picture.metadata if metadata else Metadata()
+        source = PixelSource(picture.pixels, subsampling, dct, progressive, kept, restart_interval or 0, threads)
+    if target is not None:
+        tables = _designed(source, target, profile, method)
+    elif quality is not None:
+        tables = annex_k_tables(quality)
+    elif tables is None:
+        tables = image.tables if isinstance(image, CoefficientImage) else annex_k_tables(DEFAULT_QUALITY)
+    return EncodedJpeg(source.encoded(tables), *source.size)
+
+
+def _check_choices(
+    quality: int | None,
+    tables: Sequence[QuantTable] | None,
+    profile: SensitivityProfile | None,
+    target: Target | None,
+    method: str | None,
+) -> None:
+    """Refuse arguments that exclude one another, or lack their other half."""
+    chosen = {"quality": quality, "tables": tables, "target": target}
+    given = [name for name, value in chosen.items() if value is not None]
+    if len(given) > 1:
+        raise InvalidInputError(f"{' and '.join(given)} exclude one another; expected one of them")
+    if target is None and (profile is not None or method is not None):
+        wrong = "a profile" if profile is not None else "a method"
+        raise InvalidInputError(f"{wrong} designs tables for a target, got none; expected one such as target=Bpp(1.0)")
+
+
+def _check_options(
+    tables: Sequence[QuantTable] | None, dct: str, progressive: Progressive, threads: int | None
+) -> None:
+    """Refuse arguments that are wrong in themselves."""
+    if dct not in ("float", "exact"):
+        raise InvalidInputError(f'dct is "float" or "exact"; got {dct!r}')
+    check_progressive(progressive)
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise InvalidInputError(f"threads is a whole number from 1 on, got {threads!r}")
+    if tables is not None and not 1 <= len(tables) <= 4:
+        raise InvalidInputError(f"one to four quantization tables are expected, got {len(tables)}")
+    for table in tables or ():
+        if not table.is_baseline:
+            raise InvalidInputError(f"steps to encode with lie in 1..255, got {table.steps.max()}")
+
+
+def _designed(
+    source: PixelSource | CoefficientSource, target: Target, profile: SensitivityProfile | None, method: str | None
+) -> tuple[QuantTable, ...]:
+    from optcodec.design import gather, resolve
+
+    def size_of(tables: tuple[QuantTable, ...]) -> int:
+        return len(source.encoded(tables))
+
+    statistics = gather(source.dct_image(), threads=thread_count(source.threads))
+    return resolve(target, statistics, profile, method=method or ("opts" if profile else "optd"), size_of=size_of)

@@ -1,0 +1,125 @@
+"""What can be coded with any tables, again and again: pixels, or the coefficients of another file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.dct import forward
+from optcodec.jpeg.entropy import pixel_tokens
+from optcodec.jpeg.image import CoefficientImage, DctImage, Metadata, sampling_factors
+from optcodec.jpeg.quantize import dequantize, quantize, table_indices
+from optcodec.jpeg.reader import read_jpeg
+from optcodec.jpeg.tables import QuantTable
+from optcodec.jpeg.writer import Frame, FrameComponent, Progressive, Scan, jpeg_bytes, write_jpeg
+
+__all__ = ["CoefficientSource", "Dct", "PixelSource"]
+
+Dct = Literal["float", "exact"]
+
+
+@dataclass(frozen=True, eq=False)
+class PixelSource:
+    """Pixels and how to code them.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3) or (height, width)
+        RGB or grey.
+    subsampling : str
+        Name of the sampling; without effect on grey pixels.
+    dct : {"float", "exact"}
+        See `optcodec.encode`.
+    progressive : {False, True, "smaller"}
+        See `optcodec.encode`.
+    metadata : Metadata
+        For the file.
+    restart_interval : int
+        MCUs between restart markers, 0 for none.
+    threads : int, optional
+        At most so many; all processors by default.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    subsampling: str
+    dct: Dct
+    progressive: Progressive
+    metadata: Metadata
+    restart_interval: int
+    threads: int | None
+
+    def __post_init__(self) -> None:
+        sampling_factors(self.subsampling)
+        if not 0 <= self.restart_interval <= 65535:
+            raise InvalidInputError(f"the restart interval lies in 0..65535, got {self.restart_interval}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    def dct_image(self) -> DctImage:
+        """Coefficients that are not quantized."""
+        return forward(self.pixels, self.subsampling, threads=self.threads)
+
+    def encoded(self, tables: Sequence[QuantTable]) -> bytes:
+        """The file, with tables for luminance and chrominance."""
+        pixels = np.ascontiguousarray(self.pixels if self.pixels.ndim == 3 else self.pixels[:, :, np.newaxis])
+        count = pixels.shape[2]
+        h, v = sampling_factors(self.subsampling) if count == 3 else (1, 1)
+        tables, indices = _compact(tables, table_indices(count, len(tables)))
+        parts = [
+            FrameComponent(1, h, v, indices[0]),
+            *(FrameComponent(k + 1, 1, 1, indices[k]) for k in range(1, count)),
+        ]
+        tokens = pixel_tokens(
+            pixels,
+            self.subsampling,
+            [tables[index] for index in indices],
+            dct=self.dct,
+            restart_interval=self.restart_interval,
+            threads=self.threads,
+        )
+        frame = Frame(*self.size, parts, tables, self.metadata, self.restart_interval)
+        data = jpeg_bytes(frame, [Scan(range(count), [0, 2, 2][:count], tokens)], progressive=False)
+        if not self.progressive:
+            return data
+        progressive = write_jpeg(read_jpeg(data), progressive=True, threads=self.threads)
+        return progressive if self.progressive is True else min(data, progressive, key=len)
+
+
+@dataclass(frozen=True, eq=False)
+class CoefficientSource:
+    """Coefficients of a file, to be quantized anew; see `PixelSource` for the parameters."""
+
+    image: CoefficientImage
+    progressive: Progressive
+    threads: int | None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.image.width, self.image.height
+
+    def dct_image(self) -> DctImage:
+        """Coefficients as the file reconstructs them."""
+        return dequantize(self.image)
+
+    def encoded(self, tables: Sequence[QuantTable]) -> bytes:
+        """The file with other tables; a component whose table stays the same keeps every coefficient."""
+        old = self.image
+        if tables is not old.tables:
+            requantized = quantize(dequantize(old), tables, metadata=old.metadata)
+            old = replace(requantized, restart_interval=old.restart_interval)
+        return write_jpeg(old, progressive=self.progressive, threads=self.threads)
+
+
+def _compact(tables: Sequence[QuantTable], indices: Sequence[int]) -> tuple[list[QuantTable], list[int]]:
+    """Tables that are used, each once, and new indices of them."""
+    used = list(dict.fromkeys(tables[index] for index in indices))
+    return used, [used.index(tables[index]) for index in indices]
