@@ -15,11 +15,11 @@ from optcodec.kernels.scalars import (
 )
 from optcodec.kernels.vector import U8, address_of, emit
 
-__all__ = ["stuff", "write_intervals", "write_tokens"]
+__all__ = ["copy_and_find", "stuff", "write_intervals", "write_tokens"]
 
 
 @emit(2, types.int64)
-def _copy_and_find(b, source, target):
+def copy_and_find(b, source, target):
     """Copy 64 bytes; a mask of those that are 0xFF."""
     chunk = b.load(source, U8, 64)
     chunk.store(target)
@@ -65,7 +65,7 @@ def _stuff(source, count, target):
     start = target
     position = 0
     while position < count:
-        marks = _copy_and_find(source + position, target)
+        marks = copy_and_find(source + position, target)
         step = min(64, count - position)
         if step < 64:
             marks &= (1 << step) - 1

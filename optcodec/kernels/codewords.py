@@ -1,0 +1,112 @@
+"""Huffman codes from a bit stream (ITU-T T.81, F.2.2).
+
+The bits in hand are the upper `count` bits of a 64-bit number `held`; `position` is the address of the byte behind
+them. Stuffed zeros and restart markers have been taken out before, so that eight bytes can be loaded at a time.
+
+A Huffman table is a row of int32 (see TABLE_SIZE in `optcodec.kernels.scancodes`). It begins with an entry for each
+value of the next LOOKAHEAD bits::
+
+    value << 16 | run << 12 | size << 8 | bits to drop
+
+The value is there, and size is 0, if code and additional bits fit into the lookahead. An entry of 0 is a longer code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit, types
+
+from optcodec.kernels.scalars import load_u64_big_endian
+from optcodec.kernels.scancodes import BAD_CODE, BAD_SYMBOL, DONE, LOOKAHEAD
+from optcodec.kernels.vector import I32, U64, Vector, emit
+
+__all__ = ["difference", "extend", "helper", "inlined", "lookup", "put_entries", "refill", "shift_down"]
+
+# Decorators of functions that only kernels call; without the wrappers for other callers they compile much faster.
+_OPTIONS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+helper = njit(**_OPTIONS)
+inlined = njit(**_OPTIONS, forceinline=True)
+
+_MAX_CODE = 4 << LOOKAHEAD  # byte offsets in a table
+_TO_PLACE = _MAX_CODE + 4 * 17
+_SYMBOLS = _TO_PLACE + 4 * 17
+
+
+@emit(1, types.int64)
+def _load_i32(b, address):
+    return b.load(address, I32).resize(U64, signed=True)
+
+
+@emit(2, types.int64)
+def shift_down(b, value, bits):
+    """Logical shift to the right by 0..63 bits."""
+    return Vector(b.builder, b.builder.lshr(value.value, bits.value))
+
+
+@inlined
+def refill(held, count, position):
+    """Fill up to 56 bits or more; bits already there are or-ed with themselves."""
+    held |= shift_down(load_u64_big_endian(position), count)
+    return held, count | 56, position + ((63 - count) >> 3)
+
+
+@inlined
+def extend(bits, size):
+    """T.81, Figure F.12: value of `size` additional bits."""
+    return bits - (((bits >> (size - 1)) - 1) & ((1 << size) - 1))
+
+
+@helper
+def _long_code(table, held):
+    """T.81, Figure F.16: entry of a code longer than the lookahead; 0 if there is none."""
+    for length in range(LOOKAHEAD + 1, 17):
+        code = shift_down(held, 64 - length)
+        if code <= _load_i32(table + _MAX_CODE + 4 * length):
+            place = code + _load_i32(table + _TO_PLACE + 4 * length)
+            symbol = _load_i32(table + _SYMBOLS + 4 * place)
+            return symbol << 8 | length
+    return 0
+
+
+@inlined
+def lookup(table, held):
+    """Entry of the next code; 0 if the bits begin no code."""
+    entry = _load_i32(table + 4 * shift_down(held, 64 - LOOKAHEAD))
+    if entry == 0:
+        entry = _long_code(table, held)
+    return entry
+
+
+@inlined
+def difference(table, held, count, position):
+    """T.81, F.2.2.1: the next DC difference."""
+    if count < 32:
+        held, count, position = refill(held, count, position)
+    entry = lookup(table, held)
+    held <<= entry & 255
+    count -= entry & 255
+    value = entry >> 16
+    size = (entry >> 8) & 15
+    if size:
+        value = extend(shift_down(held, 64 - size), size)
+        held <<= size
+        count -= size
+    code = DONE
+    if entry == 0:
+        code = BAD_CODE
+    elif (entry >> 12) & 15:
+        code = BAD_SYMBOL
+    return code, value, held, count, position
+
+
+@helper
+def put_entries(table, first, length, symbol, fuse):
+    """Entries of all lookaheads that begin with a code; with its additional bits if they fit and `fuse` is set."""
+    size, rest = symbol & 15, LOOKAHEAD - length
+    for tail in range(1 << rest):
+        if fuse and size <= rest:
+            value = extend(tail >> (rest - size), size) if size else 0
+            table[first + tail] = value << 16 | (symbol >> 4) << 12 | (length + size)
+        else:
+            table[first + tail] = symbol << 8 | length
