@@ -52,19 +52,20 @@ class WaterFilling:
     def steps(self, d: float) -> Steps:
         """Steps (64,) at a water level d, 1..qmax."""
         if self.exact:
-            return self._largest((self._weighted <= d).all(axis=0))
+            return self._largest(self._weighted <= d)
         active = self.weights * self.variance >= d
-        met = (self._weighted <= d) | ~active[..., None]
-        steps = np.where(active.any(axis=0), self._largest(met.all(axis=0)), self.qmax)
+        met: npt.NDArray[np.bool_] = (self._weighted <= d) | ~active[..., None]
+        steps = np.where(active.any(axis=0), self._largest(met), self.qmax)
         if active[:, 0].any():
             largest = self.weights[active[:, 0], 0].max()
             steps[0] = np.clip(np.floor(np.sqrt(12 * d / largest)), 1, self.qmax)
         return steps
 
     def _largest(self, met: npt.NDArray[np.bool_]) -> Steps:
-        """Largest step that meets a condition (64, qmax); 1 where none does."""
-        last: Steps = self.qmax - np.argmax(met[:, ::-1], axis=1)
-        return np.where(met.any(axis=1), last, 1)
+        """Largest step whose condition (components, 64, qmax) all components meet; 1 where there is none."""
+        by_all = np.logical_and.reduce(met, axis=0)
+        last: Steps = self.qmax - np.argmax(by_all[:, ::-1], axis=1)
+        return np.where(by_all.any(axis=1), last, 1)
 
     @cached_property
     def _weighted(self) -> Floats:
