@@ -80,7 +80,7 @@ def mcu_layout(
     factors : sequence of (int, int)
         Sampling factors (h, v) of all components of the image.
     slots : sequence of int
-        DC slot of each component: twice the number of its Huffman tables.
+        DC slot of each component in the scan: twice the number of its Huffman tables.
     chosen : sequence of int, optional
         Indices of the components in the scan.
     """
@@ -93,9 +93,9 @@ def mcu_layout(
         rows, columns = -(-height // (8 * v_max)), -(-width // (8 * h_max))
         units = [factors[index] for index in chosen]
     parts, offset = [], 0
-    for index, (h, v), shape in zip(chosen, units, shapes, strict=True):
+    for slot, (h, v), shape in zip(slots, units, shapes, strict=True):
         pitch = columns * h + columns * h % 2  # the kernels work on pairs of blocks
-        parts.append((*shape, h, v, slots[index], offset, pitch, 0))
+        parts.append((*shape, h, v, slot, offset, pitch, 0))
         offset += pitch * v
     return McuLayout(np.array(parts, np.int64), rows, columns, offset)
 

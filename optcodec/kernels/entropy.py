@@ -14,12 +14,30 @@ from optcodec.kernels.scalars import bit_length, load_i16, load_u64, store_u32, 
 from optcodec.kernels.vector import I16, address_of, emit
 from optcodec.kernels.zigzag import NATURAL_ORDER
 
-__all__ = ["COLUMNS", "OFFSET", "PITCH", "ROWS", "SLOT", "H", "V", "block_tokens", "prime", "put_token", "row_tokens"]
+__all__ = [
+    "ADDRESS",
+    "COLUMNS",
+    "OFFSET",
+    "PITCH",
+    "PLAIN",
+    "ROWS",
+    "SLOT",
+    "ZERO_RUN",
+    "H",
+    "V",
+    "block_tokens",
+    "prime",
+    "put_token",
+    "row_tokens",
+    "run_tokens",
+    "value_token",
+]
 
 # Columns of the table `components`, one row a component: rows and columns of blocks, sampling factors, DC slot; where
 # its blocks of one MCU row begin in the work space, and how many it keeps there for each row of blocks; the address of
 # its row-major int16 blocks.
 ROWS, COLUMNS, H, V, SLOT, OFFSET, PITCH, ADDRESS = range(8)
+PLAIN = 8 * 256  # context of tokens without a code, to which the number of bits is added
 ZERO_RUN = 0xF0  # T.81, F.1.2.2: ZRL, a run of 16 zeros
 
 
@@ -40,26 +58,34 @@ def value_token(tokens, count, histogram, context, value):
 
 
 @njit
-def block_tokens(tokens, count, histogram, slot, block, mask, previous):
-    """Tokens of one block: DC difference to `previous`, then AC run-length symbols (T.81, Figure F.2).
+def run_tokens(tokens, count, histogram, context, block, rest, last):
+    """Tokens of the coefficients in the mask `rest`, each with the run of zeros before it (T.81, Figure F.2).
 
-    `block` is the address of 64 zig-zag coefficients, `mask` has a bit for each that is not 0.
+    `last` is the position before the first one that counts for a run.
     """
-    count = value_token(tokens, count, histogram, slot * 256, load_i16(block) - previous)
-    ac = (slot + 1) * 256
-    rest = mask & ~1
-    last = 0
     while rest:
         position = trailing_zeros(rest)
         rest &= rest - 1
         run = position - last - 1
         last = position
         while run > 15:
-            count = put_token(tokens, count, histogram, ac + ZERO_RUN, 0)
+            count = put_token(tokens, count, histogram, context + ZERO_RUN, 0)
             run -= 16
-        count = value_token(tokens, count, histogram, ac + (run << 4), load_i16(block + 2 * position))
-    if last != 63:
-        count = put_token(tokens, count, histogram, ac, 0)
+        count = value_token(tokens, count, histogram, context + (run << 4), load_i16(block + 2 * position))
+    return count
+
+
+@njit
+def block_tokens(tokens, count, histogram, slot, block, mask, previous):
+    """Tokens of one block: DC difference to `previous`, then AC run-length symbols.
+
+    `block` is the address of 64 zig-zag coefficients, `mask` has a bit for each that is not 0.
+    """
+    count = value_token(tokens, count, histogram, slot * 256, load_i16(block) - previous)
+    context = (slot + 1) * 256
+    count = run_tokens(tokens, count, histogram, context, block, mask & ~1, 0)
+    if mask >= 0:  # the last coefficient, bit 63, is 0
+        count = put_token(tokens, count, histogram, context, 0)
     return count
 
 

@@ -15,35 +15,47 @@ _RESERVED = 256  # T.81, K.2: a symbol that is never coded keeps the code of all
 
 
 @njit
-def _least(counts, live, size, besides):
-    """Place in `live` of the smallest count, of equal ones the last."""
-    found = -1
-    for place in range(size):
-        if place != besides and (found < 0 or counts[live[place]] <= counts[live[found]]):
-            found = place
-    return found
+def _sink(heap, place, size):
+    """Move the key at `place` down until no key below it is smaller."""
+    key = heap[place]
+    while True:
+        child = 2 * place + 1
+        if child >= size:
+            break
+        if child + 1 < size and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[child] >= key:
+            break
+        heap[place] = heap[child]
+        place = child
+    heap[place] = key
 
 
 @njit
-def _code_sizes(counts, live, size, sizes, chain):
-    """T.81, Figure K.1: merge the two rarest until one tree is left; `chain` lists the members of each tree."""
+def _code_sizes(heap, size, sizes, chain):
+    """T.81, Figure K.1: merge the two rarest until one tree is left; `chain` lists the members of each tree.
+
+    A key is ``count << 9 | 511 - symbol``: of equal counts the larger symbol comes first.
+    """
+    for place in range(size // 2 - 1, -1, -1):
+        _sink(heap, place, size)
     while size > 1:
-        low = _least(counts, live, size, -1)
-        second = _least(counts, live, size, low)
-        a, b = live[low], live[second]
-        counts[a] += counts[b]
-        end = a
+        low = heap[0]
+        size -= 1
+        heap[0] = heap[size]
+        _sink(heap, 0, size)
+        second = heap[0]
+        heap[0] = low + (second >> 9 << 9)  # the tree keeps the symbol of its rarer half
+        _sink(heap, 0, size)
+        end, member = 511 - (low & 511), 511 - (second & 511)
         sizes[end] += 1
         while chain[end] >= 0:
             end = chain[end]
             sizes[end] += 1
-        chain[end] = b
-        while b >= 0:
-            sizes[b] += 1
-            b = chain[b]
-        for place in range(second, size - 1):
-            live[place] = live[place + 1]
-        size -= 1
+        chain[end] = member
+        while member >= 0:
+            sizes[member] += 1
+            member = chain[member]
 
 
 @njit
@@ -65,6 +77,19 @@ def _limit(lengths):
 
 
 @njit
+def _sort(counts, sizes, spread, starts, symbols):
+    """Symbols by code size, then value. The reserved symbol is the last of its size, which is the largest."""
+    place = 0
+    for length in range(spread.shape[0]):
+        starts[length] = place
+        place += spread[length]
+    for symbol in range(256):
+        if counts[symbol]:
+            symbols[starts[sizes[symbol]]] = symbol
+            starts[sizes[symbol]] += 1
+
+
+@njit
 def _assign(lengths, symbols, slot, codes):
     """T.81, Figures C.1 and C.2: codes of one table, each with the number of bits that it and its extra bits take."""
     code = 0
@@ -72,7 +97,8 @@ def _assign(lengths, symbols, slot, codes):
     for length in range(1, 17):
         for _ in range(lengths[length]):
             symbol = symbols[place]
-            extra = symbol & 15 if slot & 1 else symbol & 31
+            # Low half: size of a value. Upper half where that is 0: EOBn of progressive scans, but neither EOB nor ZRL.
+            extra = (symbol & 15 or (symbol >> 4) % 15) if slot & 1 else symbol & 31
             codes[slot * 256 + symbol] = (code << (8 + extra)) | (length + extra)
             code += 1
             place += 1
@@ -86,41 +112,34 @@ def build_tables(histogram, work, lengths, symbols, codes):
     Parameters
     ----------
     histogram : (9 * 256,) counts by context (see `optcodec.kernels.entropy`)
-    work : (4 * 257 + 258,) work space
+    work : (3 * 257 + 2 * 258,) work space
     lengths : (8, 17) how many codes have each length; all zero for a slot that is not used
     symbols : (8, 256) symbols by increasing code length, then value
     codes : (9 * 256,) ``code << extra << 8 | bits``: bits counts code and extra bits; slot 8 has no codes
     """
-    counts, live = work[:257], work[257:514]
-    sizes, chain = work[514:771], work[771:1028]
-    spread = work[1028:]
+    heap, sizes, chain, spread, starts = work[:257], work[257:514], work[514:771], work[771:1029], work[1029:]
     for bits in range(17):
         codes[8 * 256 + bits] = bits
     for slot in range(8):
+        counts = histogram[slot * 256 : slot * 256 + 256]
+        lengths[slot, :] = 0
         size = 0
         for symbol in range(256):
-            count = histogram[slot * 256 + symbol]
-            if count:
-                counts[symbol], sizes[symbol], chain[symbol] = count, 0, -1
-                live[size] = symbol
+            if counts[symbol]:
+                heap[size] = counts[symbol] << 9 | (511 - symbol)
+                sizes[symbol], chain[symbol] = 0, -1
                 size += 1
-        lengths[slot, :] = 0
         if size == 0:
             continue
-        counts[_RESERVED], sizes[_RESERVED], chain[_RESERVED] = 1, 0, -1
-        live[size] = _RESERVED
-        _code_sizes(counts, live, size + 1, sizes, chain)
+        heap[size] = 1 << 9 | (511 - _RESERVED)
+        sizes[_RESERVED], chain[_RESERVED] = 0, -1
+        _code_sizes(heap, size + 1, sizes, chain)
         spread[:] = 0
         spread[sizes[_RESERVED]] += 1
         for symbol in range(256):
-            if histogram[slot * 256 + symbol]:
+            if counts[symbol]:
                 spread[sizes[symbol]] += 1
-        place = 0
-        for length in range(1, spread.shape[0]):
-            for symbol in range(256):
-                if histogram[slot * 256 + symbol] and sizes[symbol] == length:
-                    symbols[slot, place] = symbol
-                    place += 1
+        _sort(counts, sizes, spread, starts, symbols[slot])
         _limit(spread)
         for length in range(17):
             lengths[slot, length] = spread[length]

@@ -11,6 +11,7 @@ from optcodec.kernels.vector import I16, I32, U8, U64, emit
 
 __all__ = [
     "bit_length",
+    "count_ones",
     "load_i16",
     "load_u8",
     "load_u32",
@@ -34,6 +35,12 @@ def trailing_zeros(b, value):
 def bit_length(b, value):
     """Bits that a value of 0 or more needs; 0 for 0."""
     return (value.count_leading_zeros() ^ -1) + 65
+
+
+@emit(1, types.int64)
+def count_ones(b, value):
+    """How many bits are set."""
+    return value.count_ones()
 
 
 @emit(1, types.int64)

@@ -138,6 +138,10 @@ class Vector:
         """Zero bits above the highest bit that is set; the width of the integer if it is 0."""
         return self._with(self.builder.ctlz(self.value, ir.Constant(ir.IntType(1), 0)))
 
+    def count_ones(self) -> Vector:
+        """How many bits of an integer are set."""
+        return self._with(self.builder.ctpop(self.value))
+
     def swap_bytes(self) -> Vector:
         """An integer with its bytes in the opposite order."""
         return self._with(self.builder.bswap(self.value))

@@ -1,0 +1,211 @@
+"""Blocks to tokens for progressive scans (T.81, G.1.2): bands of coefficients, and one bit of precision after another.
+
+Tokens are those of `optcodec.kernels.entropy`; correction bits have no code. The symbol EOBn is one token with the n
+bits that follow its code. Its place is kept where the run of end-of-band blocks begins, and filled when its length is
+known: the correction bits of these blocks are then behind it already.
+"""
+
+from __future__ import annotations
+
+from numba import njit, types
+
+from optcodec.kernels.entropy import (
+    ADDRESS,
+    COLUMNS,
+    PLAIN,
+    ROWS,
+    SLOT,
+    ZERO_RUN,
+    H,
+    V,
+    put_token,
+    run_tokens,
+    value_token,
+)
+from optcodec.kernels.export import export
+from optcodec.kernels.scalars import bit_length, count_ones, load_i16, load_u64, trailing_zeros
+from optcodec.kernels.vector import I16, address_of, emit
+from optcodec.kernels.zigzag import NATURAL_ORDER
+
+__all__ = ["ac_scan", "dc_scan"]
+
+AC = 256  # contexts of AC table 0
+LONGEST_RUN = 0x7FFF  # T.81, Table G.1: EOB14 with all its bits set
+
+
+def _magnitude(b, block, low):
+    """A block in zig-zag order: its signs (0 or -1), and its absolute values without their `low` lowest bits."""
+    natural = b.load(block, I16, 64)
+    zigzag = natural.shuffle(natural, NATURAL_ORDER)
+    sign = zigzag >> 15
+    shift = low.bits_as(I16, 4)
+    return sign, ((zigzag ^ sign) - sign) >> shift.shuffle(shift, [0] * 64)
+
+
+@emit(3, types.int64)
+def _transform_point(b, block, low, target):
+    """A block in zig-zag order, divided by 2^low towards zero (T.81, G.1.2.2); a mask of what is not 0 then."""
+    sign, magnitude = _magnitude(b, block, low)
+    ((magnitude ^ sign) - sign).store(target)
+    return magnitude.nonzero_mask()
+
+
+@emit(3)
+def _bit_planes(b, block, low, target):
+    """Zig-zag masks of a block: values that have a bit above bit `low`, that have bit `low`, that are not negative."""
+    sign, magnitude = _magnitude(b, block, low)
+    (magnitude >> 1).nonzero_mask().store(target)
+    (magnitude & 1).nonzero_mask().store(target + 8)
+    sign.equal_mask(0).store(target + 16)
+
+
+@njit
+def _below(position):
+    """Mask of all bits below a position in 0..63."""
+    return (1 << position) - 1
+
+
+@njit
+def _plain_bits(tokens, count, histogram, chosen, bits):
+    """Tokens of the bits at the positions `chosen`, at most 16 each."""
+    while chosen:
+        size, value = 0, 0
+        while chosen and size < 16:
+            value = value << 1 | (bits >> trailing_zeros(chosen)) & 1
+            chosen &= chosen - 1
+            size += 1
+        count = put_token(tokens, count, histogram, PLAIN + size, value)
+    return count
+
+
+@njit
+def _refinement_tokens(tokens, count, histogram, last, new, known, bits, positive):
+    """Symbols of the coefficients `new` in this scan, with the bits of those `known` before (T.81, Figures G.7, G.8).
+
+    Runs count only coefficients that stay 0. The bits of known ones follow the symbol whose run passes them.
+    """
+    while new:
+        position = trailing_zeros(new)
+        new &= new - 1
+        passed = known & _below(position)
+        known ^= passed
+        run = position - last - 1 - count_ones(passed)
+        while run > 15:
+            zeros = _below(position) & ~_below(last + 1) & ~passed
+            for _ in range(15):
+                zeros &= zeros - 1
+            last = trailing_zeros(zeros)  # the 16th zero
+            count = put_token(tokens, count, histogram, AC + ZERO_RUN, 0)
+            count = _plain_bits(tokens, count, histogram, passed & _below(last), bits)
+            passed &= ~_below(last)
+            run -= 16
+        count = put_token(tokens, count, histogram, AC + (run << 4) + 1, (positive >> position) & 1)
+        count = _plain_bits(tokens, count, histogram, passed, bits)
+        last = position
+    return count
+
+
+@njit
+def _end_run(tokens, histogram, place, run):
+    """Put EOBn (T.81, Figure G.4) at its place, if there is a run; the length of the next run, 0."""
+    if run:
+        size = bit_length(run) - 1
+        put_token(tokens, place, histogram, AC + (size << 4), run & _below(size))
+    return 0
+
+
+@export("i16[:,:,:,:], i64, i64, i64, i64, i64, out i64[:], out u32[:], out i64[:], out i64[:] -> i64")
+def ac_scan(blocks, Ss, Se, Ah, Al, restart_interval, work, token_array, histogram, intervals):
+    """Tokens of an AC scan of all blocks of one component, in AC table 0; how many were made.
+
+    Parameters
+    ----------
+    blocks : (rows, columns, 8, 8) coefficients
+    Ss, Se, Ah, Al : the scan's parameters (T.81, G.1.1.1); Ah is 0 or Al + 1
+    restart_interval : blocks between restart markers, 0 for none
+    work : (16,) work space
+    token_array : for each block, Se - Ss + 2 tokens
+    histogram : (9 * 256,) to be counted on
+    intervals : receives the number of tokens before each restart interval
+    """
+    source, target, tokens = address_of(blocks), address_of(work), address_of(token_array)
+    band = _below(Se) & ~_below(Ss) | (1 << Se)
+    count, run, place = 0, 0, 0
+    for index in range(blocks.shape[0] * blocks.shape[1]):
+        if restart_interval and index % restart_interval == 0:
+            run = _end_run(tokens, histogram, place, run)
+            intervals[index // restart_interval] = count
+        block = source + 128 * index
+        known, bits = 0, 0
+        if Ah == 0:
+            new = _transform_point(block, Al, target) & band
+        else:
+            _bit_planes(block, Al, target)
+            known, bits = load_u64(target) & band, load_u64(target + 8) & band
+            new = bits & ~known
+        if new:
+            run = _end_run(tokens, histogram, place, run)
+            if Ah == 0:
+                count = run_tokens(tokens, count, histogram, AC, target, new, Ss - 1)
+            else:
+                positive = load_u64(target + 16)
+                count = _refinement_tokens(tokens, count, histogram, Ss - 1, new, known, bits, positive)
+            if (new >> Se) & 1:
+                continue
+        if run == 0:
+            place = count
+            count += 1
+        run += 1
+        count = _plain_bits(tokens, count, histogram, known & ~_below(bit_length(new)), bits)
+        if run == LONGEST_RUN:
+            run = _end_run(tokens, histogram, place, run)
+    _end_run(tokens, histogram, place, run)
+    return count
+
+
+@export("i64[:,:], i64, i64, i64, i64, i64, out i64[:], out u32[:], out i64[:], out i64[:] -> i64")
+def dc_scan(components, rows, columns, Ah, Al, restart_interval, previous, token_array, histogram, intervals):
+    """Tokens of a DC scan (T.81, G.1.2.1): differences, or one more bit of each; how many were made.
+
+    Parameters
+    ----------
+    components : (components, 8), see `optcodec.kernels.entropy`; offsets and pitches are not used
+    rows, columns : MCUs of the scan
+    Ah, Al : the scan's parameters; Ah is 0 or Al + 1
+    restart_interval : MCUs between restart markers, 0 for none
+    previous : (components,) work space
+    token_array : a token for each block, those that only fill up an MCU included: they repeat the DC before them
+    histogram, intervals : as for `ac_scan`
+    """
+    tokens = address_of(token_array)
+    count, size, held = 0, 0, 0
+    previous[:] = 0
+    for mcu in range(rows * columns):
+        if restart_interval and mcu % restart_interval == 0:
+            if size:
+                count = put_token(tokens, count, histogram, PLAIN + size, held)
+                size, held = 0, 0
+            intervals[mcu // restart_interval] = count
+            previous[:] = 0
+        row, column = mcu // columns, mcu % columns
+        for part in range(components.shape[0]):
+            h, v = components[part, H], components[part, V]
+            for y in range(row * v, row * v + v):
+                for x in range(column * h, column * h + h):
+                    value = previous[part]
+                    if y < components[part, ROWS] and x < components[part, COLUMNS]:
+                        value = load_i16(components[part, ADDRESS] + 128 * (y * components[part, COLUMNS] + x))
+                    if Ah == 0:
+                        context = components[part, SLOT] * 256
+                        difference = (value >> Al) - (previous[part] >> Al)
+                        count = value_token(tokens, count, histogram, context, difference)
+                    else:
+                        held = held << 1 | (value >> Al) & 1
+                        size += 1
+                        if size == 16:
+                            count = put_token(tokens, count, histogram, PLAIN + size, held)
+                            size, held = 0, 0
+                    previous[part] = value
+    if size:
+        count = put_token(tokens, count, histogram, PLAIN + size, held)
+    return count
