@@ -22,6 +22,7 @@ Steps = npt.NDArray[np.int64]
 _SIZE_TOLERANCE = 0.01
 # An error is matched to this part of it, where whole steps allow.
 _ERROR_TOLERANCE = 1e-5
+_MOVES = 4  # by which a single step is changed at most, at a time, to get there
 
 
 class Family(Protocol):
@@ -96,21 +97,42 @@ def _pick(table: Floats, steps: Steps) -> Floats:
 
 
 def _filled(steps: Steps, errors: Floats, limit: float) -> Steps:
-    """Spend what is left of an error: always the single increment of a step that takes most of it."""
+    """Spend what is left of an error: first on single increments of steps, which only make the file smaller, each time
+    the one that takes most; then, where none fits any more, on coarsening one step and refining another."""
     steps = steps.copy()
-    rest = limit - float(_pick(errors, steps).sum())
-    for _ in range(steps.size * 4):
+    for _ in range(4 * steps.size):
+        rest = limit - float(_pick(errors, steps).sum())
         if rest <= limit * _ERROR_TOLERANCE:
             break
-        coarser = np.minimum(steps + 1, MAX_STEP)
-        cost = _pick(errors, coarser) - _pick(errors, steps)
-        cost[cost > rest] = 0
-        best = np.unravel_index(np.argmax(cost), cost.shape)
-        if cost[best] <= 0:
+        coarser = _costs(errors, steps, +1)
+        best = _largest_below(coarser[0], rest)
+        if best is not None:
+            steps.flat[best] += 1
+            continue
+        finer = _costs(errors, steps, -1)
+        both = np.where(coarser > 0, coarser, 0)[:, :, None, None] + np.where(finer < 0, finer, 0)
+        both[:, np.arange(steps.size), :, np.arange(steps.size)] = 0  # two different entries
+        best = _largest_below(both, rest)
+        if best is None:
             break
-        steps[best] += 1
-        rest -= cost[best]
+        up, coarsened, down, refined = np.unravel_index(best, both.shape)
+        steps.flat[coarsened] = min(steps.flat[coarsened] + up + 1, MAX_STEP)
+        steps.flat[refined] = max(steps.flat[refined] - down - 1, 1)
     return steps
+
+
+def _costs(errors: Floats, steps: Steps, sign: int) -> Floats:
+    """Change of the error where a single step moves by 1, 2, ... in one direction: shape (moves, entries)."""
+    now = _pick(errors, steps)
+    moved = (np.clip(steps + sign * move, 1, MAX_STEP) for move in range(1, _MOVES + 1))
+    return np.array([(_pick(errors, there) - now).ravel() for there in moved])
+
+
+def _largest_below(costs: Floats, rest: float) -> int | None:
+    """Where the largest cost is that fits, if one does and is worth a move."""
+    fitting = np.where(costs <= rest, costs, 0.0)
+    best = int(np.argmax(fitting))
+    return best if fitting.flat[best] > rest * 1e-3 else None
 
 
 def meet_size(joint: Joint, bits: Floats, limit: int, size_of: Callable[[Steps], int]) -> tuple[Steps, int]:
