@@ -59,7 +59,7 @@ class Histogram:
         coefficients : ndarray of float32, shape (rows, columns, 8, 8)
             C-contiguous, natural order.
         threads : int
-            Most threads to use. The result does not depend on it.
+            At most so many; the result is the same.
 
         Raises
         ------
@@ -169,7 +169,7 @@ def mean_deviation(coefficients: npt.NDArray[np.float32], centre: Floats, *, thr
     centre : ndarray of float64, shape (64,)
         Such as the mean.
     threads : int
-        Most threads to use. The result does not depend on it.
+        At most so many; the result is the same.
 
     Returns
     -------

@@ -104,7 +104,7 @@ def design_tables(
     distortion: str = DEFAULT_DISTORTION,
     subsampling: str = "4:4:4",
     qmax: int = DEFAULT_QMAX,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> tuple[QuantTable, ...]:
     """Design quantization tables for an image, or one set of tables for many images.
 
@@ -132,8 +132,8 @@ def design_tables(
     qmax : int
         Of ``"opts"`` and ``"optd"``: largest step, 1..255. Only where a target other than a water level cannot be met
         otherwise do all steps go beyond it, together.
-    threads : int
-        Most threads to use. The result does not depend on it.
+    threads : int, optional
+        At most so many; all processors by default. The result is the same.
 
     Returns
     -------

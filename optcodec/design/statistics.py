@@ -16,6 +16,7 @@ from optcodec.design.laplacian import LaplacianModel, deadzone_distortion, midpo
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.dct import forward
 from optcodec.jpeg.image import CoefficientImage, DctImage
+from optcodec.jpeg.layout import thread_count
 from optcodec.jpeg.quantize import dequantize
 from optcodec.pixels import ImageLike, load_picture
 
@@ -44,7 +45,7 @@ class Statistics:
     samplings : frozenset of str
         Chroma samplings met, without ``"grey"``.
     threads : int
-        Most threads to use.
+        Use at most so many; the results are the same.
     """
 
     images: Iterable[DctImage]
@@ -95,7 +96,7 @@ class Statistics:
         return closed_form(self.laplacian.scale[..., None], np.arange(1, MAX_STEP + 1))
 
 
-def gather(source: Source, *, subsampling: str = "4:4:4", threads: int = 1) -> Statistics:
+def gather(source: Source, *, subsampling: str = "4:4:4", threads: int | None = None) -> Statistics:
     """Statistics of an image, or of a set of images.
 
     Parameters
@@ -107,8 +108,8 @@ def gather(source: Source, *, subsampling: str = "4:4:4", threads: int = 1) -> S
         in memory. Grey images of a set count for luminance.
     subsampling : str
         Of pixels; coefficients come with their own.
-    threads : int
-        Most threads to use. The result does not depend on it.
+    threads : int, optional
+        At most so many; all processors by default. The result is the same.
 
     Returns
     -------
@@ -119,6 +120,7 @@ def gather(source: Source, *, subsampling: str = "4:4:4", threads: int = 1) -> S
     InvalidInputError
         If there is no image, or one that is not grey or YCbCr, or not of the kinds above.
     """
+    threads = thread_count(threads)
     images = _DctImages(source, subsampling, threads)
     components: list[Histogram] = []
     pixels, samplings = 0, set()
