@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Background", "ImageLike", "Picture", "load_picture"]
 
-ImageLike: TypeAlias = "npt.NDArray[np.uint8] | Image.Image | str | PathLike[str]"
+ImageLike: TypeAlias = "npt.NDArray[np.uint8] | Image.Image | str | PathLike[str] | Picture"
 Background: TypeAlias = str | tuple[int, int, int]
 
 _EXPECTED = "expected uint8 samples of shape (height, width) or (height, width, 3)"
@@ -79,9 +79,9 @@ def load_picture(image: ImageLike, *, background: Background | None = None) -> P
 
     Parameters
     ----------
-    image : ndarray, Pillow image, str or path
+    image : ndarray, Pillow image, str, path or Picture
         Array: uint8 of shape (height, width), (height, width, 3) or, with ``background``, (height, width, 4).
-        File: anything that Pillow opens. Of several frames the first is taken.
+        File: anything that Pillow opens. Of several frames the first is taken. A `Picture` is given back.
     background : str or tuple of int, optional
         Colour on which transparent pixels are composited: a name (``"white"``), ``"#rrggbb"`` or (R, G, B).
 
@@ -102,6 +102,8 @@ def load_picture(image: ImageLike, *, background: Background | None = None) -> P
     browsers do.
     """
     colour = None if background is None else _colour(background)
+    if isinstance(image, Picture):
+        return image
     if isinstance(image, np.ndarray):
         return _from_array(image, colour)
     if isinstance(image, (str, PathLike)):

@@ -9,10 +9,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from optcodec.cli.files import Source, check_writable, find_images, is_jpeg, place, read_bytes, write_whole
+from optcodec.cli.files import Source, find_images, is_jpeg, place, read_bytes
 from optcodec.cli.many import Done, Failure, for_each, report_failures
 from optcodec.cli.show import columns
 from optcodec.errors import InvalidInputError
+from optcodec.files import check_writable, write_whole
 
 
 @pytest.fixture
@@ -98,13 +99,13 @@ def test_write_whole_makes_folders_and_leaves_nothing_beside(tmp_path: Path) -> 
 def test_write_whole_through_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for refused in (write_whole, lambda path, _: check_writable(path)):
-        with pytest.raises(InvalidInputError, match=r"a\.jpg: cannot be written: (File exists|Not a directory)"):
+        with pytest.raises(InvalidInputError, match=r"cannot write .*a\.jpg: (File exists|Not a directory)"):
             refused(tmp_path / "file/a.jpg", b"content")
 
 
 def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     for refused in (write_whole, lambda path, _: check_writable(path)):
-        with pytest.raises(InvalidInputError, match="cannot be written"):
+        with pytest.raises(InvalidInputError, match="cannot write"):
             refused(tmp_path, b"content")
     assert tmp_path.is_dir()
 
@@ -139,7 +140,7 @@ def test_is_jpeg_looks_into_the_file(tmp_path: Path) -> None:
 
 
 def test_unreadable_files_say_so(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match=r"none\.jpg: cannot be read: No such file"):
+    with pytest.raises(InvalidInputError, match=r"cannot read .*none\.jpg: No such file"):
         read_bytes(tmp_path / "none.jpg")
 
 

@@ -250,3 +250,8 @@ def test_metadata_is_kept_and_orientation_not_applied(tmp_path: Path, kind: str)
 def test_picture_checks_what_it_is_made_of() -> None:
     with pytest.raises(InvalidInputError, match="dtype int64"):
         Picture(np.zeros((4, 4), np.int64))  # type: ignore[arg-type]
+
+
+def test_a_picture_is_given_back() -> None:
+    picture = Picture(ramp(4, 4), notices=("a notice",))
+    assert load_picture(picture, background="white") is picture

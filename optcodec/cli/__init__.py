@@ -8,7 +8,8 @@ The files of the verbs import click only; numba, torch and matplotlib come in wi
 from __future__ import annotations
 
 import importlib
-from typing import Any
+import warnings
+from typing import Any, TextIO
 
 import click
 
@@ -33,10 +34,24 @@ class _Verbs(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except OptcodecError as error:
-            raise click.ClickException(str(error)) from error
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            try:
+                return super().invoke(ctx)
+            except OptcodecError as error:
+                raise click.ClickException(str(error)) from error
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """One line on stderr, without the place in the code that Python shows; the signature is that of `warnings`."""
+    click.echo(f"Warning: {message}", err=True)
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

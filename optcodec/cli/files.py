@@ -1,4 +1,4 @@
-"""Which files go in, where they come out, and writing them whole or not at all."""
+"""Which files go in, and where they come out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from optcodec.errors import InvalidInputError
 
-__all__ = ["IMAGE_SUFFIXES", "Source", "check_writable", "find_images", "is_jpeg", "place", "read_bytes", "write_whole"]
+__all__ = ["IMAGE_SUFFIXES", "Source", "find_images", "is_jpeg", "place", "read_bytes"]
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -97,7 +97,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidInputError(f"{path}: cannot be read: {error.strerror}") from None
+        raise InvalidInputError(f"cannot read {path}: {error.strerror}") from None
 
 
 def is_jpeg(path: Path) -> bool:
@@ -107,46 +107,3 @@ def is_jpeg(path: Path) -> bool:
             return file.read(3) == b"\xff\xd8\xff"
     except OSError:
         return False
-
-
-def check_writable(path: Path) -> None:
-    """Raise `InvalidInputError` now if a file could not be written later, after much work."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _part(path).touch()
-        _part(path).unlink()
-    except OSError as error:
-        raise _not_written(path, error) from None
-    if path.is_dir():
-        raise InvalidInputError(f"{path}: cannot be written: it is a folder")
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file beside its place and move it there when it is complete; folders above it are made.
-
-    Raises
-    ------
-    InvalidInputError
-        If that is not possible; nothing is left behind.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)  # a device or pipe is written to, not replaced; a folder says so itself
-            return
-        part = _part(path)
-        try:
-            part.write_bytes(data)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise _not_written(path, error) from None
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
-
-
-def _not_written(path: Path, error: OSError) -> InvalidInputError:
-    return InvalidInputError(f"{path}: cannot be written: {error.strerror}")

@@ -9,7 +9,7 @@ import click
 
 from optcodec.cli.files import find_images, read_bytes
 from optcodec.cli.many import Done, failure_records, for_each, report_failures
-from optcodec.cli.show import columns, json_option, print_json
+from optcodec.cli.show import columns, json_option, print_json, side_by_side
 
 if TYPE_CHECKING:
     from optcodec.jpeg.structure import JpegStructure
@@ -136,12 +136,9 @@ def _text(record: dict[str, Any]) -> str:
 
 
 def _tables_text(record: dict[str, Any]) -> str:
-    """The quantization tables side by side, each under the components that use it."""
-    blocks = []
-    for index, steps in enumerate(record["tables"]):
+    """The quantization tables, each under the components that use it."""
+    titles = []
+    for index in range(len(record["tables"])):
         users = [str(component["id"]) for component in record["components"] if component["table"] == index]
-        width = max(len(str(step)) for row in steps for step in row)
-        rows = [" ".join(str(step).rjust(width) for step in row) for row in steps]
-        title = f"table of component {' '.join(users)}"
-        blocks.append([line.ljust(max(len(title), len(rows[0]))) for line in (title, *rows)])
-    return "\n".join("    ".join(line).rstrip() for line in zip(*blocks, strict=True))
+        titles.append(f"table of component {' '.join(users)}")
+    return side_by_side(titles, record["tables"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ import click
 
 from optcodec.errors import OptcodecError
 
-__all__ = ["Done", "Failure", "available_cores", "failure_records", "for_each", "report_failures"]
+__all__ = ["Done", "Failure", "available_cores", "failure_records", "for_each", "report_failures", "report_notices"]
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,17 @@ def for_each(
 
     records: list[dict[str, Any]] = []
     failures: list[Failure] = []
+    noticed: dict[str, list[Path]] = {}
     with _progress(len(paths), label) as advance, _workers(min(workers, len(paths))) as parallel:
         for path, outcome in zip(paths, parallel(guarded, range(len(paths))), strict=True):
             advance()
             for notice in outcome.notices:
-                click.echo(f"{path}: {notice}", err=True)
+                noticed.setdefault(notice, []).append(path)
             if isinstance(outcome, Failure):
                 failures.append(outcome)
             else:
                 records.append(outcome.record)
+    report_notices(noticed)
     return records, failures
 
 
@@ -113,6 +115,12 @@ def _progress(total: int, label: str) -> Iterator[Callable[[], object]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(label, total=total)
         yield lambda: progress.advance(task)
+
+
+def report_notices(noticed: Mapping[str, Sequence[Path]]) -> None:
+    """Print each notice once on stderr, with the file or the number of files that it is about."""
+    for notice, paths in noticed.items():
+        click.echo(f"{paths[0]}: {notice}" if len(paths) == 1 else f"{len(paths)} files: {notice}", err=True)
 
 
 def failure_records(failures: Sequence[Failure]) -> list[dict[str, str]]:

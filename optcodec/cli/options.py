@@ -12,17 +12,25 @@ from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from optcodec.targets import Target
+    from optcodec.vision.profile import SensitivityProfile
 
 __all__ = [
     "SUBSAMPLINGS",
+    "TARGETS",
+    "background_option",
     "choose_target",
     "inputs_argument",
+    "method_option",
     "one_of",
     "output_option",
+    "pixels_option",
+    "profile_from",
+    "profile_option",
     "subsampling_option",
     "target_options",
 ]
 
+TARGETS = "--water-level, --match-quality, --match-swe, --bpp or --max-bytes"
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:4:0")
 
 inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
@@ -32,10 +40,23 @@ subsampling_option = click.option(
     help="Chroma subsampling.  [default: 4:2:0; with --profile: its own]",
 )
 
+profile_option = click.option(
+    "--profile", metavar="NAME|FILE", help="Sensitivity profile that tables are designed for."
+)
+method_option = click.option(
+    "--method",
+    type=click.Choice(["opts", "optd", "deepn", "jpeg"]),
+    help="How tables are designed.  [default: opts with a profile, else optd]",
+)
+background_option = click.option(
+    "--background", metavar="COLOUR", help="Composite transparent pixels on this colour, such as white."
+)
+pixels_option = click.option("--pixels", is_flag=True, help="Decode JPEG inputs to pixels first.")
 
-def output_option(text: str) -> Callable[[Any], Any]:
+
+def output_option(text: str, *, required: bool = False) -> Callable[[Any], Any]:
     """``-o``: a file or a folder."""
-    return click.option("-o", "--output", type=click.Path(path_type=Path), help=text)
+    return click.option("-o", "--output", type=click.Path(path_type=Path), required=required, help=text)
 
 
 def target_options(function: Any) -> Any:
@@ -80,3 +101,10 @@ def choose_target(values: dict[str, Any]) -> Target | None:
     given = {name: values[name[2:].replace("-", "_")] for name in kinds}
     name = one_of(given)
     return None if name is None else kinds[name](given[name])
+
+
+def profile_from(name: str | None) -> SensitivityProfile | None:
+    """The profile that ``--profile`` names."""
+    from optcodec.vision.profile import load_profile
+
+    return None if name is None else load_profile(name)

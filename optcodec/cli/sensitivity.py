@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.files import check_writable
 from optcodec.cli.many import Failure, failure_records, report_failures
 from optcodec.cli.options import SUBSAMPLINGS
 from optcodec.cli.show import count, json_option, print_json
 from optcodec.errors import InvalidInputError
+from optcodec.files import check_writable
 
 if TYPE_CHECKING:
     from optcodec.vision.profile import SensitivityProfile

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-__all__ = ["columns", "count", "json_option", "print_json"]
+__all__ = ["columns", "count", "json_option", "print_json", "side_by_side"]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 
@@ -46,3 +46,13 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, text: int =
         return "  ".join(cells).rstrip()
 
     return "\n".join([line(header), "  ".join("-" * width for width in widths), *map(line, rows)])
+
+
+def side_by_side(titles: Sequence[str], tables: Sequence[Sequence[Sequence[int]]]) -> str:
+    """Quantization tables (8 rows of 8 steps) beside one another, each under its title."""
+    blocks = []
+    for title, steps in zip(titles, tables, strict=False):
+        width = max(len(str(step)) for row in steps for step in row)
+        rows = [" ".join(str(step).rjust(width) for step in row) for row in steps]
+        blocks.append([line.ljust(max(len(title), len(rows[0]))) for line in (title, *rows)])
+    return "\n".join("    ".join(line).rstrip() for line in zip(*blocks, strict=True))

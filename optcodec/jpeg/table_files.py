@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from optcodec.errors import InvalidInputError, OptcodecError
+from optcodec.files import write_whole
 from optcodec.jpeg.structure import read_structure
 from optcodec.jpeg.tables import QuantTable
 
@@ -97,7 +98,7 @@ def save_tables(tables: Sequence[QuantTable], path: str | os.PathLike[str]) -> N
     else:
         expected = ", ".join((".json", *_TEXT_SUFFIXES))
         raise InvalidInputError(f"{path}: expected a name that ends in one of {expected}, got {path.suffix!r}")
-    _write_whole(path, content)
+    write_whole(path, content.encode())
 
 
 def to_pillow(tables: Sequence[QuantTable]) -> list[list[int]]:
@@ -186,16 +187,3 @@ def _flat(table: Any, number: int) -> list[Any]:
     if lengths != [8] * 8:
         raise InvalidInputError(f"table {number}: expected 8 rows of 8 steps, got rows of {lengths}")
     return [step for row in table for step in row]
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write beside the target, then rename: the file appears whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        try:
-            beside.write_text(text, "utf-8")
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise InvalidInputError(f"{path}: {error.strerror or error}") from None

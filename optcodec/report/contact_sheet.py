@@ -190,10 +190,14 @@ def busiest_crop(pixels: npt.NDArray[np.uint8], side: int) -> tuple[int, int]:
     return int(ys[row]), int(xs[column])
 
 
-def to_png(
-    figure: Figure,
-) -> bytes:
-    """The figure as the bytes of a PNG file; the same figure gives the same bytes."""
+def to_png(figure: Figure) -> bytes:
+    """The figure as the bytes of an RGB PNG file; the same figure gives the same bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
+    samples = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    Image.fromarray(samples[..., :3].copy()).save(buffer, "PNG")
     return buffer.getvalue()

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
+from optcodec.files import write_whole
 
 __all__ = ["Provenance", "SensitivityProfile", "load_profile", "shipped_profiles"]
 
@@ -133,7 +134,7 @@ class SensitivityProfile:
         document |= {item.name: getattr(self.provenance, item.name) for item in fields(Provenance)}
         document |= {"weights": self.weights}
         lines = [f'"{key}": {_json(value)}' for key, value in document.items()]
-        _write_whole(Path(path), "{\n" + ",\n".join(lines) + "\n}\n")
+        write_whole(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 def shipped_profiles() -> tuple[str, ...]:
@@ -211,16 +212,3 @@ def _json(value: Any) -> str:
     if not isinstance(value, np.ndarray):
         return json.dumps(value)
     return json.dumps(value.tolist()).replace("]], [[", "]],\n\n [[").replace("], [", "],\n  [")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write beside the target, then rename: the file appears whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        try:
-            beside.write_text(text, "utf-8")
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from None

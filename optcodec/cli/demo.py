@@ -1,0 +1,178 @@
+"""``optcodec demo``: the main job on photographs that come with scikit-image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from optcodec.cli.many import Done, available_cores, for_each
+from optcodec.cli.show import columns, json_option, print_json
+from optcodec.errors import InvalidInputError
+from optcodec.files import write_whole
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from optcodec.encoder import EncodedJpeg
+    from optcodec.jpeg.image import DctImage
+    from optcodec.report.contact_sheet import Panel, SheetRow
+    from optcodec.vision.profile import SensitivityProfile
+
+__all__ = ["command"]
+
+# All but rocket are stored without loss; rocket has been a JPEG file before.
+_PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
+_METHODS = {"jpeg": "JPEG", "optd": "OptD", "opts": "OptS"}
+_PROFILE = "mobilenet_v2"
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What all photographs have in common; ``weights`` are those of the profile on their normalized scale."""
+
+    folder: Path
+    quality: int
+    profile: SensitivityProfile
+    weights: SensitivityProfile
+
+    @property
+    def subsampling(self) -> str:
+        """That of the profile, for all methods."""
+        return self.profile.provenance.subsampling
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="demo", metavar="[DIR]")
+@click.option("-q", "--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Of default JPEG.")
+@json_option
+def command(folder: Path, quality: int, as_json: bool) -> None:
+    """Encode photographs three ways with an equal weighted error, and write files, tables and a contact sheet to DIR.
+
+    Default JPEG at a quality factor sets the sensitivity weighted error (SWE) for MobileNetV2. OptD (all errors count
+    the same) and OptS (errors count as much as the network minds them) design tables for each photograph that reach
+    the same SWE. All files are baseline with optimal Huffman tables, at the chroma subsampling of the profile.
+    """
+    from optcodec.report.contact_sheet import contact_sheet, to_png
+    from optcodec.vision.profile import load_profile
+
+    profile = load_profile(_PROFILE)
+    job = _Job(folder, quality, profile, profile.normalized())
+    paths = _photographs()
+    sheet: dict[str, SheetRow] = {}
+
+    def work(index: int) -> Done:
+        row, records = _three_ways(paths[index], job)
+        sheet[row.name] = row
+        return Done({"photograph": row.name, "methods": records})
+
+    records, failures = for_each(paths, work, workers=available_cores(), label="demo")
+    if failures:
+        raise InvalidInputError(f"{failures[0].path}: {failures[0].message}")
+    means = _mean_changes(records)
+    title = f"The same error for MobileNetV2 in {-means['opts']:.1f} % fewer bytes"
+    picture = contact_sheet([sheet[path.stem] for path in paths], title=title, note=_note(job))
+    write_whole(folder / "demo.png", to_png(picture))
+    report = {
+        "profile": profile.name,
+        "quality": quality,
+        "subsampling": job.subsampling,
+        "photographs": records,
+        "mean_change_percent": means,
+    }
+    write_whole(folder / "demo.json", json.dumps(report, indent=2).encode() + b"\n")
+    if as_json:
+        print_json(report)
+    else:
+        click.echo(_text(records, means))
+        click.echo(f"\nFiles, tables and the contact sheet demo.png are in {folder}")
+
+
+def _photographs() -> list[Path]:
+    """Photographs inside the installed scikit-image."""
+    from importlib.resources import files
+
+    folder = Path(str(files("skimage") / "data"))
+    paths = [folder / name for name in _PHOTOGRAPHS if (folder / name).is_file()]
+    if not paths:
+        raise InvalidInputError(f"{folder}: expected the photographs {', '.join(_PHOTOGRAPHS)}, found none of them")
+    return paths
+
+
+def _three_ways(path: Path, job: _Job) -> tuple[SheetRow, list[dict[str, Any]]]:
+    """Encode a photograph with each method, and write the files and the tables."""
+    from optcodec.design import design_tables
+    from optcodec.encoder import encode
+    from optcodec.jpeg.dct import forward
+    from optcodec.jpeg.table_files import save_tables
+    from optcodec.metrics import swe
+    from optcodec.pixels import load_picture
+    from optcodec.report.contact_sheet import SheetRow
+    from optcodec.targets import MatchSwe
+
+    pixels = load_picture(path).pixels
+    reference = forward(pixels, job.subsampling, threads=1)
+    coded = {"jpeg": encode(pixels, quality=job.quality, subsampling=job.subsampling, threads=1)}
+    target = MatchSwe(swe(reference, coded["jpeg"].coefficients, job.weights))
+    for method in ("optd", "opts"):
+        tables = design_tables(reference, target, profile=job.profile, method=method)
+        coded[method] = encode(pixels, tables=tables, subsampling=job.subsampling, threads=1)
+    panels = tuple(_panel(method, each, pixels, reference, job) for method, each in coded.items())
+    records = [
+        {"method": method, "nbytes": panel.nbytes, "change_percent": 100 * (panel.nbytes / panels[0].nbytes - 1)}
+        | {"bpp": panel.bpp, "psnr_db": panel.psnr_db, "swe": panel.swe}
+        for method, panel in zip(coded, panels, strict=True)
+    ]
+    for method, each in coded.items():
+        write_whole(job.folder / f"{path.stem}-{method}.jpg", each.data)
+        save_tables(each.coefficients.tables, job.folder / f"{path.stem}-{method}.json")
+    return SheetRow(path.stem, pixels, panels), records
+
+
+def _panel(method: str, coded: EncodedJpeg, pixels: npt.NDArray[np.uint8], reference: DctImage, job: _Job) -> Panel:
+    """Decode a file with Pillow, and measure it."""
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    from optcodec.metrics import psnr_db, swe
+    from optcodec.report.contact_sheet import Panel
+
+    decoded = np.array(Image.open(io.BytesIO(coded.data)))
+    error = swe(reference, coded.coefficients, job.weights)
+    name = f"JPEG q{job.quality}" if method == "jpeg" else _METHODS[method]
+    tables, psnr = coded.coefficients.tables, psnr_db(pixels, decoded)
+    return Panel(name, decoded, tables, nbytes=coded.nbytes, bpp=coded.bpp, psnr_db=psnr, swe=error)
+
+
+def _mean_changes(records: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Mean over the photographs of the change in bytes, in percent, by method."""
+    changes = dict.fromkeys(_METHODS, 0.0)
+    for record in records:
+        for each in record["methods"]:
+            changes[each["method"]] += each["change_percent"] / len(records)
+    return changes
+
+
+def _note(job: _Job) -> str:
+    return (
+        f"SWE: sensitivity weighted error for MobileNetV2, equal in each row. All files are {job.subsampling} baseline "
+        "JPEG with optimal Huffman tables. Bytes against default JPEG; PSNR in dB over RGB."
+    )
+
+
+def _text(records: Sequence[dict[str, Any]], means: dict[str, float]) -> str:
+    rows = []
+    for record in records:
+        for each in record["methods"]:
+            change = "" if each["method"] == "jpeg" else f"{each['change_percent']:+.1f} %"
+            figures = (f"{each['bpp']:.3f}", f"{each['psnr_db']:.2f}", f"{each['swe']:.4g}")
+            rows.append((record["photograph"], _METHODS[each["method"]], f"{each['nbytes']:,}", change, *figures))
+    rows += [("mean", _METHODS[method], "", f"{means[method]:+.1f} %", "", "", "") for method in ("optd", "opts")]
+    return columns(("photograph", "method", "bytes", "change", "bpp", "PSNR dB", "SWE"), rows, text=2)

@@ -1,0 +1,128 @@
+"""``optcodec design``: quantization tables for an image, each of many images, or a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from optcodec.cli.files import find_images, place
+from optcodec.cli.images import ImageSet, open_image
+from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures, report_notices
+from optcodec.cli.options import (
+    TARGETS,
+    background_option,
+    choose_target,
+    inputs_argument,
+    method_option,
+    one_of,
+    output_option,
+    pixels_option,
+    profile_from,
+    profile_option,
+    subsampling_option,
+    target_options,
+)
+from optcodec.cli.show import count, json_option, print_json, side_by_side
+from optcodec.errors import InvalidInputError
+from optcodec.files import check_writable
+
+__all__ = ["command"]
+
+
+@click.command()
+@inputs_argument
+@output_option("Tables: JSON, or with the suffix .txt the text of cjpeg; with --per-image a folder.", required=True)
+@click.option("--per-image", is_flag=True, help="Design tables for each image, not one set for all.")
+@profile_option
+@click.option("-q", "--quality", type=click.IntRange(1, 100), help="Scale of the tables of deepn and jpeg.")
+@target_options
+@method_option
+@click.option("--distortion", type=click.Choice(["empirical", "laplacian", "midpoint"]), help="[default: empirical]")
+@click.option("--qmax", type=click.IntRange(1, 255), help="Largest step of opts and optd.  [default: 100]")
+@subsampling_option
+@background_option
+@pixels_option
+@click.option("--force", is_flag=True, help="Replace an input.")
+@json_option
+def command(
+    inputs: tuple[Path, ...], output: Path, per_image: bool, as_json: bool, force: bool, **options: Any
+) -> None:
+    """Design quantization tables for images: files or folders, as one data set.
+
+    JPEG files count by their own coefficients. "optcodec encode --tables" and cjpeg's -qtables take the result.
+    """
+    sources = find_images(inputs)
+    paths = [source.path for source in sources]
+    settings = _settings(options)
+    opening = {"background": options["background"], "decode": options["pixels"]}
+    if per_image:
+        targets = place(sources, output, suffix=".json", folder=True, force=force)
+
+        def work(index: int) -> Done:
+            image, notices = open_image(paths[index], **opening)
+            return Done({"input": str(paths[index])} | _design(image, targets[index], settings), notices)
+
+        records, failures = for_each(paths, work, workers=available_cores(), label="design")
+    else:
+        check_writable(output)
+        images = ImageSet(paths, **opening)
+        records = _for_all(images, len(paths), output, settings | {"threads": available_cores()})
+        report_notices(images.noticed)
+        failures = list(images.failed.values())
+    if as_json:
+        print_json({"files": records, "failures": failure_records(failures)})
+    elif records:
+        click.echo(_text(records))
+    report_failures(failures, len(paths))
+
+
+def _settings(options: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `optcodec.design_tables`; what is not given is left to it, as far as it has a default."""
+    from optcodec.targets import Quality
+
+    target, quality = choose_target(options), options["quality"]
+    if target is None and quality is None:
+        raise InvalidInputError(f"expected a target: {TARGETS}, or -q for the methods deepn and jpeg")
+    one_of({"-q/--quality": quality, "a target (--water-level and the like)": target})
+    profile = profile_from(options["profile"])
+    settings = {
+        "target": target or Quality(quality),
+        "profile": profile,
+        "method": options["method"] or ("optd" if profile is None else "opts"),
+        "subsampling": options["subsampling"] or ("4:2:0" if profile is None else profile.provenance.subsampling),
+    }
+    return settings | {name: options[name] for name in ("distortion", "qmax") if options[name] is not None}
+
+
+def _for_all(images: ImageSet, total: int, output: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """One set of tables for all images that can be read; nothing where none can."""
+    try:
+        record = _design(images, output, settings)
+    except InvalidInputError:
+        if len(images.failed) < total:
+            raise
+        return []
+    return [{"inputs": total - len(images.failed)} | record]
+
+
+def _design(images: Any, output: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Design tables and write them."""
+    from optcodec.design import design_tables
+    from optcodec.jpeg.table_files import save_tables
+
+    tables = design_tables(images, **settings)
+    save_tables(tables, output)
+    return {"output": str(output), "tables": [table.steps.tolist() for table in tables]}
+
+
+def _text(records: Sequence[dict[str, Any]]) -> str:
+    """For one set of tables, the tables too."""
+    if len(records) > 1:
+        return "\n".join(f"{record['output']}: tables of {record['input']}" for record in records)
+    (record,) = records
+    about = record["input"] if "input" in record else count(record["inputs"], "image")
+    titles = ("luminance", "chrominance")
+    return f"{record['output']}: tables of {about}\n\n{side_by_side(titles, record['tables'])}"

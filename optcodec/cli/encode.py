@@ -1,0 +1,152 @@
+"""``optcodec encode``: images to JPEG files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from optcodec.cli.files import find_images, place
+from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures
+from optcodec.cli.options import (
+    TARGETS,
+    background_option,
+    choose_target,
+    inputs_argument,
+    method_option,
+    one_of,
+    output_option,
+    pixels_option,
+    profile_from,
+    profile_option,
+    subsampling_option,
+    target_options,
+)
+from optcodec.cli.show import columns, count, json_option, print_json
+from optcodec.errors import InvalidInputError
+from optcodec.files import write_whole
+
+__all__ = ["command"]
+
+
+@click.command()
+@inputs_argument
+@output_option("File, or folder for several inputs.  [default: beside each input]")
+@click.option("-q", "--quality", type=click.IntRange(1, 100), help="Default JPEG at this quality.  [default: 75]")
+@click.option("--tables", type=click.Path(path_type=Path), help="Tables of a file: JSON, cjpeg's text, or any JPEG.")
+@profile_option
+@target_options
+@method_option
+@subsampling_option
+@click.option("--progressive", is_flag=True, help="Write progressive files.")
+@click.option("--smaller", is_flag=True, help="Write baseline or progressive, whichever is smaller.")
+@click.option("--dct", type=click.Choice(["float", "exact"]), default="float", help="exact: that of libjpeg-turbo.")
+@click.option("--restart-interval", type=click.IntRange(0, 65535), metavar="MCUS", help="MCUs between restart markers.")
+@background_option
+@pixels_option
+@click.option(
+    "--metadata/--strip",
+    default=None,
+    help="Keep ICC profile and Exif, or leave them out.  [default: keep when a JPEG file is transcoded]",
+)
+@click.option("--threads", type=click.IntRange(1), help="Threads to use at most.  [default: all cores]")
+@click.option("--force", is_flag=True, help="Replace inputs, and files that were not named with -o.")
+@json_option
+def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json: bool, **options: Any) -> None:
+    """Encode images, files or folders, as JPEG.
+
+    A JPEG file is transcoded from its own coefficients, without decoding it to pixels; without -q, --tables or a
+    target, it keeps every coefficient. A profile is the name of a shipped one (mobilenet_v2, squeezenet1_1) or a file
+    of "optcodec sensitivity", and needs a target.
+    """
+    sources = find_images(inputs)
+    several = len(sources) > 1 or any(path.is_dir() for path in inputs)
+    targets = place(sources, output, suffix=".jpg", folder=several, force=force)
+    paths = [source.path for source in sources]
+    threads = options["threads"] or available_cores()
+    workers = min(threads, len(paths))
+    encode_one = _encoder(options, threads=max(1, threads // workers))
+
+    def work(index: int) -> Done:
+        return encode_one(paths[index], targets[index])
+
+    records, failures = for_each(paths, work, workers=workers, label="encode")
+    if as_json:
+        print_json({"files": records, "failures": failure_records(failures)} | _total(records))
+    elif records:
+        click.echo(_text(records))
+    report_failures(failures, len(paths))
+
+
+def _encoder(options: dict[str, Any], *, threads: int) -> Callable[[Path, Path], Done]:
+    """What is done to one file; options that are wrong are found out here, once."""
+    from optcodec.cli.images import open_image
+    from optcodec.encoder import encode
+    from optcodec.pixels import Picture
+
+    settings = _settings(options) | {"threads": threads}
+
+    def encode_one(path: Path, target: Path) -> Done:
+        image, notices = open_image(path, background=options["background"], decode=options["pixels"])
+        encoded = encode(image, **settings)
+        write_whole(target, encoded.data)
+        size = {"width": encoded.width, "height": encoded.height}
+        if options["metadata"] is None and isinstance(image, Picture) and image.metadata.icc_profile:
+            notices += ("left out the ICC profile, which --metadata keeps",)
+        record = {"input": str(path), "output": str(target), "nbytes": encoded.nbytes, "bpp": encoded.bpp}
+        return Done(record | size, notices)
+
+    return encode_one
+
+
+def _settings(options: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `optcodec.encode`."""
+    target = choose_target(options)
+    quality, method, profile = options["quality"], options["method"], options["profile"]
+    one_of({"-q/--quality": quality, "--tables": options["tables"], "a target (--water-level and the like)": target})
+    if target is None and profile is not None:
+        raise InvalidInputError(f"--profile needs a target: {TARGETS}")
+    if target is None and method is not None:
+        if quality is None:
+            raise InvalidInputError("--method needs a target such as --water-level, or -q/--quality for deepn and jpeg")
+        from optcodec.targets import Quality
+
+        target, quality = Quality(quality), None
+    kind = one_of({"--progressive": options["progressive"] or None, "--smaller": options["smaller"] or None})
+    return {
+        "quality": quality,
+        "tables": _tables(options["tables"]),
+        "profile": profile_from(profile),
+        "target": target,
+        "method": method,
+        "subsampling": options["subsampling"],
+        "dct": options["dct"],
+        "progressive": {None: False, "--progressive": True, "--smaller": "smaller"}[kind],
+        "restart_interval": options["restart_interval"],
+        "metadata": options["metadata"],
+    }
+
+
+def _tables(path: Path | None) -> Any:
+    if path is None:
+        return None
+    from optcodec.jpeg.table_files import load_tables
+
+    return load_tables(path)
+
+
+def _total(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Size of all files together; bpp is that of all their pixels."""
+    nbytes = sum(record["nbytes"] for record in records)
+    pixels = sum(record["width"] * record["height"] for record in records)
+    return {"total_nbytes": nbytes, "total_bpp": 8 * nbytes / pixels if pixels else None}
+
+
+def _text(records: list[dict[str, Any]]) -> str:
+    rows = [(record["output"], f"{record['nbytes']:,}", f"{record['bpp']:.3f}") for record in records]
+    if len(rows) > 1:
+        total = _total(records)
+        rows.append((f"total of {count(len(rows), 'file')}", f"{total['total_nbytes']:,}", f"{total['total_bpp']:.3f}"))
+    return columns(("file", "bytes", "bpp"), rows)
