@@ -1,0 +1,56 @@
+"""What is imported when: start-up time is a feature."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+HEAVY = ("numba", "torch", "matplotlib", "scipy", "skimage", "PIL", "rich", "llvmlite", "numpy")
+
+
+def heavy_after(code: str, *, cwd: Path | None = None) -> set[str]:
+    """Heavy packages in ``sys.modules`` of a new process after some code, which must succeed."""
+    report = f"import sys; print('HEAVY', *[name for name in {HEAVY!r} if name in sys.modules])"
+    program = f"import atexit\n@atexit.register\ndef report():\n    {report}\n{code}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=cwd, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.rpartition("HEAVY")[2].split())
+
+
+def command(*arguments: object) -> str:
+    return f"from optcodec.cli import main\nmain({[str(argument) for argument in arguments]!r})"
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    noise = np.random.default_rng(3).integers(0, 256, (40, 56, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    Image.fromarray(noise).save(tmp_path / "b.jpg")
+    return tmp_path / "a.png"
+
+
+def test_the_package_costs_nothing() -> None:
+    assert heavy_after("import optcodec") == set()
+
+
+@pytest.mark.parametrize("verb", [[], ["encode"], ["design"], ["sensitivity"], ["inspect"], ["compare"], ["demo"]])
+def test_help_imports_nothing_heavy(verb: list[str]) -> None:
+    assert heavy_after(command(*verb, "--help")) == set()
+
+
+def test_inspect_imports_numpy_at_most(picture: Path) -> None:
+    assert heavy_after(command("inspect", picture.with_name("b.jpg"))) <= {"numpy"}
+
+
+@pytest.mark.parametrize(
+    "options", [["-q", "80"], ["--profile", "mobilenet_v2", "--water-level", "0.05"]], ids=["quality", "profile"]
+)
+def test_encode_imports_no_torch(picture: Path, options: list[str]) -> None:
+    heavy_after(command("encode", picture, "-o", picture.with_name("warm.jpg"), *options))  # compiles the kernels
+    heavy = heavy_after(command("encode", picture, "-o", picture.with_name("c.jpg"), *options))
+    assert heavy <= {"numpy", "PIL", "llvmlite"}
