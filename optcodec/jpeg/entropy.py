@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -54,7 +56,7 @@ class ScanTokens:
     @property
     def histogram(self) -> npt.NDArray[np.int64]:
         """Counts of all parts together, shape (9 * 256,)."""
-        total: npt.NDArray[np.int64] = self.histograms.sum(0)
+        total: npt.NDArray[np.int64] = self.histograms[0] if len(self.histograms) == 1 else self.histograms.sum(0)
         return total
 
 
@@ -76,15 +78,20 @@ class HuffmanTables:
     symbols: npt.NDArray[np.int64]
     codes: npt.NDArray[np.int64]
 
+    @cached_property
+    def sizes(self) -> list[int]:
+        """Number of symbols of each slot; 0 for a table that is not used."""
+        sizes: list[int] = self.lengths.sum(1).tolist()
+        return sizes
+
     def definition(self) -> bytes:
         """Table specifications for one DHT segment (T.81, B.2.4.2): Tc and Th, 16 counts, symbols; for each table."""
         text = bytearray()
-        for slot in range(8):
-            count = int(self.lengths[slot, 1:].sum())
+        for slot, count in enumerate(self.sizes):
             if count:
                 text.append((slot & 1) << 4 | slot >> 1)
-                text += self.lengths[slot, 1:].astype(np.uint8).tobytes()
-                text += self.symbols[slot, :count].astype(np.uint8).tobytes()
+                text += bytes(self.lengths[slot, 1:].tolist())
+                text += bytes(self.symbols[slot, :count].tolist())
         return bytes(text)
 
 
@@ -93,7 +100,7 @@ def optimal_tables(histogram: npt.NDArray[np.int64]) -> HuffmanTables:
     lengths = np.empty((8, 17), np.int64)
     symbols = np.empty((8, 256), np.int64)
     codes = np.zeros(CONTEXTS, np.int64)
-    load("huffman").build_tables(histogram, np.empty(4 * 257 + 258, np.int64), lengths, symbols, codes)
+    load("huffman").build_tables(histogram, np.empty(3 * 257 + 2 * 258, np.int64), lengths, symbols, codes)
     return HuffmanTables(lengths, symbols, codes)
 
 
@@ -110,14 +117,14 @@ def scan_bytes(tokens: ScanTokens, tables: HuffmanTables) -> list[memoryview]:
         raw = np.empty(bits // 8 + 80, np.uint8)
         target = np.empty(bits // 4 + 4 * len(tokens.bounds) + 160, np.uint8)
         return [target[: kernels.write_intervals(array, tokens.bounds, tables.codes, raw, target)].data]
-    ends = np.cumsum([load("huffman").count_bits(histogram, tables.codes) for histogram in tokens.histograms])
-    starts = [0, *ends[:-1].tolist()]
-    final = len(starts) - 1
-    raws = [np.empty((int(end) - start // 8 * 8) // 8 + 80, np.uint8) for start, end in zip(starts, ends, strict=True)]
+    count_bits = load("huffman").count_bits
+    bounds = [0, *accumulate(count_bits(histogram, tables.codes) for histogram in tokens.histograms)]
+    final = len(bounds) - 2
+    raws = [np.empty(end // 8 - start // 8 + 80, np.uint8) for start, end in pairwise(bounds)]
 
     def write(part: int) -> int:
         array, count = tokens.parts[part]
-        return int(kernels.write_tokens(array, count, tables.codes, starts[part] % 8, int(part == final), raws[part]))
+        return int(kernels.write_tokens(array, count, tables.codes, bounds[part] % 8, int(part == final), raws[part]))
 
     def stuff(part: int) -> memoryview:
         target = np.empty(2 * whole[part] + 160, np.uint8)
@@ -187,6 +194,7 @@ def pixel_tokens(
     return _collect(layout, restart_interval, threads, make)
 
 
+@lru_cache(maxsize=64)
 def _quantizer(table: QuantTable, exact: int) -> npt.NDArray[np.float32]:
     """Constants of a table as `optcodec.kernels.dct` reads them, shape (256,)."""
     steps = table.steps.astype(np.float32)
@@ -199,7 +207,7 @@ def _collect(layout: McuLayout, restart_interval: int, threads: int | None, make
     mcus = layout.rows * layout.columns
     intervals = -(-mcus // restart_interval) if restart_interval else 0
     rows = segments(layout, 1 if restart_interval else threads)
-    histograms = np.zeros((len(rows), CONTEXTS), np.int64)
+    histograms = np.zeros((len(rows), 2 * CONTEXTS), np.int64)  # the kernels count in two halves
     bounds = np.zeros(intervals + 1, np.int64)
 
     def part(index: int) -> tuple[npt.NDArray[np.uint32], int]:
@@ -209,4 +217,4 @@ def _collect(layout: McuLayout, restart_interval: int, threads: int | None, make
 
     parts = in_parallel(part, len(rows))
     bounds[-1] = parts[0][1]
-    return ScanTokens(parts, histograms, bounds if restart_interval else None)
+    return ScanTokens(parts, histograms[:, :CONTEXTS], bounds if restart_interval else None)

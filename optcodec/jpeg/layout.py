@@ -46,8 +46,8 @@ class McuLayout:
         return int(self.rows * self.columns * (self.parts[:, 2] * self.parts[:, 3]).sum())
 
     def work_space(self) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
-        """Arrays for the blocks of one MCU row, and for their masks with the DC predictions."""
-        return np.empty(self.row_blocks * 64, np.int16), np.empty(self.row_blocks + 4, np.int64)
+        """Arrays for the blocks of one MCU row, and for their masks and the state of the entropy coder."""
+        return np.empty(self.row_blocks * 64, np.int16), np.empty(self.row_blocks + 36, np.int64)
 
     def sample_space(self) -> npt.NDArray[np.uint8]:
         """Array for the samples of one MCU row; see `optcodec.kernels.samples.load_mcu_row`."""
@@ -121,9 +121,9 @@ def segments(layout: McuLayout, threads: int | None) -> list[tuple[int, int]]:
     return list(pairwise(bounds))
 
 
-def in_parallel(work: Callable[[int], T], count: int) -> list[T]:
-    """Results of ``work(0) .. work(count - 1)``, each in a thread of its own; kernels release the interpreter lock."""
-    if count == 1:
-        return [work(0)]
-    with ThreadPoolExecutor(count) as pool:
+def in_parallel(work: Callable[[int], T], count: int, workers: int | None = None) -> list[T]:
+    """Results of ``work(0) .. work(count - 1)``, by as many threads; kernels release the interpreter lock."""
+    if count == 1 or workers == 1:
+        return [work(index) for index in range(count)]
+    with ThreadPoolExecutor(workers or count) as pool:
         return list(pool.map(work, range(count)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -80,20 +81,24 @@ class QuantTable:
         natural[NATURAL_ORDER] = given
         return cls(natural.reshape(8, 8))
 
-    @property
+    @cached_property
     def steps_zz(self) -> npt.NDArray[np.uint16]:
         """The 64 steps in zig-zag order."""
         return self.steps.reshape(64)[NATURAL_ORDER]
 
-    @property
+    @cached_property
     def is_baseline(self) -> bool:
         """Whether all steps fit into 8 bits, as baseline JPEG demands."""
         return bool(self.steps.max() <= 255)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, QuantTable) and np.array_equal(self.steps, other.steps)
+        return self is other or (isinstance(other, QuantTable) and np.array_equal(self.steps, other.steps))
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash(self.steps.tobytes())
 
 
@@ -118,7 +123,11 @@ def annex_k_tables(quality: int) -> tuple[QuantTable, QuantTable]:
     tuple of QuantTable
         Luminance (Table K.1) and chrominance (Table K.2), scaled; steps in 1..255.
     """
-    quality = check_quality(quality)
+    return _annex_k_tables(check_quality(quality))
+
+
+@lru_cache(maxsize=100)
+def _annex_k_tables(quality: int) -> tuple[QuantTable, QuantTable]:
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     luminance, chrominance = (
         QuantTable(np.clip((np.array(base) * scale + 50) // 100, 1, 255)) for base in (_K1_LUMINANCE, _K2_CHROMINANCE)

@@ -101,15 +101,17 @@ def write_jpeg(image: CoefficientImage, *, progressive: Progressive = False, thr
         11 bits, AC coefficients at most 10).
     """
     check_progressive(progressive)
-    frame, sequential = Frame.of(image), _sequential_scans(image, threads)
-    _check_range(image, sequential)
-    files = []
+    frame, files = Frame.of(image), []
     if progressive is not True:
-        files.append(jpeg_bytes(frame, sequential, progressive=False))
+        scans = _sequential_scans(image, threads)
+        _check_range(image, scans)
+        files.append(jpeg_bytes(frame, scans, progressive=False))
     if progressive:
         from optcodec.jpeg.scans import progressive_scans
 
-        files.append(jpeg_bytes(frame, progressive_scans(image), progressive=True))
+        scans = progressive_scans(image, threads=threads)
+        _check_range(image, scans)
+        files.append(jpeg_bytes(frame, scans, progressive=True))
     return min(files, key=len)
 
 
@@ -120,7 +122,7 @@ def check_progressive(progressive: object) -> None:
 
 
 def _check_range(image: CoefficientImage, scans: Sequence[Scan]) -> None:
-    """Refuse what 8-bit JPEG has no code for; the histograms of the sequential scans hold the sizes of all values."""
+    """Refuse what 8-bit JPEG has no code for; the histograms of the scans hold the sizes of all values."""
     for part in image.components:
         if part.blocks.size and part.blocks.min() == -32768:
             raise InvalidInputError(f"a coefficient of component {part.id} is -32768; 8-bit JPEG codes -1023..1023")
@@ -128,18 +130,26 @@ def _check_range(image: CoefficientImage, scans: Sequence[Scan]) -> None:
         sizes = scan.tokens.histogram[: 8 * 256].reshape(4, 2, 16, 16)
         if sizes[:, 0, 0, 12:].any() or sizes[:, 0, 1:].any():
             raise InvalidInputError("a difference of DC has more than 11 bits; 8-bit JPEG codes -2047..2047")
-        if sizes[:, 1, :, 11:].any():
+        if sizes[:, 1, :, 11 - scan.Al :].any():
             raise InvalidInputError("an AC coefficient has more than 10 bits; 8-bit JPEG codes -1023..1023")
 
 
-def _sequential_scans(image: CoefficientImage, threads: int | None) -> list[Scan]:
-    """One interleaved scan, or one a component where the MCU would be too large."""
-    slots = [0] + [2] * (len(image.components) - 1)
+def dc_slots(image: CoefficientImage) -> list[int]:
+    """DC slot of each component: the first has tables 0, all others tables 1."""
+    return [0] + [2] * (len(image.components) - 1)
+
+
+def scan_groups(image: CoefficientImage) -> list[list[int]]:
+    """Indices of the components that are interleaved: all, or each alone where the MCU would be too large."""
     everything = list(range(len(image.components)))
     blocks = sum(part.h * part.v for part in image.components)
-    groups = [everything] if blocks <= _MCU_LIMIT or len(everything) == 1 else [[index] for index in everything]
-    scans = []
-    for group in groups:
+    return [everything] if blocks <= _MCU_LIMIT or len(everything) == 1 else [[index] for index in everything]
+
+
+def _sequential_scans(image: CoefficientImage, threads: int | None) -> list[Scan]:
+    """One interleaved scan, or one a component."""
+    slots, scans = dc_slots(image), []
+    for group in scan_groups(image):
         chosen = [slots[index] for index in group]
         scans.append(Scan(group, chosen, sequential_tokens(image, group, chosen, threads=threads)))
     return scans
@@ -215,7 +225,7 @@ def _scan_header(frame: Frame, scan: Scan, tables: HuffmanTables) -> bytes:
     """T.81, B.2.3. Components with their Huffman tables (0 where a scan does not use one), Ss, Se, Ah and Al."""
     payload = bytearray([len(scan.components)])
     for index, slot in zip(scan.components, scan.slots, strict=True):
-        dc, ac = (slot >> 1 if tables.lengths[slot + kind].any() else 0 for kind in (0, 1))
+        dc, ac = (slot >> 1 if tables.sizes[slot + kind] else 0 for kind in (0, 1))
         payload += bytes([frame.components[index].id, dc << 4 | ac])
     payload += bytes([scan.Ss, scan.Se, scan.Ah << 4 | scan.Al])
     return _segment(_SOS, bytes(payload))

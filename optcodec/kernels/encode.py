@@ -5,7 +5,7 @@ from __future__ import annotations
 from numba import njit
 
 from optcodec.kernels.dct import exact_zigzag, float_natural, float_zigzag
-from optcodec.kernels.entropy import ADDRESS, COLUMNS, OFFSET, PITCH, ROWS, V, prime, row_tokens
+from optcodec.kernels.entropy import ADDRESS, COLUMNS, OFFSET, PITCH, ROWS, V, merge_banks, prime, row_tokens
 from optcodec.kernels.export import export
 from optcodec.kernels.samples import load_mcu_row
 from optcodec.kernels.vector import F32, address_of, emit
@@ -61,24 +61,26 @@ def pixel_tokens(
     components : see `optcodec.kernels.entropy`
     h, v : sampling factors of luminance against chrominance
     quantizers : (components, 256) constants as `optcodec.kernels.dct` wants them: 8 rows of 16, twice
-    planes, blocks, masks : work space for one MCU row; `masks` has 4 more entries, for the DC predictions
+    planes, blocks, masks : work space for one MCU row; `masks` has 36 more entries
+    histogram : counts by context in its first half
     """
     height, width, grey = pixels.shape[0], pixels.shape[1], pixels.shape[2] == 1
     plane_start, block_start, mask_start = address_of(planes), address_of(blocks), address_of(masks)
     stride = planes.shape[0] // (10 * v + 17)
-    predictions = masks[masks.shape[0] - 4 :]
-    predictions[:] = 0
+    state = masks[masks.shape[0] - 36 :]
+    state[:4] = 0
     count = 0
     for row in range(max(first - 1, 0), last):
         load_mcu_row(address_of(pixels), width, height, row * 8 * v, h, v, grey, plane_start, stride)
         _quantized_row(components, row, plane_start, stride, exact, quantizers, block_start, mask_start)
         if row < first:
-            prime(components, row, block_start, predictions)
+            prime(components, row, block_start, state)
             continue
         count = row_tokens(
-            components, row, columns, restart_interval, block_start, mask_start, predictions, address_of(tokens), count,
+            components, row, columns, restart_interval, block_start, mask_start, state, address_of(tokens), count,
             histogram, intervals,
         )  # fmt: skip
+    merge_banks(histogram)
     return count
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from numba import njit
 
 from optcodec.kernels.export import export
-from optcodec.kernels.scalars import bit_length, load_i16, load_u64, store_u32, trailing_zeros
-from optcodec.kernels.vector import I16, address_of, emit
+from optcodec.kernels.scalars import bit_length, load_i16, load_u32, load_u64, store_u32, trailing_zeros
+from optcodec.kernels.vector import I16, I32, U64, address_of, emit
 from optcodec.kernels.zigzag import NATURAL_ORDER
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "H",
     "V",
     "block_tokens",
+    "merge_banks",
     "prime",
     "put_token",
     "row_tokens",
@@ -57,47 +58,87 @@ def value_token(tokens, count, histogram, context, value):
     return put_token(tokens, count, histogram, context + size, (value + sign) & ((1 << size) - 1))
 
 
+@emit(2)
+def _prepare(b, block, ready):
+    """For each of 64 coefficients that is not 0, the token with a run of 0 in slot 0: ``size << 16 | extra``.
+
+    The exponent of the magnitude as a float is its size in bits (T.81, Table F.2), plus 126.
+    """
+    for quarter in range(4):
+        value = b.load(block + 32 * quarter, I16, 16).widen_signed(I32)
+        sign = value >> 31
+        size = (((value ^ sign) - sign).to_float().bits_as(I32, 16) >> 23) - 126
+        mask = b.constant(I32, [1] * 16).shift_left(size & 31) - 1
+        ((size << 16) + ((value + sign) & mask)).store(ready + 64 * quarter)
+
+
+@emit(2)
+def _count(b, bank, context):
+    """Add one to a 64-bit counter."""
+    address = bank + (context << 3)
+    (b.load(address, U64) + 1).store(address)
+
+
 @njit
-def run_tokens(tokens, count, histogram, context, block, rest, last):
+def run_tokens(tokens, count, histogram, context, block, rest, last, ready):
     """Tokens of the coefficients in the mask `rest`, each with the run of zeros before it (T.81, Figure F.2).
 
-    `last` is the position before the first one that counts for a run.
+    `last` is the position before the first one that counts for a run; `ready` is work space of 256 bytes. The two
+    halves of `histogram` take turns: the same symbol often comes twice, and the second would wait for the first.
     """
+    if rest:
+        _prepare(block, ready)
+    target = tokens + 4 * count
+    bank, other = address_of(histogram), address_of(histogram) + 4 * histogram.shape[0]
     while rest:
         position = trailing_zeros(rest)
         rest &= rest - 1
         run = position - last - 1
         last = position
         while run > 15:
-            count = put_token(tokens, count, histogram, context + ZERO_RUN, 0)
+            store_u32(target, (context + ZERO_RUN) << 16)
+            _count(bank, context + ZERO_RUN)
+            target += 4
             run -= 16
-        count = value_token(tokens, count, histogram, context + (run << 4), load_i16(block + 2 * position))
-    return count
+        token = load_u32(ready + 4 * position) + ((context + (run << 4)) << 16)
+        store_u32(target, token)
+        _count(bank, token >> 16)
+        target += 4
+        bank, other = other, bank
+    return (target - tokens) >> 2
 
 
 @njit
-def block_tokens(tokens, count, histogram, slot, block, mask, previous):
+def block_tokens(tokens, count, histogram, slot, block, mask, previous, ready):
     """Tokens of one block: DC difference to `previous`, then AC run-length symbols.
 
     `block` is the address of 64 zig-zag coefficients, `mask` has a bit for each that is not 0.
     """
     count = value_token(tokens, count, histogram, slot * 256, load_i16(block) - previous)
     context = (slot + 1) * 256
-    count = run_tokens(tokens, count, histogram, context, block, mask & ~1, 0)
+    count = run_tokens(tokens, count, histogram, context, block, mask & ~1, 0, ready)
     if mask >= 0:  # the last coefficient, bit 63, is 0
         count = put_token(tokens, count, histogram, context, 0)
     return count
 
 
 @njit
-def row_tokens(
-    components, row, columns, restart_interval, blocks, masks, predictions, tokens, count, histogram, intervals
-):
+def merge_banks(histogram):
+    """Add the second half of a histogram to the first."""
+    half = histogram.shape[0] // 2
+    for context in range(half):
+        histogram[context] += histogram[half + context]
+
+
+@njit
+def row_tokens(components, row, columns, restart_interval, blocks, masks, state, tokens, count, histogram, intervals):
     """Tokens of one MCU row whose zig-zag blocks and masks lie at `blocks` and `masks`.
 
     Blocks outside of a component only fill up an MCU: they repeat the DC before them and have no AC. `intervals[i]`
-    receives the number of tokens before restart interval i.
+    receives the number of tokens before restart interval i. `state` holds the DC predictions, then 32 words of work
+    space.
     """
+    predictions, ready = state[:4], address_of(state) + 32
     for column in range(columns):
         if restart_interval and (row * columns + column) % restart_interval == 0:
             intervals[(row * columns + column) // restart_interval] = count
@@ -112,7 +153,7 @@ def row_tokens(
                         continue
                     index = components[part, OFFSET] + y * components[part, PITCH] + x
                     block, mask = blocks + 128 * index, load_u64(masks + 8 * index)
-                    count = block_tokens(tokens, count, histogram, slot, block, mask, predictions[part])
+                    count = block_tokens(tokens, count, histogram, slot, block, mask, predictions[part], ready)
                     predictions[part] = load_i16(block)
     return count
 
@@ -152,20 +193,21 @@ def _gather(components, row, blocks, masks):
 def scan_tokens(components, first, last, columns, restart_interval, blocks, masks, tokens, histogram, intervals):
     """Tokens of the MCU rows first..last-1 of a sequential scan; how many were made.
 
-    `columns` counts the MCUs of a row; `blocks` and `masks` are work space for one MCU row, with 4 more entries in
-    `masks` for the DC predictions.
+    `columns` counts the MCUs of a row; `blocks` and `masks` are work space for one MCU row, with 36 more entries in
+    `masks`. The first half of `histogram` receives the counts.
     """
     block_start, mask_start, token_start = address_of(blocks), address_of(masks), address_of(tokens)
-    predictions = masks[masks.shape[0] - 4 :]
-    predictions[:] = 0
+    state = masks[masks.shape[0] - 36 :]
+    state[:4] = 0
     if first > 0:
         _gather(components, first - 1, block_start, mask_start)
-        prime(components, first - 1, block_start, predictions)
+        prime(components, first - 1, block_start, state)
     count = 0
     for row in range(first, last):
         _gather(components, row, block_start, mask_start)
         count = row_tokens(
-            components, row, columns, restart_interval, block_start, mask_start, predictions, token_start, count,
+            components, row, columns, restart_interval, block_start, mask_start, state, token_start, count,
             histogram, intervals,
         )  # fmt: skip
+    merge_banks(histogram)
     return count

@@ -18,6 +18,7 @@ from optcodec.kernels.entropy import (
     ZERO_RUN,
     H,
     V,
+    merge_banks,
     put_token,
     run_tokens,
     value_token,
@@ -123,9 +124,9 @@ def ac_scan(blocks, Ss, Se, Ah, Al, restart_interval, work, token_array, histogr
     blocks : (rows, columns, 8, 8) coefficients
     Ss, Se, Ah, Al : the scan's parameters (T.81, G.1.1.1); Ah is 0 or Al + 1
     restart_interval : blocks between restart markers, 0 for none
-    work : (16,) work space
+    work : (48,) work space
     token_array : for each block, Se - Ss + 2 tokens
-    histogram : (9 * 256,) to be counted on
+    histogram : counts by context in its first half
     intervals : receives the number of tokens before each restart interval
     """
     source, target, tokens = address_of(blocks), address_of(work), address_of(token_array)
@@ -146,7 +147,7 @@ def ac_scan(blocks, Ss, Se, Ah, Al, restart_interval, work, token_array, histogr
         if new:
             run = _end_run(tokens, histogram, place, run)
             if Ah == 0:
-                count = run_tokens(tokens, count, histogram, AC, target, new, Ss - 1)
+                count = run_tokens(tokens, count, histogram, AC, target, new, Ss - 1, target + 128)
             else:
                 positive = load_u64(target + 16)
                 count = _refinement_tokens(tokens, count, histogram, Ss - 1, new, known, bits, positive)
@@ -160,6 +161,7 @@ def ac_scan(blocks, Ss, Se, Ah, Al, restart_interval, work, token_array, histogr
         if run == LONGEST_RUN:
             run = _end_run(tokens, histogram, place, run)
     _end_run(tokens, histogram, place, run)
+    merge_banks(histogram)
     return count
 
 
@@ -178,34 +180,35 @@ def dc_scan(components, rows, columns, Ah, Al, restart_interval, previous, token
     histogram, intervals : as for `ac_scan`
     """
     tokens = address_of(token_array)
-    count, size, held = 0, 0, 0
+    count, size, held, left = 0, 0, 0, 0
     previous[:] = 0
     for mcu in range(rows * columns):
+        row, column = mcu // columns, mcu % columns
         if restart_interval and mcu % restart_interval == 0:
             if size:
                 count = put_token(tokens, count, histogram, PLAIN + size, held)
                 size, held = 0, 0
             intervals[mcu // restart_interval] = count
             previous[:] = 0
-        row, column = mcu // columns, mcu % columns
         for part in range(components.shape[0]):
-            h, v = components[part, H], components[part, V]
+            h, v, context = components[part, H], components[part, V], components[part, SLOT] * 256
+            width, height, address = components[part, COLUMNS], components[part, ROWS], components[part, ADDRESS]
+            last = previous[part]
             for y in range(row * v, row * v + v):
                 for x in range(column * h, column * h + h):
-                    value = previous[part]
-                    if y < components[part, ROWS] and x < components[part, COLUMNS]:
-                        value = load_i16(components[part, ADDRESS] + 128 * (y * components[part, COLUMNS] + x))
+                    value = last
+                    if y < height and x < width:
+                        value = load_i16(address + 128 * (y * width + x))
                     if Ah == 0:
-                        context = components[part, SLOT] * 256
-                        difference = (value >> Al) - (previous[part] >> Al)
-                        count = value_token(tokens, count, histogram, context, difference)
+                        count = value_token(tokens, count, histogram, context, (value >> Al) - (last >> Al))
                     else:
                         held = held << 1 | (value >> Al) & 1
                         size += 1
                         if size == 16:
                             count = put_token(tokens, count, histogram, PLAIN + size, held)
                             size, held = 0, 0
-                    previous[part] = value
+                    last = value
+            previous[part] = last
     if size:
         count = put_token(tokens, count, histogram, PLAIN + size, held)
     return count

@@ -43,7 +43,8 @@ class Vector:
 
     @property
     def lanes(self) -> int:
-        return self.value.type.count
+        lanes: int = self.value.type.count
+        return lanes
 
     def _with(self, value: ir.Value) -> Vector:
         return Vector(self.builder, value)
@@ -57,7 +58,7 @@ class Vector:
 
     def _is_float(self) -> bool:
         kind = self.value.type
-        return (kind.element if isinstance(kind, ir.VectorType) else kind) == F32
+        return bool((kind.element if isinstance(kind, ir.VectorType) else kind) == F32)
 
     def __add__(self, other: Vector | float) -> Vector:
         make = self.builder.fadd if self._is_float() else self.builder.add
@@ -79,6 +80,10 @@ class Vector:
 
     def __lshift__(self, bits: int) -> Vector:
         return self._with(self.builder.shl(self.value, self._other(bits)))
+
+    def shift_left(self, bits: Vector) -> Vector:
+        """Each lane shifted by its own number of bits."""
+        return self._with(self.builder.shl(self.value, bits.value))
 
     def __rshift__(self, bits: int) -> Vector:
         """Arithmetic shift: the sign stays."""
@@ -105,6 +110,10 @@ class Vector:
     def widen(self, element: ir.Type) -> Vector:
         """Unsigned integers as wider integers."""
         return self._with(self.builder.zext(self.value, ir.VectorType(element, self.lanes)))
+
+    def widen_signed(self, element: ir.Type) -> Vector:
+        """Signed integers as wider integers."""
+        return self._with(self.builder.sext(self.value, ir.VectorType(element, self.lanes)))
 
     def narrow(self, element: ir.Type) -> Vector:
         """Integers as narrower integers; the upper bits are dropped."""
