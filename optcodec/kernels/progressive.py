@@ -175,13 +175,13 @@ def dc_scan(components, rows, columns, Ah, Al, restart_interval, previous, token
     rows, columns : MCUs of the scan
     Ah, Al : the scan's parameters; Ah is 0 or Al + 1
     restart_interval : MCUs between restart markers, 0 for none
-    previous : (components,) work space
+    previous : work space, 4 entries or more
     token_array : a token for each block, those that only fill up an MCU included: they repeat the DC before them
     histogram, intervals : as for `ac_scan`
     """
     tokens = address_of(token_array)
-    count, size, held, left = 0, 0, 0, 0
-    previous[:] = 0
+    count, size, held = 0, 0, 0
+    previous[:4] = 0
     for mcu in range(rows * columns):
         row, column = mcu // columns, mcu % columns
         if restart_interval and mcu % restart_interval == 0:
@@ -189,7 +189,7 @@ def dc_scan(components, rows, columns, Ah, Al, restart_interval, previous, token
                 count = put_token(tokens, count, histogram, PLAIN + size, held)
                 size, held = 0, 0
             intervals[mcu // restart_interval] = count
-            previous[:] = 0
+            previous[:4] = 0
         for part in range(components.shape[0]):
             h, v, context = components[part, H], components[part, V], components[part, SLOT] * 256
             width, height, address = components[part, COLUMNS], components[part, ROWS], components[part, ADDRESS]
