@@ -115,6 +115,11 @@ def test_weights_are_refused_with_what_was_found(weights: object, message: str) 
         ({"format": "optcodec sensitivity profile 2"}, "profile 2"),
         ({"weights": [[1.0] * 64] * 3}, r"got \(3, 64\)"),
         ({"standard_errors": [1.0]}, r"standard errors have shape \(3, 8, 8\) for Y, Cb and Cr, got \(1,\)"),
+        ({"images": "many"}, "images of a profile is of type int, got 'many'"),
+        ({"seed": 0.5}, r"seed of a profile is of type int \| None, got 0.5"),
+        ({"model": None}, "model of a profile is of type str, got None"),
+        ({"subsampling": "4:1:1"}, "subsampling is one of .*; got '4:1:1'"),
+        ({"name": 3}, "name of a profile is of type str, got 3"),
         ({"colour": 1}, r"unknown \['colour'\]"),
     ],
 )

@@ -181,11 +181,10 @@ class _Measure:
         # Each loss depends on its own image only, so one backward pass of the sum gives every image its own gradient.
         (gradient,) = torch.autograd.grad(losses.sum(), pixels, allow_unused=True) if losses.requires_grad else (None,)
         if gradient is None:
-            raise InvalidInputError(
-                "expected a loss that torch can differentiate by the pixels, got one that is cut off"
-            )
+            raise InvalidInputError("expected a loss that torch can differentiate by the pixels, got one cut off")
         parts = component_gradients(gradient / 255, self.subsampling)  # samples are 0..255, the model takes 0..1
-        return torch.stack([dct_energies(part) for part in parts], 1).double().cpu().numpy()
+        energies = torch.stack([dct_energies(part) for part in parts], 1)
+        return energies.cpu().double().numpy()  # in this order: some devices have no float64
 
 
 @dataclass

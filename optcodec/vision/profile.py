@@ -14,10 +14,13 @@ import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
+from optcodec.jpeg.image import sampling_factors
 
 __all__ = ["Provenance", "SensitivityProfile", "load_profile", "shipped_profiles"]
 
 _FORMAT = "optcodec sensitivity profile 1"
+# Types of the fields of a provenance that are no text; arrays have a check of their own.
+_KINDS: dict[str, Any] = {"images": int, "seed": int | None, "standard_errors": None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +67,12 @@ class Provenance:
     version: str = ""
 
     def __post_init__(self) -> None:
+        for item in fields(self):
+            value, kind = getattr(self, item.name), _KINDS.get(item.name, str)
+            if kind is not None and not isinstance(value, kind):
+                expected = getattr(kind, "__name__", kind)
+                raise InvalidInputError(f"{item.name} of a profile is of type {expected}, got {value!r}")
+        sampling_factors(self.subsampling)
         if self.standard_errors is not None:
             object.__setattr__(self, "standard_errors", _checked(self.standard_errors, "standard errors"))
 
@@ -97,6 +106,8 @@ class SensitivityProfile:
     provenance: Provenance = field(default_factory=Provenance)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise InvalidInputError(f"name of a profile is of type str, got {self.name!r}")
         weights = _checked(self.weights, "sensitivity weights")
         if not weights.any():
             raise InvalidInputError("sensitivity weights are not all zero, but these are")
@@ -189,7 +200,7 @@ def _parse(text: str) -> SensitivityProfile:
     if wrong or missing:
         raise InvalidInputError(f"a profile has name, weights and provenance: unknown {wrong}, missing {missing}")
     provenance = Provenance(**{key: document[key] for key in allowed & document.keys()})
-    return SensitivityProfile(str(document["name"]), document["weights"], provenance)
+    return SensitivityProfile(document["name"], document["weights"], provenance)
 
 
 def _checked(given: npt.ArrayLike, what: str) -> npt.NDArray[np.float64]:
