@@ -86,12 +86,13 @@ class HuffmanTables:
 
     def definition(self) -> bytes:
         """Table specifications for one DHT segment (T.81, B.2.4.2): Tc and Th, 16 counts, symbols; for each table."""
+        lengths, symbols = self.lengths[:, 1:].astype(np.uint8).tobytes(), self.symbols.astype(np.uint8).tobytes()
         text = bytearray()
         for slot, count in enumerate(self.sizes):
             if count:
                 text.append((slot & 1) << 4 | slot >> 1)
-                text += bytes(self.lengths[slot, 1:].tolist())
-                text += bytes(self.symbols[slot, :count].tolist())
+                text += lengths[16 * slot : 16 * slot + 16]
+                text += symbols[256 * slot : 256 * slot + count]
         return bytes(text)
 
 
@@ -112,27 +113,37 @@ def scan_bits(tokens: ScanTokens, tables: HuffmanTables) -> int:
 def scan_bytes(tokens: ScanTokens, tables: HuffmanTables) -> list[memoryview]:
     """Entropy-coded segments of a scan, with stuffing and restart markers, in pieces to be joined."""
     kernels = load("bits")
-    if tokens.bounds is not None:
-        (array, _), bits = tokens.parts[0], scan_bits(tokens, tables)
-        raw = np.empty(bits // 8 + 80, np.uint8)
-        target = np.empty(bits // 4 + 4 * len(tokens.bounds) + 160, np.uint8)
-        return [target[: kernels.write_intervals(array, tokens.bounds, tables.codes, raw, target)].data]
-    count_bits = load("huffman").count_bits
+    (array, count), *others = tokens.parts
+    if not others:
+        raw, target = np.empty(4 * count + 80, np.uint8), np.empty(8 * count + 160, np.uint8)
+        if tokens.bounds is None:
+            written = kernels.write_scan(array, count, tables.codes, raw, target)
+        else:
+            target = np.empty(8 * count + 3 * len(tokens.bounds) + 160, np.uint8)
+            written = kernels.write_intervals(array, tokens.bounds, tables.codes, raw, target)
+        return [target[:written].data]
+    return _joint_bytes(tokens, tables)
+
+
+def _joint_bytes(tokens: ScanTokens, tables: HuffmanTables) -> list[memoryview]:
+    """`scan_bytes` where several threads write: each part starts at the bit where the one before it ends."""
+    kernels, count_bits = load("bits"), load("huffman").count_bits
     bounds = [0, *accumulate(count_bits(histogram, tables.codes) for histogram in tokens.histograms)]
     final = len(bounds) - 2
     raws = [np.empty(end // 8 - start // 8 + 80, np.uint8) for start, end in pairwise(bounds)]
 
     def write(part: int) -> int:
         array, count = tokens.parts[part]
-        return int(kernels.write_tokens(array, count, tables.codes, bounds[part] % 8, int(part == final), raws[part]))
+        return int(kernels.write_tokens(array, count, tables.codes, bounds[part] % 8, raws[part]))
 
     def stuff(part: int) -> memoryview:
-        target = np.empty(2 * whole[part] + 160, np.uint8)
-        return target[: kernels.stuff(raws[part], whole[part], target)].data
+        target = np.empty(2 * raws[part].size, np.uint8)
+        return target[: kernels.stuff(raws[part], used[part], target)].data
 
-    whole = [int(bits) // 8 for bits in in_parallel(write, final + 1)]
+    used = in_parallel(write, final + 1)
     for part in range(final):  # a byte that two parts share belongs to the later one
-        raws[part + 1][0] |= raws[part][whole[part]]
+        raws[part + 1][0] |= raws[part][used[part] // 8]
+        used[part] -= used[part] % 8
     return in_parallel(stuff, final + 1)
 
 
@@ -182,7 +193,7 @@ def pixel_tokens(
     prepare("encode", "huffman", "bits")
     layout, h, v = pixel_layout(pixels, subsampling)
     exact = int(dct == "exact")
-    quantizers = np.stack([_quantizer(table, exact) for table in tables])
+    quantizers = _quantizers(tuple(tables), exact)
 
     def make(first: int, last: int, *results: npt.NDArray[Any]) -> int:
         count: int = load("encode").pixel_tokens(
@@ -195,11 +206,14 @@ def pixel_tokens(
 
 
 @lru_cache(maxsize=64)
-def _quantizer(table: QuantTable, exact: int) -> npt.NDArray[np.float32]:
-    """Constants of a table as `optcodec.kernels.dct` reads them, shape (256,)."""
-    steps = table.steps.astype(np.float32)
-    constants = (1 / (8 * steps), 4 * steps + np.float32(0.5)) if exact else ((1 / steps).T, (1 / steps).T)
-    return np.concatenate([np.concatenate([block, block], 1).ravel() for block in constants])
+def _quantizers(tables: tuple[QuantTable, ...], exact: int) -> npt.NDArray[np.float32]:
+    """Constants of each table as `optcodec.kernels.dct` reads them, shape (tables, 256)."""
+    rows = []
+    for table in tables:
+        steps = table.steps.astype(np.float32)
+        constants = (1 / (8 * steps), 4 * steps + np.float32(0.5)) if exact else ((1 / steps).T, (1 / steps).T)
+        rows.append(np.concatenate([np.concatenate([block, block], 1).ravel() for block in constants]))
+    return np.stack(rows)
 
 
 def _collect(layout: McuLayout, restart_interval: int, threads: int | None, make: Callable[..., int]) -> ScanTokens:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import TypeVar
 
@@ -40,7 +41,7 @@ class McuLayout:
     columns: int
     row_blocks: int
 
-    @property
+    @cached_property
     def blocks(self) -> int:
         """Blocks of the whole scan, those that only fill up MCUs included."""
         return int(self.rows * self.columns * (self.parts[:, 2] * self.parts[:, 3]).sum())
@@ -102,7 +103,12 @@ def mcu_layout(
 
 def pixel_layout(pixels: npt.NDArray[np.uint8], subsampling: str) -> tuple[McuLayout, int, int]:
     """Layout of pixels of shape (height, width, 1 or 3), and the sampling factors of luminance."""
-    height, width, channels = pixels.shape
+    return _pixel_layout(pixels.shape, subsampling)
+
+
+@lru_cache(maxsize=16)
+def _pixel_layout(shape: tuple[int, int, int], subsampling: str) -> tuple[McuLayout, int, int]:
+    height, width, channels = shape
     h, v = sampling_factors(subsampling) if channels == 3 else (1, 1)
     return mcu_layout(width, height, [(h, v), (1, 1), (1, 1)][:channels], [0, 2, 2][:channels]), h, v
 
@@ -117,6 +123,8 @@ def thread_count(threads: int | None) -> int:
 def segments(layout: McuLayout, threads: int | None) -> list[tuple[int, int]]:
     """Split MCU rows among threads; small images stay whole. What is made never depends on the split."""
     parts = max(1, min(thread_count(threads), layout.rows, layout.blocks // _BLOCKS_PER_THREAD))
+    if parts == 1:
+        return [(0, layout.rows)]
     bounds = [layout.rows * part // parts for part in range(parts + 1)]
     return list(pairwise(bounds))
 

@@ -121,5 +121,10 @@ class CoefficientSource:
 
 def _compact(tables: Sequence[QuantTable], indices: Sequence[int]) -> tuple[list[QuantTable], list[int]]:
     """Tables that are used, each once, and new indices of them."""
-    used = list(dict.fromkeys(tables[index] for index in indices))
-    return used, [used.index(tables[index]) for index in indices]
+    used: list[QuantTable] = []
+    places = []
+    for index in indices:
+        if tables[index] not in used:
+            used.append(tables[index])
+        places.append(used.index(tables[index]))
+    return used, places

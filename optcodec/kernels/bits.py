@@ -30,22 +30,30 @@ def copy_and_find(b, source, target):
 def _write(tokens, count, codes, raw, fill):
     """Code words of the tokens at an address, from bit `fill` (0..7) of the byte at `raw`; the bits in use after it.
 
-    The words collect at the upper end of 64 bits. Eight bytes are stored each time, whole or not: what is not yet
-    whole is stored again.
+    The words of two tokens at a time collect at the upper end of 64 bits. Eight bytes are stored each time, whole or
+    not: what is not yet whole is stored again.
     """
     position = raw
     held = 0
-    for index in range(count):
+    index = 0
+    while index < count:
         token = load_u32(tokens + 4 * index)
         entry = load_u64(codes + 8 * (token >> 16))
         bits = entry & 255
         word = (entry >> 8) | (token & 0xFFFF)
+        index += 1
+        if index < count:
+            token = load_u32(tokens + 4 * index)
+            entry = load_u64(codes + 8 * (token >> 16))
+            if bits + (entry & 255) <= 56:  # fits behind 7 bits that are left over
+                bits += entry & 255
+                word = (word << (entry & 255)) | (entry >> 8) | (token & 0xFFFF)
+                index += 1
         fill += bits
         held |= word << (64 - fill)
         store_u64_big_endian(position, held)
-        whole = fill >> 3
-        position += whole
-        held <<= whole * 8
+        position += fill >> 3
+        held <<= fill & 56
         fill &= 7
     return (position - raw) * 8 + fill
 
@@ -78,21 +86,26 @@ def _stuff(source, count, target):
     return target - start
 
 
-@export("u32[:], i64, i64[:], i64, i64, out u8[:] -> i64")
-def write_tokens(tokens, count, codes, fill, finish, raw):
+@export("u32[:], i64, i64[:], i64, out u8[:] -> i64")
+def write_tokens(tokens, count, codes, fill, raw):
     """Write the first `count` tokens from bit `fill` of raw[0] on; the bits in use, `fill` included.
 
-    `raw` has room for 8 more bytes than the bits need. With `finish` the last byte is filled with ones.
+    `raw` has room for 8 more bytes than the bits need.
     """
-    start = address_of(raw)
-    bits = _write(address_of(tokens), count, address_of(codes), start, fill)
-    return _finish(start, bits) * 8 if finish else bits
+    return _write(address_of(tokens), count, address_of(codes), address_of(raw), fill)
 
 
-@export("u8[:], i64, out u8[:] -> i64")
-def stuff(raw, count, target):
-    """Byte stuffing of the first `count` bytes; both arrays have 64 bytes to spare."""
-    return _stuff(address_of(raw), count, address_of(target))
+@export("out u8[:], i64, out u8[:] -> i64")
+def stuff(raw, bits, target):
+    """Byte stuffing of so many bits, the last byte filled with ones; both arrays have 64 bytes to spare."""
+    return _stuff(address_of(raw), _finish(address_of(raw), bits), address_of(target))
+
+
+@export("u32[:], i64, i64[:], out u8[:], out u8[:] -> i64")
+def write_scan(tokens, count, codes, raw, target):
+    """`write_tokens` and `stuff` of a whole scan at once; the bytes written."""
+    bits = _write(address_of(tokens), count, address_of(codes), address_of(raw), 0)
+    return _stuff(address_of(raw), _finish(address_of(raw), bits), address_of(target))
 
 
 @export("u32[:], i64[:], i64[:], out u8[:], out u8[:] -> i64")
