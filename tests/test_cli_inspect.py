@@ -4,33 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from optcodec.cli import main
 from optcodec.jpeg.tables import annex_k_tables
 from optcodec.metrics import psnr_db
-
-
-def photograph(height: int, width: int) -> np.ndarray:
-    """Something smooth with an edge, in colour."""
-    y, x = np.mgrid[:height, :width]
-    planes = (128 + 90 * np.sin(x / 9), 128 + 90 * np.cos(y / 7), np.where(x > y, 200, 60))
-    return np.stack(planes, axis=-1).astype(np.uint8)
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def run_json(*arguments: object) -> Any:
-    result = run(*arguments, "--json")
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout)
+from tests.cli_helpers import photograph, refusal, run, run_json
 
 
 @pytest.fixture
@@ -130,7 +111,5 @@ def test_compare_of_odd_cases(tmp_path: Path) -> None:
 
 
 def test_compare_needs_a_profile_that_exists(jpeg: Path) -> None:
-    result = run("compare", jpeg, jpeg, "--profile", "no_such_net")
-    assert result.exit_code == 1
-    assert result.stderr.startswith("Error: a profile is a JSON file or one of mobilenet_v2, ")
-    assert len(result.stderr.splitlines()) == 1
+    line = refusal("compare", jpeg, jpeg, "--profile", "no_such_net")
+    assert line.startswith("Error: a profile is a JSON file or one of mobilenet_v2, ")
