@@ -1,6 +1,6 @@
 """JPEG files built piece by piece in the plainest way: for reading what no encoder at hand writes, and broken files.
 
-Huffman tables are fixed ones that have a code for each of the 256 symbols, so that anything can be coded in any scan.
+Huffman tables are fixed ones that have a code for each symbol, so that anything can be coded in any scan.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ class Huffman:
             at += count
             code *= 2
         return codes
+
+    def for_dc(self) -> Huffman:
+        """The 16 symbols of DC with codes as long as the longest here; libjpeg takes no DC table with others."""
+        longest = max(length for length, count in enumerate(self.counts) if count)
+        return Huffman(tuple(16 if length == longest else 0 for length in range(16)), tuple(range(16)))
 
 
 def table_of(lengths: dict[int, int]) -> Huffman:
@@ -105,7 +110,7 @@ def scan_data(image: CoefficientImage, spec: ScanSpec, table: Huffman, *, longes
     step = image.restart_interval or len(mcus)
     intervals = []
     for start in range(0, len(mcus), step):
-        coder = _Coder(table.codes(), spec, longest_run)
+        coder = _Coder(table, spec, longest_run)
         for index, row, column in (block for mcu in mcus[start : start + step] for block in mcu):
             blocks = image.components[index].blocks
             inside = row < blocks.shape[0] and column < blocks.shape[1]
@@ -123,7 +128,7 @@ def build(
     components = [(c.id, c.h, c.v, c.table) for c in image.components]
     pieces = [SOI, *(dqt(number, t.steps_zz.tolist()) for number, t in enumerate(image.tables))]
     pieces.append(sof(0xC2 if progressive else 0xC1 if wide else 0xC0, image.width, image.height, components))
-    pieces += [dht(0, 0, table), dht(1, 0, table)]
+    pieces += [dht(0, 0, table.for_dc()), dht(1, 0, table)]
     if image.restart_interval:
         pieces.append(segment(0xDD, struct.pack(">H", image.restart_interval)))
     for spec in script:
@@ -136,8 +141,13 @@ def build(
 class _Coder:
     """Codes the blocks of one restart interval (T.81, F.1.2 and G.1.2)."""
 
-    def __init__(self, codes: dict[int, str], spec: ScanSpec, longest_run: int) -> None:
-        self.codes, self.spec, self.longest_run = codes, spec, longest_run
+    def __init__(self, table: Huffman, spec: ScanSpec, longest_run: int) -> None:
+        self.dc_codes, self.codes, self.spec, self.longest_run = (
+            table.for_dc().codes(),
+            table.codes(),
+            spec,
+            longest_run,
+        )
         self.bits: list[str] = []
         self.predictions: dict[int, int] = {}
         self.run, self.corrections = 0, ""  # blocks of an end-of-band run, and their correction bits
@@ -146,7 +156,7 @@ class _Coder:
         spec = self.spec
         if spec.Ss == 0 and spec.Ah == 0:
             value = block[0] >> spec.Al
-            self.symbol(0, value - self.predictions.get(index, 0))
+            self.symbol(self.dc_codes, 0, value - self.predictions.get(index, 0))
             self.predictions[index] = value
         elif spec.Ss == 0:
             self.bits.append(str(block[0] >> spec.Al & 1))
@@ -159,10 +169,10 @@ class _Coder:
         self.end_run()
         return "".join(self.bits)
 
-    def symbol(self, run: int, value: int) -> None:
+    def symbol(self, codes: dict[int, str], run: int, value: int) -> None:
         """Code of run and size, then the value (T.81, F.1.2.1)."""
         size = abs(value).bit_length()
-        self.bits.append(self.codes[run << 4 | size])
+        self.bits.append(codes[run << 4 | size])
         if size:
             self.bits.append(format(value if value > 0 else value + 2**size - 1, f"0{size}b"))
 
@@ -178,7 +188,7 @@ class _Coder:
             while run > 15:
                 self.bits.append(self.codes[0xF0])
                 run -= 16
-            self.symbol(run, value if block[k] > 0 else -value)
+            self.symbol(self.codes, run, value if block[k] > 0 else -value)
             run = 0
         if run and spec.Ss == 0:
             self.bits.append(self.codes[0])

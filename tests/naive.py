@@ -296,6 +296,8 @@ def naive_component(
     for row, column in places(rows, columns):
         for (y, x), value in zip(ZIGZAG, component.blocks[row, column], strict=True):
             blocks[row, column, y, x] = value
+    if blocks.min() < -32768 or blocks.max() > 32767:
+        raise NaiveError("more than 16 bits")
     for (y, x), step in zip(ZIGZAG, component.table_zz, strict=True):
         table[y, x] = step
     return blocks, table

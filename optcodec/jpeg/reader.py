@@ -8,13 +8,16 @@ claims is checked against the size of the data before memory is taken for it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import MalformedJpegError, UnsupportedJpegError
-from optcodec.jpeg.headers import HuffmanSpec
+from optcodec.jpeg.headers import HuffmanSpec, ScanHeader
 from optcodec.jpeg.image import CoefficientImage, Component
+from optcodec.jpeg.layout import McuLayout, mcu_layout
 from optcodec.jpeg.structure import JpegStructure, Scan, read_structure
 from optcodec.kernels import load
 from optcodec.kernels import scancodes as codes
@@ -61,103 +64,92 @@ def read_jpeg(data: bytes) -> CoefficientImage:
         If it is legal but not handled here.
     """
     structure = read_structure(data)
-    _check_plausible(structure, len(data))
+    layouts = [_layout(structure, scan) for scan in structure.scans]
+    _check_plausible(structure, layouts, len(data))
     shapes = [structure.blocks_shape(index) for index in range(len(structure.frame.components))]
-    sizes = [rows * columns for rows, columns in shapes]
-    starts = [sum(sizes[:index]) for index in range(len(sizes))]
-    coefficients = np.zeros((sum(sizes) + 1) * 64, np.int16)  # one more: see `decode_scan`
+    starts = list(accumulate((rows * columns for rows, columns in shapes), initial=0))
+    coefficients = np.zeros((starts[-1] + 1) * 64, np.int16)  # one block more: see `decode_scan`
     room = max(scan.segment.data_nbytes for scan in structure.scans) + codes.SLACK
     unstuffed = np.empty(room, np.uint8)
-    for scan in structure.scans:
-        _decode(data, structure, scan, starts, coefficients, unstuffed)
+    for scan, layout in zip(structure.scans, layouts, strict=True):
+        _decode(data, scan, layout, starts, coefficients, unstuffed)
     coefficients.flags.writeable = False
-    components = []
-    for index, part in enumerate(structure.frame.components):
-        blocks = coefficients[starts[index] * 64 : (starts[index] + sizes[index]) * 64].reshape(*shapes[index], 8, 8)
+    frame, components = structure.frame, []
+    for index, part in enumerate(frame.components):
+        blocks = coefficients[starts[index] * 64 : starts[index + 1] * 64].reshape(*shapes[index], 8, 8)
         components.append(Component(part.id, part.h, part.v, structure.table_indices[index], blocks))
-    frame = structure.frame
     return CoefficientImage(
         frame.width, frame.height, tuple(components), structure.tables, structure.metadata, structure.restart_interval
     )
 
 
-def _mcus(structure: JpegStructure, scan: Scan) -> tuple[int, int, int]:
-    """Rows and columns of MCUs of a scan, and blocks in an MCU (T.81, A.2)."""
-    parts = [structure.frame.components[part.index] for part in scan.header.components]
-    if len(parts) == 1:
-        return (*structure.blocks_shape(scan.header.components[0].index), 1)
-    h_max = max(c.h for c in structure.frame.components)
-    v_max = max(c.v for c in structure.frame.components)
-    rows, columns = -(-structure.frame.height // (8 * v_max)), -(-structure.frame.width // (8 * h_max))
-    return rows, columns, sum(part.h * part.v for part in parts)
+def _layout(structure: JpegStructure, scan: Scan) -> McuLayout:
+    """Geometry of the MCUs of a scan."""
+    frame, chosen = structure.frame, [part.index for part in scan.header.components]
+    return mcu_layout(frame.width, frame.height, [(c.h, c.v) for c in frame.components], [0] * len(chosen), chosen)
 
 
-def _check_plausible(structure: JpegStructure, nbytes: int) -> None:
+def _check_plausible(structure: JpegStructure, layouts: Sequence[McuLayout], nbytes: int) -> None:
     """Refuse a header that claims more blocks than the data can hold.
 
     A block takes at least a bit for DC and, in a sequential scan, a bit for AC; and there is a restart marker, two
     bytes, between any two intervals. AC scans of a progressive file can tell of 32767 blocks at a time.
     """
     visits = 0
-    for scan in structure.scans:
-        rows, columns, blocks_in_mcu = _mcus(structure, scan)
-        blocks = rows * columns * blocks_in_mcu
-        needed = blocks * ((scan.header.Ss == 0) + (not structure.frame.is_progressive))
+    for scan, layout in zip(structure.scans, layouts, strict=True):
+        needed = layout.blocks * ((scan.header.Ss == 0) + (not structure.frame.is_progressive))
         if scan.restart_interval:
-            needed = max(needed, 16 * ((rows * columns - 1) // scan.restart_interval))
+            needed = max(needed, 16 * ((layout.rows * layout.columns - 1) // scan.restart_interval))
         if needed > 8 * scan.segment.data_nbytes:
-            message = (
-                f"a scan of {blocks} blocks takes {needed} bits or more, its data has {scan.segment.data_nbytes} bytes"
-            )
+            found = 8 * scan.segment.data_nbytes
+            message = f"a scan of {layout.blocks} blocks takes {needed} bits or more, found {found}"
             raise MalformedJpegError(message, scan.segment.offset)
-        visits += blocks if scan.header.Ss else 0
+        visits += layout.blocks if scan.header.Ss else 0
     if visits > _MAX_VISITS_PER_BIT * 8 * nbytes:
-        raise UnsupportedJpegError(
-            f"scans visit {visits} blocks in {nbytes} bytes: more than any encoder would make them"
-        )
+        message = f"AC scans visit {visits} blocks in {nbytes} bytes; handled are {_MAX_VISITS_PER_BIT} for each bit"
+        raise UnsupportedJpegError(message)
 
 
 def _decode(
     data: bytes,
-    structure: JpegStructure,
     scan: Scan,
-    starts: list[int],
+    layout: McuLayout,
+    starts: Sequence[int],
     coefficients: npt.NDArray[np.int16],
     unstuffed: npt.NDArray[np.uint8],
 ) -> None:
     """Decode one scan into `coefficients`, in which component i begins at block ``starts[i]``."""
-    kernels = load("decode")
-    header = scan.header
-    rows, columns, _ = _mcus(structure, scan)
-    interval = scan.restart_interval or rows * columns
-    bounds = np.empty((rows * columns - 1) // interval + 2, np.int64)
+    kernels, header = load("decode"), scan.header
+    mcus = layout.rows * layout.columns
+    interval = scan.restart_interval or mcus
+    bounds = np.empty((mcus - 1) // interval + 2, np.int64)
     first, last = scan.segment.data_offset, scan.segment.end
     code = kernels.unstuff(np.frombuffer(data, np.uint8), first, last, unstuffed, bounds)
     if code:
         raise MalformedJpegError(_MESSAGES[code], int(bounds[0]))
-    settings = np.array([_kind(structure, scan), header.Ss, header.Se, header.Al, columns, rows * columns, interval])
+    settings = np.array([_kind(header), header.Ss, header.Se, header.Al, layout.columns, mcus, interval], np.int64)
+    count = len(header.components)
+    parts = np.zeros((count, codes.PART_COLUMNS), np.int64)
+    parts[:, codes.OFFSET] = [starts[part.index] for part in header.components]
+    parts[:, [codes.ROWS, codes.COLUMNS, codes.H, codes.V]] = layout.parts[:, :4]
+    parts[:, codes.DC_TABLE], parts[:, codes.AC_TABLE] = range(count), range(count, 2 * count)
     tables = _tables([*scan.dc_tables, *scan.ac_tables], fuse=header.Ah == 0)
-    parts = np.zeros((len(header.components), codes.PART_COLUMNS), np.int64)
-    for row, part in enumerate(header.components):
-        component = structure.frame.components[part.index]
-        factors = (component.h, component.v) if len(header.components) > 1 else (1, 1)
-        shape = structure.blocks_shape(part.index)
-        parts[row] = (starts[part.index], *shape, *factors, row, len(header.components) + row, 0)
     report = np.zeros(1, np.int64)
     code = kernels.decode_scan(unstuffed, bounds, tables, settings, parts, coefficients, report)
     if code:
         raise MalformedJpegError(_MESSAGES[code], _file_offset(data, first, last, int(report[0])))
 
 
-def _kind(structure: JpegStructure, scan: Scan) -> int:
-    if not structure.frame.is_progressive:
+def _kind(header: ScanHeader) -> int:
+    """Which of the decoding procedures a scan takes."""
+    if header.Ss == 0 and header.Se > 0:
         return codes.SEQUENTIAL
-    if scan.header.Ss == 0:
-        return codes.DC_REFINE if scan.header.Ah else codes.DC_FIRST
-    return codes.AC_REFINE if scan.header.Ah else codes.AC_FIRST
+    if header.Ss == 0:
+        return codes.DC_REFINE if header.Ah else codes.DC_FIRST
+    return codes.AC_REFINE if header.Ah else codes.AC_FIRST
 
 
-def _tables(specs: list[HuffmanSpec | None], *, fuse: bool) -> npt.NDArray[np.int32]:
+def _tables(specs: Sequence[HuffmanSpec | None], *, fuse: bool) -> npt.NDArray[np.int32]:
     """Lookup tables for the kernels, one row a table; the row of one that the scan does not need stays unset."""
     tables = np.empty((len(specs), codes.TABLE_SIZE), np.int32)
     for row, spec in enumerate(specs):

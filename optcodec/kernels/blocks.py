@@ -41,7 +41,7 @@ def sequential_block(block, dc, ac, held, count, position):
     code, value, held, count, position = difference(dc, held, count, position)
     natural = address_of(_NATURAL)
     k = 1
-    while k < 64:
+    while k < 64 and code == DONE:
         if count < 32:
             held, count, position = refill(held, count, position)
         entry = lookup(ac, held)

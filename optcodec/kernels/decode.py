@@ -12,6 +12,7 @@ from optcodec.kernels.scalars import load_i16, load_u8, store_u8, store_u64, tra
 from optcodec.kernels.scancodes import (
     AC_FIRST,
     AC_TABLE,
+    BAD_CODE,
     COLUMNS,
     DC_FIRST,
     DC_REFINE,
@@ -189,7 +190,7 @@ def _decode_mcus(first, last, position, end, scan, parts, tables, coefficients):
                         scan, block, part, tables, blocks, held, count, position
                     )
                     left = (end - position) * 8 + count
-                    if left < 0:
+                    if left < 0 or (code == BAD_CODE and left < 16):
                         return TRUNCATED, left
                     if code:
                         return code, left
