@@ -148,7 +148,7 @@ def target_machine() -> Any:
     name, features = _processor()
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(
-        cpu=name, features=features, opt=3, reloc="default", codemodel="jitdefault", jit=True
+        cpu=name, features=features, opt=3, reloc="pic", codemodel="small", jit=True
     )
 
 
