@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.layout import McuLayout, in_parallel, mcu_layout, pixel_layout, segments
+from optcodec.jpeg.scratch import scratch
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import load, prepare
 
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 CONTEXTS = 9 * 256  # 4 DC and 4 AC tables, and plain bits
-_TOKENS_PER_BLOCK = 64  # one for each coefficient, or fewer: a run of zeros takes less
+_BYTES_PER_BLOCK = 4 * 64  # a token for each coefficient, or fewer: a run of zeros takes less
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,11 @@ def scan_bytes(tokens: ScanTokens, tables: HuffmanTables) -> list[memoryview]:
     kernels = load("bits")
     (array, count), *others = tokens.parts
     if not others:
-        raw, target = np.empty(4 * count + 80, np.uint8), np.empty(8 * count + 160, np.uint8)
+        raw, target = scratch(4 * count + 80), scratch(8 * count + 160)
         if tokens.bounds is None:
             written = kernels.write_scan(array, count, tables.codes, raw, target)
         else:
-            target = np.empty(8 * count + 3 * len(tokens.bounds) + 160, np.uint8)
+            target = scratch(8 * count + 3 * len(tokens.bounds) + 160)
             written = kernels.write_intervals(array, tokens.bounds, tables.codes, raw, target)
         return [target[:written].data]
     return _joint_bytes(tokens, tables)
@@ -130,14 +131,14 @@ def _joint_bytes(tokens: ScanTokens, tables: HuffmanTables) -> list[memoryview]:
     kernels, count_bits = load("bits"), load("huffman").count_bits
     bounds = [0, *accumulate(count_bits(histogram, tables.codes) for histogram in tokens.histograms)]
     final = len(bounds) - 2
-    raws = [np.empty(end // 8 - start // 8 + 80, np.uint8) for start, end in pairwise(bounds)]
+    raws = [scratch(end // 8 - start // 8 + 80) for start, end in pairwise(bounds)]
 
     def write(part: int) -> int:
         array, count = tokens.parts[part]
         return int(kernels.write_tokens(array, count, tables.codes, bounds[part] % 8, raws[part]))
 
     def stuff(part: int) -> memoryview:
-        target = np.empty(2 * raws[part].size, np.uint8)
+        target = scratch(2 * raws[part].size)
         return target[: kernels.stuff(raws[part], used[part], target)].data
 
     used = in_parallel(write, final + 1)
@@ -226,7 +227,7 @@ def _collect(layout: McuLayout, restart_interval: int, threads: int | None, make
 
     def part(index: int) -> tuple[npt.NDArray[np.uint32], int]:
         first, last = rows[index]
-        tokens = np.empty(layout.blocks // layout.rows * (last - first) * _TOKENS_PER_BLOCK, np.uint32)
+        tokens = scratch(layout.blocks // layout.rows * (last - first) * _BYTES_PER_BLOCK).view(np.uint32)
         return tokens, make(first, last, tokens, histograms[index], bounds)
 
     parts = in_parallel(part, len(rows))
