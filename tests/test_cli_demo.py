@@ -57,6 +57,20 @@ def test_demo_writes_what_it_reports(demo: tuple[Path, Any]) -> None:
     assert len(list(folder.iterdir())) == 5 * 3 * 2 + 2
 
 
+def test_demo_figures_are_those_committed(demo: tuple[Path, Any]) -> None:
+    """Another processor may round a coefficient differently, hence a tolerance."""
+    committed = json.loads((Path(__file__).parents[1] / "benchmarks/results/demo.json").read_text())
+    for found, expected in zip(demo[1]["photographs"], committed["photographs"], strict=True):
+        for one, other in zip(found["methods"], expected["methods"], strict=True):
+            assert one == other | {
+                "nbytes": pytest.approx(other["nbytes"], rel=1e-3),
+                "bpp": pytest.approx(other["bpp"], rel=1e-3),
+                "change_percent": pytest.approx(other["change_percent"], abs=0.1),
+                "psnr_db": pytest.approx(other["psnr_db"], abs=0.02),
+                "swe": pytest.approx(other["swe"], rel=1e-3),
+            }
+
+
 def test_demo_contact_sheet_is_a_picture(demo: tuple[Path, Any]) -> None:
     folder, _ = demo
     with Image.open(folder / "demo.png") as image:

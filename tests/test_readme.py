@@ -1,0 +1,79 @@
+"""The README's examples run, and its figures are those of the committed results."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.cli_helpers import photograph, run, save
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_python_examples_run(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(blocks("python")[number], f"README.md, example {number + 1}", "exec"), {})
+
+
+def test_command_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pixels = photograph(64, 80)
+    for name in ("photo.png", "old.jpg", "photos/photo.png", "photos/second.png"):
+        save(tmp_path / name, pixels)
+    tiny_weights(tmp_path / "weights.safetensors")
+    lines = [line for block in blocks("console") for line in block.splitlines()]
+    assert len(lines) >= 8
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        assert program == "optcodec"
+        result = run(*arguments)
+        assert result.exit_code == 0, f"{line}: {result.output}"
+
+
+def tiny_weights(path: Path) -> None:
+    """Weights of a SqueezeNet that was never trained."""
+    import safetensors.torch
+    import torch
+    from torchvision import models
+
+    torch.manual_seed(0)
+    safetensors.torch.save_file(models.squeezenet1_1().state_dict(), path)
+
+
+def test_the_two_commands_come_first() -> None:
+    assert blocks("bash")[0].splitlines() == ["pip install . && optcodec demo", "pip install '.[test]' && pytest"]
+
+
+def test_table_is_that_of_the_results() -> None:
+    report = json.loads((ROOT / "benchmarks/results/demo.json").read_text())
+    rows = []
+    for photo in report["photographs"]:
+        jpeg, optd, opts = photo["methods"]
+        rows.append(
+            f"| {photo['photograph']} | {jpeg['nbytes']:,} | {optd['change_percent']:+.1f} % "
+            f"| {opts['change_percent']:+.1f} % |"
+        )
+    means = report["mean_change_percent"]
+    rows.append(f"| mean | | {means['optd']:+.1f} % | {means['opts']:+.1f} % |")
+    assert "\n".join(rows) in README
+
+
+def test_links_and_pictures_are_there() -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert targets
+    for target in targets:
+        assert (ROOT / target).is_file(), target
+
+
+def test_picture_is_small() -> None:
+    assert (ROOT / "docs/demo.jpg").stat().st_size < 500_000
