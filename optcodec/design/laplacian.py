@@ -89,6 +89,7 @@ def midpoint_distortion(scale: npt.ArrayLike, step: npt.ArrayLike) -> Floats:
 _DEADZONE_SERIES = (-1 / 6, -1 / 20, 11 / 567, -7 / 1080, 337 / 155925, -36623 / 49754250)
 _MIDPOINT_SERIES = (-1 / 6, 1 / 180, -1 / 2835, 1 / 37800, -1 / 467775, 691 / 3831077250)
 _SMALL = 0.1
+_NOTHING = 1e-150  # a scale whose square is 0
 
 
 def _closed_form(
@@ -96,7 +97,7 @@ def _closed_form(
 ) -> Floats:
     """2 l^2 (1 - exp(exponent(q / 2l))), with the exponent from its series where h is small; 0 where l is."""
     scales, steps = np.broadcast_arrays(np.asarray(scale, np.float64), np.asarray(step, np.float64))
-    some = scales > 0
+    some = scales > _NOTHING
     h = steps / np.where(some, 2 * scales, 1.0)
     square = np.minimum(h, _SMALL) ** 2
     near = np.zeros_like(h)

@@ -40,8 +40,9 @@ def largest_magnitudes(blocks, start, stop, largest):
     for block in range(start, stop):
         for f in range(64):
             magnitude = abs(blocks[block, f])
-            # false for NaN on either side, which so comes in and stays
-            largest[f] = largest[f] if magnitude <= largest[f] else magnitude
+            # false for NaN, which so comes in; and stays, since it does not equal itself
+            keeps = magnitude <= largest[f] or largest[f] != largest[f]
+            largest[f] = largest[f] if keeps else magnitude
 
 
 @export("f32[:,:], i64, i64, i64[:], out i64[:,:], out i64[:,:], out i64[:,:]")
@@ -53,7 +54,7 @@ def count_coefficients(blocks, start, stop, middle, words, places, sums):
     """
     for block in range(start, stop):
         for f in range(64):  # this loop becomes vectors, the next one cannot
-            fixed = np.int32(abs(blocks[block, f]) * np.float32(UNIT) + np.float32(0.5))
+            fixed = np.int32(np.rint(abs(blocks[block, f]) * np.float32(UNIT)))
             sign = np.int32(0) if blocks[block, f] >= 0 else np.int32(-1)
             r = np.int64(fixed & np.int32((1 << BIN_SHIFT) - 1))
             places[0, f] = middle[f] + ((fixed >> np.int32(BIN_SHIFT)) ^ sign)
@@ -76,7 +77,7 @@ def sum_deviations(blocks, start, stop, centre, deviations):
         deviations[f] = 0
     for block in range(start, stop):
         for f in range(64):
-            magnitude = np.int64(np.int32(abs(blocks[block, f]) * np.float32(UNIT) + np.float32(0.5)))
+            magnitude = np.int64(np.int32(np.rint(abs(blocks[block, f]) * np.float32(UNIT))))
             deviations[f] += abs((magnitude if blocks[block, f] >= 0 else -magnitude) - centre[f])
 
 
