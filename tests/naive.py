@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal, localcontext
 
 import numpy as np
 
@@ -306,3 +307,34 @@ def naive_component(
 def places(rows: int, columns: int) -> Iterator[tuple[int, int]]:
     """All (row, column) in row-major order."""
     return ((row, column) for row in range(rows) for column in range(columns))
+
+
+# ---- Table design: published formulas in many digits; a step at one frequency, coefficient by coefficient. -----
+
+
+def naive_deadzone_distortion(scale: float, step: float) -> float:
+    """Eq. (14) of OptS as it is printed, in 80 digits."""
+    with localcontext() as context:
+        context.prec = 80
+        mean, q = Decimal(scale), Decimal(step)
+        z = q - mean + q / ((q / mean).exp() - 1)
+        return float(2 * mean**2 - 2 * q * (mean + z - q / 2) / ((z / mean).exp() * (1 - (-q / mean).exp())))
+
+
+def naive_midpoint_distortion(scale: float, step: float) -> float:
+    """2 l^2 - l q / sinh(q / 2l) in 80 digits."""
+    with localcontext() as context:
+        context.prec = 80
+        mean, q = Decimal(scale), Decimal(step)
+        h = q / (2 * mean)
+        return float(2 * mean**2 - mean * q / ((h.exp() - (-h).exp()) / 2))
+
+
+def naive_step(coefficients: np.ndarray, step: int) -> tuple[float, float]:
+    """Mean squared error of rounding to multiples of a step, and entropy of magnitude plus one bit a sign."""
+    x = coefficients.astype(np.float64)
+    magnitude = np.floor(np.abs(x) / step + 0.5)
+    error = np.mean((np.abs(x) - step * magnitude) ** 2)
+    _, counts = np.unique(magnitude, return_counts=True)
+    share = counts / x.size
+    return float(error), float(-(share * np.log2(share)).sum() + np.mean(magnitude > 0))
