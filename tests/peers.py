@@ -1,0 +1,35 @@
+"""What other people's encoders and decoders make of a picture or a file."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import jpeglib
+
+
+def libjpeg_coefficients(data: bytes, folder: Path) -> list[np.ndarray]:
+    """Blocks (rows, columns, 8, 8) of each component as libjpeg reads them; it reads 1, 3 or 4 components."""
+    path = folder / "file.jpg"
+    path.write_bytes(data)
+    jpeg = jpeglib.read_dct(str(path))
+    return [plane for plane in (jpeg.Y, jpeg.Cb, jpeg.Cr, jpeg.K) if plane is not None]
+
+
+def pillow_pixels(data: bytes) -> np.ndarray:
+    """Pixels as Pillow (libjpeg-turbo) decodes them, in the colour space of the file."""
+    with Image.open(io.BytesIO(data)) as picture:
+        return np.asarray(picture)
+
+
+def pillow_jpeg(picture: Image.Image, **options: object) -> bytes:
+    """File that Pillow (libjpeg-turbo) writes."""
+    file = io.BytesIO()
+    picture.save(file, "JPEG", **options)
+    return file.getvalue()
