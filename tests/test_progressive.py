@@ -23,7 +23,7 @@ from optcodec.jpeg.tables import NATURAL_ORDER, QuantTable
 from optcodec.jpeg.writer import Frame, jpeg_bytes, write_jpeg
 from tests.jpegfile import Huffman, scan_data
 from tests.naive import naive_read
-from tests.peers import libjpeg_coefficients, pillow_jpeg, pillow_pixels
+from tests.peers import libjpeg_coefficients, picture, pillow_jpeg, pillow_pixels
 from tests.strategies import ALL_FACTORS, COLOUR_FACTORS, GREY_FACTORS, assert_same_image, coefficient_images
 
 DATA = os.environ.get("OPTCODEC_DATA")
@@ -49,15 +49,6 @@ def libjpeg_takes(factors: tuple[tuple[int, int], ...]) -> bool:
     """1, 3 or 4 components, and sampling factors that divide the largest."""
     h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
     return len(factors) != 2 and all(h_max % h == v_max % v == 0 for h, v in factors)
-
-
-def picture(width: int, height: int, mode: str = "RGB") -> Image.Image:
-    """Smooth parts, edges and noise."""
-    y, x = np.mgrid[:height, :width]
-    waves = 120 + 90 * np.sin(x / 7 + y / 11) + 40 * ((x // 9 + y // 5) % 2)
-    planes = np.stack([waves, 255 - waves, waves / 2 + x % 50], 2)
-    planes += np.random.default_rng(1).normal(0, 1, planes.shape) * np.where(x < width / 2, 2, 15)[..., None]
-    return Image.fromarray(planes.clip(0, 255).astype(np.uint8)).convert(mode)
 
 
 def grey_image(blocks: np.ndarray, restart_interval: int = 0) -> CoefficientImage:
@@ -131,8 +122,7 @@ def test_ac_scans_are_those_of_a_naive_coder(data):
     spec = data.draw(ac_specs(image))
     tokens = progressive_scan(image, spec).tokens
     tables = optimal_tables(tokens.histogram)
-    symbols = tuple(tables.symbols[1, : tables.lengths[1].sum()].tolist())
-    table = Huffman(tuple(tables.lengths[1, 1:].tolist()), symbols)
+    table = Huffman(tuple(tables.definition[1:17]), tuple(tables.definition[17:]))
     assert b"".join(scan_bytes(tokens, tables)) == scan_data(image, spec, table)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any, Literal
 
@@ -67,43 +67,26 @@ class HuffmanTables:
 
     Parameters
     ----------
-    lengths : ndarray of int64, shape (8, 17)
-        Number of codes of each length; a row of zeros is a table that is not used.
-    symbols : ndarray of int64, shape (8, 256)
-        Symbols in the order of their codes.
+    definition : bytes
+        Payload of a DHT segment: for each table Tc and Th, 16 numbers of codes, symbols (T.81, B.2.4.2).
+    used : sequence of int
+        Number of symbols of each slot; 0 for a table that is not there.
     codes : ndarray of int64, shape (9 * 256,)
         By context: the code, shifted left by the number of extra bits, then by 8; plus the bits of both.
     """
 
-    lengths: npt.NDArray[np.int64]
-    symbols: npt.NDArray[np.int64]
+    definition: bytes
+    used: Sequence[int]
     codes: npt.NDArray[np.int64]
-
-    @cached_property
-    def sizes(self) -> list[int]:
-        """Number of symbols of each slot; 0 for a table that is not used."""
-        sizes: list[int] = self.lengths.sum(1).tolist()
-        return sizes
-
-    def definition(self) -> bytes:
-        """Table specifications for one DHT segment (T.81, B.2.4.2): Tc and Th, 16 counts, symbols; for each table."""
-        lengths, symbols = self.lengths[:, 1:].astype(np.uint8).tobytes(), self.symbols.astype(np.uint8).tobytes()
-        text = bytearray()
-        for slot, count in enumerate(self.sizes):
-            if count:
-                text.append((slot & 1) << 4 | slot >> 1)
-                text += lengths[16 * slot : 16 * slot + 16]
-                text += symbols[256 * slot : 256 * slot + count]
-        return bytes(text)
 
 
 def optimal_tables(histogram: npt.NDArray[np.int64]) -> HuffmanTables:
     """Shortest codes of at most 16 bits for symbol counts (T.81, K.2), shape (9 * 256,)."""
-    lengths = np.empty((8, 17), np.int64)
-    symbols = np.empty((8, 256), np.int64)
+    used = np.empty(8, np.int64)
     codes = np.zeros(CONTEXTS, np.int64)
-    load("huffman").build_tables(histogram, np.empty(3 * 257 + 2 * 258, np.int64), lengths, symbols, codes)
-    return HuffmanTables(lengths, symbols, codes)
+    definition = np.empty(8 * 273, np.uint8)
+    size = load("huffman").build_tables(histogram, np.empty(4 * 257 + 2 * 258, np.int64), used, codes, definition)
+    return HuffmanTables(definition[:size].tobytes(), used.tolist(), codes)
 
 
 def scan_bits(tokens: ScanTokens, tables: HuffmanTables) -> int:

@@ -121,10 +121,6 @@ class CoefficientSource:
 
 def _compact(tables: Sequence[QuantTable], indices: Sequence[int]) -> tuple[list[QuantTable], list[int]]:
     """Tables that are used, each once, and new indices of them."""
-    used: list[QuantTable] = []
-    places = []
-    for index in indices:
-        if tables[index] not in used:
-            used.append(tables[index])
-        places.append(used.index(tables[index]))
-    return used, places
+    used: dict[QuantTable, int] = {}
+    places = [used.setdefault(tables[index], len(used)) for index in indices]
+    return list(used), places

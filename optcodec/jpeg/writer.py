@@ -166,9 +166,8 @@ def jpeg_bytes(frame: Frame, scans: Iterable[Scan], *, progressive: bool) -> byt
         pieces.append(_segment(_DRI, struct.pack(">H", frame.restart_interval)))
     for scan in scans:
         tables = optimal_tables(scan.tokens.histogram)
-        definition = tables.definition()
-        if definition:  # a scan of plain bits has no codes
-            pieces.append(_segment(_DHT, definition))
+        if tables.definition:  # a scan of plain bits has no codes
+            pieces.append(_segment(_DHT, tables.definition))
         pieces.append(_scan_header(frame, scan, tables))
         pieces.extend(scan_bytes(scan.tokens, tables))
     pieces.append(_EOI)
@@ -225,7 +224,7 @@ def _scan_header(frame: Frame, scan: Scan, tables: HuffmanTables) -> bytes:
     """T.81, B.2.3. Components with their Huffman tables (0 where a scan does not use one), Ss, Se, Ah and Al."""
     payload = bytearray([len(scan.components)])
     for index, slot in zip(scan.components, scan.slots, strict=True):
-        dc, ac = (slot >> 1 if tables.sizes[slot + kind] else 0 for kind in (0, 1))
+        dc, ac = (slot >> 1 if tables.used[slot + kind] else 0 for kind in (0, 1))
         payload += bytes([frame.components[index].id, dc << 4 | ac])
     payload += bytes([scan.Ss, scan.Se, scan.Ah << 4 | scan.Al])
     return _segment(_SOS, bytes(payload))

@@ -105,45 +105,61 @@ def _assign(lengths, symbols, slot, codes):
         code <<= 1
 
 
-@export("i64[:], out i64[:], out i64[:,:], out i64[:,:], out i64[:]")
-def build_tables(histogram, work, lengths, symbols, codes):
-    """Optimal tables for the symbol counts of all eight slots.
+@njit
+def _list_symbols(counts, heap, sizes, chain):
+    """Keys of the symbols that occur, and of the reserved one; how many, or 0 where none occurs."""
+    size = 0
+    for symbol in range(256):
+        if counts[symbol]:
+            heap[size] = counts[symbol] << 9 | (511 - symbol)
+            sizes[symbol], chain[symbol] = 0, -1
+            size += 1
+    if size == 0:
+        return 0
+    heap[size] = 1 << 9 | (511 - _RESERVED)
+    sizes[_RESERVED], chain[_RESERVED] = 0, -1
+    return size + 1
+
+
+@export("i64[:], out i64[:], out i64[:], out i64[:], out u8[:] -> i64")
+def build_tables(histogram, work, used, codes, definition):
+    """Optimal tables for the symbol counts of all eight slots; the bytes of their definition.
 
     Parameters
     ----------
     histogram : (9 * 256,) counts by context (see `optcodec.kernels.entropy`)
-    work : (3 * 257 + 2 * 258,) work space
-    lengths : (8, 17) how many codes have each length; all zero for a slot that is not used
-    symbols : (8, 256) symbols by increasing code length, then value
+    work : (4 * 257 + 2 * 258,) work space
+    used : (8,) symbols of each slot, 0 where it has no table
     codes : (9 * 256,) ``code << extra << 8 | bits``: bits counts code and extra bits; slot 8 has no codes
+    definition : (8 * 273,) for each table Tc and Th, 16 numbers of codes, the symbols by code (T.81, B.2.4.2)
     """
-    heap, sizes, chain, spread, starts = work[:257], work[257:514], work[514:771], work[771:1029], work[1029:]
+    heap, sizes, chain, symbols = work[:257], work[257:514], work[514:771], work[771:1028]
+    spread, starts = work[1028:1286], work[1286:]
     for bits in range(17):
         codes[8 * 256 + bits] = bits
+    end = 0
     for slot in range(8):
         counts = histogram[slot * 256 : slot * 256 + 256]
-        lengths[slot, :] = 0
-        size = 0
-        for symbol in range(256):
-            if counts[symbol]:
-                heap[size] = counts[symbol] << 9 | (511 - symbol)
-                sizes[symbol], chain[symbol] = 0, -1
-                size += 1
+        size = _list_symbols(counts, heap, sizes, chain)
+        used[slot] = max(size - 1, 0)
         if size == 0:
             continue
-        heap[size] = 1 << 9 | (511 - _RESERVED)
-        sizes[_RESERVED], chain[_RESERVED] = 0, -1
-        _code_sizes(heap, size + 1, sizes, chain)
+        _code_sizes(heap, size, sizes, chain)
         spread[:] = 0
         spread[sizes[_RESERVED]] += 1
         for symbol in range(256):
             if counts[symbol]:
                 spread[sizes[symbol]] += 1
-        _sort(counts, sizes, spread, starts, symbols[slot])
+        _sort(counts, sizes, spread, starts, symbols)
         _limit(spread)
-        for length in range(17):
-            lengths[slot, length] = spread[length]
-        _assign(lengths[slot], symbols[slot], slot, codes)
+        _assign(spread, symbols, slot, codes)
+        definition[end] = (slot & 1) << 4 | slot >> 1
+        for length in range(1, 17):
+            definition[end + length] = spread[length]
+        for place in range(size - 1):
+            definition[end + 17 + place] = symbols[place]
+        end += 16 + size
+    return end
 
 
 @export("i64[:], i64[:] -> i64")
