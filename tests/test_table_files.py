@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.table_files import from_pillow, load_tables, save_tables, to_pillow
+from optcodec.jpeg.tables import QuantTable, annex_k_tables
+from tests.strategies import quant_tables
+
+ASYMMETRIC = QuantTable(np.arange(1, 65).reshape(8, 8))  # equals neither its transpose nor its zig-zag
+
+
+def picture() -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8))
+
+
+@given(tables=st.lists(quant_tables(), min_size=1, max_size=4), suffix=st.sampled_from([".json", ".txt", ".qtables"]))
+def test_what_is_saved_is_loaded(
+    tmp_path_factory: pytest.TempPathFactory, tables: list[QuantTable], suffix: str
+) -> None:
+    path = tmp_path_factory.mktemp("tables") / f"some{suffix}"
+    save_tables(tables, path)
+    assert load_tables(path) == tuple(tables)
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_text_is_that_of_cjpeg(tmp_path: Path) -> None:
+    path = tmp_path / "tables.txt"
+    numbers = "\n".join(" ".join(str(8 * row + column + 1) for column in range(8)) for row in range(8))
+    path.write_text(f"# luminance table\n{numbers}# 65 66\n\t\n#\n 2 {'3 ' * 62}\r\n 4 # the last one\n")
+    luminance, chrominance = load_tables(path)
+    assert luminance == ASYMMETRIC
+    assert chrominance.steps.ravel().tolist() == [2, *[3] * 62, 4]
+    save_tables([ASYMMETRIC], path)
+    lines = path.read_text().splitlines()
+    assert lines[:2] == ["# luminance", "1 2 3 4 5 6 7 8"]
+    assert len(lines) == 9
+
+
+def test_json_is_as_documented(tmp_path: Path) -> None:
+    path = tmp_path / "tables.json"
+    save_tables(annex_k_tables(50), path)
+    document = json.loads(path.read_text())
+    assert document["format"] == "optcodec quantization tables 1"
+    assert document["tables"] == [table.steps.tolist() for table in annex_k_tables(50)]
+    assert document["tables"][0][0][:3] == [16, 11, 10]
+
+
+@pytest.mark.parametrize("keep", ["list", "dictionary"])
+def test_json_of_pillow(tmp_path: Path, keep: str) -> None:
+    path = tmp_path / "tables.json"
+    tables = to_pillow([ASYMMETRIC, annex_k_tables(60)[1]])
+    path.write_text(json.dumps(tables if keep == "list" else {"1": tables[1], "0": tables[0]}))
+    assert load_tables(path) == (ASYMMETRIC, annex_k_tables(60)[1])
+
+
+def test_pillow_keeps_the_same_order(tmp_path: Path) -> None:
+    path = tmp_path / "written.jpg"
+    picture().save(path, qtables=to_pillow([ASYMMETRIC, annex_k_tables(80)[1]]))
+    with Image.open(path) as image:
+        assert from_pillow(image.quantization) == (ASYMMETRIC, annex_k_tables(80)[1])  # type: ignore[attr-defined]
+    assert load_tables(path) == (ASYMMETRIC, annex_k_tables(80)[1])
+
+
+def test_from_any_jpeg_whatever_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "picture.txt"
+    picture().save(path, "JPEG", quality=37, progressive=True)
+    assert load_tables(path) == annex_k_tables(37)
+
+
+def with_step(value: str) -> str:
+    return f"{'1 ' * 8}\n{'1 ' * 2}{value} {'1 ' * 53}"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (with_step("0"), "line 2, step 11 of table 1: expected a whole number in 1..255, got '0'"),
+        (with_step("300"), "line 2, step 11 of table 1: .* got '300'"),
+        (with_step("nan"), "line 2, step 11 of table 1: .* got 'nan'"),
+        (with_step("7.5"), "line 2, step 11 of table 1: .* got '7.5'"),
+        (with_step("-3"), "line 2, step 11 of table 1: .* got '-3'"),
+        (with_step("²"), "line 2, step 11 of table 1: .* got '²'"),
+        ("1 " * 63, "table 1: expected 64 steps, got 63"),
+        ("1 " * 65, "table 2: expected 64 steps, got 1"),
+        ("1 " * 320, "expected 1 to 4 quantization tables, got 5"),
+        ("# nothing", "expected 1 to 4 quantization tables, got 0"),
+        ("", "expected 1 to 4 quantization tables, got 0"),
+        ("[", "expected JSON, found Expecting value: line 1 column 2"),
+        ("[" * 100000, "expected JSON, found maximum recursion"),
+        ("[]", "expected 1 to 4 quantization tables, got 0"),
+        ("[5]", "table 1: expected a list of steps, found int"),
+        (json.dumps([[1] * 63]), "table 1: expected 64 steps, got 63"),
+        (json.dumps([[1] * 64, [1] * 12 + [float("nan")] + [1] * 51]), "table 2, row 2, column 5: .* got nan"),
+        (json.dumps([[1] * 63 + [True]]), "table 1, row 8, column 8: .* got True"),
+        (json.dumps([[1] * 63 + [256]]), "table 1, row 8, column 8: .* got 256"),
+        (json.dumps([[1] * 63 + ["5"]]), "table 1, row 8, column 8: .* got '5'"),
+        (json.dumps([[[1] * 8] * 7 + [[1] * 7]]), r"table 1: expected 8 rows of 8 steps, got rows of \[8, .*7\]"),
+        (json.dumps([[[1] * 8] * 7 + [3]]), r"table 1: expected 8 rows of 8 steps, got rows of \[8, .*0\]"),
+        (json.dumps({"format": "something", "tables": []}), "expected format 'optcodec quant.*', found 'something'"),
+        (json.dumps({"format": "optcodec quantization tables 1"}), "expected a list of tables, found NoneType"),
+    ],
+)
+def test_bad_files_are_named_with_the_place(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "bad.tables"
+    path.write_text(content, "utf-8")
+    with pytest.raises(InvalidInputError, match=f"bad.tables: {message}") as caught:
+        load_tables(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_bytes_that_are_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "bad.bin"
+    path.write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(InvalidInputError, match=r"bad.bin: expected JSON, text or a JPEG file"):
+        load_tables(path)
+
+
+def test_damaged_jpeg(tmp_path: Path) -> None:
+    path = tmp_path / "bad.jpg"
+    stream = io.BytesIO()
+    picture().save(stream, "JPEG")
+    path.write_bytes(stream.getvalue()[:100])
+    with pytest.raises(InvalidInputError, match=r"bad.jpg: .*at byte"):
+        load_tables(path)
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match=r"none.json: No such file"):
+        load_tables(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("tables", "name", "message"),
+    [
+        ([], "a.json", "1 to 4 quantization tables, got 0"),
+        ([ASYMMETRIC] * 5, "a.json", "1 to 4 quantization tables, got 5"),
+        ([QuantTable(np.full((8, 8), 256))], "a.json", "table 1, row 1, column 1: .* got 256"),
+        ([ASYMMETRIC], "a.png", r"one of .json, .txt, .qtables, got '.png'"),
+        ([ASYMMETRIC], "file/a.json", "a.json: cannot be written"),
+    ],
+)
+def test_nothing_is_left_of_what_cannot_be_saved(
+    tmp_path: Path, tables: list[QuantTable], name: str, message: str
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidInputError, match=message):
+        save_tables(tables, tmp_path / name)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_pillow_lists_are_checked() -> None:
+    with pytest.raises(InvalidInputError, match="table 2: expected 64 steps, got 3"):
+        from_pillow([[1] * 64, [1, 2, 3]])
