@@ -14,6 +14,15 @@ with warnings.catch_warnings():
     import jpeglib
 
 
+def picture(width: int, height: int, mode: str = "RGB") -> Image.Image:
+    """Smooth parts, edges and noise."""
+    y, x = np.mgrid[:height, :width]
+    waves = 120 + 90 * np.sin(x / 7 + y / 11) + 40 * ((x // 9 + y // 5) % 2)
+    planes = np.stack([waves, 255 - waves, waves / 2 + x % 50], 2)
+    planes += np.random.default_rng(1).normal(0, 1, planes.shape) * np.where(x < width / 2, 2, 15)[..., None]
+    return Image.fromarray(planes.clip(0, 255).astype(np.uint8)).convert(mode)
+
+
 def libjpeg_coefficients(data: bytes, folder: Path) -> list[np.ndarray]:
     """Blocks (rows, columns, 8, 8) of each component as libjpeg reads them; it reads 1, 3 or 4 components."""
     path = folder / "file.jpg"
