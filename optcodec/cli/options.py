@@ -105,6 +105,8 @@ def choose_target(values: dict[str, Any]) -> Target | None:
 
 def profile_from(name: str | None) -> SensitivityProfile | None:
     """The profile that ``--profile`` names."""
+    if name is None:
+        return None
     from optcodec.vision.profile import load_profile
 
-    return None if name is None else load_profile(name)
+    return load_profile(name)

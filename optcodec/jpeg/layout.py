@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -133,5 +132,7 @@ def in_parallel(work: Callable[[int], T], count: int, workers: int | None = None
     """Results of ``work(0) .. work(count - 1)``, by as many threads; kernels release the interpreter lock."""
     if count == 1 or workers == 1:
         return [work(index) for index in range(count)]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(workers or count) as pool:
         return list(pool.map(work, range(count)))

@@ -16,13 +16,11 @@ import json
 import os
 import re
 import stat
-import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -132,6 +130,8 @@ def _compile(stems: Sequence[str]) -> list[bytes]:
         from optcodec.kernels.export import build
 
         return [pack(*build(stem)) for stem in stems]
+    import subprocess
+
     environment = {**os.environ, "NUMBA_OPT": "0", "NUMBA_DISABLE_JIT": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "optcodec.kernels"]
     children = [subprocess.Popen([*command, stem], stdout=subprocess.PIPE, env=environment) for stem in stems]
@@ -172,11 +172,16 @@ def _processor() -> tuple[str, str]:
 
 @functools.cache
 def _object_path(stem: str) -> Path:
-    versions = f"{metadata.version('numba')} {metadata.version('llvmlite')}"
-    digest = hashlib.sha256(f"{versions} {sys.platform} {_processor()}".encode())
-    for source in [*_sources("export", {"native"}), *_sources(stem, {"export"})]:
+    digest = hashlib.sha256(f"{sys.platform} {_processor()}".encode())
+    for source in [*_versions(), *_sources("export", {"native"}), *_sources(stem, {"export"})]:
         digest.update(source)
     return _cache_folder() / f"{stem}-{digest.hexdigest()[:32]}.kernel"
+
+
+def _versions() -> list[bytes]:
+    """What changes with the versions of the compiler; importlib.metadata would take 10 ms to tell them."""
+    places = (getattr(find_spec(package), "origin", None) for package in ("numba", "llvmlite"))
+    return [(Path(str(place)).parent / "_version.py").read_bytes() for place in places]
 
 
 def _sources(stem: str, seen: set[str]) -> list[bytes]:
@@ -229,6 +234,8 @@ def unpack(content: bytes) -> tuple[bytes, dict[str, str]]:
 
 
 def _write(path: Path, content: bytes) -> None:
+    import tempfile
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent)
