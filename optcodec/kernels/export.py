@@ -17,7 +17,7 @@ from numba import carray, types
 
 from optcodec.kernels.native import Argument, Signature, target_machine
 
-__all__ = ["build", "export"]
+__all__ = ["build", "compile_exports", "export"]
 
 _SCALARS = {
     "u8": types.uint8,
@@ -57,7 +57,13 @@ def export(signature: str) -> Callable[[Callable[..., Any]], Any]:
 
 
 def build(stem: str) -> tuple[bytes, dict[str, str]]:
-    """Compile all exported kernels of ``optcodec/kernels/<stem>.py``.
+    """Compile all exported kernels of ``optcodec/kernels/<stem>.py``, see `compile_exports`."""
+    importlib.import_module(f"optcodec.kernels.{stem}")
+    return compile_exports(stem)
+
+
+def compile_exports(stem: str) -> tuple[bytes, dict[str, str]]:
+    """Compile all exported kernels of a module that is imported already, named by the last part of its name.
 
     Returns
     -------
@@ -69,7 +75,6 @@ def build(stem: str) -> tuple[bytes, dict[str, str]]:
     The C functions keep numba's calling convention: a status is returned (0 is success), the first argument points to
     the result, the second to an exception record that these kernels never fill.
     """
-    importlib.import_module(f"optcodec.kernels.{stem}")
     exports = _EXPORTS[stem]
     module = llvm.parse_assembly("")
     for name, (signature, compiled) in exports.items():

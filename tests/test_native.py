@@ -1,0 +1,113 @@
+"""Kernels as machine code: signatures, checks at the call, the cache on disk, what a kernel may not do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from optcodec.kernels import load, native
+from optcodec.kernels.native import Signature, pack, unpack
+
+COUNT = """
+import numpy as np
+from optcodec.kernels import load
+print(load("huffman").count_bits(np.ones(2304, np.int64), np.full(2304, 3)))
+"""
+
+
+def run(cache: Path, text: str = COUNT) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OPTCODEC_CACHE": str(cache)}
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.mark.parametrize("text", ["u8[:,:], out i64[:], f64 -> i64", "i16[:,:,:,:], i64", "f32[:]"])
+def test_signatures_are_read_as_they_are_written(text):
+    assert str(Signature.parse(text)) == text
+
+
+def test_arguments_must_have_the_type_and_layout_of_the_signature():
+    count_bits = load("huffman").count_bits
+    good = np.ones(2304, np.int64)
+    assert count_bits(good, good) == 2304
+    frozen = np.zeros(8, np.int64)
+    frozen.flags.writeable = False
+    for wrong in (good.astype(np.int32), good[::2], good.reshape(48, 48)):
+        with pytest.raises(TypeError, match=r"expects i64\[:\], C-contiguous"):
+            count_bits(wrong, good)
+    with pytest.raises(TypeError, match="takes 2 arguments, 1 given"):
+        count_bits(good)
+    with pytest.raises(TypeError, match=r"expects out i64\[:\]"):
+        load("huffman").build_tables(
+            good, np.empty(1544, np.int64), frozen, np.empty(2304, np.int64), np.empty(0, np.uint8)
+        )
+
+
+def test_packed_objects_are_unpacked():
+    assert unpack(pack(b"machine\ncode", {"f": "i64 -> i64"})) == (b"machine\ncode", {"f": "i64 -> i64"})
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """A cache folder with one kernel file in it."""
+    folder = tmp_path_factory.mktemp("cache")
+    first = run(folder)
+    assert first.stdout == "6912\n"
+    assert "compiling huffman kernels" in first.stderr
+    return folder
+
+
+def test_a_second_process_compiles_nothing_and_imports_no_numba(compiled, tmp_path):
+    shutil.copytree(compiled, tmp_path, dirs_exist_ok=True)
+    second = run(tmp_path, COUNT + "\nimport sys\nprint('numba' in sys.modules)")
+    assert second.stdout == "6912\nFalse\n"
+    assert second.stderr == ""
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "open to others"])
+def test_a_file_that_cannot_be_trusted_is_made_again(compiled, tmp_path, damage):
+    shutil.copytree(compiled, tmp_path, dirs_exist_ok=True)
+    (kernel,) = tmp_path.iterdir()
+    content = kernel.read_bytes()
+    if damage == "cut":
+        kernel.write_bytes(content[:-100])
+    elif damage == "changed":
+        kernel.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    else:
+        kernel.chmod(0o666)
+    again = run(tmp_path)
+    assert again.stdout == "6912\n"
+    assert "compiling" in again.stderr
+    assert kernel.read_bytes() == content
+
+
+def test_without_a_cache_folder_kernels_still_work(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    assert run(tmp_path / "file").stdout == "6912\n"
+
+
+def test_the_key_depends_on_imported_kernel_files():
+    sources = native._sources("encode", set())
+    folder = Path(native.__file__).parent
+    for needed in ("encode", "samples", "dct", "entropy", "scalars", "vector", "zigzag"):
+        assert (folder / f"{needed}.py").read_bytes() in sources
+
+
+def test_a_kernel_that_allocates_is_refused():
+    from optcodec.kernels import export
+
+    @export.export("i64 -> i64")
+    def allocating(size):
+        return np.zeros(size).shape[0]
+
+    stem = __name__.rpartition(".")[2]
+    try:
+        with pytest.raises(AssertionError, match="may neither allocate nor raise"):
+            export.compile_exports(stem)
+    finally:
+        del export._EXPORTS[stem]
