@@ -8,12 +8,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, Component, DctComponent, DctImage, blocks_shape, sampling_factors
-from optcodec.jpeg.tables import NATURAL_ORDER, QuantTable
+from optcodec.jpeg.tables import QuantTable
 from optcodec.metrics import bpp, psnr_db, ssim, swe, swe_by_component
 from optcodec.vision.profile import SensitivityProfile
+from tests.opts_reference import COMPONENTS, ReferenceImage, natural
 
 UNIT = SensitivityProfile("unit", np.ones((3, 8, 8)))
 
@@ -161,33 +163,21 @@ def reference_folder() -> Path:
     return Path(os.environ["OPTCODEC_DATA"]).parent / "reference" / "opts"
 
 
-def reference_coefficients(pixels: np.ndarray) -> DctImage:
-    """Statistics path of the OptS reference: 128 off each of R, G, B, nothing rounded, padded with mid grey; 4:4:4."""
-    matrix = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-    planes = np.moveaxis((pixels.astype(float) - 128) @ matrix.T, -1, 0)
-    height, width = pixels.shape[:2]
-    planes = np.pad(planes, ((0, 0), (0, -height % 8), (0, -width % 8)))
-    k = np.arange(8)
-    basis = np.cos((2 * k + 1) * k[:, None] * np.pi / 16) / 2
-    basis[0] /= math.sqrt(2)
-    rows, columns = planes.shape[1] // 8, planes.shape[2] // 8
-    blocks = planes.reshape(3, rows, 8, columns, 8).swapaxes(2, 3)
-    parts = (basis @ blocks @ basis.T).astype(np.float32)
+def reference_coefficients(path: Path) -> DctImage:
+    with Image.open(path) as file:
+        reference = ReferenceImage(np.asarray(file.convert("RGB")), "4:4:4")
+    height, width = reference.rgb.shape[:2]
+    parts = (blocks.astype(np.float32) for blocks in reference.blocks)
     return DctImage(width, height, tuple(DctComponent(i + 1, 1, 1, part) for i, part in enumerate(parts)))
 
 
 @pytest.mark.parametrize("stem", ["v01_tench", "v06_television", "v07_odd203x157"])
 def test_swe_agrees_with_the_opts_reference(reference_folder: Path, stem: str) -> None:
-    from PIL import Image
-
-    with Image.open(reference_folder / "images" / f"{stem}.png") as file:
-        image = reference_coefficients(np.asarray(file.convert("RGB")))
+    image = reference_coefficients(reference_folder / "images" / f"{stem}.png")
     profiles = {}
     for model in ("mobilenet_v2", "Alexnet"):
-        maps_zz = [np.load(reference_folder / "senmap" / f"{part}{model}.npy") for part in ("Y", "Cb", "Cr")]
-        natural = np.empty((3, 64))
-        natural[:, NATURAL_ORDER] = maps_zz
-        profiles[model] = SensitivityProfile(model, natural.reshape(3, 8, 8)).normalized()
+        maps = [natural(np.load(reference_folder / "senmap" / f"{name}{model}.npy")) for name in COMPONENTS]
+        profiles[model] = SensitivityProfile(model, np.reshape(maps, (3, 8, 8))).normalized()
     runs = json.loads((reference_folder / f"{stem}.json").read_text())["runs"]
     runs = [run for run in runs if run["subsampling"] == "4:4:4"][::5]
     assert len(runs) > 1
@@ -196,6 +186,6 @@ def test_swe_agrees_with_the_opts_reference(reference_folder: Path, stem: str) -
         coded = quantized(image, tables)
         for model, profile in profiles.items():
             expected = run["swe"][model]
-            by_component = [expected[name] for name in ("Y", "Cb", "Cr")]
+            by_component = [expected[name] for name in COMPONENTS]
             assert swe_by_component(image, coded, profile) == pytest.approx(by_component, rel=1e-5)
             assert swe(image, coded, profile) == pytest.approx(expected["total"], rel=1e-5)
