@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optcodec.design.histogram import Histogram, mean_deviation
@@ -27,6 +27,7 @@ def assert_equal(ours: Histogram, theirs: Histogram) -> None:
     np.testing.assert_array_equal(ours.sums, theirs.sums)
 
 
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), rows=st.integers(1, 9), scale=st.sampled_from([0.05, 2.0, 60.0, 900.0]))
 def test_moments(seed: int, rows: int, scale: float) -> None:
     coefficients = blocks(seed, rows, 7, scale)
@@ -40,6 +41,7 @@ def test_moments(seed: int, rows: int, scale: float) -> None:
     np.testing.assert_allclose(deviation, np.abs(flat - flat.mean(axis=0)).mean(axis=0), atol=2 * ROUNDING)
 
 
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([0.3, 30.0, 400.0]))
 def test_every_step_equals_rounding_each_coefficient(seed: int, scale: float) -> None:
     coefficients = blocks(seed, 5, 6, scale)
@@ -72,6 +74,7 @@ def test_multiples_of_a_step_lose_nothing_to_it() -> None:
     assert (histogram.distortion[:, 4] > 0).all()
 
 
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), scales=st.tuples(st.floats(0.1, 500), st.floats(0.1, 500)))
 def test_merging_equals_concatenation(seed: int, scales: tuple[float, float]) -> None:
     parts = [blocks(seed + index, 4, 3, scale) for index, scale in enumerate(scales)]

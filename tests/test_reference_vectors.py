@@ -267,7 +267,7 @@ def test_the_reference_runs_away_where_we_do_not() -> None:
     steps, _ = match_opts(search.swe, search.family, search.low, search.high, search.target)
     np.testing.assert_array_equal(steps, search.expected)
     assert search.swe(search.expected) > 1000 * search.target
-    ours = match_error(Joint([search.family]), search.errors[None], search.target)[0]
+    ours = match_error(Joint([search.family]), search.errors[None], search.target)[0][0]
     assert 0.99 * search.target <= search.swe(ours) <= search.target * (1 + 1e-9)
 
 
@@ -276,7 +276,7 @@ def test_our_search_is_at_least_as_exact(name: str) -> None:
     for search in searches(name):
         if search.key[1] == "JPEG" or search.key[2] == 2:
             continue
-        ours = match_error(Joint([search.family]), search.errors[None], search.target)[0]
+        ours = match_error(Joint([search.family]), search.errors[None], search.target)[0][0]
         miss = search.target - search.swe(ours)
         assert miss >= -1e-9 * search.target, search.key
         assert miss <= abs(search.swe(search.expected) - search.target), search.key

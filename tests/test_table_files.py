@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -22,6 +22,7 @@ def picture() -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8))
 
 
+@settings(max_examples=40, deadline=None)
 @given(tables=st.lists(quant_tables(), min_size=1, max_size=4), suffix=st.sampled_from([".json", ".txt", ".qtables"]))
 def test_what_is_saved_is_loaded(
     tmp_path_factory: pytest.TempPathFactory, tables: list[QuantTable], suffix: str
@@ -145,7 +146,7 @@ def test_no_such_file(tmp_path: Path) -> None:
         ([ASYMMETRIC] * 5, "a.json", "1 to 4 quantization tables, got 5"),
         ([QuantTable(np.full((8, 8), 256))], "a.json", "table 1, row 1, column 1: .* got 256"),
         ([ASYMMETRIC], "a.png", r"one of .json, .txt, .qtables, got '.png'"),
-        ([ASYMMETRIC], "file/a.json", "a.json: cannot be written"),
+        ([ASYMMETRIC], "file/a.json", "cannot write .*a.json"),
     ],
 )
 def test_nothing_is_left_of_what_cannot_be_saved(

@@ -123,6 +123,19 @@ class Histogram:
         return signed / self.blocks, square / self.blocks
 
     @cached_property
+    def least_steps(self) -> Integers:
+        """Smallest steps (64,) with which baseline JPEG can code all coefficients; 1 for those of 8-bit samples.
+
+        AC indices have at most 10 bits, DC differences 11 (T.81, Tables F.1 and F.2). Coefficients that were quantized
+        coarsely before may need more at step 1.
+        """
+        steps = np.ceil(self.extents / (2 * 1023.5)).astype(np.int64)
+        members = np.flatnonzero(self.sums[: 2 * self.extents[0], 0]) - self.extents[0]
+        low, high = min(members[0], 0) / 2, max(members[-1] + 1, 0) / 2
+        steps[0] = np.ceil((high - low) / (2047 - 1))  # both ends may be rounded outwards
+        return np.maximum(steps, 1)
+
+    @cached_property
     def distortion(self) -> Floats:
         """Mean squared error after quantization with each step 1..255, shape (64, 255).
 

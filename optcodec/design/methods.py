@@ -50,6 +50,12 @@ class _Design:
         return [slice(0, 1), slice(1, 3)][: 1 if len(self.statistics.components) == 1 else 2]
 
     @property
+    def least(self) -> Steps:
+        """Smallest steps (tables, 64) with which all coefficients can be coded."""
+        parts = self.statistics.components
+        return np.array([np.max([part.least_steps for part in parts[group]], axis=0) for group in self.groups])
+
+    @property
     def error_weights(self) -> Floats:
         """Weights (components, 64) of the error that is matched; 1 without a profile."""
         count = len(self.statistics.components)
@@ -198,7 +204,7 @@ def resolve(
     design = _Design(statistics, weights, distortion, qmax)
     families = METHODS[method](design)
     if isinstance(target, (WaterLevel, Quality)):
-        return _tables(_at_level(target, families, method))
+        return _tables(np.maximum(_at_level(target, families, method), design.least))
     if isinstance(target, (MatchQuality, MatchSwe)):
         return _tables(_at_error(target, families, design))
     if isinstance(target, (Bpp, MaxBytes)):
@@ -247,14 +253,20 @@ def _at_error(target: MatchQuality | MatchSwe, families: list[Family], design: _
     weighted = design.error_weights[..., None] * design.statistics.empirical
     errors = np.array([weighted[group].sum(axis=0) for group in design.groups])
     if isinstance(target, MatchSwe):
-        joint = Joint(families)
-        return match_error(joint, errors, target.swe)
+        return _at_swe(target, Joint(families, design.least), errors)
     default = annex_k_tables(target.quality)
     parts = []
-    for family, error, table in zip(families, errors, default, strict=False):
+    for family, least, error, table in zip(families, design.least, errors, default, strict=False):
         limit = float(error[np.arange(64), table.steps.ravel().astype(np.int64) - 1].sum())
-        parts.append(match_error(Joint([family]), error[None], limit))
+        parts.append(match_error(Joint([family], least[None]), error[None], limit)[0])
     return np.concatenate(parts)
+
+
+def _at_swe(target: MatchSwe, joint: Joint, errors: Floats) -> Steps:
+    steps, error = match_error(joint, errors, target.swe)
+    if error < 0.99 * target.swe and (steps == MAX_STEP).all():
+        raise TargetNotMetError(f"expected an SWE of {target.swe:g}, but that of the coarsest tables is {error:.6g}")
+    return steps
 
 
 def _at_size(target: Bpp | MaxBytes, families: list[Family], design: _Design, size_of: SizeOf) -> Steps:
@@ -264,7 +276,7 @@ def _at_size(target: Bpp | MaxBytes, families: list[Family], design: _Design, si
     bits = np.array([weighted[group].sum(axis=0) for group in design.groups])
     pixels = statistics.pixels
     limit = target.nbytes if isinstance(target, MaxBytes) else int(target.bpp * pixels / 8)
-    steps, nbytes = meet_size(Joint(families), bits, limit, lambda steps: size_of(_tables(steps)))
+    steps, nbytes = meet_size(Joint(families, design.least), bits, limit, lambda steps: size_of(_tables(steps)))
     if isinstance(target, Bpp) and nbytes < 0.99 * limit:
         reached = 8 * nbytes / pixels
         raise TargetNotMetError(f"expected {target.bpp:g} bpp, but the nearest below is {reached:.4g} ({nbytes} bytes)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -40,27 +41,39 @@ class Family(Protocol):
 class Joint:
     """Families that share a level: one for luminance, one for chrominance.
 
-    Beyond the coarsest tables of all families, steps grow together to 255.
+    Beyond the coarsest tables of all families, steps grow together to 255; before the finest, they fall to 1.
+
+    Parameters
+    ----------
+    families : sequence of Family
+        In the order of their tables.
+    least : ndarray of int64, shape (families, 64), or int
+        No step goes below this.
     """
 
     families: Sequence[Family]
+    least: Steps | int = 1
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[float, float]:
         """Level of the finest tables, and of those with 255 everywhere."""
         lows, highs = zip(*(family.bounds for family in self.families), strict=True)
-        return min(lows), 2 * max(highs)
+        return min(lows) / 2, 2 * max(highs)
 
     def steps(self, level: float) -> Steps:
         """Steps (families, 64) at a level."""
-        top = self.bounds[1] / 2
-        steps = np.array([family.steps(min(level, top)) for family in self.families])
-        if level > top:
-            steps += np.rint((MAX_STEP - steps) * (level / top - 1)).astype(np.int64)
-        return steps
+        low, high = self.bounds[0] * 2, self.bounds[1] / 2
+        inside = min(max(level, low), high)
+        steps = np.array([family.steps(inside) for family in self.families])
+        if level > high:
+            steps += np.rint((MAX_STEP - steps) * (level / high - 1)).astype(np.int64)
+        if level < low:
+            steps -= np.rint((steps - 1) * 2 * (1 - level / low)).astype(np.int64)
+        bounded: Steps = np.maximum(steps, self.least)
+        return bounded
 
 
-def match_error(joint: Joint, errors: Floats, limit: float) -> Steps:
+def match_error(joint: Joint, errors: Floats, limit: float) -> tuple[Steps, float]:
     """Tables whose error is as near to a limit as whole steps allow, and not above it.
 
     Parameters
@@ -74,7 +87,8 @@ def match_error(joint: Joint, errors: Floats, limit: float) -> Steps:
 
     Returns
     -------
-    ndarray of int64, shape (families, 64)
+    tuple of (ndarray of int64 of shape (families, 64), float)
+        The steps, and their error.
 
     Raises
     ------
@@ -88,7 +102,8 @@ def match_error(joint: Joint, errors: Floats, limit: float) -> Steps:
     # rounding in the sums must not turn an equal error into a larger one
     limit *= 1 + 1e-12
     level, _ = largest_within(measure, limit, joint.bounds, enough=limit * (1 - _ERROR_TOLERANCE))
-    return _filled(joint.steps(level), errors, limit)
+    steps = _filled(joint.steps(level), errors, limit, joint.least)
+    return steps, float(_pick(errors, steps).sum())
 
 
 def _pick(table: Floats, steps: Steps) -> Floats:
@@ -96,7 +111,7 @@ def _pick(table: Floats, steps: Steps) -> Floats:
     return np.take_along_axis(table, steps[..., None] - 1, axis=2)[..., 0]
 
 
-def _filled(steps: Steps, errors: Floats, limit: float) -> Steps:
+def _filled(steps: Steps, errors: Floats, limit: float, least: Steps | int) -> Steps:
     """Spend what is left of an error: first on single increments of steps, which only make the file smaller, each time
     the one that takes most; then, where none fits any more, on coarsening one step and refining another."""
     steps = steps.copy()
@@ -104,27 +119,28 @@ def _filled(steps: Steps, errors: Floats, limit: float) -> Steps:
         rest = limit - float(_pick(errors, steps).sum())
         if rest <= limit * _ERROR_TOLERANCE:
             break
-        coarser = _costs(errors, steps, +1)
+        coarser = _costs(errors, steps, +1, least)
         best = _largest_below(coarser[0], rest)
         if best is not None:
             steps.flat[best] += 1
             continue
-        finer = _costs(errors, steps, -1)
+        finer = _costs(errors, steps, -1, least)
         both = np.where(coarser > 0, coarser, 0)[:, :, None, None] + np.where(finer < 0, finer, 0)
         both[:, np.arange(steps.size), :, np.arange(steps.size)] = 0  # two different entries
         best = _largest_below(both, rest)
         if best is None:
             break
         up, coarsened, down, refined = np.unravel_index(best, both.shape)
-        steps.flat[coarsened] = min(steps.flat[coarsened] + up + 1, MAX_STEP)
-        steps.flat[refined] = max(steps.flat[refined] - down - 1, 1)
+        steps.flat[coarsened] += up + 1
+        steps.flat[refined] -= down + 1
+        steps = np.clip(steps, least, MAX_STEP)
     return steps
 
 
-def _costs(errors: Floats, steps: Steps, sign: int) -> Floats:
+def _costs(errors: Floats, steps: Steps, sign: int, least: Steps | int) -> Floats:
     """Change of the error where a single step moves by 1, 2, ... in one direction: shape (moves, entries)."""
     now = _pick(errors, steps)
-    moved = (np.clip(steps + sign * move, 1, MAX_STEP) for move in range(1, _MOVES + 1))
+    moved = (np.clip(steps + sign * move, least, MAX_STEP) for move in range(1, _MOVES + 1))
     return np.array([(_pick(errors, there) - now).ravel() for there in moved])
 
 
