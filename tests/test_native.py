@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from optcodec.kernels import load, native
-from optcodec.kernels.native import Signature, pack, unpack
+from optcodec.kernels import cache, load
+from optcodec.kernels.cache import pack, unpack
+from optcodec.kernels.signature import Signature
 
 COUNT = """
 import numpy as np
@@ -21,8 +22,8 @@ print(load("huffman").count_bits(np.ones(2304, np.int64), np.full(2304, 3)))
 """
 
 
-def run(cache: Path, text: str = COUNT) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OPTCODEC_CACHE": str(cache)}
+def run(folder: Path, text: str = COUNT) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OPTCODEC_CACHE": str(folder)}
     return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, env=environment, check=False)
 
 
@@ -92,9 +93,9 @@ def test_without_a_cache_folder_kernels_still_work(tmp_path):
 
 
 def test_the_key_depends_on_imported_kernel_files():
-    sources = native._sources("encode", set())
-    folder = Path(native.__file__).parent
-    for needed in ("encode", "samples", "dct", "entropy", "scalars", "vector", "zigzag"):
+    sources = cache._sources("encode", set())
+    folder = Path(cache.__file__).parent
+    for needed in ("encode", "samples", "dct", "entropy", "scalars", "vector", "zigzag", "export", "target"):
         assert (folder / f"{needed}.py").read_bytes() in sources
 
 

@@ -49,7 +49,7 @@ def dequantize(image: CoefficientImage) -> DctImage:
     """Multiply the indices by the steps."""
     components = []
     for part in image.components:
-        coefficients = part.blocks * image.tables[part.table].steps.astype(np.float32)
+        coefficients = np.multiply(part.blocks, image.tables[part.table].steps, dtype=np.float32)
         coefficients.flags.writeable = False
         components.append(DctComponent(part.id, part.h, part.v, coefficients))
     return DctImage(image.width, image.height, tuple(components))

@@ -2,7 +2,7 @@
 
 import sys
 
+from optcodec.kernels.cache import pack
 from optcodec.kernels.export import build
-from optcodec.kernels.native import pack
 
 sys.stdout.buffer.write(pack(*build(sys.argv[1])))

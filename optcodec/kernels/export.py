@@ -15,7 +15,8 @@ import llvmlite.binding as llvm
 import numba
 from numba import carray, types
 
-from optcodec.kernels.native import Argument, Signature, target_machine
+from optcodec.kernels.signature import Argument, Signature
+from optcodec.kernels.target import target_machine
 
 __all__ = ["build", "compile_exports", "export"]
 
@@ -43,7 +44,7 @@ def export(signature: str) -> Callable[[Callable[..., Any]], Any]:
     Parameters
     ----------
     signature : str
-        Such as ``"u8[:,:], out u32[:], i64 -> i64"``; see `optcodec.kernels.native.Signature`.
+        Such as ``"u8[:,:], out u32[:], i64 -> i64"``; see `optcodec.kernels.signature.Signature`.
     """
     parsed = Signature.parse(signature)
 

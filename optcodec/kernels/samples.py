@@ -9,7 +9,7 @@ from __future__ import annotations
 from numba import njit
 
 from optcodec.kernels.scalars import load_u8, store_u8
-from optcodec.kernels.vector import F32, I16, I32, U8, emit
+from optcodec.kernels.vector import I16, I32, U8, emit
 
 __all__ = ["load_mcu_row"]
 
