@@ -7,9 +7,9 @@ import io
 import os
 import random
 import tracemalloc
-import warnings
 from pathlib import Path
 
+import jpeglib
 import numpy as np
 import pytest
 import simplejpeg
@@ -39,10 +39,6 @@ from tests.jpegfile import (
 )
 from tests.naive import NaiveError, naive_read
 from tests.strategies import ALL_FACTORS, assert_same_image, coefficient_images
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import jpeglib
 
 DATA = os.environ.get("OPTCODEC_DATA")
 needs_data = pytest.mark.skipif(not DATA, reason="OPTCODEC_DATA does not name the folder of test images")
@@ -234,6 +230,13 @@ def test_the_table_at_the_first_scan_of_a_component_counts():
         np.testing.assert_array_equal(ours.blocks, theirs.blocks)
 
 
+def test_a_table_behind_the_first_scan_of_a_component_does_not_count():
+    image = coefficient_image(((1, 1),), 16, 16)
+    data = build(image, [ScanSpec((0,), 0, 0), ScanSpec((0,), 1, 63)])
+    second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    assert_same_image(read_jpeg(data[:second] + dqt(0, [9] * 64) + data[second:]), image)
+
+
 def test_huffman_tables_may_change_between_scans():
     useless = Huffman((1,) + (0,) * 15, (0,))
     first = dqt(0, [7] * 64) + dht(0, 2, HUFFMAN[0].for_dc()) + dht(1, 0, HUFFMAN[0])
@@ -354,6 +357,10 @@ def test_where_the_damage_is():
     with pytest.raises(MalformedJpegError, match="left over") as error:
         read_jpeg(data)
     assert error.value.offset == start + 2
+    intervals[2] = UNKNOWN * 2
+    with pytest.raises(MalformedJpegError, match="begin no code") as error:
+        read_jpeg(grey_file(intervals, blocks=5, before=RESTARTS))
+    assert error.value.offset == start
     intervals[2] = ZERO
     intervals[3] = "0" * 8 + UNKNOWN * 2
     data = grey_file(intervals, blocks=5, before=RESTARTS)

@@ -36,9 +36,9 @@ _MESSAGES = {
     codes.STRAY: "FF is followed by neither 00 nor a restart marker",
 }
 _REMOVED = re.compile(rb"\xff\x00|\xff+[\xd0-\xd7]")  # what `unstuff` makes one byte and none of
-# Blocks that AC scans may visit for each bit of the file. Real progressions stay below 20; a file made to keep its
-# reader busy for hours could ask for thousands.
-_MAX_VISITS_PER_BIT = 200
+# Blocks that AC scans may visit for each bit of the file. Real progressions stay below 10; a file made to keep its
+# reader busy could ask for hundreds.
+_MAX_VISITS_PER_BIT = 100
 
 
 def read_jpeg(data: bytes) -> CoefficientImage:

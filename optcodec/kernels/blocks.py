@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from optcodec.kernels.codewords import difference, extend, helper, lookup, refill, shift_down
+from optcodec.kernels.codewords import difference, extend, helper, inlined, lookup, refill, shift_down
 from optcodec.kernels.scalars import load_i16, load_u8, trailing_zeros
 from optcodec.kernels.scancodes import BAD_CODE, BAD_SYMBOL, DONE, INDEX, RANGE
 from optcodec.kernels.vector import I16, address_of, emit
@@ -70,6 +70,13 @@ def sequential_block(block, dc, ac, held, count, position):
     return code, value, held, count, position
 
 
+@inlined
+def _end_of_band(size, held, count):
+    """T.81, Figure G.4: blocks of an end-of-band run, this one included, from `size` additional bits."""
+    blocks = (1 << size) + shift_down(shift_down(held, 1), 63 - size)
+    return blocks, held << size, count - size
+
+
 @helper
 def ac_first_block(block, ac, Ss, Se, Al, held, count, position):
     """T.81, G.1.2.2: a band of AC at reduced precision; also the blocks of the end-of-band run that begins here."""
@@ -88,9 +95,7 @@ def ac_first_block(block, ac, Ss, Se, Al, held, count, position):
         if coefficient == 0:
             size = (entry >> 8) & 15
             if size == 0 and run < 15:
-                blocks = (1 << run) + shift_down(shift_down(held, 1), 63 - run)
-                held <<= run
-                count -= run
+                blocks, held, count = _end_of_band(run, held, count)
                 if entry == 0:
                     code = BAD_CODE
                 break
@@ -126,6 +131,14 @@ def _correct(block, mask, Al, held, count, position):
     return held, count, position
 
 
+@inlined
+def _skip_zeros(zeros, run):
+    """Position of the coefficient behind the first `run` ones of the mask; 64 if there is none."""
+    for _ in range(run):
+        zeros &= zeros - 1
+    return trailing_zeros(zeros) if zeros else 64
+
+
 @helper
 def ac_refine_block(block, ac, blocks, Ss, Se, Al, held, count, position):
     """T.81, Figure G.7: new coefficients of the band and a bit for the old ones; blocks left of an end-of-band run."""
@@ -145,22 +158,17 @@ def ac_refine_block(block, ac, blocks, Ss, Se, Al, held, count, position):
             code = BAD_SYMBOL if entry else BAD_CODE
             break
         if size == 0 and run < 15:
-            blocks = (1 << run) + shift_down(shift_down(held, 1), 63 - run)
-            held <<= run
-            count -= run
+            blocks, held, count = _end_of_band(run, held, count)
             break
         coefficient = 0
         if size:
             coefficient = (1 if held < 0 else -1) << Al
             held <<= 1
             count -= 1
-        zeros = ~old & band & (-1 << k)
-        for _ in range(run):
-            zeros &= zeros - 1
-        if zeros == 0:
+        end = _skip_zeros(~old & band & (-1 << k), run)
+        if end > Se:
             code = INDEX
             break
-        end = trailing_zeros(zeros)
         held, count, position = _correct(block, old & (-1 << k) & ((1 << end) - 1), Al, held, count, position)
         if coefficient:
             store_i16(block + load_u8(natural + end), coefficient)

@@ -73,6 +73,14 @@ def build_table(spec, fuse, table):
         code <<= 1
 
 
+@helper
+def _skip_fill(position, end):
+    """T.81, B.1.1.2: any number of FF may stand before a marker."""
+    while position < end and load_u8(position) == 0xFF:
+        position += 1
+    return position
+
+
 @export("u8[:], i64, i64, out u8[:], out i64[:] -> i64")
 def unstuff(source, first, last, target, bounds):
     """Copy the entropy-coded data source[first:last] without stuffed zeros and restart markers.
@@ -101,10 +109,9 @@ def unstuff(source, first, last, target, bounds):
             position += 1
         elif byte == 0xFF:
             place -= 1
-            while position < end and load_u8(position) == 0xFF:  # fill bytes (T.81, B.1.1.2)
-                position += 1
-            marker = load_u8(position) if position < end else 0
             interval += 1
+            position = _skip_fill(position, end)
+            marker = load_u8(position) if position < end else 0
             if not 0xD0 <= marker <= 0xD7:
                 code = STRAY
             elif interval == intervals or marker != 0xD0 + ((interval - 1) & 7):
@@ -207,7 +214,7 @@ def decode_scan(data, bounds, tables, scan, parts, coefficients, report):
     data : entropy-coded data that went through `unstuff`, with SLACK bytes behind it
     bounds : (intervals + 1,) where in `data` each restart interval begins, and where the last one ends
     tables : (count, TABLE_SIZE) Huffman tables
-    scan : (SCAN_COLUMNS,) what `optcodec.kernels.scancodes` lists; the restart interval is at least 1
+    scan : (7,) KIND to INTERVAL of `optcodec.kernels.scancodes`; the restart interval is at least 1
     parts : (components, PART_COLUMNS) components of the scan
     coefficients : blocks of all components, row-major, and one spare block
     report : (1,) where in `data` decoding stopped, in bytes
