@@ -151,6 +151,7 @@ def largest_within(
     *,
     enough: float,
     propose: Callable[[float, float], float] | None = None,
+    what: str = "a measure",
 ) -> tuple[float, float]:
     """Bisect for the largest level whose measure stays within a limit.
 
@@ -168,6 +169,8 @@ def largest_within(
     propose : callable, optional
         Next level to try between two others; their geometric mean if it is not given. At most every other step
         follows it, so that it cannot hold up the search.
+    what : str
+        What is measured, for the message of the error.
 
     Returns
     -------
@@ -187,7 +190,9 @@ def largest_within(
     low, high = bounds
     reached = measure(low)
     if reached > limit:
-        raise TargetNotMetError(f"expected at most {limit:.6g}, but the nearest that can be reached is {reached:.6g}")
+        raise TargetNotMetError(
+            f"expected {what} of at most {limit:.10g}, but the nearest that can be reached is {reached:.10g}"
+        )
     if reached >= enough:
         return low, low
     if measure(high) <= limit:

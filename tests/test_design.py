@@ -133,6 +133,12 @@ def test_qmax_bounds_steps_at_a_water_level() -> None:
         assert max(table.steps.max() for table in design(WaterLevel(1e9), qmax=qmax)) == qmax
 
 
+def test_qmax_bounds_steps_of_other_targets_while_they_can_be_met() -> None:
+    for target in (MatchQuality(80), MatchSwe(5.0), MaxBytes(20000)):
+        assert max(table.steps.max() for table in design(target, qmax=30)) <= 30
+    assert max(table.steps.max() for table in design(MaxBytes(2000), qmax=30)) > 30
+
+
 # ---- The other methods -----------------------------------------------------------------------------------------------
 
 
@@ -201,7 +207,7 @@ def test_sizes_are_met_by_the_file(method: str, share: float) -> None:
 def test_sizes_that_no_table_reaches() -> None:
     finest, coarsest = (size_of((QuantTable(np.full((8, 8), step)),) * 2) for step in (1, 255))
     for target in (MaxBytes(coarsest - 1), Bpp(8 * (coarsest - 1) / STATISTICS.pixels)):
-        with pytest.raises(TargetNotMetError, match=f"{coarsest - 1} bytes, .* less than {coarsest}"):
+        with pytest.raises(TargetNotMetError, match=f"bytes of at most {coarsest - 1}, .* is {coarsest}"):
             design(target)
     with pytest.raises(TargetNotMetError, match=f"nearest below .*{finest} bytes"):
         design(Bpp(8 * 2 * finest / STATISTICS.pixels))

@@ -24,7 +24,7 @@ _UNIT = 1 << 15  # fixed-point steps to one, as in optcodec/kernels/histogram.py
 _LOG_ENTRIES = 8192
 # Eight times the largest coefficient of 8-bit samples. Only a damaged or a hostile file goes beyond.
 _LARGEST = 8192.0
-_MOST_BLOCKS = 1 << 24  # that one call of the kernel takes
+_MOST_BLOCKS = (1 << 24) - 1  # that one call of the kernel takes: a bin counts them in 24 bits
 _BLOCKS_PER_THREAD = 16384
 
 

@@ -55,6 +55,11 @@ class _Design:
         parts = self.statistics.components
         return np.array([np.max([part.least_steps for part in parts[group]], axis=0) for group in self.groups])
 
+    def joint(self, families: list[Family], group: int | None = None) -> Joint:
+        """Families of all groups, or of one, with the limits of their steps."""
+        most = max(int(family.steps(family.bounds[1]).max()) for family in families)
+        return Joint(families, self.least if group is None else self.least[group : group + 1], most)
+
     @property
     def error_weights(self) -> Floats:
         """Weights (components, 64) of the error that is matched; 1 without a profile."""
@@ -121,8 +126,8 @@ def design_tables(
         then not decoded to pixels. An iterable stands for one data set; see `optcodec.design.statistics.gather`.
     target : WaterLevel, Quality, MatchQuality, MatchSwe, Bpp or MaxBytes
         What to aim at. `WaterLevel` belongs to ``"opts"`` and ``"optd"``, `Quality` to ``"deepn"`` and ``"jpeg"``; the
-        others go with every method. `Bpp` and `MaxBytes` are met by the real baseline file; for a data set, by all
-        files together.
+        others go with every method. `Bpp` and `MaxBytes` are met by the real baseline file, which is written some
+        five times; for a data set, by all files together.
     profile : SensitivityProfile, optional
         Used on its normalized scale. Needed by ``"opts"``; with the other methods it only weighs the error that
         `MatchSwe` and `MatchQuality` match.
@@ -191,8 +196,8 @@ def resolve(
     statistics : Statistics
         Of the image or data set; `pixels` is what `Bpp` counts by.
     size_of : callable
-        Bytes of the whole file, or files, with given tables. Called for `Bpp` and `MaxBytes` only, up to some twenty
-        times, and then once more for none of the tables that it has seen.
+        Bytes of the whole file, or files, with given tables. Called for `Bpp` and `MaxBytes` only: some five times, at
+        most about twenty, and never twice for the same tables.
 
     Returns
     -------
@@ -253,12 +258,12 @@ def _at_error(target: MatchQuality | MatchSwe, families: list[Family], design: _
     weighted = design.error_weights[..., None] * design.statistics.empirical
     errors = np.array([weighted[group].sum(axis=0) for group in design.groups])
     if isinstance(target, MatchSwe):
-        return _at_swe(target, Joint(families, design.least), errors)
+        return _at_swe(target, design.joint(families), errors)
     default = annex_k_tables(target.quality)
     parts = []
-    for family, least, error, table in zip(families, design.least, errors, default, strict=False):
-        limit = float(error[np.arange(64), table.steps.ravel().astype(np.int64) - 1].sum())
-        parts.append(match_error(Joint([family], least[None]), error[None], limit)[0])
+    for group, (family, error) in enumerate(zip(families, errors, strict=True)):
+        limit = float(error[np.arange(64), default[group].steps.ravel().astype(np.int64) - 1].sum())
+        parts.append(match_error(design.joint([family], group), error[None], limit)[0])
     return np.concatenate(parts)
 
 
@@ -276,8 +281,12 @@ def _at_size(target: Bpp | MaxBytes, families: list[Family], design: _Design, si
     bits = np.array([weighted[group].sum(axis=0) for group in design.groups])
     pixels = statistics.pixels
     limit = target.nbytes if isinstance(target, MaxBytes) else int(target.bpp * pixels / 8)
-    steps, nbytes = meet_size(Joint(families, design.least), bits, limit, lambda steps: size_of(_tables(steps)))
+    joint = design.joint(families)
+    try:
+        steps, nbytes = meet_size(joint, bits, limit, lambda steps: size_of(_tables(steps)))
+    except TargetNotMetError as error:
+        raise TargetNotMetError(f"{target}: {error}") from None
     if isinstance(target, Bpp) and nbytes < 0.99 * limit:
         reached = 8 * nbytes / pixels
-        raise TargetNotMetError(f"expected {target.bpp:g} bpp, but the nearest below is {reached:.4g} ({nbytes} bytes)")
+        raise TargetNotMetError(f"{target}: the nearest below is {reached:.4g} bpp ({nbytes} bytes)")
     return steps

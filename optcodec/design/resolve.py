@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.design.histogram import MAX_STEP
-from optcodec.errors import TargetNotMetError
 from optcodec.targets import largest_within
 
 __all__ = ["Family", "Joint", "match_error", "meet_size"]
@@ -49,10 +48,13 @@ class Joint:
         In the order of their tables.
     least : ndarray of int64, shape (families, 64), or int
         No step goes below this.
+    most : int
+        Largest step of all families, as long as not all steps go beyond it together.
     """
 
     families: Sequence[Family]
     least: Steps | int = 1
+    most: int = MAX_STEP
 
     @cached_property
     def bounds(self) -> tuple[float, float]:
@@ -101,8 +103,9 @@ def match_error(joint: Joint, errors: Floats, limit: float) -> tuple[Steps, floa
 
     # rounding in the sums must not turn an equal error into a larger one
     limit *= 1 + 1e-12
-    level, _ = largest_within(measure, limit, joint.bounds, enough=limit * (1 - _ERROR_TOLERANCE))
-    steps = _filled(joint.steps(level), errors, limit, joint.least)
+    enough = limit * (1 - _ERROR_TOLERANCE)
+    level, _ = largest_within(measure, limit, joint.bounds, enough=enough, what="an error (SWE)")
+    steps = _filled(joint.steps(level), errors, limit, joint)
     return steps, float(_pick(errors, steps).sum())
 
 
@@ -111,20 +114,21 @@ def _pick(table: Floats, steps: Steps) -> Floats:
     return np.take_along_axis(table, steps[..., None] - 1, axis=2)[..., 0]
 
 
-def _filled(steps: Steps, errors: Floats, limit: float, least: Steps | int) -> Steps:
-    """Spend what is left of an error: first on single increments of steps, which only make the file smaller, each time
-    the one that takes most; then, where none fits any more, on coarsening one step and refining another."""
+def _filled(steps: Steps, errors: Floats, limit: float, joint: Joint) -> Steps:
+    """Spend what is left of an error: first on single increments of steps, which make the file smaller, each time the
+    one that takes most; then, where none fits any more, on coarsening one step and refining another."""
     steps = steps.copy()
+    bounds = joint.least, joint.most if steps.max() <= joint.most else MAX_STEP
     for _ in range(4 * steps.size):
         rest = limit - float(_pick(errors, steps).sum())
         if rest <= limit * _ERROR_TOLERANCE:
             break
-        coarser = _costs(errors, steps, +1, least)
+        coarser = _costs(errors, steps, +1, bounds)
         best = _largest_below(coarser[0], rest)
         if best is not None:
             steps.flat[best] += 1
             continue
-        finer = _costs(errors, steps, -1, least)
+        finer = _costs(errors, steps, -1, bounds)
         both = np.where(coarser > 0, coarser, 0)[:, :, None, None] + np.where(finer < 0, finer, 0)
         both[:, np.arange(steps.size), :, np.arange(steps.size)] = 0  # two different entries
         best = _largest_below(both, rest)
@@ -133,14 +137,14 @@ def _filled(steps: Steps, errors: Floats, limit: float, least: Steps | int) -> S
         up, coarsened, down, refined = np.unravel_index(best, both.shape)
         steps.flat[coarsened] += up + 1
         steps.flat[refined] -= down + 1
-        steps = np.clip(steps, least, MAX_STEP)
+        steps = np.clip(steps, *bounds)
     return steps
 
 
-def _costs(errors: Floats, steps: Steps, sign: int, least: Steps | int) -> Floats:
+def _costs(errors: Floats, steps: Steps, sign: int, bounds: tuple[Steps | int, int]) -> Floats:
     """Change of the error where a single step moves by 1, 2, ... in one direction: shape (moves, entries)."""
     now = _pick(errors, steps)
-    moved = (np.clip(steps + sign * move, least, MAX_STEP) for move in range(1, _MOVES + 1))
+    moved = (np.clip(steps + sign * move, *bounds) for move in range(1, _MOVES + 1))
     return np.array([(_pick(errors, there) - now).ravel() for there in moved])
 
 
@@ -177,13 +181,8 @@ def meet_size(joint: Joint, bits: Floats, limit: int, size_of: Callable[[Steps],
     """
     search = _SizeSearch(joint, bits, limit, size_of)
     low, high = joint.bounds
-    try:
-        fits, exceeds = largest_within(
-            search.size, limit, (1 / high, 1 / low), enough=search.enough, propose=search.propose
-        )
-    except TargetNotMetError:
-        least = search.size(1 / high)
-        raise TargetNotMetError(f"expected at most {limit} bytes, but no table makes less than {least}") from None
+    ends, what = (1 / high, 1 / low), "a file size in bytes"
+    fits, exceeds = largest_within(search.size, limit, ends, enough=search.enough, propose=search.propose, what=what)
     coarse, fine = joint.steps(1 / fits), joint.steps(1 / exceeds)
     if search.size(fits) < search.enough and not np.array_equal(coarse, fine):
         coarse = search.between(coarse, fine)
@@ -196,7 +195,6 @@ class _SizeSearch:
     def __init__(self, joint: Joint, bits: Floats, limit: int, size_of: Callable[[Steps], int]) -> None:
         self._joint, self._bits, self._limit, self._size_of = joint, bits, limit, size_of
         self._sizes: dict[bytes, int] = {}
-        self._scale = 1.0
         self.enough = limit * (1 - _SIZE_TOLERANCE)
 
     def size_of_steps(self, steps: Steps) -> int:

@@ -47,7 +47,7 @@ def largest_magnitudes(blocks, start, stop, largest):
 
 @export("f32[:,:], i64, i64, i64[:], out i64[:,:], out i64[:,:], out i64[:,:]")
 def count_coefficients(blocks, start, stop, middle, words, places, sums):
-    """Histograms of a range of at most 2**24 blocks.
+    """Histograms of a range of less than 2**24 blocks.
 
     ``middle`` (64) is the first bin of the magnitudes that are not negative. ``words`` (bins, 2), zeros, and ``places``
     (3, 64) are scratch. ``sums`` (bins, 3) receives number, sum of r and sum of r^2 of each bin.
