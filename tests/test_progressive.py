@@ -20,7 +20,7 @@ from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.scans import ScanSpec, progressive_scan, progressive_scans, scan_script
 from optcodec.jpeg.structure import read_structure
 from optcodec.jpeg.tables import NATURAL_ORDER, QuantTable
-from optcodec.jpeg.writer import Frame, jpeg_bytes, write_jpeg
+from optcodec.jpeg.writer import Preamble, jpeg_bytes, write_jpeg
 from tests.jpegfile import Huffman, scan_data
 from tests.naive import naive_read
 from tests.peers import libjpeg_coefficients, picture, pillow_jpeg, pillow_pixels
@@ -60,7 +60,7 @@ def grey_image(blocks: np.ndarray, restart_interval: int = 0) -> CoefficientImag
 
 
 def file_of(image: CoefficientImage, script: list[ScanSpec] | tuple[ScanSpec, ...]) -> bytes:
-    return jpeg_bytes(Frame.of(image), [progressive_scan(image, spec) for spec in script], progressive=True)
+    return jpeg_bytes(Preamble.of(image), [progressive_scan(image, spec) for spec in script], progressive=True)
 
 
 def entropy_coded(data: bytes) -> list[bytes]:
