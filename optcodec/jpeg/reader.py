@@ -18,7 +18,7 @@ from optcodec.errors import MalformedJpegError, UnsupportedJpegError
 from optcodec.jpeg.headers import HuffmanSpec, ScanHeader
 from optcodec.jpeg.image import CoefficientImage, Component
 from optcodec.jpeg.layout import McuLayout, mcu_layout
-from optcodec.jpeg.structure import JpegStructure, Scan, read_structure
+from optcodec.jpeg.structure import CodedScan, JpegStructure, read_structure
 from optcodec.kernels import load
 from optcodec.kernels import scancodes as codes
 
@@ -83,7 +83,7 @@ def read_jpeg(data: bytes) -> CoefficientImage:
     )
 
 
-def _layout(structure: JpegStructure, scan: Scan) -> McuLayout:
+def _layout(structure: JpegStructure, scan: CodedScan) -> McuLayout:
     """Geometry of the MCUs of a scan."""
     frame, chosen = structure.frame, [part.index for part in scan.header.components]
     return mcu_layout(frame.width, frame.height, [(c.h, c.v) for c in frame.components], [0] * len(chosen), chosen)
@@ -112,7 +112,7 @@ def _check_plausible(structure: JpegStructure, layouts: Sequence[McuLayout], nby
 
 def _decode(
     data: bytes,
-    scan: Scan,
+    scan: CodedScan,
     layout: McuLayout,
     starts: Sequence[int],
     coefficients: npt.NDArray[np.int16],

@@ -12,11 +12,12 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.dct import forward
 from optcodec.jpeg.entropy import pixel_tokens
+from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import CoefficientImage, DctImage, Metadata, sampling_factors
 from optcodec.jpeg.quantize import dequantize, quantize, table_indices
 from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.tables import QuantTable
-from optcodec.jpeg.writer import Frame, FrameComponent, Progressive, Scan, jpeg_bytes, write_jpeg
+from optcodec.jpeg.writer import Preamble, Progressive, Scan, jpeg_bytes, write_jpeg
 
 __all__ = ["CoefficientSource", "Dct", "PixelSource"]
 
@@ -85,8 +86,8 @@ class PixelSource:
             restart_interval=self.restart_interval,
             threads=self.threads,
         )
-        frame = Frame(*self.size, parts, tables, self.metadata, self.restart_interval)
-        data = jpeg_bytes(frame, [Scan(range(count), [0, 2, 2][:count], tokens)], progressive=False)
+        preamble = Preamble(*self.size, parts, tables, self.metadata, self.restart_interval)
+        data = jpeg_bytes(preamble, [Scan(range(count), [0, 2, 2][:count], tokens)], progressive=False)
         if not self.progressive:
             return data
         progressive = write_jpeg(read_jpeg(data), progressive=True, threads=self.threads)

@@ -27,11 +27,11 @@ from optcodec.jpeg.image import Metadata, blocks_shape
 from optcodec.jpeg.segments import Segment, read_segments
 from optcodec.jpeg.tables import QuantTable
 
-__all__ = ["JpegStructure", "Scan", "read_structure"]
+__all__ = ["CodedScan", "JpegStructure", "read_structure"]
 
 
 @dataclass(frozen=True)
-class Scan:
+class CodedScan:
     """One scan with what is in force at its start.
 
     Parameters
@@ -63,7 +63,7 @@ class JpegStructure:
         All segments, from SOI to EOI.
     frame : Frame
         Size and components; the height is that of DNL if the frame header leaves it open.
-    scans : tuple of Scan
+    scans : tuple of CodedScan
         In file order.
     tables : tuple of QuantTable
         The quantization tables that components use, in the order of their first use.
@@ -75,7 +75,7 @@ class JpegStructure:
 
     segments: tuple[Segment, ...] = field(repr=False)
     frame: Frame
-    scans: tuple[Scan, ...]
+    scans: tuple[CodedScan, ...]
     tables: tuple[QuantTable, ...]
     table_indices: tuple[int, ...]
     metadata: Metadata
@@ -138,7 +138,7 @@ def read_structure(data: bytes) -> JpegStructure:
     segments = read_segments(data)
     frame = _frame(segments)
     tables = _Tables()
-    scans: list[Scan] = []
+    scans: list[CodedScan] = []
     used: dict[int, tuple[int, QuantTable]] = {}  # by component: number and table in force at its first scan
     for segment in segments:
         tables.take(segment)
@@ -183,16 +183,16 @@ def _frame(segments: Sequence[Segment]) -> Frame:
     return frame
 
 
-def _scan(segment: Segment, frame: Frame, tables: _Tables) -> Scan:
+def _scan(segment: Segment, frame: Frame, tables: _Tables) -> CodedScan:
     header = parse_scan(segment, frame)
     needs_dc = header.Ss == 0 and header.Ah == 0  # refinement of DC is bare bits (T.81, G.1.2.1)
     needs_ac = header.Se > 0
     dc = [tables.huffman_table(0, part.dc_table, segment) if needs_dc else None for part in header.components]
     ac = [tables.huffman_table(1, part.ac_table, segment) if needs_ac else None for part in header.components]
-    return Scan(header, segment, tuple(dc), tuple(ac), tables.restart_interval)
+    return CodedScan(header, segment, tuple(dc), tuple(ac), tables.restart_interval)
 
 
-def _check_complete(frame: Frame, scans: Sequence[Scan], end: int) -> None:
+def _check_complete(frame: Frame, scans: Sequence[CodedScan], end: int) -> None:
     """Each coefficient is sent once, or first and then refined bit by bit; each component has its DC (T.81, G.1.1.1).
 
     That AC or the lowest bits are never sent is legal in a progressive file: the coefficients are 0 there.

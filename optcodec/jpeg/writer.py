@@ -9,10 +9,11 @@ from typing import Literal
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.entropy import HuffmanTables, ScanTokens, optimal_tables, scan_bytes, sequential_tokens
+from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import CoefficientImage, Metadata
 from optcodec.jpeg.tables import QuantTable
 
-__all__ = ["Frame", "FrameComponent", "Progressive", "Scan", "jpeg_bytes", "write_jpeg"]
+__all__ = ["Preamble", "Progressive", "Scan", "jpeg_bytes", "write_jpeg"]
 
 Progressive = Literal[False, True, "smaller"]
 
@@ -25,17 +26,7 @@ _MCU_LIMIT = 10  # T.81, B.2.3: at most 10 blocks in an interleaved MCU
 
 
 @dataclass(frozen=True)
-class FrameComponent:
-    """What a frame header says about a component: identifier, sampling factors, quantization table."""
-
-    id: int
-    h: int
-    v: int
-    table: int
-
-
-@dataclass(frozen=True)
-class Frame:
+class Preamble:
     """Everything in a file but its scans."""
 
     width: int
@@ -46,8 +37,8 @@ class Frame:
     restart_interval: int = 0
 
     @classmethod
-    def of(cls, image: CoefficientImage) -> Frame:
-        """The frame of a coefficient image."""
+    def of(cls, image: CoefficientImage) -> Preamble:
+        """What a coefficient image says besides its coefficients."""
         components = [FrameComponent(part.id, part.h, part.v, part.table) for part in image.components]
         return cls(image.width, image.height, components, image.tables, image.metadata, image.restart_interval)
 
@@ -101,17 +92,17 @@ def write_jpeg(image: CoefficientImage, *, progressive: Progressive = False, thr
         11 bits, AC coefficients at most 10).
     """
     check_progressive(progressive)
-    frame, files = Frame.of(image), []
+    preamble, files = Preamble.of(image), []
     if progressive is not True:
         scans = _sequential_scans(image, threads)
         _check_range(image, scans)
-        files.append(jpeg_bytes(frame, scans, progressive=False))
+        files.append(jpeg_bytes(preamble, scans, progressive=False))
     if progressive:
         from optcodec.jpeg.scans import progressive_scans
 
         scans = progressive_scans(image, threads=threads)
         _check_range(image, scans)
-        files.append(jpeg_bytes(frame, scans, progressive=True))
+        files.append(jpeg_bytes(preamble, scans, progressive=True))
     return min(files, key=len)
 
 
@@ -155,20 +146,20 @@ def _sequential_scans(image: CoefficientImage, threads: int | None) -> list[Scan
     return scans
 
 
-def jpeg_bytes(frame: Frame, scans: Iterable[Scan], *, progressive: bool) -> bytes:
+def jpeg_bytes(preamble: Preamble, scans: Iterable[Scan], *, progressive: bool) -> bytes:
     """Put a file together.
 
     Reads like the grammar of T.81, B.2: SOI, APPn, DQT, SOF, DRI, and for each scan DHT, SOS, entropy-coded data; EOI.
     """
-    pieces: list[bytes | memoryview] = [_SOI, *_application_segments(frame), _dqt(frame.tables)]
-    pieces.append(_frame_header(frame, progressive))
-    if frame.restart_interval:
-        pieces.append(_segment(_DRI, struct.pack(">H", frame.restart_interval)))
+    pieces: list[bytes | memoryview] = [_SOI, *_application_segments(preamble), _dqt(preamble.tables)]
+    pieces.append(_frame_header(preamble, progressive))
+    if preamble.restart_interval:
+        pieces.append(_segment(_DRI, struct.pack(">H", preamble.restart_interval)))
     for scan in scans:
         tables = optimal_tables(scan.tokens.histogram)
         if tables.definition:  # a scan of plain bits has no codes
             pieces.append(_segment(_DHT, tables.definition))
-        pieces.append(_scan_header(frame, scan, tables))
+        pieces.append(_scan_header(preamble, scan, tables))
         pieces.extend(scan_bytes(scan.tokens, tables))
     pieces.append(_EOI)
     return b"".join(pieces)
@@ -179,9 +170,9 @@ def _segment(marker: int, payload: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
-def _application_segments(frame: Frame) -> list[bytes]:
+def _application_segments(preamble: Preamble) -> list[bytes]:
     """JFIF header unless an Adobe segment says what the colours are; Exif; Adobe; ICC profile in chunks."""
-    metadata, segments = frame.metadata, []
+    metadata, segments = preamble.metadata, []
     if metadata.adobe_transform is None:
         units, x, y = metadata.density
         segments.append(_segment(_APP0, b"JFIF\0" + struct.pack(">HBHHBB", 0x0102, units, x, y, 0, 0)))
@@ -210,21 +201,21 @@ def _dqt(tables: Sequence[QuantTable]) -> bytes:
     return _segment(_DQT, bytes(payload))
 
 
-def _frame_header(frame: Frame, progressive: bool) -> bytes:
+def _frame_header(preamble: Preamble, progressive: bool) -> bytes:
     """T.81, B.2.2. Precision, lines, samples a line, components; baseline only where the tables allow it."""
-    baseline = all(table.is_baseline for table in frame.tables) and len(frame.components) <= 4
+    baseline = all(table.is_baseline for table in preamble.tables) and len(preamble.components) <= 4
     marker = _SOF2 if progressive else _SOF0 if baseline else _SOF1
-    payload = bytearray(struct.pack(">BHHB", 8, frame.height, frame.width, len(frame.components)))
-    for part in frame.components:
+    payload = bytearray(struct.pack(">BHHB", 8, preamble.height, preamble.width, len(preamble.components)))
+    for part in preamble.components:
         payload += bytes([part.id, part.h << 4 | part.v, part.table])
     return _segment(marker, bytes(payload))
 
 
-def _scan_header(frame: Frame, scan: Scan, tables: HuffmanTables) -> bytes:
+def _scan_header(preamble: Preamble, scan: Scan, tables: HuffmanTables) -> bytes:
     """T.81, B.2.3. Components with their Huffman tables (0 where a scan does not use one), Ss, Se, Ah and Al."""
     payload = bytearray([len(scan.components)])
     for index, slot in zip(scan.components, scan.slots, strict=True):
         dc, ac = (slot >> 1 if tables.used[slot + kind] else 0 for kind in (0, 1))
-        payload += bytes([frame.components[index].id, dc << 4 | ac])
+        payload += bytes([preamble.components[index].id, dc << 4 | ac])
     payload += bytes([scan.Ss, scan.Se, scan.Ah << 4 | scan.Al])
     return _segment(_SOS, bytes(payload))
