@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import simplejpeg
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, Component, Metadata, blocks_shape
@@ -298,10 +297,3 @@ def test_the_largest_values_that_have_a_code(image, progressive):
 def test_what_progressive_can_be(progressive):
     with pytest.raises(InvalidInputError, match=r'progressive is False, True or "smaller"; got '):
         write_jpeg(image_of(GREY, 8, 8), progressive=progressive)
-
-
-@settings(max_examples=30, deadline=None)
-@given(coefficient_images(max_side=40), st.sampled_from([1, 2, None]))
-def test_the_smaller_of_two_files(image, threads):
-    files = [write_jpeg(image), write_jpeg(image, progressive=True)]
-    assert write_jpeg(image, progressive="smaller", threads=threads) == min(files, key=len)
