@@ -33,12 +33,12 @@ def libjpeg_coefficients(data: bytes, folder: Path) -> list[np.ndarray]:
 
 def pillow_pixels(data: bytes) -> np.ndarray:
     """Pixels as Pillow (libjpeg-turbo) decodes them, in the colour space of the file."""
-    with Image.open(io.BytesIO(data)) as picture:
-        return np.asarray(picture)
+    with Image.open(io.BytesIO(data)) as opened:
+        return np.asarray(opened)
 
 
-def pillow_jpeg(picture: Image.Image, **options: object) -> bytes:
+def pillow_jpeg(source: Image.Image, **options: object) -> bytes:
     """File that Pillow (libjpeg-turbo) writes."""
     file = io.BytesIO()
-    picture.save(file, "JPEG", **options)
+    source.save(file, "JPEG", **options)
     return file.getvalue()
