@@ -204,6 +204,16 @@ def test_equal_tables_are_written_once():
     assert image.tables == (flat,)
 
 
+@pytest.mark.parametrize("side", [8, 30, 64])
+def test_small_images_share_huffman_tables(side):
+    encoded = encode(pixels_of(side, side))
+    assert encoded.data.count(b"\xff\xc4") == 1
+    exact = encode(pixels_of(side, side), dct="exact")
+    assert encoded.nbytes < exact.nbytes - 20
+    np.testing.assert_array_equal(pillow_pixels(encoded.data).shape, (side, side, 3))
+    assert same_blocks(encode(encoded.coefficients).data, encoded.data)
+
+
 def test_bpp_counts_the_whole_file():
     encoded = encode(pixels_of(30, 20))
     assert encoded.bpp == 8 * len(encoded.data) / 600
@@ -256,7 +266,7 @@ def test_transcoding_to_a_size_needs_no_pixels():
 
 
 def test_what_no_table_reaches_is_said():
-    with pytest.raises(TargetNotMetError, match="at most 100 bytes, but no table makes less than"):
+    with pytest.raises(TargetNotMetError, match="at most 100, but the nearest that can be reached is"):
         encode(pixels_of(64, 64), target=MaxBytes(100))
 
 

@@ -87,7 +87,9 @@ class PixelSource:
             threads=self.threads,
         )
         preamble = Preamble(*self.size, parts, tables, self.metadata, self.restart_interval)
-        data = jpeg_bytes(preamble, [Scan(range(count), [0, 2, 2][:count], tokens)], progressive=False)
+        scan = Scan(range(count), [0, 2, 2][:count], tokens)
+        # libjpeg has a pair of tables for each of luminance and chrominance; so has who wants to be equal to it
+        data = jpeg_bytes(preamble, [scan], progressive=False, share_tables=self.dct == "float")
         if not self.progressive:
             return data
         progressive = write_jpeg(read_jpeg(data), progressive=True, threads=self.threads)

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from optcodec.errors import InvalidInputError
-from optcodec.jpeg.entropy import HuffmanTables, ScanTokens, optimal_tables, scan_bytes, sequential_tokens
+from optcodec.jpeg.entropy import (
+    HuffmanTables,
+    ScanTokens,
+    optimal_tables,
+    scan_bytes,
+    sequential_tokens,
+    smallest_tables,
+)
 from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import CoefficientImage, Metadata
 from optcodec.jpeg.tables import QuantTable
@@ -146,8 +153,8 @@ def _sequential_scans(image: CoefficientImage, threads: int | None) -> list[Scan
     return scans
 
 
-def jpeg_bytes(preamble: Preamble, scans: Iterable[Scan], *, progressive: bool) -> bytes:
-    """Put a file together.
+def jpeg_bytes(preamble: Preamble, scans: Iterable[Scan], *, progressive: bool, share_tables: bool = True) -> bytes:
+    """Put a file together; `share_tables` allows one pair of Huffman tables for all components.
 
     Reads like the grammar of T.81, B.2: SOI, APPn, DQT, SOF, DRI, and for each scan DHT, SOS, entropy-coded data; EOI.
     """
@@ -156,7 +163,8 @@ def jpeg_bytes(preamble: Preamble, scans: Iterable[Scan], *, progressive: bool) 
     if preamble.restart_interval:
         pieces.append(_segment(_DRI, struct.pack(">H", preamble.restart_interval)))
     for scan in scans:
-        tables = optimal_tables(scan.tokens.histogram)
+        histogram = scan.tokens.histogram
+        tables = smallest_tables(histogram) if share_tables else optimal_tables(histogram)
         if tables.definition:  # a scan of plain bits has no codes
             pieces.append(_segment(_DHT, tables.definition))
         pieces.append(_scan_header(preamble, scan, tables))
