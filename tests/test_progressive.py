@@ -46,7 +46,9 @@ def grey_image(blocks: np.ndarray, restart_interval: int = 0) -> CoefficientImag
 
 
 def file_of(image: CoefficientImage, script: list[ScanSpec] | tuple[ScanSpec, ...]) -> bytes:
-    return jpeg_bytes(Preamble.of(image), [progressive_scan(image, spec) for spec in script], progressive=True)
+    return jpeg_bytes(
+        Preamble.of(image), [progressive_scan(image, spec) for spec in script], progressive=True, share_tables=False
+    )
 
 
 def entropy_coded(data: bytes) -> list[bytes]:
