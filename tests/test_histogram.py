@@ -25,6 +25,7 @@ def blocks(seed: int, rows: int, columns: int, scale: float = 30.0) -> np.ndarra
 def assert_equal(ours: Histogram, theirs: Histogram) -> None:
     np.testing.assert_array_equal(ours.extents, theirs.extents)
     np.testing.assert_array_equal(ours.sums, theirs.sums)
+    np.testing.assert_array_equal(ours.squares, theirs.squares)
 
 
 @settings(max_examples=40, deadline=None)

@@ -37,9 +37,11 @@ class Histogram:
     extents : ndarray of int64, shape (64,)
         Bins of each sign: frequency ``f`` (row-major) has ``2 * extents[f]`` of them, those of the negative
         coefficients first, the most negative at the start.
-    sums : ndarray of int64, shape (bins, 3)
-        Of the members of each bin: their number, and the sum and the sum of squares of the distances of |x| from the
-        bin's inner edge, in units of 2^-15 and 2^-30.
+    sums : ndarray of int64, shape (bins, 2)
+        Of the members of each bin: their number, and the sum of the distances r of |x| from the bin's inner edge, in
+        units of 2^-15.
+    squares : ndarray of int64, shape (64,)
+        Sum of r^2 over all bins of a frequency, in units of 2^-30.
 
     Notes
     -----
@@ -49,6 +51,7 @@ class Histogram:
 
     extents: Integers
     sums: Integers
+    squares: Integers
 
     @classmethod
     def of(cls, coefficients: npt.NDArray[np.float32], *, threads: int = 1) -> Histogram:
@@ -71,28 +74,25 @@ class Histogram:
         parts = _parts(len(blocks), threads)
         middle = _first_bins(extents)[:-1] + extents
 
-        def count(part: int) -> Integers:
-            sums = np.empty((2 * int(extents.sum()), 3), np.int64)
-            words, places = np.zeros((len(sums), 2), np.int64), np.empty((3, 64), np.int64)
-            load("histogram").count_coefficients(blocks, *parts[part], middle, words, places, sums)
-            return sums
+        def count(part: int) -> tuple[Integers, Integers]:
+            sums = np.empty((2 * int(extents.sum()), 2), np.int64)
+            words, lines = np.zeros(len(sums), np.int64), np.empty((3, 64), np.int64)
+            load("histogram").count_coefficients(blocks, *parts[part], middle, words, lines, sums)
+            return sums, lines[2]
 
-        counted = in_parallel(count, len(parts))
-        total = counted[0]
-        for other in counted[1:]:
-            total += other
-        return cls(extents, total)
+        total, squares = zip(*in_parallel(count, len(parts)), strict=True)
+        return cls(extents, sum(total[1:], start=total[0]), sum(squares[1:], start=squares[0]))
 
     def merged(self, other: Histogram) -> Histogram:
         """Histogram of the coefficients of both."""
         extents = np.maximum(self.extents, other.extents)
-        sums = np.zeros((2 * int(extents.sum()), 3), np.int64)
+        sums = np.zeros((2 * int(extents.sum()), 2), np.int64)
         middle = _first_bins(extents)[:-1] + extents
         for part in (self, other):
             first = _first_bins(part.extents)
             for f, extent in enumerate(part.extents):
                 sums[middle[f] - extent : middle[f] + extent] += part.sums[first[f] : first[f + 1]]
-        return Histogram(extents, sums)
+        return Histogram(extents, sums, self.squares + other.squares)
 
     @cached_property
     def blocks(self) -> int:
@@ -116,10 +116,10 @@ class Histogram:
         first = _first_bins(self.extents)
         offset = np.arange(len(self.sums)) - np.repeat(first[:-1] + self.extents, 2 * self.extents)
         edge = np.where(offset >= 0, offset, -1 - offset) / 2
-        number, r, rr = self.sums.T / np.array([[1.0], [_UNIT], [_UNIT**2]])
+        number, r = self.sums[:, 0], self.sums[:, 1] / _UNIT
         magnitude = number * edge + r
         signed = np.add.reduceat(np.where(offset >= 0, magnitude, -magnitude), first[:-1])
-        square = np.add.reduceat((magnitude + r) * edge + rr, first[:-1])
+        square = np.add.reduceat((magnitude + r) * edge, first[:-1]) + self.squares / _UNIT**2
         return signed / self.blocks, square / self.blocks
 
     @cached_property
@@ -166,7 +166,7 @@ class Histogram:
         def work(part: int) -> None:
             prefix = np.empty((int(self.extents.max()) + 1, 3))
             span = bounds[part], bounds[part + 1]
-            load("histogram").step_curves(self.sums, first, *span, n_log_n, prefix, distortion, bits)
+            load("histogram").step_curves(self.sums, self.squares, first, *span, n_log_n, prefix, distortion, bits)
 
         in_parallel(work, len(bounds) - 1)
         return distortion, bits

@@ -10,8 +10,9 @@ negative coefficients running down from the middle, the others up:
        | -(extent-1) ...  -1   -0   |   0   1   ...  extent-1   |
 
 Coefficients count in fixed point, UNIT to one: sums are then integers, the same in any order. What a bin knows of its
-members is their number, and the sum and the sum of squares of their distances r from its inner edge. That is enough
-for the exact squared error of every step.
+members is their number, and the sum of their distances r from its inner edge; the sum of all r^2 is known for each
+frequency. That is enough for the exact squared error of every step: with index k and the edge e of its bin, that of a
+coefficient is (e + r - kq)^2 = (e^2 + 2er) - 2kq (e + r) + (kq)^2 + r^2.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from optcodec.kernels.export import export
 
 UNIT = 1 << 15  # fixed-point steps to one; finer than the error of a single-precision DCT
 BIN_SHIFT = 14  # steps to half a unit, as a power of two
-# While counting, number and sum of r share one 64-bit word: a coefficient then costs two additions to one cache line.
-# The sum of r stays below 2**(24 + 14).
+# While counting, number and sum of r share one 64-bit word, so that a coefficient costs one addition to memory. The sum
+# of r stays below 2**(24 + 14).
 NUMBER_BITS = 24
 LOG_ENTRIES = 8192
 STEPS = 255
@@ -45,29 +46,30 @@ def largest_magnitudes(blocks, start, stop, largest):
             largest[f] = largest[f] if keeps else magnitude
 
 
-@export("f32[:,:], i64, i64, i64[:], out i64[:,:], out i64[:,:], out i64[:,:]")
-def count_coefficients(blocks, start, stop, middle, words, places, sums):
+@export("f32[:,:], i64, i64, i64[:], out i64[:], out i64[:,:], out i64[:,:]")
+def count_coefficients(blocks, start, stop, middle, words, lines, sums):
     """Histograms of a range of less than 2**24 blocks.
 
-    ``middle`` (64) is the first bin of the magnitudes that are not negative. ``words`` (bins, 2), zeros, and ``places``
-    (3, 64) are scratch. ``sums`` (bins, 3) receives number, sum of r and sum of r^2 of each bin.
+    ``middle`` (64) is the first bin of the magnitudes that are not negative. ``words`` (bins) is scratch, all zeros.
+    ``sums`` (bins, 2) receives number and sum of r of each bin, the last of the three ``lines`` (3, 64) the sum of r^2
+    of each frequency.
     """
+    for f in range(64):
+        lines[2, f] = 0
     for block in range(start, stop):
         for f in range(64):  # this loop becomes vectors, the next one cannot
             fixed = np.int32(np.rint(abs(blocks[block, f]) * np.float32(UNIT)))
             sign = np.int32(0) if blocks[block, f] >= 0 else np.int32(-1)
-            r = np.int64(fixed & np.int32((1 << BIN_SHIFT) - 1))
-            places[0, f] = middle[f] + ((fixed >> np.int32(BIN_SHIFT)) ^ sign)
-            places[1, f] = (r << NUMBER_BITS) + 1
-            places[2, f] = r * r
+            r = fixed & np.int32((1 << BIN_SHIFT) - 1)
+            lines[0, f] = middle[f] + ((fixed >> np.int32(BIN_SHIFT)) ^ sign)
+            lines[1, f] = (np.int64(r) << NUMBER_BITS) + 1
+            lines[2, f] += np.int64(np.int32(r * r))
         for f in range(64):
-            place = np.uint64(places[0, f])  # unsigned: an index that cannot count from the end
-            words[place, 0] += places[1, f]
-            words[place, 1] += places[2, f]
-    for b in range(words.shape[0]):
-        sums[b, 0] = words[b, 0] & ((1 << NUMBER_BITS) - 1)
-        sums[b, 1] = words[b, 0] >> NUMBER_BITS
-        sums[b, 2] = words[b, 1]
+            # unsigned: an index that cannot count from the end
+            words[np.uint64(lines[0, f])] += lines[1, f]
+    for b in range(words.size):
+        sums[b, 0] = words[b] & ((1 << NUMBER_BITS) - 1)
+        sums[b, 1] = words[b] >> NUMBER_BITS
 
 
 @export("f32[:,:], i64, i64, i64[:], out i64[:]")
@@ -81,8 +83,8 @@ def sum_deviations(blocks, start, stop, centre, deviations):
             deviations[f] += abs((magnitude if blocks[block, f] >= 0 else -magnitude) - centre[f])
 
 
-@export("i64[:,:], i64[:], i64, i64, f64[:], out f64[:,:], out f64[:,:], out f64[:,:]")
-def step_curves(sums, first, start, stop, n_log_n, prefix, distortion, bits):
+@export("i64[:,:], i64[:], i64[:], i64, i64, f64[:], out f64[:,:], out f64[:,:], out f64[:,:]")
+def step_curves(sums, squares, first, start, stop, n_log_n, prefix, distortion, bits):
     """Mean squared error and entropy of every step at a range of frequencies.
 
     ``first`` (65) bounds the bins of each frequency; ``n_log_n`` holds n log2 n of 0 .. LOG_ENTRIES - 1; ``prefix``
@@ -91,32 +93,32 @@ def step_curves(sums, first, start, stop, n_log_n, prefix, distortion, bits):
     for f in range(start, stop):
         extent = (first[f + 1] - first[f]) // 2
         _prefix_sums(sums, first[f] + extent, extent, prefix)
+        within = float(squares[f]) / UNIT / UNIT
         for q in range(1, STEPS + 1):
-            _one_step(prefix, extent, q, n_log_n, distortion[f], bits[f])
+            _one_step(prefix, extent, within, q, n_log_n, distortion[f], bits[f])
 
 
 @njit(inline="always")
 def _prefix_sums(sums, middle, extent, prefix):
-    """Number, sum of |x| and sum of x^2 of all magnitudes below each bin, both signs together."""
+    """Number, sum of e + r, and sum of e^2 + 2er of all magnitudes below each bin, both signs together."""
     number, total, square = 0.0, 0.0, 0.0
     for j in range(extent):
         prefix[j, 0], prefix[j, 1], prefix[j, 2] = number, total, square
         n = float(sums[middle + j, 0] + sums[middle - 1 - j, 0])
         r = float(sums[middle + j, 1] + sums[middle - 1 - j, 1]) / UNIT
-        rr = float(sums[middle + j, 2] + sums[middle - 1 - j, 2]) / (UNIT * UNIT)
         edge = 0.5 * j
         number += n
         total += n * edge + r
-        square += (n * edge + 2 * r) * edge + rr
+        square += (n * edge + 2 * r) * edge
     prefix[extent, 0], prefix[extent, 1], prefix[extent, 2] = number, total, square
 
 
 @njit(inline="always")
-def _one_step(prefix, extent, q, n_log_n, distortion, bits):
-    """Index k takes the bins from (2k - 1) q to (2k + 1) q; its reconstruction is kq."""
+def _one_step(prefix, extent, within, q, n_log_n, distortion, bits):
+    """Index k takes the bins from (2k - 1) q to (2k + 1) q; its reconstruction is kq. ``within`` is the sum of r^2."""
     number = prefix[extent, 0]
     low, k = 0, 0
-    error, information, nonzero = 0.0, 0.0, 0.0
+    error, information, nonzero = within, 0.0, 0.0
     while low < extent:
         high = min((2 * k + 1) * q, extent)
         n = prefix[high, 0] - prefix[low, 0]
@@ -126,9 +128,5 @@ def _one_step(prefix, extent, q, n_log_n, distortion, bits):
         nonzero += n if k > 0 else 0.0
         low = high
         k += 1
-    if number > 0:
-        distortion[q - 1] = max(error, 0.0) / number
-        bits[q - 1] = max(number * math.log2(number) - information + nonzero, 0.0) / number
-    else:
-        distortion[q - 1] = 0.0
-        bits[q - 1] = 0.0
+    distortion[q - 1] = max(error, 0.0) / number
+    bits[q - 1] = max(number * math.log2(number) - information + nonzero, 0.0) / number
