@@ -26,7 +26,7 @@ from PIL import Image
 
 from optcodec.design.laplacian import LaplacianModel, deadzone_distortion, midpoint_distortion
 from optcodec.design.opts import WaterFilling
-from optcodec.design.resolve import Joint, match_error
+from optcodec.design.search import Joint, match_error
 from optcodec.design.statistics import Statistics
 from tests.opts_reference import (
     COMPONENTS,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from optcodec.design.deepn import ScaledTable, deepn_steps, quality_scale
 from optcodec.design.histogram import MAX_STEP
 from optcodec.design.opts import WaterFilling
-from optcodec.design.resolve import Family, Joint, match_error, meet_size
+from optcodec.design.search import Family, Joint, match_error, meet_size
 from optcodec.design.statistics import DISTORTIONS, Source, Statistics, gather
 from optcodec.errors import InvalidInputError, TargetNotMetError
 from optcodec.jpeg.quantize import quantize
