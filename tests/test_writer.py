@@ -150,10 +150,13 @@ def test_tables_take_16_bits_only_where_they_must(largest, frame, precisions):
 def test_frame_and_scan_header():
     image = image_of(((2, 1), (1, 1), (1, 1)), 300, 7, (FLAT, QuantTable(np.full((8, 8), 9))))
     parts = (replace(image.components[0], id=82), image.components[1], replace(image.components[2], id=0))
-    data = write_jpeg(replace(image, components=parts))
+    named = replace(image, components=parts)
+    scans = [Scan([0, 1, 2], [0, 2, 2], sequential_tokens(named, [0, 1, 2], [0, 2, 2]))]
+    data = jpeg_bytes(Preamble.of(named), scans, progressive=False, share_tables=False)
     (frame,), (scan,) = payloads(data, "SOF0"), payloads(data, "SOS")
     assert frame == bytes([8, 0, 7, 300 >> 8, 300 & 255, 3, 82, 0x21, 0, 2, 0x11, 1, 0, 0x11, 1])
     assert scan == bytes([3, 82, 0x00, 2, 0x11, 0, 0x11, 0, 63, 0])
+    assert payloads(write_jpeg(named), "SOS") == [bytes([3, 82, 0x00, 2, 0x00, 0, 0x00, 0, 63, 0])]  # one pair
 
 
 # ---- Restart markers -------------------------------------------------------------------------------------------------

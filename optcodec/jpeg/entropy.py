@@ -25,16 +25,16 @@ from optcodec.kernels import load, prepare
 __all__ = [
     "HuffmanTables",
     "ScanTokens",
+    "joint_tables",
     "optimal_tables",
     "pixel_tokens",
     "scan_bits",
     "scan_bytes",
     "sequential_tokens",
-    "smallest_tables",
 ]
 
 CONTEXTS = 9 * 256  # 4 DC and 4 AC tables, and plain bits
-_SHARED_TOKENS = 8192  # above, separate tables nearly always win, and the trial would cost time
+_SHARED_TOKENS = 8192  # above, separate tables nearly always take less, and the trial would take time
 _BYTES_PER_BLOCK = 4 * 64  # a token for each coefficient, or fewer: a run of zeros takes less
 
 
@@ -91,23 +91,20 @@ def optimal_tables(histogram: npt.NDArray[np.int64]) -> HuffmanTables:
     return HuffmanTables(definition[:size].tobytes(), used.tolist(), codes)
 
 
-def smallest_tables(histogram: npt.NDArray[np.int64]) -> HuffmanTables:
-    """Optimal tables, or one pair of them for both luminance and chrominance, where that makes a smaller file.
+def joint_tables(histogram: npt.NDArray[np.int64]) -> HuffmanTables | None:
+    """One pair of optimal tables for luminance and chrominance; None where two pairs nearly always take less.
 
-    Their definition counts: up to 64x64 pixels one pair saves some 35 bytes, which is 3 to 6 % of the file.
+    A second pair has to be defined: up to 64x64 pixels one pair saves some 35 bytes, which is 3 to 6 % of the file.
     """
-    apart = optimal_tables(histogram)
-    if not (apart.used[2] or apart.used[3]) or histogram.sum() > _SHARED_TOKENS:
-        return apart
     pair = slice(0, 512), slice(512, 1024)
+    if not histogram[pair[1]].any() or histogram.sum() > _SHARED_TOKENS:
+        return None
     merged = histogram.copy()
     merged[pair[0]] += merged[pair[1]]
     merged[pair[1]] = 0
-    joint = optimal_tables(merged)
-    joint.codes[pair[1]] = joint.codes[pair[0]]
-    count_bits = load("huffman").count_bits
-    costs = [8 * len(tables.definition) + count_bits(histogram, tables.codes) for tables in (apart, joint)]
-    return joint if costs[1] < costs[0] else apart
+    tables = optimal_tables(merged)
+    tables.codes[pair[1]] = tables.codes[pair[0]]
+    return tables
 
 
 def scan_bits(tokens: ScanTokens, tables: HuffmanTables) -> int:

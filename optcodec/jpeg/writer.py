@@ -11,10 +11,10 @@ from optcodec.errors import InvalidInputError
 from optcodec.jpeg.entropy import (
     HuffmanTables,
     ScanTokens,
+    joint_tables,
     optimal_tables,
     scan_bytes,
     sequential_tokens,
-    smallest_tables,
 )
 from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import CoefficientImage, Metadata
@@ -163,14 +163,21 @@ def jpeg_bytes(preamble: Preamble, scans: Iterable[Scan], *, progressive: bool, 
     if preamble.restart_interval:
         pieces.append(_segment(_DRI, struct.pack(">H", preamble.restart_interval)))
     for scan in scans:
-        histogram = scan.tokens.histogram
-        tables = smallest_tables(histogram) if share_tables else optimal_tables(histogram)
-        if tables.definition:  # a scan of plain bits has no codes
-            pieces.append(_segment(_DHT, tables.definition))
-        pieces.append(_scan_header(preamble, scan, tables))
-        pieces.extend(scan_bytes(scan.tokens, tables))
+        pieces += _scan_pieces(preamble, scan, share_tables)
     pieces.append(_EOI)
     return b"".join(pieces)
+
+
+def _scan_pieces(preamble: Preamble, scan: Scan, share_tables: bool) -> list[bytes | memoryview]:
+    """DHT, SOS and entropy-coded data, with the Huffman tables that take the fewest bytes in all."""
+    histogram = scan.tokens.histogram
+    joint = joint_tables(histogram) if share_tables else None
+    choices: list[list[bytes | memoryview]] = []
+    for tables in [optimal_tables(histogram)] + ([joint] if joint else []):
+        # a scan of plain bits has no codes
+        definition = [_segment(_DHT, tables.definition)] if tables.definition else []
+        choices.append([*definition, _scan_header(preamble, scan, tables), *scan_bytes(scan.tokens, tables)])
+    return min(choices, key=lambda pieces: sum(map(len, pieces)))
 
 
 def _segment(marker: int, payload: bytes) -> bytes:
