@@ -36,7 +36,7 @@ def forward(pixels: npt.NDArray[np.uint8], subsampling: str = "4:4:4", *, thread
 
     def work(index: int) -> None:
         space = layout.sample_space(), np.empty(128, np.float32)
-        load("encode").pixel_coefficients(pixels, parts, h, v, *rows[index], *space)
+        load("forward").pixel_coefficients(pixels, parts, h, v, *rows[index], *space)
 
     in_parallel(work, len(rows))
     for array in arrays:

@@ -1,23 +1,16 @@
-"""Pixels to tokens, or to coefficients, one MCU row at a time: all stages meet while the row is still in the cache."""
+"""Pixels to tokens, one MCU row at a time: all stages meet while the row is still in the cache."""
 
 from __future__ import annotations
 
 from numba import njit
 
-from optcodec.kernels.dct import exact_zigzag, float_natural, float_zigzag
-from optcodec.kernels.entropy import ADDRESS, COLUMNS, OFFSET, PITCH, ROWS, V, merge_banks, prime, row_tokens
+from optcodec.kernels.dct import exact_zigzag, float_zigzag
+from optcodec.kernels.entropy import COLUMNS, OFFSET, PITCH, ROWS, V, merge_banks, prime, row_tokens
 from optcodec.kernels.export import export
 from optcodec.kernels.samples import load_mcu_row
-from optcodec.kernels.vector import F32, address_of, emit
+from optcodec.kernels.vector import address_of
 
-__all__ = ["pixel_coefficients", "pixel_tokens"]
-
-
-@emit(2)
-def _copy_block(b, source, target):
-    """64 floats."""
-    for offset in range(0, 256, 64):
-        b.load(source + offset, F32, 16).store(target + offset)
+__all__ = ["pixel_tokens"]
 
 
 @njit
@@ -82,25 +75,3 @@ def pixel_tokens(
         )  # fmt: skip
     merge_banks(histogram)
     return count
-
-
-@export("u8[:,:,:], i64[:,:], i64, i64, i64, i64, out u8[:], out f32[:]")
-def pixel_coefficients(pixels, components, h, v, first, last, planes, pair):
-    """Unquantized coefficients of the MCU rows first..last-1, to the float32 blocks that `components` points to."""
-    height, width, grey = pixels.shape[0], pixels.shape[1], pixels.shape[2] == 1
-    plane_start, work = address_of(planes), address_of(pair)
-    stride = planes.shape[0] // (10 * v + 17)
-    for row in range(first, last):
-        load_mcu_row(address_of(pixels), width, height, row * 8 * v, h, v, grey, plane_start, stride)
-        sample_row = plane_start
-        for part in range(components.shape[0]):
-            columns = components[part, COLUMNS]
-            for y in range(row * components[part, V], row * components[part, V] + components[part, V]):
-                if y < components[part, ROWS]:
-                    target = components[part, ADDRESS] + 256 * y * columns
-                    for x in range(0, columns - 1, 2):
-                        float_natural(sample_row + 8 * x, stride, target + 256 * x)
-                    if columns & 1:
-                        float_natural(sample_row + 8 * (columns - 1), stride, work)
-                        _copy_block(work, target + 256 * (columns - 1))
-                sample_row += 8 * stride
