@@ -70,7 +70,7 @@ class Histogram:
             If a coefficient is not a number, or beyond +-8192.
         """
         blocks = coefficients.reshape(-1, 64)
-        extents = _extents(blocks, threads)
+        extents = _extents(blocks)
         parts = _parts(len(blocks), threads)
         middle = _first_bins(extents)[:-1] + extents
 
@@ -153,22 +153,12 @@ class Histogram:
 
     @cached_property
     def _curves(self) -> tuple[Floats, Floats]:
-        return self.curves()
-
-    def curves(self, *, threads: int = 1) -> tuple[Floats, Floats]:
-        """`distortion` and `bits`, made with at most so many threads."""
-        first = _first_bins(self.extents)
         counts = np.arange(_LOG_ENTRIES, dtype=np.float64)
         n_log_n = counts * np.log2(np.maximum(counts, 1))
+        prefix = np.empty((int(self.extents.max()) + 1, 3))
         distortion, bits = np.empty((64, MAX_STEP)), np.empty((64, MAX_STEP))
-        bounds = np.linspace(0, 64, min(threads, 64) + 1).astype(int).tolist()
-
-        def work(part: int) -> None:
-            prefix = np.empty((int(self.extents.max()) + 1, 3))
-            span = bounds[part], bounds[part + 1]
-            load("histogram").step_curves(self.sums, self.squares, first, *span, n_log_n, prefix, distortion, bits)
-
-        in_parallel(work, len(bounds) - 1)
+        first = _first_bins(self.extents)
+        load("histogram").step_curves(self.sums, self.squares, first, n_log_n, prefix, distortion, bits)
         return distortion, bits
 
 
@@ -212,15 +202,9 @@ def _first_bins(extents: Integers) -> Integers:
     return np.concatenate(([0], np.cumsum(2 * extents)))
 
 
-def _extents(blocks: npt.NDArray[Any], threads: int) -> Integers:
-    parts = _parts(len(blocks), threads)
-
-    def work(part: int) -> npt.NDArray[np.float32]:
-        largest = np.empty(64, np.float32)
-        load("histogram").largest_magnitudes(blocks, *parts[part], largest)
-        return largest
-
-    largest = np.max(in_parallel(work, len(parts)), axis=0)
+def _extents(blocks: npt.NDArray[Any]) -> Integers:
+    largest = np.empty(64, np.float32)
+    load("histogram").largest_magnitudes(blocks, largest)
     if not (largest <= _LARGEST).all():
         found = largest[~(largest <= _LARGEST)][0]
         raise InvalidInputError(f"DCT coefficients of 8-bit samples lie within +-{_LARGEST:.0f}, got {found}")

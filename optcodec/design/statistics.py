@@ -74,17 +74,12 @@ class Statistics:
     @cached_property
     def empirical(self) -> npt.NDArray[np.float64]:
         """Exact mean squared error of steps 1..255, shape (components, 64, 255)."""
-        return self._curves[0]
+        return np.array([component.distortion for component in self.components])
 
     @cached_property
     def bits(self) -> npt.NDArray[np.float64]:
         """Entropy of steps 1..255 in bits per coefficient, shape (components, 64, 255); see `Histogram.bits`."""
-        return self._curves[1]
-
-    @cached_property
-    def _curves(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        distortion, bits = zip(*(part.curves(threads=self.threads) for part in self.components), strict=True)
-        return np.array(distortion), np.array(bits)
+        return np.array([component.bits for component in self.components])
 
     def distortion(self, model: str) -> npt.NDArray[np.float64]:
         """Mean squared error of steps 1..255 by a model of `DISTORTIONS`, shape (components, 64, 255)."""

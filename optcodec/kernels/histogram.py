@@ -33,12 +33,12 @@ LOG_ENTRIES = 8192
 STEPS = 255
 
 
-@export("f32[:,:], i64, i64, out f32[:]")
-def largest_magnitudes(blocks, start, stop, largest):
-    """Largest |coefficient| of each frequency in a range of blocks; NaN where one is not a number."""
+@export("f32[:,:], out f32[:]")
+def largest_magnitudes(blocks, largest):
+    """Largest |coefficient| of each frequency; NaN where one is not a number."""
     for f in range(64):
         largest[f] = 0
-    for block in range(start, stop):
+    for block in range(blocks.shape[0]):
         for f in range(64):
             magnitude = abs(blocks[block, f])
             # false for NaN, which so comes in; and stays, since it does not equal itself
@@ -83,14 +83,14 @@ def sum_deviations(blocks, start, stop, centre, deviations):
             deviations[f] += abs((magnitude if blocks[block, f] >= 0 else -magnitude) - centre[f])
 
 
-@export("i64[:,:], i64[:], i64[:], i64, i64, f64[:], out f64[:,:], out f64[:,:], out f64[:,:]")
-def step_curves(sums, squares, first, start, stop, n_log_n, prefix, distortion, bits):
-    """Mean squared error and entropy of every step at a range of frequencies.
+@export("i64[:,:], i64[:], i64[:], f64[:], out f64[:,:], out f64[:,:], out f64[:,:]")
+def step_curves(sums, squares, first, n_log_n, prefix, distortion, bits):
+    """Mean squared error and entropy of every step at every frequency.
 
     ``first`` (65) bounds the bins of each frequency; ``n_log_n`` holds n log2 n of 0 .. LOG_ENTRIES - 1; ``prefix``
     (at least extent + 1, 3) is scratch; ``distortion`` and ``bits`` (64, STEPS) are per coefficient.
     """
-    for f in range(start, stop):
+    for f in range(64):
         extent = (first[f + 1] - first[f]) // 2
         _prefix_sums(sums, first[f] + extent, extent, prefix)
         within = float(squares[f]) / UNIT / UNIT
