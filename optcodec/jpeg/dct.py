@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.jpeg.image import DctComponent, DctImage
-from optcodec.jpeg.layout import in_parallel, pixel_layout, segments
+from optcodec.jpeg.layout import in_parallel, pixel_layout, segments, worker_count
 from optcodec.kernels import load
 
 __all__ = ["forward"]
@@ -32,13 +32,14 @@ def forward(pixels: npt.NDArray[np.uint8], subsampling: str = "4:4:4", *, thread
     pixels = np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis])
     layout, h, v = pixel_layout(pixels, subsampling)
     arrays = [np.empty((rows, columns, 8, 8), np.float32) for rows, columns in layout.parts[:, :2].tolist()]
-    parts, rows = layout.with_addresses(arrays), segments(layout, threads)
+    workers = worker_count(layout, threads)
+    parts, rows = layout.with_addresses(arrays), segments(layout, workers)
 
     def work(index: int) -> None:
         space = layout.sample_space(), np.empty(128, np.float32)
         load("forward").pixel_coefficients(pixels, parts, h, v, *rows[index], *space)
 
-    in_parallel(work, len(rows))
+    in_parallel(work, len(rows), workers)
     for array in arrays:
         array.flags.writeable = False
     factors = layout.parts[:, 2:4].tolist()

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.layout import McuLayout, in_parallel, mcu_layout, pixel_layout, segments
+from optcodec.jpeg.layout import McuLayout, in_parallel, mcu_layout, pixel_layout, segments, worker_count
 from optcodec.jpeg.scratch import scratch
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import load, prepare
@@ -50,11 +50,14 @@ class ScanTokens:
         How often each context occurs in each part.
     bounds : ndarray of int64, optional
         Where restart intervals begin in the one part, and where the last one ends; None without restart markers.
+    workers : int
+        Threads to write the parts with.
     """
 
     parts: Sequence[tuple[npt.NDArray[np.uint32], int]]
     histograms: npt.NDArray[np.int64]
     bounds: npt.NDArray[np.int64] | None = None
+    workers: int = 1
 
     @property
     def histogram(self) -> npt.NDArray[np.int64]:
@@ -114,39 +117,39 @@ def scan_bits(tokens: ScanTokens, tables: HuffmanTables) -> int:
 
 def scan_bytes(tokens: ScanTokens, tables: HuffmanTables) -> list[memoryview]:
     """Entropy-coded segments of a scan, with stuffing and restart markers, in pieces to be joined."""
-    kernels = load("bits")
-    (array, count), *others = tokens.parts
-    if not others:
-        raw, target = scratch(4 * count + 80), scratch(8 * count + 160)
-        if tokens.bounds is None:
-            written = kernels.write_scan(array, count, tables.codes, raw, target)
-        else:
-            target = scratch(8 * count + 3 * len(tokens.bounds) + 160)
-            written = kernels.write_intervals(array, tokens.bounds, tables.codes, raw, target)
-        return [target[:written].data]
-    return _joint_bytes(tokens, tables)
-
-
-def _joint_bytes(tokens: ScanTokens, tables: HuffmanTables) -> list[memoryview]:
-    """`scan_bytes` where several threads write: each part starts at the bit where the one before it ends."""
-    kernels, count_bits = load("bits"), load("huffman").count_bits
+    if tokens.bounds is not None:
+        (array, count), kernels = tokens.parts[0], load("bits")
+        raw, target = scratch(4 * count + 80), scratch(8 * count + 3 * len(tokens.bounds) + 160)
+        return [target[: kernels.write_intervals(array, tokens.bounds, tables.codes, raw, target)].data]
+    count_bits = load("huffman").count_bits
     bounds = [0, *accumulate(count_bits(histogram, tables.codes) for histogram in tokens.histograms)]
-    final = len(bounds) - 2
-    raws = [scratch(end // 8 - start // 8 + 80) for start, end in pairwise(bounds)]
+    edges = np.empty((len(tokens.parts), 2), np.uint8)
 
-    def write(part: int) -> int:
+    def write(part: int) -> memoryview:
         array, count = tokens.parts[part]
-        return int(kernels.write_tokens(array, count, tables.codes, bounds[part] % 8, raws[part]))
+        size = bounds[part + 1] // 8 - bounds[part] // 8
+        raw, target = scratch(size + 80), scratch(2 * size + 160)
+        start = bounds[part] % 8
+        return target[: load("bits").write_part(array, count, tables.codes, start, raw, target, edges[part])].data
 
-    def stuff(part: int) -> memoryview:
-        target = scratch(2 * raws[part].size)
-        return target[: kernels.stuff(raws[part], used[part], target)].data
+    return _joined(in_parallel(write, len(tokens.parts), tokens.workers), bounds, edges.tolist())
 
-    used = in_parallel(write, final + 1)
-    for part in range(final):  # a byte that two parts share belongs to the later one
-        raws[part + 1][0] |= raws[part][used[part] // 8]
-        used[part] -= used[part] % 8
-    return in_parallel(stuff, final + 1)
+
+def _joined(parts: list[memoryview], bounds: list[int], edges: list[list[int]]) -> list[memoryview]:
+    """Parts of a bit stream with the bytes that two of them share, and the last one, filled up with ones."""
+    pieces: list[memoryview] = []
+    for part, whole in enumerate(parts):
+        if bounds[part] % 8:
+            pieces.append(_byte(edges[part - 1][1] | edges[part][0]))
+        pieces.append(whole)
+    if bounds[-1] % 8:
+        pieces.append(_byte(edges[-1][1] | 0xFF >> bounds[-1] % 8))
+    return pieces
+
+
+def _byte(value: int) -> memoryview:
+    """One byte, stuffed if need be."""
+    return memoryview(b"\xff\x00" if value == 0xFF else bytes([value]))
 
 
 def sequential_tokens(
@@ -222,7 +225,8 @@ def _collect(layout: McuLayout, restart_interval: int, threads: int | None, make
     """Let each thread make the tokens of its MCU rows: ``make(first, last, tokens, counts, starts)``."""
     mcus = layout.rows * layout.columns
     intervals = -(-mcus // restart_interval) if restart_interval else 0
-    rows = segments(layout, 1 if restart_interval else threads)
+    workers = 1 if restart_interval else worker_count(layout, threads)
+    rows = segments(layout, workers)
     histograms = np.zeros((len(rows), 2 * CONTEXTS), np.int64)  # the kernels count in two halves
     bounds = np.zeros(intervals + 1, np.int64)
 
@@ -231,6 +235,6 @@ def _collect(layout: McuLayout, restart_interval: int, threads: int | None, make
         tokens = scratch(layout.blocks // layout.rows * (last - first) * _BYTES_PER_BLOCK).view(np.uint32)
         return tokens, make(first, last, tokens, histograms[index], bounds)
 
-    parts = in_parallel(part, len(rows))
+    parts = in_parallel(part, len(rows), workers)
     bounds[-1] = parts[0][1]
-    return ScanTokens(parts, histograms[:, :CONTEXTS], bounds if restart_interval else None)
+    return ScanTokens(parts, histograms[:, :CONTEXTS], bounds if restart_interval else None, workers)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from threading import Thread
 from typing import TypeVar
 
 import numpy as np
@@ -14,9 +15,10 @@ import numpy.typing as npt
 
 from optcodec.jpeg.image import blocks_shape, sampling_factors
 
-__all__ = ["McuLayout", "in_parallel", "mcu_layout", "pixel_layout", "segments", "thread_count"]
+__all__ = ["McuLayout", "in_parallel", "mcu_layout", "pixel_layout", "segments", "thread_count", "worker_count"]
 
 T = TypeVar("T")
+_PARTS_PER_THREAD = 3
 _BLOCKS_PER_THREAD = 4096  # below this, starting a thread costs more than it saves
 
 
@@ -119,20 +121,42 @@ def thread_count(threads: int | None) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def segments(layout: McuLayout, threads: int | None) -> list[tuple[int, int]]:
-    """Split MCU rows among threads; small images stay whole. What is made never depends on the split."""
-    parts = max(1, min(thread_count(threads), layout.rows, layout.blocks // _BLOCKS_PER_THREAD))
-    if parts == 1:
-        return [(0, layout.rows)]
-    bounds = [layout.rows * part // parts for part in range(parts + 1)]
-    return list(pairwise(bounds))
+def worker_count(layout: McuLayout, threads: int | None) -> int:
+    """Threads that are worth their start, at most the number given (all processors by default)."""
+    return max(1, min(thread_count(threads), layout.rows, layout.blocks // _BLOCKS_PER_THREAD))
 
 
-def in_parallel(work: Callable[[int], T], count: int, workers: int | None = None) -> list[T]:
-    """Results of ``work(0) .. work(count - 1)``, by as many threads; kernels release the interpreter lock."""
-    if count == 1 or workers == 1:
-        return [work(index) for index in range(count)]
-    from concurrent.futures import ThreadPoolExecutor
+def segments(layout: McuLayout, workers: int) -> list[tuple[int, int]]:
+    """Split MCU rows, for several threads into more parts than threads: not every part takes as long.
 
-    with ThreadPoolExecutor(workers or count) as pool:
-        return list(pool.map(work, range(count)))
+    What is made never depends on the split.
+    """
+    parts = 1 if workers == 1 else min(layout.rows, _PARTS_PER_THREAD * workers)
+    return list(pairwise(layout.rows * part // parts for part in range(parts + 1)))
+
+
+def in_parallel(work: Callable[[int], T], count: int, workers: int) -> list[T]:
+    """Results of ``work(0) .. work(count - 1)``; this thread and others take one after another.
+
+    Kernels release the interpreter lock.
+    """
+    results: dict[int, T] = {}
+    errors: list[BaseException] = []
+    places = iter(range(count))  # handing out the next number is one step of the interpreter
+
+    def run() -> None:
+        try:
+            for place in places:
+                results[place] = work(place)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [Thread(target=run) for _ in range(min(workers, count) - 1)]
+    for thread in threads:
+        thread.start()
+    run()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return [results[place] for place in range(count)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from optcodec.jpeg.entropy import CONTEXTS, ScanTokens
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.layout import in_parallel, mcu_layout, segments
+from optcodec.jpeg.layout import in_parallel, mcu_layout, worker_count
 from optcodec.jpeg.writer import Scan, dc_slots, scan_groups
 from optcodec.kernels import load
 
@@ -67,7 +67,7 @@ def progressive_scans(image: CoefficientImage, *, threads: int | None = None) ->
     """All scans of a progressive file, by the default script; each thread makes whole scans."""
     script = scan_script(image)
     factors = [(part.h, part.v) for part in image.components]
-    workers = len(segments(mcu_layout(image.width, image.height, factors, dc_slots(image)), threads))
+    workers = worker_count(mcu_layout(image.width, image.height, factors, dc_slots(image)), threads)
     last = len(script) - 1
     # Refinement takes longest and comes last in a script, so the threads begin there.
     return in_parallel(lambda index: progressive_scan(image, script[last - index]), last + 1, workers)[::-1]

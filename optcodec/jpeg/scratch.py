@@ -16,7 +16,7 @@ __all__ = ["scratch"]
 
 _SMALL = 1 << 18  # the C library reuses smaller ones by itself
 _LARGE = 1 << 27  # larger ones are rare, and too much to keep; most of a buffer is never touched
-_KEPT = 8
+_KEPT = 16
 _pool: list[npt.NDArray[np.uint8]] = []
 _lock = threading.Lock()
 
@@ -26,12 +26,14 @@ def scratch(nbytes: int) -> npt.NDArray[np.uint8]:
     if not _SMALL <= nbytes <= _LARGE:
         return np.empty(nbytes, np.uint8)
     with _lock:
-        free = [place for place in range(len(_pool)) if _references(place) == _IDLE]
+        free = sorted(
+            (place for place in range(len(_pool)) if _references(place) == _IDLE), key=lambda place: _pool[place].size
+        )
         for place in free:
             if _pool[place].size >= nbytes:
                 return _pool[place][:nbytes]
-        for place in reversed(free):  # too small for what is encoded now
-            del _pool[place]
+        if free and len(_pool) == _KEPT:
+            del _pool[free[0]]
         buffer = np.empty(nbytes, np.uint8)
         if len(_pool) < _KEPT:
             _pool.append(buffer)

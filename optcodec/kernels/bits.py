@@ -15,7 +15,7 @@ from optcodec.kernels.scalars import (
 )
 from optcodec.kernels.vector import U8, address_of, emit
 
-__all__ = ["copy_and_find", "stuff", "write_intervals", "write_tokens"]
+__all__ = ["copy_and_find", "write_intervals", "write_part"]
 
 
 @emit(2, types.int64)
@@ -86,26 +86,19 @@ def _stuff(source, count, target):
     return target - start
 
 
-@export("u32[:], i64, i64[:], i64, out u8[:] -> i64")
-def write_tokens(tokens, count, codes, fill, raw):
-    """Write the first `count` tokens from bit `fill` of raw[0] on; the bits in use, `fill` included.
+@export("u32[:], i64, i64[:], i64, out u8[:], out u8[:], out u8[:] -> i64")
+def write_part(tokens, count, codes, fill, raw, target, edges):
+    """Write the first `count` tokens of a part that begins at bit `fill` of a byte; the bytes written.
 
-    `raw` has room for 8 more bytes than the bits need.
+    `target` receives the whole bytes, stuffed. The bits before them, in a byte that the part before began, and those
+    behind them go to `edges`, with zeros in the other bits. `raw` and `target` have 64 bytes to spare.
     """
-    return _write(address_of(tokens), count, address_of(codes), address_of(raw), fill)
-
-
-@export("out u8[:], i64, out u8[:] -> i64")
-def stuff(raw, bits, target):
-    """Byte stuffing of so many bits, the last byte filled with ones; both arrays have 64 bytes to spare."""
-    return _stuff(address_of(raw), _finish(address_of(raw), bits), address_of(target))
-
-
-@export("u32[:], i64, i64[:], out u8[:], out u8[:] -> i64")
-def write_scan(tokens, count, codes, raw, target):
-    """`write_tokens` and `stuff` of a whole scan at once; the bytes written."""
-    bits = _write(address_of(tokens), count, address_of(codes), address_of(raw), 0)
-    return _stuff(address_of(raw), _finish(address_of(raw), bits), address_of(target))
+    start = address_of(raw)
+    bits = _write(address_of(tokens), count, address_of(codes), start, fill)
+    skipped = 1 if fill else 0
+    edges[0] = load_u8(start) if fill else 0
+    edges[1] = load_u8(start + (bits >> 3)) if bits & 7 else 0
+    return _stuff(start + skipped, (bits >> 3) - skipped, address_of(target))
 
 
 @export("u32[:], i64[:], i64[:], out u8[:], out u8[:] -> i64")
