@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 CONTEXTS = 9 * 256  # 4 DC and 4 AC tables, and plain bits
-_SHARED_TOKENS = 8192  # above, separate tables nearly always take less, and the trial would take time
+_SHARED_TOKENS = 4096  # above, separate tables nearly always take less, and the trial would take time
 _BYTES_PER_BLOCK = 4 * 64  # a token for each coefficient, or fewer: a run of zeros takes less
 
 
@@ -121,29 +121,32 @@ def scan_bytes(tokens: ScanTokens, tables: HuffmanTables) -> list[memoryview]:
         (array, count), kernels = tokens.parts[0], load("bits")
         raw, target = scratch(4 * count + 80), scratch(8 * count + 3 * len(tokens.bounds) + 160)
         return [target[: kernels.write_intervals(array, tokens.bounds, tables.codes, raw, target)].data]
-    count_bits = load("huffman").count_bits
-    bounds = [0, *accumulate(count_bits(histogram, tables.codes) for histogram in tokens.histograms)]
-    edges = np.empty((len(tokens.parts), 2), np.uint8)
+    edges = np.empty((len(tokens.parts), 3), np.uint8)
+    starts = [0]
+    if len(tokens.parts) > 1:
+        count_bits = load("huffman").count_bits
+        starts += accumulate(count_bits(histogram, tables.codes) % 8 for histogram in tokens.histograms[:-1])
 
     def write(part: int) -> memoryview:
         array, count = tokens.parts[part]
-        size = bounds[part + 1] // 8 - bounds[part] // 8
-        raw, target = scratch(size + 80), scratch(2 * size + 160)
-        start = bounds[part] % 8
-        return target[: load("bits").write_part(array, count, tables.codes, start, raw, target, edges[part])].data
+        raw, target = scratch(4 * count + 80), scratch(8 * count + 160)  # a token has at most 31 bits
+        arguments = (array, count, tables.codes, starts[part] % 8, raw, target, edges[part])
+        return target[: load("bits").write_part(*arguments)].data
 
-    return _joined(in_parallel(write, len(tokens.parts), tokens.workers), bounds, edges.tolist())
+    return _joined(in_parallel(write, len(tokens.parts), tokens.workers), edges.tolist())
 
 
-def _joined(parts: list[memoryview], bounds: list[int], edges: list[list[int]]) -> list[memoryview]:
+def _joined(parts: list[memoryview], edges: list[list[int]]) -> list[memoryview]:
     """Parts of a bit stream with the bytes that two of them share, and the last one, filled up with ones."""
     pieces: list[memoryview] = []
-    for part, whole in enumerate(parts):
-        if bounds[part] % 8:
-            pieces.append(_byte(edges[part - 1][1] | edges[part][0]))
+    behind, used = 0, 0
+    for whole, (before, rest, bits) in zip(parts, edges, strict=True):
+        if used:
+            pieces.append(_byte(behind | before))
         pieces.append(whole)
-    if bounds[-1] % 8:
-        pieces.append(_byte(edges[-1][1] | 0xFF >> bounds[-1] % 8))
+        behind, used = rest, bits
+    if used:
+        pieces.append(_byte(behind | 0xFF >> used))
     return pieces
 
 

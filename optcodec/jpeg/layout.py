@@ -18,7 +18,7 @@ from optcodec.jpeg.image import blocks_shape, sampling_factors
 __all__ = ["McuLayout", "in_parallel", "mcu_layout", "pixel_layout", "segments", "thread_count", "worker_count"]
 
 T = TypeVar("T")
-_PARTS_PER_THREAD = 3
+_PARTS_PER_THREAD = 2
 _BLOCKS_PER_THREAD = 4096  # below this, starting a thread costs more than it saves
 
 

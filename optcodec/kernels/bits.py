@@ -91,13 +91,15 @@ def write_part(tokens, count, codes, fill, raw, target, edges):
     """Write the first `count` tokens of a part that begins at bit `fill` of a byte; the bytes written.
 
     `target` receives the whole bytes, stuffed. The bits before them, in a byte that the part before began, and those
-    behind them go to `edges`, with zeros in the other bits. `raw` and `target` have 64 bytes to spare.
+    behind them go to `edges`, with zeros in the other bits; then the number of the latter. `raw` and `target` have 64
+    bytes to spare.
     """
     start = address_of(raw)
     bits = _write(address_of(tokens), count, address_of(codes), start, fill)
     skipped = 1 if fill else 0
     edges[0] = load_u8(start) if fill else 0
     edges[1] = load_u8(start + (bits >> 3)) if bits & 7 else 0
+    edges[2] = bits & 7
     return _stuff(start + skipped, (bits >> 3) - skipped, address_of(target))
 
 

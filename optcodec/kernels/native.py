@@ -15,9 +15,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from optcodec.kernels.cache import Object, objects
-from optcodec.kernels.signature import Argument, Signature
+from optcodec.kernels.signature import Signature
 from optcodec.kernels.target import llvm_binding, target_machine
 
 __all__ = ["load", "prepare"]
@@ -71,51 +72,68 @@ def _link(code: bytes, signatures: dict[str, str]) -> SimpleNamespace:
 
 
 def _callable(name: str, address: int, signature: Signature) -> Callable[..., Any]:
-    """Python function that passes arrays as pointer and lengths."""
-    c_arguments: list[Any] = []
-    for argument in signature.arguments:
-        c_arguments += (
-            [ctypes.c_void_p] + [ctypes.c_ssize_t] * argument.ndim if argument.ndim else [_TYPES[argument.dtype][0]]
+    """Python function that passes arrays as pointer and lengths.
+
+    It is written out for each kernel: a loop over the arguments would cost more than many a kernel takes.
+    """
+    c_arguments: list[Any] = [ctypes.c_void_p, ctypes.c_void_p]
+    names, checks, flat = [], [], []
+    for index, argument in enumerate(signature.arguments):
+        value = f"a{index}"
+        names.append(value)
+        c_type, dtype = _TYPES[argument.dtype]
+        if not argument.ndim:
+            c_arguments.append(c_type)
+            flat.append(value)
+            continue
+        lengths = [f"{value}_{axis}" for axis in range(argument.ndim)]
+        kind = np.dtype(dtype).char
+        checks.append(
+            f"    if {value}.dtype.char != {kind!r} or {value}.ndim != {argument.ndim}: fail({index}, {value})"
         )
-    function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *c_arguments)(address)
-    result_type = _TYPES[signature.result or "i64"][0]
-    plan = [(np.dtype(_TYPES[argument.dtype][1]), argument) for argument in signature.arguments]
+        checks.append(f"    ({', '.join(lengths)},) = {value}.shape")
+        flat += [f"{'writable' if argument.writable else 'address'}({value})", *lengths]
+        c_arguments += [ctypes.c_void_p] + [ctypes.c_ssize_t] * argument.ndim
+    source = [f"def {name}({', '.join(names)}):", *checks, "    result, error = result_type(), void()"]
+    source.append(f"    status = function(byref(result), byref(error), {', '.join(flat)})")
+    source += ["    if status: stopped(status)", "    return result.value"]
 
-    def call(*values: Any) -> Any:
-        if len(values) != len(plan):
-            raise TypeError(f"kernel {name} takes {len(plan)} arguments, {len(values)} given")
-        flat: list[Any] = []
-        for value, (dtype, argument) in zip(values, plan, strict=True):
-            if argument.ndim:
-                _check(name, value, dtype, argument)
-                flat.append(_address(value))
-                flat.extend(value.shape)
-            else:
-                flat.append(value)
-        result, exception = result_type(), ctypes.c_void_p()
-        status = function(ctypes.byref(result), ctypes.byref(exception), *flat)
-        if status:
-            raise RuntimeError(f"kernel {name} stopped with status {status}")
-        return result.value
+    def fail(index: int, value: npt.NDArray[Any]) -> None:
+        expected = f"kernel {name} expects {signature.arguments[index]}, C-contiguous"
+        raise TypeError(f"{expected}; got {value.dtype} of shape {value.shape}")
 
-    call.__name__ = name
-    return call
+    def stopped(status: int) -> None:
+        raise RuntimeError(f"kernel {name} stopped with status {status}")
+
+    scope: dict[str, Any] = {
+        "function": ctypes.CFUNCTYPE(ctypes.c_int32, *c_arguments)(address),
+        "result_type": _TYPES[signature.result or "i64"][0],
+        "void": ctypes.c_void_p,
+        "byref": ctypes.byref,
+        "address": _address,
+        "writable": _writable_address,
+        "fail": fail,
+        "stopped": stopped,
+    }
+    exec("\n".join(source), scope)  # the text is made of generated names only
+    function: Callable[..., Any] = scope[name]
+    return function
+
+
+def _writable_address(array: Any) -> int:
+    """Address of the first element; refuses arrays that are read-only or not C-contiguous.
+
+    A third of the time of `numpy.ndarray.ctypes`.
+    """
+    return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0
 
 
 def _address(array: Any) -> int:
-    """Address of the first element; `numpy.ndarray.ctypes` would take three times as long."""
-    if array.flags.writeable and array.size:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    """Address of the first element of an array that need not be writable."""
+    flags = array.flags
+    if flags.writeable:
+        return _writable_address(array)
+    if not flags.c_contiguous:
+        raise TypeError(f"a kernel expects C-contiguous arrays; got strides {array.strides} for shape {array.shape}")
     address: int = array.ctypes.data
     return address
-
-
-def _check(name: str, value: Any, dtype: np.dtype[Any], argument: Argument) -> None:
-    flags = value.flags
-    if (
-        value.dtype != dtype
-        or value.ndim != argument.ndim
-        or not flags.c_contiguous
-        or (argument.writable and not flags.writeable)
-    ):
-        raise TypeError(f"kernel {name} expects {argument}, C-contiguous; got {value.dtype} of shape {value.shape}")
