@@ -107,7 +107,7 @@ def test_alpha_is_composited_on_request(tmp_path: Path) -> None:
         (["--bpp", -1], "a finite number above 0, got -1.0"),
         (["--water-level", "nan"], "a finite number above 0, got nan"),
         (["--max-bytes", 0], "a whole number from 1 on, got 0"),
-        (["--max-bytes", 10], "expected at most 10 bytes, but no table makes less than "),
+        (["--max-bytes", 10], "at most 10, but the nearest that can be reached is "),
         (["--tables", "none.json"], "none.json: No such file or directory"),
         (["--background", "no colour"], "a background is a colour such as 'white', '#ffffff'"),
     ],
