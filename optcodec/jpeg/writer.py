@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from optcodec.errors import InvalidInputError
@@ -158,7 +159,7 @@ def jpeg_bytes(preamble: Preamble, scans: Iterable[Scan], *, progressive: bool, 
 
     Reads like the grammar of T.81, B.2: SOI, APPn, DQT, SOF, DRI, and for each scan DHT, SOS, entropy-coded data; EOI.
     """
-    pieces: list[bytes | memoryview] = [_SOI, *_application_segments(preamble), _dqt(preamble.tables)]
+    pieces: list[bytes | memoryview] = [_SOI, *_application_segments(preamble), _dqt(tuple(preamble.tables))]
     pieces.append(_frame_header(preamble, progressive))
     if preamble.restart_interval:
         pieces.append(_segment(_DRI, struct.pack(">H", preamble.restart_interval)))
@@ -170,10 +171,10 @@ def jpeg_bytes(preamble: Preamble, scans: Iterable[Scan], *, progressive: bool, 
 
 def _scan_pieces(preamble: Preamble, scan: Scan, share_tables: bool) -> list[bytes | memoryview]:
     """DHT, SOS and entropy-coded data, with the Huffman tables that take the fewest bytes in all."""
-    histogram = scan.tokens.histogram
-    joint = joint_tables(histogram) if share_tables else None
+    apart = optimal_tables(scan.tokens.histogram)
+    joint = joint_tables(scan.tokens, apart) if share_tables else None
     choices: list[list[bytes | memoryview]] = []
-    for tables in [optimal_tables(histogram)] + ([joint] if joint else []):
+    for tables in (apart, joint) if joint else (apart,):
         # a scan of plain bits has no codes
         definition = [_segment(_DHT, tables.definition)] if tables.definition else []
         choices.append([*definition, _scan_header(preamble, scan, tables), *scan_bytes(scan.tokens, tables)])
@@ -207,7 +208,8 @@ def _application_segments(preamble: Preamble) -> list[bytes]:
     return segments
 
 
-def _dqt(tables: Sequence[QuantTable]) -> bytes:
+@lru_cache(maxsize=64)
+def _dqt(tables: tuple[QuantTable, ...]) -> bytes:
     """All tables in one segment: precision and number, then 64 steps in zig-zag order (T.81, B.2.4.1)."""
     payload = bytearray()
     for number, table in enumerate(tables):
@@ -230,7 +232,8 @@ def _scan_header(preamble: Preamble, scan: Scan, tables: HuffmanTables) -> bytes
     """T.81, B.2.3. Components with their Huffman tables (0 where a scan does not use one), Ss, Se, Ah and Al."""
     payload = bytearray([len(scan.components)])
     for index, slot in zip(scan.components, scan.slots, strict=True):
-        dc, ac = (slot >> 1 if tables.used[slot + kind] else 0 for kind in (0, 1))
-        payload += bytes([preamble.components[index].id, dc << 4 | ac])
+        dc = slot >> 1 if tables.used[slot] else 0
+        ac = slot >> 1 if tables.used[slot + 1] else 0
+        payload += bytes((preamble.components[index].id, dc << 4 | ac))
     payload += bytes([scan.Ss, scan.Se, scan.Ah << 4 | scan.Al])
     return _segment(_SOS, bytes(payload))

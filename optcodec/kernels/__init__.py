@@ -6,11 +6,13 @@ A kernel file is ordinary numba code; ``@export("signature")`` marks what the re
 
 from __future__ import annotations
 
+import functools
 from types import SimpleNamespace
 
 __all__ = ["load", "prepare"]
 
 
+@functools.cache
 def load(stem: str) -> SimpleNamespace:
     """Give the kernels of ``optcodec/kernels/<stem>.py``, see `optcodec.kernels.native.load`."""
     from optcodec.kernels import native  # costs 20 ms of start-up that commands without kernels need not wait for
@@ -18,6 +20,7 @@ def load(stem: str) -> SimpleNamespace:
     return native.load(stem)
 
 
+@functools.cache
 def prepare(*stems: str) -> None:
     """Have the kernels of several files ready at once, see `optcodec.kernels.native.prepare`."""
     from optcodec.kernels import native

@@ -8,7 +8,6 @@ loaded from there through llvmlite.
 from __future__ import annotations
 
 import ctypes
-import functools
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -39,7 +38,6 @@ _objects: dict[str, Object] = {}
 _lock = threading.RLock()
 
 
-@functools.cache
 def load(stem: str) -> SimpleNamespace:
     """Give the kernels of ``optcodec/kernels/<stem>.py`` as callables on numpy arrays.
 
@@ -50,7 +48,6 @@ def load(stem: str) -> SimpleNamespace:
         return _link(*_objects[stem])
 
 
-@functools.cache
 def prepare(*stems: str) -> None:
     """Have the objects of several files ready, so that `load` need not wait for them one by one."""
     with _lock:
