@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from PIL import Image
 
 from optcodec.jpeg.image import CoefficientImage, Component, Metadata, blocks_shape
-from optcodec.jpeg.layout import mcu_layout, segments
+from optcodec.jpeg.layout import mcu_layout, worker_count
 from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.scans import ScanSpec, progressive_scans, scan_script
 from optcodec.jpeg.tables import QuantTable
@@ -86,7 +86,7 @@ def test_the_smaller_file():
 def test_any_number_of_threads_makes_the_same_file():
     image = random_image(((2, 2), (1, 1), (1, 1)), 1000, 900, 0)
     layout = mcu_layout(1000, 900, [(2, 2), (1, 1), (1, 1)], [0, 2, 2])
-    assert len(segments(layout, 3)) == 3
+    assert worker_count(layout, 3) == 3
     files = {write_jpeg(image, progressive=True, threads=threads) for threads in (1, 2, 3, None)}
     assert len(files) == 1
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.entropy import sequential_tokens
 from optcodec.jpeg.image import CoefficientImage, Component, Metadata, blocks_shape
-from optcodec.jpeg.layout import mcu_layout, segments
+from optcodec.jpeg.layout import mcu_layout, worker_count
 from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.segments import read_segments
 from optcodec.jpeg.structure import read_structure
@@ -244,7 +244,7 @@ def test_components_are_interleaved_where_they_can_be(factors):
 @pytest.mark.parametrize("restart_interval", [0, 11])
 def test_any_number_of_threads_makes_the_same_file(factors, restart_interval):
     image = image_of(factors, 1030, 1000, restart_interval=restart_interval)
-    assert len(segments(mcu_layout(1030, 1000, factors, [0] * len(factors)), 3)) == 3
+    assert worker_count(mcu_layout(1030, 1000, factors, [0] * len(factors)), 3) == 3
     assert len({write_jpeg(image, threads=threads) for threads in (1, 2, 3, 7, None)}) == 1
 
 
