@@ -13,6 +13,8 @@ from optcodec.cli.images import ImageSet, open_image
 from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures, report_notices
 from optcodec.cli.options import (
     TARGETS,
+    ExpertOption,
+    GroupedCommand,
     background_option,
     choose_target,
     inputs_argument,
@@ -32,7 +34,7 @@ from optcodec.files import check_writable
 __all__ = ["command"]
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @inputs_argument
 @output_option("Tables: JSON, or with the suffix .txt the text of cjpeg; with --per-image a folder.", required=True)
 @click.option("--per-image", is_flag=True, help="Design tables for each image, not one set for all.")
@@ -40,8 +42,15 @@ __all__ = ["command"]
 @click.option("-q", "--quality", type=click.IntRange(1, 100), help="Scale of the tables of deepn and jpeg.")
 @target_options
 @method_option
-@click.option("--distortion", type=click.Choice(["empirical", "laplacian", "midpoint"]), help="[default: empirical]")
-@click.option("--qmax", type=click.IntRange(1, 255), help="Largest step of opts and optd.  [default: 100]")
+@click.option(
+    "--distortion",
+    cls=ExpertOption,
+    type=click.Choice(["empirical", "laplacian", "midpoint"]),
+    help="[default: empirical]",
+)
+@click.option(
+    "--qmax", cls=ExpertOption, type=click.IntRange(1, 255), help="Largest step of opts and optd.  [default: 100]"
+)
 @subsampling_option
 @background_option
 @pixels_option

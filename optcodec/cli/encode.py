@@ -12,6 +12,8 @@ from optcodec.cli.files import find_images, place
 from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures
 from optcodec.cli.options import (
     TARGETS,
+    ExpertOption,
+    GroupedCommand,
     background_option,
     choose_target,
     inputs_argument,
@@ -31,7 +33,7 @@ from optcodec.files import write_whole
 __all__ = ["command"]
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @inputs_argument
 @output_option("File, or folder for several inputs.  [default: beside each input]")
 @click.option("-q", "--quality", type=click.IntRange(1, 100), help="Default JPEG at this quality.  [default: 75]")
@@ -42,8 +44,20 @@ __all__ = ["command"]
 @subsampling_option
 @click.option("--progressive", is_flag=True, help="Write progressive files.")
 @click.option("--smaller", is_flag=True, help="Write baseline or progressive, whichever is smaller.")
-@click.option("--dct", type=click.Choice(["float", "exact"]), default="float", help="exact: that of libjpeg-turbo.")
-@click.option("--restart-interval", type=click.IntRange(0, 65535), metavar="MCUS", help="MCUs between restart markers.")
+@click.option(
+    "--dct",
+    cls=ExpertOption,
+    type=click.Choice(["float", "exact"]),
+    default="float",
+    help="exact: that of libjpeg-turbo.",
+)
+@click.option(
+    "--restart-interval",
+    cls=ExpertOption,
+    type=click.IntRange(0, 65535),
+    metavar="MCUS",
+    help="MCUs between restart markers.",
+)
 @background_option
 @pixels_option
 @click.option(
@@ -51,7 +65,9 @@ __all__ = ["command"]
     default=None,
     help="Keep ICC profile and Exif, or leave them out.  [default: keep when a JPEG file is transcoded]",
 )
-@click.option("--threads", type=click.IntRange(1), help="Threads to use at most.  [default: all cores]")
+@click.option(
+    "--threads", cls=ExpertOption, type=click.IntRange(1), help="Threads to use at most.  [default: all cores]"
+)
 @click.option("--force", is_flag=True, help="Replace inputs, and files that were not named with -o.")
 @json_option
 def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json: bool, **options: Any) -> None:

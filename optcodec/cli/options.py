@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "SUBSAMPLINGS",
     "TARGETS",
+    "ExpertOption",
+    "GroupedCommand",
     "background_option",
     "choose_target",
     "inputs_argument",
@@ -33,6 +35,21 @@ __all__ = [
 TARGETS = "--water-level, --match-quality, --match-swe, --bpp or --max-bytes"
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:4:0")
 
+
+class ExpertOption(click.Option):
+    """An option that ``--help`` shows in a group of its own, after the plain ones."""
+
+
+class GroupedCommand(click.Command):
+    """A verb whose help shows its `ExpertOption` options apart."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, expert in (("Options", False), ("Expert options", True)):
+            options = [each for each in self.get_params(ctx) if isinstance(each, ExpertOption) is expert]
+            with formatter.section(title):
+                formatter.write_dl([record for each in options if (record := each.get_help_record(ctx)) is not None])
+
+
 inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
 subsampling_option = click.option(
     "--subsampling",
@@ -45,13 +62,14 @@ profile_option = click.option(
 )
 method_option = click.option(
     "--method",
+    cls=ExpertOption,
     type=click.Choice(["opts", "optd", "deepn", "jpeg"]),
     help="How tables are designed.  [default: opts with a profile, else optd]",
 )
 background_option = click.option(
     "--background", metavar="COLOUR", help="Composite transparent pixels on this colour, such as white."
 )
-pixels_option = click.option("--pixels", is_flag=True, help="Decode JPEG inputs to pixels first.")
+pixels_option = click.option("--pixels", cls=ExpertOption, is_flag=True, help="Decode JPEG inputs to pixels first.")
 
 
 def output_option(text: str, *, required: bool = False) -> Callable[[Any], Any]:
