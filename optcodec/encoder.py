@@ -182,5 +182,5 @@ def _designed(
     def size_of(tables: tuple[QuantTable, ...]) -> int:
         return len(source.encoded(tables))
 
-    statistics = gather(source.dct_image(), threads=thread_count(source.threads))
+    statistics = gather(source.coefficients(), threads=thread_count(source.threads))
     return resolve(target, statistics, profile, method=method or ("opts" if profile else "optd"), size_of=size_of)

@@ -308,3 +308,11 @@ def test_the_result_is_frozen():
     encoded = encode(PIXELS)
     with pytest.raises(dataclasses.FrozenInstanceError):
         encoded.data = b""
+
+
+def test_tables_of_rgb_components_are_not_designed():
+    image = encode(pixels_of(40, 30), subsampling="4:4:4").coefficients
+    rgb = dataclasses.replace(image, metadata=Metadata(adobe_transform=0))
+    with pytest.raises(InvalidInputError, match="grey or YCbCr"):
+        encode(rgb, target=Bpp(1.0))
+    assert same_blocks(encode(rgb).data, encode(image).data)

@@ -129,7 +129,7 @@ def test_metadata_that_does_not_fit(metadata, limit):
 
 @pytest.mark.parametrize(
     ("largest", "frame", "precisions"),
-    [((255, 255), "SOF0", [0, 0]), ((255, 256), "SOF1", [0, 1]), ((65535, 1), "SOF1", [1, 0])],
+    [((255, 254), "SOF0", [0, 0]), ((255, 256), "SOF1", [0, 1]), ((65535, 1), "SOF1", [1, 0])],
 )
 def test_tables_take_16_bits_only_where_they_must(largest, frame, precisions):
     steps = np.arange(1, 65).reshape(8, 8)

@@ -17,7 +17,7 @@ from optcodec.jpeg.image import CoefficientImage, DctImage, Metadata, sampling_f
 from optcodec.jpeg.quantize import dequantize, quantize, table_indices
 from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.tables import QuantTable
-from optcodec.jpeg.writer import Preamble, Progressive, Scan, jpeg_bytes, write_jpeg
+from optcodec.jpeg.writer import Preamble, Progressive, Scan, compact_tables, jpeg_bytes, write_jpeg
 
 __all__ = ["CoefficientSource", "Dct", "PixelSource"]
 
@@ -64,8 +64,8 @@ class PixelSource:
         """Width and height in pixels."""
         return self.pixels.shape[1], self.pixels.shape[0]
 
-    def dct_image(self) -> DctImage:
-        """Coefficients that are not quantized."""
+    def coefficients(self) -> DctImage:
+        """What tables are designed from: coefficients that are not quantized."""
         return forward(self.pixels, self.subsampling, threads=self.threads)
 
     def encoded(self, tables: Sequence[QuantTable]) -> bytes:
@@ -73,7 +73,7 @@ class PixelSource:
         pixels = np.ascontiguousarray(self.pixels if self.pixels.ndim == 3 else self.pixels[:, :, np.newaxis])
         count = pixels.shape[2]
         h, v = sampling_factors(self.subsampling) if count == 3 else (1, 1)
-        tables, indices = _compact(tables, table_indices(count, len(tables)))
+        tables, indices = compact_tables(tables, table_indices(count, len(tables)))
         parts = [
             FrameComponent(1, h, v, indices[0]),
             *(FrameComponent(k + 1, 1, 1, indices[k]) for k in range(1, count)),
@@ -109,9 +109,9 @@ class CoefficientSource:
         """Width and height in pixels."""
         return self.image.width, self.image.height
 
-    def dct_image(self) -> DctImage:
-        """Coefficients as the file reconstructs them."""
-        return dequantize(self.image)
+    def coefficients(self) -> CoefficientImage:
+        """What tables are designed from: the coefficients of the file."""
+        return self.image
 
     def encoded(self, tables: Sequence[QuantTable]) -> bytes:
         """The file with other tables; a component whose table stays the same keeps every coefficient."""
@@ -120,10 +120,3 @@ class CoefficientSource:
             requantized = quantize(dequantize(old), tables, metadata=old.metadata)
             old = replace(requantized, restart_interval=old.restart_interval)
         return write_jpeg(old, progressive=self.progressive, threads=self.threads)
-
-
-def _compact(tables: Sequence[QuantTable], indices: Sequence[int]) -> tuple[list[QuantTable], list[int]]:
-    """Tables that are used, each once, and new indices of them."""
-    used: dict[QuantTable, int] = {}
-    places = [used.setdefault(tables[index], len(used)) for index in indices]
-    return list(used), places

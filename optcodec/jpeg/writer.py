@@ -21,7 +21,7 @@ from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import CoefficientImage, Metadata
 from optcodec.jpeg.tables import QuantTable
 
-__all__ = ["Preamble", "Progressive", "Scan", "jpeg_bytes", "write_jpeg"]
+__all__ = ["Preamble", "Progressive", "Scan", "compact_tables", "jpeg_bytes", "write_jpeg"]
 
 Progressive = Literal[False, True, "smaller"]
 
@@ -47,8 +47,18 @@ class Preamble:
     @classmethod
     def of(cls, image: CoefficientImage) -> Preamble:
         """What a coefficient image says besides its coefficients."""
-        components = [FrameComponent(part.id, part.h, part.v, part.table) for part in image.components]
-        return cls(image.width, image.height, components, image.tables, image.metadata, image.restart_interval)
+        tables, places = compact_tables(image.tables, [part.table for part in image.components])
+        components = [
+            FrameComponent(part.id, part.h, part.v, table) for part, table in zip(image.components, places, strict=True)
+        ]
+        return cls(image.width, image.height, components, tables, image.metadata, image.restart_interval)
+
+
+def compact_tables(tables: Sequence[QuantTable], indices: Sequence[int]) -> tuple[list[QuantTable], list[int]]:
+    """Tables that are used, each once, and new indices of them."""
+    used: dict[QuantTable, int] = {}
+    places = [used.setdefault(tables[index], len(used)) for index in indices]
+    return list(used), places
 
 
 @dataclass(frozen=True)
