@@ -265,6 +265,13 @@ def test_transcoding_to_a_size_needs_no_pixels():
     assert 3960 <= encoded.nbytes <= 4000
 
 
+@pytest.mark.parametrize("bpp", [0.5, 1.0, 1.3, 1.9, 2.4])
+def test_bpp_is_met_where_coefficients_leave_zero_all_at_once(bpp):
+    quantized_before = read_jpeg(pillow_jpeg(picture(320, 240), quality=90, subsampling="4:4:4"))
+    encoded = encode(quantized_before, profile=load_profile("mobilenet_v2"), target=Bpp(bpp))
+    assert 0.99 * bpp <= encoded.bpp <= bpp
+
+
 def test_what_no_table_reaches_is_said():
     with pytest.raises(TargetNotMetError, match="at most 100, but the nearest that can be reached is"):
         encode(pixels_of(64, 64), target=MaxBytes(100))

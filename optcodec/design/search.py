@@ -22,6 +22,7 @@ Steps = npt.NDArray[np.int64]
 _SIZE_TOLERANCE = 0.01
 # An error is matched to this part of it, where whole steps allow.
 _ERROR_TOLERANCE = 1e-5
+_TRIES = 32  # single steps to get to a size, each with a file written
 _MOVES = 4  # by which a single step is changed at most, at a time, to get there
 
 
@@ -185,7 +186,7 @@ def meet_size(joint: Joint, bits: Floats, limit: int, size_of: Callable[[Steps],
     fits, exceeds = largest_within(search.size, limit, ends, enough=search.enough, propose=search.propose, what=what)
     coarse, fine = joint.steps(1 / fits), joint.steps(1 / exceeds)
     if search.size(fits) < search.enough and not np.array_equal(coarse, fine):
-        coarse = search.between(coarse, fine)
+        coarse = search.refined(search.between(coarse, fine))
     return coarse, search.size_of_steps(coarse)
 
 
@@ -239,3 +240,30 @@ class _SizeSearch:
                 if found >= self.enough:
                     break
         return blend(fits)
+
+    def refined(self, steps: Steps) -> Steps:
+        """Spend what is left on finer single steps, each time the one expected to take most of it.
+
+        Needed where one unit of a step moves the file by more than the tolerance, as in files that were quantized
+        before: their coefficients leave zero all at once.
+        """
+        refused: set[tuple[int, int]] = set()
+        for _ in range(_TRIES):
+            size = self.size_of_steps(steps)
+            if size >= self.enough:
+                break
+            gains = _costs(self._bits, steps, -1, (self._joint.least, MAX_STEP)) / 8
+            for move in refused:
+                gains[move] = 0
+            best = _largest_below(gains, self._limit - size)
+            if best is None:
+                break
+            units, entry = divmod(best, steps.size)
+            finer = steps.copy()
+            finer.flat[entry] -= units + 1
+            finer = np.maximum(finer, self._joint.least)
+            if self.size_of_steps(finer) <= self._limit:
+                steps = finer
+            else:
+                refused.add((units, entry))
+        return steps
