@@ -14,6 +14,7 @@ from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.sources import CoefficientSource, Dct, PixelSource
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import Progressive, check_progressive
+from optcodec.kernels import prepare
 from optcodec.pixels import Background, ImageLike, load_picture
 from optcodec.targets import Target
 
@@ -178,6 +179,8 @@ def _designed(
     source: PixelSource | CoefficientSource, target: Target, profile: SensitivityProfile | None, method: str | None
 ) -> tuple[QuantTable, ...]:
     from optcodec.design import gather, resolve
+
+    prepare("histogram", *source.kernels)
 
     def size_of(tables: tuple[QuantTable, ...]) -> int:
         return len(source.encoded(tables))

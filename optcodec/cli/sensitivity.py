@@ -44,6 +44,8 @@ def command(model: str, folder: Path, output: Path, weights: str | None, as_json
     ("self").
     """
     check_writable(output)
+    if ":" in model:
+        sys.path.insert(0, str(Path.cwd()))  # as for `python -m`: the factory may be a file of the user's
     profile, failures = _estimate(model, folder, weights, options)
     profile.save(output)
     about = profile.provenance

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,7 @@ class PixelSource:
     metadata: Metadata
     restart_interval: int
     threads: int | None
+    kernels: ClassVar = ("forward", "encode", "huffman", "bits")  # what designing and coding will need
 
     def __post_init__(self) -> None:
         sampling_factors(self.subsampling)
@@ -103,6 +104,7 @@ class CoefficientSource:
     image: CoefficientImage
     progressive: Progressive
     threads: int | None
+    kernels: ClassVar = ("quantize", "entropy", "huffman", "bits")
 
     @property
     def size(self) -> tuple[int, int]:

@@ -52,8 +52,16 @@ def _compile(stems: Sequence[str]) -> list[bytes]:
 
     environment = {**os.environ, "NUMBA_OPT": "0", "NUMBA_DISABLE_JIT": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "optcodec.kernels"]
-    children = [subprocess.Popen([*command, stem], stdout=subprocess.PIPE, env=environment) for stem in stems]
-    contents = [child.communicate()[0] for child in children]
+    children = [  # a session of their own: Ctrl-C reaches this process alone, which then ends them
+        subprocess.Popen([*command, stem], stdout=subprocess.PIPE, env=environment, start_new_session=True)
+        for stem in stems
+    ]
+    try:
+        contents = [child.communicate()[0] for child in children]
+    except BaseException:
+        for child in children:
+            child.kill()
+        raise
     for stem, child in zip(stems, children, strict=True):
         if child.returncode:
             raise RuntimeError(f"the {stem} kernels could not be compiled; the messages above say why")

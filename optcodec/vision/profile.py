@@ -113,6 +113,9 @@ class SensitivityProfile:
             raise InvalidInputError("sensitivity weights are not all zero, but these are")
         object.__setattr__(self, "weights", weights)
 
+    def __repr__(self) -> str:
+        return f"SensitivityProfile({self.name!r}, subsampling={self.provenance.subsampling!r})"
+
     def normalized(self) -> SensitivityProfile:
         """Same profile on the scale of the OptS reference, where its water levels 0.005..1 live.
 
