@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from numba import njit, types
+from numba import types
 
-from optcodec.kernels.export import export
+from optcodec.kernels.export import export, helper
 from optcodec.kernels.scalars import (
     load_u8,
     load_u32,
@@ -26,7 +26,7 @@ def copy_and_find(b, source, target):
     return chunk.equal_mask(255)
 
 
-@njit
+@helper
 def _write(tokens, count, codes, raw, fill):
     """Code words of the tokens at an address, from bit `fill` (0..7) of the byte at `raw`; the bits in use after it.
 
@@ -58,7 +58,7 @@ def _write(tokens, count, codes, raw, fill):
     return (position - raw) * 8 + fill
 
 
-@njit
+@helper
 def _finish(raw, bits):
     """Fill the last byte with ones (T.81, F.1.2.3); the number of whole bytes."""
     if bits & 7:
@@ -67,7 +67,7 @@ def _finish(raw, bits):
     return (bits + 7) >> 3
 
 
-@njit
+@helper
 def _stuff(source, count, target):
     """Copy bytes and put a zero behind each 0xFF (T.81, B.1.1.5); the number of bytes written."""
     start = target

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from optcodec.kernels.codewords import difference, extend, helper, inlined, lookup, refill, shift_down
+from optcodec.kernels.codewords import difference, extend, lookup, refill, shift_down
+from optcodec.kernels.export import helper, inlined
 from optcodec.kernels.scalars import load_i16, load_u8, trailing_zeros
 from optcodec.kernels.scancodes import BAD_CODE, BAD_SYMBOL, DONE, INDEX, RANGE
 from optcodec.kernels.vector import I16, address_of, emit

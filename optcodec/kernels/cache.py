@@ -16,11 +16,12 @@ import stat
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 from optcodec.kernels.target import processor
 
-__all__ = ["objects", "pack", "unpack"]
+__all__ = ["joined_packed", "objects", "pack", "split_packed", "unpack"]
 
 Object = tuple[bytes, dict[str, str]]  # machine code, and the text of each kernel's signature by name
 
@@ -32,14 +33,14 @@ def objects(stems: Sequence[str]) -> list[Object]:
     if missing:
         text = f"optcodec: compiling {', '.join(missing)} kernels for this processor (once)"
         print(text, file=sys.stderr, flush=True)
-    for stem, content in zip(missing, _compile(missing), strict=True):
+    for stem, content in _compile(missing).items() if missing else ():
         _write(_object_path(stem), content)
         found[stem] = unpack(content)
     return [cached for cached in found.values() if cached is not None]
 
 
-def _compile(stems: Sequence[str]) -> list[bytes]:
-    """Packed objects, each made in a process of its own.
+def _compile(stems: Sequence[str]) -> dict[str, bytes]:
+    """Packed objects, made side by side in processes of their own, one for each processor.
 
     There numba neither optimizes nor assembles every function by itself (``NUMBA_OPT=0``): `export` optimizes all of
     them together, which takes a third of the time; and the settings of a numba in this process do not matter.
@@ -47,25 +48,38 @@ def _compile(stems: Sequence[str]) -> list[bytes]:
     if getattr(sys, "frozen", False) or not sys.executable:  # no interpreter to start
         from optcodec.kernels.export import build
 
-        return [pack(*build(stem)) for stem in stems]
+        return {stem: pack(*build(stem)) for stem in stems}
     import subprocess
 
     environment = {**os.environ, "NUMBA_OPT": "0", "NUMBA_DISABLE_JIT": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "optcodec.kernels"]
+    groups = _shared_out(stems, os.cpu_count() or 1)
     children = [  # a session of their own: Ctrl-C reaches this process alone, which then ends them
-        subprocess.Popen([*command, stem], stdout=subprocess.PIPE, env=environment, start_new_session=True)
-        for stem in stems
+        subprocess.Popen([*command, *group], stdout=subprocess.PIPE, env=environment, start_new_session=True)
+        for group in groups
     ]
     try:
-        contents = [child.communicate()[0] for child in children]
+        outputs = [child.communicate()[0] for child in children]
     except BaseException:
         for child in children:
             child.kill()
         raise
-    for stem, child in zip(stems, children, strict=True):
-        if child.returncode:
-            raise RuntimeError(f"the {stem} kernels could not be compiled; the messages above say why")
-    return contents
+    if any(child.returncode for child in children):
+        raise RuntimeError(f"the {', '.join(stems)} kernels could not be compiled; the messages above say why")
+    contents = (split_packed(output, len(group)) for output, group in zip(outputs, groups, strict=True))
+    return dict(zip(chain(*groups), chain(*contents), strict=True))
+
+
+def _shared_out(stems: Sequence[str], most: int) -> list[list[str]]:
+    """Groups that take about equally long, the largest file first; the length of its source stands for its time."""
+    groups: list[list[str]] = [[] for _ in range(min(most, len(stems)))]
+    loads = [0] * len(groups)
+    weights = {stem: sum(map(len, _sources(stem, set()))) for stem in stems}
+    for stem in sorted(stems, key=weights.__getitem__, reverse=True):
+        place = loads.index(min(loads))
+        groups[place].append(stem)
+        loads[place] += weights[stem]
+    return groups
 
 
 @functools.cache
@@ -129,6 +143,21 @@ def unpack(content: bytes) -> Object:
     """Object and signatures of `pack`."""
     _, header, code = content.split(b"\n", 2)
     return code, json.loads(header)
+
+
+def joined_packed(contents: Sequence[bytes]) -> bytes:
+    """Several packed objects, each behind its length as 8 bytes."""
+    return b"".join(len(content).to_bytes(8, "big") + content for content in contents)
+
+
+def split_packed(output: bytes, count: int) -> list[bytes]:
+    """The objects of `joined_packed`."""
+    contents, place = [], 0
+    for _ in range(count):
+        size = int.from_bytes(output[place : place + 8], "big")
+        contents.append(output[place + 8 : place + 8 + size])
+        place += 8 + size
+    return contents
 
 
 def _write(path: Path, content: bytes) -> None:

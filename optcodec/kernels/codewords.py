@@ -13,20 +13,14 @@ The value is there, and size is 0, if code and additional bits fit into the look
 
 from __future__ import annotations
 
-from typing import Any
+from numba import types
 
-from numba import njit, types
-
+from optcodec.kernels.export import helper, inlined
 from optcodec.kernels.scalars import load_u64_big_endian
 from optcodec.kernels.scancodes import BAD_CODE, BAD_SYMBOL, DONE, LOOKAHEAD
 from optcodec.kernels.vector import I32, U64, Vector, emit
 
-__all__ = ["difference", "extend", "helper", "inlined", "lookup", "put_entries", "refill", "shift_down"]
-
-# Decorators of functions that only kernels call; without the wrappers for other callers they compile much faster.
-_OPTIONS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
-helper = njit(**_OPTIONS)
-inlined = njit(**_OPTIONS, forceinline=True)
+__all__ = ["difference", "extend", "lookup", "put_entries", "refill", "shift_down"]
 
 _MAX_CODE = 4 << LOOKAHEAD  # byte offsets in a table
 _TO_PLACE = _MAX_CODE + 4 * 17

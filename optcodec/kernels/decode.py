@@ -6,8 +6,8 @@ import numpy as np
 
 from optcodec.kernels.bits import copy_and_find
 from optcodec.kernels.blocks import LARGEST, ac_first_block, ac_refine_block, sequential_block, store_i16
-from optcodec.kernels.codewords import difference, helper, inlined, put_entries, refill, shift_down
-from optcodec.kernels.export import export
+from optcodec.kernels.codewords import difference, put_entries, refill, shift_down
+from optcodec.kernels.export import export, helper, inlined
 from optcodec.kernels.scalars import load_i16, load_u8, store_u8, store_u64, trailing_zeros
 from optcodec.kernels.scancodes import (
     AC_FIRST,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from optcodec.kernels.dct import exact_zigzag, float_zigzag
 from optcodec.kernels.entropy import COLUMNS, OFFSET, PITCH, ROWS, V, merge_banks, prime, row_tokens
-from optcodec.kernels.export import export
+from optcodec.kernels.export import export, helper
 from optcodec.kernels.samples import load_mcu_row
 from optcodec.kernels.vector import address_of
 
 __all__ = ["pixel_tokens"]
 
 
-@njit
+@helper
 def _quantized_row(components, row, planes, stride, exact, quantizers, blocks, masks):
     """Quantized zig-zag blocks of the MCU row of samples at `planes`; two blocks at a time, maybe one too many."""
     sample_row = planes

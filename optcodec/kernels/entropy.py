@@ -7,9 +7,7 @@ follow from the symbol. A token of slot 8 has no code: its symbol is the number 
 
 from __future__ import annotations
 
-from numba import njit
-
-from optcodec.kernels.export import export
+from optcodec.kernels.export import export, helper
 from optcodec.kernels.scalars import bit_length, load_i16, load_u32, load_u64, store_u32, trailing_zeros
 from optcodec.kernels.vector import I16, I32, U64, address_of, emit
 from optcodec.kernels.zigzag import NATURAL_ORDER
@@ -42,7 +40,7 @@ PLAIN = 8 * 256  # context of tokens without a code, to which the number of bits
 ZERO_RUN = 0xF0  # T.81, F.1.2.2: ZRL, a run of 16 zeros
 
 
-@njit
+@helper
 def put_token(tokens, count, histogram, context, extra):
     """Append one token at an address and count it."""
     store_u32(tokens + 4 * count, (context << 16) | extra)
@@ -50,7 +48,7 @@ def put_token(tokens, count, histogram, context, extra):
     return count + 1
 
 
-@njit
+@helper
 def value_token(tokens, count, histogram, context, value):
     """Token of a value: its size is added to the context, its low bits follow (one less where it is negative)."""
     sign = value >> 63
@@ -79,7 +77,7 @@ def _count(b, bank, context):
     (b.load(address, U64) + 1).store(address)
 
 
-@njit
+@helper
 def run_tokens(tokens, count, histogram, context, block, rest, last, ready):
     """Tokens of the coefficients in the mask `rest`, each with the run of zeros before it (T.81, Figure F.2).
 
@@ -108,7 +106,7 @@ def run_tokens(tokens, count, histogram, context, block, rest, last, ready):
     return (target - tokens) >> 2
 
 
-@njit
+@helper
 def block_tokens(tokens, count, histogram, slot, block, mask, previous, ready):
     """Tokens of one block: DC difference to `previous`, then AC run-length symbols.
 
@@ -122,7 +120,7 @@ def block_tokens(tokens, count, histogram, slot, block, mask, previous, ready):
     return count
 
 
-@njit
+@helper
 def merge_banks(histogram):
     """Add the second half of a histogram to the first."""
     half = histogram.shape[0] // 2
@@ -130,7 +128,7 @@ def merge_banks(histogram):
         histogram[context] += histogram[half + context]
 
 
-@njit
+@helper
 def row_tokens(components, row, columns, restart_interval, blocks, masks, state, tokens, count, histogram, intervals):
     """Tokens of one MCU row whose zig-zag blocks and masks lie at `blocks` and `masks`.
 
@@ -158,7 +156,7 @@ def row_tokens(components, row, columns, restart_interval, blocks, masks, state,
     return count
 
 
-@njit
+@helper
 def prime(components, row, blocks, predictions):
     """DC predictions after MCU row `row`, whose blocks lie at `blocks`: those of its last blocks."""
     for part in range(components.shape[0]):
@@ -177,7 +175,7 @@ def _zigzag_block(b, block, target, mask):
     zigzag.nonzero_mask().store(mask)
 
 
-@njit
+@helper
 def _gather(components, row, blocks, masks):
     """Zig-zag blocks and masks of one MCU row."""
     for part in range(components.shape[0]):

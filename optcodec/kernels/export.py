@@ -18,7 +18,7 @@ from numba import carray, types
 from optcodec.kernels.signature import Argument, Signature
 from optcodec.kernels.target import target_machine
 
-__all__ = ["build", "compile_exports", "export"]
+__all__ = ["build", "compile_exports", "export", "helper", "inlined"]
 
 _SCALARS = {
     "u8": types.uint8,
@@ -38,6 +38,17 @@ _COUNTING = re.compile(r"^(define [^\n]*@NRT_(?:inc|dec)ref\([^\n]*) \{\n.*?^\}"
 _ALLOWED_SYMBOLS = ("llvm.", "memcpy", "memset", "memmove", "exp", "log", "log2", "pow", "sqrt", "expm1", "sinh")
 
 
+# Without the wrappers for callers in Python, functions that only kernels call compile much faster.
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+helper = numba.njit(**_OPTIONS)
+inlined = numba.njit(**_OPTIONS, forceinline=True)
+
+
 def export(signature: str) -> Callable[[Callable[..., Any]], Any]:
     """Compile the decorated function with numba, and let `optcodec.kernels.load` find it.
 
@@ -49,7 +60,7 @@ def export(signature: str) -> Callable[[Callable[..., Any]], Any]:
     parsed = Signature.parse(signature)
 
     def register(function: Callable[..., Any]) -> Any:
-        compiled = numba.njit(nogil=True, error_model="numpy")(function)
+        compiled = helper(function)
         stem = function.__module__.rpartition(".")[2]
         _EXPORTS.setdefault(stem, {})[function.__name__] = (parsed, compiled)
         return compiled
@@ -87,9 +98,7 @@ def compile_exports(stem: str) -> tuple[bytes, dict[str, str]]:
 
 def _module_of(name: str, signature: Signature, compiled: Any) -> llvm.ModuleRef:
     """LLVM module with one C function ``name`` that calls the compiled kernel."""
-    jit = numba.njit(
-        _c_signature(signature), no_cpython_wrapper=True, no_cfunc_wrapper=True, nogil=True, error_model="numpy"
-    )
+    jit = numba.njit(_c_signature(signature), **_OPTIONS)
     entry = jit(_entry(signature, compiled))
     symbol = entry.overloads[entry.signatures[0]].fndesc.llvm_func_name
     # Views of the caller's arrays have no reference count, so that counting it does nothing: let it be nothing.

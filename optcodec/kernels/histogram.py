@@ -20,9 +20,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from optcodec.kernels.export import export
+from optcodec.kernels.export import export, inlined
 
 UNIT = 1 << 15  # fixed-point steps to one; finer than the error of a single-precision DCT
 BIN_SHIFT = 14  # steps to half a unit, as a power of two
@@ -98,7 +97,7 @@ def step_curves(sums, squares, first, n_log_n, prefix, distortion, bits):
             _one_step(prefix, extent, within, q, n_log_n, distortion[f], bits[f])
 
 
-@njit(inline="always")
+@inlined
 def _prefix_sums(sums, middle, extent, prefix):
     """Number, sum of e + r, and sum of e^2 + 2er of all magnitudes below each bin, both signs together."""
     number, total, square = 0.0, 0.0, 0.0
@@ -113,7 +112,7 @@ def _prefix_sums(sums, middle, extent, prefix):
     prefix[extent, 0], prefix[extent, 1], prefix[extent, 2] = number, total, square
 
 
-@njit(inline="always")
+@inlined
 def _one_step(prefix, extent, within, q, n_log_n, distortion, bits):
     """Index k takes the bins from (2k - 1) q to (2k + 1) q; its reconstruction is kq. ``within`` is the sum of r^2."""
     number = prefix[extent, 0]

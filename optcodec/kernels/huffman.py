@@ -5,16 +5,14 @@ The choices among equal counts are those of libjpeg (jchuff.c), so that tables a
 
 from __future__ import annotations
 
-from numba import njit
-
-from optcodec.kernels.export import export
+from optcodec.kernels.export import export, helper
 
 __all__ = ["build_tables", "count_bits"]
 
 _RESERVED = 256  # T.81, K.2: a symbol that is never coded keeps the code of all ones free
 
 
-@njit
+@helper
 def _sink(heap, place, size):
     """Move the key at `place` down until no key below it is smaller."""
     key = heap[place]
@@ -31,7 +29,7 @@ def _sink(heap, place, size):
     heap[place] = key
 
 
-@njit
+@helper
 def _code_sizes(heap, size, sizes, chain):
     """T.81, Figure K.1: merge the two rarest until one tree is left; `chain` lists the members of each tree.
 
@@ -58,7 +56,7 @@ def _code_sizes(heap, size, sizes, chain):
             member = chain[member]
 
 
-@njit
+@helper
 def _limit(lengths):
     """T.81, Figure K.3: no code longer than 16 bits; then the reserved code, one of the longest, is dropped."""
     for length in range(lengths.shape[0] - 1, 16, -1):
@@ -76,7 +74,7 @@ def _limit(lengths):
     lengths[longest] -= 1
 
 
-@njit
+@helper
 def _sort(counts, sizes, spread, starts, symbols):
     """Symbols by code size, then value. The reserved symbol is the last of its size, which is the largest."""
     place = 0
@@ -89,7 +87,7 @@ def _sort(counts, sizes, spread, starts, symbols):
             starts[sizes[symbol]] += 1
 
 
-@njit
+@helper
 def _assign(lengths, symbols, slot, codes):
     """T.81, Figures C.1 and C.2: codes of one table, each with the number of bits that it and its extra bits take."""
     code = 0
@@ -105,7 +103,7 @@ def _assign(lengths, symbols, slot, codes):
         code <<= 1
 
 
-@njit
+@helper
 def _list_symbols(counts, heap, sizes, chain):
     """Keys of the symbols that occur, and of the reserved one; how many, or 0 where none occurs."""
     size = 0

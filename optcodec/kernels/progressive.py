@@ -7,7 +7,7 @@ known: the correction bits of these blocks are then behind it already.
 
 from __future__ import annotations
 
-from numba import njit, types
+from numba import types
 
 from optcodec.kernels.entropy import (
     ADDRESS,
@@ -23,7 +23,7 @@ from optcodec.kernels.entropy import (
     run_tokens,
     value_token,
 )
-from optcodec.kernels.export import export
+from optcodec.kernels.export import export, helper
 from optcodec.kernels.scalars import bit_length, count_ones, load_i16, load_u64, trailing_zeros
 from optcodec.kernels.vector import I16, address_of, emit
 from optcodec.kernels.zigzag import NATURAL_ORDER
@@ -60,13 +60,13 @@ def _bit_planes(b, block, low, target):
     sign.equal_mask(0).store(target + 16)
 
 
-@njit
+@helper
 def _below(position):
     """Mask of all bits below a position in 0..63."""
     return (1 << position) - 1
 
 
-@njit
+@helper
 def _plain_bits(tokens, count, histogram, chosen, bits):
     """Tokens of the bits at the positions `chosen`, at most 16 each."""
     while chosen:
@@ -79,7 +79,7 @@ def _plain_bits(tokens, count, histogram, chosen, bits):
     return count
 
 
-@njit
+@helper
 def _refinement_tokens(tokens, count, histogram, last, new, known, bits, positive):
     """Symbols of the coefficients `new` in this scan, with the bits of those `known` before (T.81, Figures G.7, G.8).
 
@@ -106,7 +106,7 @@ def _refinement_tokens(tokens, count, histogram, last, new, known, bits, positiv
     return count
 
 
-@njit
+@helper
 def _end_run(tokens, histogram, place, run):
     """Put EOBn (T.81, Figure G.4) at its place, if there is a run; the length of the next run, 0."""
     if run:

@@ -6,8 +6,7 @@ are equal to its own: 16-bit fixed-point colour sums, averages with an alternati
 
 from __future__ import annotations
 
-from numba import njit
-
+from optcodec.kernels.export import helper
 from optcodec.kernels.scalars import load_u8, store_u8
 from optcodec.kernels.vector import I16, I32, U8, emit
 
@@ -73,7 +72,7 @@ def _fill_32(b, value, target):
     byte.shuffle(byte, [0] * 32).store(target)
 
 
-@njit
+@helper
 def _extend(row, length, stride):
     """Repeat the last of `length` samples up to the end of the row."""
     last = load_u8(row + length - 1)
@@ -86,7 +85,7 @@ def _extend(row, length, stride):
         position += 32
 
 
-@njit
+@helper
 def _convert_row(pixels, width, tail, targets, stride):
     """One row of RGB pixels to three rows of samples, padded to the stride."""
     luminance, blue, red = targets
@@ -102,14 +101,14 @@ def _convert_row(pixels, width, tail, targets, stride):
     _extend(red, width, stride)
 
 
-@njit
+@helper
 def _copy(source, target, length):
     """Copy a multiple of 32 bytes."""
     for x in range(0, length, 32):
         _copy_32(source + x, target + x)
 
 
-@njit
+@helper
 def _downsample(rows, target, stride, h, v):
     """`v` full rows (at `rows`, one stride apart) to one row of 1/h the length."""
     if h == 2 and v == 2:
@@ -123,7 +122,7 @@ def _downsample(rows, target, stride, h, v):
             _average_1x2(rows + x, rows + stride + x, target + x)
 
 
-@njit
+@helper
 def load_mcu_row(pixels, width, height, first, h, v, grey, planes, stride):
     """Samples of the MCU row whose first pixel row is `first`.
 
