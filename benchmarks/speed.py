@@ -119,11 +119,13 @@ def _compare(coders: dict[str, Coder], rounds: int, clock: Callable[[], float]) 
     times: dict[str, list[float]] = {name: [] for name in coders}
     for coder in coders.values():
         coder()
+    order = list(coders)
     for _ in range(rounds):
-        for name, coder in coders.items():
+        for name in order:
             start = clock()
-            coder()
+            coders[name]()
             times[name].append(clock() - start)
+        order = order[1:] + order[:1]  # none always runs behind the same other one
     return {
         "seconds": {name: statistics.median(taken) for name, taken in times.items()},
         "least_seconds": {name: min(taken) for name, taken in times.items()},

@@ -12,12 +12,17 @@ from optcodec.kernels.vector import I16, I32, U8, emit
 
 __all__ = ["load_mcu_row"]
 
-# T.871, section 7: rows of the RGB -> YCbCr matrix, times 2^16 and rounded; the addend holds the offset of 128 and
-# the rounding. libjpeg rounds chroma down by a 2^-16 (ONE_HALF - 1), so that 255.5 does not become 256. All sums are
-# whole numbers from 0 to 2^24 - 1, hence exact in single precision.
-_Y = (19595.0, 38470.0, 7471.0, 32768.0)
-_CB = (-11059.0, -21709.0, 32768.0, 128.0 * 65536 + 32767)
-_CR = (32768.0, -27439.0, -5329.0, 128.0 * 65536 + 32767)
+# T.871, section 7: rows of the RGB -> YCbCr matrix in 16-bit fixed point, and an addend for the offset of 128 and the
+# rounding. libjpeg rounds chroma down by a 2^-16 (ONE_HALF - 1), so that 255.5 does not become 256. All sums are
+# multiples of 2^-16 below 2^8, hence exact in single precision; the sample is their whole part.
+_Y, _CB, _CR = (
+    [number / 65536 for number in row]
+    for row in (
+        (19595, 38470, 7471, 32768),
+        (-11059, -21709, 32768, 128 * 65536 + 32767),
+        (32768, -27439, -5329, 128 * 65536 + 32767),
+    )
+)
 
 
 @emit(4)
@@ -33,7 +38,7 @@ def _convert_16(b, source, luminance, blue, red):
     r, g, blue_channel = channels
     for target, (of_r, of_g, of_b, offset) in ((luminance, _Y), (blue, _CB), (red, _CR)):
         total = r.fma(of_r, g.fma(of_g, blue_channel.fma(of_b, offset)))
-        (total.to_int() >> 16).narrow(U8).store(target)
+        total.to_int().narrow(U8).store(target)
 
 
 def _halves_added(row):
