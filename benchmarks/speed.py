@@ -1,9 +1,9 @@
 """How fast does the encoder write JPEG files, next to libjpeg-turbo as simplejpeg and Pillow bring it?
 
-Each round runs every encoder once, in turn, and the ratios are taken within the round, so that a machine that slows
-down slows all of them; medians over the rounds are printed. The first call of each is left out. One thread is timed in
-processor time of that thread, two threads in wall time. All encoders get the same pixels and the tables of quality 75.
-simplejpeg writes fixed Huffman tables; Pillow with ``optimize=True``, like ours, those that fit the image.
+Each round runs every encoder once, in an order drawn anew, and the ratios are taken within the round, so that a machine
+that slows down slows all of them; medians over the rounds are printed. The first call of each is left out. One thread
+is timed in processor time of that thread, two threads in wall time. All encoders get the same pixels and the tables of
+quality 75. simplejpeg writes fixed Huffman tables; Pillow with ``optimize=True``, like ours, those that fit the image.
 
 The large image is a mosaic of photographs of about 12 megapixels, the small ones are crops of 224x224 pixels. They are
 taken from the folder given, or from Kodak below OPTCODEC_DATA. With ``--avx2`` the kernels are compiled for a processor
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import random
 import statistics
 import time
 from collections.abc import Callable
@@ -119,13 +120,13 @@ def _compare(coders: dict[str, Coder], rounds: int, clock: Callable[[], float]) 
     times: dict[str, list[float]] = {name: [] for name in coders}
     for coder in coders.values():
         coder()
-    order = list(coders)
+    order, shuffle = list(coders), random.Random(0).shuffle
     for _ in range(rounds):
+        shuffle(order)  # what runs before decides what the caches hold
         for name in order:
             start = clock()
             coders[name]()
             times[name].append(clock() - start)
-        order = order[1:] + order[:1]  # none always runs behind the same other one
     return {
         "seconds": {name: statistics.median(taken) for name, taken in times.items()},
         "least_seconds": {name: min(taken) for name, taken in times.items()},

@@ -77,3 +77,13 @@ def test_links_and_pictures_are_there() -> None:
 
 def test_picture_is_small() -> None:
     assert (ROOT / "docs/demo.jpg").stat().st_size < 500_000
+
+
+def test_speed_figures_are_those_of_the_committed_run():
+    cases = json.loads((ROOT / "benchmarks/results/speed.json").read_text())["cases"]
+    rows = re.findall(r"^\| (?:12 mega|224x224).*\| ([\d.]+) \| ([\d.]+) \|$", README, re.MULTILINE)
+    measured = [
+        tuple(f"{cases[case]['times_faster'][f'{ours} / {peer}']:.2f}" for peer in ("simplejpeg", "pillow"))
+        for case, ours in (("12 MP", "float"), ("12 MP", "exact"), ("224x224", "float"))
+    ]
+    assert rows == measured
