@@ -27,6 +27,7 @@ from optcodec import (
     load_profile,
     read_jpeg,
 )
+from optcodec.jpeg import layout
 from optcodec.jpeg.quantize import quantize
 from tests.peers import picture, pillow_jpeg, pillow_pixels
 from tests.strategies import quant_tables
@@ -157,6 +158,17 @@ def test_any_number_of_threads_gives_the_same_bytes():
     one, many = forward(pixels, "4:2:0", threads=1), forward(pixels, "4:2:0", threads=3)
     for a, b in zip(one.components, many.components, strict=True):
         np.testing.assert_array_equal(a.coefficients, b.coefficients)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 13])
+@pytest.mark.parametrize("quality", [3, 75, 100])
+def test_an_image_of_several_parts_is_the_same_file(monkeypatch, parts, quality):
+    pixels = pixels_of(150, 208)
+    whole = encode(pixels, quality=quality, threads=1).data
+    blocks_of_image = 13 * 10 * 6
+    monkeypatch.setattr(layout, "_BLOCKS_PER_PART", blocks_of_image // parts)
+    assert len(layout.segments(layout.pixel_layout(pixels, "4:2:0")[0], 1)) == parts
+    assert encode(pixels, quality=quality, threads=1).data == whole
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_interval": 3}, {"dct": "exact"}])

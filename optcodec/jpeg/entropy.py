@@ -229,7 +229,7 @@ def _collect(layout: McuLayout, restart_interval: int, threads: int | None, make
     mcus = layout.rows * layout.columns
     intervals = -(-mcus // restart_interval) if restart_interval else 0
     workers = 1 if restart_interval else worker_count(layout, threads)
-    rows = segments(layout, workers)
+    rows = [(0, layout.rows)] if restart_interval else segments(layout, workers)
     histograms = np.zeros((len(rows), 2 * CONTEXTS), np.int64)  # the kernels count in two halves
     bounds = np.zeros(intervals + 1, np.int64)
 

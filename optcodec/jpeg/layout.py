@@ -19,6 +19,7 @@ __all__ = ["McuLayout", "in_parallel", "mcu_layout", "pixel_layout", "segments",
 
 T = TypeVar("T")
 _PARTS_PER_THREAD = 2
+_BLOCKS_PER_PART = 1 << 19  # 128 MiB of tokens at most
 _BLOCKS_PER_THREAD = 4096  # below this, starting a thread costs more than it saves
 
 
@@ -129,9 +130,11 @@ def worker_count(layout: McuLayout, threads: int | None) -> int:
 def segments(layout: McuLayout, workers: int) -> list[tuple[int, int]]:
     """Split MCU rows, for several threads into more parts than threads: not every part takes as long.
 
-    What is made never depends on the split.
+    Large images are split for one thread too, so that no part needs too much memory at once. What is made never
+    depends on the split.
     """
-    parts = 1 if workers == 1 else min(layout.rows, _PARTS_PER_THREAD * workers)
+    parts = max(1 if workers == 1 else _PARTS_PER_THREAD * workers, layout.blocks // _BLOCKS_PER_PART)
+    parts = min(parts, layout.rows)
     return list(pairwise(layout.rows * part // parts for part in range(parts + 1)))
 
 

@@ -69,31 +69,7 @@ def _link(code: bytes, signatures: dict[str, str]) -> SimpleNamespace:
 
 
 def _callable(name: str, address: int, signature: Signature) -> Callable[..., Any]:
-    """Python function that passes arrays as pointer and lengths.
-
-    It is written out for each kernel: a loop over the arguments would cost more than many a kernel takes.
-    """
-    c_arguments: list[Any] = [ctypes.c_void_p, ctypes.c_void_p]
-    names, checks, flat = [], [], []
-    for index, argument in enumerate(signature.arguments):
-        value = f"a{index}"
-        names.append(value)
-        c_type, dtype = _TYPES[argument.dtype]
-        if not argument.ndim:
-            c_arguments.append(c_type)
-            flat.append(value)
-            continue
-        lengths = [f"{value}_{axis}" for axis in range(argument.ndim)]
-        kind = np.dtype(dtype).char
-        checks.append(
-            f"    if {value}.dtype.char != {kind!r} or {value}.ndim != {argument.ndim}: fail({index}, {value})"
-        )
-        checks.append(f"    ({', '.join(lengths)},) = {value}.shape")
-        flat += [f"{'writable' if argument.writable else 'address'}({value})", *lengths]
-        c_arguments += [ctypes.c_void_p] + [ctypes.c_ssize_t] * argument.ndim
-    source = [f"def {name}({', '.join(names)}):", *checks, "    result, error = result_type(), void()"]
-    source.append(f"    status = function(byref(result), byref(error), {', '.join(flat)})")
-    source += ["    if status: stopped(status)", "    return result.value"]
+    """Python function that passes arrays as pointer and lengths."""
 
     def fail(index: int, value: npt.NDArray[Any]) -> None:
         expected = f"kernel {name} expects {signature.arguments[index]}, C-contiguous"
@@ -102,6 +78,10 @@ def _callable(name: str, address: int, signature: Signature) -> Callable[..., An
     def stopped(status: int) -> None:
         raise RuntimeError(f"kernel {name} stopped with status {status}")
 
+    c_arguments: list[Any] = [ctypes.c_void_p, ctypes.c_void_p]
+    for argument in signature.arguments:
+        pointer = [ctypes.c_void_p] + [ctypes.c_ssize_t] * argument.ndim
+        c_arguments += pointer if argument.ndim else [_TYPES[argument.dtype][0]]
     scope: dict[str, Any] = {
         "function": ctypes.CFUNCTYPE(ctypes.c_int32, *c_arguments)(address),
         "result_type": _TYPES[signature.result or "i64"][0],
@@ -112,9 +92,30 @@ def _callable(name: str, address: int, signature: Signature) -> Callable[..., An
         "fail": fail,
         "stopped": stopped,
     }
-    exec("\n".join(source), scope)  # the text is made of generated names only
+    exec(_source(name, signature), scope)  # the text is made of generated names only
     function: Callable[..., Any] = scope[name]
     return function
+
+
+def _source(name: str, signature: Signature) -> str:
+    """Text of the function, without loops: one over the arguments would cost more than many a kernel takes."""
+    names, checks, flat = [], [], []
+    for index, argument in enumerate(signature.arguments):
+        value = f"a{index}"
+        names.append(value)
+        if not argument.ndim:
+            flat.append(value)
+            continue
+        lengths = [f"{value}_{axis}" for axis in range(argument.ndim)]
+        kind = np.dtype(_TYPES[argument.dtype][1]).char
+        checks.append(
+            f"    if {value}.dtype.char != {kind!r} or {value}.ndim != {argument.ndim}: fail({index}, {value})"
+        )
+        checks.append(f"    ({', '.join(lengths)},) = {value}.shape")
+        flat += [f"{'writable' if argument.writable else 'address'}({value})", *lengths]
+    lines = [f"def {name}({', '.join(names)}):", *checks, "    result, error = result_type(), void()"]
+    lines.append(f"    status = function(byref(result), byref(error), {', '.join(flat)})")
+    return "\n".join([*lines, "    if status: stopped(status)", "    return result.value"])
 
 
 def _writable_address(array: Any) -> int:
