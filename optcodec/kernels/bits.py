@@ -27,28 +27,34 @@ def copy_and_find(b, source, target):
 
 
 @helper
+def _word(token, codes):
+    """Length and value of the code word, with its extra bits, of the token at an address."""
+    bits = load_u32(token)
+    entry = load_u64(codes + 8 * (bits >> 16))
+    return entry & 255, (entry >> 8) | (bits & 0xFFFF)
+
+
+@helper
 def _write(tokens, count, codes, raw, fill):
     """Code words of the tokens at an address, from bit `fill` (0..7) of the byte at `raw`; the bits in use after it.
 
-    The words of two tokens at a time collect at the upper end of 64 bits. Eight bytes are stored each time, whole or
+    The words of four tokens at a time, where they are short enough, collect at the upper end of 64 bits. Eight bytes are stored each time, whole or
     not: what is not yet whole is stored again.
     """
     position = raw
     held = 0
     index = 0
     while index < count:
-        token = load_u32(tokens + 4 * index)
-        entry = load_u64(codes + 8 * (token >> 16))
-        bits = entry & 255
-        word = (entry >> 8) | (token & 0xFFFF)
+        bits, word = _word(tokens + 4 * index, codes)
         index += 1
-        if index < count:
-            token = load_u32(tokens + 4 * index)
-            entry = load_u64(codes + 8 * (token >> 16))
-            if bits + (entry & 255) <= 56:  # fits behind 7 bits that are left over
-                bits += entry & 255
-                word = (word << (entry & 255)) | (entry >> 8) | (token & 0xFFFF)
-                index += 1
+        if index + 3 <= count:
+            second, after = _word(tokens + 4 * index, codes)
+            third, next_after = _word(tokens + 4 * index + 4, codes)
+            fourth, last = _word(tokens + 4 * index + 8, codes)
+            if bits + second + third + fourth <= 56:  # fits behind 7 bits that are left over
+                word = ((word << second) | after) << (third + fourth) | (next_after << fourth) | last
+                bits += second + third + fourth
+                index += 3
         fill += bits
         held |= word << (64 - fill)
         store_u64_big_endian(position, held)
