@@ -38,8 +38,8 @@ def _word(token, codes):
 def _write(tokens, count, codes, raw, fill):
     """Code words of the tokens at an address, from bit `fill` (0..7) of the byte at `raw`; the bits in use after it.
 
-    The words of four tokens at a time, where they are short enough, collect at the upper end of 64 bits. Eight bytes are stored each time, whole or
-    not: what is not yet whole is stored again.
+    The words of four tokens at a time, where they are short enough, collect at the upper end of 64 bits. Eight bytes
+    are stored each time, whole or not: what is not yet whole is stored again.
     """
     position = raw
     held = 0
