@@ -165,6 +165,15 @@ def test_design_for_a_data_set(tmp_path: Path) -> None:
     assert 0.98 * 1.5 < encoded["total_bpp"] <= 1.5
 
 
+def test_tables_are_used_at_the_subsampling_they_were_designed_for(tmp_path: Path, picture: Path) -> None:
+    options = ["--profile", "mobilenet_v2", "--bpp", "1.5"]
+    run_json("design", picture, "-o", tmp_path / "t.json", *options)
+    for chosen, expected in (([], "4:4:4"), (["--subsampling", "4:2:0"], "4:2:0")):
+        out = tmp_path / "out.jpg"
+        run_json("encode", picture, "-o", out, "--tables", tmp_path / "t.json", "--force", *chosen)
+        assert read_jpeg(out.read_bytes()).subsampling == expected
+
+
 def test_design_per_image(tmp_path: Path) -> None:
     for index in range(2):
         save(tmp_path / f"in/{index}.png", PIXELS[30 * index :])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from optcodec.errors import InvalidInputError
-from optcodec.jpeg.table_files import from_pillow, load_tables, save_tables, to_pillow
+from optcodec.jpeg.table_files import from_pillow, load_tables, save_tables, tables_subsampling, to_pillow
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from tests.strategies import quant_tables
 
@@ -161,3 +161,21 @@ def test_nothing_is_left_of_what_cannot_be_saved(
 def test_pillow_lists_are_checked() -> None:
     with pytest.raises(InvalidInputError, match="table 2: expected 64 steps, got 3"):
         from_pillow([[1] * 64, [1, 2, 3]])
+
+
+def test_subsampling_is_kept(tmp_path):
+    path = tmp_path / "tables.json"
+    save_tables([ASYMMETRIC], path, subsampling="4:2:2")
+    assert tables_subsampling(path) == "4:2:2"
+    assert load_tables(path) == (ASYMMETRIC,)
+    save_tables([ASYMMETRIC], path)
+    assert tables_subsampling(path) is None
+    path.write_text(path.read_text().replace('"tables"', '"subsampling": "4:1:0", "tables"'))
+    with pytest.raises(InvalidInputError, match="found '4:1:0'"):
+        tables_subsampling(path)
+
+
+@pytest.mark.parametrize("content", ["16 11 10", "[[1, 2]]", "{", "\xff\xd8"])
+def test_other_files_name_no_subsampling(tmp_path, content):
+    (tmp_path / "file").write_text(content)
+    assert tables_subsampling(tmp_path / "file") is None

@@ -123,7 +123,7 @@ def _design(images: Any, output: Path, settings: dict[str, Any]) -> dict[str, An
     from optcodec.jpeg.table_files import save_tables
 
     tables = design_tables(images, **settings)
-    save_tables(tables, output)
+    save_tables(tables, output, subsampling=settings["subsampling"])
     return {"output": str(output), "tables": [table.steps.tolist() for table in tables]}
 
 

@@ -137,12 +137,21 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
         "profile": profile_from(profile),
         "target": target,
         "method": method,
-        "subsampling": options["subsampling"],
+        "subsampling": options["subsampling"] or _designed_for(options["tables"]),
         "dct": options["dct"],
         "progressive": {None: False, "--progressive": True, "--smaller": "smaller"}[kind],
         "restart_interval": options["restart_interval"],
         "metadata": options["metadata"],
     }
+
+
+def _designed_for(path: Path | None) -> str | None:
+    """Chroma subsampling that a file of tables names."""
+    if path is None:
+        return None
+    from optcodec.jpeg.table_files import tables_subsampling
+
+    return tables_subsampling(path)
 
 
 def _tables(path: Path | None) -> Any:

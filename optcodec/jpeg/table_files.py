@@ -3,11 +3,13 @@
 JSON, as `save_tables` writes it, one row of a table a line::
 
     {"format": "optcodec quantization tables 1",
+     "subsampling": "4:4:4",
      "tables": [[[16, 11, ...], ...], [[17, 18, ...], ...]]}
 
-One to four tables (luminance, chrominance, ...) of 8 rows of 8 steps: row v, column u is the step of vertical frequency
-v and horizontal frequency u. Instead of this object, `load_tables` also takes the JSON of a Pillow ``qtables`` list
-(``[[64 numbers], ...]``) or dictionary (``{"0": [64 numbers], ...}``).
+The chroma subsampling that the tables were designed for may be missing. One to four tables (luminance, chrominance, ...)
+of 8 rows of 8 steps: row v, column u is the step of vertical frequency v and horizontal frequency u. Instead of this
+object, `load_tables` also takes the JSON of a Pillow ``qtables`` list (``[[64 numbers], ...]``) or dictionary
+(``{"0": [64 numbers], ...}``).
 
 Text: whole numbers between white space, 64 a table, row by row; ``#`` begins a comment that ends with its line.
 """
@@ -25,10 +27,11 @@ import numpy as np
 
 from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.files import write_whole
+from optcodec.jpeg.image import SUBSAMPLINGS
 from optcodec.jpeg.structure import read_structure
 from optcodec.jpeg.tables import QuantTable
 
-__all__ = ["from_pillow", "load_tables", "save_tables", "to_pillow"]
+__all__ = ["from_pillow", "load_tables", "save_tables", "tables_subsampling", "to_pillow"]
 
 _FORMAT = "optcodec quantization tables 1"
 _TEXT_SUFFIXES = (".txt", ".qtables")
@@ -70,7 +73,22 @@ def load_tables(path: str | os.PathLike[str]) -> tuple[QuantTable, ...]:
         raise InvalidInputError(f"{path}: {error}") from None
 
 
-def save_tables(tables: Sequence[QuantTable], path: str | os.PathLike[str]) -> None:
+def tables_subsampling(path: str | os.PathLike[str]) -> str | None:
+    """Chroma subsampling that the tables of a file were designed for; None where the file does not say.
+
+    Only JSON of `save_tables` does. A file that is not right is found out by `load_tables`.
+    """
+    try:
+        document = json.loads(Path(path).read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    found = document.get("subsampling") if isinstance(document, dict) else None
+    if found is not None and found not in SUBSAMPLINGS:
+        raise InvalidInputError(f"{path}: expected a subsampling of {', '.join(SUBSAMPLINGS)}, found {found!r}")
+    return found
+
+
+def save_tables(tables: Sequence[QuantTable], path: str | os.PathLike[str], *, subsampling: str | None = None) -> None:
     """Write quantization tables: JSON to ``.json``, cjpeg's text to ``.txt`` or ``.qtables``.
 
     Parameters
@@ -79,6 +97,8 @@ def save_tables(tables: Sequence[QuantTable], path: str | os.PathLike[str]) -> N
         One to four, with steps in 1..255.
     path : str or path
         Appears whole or not at all.
+    subsampling : str, optional
+        What the tables were designed for, such as ``"4:4:4"``; written to JSON only.
 
     Raises
     ------
@@ -90,7 +110,8 @@ def save_tables(tables: Sequence[QuantTable], path: str | os.PathLike[str]) -> N
     rows = [[", ".join(map(str, row)) for row in table.steps.tolist()] for table in checked]
     if path.suffix.lower() == ".json":
         blocks = ",\n".join(" [" + ",\n  ".join(f"[{row}]" for row in table) + "]" for table in rows)
-        content = f'{{"format": "{_FORMAT}",\n"tables": [\n{blocks}\n]}}\n'
+        sampling = "" if subsampling is None else f'"subsampling": {json.dumps(subsampling)},\n'
+        content = f'{{"format": "{_FORMAT}",\n{sampling}"tables": [\n{blocks}\n]}}\n'
     elif path.suffix.lower() in _TEXT_SUFFIXES:
         titles = ("luminance", "chrominance", "third table", "fourth table")
         parts = (f"# {title}\n" + "\n".join(table) for title, table in zip(titles, rows, strict=False))
