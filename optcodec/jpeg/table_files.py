@@ -6,7 +6,7 @@ JSON, as `save_tables` writes it, one row of a table a line::
      "subsampling": "4:4:4",
      "tables": [[[16, 11, ...], ...], [[17, 18, ...], ...]]}
 
-The chroma subsampling that the tables were designed for may be missing. One to four tables (luminance, chrominance, ...)
+The subsampling that the tables were designed for may be missing. One to four tables (luminance, chrominance, ...)
 of 8 rows of 8 steps: row v, column u is the step of vertical frequency v and horizontal frequency u. Instead of this
 object, `load_tables` also takes the JSON of a Pillow ``qtables`` list (``[[64 numbers], ...]``) or dictionary
 (``{"0": [64 numbers], ...}``).
