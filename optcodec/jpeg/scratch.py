@@ -17,13 +17,15 @@ __all__ = ["scratch"]
 _SMALL = 1 << 18  # the C library reuses smaller ones by itself
 _LARGE = 1 << 27  # larger ones are rare, and too much to keep; most of a buffer is never touched
 _KEPT = 16
+# Only here does a count of references tell for sure that nobody holds a buffer.
+_COUNTED = sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
 _pool: list[npt.NDArray[np.uint8]] = []
 _lock = threading.Lock()
 
 
 def scratch(nbytes: int) -> npt.NDArray[np.uint8]:
     """Memory of undefined content, shape (nbytes,); it is the caller's for as long as any array refers to it."""
-    if not _SMALL <= nbytes <= _LARGE:
+    if not (_COUNTED and _SMALL <= nbytes <= _LARGE):
         return np.empty(nbytes, np.uint8)
     with _lock:
         free = sorted(

@@ -1,0 +1,74 @@
+"""Work memory is never lent to two holders at once, and is lent again when it is free."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from optcodec.jpeg import scratch as module
+from optcodec.jpeg.scratch import scratch
+
+SIZE = 1 << 20
+
+
+@pytest.fixture(autouse=True)
+def empty_pool(monkeypatch):
+    monkeypatch.setattr(module, "_pool", [])
+
+
+def address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
+def test_what_is_held_is_not_lent_again():
+    held = [scratch(SIZE) for _ in range(20)]
+    starts = sorted(address(array) for array in held)
+    assert all(after - before >= SIZE for before, after in itertools.pairwise(starts))
+    assert all(array.size == SIZE for array in held)
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [lambda a: a[10:20], lambda a: a.view(np.uint32), lambda a: a[:100].data, lambda a: a.reshape(2, -1)[1]],
+    ids=["slice", "view", "memoryview", "row"],
+)
+def test_any_view_holds_the_memory(keep):
+    lent = scratch(SIZE)
+    start = address(lent)
+    view = keep(lent)
+    del lent
+    assert address(scratch(SIZE)) != start
+    del view
+    assert start in {address(array) for array in [scratch(SIZE), scratch(SIZE)]}
+
+
+def test_free_memory_serves_smaller_requests():
+    start = address(scratch(SIZE))
+    again = scratch(SIZE // 2)
+    assert address(again) == start
+    assert again.size == SIZE // 2
+
+
+@pytest.mark.parametrize("nbytes", [0, 1000, module._LARGE + 1])
+def test_small_and_very_large_requests_are_not_kept(nbytes):
+    assert scratch(nbytes).size == nbytes
+    assert module._pool == []
+
+
+def test_threads_do_not_share_memory():
+    def work(number: int) -> bool:
+        generator = random.Random(number)
+        for _ in range(200):
+            lent = scratch(SIZE + generator.randrange(SIZE))
+            lent[::4096] = number
+            if not (lent[::4096] == number).all():
+                return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(1, 9)))
+    assert len(module._pool) <= module._KEPT
