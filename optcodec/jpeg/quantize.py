@@ -14,13 +14,16 @@ from optcodec.kernels import load
 __all__ = ["dequantize", "quantize", "table_indices"]
 
 
+_LARGEST = np.float32(32767)  # index that 16 bits hold
+
+
 def table_indices(components: int, tables: int) -> list[int]:
     """Which table each component takes: the first is luminance; the last serves all components that are left."""
     return [min(component, tables - 1) for component in range(components)]
 
 
 def quantize(image: DctImage, tables: Sequence[QuantTable], *, metadata: Metadata | None = None) -> CoefficientImage:
-    """Divide by the steps and round to nearest, halves to even.
+    """Divide by the steps and round to nearest, halves to even; indices are limited to 16 bits.
 
     Parameters
     ----------
@@ -35,10 +38,10 @@ def quantize(image: DctImage, tables: Sequence[QuantTable], *, metadata: Metadat
         raise InvalidInputError("at least one quantization table is needed, got none")
     components = []
     for part, table in zip(image.components, table_indices(len(image.components), len(tables)), strict=True):
-        reciprocals = (1 / tables[table].steps.astype(np.float32)).reshape(64)
+        steps = tables[table].steps.astype(np.float32).reshape(64)
         indices = np.empty(part.coefficients.shape, np.int16)
         blocks = part.coefficients.reshape(-1, 64)
-        load("quantize").quantize_blocks(blocks, reciprocals, indices.reshape(-1, 64))
+        load("quantize").quantize_blocks(blocks, 1 / steps, _LARGEST * steps, indices.reshape(-1, 64))
         indices.flags.writeable = False
         components.append(Component(part.id, part.h, part.v, table, indices))
     used = tuple(tables[: max(component.table for component in components) + 1])

@@ -11,7 +11,7 @@ import numpy as np
 from optcodec.kernels.vector import F32, I16, I32, U8, emit
 from optcodec.kernels.zigzag import NATURAL_ORDER
 
-__all__ = ["exact_zigzag", "float_natural", "float_zigzag"]
+__all__ = ["MAGIC", "exact_zigzag", "float_natural", "float_zigzag"]
 
 # Arai, Agui and Nakajima, "A fast DCT-SQ scheme for images", Trans. IEICE E71 (1988): output k of their transform is
 # the orthonormal one times sqrt(8) * _AAN[k]; _AAN[k] = sqrt(2) cos(k pi / 16) for k > 0.
@@ -19,7 +19,7 @@ _AAN = np.array([1.0] + [np.sqrt(2) * np.cos(k * np.pi / 16) for k in range(1, 8
 _SCALE = (1 / (8 * np.outer(_AAN, _AAN))).astype(np.float32)
 # 1.5 * 2^23: a float of this size has no fraction bits, so that adding it rounds to nearest, ties to even, and leaves
 # the whole number, in two's complement, in the low bits.
-_MAGIC = 12582912.0
+MAGIC = 12582912.0
 _BOTH = [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7]
 
 
@@ -103,7 +103,7 @@ def float_zigzag(b, samples, stride, reciprocals, target, masks):
     """Two blocks of samples to quantized zig-zag blocks; `reciprocals` holds 1 / step, transposed, rows twice."""
     quantized = []
     for x, column in enumerate(_float_columns(b, samples, stride)):
-        quantized.append(column.fma(b.load(reciprocals + 64 * x, F32, 16), _MAGIC))
+        quantized.append(column.fma(b.load(reciprocals + 64 * x, F32, 16), MAGIC))
     _zigzag(quantized, [n % 8 * 8 + n // 8 for n in NATURAL_ORDER], target, masks)
 
 

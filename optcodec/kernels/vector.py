@@ -94,6 +94,18 @@ class Vector:
         operands = [self.value, self._other(factor), self._other(addend)]
         return self._with(self.builder.call(_intrinsic(self.builder, "llvm.fmuladd", self.value.type, 3), operands))
 
+    def at_least(self, other: Vector) -> Vector:
+        """The larger of two floats, lane by lane."""
+        return self._pairwise("llvm.maxnum", other)
+
+    def at_most(self, other: Vector) -> Vector:
+        """The smaller of two floats, lane by lane."""
+        return self._pairwise("llvm.minnum", other)
+
+    def _pairwise(self, name: str, other: Vector) -> Vector:
+        operands = [self.value, other.value]
+        return self._with(self.builder.call(_intrinsic(self.builder, name, self.value.type, 2), operands))
+
     def shuffle(self, other: Vector, order: Sequence[int]) -> Vector:
         """Lanes ``order`` of self followed by other."""
         mask = ir.Constant(ir.VectorType(I32, len(order)), list(order))
