@@ -17,9 +17,9 @@ def blocks(seed: int, rows: int, columns: int, scale: float = 30.0) -> np.ndarra
     random = np.random.default_rng(seed)
     widths = scale * np.exp(-np.arange(64) / 12)
     values = random.laplace(0, 1, (rows * columns, 64)) * widths + random.normal(0, 0.1, 64)
-    values = values.clip(-8192, 8192)  # the range of 8-bit samples, with room
     values[:, 0] += 300
     values[:, 50:][random.random((rows * columns, 14)) < 0.5] = 0
+    values = values.clip(-8192, 8192)  # the range of 8-bit samples, with room
     return values.reshape(rows, columns, 8, 8).astype(np.float32)
 
 
