@@ -98,7 +98,7 @@ def write_part(tokens, count, codes, fill, raw, target, edges):
 
     `target` receives the whole bytes, stuffed. The bits before them, in a byte that the part before began, and those
     behind them go to `edges`, with zeros in the other bits; then the number of the latter. `raw` and `target` have 64
-    bytes to spare.
+    bytes to spare. A part has at least 8 bits: parts are made of hundreds of blocks, which take 2 or more.
     """
     start = address_of(raw)
     bits = _write(address_of(tokens), count, address_of(codes), start, fill)
