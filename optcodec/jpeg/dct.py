@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.jpeg.image import DctComponent, DctImage
-from optcodec.jpeg.layout import in_parallel, pixel_layout, segments, worker_count
+from optcodec.jpeg.layout import in_parallel, pixel_layout, segments, with_channels, worker_count
 from optcodec.kernels import load
 
 __all__ = ["forward"]
@@ -29,7 +29,7 @@ def forward(pixels: npt.NDArray[np.uint8], subsampling: str = "4:4:4", *, thread
     DctImage
         Orthonormal coefficients of 8-bit samples, which YCbCr is rounded to as in T.871.
     """
-    pixels = np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis])
+    pixels = with_channels(pixels)
     layout, h, v = pixel_layout(pixels, subsampling)
     arrays = [np.empty((rows, columns, 8, 8), np.float32) for rows, columns in layout.parts[:, :2].tolist()]
     workers = worker_count(layout, threads)

@@ -25,6 +25,7 @@ from optcodec.kernels import load, prepare
 __all__ = [
     "HuffmanTables",
     "ScanTokens",
+    "collect_tokens",
     "joint_tables",
     "optimal_tables",
     "pixel_tokens",
@@ -35,7 +36,6 @@ __all__ = [
 
 CONTEXTS = 9 * 256  # 4 DC and 4 AC tables, and plain bits
 _SHARED_TOKENS = 2048  # some 64x64 pixels; above, separate tables mostly take less, and the trial would take time
-_BYTES_PER_BLOCK = 4 * 64  # a token for each coefficient, or fewer: a run of zeros takes less
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def sequential_tokens(
         )
         return count
 
-    return _collect(layout, image.restart_interval, threads, make)
+    return collect_tokens(layout, image.restart_interval, worker_count(layout, threads), make)
 
 
 def pixel_tokens(
@@ -210,7 +210,7 @@ def pixel_tokens(
         )  # fmt: skip
         return count
 
-    return _collect(layout, restart_interval, threads, make)
+    return collect_tokens(layout, restart_interval, worker_count(layout, threads), make)
 
 
 @lru_cache(maxsize=64)
@@ -224,20 +224,35 @@ def _quantizers(tables: tuple[QuantTable, ...], exact: int) -> npt.NDArray[np.fl
     return np.stack(rows)
 
 
-def _collect(layout: McuLayout, restart_interval: int, threads: int | None, make: Callable[..., int]) -> ScanTokens:
-    """Let each thread make the tokens of its MCU rows: ``make(first, last, tokens, counts, starts)``."""
+def collect_tokens(
+    layout: McuLayout, restart_interval: int, workers: int, make: Callable[..., int], *, per_block: int = 64
+) -> ScanTokens:
+    """Tokens of a scan, made in parts by several threads; in one part where there are restart intervals.
+
+    Parameters
+    ----------
+    layout : McuLayout
+        Of the scan.
+    restart_interval : int
+        MCUs between restart markers, 0 for none.
+    workers : int
+        Threads; 0 for one that makes everything in one part.
+    make : callable
+        ``make(first, last, tokens, counts, starts)`` makes the tokens of the MCU rows first..last-1 and says how many.
+    per_block : int
+        Most tokens of a block. In a sequential scan one for each coefficient: a run of zeros takes fewer.
+    """
     mcus = layout.rows * layout.columns
     intervals = -(-mcus // restart_interval) if restart_interval else 0
-    workers = 1 if restart_interval else worker_count(layout, threads)
-    rows = [(0, layout.rows)] if restart_interval else segments(layout, workers)
+    rows = segments(layout, workers) if workers and not restart_interval else [(0, layout.rows)]
     histograms = np.zeros((len(rows), 2 * CONTEXTS), np.int64)  # the kernels count in two halves
     bounds = np.zeros(intervals + 1, np.int64)
 
     def part(index: int) -> tuple[npt.NDArray[np.uint32], int]:
         first, last = rows[index]
-        tokens = scratch(layout.blocks // layout.rows * (last - first) * _BYTES_PER_BLOCK).view(np.uint32)
+        tokens = scratch(layout.blocks // layout.rows * (last - first) * per_block * 4).view(np.uint32)
         return tokens, make(first, last, tokens, histograms[index], bounds)
 
     parts = in_parallel(part, len(rows), workers)
     bounds[-1] = parts[0][1]
-    return ScanTokens(parts, histograms[:, :CONTEXTS], bounds if restart_interval else None, workers)
+    return ScanTokens(parts, histograms[:, :CONTEXTS], bounds if restart_interval else None, max(workers, 1))

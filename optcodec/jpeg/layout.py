@@ -15,7 +15,17 @@ import numpy.typing as npt
 
 from optcodec.jpeg.image import blocks_shape, sampling_factors
 
-__all__ = ["McuLayout", "in_parallel", "mcu_layout", "pixel_layout", "segments", "thread_count", "worker_count"]
+__all__ = [
+    "McuLayout",
+    "dc_slots",
+    "in_parallel",
+    "mcu_layout",
+    "pixel_layout",
+    "segments",
+    "thread_count",
+    "with_channels",
+    "worker_count",
+]
 
 T = TypeVar("T")
 _PARTS_PER_THREAD = 2
@@ -103,6 +113,16 @@ def mcu_layout(
     return McuLayout(np.array(parts, np.int64), rows, columns, offset)
 
 
+def dc_slots(components: int) -> list[int]:
+    """DC slot of each of so many components: the first has tables 0, all others tables 1."""
+    return [0] + [2] * (components - 1)
+
+
+def with_channels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Pixels of shape (height, width, 3) or (height, width) as the kernels take them: C-contiguous, 1 or 3 channels."""
+    return np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis])
+
+
 def pixel_layout(pixels: npt.NDArray[np.uint8], subsampling: str) -> tuple[McuLayout, int, int]:
     """Layout of pixels of shape (height, width, 1 or 3), and the sampling factors of luminance."""
     return _pixel_layout(pixels.shape, subsampling)
@@ -112,7 +132,7 @@ def pixel_layout(pixels: npt.NDArray[np.uint8], subsampling: str) -> tuple[McuLa
 def _pixel_layout(shape: tuple[int, int, int], subsampling: str) -> tuple[McuLayout, int, int]:
     height, width, channels = shape
     h, v = sampling_factors(subsampling) if channels == 3 else (1, 1)
-    return mcu_layout(width, height, [(h, v), (1, 1), (1, 1)][:channels], [0, 2, 2][:channels]), h, v
+    return mcu_layout(width, height, [(h, v), (1, 1), (1, 1)][:channels], dc_slots(channels)), h, v
 
 
 def thread_count(threads: int | None) -> int:

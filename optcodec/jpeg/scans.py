@@ -9,13 +9,15 @@ splitting the bits of DC, 0.3 % by not splitting those of chrominance, the rest 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from optcodec.jpeg.entropy import CONTEXTS, ScanTokens
+from optcodec.jpeg.entropy import collect_tokens
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.layout import in_parallel, mcu_layout, worker_count
-from optcodec.jpeg.writer import Scan, dc_slots, scan_groups
+from optcodec.jpeg.layout import dc_slots, in_parallel, mcu_layout, worker_count
+from optcodec.jpeg.writer import Scan, scan_groups
 from optcodec.kernels import load
 
 __all__ = ["ScanSpec", "progressive_scan", "progressive_scans", "scan_script"]
@@ -67,7 +69,7 @@ def progressive_scans(image: CoefficientImage, *, threads: int | None = None) ->
     """All scans of a progressive file, by the default script; each thread makes whole scans."""
     script = scan_script(image)
     factors = [(part.h, part.v) for part in image.components]
-    workers = worker_count(mcu_layout(image.width, image.height, factors, dc_slots(image)), threads)
+    workers = worker_count(mcu_layout(image.width, image.height, factors, dc_slots(len(factors))), threads)
     last = len(script) - 1
     # Refinement takes longest and comes last in a script, so the threads begin there.
     return in_parallel(lambda index: progressive_scan(image, script[last - index]), last + 1, workers)[::-1]
@@ -75,24 +77,23 @@ def progressive_scans(image: CoefficientImage, *, threads: int | None = None) ->
 
 def progressive_scan(image: CoefficientImage, spec: ScanSpec) -> Scan:
     """Make the tokens of one scan."""
-    slots = [dc_slots(image)[index] for index in spec.components] if spec.Ss == 0 else [0]
+    everything = dc_slots(len(image.components))
+    slots = [everything[index] for index in spec.components] if spec.Ss == 0 else [0]
     factors = [(part.h, part.v) for part in image.components]
     layout = mcu_layout(image.width, image.height, factors, slots, spec.components)
     blocks = [image.components[index].blocks for index in spec.components]
-    interval, mcus = image.restart_interval, layout.rows * layout.columns
+    precision = spec.Ah, spec.Al, image.restart_interval
+
+    def make(first: int, last: int, *results: npt.NDArray[Any]) -> int:
+        kernels, work = load("progressive"), np.empty(48, np.int64)
+        count: int
+        if spec.Ss == 0:
+            parts = layout.with_addresses(blocks)
+            count = kernels.dc_scan(parts, layout.rows, layout.columns, *precision, work, *results)
+        else:
+            count = kernels.ac_scan(blocks[0], spec.Ss, spec.Se, *precision, work, *results)
+        return count
+
     # A coefficient makes at most one token, and there is at most one end of band for each block.
-    tokens = np.empty(layout.blocks * (spec.Se - spec.Ss + 2), np.uint32)
-    histograms = np.zeros((1, 2 * CONTEXTS), np.int64)  # the kernels count in two halves
-    bounds = np.empty(-(-mcus // interval) + 1 if interval else 0, np.int64)
-    results = np.empty(48, np.int64), tokens, histograms[0], bounds
-    if spec.Ss == 0:
-        parts = layout.with_addresses(blocks)
-        count = load("progressive").dc_scan(
-            parts, layout.rows, layout.columns, spec.Ah, spec.Al, interval, *results
-        )  # fmt: skip
-    else:
-        count = load("progressive").ac_scan(blocks[0], spec.Ss, spec.Se, spec.Ah, spec.Al, interval, *results)
-    if interval:
-        bounds[-1] = count
-    made = ScanTokens([(tokens, count)], histograms[:, :CONTEXTS], bounds if interval else None)
+    made = collect_tokens(layout, image.restart_interval, 0, make, per_block=spec.Se - spec.Ss + 2)
     return Scan(spec.components, slots, made, spec.Ss, spec.Se, spec.Ah, spec.Al)

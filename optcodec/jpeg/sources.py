@@ -14,6 +14,7 @@ from optcodec.jpeg.dct import forward
 from optcodec.jpeg.entropy import pixel_tokens
 from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import CoefficientImage, DctImage, Metadata, sampling_factors
+from optcodec.jpeg.layout import dc_slots, pixel_layout, with_channels
 from optcodec.jpeg.quantize import dequantize, quantize, table_indices
 from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.tables import QuantTable
@@ -71,9 +72,9 @@ class PixelSource:
 
     def encoded(self, tables: Sequence[QuantTable]) -> bytes:
         """The file, with tables for luminance and chrominance."""
-        pixels = np.ascontiguousarray(self.pixels if self.pixels.ndim == 3 else self.pixels[:, :, np.newaxis])
+        pixels = with_channels(self.pixels)
         count = pixels.shape[2]
-        h, v = sampling_factors(self.subsampling) if count == 3 else (1, 1)
+        _, h, v = pixel_layout(pixels, self.subsampling)
         tables, indices = compact_tables(tables, table_indices(count, len(tables)))
         parts = [
             FrameComponent(1, h, v, indices[0]),
@@ -88,7 +89,7 @@ class PixelSource:
             threads=self.threads,
         )
         preamble = Preamble(*self.size, parts, tables, self.metadata, self.restart_interval)
-        scan = Scan(range(count), [0, 2, 2][:count], tokens)
+        scan = Scan(range(count), dc_slots(count), tokens)
         # libjpeg has a pair of tables for each of luminance and chrominance; so has who wants to be equal to it
         data = jpeg_bytes(preamble, [scan], progressive=False, share_tables=self.dct == "float")
         if not self.progressive:

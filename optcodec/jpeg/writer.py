@@ -19,6 +19,7 @@ from optcodec.jpeg.entropy import (
 )
 from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import CoefficientImage, Metadata
+from optcodec.jpeg.layout import dc_slots
 from optcodec.jpeg.tables import QuantTable
 
 __all__ = ["Preamble", "Progressive", "Scan", "compact_tables", "jpeg_bytes", "write_jpeg"]
@@ -110,16 +111,19 @@ def write_jpeg(image: CoefficientImage, *, progressive: Progressive = False, thr
         11 bits, AC coefficients at most 10).
     """
     check_progressive(progressive)
+    for part in image.components:
+        if part.blocks.size and part.blocks.min() == -32768:
+            raise InvalidInputError(f"a coefficient of component {part.id} is -32768; 8-bit JPEG codes -1023..1023")
     preamble, files = Preamble.of(image), []
     if progressive is not True:
         scans = _sequential_scans(image, threads)
-        _check_range(image, scans)
+        _check_range(scans)
         files.append(jpeg_bytes(preamble, scans, progressive=False))
     if progressive:
         from optcodec.jpeg.scans import progressive_scans
 
         scans = progressive_scans(image, threads=threads)
-        _check_range(image, scans)
+        _check_range(scans)
         files.append(jpeg_bytes(preamble, scans, progressive=True))
     return min(files, key=len)
 
@@ -130,22 +134,14 @@ def check_progressive(progressive: object) -> None:
         raise InvalidInputError(f'progressive is False, True or "smaller"; got {progressive!r}')
 
 
-def _check_range(image: CoefficientImage, scans: Sequence[Scan]) -> None:
+def _check_range(scans: Sequence[Scan]) -> None:
     """Refuse what 8-bit JPEG has no code for; the histograms of the scans hold the sizes of all values."""
-    for part in image.components:
-        if part.blocks.size and part.blocks.min() == -32768:
-            raise InvalidInputError(f"a coefficient of component {part.id} is -32768; 8-bit JPEG codes -1023..1023")
     for scan in scans:
         sizes = scan.tokens.histogram[: 8 * 256].reshape(4, 2, 16, 16)
         if sizes[:, 0, 0, 12:].any() or sizes[:, 0, 1:].any():
             raise InvalidInputError("a difference of DC has more than 11 bits; 8-bit JPEG codes -2047..2047")
         if sizes[:, 1, :, 11 - scan.Al :].any():
             raise InvalidInputError("an AC coefficient has more than 10 bits; 8-bit JPEG codes -1023..1023")
-
-
-def dc_slots(image: CoefficientImage) -> list[int]:
-    """DC slot of each component: the first has tables 0, all others tables 1."""
-    return [0] + [2] * (len(image.components) - 1)
 
 
 def scan_groups(image: CoefficientImage) -> list[list[int]]:
@@ -157,7 +153,7 @@ def scan_groups(image: CoefficientImage) -> list[list[int]]:
 
 def _sequential_scans(image: CoefficientImage, threads: int | None) -> list[Scan]:
     """One interleaved scan, or one a component."""
-    slots, scans = dc_slots(image), []
+    slots, scans = dc_slots(len(image.components)), []
     for group in scan_groups(image):
         chosen = [slots[index] for index in group]
         scans.append(Scan(group, chosen, sequential_tokens(image, group, chosen, threads=threads)))
@@ -230,7 +226,7 @@ def _dqt(tables: tuple[QuantTable, ...]) -> bytes:
 
 def _frame_header(preamble: Preamble, progressive: bool) -> bytes:
     """T.81, B.2.2. Precision, lines, samples a line, components; baseline only where the tables allow it."""
-    baseline = all(table.is_baseline for table in preamble.tables) and len(preamble.components) <= 4
+    baseline = all(table.is_baseline for table in preamble.tables)
     marker = _SOF2 if progressive else _SOF0 if baseline else _SOF1
     payload = bytearray(struct.pack(">BHHB", 8, preamble.height, preamble.width, len(preamble.components)))
     for part in preamble.components:
