@@ -15,6 +15,7 @@ from optcodec.jpeg.tables import QuantTable
 
 DC_RANGE = (-1024, 1023)  # of 8-bit samples at step 1; the largest difference has category 11
 AC_LIMIT = 1023  # category 10
+FLAT = QuantTable(np.full((8, 8), 16))
 
 GREY_FACTORS = (((1, 1),),)
 COLOUR_FACTORS = tuple((luminance, (1, 1), (1, 1)) for luminance in SUBSAMPLINGS.values())
@@ -136,3 +137,23 @@ def assert_same_image(found: CoefficientImage, expected: CoefficientImage) -> No
     for index, (ours, theirs) in enumerate(zip(found.components, expected.components, strict=True)):
         assert found.tables[ours.table] == expected.tables[theirs.table], f"table of component {index}"
         np.testing.assert_array_equal(ours.blocks, theirs.blocks, f"component {index}")
+
+
+def image_of(
+    factors: tuple[tuple[int, int], ...],
+    width: int,
+    height: int,
+    tables: tuple[QuantTable, ...] = (FLAT,),
+    *,
+    share: float = 0.2,
+    **more: object,
+) -> CoefficientImage:
+    """One image of sparse coefficients, a share of them not 0; the components take the tables in turn."""
+    random = np.random.default_rng(width)
+    h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
+    components = []
+    for index, (h, v) in enumerate(factors):
+        shape = (*blocks_shape(width, height, h, v, h_max, v_max), 8, 8)
+        values = np.rint(random.laplace(0, 6, shape)) * (random.random(shape) < share)
+        components.append(Component(index + 1, h, v, min(index, len(tables) - 1), values.astype(np.int16)))
+    return CoefficientImage(width, height, tuple(components), tables, **more)

@@ -11,14 +11,14 @@ import simplejpeg
 from hypothesis import given, settings
 from PIL import Image
 
-from optcodec.jpeg.image import CoefficientImage, Component, Metadata, blocks_shape
+from optcodec.jpeg.image import CoefficientImage, Metadata
 from optcodec.jpeg.layout import mcu_layout, worker_count
 from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.scans import ScanSpec, progressive_scans, scan_script
 from optcodec.jpeg.tables import QuantTable
 from optcodec.jpeg.writer import write_jpeg
 from tests.peers import libjpeg_coefficients, picture, pillow_jpeg, pillow_pixels
-from tests.strategies import ALL_FACTORS, COLOUR_FACTORS, GREY_FACTORS, assert_same_image, coefficient_images
+from tests.strategies import ALL_FACTORS, COLOUR_FACTORS, GREY_FACTORS, assert_same_image, coefficient_images, image_of
 
 DATA = os.environ.get("OPTCODEC_DATA")
 needs_data = pytest.mark.skipif(not DATA, reason="OPTCODEC_DATA does not name the folder of test images")
@@ -53,25 +53,14 @@ def test_other_decoders_see_the_pixels_of_the_baseline_file(image):
 @pytest.mark.parametrize("restart_interval", [0, 1, 2, 7])
 @pytest.mark.parametrize("factors", [f for f in ALL_FACTORS if libjpeg_takes(f)], ids=str)
 def test_libjpeg_reads_every_coefficient(factors, restart_interval, tmp_path):
-    image = random_image(factors, 45, 27, restart_interval)
+    image = random_image(factors, 45, 27, restart_interval=restart_interval)
     planes = libjpeg_coefficients(write_jpeg(image, progressive=True), tmp_path)
     for part, plane in zip(image.components, planes, strict=True):
         np.testing.assert_array_equal(part.blocks, plane)
 
 
-def random_image(
-    factors: tuple[tuple[int, int], ...], width: int, height: int, restart_interval: int = 0
-) -> CoefficientImage:
-    """Sparse coefficients of all sizes."""
-    random = np.random.default_rng(width)
-    h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
-    components = []
-    for index, (h, v) in enumerate(factors):
-        shape = (*blocks_shape(width, height, h, v, h_max, v_max), 8, 8)
-        values = np.rint(random.laplace(0, 6, shape)) * (random.random(shape) < 0.3)
-        components.append(Component(index + 1, h, v, 0, values.clip(-1023, 1023).astype(np.int16)))
-    tables = (QuantTable(np.full((8, 8), 3)),)
-    return CoefficientImage(width, height, tuple(components), tables, restart_interval=restart_interval)
+def random_image(factors: tuple[tuple[int, int], ...], width: int, height: int, **more: object) -> CoefficientImage:
+    return image_of(factors, width, height, (QuantTable(np.full((8, 8), 3)),), share=0.3, **more)
 
 
 def test_the_smaller_file():
@@ -84,7 +73,7 @@ def test_the_smaller_file():
 
 
 def test_any_number_of_threads_makes_the_same_file():
-    image = random_image(((2, 2), (1, 1), (1, 1)), 1000, 900, 0)
+    image = random_image(((2, 2), (1, 1), (1, 1)), 1000, 900)
     layout = mcu_layout(1000, 900, [(2, 2), (1, 1), (1, 1)], [0, 2, 2])
     assert worker_count(layout, 3) == 3
     files = {write_jpeg(image, progressive=True, threads=threads) for threads in (1, 2, 3, None)}

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.entropy import sequential_tokens
-from optcodec.jpeg.image import CoefficientImage, Component, Metadata, blocks_shape
+from optcodec.jpeg.image import CoefficientImage, Component, Metadata
 from optcodec.jpeg.layout import mcu_layout, worker_count
 from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.segments import read_segments
@@ -22,28 +22,17 @@ from optcodec.jpeg.writer import Preamble, Scan, jpeg_bytes, write_jpeg
 from tests.jpegfile import ScanSpec, build
 from tests.naive import naive_read
 from tests.peers import libjpeg_coefficients, picture, pillow_jpeg, pillow_pixels
-from tests.strategies import ALL_FACTORS, COLOUR_FACTORS, GREY_FACTORS, assert_same_image, coefficient_images
+from tests.strategies import (
+    ALL_FACTORS,
+    COLOUR_FACTORS,
+    FLAT,
+    GREY_FACTORS,
+    assert_same_image,
+    coefficient_images,
+    image_of,
+)
 
-FLAT = QuantTable(np.full((8, 8), 16))
 GREY, COLOUR = ((1, 1),), ((2, 2), (1, 1), (1, 1))
-
-
-def image_of(
-    factors: tuple[tuple[int, int], ...],
-    width: int,
-    height: int,
-    tables: tuple[QuantTable, ...] = (FLAT,),
-    **more: object,
-) -> CoefficientImage:
-    """Sparse coefficients; the components take the tables in turn."""
-    random = np.random.default_rng(width)
-    h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
-    components = []
-    for index, (h, v) in enumerate(factors):
-        shape = (*blocks_shape(width, height, h, v, h_max, v_max), 8, 8)
-        values = np.rint(random.laplace(0, 6, shape)) * (random.random(shape) < 0.2)
-        components.append(Component(index + 1, h, v, min(index, len(tables) - 1), values.astype(np.int16)))
-    return CoefficientImage(width, height, tuple(components), tables, **more)
 
 
 def with_values(values: list[int], position: int = 0, restart_interval: int = 0) -> CoefficientImage:
