@@ -80,7 +80,7 @@ class Histogram:
             load("histogram").count_coefficients(blocks, *parts[part], middle, words, lines, sums)
             return sums, lines[2]
 
-        total, squares = zip(*in_parallel(count, len(parts), len(parts)), strict=True)
+        total, squares = zip(*in_parallel(count, len(parts), threads), strict=True)
         return cls(extents, sum(total[1:], start=total[0]), sum(squares[1:], start=squares[0]))
 
     def merged(self, other: Histogram) -> Histogram:
@@ -187,7 +187,7 @@ def mean_deviation(coefficients: npt.NDArray[np.float32], centre: Floats, *, thr
         load("histogram").sum_deviations(blocks, *parts[part], fixed, sums)
         return sums
 
-    total: Integers = np.sum(in_parallel(work, len(parts), len(parts)), axis=0)
+    total: Integers = np.sum(in_parallel(work, len(parts), threads), axis=0)
     return total / (_UNIT * len(blocks))
 
 
