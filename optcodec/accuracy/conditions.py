@@ -1,0 +1,52 @@
+"""What is compared: a method of making files, and what its tables aim at."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from optcodec.errors import InvalidInputError
+
+__all__ = ["SETTINGS", "Condition"]
+
+SETTINGS = ("fixed", "1", "1-joint", "2", "2-joint", "bytes")
+_OF_QUALITY = ("1", "1-joint", "bytes")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One point of a rate-accuracy curve.
+
+    Parameters
+    ----------
+    method : str
+        Of `optcodec.design_tables`: ``"jpeg"``, ``"opts"``, ...; a distortion model may follow (``"opts:laplacian"``).
+        Or the name of another encoder, such as ``"mozjpeg"``.
+    setting : str
+        What is held equal between methods. ``"fixed"``: nothing, the level goes to the method as it is. ``"1"``: the
+        SWE of default JPEG at a quality factor. ``"2"``: the SWE of OptS at a water level. ``"bytes"``: no more bytes
+        than default JPEG has for this image at a quality factor. In ``"1"`` and ``"2"``, as in the OptS paper,
+        luminance and chrominance are matched apart; in ``"1-joint"`` and ``"2-joint"`` their sum is.
+    level : float
+        ``"fixed"``: a water level (opts, optd), or a quality factor. ``"1"``, ``"1-joint"``, ``"bytes"``: a quality
+        factor 1..100. ``"2"``, ``"2-joint"``: a water level above 0.
+    """
+
+    method: str
+    setting: str
+    level: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.method, str) or not self.method:
+            raise InvalidInputError(f"a method has a name, such as 'opts' or 'opts:laplacian'; got {self.method!r}")
+        if self.setting not in SETTINGS:
+            raise InvalidInputError(f"a setting is one of {', '.join(SETTINGS)}; got {self.setting!r}")
+        level = self.level
+        if isinstance(level, bool) or not isinstance(level, (int, float)) or not (math.isfinite(level) and level > 0):
+            raise InvalidInputError(f"a level is a finite number above 0, got {level!r}")
+        if self.setting in _OF_QUALITY and not (level == int(level) <= 100):
+            raise InvalidInputError(f"levels of setting {self.setting} are quality factors in 1..100, got {level!r}")
+        object.__setattr__(self, "level", float(level))
+
+    def __str__(self) -> str:
+        return f"{self.method}, setting {self.setting}, level {self.level:g}"

@@ -1,0 +1,138 @@
+"""What was measured: one value for each image and condition, so that pairs can be compared."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.accuracy.conditions import Condition
+from optcodec.errors import InvalidInputError
+from optcodec.files import write_whole
+
+__all__ = ["Rows"]
+
+_PER_IMAGE: dict[str, type[np.generic]] = {
+    "pixels": np.int64,
+    "labels": np.int64,
+    "reference_loss": np.float32,
+    "reference_rank": np.int32,
+    "reference_predicted": np.int32,
+}
+_PER_FILE: dict[str, type[np.generic]] = {
+    "nbytes": np.int64,
+    "loss": np.float32,
+    "rank": np.int32,
+    "predicted": np.int32,
+    "psnr_db": np.float32,
+    "swe": np.float32,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Measurements of C conditions on N images; arrays are copied and read-only.
+
+    Parameters
+    ----------
+    conditions : tuple of Condition
+        C of them, all different.
+    images : tuple of str
+        Names of the N files.
+    pixels : ndarray of int64, shape (N,)
+        Number of pixels of each coded image.
+    labels : ndarray of int64, shape (N,)
+        True class; or what the network itself makes of the uncompressed image.
+    reference_loss : ndarray of float32, shape (N,)
+        Cross-entropy on the uncompressed image.
+    reference_rank : ndarray of int32, shape (N,)
+        How many classes the network finds more likely than the true one: 0 is a top-1 hit, below 5 a top-5 hit.
+    reference_predicted : ndarray of int32, shape (N,)
+        Most likely class of the uncompressed image.
+    nbytes : ndarray of int64, shape (C, N)
+        Bytes of the whole file, headers included.
+    loss, rank, predicted : ndarray of float32, int32, int32, shape (C, N)
+        As above, of the decoded image.
+    psnr_db : ndarray of float32, shape (C, N)
+        RGB of the decoded image against the uncompressed one; infinite where they are equal.
+    swe : ndarray of float32, shape (C, N)
+        Sensitivity weighted error of the coefficients, all components together, with the normalized profile.
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes or types do not fit, or a condition is there twice.
+    """
+
+    conditions: tuple[Condition, ...]
+    images: tuple[str, ...]
+    pixels: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    reference_loss: npt.NDArray[np.float32]
+    reference_rank: npt.NDArray[np.int32]
+    reference_predicted: npt.NDArray[np.int32]
+    nbytes: npt.NDArray[np.int64]
+    loss: npt.NDArray[np.float32]
+    rank: npt.NDArray[np.int32]
+    predicted: npt.NDArray[np.int32]
+    psnr_db: npt.NDArray[np.float32]
+    swe: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if len(set(self.conditions)) != len(self.conditions):
+            raise InvalidInputError(f"conditions are all different, got {[str(each) for each in self.conditions]}")
+        count = len(self.images)
+        for name, dtype in (_PER_IMAGE | _PER_FILE).items():
+            shape = (count,) if name in _PER_IMAGE else (len(self.conditions), count)
+            array = np.array(getattr(self, name))
+            if array.shape != shape or array.dtype != dtype:
+                expected = f"{np.dtype(dtype)} {shape}"
+                raise InvalidInputError(
+                    f"expected {name} of type and shape {expected}, got {array.dtype} {array.shape}"
+                )
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a deflated ``.npz`` file without pickles.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be written. There is then no file, or the old one.
+        """
+        arrays: dict[str, Any] = {name: getattr(self, name) for name in _PER_IMAGE | _PER_FILE}
+        for item in fields(Condition):
+            arrays[item.name] = np.array([getattr(condition, item.name) for condition in self.conditions])
+        arrays["images"] = np.array(self.images, np.str_)
+        file = io.BytesIO()
+        np.savez_compressed(file, **arrays)
+        write_whole(path, file.getvalue())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Rows:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be read or holds something else.
+        """
+        try:
+            # the zip module says plainly what is wrong with a file; numpy takes anything else for a pickle
+            with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
+                found = dict(file.items())
+            triples = zip(*(found[item.name].tolist() for item in fields(Condition)), strict=True)
+            conditions = tuple(Condition(*triple) for triple in triples)
+            arrays = {name: found[name] for name in _PER_IMAGE | _PER_FILE}
+            return cls(conditions, tuple(found["images"].tolist()), **arrays)
+        except OSError as error:
+            raise InvalidInputError(f"cannot read {path}: {error.strerror or error}") from None
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise InvalidInputError(f"{path} holds no measured rows: {error}") from None
