@@ -3,8 +3,8 @@
 ============== ========================================================================================
 WaterLevel     weighted error that each coefficient may have (OptS), no search
 Quality        quality factor of a scaled table (default JPEG, DeepN-JPEG), no search
-MatchQuality   the SWE of default JPEG at a quality factor, luminance and chrominance apart (Setting 1)
-MatchSwe       a sensitivity weighted error
+MatchQuality   the SWE of default JPEG at a quality factor, luminance and chrominance apart (Setting 1) or jointly
+MatchSwe       a sensitivity weighted error, or one of luminance and one of chrominance
 Bpp            bits per pixel of the whole file
 MaxBytes       a file no larger than this
 ============== ========================================================================================
@@ -77,18 +77,22 @@ class Quality:
 class MatchQuality:
     """The sensitivity weighted error of default JPEG at a quality factor, which is not exceeded.
 
-    Luminance and chrominance are searched apart (Setting 1 of OptS).
-
     Parameters
     ----------
     quality : int
         1..100.
+    jointly : bool
+        Match the sum of all components, with one level for both tables. By default luminance and chrominance are
+        searched apart (Setting 1 of OptS).
     """
 
     quality: int
+    jointly: bool = False
 
     def __post_init__(self) -> None:
         check_quality(self.quality)
+        if not isinstance(self.jointly, bool):
+            raise InvalidInputError(f"jointly is True or False, got {self.jointly!r}")
 
 
 @dataclass(frozen=True)
@@ -100,12 +104,18 @@ class MatchSwe:
     swe : float
         Above 0, in the unit of `optcodec.metrics.swe` with the normalized profile; without a profile, with all weights
         1 (64 times the squared error of a sample, summed over components).
+    chroma : float, optional
+        Above 0. Where it is given, luminance is matched to `swe` and chrominance (Cb and Cr together) to this, apart
+        from one another. A grey image has luminance only.
     """
 
     swe: float
+    chroma: float | None = None
 
     def __post_init__(self) -> None:
         _positive(self.swe, "an SWE")
+        if self.chroma is not None:
+            _positive(self.chroma, "an SWE")
 
 
 @dataclass(frozen=True)

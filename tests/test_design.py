@@ -181,6 +181,35 @@ def test_match_quality_keeps_the_error_of_default_jpeg(method: str, quality: int
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("quality", [5, 50, 90, 98, 100])
+def test_match_quality_jointly_keeps_the_total_error(method: str, quality: int) -> None:
+    wanted = sum(errors(IMAGE, annex_k_tables(quality), PROFILE))
+    found = sum(errors(IMAGE, design(MatchQuality(quality, jointly=True), method), PROFILE))
+    assert 0.999 * wanted <= found <= wanted * (1 + 1e-6)
+
+
+def test_jointly_means_one_level() -> None:
+    """The tables of OptS at some water level, up to the single steps that spend the rest of the error."""
+    found, apart = design(MatchQuality(80, jointly=True)), design(MatchQuality(80))
+    luma, luma_apart = (errors(IMAGE, tables, PROFILE)[0] for tables in (found, apart))
+    assert abs(luma / luma_apart - 1) > 0.05
+    levels = np.geomspace(1e-3, 10, 100)
+    total = sum(errors(IMAGE, found, PROFILE))
+    above = np.searchsorted([sum(errors(IMAGE, design(WaterLevel(d)), PROFILE)) for d in levels], total)
+    low, high = (np.array([t.steps for t in design(WaterLevel(d))], int) for d in levels[above - 1 : above + 1])
+    steps = np.array([table.steps for table in found], int)
+    assert ((low - 1 <= steps) & (steps <= high + 1)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("luma", "chroma"), [(2.0, 4.0), (6.0, 0.6), (0.5, 70.0)])
+def test_match_swe_of_luminance_and_chrominance_apart(method: str, luma: float, chroma: float) -> None:
+    found = errors(IMAGE, design(MatchSwe(luma, chroma), method), PROFILE)
+    for ours, wanted in zip(found, (luma, chroma), strict=True):
+        assert 0.996 * wanted <= ours <= wanted * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("swe", [2.0, 6.0, 70.0])
 def test_match_swe(method: str, swe: float) -> None:
     assert 0.999 * swe <= sum(errors(IMAGE, design(MatchSwe(swe), method), PROFILE)) <= swe * (1 + 1e-6)
@@ -192,6 +221,8 @@ def test_errors_that_no_table_reaches() -> None:
         design(MatchSwe(finest / 2))
     with pytest.raises(TargetNotMetError, match=r"SWE of 1e\+09, but that of the coarsest"):
         design(MatchSwe(1e9))
+    with pytest.raises(TargetNotMetError, match=r"SWE of 1e\+09, but that of the coarsest"):
+        design(MatchSwe(1.0, chroma=1e9))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -319,7 +350,7 @@ def test_grey_images_of_a_set_count_for_luminance() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_grey_images_get_one_table(method: str) -> None:
     grey = picture()[..., 0]
-    for target in (MatchQuality(70), MaxBytes(5000)):
+    for target in (MatchQuality(70), MatchQuality(70, jointly=True), MatchSwe(1.0, chroma=9.0), MaxBytes(5000)):
         assert len(design_tables(grey, target, profile=PROFILE, method=method)) == 1
 
 

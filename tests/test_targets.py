@@ -38,6 +38,19 @@ def test_water_level_of_chrominance() -> None:
         WaterLevel(0.2, chroma=-1)
 
 
+def test_errors_of_chrominance() -> None:
+    assert MatchSwe(0.2).chroma is None
+    for value in (0, -1.0, math.nan, True):
+        with pytest.raises(InvalidInputError, match="an SWE is a finite number above 0, got"):
+            MatchSwe(0.2, chroma=value)
+
+
+def test_jointly_is_a_choice() -> None:
+    assert not MatchQuality(75).jointly
+    with pytest.raises(InvalidInputError, match="True or False, got 1"):
+        MatchQuality(75, jointly=1)  # type: ignore[arg-type]
+
+
 def test_targets_are_values() -> None:
     assert Bpp(1.0) == Bpp(1.0)
     assert len({MaxBytes(5), MaxBytes(5), MaxBytes(6)}) == 2

@@ -257,20 +257,26 @@ def _at_level(target: WaterLevel | Quality, families: list[Family], method: str)
 def _at_error(target: MatchQuality | MatchSwe, families: list[Family], design: _Design) -> Steps:
     weighted = design.error_weights[..., None] * design.statistics.empirical
     errors = np.array([weighted[group].sum(axis=0) for group in design.groups])
+    limits = _limits(target, errors)
+    if len(limits) == 1:
+        return _within(design.joint(families), errors, limits[0], target)
+    parts = enumerate(zip(families, errors, limits, strict=True))
+    return np.concatenate([_within(design.joint([f], group), e[None], limit, target) for group, (f, e, limit) in parts])
+
+
+def _limits(target: MatchQuality | MatchSwe, errors: Floats) -> list[float]:
+    """Errors to stay within: of each table, or a single one of all tables together."""
     if isinstance(target, MatchSwe):
-        return _at_swe(target, design.joint(families), errors)
-    default = annex_k_tables(target.quality)
-    parts = []
-    for group, (family, error) in enumerate(zip(families, errors, strict=True)):
-        limit = float(error[np.arange(64), default[group].steps.ravel().astype(np.int64) - 1].sum())
-        parts.append(match_error(design.joint([family], group), error[None], limit)[0])
-    return np.concatenate(parts)
+        return [target.swe] if target.chroma is None else [target.swe, target.chroma][: len(errors)]
+    steps = [table.steps.ravel().astype(np.int64) for table in annex_k_tables(target.quality)]
+    limits = [float(error[np.arange(64), each - 1].sum()) for error, each in zip(errors, steps, strict=False)]
+    return [sum(limits)] if target.jointly else limits
 
 
-def _at_swe(target: MatchSwe, joint: Joint, errors: Floats) -> Steps:
-    steps, error = match_error(joint, errors, target.swe)
-    if error < 0.99 * target.swe and (steps == MAX_STEP).all():
-        raise TargetNotMetError(f"expected an SWE of {target.swe:g}, but that of the coarsest tables is {error:.6g}")
+def _within(joint: Joint, errors: Floats, limit: float, target: MatchQuality | MatchSwe) -> Steps:
+    steps, error = match_error(joint, errors, limit)
+    if isinstance(target, MatchSwe) and error < 0.99 * limit and (steps == MAX_STEP).all():
+        raise TargetNotMetError(f"expected an SWE of {limit:g}, but that of the coarsest tables is {error:.6g}")
     return steps
 
 
