@@ -161,6 +161,7 @@ def largest_within(
     *,
     enough: float,
     propose: Callable[[float, float], float] | None = None,
+    settled: Callable[[float, float], bool] | None = None,
     what: str = "a measure",
 ) -> tuple[float, float]:
     """Bisect for the largest level whose measure stays within a limit.
@@ -179,6 +180,8 @@ def largest_within(
     propose : callable, optional
         Next level to try between two others; their geometric mean if it is not given. At most every other step
         follows it, so that it cannot hold up the search.
+    settled : callable, optional
+        Whether nothing else can be found between two levels that were measured, which ends the search.
     what : str
         What is measured, for the message of the error.
 
@@ -208,7 +211,7 @@ def largest_within(
     if measure(high) <= limit:
         return high, high
     for step in range(126):
-        if high <= low * (1 + 1e-12):
+        if high <= low * (1 + 1e-12) or (settled is not None and settled(low, high)):
             break
         middle = math.sqrt(low * high)
         if propose is not None and step % 2 == 0:

@@ -90,6 +90,19 @@ def test_a_proposal_is_taken_but_cannot_stop_the_search(target: float, start: fl
     assert len(calls) <= 3
 
 
+def test_a_search_that_is_settled_ends() -> None:
+    brackets = []
+
+    def settled(low: float, high: float) -> bool:
+        brackets.append((low, high))
+        return high < 1.5 * low
+
+    found = largest_within(lambda level: level, 30.0, (1.0, 1000.0), enough=math.inf, settled=settled)
+    assert found == brackets[-1]
+    assert found[0] <= 30.0 < found[1] < 1.5 * found[0]
+    assert all(high >= 1.5 * low for low, high in brackets[:-1])
+
+
 def test_the_lowest_level_ends_the_search_where_it_is_enough() -> None:
     assert largest_within(lambda level: 5.0, 5.0, (1.0, 2.0), enough=5.0) == (1.0, 1.0)
 

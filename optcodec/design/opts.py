@@ -52,7 +52,7 @@ class WaterFilling:
     def steps(self, d: float) -> Steps:
         """Steps (64,) at a water level d, 1..qmax."""
         if self.exact:
-            return self._largest(self._weighted <= d)
+            return np.maximum((self._needed <= d).sum(axis=1), 1)
         active = self.weights * self.variance >= d
         met: npt.NDArray[np.bool_] = (self._weighted <= d) | ~active[..., None]
         steps = np.where(active.any(axis=0), self._largest(met), self.qmax)
@@ -66,6 +66,13 @@ class WaterFilling:
         by_all = np.logical_and.reduce(met, axis=0)
         last: Steps = self.qmax - np.argmax(by_all[:, ::-1], axis=1)
         return np.where(by_all.any(axis=1), last, 1)
+
+    @cached_property
+    def _needed(self) -> Floats:
+        """Water level from which on steps q..qmax, one of them at least, are allowed by all components; it rises with q
+        also where the error does not, so that the number of those below a level is the largest such step."""
+        reversed_steps = self._weighted.max(axis=0)[:, ::-1]
+        return np.minimum.accumulate(reversed_steps, axis=1)[:, ::-1]
 
     @cached_property
     def _weighted(self) -> Floats:

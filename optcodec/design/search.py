@@ -99,20 +99,28 @@ def match_error(joint: Joint, errors: Floats, limit: float) -> tuple[Steps, floa
         If the finest tables have a larger error already.
     """
 
+    steps_at: dict[float, Steps] = {}
+
     def measure(level: float) -> float:
-        return float(_pick(errors, joint.steps(level)).sum())
+        steps = steps_at[level] = joint.steps(level)
+        return float(_pick(errors, steps).sum())
+
+    def settled(low: float, high: float) -> bool:
+        return bool((steps_at[high] - steps_at[low]).sum() <= 1)  # no step falls: there is no table in between
 
     # rounding in the sums must not turn an equal error into a larger one
     limit *= 1 + 1e-12
     enough = limit * (1 - _ERROR_TOLERANCE)
-    level, _ = largest_within(measure, limit, joint.bounds, enough=enough, what="an error (SWE)")
-    steps = _filled(joint.steps(level), errors, limit, joint)
+    level, _ = largest_within(measure, limit, joint.bounds, enough=enough, settled=settled, what="an error (SWE)")
+    steps = _filled(steps_at[level], errors, limit, joint)
     return steps, float(_pick(errors, steps).sum())
 
 
 def _pick(table: Floats, steps: Steps) -> Floats:
     """Values (families, 64) of a table (families, 64, 255) at some steps."""
-    return np.take_along_axis(table, steps[..., None] - 1, axis=2)[..., 0]
+    first = np.arange(0, table.size, table.shape[-1]).reshape(steps.shape)
+    picked: Floats = table.ravel()[first + steps - 1]  # a quarter of the time of np.take_along_axis
+    return picked
 
 
 def _filled(steps: Steps, errors: Floats, limit: float, joint: Joint) -> Steps:
