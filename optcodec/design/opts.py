@@ -52,7 +52,8 @@ class WaterFilling:
     def steps(self, d: float) -> Steps:
         """Steps (64,) at a water level d, 1..qmax."""
         if self.exact:
-            return np.maximum((self._needed <= d).sum(axis=1), 1)
+            allowed: Steps = (self._needed <= d).sum(axis=1)
+            return np.maximum(allowed, 1)
         active = self.weights * self.variance >= d
         met: npt.NDArray[np.bool_] = (self._weighted <= d) | ~active[..., None]
         steps = np.where(active.any(axis=0), self._largest(met), self.qmax)
