@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from optcodec.design.methods import METHODS, SamplingMismatchWarning, design_tables, resolve
+from optcodec.design.methods import (
+    DEFAULT_DISTORTION,
+    METHODS,
+    WATER_FILLING,
+    SamplingMismatchWarning,
+    design_tables,
+    resolve,
+)
 from optcodec.design.statistics import DISTORTIONS, Statistics, gather
 
-__all__ = ["DISTORTIONS", "METHODS", "SamplingMismatchWarning", "Statistics", "design_tables", "gather", "resolve"]
+__all__ = [
+    "DEFAULT_DISTORTION",
+    "DISTORTIONS",
+    "METHODS",
+    "WATER_FILLING",
+    "SamplingMismatchWarning",
+    "Statistics",
+    "design_tables",
+    "gather",
+    "resolve",
+]

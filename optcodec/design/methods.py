@@ -21,7 +21,7 @@ from optcodec.jpeg.writer import write_jpeg
 from optcodec.targets import Bpp, MatchQuality, MatchSwe, MaxBytes, Quality, Target, WaterLevel
 from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["DEFAULT_DISTORTION", "METHODS", "SamplingMismatchWarning", "design_tables", "resolve"]
+__all__ = ["DEFAULT_DISTORTION", "METHODS", "WATER_FILLING", "SamplingMismatchWarning", "design_tables", "resolve"]
 
 Floats = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int64]
@@ -29,6 +29,7 @@ SizeOf = Callable[[tuple[QuantTable, ...]], int]
 
 DEFAULT_DISTORTION = "empirical"
 DEFAULT_QMAX = 100  # of the OptS reference
+WATER_FILLING = ("opts", "optd")  # those that take a `WaterLevel`; the others take a `Quality`
 
 
 class SamplingMismatchWarning(UserWarning):
@@ -246,7 +247,7 @@ def _tables(steps: Steps) -> tuple[QuantTable, ...]:
 
 def _at_level(target: WaterLevel | Quality, families: list[Family], method: str) -> Steps:
     """Tables whose level is known without a search."""
-    filling = method in ("opts", "optd")
+    filling = method in WATER_FILLING
     if filling != isinstance(target, WaterLevel):
         expected = "a WaterLevel" if filling else "a Quality"
         raise InvalidInputError(f"method {method!r} takes {expected} or a target to search for, got {target!r}")
