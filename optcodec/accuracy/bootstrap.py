@@ -1,0 +1,154 @@
+"""Means over images, and how sure they are: the percentile bootstrap, of one draw for all figures.
+
+One draw of images serves every mean, so that a difference of two means in one resample is the mean of the paired
+differences. Source of the interval: Efron and Tibshirani, *An Introduction to the Bootstrap* (1993), section 13.3.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.accuracy.rows import Rows
+from optcodec.errors import InvalidInputError
+
+__all__ = ["CONFIDENCE_PERCENT", "Estimate", "Means", "estimate", "means", "resample"]
+
+Floats = npt.NDArray[np.float64]
+Estimate = dict[str, Any]
+
+CONFIDENCE_PERCENT = 95
+
+
+@dataclass(frozen=True, eq=False)
+class Means:
+    """Means over the images of `Rows`: [..., 0] of the sample, [..., 1:] of the R - 1 resamples.
+
+    Parameters
+    ----------
+    bpp : ndarray of float64, shape (C, R)
+        Mean of the bits per pixel of each file.
+    nbytes : ndarray of float64, shape (C, R)
+        Mean size of a file.
+    top1_percent, top5_percent, loss : ndarray of float64, shape (C, R)
+        Accuracy and mean cross-entropy of the decoded images.
+    agreement_percent : ndarray of float64, shape (C, R)
+        How often the most likely class is that of the uncompressed image.
+    top1_change_points, loss_increase : ndarray of float64, shape (C, R)
+        Over the uncompressed images, paired.
+    reference_top1_percent, reference_top5_percent, reference_loss : ndarray of float64, shape (R,)
+        Of the uncompressed images.
+    """
+
+    bpp: Floats
+    nbytes: Floats
+    top1_percent: Floats
+    top5_percent: Floats
+    loss: Floats
+    agreement_percent: Floats
+    top1_change_points: Floats
+    loss_increase: Floats
+    reference_top1_percent: Floats
+    reference_top5_percent: Floats
+    reference_loss: Floats
+
+
+def resample(images: int, resamples: int, seed: int) -> Floats:
+    """How often each image is drawn.
+
+    Returns
+    -------
+    ndarray of float64, shape (1 + resamples, images)
+        Whole numbers; the first row is the sample itself, the others are drawn with replacement. Each sums to
+        ``images``.
+    """
+    drawn = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=resamples)
+    return np.vstack([np.ones((1, images)), drawn])
+
+
+def weighted_means(values: npt.NDArray[Any], counts: Floats) -> Floats:
+    """Mean of ``values`` (..., N) in each row of ``counts`` (R, N), as an array (..., R).
+
+    Values are first rounded to a fixed point that leaves every sum below 2^53. All sums are then exact, in whichever
+    order a matrix product adds, so that the result is the same with any number of threads and on any machine.
+    """
+    values = np.asarray(values, np.float64)
+    images = counts.shape[1]
+    largest = float(np.abs(values).max(initial=0))
+    bits = min(52 - math.ceil(math.log2(images * largest)), 1000) if largest else 0
+    sums = np.rint(np.ldexp(values, bits)) @ counts.T
+    return np.asarray(np.ldexp(sums, -bits) / images)
+
+
+def means(rows: Rows, counts: Floats) -> Means:
+    """All means of the measured rows, in the sample and in each resample.
+
+    Parameters
+    ----------
+    rows : Rows
+        C conditions on N images.
+    counts : ndarray of float64, shape (R, N)
+        From `resample`.
+
+    Raises
+    ------
+    InvalidInputError
+        If a loss is not finite.
+    """
+    if not (np.isfinite(rows.loss).all() and np.isfinite(rows.reference_loss).all()):
+        raise InvalidInputError("expected finite losses, got rows with an infinite or undefined one")
+
+    def of(values: npt.NDArray[Any]) -> Floats:
+        return weighted_means(values, counts)
+
+    top1, reference_top1 = of(100 * (rows.rank == 0)), of(100 * (rows.reference_rank == 0))
+    loss, reference_loss = of(rows.loss), of(rows.reference_loss)
+    return Means(
+        bpp=of(8 * rows.nbytes / rows.pixels),
+        nbytes=of(rows.nbytes),
+        top1_percent=top1,
+        top5_percent=of(100 * (rows.rank < 5)),
+        loss=loss,
+        agreement_percent=of(100 * (rows.predicted == rows.reference_predicted)),
+        top1_change_points=top1 - reference_top1,
+        loss_increase=loss - reference_loss,
+        reference_top1_percent=reference_top1,
+        reference_top5_percent=of(100 * (rows.reference_rank < 5)),
+        reference_loss=reference_loss,
+    )
+
+
+def estimate(lower: Floats, upper: Floats | None = None, *, reason: str | None = None) -> Estimate:
+    """A figure with its interval, ready for JSON.
+
+    Parameters
+    ----------
+    lower : ndarray of float64, shape (R,)
+        The figure in the sample and in each resample; NaN where a resample does not tell it, which counts as
+        anything at all and can only widen the interval.
+    upper : ndarray of float64, shape (R,), optional
+        Where the figure is only known to lie between two bounds: the upper ones; ``lower`` holds the others.
+    reason : str, optional
+        Why there is no value, if there is none.
+
+    Returns
+    -------
+    dict
+        ``value``, None if it is not known; ``low`` and ``high``, the ends of the 95 % interval, None where it has no
+        end; ``reason``, where one is given and there is no value.
+    """
+    upper = lower if upper is None else upper
+    beyond = int(len(lower[1:]) * (100 - CONFIDENCE_PERCENT) / 200)  # resamples left out at each end
+    low = np.sort(np.where(np.isnan(lower[1:]), -np.inf, lower[1:]))[beyond]
+    high = np.sort(np.where(np.isnan(upper[1:]), np.inf, upper[1:]))[-1 - beyond]
+    value = _finite(lower[0]) if lower[0] == upper[0] else None
+    why = {"reason": reason} if value is None and reason is not None else {}
+    return {"value": value, "low": _finite(low), "high": _finite(high)} | why
+
+
+def _finite(number: float) -> float | None:
+    return float(number) if math.isfinite(number) else None
