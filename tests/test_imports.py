@@ -38,7 +38,9 @@ def test_the_package_costs_nothing() -> None:
     assert heavy_after("import optcodec") == set()
 
 
-@pytest.mark.parametrize("verb", [[], ["encode"], ["design"], ["sensitivity"], ["inspect"], ["compare"], ["demo"]])
+@pytest.mark.parametrize(
+    "verb", [[], ["encode"], ["design"], ["sensitivity"], ["inspect"], ["compare"], ["plot"], ["demo"]]
+)
 def test_help_imports_nothing_heavy(verb: list[str]) -> None:
     assert heavy_after(command(*verb, "--help")) == set()
 

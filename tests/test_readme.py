@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from optcodec.accuracy.statistics import summarize
 from tests.cli_helpers import photograph, run, save
+from tests.synthetic_rows import synthetic_rows
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -31,6 +33,8 @@ def test_command_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for name in ("photo.png", "old.jpg", "photos/photo.png", "photos/second.png"):
         save(tmp_path / name, pixels)
     tiny_weights(tmp_path / "weights.safetensors")
+    measured = {"model": "a network", "subsampling": "4:4:4", **summarize(synthetic_rows({"jpeg": 1, "opts": 0.8}))}
+    (tmp_path / "result.json").write_text(json.dumps(measured))
     lines = [line for block in blocks("console") for line in block.splitlines()]
     assert len(lines) >= 8
     for line in lines:

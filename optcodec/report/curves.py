@@ -1,0 +1,270 @@
+"""Rate-accuracy curves, drawn from the files that ``optcodec accuracy`` writes and from nothing else."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optcodec.errors import InvalidInputError
+from optcodec.report.contact_sheet import to_png
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["FORMATS", "Interval", "Point", "Result", "draw_to", "method_name", "rate_accuracy_figure", "read_result"]
+
+FORMATS = (".png", ".svg", ".pdf")
+
+_NAMES = {"jpeg": "JPEG", "optd": "OptD", "opts": "OptS", "deepn": "DeepN-JPEG"}
+_SETTINGS = {
+    "fixed": "levels as given, nothing matched",
+    "1": "equal SWE of JPEG, luminance and chrominance apart (setting 1)",
+    "1-joint": "equal SWE of JPEG, all components together (setting 1)",
+    "2": "equal SWE of OptS, luminance and chrominance apart (setting 2)",
+    "2-joint": "equal SWE of OptS, all components together (setting 2)",
+    "bytes": "no more bytes than JPEG, image by image",
+}
+# Colours of Okabe and Ito (2008), which people with any colour vision tell apart; the paper's methods keep theirs.
+_OWN = {"jpeg": "#000000", "optd": "#0072b2", "opts": "#d55e00", "deepn": "#009e73"}
+_OTHERS = ("#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7b4ea3", "#6e6e6e")
+_MARKERS = "osD^vP*X"
+_GREY = "#57606a"
+_NOTE = (
+    "Bands: 95 % intervals of the difference from the uncompressed images, paired, over another choice of images. "
+    "Rates are those of whole files."
+)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """One condition of a result file: percent, points of percent, nats."""
+
+    method: str
+    setting: str
+    bpp: float
+    top1_percent: float
+    top1_change_points: Interval
+    loss_increase: Interval
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is drawn of a result file."""
+
+    title: str
+    uncompressed_top1_percent: Interval
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class _Style:
+    colour: str
+    marker: str
+
+
+def read_result(path: str | os.PathLike[str]) -> Result:
+    """Read a file that ``optcodec accuracy`` wrote.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file cannot be read or holds something else.
+    """
+    try:
+        record = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InvalidInputError(f"{path} is no JSON file: {error}") from None
+    try:
+        return _result(record)
+    except KeyError as error:
+        raise InvalidInputError(f"{path} is no result of optcodec accuracy: {error} is missing") from None
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"{path} is no result of optcodec accuracy: {error}") from None
+
+
+def _result(record: Mapping[str, Any]) -> Result:
+    uncompressed = record["uncompressed"]
+    points = tuple(
+        Point(
+            str(each["method"]),
+            str(each["setting"]),
+            _interval(each["bpp"]).value,
+            _interval(each["top1_percent"]).value,
+            _interval(each["top1_change_points"]),
+            _interval(each["loss_increase"]),
+        )
+        for each in record["points"]
+    )
+    if not points:
+        raise ValueError("it has no points")
+    title = f"{record['model']}, {record['subsampling']}, {uncompressed['images']} images"
+    return Result(title, _interval(uncompressed["top1_percent"]), points)
+
+
+def _interval(record: Mapping[str, Any]) -> Interval:
+    interval = Interval(float(record["value"]), float(record["low"]), float(record["high"]))
+    if not all(math.isfinite(each) for each in (interval.value, interval.low, interval.high)):
+        raise ValueError(f"expected finite figures, got {interval}")
+    return interval
+
+
+def method_name(method: str) -> str:
+    """A method as people write it: ``OptS`` for ``"opts"``, ``OptS (laplacian)`` for ``"opts:laplacian"``."""
+    family, _, variant = method.partition(":")
+    name = _NAMES.get(family, family)
+    return f"{name} ({variant})" if variant else name
+
+
+def rate_accuracy_figure(results: Sequence[Result], *, settings: Sequence[str] = ()) -> Figure:
+    """Draw accuracy (left) and loss increase (right) against the rate, one row a result and setting.
+
+    The left panel has the layout of the OptS paper: bits per pixel, top-1 accuracy, one line a method, and a dashed
+    line at the accuracy of the uncompressed images. Bands are the intervals of the difference from that line, which
+    is measured on the same images; the interval of the line itself, which all curves share, is in the legend.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        From `read_result`.
+    settings : sequence of str
+        Those to draw; by default all that were measured.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting was not measured, or there is nothing to draw.
+    """
+    from matplotlib.figure import Figure
+
+    rows = _rows(results, settings)
+    styles = _styles([point.method for _, _, points in rows for point in points])
+    figure = Figure(figsize=(11, 3.9 * len(rows) + 0.3), dpi=120, layout="constrained", facecolor="white")
+    grid = figure.subplots(len(rows), 2, squeeze=False)
+    for axes, (result, setting, points) in zip(grid, rows, strict=True):
+        lines: dict[str, list[Point]] = {}
+        for point in sorted(points, key=lambda point: point.bpp):
+            lines.setdefault(point.method, []).append(point)
+        lines = {method: lines[method] for method in styles if method in lines}
+        _draw_accuracy(axes[0], result, lines, styles)
+        _draw_loss(axes[1], lines, styles)
+        axes[0].set_title(result.title, loc="left", fontsize=10, fontweight="bold")
+        axes[1].set_title(_SETTINGS.get(setting, setting), loc="left", fontsize=10)
+    figure.supxlabel(_NOTE, fontsize=8, color=_GREY)
+    return figure
+
+
+def _rows(results: Sequence[Result], settings: Sequence[str]) -> list[tuple[Result, str, list[Point]]]:
+    """Result, setting and points of each row of panels."""
+    measured = list(dict.fromkeys(point.setting for result in results for point in result.points))
+    for setting in settings:
+        if setting not in measured:
+            raise InvalidInputError(f"setting {setting!r} was not measured; expected one of {', '.join(measured)}")
+    rows = []
+    for result in results:
+        for setting in settings or measured:
+            points = [point for point in result.points if point.setting == setting]
+            if points:
+                rows.append((result, setting, points))
+    if not rows:
+        raise InvalidInputError("expected at least one result to draw, got none")
+    return rows
+
+
+def _styles(methods: Sequence[str]) -> dict[str, _Style]:
+    """One style a method, the same in all rows; those of the paper first."""
+    found = dict.fromkeys(methods)
+    known, others = [each for each in _OWN if each in found], [each for each in found if each not in _OWN]
+    colours = [_OWN[each] for each in known] + [_OTHERS[i % len(_OTHERS)] for i in range(len(others))]
+    markers = [_MARKERS[i % len(_MARKERS)] for i in range(len(colours))]
+    return dict(zip(known + others, map(_Style, colours, markers), strict=True))
+
+
+def _draw_accuracy(axes: Axes, result: Result, lines: Mapping[str, Sequence[Point]], styles: dict[str, _Style]) -> None:
+    whole = result.uncompressed_top1_percent
+    for method, points in lines.items():
+        # ends of the change, drawn from the dashed line that it was measured from
+        ends = [(whole.value + p.top1_change_points.low, whole.value + p.top1_change_points.high) for p in points]
+        _draw_line(axes, method, points, [point.top1_percent for point in points], ends, styles[method])
+    said = f"uncompressed, {whole.value:.1f} % ({whole.low:.1f} to {whole.high:.1f})"
+    axes.axhline(whole.value, color=_GREY, linestyle="--", linewidth=1.2, label=said)
+    axes.set_ylabel("top-1 accuracy (%)")
+    axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
+
+
+def _draw_loss(axes: Axes, lines: Mapping[str, Sequence[Point]], styles: dict[str, _Style]) -> None:
+    increases = [point.loss_increase for points in lines.values() for point in points]
+    for method, points in lines.items():
+        ends = [(point.loss_increase.low, point.loss_increase.high) for point in points]
+        _draw_line(axes, method, points, [point.loss_increase.value for point in points], ends, styles[method])
+    least, largest = min(each.value for each in increases), max(each.value for each in increases)
+    if largest > max(10 * least, 0):  # the fine end would lie on the axis
+        if min(each.low for each in increases) > 0:
+            axes.set_yscale("log")
+        else:  # logarithmic but for the last fiftieth, where curves end in noise around 0
+            axes.set_yscale("symlog", linthresh=largest / 50)
+            axes.axhline(0, color=_GREY, linestyle="--", linewidth=1.2)
+    axes.set_ylabel("mean increase of cross-entropy (nats)")
+
+
+def _draw_line(
+    axes: Axes,
+    method: str,
+    points: Sequence[Point],
+    values: Sequence[float],
+    ends: Sequence[tuple[float, float]],
+    style: _Style,
+) -> None:
+    rates = [point.bpp for point in points]
+    low, high = zip(*ends, strict=True)
+    axes.fill_between(rates, low, high, color=style.colour, alpha=0.13, linewidth=0)
+    axes.plot(
+        rates, values, color=style.colour, marker=style.marker, markersize=4, linewidth=1.5, label=method_name(method)
+    )
+    axes.set_xlabel("bits per pixel")
+    axes.grid(alpha=0.25)
+
+
+def draw_to(figure: Figure, suffix: str) -> bytes:
+    """The figure as a file; figures of the same results have the same bytes.
+
+    Parameters
+    ----------
+    figure : Figure
+        From `rate_accuracy_figure`.
+    suffix : str
+        One of `FORMATS`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the suffix is another one.
+    """
+    from matplotlib import rc_context
+
+    if suffix not in FORMATS:
+        raise InvalidInputError(f"a figure is a file in {', '.join(FORMATS)}; got {suffix or 'no suffix'}")
+    if suffix == ".png":
+        return to_png(figure)
+    buffer = io.BytesIO()
+    no_date = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    with rc_context({"svg.hashsalt": "optcodec"}):
+        figure.savefig(buffer, format=suffix[1:], metadata=no_date[suffix])
+    return buffer.getvalue()
