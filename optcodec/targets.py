@@ -31,9 +31,11 @@ __all__ = [
 ]
 
 
-def _positive(value: float, what: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not (math.isfinite(value) and value > 0):
-        raise InvalidInputError(f"{what} is a finite number above 0, got {value!r}")
+def _positive(value: float, what: str, *, or_zero: bool = False) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0 or (value == 0 and not or_zero):
+        expected = "from 0 on" if or_zero else "above 0"
+        raise InvalidInputError(f"{what} is a finite number {expected}, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,10 @@ class MatchSwe:
     Parameters
     ----------
     swe : float
-        Above 0, in the unit of `optcodec.metrics.swe` with the normalized profile; without a profile, with all weights
-        1 (64 times the squared error of a sample, summed over components).
+        At least 0 (nothing is lost), in the unit of `optcodec.metrics.swe` with the normalized profile; without a
+        profile, with all weights 1 (64 times the squared error of a sample, summed over components).
     chroma : float, optional
-        Above 0. Where it is given, luminance is matched to `swe` and chrominance (Cb and Cr together) to this, apart
+        At least 0. Where it is given, luminance is matched to `swe` and chrominance (Cb and Cr together) to this, apart
         from one another. A grey image has luminance only.
     """
 
@@ -113,9 +115,9 @@ class MatchSwe:
     chroma: float | None = None
 
     def __post_init__(self) -> None:
-        _positive(self.swe, "an SWE")
+        _positive(self.swe, "an SWE", or_zero=True)
         if self.chroma is not None:
-            _positive(self.chroma, "an SWE")
+            _positive(self.chroma, "an SWE", or_zero=True)
 
 
 @dataclass(frozen=True)

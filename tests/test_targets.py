@@ -11,7 +11,7 @@ from optcodec.errors import InvalidInputError, TargetNotMetError
 from optcodec.targets import Bpp, MatchQuality, MatchSwe, MaxBytes, Quality, WaterLevel, largest_within
 
 
-@pytest.mark.parametrize("kind", [WaterLevel, MatchSwe, Bpp])
+@pytest.mark.parametrize("kind", [WaterLevel, Bpp])
 @pytest.mark.parametrize("value", [0, -1.0, math.nan, math.inf, True, "1", None])
 def test_numbers_above_zero(kind: type, value: object) -> None:
     with pytest.raises(InvalidInputError, match="above 0, got"):
@@ -38,11 +38,14 @@ def test_water_level_of_chrominance() -> None:
         WaterLevel(0.2, chroma=-1)
 
 
-def test_errors_of_chrominance() -> None:
-    assert MatchSwe(0.2).chroma is None
-    for value in (0, -1.0, math.nan, True):
-        with pytest.raises(InvalidInputError, match="an SWE is a finite number above 0, got"):
-            MatchSwe(0.2, chroma=value)
+@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf, True, "1", None])
+def test_errors_of_zero_or_more(value: object) -> None:
+    with pytest.raises(InvalidInputError, match="an SWE is a finite number from 0 on, got"):
+        MatchSwe(value)  # type: ignore[arg-type]
+    if value is not None:
+        with pytest.raises(InvalidInputError, match="an SWE is a finite number from 0 on, got"):
+            MatchSwe(0.2, chroma=value)  # type: ignore[arg-type]
+    assert MatchSwe(0).chroma is None
 
 
 def test_jointly_is_a_choice() -> None:

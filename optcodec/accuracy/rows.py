@@ -6,7 +6,8 @@ import io
 import os
 import zipfile
 import zlib
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ _PER_FILE: dict[str, type[np.generic]] = {
     "predicted": np.int32,
     "psnr_db": np.float32,
     "swe": np.float32,
+    "met": np.bool_,
 }
 
 
@@ -63,6 +65,8 @@ class Rows:
         RGB of the decoded image against the uncompressed one; infinite where they are equal.
     swe : ndarray of float32, shape (C, N)
         Sensitivity weighted error of the coefficients, all components together, with the normalized profile.
+    met : ndarray of bool, shape (C, N)
+        Whether the file does what its condition says, see `optcodec.accuracy.coder.Coded`; all do by default.
 
     Raises
     ------
@@ -83,11 +87,14 @@ class Rows:
     predicted: npt.NDArray[np.int32]
     psnr_db: npt.NDArray[np.float32]
     swe: npt.NDArray[np.float32]
+    met: npt.NDArray[np.bool_] = field(default_factory=lambda: np.array(True))
 
     def __post_init__(self) -> None:
         if len(set(self.conditions)) != len(self.conditions):
             raise InvalidInputError(f"conditions are all different, got {[str(each) for each in self.conditions]}")
         count = len(self.images)
+        if np.ndim(self.met) == 0:
+            object.__setattr__(self, "met", np.full((len(self.conditions), count), self.met))
         for name, dtype in (_PER_IMAGE | _PER_FILE).items():
             shape = (count,) if name in _PER_IMAGE else (len(self.conditions), count)
             array = np.array(getattr(self, name))
@@ -98,6 +105,21 @@ class Rows:
                 )
             array.flags.writeable = False
             object.__setattr__(self, name, array)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """Rows of the same conditions, one set of images after the other.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are none, or their conditions differ.
+        """
+        if len({part.conditions for part in parts}) != 1:
+            raise InvalidInputError(f"expected rows of the same conditions, got {len(parts)} with different ones")
+        names = tuple(name for part in parts for name in part.images)
+        arrays = (np.concatenate([getattr(part, name) for part in parts], -1) for name in _PER_IMAGE | _PER_FILE)
+        return cls(parts[0].conditions, names, *arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a deflated ``.npz`` file without pickles.

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from optcodec.accuracy.conditions import Condition
+from optcodec.accuracy.rows import Rows
+from optcodec.errors import InvalidInputError
+
+CONDITIONS = (Condition("jpeg", "1", 75), Condition("opts:laplacian", "2", 0.051))
+PER_IMAGE = ("pixels", "labels", "reference_loss", "reference_rank", "reference_predicted")
+PER_FILE = ("nbytes", "loss", "rank", "predicted", "psnr_db", "swe", "met")
+DTYPES = {"pixels": np.int64, "labels": np.int64, "nbytes": np.int64, "met": np.bool_}
+DTYPES |= dict.fromkeys(("reference_rank", "reference_predicted", "rank", "predicted"), np.int32)
+
+
+def rows(names: tuple[str, ...] = ("a.png", "ü/b.png", "c.png"), seed: int = 0, **changes: Any) -> Rows:
+    random = np.random.default_rng(seed)
+    shapes = dict.fromkeys(PER_IMAGE, (len(names),)) | dict.fromkeys(PER_FILE, (2, len(names)))
+    arrays = {n: random.integers(0, 99, shape).astype(DTYPES.get(n, np.float32)) for n, shape in shapes.items()}
+    return Rows(**{"conditions": CONDITIONS, "images": names} | arrays | changes)
+
+
+def assert_equal(found: Rows, expected: Rows) -> None:
+    assert (found.conditions, found.images) == (expected.conditions, expected.images)
+    for name in PER_IMAGE + PER_FILE:
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name, strict=True)
+
+
+def test_rows_come_back_from_a_file(tmp_path: Path) -> None:
+    written = rows(psnr_db=np.array([[np.inf, 1, 2], [3, 4, 5]], np.float32))
+    written.save(tmp_path / "rows.npz")
+    assert_equal(Rows.load(tmp_path / "rows.npz"), written)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.npz"]
+
+
+def test_rows_are_read_only_copies() -> None:
+    loss = np.zeros((2, 3), np.float32)
+    made = rows(loss=loss)
+    loss += 1
+    assert (made.loss == 0).all()
+    with pytest.raises(ValueError, match="read-only"):
+        made.loss[0, 0] = 1
+
+
+def test_all_files_do_what_their_condition_says_by_default() -> None:
+    given = {name: getattr(rows(), name) for name in PER_IMAGE + PER_FILE if name != "met"}
+    made = Rows(CONDITIONS, rows().images, **given)
+    assert made.met.shape == (2, 3)
+    assert made.met.all()
+
+
+def test_joined() -> None:
+    one, two = rows(("a", "b")), rows(("c",), seed=1)
+    joined = Rows.joined([one, two])
+    assert joined.images == ("a", "b", "c")
+    np.testing.assert_array_equal(joined.swe, np.hstack([one.swe, two.swe]))
+    np.testing.assert_array_equal(joined.labels, np.hstack([one.labels, two.labels]))
+    other = rows(conditions=(CONDITIONS[0], Condition("jpeg", "1", 80)))
+    for parts in ([one, other], []):
+        with pytest.raises(InvalidInputError, match=f"same conditions, got {len(parts)}"):
+            Rows.joined(parts)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"conditions": CONDITIONS[:1] * 2}, "conditions are all different"),
+        ({"loss": np.zeros((3, 2), np.float32)}, r"loss has type and shape float32 \(2, 3\), got float32 \(3, 2\)"),
+        ({"labels": np.zeros(3)}, r"labels has type and shape int64 \(3,\), got float64 \(3,\)"),
+        ({"images": ("a",)}, r"pixels has type and shape int64 \(1,\), got int64 \(3,\)"),
+        ({"met": np.ones((2, 3))}, r"met has type and shape bool \(2, 3\), got float64"),
+    ],
+)
+def test_rows_that_do_not_fit(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        rows(**changes)
+
+
+def test_files_that_hold_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "rows.npz"
+    with pytest.raises(InvalidInputError, match=r"cannot read .*rows\.npz: No such file"):
+        Rows.load(path)
+    rows().save(path)
+    whole = path.read_bytes()
+    for content in (b"", b"not a zip", whole[:300], whole[:90] + bytes(20) + whole[110:]):
+        path.write_bytes(content)
+        with pytest.raises(InvalidInputError, match=r"rows\.npz holds no measured rows"):
+            Rows.load(path)
+    np.savez(path, loss=np.zeros(3))
+    with pytest.raises(InvalidInputError, match=r"rows\.npz holds no measured rows: 'method'"):
+        Rows.load(path)
+    np.savez(path, method=np.array([None]))
+    with pytest.raises(InvalidInputError, match=r"rows\.npz holds no measured rows: .*allow_pickle"):
+        Rows.load(path)
