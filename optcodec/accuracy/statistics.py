@@ -53,6 +53,7 @@ def summarize(rows: Rows, *, baseline: str = "jpeg", seed: int = 0) -> dict[str,
     Notes
     -----
     - ``psnr_db`` is the mean over the images that were not decoded exactly; ``exact_images`` counts the others.
+      ``missed_images``: those whose file is only the nearest to what the condition says.
     - ``bytes_ratio``, ``top1_points`` and ``loss`` of a pair are the method over, or minus, the one it is held
       ``against``. In the setting ``"fixed"`` levels of two methods have nothing in common; pairs are then only formed
       between variants of one method (``"opts"``, ``"opts:laplacian"``).
@@ -124,6 +125,7 @@ def _point(rows: Rows, found: Means, index: int) -> dict[str, Any]:
         **{name: estimate(getattr(found, name)[index]) for name in figures},
         "psnr_db": None if exact.all() else float(psnr[~exact].mean()),
         "exact_images": int(exact.sum()),
+        "missed_images": int((~rows.met[index]).sum()),
         "swe": swe if math.isfinite(swe) else None,
     }
 
