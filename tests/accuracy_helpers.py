@@ -29,7 +29,7 @@ def classifier() -> TargetModel:
     from torch import nn
     from torchvision.transforms.v2 import functional as transform
 
-    torch.manual_seed(3)
+    torch.manual_seed(21)  # one whose classes differ between our pictures, by a margin
     first = nn.Sequential(nn.Conv2d(3, 8, 5, stride=2, bias=False), nn.BatchNorm2d(8), nn.ReLU())
     nn.init.normal_(first[1].running_mean, 0, 0.3)
     nn.init.uniform_(first[1].running_var, 0.02, 0.1)

@@ -15,7 +15,7 @@ from optcodec.vision.profile import SensitivityProfile
 if TYPE_CHECKING:
     from optcodec.vision.models import TargetModel
 
-__all__ = ["Survey", "sensitivity_of"]
+__all__ = ["Survey", "check_classes", "sensitivity_of"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def sensitivity_of(
     """
     found = find_images(survey.folder, survey.labels)
     if survey.labels == "folders":
-        _check_classes(target, {image.path.relative_to(survey.folder).parts[0] for image in found})
+        check_classes(target, {image.path.relative_to(survey.folder).parts[0] for image in found})
     chosen = sample(found, survey.images, seed=survey.seed)
     profile = estimate_sensitivity(
         target.module,
@@ -99,8 +99,16 @@ def sensitivity_of(
     return replace(profile, name=target.name, provenance=about)
 
 
-def _check_classes(target: TargetModel, folders: set[str]) -> None:
-    """Refuse folders whose places in sorted order cannot be the classes of the model."""
+def check_classes(target: TargetModel, folders: set[str]) -> None:
+    """Raise `InvalidInputError` for folders whose places in sorted order cannot be the classes of a model.
+
+    Parameters
+    ----------
+    target : TargetModel
+        See `optcodec.vision.models.load_model`.
+    folders : set of str
+        Names of the folders. Numbers are class indices, and are not checked.
+    """
     import torch
     from PIL import Image
 

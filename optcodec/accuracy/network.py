@@ -1,0 +1,139 @@
+"""What a network makes of pictures, and how that compares with the truth."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+from optcodec.vision.estimate import cross_entropy
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["Scores", "as_used", "logits_of", "module_sha256", "one_thread_each", "score"]
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """How a network does on some pictures, each array of shape (N,); see `optcodec.accuracy.rows.Rows`."""
+
+    loss: npt.NDArray[np.float32]
+    rank: npt.NDArray[np.int32]
+    predicted: npt.NDArray[np.int32]
+
+
+def as_used(module: nn.Module) -> nn.Module:
+    """Copy of a network in evaluation mode, made quick on a CPU; up to rounding it gives the same.
+
+    Channels come last in memory, and a batch normalization becomes part of the convolution before it where the two
+    follow one another in a `torch.nn.Sequential`.
+    """
+    import torch
+
+    copy = deepcopy(module).eval()
+    for chain in list(copy.modules()):
+        if type(chain).forward is torch.nn.Sequential.forward:
+            _fuse(chain)
+    return copy.to(memory_format=torch.channels_last)
+
+
+def _fuse(chain: nn.Module) -> None:
+    """Replace each Conv2d with the BatchNorm2d behind it; those that someone watches stay as they are."""
+    from torch import nn
+    from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+    for (name, first), (name_after, second) in pairwise(list(chain.named_children())):
+        if type(first) is not nn.Conv2d or type(second) is not nn.BatchNorm2d or not second.track_running_stats:
+            continue
+        if not (first._forward_hooks or second._forward_hooks or first._forward_pre_hooks):
+            setattr(chain, name, fuse_conv_bn_eval(first, second))
+            setattr(chain, name_after, nn.Identity())
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Let torch use one thread for each thread that calls it.
+
+    Several pictures at a time on one core each take less than one picture on all cores, and threads of torch that wait
+    for each other would keep others from working.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def logits_of(module: nn.Module, pictures: Sequence[Pixels]) -> Tensor:
+    """What a network says.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Takes RGB of shape (N, 3, H, W) in 0..1.
+    pictures : sequence of ndarray of uint8, shape (H, W, 3)
+        All of one size.
+
+    Returns
+    -------
+    Tensor of float32, shape (N, classes)
+        On the CPU.
+
+    Raises
+    ------
+    InvalidInputError
+        If that is not what the network gives, or not finite.
+    """
+    import torch
+
+    like = next(module.parameters(), torch.empty(0))
+    with torch.inference_mode():
+        batch = torch.from_numpy(np.stack(pictures)).to(like.device).permute(0, 3, 1, 2)
+        output = module(batch.to(like.dtype) / 255)
+        if getattr(output, "ndim", 0) != 2 or len(output) != len(pictures):
+            found = getattr(output, "shape", type(output).__name__)
+            raise InvalidInputError(f"expected logits of shape ({len(pictures)}, classes), got {found}")
+        logits: Tensor = output.float().cpu()
+    if not bool(logits.isfinite().all()):
+        raise InvalidInputError("logits are finite, but some of these are not")
+    return logits
+
+
+def score(logits: Tensor, label: int) -> Scores:
+    """Compare with the class of all these pictures.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such class.
+    """
+    import torch
+
+    loss = cross_entropy(logits, torch.full((len(logits),), label))
+    rank = (logits > logits[:, label, None]).sum(1)
+    return Scores(loss.numpy(), rank.int().numpy(), logits.argmax(1).int().numpy())
+
+
+def module_sha256(module: nn.Module) -> str:
+    """SHA-256 of all tensors of a network and their names, in hexadecimal digits."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,187 @@
+"""Measure rate and accuracy: every image under every condition."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optcodec import __version__
+from optcodec.accuracy.coder import Peer
+from optcodec.accuracy.conditions import Condition
+from optcodec.accuracy.network import as_used, module_sha256, one_thread_each
+from optcodec.accuracy.partial import PartialFolder
+from optcodec.accuracy.pipeline import STAGES, Pipeline, Seconds
+from optcodec.accuracy.rows import Rows
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.layout import thread_count
+from optcodec.kernels import prepare
+from optcodec.vision.datasets import LabelledImage
+from optcodec.vision.profile import SensitivityProfile
+
+if TYPE_CHECKING:
+    from optcodec.vision.models import TargetModel
+
+__all__ = ["Measurement", "measure", "profile_sha256"]
+
+_KERNELS = ("forward", "histogram", "quantize", "entropy", "huffman", "bits")
+_PART = 8  # images of a part that is kept when a run is killed
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What a run measured, and what it took.
+
+    Parameters
+    ----------
+    rows : Rows
+        See there.
+    seconds : dict
+        Processor seconds of all threads: ``"prepare"`` (read and preprocess an image), ``"encode"`` (DCT, table search
+        and files), ``"decode"``, ``"compare"`` (PSNR), ``"forward"`` (the network; not what a GPU does).
+    """
+
+    rows: Rows
+    seconds: Seconds
+
+
+def measure(
+    target: TargetModel,
+    images: Sequence[LabelledImage],
+    conditions: Iterable[Condition],
+    *,
+    profile: SensitivityProfile,
+    subsampling: str = "4:4:4",
+    partial: Path,
+    batch: int = 8,
+    workers: int | None = None,
+    peers: Mapping[str, Peer] | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Measurement:
+    """Encode, decode and classify images under all conditions.
+
+    Each image is preprocessed first, then coded at the size that the network sees, decoded by Pillow (libjpeg-turbo)
+    and shown to the network. A thread takes an image through all of it; few images are in memory at a time.
+
+    Parameters
+    ----------
+    target : TargetModel
+        See `optcodec.vision.models.load_model`. A copy of its module is called by several threads at once.
+    images : sequence of LabelledImage
+        All with a label, or all without one: then what the network says of the uncompressed image counts.
+    conditions : iterable of Condition
+        All different.
+    profile : SensitivityProfile
+        What tables are designed for, and what the SWE is weighed with (normalized).
+    subsampling : str
+        Chroma subsampling of all files.
+    partial : Path
+        Folder for what is done, from which a run that was killed goes on. It stays, for the caller to remove with
+        `optcodec.accuracy.partial.remove_partial` when the result is safe.
+    batch : int
+        Pictures that go through the network together: those of one image. Changes results by rounding only.
+    workers : int, optional
+        Threads; all processors by default. The result is the same.
+    peers : mapping of str to callable, optional
+        Other encoders by name, see `optcodec.accuracy.coder.ImageCoder`. Called by several threads at once.
+    progress : callable, optional
+        Told how many images are done, first at the start.
+
+    Returns
+    -------
+    Measurement
+
+    Raises
+    ------
+    InvalidInputError
+        If arguments are wrong or do not fit together, an image cannot be read, or ``partial`` is of another run.
+    """
+    quick = replace(target, module=as_used(target.module))
+    threads = thread_count(workers)
+    if threads < 1:
+        raise InvalidInputError(f"expected at least 1 thread, got {workers}")
+    pipeline = Pipeline(quick, tuple(conditions), profile, subsampling, batch, dict(peers or {}))
+    named = list(zip(images, _names(images), strict=True))
+    folder = PartialFolder(partial, _experiment(target, pipeline, named))
+    parts = folder.parts()
+    done = sum(len(rows.images) for rows, _ in parts)
+    tell = progress or (lambda count: None)
+    tell(done)
+    prepare(*_KERNELS)  # before threads compile them all at once
+    with one_thread_each():
+        chunk = []
+        for result in _in_order(pipeline, named[done:], threads):
+            chunk.append(result)
+            done += 1
+            if len(chunk) == _PART or done == len(named):
+                parts.append(_joined(chunk))
+                folder.add(len(parts) - 1, *parts[-1])
+                chunk = []
+            tell(done)
+    return Measurement(*_joined(parts))
+
+
+def profile_sha256(profile: SensitivityProfile) -> str:
+    """SHA-256 of the weights (row-major, little-endian float64) of a profile, in hexadecimal digits."""
+    return hashlib.sha256(profile.weights.astype("<f8").tobytes()).hexdigest()
+
+
+def _names(images: Sequence[LabelledImage]) -> list[str]:
+    """Paths below the folder that all images have in common."""
+    if not images:
+        raise InvalidInputError("expected at least one image, got none")
+    if len({image.label is None for image in images}) == 2:
+        raise InvalidInputError("expected a label for every image or for none, got some without")
+    paths = [image.path.absolute() for image in images]
+    folder = os.path.commonpath([path.parent for path in paths])
+    return [path.relative_to(folder).as_posix() for path in paths]
+
+
+def _experiment(target: TargetModel, pipeline: Pipeline, named: Sequence[tuple[LabelledImage, str]]) -> dict[str, Any]:
+    """All that the rows depend on, but for rounding."""
+    return {
+        "version": __version__,
+        "model": target.name,
+        "weights": module_sha256(target.module),
+        "profile": profile_sha256(pipeline.profile),
+        "subsampling": pipeline.subsampling,
+        "conditions": [list(vars(condition).values()) for condition in pipeline.conditions],
+        "images": [[name, image.label, _nbytes(image.path)] for image, name in named],
+    }
+
+
+def _nbytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise InvalidInputError(f"cannot read the image {path}: {error.strerror}") from None
+
+
+def _in_order(
+    pipeline: Pipeline, named: Iterable[tuple[LabelledImage, str]], workers: int
+) -> Iterator[tuple[Rows, Seconds]]:
+    """Results in the order of the images, of which at most two a thread are begun and not fetched."""
+    pool = ThreadPoolExecutor(workers)
+    begun: deque[Future[tuple[Rows, Seconds]]] = deque()
+    waiting = iter(named)
+    try:
+        while True:
+            begun.extend(pool.submit(pipeline, *each) for each in islice(waiting, 2 * workers - len(begun)))
+            if not begun:
+                return
+            yield begun.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _joined(parts: Sequence[tuple[Rows, Seconds]]) -> tuple[Rows, Seconds]:
+    rows, seconds = zip(*parts, strict=True)
+    return Rows.joined(rows), {stage: float(np.sum([each[stage] for each in seconds])) for stage in STAGES}
