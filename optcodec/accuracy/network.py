@@ -105,7 +105,7 @@ def logits_of(module: nn.Module, pictures: Sequence[Pixels]) -> Tensor:
         batch = torch.from_numpy(np.stack(pictures)).to(like.device).permute(0, 3, 1, 2)
         output = module(batch.to(like.dtype) / 255)
         if getattr(output, "ndim", 0) != 2 or len(output) != len(pictures):
-            found = getattr(output, "shape", type(output).__name__)
+            found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
             raise InvalidInputError(f"expected logits of shape ({len(pictures)}, classes), got {found}")
         logits: Tensor = output.float().cpu()
     if not bool(logits.isfinite().all()):
