@@ -92,8 +92,7 @@ def encode(
     target : WaterLevel, Quality, MatchQuality, MatchSwe, Bpp or MaxBytes, optional
         What designed tables aim at; see `optcodec.targets`.
     method : str, optional
-        How tables are designed for the target, see `optcodec.design.design_tables`; ``"opts"`` with a profile,
-        ``"optd"`` without.
+        How tables are designed for the target, see `optcodec.design.design_tables`.
     subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0"}, optional
         4:2:0; with a profile, what it was estimated at. Grey images and coefficients keep what they have.
     dct : {"float", "exact"}
@@ -186,4 +185,4 @@ def _designed(
         return len(source.encoded(tables))
 
     statistics = gather(source.coefficients(), threads=thread_count(source.threads))
-    return resolve(target, statistics, profile, method=method or ("opts" if profile else "optd"), size_of=size_of)
+    return resolve(target, statistics, profile, method=method, size_of=size_of)

@@ -417,9 +417,11 @@ def test_components_that_are_not_ycbcr() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "best"}, "one of opts, optd, deepn, jpeg; got 'best'"),
+        ({"method": "best"}, "one of opts, optd, deepn, jpeg, rdopt; got 'best'"),
         ({"distortion": "uniform"}, "one of laplacian, midpoint, empirical; got 'uniform'"),
-        ({"profile": None}, "'opts' needs a sensitivity profile, got none"),
+        ({"profile": None, "method": "opts"}, "'opts' needs a sensitivity profile, got none"),
+        ({"method": "rdopt"}, r"'rdopt' takes a target to search for, got WaterLevel"),
+        ({"method": "jpeg"}, r"'jpeg' takes a Quality or a target to search for, got WaterLevel"),
         ({"qmax": 0}, r"in 1\.\.255, got 0"),
         ({"qmax": 256}, r"in 1\.\.255, got 256"),
         ({"qmax": 100.0}, r"in 1\.\.255, got 100\.0"),

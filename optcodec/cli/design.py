@@ -49,7 +49,7 @@ __all__ = ["command"]
     help="[default: empirical]",
 )
 @click.option(
-    "--qmax", cls=ExpertOption, type=click.IntRange(1, 255), help="Largest step of opts and optd.  [default: 100]"
+    "--qmax", cls=ExpertOption, type=click.IntRange(1, 255), help="Largest step.  [default: 255; 100 of opts and optd]"
 )
 @subsampling_option
 @background_option
@@ -100,7 +100,7 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     settings = {
         "target": target or Quality(quality),
         "profile": profile,
-        "method": options["method"] or ("optd" if profile is None else "opts"),
+        "method": options["method"],
         "subsampling": options["subsampling"] or ("4:2:0" if profile is None else profile.provenance.subsampling),
     }
     return settings | {name: options[name] for name in ("distortion", "qmax") if options[name] is not None}

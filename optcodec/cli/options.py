@@ -63,8 +63,8 @@ profile_option = click.option(
 method_option = click.option(
     "--method",
     cls=ExpertOption,
-    type=click.Choice(["opts", "optd", "deepn", "jpeg"]),
-    help="How tables are designed.  [default: opts with a profile, else optd]",
+    type=click.Choice(["rdopt", "opts", "optd", "deepn", "jpeg"]),
+    help="How tables are designed.  [default: rdopt; with --water-level opts or optd]",
 )
 background_option = click.option(
     "--background", metavar="COLOUR", help="Composite transparent pixels on this colour, such as white."

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from optcodec.design.methods import (
-    DEFAULT_DISTORTION,
-    METHODS,
-    WATER_FILLING,
-    SamplingMismatchWarning,
-    design_tables,
-    resolve,
-)
+from optcodec.design.methods import METHODS, SCALED, WATER_FILLING
+from optcodec.design.resolve import DEFAULT_DISTORTION, SamplingMismatchWarning, design_tables, resolve
 from optcodec.design.statistics import DISTORTIONS, Statistics, gather
 
 __all__ = [
     "DEFAULT_DISTORTION",
     "DISTORTIONS",
     "METHODS",
+    "SCALED",
     "WATER_FILLING",
     "SamplingMismatchWarning",
     "Statistics",

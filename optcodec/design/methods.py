@@ -1,44 +1,48 @@
-"""All methods of table design under one signature."""
+"""All methods of table design under one signature: from statistics and weights to families of tables."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.design.deepn import ScaledTable, deepn_steps, quality_scale
-from optcodec.design.histogram import MAX_STEP
+from optcodec.design.deepn import ScaledTable, deepn_steps
 from optcodec.design.opts import WaterFilling
-from optcodec.design.search import Family, Joint, match_error, meet_size
-from optcodec.design.statistics import DISTORTIONS, Source, Statistics, gather
-from optcodec.errors import InvalidInputError, TargetNotMetError
-from optcodec.jpeg.quantize import quantize
-from optcodec.jpeg.tables import QuantTable, annex_k_tables
-from optcodec.jpeg.writer import write_jpeg
-from optcodec.targets import Bpp, MatchQuality, MatchSwe, MaxBytes, Quality, Target, WaterLevel
-from optcodec.vision.profile import SensitivityProfile
+from optcodec.design.rdopt import Lagrangian
+from optcodec.design.search import Family, Joint
+from optcodec.design.statistics import Statistics
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.tables import annex_k_tables
+from optcodec.targets import Quality, Target, WaterLevel
 
-__all__ = ["DEFAULT_DISTORTION", "METHODS", "WATER_FILLING", "SamplingMismatchWarning", "design_tables", "resolve"]
+__all__ = ["LARGEST_STEPS", "METHODS", "SCALED", "WATER_FILLING", "Design", "default_method"]
 
 Floats = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int64]
-SizeOf = Callable[[tuple[QuantTable, ...]], int]
 
-DEFAULT_DISTORTION = "empirical"
-DEFAULT_QMAX = 100  # of the OptS reference
-WATER_FILLING = ("opts", "optd")  # those that take a `WaterLevel`; the others take a `Quality`
-
-
-class SamplingMismatchWarning(UserWarning):
-    """A profile is used on images of another chroma sampling than it was estimated at."""
+WATER_FILLING = ("opts", "optd")  # those that take a `WaterLevel`
+SCALED = ("deepn", "jpeg")  # those that take a `Quality`
+# Largest steps where none is given: that of the OptS reference, else the largest of a baseline table.
+LARGEST_STEPS = {"opts": 100, "optd": 100}
 
 
 @dataclass(frozen=True, eq=False)
-class _Design:
-    """What a method makes its families of tables from."""
+class Design:
+    """What a method makes its families of tables from.
+
+    Parameters
+    ----------
+    statistics : Statistics
+        Of the image or data set.
+    weights : ndarray of float64, shape (3, 64), optional
+        Of a profile.
+    distortion : str
+        Model of the error, see `optcodec.design.design_tables`.
+    qmax : int
+        Largest step.
+    """
 
     statistics: Statistics
     weights: Floats | None
@@ -68,23 +72,23 @@ class _Design:
         return np.ones((count, 64)) if self.weights is None else self.weights[:count]
 
 
-def _opts(design: _Design) -> list[Family]:
+def _opts(design: Design) -> list[Family]:
     if design.weights is None:
         raise InvalidInputError("method 'opts' needs a sensitivity profile, got none; 'optd' works without")
     return _water_filling(design, design.error_weights)
 
 
-def _optd(design: _Design) -> list[Family]:
+def _optd(design: Design) -> list[Family]:
     return _water_filling(design, np.ones((len(design.statistics.components), 64)))
 
 
-def _water_filling(design: _Design, weights: Floats) -> list[Family]:
+def _water_filling(design: Design, weights: Floats) -> list[Family]:
     distortion = design.statistics.distortion(design.distortion)
     exact, variance = design.distortion == "empirical", design.statistics.variance
     return [WaterFilling(weights[g], variance[g], distortion[g], exact, design.qmax) for g in design.groups]
 
 
-def _deepn(design: _Design) -> list[Family]:
+def _deepn(design: Design) -> list[Family]:
     families: list[Family] = []
     for group in design.groups:
         pooled, *others = design.statistics.components[group]
@@ -94,206 +98,38 @@ def _deepn(design: _Design) -> list[Family]:
     return families
 
 
-def _jpeg(design: _Design) -> list[Family]:
+def _jpeg(design: Design) -> list[Family]:
     base = annex_k_tables(50)[: len(design.groups)]
     return [ScaledTable(table.steps.astype(np.int64).ravel()) for table in base]
 
 
-METHODS: dict[str, Callable[[_Design], list[Family]]] = {
+def _rdopt(design: Design) -> list[Family]:
+    parts = design.statistics.components
+    blocks = np.array([part.blocks for part in parts])[:, None, None] / parts[0].blocks
+    error = design.error_weights[..., None] * design.statistics.empirical
+    bits = blocks * design.statistics.bits
+    return [Lagrangian(*(each[g, :, : design.qmax].sum(axis=0) for each in (error, bits))) for g in design.groups]
+
+
+METHODS: dict[str, Callable[[Design], list[Family]]] = {
     "opts": _opts,
     "optd": _optd,
     "deepn": _deepn,
     "jpeg": _jpeg,
+    "rdopt": _rdopt,
 }
 
 
-def design_tables(
-    image_or_coefficients: Source,
-    target: Target,
-    *,
-    profile: SensitivityProfile | None = None,
-    method: str = "opts",
-    distortion: str = DEFAULT_DISTORTION,
-    subsampling: str = "4:4:4",
-    qmax: int = DEFAULT_QMAX,
-    threads: int | None = None,
-) -> tuple[QuantTable, ...]:
-    """Design quantization tables for an image, or one set of tables for many images.
+def default_method(target: Target, *, weighted: bool) -> str:
+    """The method where none is named: the one that takes the target and makes the smallest files.
 
     Parameters
     ----------
-    image_or_coefficients : image, DctImage, CoefficientImage, or iterable of these
-        Pixels (what `optcodec.pixels.load_picture` takes), coefficients, or the coefficients of a JPEG file, which is
-        then not decoded to pixels. An iterable stands for one data set; see `optcodec.design.statistics.gather`.
     target : WaterLevel, Quality, MatchQuality, MatchSwe, Bpp or MaxBytes
-        What to aim at. `WaterLevel` belongs to ``"opts"`` and ``"optd"``, `Quality` to ``"deepn"`` and ``"jpeg"``; the
-        others go with every method. `Bpp` and `MaxBytes` are met by the real baseline file, which is written some
-        five times; for a data set, by all files together.
-    profile : SensitivityProfile, optional
-        Used on its normalized scale. Needed by ``"opts"``; with the other methods it only weighs the error that
-        `MatchSwe` and `MatchQuality` match.
-    method : str
-        ``"opts"``: OptS. ``"optd"``: OptD, which is OptS with all weights 1; a water level is then a squared error.
-        ``"deepn"``: DeepN-JPEG; `Quality` 50 is the table as published, others scale it as libjpeg scales its own.
-        ``"jpeg"``: the tables of T.81, Annex K.
-    distortion : str
-        Of ``"opts"`` and ``"optd"``: ``"empirical"``, the exact error, from histograms; ``"laplacian"``, eq. (14) of
-        OptS, as published; ``"midpoint"``, the closed form of JPEG's rounding for the same Laplacian model.
-    subsampling : str
-        Of pixels; coefficients come with their own.
-    qmax : int
-        Of ``"opts"`` and ``"optd"``: largest step, 1..255. Only where a target other than a water level cannot be met
-        otherwise do all steps go beyond it, together.
-    threads : int, optional
-        At most so many; all processors by default. The result is the same.
-
-    Returns
-    -------
-    tuple of QuantTable
-        Luminance and chrominance; luminance alone for grey images.
-
-    Raises
-    ------
-    InvalidInputError
-        If arguments are wrong or do not go together.
-    TargetNotMetError
-        If no table meets the target; the message says what can be reached.
-
-    Warns
-    -----
-    SamplingMismatchWarning
-        If the profile was estimated at another chroma sampling. Its chrominance weights then belong to coefficients of
-        another resolution: the tables are valid, but not the best ones.
-
-    Notes
-    -----
-    ``distortion="laplacian"`` with ``qmax=100`` at a `WaterLevel` follows the published implementation of OptS to the
-    table, up to its statistics: it neither rounds nor averages samples (see the tests).
+        `WaterLevel` belongs to OptS and OptD, `Quality` to default JPEG; the others to ``"rdopt"``.
+    weighted : bool
+        Whether there is a profile.
     """
-    statistics = gather(image_or_coefficients, subsampling=subsampling, threads=threads)
-
-    def size_of(tables: tuple[QuantTable, ...]) -> int:
-        return sum(len(write_jpeg(quantize(image, tables))) for image in statistics.images)
-
-    return resolve(target, statistics, profile, method=method, distortion=distortion, qmax=qmax, size_of=size_of)
-
-
-def resolve(
-    target: Target,
-    statistics: Statistics,
-    profile: SensitivityProfile | None = None,
-    *,
-    method: str = "opts",
-    distortion: str = DEFAULT_DISTORTION,
-    qmax: int = DEFAULT_QMAX,
-    size_of: SizeOf,
-) -> tuple[QuantTable, ...]:
-    """Tables for statistics that are there already; otherwise as `design_tables`.
-
-    Parameters
-    ----------
-    target, profile, method, distortion, qmax
-        As in `design_tables`.
-    statistics : Statistics
-        Of the image or data set; `pixels` is what `Bpp` counts by.
-    size_of : callable
-        Bytes of the whole file, or files, with given tables. Called for `Bpp` and `MaxBytes` only: some five times, at
-        most about twenty, and never twice for the same tables.
-
-    Returns
-    -------
-    tuple of QuantTable
-        Luminance and chrominance; luminance alone for grey images.
-    """
-    _check_options(method, distortion, qmax)
-    weights = None if profile is None else _weights(profile, statistics)
-    design = _Design(statistics, weights, distortion, qmax)
-    families = METHODS[method](design)
-    if isinstance(target, (WaterLevel, Quality)):
-        return _tables(np.maximum(_at_level(target, families, method), design.least))
-    if isinstance(target, (MatchQuality, MatchSwe)):
-        return _tables(_at_error(target, families, design))
-    if isinstance(target, (Bpp, MaxBytes)):
-        return _tables(_at_size(target, families, design, size_of))
-    raise InvalidInputError(f"expected a target such as WaterLevel(0.1) or Bpp(1.0), got {target!r}")
-
-
-def _check_options(method: str, distortion: str, qmax: int) -> None:
-    if method not in METHODS:
-        raise InvalidInputError(f"method is one of {', '.join(METHODS)}; got {method!r}")
-    if distortion not in DISTORTIONS:
-        raise InvalidInputError(f"distortion is one of {', '.join(DISTORTIONS)}; got {distortion!r}")
-    if isinstance(qmax, bool) or not isinstance(qmax, int) or not 1 <= qmax <= MAX_STEP:
-        raise InvalidInputError(f"qmax is a whole number in 1..{MAX_STEP}, got {qmax!r}")
-
-
-def _weights(profile: SensitivityProfile, statistics: Statistics) -> Floats:
-    """Normalized weights, shape (3, 64)."""
-    expected = profile.provenance.subsampling
-    others = sorted(statistics.samplings - {expected})
-    if others:
-        warnings.warn(
-            f"profile {profile.name} was estimated at {expected}, but is used at {', '.join(others)}: "
-            "its chrominance weights belong to coefficients of another resolution",
-            SamplingMismatchWarning,
-            stacklevel=4,
-        )
-    return profile.normalized().weights.reshape(3, 64)
-
-
-def _tables(steps: Steps) -> tuple[QuantTable, ...]:
-    return tuple(QuantTable(each.reshape(8, 8)) for each in steps)
-
-
-def _at_level(target: WaterLevel | Quality, families: list[Family], method: str) -> Steps:
-    """Tables whose level is known without a search."""
-    filling = method in WATER_FILLING
-    if filling != isinstance(target, WaterLevel):
-        expected = "a WaterLevel" if filling else "a Quality"
-        raise InvalidInputError(f"method {method!r} takes {expected} or a target to search for, got {target!r}")
-    levels = target.levels if isinstance(target, WaterLevel) else 2 * (float(quality_scale(target.quality)),)
-    return np.array([family.steps(level) for family, level in zip(families, levels, strict=False)])
-
-
-def _at_error(target: MatchQuality | MatchSwe, families: list[Family], design: _Design) -> Steps:
-    weighted = design.error_weights[..., None] * design.statistics.empirical
-    errors = np.array([weighted[group].sum(axis=0) for group in design.groups])
-    limits = _limits(target, errors)
-    if len(limits) == 1:
-        return _within(design.joint(families), errors, limits[0], target)
-    parts = enumerate(zip(families, errors, limits, strict=True))
-    return np.concatenate([_within(design.joint([f], group), e[None], limit, target) for group, (f, e, limit) in parts])
-
-
-def _limits(target: MatchQuality | MatchSwe, errors: Floats) -> list[float]:
-    """Errors to stay within: of each table, or a single one of all tables together."""
-    if isinstance(target, MatchSwe):
-        return [target.swe] if target.chroma is None else [target.swe, target.chroma][: len(errors)]
-    steps = [table.steps.ravel().astype(np.int64) for table in annex_k_tables(target.quality)]
-    limits = [float(error[np.arange(64), each - 1].sum()) for error, each in zip(errors, steps, strict=False)]
-    return [sum(limits)] if target.jointly else limits
-
-
-def _within(joint: Joint, errors: Floats, limit: float, target: MatchQuality | MatchSwe) -> Steps:
-    steps, error = match_error(joint, errors, limit)
-    if isinstance(target, MatchSwe) and error < 0.99 * limit and (steps == MAX_STEP).all():
-        raise TargetNotMetError(f"expected an SWE of {limit:g}, but that of the coarsest tables is {error:.6g}")
-    return steps
-
-
-def _at_size(target: Bpp | MaxBytes, families: list[Family], design: _Design, size_of: SizeOf) -> Steps:
-    statistics = design.statistics
-    blocks = np.array([component.blocks for component in statistics.components])
-    weighted = blocks[:, None, None] * statistics.bits
-    bits = np.array([weighted[group].sum(axis=0) for group in design.groups])
-    pixels = statistics.pixels
-    limit = target.nbytes if isinstance(target, MaxBytes) else int(target.bpp * pixels / 8)
-    joint = design.joint(families)
-    try:
-        steps, nbytes = meet_size(joint, bits, limit, lambda steps: size_of(_tables(steps)))
-    except TargetNotMetError as error:
-        raise TargetNotMetError(f"{target}: {error}") from None
-    if isinstance(target, Bpp) and nbytes < 0.99 * limit:
-        reached = 8 * nbytes / pixels
-        raise TargetNotMetError(f"{target}: the nearest below is {reached:.4g} bpp ({nbytes} bytes)")
-    return steps
+    if isinstance(target, WaterLevel):
+        return "opts" if weighted else "optd"
+    return "jpeg" if isinstance(target, Quality) else "rdopt"

@@ -129,3 +129,44 @@ def _one_step(prefix, extent, within, q, n_log_n, distortion, bits):
         k += 1
     distortion[q - 1] = max(error, 0.0) / number
     bits[q - 1] = max(number * math.log2(number) - information + nonzero, 0.0) / number
+
+
+@export("f64[:,:], f64[:,:], i64[:,:], out f64[:,:], out i64[:,:], out i64[:]")
+def lower_hulls(error, bits, order, slopes, steps, counts):
+    """Lower convex hull of error over bits at each frequency, from the least error to the fewest bits.
+
+    ``order`` (frequencies, steps) has the indices of the steps by falling bits; equal ones by falling error, equal ones
+    again by rising step, so that the largest step stays. ``counts`` vertices are left in ``steps`` (1 for the first
+    column of ``error``, rising), with the slope that leads to each in ``slopes`` (0 for the first).
+    """
+    for f in range(error.shape[0]):
+        counts[f] = _hull(error[f], bits[f], order[f], steps[f])
+        slopes[f, 0] = 0.0
+        for i in range(1, counts[f]):
+            here, before = steps[f, i] - 1, steps[f, i - 1] - 1
+            slopes[f, i] = (error[f, here] - error[f, before]) / (bits[f, before] - bits[f, here])
+
+
+@inlined
+def _hull(error, bits, order, stack):
+    """Andrew's monotone chain; returns the number of steps left in ``stack``."""
+    top = 0
+    for index in order:
+        while top > 0 and error[index] <= error[stack[top - 1] - 1]:  # not more error, and not more bits
+            top -= 1
+        while top > 1 and _is_above(error, bits, stack[top - 2] - 1, stack[top - 1] - 1, index):
+            top -= 1
+        stack[top] = index + 1
+        top += 1
+    rising = 1
+    for i in range(1, top):
+        if stack[i] > stack[rising - 1]:
+            stack[rising] = stack[i]
+            rising += 1
+    return rising
+
+
+@inlined
+def _is_above(error, bits, a, b, c):
+    """Whether point b does not lie below the line from a to c."""
+    return (error[b] - error[a]) * (bits[a] - bits[c]) >= (error[c] - error[a]) * (bits[a] - bits[b])
