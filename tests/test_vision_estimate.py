@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from PIL import Image
 
 from optcodec.errors import InvalidInputError
-from optcodec.vision.estimate import estimate_sensitivity
+from optcodec.vision.estimate import cross_entropy, estimate_sensitivity
+from optcodec.vision.operating import compressed
 
 torch = pytest.importorskip("torch")
 FACTORS = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:4:0": (1, 2)}
@@ -175,6 +178,37 @@ def test_without_labels_the_prediction_counts() -> None:
     assert np.array_equal(own, estimate_sensitivity(network, [(images, predicted)]).weights)
     other = estimate_sensitivity(network, [(images, (predicted + 1) % 5)]).weights
     assert np.abs(own / other - 1).max() > 0.1
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+def test_at_an_operating_point_gradients_are_those_on_the_compressed_image(subsampling: str) -> None:
+    """Against a file that Pillow writes; the divergence is from the output on the clean image."""
+    network, clean = smooth_network(), (random_images(1, 24, 32) * 255).round() / 255
+    pixels = (clean[0] * 255).byte().permute(1, 2, 0).numpy()
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=30, subsampling=subsampling)
+    decoded = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)[None] / 255
+
+    def loss(output: Any, labels: Any) -> Any:
+        expected = network(clean).softmax(1)
+        return (expected * (expected.log() - output.log_softmax(1))).sum(1)
+
+    by_hand = estimate_sensitivity(network, [decoded.double()], loss=loss, subsampling=subsampling)
+    found = estimate_sensitivity(network, [clean], subsampling=subsampling, quality=30)
+    assert found.provenance.quality == 30
+    assert found.provenance.loss == "divergence"
+    # our DCT and Pillow's round a few coefficients differently
+    assert_allclose(found.weights, by_hand.weights, rtol=0.05, atol=1e-3 * by_hand.weights.max())
+    other = estimate_sensitivity(network, [clean], subsampling=subsampling, quality=90)
+    assert other.weights.sum() < 0.5 * by_hand.weights.sum()  # a finer file has moved the output less
+
+
+def test_at_an_operating_point_another_loss_has_its_labels() -> None:
+    network, image = smooth_network(), random_images(1, 16, 16)
+    found = estimate_sensitivity(network, [(image, torch.tensor([2]))], loss=cross_entropy, quality=50)
+    seen = compressed(image, "4:4:4", 50)
+    expected = estimate_sensitivity(network, [(seen, torch.tensor([2]))])
+    assert_allclose(found.weights, expected.weights, rtol=1e-9)
 
 
 def test_stops_once_every_weight_is_known_well_enough() -> None:

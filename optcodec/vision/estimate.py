@@ -13,7 +13,9 @@ import numpy.typing as npt
 from optcodec import __version__
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import sampling_factors
+from optcodec.jpeg.tables import check_quality
 from optcodec.vision.gradients import component_gradients, dct_energies
+from optcodec.vision.operating import compressed, divergence
 from optcodec.vision.profile import Provenance, SensitivityProfile
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ def estimate_sensitivity(
     *,
     loss: Loss | None = None,
     subsampling: str = "4:4:4",
+    quality: int | None = None,
     until_stderr: float | None = None,
     dtype: str = "float32",
     progress: Callable[[int, float], None] | None = None,
@@ -85,9 +88,14 @@ def estimate_sensitivity(
         loss takes.
     loss : callable, optional
         ``loss(output, labels)`` gives one loss for each image, shape (N,); labels are None where a batch has none. By
-        default `cross_entropy`, which then takes the model's own prediction.
+        default `cross_entropy`, which then takes the model's own prediction; with a quality,
+        `optcodec.vision.operating.divergence` from the output on the clean image, which needs no labels.
     subsampling : str
         Chroma subsampling that errors will be made at: ``"4:4:4"``, ``"4:2:2"``, ``"4:2:0"`` or ``"4:4:0"``.
+    quality : int, optional
+        Operating point, 1..100: gradients are taken on the images as default JPEG at this quality factor leaves them,
+        not on clean ones, where the loss of a well-trained model is nearly flat. For files much smaller than default
+        JPEG at quality 90.
     until_stderr : float, optional
         Stop as soon as the standard error of every weight is at most this part of the weight, and 32 images are done.
     dtype : str
@@ -112,7 +120,10 @@ def estimate_sensitivity(
         raise InvalidInputError(f"until_stderr is a positive part of the weights, got {until_stderr}")
     if dtype not in ("float32", "bfloat16"):
         raise InvalidInputError(f"dtype is float32 or bfloat16, got {dtype!r}")
-    measure = _Measure(model, loss or cross_entropy, subsampling, dtype == "bfloat16")
+    if quality is not None:
+        check_quality(quality)
+    loss = loss or (cross_entropy if quality is None else divergence)
+    measure = _Measure(model, loss, subsampling, quality, dtype == "bfloat16")
     moments, trial, sizes = _Moments(), _Moments(), set()
     with _evaluation_mode(model):
         for images, labels in map(_images_and_labels, batches):
@@ -148,6 +159,7 @@ def _profile(model: nn.Module, measure: _Measure, moments: _Moments, sizes: set[
         loss=getattr(measure.loss, "__name__", type(measure.loss).__name__),
         image_size=sizes.pop() if len(sizes) == 1 else "",
         subsampling=measure.subsampling,
+        quality=measure.quality,
         standard_errors=moments.standard_error() if moments.count > 1 else None,
         version=__version__,
     )
@@ -161,13 +173,15 @@ class _Measure:
     model: nn.Module
     loss: Loss
     subsampling: str
+    quality: int | None
     reduced: bool
 
     def __call__(self, images: Tensor, labels: Any, *, exact: bool = False) -> Energies:
         import torch
 
         like = next(self.model.parameters(), images.new_empty(0, dtype=torch.float32))
-        pixels = images.to(like.device, like.dtype).requires_grad_(True)
+        pixels, labels = self._seen(images.to(like.device, like.dtype), labels)
+        pixels.requires_grad_(True)
         if isinstance(labels, torch.Tensor):
             labels = labels.to(like.device)  # other kinds of labels are the loss's own affair
         with torch.enable_grad(), torch.autocast(like.device.type, torch.bfloat16, self.reduced and not exact):
@@ -185,6 +199,17 @@ class _Measure:
         parts = component_gradients(gradient / 255, self.subsampling)  # samples are 0..255, the model takes 0..1
         energies = torch.stack([dct_energies(part) for part in parts], 1)
         return energies.cpu().double().numpy()  # in this order: some devices have no float64
+
+    def _seen(self, images: Tensor, labels: Any) -> tuple[Tensor, Any]:
+        """What the model is to see, and what its output is to be compared with."""
+        import torch
+
+        if self.quality is None:
+            return images, labels
+        if self.loss is divergence:
+            with torch.no_grad():
+                labels = self.model(images)
+        return compressed(images, self.subsampling, self.quality), labels
 
 
 @dataclass

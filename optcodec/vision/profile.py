@@ -20,7 +20,7 @@ __all__ = ["Provenance", "SensitivityProfile", "load_profile", "shipped_profiles
 
 _FORMAT = "optcodec sensitivity profile 1"
 # Types of the fields of a provenance that are no text; arrays have a check of their own.
-_KINDS: dict[str, Any] = {"images": int, "seed": int | None, "standard_errors": None}
+_KINDS: dict[str, Any] = {"images": int, "seed": int | None, "quality": int | None, "standard_errors": None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,8 @@ class Provenance:
         they grow with its area.
     subsampling : str
         Chroma subsampling that the weights were estimated at.
+    quality : int, optional
+        Quality factor of the JPEG files that the gradients were taken on; None for clean images.
     standard_errors : ndarray of float64, shape (3, 8, 8), optional
         Standard error of each weight, in the unit of the weights.
     version : str
@@ -63,6 +65,7 @@ class Provenance:
     seed: int | None = None
     image_size: str = ""
     subsampling: str = "4:4:4"
+    quality: int | None = None
     standard_errors: npt.NDArray[np.float64] | None = None
     version: str = ""
 

@@ -48,6 +48,7 @@ def sensitivity_of(
     survey: Survey,
     *,
     subsampling: str = "4:4:4",
+    quality: int | None = None,
     until_stderr: float | None = None,
     dtype: str = "float32",
     progress: Callable[[int, float], None] | None = None,
@@ -61,7 +62,7 @@ def sensitivity_of(
         See `optcodec.vision.models.load_model`.
     survey : Survey
         Which images.
-    subsampling, until_stderr, dtype, progress
+    subsampling, quality, until_stderr, dtype, progress
         As in `optcodec.vision.estimate.estimate_sensitivity`.
     on_unreadable : callable, optional
         As in `optcodec.vision.datasets.batches`.
@@ -84,6 +85,7 @@ def sensitivity_of(
         target.module,
         batches(chosen, target.preprocess, size=survey.batch, on_unreadable=on_unreadable),
         subsampling=subsampling,
+        quality=quality,
         until_stderr=until_stderr,
         dtype=dtype,
         progress=progress,

@@ -1,0 +1,66 @@
+"""Where a profile is to be used: images as JPEG leaves them, and what that changes in the output of a model."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.image import Metadata
+from optcodec.jpeg.sources import PixelSource
+from optcodec.jpeg.tables import annex_k_tables
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["compressed", "divergence"]
+
+
+def compressed(images: Tensor, subsampling: str, quality: int) -> Tensor:
+    """Images after default JPEG.
+
+    Parameters
+    ----------
+    images : Tensor, shape (N, 3, H, W)
+        RGB in 0..1; they are rounded to 8 bits first.
+    subsampling : str
+        Chroma subsampling of the files.
+    quality : int
+        Quality factor of the files, 1..100.
+
+    Returns
+    -------
+    Tensor, shape (N, 3, H, W)
+        Multiples of 1/255, on the device and in the precision of ``images``.
+    """
+    import torch
+    from PIL import Image
+
+    pixels = (images.detach() * 255).round().to("cpu", torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    tables = annex_k_tables(quality)
+    files = [PixelSource(each, subsampling, "float", False, Metadata(), 0, 1).encoded(tables) for each in pixels]
+    decoded = np.stack([np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in files])
+    return torch.from_numpy(decoded).permute(0, 3, 1, 2).to(images.device, images.dtype) / 255
+
+
+def divergence(output: Tensor, reference: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of each image's classes from those of a reference.
+
+    Parameters
+    ----------
+    output, reference : Tensor, shape (N, classes)
+        Logits.
+
+    Returns
+    -------
+    Tensor, shape (N,)
+        In nats.
+    """
+    from torch.nn.functional import kl_div
+
+    if getattr(output, "ndim", 0) != 2:
+        found = getattr(output, "shape", type(output).__name__)
+        raise InvalidInputError(f"a divergence needs logits of shape (N, classes), got {found}: name another loss")
+    return kl_div(output.log_softmax(1), reference.log_softmax(1), reduction="none", log_target=True).sum(1)
