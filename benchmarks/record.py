@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import optcodec
+from optcodec.cli.about import processor
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -21,18 +22,9 @@ def write_result(name: str, figures: dict[str, Any], *, packages: tuple[str, ...
         "optcodec": optcodec.__version__,
         "python": platform.python_version(),
         "packages": {package: version(package) for package in packages},
-        "machine": {"processor": _processor(), "system": platform.system()},
+        "machine": {"processor": processor(), "system": platform.system()},
     }
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(about | figures, indent=2) + "\n")
     return path
-
-
-def _processor() -> str:
-    """Name of the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

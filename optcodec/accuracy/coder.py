@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.accuracy.conditions import Condition
-from optcodec.design import DEFAULT_DISTORTION, DISTORTIONS, METHODS, WATER_FILLING, gather, resolve
+from optcodec.design import DEFAULT_DISTORTION, DISTORTIONS, METHODS, SCALED, WATER_FILLING, gather, resolve
 from optcodec.errors import InvalidInputError, TargetNotMetError
 from optcodec.jpeg.dct import forward
 from optcodec.jpeg.quantize import quantize
@@ -64,7 +64,9 @@ def check_conditions(conditions: Iterable[Condition], peers: Iterable[str] = ())
             raise InvalidInputError(f"distortion is one of {', '.join(DISTORTIONS)}; got {condition.method!r}")
         if peer and condition.setting not in _PEER_SETTINGS:
             raise InvalidInputError(f"{method} knows the settings {', '.join(_PEER_SETTINGS)}; got {condition.setting}")
-        if condition.setting == "fixed" and (peer or method not in WATER_FILLING):
+        if condition.setting == "fixed" and not peer and method not in (*WATER_FILLING, *SCALED):
+            raise InvalidInputError(f"{method} has no levels of its own; expected another setting than fixed")
+        if condition.setting == "fixed" and method not in WATER_FILLING:
             _quality(condition.level)
 
 
@@ -78,7 +80,7 @@ class ImageCoder:
     subsampling : str
         Chroma subsampling, such as ``"4:4:4"``.
     profile : SensitivityProfile
-        What tables are designed for, and errors weighed with.
+        What tables are designed for, and errors weighed with, whatever sampling it was estimated at.
     peers : mapping of str to callable, optional
         Other encoders by name: ``peer(pixels, subsampling, quality)`` gives a file.
     """
@@ -90,7 +92,9 @@ class ImageCoder:
         profile: SensitivityProfile,
         peers: Mapping[str, Peer] | None = None,
     ) -> None:
-        self._pixels, self._subsampling, self._profile = pixels, subsampling, profile
+        self._pixels, self._subsampling = pixels, subsampling
+        # whoever looks at many images says once that the profile is used elsewhere, see `check_sampling`
+        self._profile = replace(profile, provenance=replace(profile.provenance, subsampling=subsampling))
         self._peers = dict(peers or {})
         self._image = forward(pixels, subsampling, threads=1)
         self._statistics = gather(self._image, threads=1)

@@ -21,6 +21,7 @@ from optcodec.accuracy.network import as_used, module_sha256, one_thread_each
 from optcodec.accuracy.partial import PartialFolder
 from optcodec.accuracy.pipeline import STAGES, Pipeline, Seconds
 from optcodec.accuracy.rows import Rows
+from optcodec.design import check_sampling
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.layout import thread_count
 from optcodec.kernels import prepare
@@ -103,6 +104,11 @@ def measure(
     ------
     InvalidInputError
         If arguments are wrong or do not fit together, an image cannot be read, or ``partial`` is of another run.
+
+    Warns
+    -----
+    SamplingMismatchWarning
+        If the profile was estimated at another chroma sampling.
     """
     quick = replace(target, module=as_used(target.module))
     threads = thread_count(workers)
@@ -111,6 +117,7 @@ def measure(
     pipeline = Pipeline(quick, tuple(conditions), profile, subsampling, batch, dict(peers or {}))
     named = list(zip(images, _names(images), strict=True))
     folder = PartialFolder(partial, _experiment(target, pipeline, named))
+    check_sampling(profile, {subsampling}, stacklevel=3)
     parts = folder.parts()
     done = sum(len(rows.images) for rows, _ in parts)
     tell = progress or (lambda count: None)

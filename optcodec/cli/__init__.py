@@ -18,7 +18,7 @@ from optcodec.errors import OptcodecError
 
 __all__ = ["main"]
 
-_VERBS = ("encode", "design", "sensitivity", "inspect", "compare", "plot", "demo")
+_VERBS = ("encode", "design", "sensitivity", "inspect", "compare", "accuracy", "plot", "demo")
 
 
 class _Verbs(click.Group):

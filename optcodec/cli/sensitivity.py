@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.cli.many import Failure, failure_records, report_failures
+from optcodec.cli.models import needs_torch, open_model
 from optcodec.cli.options import SUBSAMPLINGS
 from optcodec.cli.show import count, json_option, print_json
-from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ def command(model: str, folder: Path, output: Path, weights: str | None, as_json
     ("self").
     """
     check_writable(output)
-    if ":" in model:
-        sys.path.insert(0, str(Path.cwd()))  # as for `python -m`: the factory may be a file of the user's
     profile, failures = _estimate(model, folder, weights, options)
     profile.save(output)
     about = profile.provenance
@@ -62,12 +60,11 @@ def command(model: str, folder: Path, output: Path, weights: str | None, as_json
 def _estimate(
     model: str, folder: Path, weights: str | None, options: dict[str, Any]
 ) -> tuple[SensitivityProfile, list[Failure]]:
-    from optcodec.vision.models import load_model
-    from optcodec.vision.survey import Survey, sensitivity_of
-
     failures: list[Failure] = []
-    try:
-        target = load_model(model, weights=weights, device=options["device"])
+    with needs_torch("measure a sensitivity"):
+        from optcodec.vision.survey import Survey, sensitivity_of
+
+        target = open_model(model, weights=weights, device=options["device"])
         survey = Survey(folder, **{name: options[name] for name in ("labels", "images", "seed", "batch")})
         with _progress(options["images"]) as progress:
             profile = sensitivity_of(
@@ -77,11 +74,6 @@ def _estimate(
                 on_unreadable=lambda path, reason: failures.append(Failure(path, reason)),
                 **{name: options[name] for name in ("subsampling", "until_stderr", "dtype")},
             )
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "torchvision", "safetensors"):
-            raise
-        message = f"{error.name} is needed to measure a sensitivity, and is not there: pip install 'optcodec[torch]'"
-        raise InvalidInputError(message) from None
     return profile, failures
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optcodec.design.methods import METHODS, SCALED, WATER_FILLING
-from optcodec.design.resolve import DEFAULT_DISTORTION, SamplingMismatchWarning, design_tables, resolve
+from optcodec.design.resolve import DEFAULT_DISTORTION, SamplingMismatchWarning, check_sampling, design_tables, resolve
 from optcodec.design.statistics import DISTORTIONS, Statistics, gather
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "WATER_FILLING",
     "SamplingMismatchWarning",
     "Statistics",
+    "check_sampling",
     "design_tables",
     "gather",
     "resolve",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from optcodec.jpeg.writer import write_jpeg
 from optcodec.targets import Bpp, MatchQuality, MatchSwe, MaxBytes, Quality, Target, WaterLevel
 from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["DEFAULT_DISTORTION", "SamplingMismatchWarning", "design_tables", "resolve"]
+__all__ = ["DEFAULT_DISTORTION", "SamplingMismatchWarning", "check_sampling", "design_tables", "resolve"]
 
 Floats = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int64]
@@ -138,7 +138,10 @@ def resolve(
         method = default_method(target, weighted=profile is not None)
     qmax = LARGEST_STEPS.get(method, MAX_STEP) if qmax is None else qmax
     _check_options(method, distortion, qmax)
-    weights = None if profile is None else _weights(profile, statistics)
+    weights = None
+    if profile is not None:
+        check_sampling(profile, statistics.samplings, stacklevel=4)
+        weights = profile.normalized().weights.reshape(3, 64)
     design = Design(statistics, weights, distortion, qmax)
     families = METHODS[method](design)
     if isinstance(target, (WaterLevel, Quality)):
@@ -159,18 +162,27 @@ def _check_options(method: str, distortion: str, qmax: int) -> None:
         raise InvalidInputError(f"qmax is a whole number in 1..{MAX_STEP}, got {qmax!r}")
 
 
-def _weights(profile: SensitivityProfile, statistics: Statistics) -> Floats:
-    """Normalized weights, shape (3, 64)."""
+def check_sampling(profile: SensitivityProfile, samplings: Collection[str], *, stacklevel: int) -> None:
+    """Warn if a profile was estimated at another chroma sampling than one of those it is used at.
+
+    Parameters
+    ----------
+    profile : SensitivityProfile
+        Its provenance says where it comes from.
+    samplings : collection of str
+        Such as ``{"4:2:0"}``.
+    stacklevel : int
+        As of `warnings.warn`; 2 is whoever calls this.
+    """
     expected = profile.provenance.subsampling
-    others = sorted(statistics.samplings - {expected})
+    others = sorted(set(samplings) - {expected})
     if others:
         warnings.warn(
             f"profile {profile.name} was estimated at {expected}, but is used at {', '.join(others)}: "
             "its chrominance weights belong to coefficients of another resolution",
             SamplingMismatchWarning,
-            stacklevel=4,
+            stacklevel=stacklevel,
         )
-    return profile.normalized().weights.reshape(3, 64)
 
 
 def _tables(steps: Steps) -> tuple[QuantTable, ...]:

@@ -1,0 +1,54 @@
+"""The conditions of an experiment: all methods at all levels of some settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from optcodec.accuracy.conditions import Condition
+from optcodec.design import WATER_FILLING
+
+__all__ = ["QUALITIES", "WATER_LEVELS", "grid"]
+
+QUALITIES = (70.0, 75.0, 80.0, 85.0, 90.0, 95.0, 98.0)
+WATER_LEVELS = (0.005, 0.01, 0.02, 0.051, 0.1, 0.2, 0.5, 1.0)
+
+# OptD's water levels are squared errors, those of OptS are weighted with at most 0.1. The implementation of OptS's
+# authors is run with 0.5, 1, 2, 5, 10, 20, 50 and 100 for OptD where OptS has 0.005, 0.01, 0.02, ... 1.
+_OPTD_TO_OPTS = 100
+
+
+def grid(
+    methods: Sequence[str],
+    settings: Sequence[str],
+    *,
+    qualities: Sequence[float] = QUALITIES,
+    water_levels: Sequence[float] = WATER_LEVELS,
+) -> tuple[Condition, ...]:
+    """Combine methods, settings and levels.
+
+    Parameters
+    ----------
+    methods, settings : sequence of str
+        See `Condition`.
+    qualities : sequence of float
+        Quality factors: the levels of the settings ``"1"``, ``"1-joint"`` and ``"bytes"``, and in ``"fixed"`` of the
+        methods that take them.
+    water_levels : sequence of float
+        The levels of the settings ``"2"`` and ``"2-joint"``, and in ``"fixed"`` of the methods that take them; OptD,
+        which weighs nothing, gets 100 times as much there.
+
+    Returns
+    -------
+    tuple of Condition
+        Setting by setting, in it method by method.
+    """
+    conditions = []
+    for setting in settings:
+        for method in methods:
+            name = method.partition(":")[0]
+            fixed = setting == "fixed"
+            by_water = setting.startswith("2") or (fixed and name in WATER_FILLING)
+            scale = _OPTD_TO_OPTS if fixed and name == "optd" else 1
+            levels = water_levels if by_water else qualities
+            conditions += [Condition(method, setting, scale * level) for level in levels]
+    return tuple(conditions)

@@ -1,0 +1,43 @@
+"""What one needs to read a result later: the command, versions, the machine."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from optcodec import __version__
+
+__all__ = ["about", "processor"]
+
+
+def about(*packages: str) -> dict[str, Any]:
+    """Command, versions and machine, for the head of a result file; packages that are not there are left out."""
+    return {
+        "command": shlex.join(["optcodec", *sys.argv[1:]]),
+        "versions": {
+            "optcodec": __version__,
+            "python": platform.python_version(),
+            **{package: found for package in packages if (found := _version(package))},
+        },
+        "machine": {"processor": processor(), "system": platform.system()},
+    }
+
+
+def processor() -> str:
+    """Name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,221 @@
+"""``optcodec accuracy``: what a network makes of files, at which rate."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from optcodec.accuracy.conditions import SETTINGS
+from optcodec.cli.about import about
+from optcodec.cli.models import needs_torch, open_model
+from optcodec.cli.options import SUBSAMPLINGS
+from optcodec.cli.show import columns, count, json_option, print_json
+from optcodec.errors import InvalidInputError
+from optcodec.files import check_writable, write_whole
+
+if TYPE_CHECKING:
+    from optcodec.accuracy.run import Measurement
+    from optcodec.vision.datasets import LabelledImage
+    from optcodec.vision.models import TargetModel
+    from optcodec.vision.profile import SensitivityProfile
+
+__all__ = ["command"]
+
+
+def _numbers(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[float, ...] | None:
+    """Numbers with commas in between."""
+    try:
+        return None if text is None else tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"expected numbers such as 75,90, got {text!r}") from None
+
+
+@click.command()
+@click.option("--model", required=True, help="Classifier of torchvision, or package.module:factory.")
+@click.option("--weights", help="File (.safetensors, .pth), or 'default' to download those of torchvision.")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of images.")
+@click.option("--labels", default="folders", show_default=True, help="'folders', 'self', or a CSV file.")
+@click.option("-n", "--images", type=int, help="Draw so many images.  [default: all]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw, and of the intervals.")
+@click.option("--methods", default="jpeg,optd,opts,deepn", show_default=True, help="Methods, or METHOD:DISTORTION.")
+@click.option(
+    "--setting",
+    "settings",
+    multiple=True,
+    type=click.Choice(SETTINGS),
+    default=("1",),
+    show_default=True,
+    help="What is held equal between methods: the SWE of JPEG (1) or of OptS (2), for luminance and chrominance apart "
+    "or jointly; the bytes of JPEG; or nothing. May be given again.",
+)
+@click.option("--qualities", callback=_numbers, metavar="Q,...", help="Of JPEG.  [default: 70,75,80,85,90,95,98]")
+@click.option(
+    "--water-levels",
+    callback=_numbers,
+    metavar="D,...",
+    help="Of OptS; OptD gets 100 times as much in the setting 'fixed'.  [default: 0.005,0.01,0.02,0.051,0.1,0.2,0.5,1]",
+)
+@click.option("--profile", metavar="NAME|FILE", help="Sensitivity profile.  [default: the shipped one of the model]")
+@click.option("--subsampling", type=click.Choice(SUBSAMPLINGS), help="[default: that of the profile]")
+@click.option("--batch", type=int, default=8, show_default=True, help="Pictures that go through the model together.")
+@click.option("--workers", type=int, help="Threads.  [default: all processors]")
+@click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as 'cuda'.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The result, a .json file.")
+@json_option
+def command(output: Path, as_json: bool, **options: Any) -> None:
+    """Measure the accuracy of a network on images that are coded by several methods, and the bytes they take.
+
+    Each image is resized and cropped as the network asks for, encoded to a real file for every method and level,
+    decoded by another decoder, and classified. Beside OUTPUT goes an .npz file with one row an image. A run that was
+    killed goes on when it is started again. "optcodec plot" draws the result.
+    """
+    if output.suffix.lower() != ".json":
+        raise click.BadParameter(f"{output} should end in .json", param_hint="-o/--output")
+    check_writable(output)
+    with needs_torch("measure accuracy"):
+        document = _measure(output, options)
+    if as_json:
+        print_json({"output": str(output), **document})
+    else:
+        click.echo(f"{output}: {_text(document)}")
+
+
+def _measure(output: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Run the experiment and write its two files."""
+    from optcodec.accuracy.grid import QUALITIES, WATER_LEVELS, grid
+    from optcodec.accuracy.partial import remove_partial
+    from optcodec.accuracy.run import measure
+
+    profile = _profile(options)
+    target = open_model(options["model"], weights=options["weights"], device=options["device"])
+    images = _images(target, options)
+    subsampling = options["subsampling"] or profile.provenance.subsampling
+    conditions = grid(
+        options["methods"].split(","),
+        options["settings"],
+        qualities=options["qualities"] or QUALITIES,
+        water_levels=options["water_levels"] or WATER_LEVELS,
+    )
+    partial = output.with_name(f"{output.name}.partial")
+    with _progress(len(images)) as progress:
+        measured = measure(
+            target,
+            images,
+            conditions,
+            profile=profile,
+            subsampling=subsampling,
+            partial=partial,
+            progress=progress,
+            batch=options["batch"],
+            workers=options["workers"],
+        )
+    rows = output.with_suffix(".npz")
+    measured.rows.save(rows)
+    document = _document(target, measured, profile, options) | {"subsampling": subsampling, "rows": rows.name}
+    write_whole(output, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+    remove_partial(partial)
+    return document
+
+
+def _profile(options: dict[str, Any]) -> SensitivityProfile:
+    from optcodec.vision.profile import load_profile, shipped_profiles
+
+    if options["profile"] is None and options["model"] not in shipped_profiles():
+        raise InvalidInputError(
+            f"no profile of {options['model']} comes with the package; "
+            f"expected --profile with a file or one of {', '.join(shipped_profiles())}"
+        )
+    return load_profile(options["profile"] or options["model"])
+
+
+def _images(target: TargetModel, options: dict[str, Any]) -> list[LabelledImage]:
+    from optcodec.vision.datasets import find_images, sample
+    from optcodec.vision.survey import check_classes
+
+    found = find_images(options["data"], options["labels"])
+    if options["labels"] == "folders":
+        check_classes(target, {image.path.relative_to(options["data"]).parts[0] for image in found})
+    return sample(found, options["images"], seed=options["seed"])
+
+
+def _document(
+    target: TargetModel, measured: Measurement, profile: SensitivityProfile, options: dict[str, Any]
+) -> dict[str, Any]:
+    """The result file, but for what depends on the place of it."""
+    from optcodec.accuracy.run import profile_sha256
+    from optcodec.accuracy.statistics import summarize
+
+    labels = options["labels"]
+    return {
+        **about("numpy", "pillow", "torch", "torchvision"),
+        "device": options["device"],
+        "model": target.name,
+        "weights_sha256": target.weights_sha256,
+        "data": options["data"].resolve().name,
+        "labels": labels if labels in ("folders", "self") else Path(labels).name,
+        "images": len(measured.rows.images),
+        "seed": options["seed"],
+        "profile": {"name": profile.name, "sha256": profile_sha256(profile)},
+        "seconds": {stage: round(seconds, 3) for stage, seconds in measured.seconds.items()},
+        **summarize(measured.rows, seed=options["seed"]),
+    }
+
+
+def _text(document: dict[str, Any]) -> str:
+    uncompressed = document["uncompressed"]
+    top1 = _interval(uncompressed["top1_percent"], ".1f")
+    lines = [
+        (
+            point["setting"],
+            point["method"],
+            f"{point['level']:g}",
+            f"{point['bpp']['value']:.3f}",
+            _interval(point["top1_percent"], ".1f"),
+            _interval(point["loss_increase"], "+.4f"),
+            str(point["missed_images"] or ""),
+        )
+        for point in document["points"]
+    ]
+    header = ("setting", "method", "level", "bpp", "top-1 %", "loss increase", "missed")
+    about_images = f"{count(document['images'], 'image')}, top-1 of the uncompressed ones {top1} %"
+    return f"{about_images}; in brackets 95 % intervals\n\n{columns(header, lines, text=2)}"
+
+
+def _interval(figure: dict[str, float], form: str) -> str:
+    value, low, high = (format(figure[key], form) for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """Progress bar on stderr, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    shape = (TextColumn("accuracy"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*shape, console=Console(stderr=True), transient=True) as bar:
+        tasks: list[Any] = []
+
+        def tell(done: int) -> None:
+            # the first news is what an earlier run did, which must not count as speed
+            if tasks:
+                bar.update(tasks[0], completed=done)
+            else:
+                tasks.append(bar.add_task("", total=total, completed=done))
+
+        yield tell
