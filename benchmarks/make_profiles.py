@@ -1,49 +1,68 @@
 """Make the sensitivity profiles that come with the package.
 
-    OPTCODEC_DATA=DATA python benchmarks/make_profiles.py
+    OPTCODEC_DATA=DATA python benchmarks/make_profiles.py [NAME ...]
 
-DATA holds ``weights/NAME.safetensors`` and ``imagenet_sample/`` with its ``labels.csv``. All 500 images, true labels,
-cross-entropy, 4:4:4, float32. Writes ``optcodec/data/NAME.json``, numbers to nine significant digits.
+``mobilenet_v2`` and ``squeezenet1_1``: as in the OptS paper, gradients of the cross-entropy on clean images; all 500
+images of ``imagenet_sample``, true labels, 4:4:4. ``..._420``: for small files, on the images as default JPEG leaves
+them at quality 40, 4:2:0; the 400 photographs of ``BSDS500``, no labels. ``generic``: the mean of the latter two, of
+equal total weight. Writes ``optcodec/data/NAME.json``, numbers to nine significant digits.
 """
 
 from __future__ import annotations
 
-import os
+import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from networks import NETWORKS, data, network, unlabelled_profile
 
-from optcodec.vision.models import load_model
-from optcodec.vision.profile import SensitivityProfile
+from optcodec.vision.profile import Provenance, SensitivityProfile, load_profile
 from optcodec.vision.survey import Survey, sensitivity_of
 
-NETWORKS = ("mobilenet_v2", "squeezenet1_1")
+QUALITY = 40
+FOLDER = Path(__file__).parents[1] / "optcodec" / "data"
+
+
+def clean(name: str) -> SensitivityProfile:
+    folder = data() / "imagenet_sample"
+    return sensitivity_of(network(name), Survey(folder, folder / "labels.csv"))
+
+
+def small_files(name: str) -> SensitivityProfile:
+    return replace(unlabelled_profile(network(name), "4:2:0", quality=QUALITY), name=f"{name}_420")
+
+
+def generic() -> SensitivityProfile:
+    parts = [load_profile(FOLDER / f"{name}_420.json") for name in NETWORKS]
+    weights = np.mean([part.weights / part.weights.sum() for part in parts], axis=0)
+    common = {key: getattr(parts[0].provenance, key) for key in ("data", "images", "labels", "loss", "image_size")}
+    about = Provenance(model=", ".join(NETWORKS), subsampling="4:2:0", quality=QUALITY, **common)
+    return SensitivityProfile("generic", weights, about)
+
+
+MAKERS: dict[str, Callable[[], SensitivityProfile]] = {
+    **{name: partial(clean, name) for name in NETWORKS},
+    **{f"{name}_420": partial(small_files, name) for name in NETWORKS},
+    "generic": generic,
+}
 
 
 def rounded(array: np.ndarray) -> np.ndarray:
     return np.array([float(f"{value:.9g}") for value in array.flat]).reshape(array.shape)
 
 
-def make(name: str, data: Path) -> SensitivityProfile:
-    target = load_model(name, weights=data / "weights" / f"{name}.safetensors")
-    survey = Survey(data / "imagenet_sample", data / "imagenet_sample" / "labels.csv", seed=0)
-    profile = sensitivity_of(target, survey)
-    errors = profile.provenance.standard_errors
-    assert errors is not None
-    about = replace(profile.provenance, standard_errors=rounded(errors))
-    return SensitivityProfile(profile.name, rounded(profile.weights), about)
-
-
-def main() -> None:
-    data = Path(os.environ["OPTCODEC_DATA"])
-    for name in NETWORKS:
-        profile = make(name, data)
-        path = Path(__file__).parents[1] / "optcodec" / "data" / f"{name}.json"
-        profile.save(path)
+def main(names: list[str]) -> None:
+    for name in names or MAKERS:
+        profile = MAKERS[name]()
         errors = profile.provenance.standard_errors
-        print(f"{path.name}: {profile.provenance.images} images, errors up to {(errors / profile.weights).max():.1%}")
+        about = replace(profile.provenance, standard_errors=None if errors is None else rounded(errors))
+        SensitivityProfile(name, rounded(profile.weights), about).save(FOLDER / f"{name}.json")
+        known = "" if errors is None else f", errors up to {(errors / profile.weights).max():.1%}"
+        print(f"{name}: {profile.provenance.images} images{known}")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -69,7 +69,10 @@ def test_joined() -> None:
     ("changes", "message"),
     [
         ({"conditions": CONDITIONS[:1] * 2}, "conditions are all different"),
-        ({"loss": np.zeros((3, 2), np.float32)}, r"expected loss of type and shape float32 \(2, 3\), got float32 \(3, 2\)"),
+        (
+            {"loss": np.zeros((3, 2), np.float32)},
+            r"expected loss of type and shape float32 \(2, 3\), got float32 \(3, 2\)",
+        ),
         ({"labels": np.zeros(3)}, r"expected labels of type and shape int64 \(3,\), got float64 \(3,\)"),
         ({"images": ("a",)}, r"expected pixels of type and shape int64 \(1,\), got int64 \(3,\)"),
         ({"met": np.ones((2, 3))}, r"expected met of type and shape bool \(2, 3\), got float64"),

@@ -115,6 +115,16 @@ def test_sensitivity_writes_a_profile(pictures: Path, tmp_path: Path) -> None:
     assert weights[1].max() < 1e-9 * weights[0].max()
 
 
+def test_sensitivity_at_a_quality(pictures: Path, tmp_path: Path) -> None:
+    for quality in (20, 60):
+        options = ["--labels", "self", "--subsampling", "4:2:0", "--quality", quality]
+        run_json("sensitivity", f"{__name__}:tiny_model", pictures, "-o", tmp_path / f"{quality}.json", *options)
+    coarse, fine = (load_profile(tmp_path / f"{quality}.json") for quality in (20, 60))
+    assert (coarse.provenance.quality, fine.provenance.quality) == (20, 60)
+    assert coarse.provenance.loss == "divergence"
+    assert coarse.weights.sum() > 2 * fine.weights.sum()
+
+
 def test_sensitivity_does_without_broken_images(pictures: Path, tmp_path: Path) -> None:
     (pictures / "0" / "broken.png").write_bytes(b"no picture")
     result = run("sensitivity", f"{__name__}:tiny_model", pictures, "-o", tmp_path / "p.json", "--labels", "self")

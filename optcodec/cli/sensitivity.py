@@ -32,6 +32,11 @@ __all__ = ["command"]
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw.")
 @click.option("--until-stderr", type=float, metavar="R", help="Stop at this relative standard error of every weight.")
 @click.option("--subsampling", type=click.Choice(SUBSAMPLINGS), default="4:4:4", show_default=True)
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    help="Measure on the images as default JPEG at this quality leaves them; needs no labels (--labels self).",
+)
 @click.option("--batch", type=int, default=16, show_default=True, help="Images that go through the model together.")
 @click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as 'cuda'.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
@@ -72,7 +77,7 @@ def _estimate(
                 survey,
                 progress=progress,
                 on_unreadable=lambda path, reason: failures.append(Failure(path, reason)),
-                **{name: options[name] for name in ("subsampling", "until_stderr", "dtype")},
+                **{name: options[name] for name in ("subsampling", "quality", "until_stderr", "dtype")},
             )
     return profile, failures
 

@@ -15,7 +15,7 @@ from optcodec.jpeg.image import sampling_factors
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["component_gradients", "dct_energies"]
+__all__ = ["component_gradients", "dct_energies", "dct_gradients"]
 
 # T.871, section 7: R, G and B as a function of Y, Cb and Cr (each row one of R, G, B), from the luma weights of BT.601.
 _KR, _KG, _KB = 0.299, 0.587, 0.114
@@ -49,8 +49,8 @@ def component_gradients(rgb: Tensor, subsampling: str) -> tuple[Tensor, Tensor, 
     return y, _sum_groups(cb, h, v), _sum_groups(cr, h, v)
 
 
-def dct_energies(gradient: Tensor) -> Tensor:
-    """Squared gradient with respect to each DCT coefficient, summed over the blocks of an image: eq. (9).
+def dct_gradients(gradient: Tensor) -> Tensor:
+    """Gradient with respect to each DCT coefficient.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def dct_energies(gradient: Tensor) -> Tensor:
 
     Returns
     -------
-    Tensor, shape (N, 8, 8)
-        Row-major frequencies: ``[n, v, u]`` has vertical frequency ``v``.
+    Tensor, shape (N, ceil(H / 8), ceil(W / 8), 8, 8)
+        Row-major frequencies: ``[n, row, column, v, u]`` has vertical frequency ``v``.
     """
     import torch
 
@@ -70,8 +70,23 @@ def dct_energies(gradient: Tensor) -> Tensor:
     rows, columns = padded.shape[1] // 8, padded.shape[2] // 8
     blocks = padded.reshape(-1, rows, 8, columns, 8)
     basis = _dct_basis(gradient)
-    coefficients = torch.einsum("vy,nryqx,ux->nrqvu", basis, blocks, basis)
-    return coefficients.square().sum((1, 2))
+    return torch.einsum("vy,nryqx,ux->nrqvu", basis, blocks, basis)
+
+
+def dct_energies(gradient: Tensor) -> Tensor:
+    """Squared gradient with respect to each DCT coefficient, summed over the blocks of an image: eq. (9).
+
+    Parameters
+    ----------
+    gradient : Tensor, shape (N, H, W)
+        As in `dct_gradients`.
+
+    Returns
+    -------
+    Tensor, shape (N, 8, 8)
+        Row-major frequencies.
+    """
+    return dct_gradients(gradient).square().sum((1, 2))
 
 
 def _sum_groups(plane: Tensor, h: int, v: int) -> Tensor:

@@ -1,0 +1,143 @@
+"""Which weights, which rule and which tables beat OptS at equal bytes?
+
+    OPTCODEC_DATA=DATA python benchmarks/beyond_opts.py [NETWORK]      (after rate_accuracy.py)
+
+Every variant codes the same 500 photographs into as many bytes as default JPEG takes at some qualities, image by image.
+Everything that is measured or trained sees other photographs (BSDS500, no labels), but for plain OptS itself, whose
+profile comes from the test images: what favours it is left as it is. Compared by the mean increase of the loss; BD-rate
+against plain OptS (eq. 14, steps up to 100). All at 4:2:0, which is better than 4:4:4 in files this small. What
+`rate_accuracy.py` measured is taken from there. Writes ``results/beyond_opts_NETWORK_420.json`` and ``.npz``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from learned import Photo, secant_profile, trained_tables
+from networks import (
+    NETWORKS,
+    about_profile,
+    beside,
+    data,
+    network,
+    photographs,
+    run,
+    taken,
+    unlabelled_profile,
+    write,
+)
+
+from optcodec.accuracy.grid import grid
+from optcodec.design.deepn import ScaledTable, quality_scale
+from optcodec.jpeg.image import Metadata
+from optcodec.jpeg.sources import PixelSource
+from optcodec.jpeg.tables import QuantTable
+from optcodec.vision.datasets import batches, find_images
+from optcodec.vision.estimate import estimate_sensitivity
+from optcodec.vision.models import TargetModel
+from optcodec.vision.profile import Provenance, SensitivityProfile
+
+SUBSAMPLING = "4:2:0"
+LEVELS = (10.0, 20.0, 50.0, 75.0)
+PLAIN = "opts:laplacian"
+TRAINED_AT = 35  # quality of default JPEG whose rate the trained tables have
+STEPS = 120
+Weights = Callable[[TargetModel, str], SensitivityProfile]
+
+
+def flat(target: TargetModel, subsampling: str) -> SensitivityProfile:
+    """No network: the squared error of pixels, chrominance counting half."""
+    weights = np.ones((3, 8, 8))
+    weights[1:] /= 2
+    return SensitivityProfile("flat", weights, Provenance(subsampling=subsampling))
+
+
+def fisher(target: TargetModel, subsampling: str) -> SensitivityProfile:
+    """Labels drawn from the network's own distribution: the Fisher information, which for cross-entropy is Gauss and
+    Newton's curvature."""
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(output: torch.Tensor, labels: object) -> torch.Tensor:
+        classes = torch.multinomial(output.detach().softmax(1), 1, generator=generator)
+        return -output.log_softmax(1).gather(1, classes)[:, 0]
+
+    return estimate_sensitivity(target.module, _batches(target), loss=drawn, subsampling=subsampling)
+
+
+def typical(target: TargetModel, subsampling: str) -> SensitivityProfile:
+    """Geometric instead of arithmetic mean over images: few images with a steep loss count less."""
+    each = [
+        estimate_sensitivity(target.module, [batch], subsampling=subsampling).weights
+        for batch in _batches(target, size=1)
+    ]
+    weights = np.exp(np.mean(np.log(np.maximum(each, 1e-30)), 0))
+    return SensitivityProfile("typical", weights, Provenance(subsampling=subsampling))
+
+
+def secant(target: TargetModel, subsampling: str) -> SensitivityProfile:
+    return secant_profile(target, _photos(target, subsampling), 40)
+
+
+WEIGHTS: dict[str, Weights] = {
+    "flat": flat,
+    "clean, self": unlabelled_profile,
+    "clean, Fisher": fisher,
+    "clean, typical image": typical,
+    "at quality 40": lambda target, subsampling: unlabelled_profile(target, subsampling, quality=40),
+    "at quality 75": lambda target, subsampling: unlabelled_profile(target, subsampling, quality=75),
+    "secant": secant,
+}
+
+
+def scaled(tables: tuple[QuantTable, ...]) -> Callable[[np.ndarray, str, int], bytes]:
+    """An encoder with the same tables for all images, scaled by a quality factor as libjpeg scales its own."""
+    families = [ScaledTable(table.steps.astype(np.int64).ravel()) for table in tables]
+
+    def encode(pixels: np.ndarray, subsampling: str, quality: int) -> bytes:
+        level = float(quality_scale(quality))
+        steps = [QuantTable(family.steps(level).reshape(8, 8)) for family in families]
+        return PixelSource(pixels, subsampling, "float", False, Metadata(), 0, 1).encoded(steps)
+
+    return encode
+
+
+def _batches(target: TargetModel, size: int = 16) -> object:
+    return batches(find_images(data() / "BSDS500", "self"), target.preprocess, size=size)
+
+
+def _photos(target: TargetModel, subsampling: str) -> list[Photo]:
+    pixels = (images[0].permute(1, 2, 0).numpy() for images, _ in _batches(target, size=1))
+    return [Photo.of(np.ascontiguousarray(each), subsampling) for each in pixels]
+
+
+KNOWN = {"jpeg": "jpeg", PLAIN: PLAIN, "opts": "opts", "rdopt": "rdopt, clean, labels"}
+
+
+def measured(name: str) -> None:
+    target = network(name)
+    result = f"beyond_opts_{name}_420"
+    images, profiles, parts = photographs(), {}, taken(f"rate_accuracy_{name}_420", KNOWN, LEVELS)
+    conditions = grid(["rdopt"], ["bytes"], qualities=LEVELS)
+    for label, weights in WEIGHTS.items():
+        profile = weights(target, SUBSAMPLING)
+        parts[f"rdopt, {label}"], _ = run(f"{result}_{len(parts)}", target, images, conditions, profile, SUBSAMPLING)
+        profiles[label] = about_profile(profile)
+    tables = trained_tables(target, _photos(target, SUBSAMPLING), TRAINED_AT, STEPS)
+    conditions = grid(["trained"], ["bytes"], qualities=LEVELS)
+    peers = {"trained": scaled(tables)}
+    parts["trained tables"], _ = run(f"{result}_trained", target, images, conditions, profile, SUBSAMPLING, peers)
+    about = {"data": "imagenet_sample", "labels": "labels.csv", "subsampling": SUBSAMPLING, "profiles": profiles}
+    about |= {"trained_tables": [table.steps.tolist() for table in tables]}
+    print(write(result, target, beside(parts), about, baseline=PLAIN))
+
+
+def main(names: list[str]) -> None:
+    for name in names or NETWORKS:
+        measured(name)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
