@@ -48,11 +48,12 @@ def table(report: dict[str, Any]) -> str:
     """Rows of the README's table."""
     rows = []
     for photo in report["photographs"]:
-        jpeg, optd, opts = photo["methods"]
-        changes = f"{optd['change_percent']:+.1f} % | {opts['change_percent']:+.1f} %"
+        jpeg, *others = photo["methods"]
+        changes = " | ".join(f"{each['change_percent']:+.1f} %" for each in others)
         rows.append(f"| {photo['photograph']} | {jpeg['nbytes']:,} | {changes} |")
     means = report["mean_change_percent"]
-    return "\n".join([*rows, f"| mean | | {means['optd']:+.1f} % | {means['opts']:+.1f} % |"])
+    changes = " | ".join(f"{means[method]:+.1f} %" for method in ("optd", "opts", "rdopt"))
+    return "\n".join([*rows, f"| mean | | {changes} |"])
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def test_demo_opts_saves_bytes_everywhere(demo: tuple[Path, Any]) -> None:
     names = [photo["photograph"] for photo in report["photographs"]]
     assert names == ["astronaut", "chelsea", "coffee", "motorcycle_left", "rocket"]
     for photo in report["photographs"]:
-        jpeg, _, opts = photo["methods"]
+        jpeg, _, opts, rdopt = photo["methods"]
+        assert rdopt["nbytes"] < opts["nbytes"]
         assert opts["nbytes"] < 0.85 * jpeg["nbytes"]
     assert report["mean_change_percent"]["opts"] < report["mean_change_percent"]["optd"] < -10
 
