@@ -55,7 +55,7 @@ def test_demo_writes_what_it_reports(demo: tuple[Path, Any]) -> None:
                 pixels = image.width * image.height
             assert each["bpp"] == pytest.approx(8 * each["nbytes"] / pixels)
             assert load_tables(path.with_suffix(".json")) == load_tables(path)
-    assert len(list(folder.iterdir())) == 5 * 3 * 2 + 2
+    assert len(list(folder.iterdir())) == 5 * 4 * 2 + 2
 
 
 def test_demo_figures_are_those_committed(demo: tuple[Path, Any]) -> None:
