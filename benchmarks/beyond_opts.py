@@ -16,9 +16,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from accuracy_tables import NETWORKS
 from learned import Photo, secant_profile, trained_tables
 from networks import (
-    NETWORKS,
     about_profile,
     beside,
     data,

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import sys
 
+from accuracy_tables import NETWORKS
 from beyond_opts import LEVELS, flat
 from networks import (
-    NETWORKS,
     about_profile,
     beside,
     data,

@@ -17,7 +17,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from networks import NETWORKS, data, network, unlabelled_profile
+from accuracy_tables import NETWORKS
+from networks import data, network, unlabelled_profile
 
 from optcodec.vision.profile import Provenance, SensitivityProfile, load_profile
 from optcodec.vision.survey import Survey, sensitivity_of

@@ -30,7 +30,6 @@ from optcodec.vision.models import TargetModel, load_model
 from optcodec.vision.profile import SensitivityProfile, load_profile
 from optcodec.vision.survey import Survey, sensitivity_of
 
-NETWORKS = ("mobilenet_v2", "squeezenet1_1")
 BUDGETS = (10.0, 20.0, 35.0, 50.0, 75.0, 90.0, 95.0)  # quality factors of default JPEG whose bytes are matched
 _PER_FILE = ("nbytes", "loss", "rank", "predicted", "psnr_db", "swe", "met")  # arrays of `Rows`
 PACKAGES = ("numpy", "pillow", "torch", "torchvision", "bjontegaard")

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import sys
 
-from networks import BUDGETS, NETWORKS, PEERS, about_profile, clean_profile, network, photographs, run, write
+from accuracy_tables import NETWORKS
+from networks import BUDGETS, PEERS, about_profile, clean_profile, network, photographs, run, write
 
 from optcodec.accuracy.conditions import Condition
 from optcodec.accuracy.grid import grid
