@@ -19,20 +19,21 @@ from optcodec.accuracy.conditions import Condition
 from optcodec.accuracy.grid import grid
 
 OURS = ["jpeg", "optd", "opts", "deepn", "rdopt"]
+FEWER = (10.0, 20.0, 50.0, 75.0, 90.0)
 WATER_LEVELS = (0.01, 0.051, 0.1, 0.2, 0.5, 1.0)
 
 
 def conditions(subsampling: str) -> tuple[Condition, ...]:
-    equal_bytes = grid([*OURS, "opts:laplacian", *PEERS], ["bytes"], qualities=BUDGETS)
+    methods = [*OURS, "opts:laplacian", *PEERS]
     if subsampling != "4:4:4":
-        return grid(OURS, ["1"], qualities=(70, 90)) + equal_bytes
+        return grid(OURS, ["1"], qualities=(70, 90)) + grid(methods, ["bytes"], qualities=FEWER)
     return (
         grid(OURS, ["1"])
         + grid(["opts", "optd"], ["fixed"], water_levels=WATER_LEVELS)
         + grid(["jpeg", "optd", "opts"], ["1-joint"], qualities=(70, 85, 95))
         + grid(["opts", "jpeg", "optd", "deepn"], ["2"], water_levels=WATER_LEVELS)
         + grid(["opts", "jpeg", "optd"], ["2-joint"], water_levels=WATER_LEVELS[1::2])
-        + equal_bytes
+        + grid(methods, ["bytes"], qualities=BUDGETS)
     )
 
 

@@ -22,7 +22,7 @@ __all__ = ["FORMATS", "Interval", "Point", "Result", "draw_to", "method_name", "
 
 FORMATS = (".png", ".svg", ".pdf")
 
-_NAMES = {"jpeg": "JPEG", "optd": "OptD", "opts": "OptS", "deepn": "DeepN-JPEG"}
+_NAMES = {"jpeg": "JPEG", "optd": "OptD", "opts": "OptS", "deepn": "DeepN-JPEG", "rdopt": "RD-OPT"}
 _SETTINGS = {
     "fixed": "levels as given, nothing matched",
     "1": "equal SWE of JPEG, luminance and chrominance apart (setting 1)",
@@ -32,8 +32,8 @@ _SETTINGS = {
     "bytes": "no more bytes than JPEG, image by image",
 }
 # Colours of Okabe and Ito (2008), which people with any colour vision tell apart; the paper's methods keep theirs.
-_OWN = {"jpeg": "#000000", "optd": "#0072b2", "opts": "#d55e00", "deepn": "#009e73"}
-_OTHERS = ("#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7b4ea3", "#6e6e6e")
+_OWN = {"jpeg": "#000000", "optd": "#0072b2", "opts": "#d55e00", "deepn": "#009e73", "rdopt": "#cc79a7"}
+_OTHERS = ("#e69f00", "#56b4e9", "#8c6d31", "#7b4ea3", "#6e6e6e")
 _MARKERS = "osD^vP*X"
 _GREY = "#57606a"
 _NOTE = (
