@@ -87,8 +87,15 @@ class Statistics:
             return self.empirical
         if model not in DISTORTIONS:
             raise InvalidInputError(f"distortion is one of {', '.join(DISTORTIONS)}; got {model!r}")
-        closed_form = deadzone_distortion if model == "laplacian" else midpoint_distortion
-        return closed_form(self.laplacian.scale[..., None], np.arange(1, MAX_STEP + 1))
+        if model not in self._modelled:
+            closed_form = deadzone_distortion if model == "laplacian" else midpoint_distortion
+            self._modelled[model] = closed_form(self.laplacian.scale[..., None], np.arange(1, MAX_STEP + 1))
+        return self._modelled[model]
+
+    @cached_property
+    def _modelled(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Errors by closed forms that were asked for already."""
+        return {}
 
 
 def gather(source: Source, *, subsampling: str = "4:4:4", threads: int | None = None) -> Statistics:
