@@ -3,7 +3,7 @@
     python benchmarks/accuracy_report.py
 
 Sets beside one another what different runs measured on the same images (samplings, profiles), writes that to
-``results/accuracy_summary.json``, and puts the tables into both README.md.
+``results/accuracy_summary.json``, puts the tables into both README.md, and draws ``docs/rate_accuracy.png``.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from pathlib import Path
 
 from accuracy_tables import BASELINE, NETWORKS, OURS, PLAIN, Figure, filled
 from networks import BUDGETS, PACKAGES, beside, taken
-from record import write_result
+from record import RESULTS, write_result
 
 from optcodec.accuracy.statistics import summarize
+from optcodec.report.curves import draw_to, rate_accuracy_figure, read_result
 
 
 def main() -> None:
     summary = {name: {base: curves(name, base) for base in (BASELINE, PLAIN)} for name in NETWORKS}
     write_result("accuracy_summary", {"networks": summary}, packages=PACKAGES)
     folder = Path(__file__).parent
+    results = [f"rate_accuracy_{name}_{sampling}.json" for name in NETWORKS for sampling in ("444", "420")]
+    figure = rate_accuracy_figure([read_result(RESULTS / result) for result in results], settings=["bytes"])
+    (folder.parent / "docs" / "rate_accuracy.png").write_bytes(draw_to(figure, ".png"))
     for path in (folder / "README.md", folder.parent / "README.md"):
         path.write_text(filled(path.read_text("utf-8")), "utf-8")
 
