@@ -55,9 +55,12 @@ def clean_profile(target: TargetModel, subsampling: str) -> SensitivityProfile:
     return sensitivity_of(target, Survey(folder, folder / "labels.csv"), subsampling=subsampling)
 
 
-def unlabelled_profile(target: TargetModel, subsampling: str, **options: Any) -> SensitivityProfile:
+def unlabelled_profile(
+    target: TargetModel, subsampling: str, *, quality: int | None = None, images: int | None = None
+) -> SensitivityProfile:
     """Measured on other photographs than those of the test, without labels."""
-    return sensitivity_of(target, Survey(data() / "BSDS500", "self"), subsampling=subsampling, **options)
+    survey = Survey(data() / "BSDS500", "self", images=images)
+    return sensitivity_of(target, survey, subsampling=subsampling, quality=quality)
 
 
 def mozjpeg(pixels: npt.NDArray[np.uint8], subsampling: str, quality: int) -> bytes:
