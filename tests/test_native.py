@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import optcodec
 from optcodec.kernels import cache, load
 from optcodec.kernels.cache import pack, unpack
 from optcodec.kernels.signature import Signature
@@ -117,3 +118,29 @@ def test_a_kernel_that_allocates_is_refused():
             export.compile_exports(stem)
     finally:
         del export._EXPORTS[stem]
+
+
+FULL = """
+import mmap, sys
+import llvmlite.binding, PIL.Image, optcodec.encoder, optcodec.jpeg.sources
+import numpy as np
+
+flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE
+hole = mmap.mmap(-1, 2 * mmap.PAGESIZE)
+sizes = (1 << 20, 1 << 16, 1 << 14, 3 * mmap.PAGESIZE)
+blocks = [mmap.mmap(-1, size, flags=flags) for size in sizes for _ in range(600)]
+blocks.append(mmap.mmap(-1, 3 << 30, flags=flags))
+hole.close()
+pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+sys.stdout.buffer.write(optcodec.encode(pixels, target=optcodec.MaxBytes(1500), progressive=True).data)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where memory lies is Linux's affair here")
+def test_code_and_its_constants_lie_together_in_a_crowded_process() -> None:
+    """Code reaches 2 GiB far. Here is room for one or two pages, and for more only 3 GiB away, as among the libraries
+    of torch: sections that were placed one by one were too far apart, now and then."""
+    done = subprocess.run([sys.executable, "-c", FULL], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    assert done.stdout == optcodec.encode(pixels, target=optcodec.MaxBytes(1500), progressive=True).data

@@ -57,7 +57,8 @@ def prepare(*stems: str) -> None:
 
 def _link(code: bytes, signatures: dict[str, str]) -> SimpleNamespace:
     llvm, machine = llvm_binding(), target_machine()
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    # all sections side by side: code of the small model reaches its constants only within 2 GiB
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine, use_lmm=True)
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _engines.append(engine)
