@@ -125,7 +125,7 @@ import mmap, sys
 import llvmlite.binding, PIL.Image, optcodec.encoder, optcodec.jpeg.sources
 import numpy as np
 
-flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE
+flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
 hole = mmap.mmap(-1, 2 * mmap.PAGESIZE)
 sizes = (1 << 20, 1 << 16, 1 << 14, 3 * mmap.PAGESIZE)
 blocks = [mmap.mmap(-1, size, flags=flags) for size in sizes for _ in range(600)]
