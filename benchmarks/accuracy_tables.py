@@ -122,9 +122,12 @@ def beyond_opts() -> str:
     found = [{curve["method"]: curve for curve in each["comparisons"]["curves"]} for each in documents]
     points = [{(p["method"], p["level"]): p["loss_increase"]["value"] for p in each["points"]} for each in documents]
     rows = []
-    for method in dict.fromkeys(point["method"] for point in documents[0]["points"]):
+    for method in dict.fromkeys(point["method"] for each in documents for point in each["points"]):
         cells = []
         for curve, loss in zip(found, points, strict=True):
+            if method not in curve:
+                cells += ["", ""]
+                continue
             cells += [
                 percent(curve[method].get("bd_rate_loss_percent")),
                 f"{loss[method, 25]:.3f}, {loss[method, 75]:.3f}",

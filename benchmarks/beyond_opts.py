@@ -1,12 +1,12 @@
 """Which weights, which rule and which tables beat OptS at equal bytes?
 
-    OPTCODEC_DATA=DATA python benchmarks/beyond_opts.py [NETWORK]      (after rate_accuracy.py)
+    OPTCODEC_DATA=DATA python benchmarks/beyond_opts.py [NETWORK [VARIANT TO LEAVE OUT ...]]  (after rate_accuracy.py)
 
 Every variant codes the same 500 photographs into as many bytes as default JPEG takes at some qualities, image by image.
 Everything that is measured or trained sees other photographs (BSDS500, no labels), but for plain OptS itself, whose
 profile comes from the test images: what favours it is left as it is. Compared by the mean increase of the loss; BD-rate
-against plain OptS (eq. 14, steps up to 100). All at 4:2:0, which is better than 4:4:4 in files this small. What
-`rate_accuracy.py` measured is taken from there. Writes ``results/beyond_opts_NETWORK_420.json`` and ``.npz``.
+against plain OptS (eq. 14, steps up to 100). All at 4:2:0. What `rate_accuracy.py`
+measured is taken from there. Writes ``results/beyond_opts_NETWORK_420.json`` and ``.npz``.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from optcodec.vision.profile import Provenance, SensitivityProfile
 SUBSAMPLING = "4:2:0"
 LEVELS = (10.0, 20.0, 50.0, 75.0)
 PLAIN = "opts:laplacian"
+TRAINED = "trained tables"
 TRAINED_AT = 35  # quality of default JPEG whose rate the trained tables have
 STEPS = 120
 Weights = Callable[[TargetModel, str], SensitivityProfile]
@@ -116,27 +117,30 @@ def _photos(target: TargetModel, subsampling: str) -> list[Photo]:
 KNOWN = {"jpeg": "jpeg", PLAIN: PLAIN, "opts": "opts", "rdopt": "rdopt, clean, labels"}
 
 
-def measured(name: str) -> None:
+def measured(name: str, left_out: list[str]) -> None:
     target = network(name)
     result = f"beyond_opts_{name}_420"
     images, profiles, parts = photographs(), {}, taken(f"rate_accuracy_{name}_420", KNOWN, LEVELS)
     conditions = grid(["rdopt"], ["bytes"], qualities=LEVELS)
     for label, weights in WEIGHTS.items():
+        if label in left_out:
+            continue
         profile = weights(target, SUBSAMPLING)
         parts[f"rdopt, {label}"], _ = run(f"{result}_{len(parts)}", target, images, conditions, profile, SUBSAMPLING)
         profiles[label] = about_profile(profile)
-    tables = trained_tables(target, _photos(target, SUBSAMPLING), TRAINED_AT, STEPS)
-    conditions = grid(["trained"], ["bytes"], qualities=LEVELS)
-    peers = {"trained": scaled(tables)}
-    parts["trained tables"], _ = run(f"{result}_trained", target, images, conditions, profile, SUBSAMPLING, peers)
     about = {"data": "imagenet_sample", "labels": "labels.csv", "subsampling": SUBSAMPLING, "profiles": profiles}
-    about |= {"trained_tables": [table.steps.tolist() for table in tables]}
+    if TRAINED not in left_out:
+        tables = trained_tables(target, _photos(target, SUBSAMPLING), TRAINED_AT, STEPS)
+        conditions = grid(["trained"], ["bytes"], qualities=LEVELS)
+        peers = {"trained": scaled(tables)}
+        parts[TRAINED], _ = run(f"{result}_trained", target, images, conditions, profile, SUBSAMPLING, peers)
+        about |= {"trained_tables": [table.steps.tolist() for table in tables]}
     print(write(result, target, beside(parts), about, baseline=PLAIN))
 
 
 def main(names: list[str]) -> None:
-    for name in names or NETWORKS:
-        measured(name)
+    for name in names[:1] or NETWORKS:
+        measured(name, names[1:])
 
 
 if __name__ == "__main__":
