@@ -70,7 +70,7 @@ def test_a_result_is_two_files(folder: Path) -> None:
     assert document["profile"]["name"] == "falling"
     assert set(document["seconds"]) == {"prepare", "encode", "decode", "compare", "forward"}
     assert {"optcodec", "python", "numpy", "pillow", "torch"} <= document["versions"].keys()
-    assert document["command"].startswith("optcodec ")
+    assert document["command"].startswith("optcodec")
     assert document["machine"]["processor"]
     assert {path.name for path in folder.iterdir()} == {
         "photographs",

@@ -101,7 +101,7 @@ def test_alpha_is_composited_on_request(tmp_path: Path) -> None:
         (["-q", 50, "--tables", "t.json"], "-q/--quality and --tables exclude one another"),
         (["--progressive", "--smaller"], "--progressive and --smaller exclude one another"),
         (["--profile", "mobilenet_v2"], "--profile needs a target: --water-level, "),
-        (["--profile", "no_such_net", "--bpp", 1], "one of mobilenet_v2, "),
+        (["--profile", "no_such_net", "--bpp", 1], "one of generic, mobilenet_v2, "),
         (["--method", "deepn"], "--method needs a target such as "),
         (["--method", "opts", "--bpp", 1], "'opts' needs a sensitivity profile"),
         (["--bpp", -1], "a finite number above 0, got -1.0"),
