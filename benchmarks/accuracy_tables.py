@@ -48,8 +48,12 @@ def percent(figure: Figure | None) -> str:
     """``-12.3 [-15, -9]``; a dash where it is not known."""
     if figure is None or figure["value"] is None:
         return "-"
-    low, high = ("∞" if end is None else f"{end:+.0f}" for end in (figure["low"], figure["high"]))
+    low, high = (unbounded if end is None else f"{end:+.0f}" for end, unbounded in _ends(figure))
     return f"{figure['value']:+.1f} [{low}, {high}]"
+
+
+def _ends(figure: Figure) -> tuple[tuple[float | None, str], tuple[float | None, str]]:
+    return (figure["low"], "-∞"), (figure["high"], "+∞")
 
 
 def lines(header: list[str], rows: list[list[str]]) -> str:
@@ -130,7 +134,7 @@ def beyond_opts() -> str:
                 continue
             cells += [
                 percent(curve[method].get("bd_rate_loss_percent")),
-                f"{loss[method, 25]:.3f}, {loss[method, 75]:.3f}",
+                f"{loss[method, 20]:.3f}, {loss[method, 75]:.3f}",
             ]
         rows.append([method, *cells])
     header = ["4:2:0, equal bytes"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
@@ -90,3 +91,12 @@ def test_speed_figures_are_those_of_the_committed_run():
         for case, ours in (("12 MP", "float"), ("12 MP", "exact"), ("224x224", "float"))
     ]
     assert rows == measured
+
+
+@pytest.mark.parametrize("path", ["README.md", "benchmarks/README.md"])
+def test_tables_of_accuracy_are_those_of_the_results(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    tables = importlib.import_module("accuracy_tables")
+    text = (ROOT / path).read_text("utf-8")
+    assert "<!-- table: " in text
+    assert tables.filled(text) == text
