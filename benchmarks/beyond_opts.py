@@ -6,13 +6,16 @@ Every variant codes the same 500 photographs into as many bytes as default JPEG 
 Everything that is measured or trained sees other photographs (BSDS500, no labels), but for plain OptS itself, whose
 profile comes from the test images: what favours it is left as it is. Compared by the mean increase of the loss; BD-rate
 against plain OptS (eq. 14, steps up to 100). All at 4:2:0. What `rate_accuracy.py`
-measured is taken from there. Writes ``results/beyond_opts_NETWORK_420.json`` and ``.npz``.
+measured is taken from there. Writes ``results/beyond_opts_NETWORK_420.json`` and ``.npz``; variants that are in there
+already are kept as they are.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,8 +32,10 @@ from networks import (
     unlabelled_profile,
     write,
 )
+from record import RESULTS
 
 from optcodec.accuracy.grid import grid
+from optcodec.accuracy.rows import Rows
 from optcodec.design.deepn import ScaledTable, quality_scale
 from optcodec.jpeg.image import Metadata
 from optcodec.jpeg.sources import PixelSource
@@ -117,24 +122,37 @@ def _photos(target: TargetModel, subsampling: str) -> list[Photo]:
 KNOWN = {"jpeg": "jpeg", PLAIN: PLAIN, "opts": "opts", "rdopt": "rdopt, clean, labels"}
 
 
+def kept(result: str) -> tuple[dict[str, Rows], dict[str, Any]]:
+    """Rows by variant, and what else is in an earlier result."""
+    if not (RESULTS / f"{result}.json").exists():
+        return {}, {"profiles": {}}
+    document = json.loads((RESULTS / f"{result}.json").read_text("utf-8"))
+    names = [curve["method"] for curve in document["comparisons"]["curves"]]
+    about = {key: document[key] for key in ("profiles", "trained_tables") if key in document}
+    return taken(result, {name: name for name in names}, LEVELS), about
+
+
 def measured(name: str, left_out: list[str]) -> None:
     target = network(name)
     result = f"beyond_opts_{name}_420"
-    images, profiles, parts = photographs(), {}, taken(f"rate_accuracy_{name}_420", KNOWN, LEVELS)
+    images = photographs()
+    earlier, about = kept(result)
+    parts = taken(f"rate_accuracy_{name}_420", KNOWN, LEVELS) | earlier
     conditions = grid(["rdopt"], ["bytes"], qualities=LEVELS)
     for label, weights in WEIGHTS.items():
-        if label in left_out:
+        variant = f"rdopt, {label}"
+        if variant in parts or label in left_out:
             continue
         profile = weights(target, SUBSAMPLING)
-        parts[f"rdopt, {label}"], _ = run(f"{result}_{len(parts)}", target, images, conditions, profile, SUBSAMPLING)
-        profiles[label] = about_profile(profile)
-    about = {"data": "imagenet_sample", "labels": "labels.csv", "subsampling": SUBSAMPLING, "profiles": profiles}
-    if TRAINED not in left_out:
+        parts[variant], _ = run(f"{result}_{len(parts)}", target, images, conditions, profile, SUBSAMPLING)
+        about["profiles"][label] = about_profile(profile)
+    if TRAINED not in (*parts, *left_out):
         tables = trained_tables(target, _photos(target, SUBSAMPLING), TRAINED_AT, STEPS)
-        conditions = grid(["trained"], ["bytes"], qualities=LEVELS)
-        peers = {"trained": scaled(tables)}
+        conditions, peers = grid(["trained"], ["bytes"], qualities=LEVELS), {"trained": scaled(tables)}
+        profile = flat(target, SUBSAMPLING)
         parts[TRAINED], _ = run(f"{result}_trained", target, images, conditions, profile, SUBSAMPLING, peers)
-        about |= {"trained_tables": [table.steps.tolist() for table in tables]}
+        about["trained_tables"] = [table.steps.tolist() for table in tables]
+    about |= {"data": "imagenet_sample", "labels": "labels.csv", "subsampling": SUBSAMPLING}
     print(write(result, target, beside(parts), about, baseline=PLAIN))
 
 
