@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +72,21 @@ class Design:
         count = len(self.statistics.components)
         return np.ones((count, 64)) if self.weights is None else self.weights[:count]
 
+    @cached_property
+    def errors(self) -> Floats:
+        """True weighted error of steps 1..255, the components of a table together: shape (tables, 64, 255)."""
+        return self._by_table(self.error_weights[..., None] * self.statistics.empirical)
+
+    @cached_property
+    def bits(self) -> Floats:
+        """Estimate of the bits of all coefficients with steps 1..255: shape (tables, 64, 255)."""
+        blocks = np.array([part.blocks for part in self.statistics.components])
+        return self._by_table(blocks[:, None, None] * self.statistics.bits)
+
+    def _by_table(self, values: Floats) -> Floats:
+        """Sums over the components (first axis) that share a table."""
+        return np.array([values[group].sum(axis=0) for group in self.groups])
+
 
 def _opts(design: Design) -> list[Family]:
     if design.weights is None:
@@ -104,11 +120,9 @@ def _jpeg(design: Design) -> list[Family]:
 
 
 def _rdopt(design: Design) -> list[Family]:
-    parts = design.statistics.components
-    blocks = np.array([part.blocks for part in parts])[:, None, None] / parts[0].blocks
-    error = design.error_weights[..., None] * design.statistics.empirical
-    bits = blocks * design.statistics.bits
-    return [Lagrangian(*(each[g, :, : design.qmax].sum(axis=0) for each in (error, bits))) for g in design.groups]
+    bits = design.bits / design.statistics.components[0].blocks
+    curves = (np.ascontiguousarray(each[..., : design.qmax]) for each in (design.errors, bits))
+    return [Lagrangian(error, rate) for error, rate in zip(*curves, strict=True)]
 
 
 METHODS: dict[str, Callable[[Design], list[Family]]] = {

@@ -200,9 +200,7 @@ def _at_level(target: WaterLevel | Quality, families: list[Family], method: str)
 
 
 def _at_error(target: MatchQuality | MatchSwe, families: list[Family], design: Design) -> Steps:
-    weighted = design.error_weights[..., None] * design.statistics.empirical
-    errors = np.array([weighted[group].sum(axis=0) for group in design.groups])
-    limits = _limits(target, errors)
+    errors, limits = design.errors, _limits(target, design.errors)
     if len(limits) == 1:
         return _within(design.joint(families), errors, limits[0], target)
     parts = enumerate(zip(families, errors, limits, strict=True))
@@ -226,15 +224,11 @@ def _within(joint: Joint, errors: Floats, limit: float, target: MatchQuality | M
 
 
 def _at_size(target: Bpp | MaxBytes, families: list[Family], design: Design, size_of: SizeOf) -> Steps:
-    statistics = design.statistics
-    blocks = np.array([component.blocks for component in statistics.components])
-    weighted = blocks[:, None, None] * statistics.bits
-    bits = np.array([weighted[group].sum(axis=0) for group in design.groups])
-    pixels = statistics.pixels
+    pixels = design.statistics.pixels
     limit = target.nbytes if isinstance(target, MaxBytes) else int(target.bpp * pixels / 8)
     joint = design.joint(families)
     try:
-        steps, nbytes = meet_size(joint, bits, limit, lambda steps: size_of(_tables(steps)))
+        steps, nbytes = meet_size(joint, design.bits, limit, lambda steps: size_of(_tables(steps)))
     except TargetNotMetError as error:
         raise TargetNotMetError(f"{target}: {error}") from None
     if isinstance(target, Bpp) and nbytes < 0.99 * limit:
