@@ -1,4 +1,6 @@
 # The public names: type checkers read this list, and `optcodec/__init__.py` imports from it on first use.
+from .blocks.encode import Rdo as Rdo
+from .blocks.field import QualityField as QualityField
 from .design import design_tables as design_tables
 from .encoder import EncodedJpeg as EncodedJpeg
 from .encoder import encode as encode
@@ -22,7 +24,9 @@ from .metrics import psnr_db as psnr_db
 from .metrics import swe as swe
 from .pixels import load_picture as load_picture
 from .targets import Bpp as Bpp
+from .targets import MatchPsnr as MatchPsnr
 from .targets import MatchQuality as MatchQuality
+from .targets import MatchSsim as MatchSsim
 from .targets import MatchSwe as MatchSwe
 from .targets import MaxBytes as MaxBytes
 from .targets import WaterLevel as WaterLevel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, Metadata
@@ -16,9 +16,10 @@ from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import Progressive, check_progressive
 from optcodec.kernels import prepare
 from optcodec.pixels import Background, ImageLike, load_picture
-from optcodec.targets import Target
+from optcodec.targets import MatchPsnr, MatchSsim, Target
 
 if TYPE_CHECKING:
+    from optcodec.blocks.encode import Rdo
     from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["EncodedJpeg", "encode"]
@@ -66,6 +67,7 @@ def encode(
     profile: SensitivityProfile | None = None,
     target: Target | None = None,
     method: str | None = None,
+    rdo: bool | Rdo = False,
     subsampling: str | None = None,
     dct: Dct = "float",
     progressive: Progressive = False,
@@ -92,7 +94,13 @@ def encode(
     target : WaterLevel, Quality, MatchQuality, MatchSwe, Bpp or MaxBytes, optional
         What designed tables aim at; see `optcodec.targets`.
     method : str, optional
-        How tables are designed for the target, see `optcodec.design.design_tables`.
+        How tables are designed for the target, see `optcodec.design.design_tables`; with `rdo`, by default tables
+        that fit the trellis.
+    rdo : bool or Rdo
+        Choose indices by a trellis: those with the least weighted error plus bits, instead of the nearest ones. See
+        `optcodec.Rdo` for what the error weighs. With `tables` these stay; with `quality` or nothing, tables and
+        indices are made for about the error of default JPEG at that quality; for a `CoefficientImage`, without any of
+        these, its own tables stay.
     subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0"}, optional
         4:2:0; with a profile, what it was estimated at. Grey images and coefficients keep what they have.
     dct : {"float", "exact"}
@@ -120,7 +128,7 @@ def encode(
         If no table meets the target.
     """
     _check_choices(quality, tables, profile, target, method)
-    _check_options(tables, dct, progressive, threads)
+    _check_options(tables, dct, progressive, threads, rdo)
     if subsampling is None:
         subsampling = "4:2:0" if profile is None else profile.provenance.subsampling
     source: PixelSource | CoefficientSource
@@ -132,6 +140,11 @@ def encode(
         picture = load_picture(image, background=background)
         kept = picture.metadata if metadata else Metadata()
         source = PixelSource(picture.pixels, subsampling, dct, progressive, kept, restart_interval or 0, threads)
+    if rdo:
+        if tables is None and target is None and quality is None:
+            quality, tables = (None, image.tables) if isinstance(image, CoefficientImage) else (DEFAULT_QUALITY, None)
+        data = _optimized(source, rdo, quality, tables, target, profile, method)
+        return EncodedJpeg(data, *source.size)
     if target is not None:
         tables = _designed(source, target, profile, method)
     elif quality is not None:
@@ -159,11 +172,13 @@ def _check_choices(
 
 
 def _check_options(
-    tables: Sequence[QuantTable] | None, dct: str, progressive: Progressive, threads: int | None
+    tables: Sequence[QuantTable] | None, dct: str, progressive: Progressive, threads: int | None, rdo: bool | Rdo
 ) -> None:
     """Refuse arguments that are wrong in themselves."""
     if dct not in ("float", "exact"):
         raise InvalidInputError(f'dct is "float" or "exact"; got {dct!r}')
+    if rdo and dct != "float":
+        raise InvalidInputError(f'a trellis chooses from coefficients that are not rounded: dct="float", not {dct!r}')
     check_progressive(progressive)
     if threads is not None and (not isinstance(threads, int) or threads < 1):
         raise InvalidInputError(f"threads is a whole number from 1 on, got {threads!r}")
@@ -172,6 +187,12 @@ def _check_options(
     for table in tables or ():
         if not table.is_baseline:
             raise InvalidInputError(f"steps to encode with lie in 1..255, got {table.steps.max()}")
+
+
+def _optimized(source: PixelSource | CoefficientSource, rdo: bool | Rdo, *wanted: Any) -> bytes:
+    from optcodec.blocks.encode import Rdo, Wanted, rdo_encoded
+
+    return rdo_encoded(source, Rdo() if isinstance(rdo, bool) else rdo, Wanted(*wanted))
 
 
 def _designed(
@@ -184,5 +205,11 @@ def _designed(
     def size_of(tables: tuple[QuantTable, ...]) -> int:
         return len(source.encoded(tables))
 
+    distance_of, limit = None, 0.0
+    if isinstance(target, (MatchPsnr, MatchSsim)):
+        from optcodec.matching import PixelDistance
+
+        distance = PixelDistance.of(target, source)
+        distance_of, limit = (lambda tables: distance(source.encoded(tables))), distance.limit
     statistics = gather(source.coefficients(), threads=thread_count(source.threads))
-    return resolve(target, statistics, profile, method=method, size_of=size_of)
+    return resolve(target, statistics, profile, method=method, size_of=size_of, distance_of=distance_of, distance=limit)

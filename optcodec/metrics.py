@@ -12,7 +12,17 @@ from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, DctComponent, DctImage
 from optcodec.jpeg.quantize import dequantize
 
-__all__ = ["Weighted", "bpp", "psnr_db", "ssim", "swe", "swe_by_component"]
+__all__ = [
+    "EQUAL_WEIGHTS",
+    "Weighted",
+    "bpp",
+    "luminance_ssim",
+    "mean_square",
+    "psnr_db",
+    "ssim",
+    "swe",
+    "swe_by_component",
+]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -26,6 +36,13 @@ class Weighted(Protocol):
     @property
     def weights(self) -> npt.NDArray[np.float64]:
         """Of Y, Cb and Cr: shape (3, 8, 8), row-major frequencies."""
+
+
+class _Equal:
+    weights = np.ones((3, 8, 8))
+
+
+EQUAL_WEIGHTS: Weighted = _Equal()
 
 
 def swe(reference: DctImage | CoefficientImage, test: DctImage | CoefficientImage, profile: Weighted) -> float:
@@ -91,10 +108,15 @@ def psnr_db(reference: Pixels, test: Pixels) -> float:
     float
         10 log10(255^2 / MSE); infinite for equal images.
     """
+    error = mean_square(reference, test)
+    return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+def mean_square(reference: Pixels, test: Pixels) -> float:
+    """Mean squared difference over all samples of two 8-bit images; see `psnr_db`."""
     _check_pixels(reference, test)
     difference = reference.astype(np.float32) - test
-    error = float(np.mean(np.square(difference, out=difference), dtype=np.float64))
-    return 10 * math.log10(255**2 / error) if error else math.inf
+    return float(np.mean(np.square(difference, out=difference), dtype=np.float64))
 
 
 def ssim(reference: Pixels, test: Pixels) -> float:
@@ -123,6 +145,19 @@ def ssim(reference: Pixels, test: Pixels) -> float:
     axis = -1 if reference.ndim == 3 else None
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
     return float(structural_similarity(reference, test, channel_axis=axis, **settings))  # type: ignore[no-untyped-call]
+
+
+def luminance_ssim(reference: Pixels, test: Pixels) -> float:
+    """`ssim` of the luminance (T.871, 8 bits) of two images."""
+    return ssim(_luminance(reference), _luminance(test))
+
+
+def _luminance(pixels: Pixels) -> Pixels:
+    if pixels.ndim == 2:
+        return pixels
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(pixels).convert("L"))
 
 
 def _as_dct(image: DctImage | CoefficientImage) -> DctImage:

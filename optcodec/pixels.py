@@ -7,6 +7,7 @@ unless the caller says how: ``background`` for alpha. The orientation in Exif is
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 import warnings
@@ -24,7 +25,7 @@ from optcodec.jpeg.image import MAX_SIDE, Metadata
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Background", "ImageLike", "Picture", "load_picture"]
+__all__ = ["Background", "ImageLike", "Picture", "decoded_pixels", "load_picture"]
 
 ImageLike: TypeAlias = "npt.NDArray[np.uint8] | Image.Image | str | PathLike[str] | Picture"
 Background: TypeAlias = str | tuple[int, int, int]
@@ -113,6 +114,28 @@ def load_picture(image: ImageLike, *, background: Background | None = None) -> P
     if isinstance(image, Image.Image):
         return _from_pillow(image, colour)
     raise InvalidInputError(f"an image is a numpy array, a Pillow image or a path; got {type(image).__name__}")
+
+
+def decoded_pixels(data: bytes, mode: str = "RGB") -> npt.NDArray[np.uint8]:
+    """Pixels of a JPEG file in memory, as Pillow (libjpeg-turbo) decodes it.
+
+    Parameters
+    ----------
+    data : bytes
+        A file that this package wrote: however large, it is decoded.
+    mode : {"RGB", "L", "YCbCr"}
+        Of Pillow. YCbCr is what the file holds, chrominance upsampled; the others are converted to.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3) or (height, width)
+    """
+    from PIL import Image, JpegImagePlugin
+
+    with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as file:
+        if mode == "YCbCr":
+            file.draft(mode, file.size)
+        return np.asarray(file if file.mode == mode else Image.Image.convert(file, mode))
 
 
 def _check_dtype(array: npt.NDArray[Any]) -> None:

@@ -5,6 +5,8 @@ WaterLevel     weighted error that each coefficient may have (OptS), no search
 Quality        quality factor of a scaled table (default JPEG, DeepN-JPEG), no search
 MatchQuality   the SWE of default JPEG at a quality factor, luminance and chrominance apart (Setting 1) or jointly
 MatchSwe       a sensitivity weighted error, or one of luminance and one of chrominance
+MatchPsnr      the peak signal-to-noise ratio of the decoded image, at least
+MatchSsim      the structural similarity of the decoded image, at least
 Bpp            bits per pixel of the whole file
 MaxBytes       a file no larger than this
 ============== ========================================================================================
@@ -21,7 +23,9 @@ from optcodec.jpeg.tables import check_quality
 
 __all__ = [
     "Bpp",
+    "MatchPsnr",
     "MatchQuality",
+    "MatchSsim",
     "MatchSwe",
     "MaxBytes",
     "Quality",
@@ -121,8 +125,42 @@ class MatchSwe:
 
 
 @dataclass(frozen=True)
+class MatchPsnr:
+    """A peak signal-to-noise ratio of the decoded image, which is reached or exceeded by as little as can be.
+
+    Parameters
+    ----------
+    psnr_db : float
+        In dB, above 0, over the samples that libjpeg-turbo decodes: RGB, or grey. See `optcodec.metrics.psnr_db`.
+    """
+
+    psnr_db: float
+
+    def __post_init__(self) -> None:
+        _positive(self.psnr_db, "a PSNR in dB")
+
+
+@dataclass(frozen=True)
+class MatchSsim:
+    """A structural similarity of the decoded image, which is reached or exceeded by as little as can be.
+
+    Parameters
+    ----------
+    ssim : float
+        Above 0, below 1: SSIM of the luminance (T.871) of what libjpeg-turbo decodes. See `optcodec.metrics.ssim`.
+    """
+
+    ssim: float
+
+    def __post_init__(self) -> None:
+        _positive(self.ssim, "an SSIM")
+        if self.ssim >= 1:
+            raise InvalidInputError(f"an SSIM to match lies below 1, which equal images have; got {self.ssim!r}")
+
+
+@dataclass(frozen=True)
 class Bpp:
-    """Bits of the whole file, headers included, per pixel; met within 1 % from below.
+    """Bits of the whole file, headers included, per pixel; met within 1 % from below, with a trellis within 0.5 %.
 
     Parameters
     ----------
@@ -140,6 +178,8 @@ class Bpp:
 class MaxBytes:
     """A size of the whole file in bytes that is never exceeded, and approached within 1 % where any table does.
 
+    With a trellis within 0.5 %.
+
     Parameters
     ----------
     nbytes : int
@@ -153,7 +193,7 @@ class MaxBytes:
             raise InvalidInputError(f"a number of bytes is a whole number from 1 on, got {self.nbytes!r}")
 
 
-Target = WaterLevel | Quality | MatchQuality | MatchSwe | Bpp | MaxBytes
+Target = WaterLevel | Quality | MatchQuality | MatchSwe | MatchPsnr | MatchSsim | Bpp | MaxBytes
 
 
 def largest_within(

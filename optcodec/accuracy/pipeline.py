@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from optcodec.accuracy.rows import Rows
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import sampling_factors
 from optcodec.metrics import psnr_db
+from optcodec.pixels import decoded_pixels
 from optcodec.vision.datasets import LabelledImage, batches
 from optcodec.vision.profile import SensitivityProfile
 
@@ -112,7 +112,7 @@ class Pipeline:
                 shots.append(_Shot(coded, *known[coded.data]))
                 continue
             with _counted(seconds, "decode"):
-                picture = _decoded(coded.data)
+                picture = decoded_pixels(coded.data)
             with _counted(seconds, "compare"):
                 known[coded.data] = len(known) + 1, psnr_db(pixels, picture)
             shots.append(_Shot(coded, *known[coded.data]))
@@ -149,14 +149,6 @@ class _Shot:
     coded: Coded
     place: int
     psnr_db: float
-
-
-def _decoded(data: bytes) -> Pixels:
-    """RGB as Pillow (libjpeg-turbo) decodes it."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as file:
-        return np.asarray(file.convert("RGB"))
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from optcodec.design.methods import METHODS, SCALED, WATER_FILLING
-from optcodec.design.resolve import DEFAULT_DISTORTION, SamplingMismatchWarning, check_sampling, design_tables, resolve
+from optcodec.design.methods import DEFAULT_DISTORTION, METHODS, SCALED, WATER_FILLING, Design
+from optcodec.design.resolve import SamplingMismatchWarning, check_sampling, design_tables, resolve
+from optcodec.design.search import Joint
 from optcodec.design.statistics import DISTORTIONS, Statistics, gather
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "METHODS",
     "SCALED",
     "WATER_FILLING",
+    "Design",
+    "Joint",
     "SamplingMismatchWarning",
     "Statistics",
     "check_sampling",

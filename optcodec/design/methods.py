@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.design.deepn import ScaledTable, deepn_steps
+from optcodec.design.histogram import MAX_STEP
 from optcodec.design.opts import WaterFilling
 from optcodec.design.rdopt import Lagrangian
 from optcodec.design.search import Family, Joint
@@ -17,8 +18,9 @@ from optcodec.design.statistics import Statistics
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import annex_k_tables
 from optcodec.targets import Quality, Target, WaterLevel
+from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["LARGEST_STEPS", "METHODS", "SCALED", "WATER_FILLING", "Design", "default_method"]
+__all__ = ["DEFAULT_DISTORTION", "LARGEST_STEPS", "METHODS", "SCALED", "WATER_FILLING", "Design", "default_method"]
 
 Floats = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int64]
@@ -27,6 +29,7 @@ WATER_FILLING = ("opts", "optd")  # those that take a `WaterLevel`
 SCALED = ("deepn", "jpeg")  # those that take a `Quality`
 # Largest steps where none is given: that of the OptS reference, else the largest of a baseline table.
 LARGEST_STEPS = {"opts": 100, "optd": 100}
+DEFAULT_DISTORTION = "empirical"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,19 @@ class Design:
     weights: Floats | None
     distortion: str
     qmax: int
+
+    @classmethod
+    def of(
+        cls,
+        method: str,
+        statistics: Statistics,
+        profile: SensitivityProfile | None,
+        distortion: str = DEFAULT_DISTORTION,
+        qmax: int | None = None,
+    ) -> Design:
+        """Design with the normalized weights of a profile, and the largest step of a method where none is given."""
+        weights = None if profile is None else profile.normalized().weights.reshape(3, 64)
+        return cls(statistics, weights, distortion, LARGEST_STEPS.get(method, MAX_STEP) if qmax is None else qmax)
 
     @property
     def groups(self) -> list[slice]:

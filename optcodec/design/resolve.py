@@ -10,14 +10,33 @@ import numpy.typing as npt
 
 from optcodec.design.deepn import quality_scale
 from optcodec.design.histogram import MAX_STEP
-from optcodec.design.methods import LARGEST_STEPS, METHODS, SCALED, WATER_FILLING, Design, default_method
+from optcodec.design.methods import (
+    DEFAULT_DISTORTION,
+    LARGEST_STEPS,
+    METHODS,
+    SCALED,
+    WATER_FILLING,
+    Design,
+    default_method,
+)
 from optcodec.design.search import Family, Joint, match_error, meet_size
 from optcodec.design.statistics import DISTORTIONS, Source, Statistics, gather
 from optcodec.errors import InvalidInputError, TargetNotMetError
 from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import write_jpeg
-from optcodec.targets import Bpp, MatchQuality, MatchSwe, MaxBytes, Quality, Target, WaterLevel
+from optcodec.targets import (
+    Bpp,
+    MatchPsnr,
+    MatchQuality,
+    MatchSsim,
+    MatchSwe,
+    MaxBytes,
+    Quality,
+    Target,
+    WaterLevel,
+    largest_within,
+)
 from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["DEFAULT_DISTORTION", "SamplingMismatchWarning", "check_sampling", "design_tables", "resolve"]
@@ -25,8 +44,6 @@ __all__ = ["DEFAULT_DISTORTION", "SamplingMismatchWarning", "check_sampling", "d
 Floats = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int64]
 SizeOf = Callable[[tuple[QuantTable, ...]], int]
-
-DEFAULT_DISTORTION = "empirical"
 
 
 class SamplingMismatchWarning(UserWarning):
@@ -116,6 +133,8 @@ def resolve(
     distortion: str = DEFAULT_DISTORTION,
     qmax: int | None = None,
     size_of: SizeOf,
+    distance_of: Callable[[tuple[QuantTable, ...]], float] | None = None,
+    distance: float = 0.0,
 ) -> tuple[QuantTable, ...]:
     """Tables for statistics that are there already; otherwise as `design_tables`.
 
@@ -128,6 +147,9 @@ def resolve(
     size_of : callable
         Bytes of the whole file, or files, with given tables. Called for `Bpp` and `MaxBytes` only: some five times, at
         most about twenty, and never twice for the same tables.
+    distance_of, distance : callable, float
+        Distance in pixels of the decoded file with given tables, and the largest allowed: for `MatchPsnr` and
+        `MatchSsim`, which go with one image.
 
     Returns
     -------
@@ -138,11 +160,9 @@ def resolve(
         method = default_method(target, weighted=profile is not None)
     qmax = LARGEST_STEPS.get(method, MAX_STEP) if qmax is None else qmax
     _check_options(method, distortion, qmax)
-    weights = None
     if profile is not None:
         check_sampling(profile, statistics.samplings, stacklevel=4)
-        weights = profile.normalized().weights.reshape(3, 64)
-    design = Design(statistics, weights, distortion, qmax)
+    design = Design.of(method, statistics, profile, distortion, qmax)
     families = METHODS[method](design)
     if isinstance(target, (WaterLevel, Quality)):
         return _tables(np.maximum(_at_level(target, families, method), design.least))
@@ -150,6 +170,8 @@ def resolve(
         return _tables(_at_error(target, families, design))
     if isinstance(target, (Bpp, MaxBytes)):
         return _tables(_at_size(target, families, design, size_of))
+    if isinstance(target, (MatchPsnr, MatchSsim)) and distance_of is not None:
+        return _at_distance(target, design.joint(families), distance_of, distance)
     raise InvalidInputError(f"expected a target such as WaterLevel(0.1) or Bpp(1.0), got {target!r}")
 
 
@@ -235,3 +257,23 @@ def _at_size(target: Bpp | MaxBytes, families: list[Family], design: Design, siz
         reached = 8 * nbytes / pixels
         raise TargetNotMetError(f"{target}: the nearest below is {reached:.4g} bpp ({nbytes} bytes)")
     return steps
+
+
+def _at_distance(
+    target: Target, joint: Joint, distance_of: Callable[[tuple[QuantTable, ...]], float], limit: float
+) -> tuple[QuantTable, ...]:
+    """The coarsest tables of a line with which the decoded file keeps a distance."""
+    found: dict[bytes, float] = {}
+
+    def measure(level: float) -> float:
+        steps = joint.steps(level)
+        if steps.tobytes() not in found:
+            found[steps.tobytes()] = distance_of(_tables(steps))
+        return found[steps.tobytes()]
+
+    def settled(low: float, high: float) -> bool:
+        return np.array_equal(joint.steps(low), joint.steps(high))
+
+    what = f"{target}: a distance"
+    level, _ = largest_within(measure, limit, joint.bounds, enough=0.998 * limit, settled=settled, what=what)
+    return _tables(joint.steps(level))

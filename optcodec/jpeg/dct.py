@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,7 +11,7 @@ from optcodec.jpeg.image import DctComponent, DctImage
 from optcodec.jpeg.layout import in_parallel, pixel_layout, segments, with_channels, worker_count
 from optcodec.kernels import load
 
-__all__ = ["forward"]
+__all__ = ["forward", "forward_planes"]
 
 
 def forward(pixels: npt.NDArray[np.uint8], subsampling: str = "4:4:4", *, threads: int | None = None) -> DctImage:
@@ -47,3 +49,30 @@ def forward(pixels: npt.NDArray[np.uint8], subsampling: str = "4:4:4", *, thread
         DctComponent(k + 1, h, v, array) for k, ((h, v), array) in enumerate(zip(factors, arrays, strict=True))
     )
     return DctImage(pixels.shape[1], pixels.shape[0], tuple(components))
+
+
+def forward_planes(planes: Sequence[npt.NDArray[np.float32]], factors: Sequence[tuple[int, int]]) -> DctImage:
+    """Floating-point DCT of planes of samples that are not rounded.
+
+    Parameters
+    ----------
+    planes : sequence of ndarray of float32, shape (rows, columns)
+        Samples minus 128, one plane a component, the first in full resolution.
+    factors : sequence of (int, int)
+        Sampling factors (h, v) of each.
+
+    Returns
+    -------
+    DctImage
+        Orthonormal coefficients; edges are repeated to fill up blocks.
+    """
+    components = []
+    for k, (plane, (h, v)) in enumerate(zip(planes, factors, strict=True)):
+        rows, columns = (-(-side // 8) for side in plane.shape)
+        padded = np.pad(plane, ((0, 8 * rows - plane.shape[0]), (0, -plane.shape[1] % 16)), "edge")
+        blocks = np.empty((rows, padded.shape[1] // 8, 8, 8), np.float32)
+        load("forward").plane_coefficients(padded, blocks.reshape(-1, 64))
+        blocks = np.ascontiguousarray(blocks[:, :columns])
+        blocks.flags.writeable = False
+        components.append(DctComponent(k + 1, h, v, blocks))
+    return DctImage(planes[0].shape[1], planes[0].shape[0], tuple(components))

@@ -14,17 +14,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.jpeg.entropy import collect_tokens
+from optcodec.jpeg.entropy import collect_tokens, optimal_tables, scan_bits
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.layout import dc_slots, in_parallel, mcu_layout, worker_count
 from optcodec.jpeg.writer import Scan, scan_groups
 from optcodec.kernels import load
 
-__all__ = ["ScanSpec", "progressive_scan", "progressive_scans", "scan_script"]
+__all__ = ["ScanSpec", "progressive_scan", "progressive_scans", "scan_script", "smallest_scans"]
 
 # Ss, Se, Ah and Al of the AC scans of a component.
 _LUMINANCE = ((1, 2, 0, 1), (3, 19, 0, 1), (20, 63, 0, 1), (1, 63, 1, 0))
 _CHROMINANCE = ((1, 63, 0, 0),)
+# What `smallest_scans` tries for luminance. After rate-distortion optimization one scan is mostly the smallest, since
+# few coefficients are left and each scan has to say anew which blocks have none (benchmarks/rd_ablation.py).
+_TRIALS = (
+    _CHROMINANCE,
+    ((1, 2, 0, 0), (3, 63, 0, 0)),
+    ((1, 5, 0, 0), (6, 63, 0, 0)),
+    ((1, 9, 0, 0), (10, 63, 0, 0)),
+    _LUMINANCE,
+)
 
 
 @dataclass(frozen=True)
@@ -48,15 +57,19 @@ class ScanSpec:
     Al: int = 0
 
 
-def scan_script(image: CoefficientImage) -> list[ScanSpec]:
-    """The default script: DC, a first impression of luminance, all of chrominance, then luminance in full.
+Bands = tuple[tuple[int, int, int, int], ...]
 
-    Components 1 and 2 of three are chrominance unless an Adobe segment says RGB; every other one is luminance.
+
+def scan_script(image: CoefficientImage, bands: Bands = _LUMINANCE) -> list[ScanSpec]:
+    """DC, a first impression of luminance, all of chrominance, then luminance in full; the default script.
+
+    `bands` are Ss, Se, Ah and Al of the scans of luminance. Components 1 and 2 of three are chrominance unless an Adobe
+    segment says RGB; every other one is luminance.
     """
     everything = range(len(image.components))
     has_colours = len(everything) == 3 and image.metadata.adobe_transform != 0
     luminance, chrominance = (everything[:1], everything[1:]) if has_colours else (everything, everything[:0])
-    first, *others = _LUMINANCE
+    first, *others = bands
     return [
         *(ScanSpec(tuple(group)) for group in scan_groups(image)),
         *(ScanSpec((index,), *first) for index in luminance),
@@ -67,7 +80,26 @@ def scan_script(image: CoefficientImage) -> list[ScanSpec]:
 
 def progressive_scans(image: CoefficientImage, *, threads: int | None = None) -> list[Scan]:
     """All scans of a progressive file, by the default script; each thread makes whole scans."""
-    script = scan_script(image)
+    return _scans(image, scan_script(image), threads)
+
+
+def smallest_scans(image: CoefficientImage, *, threads: int | None = None) -> list[Scan]:
+    """All scans of a progressive file, luminance split in whichever way takes the fewest bytes."""
+    scripts = [scan_script(image, bands) for bands in _TRIALS]
+    wanted = list(dict.fromkeys(spec for script in scripts for spec in script))
+    made = dict(zip(wanted, _scans(image, wanted, threads), strict=True))
+    sizes = {spec: _bits(scan) for spec, scan in made.items()}
+    best = min(scripts, key=lambda script: sum(sizes[spec] for spec in script))
+    return [made[spec] for spec in best]
+
+
+def _bits(scan: Scan) -> int:
+    """Bits of a scan with its header and tables, but for stuffing."""
+    tables = optimal_tables(scan.tokens.histogram)
+    return scan_bits(scan.tokens, tables) + 8 * (14 + len(tables.definition))
+
+
+def _scans(image: CoefficientImage, script: list[ScanSpec], threads: int | None) -> list[Scan]:
     factors = [(part.h, part.v) for part in image.components]
     workers = worker_count(mcu_layout(image.width, image.height, factors, dc_slots(len(factors))), threads)
     last = len(script) - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -66,9 +67,23 @@ class PixelSource:
         """Width and height in pixels."""
         return self.pixels.shape[1], self.pixels.shape[0]
 
+    @property
+    def sampling(self) -> str:
+        """Name of the sampling, ``"grey"`` if there is one component."""
+        return "grey" if self.pixels.ndim == 2 else self.subsampling
+
+    @property
+    def least_step(self) -> int:
+        """Smallest step with which everything can be coded."""
+        return 1
+
     def coefficients(self) -> DctImage:
         """What tables are designed from: coefficients that are not quantized."""
         return forward(self.pixels, self.subsampling, threads=self.threads)
+
+    def unquantized(self) -> DctImage:
+        """The coefficients as such."""
+        return self.coefficients()
 
     def encoded(self, tables: Sequence[QuantTable]) -> bytes:
         """The file, with tables for luminance and chrominance."""
@@ -97,6 +112,11 @@ class PixelSource:
         progressive = write_jpeg(read_jpeg(data), progressive=True, threads=self.threads)
         return progressive if self.progressive is True else min(data, progressive, key=len)
 
+    def written(self, coded: CoefficientImage, *, smallest: bool = False) -> bytes:
+        """The file with given indices; see `write_jpeg`."""
+        coded = replace(coded, metadata=self.metadata, restart_interval=self.restart_interval)
+        return write_jpeg(coded, progressive=self.progressive, smallest=smallest, threads=self.threads)
+
 
 @dataclass(frozen=True, eq=False)
 class CoefficientSource:
@@ -112,9 +132,28 @@ class CoefficientSource:
         """Width and height in pixels."""
         return self.image.width, self.image.height
 
+    @property
+    def sampling(self) -> str:
+        """Name of the sampling, ``"grey"`` if there is one component."""
+        return self.image.subsampling
+
+    @property
+    def least_step(self) -> int:
+        """Smallest step with which everything can be coded: 10 bits of AC, 11 of differences of DC."""
+        least = 1
+        for part in self.unquantized().components:
+            values = part.coefficients.reshape(-1, 64)
+            low, high = float(values[:, 0].min()), float(values[:, 0].max())
+            least = max(least, math.ceil((high - low) / 2045), math.ceil(float(np.abs(values).max()) / 1023))
+        return least
+
     def coefficients(self) -> CoefficientImage:
         """What tables are designed from: the coefficients of the file."""
         return self.image
+
+    def unquantized(self) -> DctImage:
+        """The coefficients, times their steps."""
+        return dequantize(self.image)
 
     def encoded(self, tables: Sequence[QuantTable]) -> bytes:
         """The file with other tables; a component whose table stays the same keeps every coefficient."""
@@ -123,3 +162,8 @@ class CoefficientSource:
             requantized = quantize(dequantize(old), tables, metadata=old.metadata)
             old = replace(requantized, restart_interval=old.restart_interval)
         return write_jpeg(old, progressive=self.progressive, threads=self.threads)
+
+    def written(self, coded: CoefficientImage, *, smallest: bool = False) -> bytes:
+        """The file with other indices of the same components; see `write_jpeg`."""
+        coded = replace(coded, metadata=self.image.metadata, restart_interval=self.image.restart_interval)
+        return write_jpeg(coded, progressive=self.progressive, smallest=smallest, threads=self.threads)

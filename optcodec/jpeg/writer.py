@@ -87,7 +87,13 @@ class Scan:
     Al: int = 0
 
 
-def write_jpeg(image: CoefficientImage, *, progressive: Progressive = False, threads: int | None = None) -> bytes:
+def write_jpeg(
+    image: CoefficientImage,
+    *,
+    progressive: Progressive = False,
+    smallest: bool = False,
+    threads: int | None = None,
+) -> bytes:
     """Write a coefficient image as a JPEG file with optimal Huffman tables.
 
     Parameters
@@ -96,6 +102,8 @@ def write_jpeg(image: CoefficientImage, *, progressive: Progressive = False, thr
         What to write; every coefficient is kept.
     progressive : {False, True, "smaller"}
         Sequential; progressive; or whichever file is smaller.
+    smallest : bool
+        Choose the scans of a progressive file by trial, which takes longer; otherwise they are always the same.
     threads : int, optional
         At most so many; all processors by default. The bytes are the same.
 
@@ -120,9 +128,9 @@ def write_jpeg(image: CoefficientImage, *, progressive: Progressive = False, thr
         _check_range(scans)
         files.append(jpeg_bytes(preamble, scans, progressive=False))
     if progressive:
-        from optcodec.jpeg.scans import progressive_scans
+        from optcodec.jpeg.scans import progressive_scans, smallest_scans
 
-        scans = progressive_scans(image, threads=threads)
+        scans = (smallest_scans if smallest else progressive_scans)(image, threads=threads)
         _check_range(scans)
         files.append(jpeg_bytes(preamble, scans, progressive=True))
     return min(files, key=len)

@@ -11,7 +11,7 @@ import numpy as np
 from optcodec.kernels.vector import F32, I16, I32, U8, emit
 from optcodec.kernels.zigzag import NATURAL_ORDER
 
-__all__ = ["MAGIC", "exact_zigzag", "float_natural", "float_zigzag"]
+__all__ = ["MAGIC", "exact_zigzag", "float_natural", "float_zigzag", "plane_natural"]
 
 # Arai, Agui and Nakajima, "A fast DCT-SQ scheme for images", Trans. IEICE E71 (1988): output k of their transform is
 # the orthonormal one times sqrt(8) * _AAN[k]; _AAN[k] = sqrt(2) cos(k pi / 16) for k > 0.
@@ -85,16 +85,16 @@ def _zigzag(rows, order, target, masks):
         zigzag.nonzero_mask().store(masks + 8 * block)
 
 
-def _float_columns(b, samples, stride):
-    """Orthonormal DCT of two blocks of samples; vector ``x`` holds horizontal frequency ``x``."""
+def _float_columns(b, samples, stride, real=False):
+    """Orthonormal DCT of two blocks of samples, 8 bits or `real`; vector ``x`` holds horizontal frequency ``x``."""
     rows = []
     address = samples
     for _ in range(8):
-        rows.append(b.load(address, U8, 16).widen(I32).to_float())
+        rows.append(b.load(address, F32, 16) if real else b.load(address, U8, 16).widen(I32).to_float())
         address = address + stride
     columns = _aan(_transpose(_aan(rows)))
-    # the level shift by 128 only moves DC: 64 samples of 128 each in this scale
-    columns[0] = columns[0] + b.constant(F32, [-8192.0 if lane % 8 == 0 else 0.0 for lane in range(16)])
+    if not real:  # the level shift by 128 only moves DC: 64 samples of 128 each in this scale
+        columns[0] = columns[0] + b.constant(F32, [-8192.0 if lane % 8 == 0 else 0.0 for lane in range(16)])
     return [column * b.constant(F32, [float(_SCALE[y, x]) for y in _BOTH]) for x, column in enumerate(columns)]
 
 
@@ -107,13 +107,23 @@ def float_zigzag(b, samples, stride, reciprocals, target, masks):
     _zigzag(quantized, [n % 8 * 8 + n // 8 for n in NATURAL_ORDER], target, masks)
 
 
+def _store_natural(columns, target):
+    """Two blocks of 64 floats, row-major."""
+    for y, row in enumerate(_transpose(columns)):
+        row.shuffle(row, range(8)).store(target + 32 * y)
+        row.shuffle(row, range(8, 16)).store(target + 256 + 32 * y)
+
+
 @emit(3)
 def float_natural(b, samples, stride, target):
     """Two blocks of samples to two blocks of 64 floats, row-major."""
-    rows = _transpose(_float_columns(b, samples, stride))
-    for y, row in enumerate(rows):
-        row.shuffle(row, range(8)).store(target + 32 * y)
-        row.shuffle(row, range(8, 16)).store(target + 256 + 32 * y)
+    _store_natural(_float_columns(b, samples, stride), target)
+
+
+@emit(3)
+def plane_natural(b, samples, stride, target):
+    """Two blocks of samples that are floats around 0 to two blocks of 64 floats, row-major."""
+    _store_natural(_float_columns(b, samples, stride, real=True), target)
 
 
 def _islow(d, first):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from optcodec.kernels.dct import float_natural
+from optcodec.kernels.dct import float_natural, plane_natural
 from optcodec.kernels.entropy import ADDRESS, COLUMNS, ROWS, V
 from optcodec.kernels.export import export
 from optcodec.kernels.samples import load_mcu_row
 from optcodec.kernels.vector import F32, address_of, emit
 
-__all__ = ["pixel_coefficients"]
+__all__ = ["pixel_coefficients", "plane_coefficients"]
 
 
 @emit(2)
@@ -38,3 +38,19 @@ def pixel_coefficients(pixels, components, h, v, first, last, planes, pair):
                         float_natural(sample_row + 8 * (columns - 1), stride, work)
                         _copy_block(work, target + 256 * (columns - 1))
                 sample_row += 8 * stride
+
+
+@export("f32[:,:], out f32[:,:]")
+def plane_coefficients(samples, blocks):
+    """Unquantized coefficients of samples around 0.
+
+    Parameters
+    ----------
+    samples : (8 * rows, 8 * columns) with an even number of columns
+    blocks : (rows * columns, 64)
+    """
+    rows, columns = samples.shape[0] // 8, samples.shape[1] // 8
+    for y in range(rows):
+        for x in range(0, columns, 2):
+            source = address_of(samples) + 4 * (8 * y * samples.shape[1] + 8 * x)
+            plane_natural(source, 4 * samples.shape[1], address_of(blocks) + 256 * (y * columns + x))

@@ -1,0 +1,110 @@
+"""What an error weighs: by component and frequency, and by block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.image import CoefficientImage, DctImage
+from optcodec.jpeg.quantize import table_indices
+from optcodec.jpeg.tables import QuantTable
+from optcodec.kernels import load
+
+__all__ = ["Criterion"]
+
+Floats = npt.NDArray[np.float64]
+Field = npt.NDArray[np.float32]
+
+_SMALLEST = 1e-6  # of a weight, against the largest: keeps steps and costs finite
+
+
+@dataclass(frozen=True, eq=False)
+class Criterion:
+    """A weighted squared error, and how to sum it.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, shape (components, 64)
+        Weight of a squared coefficient error by component and row-major frequency, for the mean over the blocks of the
+        component, as in `optcodec.metrics.swe`. Finite, at least 0, not all 0.
+    fields : sequence of ndarray of float32, shape (rows, columns), optional
+        A further factor for each block of each component; 1 if not given. Finite, at least 0.
+
+    Raises
+    ------
+    InvalidInputError
+        If a weight is negative or not finite, or all are 0.
+    """
+
+    weights: Floats
+    fields: Sequence[Field] | None = None
+
+    def __post_init__(self) -> None:
+        weights = np.array(self.weights, np.float64)
+        if weights.ndim != 2 or weights.shape[1:] != (64,):
+            raise InvalidInputError(f"weights have shape (components, 64), got {weights.shape}")
+        _check("weights", weights)
+        object.__setattr__(self, "weights", np.maximum(weights, _SMALLEST * weights.max()))
+        for field in self.fields or ():
+            _check("weights of blocks", field)
+
+    def per_coefficient(self, image: DctImage) -> Floats:
+        """Weights (components, 64) of single coefficients of an image.
+
+        Their errors are summed over all blocks, those of luminance counting once: where chrominance has fewer blocks,
+        each of them counts for more.
+        """
+        blocks = np.array([[part.coefficients.size // 64] for part in image.components])
+        found: Floats = self.weights[: len(blocks)] * (blocks[0] / blocks)
+        return found
+
+    def scales(self, image: DctImage) -> list[Field]:
+        """Factors (blocks,) of each component's blocks.
+
+        Raises
+        ------
+        InvalidInputError
+            If a field is not of the shape of its component.
+        """
+        shapes = [part.coefficients.shape[:2] for part in image.components]
+        if self.fields is None:
+            return [np.ones(rows * columns, np.float32) for rows, columns in shapes]
+        found = [field.shape for field in self.fields]
+        if found != shapes:
+            raise InvalidInputError(f"weights of blocks have the shapes {shapes}, got {found}")
+        return [np.ascontiguousarray(field, np.float32).ravel() for field in self.fields]
+
+    def errors(self, original: DctImage, coded: CoefficientImage) -> list[float]:
+        """Weighted squared error of the coefficients of each component, see `per_coefficient`."""
+        found = []
+        weights, scales = self.per_coefficient(original), self.scales(original)
+        for index, (before, after) in enumerate(zip(original.components, coded.components, strict=True)):
+            steps = coded.tables[after.table].steps.astype(np.float32).ravel()
+            blocks = before.coefficients.reshape(-1, 64), after.blocks.reshape(-1, 64)
+            arguments = *blocks, steps, weights[index], scales[index], np.empty(64)
+            found.append(float(load("distortion").weighted_error(*arguments)))
+        return found
+
+    def dead_zone_error(self, image: DctImage, tables: Sequence[QuantTable], threshold: float) -> float:
+        """Weighted squared error if what is below a threshold, in steps, became 0, and the rest was rounded."""
+        total = 0.0
+        weights, scales = self.per_coefficient(image), self.scales(image)
+        for index, table in enumerate(table_indices(len(image.components), len(tables))):
+            steps = tables[table].steps.astype(np.float32).ravel()
+            arguments = steps, threshold, weights[index], scales[index], np.empty(64)
+            blocks = image.components[index].coefficients.reshape(-1, 64)
+            total += float(load("distortion").dead_zone_error(blocks, *arguments))
+        return total
+
+
+def _check(what: str, values: npt.NDArray[np.floating]) -> None:
+    if not np.isfinite(values).all():
+        raise InvalidInputError(f"{what} are finite, got NaN or infinity")
+    if values.min() < 0:
+        raise InvalidInputError(f"{what} are at least 0, got {values.min():g}")
+    if not values.max() > 0:
+        raise InvalidInputError(f"{what} are not all 0, but these are")

@@ -1,0 +1,114 @@
+"""Coding with a trellis: from an image, a tuning and a target to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from optcodec.blocks.aim import level_like
+from optcodec.blocks.chroma import Planes
+from optcodec.blocks.coder import Coder
+from optcodec.blocks.field import QualityField
+from optcodec.blocks.meet import Meeting
+from optcodec.blocks.tuning import Tuning, tuning_for
+from optcodec.design import check_sampling, gather, resolve
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.sources import CoefficientSource, PixelSource
+from optcodec.jpeg.tables import QuantTable
+from optcodec.kernels import prepare
+from optcodec.targets import Quality, Target, WaterLevel
+from optcodec.vision.profile import SensitivityProfile
+
+__all__ = ["Rdo", "Wanted", "rdo_encoded"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rdo:
+    """How indices are chosen: those with the least weighted squared error plus a price of their bits.
+
+    Parameters
+    ----------
+    tune : str or SensitivityProfile, optional
+        What the file is made for: ``"psnr"`` (of RGB), ``"ssim"`` (of luminance), ``"people"``, or a network, by the
+        profile that was measured on it. By default the profile that tables are designed for, otherwise ``"psnr"``.
+    field : QualityField, optional
+        Where in the image errors count for more.
+    thorough : bool
+        Take the time for what a trellis alone does not do: chrominance downsampled for the way decoders upsample it,
+        luminance that makes up for errors of chrominance (both for PSNR), and progressive scans by trial.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such tuning, or the field is none.
+    """
+
+    tune: str | SensitivityProfile | None = None
+    field: QualityField | None = None
+    thorough: bool = False
+
+    def __post_init__(self) -> None:
+        if self.tune is not None:
+            tuning_for(self.tune)
+        if self.field is not None and not isinstance(self.field, QualityField):
+            raise InvalidInputError(f"a field is a QualityField, got {type(self.field).__name__}")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a file is asked for, as in `optcodec.encode`: one of the first three."""
+
+    quality: int | None
+    tables: Sequence[QuantTable] | None
+    target: Target | None
+    profile: SensitivityProfile | None
+    method: str | None
+
+
+def rdo_encoded(source: PixelSource | CoefficientSource, rdo: Rdo, wanted: Wanted) -> bytes:
+    """The file of an image, by a trellis.
+
+    Raises
+    ------
+    InvalidInputError
+        If the field does not fit the image, or image or target are of a kind that is not handled.
+    TargetNotMetError
+        If the target cannot be met.
+    """
+    prepare("trellis", "rates", "distortion", "quantize", "entropy", *source.kernels)
+    tune = rdo.tune or wanted.profile or "psnr"
+    if isinstance(tune, SensitivityProfile):
+        check_sampling(tune, {source.sampling} - {"grey"}, stacklevel=4)
+    coder, target, tables = _coder(source, rdo, tuning_for(tune)), wanted.target, wanted.tables
+    if isinstance(target, (WaterLevel, Quality)):
+        statistics = gather(coder.image, threads=source.threads)
+        tables = resolve(target, statistics, wanted.profile, method=wanted.method, size_of=len)
+    elif target is not None:
+        return Meeting(coder, source, wanted.profile, wanted.method).data(target)
+    if tables is None:
+        level = level_like(coder, wanted.quality or 0)
+        tables = coder.tables((level, level))
+    else:
+        level = coder.level_of(tables)
+    return coder.write(coder.coded(tables, (level, level)))
+
+
+def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning) -> Coder:
+    """The image with its weights, and how its files are written."""
+    refine = None
+    if rdo.thorough and tuning.of_rgb and isinstance(source, PixelSource) and source.sampling != "grey":
+        planes = Planes(source.pixels, source.subsampling)
+        image, refine = planes.image(), planes.refined
+    else:
+        image = source.unquantized()
+    return Coder(
+        image,
+        tuning.criterion(image, rdo.field),
+        tuning.step_ratio,
+        partial(source.written, smallest=rdo.thorough),
+        progressive=bool(source.progressive),
+        least=source.least_step,
+        threads=source.threads,
+        refine=refine,
+    )

@@ -1,0 +1,102 @@
+"""A weight for each part of an image: where errors count for more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.image import DctComponent, DctImage
+
+__all__ = ["QualityField", "pooled"]
+
+Floats = npt.NDArray[np.float64]
+
+BLOCK = 8
+# What errors count in the white of a mask, against its black: some 12 dB between both.
+MASK_STRENGTH = 16.0
+
+
+@dataclass(frozen=True, eq=False)
+class QualityField:
+    """Weights of squared errors by place.
+
+    Parameters
+    ----------
+    width, height : int
+        Of the image, in pixels.
+    weights : ndarray of float64, shape (ceil(height / 8), ceil(width / 8))
+        One for each 8x8 pixels. Finite, at least 0, not all 0. Only their ratios matter.
+
+    Raises
+    ------
+    InvalidInputError
+        If the weights are not of this kind.
+    """
+
+    width: int
+    height: int
+    weights: Floats
+
+    def __post_init__(self) -> None:
+        weights = np.array(self.weights, np.float64)
+        expected = (-(-self.height // BLOCK), -(-self.width // BLOCK))
+        if weights.shape != expected:
+            size = f"{self.width}x{self.height}"
+            raise InvalidInputError(f"a field for {size} pixels has the shape {expected}, got {weights.shape}")
+        if not np.isfinite(weights).all() or weights.min() < 0 or not weights.max() > 0:
+            lowest, highest = weights.min(), weights.max()
+            raise InvalidInputError(f"weights of a field are finite, from 0 on, not all 0; got {lowest:g}..{highest:g}")
+        weights.flags.writeable = False
+        object.__setattr__(self, "weights", weights)
+
+    @classmethod
+    def from_mask(cls, mask: npt.NDArray[np.uint8], *, strength: float = MASK_STRENGTH) -> QualityField:
+        """Weights from a grey image: 1 in the black, `strength` in the white, evenly in decibels between.
+
+        Parameters
+        ----------
+        mask : ndarray of uint8, shape (height, width)
+            Of the size of the image.
+        strength : float
+            Above 0; below 1 the white parts are those that matter less.
+
+        Raises
+        ------
+        InvalidInputError
+            If the mask is not of this kind, or the strength not a finite number above 0.
+        """
+        if mask.ndim != 2 or mask.dtype != np.uint8 or mask.size == 0:
+            raise InvalidInputError(f"a mask is uint8 of shape (height, width), got {mask.dtype} of shape {mask.shape}")
+        if not (np.isfinite(strength) and strength > 0):
+            raise InvalidInputError(f"the strength of a mask is a finite number above 0, got {strength!r}")
+        height, width = mask.shape
+        padded = np.pad(mask.astype(np.float64), ((0, -height % BLOCK), (0, -width % BLOCK)), "edge")
+        return cls(width, height, strength ** (_block_means(padded, BLOCK, BLOCK) / 255))
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raise `InvalidInputError` unless the field is for images of this size."""
+        if (self.width, self.height) != (width, height):
+            found = f"{self.width}x{self.height}"
+            raise InvalidInputError(f"the mask or field has {found} pixels, the image {width}x{height}; expected equal")
+
+    def by_component(self, image: DctImage) -> list[Floats]:
+        """Weights of the blocks of each component."""
+        return [pooled(self.weights, image, part) for part in image.components]
+
+
+def pooled(values: Floats, image: DctImage, part: DctComponent) -> Floats:
+    """Values (rows, columns) of 8x8 pixels as means over the blocks of a component of an image."""
+    v = max(each.v for each in image.components) // part.v
+    h = max(each.h for each in image.components) // part.h
+    rows, columns = part.coefficients.shape[:2]
+    missing = (0, rows * v - values.shape[0]), (0, columns * h - values.shape[1])
+    return _block_means(np.pad(values, missing, "edge"), v, h)
+
+
+def _block_means(values: Floats, v: int, h: int) -> Floats:
+    rows, columns = values.shape[0] // v, values.shape[1] // h
+    found: Floats = values.reshape(rows, v, columns, h).mean(axis=(1, 3))
+    return found

@@ -1,0 +1,95 @@
+"""Bits that indices take: code lengths of the Huffman tables that a coefficient image would be written with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.jpeg.entropy import optimal_tables, sequential_tokens
+from optcodec.jpeg.image import CoefficientImage
+from optcodec.jpeg.layout import dc_slots
+from optcodec.jpeg.scans import ScanSpec, progressive_scan
+from optcodec.jpeg.writer import scan_groups
+from optcodec.kernels import load
+
+__all__ = ["UNIT", "Rates", "progressive_rates", "sequential_rates"]
+
+Integers = npt.NDArray[np.int64]
+
+UNIT = 1024  # of whole numbers to a bit, as in optcodec/kernels/rates.py
+_LENGTH = 11 * 64 + 3 + 64  # entries of a table of rates there
+_AC_SYMBOLS = np.array([*(run << 4 | size for run in range(16) for size in range(1, 11)), 0x00, 0xF0])
+_DC_SYMBOLS = np.arange(12)
+_END_OF_BAND = np.arange(15) << 4  # T.81, G.1.2.2: EOB0..EOB14
+# What a block without coefficients adds to a run of such blocks: a run of n costs log2(n) more bits than one of 1.
+_EMPTY_BITS = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Rates:
+    """Bits of one component's indices, times UNIT.
+
+    Parameters
+    ----------
+    ac : ndarray of int64
+        See `optcodec.kernels.rates`.
+    dc : ndarray of int64, shape (13,)
+        Of a difference by its size, additional bits included.
+    """
+
+    ac: Integers
+    dc: Integers
+
+
+def sequential_rates(image: CoefficientImage, *, threads: int | None = None) -> list[Rates]:
+    """Rates of each component in a sequential file with optimal tables for these indices."""
+    slots = dc_slots(len(image.components))
+    groups = scan_groups(image)
+    found: dict[int, Rates] = {}
+    for group in groups:
+        chosen = [slots[index] for index in group]
+        histogram = sequential_tokens(image, group, chosen, threads=threads).histogram
+        for index, slot in zip(group, chosen, strict=True):
+            known = next((found[other] for other in group if other in found and slots[other] == slot), None)
+            found[index] = known or _rates(*_lengths(histogram, slot))
+    return [found[index] for index in range(len(slots))]
+
+
+def progressive_rates(image: CoefficientImage) -> list[Rates]:
+    """Rates of each component in a progressive file with one AC scan a component.
+
+    The bits of a run of blocks that end are shared out: each block with coefficients begins a new one.
+    """
+    slots = dc_slots(len(image.components))
+    dc_lengths: dict[int, Integers] = {}
+    for group in scan_groups(image):
+        histogram = progressive_scan(image, ScanSpec(tuple(group))).tokens.histogram
+        dc_lengths |= {index: _lengths(histogram, slots[index])[0] for index in group}
+    rates = []
+    for index in range(len(slots)):
+        histogram = progressive_scan(image, ScanSpec((index,), 1, 63)).tokens.histogram
+        ac = _lengths(histogram, 0)[1]
+        runs = histogram[256 + _END_OF_BAND]
+        end = float(runs @ ac[_END_OF_BAND]) / max(int(runs.sum()), 1)
+        rates.append(_rates(dc_lengths[index], ac, end=end, empty=_EMPTY_BITS))
+    return rates
+
+
+def _lengths(histogram: Integers, slot: int) -> tuple[Integers, Integers]:
+    """Bits of DC and of AC symbols, additional bits included, if all symbols of sequential scans have a code."""
+    counts = np.zeros_like(histogram)
+    counts[:256], counts[256:512] = histogram[256 * slot : 256 * slot + 256], histogram[256 * slot + 256 :][:256]
+    counts[_DC_SYMBOLS] = np.maximum(counts[_DC_SYMBOLS], 1)
+    counts[256 + _AC_SYMBOLS] = np.maximum(counts[256 + _AC_SYMBOLS], 1)
+    bits = optimal_tables(counts).codes & 255
+    return bits[:256], bits[256:512]
+
+
+def _rates(dc: Integers, ac: Integers, *, end: float | None = None, empty: float | None = None) -> Rates:
+    table = np.zeros(_LENGTH, np.int64)
+    end = float(ac[0]) if end is None else end
+    empty = end if empty is None else empty
+    load("rates").rate_table(np.ascontiguousarray(ac), round(UNIT * end), round(UNIT * empty), table)
+    return Rates(table, UNIT * dc[:13])

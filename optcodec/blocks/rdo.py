@@ -1,0 +1,185 @@
+"""Rate-distortion optimized quantization: indices for the least weighted error plus level times bits.
+
+    minimise  sum_b w_b sum_i s_i (C_bi - q_i k_bi)^2 + level * bits(k)
+
+w_b and s_i come from anywhere (`optcodec.blocks.criterion`); the bits are those of the Huffman tables that the file
+will have, found in turns with the indices. AC and DC are both optimal for given tables: see `optcodec.kernels.trellis`
+and `optcodec.kernels.dctrellis`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.blocks.criterion import Criterion
+from optcodec.blocks.rates import UNIT, Rates, progressive_rates, sequential_rates
+from optcodec.jpeg.image import CoefficientImage, Component, DctComponent, DctImage
+from optcodec.jpeg.layout import in_parallel, thread_count
+from optcodec.jpeg.quantize import quantize
+from optcodec.jpeg.tables import QuantTable
+from optcodec.kernels import load
+
+__all__ = ["choose_indices", "optimized", "sampled", "tables_for_level"]
+
+Floats = npt.NDArray[np.float64]
+
+_ROUNDS = 3  # turns of tables and indices on the sample
+_SAMPLE_BLOCKS = 8192
+_BLOCKS_PER_THREAD = 2048
+_WORK = 6  # rows of work space of optcodec/kernels/trellis.py
+_LARGEST = np.float32(32767)
+
+
+def tables_for_level(
+    criterion: Criterion, image: DctImage, levels: Sequence[float], ratio: float, least: int = 1
+) -> tuple[QuantTable, ...]:
+    """Tables for luminance and chrominance that the trellis does best with: ``q^2 = level / (ratio * s)``.
+
+    Frequencies that weigh the same get the same step, whatever their variance: with a trellis the step only sets how
+    fine the offer is, and the choice is made coefficient by coefficient. Measured in benchmarks/rd_ablation.py.
+
+    Parameters
+    ----------
+    criterion : Criterion
+        Its weights of Cb and Cr are averaged.
+    image : DctImage
+        The image, for the number of blocks of its components.
+    levels : sequence of float
+        Error that a bit is worth in luminance, and in chrominance.
+    ratio : float
+        See `optcodec.blocks.tuning.STEP_RATIO`.
+    least : int
+        Smallest step.
+    """
+    weights = criterion.per_coefficient(image)
+    groups = [weights[:1], weights[1:]][: 1 if len(weights) == 1 else 2]
+    steps = (np.sqrt(level / (ratio * group.mean(axis=0))) for level, group in zip(levels, groups, strict=False))
+    return tuple(QuantTable(np.clip(np.rint(each), least, 255).astype(np.int64).reshape(8, 8)) for each in steps)
+
+
+def optimized(
+    image: DctImage,
+    tables: Sequence[QuantTable],
+    criterion: Criterion,
+    levels: Sequence[float],
+    *,
+    progressive: bool = False,
+    threads: int | None = None,
+) -> CoefficientImage:
+    """Quantize an image with the indices that make error plus level times bits least.
+
+    Parameters
+    ----------
+    image : DctImage
+        Coefficients.
+    tables : sequence of QuantTable
+        Luminance; luminance and chrominance; or one a component.
+    criterion : Criterion
+        Weights of the error.
+    levels : sequence of float
+        Error that a bit is worth in luminance, and in chrominance; above 0.
+    progressive : bool
+        Whether the bits are those of a progressive file.
+    threads : int, optional
+        At most so many; all processors by default. The result is the same.
+    """
+    rates_of: Callable[[CoefficientImage], list[Rates]]
+    rates_of = progressive_rates if progressive else lambda coded: sequential_rates(coded, threads=threads)
+    sample, thinned = sampled(image, criterion, _SAMPLE_BLOCKS)
+    coded = quantize(sample, tables)
+    for _ in range(_ROUNDS - (sample is image)):
+        coded = choose_indices(sample, coded, thinned, levels, rates_of(coded), threads=threads)
+    return choose_indices(image, coded, criterion, levels, rates_of(coded), threads=threads)
+
+
+def sampled(image: DctImage, criterion: Criterion, blocks: int) -> tuple[DctImage, Criterion]:
+    """Some MCU rows of an image, evenly spread, with about so many blocks; all of a smaller one."""
+    heights = [part.v for part in image.components]
+    total = sum(part.coefficients.size // 64 for part in image.components)
+    whole = image.height // (8 * max(heights))
+    every = min(total // blocks, whole // 4)
+    if every < 2:
+        return image, criterion
+    chosen = np.arange(every // 2, whole, every)
+    rows = [(chosen[:, None] * v + np.arange(v)).ravel() for v in heights]
+    parts = tuple(_part(part, places) for part, places in zip(image.components, rows, strict=True))
+    fields = criterion.fields and [field[places] for field, places in zip(criterion.fields, rows, strict=True)]
+    return DctImage(image.width, 8 * max(heights) * len(chosen), parts), replace(criterion, fields=fields)
+
+
+def _part(part: DctComponent, rows: npt.NDArray[np.int64]) -> DctComponent:
+    coefficients = part.coefficients[rows]
+    coefficients.flags.writeable = False
+    return replace(part, coefficients=coefficients)
+
+
+def choose_indices(
+    image: DctImage,
+    like: CoefficientImage,
+    criterion: Criterion,
+    levels: Sequence[float],
+    rates: Sequence[Rates],
+    *,
+    threads: int | None = None,
+) -> CoefficientImage:
+    """Best indices for given bits.
+
+    Parameters
+    ----------
+    image : DctImage
+        Coefficients.
+    like : CoefficientImage
+        Where tables and metadata are taken from.
+    criterion, levels
+        See `optimized`.
+    rates : sequence of Rates
+        One a component.
+    threads : int, optional
+        At most so many; all processors by default. The result is the same.
+    """
+    weights, scales = criterion.per_coefficient(image), criterion.scales(image)
+    v_max = max(part.v for part in image.components)
+    components = []
+    for index, (part, old) in enumerate(zip(image.components, like.components, strict=True)):
+        steps = like.tables[old.table].steps.astype(np.float32).ravel()
+        gains = UNIT / levels[min(index, 1)] * weights[index] * steps.astype(np.float64) ** 2
+        interleaved = len(image.components) > 1
+        factors = (part.h, part.v) if interleaved else (1, 1)
+        rows = -(-image.height // (8 * v_max)) if interleaved else part.coefficients.shape[0]
+        blocks = _component(part, steps, gains, scales[index], rates[index], factors, rows, thread_count(threads))
+        components.append(Component(part.id, part.h, part.v, old.table, blocks))
+    return CoefficientImage(
+        image.width, image.height, tuple(components), like.tables, like.metadata, like.restart_interval
+    )
+
+
+def _component(
+    part: DctComponent,
+    steps: npt.NDArray[np.float32],
+    gains: Floats,
+    scales: npt.NDArray[np.float32],
+    rates: Rates,
+    factors: tuple[int, int],
+    mcu_rows: int,
+    threads: int,
+) -> npt.NDArray[np.int16]:
+    """Indices of one component; threads share its MCU rows."""
+    rows, columns = part.coefficients.shape[:2]
+    coefficients, indices = part.coefficients.reshape(-1, 64), np.empty((rows * columns, 64), np.int16)
+    h, v = factors
+    workers = max(1, min(threads, len(indices) // _BLOCKS_PER_THREAD))
+    edges = [mcu_rows * worker // workers for worker in range(workers + 1)]
+
+    def work(worker: int) -> None:
+        geometry = rows, columns, h, v, edges[worker], edges[worker + 1]
+        space = np.empty(64 + v * columns, np.float32), np.empty((_WORK, 64), np.int64), np.empty(v * columns, np.int64)
+        constants = 1 / steps, _LARGEST * steps, gains, scales, rates.ac, rates.dc
+        load("trellis").choose_rows(coefficients, *geometry, *constants, *space, indices)
+
+    in_parallel(work, workers, workers)
+    indices.flags.writeable = False
+    return indices.reshape(rows, columns, 8, 8)

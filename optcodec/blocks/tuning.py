@@ -1,0 +1,177 @@
+"""Whom a file is made for: weights of errors by frequency and component, and masking by what surrounds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.blocks.criterion import Criterion
+from optcodec.blocks.field import QualityField, pooled
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.image import DctImage
+from optcodec.vision.profile import SensitivityProfile
+
+__all__ = ["STEP_RATIO", "TUNINGS", "Masking", "Tuning", "tuning_for"]
+
+Floats = npt.NDArray[np.float64]
+
+# Level over weight and squared step at which steps fit the trellis. For plain rounding at a high rate it would be
+# ln 2 / 6, the slope of the error of uniform quantization: Sullivan, "Efficient Scalar Quantization of Exponential and
+# Laplacian Random Variables", IEEE Trans. Information Theory 42(5), 1996. Measured, see benchmarks/rd_ablation.py.
+STEP_RATIO = 0.115
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Errors count for less where there is more to see: weight ``(variance + floor) ** -exponent`` of a block.
+
+    Parameters
+    ----------
+    exponent : float
+        0 for none.
+    floor : float
+        In squared samples; the variance is that of the samples of a luminance block.
+    chroma : float
+        Exponent with which the weight of luminance carries over to chrominance.
+    """
+
+    exponent: float
+    floor: float
+    chroma: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Tuning:
+    """A measure that files are tuned for, as weights of squared errors.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, shape (3, 64)
+        By component and row-major frequency. Those of chrominance are for full resolution.
+    masking : Masking, optional
+        Factors of blocks.
+    step_ratio : float
+        See `STEP_RATIO`; below it, steps are finer, and more is left to the trellis.
+    at_resolution : bool
+        Whether the weights of chrominance are to be reduced by what upsampling smooths away.
+    of_rgb : bool
+        Whether it is the squared error of RGB that counts, to which errors of all components add up.
+    """
+
+    weights: Floats
+    masking: Masking | None = None
+    step_ratio: float = STEP_RATIO
+    at_resolution: bool = True
+    of_rgb: bool = False
+
+    def criterion(self, image: DctImage, field: QualityField | None = None) -> Criterion:
+        """Weights for an image, those of its blocks with a mean logarithm of 0.
+
+        Raises
+        ------
+        InvalidInputError
+            If the field does not have the size of the image, or the image is not grey or YCbCr.
+        """
+        count = len(image.components)
+        if count not in (1, 3):
+            raise InvalidInputError(f"grey or YCbCr images can be tuned, got {count} components")
+        weights = self.weights[:count].copy()
+        if count == 3 and self.at_resolution:
+            weights[1:] *= _upsampling(*_ratio(image))
+        factors = [np.ones(part.coefficients.shape[:2]) for part in image.components]
+        if self.masking is not None:
+            factors = _masked(image, self.masking)
+        if field is not None:
+            field.check_size(image.width, image.height)
+            factors = [own * given for own, given in zip(factors, field.by_component(image), strict=True)]
+        if self.masking is None and field is None:
+            return Criterion(weights)
+        mean = np.exp(np.log(np.maximum(factors[0], 1e-9)).mean())
+        return Criterion(weights, [(each / mean).astype(np.float32) for each in factors])
+
+
+def _ratio(image: DctImage) -> tuple[int, int]:
+    """How many times luminance is finer than chrominance, horizontally and vertically."""
+    luminance, chrominance = image.components[:2]
+    return luminance.h // chrominance.h, luminance.v // chrominance.v
+
+
+def _masked(image: DctImage, masking: Masking) -> list[Floats]:
+    """Factors of the blocks of each component by the variance of luminance."""
+    blocks = image.components[0].coefficients
+    flat = blocks.reshape(*blocks.shape[:2], 64)
+    variance = np.einsum("rcf,rcf->rc", flat[..., 1:], flat[..., 1:], dtype=np.float64) / 64
+    luminance = (variance + masking.floor) ** -masking.exponent
+    chrominance = [np.exp(masking.chroma * pooled(np.log(luminance), image, part)) for part in image.components[1:]]
+    scale = np.exp(-masking.chroma * np.log(luminance).mean()) * np.exp(np.log(luminance).mean())
+    return [luminance, *(each * scale for each in chrominance)]
+
+
+@lru_cache(maxsize=8)
+def _upsampling(horizontal: int, vertical: int) -> Floats:
+    """Energy (64,) of an error of each chrominance frequency after a decoder's upsampling, per pixel.
+
+    Decoders weigh the nearer of two samples 3/4, the other 1/4 (libjpeg's "fancy upsampling", jdsample.c). A cosine
+    within one block, with no error around it, is what is measured.
+    """
+    gains = [np.ones(8), np.ones(8)]
+    for axis, factor in enumerate((vertical, horizontal)):
+        if factor == 2:
+            places = np.arange(8)
+            for u in range(8):
+                wave = np.zeros(24)
+                wave[8:16] = np.cos((2 * places + 1) * u * np.pi / 16)
+                halves = (0.75 * wave + 0.25 * np.roll(wave, side) for side in (1, -1))
+                gains[axis][u] = sum((half**2).sum() for half in halves) / (2 * (wave**2).sum())
+    return np.outer(*gains).ravel()
+
+
+def _flat(luminance: float, blue: float, red: float) -> Floats:
+    return np.repeat([[luminance], [blue], [red]], 64, axis=1)
+
+
+# T.871, section 7: squared entries of the columns of the YCbCr -> RGB matrix, against the three ones of Y.
+_BLUE = (0.344136**2 + 1.772**2) / 3
+_RED = (1.402**2 + 0.714136**2) / 3
+
+
+def _falling(luminance: float, blue: float, red: float, half: tuple[float, float], dc: tuple[float, float]) -> Floats:
+    """Weights that fall with the square of the radial frequency: to half at `half`, of luminance and chrominance; those
+    of DC are larger by the factors `dc`."""
+    square = np.add.outer(np.arange(8) ** 2, np.arange(8) ** 2).ravel()
+    scales, rows = ((luminance, 0), (blue, 1), (red, 1)), []
+    for scale, kind in scales:
+        row = scale / (1 + square / half[kind] ** 2)
+        row[0] *= dc[kind]
+        rows.append(row)
+    return np.array(rows)
+
+
+# Fitted on images that no benchmark sees, by bytes at equal measure: benchmarks/fit_tunings.py.
+TUNINGS: dict[str, Tuning] = {
+    "psnr": Tuning(_flat(1.0, _BLUE, _RED), of_rgb=True),
+    # The loss of SSIM by a small error is the variance of the error over that of the image plus a constant (Wang et
+    # al., 2004, eq. 13; C2 = (0.03 * 255)^2). It does not see chrominance, which keeps an eighth of its weight here.
+    "ssim": Tuning(_flat(1.0, 0.12 * _BLUE, 0.12 * _RED), Masking(0.85, 58.5), 0.08),
+    "people": Tuning(_falling(1.0, 0.3 * _BLUE, 0.5 * _RED, (2.8, 4.0), (2.9, 4.9)), Masking(0.65, 58.0), 0.1),
+}
+
+
+def tuning_for(tune: str | SensitivityProfile) -> Tuning:
+    """The tuning of a name, or for the network that a profile was measured on.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such tuning.
+    """
+    if isinstance(tune, SensitivityProfile):
+        return Tuning(tune.normalized().weights.reshape(3, 64), at_resolution=False)
+    if tune not in TUNINGS:
+        raise InvalidInputError(
+            f"files are tuned for {', '.join(TUNINGS)}, or with a sensitivity profile; got {tune!r}"
+        )
+    return TUNINGS[tune]
