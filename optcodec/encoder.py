@@ -192,6 +192,8 @@ def _check_options(
 def _optimized(source: PixelSource | CoefficientSource, rdo: bool | Rdo, *wanted: Any) -> bytes:
     from optcodec.blocks.encode import Rdo, Wanted, rdo_encoded
 
+    if not isinstance(rdo, (bool, Rdo)):
+        raise InvalidInputError(f"rdo is True, False or an Rdo, got {rdo!r}")
     return rdo_encoded(source, Rdo() if isinstance(rdo, bool) else rdo, Wanted(*wanted))
 
 
@@ -205,11 +207,13 @@ def _designed(
     def size_of(tables: tuple[QuantTable, ...]) -> int:
         return len(source.encoded(tables))
 
-    distance_of, limit = None, 0.0
+    distance_of, largest = None, (0.0, "")
     if isinstance(target, (MatchPsnr, MatchSsim)):
         from optcodec.matching import PixelDistance
 
         distance = PixelDistance.of(target, source)
-        distance_of, limit = (lambda tables: distance(source.encoded(tables))), distance.limit
+        distance_of, largest = (lambda tables: distance(source.encoded(tables))), (distance.limit, distance.what)
     statistics = gather(source.coefficients(), threads=thread_count(source.threads))
-    return resolve(target, statistics, profile, method=method, size_of=size_of, distance_of=distance_of, distance=limit)
+    return resolve(
+        target, statistics, profile, method=method, size_of=size_of, distance_of=distance_of, largest=largest
+    )

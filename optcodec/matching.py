@@ -31,11 +31,14 @@ class PixelDistance:
         Distance of two arrays of pixels.
     limit : float
         Largest distance allowed.
+    what : str
+        What the distance is, for messages.
     """
 
     reference: Pixels
     between: Callable[[Pixels, Pixels], float]
     limit: float
+    what: str
 
     @classmethod
     def of(cls, target: MatchPsnr | MatchSsim, source: PixelSource | CoefficientSource) -> PixelDistance:
@@ -45,8 +48,8 @@ class PixelDistance:
         else:
             reference = decoded_pixels(write_jpeg(source.image), "L" if source.sampling == "grey" else "RGB")
         if isinstance(target, MatchPsnr):
-            return cls(reference, mean_square, 255.0**2 / 10 ** (target.psnr_db / 10))
-        return cls(reference, lambda a, b: 1 - luminance_ssim(a, b), 1 - target.ssim)
+            return cls(reference, mean_square, 255.0**2 / 10 ** (target.psnr_db / 10), f"{target}: a squared error")
+        return cls(reference, lambda a, b: 1 - luminance_ssim(a, b), 1 - target.ssim, f"{target}: 1 - SSIM")
 
     def __call__(self, data: bytes) -> float:
         """Distance of a file."""

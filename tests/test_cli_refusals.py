@@ -108,6 +108,27 @@ def test_alpha_is_composited_on_request(tmp_path: Path) -> None:
         (["--water-level", "nan"], "a finite number above 0, got nan"),
         (["--max-bytes", 0], "a whole number from 1 on, got 0"),
         (["--max-bytes", 10], "at most 10, but the nearest that can be reached is "),
+        (["--bpp", 1, "--match-psnr", 36], "--match-psnr and --bpp exclude one another"),
+        (["--match-psnr", "nan"], "a PSNR in dB is a finite number above 0, got nan"),
+        (["--match-psnr", 200], "MatchPsnr(psnr_db=200.0): a squared error of at most 6.5025e-16, but the nearest "),
+        (["--match-psnr", 200, "--effort", 3], "MatchPsnr(psnr_db=200.0): a squared error of at most 6.5025e-16, but the "),
+        (["--match-ssim", 1], "an SSIM to match lies below 1, which equal images have; got 1.0"),
+        (["--effort", 1, "--bpp", 1], "tables are fixed with --effort 1, so that no target can be met; expected "),
+        (["--effort", 1, "-q", 9, "--method", "jpeg"], "tables are fixed with --effort 1, --method designs them; "),
+        (["--effort", 1, "--tune", "dnn:generic"], "so that --tune dnn:generic can do nothing; expected --effort 3"),
+        (["--effort", 1, "--profile", "generic", "-q", 9], "--profile needs a target: --water-level, "),
+        (["--effort", 2], "--effort 2 designs tables for -q/--quality or a target, got neither"),
+        (["--effort", 2, "--tables", "t.json"], "--effort 2 designs tables, --tables brings them; expected --effort 1"),
+        (["--effort", 2, "-q", 9, "--tune", "ssim"], "--tune ssim is for choosing coefficients; expected --effort 3, "),
+        (["--effort", 2, "-q", 9, "--roi", "m.png"], "--roi is for choosing coefficients; expected --effort 3, got 2"),
+        (["--effort", 3, "--dct", "exact"], "--effort 3 could choose; expected --dct float"),
+        (["--tune", "generic"], "--tune is one of psnr, ssim, people and dnn:PROFILE, got 'generic'"),
+        (["--tune", "dnn:"], "--tune is one of psnr, ssim, people and dnn:PROFILE, got 'dnn:'"),
+        (["--tune", "dnn:no_such_net"], "one of generic, mobilenet_v2, "),
+        (["--tune", "dnn:generic", "--profile", "generic"], "--profile and --tune dnn:PROFILE exclude one another"),
+        (["--tune", "psnr", "--profile", "generic", "--bpp", 1], "--profile has no effect with --tune psnr; expected "),
+        (["--roi-strength", 2, "--effort", 3], "--roi-strength needs --roi with a mask"),
+        (["--roi", "none.png"], "none.png: no such file"),
         (["--tables", "none.json"], "none.json: No such file or directory"),
         (["--background", "no colour"], "a background is a colour such as 'white', '#ffffff'"),
     ],
@@ -155,6 +176,20 @@ def test_design_needs_a_target(picture: Path) -> None:
     assert "expected a target: --water-level, " in refusal("design", picture, "-o", picture.with_name("t.json"))
 
 
+def test_strength_of_a_mask(picture: Path) -> None:
+    mask = save(picture.with_name("mask.png"), PIXELS[..., 0])
+    line = refusal("encode", picture, "-o", picture.with_name("out.jpg"), "--roi", mask, "--roi-strength", 0)
+    assert line == "Error: the strength of a mask is a finite number above 0, got 0.0"
+    assert not picture.with_name("out.jpg").exists()
+
+
+def test_tables_are_not_designed_for_pixels(picture: Path) -> None:
+    result = run("design", picture, "-o", picture.with_name("t.json"), "--match-psnr", 36)
+    assert result.exit_code == 2
+    assert "No such option" in result.stderr
+    assert not picture.with_name("t.json").exists()
+
+
 def test_design_of_broken_files_only(tmp_path: Path) -> None:
     broken_files(tmp_path / "bad")
     result = run("design", tmp_path / "bad", "-o", tmp_path / "t.json", "--bpp", 1)
@@ -166,7 +201,13 @@ def test_design_of_broken_files_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["encode"], ["encode", "a.png", "-q", "101"], ["encode", "a.png", "--no-such-option"], ["no-such-verb"]],
+    [
+        ["encode"],
+        ["encode", "a.png", "-q", "101"],
+        ["encode", "a.png", "--effort", "4"],
+        ["encode", "a.png", "--no-such-option"],
+        ["no-such-verb"],
+    ],
 )
 def test_command_lines_that_cannot_be_read_are_status_2(arguments: list[str]) -> None:
     result = run(*arguments)

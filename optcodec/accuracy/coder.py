@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.accuracy.conditions import Condition
+from optcodec.accuracy.conditions import TRELLIS, Condition
+from optcodec.blocks.coder import Coder
+from optcodec.blocks.meet import Meeting
+from optcodec.blocks.tuning import tuning_for
 from optcodec.design import DEFAULT_DISTORTION, DISTORTIONS, METHODS, SCALED, WATER_FILLING, gather, resolve
 from optcodec.errors import InvalidInputError, TargetNotMetError
 from optcodec.jpeg.dct import forward
+from optcodec.jpeg.image import Metadata
 from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.reader import read_jpeg
+from optcodec.jpeg.sources import PixelSource
 from optcodec.jpeg.tables import QuantTable, annex_k_tables, check_quality
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.metrics import swe
@@ -56,18 +62,31 @@ def check_conditions(conditions: Iterable[Condition], peers: Iterable[str] = ())
     """Raise `InvalidInputError` if a condition names a method, a distortion model or a level that is not there."""
     others = tuple(peers)
     for condition in conditions:
-        method, colon, distortion = condition.method.partition(":")
+        method, distortion, trellis = _parts(condition.method)
         peer = condition.method in others
-        if not peer and method not in METHODS:
-            raise InvalidInputError(f"a method is one of {', '.join((*METHODS, *others))}; got {condition.method!r}")
-        if not peer and colon and distortion not in DISTORTIONS:
+        known = method in METHODS or (trellis and not method)
+        if not peer and not known:
+            names = ", ".join((*METHODS, TRELLIS, *others))
+            raise InvalidInputError(f"a method is one of {names}; got {condition.method!r}")
+        if not peer and ":" in condition.method and distortion not in DISTORTIONS:
             raise InvalidInputError(f"distortion is one of {', '.join(DISTORTIONS)}; got {condition.method!r}")
         if peer and condition.setting not in _PEER_SETTINGS:
             raise InvalidInputError(f"{method} knows the settings {', '.join(_PEER_SETTINGS)}; got {condition.setting}")
+        if trellis and condition.setting != "bytes":
+            raise InvalidInputError(f"{condition.method} is measured at equal bytes; got setting {condition.setting}")
         if condition.setting == "fixed" and not peer and method not in (*WATER_FILLING, *SCALED):
             raise InvalidInputError(f"{method} has no levels of its own; expected another setting than fixed")
         if condition.setting == "fixed" and method not in WATER_FILLING:
             _quality(condition.level)
+
+
+def _parts(method: str) -> tuple[str, str, bool]:
+    """Name of a table design ("" for none), distortion model, and whether a trellis follows: "opts:laplacian+rdo"."""
+    if method == TRELLIS:
+        return "", DEFAULT_DISTORTION, True
+    tables, plus, ending = method.partition("+")
+    name, colon, distortion = tables.partition(":")
+    return name, distortion if colon else DEFAULT_DISTORTION, bool(plus) and ending == TRELLIS
 
 
 class ImageCoder:
@@ -115,6 +134,8 @@ class ImageCoder:
         check_conditions([condition], self._peers)
         if condition.method in self._peers:
             return self._by_peer(condition)
+        if _parts(condition.method)[2]:
+            return self._by_trellis(condition)
         if condition.setting == "bytes":
             return self._within_bytes(condition)
         tables, met = self._matched(condition)
@@ -160,6 +181,21 @@ class ImageCoder:
         data = files[tables]
         met = (1 - _TOLERANCE) * len(goal) <= len(data) <= len(goal)
         return Coded(data, sum(self._swe(tables)), met)
+
+    def _by_trellis(self, condition: Condition) -> Coded:
+        """The best file that is no larger than that of default JPEG, of those whose indices a trellis chose."""
+        name, distortion, _ = _parts(condition.method)
+        limit = len(self._jpeg(condition.level))
+        tuning = tuning_for(self._profile)
+        source = PixelSource(self._pixels, self._subsampling, "float", False, Metadata(), 0, 1)
+        write = partial(write_jpeg, threads=1)
+        coder = Coder(self._image, tuning.criterion(self._image), tuning.step_ratio, write, threads=1)
+        try:
+            data = Meeting(coder, source, self._profile, name or None, distortion).data(MaxBytes(limit))
+        except TargetNotMetError:
+            data = self._file(_COARSEST)
+        met = (1 - _TOLERANCE) * limit <= len(data) <= limit
+        return Coded(data, swe(self._image, read_jpeg(data), self._normalized), met)
 
     def _by_peer(self, condition: Condition) -> Coded:
         """A file of another encoder, at a quality or at the highest quality that is no larger than default JPEG."""

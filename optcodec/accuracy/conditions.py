@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from optcodec.errors import InvalidInputError
 
-__all__ = ["SETTINGS", "Condition"]
+__all__ = ["SETTINGS", "TRELLIS", "Condition"]
+
+TRELLIS = "rdo"  # method, or ending of one, whose indices are chosen by a trellis
 
 SETTINGS = ("fixed", "1", "1-joint", "2", "2-joint", "bytes")
 _OF_QUALITY = ("1", "1-joint", "bytes")
@@ -21,7 +23,8 @@ class Condition:
     ----------
     method : str
         Of `optcodec.design_tables`: ``"jpeg"``, ``"opts"``, ...; a distortion model may follow (``"opts:laplacian"``).
-        Or the name of another encoder, such as ``"mozjpeg"``.
+        ``"rdo"``: tables and indices by a trellis that the profile weighs; ``"opts+rdo"``: indices by a trellis on top
+        of the tables of a method. Or the name of another encoder, such as ``"mozjpeg"``.
     setting : str
         What is held equal between methods. ``"fixed"``: nothing, the level goes to the method as it is. ``"1"``: the
         SWE of default JPEG at a quality factor. ``"2"``: the SWE of OptS at a water level. ``"bytes"``: no more bytes

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from optcodec.blocks.coder import Coder, Levels
+from optcodec.blocks.rdo import ac_steps
 from optcodec.errors import TargetNotMetError
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.quantize import quantize
@@ -24,8 +25,10 @@ _ENOUGH = 0.002  # part of the limit that may stay unused
 _FARTHEST = 256.0  # factor by which the level alone leaves what fits the tables
 _START = 50.0  # level of the first trial, for steps of about 20
 _BOUNDS = 1e-9, 1e12  # of levels
+# The search for a level without files: how level and error grow together, when to stop, and after how many steps.
+_GROWTH, _CLOSE, _STEPS = 1.2, 0.01, 12
 # Below it most coefficients become 0. Gives the error of a trellis within 0.3 dB for quality factors 20..90, measured.
-_DEAD_ZONE = 0.72
+_DEAD_ZONE = 0.74
 
 
 def bytes_of(coded: CoefficientImage, data: bytes) -> float:
@@ -98,7 +101,15 @@ class _Trials:
         low = max((place for place, found in self.measures.items() if found <= self.limit), default=low)
         high = min((place for place in self.measures if place > low), default=high)
         enough = self.limit * (1 - near)
-        return list(largest_within(self, self.limit, (low, high), enough=enough, propose=self.propose, what=what))
+        ends = largest_within(
+            self, self.limit, (low, high), enough=enough, propose=self.propose, settled=_settled, what=what
+        )
+        return list(ends)
+
+
+def _settled(low: float, high: float) -> bool:
+    """Whether places are too close for anything but chance between them."""
+    return high < low * (1 + 1e-5)
 
 
 @dataclass(frozen=True)
@@ -168,16 +179,24 @@ def fitted(coder: Coder, aim: Aim, plan: Plan, start: float = _START) -> Fit:
         guess = _Trials(coder.sample, aim.measure, aim.limit * sizes[0] / sizes[1], first.line)
         start, factor = guess.search(start, factor, (low, high), _NEAR, aim.what)[0], 1.1
     sides = first.search(start, factor, (low, high), _NEAR, aim.what)
-    found = [first.best]
+    best = first.best
     for side, bounds in zip(sides, ((1.0, _FARTHEST), (1 / _FARTHEST, 1.0)), strict=True):
-        if found[-1].measured >= aim.limit * (1 - _ENOUGH):
-            break
-        line = aim.level_alone(*plan(aim.turned(side)))
-        second = _Trials(coder, aim.measure, aim.limit, line)
-        if second(bounds[0]) <= aim.limit:
-            second.search(1.0, 1.2, bounds, _ENOUGH, aim.what)
-        found.append(second.best)
-    return max(found, key=lambda each: each.measured)
+        best = _better(coder, aim, best, aim.level_alone(*plan(aim.turned(side))), bounds)
+    for moving in ((False, True), (True, False)):  # sizes of small files jump: what else there is to move
+        if aim.moving == (True, True):
+            line = replace(aim, moving=moving).level_alone(best.tables, best.levels)
+            best = _better(coder, aim, best, line, (1.0, _FARTHEST))
+    return best
+
+
+def _better(coder: Coder, aim: Aim, best: Fit, line: Plan, bounds: tuple[float, float]) -> Fit:
+    """The best fit along a line of levels, if that is better and there is need."""
+    if best.measured >= aim.limit * (1 - _ENOUGH):
+        return best
+    trials = _Trials(coder, aim.measure, aim.limit, line)
+    if trials(bounds[0]) <= aim.limit:
+        trials.search(1.0, 1.2, bounds, _ENOUGH, aim.what)
+    return max(best, trials.best, key=lambda each: each.measured)
 
 
 def fitted_apart(coder: Coder, aims: tuple[Aim, Aim], start: float) -> Fit:
@@ -197,15 +216,14 @@ def level_like(coder: Coder, quality: int) -> float:
     Found on a sample of the image, with a dead zone in place of the trellis: no file is written.
     """
     sample = coder.sample
-    plain = quantize(sample.image, annex_k_tables(quality))
-    limit = sum(sample.errors(plain))
-
-    def measure(level: float) -> float:
-        return sample.criterion.dead_zone_error(sample.image, sample.tables((level, level)), _DEAD_ZONE)
-
-    low = high = coder.step_ratio * 16.0
-    while measure(high) <= limit and high < _BOUNDS[1]:
-        high *= 4
-    while measure(low) > limit and low > _BOUNDS[0]:
-        low /= 4
-    return largest_within(measure, max(limit, measure(low)), (low, high), enough=0.98 * limit)[0]
+    criterion, image = sample.criterion, sample.image
+    limit = sum(sample.errors(quantize(image, annex_k_tables(quality))))
+    weights = criterion.per_coefficient(image)
+    level = 2 * limit / sum(part.coefficients.size for part in image.components) + 1e-6
+    for _ in range(_STEPS):
+        steps = ac_steps(weights, (level, level), coder.step_ratio, coder.least)
+        factor = limit / max(criterion.dead_zone_error(image, steps, _DEAD_ZONE), 1e-9)
+        level = min(max(level * factor**_GROWTH, _BOUNDS[0]), _BOUNDS[1])
+        if abs(factor - 1) < _CLOSE:
+            break
+    return level

@@ -48,8 +48,8 @@ class Planes:
     def __init__(self, pixels: npt.NDArray[np.uint8], subsampling: str) -> None:
         self._factors = sampling_factors(subsampling)
         self._luminance: Plane = (pixels @ _TO_Y).astype(np.float32, copy=False)
-        self._blue = (pixels[..., 2] - self._luminance) / np.float32(_BLUE)
-        self._red = (pixels[..., 0] - self._luminance) / np.float32(_RED)
+        self._blue: Plane = (pixels[..., 2] - self._luminance) / np.float32(_BLUE)
+        self._red: Plane = (pixels[..., 0] - self._luminance) / np.float32(_RED)
 
     def image(self) -> DctImage:
         """Coefficients, chrominance downsampled."""
@@ -59,14 +59,18 @@ class Planes:
     def refined(self, image: DctImage, coded: CoefficientImage) -> DctImage:
         """The image with luminance that makes up for the errors of chrominance in what it was coded to."""
         blue, red = _decoded_chrominance(coded)
-        luminance = self._luminance - np.float32(_SHIFT_BLUE) * (blue - self._blue)
+        luminance: Plane = self._luminance - np.float32(_SHIFT_BLUE) * (blue - self._blue)
         luminance -= np.float32(_SHIFT_RED) * (red - self._red)
-        first = forward_planes([luminance - np.float32(128)], [self._factors]).components[0]
+        first = forward_planes([_centred(luminance)], [self._factors]).components[0]
         return DctImage(image.width, image.height, (first, *image.components[1:]))
 
     def _coefficients(self, luminance: Plane, blue: Plane, red: Plane) -> DctImage:
-        centred: Plane = luminance - np.float32(128)
-        return forward_planes([centred, blue, red], [self._factors, (1, 1), (1, 1)])
+        return forward_planes([_centred(luminance), blue, red], [self._factors, (1, 1), (1, 1)])
+
+
+def _centred(luminance: Plane) -> Plane:
+    centred: Plane = luminance - np.float32(128)
+    return centred
 
 
 def _downsampled(plane: Plane, h: int, v: int) -> Plane:
@@ -78,24 +82,29 @@ def _downsampled(plane: Plane, h: int, v: int) -> Plane:
 
 
 def _halved(lines: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Least squares along the first axis: twice as few samples, repeated beyond the ends by the interpolation."""
-    from scipy.linalg import solveh_banded
-
-    if len(lines) % 2:
-        lines = np.concatenate([lines, lines[-1:]])
+    """Least squares along the first axis: half as many samples, repeated beyond the ends by the interpolation."""
     even, odd = lines[0::2], lines[1::2]
-    right = np.float32(0.75) * (even + odd)
-    right[1:] += np.float32(0.25) * odd[:-1]
+    count, whole = len(even), len(odd)
+    right = np.float32(0.75) * even
+    right[:whole] += np.float32(0.75) * odd
+    right[1:] += np.float32(0.25) * odd[: count - 1]
     right[:-1] += np.float32(0.25) * even[1:]
     right[0] += np.float32(0.25) * even[0]
-    right[-1] += np.float32(0.25) * odd[-1]
-    # U'U: 2 (9/16 + 1/16) on the diagonal, 2 * 3/16 beside it; at an end 1 + 9/16 + 1/16.
-    bands = np.empty((2, len(even)), np.float32)
+    # U'U: 2 (9/16 + 1/16) on the diagonal, 2 * 3/16 beside it. At an end where a line comes from one sample alone 6/16
+    # more; where that line is missing, since their number is odd, 10/16 less.
+    bands = np.empty((2, count), np.float32)
     bands[0], bands[1] = 0.375, 1.25
-    bands[1, [0, -1]] = 1.625
-    if len(even) == 1:
-        bands[1] = 2.0
-    flat = solveh_banded(bands, right.reshape(len(even), -1), overwrite_b=True, check_finite=False)
+    bands[1, 0] += 0.375
+    if whole == count:
+        right[-1] += np.float32(0.25) * odd[-1]
+        bands[1, -1] += 0.375
+    else:
+        bands[1, -1] -= 0.625
+    if count == 1:
+        return np.asarray(right / bands[1], np.float32)
+    from scipy.linalg import solveh_banded
+
+    flat = solveh_banded(bands, right.reshape(count, -1), overwrite_b=True, check_finite=False)
     return np.asarray(flat.reshape(right.shape), np.float32)
 
 

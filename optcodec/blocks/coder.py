@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from optcodec.blocks.criterion import Criterion
 from optcodec.blocks.rdo import optimized, sampled, tables_for_level
+from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, DctImage
-from optcodec.jpeg.quantize import quantize
+from optcodec.jpeg.quantize import quantize, table_indices
 from optcodec.jpeg.tables import QuantTable
 
 __all__ = ["Coder"]
@@ -19,7 +21,8 @@ __all__ = ["Coder"]
 Tables = Sequence[QuantTable]
 Levels = tuple[float, float]  # of luminance, of chrominance
 
-_SAMPLE_BLOCKS = 8192
+_SAMPLE_BLOCKS = 4096
+_INDICES = np.array([2047.5, *63 * [1023.5]])  # first that are too large
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +41,13 @@ class Coder:
         File of a coefficient image.
     progressive : bool
         Whether the bits are those of a progressive file.
+    apart : bool
+        Whether luminance may have scans of its own.
     least : int
         Smallest step.
+    lattice : sequence of QuantTable, optional
+        Tables that the coefficients were quantized with before: steps are then multiples of these, which the
+        coefficients fall on. Other steps would mostly add an error and save nothing.
     threads : int, optional
         At most so many; all processors by default. The results are the same.
     refine : callable, optional
@@ -52,24 +60,56 @@ class Coder:
     step_ratio: float
     write: Callable[[CoefficientImage], bytes]
     progressive: bool = False
+    apart: bool = False
     least: int = 1
+    lattice: Tables | None = None
     threads: int | None = None
     refine: Callable[[DctImage, CoefficientImage], DctImage] | None = None
 
     def tables(self, levels: Levels) -> tuple[QuantTable, ...]:
         """Tables that fit the levels, see `tables_for_level`."""
-        return tables_for_level(self.criterion, self.image, levels, self.step_ratio, self.least)
+        sample = self.sample
+        tables = tables_for_level(sample.criterion, sample.image, levels, self.step_ratio, self.least)
+        if self.lattice is None:
+            return tables
+        return tuple(_multiple(table, before) for table, before in zip(tables, self.lattice, strict=True))
 
     def coded(self, tables: Tables, levels: Levels) -> CoefficientImage:
-        """Best indices with given tables, where a bit is worth so much error."""
+        """Best indices with given tables, where a bit is worth so much error.
+
+        Raises
+        ------
+        InvalidInputError
+            If a step is too small for 8-bit JPEG to code a coefficient, which only happens to files that were coded
+            before.
+        """
+        if self.lattice is not None:
+            self._check_range(tables)
         coded = self._optimized(self.image, tables, levels)
         if self.refine is None:
             return coded
         return self._optimized(self.refine(self.image, coded), tables, levels)
 
+    def _check_range(self, tables: Tables) -> None:
+        for index, table in enumerate(table_indices(len(self._largest), len(tables))):
+            if (self._largest[index] / tables[table].steps.ravel() >= _INDICES).any():
+                raise InvalidInputError("a coefficient has more than 10 bits; 8-bit JPEG codes -1023..1023")
+
+    @cached_property
+    def _largest(self) -> npt.NDArray[np.float32]:
+        """Largest magnitude of each coefficient (components, 64)."""
+        return np.array([abs(part.coefficients.reshape(-1, 64)).max(axis=0) for part in self.image.components])
+
     def _optimized(self, image: DctImage, tables: Tables, levels: Levels) -> CoefficientImage:
-        settings = self.criterion, levels
-        return optimized(image, tables, *settings, progressive=self.progressive, threads=self.threads)
+        return optimized(
+            image,
+            tables,
+            self.criterion,
+            levels,
+            progressive=self.progressive,
+            apart=self.apart,
+            threads=self.threads,
+        )
 
     def errors(self, coded: CoefficientImage) -> list[float]:
         """Weighted error of each component."""
@@ -94,3 +134,8 @@ class Coder:
             total += float(nonzero @ np.log(weights[index] * steps.astype(np.float64) ** 2))
             count += int(nonzero.sum())
         return float(self.step_ratio * np.exp(total / count))
+
+
+def _multiple(table: QuantTable, before: QuantTable) -> QuantTable:
+    """The largest multiples of earlier steps that are not above others, but at least these steps themselves."""
+    return QuantTable(before.steps * np.clip(table.steps // before.steps, 1, 255 // before.steps))

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, DctImage
-from optcodec.jpeg.quantize import table_indices
-from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import load
 
 __all__ = ["Criterion"]
@@ -89,15 +87,17 @@ class Criterion:
             found.append(float(load("distortion").weighted_error(*arguments)))
         return found
 
-    def dead_zone_error(self, image: DctImage, tables: Sequence[QuantTable], threshold: float) -> float:
-        """Weighted squared error if what is below a threshold, in steps, became 0, and the rest was rounded."""
+    def dead_zone_error(self, image: DctImage, steps: Floats, threshold: float) -> float:
+        """Weighted squared error if what is below a threshold, in steps, became 0, and the rest was rounded.
+
+        `steps` has shape (1 or 2, 64): luminance, and chrominance. They need not be whole.
+        """
         total = 0.0
         weights, scales = self.per_coefficient(image), self.scales(image)
-        for index, table in enumerate(table_indices(len(image.components), len(tables))):
-            steps = tables[table].steps.astype(np.float32).ravel()
-            arguments = steps, threshold, weights[index], scales[index], np.empty(64)
-            blocks = image.components[index].coefficients.reshape(-1, 64)
-            total += float(load("distortion").dead_zone_error(blocks, *arguments))
+        single = steps.astype(np.float32)
+        for index, part in enumerate(image.components):
+            arguments = single[min(index, 1)], threshold, weights[index], scales[index], np.empty(64)
+            total += float(load("distortion").dead_zone_error(part.coefficients.reshape(-1, 64), *arguments))
         return total
 
 

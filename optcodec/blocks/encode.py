@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from optcodec.blocks.aim import level_like
@@ -14,10 +14,11 @@ from optcodec.blocks.meet import Meeting
 from optcodec.blocks.tuning import Tuning, tuning_for
 from optcodec.design import check_sampling, gather, resolve
 from optcodec.errors import InvalidInputError
+from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import prepare
-from optcodec.targets import Quality, Target, WaterLevel
+from optcodec.targets import Bpp, MaxBytes, Quality, Target, WaterLevel
 from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["Rdo", "Wanted", "rdo_encoded"]
@@ -36,7 +37,8 @@ class Rdo:
         Where in the image errors count for more.
     thorough : bool
         Take the time for what a trellis alone does not do: chrominance downsampled for the way decoders upsample it,
-        luminance that makes up for errors of chrominance (both for PSNR), and progressive scans by trial.
+        luminance that makes up for errors of chrominance (both for PSNR of RGB); luminance in a scan of its own where
+        that is smaller.
 
     Raises
     ------
@@ -76,13 +78,24 @@ def rdo_encoded(source: PixelSource | CoefficientSource, rdo: Rdo, wanted: Wante
     TargetNotMetError
         If the target cannot be met.
     """
-    prepare("trellis", "rates", "distortion", "quantize", "entropy", *source.kernels)
+    prepare("trellis", "dcsteps", "rates", "distortion", "quantize", "entropy", *source.kernels)
     tune = rdo.tune or wanted.profile or "psnr"
     if isinstance(tune, SensitivityProfile):
         check_sampling(tune, {source.sampling} - {"grey"}, stacklevel=4)
-    coder, target, tables = _coder(source, rdo, tuning_for(tune)), wanted.target, wanted.tables
+    kinds = (False, True) if source.progressive == "smaller" else (source.progressive,)
+    coders = [_coder(replace(source, progressive=kind), rdo, tuning_for(tune)) for kind in kinds]
+    files = [_data(coder, source, wanted) for coder in coders]
+    if isinstance(wanted.target, (Bpp, MaxBytes)) and len(files) > 1:  # both as large as they may be
+        errors = [sum(coder.errors(read_jpeg(data))) for coder, data in zip(coders, files, strict=True)]
+        return files[errors.index(min(errors))]
+    return min(files, key=len)
+
+
+def _data(coder: Coder, source: PixelSource | CoefficientSource, wanted: Wanted) -> bytes:
+    """The file, baseline or progressive."""
+    target, tables = wanted.target, wanted.tables
     if isinstance(target, (WaterLevel, Quality)):
-        statistics = gather(coder.image, threads=source.threads)
+        statistics = gather(coder.image, threads=coder.threads)
         tables = resolve(target, statistics, wanted.profile, method=wanted.method, size_of=len)
     elif target is not None:
         return Meeting(coder, source, wanted.profile, wanted.method).data(target)
@@ -106,9 +119,11 @@ def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning) ->
         image,
         tuning.criterion(image, rdo.field),
         tuning.step_ratio,
-        partial(source.written, smallest=rdo.thorough),
+        partial(source.written, smallest=rdo.thorough or bool(source.progressive)),
         progressive=bool(source.progressive),
+        apart=rdo.thorough,
         least=source.least_step,
+        lattice=source.lattice,
         threads=source.threads,
         refine=refine,
     )

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from optcodec.blocks.aim import Aim, bytes_of, fitted, fitted_apart, level_like
 from optcodec.blocks.coder import Coder, Levels
-from optcodec.design import METHODS, Design, Joint, gather
+from optcodec.design import DEFAULT_DISTORTION, METHODS, Design, Joint, gather
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.quantize import quantize
@@ -39,12 +39,15 @@ class Meeting:
         Weights of the error that `MatchSwe` matches, and of methods that design tables with them.
     method : str, optional
         How tables are designed; by default those that fit the trellis.
+    distortion : str
+        Model of the error that a method designs with, see `optcodec.design.design_tables`.
     """
 
     coder: Coder
     source: PixelSource | CoefficientSource
     profile: SensitivityProfile | None
     method: str | None
+    distortion: str = DEFAULT_DISTORTION
 
     def data(self, target: Target) -> bytes:
         """The file that meets the target.
@@ -56,11 +59,13 @@ class Meeting:
         TargetNotMetError
             If it cannot be met.
         """
+        if self.method is not None and self.method not in METHODS:
+            raise InvalidInputError(f"method is one of {', '.join(METHODS)}; got {self.method!r}")
         if isinstance(target, (Bpp, MaxBytes)):
             return self._of_size(target)
         if isinstance(target, (MatchPsnr, MatchSsim)):
             distance = PixelDistance.of(target, self.source)
-            aim = Aim(lambda _, data: distance(data), distance.limit, f"{target}: a distance")
+            aim = Aim(lambda _, data: distance(data), distance.limit, distance.what)
             return fitted(self.coder, aim, self._plan, _START).data
         if isinstance(target, (MatchQuality, MatchSwe)):
             return self._of_error(target)
@@ -120,5 +125,6 @@ class Meeting:
     def _joint(self) -> Joint:
         """Families of tables of the method."""
         method = self.method or ""
-        design = Design.of(method, gather(self.coder.image, threads=self.coder.threads), self.profile)
+        statistics = gather(self.coder.image, threads=self.coder.threads)
+        design = Design.of(method, statistics, self.profile, self.distortion)
         return design.joint(METHODS[method](design))

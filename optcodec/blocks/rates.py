@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from optcodec.jpeg.entropy import optimal_tables, sequential_tokens
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.layout import dc_slots
 from optcodec.jpeg.scans import ScanSpec, progressive_scan
-from optcodec.jpeg.writer import scan_groups
+from optcodec.jpeg.writer import group_slots, scan_groups
 from optcodec.kernels import load
 
 __all__ = ["UNIT", "Rates", "progressive_rates", "sequential_rates"]
@@ -25,6 +24,7 @@ _DC_SYMBOLS = np.arange(12)
 _END_OF_BAND = np.arange(15) << 4  # T.81, G.1.2.2: EOB0..EOB14
 # What a block without coefficients adds to a run of such blocks: a run of n costs log2(n) more bits than one of 1.
 _EMPTY_BITS = 0.5
+_NEVER = 1 << 20  # bits of what has no code
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,26 +35,33 @@ class Rates:
     ----------
     ac : ndarray of int64
         See `optcodec.kernels.rates`.
-    dc : ndarray of int64, shape (13,)
-        Of a difference by its size, additional bits included.
+    dc : ndarray of int64, shape (18,)
+        Of a difference by its size, additional bits included; of sizes that cannot be coded far more than of others.
     """
 
     ac: Integers
     dc: Integers
 
 
-def sequential_rates(image: CoefficientImage, *, threads: int | None = None) -> list[Rates]:
-    """Rates of each component in a sequential file with optimal tables for these indices."""
-    slots = dc_slots(len(image.components))
-    groups = scan_groups(image)
+def sequential_rates(image: CoefficientImage, *, apart: bool = False, threads: int | None = None) -> list[Rates]:
+    """Rates of each component in a sequential file with optimal tables for these indices.
+
+    Parameters
+    ----------
+    image : CoefficientImage
+        Indices.
+    apart : bool
+        Whether luminance has a scan of its own, see `optcodec.jpeg.writer.scan_groups`.
+    threads : int, optional
+        At most so many; all processors by default. The result is the same.
+    """
     found: dict[int, Rates] = {}
-    for group in groups:
-        chosen = [slots[index] for index in group]
-        histogram = sequential_tokens(image, group, chosen, threads=threads).histogram
-        for index, slot in zip(group, chosen, strict=True):
-            known = next((found[other] for other in group if other in found and slots[other] == slot), None)
-            found[index] = known or _rates(*_lengths(histogram, slot))
-    return [found[index] for index in range(len(slots))]
+    for group in scan_groups(image, apart=apart):
+        slots = group_slots(len(image.components), group)
+        histogram = sequential_tokens(image, group, slots, threads=threads).histogram
+        by_slot = {slot: _rates(*_lengths(histogram, slot)) for slot in dict.fromkeys(slots)}
+        found |= {index: by_slot[slot] for index, slot in zip(group, slots, strict=True)}
+    return [found[index] for index in sorted(found)]
 
 
 def progressive_rates(image: CoefficientImage) -> list[Rates]:
@@ -62,13 +69,13 @@ def progressive_rates(image: CoefficientImage) -> list[Rates]:
 
     The bits of a run of blocks that end are shared out: each block with coefficients begins a new one.
     """
-    slots = dc_slots(len(image.components))
     dc_lengths: dict[int, Integers] = {}
-    for group in scan_groups(image):
+    for group in scan_groups(image, apart=True):
         histogram = progressive_scan(image, ScanSpec(tuple(group))).tokens.histogram
-        dc_lengths |= {index: _lengths(histogram, slots[index])[0] for index in group}
+        slots = group_slots(len(image.components), group)
+        dc_lengths |= {index: _lengths(histogram, slot)[0] for index, slot in zip(group, slots, strict=True)}
     rates = []
-    for index in range(len(slots)):
+    for index in range(len(image.components)):
         histogram = progressive_scan(image, ScanSpec((index,), 1, 63)).tokens.histogram
         ac = _lengths(histogram, 0)[1]
         runs = histogram[256 + _END_OF_BAND]
@@ -92,4 +99,4 @@ def _rates(dc: Integers, ac: Integers, *, end: float | None = None, empty: float
     end = float(ac[0]) if end is None else end
     empty = end if empty is None else empty
     load("rates").rate_table(np.ascontiguousarray(ac), round(UNIT * end), round(UNIT * empty), table)
-    return Rates(table, UNIT * dc[:13])
+    return Rates(table, UNIT * np.concatenate([dc[_DC_SYMBOLS], np.full(18 - len(_DC_SYMBOLS), _NEVER)]))

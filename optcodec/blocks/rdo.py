@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -23,31 +24,35 @@ from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import load
 
-__all__ = ["choose_indices", "optimized", "sampled", "tables_for_level"]
+__all__ = ["ac_steps", "choose_indices", "optimized", "sampled", "tables_for_level"]
 
 Floats = npt.NDArray[np.float64]
 
-_ROUNDS = 3  # turns of tables and indices on the sample
-_SAMPLE_BLOCKS = 8192
+_DC_FACTORS = 1.12 ** np.arange(-10, 3)  # steps that are tried for DC, over what AC would have
+_ROUNDS = 2  # turns of tables and indices before the last; a third gains less than 0.02 %
+_SAMPLE_BLOCKS = 4096
 _BLOCKS_PER_THREAD = 2048
 _WORK = 6  # rows of work space of optcodec/kernels/trellis.py
-_LARGEST = np.float32(32767)
+# Indices that are coded at most, over which nothing is rounded: AC has 10 bits (T.81, Table F.2); DC one to spare.
+_LARGEST = np.array([2047.0, *63 * [1023.0]], np.float32)
 
 
 def tables_for_level(
     criterion: Criterion, image: DctImage, levels: Sequence[float], ratio: float, least: int = 1
 ) -> tuple[QuantTable, ...]:
-    """Tables for luminance and chrominance that the trellis does best with: ``q^2 = level / (ratio * s)``.
+    """Tables for luminance and chrominance that the trellis does best with.
 
-    Frequencies that weigh the same get the same step, whatever their variance: with a trellis the step only sets how
-    fine the offer is, and the choice is made coefficient by coefficient. Measured in benchmarks/rd_ablation.py.
+    AC: ``q^2 = level / (ratio * s)``. Frequencies that weigh the same get the same step, whatever their variance: with
+    a trellis the step only sets how fine the offer is, and the choice is made coefficient by coefficient. DC, which is
+    coded in every block, has the step with the least error plus level times bits of its differences. Both measured in
+    benchmarks/rd_ablation.py.
 
     Parameters
     ----------
     criterion : Criterion
         Its weights of Cb and Cr are averaged.
     image : DctImage
-        The image, for the number of blocks of its components.
+        The image, or a sample of it.
     levels : sequence of float
         Error that a bit is worth in luminance, and in chrominance.
     ratio : float
@@ -56,9 +61,30 @@ def tables_for_level(
         Smallest step.
     """
     weights = criterion.per_coefficient(image)
-    groups = [weights[:1], weights[1:]][: 1 if len(weights) == 1 else 2]
-    steps = (np.sqrt(level / (ratio * group.mean(axis=0))) for level, group in zip(levels, groups, strict=False))
-    return tuple(QuantTable(np.clip(np.rint(each), least, 255).astype(np.int64).reshape(8, 8)) for each in steps)
+    found = ac_steps(weights, levels, ratio, least)
+    for group, (steps, level) in enumerate(zip(found, levels, strict=False)):
+        members = slice(0, 1) if group == 0 else slice(1, 3)
+        parts = [part.coefficients[..., 0, 0].ravel() for part in image.components[members]]
+        steps[0] = _dc_step(parts, weights[members, 0] / level, steps[0], least)
+    return tuple(QuantTable(np.rint(steps).astype(np.int64).reshape(8, 8)) for steps in found)
+
+
+def ac_steps(weights: Floats, levels: Sequence[float], ratio: float, least: int = 1) -> Floats:
+    """Steps (1 or 2, 64) for weights (components, 64), before they are rounded; see `tables_for_level`."""
+    if len(weights) == 1:
+        return np.clip(np.sqrt(levels[0] / (ratio * weights)), least, 255)
+    mean = np.array([weights[0], weights[1:].mean(axis=0)])
+    return np.clip(np.sqrt(np.array(levels)[:, None] / (ratio * mean)), least, 255)
+
+
+def _dc_step(parts: Sequence[npt.NDArray[np.float32]], weights: Floats, start: float, least: int) -> float:
+    """The best of some steps up to `start`, by their error and the bits of the differences."""
+    steps = np.unique(np.clip(np.rint(start * _DC_FACTORS), least, 255)).astype(np.float32)
+    bounds = np.cumsum([0, *map(len, parts)])
+    costs = np.empty(len(steps))
+    values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    load("dcsteps").dc_costs(values, bounds, weights, steps, np.empty(27, np.int64), costs)
+    return float(steps[np.argmin(costs)])
 
 
 def optimized(
@@ -68,6 +94,7 @@ def optimized(
     levels: Sequence[float],
     *,
     progressive: bool = False,
+    apart: bool = False,
     threads: int | None = None,
 ) -> CoefficientImage:
     """Quantize an image with the indices that make error plus level times bits least.
@@ -84,16 +111,21 @@ def optimized(
         Error that a bit is worth in luminance, and in chrominance; above 0.
     progressive : bool
         Whether the bits are those of a progressive file.
+    apart : bool
+        Whether luminance has scans of its own, as it always has in a progressive file.
     threads : int, optional
         At most so many; all processors by default. The result is the same.
     """
     rates_of: Callable[[CoefficientImage], list[Rates]]
-    rates_of = progressive_rates if progressive else lambda coded: sequential_rates(coded, threads=threads)
+    if progressive:
+        rates_of, apart = progressive_rates, True
+    else:
+        rates_of = partial(sequential_rates, apart=apart, threads=threads)
     sample, thinned = sampled(image, criterion, _SAMPLE_BLOCKS)
     coded = quantize(sample, tables)
     for _ in range(_ROUNDS - (sample is image)):
-        coded = choose_indices(sample, coded, thinned, levels, rates_of(coded), threads=threads)
-    return choose_indices(image, coded, criterion, levels, rates_of(coded), threads=threads)
+        coded = choose_indices(sample, coded, thinned, levels, rates_of(coded), apart=apart, threads=threads)
+    return choose_indices(image, coded, criterion, levels, rates_of(coded), apart=apart, threads=threads)
 
 
 def sampled(image: DctImage, criterion: Criterion, blocks: int) -> tuple[DctImage, Criterion]:
@@ -124,6 +156,7 @@ def choose_indices(
     levels: Sequence[float],
     rates: Sequence[Rates],
     *,
+    apart: bool = False,
     threads: int | None = None,
 ) -> CoefficientImage:
     """Best indices for given bits.
@@ -138,6 +171,8 @@ def choose_indices(
         See `optimized`.
     rates : sequence of Rates
         One a component.
+    apart : bool
+        See `optimized`.
     threads : int, optional
         At most so many; all processors by default. The result is the same.
     """
@@ -147,7 +182,7 @@ def choose_indices(
     for index, (part, old) in enumerate(zip(image.components, like.components, strict=True)):
         steps = like.tables[old.table].steps.astype(np.float32).ravel()
         gains = UNIT / levels[min(index, 1)] * weights[index] * steps.astype(np.float64) ** 2
-        interleaved = len(image.components) > 1
+        interleaved = len(image.components) > 1 and not (apart and index == 0)
         factors = (part.h, part.v) if interleaved else (1, 1)
         rows = -(-image.height // (8 * v_max)) if interleaved else part.coefficients.shape[0]
         blocks = _component(part, steps, gains, scales[index], rates[index], factors, rows, thread_count(threads))

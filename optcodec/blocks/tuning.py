@@ -14,7 +14,7 @@ from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctImage
 from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["STEP_RATIO", "TUNINGS", "Masking", "Tuning", "tuning_for"]
+__all__ = ["STEP_RATIO", "TUNINGS", "Masking", "Tuning", "falling_weights", "flat_weights", "tuning_for"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 # ln 2 / 6, the slope of the error of uniform quantization: Sullivan, "Efficient Scalar Quantization of Exponential and
 # Laplacian Random Variables", IEEE Trans. Information Theory 42(5), 1996. Measured, see benchmarks/rd_ablation.py.
 STEP_RATIO = 0.115
+_LEAST_FACTOR = 1e-3  # of a block, against the largest: what weighs less does not move the mean
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Tuning:
             factors = [own * given for own, given in zip(factors, field.by_component(image), strict=True)]
         if self.masking is None and field is None:
             return Criterion(weights)
-        mean = np.exp(np.log(np.maximum(factors[0], 1e-9)).mean())
+        mean = np.exp(np.log(np.maximum(factors[0], _LEAST_FACTOR * factors[0].max())).mean())
         return Criterion(weights, [(each / mean).astype(np.float32) for each in factors])
 
 
@@ -129,34 +130,44 @@ def _upsampling(horizontal: int, vertical: int) -> Floats:
     return np.outer(*gains).ravel()
 
 
-def _flat(luminance: float, blue: float, red: float) -> Floats:
-    return np.repeat([[luminance], [blue], [red]], 64, axis=1)
-
-
 # T.871, section 7: squared entries of the columns of the YCbCr -> RGB matrix, against the three ones of Y.
 _BLUE = (0.344136**2 + 1.772**2) / 3
 _RED = (1.402**2 + 0.714136**2) / 3
 
 
-def _falling(luminance: float, blue: float, red: float, half: tuple[float, float], dc: tuple[float, float]) -> Floats:
-    """Weights that fall with the square of the radial frequency: to half at `half`, of luminance and chrominance; those
-    of DC are larger by the factors `dc`."""
+def flat_weights(luminance: float, blue: float, red: float) -> Floats:
+    """Equal weights of all frequencies: shares of what an error of Y, Cb and Cr adds to the squared error of RGB."""
+    return np.repeat([[luminance], [_BLUE * blue], [_RED * red]], 64, axis=1)
+
+
+def falling_weights(shares: tuple[float, float, float], half: tuple[float, float], dc: tuple[float, float]) -> Floats:
+    """Weights that fall with the square of the radial frequency.
+
+    Parameters
+    ----------
+    shares : (float, float, float)
+        As in `flat_weights`.
+    half : (float, float)
+        Radial frequency, in half cycles of a block, of half the weight: of luminance, of chrominance.
+    dc : (float, float)
+        Factor of DC.
+    """
+    weights = flat_weights(*shares)
     square = np.add.outer(np.arange(8) ** 2, np.arange(8) ** 2).ravel()
-    scales, rows = ((luminance, 0), (blue, 1), (red, 1)), []
-    for scale, kind in scales:
-        row = scale / (1 + square / half[kind] ** 2)
+    for component, row in enumerate(weights):
+        kind = min(component, 1)
+        row /= 1 + square / half[kind] ** 2
         row[0] *= dc[kind]
-        rows.append(row)
-    return np.array(rows)
+    return weights
 
 
 # Fitted on images that no benchmark sees, by bytes at equal measure: benchmarks/fit_tunings.py.
 TUNINGS: dict[str, Tuning] = {
-    "psnr": Tuning(_flat(1.0, _BLUE, _RED), of_rgb=True),
+    "psnr": Tuning(flat_weights(1.0, 1.0, 1.0), of_rgb=True),
     # The loss of SSIM by a small error is the variance of the error over that of the image plus a constant (Wang et
     # al., 2004, eq. 13; C2 = (0.03 * 255)^2). It does not see chrominance, which keeps an eighth of its weight here.
-    "ssim": Tuning(_flat(1.0, 0.12 * _BLUE, 0.12 * _RED), Masking(0.85, 58.5), 0.08),
-    "people": Tuning(_falling(1.0, 0.3 * _BLUE, 0.5 * _RED, (2.8, 4.0), (2.9, 4.9)), Masking(0.65, 58.0), 0.1),
+    "ssim": Tuning(flat_weights(1.0, 0.12, 0.12), Masking(0.85, 58.5), 0.08),
+    "people": Tuning(falling_weights((1.0, 0.3, 0.5), (2.8, 4.0), (2.9, 4.9)), Masking(0.65, 58.0), 0.1),
 }
 
 

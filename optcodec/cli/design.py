@@ -12,7 +12,7 @@ from optcodec.cli.files import find_images, place
 from optcodec.cli.images import ImageSet, open_image
 from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures, report_notices
 from optcodec.cli.options import (
-    TARGETS,
+    TABLE_TARGETS,
     ExpertOption,
     GroupedCommand,
     background_option,
@@ -94,7 +94,7 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
 
     target, quality = choose_target(options), options["quality"]
     if target is None and quality is None:
-        raise InvalidInputError(f"expected a target: {TARGETS}, or -q for the methods deepn and jpeg")
+        raise InvalidInputError(f"expected a target: {TABLE_TARGETS}, or -q for the methods deepn and jpeg")
     one_of({"-q/--quality": quality, "a target (--water-level and the like)": target})
     profile = profile_from(options["profile"])
     settings = {

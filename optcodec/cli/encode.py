@@ -11,7 +11,6 @@ import click
 from optcodec.cli.files import find_images, place
 from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures
 from optcodec.cli.options import (
-    TARGETS,
     ExpertOption,
     GroupedCommand,
     background_option,
@@ -20,13 +19,14 @@ from optcodec.cli.options import (
     method_option,
     one_of,
     output_option,
+    pixel_target_options,
     pixels_option,
-    profile_from,
     profile_option,
     subsampling_option,
     target_options,
 )
 from optcodec.cli.show import columns, count, json_option, print_json
+from optcodec.cli.tuning import Tuned, tuned, tuning_options
 from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
 
@@ -40,7 +40,9 @@ __all__ = ["command"]
 @click.option("--tables", type=click.Path(path_type=Path), help="Tables of a file: JSON, cjpeg's text, or any JPEG.")
 @profile_option
 @target_options
+@pixel_target_options
 @method_option
+@tuning_options
 @subsampling_option
 @click.option("--progressive", is_flag=True, help="Write progressive files.")
 @click.option("--smaller", is_flag=True, help="Write baseline or progressive, whichever is smaller.")
@@ -74,8 +76,8 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     """Encode images, files or folders, as JPEG.
 
     A JPEG file is transcoded from its own coefficients, without decoding it to pixels; without -q, --tables or a
-    target, it keeps every coefficient. A profile is the name of a shipped one (mobilenet_v2, squeezenet1_1) or a file
-    of "optcodec sensitivity", and needs a target.
+    target, it keeps its tables, and without --effort 3 every coefficient. A profile is the name of a shipped one
+    (mobilenet_v2, squeezenet1_1) or a file of "optcodec sensitivity".
     """
     sources = find_images(inputs)
     several = len(sources) > 1 or any(path.is_dir() for path in inputs)
@@ -83,26 +85,25 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     paths = [source.path for source in sources]
     threads = options["threads"] or available_cores()
     workers = min(threads, len(paths))
-    encode_one = _encoder(options, threads=max(1, threads // workers))
+    made = _tuned(options)
+    encode_one = _encoder(options, _settings(options, made) | {"threads": max(1, threads // workers)})
 
     def work(index: int) -> Done:
         return encode_one(paths[index], targets[index])
 
     records, failures = for_each(paths, work, workers=workers, label="encode")
     if as_json:
-        print_json({"files": records, "failures": failure_records(failures)} | _total(records))
+        print_json({"files": records, "failures": failure_records(failures)} | _total(records) | made.record)
     elif records:
         click.echo(_text(records))
     report_failures(failures, len(paths))
 
 
-def _encoder(options: dict[str, Any], *, threads: int) -> Callable[[Path, Path], Done]:
-    """What is done to one file; options that are wrong are found out here, once."""
+def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Path, Path], Done]:
+    """What is done to one file, with arguments of `optcodec.encode`."""
     from optcodec.cli.images import open_image
     from optcodec.encoder import encode
     from optcodec.pixels import Picture
-
-    settings = _settings(options) | {"threads": threads}
 
     def encode_one(path: Path, target: Path) -> Done:
         image, notices = open_image(path, background=options["background"], decode=options["pixels"])
@@ -117,27 +118,28 @@ def _encoder(options: dict[str, Any], *, threads: int) -> Callable[[Path, Path],
     return encode_one
 
 
-def _settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `optcodec.encode`."""
+def _tuned(options: dict[str, Any]) -> Tuned:
+    """What the file is asked for: a quality, tables or a target, and the effort for it."""
     target = choose_target(options)
-    quality, method, profile = options["quality"], options["method"], options["profile"]
+    quality = options["quality"]
     one_of({"-q/--quality": quality, "--tables": options["tables"], "a target (--water-level and the like)": target})
-    if target is None and profile is not None:
-        raise InvalidInputError(f"--profile needs a target: {TARGETS}")
-    if target is None and method is not None:
+    if target is None and options["method"] is not None:
         if quality is None:
             raise InvalidInputError("--method needs a target such as --water-level, or -q/--quality for deepn and jpeg")
         from optcodec.targets import Quality
 
         target, quality = Quality(quality), None
+    return tuned(options, quality, target)
+
+
+def _settings(options: dict[str, Any], made: Tuned) -> dict[str, Any]:
+    """Arguments of `optcodec.encode`."""
     kind = one_of({"--progressive": options["progressive"] or None, "--smaller": options["smaller"] or None})
-    return {
-        "quality": quality,
+    sampling = options["subsampling"] or _designed_for(options["tables"])
+    return made.settings | {
         "tables": _tables(options["tables"]),
-        "profile": profile_from(profile),
-        "target": target,
-        "method": method,
-        "subsampling": options["subsampling"] or _designed_for(options["tables"]),
+        "method": options["method"],
+        "subsampling": sampling or made.settings.get("subsampling"),
         "dct": options["dct"],
         "progressive": {None: False, "--progressive": True, "--smaller": "smaller"}[kind],
         "restart_interval": options["restart_interval"],

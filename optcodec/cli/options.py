@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from optcodec.vision.profile import SensitivityProfile
 
 __all__ = [
+    "FILE_TARGETS",
     "SUBSAMPLINGS",
-    "TARGETS",
+    "TABLE_TARGETS",
     "ExpertOption",
     "GroupedCommand",
     "background_option",
@@ -25,14 +26,17 @@ __all__ = [
     "method_option",
     "one_of",
     "output_option",
+    "pixel_target_options",
     "pixels_option",
     "profile_from",
     "profile_option",
     "subsampling_option",
     "target_options",
+    "with_options",
 ]
 
-TARGETS = "--water-level, --match-quality, --match-swe, --bpp or --max-bytes"
+TABLE_TARGETS = "--water-level, --match-quality, --match-swe, --bpp or --max-bytes"
+FILE_TARGETS = "--water-level, --match-quality, --match-swe, --match-psnr, --match-ssim, --bpp or --max-bytes"
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:4:0")
 
 
@@ -54,7 +58,7 @@ inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="INP
 subsampling_option = click.option(
     "--subsampling",
     type=click.Choice(SUBSAMPLINGS),
-    help="Chroma subsampling.  [default: 4:2:0; with --profile: its own]",
+    help="Chroma subsampling.  [default: 4:2:0; with a profile: its own]",
 )
 
 profile_option = click.option(
@@ -79,13 +83,27 @@ def output_option(text: str, *, required: bool = False) -> Callable[[Any], Any]:
 
 def target_options(function: Any) -> Any:
     """What a table design aims at: exactly one of these."""
-    options = (
+    return with_options(
+        function,
         click.option("--water-level", type=float, metavar="D", help="Largest weighted error of a frequency, 0.005..1."),
         click.option("--match-quality", type=int, metavar="Q", help="The weighted error of default JPEG at quality Q."),
         click.option("--match-swe", type=float, metavar="SWE", help="This sensitivity weighted error."),
         click.option("--bpp", type=float, metavar="R", help="R bits per pixel of the real file, at most."),
         click.option("--max-bytes", type=int, metavar="N", help="A file of N bytes at most."),
     )
+
+
+def pixel_target_options(function: Any) -> Any:
+    """What else the file of one image may aim at: pixels are compared, so tables for many images cannot."""
+    return with_options(
+        function,
+        click.option("--match-psnr", type=float, metavar="DB", help="This PSNR of the decoded image, at least."),
+        click.option("--match-ssim", type=float, metavar="S", help="This SSIM of its luminance, at least; below 1."),
+    )
+
+
+def with_options(function: Any, *options: Callable[[Any], Any]) -> Any:
+    """A command with options, in the order in which its help shows them."""
     for option in reversed(options):
         function = option(function)
     return function
@@ -106,17 +124,19 @@ def one_of(given: dict[str, Any]) -> str | None:
 
 
 def choose_target(values: dict[str, Any]) -> Target | None:
-    """The target that the options of `target_options` name."""
+    """The target that the options of `target_options`, and where a verb has them `pixel_target_options`, name."""
     from optcodec import targets
 
     kinds: dict[str, Callable[[Any], Target]] = {
         "--water-level": targets.WaterLevel,
         "--match-quality": targets.MatchQuality,
         "--match-swe": targets.MatchSwe,
+        "--match-psnr": targets.MatchPsnr,
+        "--match-ssim": targets.MatchSsim,
         "--bpp": targets.Bpp,
         "--max-bytes": targets.MaxBytes,
     }
-    given = {name: values[name[2:].replace("-", "_")] for name in kinds}
+    given = {name: values.get(name[2:].replace("-", "_")) for name in kinds}
     name = one_of(given)
     return None if name is None else kinds[name](given[name])
 

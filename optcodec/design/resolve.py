@@ -134,7 +134,7 @@ def resolve(
     qmax: int | None = None,
     size_of: SizeOf,
     distance_of: Callable[[tuple[QuantTable, ...]], float] | None = None,
-    distance: float = 0.0,
+    largest: tuple[float, str] = (0.0, ""),
 ) -> tuple[QuantTable, ...]:
     """Tables for statistics that are there already; otherwise as `design_tables`.
 
@@ -147,9 +147,9 @@ def resolve(
     size_of : callable
         Bytes of the whole file, or files, with given tables. Called for `Bpp` and `MaxBytes` only: some five times, at
         most about twenty, and never twice for the same tables.
-    distance_of, distance : callable, float
-        Distance in pixels of the decoded file with given tables, and the largest allowed: for `MatchPsnr` and
-        `MatchSsim`, which go with one image.
+    distance_of, largest : callable, (float, str)
+        Distance in pixels of the decoded file with given tables; the largest allowed, and what it is called. For
+        `MatchPsnr` and `MatchSsim`, which go with one image.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def resolve(
     if isinstance(target, (Bpp, MaxBytes)):
         return _tables(_at_size(target, families, design, size_of))
     if isinstance(target, (MatchPsnr, MatchSsim)) and distance_of is not None:
-        return _at_distance(target, design.joint(families), distance_of, distance)
+        return _at_distance(design.joint(families), distance_of, *largest)
     raise InvalidInputError(f"expected a target such as WaterLevel(0.1) or Bpp(1.0), got {target!r}")
 
 
@@ -260,7 +260,7 @@ def _at_size(target: Bpp | MaxBytes, families: list[Family], design: Design, siz
 
 
 def _at_distance(
-    target: Target, joint: Joint, distance_of: Callable[[tuple[QuantTable, ...]], float], limit: float
+    joint: Joint, distance_of: Callable[[tuple[QuantTable, ...]], float], limit: float, what: str
 ) -> tuple[QuantTable, ...]:
     """The coarsest tables of a line with which the decoded file keeps a distance."""
     found: dict[bytes, float] = {}
@@ -274,6 +274,5 @@ def _at_distance(
     def settled(low: float, high: float) -> bool:
         return np.array_equal(joint.steps(low), joint.steps(high))
 
-    what = f"{target}: a distance"
     level, _ = largest_within(measure, limit, joint.bounds, enough=0.998 * limit, settled=settled, what=what)
     return _tables(joint.steps(level))

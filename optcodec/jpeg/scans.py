@@ -17,7 +17,7 @@ import numpy.typing as npt
 from optcodec.jpeg.entropy import collect_tokens, optimal_tables, scan_bits
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.layout import dc_slots, in_parallel, mcu_layout, worker_count
-from optcodec.jpeg.writer import Scan, scan_groups
+from optcodec.jpeg.writer import Scan, group_slots, scan_groups
 from optcodec.kernels import load
 
 __all__ = ["ScanSpec", "progressive_scan", "progressive_scans", "scan_script", "smallest_scans"]
@@ -60,18 +60,18 @@ class ScanSpec:
 Bands = tuple[tuple[int, int, int, int], ...]
 
 
-def scan_script(image: CoefficientImage, bands: Bands = _LUMINANCE) -> list[ScanSpec]:
+def scan_script(image: CoefficientImage, bands: Bands = _LUMINANCE, *, apart: bool = False) -> list[ScanSpec]:
     """DC, a first impression of luminance, all of chrominance, then luminance in full; the default script.
 
-    `bands` are Ss, Se, Ah and Al of the scans of luminance. Components 1 and 2 of three are chrominance unless an Adobe
-    segment says RGB; every other one is luminance.
+    `bands` are Ss, Se, Ah and Al of the scans of luminance; `apart` is for DC, see `scan_groups`. Components 1 and 2 of
+    three are chrominance unless an Adobe segment says RGB; every other one is luminance.
     """
     everything = range(len(image.components))
     has_colours = len(everything) == 3 and image.metadata.adobe_transform != 0
     luminance, chrominance = (everything[:1], everything[1:]) if has_colours else (everything, everything[:0])
     first, *others = bands
     return [
-        *(ScanSpec(tuple(group)) for group in scan_groups(image)),
+        *(ScanSpec(tuple(group)) for group in scan_groups(image, apart=apart)),
         *(ScanSpec((index,), *first) for index in luminance),
         *(ScanSpec((index,), *band) for band in _CHROMINANCE for index in chrominance),
         *(ScanSpec((index,), *band) for band in others for index in luminance),
@@ -85,7 +85,7 @@ def progressive_scans(image: CoefficientImage, *, threads: int | None = None) ->
 
 def smallest_scans(image: CoefficientImage, *, threads: int | None = None) -> list[Scan]:
     """All scans of a progressive file, luminance split in whichever way takes the fewest bytes."""
-    scripts = [scan_script(image, bands) for bands in _TRIALS]
+    scripts = [scan_script(image, bands, apart=apart) for bands in _TRIALS for apart in (False, True)]
     wanted = list(dict.fromkeys(spec for script in scripts for spec in script))
     made = dict(zip(wanted, _scans(image, wanted, threads), strict=True))
     sizes = {spec: _bits(scan) for spec, scan in made.items()}
@@ -109,8 +109,7 @@ def _scans(image: CoefficientImage, script: list[ScanSpec], threads: int | None)
 
 def progressive_scan(image: CoefficientImage, spec: ScanSpec) -> Scan:
     """Make the tokens of one scan."""
-    everything = dc_slots(len(image.components))
-    slots = [everything[index] for index in spec.components] if spec.Ss == 0 else [0]
+    slots = group_slots(len(image.components), spec.components) if spec.Ss == 0 else [0]
     factors = [(part.h, part.v) for part in image.components]
     layout = mcu_layout(image.width, image.height, factors, slots, spec.components)
     blocks = [image.components[index].blocks for index in spec.components]

@@ -77,6 +77,11 @@ class PixelSource:
         """Smallest step with which everything can be coded."""
         return 1
 
+    @property
+    def lattice(self) -> None:
+        """Tables that the coefficients were quantized with before: none."""
+        return
+
     def coefficients(self) -> DctImage:
         """What tables are designed from: coefficients that are not quantized."""
         return forward(self.pixels, self.subsampling, threads=self.threads)
@@ -112,7 +117,7 @@ class PixelSource:
         progressive = write_jpeg(read_jpeg(data), progressive=True, threads=self.threads)
         return progressive if self.progressive is True else min(data, progressive, key=len)
 
-    def written(self, coded: CoefficientImage, *, smallest: bool = False) -> bytes:
+    def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
         """The file with given indices; see `write_jpeg`."""
         coded = replace(coded, metadata=self.metadata, restart_interval=self.restart_interval)
         return write_jpeg(coded, progressive=self.progressive, smallest=smallest, threads=self.threads)
@@ -147,6 +152,16 @@ class CoefficientSource:
             least = max(least, math.ceil((high - low) / 2045), math.ceil(float(np.abs(values).max()) / 1023))
         return least
 
+    @property
+    def lattice(self) -> tuple[QuantTable, ...] | None:
+        """Tables that the coefficients were quantized with before: of luminance, and of chrominance if it has one.
+
+        None where steps are too large to be those of a baseline file.
+        """
+        parts = self.image.components
+        tables = tuple(self.image.tables[part.table] for part in parts[: 1 if len(parts) == 1 else 2])
+        return tables if all(table.is_baseline for table in tables) else None
+
     def coefficients(self) -> CoefficientImage:
         """What tables are designed from: the coefficients of the file."""
         return self.image
@@ -163,7 +178,7 @@ class CoefficientSource:
             old = replace(requantized, restart_interval=old.restart_interval)
         return write_jpeg(old, progressive=self.progressive, threads=self.threads)
 
-    def written(self, coded: CoefficientImage, *, smallest: bool = False) -> bytes:
+    def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
         """The file with other indices of the same components; see `write_jpeg`."""
         coded = replace(coded, metadata=self.image.metadata, restart_interval=self.image.restart_interval)
         return write_jpeg(coded, progressive=self.progressive, smallest=smallest, threads=self.threads)

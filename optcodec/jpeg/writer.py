@@ -22,7 +22,16 @@ from optcodec.jpeg.image import CoefficientImage, Metadata
 from optcodec.jpeg.layout import dc_slots
 from optcodec.jpeg.tables import QuantTable
 
-__all__ = ["Preamble", "Progressive", "Scan", "compact_tables", "jpeg_bytes", "write_jpeg"]
+__all__ = [
+    "Preamble",
+    "Progressive",
+    "Scan",
+    "compact_tables",
+    "group_slots",
+    "jpeg_bytes",
+    "scan_groups",
+    "write_jpeg",
+]
 
 Progressive = Literal[False, True, "smaller"]
 
@@ -103,7 +112,7 @@ def write_jpeg(
     progressive : {False, True, "smaller"}
         Sequential; progressive; or whichever file is smaller.
     smallest : bool
-        Choose the scans of a progressive file by trial, which takes longer; otherwise they are always the same.
+        Choose scans by trial, which takes longer; otherwise they are always the same.
     threads : int, optional
         At most so many; all processors by default. The bytes are the same.
 
@@ -124,9 +133,11 @@ def write_jpeg(
             raise InvalidInputError(f"a coefficient of component {part.id} is -32768; 8-bit JPEG codes -1023..1023")
     preamble, files = Preamble.of(image), []
     if progressive is not True:
-        scans = _sequential_scans(image, threads)
-        _check_range(scans)
-        files.append(jpeg_bytes(preamble, scans, progressive=False))
+        ways = [scan_groups(image), scan_groups(image, apart=True)]
+        for groups in ways if smallest and ways[0] != ways[1] else ways[:1]:
+            scans = _sequential_scans(image, groups, threads)
+            _check_range(scans)
+            files.append(jpeg_bytes(preamble, scans, progressive=False))
     if progressive:
         from optcodec.jpeg.scans import progressive_scans, smallest_scans
 
@@ -152,18 +163,31 @@ def _check_range(scans: Sequence[Scan]) -> None:
             raise InvalidInputError("an AC coefficient has more than 10 bits; 8-bit JPEG codes -1023..1023")
 
 
-def scan_groups(image: CoefficientImage) -> list[list[int]]:
-    """Indices of the components that are interleaved: all, or each alone where the MCU would be too large."""
+def scan_groups(image: CoefficientImage, *, apart: bool = False) -> list[list[int]]:
+    """Indices of the components that are interleaved: all, or each alone where the MCU would be too large.
+
+    With `apart`, the first of three has a scan of its own if it is finer than the others. Its blocks then follow one
+    another row by row, which makes differences of DC smaller.
+    """
     everything = list(range(len(image.components)))
     blocks = sum(part.h * part.v for part in image.components)
-    return [everything] if blocks <= _MCU_LIMIT or len(everything) == 1 else [[index] for index in everything]
+    if blocks > _MCU_LIMIT and len(everything) > 1:
+        return [[index] for index in everything]
+    finer = len(everything) == 3 and image.components[0].h * image.components[0].v > 1
+    return [everything[:1], everything[1:]] if apart and finer else [everything]
 
 
-def _sequential_scans(image: CoefficientImage, threads: int | None) -> list[Scan]:
-    """One interleaved scan, or one a component."""
-    slots, scans = dc_slots(len(image.components)), []
-    for group in scan_groups(image):
-        chosen = [slots[index] for index in group]
+def group_slots(components: int, group: Sequence[int]) -> list[int]:
+    """DC slot of each component of a scan: tables 0 are those of the first one, or of all others in their own scan."""
+    slots = dc_slots(components)
+    return [slots[index] if 0 in group else 0 for index in group]
+
+
+def _sequential_scans(image: CoefficientImage, groups: Sequence[Sequence[int]], threads: int | None) -> list[Scan]:
+    """Sequential scans of groups of components."""
+    scans = []
+    for group in groups:
+        chosen = group_slots(len(image.components), group)
         scans.append(Scan(group, chosen, sequential_tokens(image, group, chosen, threads=threads)))
     return scans
 

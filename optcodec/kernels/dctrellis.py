@@ -66,7 +66,7 @@ def choose_dc_row(ratios, columns, h, height, start, before, weight, scales, len
     before : index of the block before in the scan
     weight : UNIT times the weight of a coefficient times step^2 over the error that a bit is worth
     scales, indices : of all blocks, shapes (blocks,) and (blocks, 64)
-    lengths : (13,) UNIT times the bits of a difference by its size, additional bits included
+    lengths : (18,) UNIT times the bits of a difference by its size, additional bits included
     ways : (blocks of the row,) work space
     """
     far = np.int64(1) << 60

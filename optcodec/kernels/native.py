@@ -51,7 +51,7 @@ def load(stem: str) -> SimpleNamespace:
 def prepare(*stems: str) -> None:
     """Have the objects of several files ready, so that `load` need not wait for them one by one."""
     with _lock:
-        missing = [stem for stem in stems if stem not in _objects]
+        missing = [stem for stem in dict.fromkeys(stems) if stem not in _objects]
         _objects.update(zip(missing, objects(missing), strict=True))
 
 

@@ -28,7 +28,6 @@ from optcodec.kernels.zigzag import NATURAL_ORDER
 __all__ = ["WORK", "choose_rows"]
 
 _ORDER = np.array(NATURAL_ORDER)
-_FAR = 1 << 60
 # Columns of the work space: of each state its position, index and the state before it; of those that may still win
 # their cost, position and number.
 _POSITION, _INDEX, _BEFORE, _COST, _PLACE, _STATE = range(6)
@@ -75,27 +74,32 @@ def _cheapest(index, position, weight, ratio, rates, states, head, count):
 
     Smaller sizes, with the largest index of each, follow for as long as bits might make up for the error.
     """
-    cost, where, state = head
-    best, chosen, before = _FAR, 0, 0
     size = bit_length(index)
     least = _cost(weight, index, ratio)
-    error = least
-    while True:
-        row = size * RUNS + position - 1
-        found = cost + error + _at(rates, row - where)
-        if found < best:
-            best, chosen, before = found, index, state
-        for place in range(count):
-            found = _at(states[_COST], place) + error + _at(rates, row - _at(states[_PLACE], place))
-            if found < best:
-                best, chosen, before = found, index, _at(states[_STATE], place)
+    best, before = _from_any(size * RUNS + position - 1, rates, states, head, count)
+    best += least
+    chosen = index
+    while size > 1:
         size -= 1
-        if size == 0:
-            return best, chosen, before
         index = (1 << size) - 1
         error = _cost(weight, index, ratio)
         if error - least >= rates[SPREAD]:
-            return best, chosen, before
+            break
+        found, state = _from_any(size * RUNS + position - 1, rates, states, head, count)
+        if found + error < best:
+            best, chosen, before = found + error, index, state
+    return best, chosen, before
+
+
+@inlined
+def _from_any(row, rates, states, head, count):
+    """Least cost to come from the latest state or one of `count` older ones to a row of rates, and from which."""
+    best, before = head[0] + _at(rates, row - head[1]), head[2]
+    for place in range(count):
+        found = _at(states[_COST], place) + _at(rates, row - _at(states[_PLACE], place))
+        if found < best:
+            best, before = found, _at(states[_STATE], place)
+    return best, before
 
 
 @helper
@@ -179,7 +183,7 @@ def choose_rows(
     weights : (64,) UNIT times the weight of a coefficient times step^2 over the error that a bit is worth
     scales : (rows * columns,) factor of the weights of each block
     ac : see `optcodec.kernels.rates`
-    dc : (13,) UNIT times the bits of a difference of DC by its size, additional bits included
+    dc : (18,) UNIT times the bits of a difference of DC by its size, additional bits included
     ratios : (64 + v * columns,) work space
     states : (WORK, 64) work space
     ways : (v * columns,) work space
