@@ -29,7 +29,7 @@ SUBSAMPLING = "4:2:0"
 QUALITIES = (12, 30, 50, 70, 88)
 MEASURE = {"ssim": "ssim_y", "people": "ssimulacra2"}
 START = {
-    "ssim": {"exponent": 0.85, "floor": 58.5, "ratio": 0.08},
+    "ssim": {"exponent": 0.7, "floor": 58.5, "ratio": 0.08},
     "people": {
         "exponent": 0.65, "floor": 58.0, "ratio": 0.1, "blue": 0.3, "red": 0.5, "half": 2.8, "half_chroma": 4.0,
         "dc": 2.9, "dc_chroma": 4.9,

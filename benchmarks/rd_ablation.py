@@ -82,7 +82,9 @@ def coder_of(path: Path, subsampling: str, variant: Variant) -> Coder:
     progressive = variant.get("progressive", False)
     write = partial(write_jpeg, progressive=progressive, smallest=variant["apart"])
     ratio = variant.get("ratio", STEP_RATIO)
-    return Coder(image, TUNING.criterion(image), ratio, write, progressive, variant["apart"], refine=refine)
+    return Coder(
+        image, TUNING.criterion(image), ratio, write, progressive, variant["apart"], careful=True, refine=refine
+    )
 
 
 def rate(task: tuple[Path, str, Variant]) -> float:

@@ -95,6 +95,7 @@ def optimized(
     *,
     progressive: bool = False,
     apart: bool = False,
+    careful: bool = False,
     threads: int | None = None,
 ) -> CoefficientImage:
     """Quantize an image with the indices that make error plus level times bits least.
@@ -113,6 +114,8 @@ def optimized(
         Whether the bits are those of a progressive file.
     apart : bool
         Whether luminance has scans of its own, as it always has in a progressive file.
+    careful : bool
+        Find the bits from the whole image in several turns, not from some of its rows, which takes twice as long.
     threads : int, optional
         At most so many; all processors by default. The result is the same.
     """
@@ -121,9 +124,13 @@ def optimized(
         rates_of, apart = progressive_rates, True
     else:
         rates_of = partial(sequential_rates, apart=apart, threads=threads)
-    sample, thinned = sampled(image, criterion, _SAMPLE_BLOCKS)
+    sample, thinned = image, criterion
+    if not careful:
+        total = sum(part.coefficients.size // 64 for part in image.components)
+        sample, thinned = sampled(image, criterion, min(_SAMPLE_BLOCKS, total // 2))
+    small = len(sample.components[0].coefficients) * 4 > len(image.components[0].coefficients)
     coded = quantize(sample, tables)
-    for _ in range(_ROUNDS - (sample is image)):
+    for _ in range(1 if small and not careful else _ROUNDS):
         coded = choose_indices(sample, coded, thinned, levels, rates_of(coded), apart=apart, threads=threads)
     return choose_indices(image, coded, criterion, levels, rates_of(coded), apart=apart, threads=threads)
 
@@ -133,7 +140,7 @@ def sampled(image: DctImage, criterion: Criterion, blocks: int) -> tuple[DctImag
     heights = [part.v for part in image.components]
     total = sum(part.coefficients.size // 64 for part in image.components)
     whole = image.height // (8 * max(heights))
-    every = min(total // blocks, whole // 4)
+    every = min(total // max(blocks, 1), whole // 4)
     if every < 2:
         return image, criterion
     chosen = np.arange(every // 2, whole, every)

@@ -166,7 +166,7 @@ TUNINGS: dict[str, Tuning] = {
     "psnr": Tuning(flat_weights(1.0, 1.0, 1.0), of_rgb=True),
     # The loss of SSIM by a small error is the variance of the error over that of the image plus a constant (Wang et
     # al., 2004, eq. 13; C2 = (0.03 * 255)^2). It does not see chrominance, which keeps an eighth of its weight here.
-    "ssim": Tuning(flat_weights(1.0, 0.12, 0.12), Masking(0.85, 58.5), 0.08),
+    "ssim": Tuning(flat_weights(1.0, 0.12, 0.12), Masking(0.7, 58.5), 0.08),
     "people": Tuning(falling_weights((1.0, 0.3, 0.5), (2.8, 4.0), (2.9, 4.9)), Masking(0.65, 58.0), 0.1),
 }
 
