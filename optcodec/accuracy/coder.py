@@ -191,7 +191,7 @@ class ImageCoder:
         write = partial(write_jpeg, threads=1)
         coder = Coder(self._image, tuning.criterion(self._image), tuning.step_ratio, write, careful=True, threads=1)
         try:
-            data = Meeting(coder, source, self._profile, name or None, distortion).data(MaxBytes(limit))
+            data = Meeting(coder, source, self._profile, name or None, tuning.method, distortion).data(MaxBytes(limit))
         except TargetNotMetError:
             data = self._file(_COARSEST)
         met = (1 - _TOLERANCE) * limit <= len(data) <= limit

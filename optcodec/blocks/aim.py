@@ -24,6 +24,7 @@ _NEAR = 0.03  # part of the limit within which tables count as found; the level 
 _ENOUGH = 0.002  # part of the limit that may stay unused
 _FARTHEST = 256.0  # factor by which the level alone leaves what fits the tables
 _START = 50.0  # level of the first trial, for steps of about 20
+_AROUND, _NEARBY = 12, 0.003  # trials behind a jump of the measure, and how far apart
 _BOUNDS = 1e-9, 1e12  # of levels
 # The search for a level without files: how level and error grow together, when to stop, and after how many steps.
 _GROWTH, _CLOSE, _STEPS = 1.2, 0.01, 12
@@ -92,7 +93,7 @@ class _Trials:
         return low * math.pow(high / low, min(max(part, 0.02), 0.98))
 
     def search(self, start: float, factor: float, bounds: tuple[float, float], near: float, what: str) -> list[float]:
-        """The largest place known to keep the limit, and the smallest above it known not to."""
+        """The largest place known to keep the limit, and the next one above it that was tried."""
         low = high = min(max(start, bounds[0]), bounds[1])
         while self(low) > self.limit and low > bounds[0]:
             low = max(low / factor, bounds[0])
@@ -101,10 +102,10 @@ class _Trials:
         low = max((place for place, found in self.measures.items() if found <= self.limit), default=low)
         high = min((place for place in self.measures if place > low), default=high)
         enough = self.limit * (1 - near)
-        ends = largest_within(
+        fits, _ = largest_within(
             self, self.limit, (low, high), enough=enough, propose=self.propose, settled=_settled, what=what
         )
-        return list(ends)
+        return [fits, min((place for place in self.measures if place > fits), default=fits)]
 
 
 def _settled(low: float, high: float) -> bool:
@@ -195,7 +196,11 @@ def _better(coder: Coder, aim: Aim, best: Fit, line: Plan, bounds: tuple[float, 
         return best
     trials = _Trials(coder, aim.measure, aim.limit, line)
     if trials(bounds[0]) <= aim.limit:
-        trials.search(1.0, 1.2, bounds, _ENOUGH, aim.what)
+        place = trials.search(1.0, 1.2, bounds, _ENOUGH, aim.what)[0]
+        for step in range(1, _AROUND + 1):  # of small images the measure jumps up and down by a percent or so
+            if trials.best.measured >= aim.limit * (1 - _ENOUGH):
+                break
+            trials(place * (1 + _NEARBY * step))
     return max(best, trials.best, key=lambda each: each.measured)
 
 

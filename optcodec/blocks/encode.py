@@ -18,7 +18,7 @@ from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import prepare
-from optcodec.targets import Bpp, MaxBytes, Quality, Target, WaterLevel
+from optcodec.targets import Bpp, MatchQuality, MaxBytes, Quality, Target, WaterLevel
 from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["Rdo", "Wanted", "rdo_encoded"]
@@ -82,29 +82,39 @@ def rdo_encoded(source: PixelSource | CoefficientSource, rdo: Rdo, wanted: Wante
     tune = rdo.tune or wanted.profile or "psnr"
     if isinstance(tune, SensitivityProfile):
         check_sampling(tune, {source.sampling} - {"grey"}, stacklevel=4)
+        wanted = replace(wanted, profile=wanted.profile or tune)
+    tuning = tuning_for(tune)
     kinds = (False, True) if source.progressive == "smaller" else (source.progressive,)
-    coders = [_coder(replace(source, progressive=kind), rdo, tuning_for(tune)) for kind in kinds]
-    files = [_data(coder, source, wanted) for coder in coders]
+    coders = [_coder(replace(source, progressive=kind), rdo, tuning) for kind in kinds]
+    files = [_data(coder, source, tuning.method, wanted) for coder in coders]
     if isinstance(wanted.target, (Bpp, MaxBytes)) and len(files) > 1:  # both as large as they may be
         errors = [sum(coder.errors(read_jpeg(data))) for coder, data in zip(coders, files, strict=True)]
         return files[errors.index(min(errors))]
     return min(files, key=len)
 
 
-def _data(coder: Coder, source: PixelSource | CoefficientSource, wanted: Wanted) -> bytes:
-    """The file, baseline or progressive."""
+def _data(coder: Coder, source: PixelSource | CoefficientSource, usual: str | None, wanted: Wanted) -> bytes:
+    """The file, baseline or progressive; `usual` is the method where none is named."""
     target, tables = wanted.target, wanted.tables
-    if isinstance(target, (WaterLevel, Quality)):
-        statistics = gather(coder.image, threads=coder.threads)
-        tables = resolve(target, statistics, wanted.profile, method=wanted.method, size_of=len)
+    if target is None and tables is None and usual is not None:
+        target = MatchQuality(wanted.quality or 0, jointly=True)
+        tables = _designed(coder, target, replace(wanted, method=usual))
+    elif isinstance(target, (WaterLevel, Quality)):
+        tables = _designed(coder, target, wanted)
     elif target is not None:
-        return Meeting(coder, source, wanted.profile, wanted.method).data(target)
+        return Meeting(coder, source, wanted.profile, wanted.method, usual).data(target)
     if tables is None:
         level = level_like(coder, wanted.quality or 0)
         tables = coder.tables((level, level))
     else:
         level = coder.level_of(tables)
     return coder.write(coder.coded(tables, (level, level)))
+
+
+def _designed(coder: Coder, target: Target, wanted: Wanted) -> tuple[QuantTable, ...]:
+    """Tables for plain rounding."""
+    statistics = gather(coder.image, threads=coder.threads)
+    return resolve(target, statistics, wanted.profile, method=wanted.method, size_of=len)
 
 
 def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning) -> Coder:

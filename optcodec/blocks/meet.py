@@ -38,7 +38,10 @@ class Meeting:
     profile : SensitivityProfile, optional
         Weights of the error that `MatchSwe` matches, and of methods that design tables with them.
     method : str, optional
-        How tables are designed; by default those that fit the trellis.
+        How tables are designed.
+    usual : str, optional
+        How they are designed without a method; by default those that fit the trellis. Where luminance and chrominance
+        are matched apart, it is always these.
     distortion : str
         Model of the error that a method designs with, see `optcodec.design.design_tables`.
     """
@@ -46,7 +49,8 @@ class Meeting:
     coder: Coder
     source: PixelSource | CoefficientSource
     profile: SensitivityProfile | None
-    method: str | None
+    method: str | None = None
+    usual: str | None = None
     distortion: str = DEFAULT_DISTORTION
 
     def data(self, target: Target) -> bytes:
@@ -115,7 +119,7 @@ class Meeting:
 
     def _plan(self, level: float) -> tuple[tuple[QuantTable, ...], Levels]:
         """Tables and levels, as functions of one number."""
-        if self.method is None:
+        if self.method is None and self.usual is None:
             return self.coder.tables((level, level)), (level, level)
         tables = tuple(QuantTable(steps.reshape(8, 8)) for steps in self._joint.steps(level))
         own = self.coder.level_of(tables)
@@ -124,7 +128,7 @@ class Meeting:
     @cached_property
     def _joint(self) -> Joint:
         """Families of tables of the method."""
-        method = self.method or ""
+        method = self.method or self.usual or ""
         statistics = gather(self.coder.image, threads=self.coder.threads)
         design = Design.of(method, statistics, self.profile, self.distortion)
         return design.joint(METHODS[method](design))

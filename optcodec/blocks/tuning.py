@@ -22,6 +22,9 @@ Floats = npt.NDArray[np.float64]
 # ln 2 / 6, the slope of the error of uniform quantization: Sullivan, "Efficient Scalar Quantization of Exponential and
 # Laplacian Random Variables", IEEE Trans. Information Theory 42(5), 1996. Measured, see benchmarks/rd_ablation.py.
 STEP_RATIO = 0.115
+# For networks. A full trellis lowers the weighted error by a fifth more, but what it lowers is the energy of all small
+# coefficients alike, which a network minds more than the weights say: benchmarks/rdo_accuracy.py.
+_NETWORK_RATIO = 0.04
 _LEAST_FACTOR = 1e-3  # of a block, against the largest: what weighs less does not move the mean
 
 
@@ -60,6 +63,8 @@ class Tuning:
         Whether the weights of chrominance are to be reduced by what upsampling smooths away.
     of_rgb : bool
         Whether it is the squared error of RGB that counts, to which errors of all components add up.
+    method : str, optional
+        How tables are designed, see `optcodec.design.design_tables`; by default so that they fit the trellis.
     """
 
     weights: Floats
@@ -67,6 +72,7 @@ class Tuning:
     step_ratio: float = STEP_RATIO
     at_resolution: bool = True
     of_rgb: bool = False
+    method: str | None = None
 
     def criterion(self, image: DctImage, field: QualityField | None = None) -> Criterion:
         """Weights for an image, those of its blocks with a mean logarithm of 0.
@@ -166,8 +172,8 @@ TUNINGS: dict[str, Tuning] = {
     "psnr": Tuning(flat_weights(1.0, 1.0, 1.0), of_rgb=True),
     # The loss of SSIM by a small error is the variance of the error over that of the image plus a constant (Wang et
     # al., 2004, eq. 13; C2 = (0.03 * 255)^2). It does not see chrominance, which keeps an eighth of its weight here.
-    "ssim": Tuning(flat_weights(1.0, 0.12, 0.12), Masking(0.7, 58.5), 0.08),
-    "people": Tuning(falling_weights((1.0, 0.3, 0.5), (2.8, 4.0), (2.9, 4.9)), Masking(0.65, 58.0), 0.1),
+    "ssim": Tuning(flat_weights(1.0, 0.12, 0.12), Masking(0.7, 70.2), 0.08),
+    "people": Tuning(falling_weights((1.0, 0.3, 0.5), (1.94, 3.33), (2.9, 4.9)), Masking(0.542, 58.0), 0.0833),
 }
 
 
@@ -180,7 +186,8 @@ def tuning_for(tune: str | SensitivityProfile) -> Tuning:
         If there is no such tuning.
     """
     if isinstance(tune, SensitivityProfile):
-        return Tuning(tune.normalized().weights.reshape(3, 64), at_resolution=False)
+        weights = tune.normalized().weights.reshape(3, 64)
+        return Tuning(weights, step_ratio=_NETWORK_RATIO, at_resolution=False, method="rdopt")
     if tune not in TUNINGS:
         raise InvalidInputError(
             f"files are tuned for {', '.join(TUNINGS)}, or with a sensitivity profile; got {tune!r}"
