@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from rd_tables import in_short_for_eyes, parts, rate_distortion
 from record import RESULTS
 
 TITLES = {"mobilenet_v2": "MobileNetV2", "squeezenet1_1": "SqueezeNet 1.1"}
@@ -34,8 +35,13 @@ def tables() -> dict[str, str]:
         "in short": in_short(),
         "setting 1": "\n\n".join(setting_1(name) for name in NETWORKS),
         "equal bytes": "\n\n".join(equal_bytes(name) for name in NETWORKS),
-        "beyond OptS": beyond_opts(),
+        "beyond OptS": of_variants("beyond_opts"),
         "generalization": generalization(),
+        "trellis for networks": of_variants("rdo_accuracy"),
+        "rate and distortion 4:2:0": rate_distortion("4:2:0"),
+        "rate and distortion 4:4:4": rate_distortion("4:4:4"),
+        "rate and distortion in short": in_short_for_eyes(),
+        "parts": parts(),
     }
 
 
@@ -121,8 +127,9 @@ def in_short() -> str:
     return lines(["bytes at equal loss, %", *(TITLES[name] for name in NETWORKS)], rows)
 
 
-def beyond_opts() -> str:
-    documents = [result(f"beyond_opts_{name}_420") for name in NETWORKS]
+def of_variants(benchmark: str) -> str:
+    """BD-rates against plain OptS, and losses, of the variants of a benchmark at 4:2:0."""
+    documents = [result(f"{benchmark}_{name}_420") for name in NETWORKS]
     found = [{curve["method"]: curve for curve in each["comparisons"]["curves"]} for each in documents]
     points = [{(p["method"], p["level"]): p["loss_increase"]["value"] for p in each["points"]} for each in documents]
     rows = []

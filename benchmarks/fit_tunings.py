@@ -4,9 +4,9 @@
 
 A search along one constant after the other, each multiplied or divided by a factor as long as the mean BD-rate against
 libjpeg-turbo falls, on photographs that no other benchmark of rate and distortion sees: five of McMaster and three of
-the Val20 set, 4:2:0, baseline. It starts from round numbers that a coarser search of this kind had come to; what it ends
-with, rounded, is in ``optcodec/blocks/tuning.py``. Chrominance keeps an eighth of its weight in "ssim", whose measure
-does not see it: that constant is a choice, not a fit. Writes ``results/fit_tunings_NAME.json`` with every trial.
+the Val20 set, 4:2:0, baseline. It starts from round numbers that a coarser search of this kind had come to; what it
+ends with, rounded, is in ``optcodec/blocks/tuning.py``. Chrominance keeps an eighth of its weight in "ssim", whose
+measure does not see it: that constant is a choice, not a fit. Writes ``results/fit_tunings_NAME.json``, all trials.
 """
 
 from __future__ import annotations

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import ajpegli
 import numpy as np
-import numpy.typing as npt
-import pyvips
+from rd import jpegli, mozjpeg
 from record import RESULTS, write_result
 from rich.progress import MofNCompleteColumn, Progress
 
@@ -63,23 +62,10 @@ def unlabelled_profile(
     return sensitivity_of(target, survey, subsampling=subsampling, quality=quality)
 
 
-def mozjpeg(pixels: npt.NDArray[np.uint8], subsampling: str, quality: int) -> bytes:
-    """Baseline with trellis quantization and the tables that pyvips has by default with it."""
-    height, width, bands = pixels.shape
-    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, bands, "uchar")
-    options = {"optimize_coding": True, "trellis_quant": True, "overshoot_deringing": True, "quant_table": 3}
-    mode = {"4:4:4": "off", "4:2:0": "on"}[subsampling]
-    file: bytes = image.jpegsave_buffer(Q=quality, subsample_mode=mode, **options)
-    return file
-
-
-def jpegli(pixels: npt.NDArray[np.uint8], subsampling: str, quality: int) -> bytes:
-    """Baseline with adaptive quantization."""
-    file: bytes = ajpegli.encode(pixels, quality=quality, progressive=0, subsampling=subsampling.replace(":", ""))
-    return file
-
-
-PEERS: dict[str, Peer] = {"mozjpeg": mozjpeg, "jpegli": jpegli}
+PEERS: dict[str, Peer] = {
+    "mozjpeg": partial(mozjpeg, table=3, progressive=False),
+    "jpegli": partial(jpegli, progressive=False),
+}
 
 
 def run(

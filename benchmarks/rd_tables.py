@@ -13,12 +13,48 @@ _HEADER = ["encoder", *_COLUMNS.values()]
 
 def rate_distortion(subsampling: str) -> str:
     """BD-rates of all encoders against libjpeg-turbo, and the best of ours image by image."""
-    document = json.loads((RESULTS / f"rd_peers_{subsampling.replace(':', '')}.json").read_text("utf-8"))
+    document = _document(subsampling)
     rows = [[name, *(_figure(figures.get(measure)) for measure in _COLUMNS)] for name, figures in _ours_last(document)]
     best = document["best_of_each_image"]
     rows.append(["best of optcodec, image by image", *(f"{best[measure]:+.1f}" for measure in _COLUMNS)])
     marks = ["---", *("---:" for _ in _COLUMNS)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [[*_HEADER], marks, *rows])
+    return _lines([_HEADER, marks, *rows])
+
+
+def in_short_for_eyes() -> str:
+    """The measures that a tuning is for: ours, and the best of the other encoders."""
+    rows = [["tuned for", "4:2:0, baseline", "4:2:0, progressive", "best other, progressive"], ["---", *3 * ["---:"]]]
+    curves = _document("4:2:0")["curves"]
+    for tune, measure in (("psnr", "psnr_rgb"), ("ssim", "ssim_y"), ("people", "ssimulacra2")):
+        own = (f"optcodec {tune}", f"optcodec {tune}, progressive")
+        others = {
+            name: figures[measure]["bd_rate"]
+            for name, figures in curves.items()
+            if measure in figures and name.endswith("progressive") and not name.startswith("optcodec")
+        }
+        best = min(others, key=others.__getitem__)
+        cells = (f"{curves[name][measure]['bd_rate']:+.1f} %" for name in own)
+        rows.append([_COLUMNS[measure], *cells, f"{best.removesuffix(', progressive')}: {others[best]:+.1f} %"])
+    return _lines(rows)
+
+
+def parts() -> str:
+    """What each part of the optimization adds."""
+    document = json.loads((RESULTS / "rd_ablation.json").read_text("utf-8"))["samplings"]
+    rows = [["BD-rate, PSNR-RGB", *document], ["---", *("---:" for _ in document)]]
+    names = next(iter(document.values()))["parts"]
+    rows += [[name, *(f"{figures['parts'][name]:+.1f}" for figures in document.values())] for name in names]
+    return _lines(rows)
+
+
+def _document(subsampling: str) -> dict[str, Any]:
+    path = RESULTS / f"rd_peers_{subsampling.replace(':', '')}.json"
+    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return document
+
+
+def _lines(rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _ours_last(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

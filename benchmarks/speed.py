@@ -56,12 +56,12 @@ def main() -> None:
         os.environ.update(AVX2)
     folder = arguments.photos or Path(os.environ["OPTCODEC_DATA"]) / "Kodak"
     photos = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.glob("*.png"))]
-    large, crops = _mosaic(photos), [np.ascontiguousarray(photo[100:324, 100:324]) for photo in photos]
+    large, crops = mosaic(photos), [np.ascontiguousarray(photo[100:324, 100:324]) for photo in photos]
     goals = GOALS_AVX2 if arguments.avx2 else GOALS
     cases = {
-        "12 MP": _compare(_coders([large]), arguments.rounds, time.thread_time),
-        "224x224": _compare(_coders(crops), arguments.rounds, time.thread_time),
-        "threads": _compare(_threads(large), arguments.rounds, time.perf_counter),
+        "12 MP": compare(_coders([large]), arguments.rounds, time.thread_time),
+        "224x224": compare(_coders(crops), arguments.rounds, time.thread_time),
+        "threads": compare(_threads(large), arguments.rounds, time.perf_counter),
     }
     sizes = {"12 MP": large.size // 3, "224x224": len(crops) * 224 * 224, "threads": large.size // 3}
     for name, case in cases.items():
@@ -79,7 +79,7 @@ def main() -> None:
     )
 
 
-def _mosaic(photos: list[Pixels]) -> Pixels:
+def mosaic(photos: list[Pixels]) -> Pixels:
     """5 by 6 photographs of 768x512 pixels; upright ones are turned."""
     lying = [photo if photo.shape[0] < photo.shape[1] else photo.transpose(1, 0, 2) for photo in photos]
     rows = [np.concatenate([lying[(5 * row + column) % len(lying)] for column in range(5)], 1) for row in range(6)]
@@ -115,7 +115,7 @@ def _threads(image: Pixels) -> dict[str, Coder]:
     }
 
 
-def _compare(coders: dict[str, Coder], rounds: int, clock: Callable[[], float]) -> dict[str, Any]:
+def compare(coders: dict[str, Coder], rounds: int, clock: Callable[[], float]) -> dict[str, Any]:
     """Median seconds of each, and the median over rounds of how many times faster each is than each other."""
     times: dict[str, list[float]] = {name: [] for name in coders}
     for coder in coders.values():

@@ -140,17 +140,14 @@ def encode(
         picture = load_picture(image, background=background)
         kept = picture.metadata if metadata else Metadata()
         source = PixelSource(picture.pixels, subsampling, dct, progressive, kept, restart_interval or 0, threads)
+    if tables is None and target is None and quality is None:
+        quality, tables = (None, image.tables) if isinstance(image, CoefficientImage) else (DEFAULT_QUALITY, None)
     if rdo:
-        if tables is None and target is None and quality is None:
-            quality, tables = (None, image.tables) if isinstance(image, CoefficientImage) else (DEFAULT_QUALITY, None)
-        data = _optimized(source, rdo, quality, tables, target, profile, method)
-        return EncodedJpeg(data, *source.size)
+        return EncodedJpeg(_optimized(source, rdo, quality, tables, target, profile, method), *source.size)
     if target is not None:
         tables = _designed(source, target, profile, method)
-    elif quality is not None:
-        tables = annex_k_tables(quality)
     elif tables is None:
-        tables = image.tables if isinstance(image, CoefficientImage) else annex_k_tables(DEFAULT_QUALITY)
+        tables = annex_k_tables(DEFAULT_QUALITY if quality is None else quality)
     return EncodedJpeg(source.encoded(tables), *source.size)
 
 
