@@ -102,7 +102,8 @@ def encode(
         indices are made for about the error of default JPEG at that quality; for a `CoefficientImage`, without any of
         these, its own tables stay.
     subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0"}, optional
-        4:2:0; with a profile, what it was estimated at. Grey images and coefficients keep what they have.
+        4:2:0; with a profile, also one in `rdo`, what it was estimated at. Grey images and coefficients keep what they
+        have.
     dct : {"float", "exact"}
         Floating point; or coefficient for coefficient what libjpeg-turbo makes with its accurate integer DCT.
     progressive : {False, True, "smaller"}
@@ -129,8 +130,7 @@ def encode(
     """
     _check_choices(quality, tables, profile, target, method)
     _check_options(tables, dct, progressive, threads, rdo)
-    if subsampling is None:
-        subsampling = "4:2:0" if profile is None else profile.provenance.subsampling
+    subsampling = subsampling or _sampling_of(profile, rdo)
     source: PixelSource | CoefficientSource
     if isinstance(image, CoefficientImage):
         kept = image.metadata if metadata is not False else Metadata(adobe_transform=image.metadata.adobe_transform)
@@ -149,6 +149,12 @@ def encode(
     elif tables is None:
         tables = annex_k_tables(DEFAULT_QUALITY if quality is None else quality)
     return EncodedJpeg(source.encoded(tables), *source.size)
+
+
+def _sampling_of(profile: SensitivityProfile | None, rdo: bool | Rdo) -> str:
+    """What the profile was estimated at that tables or indices are chosen for; 4:2:0 without one."""
+    profile = profile or getattr(rdo, "profile", None)
+    return "4:2:0" if profile is None else profile.provenance.subsampling
 
 
 def _check_choices(

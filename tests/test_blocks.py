@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +30,7 @@ from optcodec import (
 from optcodec.blocks.chroma import Planes
 from optcodec.blocks.criterion import Criterion
 from optcodec.blocks.rdo import optimized
-from optcodec.blocks.tuning import TUNINGS, tuning_for
+from optcodec.blocks.tuning import TUNINGS, falling_weights, tuning_for
 from optcodec.design import SamplingMismatchWarning
 from optcodec.jpeg.dct import forward_planes
 from optcodec.jpeg.image import SUBSAMPLINGS
@@ -388,3 +390,22 @@ def test_without_colours_there_is_nothing_to_refine():
     grey = np.asarray(picture(120, 90, "L"))
     thorough, quick = (encode(grey, rdo=Rdo(thorough=each), target=MatchPsnr(36.0)) for each in (True, False))
     assert thorough.nbytes <= 1.002 * quick.nbytes
+
+
+# ---- Constants that were fitted --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ssim", "people"])
+def test_fitted_constants_are_those_of_the_result(name):
+    """To three digits, and no trial of the search did better."""
+    result = json.loads((Path(__file__).parent.parent / f"benchmarks/results/fit_tunings_{name}.json").read_text())
+    best = result["best"]["constants"]
+    masking, tuning = TUNINGS[name].masking, TUNINGS[name]
+    assert (masking.exponent, masking.floor, tuning.step_ratio) == pytest.approx(
+        (best["exponent"], best["floor"], best["ratio"]), rel=2e-3
+    )
+    if name == "people":
+        shares, half = (1.0, best["blue"], best["red"]), (best["half"], best["half_chroma"])
+        expected = falling_weights(shares, half, (best["dc"], best["dc_chroma"]))
+        np.testing.assert_allclose(tuning.weights, expected, rtol=5e-3)
+    assert result["best"]["bd_rate"] <= min(trial["bd_rate"] for trial in result["trials"]) + 0.05

@@ -56,6 +56,11 @@ class Rdo:
         if self.field is not None and not isinstance(self.field, QualityField):
             raise InvalidInputError(f"a field is a QualityField, got {type(self.field).__name__}")
 
+    @property
+    def profile(self) -> SensitivityProfile | None:
+        """The profile that the file is tuned with, if it is one."""
+        return self.tune if isinstance(self.tune, SensitivityProfile) else None
+
 
 @dataclass(frozen=True)
 class Wanted:
