@@ -51,7 +51,7 @@ PARTS: dict[str, Variant] = {
     "+ progressive, scans by trial": {"progressive": True},
 }
 RATIOS = (0.06, 0.08, 0.1, 0.115, 0.13, 0.16)
-TURNS = (1, 2, 3, 5)
+TURNS = (0, 1, 2, 4)
 FREE_LEVELS = (15.0, 60.0)  # steps of luminance
 
 
@@ -69,7 +69,7 @@ def without(variant: Variant) -> Iterator[None]:
 
             stack.enter_context(patch.object(rdo, "sequential_rates", free_dc))
         if "turns" in variant:
-            stack.enter_context(patch.object(rdo, "_ROUNDS", variant["turns"]))
+            stack.enter_context(patch.object(rdo, "_TURNS", variant["turns"]))
         yield
 
 
@@ -82,9 +82,7 @@ def coder_of(path: Path, subsampling: str, variant: Variant) -> Coder:
     progressive = variant.get("progressive", False)
     write = partial(write_jpeg, progressive=progressive, smallest=variant["apart"])
     ratio = variant.get("ratio", STEP_RATIO)
-    return Coder(
-        image, TUNING.criterion(image), ratio, write, progressive, variant["apart"], careful=True, refine=refine
-    )
+    return Coder(image, TUNING.criterion(image), ratio, write, progressive, variant["apart"], refine=refine)
 
 
 def rate(task: tuple[Path, str, Variant]) -> float:

@@ -189,7 +189,7 @@ class ImageCoder:
         tuning = tuning_for(self._profile)
         source = PixelSource(self._pixels, self._subsampling, "float", False, Metadata(), 0, 1)
         write = partial(write_jpeg, threads=1)
-        coder = Coder(self._image, tuning.criterion(self._image), tuning.step_ratio, write, careful=True, threads=1)
+        coder = Coder(self._image, tuning.criterion(self._image), tuning.step_ratio, write, threads=1)
         try:
             data = Meeting(coder, source, self._profile, name or None, tuning.method, distortion).data(MaxBytes(limit))
         except TargetNotMetError:

@@ -43,8 +43,6 @@ class Coder:
         Whether the bits are those of a progressive file.
     apart : bool
         Whether luminance may have scans of its own.
-    careful : bool
-        Whether to find the bits from the whole image, see `optimized`.
     least : int
         Smallest step.
     lattice : sequence of QuantTable, optional
@@ -63,7 +61,6 @@ class Coder:
     write: Callable[[CoefficientImage], bytes]
     progressive: bool = False
     apart: bool = False
-    careful: bool = False
     least: int = 1
     lattice: Tables | None = None
     threads: int | None = None
@@ -111,7 +108,6 @@ class Coder:
             levels,
             progressive=self.progressive,
             apart=self.apart,
-            careful=self.careful,
             threads=self.threads,
         )
 

@@ -38,7 +38,7 @@ class Rdo:
     thorough : bool
         Take the time for what a trellis alone does not do: chrominance downsampled for the way decoders upsample it,
         luminance that makes up for errors of chrominance (both for PSNR of RGB); luminance in a scan of its own where
-        that is smaller; code lengths found on the whole image.
+        that is smaller.
 
     Raises
     ------
@@ -137,7 +137,6 @@ def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning) ->
         partial(source.written, smallest=rdo.thorough or bool(source.progressive)),
         progressive=bool(source.progressive),
         apart=rdo.thorough,
-        careful=rdo.thorough,
         least=source.least_step,
         lattice=source.lattice,
         threads=source.threads,

@@ -29,7 +29,9 @@ __all__ = ["ac_steps", "choose_indices", "optimized", "sampled", "tables_for_lev
 Floats = npt.NDArray[np.float64]
 
 _DC_FACTORS = 1.12 ** np.arange(-10, 3)  # steps that are tried for DC, over what AC would have
-_ROUNDS = 2  # turns of tables and indices before the last; a third gains less than 0.02 %
+# Turns of tables and indices, on some rows, before the last on the whole image: the bits fall no further in a second
+# (benchmarks/rd_ablation.py).
+_TURNS = 1
 _SAMPLE_BLOCKS = 4096
 _BLOCKS_PER_THREAD = 2048
 _WORK = 6  # rows of work space of optcodec/kernels/trellis.py
@@ -95,7 +97,6 @@ def optimized(
     *,
     progressive: bool = False,
     apart: bool = False,
-    careful: bool = False,
     threads: int | None = None,
 ) -> CoefficientImage:
     """Quantize an image with the indices that make error plus level times bits least.
@@ -114,8 +115,6 @@ def optimized(
         Whether the bits are those of a progressive file.
     apart : bool
         Whether luminance has scans of its own, as it always has in a progressive file.
-    careful : bool
-        Find the bits from the whole image in several turns, not from some of its rows, which takes twice as long.
     threads : int, optional
         At most so many; all processors by default. The result is the same.
     """
@@ -124,13 +123,10 @@ def optimized(
         rates_of, apart = progressive_rates, True
     else:
         rates_of = partial(sequential_rates, apart=apart, threads=threads)
-    sample, thinned = image, criterion
-    if not careful:
-        total = sum(part.coefficients.size // 64 for part in image.components)
-        sample, thinned = sampled(image, criterion, min(_SAMPLE_BLOCKS, total // 2))
-    small = len(sample.components[0].coefficients) * 4 > len(image.components[0].coefficients)
+    total = sum(part.coefficients.size // 64 for part in image.components)
+    sample, thinned = sampled(image, criterion, min(_SAMPLE_BLOCKS, total // 2))
     coded = quantize(sample, tables)
-    for _ in range(1 if small and not careful else _ROUNDS):
+    for _ in range(_TURNS):
         coded = choose_indices(sample, coded, thinned, levels, rates_of(coded), apart=apart, threads=threads)
     return choose_indices(image, coded, criterion, levels, rates_of(coded), apart=apart, threads=threads)
 
