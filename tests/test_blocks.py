@@ -32,7 +32,7 @@ from optcodec.blocks.rdo import optimized
 from optcodec.blocks.tuning import TUNINGS, falling_weights, tuning_for
 from optcodec.design import SamplingMismatchWarning
 from optcodec.jpeg.dct import forward_planes
-from optcodec.jpeg.image import SUBSAMPLINGS
+from optcodec.jpeg.image import SUBSAMPLINGS, Metadata
 from optcodec.jpeg.quantize import quantize
 from optcodec.pixels import decoded_pixels
 from tests.naive_rdo import naive_upsampling
@@ -303,6 +303,9 @@ def test_images_that_are_neither_grey_nor_ycbcr():
     part = encode(PHOTO[..., 0]).coefficients.components[0]
     image = CoefficientImage(180, 160, (part, part), annex_k_tables(50))
     with pytest.raises(InvalidInputError, match="grey or YCbCr images can be tuned, got 2 components"):
+        encode(image, rdo=True)
+    image = CoefficientImage(180, 160, (part, part, part), annex_k_tables(50), Metadata(adobe_transform=0))
+    with pytest.raises(InvalidInputError, match="grey or YCbCr images can be tuned, got RGB components"):
         encode(image, rdo=True)
 
 

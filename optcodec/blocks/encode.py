@@ -129,6 +129,7 @@ def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning) ->
         planes = Planes(source.pixels, source.subsampling)
         image, refine = planes.image(), planes.refined
     else:
+        _check_colours(source)
         image = source.unquantized()
     return Coder(
         image,
@@ -142,3 +143,11 @@ def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning) ->
         threads=source.threads,
         refine=refine,
     )
+
+
+def _check_colours(source: PixelSource | CoefficientSource) -> None:
+    """Refuse files with RGB components: weights are those of luminance and chrominance."""
+    if isinstance(source, CoefficientSource):
+        image = source.image
+        if image.metadata.adobe_transform == 0 and len(image.components) == 3:
+            raise InvalidInputError("grey or YCbCr images can be tuned, got RGB components")
