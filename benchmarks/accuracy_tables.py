@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from rd_tables import in_short_for_eyes, parts, rate_distortion
+from rd_tables import in_short_for_eyes, parts, rate_distortion, rivals
 from record import RESULTS
 
 TITLES = {"mobilenet_v2": "MobileNetV2", "squeezenet1_1": "SqueezeNet 1.1"}
@@ -41,6 +41,7 @@ def tables() -> dict[str, str]:
         "rate and distortion 4:2:0": rate_distortion("4:2:0"),
         "rate and distortion 4:4:4": rate_distortion("4:4:4"),
         "rate and distortion in short": in_short_for_eyes(),
+        "rivals": rivals(),
         "parts": parts(),
     }
 

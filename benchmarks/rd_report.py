@@ -1,19 +1,24 @@
-"""How do the encoders compare in a picture?
+"""How do the encoders compare in a picture, with one another, and at low and high qualities?
 
     python benchmarks/rd_report.py  (after rd_peers.py)
 
 Draws ``docs/rd_peers.png`` from ``results/rd_peers_420.npz``: each measure over bits per pixel, both as means over the
-photographs at each quality factor.
+photographs at each quality factor. Writes ``results/rd_direct.json``: BD-rates of ours against the best other encoder
+of each measure, over the range that both have; and those against libjpeg-turbo over its qualities 10 to 50, and 50 to
+95. A range that reaches lower counts differences there that one that ends above does not see: jpegli, for one, makes
+no files as small as the others at their lowest quality.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from record import RESULTS
+from rd import bd_rate
+from record import RESULTS, write_result
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -29,6 +34,42 @@ SHOWN = {
     "optcodec people, progressive": ("tab:red", "-"),
 }
 PIXELS = {"Kodak": 768 * 512}
+RIVALS = (  # ours, the best of the others, measure
+    ("optcodec psnr", "mozjpeg, flat tables", "psnr_rgb"),
+    ("optcodec psnr, progressive", "mozjpeg, flat tables, progressive", "psnr_rgb"),
+    ("optcodec ssim", "mozjpeg, flat tables", "ssim_y"),
+    ("optcodec ssim, progressive", "mozjpeg, flat tables, progressive", "ssim_y"),
+    ("optcodec people", "jpegli", "ssimulacra2"),
+    ("optcodec people, progressive", "jpegli, progressive", "ssimulacra2"),
+)
+HALVES = {"10 to 50": slice(0, 5), "50 to 95": slice(4, 10)}
+
+
+def direct(subsampling: str) -> dict[str, Any]:
+    """BD-rates of pairs, and over parts of the range."""
+    name = f"rd_peers_{subsampling.replace(':', '')}"
+    document = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    rows, found = np.load(RESULTS / f"{name}.npz"), {}
+    for own, other, measure in RIVALS:
+        column = document["columns"].index(measure)
+        curves = {each: rows[each][..., [0, column]] for each in (own, other, document["reference"])}
+        if any(np.isnan(curve).any() for curve in curves.values()):
+            continue
+        found[f"{own}: {measure}"] = {
+            "against": other,
+            "directly": mean_rate(curves[other], curves[own]),
+            "against_reference": {
+                half: mean_rate(curves[document["reference"]][:, part], curves[own]) for half, part in HALVES.items()
+            },
+        }
+    return found
+
+
+def mean_rate(reference: np.ndarray, test: np.ndarray) -> dict[str, Any]:
+    """BD-rate of curves (images, qualities, 2): mean over images, the extremes, the least overlap."""
+    rates, overlaps = zip(*(bd_rate(*pair) for pair in zip(reference, test, strict=True)), strict=True)
+    figures = {"bd_rate": np.mean(rates), "least": min(rates), "most": max(rates), "least_overlap": min(overlaps)}
+    return {name: round(float(value), 2) for name, value in figures.items()}
 
 
 def main() -> None:
@@ -51,6 +92,7 @@ def main() -> None:
     path = Path(__file__).parent.parent / "docs" / "rd_peers.png"
     figure.savefig(path, dpi=110)
     print(path)
+    print(write_result("rd_direct", {each: direct(each) for each in ("4:2:0", "4:4:4")}, packages=("bjontegaard",)))
 
 
 if __name__ == "__main__":

@@ -22,19 +22,30 @@ def rate_distortion(subsampling: str) -> str:
 
 
 def in_short_for_eyes() -> str:
-    """The measures that a tuning is for: ours, and the best of the other encoders."""
-    rows = [["tuned for", "4:2:0, baseline", "4:2:0, progressive", "best other, progressive"], ["---", *3 * ["---:"]]]
+    """The measures that a tuning is for: against libjpeg-turbo, and against the best of the other encoders."""
+    rows = [["tuned for", "4:2:0, baseline", "4:2:0, progressive", "progressive, against"], ["---", *3 * ["---:"]]]
     curves = _document("4:2:0")["curves"]
+    direct = json.loads((RESULTS / "rd_direct.json").read_text("utf-8"))["4:2:0"]
     for tune, measure in (("psnr", "psnr_rgb"), ("ssim", "ssim_y"), ("people", "ssimulacra2")):
-        own = (f"optcodec {tune}", f"optcodec {tune}, progressive")
-        others = {
-            name: figures[measure]["bd_rate"]
-            for name, figures in curves.items()
-            if measure in figures and name.endswith("progressive") and not name.startswith("optcodec")
-        }
-        best = min(others, key=others.__getitem__)
-        cells = (f"{curves[name][measure]['bd_rate']:+.1f} %" for name in own)
-        rows.append([_COLUMNS[measure], *cells, f"{best.removesuffix(', progressive')}: {others[best]:+.1f} %"])
+        names = (f"optcodec {tune}", f"optcodec {tune}, progressive")
+        cells = (f"{curves[name][measure]['bd_rate']:+.1f} %" for name in names)
+        rival = direct[f"{names[1]}: {measure}"]
+        other = f"{rival['against'].removesuffix(', progressive')}: {rival['directly']['bd_rate']:+.1f} %"
+        rows.append([_COLUMNS[measure], *cells, other])
+    return _lines(rows)
+
+
+def rivals() -> str:
+    """Ours against the best other encoder of each measure, and by parts of the range."""
+    header = ["", "against", "directly", "worst, best image", "against libjpeg-turbo at 10 to 50", "at 50 to 95"]
+    rows = [header, ["---", "---", *4 * ["---:"]]]
+    document = json.loads((RESULTS / "rd_direct.json").read_text("utf-8"))
+    for subsampling in ("4:2:0", "4:4:4"):
+        for name, figures in document[subsampling].items():
+            one = figures["directly"]
+            halves = (f"{half['bd_rate']:+.1f}" for half in figures["against_reference"].values())
+            extremes = f"{one['most']:+.1f}, {one['least']:+.1f}"
+            rows.append([f"{name}, {subsampling}", figures["against"], f"{one['bd_rate']:+.1f}", extremes, *halves])
     return _lines(rows)
 
 
