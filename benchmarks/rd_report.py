@@ -67,7 +67,7 @@ def direct(subsampling: str) -> dict[str, Any]:
 
 def mean_rate(reference: np.ndarray, test: np.ndarray) -> dict[str, Any]:
     """BD-rate of curves (images, qualities, 2): mean over images, the extremes, the least overlap."""
-    rates, overlaps = zip(*(bd_rate(*pair) for pair in zip(reference, test, strict=True)), strict=True)
+    rates, overlaps = zip(*map(bd_rate, reference.tolist(), test.tolist()), strict=True)
     figures = {"bd_rate": np.mean(rates), "least": min(rates), "most": max(rates), "least_overlap": min(overlaps)}
     return {name: round(float(value), 2) for name, value in figures.items()}
 

@@ -21,6 +21,7 @@ from optcodec.blocks.rates import UNIT, Rates, progressive_rates, sequential_rat
 from optcodec.jpeg.image import CoefficientImage, Component, DctComponent, DctImage
 from optcodec.jpeg.layout import in_parallel, thread_count
 from optcodec.jpeg.quantize import quantize
+from optcodec.jpeg.scratch import scratch
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import load
 
@@ -33,7 +34,7 @@ _DC_FACTORS = 1.12 ** np.arange(-10, 3)  # steps that are tried for DC, over wha
 # (benchmarks/rd_ablation.py).
 _TURNS = 1
 _SAMPLE_BLOCKS = 4096
-_BLOCKS_PER_THREAD = 2048
+_BLOCKS_PER_THREAD, _PARTS_PER_THREAD = 2048, 6
 _WORK = 6  # rows of work space of optcodec/kernels/trellis.py
 # Indices that are coded at most, over which nothing is rounded: AC has 10 bits (T.81, Table F.2); DC one to spare.
 _LARGEST = np.array([2047.0, *63 * [1023.0]], np.float32)
@@ -207,17 +208,19 @@ def _component(
 ) -> npt.NDArray[np.int16]:
     """Indices of one component; threads share its MCU rows."""
     rows, columns = part.coefficients.shape[:2]
-    coefficients, indices = part.coefficients.reshape(-1, 64), np.empty((rows * columns, 64), np.int16)
+    coefficients = part.coefficients.reshape(-1, 64)
+    indices = scratch(128 * rows * columns).view(np.int16).reshape(-1, 64)
     h, v = factors
     workers = max(1, min(threads, len(indices) // _BLOCKS_PER_THREAD))
-    edges = [mcu_rows * worker // workers for worker in range(workers + 1)]
+    parts = min(_PARTS_PER_THREAD * workers if workers > 1 else 1, mcu_rows)  # not every part takes as long
+    edges = [mcu_rows * part // parts for part in range(parts + 1)]
 
-    def work(worker: int) -> None:
-        geometry = rows, columns, h, v, edges[worker], edges[worker + 1]
+    def work(index: int) -> None:
+        geometry = rows, columns, h, v, edges[index], edges[index + 1]
         space = np.empty(64 + v * columns, np.float32), np.empty((_WORK, 64), np.int64), np.empty(v * columns, np.int64)
         constants = 1 / steps, _LARGEST * steps, gains, scales, rates.ac, rates.dc
         load("trellis").choose_rows(coefficients, *geometry, *constants, *space, indices)
 
-    in_parallel(work, workers, workers)
+    in_parallel(work, parts, workers)
     indices.flags.writeable = False
     return indices.reshape(rows, columns, 8, 8)
