@@ -10,7 +10,7 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctComponent, DctImage
 
-__all__ = ["QualityField", "pooled"]
+__all__ = ["QualityField"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -84,10 +84,10 @@ class QualityField:
 
     def by_component(self, image: DctImage) -> list[Floats]:
         """Weights of the blocks of each component."""
-        return [pooled(self.weights, image, part) for part in image.components]
+        return [_pooled(self.weights, image, part) for part in image.components]
 
 
-def pooled(values: Floats, image: DctImage, part: DctComponent) -> Floats:
+def _pooled(values: Floats, image: DctImage, part: DctComponent) -> Floats:
     """Values (rows, columns) of 8x8 pixels as means over the blocks of a component of an image."""
     v = max(each.v for each in image.components) // part.v
     h = max(each.h for each in image.components) // part.h

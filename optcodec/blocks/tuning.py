@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.blocks.criterion import Criterion
-from optcodec.blocks.field import QualityField, pooled
+from optcodec.blocks.field import QualityField
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctImage
 from optcodec.vision.profile import SensitivityProfile
@@ -32,19 +32,18 @@ _LEAST_FACTOR = 1e-3  # of a block, against the largest: what weighs less does n
 class Masking:
     """Errors count for less where there is more to see: weight ``(variance + floor) ** -exponent`` of a block.
 
+    The blocks of chrominance all weigh the same.
+
     Parameters
     ----------
     exponent : float
         0 for none.
     floor : float
         In squared samples; the variance is that of the samples of a luminance block.
-    chroma : float
-        Exponent with which the weight of luminance carries over to chrominance.
     """
 
     exponent: float
     floor: float
-    chroma: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,14 +106,13 @@ def _ratio(image: DctImage) -> tuple[int, int]:
 
 
 def _masked(image: DctImage, masking: Masking) -> list[Floats]:
-    """Factors of the blocks of each component by the variance of luminance."""
+    """Factors of the blocks of each component: of luminance by its variance, of chrominance their mean."""
     blocks = image.components[0].coefficients
     flat = blocks.reshape(*blocks.shape[:2], 64)
     variance = np.einsum("rcf,rcf->rc", flat[..., 1:], flat[..., 1:], dtype=np.float64) / 64
     luminance = (variance + masking.floor) ** -masking.exponent
-    chrominance = [np.exp(masking.chroma * pooled(np.log(luminance), image, part)) for part in image.components[1:]]
-    scale = np.exp(-masking.chroma * np.log(luminance).mean()) * np.exp(np.log(luminance).mean())
-    return [luminance, *(each * scale for each in chrominance)]
+    mean = np.exp(np.log(luminance).mean())
+    return [luminance, *(np.full(part.coefficients.shape[:2], mean) for part in image.components[1:])]
 
 
 @lru_cache(maxsize=8)
