@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from optcodec.blocks.coder import Coder, Levels
 from optcodec.blocks.rdo import ac_steps
 from optcodec.errors import TargetNotMetError
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.targets import largest_within
 
@@ -223,7 +224,8 @@ def level_like(coder: Coder, quality: int) -> float:
     """
     sample = coder.sample
     criterion, image = sample.criterion, sample.image
-    limit = sum(sample.errors(quantize(image, annex_k_tables(quality))))
+    default = np.array([table.steps.ravel() for table in annex_k_tables(quality)], np.float64)
+    limit = criterion.dead_zone_error(image, default, 0.5)  # rounding to nearest
     weights = criterion.per_coefficient(image)
     level = 2 * limit / sum(part.coefficients.size for part in image.components) + 1e-6
     for _ in range(_STEPS):

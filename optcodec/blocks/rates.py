@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +60,8 @@ def sequential_rates(image: CoefficientImage, *, apart: bool = False, threads: i
     for group in scan_groups(image, apart=apart):
         slots = group_slots(len(image.components), group)
         histogram = sequential_tokens(image, group, slots, threads=threads).histogram
-        by_slot = {slot: _rates(*_lengths(histogram, slot)) for slot in dict.fromkeys(slots)}
+        bits = _lengths(histogram, slots)
+        by_slot = {slot: _rates(bits[256 * slot :], bits[256 * slot + 256 :]) for slot in dict.fromkeys(slots)}
         found |= {index: by_slot[slot] for index, slot in zip(group, slots, strict=True)}
     return [found[index] for index in sorted(found)]
 
@@ -73,30 +75,32 @@ def progressive_rates(image: CoefficientImage) -> list[Rates]:
     for group in scan_groups(image, apart=True):
         histogram = progressive_scan(image, ScanSpec(tuple(group))).tokens.histogram
         slots = group_slots(len(image.components), group)
-        dc_lengths |= {index: _lengths(histogram, slot)[0] for index, slot in zip(group, slots, strict=True)}
+        bits = _lengths(histogram, slots)
+        dc_lengths |= {index: bits[256 * slot :] for index, slot in zip(group, slots, strict=True)}
     rates = []
     for index in range(len(image.components)):
         histogram = progressive_scan(image, ScanSpec((index,), 1, 63)).tokens.histogram
-        ac = _lengths(histogram, 0)[1]
+        ac = _lengths(histogram, [0])[256:]
         runs = histogram[256 + _END_OF_BAND]
         end = float(runs @ ac[_END_OF_BAND]) / max(int(runs.sum()), 1)
         rates.append(_rates(dc_lengths[index], ac, end=end, empty=_EMPTY_BITS))
     return rates
 
 
-def _lengths(histogram: Integers, slot: int) -> tuple[Integers, Integers]:
-    """Bits of DC and of AC symbols, additional bits included, if all symbols of sequential scans have a code."""
-    counts = np.zeros_like(histogram)
-    counts[:256], counts[256:512] = histogram[256 * slot : 256 * slot + 256], histogram[256 * slot + 256 :][:256]
-    counts[_DC_SYMBOLS] = np.maximum(counts[_DC_SYMBOLS], 1)
-    counts[256 + _AC_SYMBOLS] = np.maximum(counts[256 + _AC_SYMBOLS], 1)
-    bits = optimal_tables(counts).codes & 255
-    return bits[:256], bits[256:512]
+def _lengths(histogram: Integers, slots: Sequence[int]) -> Integers:
+    """Bits by context, additional bits included, if all symbols of sequential scans have a code in the tables of some
+    DC slots and of the AC slots behind them."""
+    counts = histogram.copy()
+    for slot in slots:
+        for places in (256 * slot + _DC_SYMBOLS, 256 * slot + 256 + _AC_SYMBOLS):
+            counts[places] = np.maximum(counts[places], 1)
+    return optimal_tables(counts).codes & 255
 
 
 def _rates(dc: Integers, ac: Integers, *, end: float | None = None, empty: float | None = None) -> Rates:
+    """Rates by the bits of DC and of AC symbols, which begin these arrays."""
     table = np.zeros(_LENGTH, np.int64)
     end = float(ac[0]) if end is None else end
     empty = end if empty is None else empty
-    load("rates").rate_table(np.ascontiguousarray(ac), round(UNIT * end), round(UNIT * empty), table)
+    load("rates").rate_table(np.ascontiguousarray(ac[:256]), round(UNIT * end), round(UNIT * empty), table)
     return Rates(table, UNIT * np.concatenate([dc[_DC_SYMBOLS], np.full(18 - len(_DC_SYMBOLS), _NEVER)]))
