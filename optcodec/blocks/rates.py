@@ -13,13 +13,12 @@ from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.scans import ScanSpec, progressive_scan
 from optcodec.jpeg.writer import group_slots, scan_groups
 from optcodec.kernels import load
+from optcodec.kernels.ratelayout import DC_SIZES, LENGTH, UNIT
 
-__all__ = ["UNIT", "Rates", "progressive_rates", "sequential_rates"]
+__all__ = ["Rates", "progressive_rates", "sequential_rates"]
 
 Integers = npt.NDArray[np.int64]
 
-UNIT = 1024  # of whole numbers to a bit, as in optcodec/kernels/rates.py
-_LENGTH = 11 * 64 + 3 + 64  # entries of a table of rates there
 _AC_SYMBOLS = np.array([*(run << 4 | size for run in range(16) for size in range(1, 11)), 0x00, 0xF0])
 _DC_SYMBOLS = np.arange(12)
 _END_OF_BAND = np.arange(15) << 4  # T.81, G.1.2.2: EOB0..EOB14
@@ -35,7 +34,7 @@ class Rates:
     Parameters
     ----------
     ac : ndarray of int64
-        See `optcodec.kernels.rates`.
+        See `optcodec.kernels.ratelayout`.
     dc : ndarray of int64, shape (18,)
         Of a difference by its size, additional bits included; of sizes that cannot be coded far more than of others.
     """
@@ -99,8 +98,8 @@ def _lengths(histogram: Integers, slots: Sequence[int]) -> Integers:
 
 def _rates(dc: Integers, ac: Integers, *, end: float | None = None, empty: float | None = None) -> Rates:
     """Rates by the bits of DC and of AC symbols, which begin these arrays."""
-    table = np.zeros(_LENGTH, np.int64)
+    table = np.zeros(LENGTH, np.int64)
     end = float(ac[0]) if end is None else end
     empty = end if empty is None else empty
     load("rates").rate_table(np.ascontiguousarray(ac[:256]), round(UNIT * end), round(UNIT * empty), table)
-    return Rates(table, UNIT * np.concatenate([dc[_DC_SYMBOLS], np.full(18 - len(_DC_SYMBOLS), _NEVER)]))
+    return Rates(table, UNIT * np.concatenate([dc[_DC_SYMBOLS], np.full(DC_SIZES - len(_DC_SYMBOLS), _NEVER)]))

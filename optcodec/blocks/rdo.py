@@ -17,15 +17,16 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.blocks.criterion import Criterion
-from optcodec.blocks.rates import UNIT, Rates, progressive_rates, sequential_rates
+from optcodec.blocks.rates import Rates, progressive_rates, sequential_rates
 from optcodec.jpeg.image import CoefficientImage, Component, DctComponent, DctImage
 from optcodec.jpeg.layout import in_parallel, thread_count
 from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.scratch import scratch
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import load
+from optcodec.kernels.ratelayout import UNIT, WORK
 
-__all__ = ["ac_steps", "choose_indices", "optimized", "sampled", "tables_for_level"]
+__all__ = ["SAMPLE_BLOCKS", "ac_steps", "choose_indices", "optimized", "sampled", "tables_for_level"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,9 +34,8 @@ _DC_FACTORS = 1.12 ** np.arange(-10, 3)  # steps that are tried for DC, over wha
 # Turns of tables and indices, on some rows, before the last on the whole image: the bits fall no further in a second
 # (benchmarks/rd_ablation.py).
 _TURNS = 1
-_SAMPLE_BLOCKS = 4096
+SAMPLE_BLOCKS = 4096
 _BLOCKS_PER_THREAD, _PARTS_PER_THREAD = 2048, 6
-_WORK = 6  # rows of work space of optcodec/kernels/trellis.py
 # Indices that are coded at most, over which nothing is rounded: AC has 10 bits (T.81, Table F.2); DC one to spare.
 _LARGEST = np.array([2047.0, *63 * [1023.0]], np.float32)
 
@@ -125,7 +125,7 @@ def optimized(
     else:
         rates_of = partial(sequential_rates, apart=apart, threads=threads)
     total = sum(part.coefficients.size // 64 for part in image.components)
-    sample, thinned = sampled(image, criterion, min(_SAMPLE_BLOCKS, total // 2))
+    sample, thinned = sampled(image, criterion, min(SAMPLE_BLOCKS, total // 2))
     coded = quantize(sample, tables)
     for _ in range(_TURNS):
         coded = choose_indices(sample, coded, thinned, levels, rates_of(coded), apart=apart, threads=threads)
@@ -217,7 +217,7 @@ def _component(
 
     def work(index: int) -> None:
         geometry = rows, columns, h, v, edges[index], edges[index + 1]
-        space = np.empty(64 + v * columns, np.float32), np.empty((_WORK, 64), np.int64), np.empty(v * columns, np.int64)
+        space = np.empty(64 + v * columns, np.float32), np.empty((WORK, 64), np.int64), np.empty(v * columns, np.int64)
         constants = 1 / steps, _LARGEST * steps, gains, scales, rates.ac, rates.dc
         load("trellis").choose_rows(coefficients, *geometry, *constants, *space, indices)
 

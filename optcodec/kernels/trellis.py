@@ -20,18 +20,17 @@ from numba import types
 from optcodec.kernels.dct import MAGIC
 from optcodec.kernels.dctrellis import choose_dc_row
 from optcodec.kernels.export import export, helper, inlined
-from optcodec.kernels.rates import EMPTY, END, GROWTH, RUNS, SPREAD
+from optcodec.kernels.ratelayout import EMPTY, END, GROWTH, RUNS, SPREAD
 from optcodec.kernels.scalars import bit_length, load_i16, trailing_zeros
 from optcodec.kernels.vector import F32, I16, address_of, emit
 from optcodec.kernels.zigzag import NATURAL_ORDER
 
-__all__ = ["WORK", "choose_rows"]
+__all__ = ["choose_rows"]
 
 _ORDER = np.array(NATURAL_ORDER)
 # Columns of the work space: of each state its position, index and the state before it; of those that may still win
 # their cost, position and number.
 _POSITION, _INDEX, _BEFORE, _COST, _PLACE, _STATE = range(6)
-WORK = 6
 
 
 @emit(5, types.int64)
@@ -182,7 +181,7 @@ def choose_rows(
     reciprocals, limits : (64,) 1 / step, and the largest magnitude of a coefficient that counts
     weights : (64,) UNIT times the weight of a coefficient times step^2 over the error that a bit is worth
     scales : (rows * columns,) factor of the weights of each block
-    ac : see `optcodec.kernels.rates`
+    ac : see `optcodec.kernels.ratelayout`
     dc : (18,) UNIT times the bits of a difference of DC by its size, additional bits included
     ratios : (64 + v * columns,) work space
     states : (WORK, 64) work space
