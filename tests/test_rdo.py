@@ -398,6 +398,19 @@ def test_what_has_no_code_is_refused_with_a_trellis_as_without(dc, ac):
             encode(image, tables=fine, rdo=rdo)
 
 
+def test_coefficients_of_an_extended_file_are_checked_as_well():
+    """Steps of 16 bits, which no step of a baseline file is a multiple of."""
+    blocks = np.zeros((2, 3, 8, 8), np.int16)
+    blocks[..., 2, 1] = 20
+    image = CoefficientImage(24, 16, (Component(1, 1, 1, 0, blocks),), (QuantTable(np.full((8, 8), 300)),))
+    with pytest.raises(InvalidInputError, match="has more than 10 bits"):
+        encode(image, tables=(QuantTable(np.full((8, 8), 2)),), rdo=True)
+    coded = encode(image, target=MaxBytes(2000), rdo=True).coefficients
+    steps = coded.tables[0].steps
+    assert 6 <= steps.min() <= steps.max() <= 255
+    assert np.abs(coded.components[0].blocks[..., 2, 1] * steps[2, 1] - 6000).max() <= steps[2, 1] / 2
+
+
 def test_black_and_white_at_step_1():
     pixels = np.zeros((48, 64, 3), np.uint8)
     pixels[np.add.outer(np.arange(48) // 8, np.arange(64) // 8) % 2 == 1] = 255

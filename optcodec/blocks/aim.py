@@ -15,7 +15,7 @@ from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.targets import largest_within
 
-__all__ = ["Aim", "Fit", "Plan", "bytes_of", "fitted", "fitted_apart", "level_like"]
+__all__ = ["START", "Aim", "Fit", "Plan", "bytes_of", "fitted", "fitted_apart", "level_like"]
 
 Tables = tuple[QuantTable, ...]
 Plan = Callable[[float], tuple[Tables, Levels]]  # tables and levels for a number, with which errors grow, bits fall
@@ -24,7 +24,7 @@ Measure = Callable[[CoefficientImage, bytes], float]
 _NEAR = 0.03  # part of the limit within which tables count as found; the level alone does the rest
 _ENOUGH = 0.002  # part of the limit that may stay unused
 _FARTHEST = 256.0  # factor by which the level alone leaves what fits the tables
-_START = 50.0  # level of the first trial, for steps of about 20
+START = 50.0  # level of the first trial, for steps of about 20
 _AROUND, _NEARBY = 12, 0.003  # trials behind a jump of the measure, and how far apart
 _BOUNDS = 1e-9, 1e12  # of levels
 # The search for a level without files: how level and error grow together, when to stop, and after how many steps.
@@ -153,7 +153,7 @@ class Aim:
         return plan
 
 
-def fitted(coder: Coder, aim: Aim, plan: Plan, start: float = _START) -> Fit:
+def fitted(coder: Coder, aim: Aim, plan: Plan, start: float = START) -> Fit:
     """The file whose measure is nearest below a limit.
 
     First tables and level are searched together, then the level alone, with the tables of either side.
@@ -184,19 +184,20 @@ def fitted(coder: Coder, aim: Aim, plan: Plan, start: float = _START) -> Fit:
     sides = first.search(start, factor, (low, high), _NEAR, aim.what)
     best = first.best
     for side, bounds in zip(sides, ((1.0, _FARTHEST), (1 / _FARTHEST, 1.0)), strict=True):
-        best = _better(coder, aim, best, aim.level_alone(*plan(aim.turned(side))), bounds)
+        line = aim.level_alone(*plan(aim.turned(side)))
+        best = _better(coder, aim, best, line, bounds, first(side))
     for moving in ((False, True), (True, False)):  # sizes of small files jump: what else there is to move
         if aim.moving == (True, True):
             line = replace(aim, moving=moving).level_alone(best.tables, best.levels)
-            best = _better(coder, aim, best, line, (1.0, _FARTHEST))
+            best = _better(coder, aim, best, line, (1.0, _FARTHEST), best.measured)
     return best
 
 
-def _better(coder: Coder, aim: Aim, best: Fit, line: Plan, bounds: tuple[float, float]) -> Fit:
-    """The best fit along a line of levels, if that is better and there is need."""
+def _better(coder: Coder, aim: Aim, best: Fit, line: Plan, bounds: tuple[float, float], known: float) -> Fit:
+    """The best fit along a line of levels, if that is better and there is need; `known` is the measure at place 1."""
     if best.measured >= aim.limit * (1 - _ENOUGH):
         return best
-    trials = _Trials(coder, aim.measure, aim.limit, line)
+    trials = _Trials(coder, aim.measure, aim.limit, line, {1.0: known})
     if trials(bounds[0]) <= aim.limit:
         place = trials.search(1.0, 1.2, bounds, _ENOUGH, aim.what)[0]
         for step in range(1, _AROUND + 1):  # of small images the measure jumps up and down by a percent or so

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.blocks.criterion import Criterion
-from optcodec.blocks.rdo import optimized, sampled, tables_for_level
+from optcodec.blocks.rdo import SAMPLE_BLOCKS, optimized, sampled, tables_for_level
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, DctImage
 from optcodec.jpeg.quantize import quantize, table_indices
@@ -21,7 +22,6 @@ __all__ = ["Coder"]
 Tables = Sequence[QuantTable]
 Levels = tuple[float, float]  # of luminance, of chrominance
 
-_SAMPLE_BLOCKS = 4096
 _INDICES = np.array([2047.5, *63 * [1023.5]])  # first that are too large
 
 
@@ -43,8 +43,8 @@ class Coder:
         Whether the bits are those of a progressive file.
     apart : bool
         Whether luminance may have scans of its own.
-    least : int
-        Smallest step.
+    bounded : bool
+        Whether all coefficients are those of 8-bit samples, which any steps can code; others are checked.
     lattice : sequence of QuantTable, optional
         Tables that the coefficients were quantized with before: steps are then multiples of these, which the
         coefficients fall on. Other steps would mostly add an error and save nothing.
@@ -61,7 +61,7 @@ class Coder:
     write: Callable[[CoefficientImage], bytes]
     progressive: bool = False
     apart: bool = False
-    least: int = 1
+    bounded: bool = True
     lattice: Tables | None = None
     threads: int | None = None
     refine: Callable[[DctImage, CoefficientImage], DctImage] | None = None
@@ -83,7 +83,7 @@ class Coder:
             If a step is too small for 8-bit JPEG to code a coefficient, which only happens to files that were coded
             before.
         """
-        if self.lattice is not None:
+        if not self.bounded:
             self._check_range(tables)
         coded = self._optimized(self.image, tables, levels)
         if self.refine is None:
@@ -94,6 +94,15 @@ class Coder:
         for index, table in enumerate(table_indices(len(self._largest), len(tables))):
             if (self._largest[index] / tables[table].steps.ravel() >= _INDICES).any():
                 raise InvalidInputError("a coefficient has more than 10 bits; 8-bit JPEG codes -1023..1023")
+
+    @cached_property
+    def least(self) -> int:
+        """Smallest step with which everything can be coded: 10 bits of AC, 11 of differences of DC."""
+        if self.bounded:
+            return 1
+        direct = [part.coefficients[..., 0, 0] for part in self.image.components]
+        widest = max(float(values.max()) - float(values.min()) for values in direct)
+        return max(1, math.ceil(widest / 2045), math.ceil(float(self._largest.max()) / 1023))
 
     @cached_property
     def _largest(self) -> npt.NDArray[np.float32]:
@@ -118,7 +127,7 @@ class Coder:
     @cached_property
     def sample(self) -> Coder:
         """A coder of some MCU rows of the image, of a few thousand blocks; this one if there are no more."""
-        image, criterion = sampled(self.image, self.criterion, _SAMPLE_BLOCKS)
+        image, criterion = sampled(self.image, self.criterion, SAMPLE_BLOCKS)
         return self if image is self.image else replace(self, image=image, criterion=criterion, refine=None)
 
     def level_of(self, tables: Tables) -> float:

@@ -23,6 +23,8 @@ from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["Rdo", "Wanted", "rdo_encoded"]
 
+_KERNELS = "trellis", "dcsteps", "rates", "distortion", "quantize", "entropy", "huffman", "bits"
+
 
 @dataclass(frozen=True, eq=False)
 class Rdo:
@@ -83,7 +85,7 @@ def rdo_encoded(source: PixelSource | CoefficientSource, rdo: Rdo, wanted: Wante
     TargetNotMetError
         If the target cannot be met.
     """
-    prepare("trellis", "dcsteps", "rates", "distortion", "quantize", "entropy", *source.kernels)
+    prepare(*_KERNELS, *(("forward",) if isinstance(source, PixelSource) else ()))
     tune = rdo.tune or wanted.profile or "psnr"
     if isinstance(tune, SensitivityProfile):
         check_sampling(tune, {source.sampling} - {"grey"}, stacklevel=4)
@@ -138,8 +140,8 @@ def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning) ->
         partial(source.written, smallest=rdo.thorough or bool(source.progressive)),
         progressive=bool(source.progressive),
         apart=rdo.thorough,
-        least=source.least_step,
-        lattice=source.lattice,
+        bounded=isinstance(source, PixelSource),
+        lattice=source.lattice if isinstance(source, CoefficientSource) else None,
         threads=source.threads,
         refine=refine,
     )
@@ -147,7 +149,5 @@ def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning) ->
 
 def _check_colours(source: PixelSource | CoefficientSource) -> None:
     """Refuse files with RGB components: weights are those of luminance and chrominance."""
-    if isinstance(source, CoefficientSource):
-        image = source.image
-        if image.metadata.adobe_transform == 0 and len(image.components) == 3:
-            raise InvalidInputError("grey or YCbCr images can be tuned, got RGB components")
+    if isinstance(source, CoefficientSource) and source.image.is_rgb:
+        raise InvalidInputError("grey or YCbCr images can be tuned, got RGB components")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from optcodec.blocks.aim import Aim, bytes_of, fitted, fitted_apart, level_like
+from optcodec.blocks.aim import START, Aim, bytes_of, fitted, fitted_apart, level_like
 from optcodec.blocks.coder import Coder, Levels
 from optcodec.design import DEFAULT_DISTORTION, METHODS, Design, Joint, gather
 from optcodec.errors import InvalidInputError
@@ -21,7 +21,6 @@ from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["Meeting"]
 
-_START = 50.0  # level of the first trial, for steps of about 20
 _BPP_TOLERANCE = 0.01  # to which a number of bits per pixel counts as met
 
 
@@ -70,7 +69,7 @@ class Meeting:
         if isinstance(target, (MatchPsnr, MatchSsim)):
             distance = PixelDistance.of(target, self.source)
             aim = Aim(lambda _, data: distance(data), distance.limit, distance.what)
-            return fitted(self.coder, aim, self._plan, _START).data
+            return fitted(self.coder, aim, self._plan).data
         if isinstance(target, (MatchQuality, MatchSwe)):
             return self._of_error(target)
         raise InvalidInputError(f"expected a target such as Bpp(1.0) or MatchPsnr(36.0), got {target!r}")
@@ -79,12 +78,12 @@ class Meeting:
         pixels = self.coder.image.width * self.coder.image.height
         limit = target.nbytes if isinstance(target, MaxBytes) else max(int(target.bpp * pixels / 8), 1)
         aim = Aim(bytes_of, limit, f"{target}: a file size in bytes", rising=False)
-        fit = fitted(self.coder, aim, self._plan, _START)
+        fit = fitted(self.coder, aim, self._plan)
         return fit.within(limit, _BPP_TOLERANCE if isinstance(target, Bpp) else 1.0, aim.what).data
 
     def _of_error(self, target: MatchQuality | MatchSwe) -> bytes:
         """File of an error in coefficients."""
-        what, start = f"{target}: a weighted error", _START
+        what, start = f"{target}: a weighted error", START
         if isinstance(target, MatchQuality):
             start = level_like(self.coder, target.quality)
         limits = self._limits(target)

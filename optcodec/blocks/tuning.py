@@ -87,14 +87,15 @@ class Tuning:
         weights = self.weights[:count].copy()
         if count == 3 and self.at_resolution:
             weights[1:] *= _upsampling(*_ratio(image))
-        factors = [np.ones(part.coefficients.shape[:2]) for part in image.components]
+        if self.masking is None and field is None:
+            return Criterion(weights)
         if self.masking is not None:
             factors = _masked(image, self.masking)
+        else:
+            factors = [np.ones(part.coefficients.shape[:2]) for part in image.components]
         if field is not None:
             field.check_size(image.width, image.height)
             factors = [own * given for own, given in zip(factors, field.by_component(image), strict=True)]
-        if self.masking is None and field is None:
-            return Criterion(weights)
         mean = np.exp(np.log(np.maximum(factors[0], _LEAST_FACTOR * factors[0].max())).mean())
         return Criterion(weights, [(each / mean).astype(np.float32) for each in factors])
 

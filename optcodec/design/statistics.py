@@ -160,7 +160,7 @@ class _DctImages:
 
 def _dct_image(image: Image, subsampling: str, threads: int) -> DctImage:
     if isinstance(image, CoefficientImage):
-        if image.metadata.adobe_transform == 0 and len(image.components) == 3:
+        if image.is_rgb:
             raise InvalidInputError("tables are designed for grey or YCbCr images, got RGB components")
         image = dequantize(image)
     if not isinstance(image, DctImage):

@@ -201,6 +201,11 @@ class CoefficientImage:
             raise InvalidInputError(f"the restart interval lies in 0..65535, got {self.restart_interval}")
 
     @property
+    def is_rgb(self) -> bool:
+        """Whether the three components are red, green and blue, as an Adobe segment may say, instead of YCbCr."""
+        return len(self.components) == 3 and self.metadata.adobe_transform == 0
+
+    @property
     def subsampling(self) -> str:
         """Name of the sampling, such as ``"4:2:0"`` or ``"grey"``; otherwise the factors, such as ``"2x1,1x1,2x1"``."""
         return subsampling_name([(c.h, c.v) for c in self.components])

@@ -67,7 +67,7 @@ def scan_script(image: CoefficientImage, bands: Bands = _LUMINANCE, *, apart: bo
     three are chrominance unless an Adobe segment says RGB; every other one is luminance.
     """
     everything = range(len(image.components))
-    has_colours = len(everything) == 3 and image.metadata.adobe_transform != 0
+    has_colours = len(everything) == 3 and not image.is_rgb
     luminance, chrominance = (everything[:1], everything[1:]) if has_colours else (everything, everything[:0])
     first, *others = bands
     return [

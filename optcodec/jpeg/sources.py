@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -72,16 +71,6 @@ class PixelSource:
         """Name of the sampling, ``"grey"`` if there is one component."""
         return "grey" if self.pixels.ndim == 2 else self.subsampling
 
-    @property
-    def least_step(self) -> int:
-        """Smallest step with which everything can be coded."""
-        return 1
-
-    @property
-    def lattice(self) -> None:
-        """Tables that the coefficients were quantized with before: none."""
-        return
-
     def coefficients(self) -> DctImage:
         """What tables are designed from: coefficients that are not quantized."""
         return forward(self.pixels, self.subsampling, threads=self.threads)
@@ -141,16 +130,6 @@ class CoefficientSource:
     def sampling(self) -> str:
         """Name of the sampling, ``"grey"`` if there is one component."""
         return self.image.subsampling
-
-    @property
-    def least_step(self) -> int:
-        """Smallest step with which everything can be coded: 10 bits of AC, 11 of differences of DC."""
-        least = 1
-        for part in self.unquantized().components:
-            values = part.coefficients.reshape(-1, 64)
-            low, high = float(values[:, 0].min()), float(values[:, 0].max())
-            least = max(least, math.ceil((high - low) / 2045), math.ceil(float(np.abs(values).max()) / 1023))
-        return least
 
     @property
     def lattice(self) -> tuple[QuantTable, ...] | None:
