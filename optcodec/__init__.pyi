@@ -9,12 +9,16 @@ from .errors import MalformedJpegError as MalformedJpegError
 from .errors import OptcodecError as OptcodecError
 from .errors import TargetNotMetError as TargetNotMetError
 from .errors import UnsupportedJpegError as UnsupportedJpegError
+from .files import check_writable as check_writable
+from .files import write_whole as write_whole
 from .jpeg.dct import forward as forward
 from .jpeg.image import CoefficientImage as CoefficientImage
 from .jpeg.image import Component as Component
 from .jpeg.image import DctImage as DctImage
 from .jpeg.image import Metadata as Metadata
+from .jpeg.reader import CoefficientRows as CoefficientRows
 from .jpeg.reader import read_jpeg as read_jpeg
+from .jpeg.reader import read_jpeg_rows as read_jpeg_rows
 from .jpeg.table_files import load_tables as load_tables
 from .jpeg.table_files import save_tables as save_tables
 from .jpeg.tables import QuantTable as QuantTable

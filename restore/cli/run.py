@@ -1,0 +1,102 @@
+"""``restore run``: JPEG files in, restored images out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from optcodec import InvalidInputError
+from optcodec.cli.files import find_images, place, read_bytes
+from optcodec.cli.many import Done, failure_records, for_each, report_failures
+from optcodec.cli.show import columns, json_option, print_json
+
+if TYPE_CHECKING:
+    from restore.models import Model
+
+__all__ = ["command"]
+
+_SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
+_FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg"}
+_QUALITY = 95
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="File, or folder for several inputs."
+)
+@click.option(
+    "--format", "file_format", type=click.Choice(list(_SUFFIXES)), help="[default: as the output's name says, or png]"
+)
+@click.option("-q", "--quality", type=click.IntRange(1, 100), help=f"Of JPEG files.  [default: {_QUALITY}]")
+@click.option("--model", default="default", show_default=True, metavar="NAME|FILE", help="Shipped model, or its .json.")
+@click.option(
+    "--project/--no-project",
+    default=True,
+    help="Keep luminance within the quantization cells of the file.  [default: project]",
+)
+@click.option("--threads", type=click.IntRange(1), help="Threads to use at most.  [default: all cores]")
+@json_option
+def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: Any) -> None:
+    """Decode JPEG files, or all below folders, and restore what quantization did to them.
+
+    The output is PNG or JPEG and keeps ICC profile and Exif. A PNG file is written while it is made, so that images of
+    any size can be restored; for JPEG all pixels are in memory at once.
+    """
+    sources = find_images(inputs, (".jpg", ".jpeg", ".jpe"))
+    several = len(sources) > 1 or output.is_dir() or any(path.is_dir() for path in inputs)
+    kind = _format(output, options["file_format"], several)
+    if kind == "png" and options["quality"] is not None:
+        raise InvalidInputError(f"--quality {options['quality']} is for JPEG files; expected it with --format jpeg")
+    targets = place(sources, output, suffix=_SUFFIXES[kind], folder=several, force=False)
+    paths = [source.path for source in sources]
+
+    from restore.models import load_model
+
+    model = load_model(options["model"], threads=options["threads"])
+
+    def work(index: int) -> Done:
+        return Done(_restore(paths[index], targets[index], kind, model, options))
+
+    # one file after another: each has all cores, and memory for one is enough
+    records, failures = for_each(paths, work, workers=1, label="restore")
+    if as_json:
+        print_json({"model": model.name, "files": records, "failures": failure_records(failures)})
+    elif records:
+        rows = [(each["output"], f"{each['width']}x{each['height']}", f"{each['nbytes']:,}") for each in records]
+        click.echo(columns(("file", "pixels", "bytes"), rows))
+    report_failures(failures, len(paths))
+
+
+def _format(output: Path, chosen: str | None, several: bool) -> str:
+    """What to write: as chosen, or as the name of the file says."""
+    named = None if several else _FORMATS.get(output.suffix.lower())
+    if chosen is None and named is None and not several:
+        raise InvalidInputError(f"{output} names no format; expected {', '.join(_FORMATS)}, or --format")
+    if chosen and named and chosen != named:
+        raise InvalidInputError(f"{output} and --format {chosen} exclude one another; expected one format")
+    return chosen or named or "png"
+
+
+def _restore(path: Path, target: Path, kind: str, model: Model, options: dict[str, Any]) -> dict[str, Any]:
+    from restore.decode import receive
+    from restore.infer import restored_image, restored_strips
+    from restore.output import write_jpeg, write_png
+
+    received = receive(read_bytes(path))
+    metadata = received.metadata
+    if kind == "png":
+        strips = restored_strips(received, model, project=options["project"])
+        write_png(target, strips, received.width, received.height, metadata)
+    else:
+        pixels = restored_image(received, model, project=options["project"])
+        write_jpeg(target, pixels, metadata, quality=options["quality"] or _QUALITY, threads=options["threads"])
+    return {
+        "input": str(path),
+        "output": str(target),
+        "width": received.width,
+        "height": received.height,
+        "nbytes": target.stat().st_size,
+    }

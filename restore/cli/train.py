@@ -1,0 +1,111 @@
+"""``restore train``: photographs in, weights out."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from optcodec import InvalidInputError
+
+__all__ = ["command"]
+
+Folder = click.Path(path_type=Path, file_okay=False)
+
+
+def _list(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
+    """Name the recipes of the package, and be done."""
+    if wanted:
+        from restore.recipe import shipped_recipes
+
+        click.echo("\n".join(shipped_recipes()))
+        ctx.exit()
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("-o", "--output", required=True, type=Folder, help="Folder of the run: log, checkpoint, network.")
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Name the recipes.")
+@click.option("--data", required=True, envvar="OPTCODEC_DATA", type=Folder, help="Folder of the recipe's photographs; "
+              "also the environment variable OPTCODEC_DATA.")  # fmt: skip
+@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="MINUTES", help="Take about so long.")
+@click.option("--start", type=click.Path(path_type=Path), metavar="FILE", help="Begin from this network.safetensors; "
+              "stage 2 begins from that of stage 1.")  # fmt: skip
+@click.option("--weights", type=Folder, help="Weights of the networks that stage 2 asks.  [default: DATA/weights]")
+@click.option("--threads", type=click.IntRange(1), help="Threads of torch.  [default: torch's own choice]")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard's log, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(recipe: str, output: Path, as_json: bool, **options: Any) -> None:
+    """Train a network as RECIPE says: the name of a shipped one, or a JSON file.
+
+    A run that was stopped goes on when it is started again. At the end OUTPUT has network.safetensors.
+    """
+    summary = {"recipe": recipe, **_train(recipe, output, **options)}
+    if as_json:
+        import json
+
+        click.echo(json.dumps(summary, indent=2))
+    else:
+        click.echo(f"{summary['network']}: {summary['steps']} steps, {_text(summary['seen'])}")
+
+
+def _train(name: str, output: Path, *, start: Path | None, threads: int | None, **options: Any) -> dict[str, Any]:
+    """Run it, and say what came out."""
+    from restore.recipe import load_recipe
+
+    recipe = load_recipe(name)
+    with _needs_torch():
+        import torch
+
+        from restore.journal import read_log
+        from restore.train import train
+        from restore.weights import load_network
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        network = None if start is None else load_network(start)
+        if network is not None:
+            recipe = dataclasses.replace(recipe, network=cast(dict[str, Any], network.config))
+        with _progress() as progress:
+            train(recipe, folder=output, network=network, progress=progress, **options)
+    row = {key: float(value) for key, value in read_log(output)[-1].items() if value}
+    steps, seconds = int(row.pop("step")), row.pop("seconds")
+    return {"network": str(output / "network.safetensors"), "steps": steps, "seconds": seconds, "seen": row}
+
+
+@contextmanager
+def _needs_torch() -> Iterator[None]:
+    """Say how to get torch where it is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        message = f"{error.name} is needed to train, and is not there: pip install 'optcodec[torch]'"
+        raise InvalidInputError(message) from None
+
+
+def _text(seen: dict[str, float]) -> str:
+    """The PSNRs, such as ``27.17 dB at q10``."""
+    return ", ".join(f"{seen[name]:.2f} dB at {name[5:]}" for name in seen if name.startswith("psnr_"))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+    """Progress bar on stderr, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda step, steps, seen: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), TextColumn("{task.completed}/{task.total} steps"), TextColumn("{task.fields[last]}"))
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, *times, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, last="")
+        yield lambda step, steps, seen: bar.update(task, completed=step, total=steps, last=_text(seen))

@@ -1,0 +1,45 @@
+"""The networks by name. Each has the same face, so that training, compression and export know none of them by name.
+
+``network(image, table)`` takes planes (N, planes, H, W) float32 in 0..1, H and W multiples of 8, and quantization
+tables (N, tables, 8, 8) in natural order, and gives the restored planes (N, restored, H, W). ``network.config`` is what
+`build` needs to make it again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from optcodec import InvalidInputError
+
+from .compact import Compact
+from .dncnn import DnCNN
+from .dualdomain import DualDomain
+
+__all__ = ["NETWORKS", "Compact", "DnCNN", "DualDomain", "build"]
+
+NETWORKS: dict[str, type[nn.Module]] = {"compact": Compact, "dncnn": DnCNN, "dualdomain": DualDomain}
+
+
+def build(config: dict[str, Any]) -> nn.Module:
+    """The network that a configuration describes, with fresh weights.
+
+    Parameters
+    ----------
+    config : dict
+        ``{"network": name, ...}``; the other entries are the arguments of the network's class.
+
+    Raises
+    ------
+    InvalidInputError
+        No such network, or arguments that it does not have.
+    """
+    arguments = dict(config)
+    name = arguments.pop("network", None)
+    if name not in NETWORKS:
+        raise InvalidInputError(f"network is one of {', '.join(NETWORKS)}; got {name!r}")
+    try:
+        return NETWORKS[name](**arguments)
+    except TypeError as error:
+        raise InvalidInputError(f"network {name!r}: {error}") from None

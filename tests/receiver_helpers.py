@@ -1,0 +1,106 @@
+"""JPEG files and tiny ONNX models for the tests of the receiver."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from tests.cli_helpers import photograph
+
+
+def jpeg(height: int, width: int, mode: str = "RGB", **options: Any) -> bytes:
+    """A photograph as Pillow encodes it."""
+    file = io.BytesIO()
+    Image.fromarray(photograph(height, width)).convert(mode).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def pillow_pixels(data: bytes, mode: str | None = None) -> np.ndarray:
+    """What Pillow decodes; ``mode`` YCbCr keeps what the file holds."""
+    with Image.open(io.BytesIO(data)) as file:
+        if mode:
+            file.draft(mode, file.size)
+        return np.asarray(file).astype(np.int16)
+
+
+def network(nodes: list[Any], planes: int, *, told: bool = False, constants: dict[str, Any] | None = None) -> bytes:
+    """An ONNX network from ``image`` (and ``table``, where it is told) to ``restored``."""
+    shapes: dict[str, list[Any]] = {"image": [1, planes, "height", "width"]}
+    if told:
+        shapes["table"] = [1, 1 if planes == 1 else 2, 8, 8]
+    restored = [1, 1 if planes == 1 else 2, "height", "width"]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
+        [helper.make_tensor_value_info("restored", TensorProto.FLOAT, restored)],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()],
+    )
+    # the oldest version of the container that has the operators, for any ONNX Runtime
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def identity() -> bytes:
+    """Gives luminance back."""
+    return network([helper.make_node("Identity", ["image"], ["restored"])], 1)
+
+
+def box() -> bytes:
+    """The mean of 3x3 samples, zeros around the image: depends on one pixel around."""
+    mean = np.full((1, 1, 3, 3), 1 / 9, np.float32)
+    return network([helper.make_node("Conv", ["image", "w"], ["restored"], pads=[1] * 4)], 1, constants={"w": mean})
+
+
+def brighter_by_table(planes: int) -> bytes:
+    """Adds to what is restored the DC step of its table, in grey levels."""
+    first, last = (0, 1) if planes == 1 else (1, 3)
+    constants = {
+        "starts": np.array([planes // 3, 0, 0]),
+        "ends": np.array([planes // 3 + 1, 1, 1]),
+        "first": np.array([first]),
+        "last": np.array([last]),
+        "axes": np.array([1, 2, 3]),
+        "axis": np.array([1]),
+        "white": np.array(255, np.float32),
+    }
+    nodes = [
+        helper.make_node("Slice", ["table", "starts", "ends", "axes"], ["step"]),
+        helper.make_node("Div", ["step", "white"], ["added"]),
+        helper.make_node("Slice", ["image", "first", "last", "axis"], ["kept"]),
+        helper.make_node("Add", ["kept", "added"], ["restored"]),
+    ]
+    return network(nodes, planes, told=True, constants=constants)
+
+
+def box_chrominance() -> bytes:
+    """The 3x3 means of Cb and Cr, and a little of luminance."""
+    weights = np.zeros((2, 3, 3, 3), np.float32)
+    weights[0, 1] = weights[1, 2] = 0.1
+    weights[:, 0] = 0.01
+    return network([helper.make_node("Conv", ["image", "w"], ["restored"], pads=[1] * 4)], 3, constants={"w": weights})
+
+
+def save_model(
+    folder: Path, luminance: bytes, chrominance: bytes | None = None, *, border: int = 1, name: str = "mine"
+) -> Path:
+    """Write the files of a model; gives the index."""
+    index: dict[str, Any] = {"name": name, "border": border, "card": {"data": "none"}}
+    for role, content in (("luminance", luminance), ("chrominance", chrominance)):
+        index[role] = None
+        if content is not None:
+            file = f"{name}-{role}.onnx"
+            (folder / file).write_bytes(content)
+            index[role] = {"file": file, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(index))
+    return path

@@ -1,0 +1,81 @@
+"""What tests of the training share: trainings of a second, on pictures made here."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from restore.degrade import Degradation
+from restore.recipe import Recipe, Validation
+
+SMALL = {"network": "compact", "width": 8, "blocks": 1}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Any:
+    """Networks this small gain nothing from more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of flat shapes with sharp borders, to train on and to watch."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "photographs").mkdir()
+    rows, columns = np.mgrid[:64, :80] / 8
+    for number in range(4):
+        shapes = [np.sin(rows * (k + 1) / 3 + number) * np.cos(columns * (number + 1) / (k + 2)) for k in range(3)]
+        picture = (128 + 80 * np.sign(np.stack(shapes, -1))).astype(np.uint8)
+        Image.fromarray(picture).save(folder / "photographs" / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weighed(data: Path) -> Path:
+    """The same folder, with random weights of SqueezeNet 1.1."""
+    from torchvision import models
+
+    (folder := data / "weights").mkdir()
+    torch.manual_seed(0)
+    save_file(models.squeezenet1_1(weights=None).state_dict(), folder / "squeezenet1_1.safetensors")
+    return data
+
+
+def recipe(**options: Any) -> Recipe:
+    """A training of a second."""
+    small: dict[str, Any] = {
+        "network": SMALL, "photographs": {"photographs": 1}, "degradation": Degradation((10, 30), sigmas=(0.0, 5.0)),
+        "side": 16, "count": 4, "steps": 6, "clip": 0.1, "validation": Validation("photographs", 1, (10,), 2),
+    }  # fmt: skip
+    return Recipe(**(small | options))
+
+
+def weights_of(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The weights, apart from the network."""
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+def log(folder: Path) -> list[dict[str, str]]:
+    """Rows of the log."""
+    with (folder / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def stopped_at(step: int) -> Any:
+    """A progress that stops the training as a user does."""
+
+    def stop(done: int, steps: int, seen: dict[str, float]) -> None:
+        if done == step:
+            raise KeyboardInterrupt
+
+    return stop
