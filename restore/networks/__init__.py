@@ -16,10 +16,16 @@ from optcodec import InvalidInputError
 from .compact import Compact
 from .dncnn import DnCNN
 from .dualdomain import DualDomain
+from .quantized import Quantized
 
-__all__ = ["NETWORKS", "Compact", "DnCNN", "DualDomain", "build"]
+__all__ = ["NETWORKS", "Compact", "DnCNN", "DualDomain", "Quantized", "build"]
 
-NETWORKS: dict[str, type[nn.Module]] = {"compact": Compact, "dncnn": DnCNN, "dualdomain": DualDomain}
+NETWORKS: dict[str, type[nn.Module]] = {
+    "compact": Compact,
+    "dncnn": DnCNN,
+    "dualdomain": DualDomain,
+    "quantized": Quantized,
+}
 
 
 def build(config: dict[str, Any]) -> nn.Module:

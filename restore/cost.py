@@ -1,0 +1,164 @@
+"""What a receiver costs: operations, time and memory, the latter two in a process of its own.
+
+As a program (``python -m restore.cost``) it is that process: it reads one JSON line and the file from stdin.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optcodec import InvalidInputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["measure_cost", "onnx_macs", "torch_macs"]
+
+_SIDE = 128  # of the image that operations are counted on
+_LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def measure_cost(given: str, data: bytes, *, colour: bool, repeats: int = 5) -> dict[str, Any]:
+    """Size, operations, latency and memory of a receiver on one file.
+
+    Parameters
+    ----------
+    given : str
+        For `restore.receivers.make_receiver`.
+    data : bytes
+        The JPEG file.
+    colour : bool
+        Whether the file has colour.
+    repeats : int
+        Runs that are timed, after one that is not; the median counts.
+
+    Returns
+    -------
+    dict
+        ``model_nbytes`` and ``macs_per_pixel`` (None without a model); ``seconds_one_thread``,
+        ``seconds_all_threads``, ``threads``; ``peak_nbytes`` of the process with all threads, the interpreter and
+        libraries included.
+
+    Raises
+    ------
+    InvalidInputError
+        If the receiver does not run.
+    """
+    from .receivers import make_receiver
+
+    receiver = make_receiver(given, colour=colour, threads=1)
+    one, every = (_in_child(given, data, colour, repeats, single) for single in (True, False))
+    return {
+        "model_nbytes": receiver.nbytes,
+        "macs_per_pixel": receiver.count_macs() if receiver.count_macs else None,
+        "seconds_one_thread": one["seconds"],
+        "seconds_all_threads": every["seconds"],
+        "threads": _processors(),
+        "peak_nbytes": every["peak_nbytes"],
+    }
+
+
+def torch_macs(network: Callable[[Tensor], Tensor], planes: int) -> float:
+    """Multiplications and additions of a torch network per pixel, counted while it runs."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, planes, _SIDE, _SIDE))
+    return float(counter.get_total_flops()) / 2 / _SIDE**2
+
+
+def onnx_macs(model: bytes) -> float:
+    """Multiplications and additions of the convolutions of an ONNX model per pixel of its input ``image``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the package onnx is missing.
+    """
+    try:
+        import onnx
+        from onnx.tools.update_model_dims import update_inputs_outputs_dims
+    except ImportError:
+        raise InvalidInputError("counting operations of ONNX models needs the package: pip install onnx") from None
+    graph = onnx.load_from_string(model)
+    sides = {"image": [1, _channels(graph.graph.input[0]), _SIDE, _SIDE]}
+    sides |= {part.name: [1, _channels(part), 8, 8] for part in graph.graph.input if part.name == "table"}
+    outputs = {part.name: [1, _channels(part), _SIDE, _SIDE] for part in graph.graph.output}
+    fixed = onnx.shape_inference.infer_shapes(update_inputs_outputs_dims(graph, sides, outputs), data_prop=True)
+    values = fixed.graph.value_info
+    shapes = {part.name: [side.dim_value for side in part.type.tensor_type.shape.dim] for part in values}
+    shapes |= {part.name: list(part.dims) for part in fixed.graph.initializer}
+    shapes |= outputs
+    macs = 0
+    for node in fixed.graph.node:
+        if node.op_type == "Conv":
+            _, into, height, width = shapes[node.input[1]]
+            _, out, rows, columns = shapes[node.output[0]]
+            macs += into * height * width * out * rows * columns
+    return macs / _SIDE**2
+
+
+def _channels(part: Any) -> int:
+    return int(part.type.tensor_type.shape.dim[1].dim_value)
+
+
+def _in_child(given: str, data: bytes, colour: bool, repeats: int, single: bool) -> dict[str, Any]:
+    request = {"receiver": given, "colour": colour, "repeats": repeats, "single": single}
+    request["file"] = base64.b64encode(data).decode()
+    threads = dict.fromkeys(_LIBRARIES, "1") if single else {}
+    child = subprocess.run(
+        [sys.executable, "-m", "restore.cost"],
+        input=json.dumps(request),
+        env=os.environ | threads,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if child.returncode:
+        last = (child.stderr.strip().splitlines() or [f"exit status {child.returncode}"])[-1]
+        raise InvalidInputError(f"cannot measure what {given} costs: {last}")
+    answer: dict[str, Any] = json.loads(child.stdout)
+    return answer
+
+
+def _child(request: dict[str, Any]) -> dict[str, Any]:
+    if request["single"] and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # whatever a library thinks of threads
+    from .receivers import make_receiver
+
+    receiver = make_receiver(request["receiver"], colour=request["colour"], threads=1 if request["single"] else None)
+    data, seconds = base64.b64decode(request["file"]), []
+    for _ in range(request["repeats"] + 1):
+        start = time.perf_counter()
+        receiver.receive(data)
+        seconds.append(time.perf_counter() - start)
+    return {"seconds": statistics.median(seconds[1:]), "peak_nbytes": _peak_nbytes()}
+
+
+def _peak_nbytes() -> int:
+    """Most memory that this process had. Linux counts its parent's into ru_maxrss, so the other file comes first."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return 1024 * int(line.split()[1])
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    print(json.dumps(_child(json.load(sys.stdin))))

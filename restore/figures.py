@@ -1,0 +1,126 @@
+"""Crops side by side, and where they are wrong: error maps with one colour scale for all."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+import optcodec
+from optcodec import InvalidInputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+__all__ = ["Crop", "crops_figure", "draw"]
+
+Samples: TypeAlias = npt.NDArray[np.uint8]
+
+_WIDTH = 2.6  # inches, of a crop
+_DPI = 150
+_LARGEST = 99.5  # percentile of the errors at which the scale ends, so that a few samples do not darken the rest
+_MAP = "magma"
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A part of an image.
+
+    Parameters
+    ----------
+    left, top, width, height : int
+        In pixels.
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def of(self, image: Samples) -> Samples:
+        """The part.
+
+        Raises
+        ------
+        InvalidInputError
+            If it does not lie in the image.
+        """
+        bottom, right = self.top + self.height, self.left + self.width
+        inside = min(self.left, self.top) >= 0 and min(self.width, self.height) >= 1
+        if not inside or bottom > image.shape[0] or right > image.shape[1]:
+            size = f"{image.shape[1]}x{image.shape[0]}"
+            raise InvalidInputError(
+                f"the crop {self.left},{self.top},{self.width},{self.height} is not in the image of {size} pixels"
+            )
+        return image[self.top : bottom, self.left : right]
+
+
+def crops_figure(original: Samples, restored: Sequence[tuple[str, Samples]], crop: Crop, *, title: str) -> Figure:
+    """The original and what receivers made of it, above their absolute errors.
+
+    Parameters
+    ----------
+    original : ndarray of uint8, shape (H, W) or (H, W, 3)
+        The whole image.
+    restored : sequence of (str, ndarray of uint8)
+        Names and images of the same shape, at least one.
+    crop : Crop
+        The part that is drawn.
+    title : str
+        Over all.
+
+    Returns
+    -------
+    Figure
+        PSNR below the names is that of the whole image. The error of colour is the mean over the channels.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    part = crop.of(original)
+    errors = [_error(part, crop.of(image)) for _, image in restored]
+    largest = max(1.0, float(np.percentile(np.concatenate([error.ravel() for error in errors]), _LARGEST)))
+    count, aspect = len(restored) + 1, crop.height / crop.width
+    figure = Figure(figsize=(_WIDTH * count, 2 * _WIDTH * aspect + 0.8), dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, count)
+    names = ["original", *(f"{name}\n{optcodec.psnr_db(original, image):.2f} dB" for name, image in restored)]
+    for axis, name, image in zip(axes[0], names, [part, *(crop.of(image) for _, image in restored)], strict=True):
+        axis.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axis.set_title(name, fontsize=9)
+    for axis, error in zip(axes[1, 1:], errors, strict=True):
+        shown = axis.imshow(error, cmap=_MAP, vmin=0, vmax=largest, interpolation="nearest")
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    _scale(figure, axes[1, 0], shown)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _scale(figure: Figure, place: Axes, shown: AxesImage) -> None:
+    """The colour bar of all error maps, in the place below the original."""
+    place.axis("off")
+    bar = figure.colorbar(shown, cax=place.inset_axes((0.72, 0.08, 0.08, 0.84)), extend="max")
+    bar.ax.yaxis.set_ticks_position("left")
+    bar.set_label("absolute error, 8-bit units", fontsize=9)
+    bar.ax.yaxis.set_label_position("left")
+
+
+def draw(figure: Figure) -> bytes:
+    """The figure as a PNG file; the same figure gives the same bytes."""
+    target = io.BytesIO()
+    figure.savefig(target, format="png", metadata={"Software": None})
+    return target.getvalue()
+
+
+def _error(original: Samples, image: Samples) -> npt.NDArray[np.float64]:
+    error = np.abs(original.astype(np.float64) - image)
+    mean: npt.NDArray[np.float64] = error.mean(axis=2) if error.ndim == 3 else error
+    return mean

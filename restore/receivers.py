@@ -1,0 +1,178 @@
+"""Receivers by name: each takes the bytes of a JPEG file and gives the image that it shows.
+
+- ``jpeg``: as decoded by libjpeg-turbo (Pillow); ``centroid``: at the centroids of the cells; ``deblock`` and
+  ``smooth``: see `restore.baselines`.
+- a model of the package, or the .json file of another; with ``:unprojected`` behind it, without projection.
+- ``FILE.safetensors``, or two of them with ``+`` in between: networks of ours, as `restore train` leaves them.
+- ``spandrel:FILE``: a network of others, of the many kinds that spandrel knows.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from optcodec import InvalidInputError
+
+from .decode import Received, decode_image, receive, to_rgb
+from .models import load_model, shipped_models
+
+__all__ = ["CLASSICAL", "Planes", "Receiver", "Restore", "Samples", "make_receiver", "planes_of", "shown"]
+
+Samples: TypeAlias = npt.NDArray[np.uint8]
+Planes: TypeAlias = npt.NDArray[np.float32]
+Restore: TypeAlias = Callable[[Planes, Planes], Samples]
+
+_UNPROJECTED = ":unprojected"
+_SPANDREL = "spandrel:"
+
+
+@dataclass(frozen=True, eq=False)
+class Receiver:
+    """What becomes of a file.
+
+    Parameters
+    ----------
+    name : str
+        For tables.
+    receive : callable
+        Bytes of a JPEG file to uint8, shape (height, width) or (height, width, 3).
+    restore : callable or None
+        The same for decoded planes (1 or 3, height, width) of 0..255 and quantization tables (1 or 2, 8, 8), both
+        float32, for images that noise was added to; None where the receiver needs the file.
+    nbytes : int or None
+        Size of its model files; None without a model.
+    count_macs : callable or None
+        Counts its multiplications and additions per pixel; None without a model.
+    """
+
+    name: str
+    receive: Callable[[bytes], Samples]
+    restore: Restore | None = None
+    nbytes: int | None = None
+    count_macs: Callable[[], float] | None = None
+
+
+def make_receiver(given: str, *, colour: bool = False, threads: int | None = None) -> Receiver:
+    """The receiver that a text names.
+
+    Parameters
+    ----------
+    given : str
+        One of the above, or ``LABEL=`` and one of them.
+    colour : bool
+        Whether it is for colour files: a model's size and operations are then those of all its networks.
+    threads : int, optional
+        At most so many for shipped models; all by default.
+
+    Raises
+    ------
+    InvalidInputError
+        If nothing has that name, or what it needs is missing or broken.
+    """
+    label, separator, name = given.partition("=")
+    if not separator:
+        label, name = "", given
+    if name in CLASSICAL:
+        receiver = CLASSICAL[name]
+    elif name.startswith(_SPANDREL):
+        from .foreign import spandrel_receiver
+
+        receiver = spandrel_receiver(Path(name.removeprefix(_SPANDREL)))
+    elif name.endswith(".safetensors"):
+        from .foreign import network_receiver
+
+        receiver = network_receiver([Path(part) for part in name.split("+")])
+    elif name.removesuffix(_UNPROJECTED) in shipped_models() or name.removesuffix(_UNPROJECTED).endswith(".json"):
+        receiver = _shipped(name, colour, threads)
+    else:
+        known = ", ".join([*CLASSICAL, *shipped_models()])
+        expected = f"{known}, a .json or .safetensors file, or spandrel:FILE"
+        raise InvalidInputError(f"no receiver {name!r}; expected {expected}")
+    return replace(receiver, name=label) if label else receiver
+
+
+def planes_of(received: Received) -> Planes:
+    """Decoded planes of a file, shape (1 or 3, height, width): Y, or Y, Cb and Cr at full size, 0..255."""
+    rows, columns = (0, received.height), (0, received.width)
+    luminance = received.luminance(rows, columns)[None]
+    return luminance if received.is_gray else np.concatenate([luminance, received.chrominance(rows, columns)])
+
+
+def shown(planes: Planes) -> Samples:
+    """Planes of 0..255 as an image, gray or RGB."""
+    if len(planes) == 1:
+        gray: Samples = np.rint(np.clip(planes[0], 0, 255)).astype(np.uint8)
+        return gray
+    image: Samples = to_rgb(planes[0], planes[1:])
+    return image
+
+
+def _pillow(data: bytes) -> Samples:
+    with Image.open(io.BytesIO(data)) as file:
+        image: Samples = np.asarray(file if file.mode == "L" else file.convert("RGB"))
+        return image
+
+
+def _deblock_planes(planes: Planes, tables: Planes) -> Samples:
+    from .baselines import deblocked
+
+    return shown(np.concatenate([deblocked(planes[0], tables[0])[None], planes[1:]]))
+
+
+def _deblock(data: bytes) -> Samples:
+    received = receive(data)
+    return _deblock_planes(planes_of(received), received.tables)
+
+
+def _smooth(data: bytes) -> Samples:
+    from .baselines import smooth
+
+    return smooth(receive(data))
+
+
+CLASSICAL = {
+    "jpeg": Receiver("jpeg", _pillow, lambda planes, tables: shown(planes)),
+    "centroid": Receiver("centroid", lambda data: decode_image(receive(data), centroid=True)),
+    "deblock": Receiver("deblock", _deblock, _deblock_planes),
+    "smooth": Receiver("smooth", _smooth),
+}
+
+
+def _shipped(name: str, colour: bool, threads: int | None) -> Receiver:
+    """A model of the package or of a .json file, as the product runs it."""
+    from .infer import restore_image
+
+    path, project = name.removesuffix(_UNPROJECTED), not name.endswith(_UNPROJECTED)
+    model = load_model(path, threads=threads)
+    folder, file = _place(path)
+    index: dict[str, Any] = json.loads((folder / file).read_text())
+    roles = ["luminance", "chrominance"] if colour and index["chrominance"] else ["luminance"]
+
+    def count() -> float:
+        from .cost import onnx_macs
+
+        return sum(onnx_macs((folder / index[role]["file"]).read_bytes()) for role in roles)
+
+    return Receiver(
+        name,
+        lambda data: restore_image(data, model=model, project=project),
+        nbytes=sum(index[role]["bytes"] for role in roles),
+        count_macs=count,
+    )
+
+
+def _place(name: str) -> tuple[Any, str]:
+    """Folder and index file of a model that `load_model` could load."""
+    if name in shipped_models():
+        return resources.files("restore") / "data" / "models", f"{name}.json"
+    return Path(name).parent, Path(name).name
