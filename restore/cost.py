@@ -1,6 +1,6 @@
 """What a receiver costs: operations, time and memory, the latter two in a process of its own.
 
-As a program (``python -m restore.cost``) it is that process: it reads one JSON line and the file from stdin.
+As a program (``python -m restore.cost``) it is that process: it reads what to measure as JSON from stdin.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from optcodec import InvalidInputError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["measure_cost", "onnx_macs", "torch_macs"]
+__all__ = ["measure_cost", "onnx_macs", "peak_nbytes", "torch_macs"]
 
 _SIDE = 128  # of the image that operations are counted on
 _LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -53,6 +53,7 @@ def measure_cost(given: str, data: bytes, *, colour: bool, repeats: int = 5) -> 
     InvalidInputError
         If the receiver does not run.
     """
+    from .models import processors
     from .receivers import make_receiver
 
     receiver = make_receiver(given, colour=colour, threads=1)
@@ -62,7 +63,7 @@ def measure_cost(given: str, data: bytes, *, colour: bool, repeats: int = 5) -> 
         "macs_per_pixel": receiver.count_macs() if receiver.count_macs else None,
         "seconds_one_thread": one["seconds"],
         "seconds_all_threads": every["seconds"],
-        "threads": _processors(),
+        "threads": processors(),
         "peak_nbytes": every["peak_nbytes"],
     }
 
@@ -142,10 +143,10 @@ def _child(request: dict[str, Any]) -> dict[str, Any]:
         start = time.perf_counter()
         receiver.receive(data)
         seconds.append(time.perf_counter() - start)
-    return {"seconds": statistics.median(seconds[1:]), "peak_nbytes": _peak_nbytes()}
+    return {"seconds": statistics.median(seconds[1:]), "peak_nbytes": peak_nbytes()}
 
 
-def _peak_nbytes() -> int:
+def peak_nbytes() -> int:
     """Most memory that this process had. Linux counts its parent's into ru_maxrss, so the other file comes first."""
     status = Path("/proc/self/status")
     if status.exists():
@@ -154,10 +155,6 @@ def _peak_nbytes() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ def load_photographs(folder: Path, *, gray: bool, shrink: int = 1) -> list[Sampl
             try:
                 with Image.open(path) as file:
                     image = file.convert("RGB").reduce(shrink) if shrink > 1 else file.convert("RGB")
-            except OSError as error:
+            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
                 raise InvalidInputError(f"cannot read {path}: {error}") from None
             photographs.append(np.asarray(image.convert("L" if gray else "YCbCr")))
     if not photographs:

@@ -58,7 +58,7 @@ class Conditions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        Degradation(self.qualities, self.sigmas, encoder=self.encoder)  # refuses what is out of range
+        Degradation(self.qualities, self.sigmas, (self.subsampling,), encoder=self.encoder)  # refuses what is wrong
 
 
 @dataclass(frozen=True)

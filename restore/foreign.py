@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from optcodec import InvalidInputError
 
 from .cost import torch_macs
 from .count import count
 from .decode import receive
-from .networks.operations import configuration
+from .networks.operations import configuration, face
 from .receivers import Planes, Receiver, Restore, Samples, planes_of, shown
 from .weights import load_network
 
@@ -42,13 +42,14 @@ def network_receiver(paths: Sequence[Path]) -> Receiver:
     def restore(planes: Planes, tables: Planes) -> Samples:
         result = planes.copy()
         for path, network in zip(paths, networks, strict=True):
-            taken, told, restored = _needs(network)
+            sides = face(configuration(network))
+            taken = sides.planes
             if taken > len(planes):
                 raise InvalidInputError(f"{path} takes {taken} planes, the image has {len(planes)}; expected --colour")
             image = torch.from_numpy(_padded(planes[:taken]) / 255)[None]
             with torch.no_grad():
-                out = network(image, torch.from_numpy(tables[:told])[None])[0].numpy() * 255
-            result[taken - restored : taken] = out[:, : planes.shape[1], : planes.shape[2]]
+                out = network(image, torch.from_numpy(tables[: sides.tables])[None])[0].numpy() * 255
+            result[taken - sides.restored : taken] = out[:, : planes.shape[1], : planes.shape[2]]
         return shown(result)
 
     nbytes = sum(path.stat().st_size for path in paths)
@@ -72,9 +73,10 @@ def spandrel_receiver(path: Path) -> Receiver:
         import spandrel  # type: ignore[import-untyped]
     except ImportError:
         raise InvalidInputError("spandrel: receivers need the package: pip install spandrel") from None
+    tensors = _state(path)
     try:
-        network = spandrel.ModelLoader("cpu").load_from_state_dict(_state(path)).eval()
-    except (spandrel.UnsupportedModelError, RuntimeError, KeyError) as error:
+        network = spandrel.ModelLoader("cpu").load_from_state_dict(tensors).eval()
+    except Exception as error:  # tensors of no network it knows fail in many ways
         raise InvalidInputError(f"{path}: no network that spandrel knows ({type(error).__name__})") from None
     if not isinstance(network, spandrel.ImageModelDescriptor) or network.scale != 1:
         raise InvalidInputError(f"{path} is for {network.purpose}; expected a network that keeps the size of images")
@@ -99,14 +101,6 @@ def _receiver(name: str, restore: Restore, nbytes: int, macs: Callable[[], float
         return restore(planes_of(received), received.tables)
 
     return Receiver(name, from_file, restore, nbytes, macs)
-
-
-def _needs(network: nn.Module) -> tuple[int, int, int]:
-    """Planes it takes, tables it is told of, planes it restores."""
-    config = configuration(network)
-    config = config.get("of", config)  # a quantized network is like the one it is of
-    planes = config.get("planes", config.get("channels", 1))
-    return planes, config.get("tables", 1), config.get("restored", planes)
 
 
 def _padded(planes: Planes) -> Planes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 from optcodec import InvalidInputError
 
-__all__ = ["Loss", "critic_loss", "fooling_loss", "pixel_loss"]
+__all__ = ["Loss", "critic_loss", "fooling_loss", "norm_scale_sum", "pixel_loss"]
 
 Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -54,3 +55,9 @@ def critic_loss(clean: Tensor, restored: Tensor) -> Tensor:
 def fooling_loss(restored: Tensor) -> Tensor:
     """What the restoring network lowers against it (eq. 24 there): the score of its images, negated."""
     return -restored.mean()
+
+
+def norm_scale_sum(network: nn.Module) -> Tensor:
+    """Sum of the absolute scales of all batch norms (Liu et al., "Network Slimming", ICCV 2017, eq. 1)."""
+    sizes = [layer.weight.abs().sum() for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    return torch.stack(sizes).sum() if sizes else torch.zeros(())

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from optcodec import InvalidInputError
 
-__all__ = ["Model", "Network", "load_model", "shipped_models"]
+__all__ = ["Model", "Network", "find_model", "load_model", "processors", "shipped_models"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -62,8 +62,9 @@ class Network:
             (restored,) = self.session.run(["restored"], feed)
         except Exception as error:  # those of ONNX Runtime have no class in common
             raise InvalidInputError(f"{self.name} does not run on {image.shape} samples: {_line(error)}") from None
-        if restored.shape[2:] != image.shape[1:]:
-            raise InvalidInputError(f"{self.name} gives {restored.shape[2:]} samples for {image.shape[1:]}")
+        expected = (1, max(1, len(image) - 1), *image.shape[1:])  # Cb and Cr of three planes
+        if restored.shape != expected:
+            raise InvalidInputError(f"{self.name} gives {restored.shape} samples; expected {expected}")
         result: Floats = restored[0]
         return result
 
@@ -119,7 +120,7 @@ def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None
     """
     if threads is not None and (not isinstance(threads, int) or threads < 1):
         raise InvalidInputError(f"threads is a whole number from 1 on, got {threads!r}")
-    folder, file = _place(model)
+    folder, file = find_model(model)
     try:
         index = json.loads(_read(folder, file))
         name, border, card, chrominance = (index[key] for key in ("name", "border", "card", "chrominance"))
@@ -143,8 +144,8 @@ def _shipped() -> Traversable:
     return resources.files("restore") / "data" / "models"
 
 
-def _place(model: str | os.PathLike[str]) -> tuple[Traversable, str]:
-    """Folder and name of the index of a model."""
+def find_model(model: str | os.PathLike[str]) -> tuple[Traversable, str]:
+    """Folder and name of the index of a model, by its name or its path."""
     known = shipped_models()
     if isinstance(model, str) and model in known:
         return _shipped(), f"{model}.json"
@@ -180,7 +181,7 @@ def _network(name: str, data: bytes, planes: int, threads: int | None) -> Networ
         message = "onnxruntime is needed to restore, and is not there: pip install 'optcodec[receiver]'"
         raise InvalidInputError(message) from None
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or _processors()
+    options.intra_op_num_threads = threads or processors()
     options.log_severity_level = 3  # errors, which are raised as well
     options.enable_mem_pattern = False  # made for one shape only, and tiles have several
     try:
@@ -189,13 +190,15 @@ def _network(name: str, data: bytes, planes: int, threads: int | None) -> Networ
         raise InvalidInputError(f"{name} is no ONNX model that can be run: {_line(error)}") from None
     inputs = {part.name: part.shape for part in session.get_inputs()}
     outputs = [part.name for part in session.get_outputs()]
-    if not {"image"} <= set(inputs) <= {"image", "table"} or outputs != ["restored"] or inputs["image"][1] != planes:
+    fits = {"image"} <= set(inputs) <= {"image", "table"} and outputs == ["restored"]
+    if not fits or inputs["image"][1:2] != [planes]:
         found = f"inputs {inputs} and outputs {outputs}"
         raise InvalidInputError(f"{name} has {found}; expected image with {planes} planes, table, and restored")
     return Network(session, name)
 
 
-def _processors() -> int:
+def processors() -> int:
+    """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

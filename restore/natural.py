@@ -10,6 +10,7 @@ model of the authors, which users bring as a file.
 from __future__ import annotations
 
 import itertools
+import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -138,9 +139,9 @@ class Niqe:
             If the file is not that.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 mean, covariance = file["mu_pris_param"].ravel(), file["cov_pris_param"]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, EOFError, TypeError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise InvalidInputError(f"{path} is no model of NIQE ({error}); expected niqe_pris_params.npz") from None
         if mean.shape != (_FEATURES,) or covariance.shape != (_FEATURES, _FEATURES):
             raise InvalidInputError(f"{path}: expected a mean of 36 values and their covariance, got {mean.shape}")

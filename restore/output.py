@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +22,7 @@ __all__ = ["write_jpeg", "write_png"]
 
 Samples = npt.NDArray[np.uint8]
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_CHUNK_NBYTES = 1 << 20  # of samples that are filtered together
+_CHUNK_NBYTES = 1 << 18  # of samples that are filtered together
 _METRES = {1: 1 / 0.0254, 2: 100.0}  # dots a metre, by the units of JFIF: dots per inch, per centimetre
 
 
@@ -70,15 +71,16 @@ def write_png(path: Path, strips: Iterable[Samples], width: int, height: int, me
     -----
     PNG, third edition (W3C, 2025): chunks in clause 11, filters in clause 9.
     """
-    strips = iter(strips)
-    first = next(strips)
+    rows = _rows(strips)
+    first, pixel = next(rows)
+    first = first.copy()  # not a view that would keep the whole first strip
     with _whole_file(path) as file:
         file.write(_SIGNATURE)
-        colour_type = 0 if first.ndim == 2 else 2
+        colour_type = 0 if pixel == 1 else 2
         file.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)))
         for kind, content in _metadata_chunks(metadata):
             file.write(_chunk(kind, content))
-        for data in _compressed(_rows([first], strips)):
+        for data in _compressed(chain([(first, pixel)], rows)):
             file.write(_chunk(b"IDAT", data))
         file.write(_chunk(b"IEND", b""))
 
@@ -113,14 +115,13 @@ def _metadata_chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
         yield b"eXIf", metadata.exif
 
 
-def _rows(*parts: Iterable[Samples]) -> Iterator[tuple[Samples, int]]:
+def _rows(strips: Iterable[Samples]) -> Iterator[tuple[Samples, int]]:
     """Samples as rows of bytes, some at a time, and the bytes of a pixel."""
-    for strips in parts:
-        for strip in strips:
-            lines, pixel = strip.reshape(len(strip), -1), 1 if strip.ndim == 2 else 3
-            step = max(1, _CHUNK_NBYTES // lines.shape[1])
-            for top in range(0, len(lines), step):
-                yield lines[top : top + step], pixel
+    for strip in strips:
+        lines, pixel = strip.reshape(len(strip), -1), 1 if strip.ndim == 2 else 3
+        step = max(1, _CHUNK_NBYTES // lines.shape[1])
+        for top in range(0, len(lines), step):
+            yield lines[top : top + step], pixel
 
 
 def _compressed(parts: Iterable[tuple[Samples, int]]) -> Iterator[bytes]:

@@ -33,8 +33,6 @@ class Measure:
     ----------
     title : str
         As tables write it.
-    higher : bool
-        Whether more is better.
     digits : int
         After the point, in tables.
     files : tuple of str
@@ -44,7 +42,6 @@ class Measure:
     """
 
     title: str
-    higher: bool
     digits: int
     files: tuple[str, ...] = ()
     source: str = ""
@@ -52,14 +49,14 @@ class Measure:
 
 _TORCHVISION = "the ImageNet weights of torchvision, saved as safetensors"
 MEASURES = {
-    "psnr": Measure("PSNR dB", True, 2),
-    "psnr_b": Measure("PSNR-B dB", True, 2),
-    "ssim": Measure("SSIM", True, 4),
-    "lpips": Measure("LPIPS", False, 4, ("alexnet.safetensors",), _TORCHVISION),
-    "lpips_vgg": Measure("LPIPS (VGG)", False, 4, ("vgg16.safetensors",), _TORCHVISION),
-    "lpips_squeeze": Measure("LPIPS (Squeeze)", False, 4, ("squeezenet1_1.safetensors",), _TORCHVISION),
-    "niqe": Measure("NIQE", False, 3, ("niqe_pris_params.npz",), "basicsr 1.4.2, basicsr/metrics"),
-    "brisque": Measure("BRISQUE", False, 2, ("allmodel", "allrange"), "the authors' BRISQUE_release"),
+    "psnr": Measure("PSNR dB", 2),
+    "psnr_b": Measure("PSNR-B dB", 2),
+    "ssim": Measure("SSIM", 4),
+    "lpips": Measure("LPIPS", 4, ("alexnet.safetensors",), _TORCHVISION),
+    "lpips_vgg": Measure("LPIPS (VGG)", 4, ("vgg16.safetensors",), _TORCHVISION),
+    "lpips_squeeze": Measure("LPIPS (Squeeze)", 4, ("squeezenet1_1.safetensors",), _TORCHVISION),
+    "niqe": Measure("NIQE", 3, ("niqe_pris_params.npz",), "basicsr 1.4.2, basicsr/metrics"),
+    "brisque": Measure("BRISQUE", 2, ("allmodel", "allrange"), "the authors' BRISQUE_release"),
 }
 
 
@@ -99,11 +96,18 @@ def psnr_b_db(reference: Samples, test: Samples) -> float:
     float
         10 log10(255^2 / (MSE + BEF)), BEF that of the test image; colour takes the means over the channels.
 
+    Raises
+    ------
+    InvalidInputError
+        If the images are one pixel wide or high: the logarithm of that side, which BEF is divided by, is 0.
+
     Notes
     -----
     Yim and Bovik, "Quality assessment of deblocked images", IEEE Trans. Image Processing 20(1), 2011, eq. (9)-(15).
     """
     _check(reference, test)
+    if min(reference.shape[:2]) < 2:
+        raise InvalidInputError(f"PSNR-B needs at least 2 pixels on each side, got shape {reference.shape}")
     error = float(np.mean(np.square(reference.astype(np.float64) - test)))
     planes = np.atleast_3d(test)
     error += float(np.mean([blocking_effect(planes[..., plane]) for plane in range(planes.shape[2])]))
@@ -188,9 +192,10 @@ def _lpips(name: str, weights: Path) -> Judge:
         import torch
 
         from .lpips import Lpips
+
+        distance = Lpips({"lpips": "alex", "lpips_vgg": "vgg", "lpips_squeeze": "squeeze"}[name], weights)
     except ImportError as error:
         raise InvalidInputError(f"{name} needs {error.name}: pip install 'optcodec[torch]'") from None
-    distance = Lpips({"lpips": "alex", "lpips_vgg": "vgg", "lpips_squeeze": "squeeze"}[name], weights)
 
     def judge(reference: Samples, test: Samples) -> float:
         _check(reference, test)

@@ -13,7 +13,6 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,7 +23,7 @@ from PIL import Image
 from optcodec import InvalidInputError
 
 from .decode import Received, decode_image, receive, to_rgb
-from .models import load_model, shipped_models
+from .models import find_model, load_model, shipped_models
 
 __all__ = ["CLASSICAL", "Planes", "Receiver", "Restore", "Samples", "make_receiver", "planes_of", "shown"]
 
@@ -130,8 +129,9 @@ def _deblock_planes(planes: Planes, tables: Planes) -> Samples:
 
 
 def _deblock(data: bytes) -> Samples:
-    received = receive(data)
-    return _deblock_planes(planes_of(received), received.tables)
+    from .baselines import deblock
+
+    return deblock(receive(data))
 
 
 def _smooth(data: bytes) -> Samples:
@@ -154,7 +154,7 @@ def _shipped(name: str, colour: bool, threads: int | None) -> Receiver:
 
     path, project = name.removesuffix(_UNPROJECTED), not name.endswith(_UNPROJECTED)
     model = load_model(path, threads=threads)
-    folder, file = _place(path)
+    folder, file = find_model(path)
     index: dict[str, Any] = json.loads((folder / file).read_text())
     roles = ["luminance", "chrominance"] if colour and index["chrominance"] else ["luminance"]
 
@@ -169,10 +169,3 @@ def _shipped(name: str, colour: bool, threads: int | None) -> Receiver:
         nbytes=sum(index[role]["bytes"] for role in roles),
         count_macs=count,
     )
-
-
-def _place(name: str) -> tuple[Any, str]:
-    """Folder and index file of a model that `load_model` could load."""
-    if name in shipped_models():
-        return resources.files("restore") / "data" / "models", f"{name}.json"
-    return Path(name).parent, Path(name).name

@@ -81,6 +81,8 @@ class Recipe:
         Network of those features, see `restore.features`.
     adversarial : float
         Weight of what a critic says that is trained beside the network; 0 is no critic.
+    sparsity : float
+        Weight of the sum of the sizes of batch-norm scales, which network slimming lowers; 0 leaves them.
     precision : {"float32", "bfloat16"}
         Of the convolutions while training; weights and updates are always float32.
     seed : int
@@ -104,18 +106,26 @@ class Recipe:
     perceptual: float = 0.0
     features: str = "vgg16"
     adversarial: float = 0.0
+    sparsity: float = 0.0
     precision: str = "float32"
     seed: int = 0
     validation: Validation = field(default_factory=Validation)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.network, dict) or not isinstance(self.photographs, dict):
+            raise InvalidInputError(f"network and photographs are objects; got {self.network!r}, {self.photographs!r}")
+        for name in ("side", "count", "stride", "steps", "halvings", "seed"):
+            if not isinstance(getattr(self, name), int):
+                raise InvalidInputError(f"{name} is a whole number; got {getattr(self, name)!r}")
+        if self.seed < 0:
+            raise InvalidInputError(f"seed is at least 0; got {self.seed}")
         for name, known in (("schedule", ("cosine", "halving", "plateau")), ("precision", ("float32", "bfloat16"))):
             if getattr(self, name) not in known:
                 raise InvalidInputError(f"{name} is one of {', '.join(known)}; got {getattr(self, name)!r}")
         for name in ("side", "count", "stride", "steps", "halvings"):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"{name} is at least 1; got {getattr(self, name)}")
-        for name in ("clip", "perceptual", "adversarial"):
+        for name in ("clip", "perceptual", "adversarial", "sparsity"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InvalidInputError(f"{name} is at least 0; got {getattr(self, name)}")
         if not 0 < self.rate < float("inf"):
@@ -142,7 +152,9 @@ class Recipe:
                 if name in values:
                     values[name] = part(**values[name])
             return cls(**values)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
+            if isinstance(error, InvalidInputError):
+                raise
             raise InvalidInputError(f"the recipe does not fit: {error}") from None
 
 
@@ -168,6 +180,8 @@ def load_recipe(name: str) -> Recipe:
         except OSError as error:
             known = ", ".join(shipped_recipes())
             raise InvalidInputError(f"cannot read the recipe {name} ({error.strerror}); shipped are {known}") from None
+        except UnicodeDecodeError:
+            raise InvalidInputError(f"{name} is not a JSON file: it is no text") from None
     try:
         return Recipe.from_json(json.loads(text))
     except json.JSONDecodeError as error:

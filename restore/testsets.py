@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from optcodec import InvalidInputError
 
@@ -30,6 +30,7 @@ KNOWN: dict[str, tuple[tuple[str, ...], int]] = {
 }
 _PARTS = ("refimgs", "original", "hr", "gt", "gtmod12", "images")  # where archives put the originals in their folder
 _SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"})  # lossless: a JPEG is no original
+_MODES = frozenset({"1", "L", "P", "RGB"})  # of Pillow: 8 bits or fewer, without transparency
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,13 @@ def load_image(path: Path, *, colour: bool) -> npt.NDArray[np.uint8]:
     """
     try:
         with Image.open(path) as file:
-            if file.mode not in ("1", "L", "P", "RGB"):
-                raise InvalidInputError(f"{path} has the mode {file.mode}; expected gray or RGB of 8 bits")
-            mode = "RGB" if colour else "L"
-            return np.asarray(file.convert(mode))
-    except (OSError, UnidentifiedImageError) as error:
-        raise InvalidInputError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
+            mode = file.mode
+            image = np.asarray(file.convert("RGB" if colour else "L")) if mode in _MODES else None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InvalidInputError(f"cannot read {path}: {error}") from None
+    if image is None:
+        raise InvalidInputError(f"{path} has the mode {mode}; expected gray or RGB of 8 bits")
+    return image
 
 
 def _folder(given: Path, data: Path | None) -> Path:

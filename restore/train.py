@@ -22,7 +22,7 @@ from .degrade import Batch, Patches, Samples, load_photographs
 from .features import load_features, load_lpips
 from .journal import Journal
 from .learner import Learner
-from .losses import critic_loss, fooling_loss, pixel_loss
+from .losses import critic_loss, fooling_loss, norm_scale_sum, pixel_loss
 from .networks import build
 from .networks.critic import Critic
 from .recipe import Recipe
@@ -179,6 +179,8 @@ class _Run:
         if len(self.learners) > 1:
             parts["critic"], parts["fooling"] = self._criticized(received, restored, clean, rate)
             loss = loss + self.recipe.adversarial * parts["fooling"]
+        if self.recipe.sparsity:
+            loss = loss + self.recipe.sparsity * norm_scale_sum(self.network)
         self.learners[0].descend(loss, rate, self.recipe.clip)
         return {name: float(part.detach()) for name, part in {"loss": loss, **parts}.items()}
 

@@ -55,6 +55,13 @@ def test_the_command_starts_from_a_network_of_another_size(data: Path, tmp_path:
         torch.testing.assert_close(tensor, start.state_dict()[name], rtol=0, atol=1e-8)
 
 
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = invoked(written(tmp_path), "-o", tmp_path / "file" / "run", "--data", tmp_path)
+    assert isinstance(result.exception, InvalidInputError)
+    assert str(result.exception) == f"cannot write {tmp_path / 'file/run/network.safetensors'}: Not a directory"
+
+
 def test_the_command_names_its_recipes() -> None:
     result = invoked("--list")
     assert result.exit_code == 0

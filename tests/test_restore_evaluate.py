@@ -215,6 +215,8 @@ def test_the_verb_measures_compares_and_draws(sets: Path, tmp_path: Path) -> Non
         (("--against", "other"), 1, "Error: no --receiver 'other'"),
         (("--crop", "0,0,8,8"), 2, "--crop is of the --figure"),
         (("--crop", "0,0,8"), 2, "expected LEFT,TOP,WIDTH,HEIGHT"),
+        (("--subsampling", "4:4:4"), 2, "--subsampling is of --colour"),
+        (("--colour", "--subsampling", "4:4:0"), 2, "'4:4:0' is not one of '4:4:4', '4:2:2', '4:2:0'"),
         (("-q", "0"), 2, "0 is not in the range"),
     ],
 )

@@ -212,7 +212,14 @@ def test_other_networks_are_refused(tmp_path: Path) -> None:
     swapped = save_model(tmp_path, tiny.box_chrominance())
     assert "expected image with 1 planes" in message(data, model=swapped)
     smaller = tiny.network([tiny.helper.make_node("MaxPool", ["image"], ["restored"], kernel_shape=[3, 3])], 1)
-    assert message(data, model=save_model(tmp_path, smaller)) == "mine (luminance) gives (22, 22) samples for (24, 24)"
+    assert (
+        message(data, model=save_model(tmp_path, smaller))
+        == "mine (luminance) gives (1, 1, 22, 22) samples; expected (1, 1, 24, 24)"
+    )
+    shapeless = [tiny.helper.make_node("Concat", ["image", "image"], ["restored"], axis=1)]
+    assert message(data, model=save_model(tmp_path, tiny.network(shapeless, 1))) == (
+        "mine (luminance) gives (1, 2, 24, 24) samples; expected (1, 1, 24, 24)"
+    )
     failing = tiny.network(
         [tiny.helper.make_node("Add", ["image", "row"], ["restored"])], 1, constants={"row": np.ones(5, np.float32)}
     )

@@ -152,6 +152,20 @@ def test_a_missing_file_is_named_with_its_place(name: str, tmp_path: Path, monke
         load_measures([name])
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"\x93NUMPY"])
+def test_what_is_no_model_of_niqe_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "niqe_pris_params.npz").write_bytes(content)
+    with pytest.raises(InvalidInputError, match=r"niqe_pris_params\.npz is no model of NIQE"):
+        load_measures(["niqe"], tmp_path)
+
+
+def test_an_array_is_no_model_of_niqe(tmp_path: Path) -> None:
+    with (tmp_path / "niqe_pris_params.npz").open("wb") as file:
+        np.save(file, np.ones(36))
+    with pytest.raises(InvalidInputError, match=r"niqe_pris_params\.npz is no model of NIQE"):
+        load_measures(["niqe"], tmp_path)
+
+
 def test_bad_files_and_names_are_refused(tmp_path: Path) -> None:
     (tmp_path / "niqe_pris_params.npz").write_bytes(b"no archive")
     (tmp_path / "squeezenet1_1.safetensors").write_bytes(b"no tensors")
@@ -164,6 +178,8 @@ def test_bad_files_and_names_are_refused(tmp_path: Path) -> None:
         load_measures(["vmaf"])
     with pytest.raises(InvalidInputError, match=r"one shape, got \(9, 9\) and \(9, 8\)"):
         psnr_b_db(np.zeros((9, 9), np.uint8), np.zeros((9, 8), np.uint8))
+    with pytest.raises(InvalidInputError, match=r"PSNR-B needs at least 2 pixels on each side, got shape \(1, 16\)"):
+        psnr_b_db(np.zeros((1, 16), np.uint8), np.eye(1, 16, 8).astype(np.uint8))
     with pytest.raises(InvalidInputError, match="expected uint8"):
         psnr_b_db(np.zeros((9, 9)), np.zeros((9, 9)))
 

@@ -33,6 +33,10 @@ def test_shipped_recipes_make_a_network_and_survive_json(name: str) -> None:
         ({"rate": 0.0}, "rate is above 0; got 0.0"),
         ({"perceptual": -0.1}, "perceptual is at least 0; got -0.1"),
         ({"adversarial": float("nan")}, "adversarial is at least 0; got nan"),
+        ({"seed": -1}, "seed is at least 0; got -1"),
+        ({"steps": 2.5}, "steps is a whole number; got 2.5"),
+        ({"network": "compact"}, "network and photographs are objects; got 'compact'"),
+        ({"photographs": ["Train400"]}, "network and photographs are objects"),
         ({"epochs": 3}, "the recipe does not fit: .*epochs"),
         ({"validation": {"every": 0}}, "validation: every is at least 1; got 0"),
         ({"validation": {"qualities": ()}}, "validation: qualities are 1..100, at least one; got none"),
@@ -49,6 +53,25 @@ def test_recipes_that_are_not_there_or_no_json(tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text("{")
     with pytest.raises(InvalidInputError, match="is not a JSON file"):
         load_recipe(str(tmp_path / "recipe.json"))
+    (tmp_path / "recipe.json").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(InvalidInputError, match="is not a JSON file: it is no text"):
+        load_recipe(str(tmp_path / "recipe.json"))
+    (tmp_path / "recipe.json").write_text('["abc"]')
+    with pytest.raises(InvalidInputError, match="the recipe does not fit"):
+        load_recipe(str(tmp_path / "recipe.json"))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"network": "compact", "width": -1}, "network 'compact': .*negative"),
+        ({"network": ["compact"]}, r"network is one of compact, .*; got \['compact'\]"),
+        (7, "network is one of compact, .*; got None"),
+    ],
+)
+def test_what_makes_no_network_is_refused(config: Any, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        build(config)
 
 
 def test_shipped_stage_2_differs_from_tiny_in_what_it_lowers() -> None:

@@ -7,38 +7,28 @@ claims is checked against the size of the data before memory is taken for it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import MalformedJpegError, UnsupportedJpegError
-from optcodec.jpeg.headers import HuffmanSpec, ScanHeader
-from optcodec.jpeg.image import CoefficientImage, Component
+from optcodec.jpeg.image import CoefficientImage, Component, Metadata, subsampling_name
 from optcodec.jpeg.layout import McuLayout, mcu_layout
+from optcodec.jpeg.scan_decoder import ScanDecoder, work_space
 from optcodec.jpeg.structure import CodedScan, JpegStructure, read_structure
-from optcodec.kernels import load
-from optcodec.kernels import scancodes as codes
+from optcodec.jpeg.tables import QuantTable
 
-__all__ = ["read_jpeg"]
+__all__ = ["CoefficientRows", "ComponentHeader", "read_jpeg", "read_jpeg_rows"]
 
-_MESSAGES = {
-    codes.TRUNCATED: "truncated scan: a block needs more bits than there are",
-    codes.BAD_CODE: "bits that begin no code of the Huffman table",
-    codes.BAD_SYMBOL: "a Huffman code whose symbol means nothing in such a scan",
-    codes.INDEX: "a coefficient behind the last one of the band",
-    codes.RANGE: "a coefficient outside of -32768..32767",
-    codes.LEFTOVER: "bytes are left over behind the last block",
-    codes.EOB_RUN: "an end-of-band run goes on behind the last block",
-    codes.RESTART: "restart markers are expected in turn, one between any two restart intervals",
-    codes.STRAY: "FF is followed by neither 00 nor a restart marker",
-}
-_REMOVED = re.compile(rb"\xff\x00|\xff+[\xd0-\xd7]")  # what `unstuff` makes one byte and none of
 # Blocks that AC scans may visit for each bit of the file. Real progressions stay below 10; a file made to keep its
 # reader busy could ask for hundreds.
 _MAX_VISITS_PER_BIT = 100
+_SPACE_NBYTES = 1 << 18  # of entropy-coded data that wait to be decoded; an MCU takes less than 3200
+
+Blocks = npt.NDArray[np.int16]
 
 
 def read_jpeg(data: bytes) -> CoefficientImage:
@@ -64,15 +54,136 @@ def read_jpeg(data: bytes) -> CoefficientImage:
         If it is legal but not handled here.
     """
     structure = read_structure(data)
-    layouts = [_layout(structure, scan) for scan in structure.scans]
-    _check_plausible(structure, layouts, len(data))
+    layouts = _checked_layouts(structure, len(data))
+    return _read(data, structure, layouts)
+
+
+@dataclass(frozen=True)
+class ComponentHeader:
+    """A component without its coefficients.
+
+    Parameters
+    ----------
+    id, h, v, table : int
+        As in `Component`.
+    shape : (int, int)
+        Rows and columns of blocks.
+    """
+
+    id: int
+    h: int
+    v: int
+    table: int
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class CoefficientRows:
+    """A JPEG file whose coefficients are decoded while they are asked for, from `read_jpeg_rows`.
+
+    Each iteration begins with the first row. It yields, for one row of MCUs after another, a tuple with the blocks of
+    each component: read-only int16 of shape (rows, columns, 8, 8), as many rows as its sampling factor v, or 1 if it is
+    the only component; the last are those that are left. Put together they are the blocks of `read_jpeg`, and what that
+    refuses is refused when the rows end, or earlier.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    structure : JpegStructure
+        What it says without its coefficients.
+    layouts : tuple of McuLayout
+        Geometry of each scan.
+    """
+
+    data: bytes = field(repr=False)
+    structure: JpegStructure
+    layouts: tuple[McuLayout, ...] = field(repr=False)
+
+    @property
+    def width(self) -> int:
+        """Pixels in a row."""
+        return self.structure.frame.width
+
+    @property
+    def height(self) -> int:
+        """Rows of pixels."""
+        return self.structure.frame.height
+
+    @property
+    def components(self) -> tuple[ComponentHeader, ...]:
+        """Components in the order of the frame header."""
+        structure = self.structure
+        return tuple(
+            ComponentHeader(part.id, part.h, part.v, structure.table_indices[index], structure.blocks_shape(index))
+            for index, part in enumerate(structure.frame.components)
+        )
+
+    @property
+    def tables(self) -> tuple[QuantTable, ...]:
+        """Quantization tables; components name them by index."""
+        return self.structure.tables
+
+    @property
+    def metadata(self) -> Metadata:
+        """Colour profile, Exif, and the like."""
+        return self.structure.metadata
+
+    @property
+    def restart_interval(self) -> int:
+        """MCUs between restart markers in the first scan, 0 for none."""
+        return self.structure.restart_interval
+
+    @property
+    def subsampling(self) -> str:
+        """Name of the sampling, as in `CoefficientImage.subsampling`."""
+        return subsampling_name([(part.h, part.v) for part in self.components])
+
+    def whole(self) -> CoefficientImage:
+        """All of it at once, as `read_jpeg` gives it."""
+        return _read(self.data, self.structure, self.layouts)
+
+    def __iter__(self) -> Iterator[tuple[Blocks, ...]]:
+        if len(self.layouts) == 1 and not self.structure.frame.is_progressive:
+            return _decoded_rows(self.data, self.structure, self.layouts[0])
+        return _rows_of(self.whole())
+
+
+def read_jpeg_rows(data: bytes) -> CoefficientRows:
+    """Read a JPEG file whose coefficients need not be in memory all at once.
+
+    A sequential file with one scan, as most are, is decoded row by row: beside the file that takes the memory of one
+    row of MCUs and 256 KiB. One with several scans, such as a progressive file, has the last bit of its first block in
+    the last scan: there all coefficients are in memory while the rows are gone through.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file, as for `read_jpeg`.
+
+    Returns
+    -------
+    CoefficientRows
+        Header, tables and metadata; the coefficients follow when it is iterated over.
+
+    Raises
+    ------
+    MalformedJpegError, UnsupportedJpegError
+        As `read_jpeg`; for damaged coefficients not before they are reached.
+    """
+    structure = read_structure(data)
+    return CoefficientRows(data, structure, _checked_layouts(structure, len(data)))
+
+
+def _read(data: bytes, structure: JpegStructure, layouts: Sequence[McuLayout]) -> CoefficientImage:
+    """All coefficients, whatever the scans."""
     shapes = [structure.blocks_shape(index) for index in range(len(structure.frame.components))]
     starts = list(accumulate((rows * columns for rows, columns in shapes), initial=0))
-    coefficients = np.zeros((starts[-1] + 1) * 64, np.int16)  # one block more: see `decode_scan`
-    room = max(scan.segment.data_nbytes for scan in structure.scans) + codes.SLACK
-    unstuffed = np.empty(room, np.uint8)
+    coefficients = np.zeros((starts[-1] + 1) * 64, np.int16)  # one block more: see `ScanDecoder.decode`
+    space = work_space(max(scan.segment.data_nbytes for scan in structure.scans))
     for scan, layout in zip(structure.scans, layouts, strict=True):
-        _decode(data, scan, layout, starts, coefficients, unstuffed)
+        chosen = [starts[part.index] for part in scan.header.components]
+        ScanDecoder(data, scan, layout, space).decode(coefficients, chosen, layout.rows * layout.columns)
     coefficients.flags.writeable = False
     frame, components = structure.frame, []
     for index, part in enumerate(frame.components):
@@ -81,6 +192,46 @@ def read_jpeg(data: bytes) -> CoefficientImage:
     return CoefficientImage(
         frame.width, frame.height, tuple(components), structure.tables, structure.metadata, structure.restart_interval
     )
+
+
+def _decoded_rows(data: bytes, structure: JpegStructure, layout: McuLayout) -> Iterator[tuple[Blocks, ...]]:
+    """Rows of MCUs of a file with one sequential scan, whose components are all those of the frame in their order."""
+    (scan,) = structure.scans
+    space = work_space(min(scan.segment.data_nbytes, _SPACE_NBYTES))
+    decoder = ScanDecoder(data, scan, layout, space)
+    shapes, heights = layout.parts[:, :2].tolist(), layout.parts[:, 3].tolist()
+    for row in range(layout.rows):
+        tops = [row * height for height in heights]
+        counts = [min(height, rows - top) for height, top, (rows, _) in zip(heights, tops, shapes, strict=True)]
+        edges = list(
+            accumulate((count * columns for count, (_, columns) in zip(counts, shapes, strict=True)), initial=0)
+        )
+        coefficients = np.zeros((edges[-1] + 1) * 64, np.int16)
+        first = [edge - top * columns for edge, top, (_, columns) in zip(edges, tops, shapes, strict=False)]
+        decoder.decode(coefficients, first, layout.columns)
+        coefficients.flags.writeable = False
+        yield tuple(
+            coefficients[64 * edge : 64 * (edge + count * columns)].reshape(count, columns, 8, 8)
+            for edge, count, (_, columns) in zip(edges, counts, shapes, strict=False)
+        )
+
+
+def _rows_of(image: CoefficientImage) -> Iterator[tuple[Blocks, ...]]:
+    """Rows of MCUs of an image that is in memory."""
+    layout = mcu_layout(image.width, image.height, [(c.h, c.v) for c in image.components], [0] * len(image.components))
+    heights = layout.parts[:, 3].tolist()
+    for row in range(layout.rows):
+        yield tuple(
+            part.blocks[row * height : (row + 1) * height]
+            for part, height in zip(image.components, heights, strict=True)
+        )
+
+
+def _checked_layouts(structure: JpegStructure, nbytes: int) -> tuple[McuLayout, ...]:
+    """Geometry of each scan of a file of so many bytes, if it can be."""
+    layouts = tuple(_layout(structure, scan) for scan in structure.scans)
+    _check_plausible(structure, layouts, nbytes)
+    return layouts
 
 
 def _layout(structure: JpegStructure, scan: CodedScan) -> McuLayout:
@@ -108,62 +259,3 @@ def _check_plausible(structure: JpegStructure, layouts: Sequence[McuLayout], nby
     if visits > _MAX_VISITS_PER_BIT * 8 * nbytes:
         message = f"AC scans visit {visits} blocks in {nbytes} bytes; handled are {_MAX_VISITS_PER_BIT} for each bit"
         raise UnsupportedJpegError(message)
-
-
-def _decode(
-    data: bytes,
-    scan: CodedScan,
-    layout: McuLayout,
-    starts: Sequence[int],
-    coefficients: npt.NDArray[np.int16],
-    unstuffed: npt.NDArray[np.uint8],
-) -> None:
-    """Decode one scan into `coefficients`, in which component i begins at block ``starts[i]``."""
-    kernels, header = load("decode"), scan.header
-    mcus = layout.rows * layout.columns
-    interval = scan.restart_interval or mcus
-    bounds = np.empty((mcus - 1) // interval + 2, np.int64)
-    first, last = scan.segment.data_offset, scan.segment.end
-    code = kernels.unstuff(np.frombuffer(data, np.uint8), first, last, unstuffed, bounds)
-    if code:
-        raise MalformedJpegError(_MESSAGES[code], int(bounds[0]))
-    settings = np.array([_kind(header), header.Ss, header.Se, header.Al, layout.columns, mcus, interval], np.int64)
-    count = len(header.components)
-    parts = np.zeros((count, codes.PART_COLUMNS), np.int64)
-    parts[:, codes.OFFSET] = [starts[part.index] for part in header.components]
-    parts[:, [codes.ROWS, codes.COLUMNS, codes.H, codes.V]] = layout.parts[:, :4]
-    parts[:, codes.DC_TABLE], parts[:, codes.AC_TABLE] = range(count), range(count, 2 * count)
-    tables = _tables([*scan.dc_tables, *scan.ac_tables], fuse=header.Ah == 0)
-    report = np.zeros(1, np.int64)
-    code = kernels.decode_scan(unstuffed, bounds, tables, settings, parts, coefficients, report)
-    if code:
-        raise MalformedJpegError(_MESSAGES[code], _file_offset(data, first, last, int(report[0])))
-
-
-def _kind(header: ScanHeader) -> int:
-    """Which of the decoding procedures a scan takes."""
-    if header.Ss == 0 and header.Se > 0:
-        return codes.SEQUENTIAL
-    if header.Ss == 0:
-        return codes.DC_REFINE if header.Ah else codes.DC_FIRST
-    return codes.AC_REFINE if header.Ah else codes.AC_FIRST
-
-
-def _tables(specs: Sequence[HuffmanSpec | None], *, fuse: bool) -> npt.NDArray[np.int32]:
-    """Lookup tables for the kernels, one row a table; the row of one that the scan does not need stays unset."""
-    tables = np.empty((len(specs), codes.TABLE_SIZE), np.int32)
-    for row, spec in enumerate(specs):
-        if spec is not None:
-            load("decode").build_table(np.frombuffer(spec.counts + spec.symbols, np.uint8), int(fuse), tables[row])
-    return tables
-
-
-def _file_offset(data: bytes, first: int, last: int, unstuffed: int) -> int:
-    """Position in the file of a byte of the entropy-coded data, given its position without stuffing and markers."""
-    position, left = first, unstuffed
-    for removed in _REMOVED.finditer(data, first, last):
-        kept = removed.start() - position + (data[removed.end() - 1] == 0)
-        if left < kept:
-            break
-        position, left = removed.end(), left - kept
-    return min(position + left, last)

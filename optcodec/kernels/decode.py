@@ -13,12 +13,16 @@ from optcodec.kernels.scancodes import (
     AC_FIRST,
     AC_TABLE,
     BAD_CODE,
+    BIT,
     COLUMNS,
+    COUNT,
     DC_FIRST,
     DC_REFINE,
     DC_TABLE,
     DONE,
+    END,
     EOB_RUN,
+    FILLED,
     FIRST,
     INTERVAL,
     KIND,
@@ -26,15 +30,20 @@ from optcodec.kernels.scancodes import (
     LEFTOVER,
     LOOKAHEAD,
     LOW_BIT,
+    MARKERS,
+    MCU,
     MCU_COLUMNS,
     MCUS,
     OFFSET,
+    PAUSED,
     PREDICTION,
     RANGE,
     RESTART,
     ROWS,
     SEQUENTIAL,
     SLACK,
+    SOURCE,
+    STOP,
     STRAY,
     TABLE_SIZE,
     TRUNCATED,
@@ -81,20 +90,29 @@ def _skip_fill(position, end):
     return position
 
 
-@export("u8[:], i64, i64, out u8[:], out i64[:] -> i64")
-def unstuff(source, first, last, target, bounds):
-    """Copy the entropy-coded data source[first:last] without stuffed zeros and restart markers.
+@export("u8[:], i64, out u8[:], out i64[:], out i64[:] -> i64")
+def unstuff(source, intervals, target, bounds, state):
+    """Copy entropy-coded data without stuffed zeros and restart markers, as much as there is room for.
 
-    `bounds` receives where each restart interval begins in `target`, and where the last one ends; its length says how
-    many there are. `target` has SLACK bytes more than the data; those behind the copy are set to 0. The result is DONE,
-    or RESTART or STRAY with the position in `source` in bounds[0].
+    Parameters
+    ----------
+    source : the file
+    intervals : restart intervals of the scan
+    target : the data is put behind the FILLED bytes that it has already; SLACK bytes are kept free, and set to 0
+    bounds : receives where each restart interval begins in `target`, and where the last one ends, COUNT + 1 numbers;
+        of the first and the last, other parts may have been there before and may be still to come
+    state : (STATE_SIZE,) see `optcodec.kernels.scancodes`
+
+    Returns
+    -------
+    DONE, and SOURCE is behind what was copied; or RESTART or STRAY, and SOURCE is where.
     """
-    start, place = address_of(target), address_of(target)
-    position, end = address_of(source) + first, address_of(source) + last
-    intervals, interval, code = bounds.shape[0] - 1, 0, DONE
+    start, end = address_of(target), address_of(source) + state[END]
+    place, full = start + state[FILLED], start + target.shape[0] - SLACK
+    position, code, count = address_of(source) + state[SOURCE], DONE, 1
     bounds[0] = 0
-    while position < end and code == DONE:
-        if end - position >= 64:
+    while position < end and place < full and code == DONE:
+        if end - position >= 64 and full - place >= 64:
             ones = copy_and_find(position, place)
             step = trailing_zeros(ones) if ones else 64
             place += step
@@ -109,25 +127,29 @@ def unstuff(source, first, last, target, bounds):
             position += 1
         elif byte == 0xFF:
             place -= 1
-            interval += 1
+            before = position - 1
             position = _skip_fill(position, end)
             marker = load_u8(position) if position < end else 0
             if not 0xD0 <= marker <= 0xD7:
                 code = STRAY
-            elif interval == intervals or marker != 0xD0 + ((interval - 1) & 7):
+            elif state[MARKERS] + 1 == intervals or marker != 0xD0 + (state[MARKERS] & 7):
                 code = RESTART
+            elif count + 1 == bounds.shape[0]:
+                position = before
+                break
             else:
-                bounds[interval] = place - start
+                state[MARKERS] += 1
+                bounds[count] = place - start
+                count += 1
                 position += 1
-    if code == DONE and interval + 1 < intervals:
+    if code == DONE and position == end and state[MARKERS] + 1 < intervals:
         code = RESTART
-    if code:
-        bounds[0] = position - address_of(source)
-        return code
-    bounds[intervals] = place - start
+    state[SOURCE] = position - address_of(source)
+    state[FILLED] = bounds[count] = place - start
+    state[COUNT] = count
     for index in range(SLACK // 8):
         store_u64(place + 8 * index, 0)
-    return DONE
+    return code
 
 
 @inlined
@@ -169,16 +191,22 @@ def _decode_block(scan, block, part, tables, blocks, held, count, position):
 
 
 @helper
-def _decode_mcus(first, last, position, end, scan, parts, tables, coefficients):
-    """Decode the MCUs first..last-1, which lie from address `position` up to `end`; the result and the bits not used.
+def _decode_mcus(first, last, bit, end, room, scan, parts, tables, coefficients):
+    """Decode the MCUs first..last-1, which lie from a bit (8 times its address) up to the address `end`.
 
-    Blocks outside of a component only fill up an MCU: they are decoded to the spare block at the end.
+    Blocks outside of a component only fill up an MCU: they are decoded to the spare block at the end. An MCU is begun
+    up to the address `room` only. Gives the result, the bits not used, and the MCU that comes next.
     """
     columns = scan[MCU_COLUMNS]
     spare = address_of(coefficients) + 2 * (coefficients.shape[0] - 64)
     blocks = held = count = np.int64(0)  # a plain 0 would have everything compiled once more for constants
+    held, count, position = refill(held, count, bit >> 3)
+    held <<= bit & 7
+    count -= bit & 7
     mcu = first
     while mcu < last:
+        if position > room:
+            return PAUSED, (end - position) * 8 + count, mcu
         if scan[KIND] == AC_FIRST and blocks > 0:
             skipped = min(blocks, last - mcu)
             blocks -= skipped
@@ -198,44 +226,68 @@ def _decode_mcus(first, last, position, end, scan, parts, tables, coefficients):
                     )
                     left = (end - position) * 8 + count
                     if left < 0 or (code == BAD_CODE and left < 16):
-                        return TRUNCATED, left
+                        return TRUNCATED, left, mcu
                     if code:
-                        return code, left
+                        return code, left, mcu
         mcu += 1
-    return EOB_RUN if blocks else DONE, (end - position) * 8 + count
+    return EOB_RUN if blocks else DONE, (end - position) * 8 + count, mcu
+
+
+@helper
+def _bytes_of_mcu(parts):
+    """More than any MCU takes: SLACK for each block."""
+    blocks = 0
+    for index in range(parts.shape[0]):
+        blocks += parts[index, H] * parts[index, V]
+    return blocks * SLACK
 
 
 @export("u8[:], i64[:], i32[:,:], i64[:], out i64[:,:], out i16[:], out i64[:] -> i64")
-def decode_scan(data, bounds, tables, scan, parts, coefficients, report):
-    """Decode one scan.
+def decode_scan(data, bounds, tables, scan, parts, coefficients, state):
+    """Decode a scan, or the next MCUs of one.
 
     Parameters
     ----------
     data : entropy-coded data that went through `unstuff`, with SLACK bytes behind it
-    bounds : (intervals + 1,) where in `data` each restart interval begins, and where the last one ends
+    bounds : (COUNT + 1,) or more; where in `data` each restart interval begins, and where the last one ends
     tables : (count, TABLE_SIZE) Huffman tables
     scan : (7,) KIND to INTERVAL of `optcodec.kernels.scancodes`; the restart interval is at least 1
     parts : (components, PART_COLUMNS) components of the scan
     coefficients : blocks of all components, row-major, and one spare block
-    report : (1,) where in `data` decoding stopped, in bytes
+    state : (STATE_SIZE,) where decoding begins and stops; on return, where it stopped. Only sequential scans may stop
+        within a restart interval.
 
     Returns
     -------
-    A result of `optcodec.kernels.scancodes`.
+    DONE at the MCU that was asked for, PAUSED if `unstuff` is to bring more data, or what is wrong.
     """
-    start = address_of(data)
-    for interval in range(bounds.shape[0] - 1):
-        for index in range(parts.shape[0]):
-            parts[index, PREDICTION] = 0
-        first = interval * scan[INTERVAL]
-        last = min(first + scan[INTERVAL], scan[MCUS])
-        end = start + bounds[interval + 1]
-        code, left = _decode_mcus(
-            first, last, start + bounds[interval], end, scan, parts, address_of(tables), coefficients
+    start, code = address_of(data), DONE
+    is_whole = state[SOURCE] == state[END]
+    while state[MCU] < state[STOP] and code == DONE:
+        number = state[MCU] // scan[INTERVAL]
+        place = number - (state[MARKERS] + 1 - state[COUNT])
+        if state[MCU] == number * scan[INTERVAL]:
+            state[BIT] = 8 * bounds[place]
+            for index in range(parts.shape[0]):
+                parts[index, PREDICTION] = 0
+        last = min((number + 1) * scan[INTERVAL], scan[MCUS])
+        end = start + bounds[place + 1]
+        # The last interval may go on behind the data. Then an MCU that is begun leaves some of it, so that nothing
+        # seems to be truncated, and what is left behind the last MCU of the interval is left over for sure.
+        room = end + SLACK if is_whole or place + 1 < state[COUNT] else end - _bytes_of_mcu(parts)
+        code, left, reached = _decode_mcus(
+            state[MCU],
+            min(last, state[STOP]),
+            8 * start + state[BIT],
+            end,
+            room,
+            scan,
+            parts,
+            address_of(tables),
+            coefficients,
         )
-        if code == DONE and left >= 8:
+        if code == DONE and reached == last and left >= 8:
             code = LEFTOVER
-        if code:
-            report[0] = bounds[interval + 1] - ((max(left, 0) + 7) >> 3)
-            return code
-    return DONE
+        state[BIT] = 8 * bounds[place + 1] - max(left, 0)
+        state[MCU] = reached
+    return code

@@ -1,4 +1,4 @@
-"""What the scan decoder and its caller agree on: result codes, and the columns of the table of components.
+"""What the scan decoder and its caller agree on: result codes, its state, and the columns of the table of components.
 
 Kept apart from `optcodec.kernels.decode`, so that the caller need not import numba.
 """
@@ -9,12 +9,16 @@ __all__ = [
     "AC_TABLE",
     "BAD_CODE",
     "BAD_SYMBOL",
+    "BIT",
     "COLUMNS",
+    "COUNT",
     "DC_FIRST",
     "DC_REFINE",
     "DC_TABLE",
     "DONE",
+    "END",
     "EOB_RUN",
+    "FILLED",
     "FIRST",
     "INDEX",
     "INTERVAL",
@@ -23,16 +27,22 @@ __all__ = [
     "LEFTOVER",
     "LOOKAHEAD",
     "LOW_BIT",
+    "MARKERS",
+    "MCU",
     "MCUS",
     "MCU_COLUMNS",
     "OFFSET",
     "PART_COLUMNS",
+    "PAUSED",
     "PREDICTION",
     "RANGE",
     "RESTART",
     "ROWS",
     "SEQUENTIAL",
     "SLACK",
+    "SOURCE",
+    "STATE_SIZE",
+    "STOP",
     "STRAY",
     "TABLE_SIZE",
     "TRUNCATED",
@@ -52,13 +62,20 @@ __all__ = [
     EOB_RUN,  # an end-of-band run that goes on behind the last block of a restart interval
     RESTART,  # a restart marker too many, too few, or out of turn
     STRAY,  # FF followed by neither 00 nor a restart marker
-) = range(10)
+    PAUSED,  # no error: the data at hand may end within the next MCU
+) = range(11)
 
 # Kinds of scans (T.81, F.2 and G.2).
 SEQUENTIAL, DC_FIRST, DC_REFINE, AC_FIRST, AC_REFINE = range(5)
 
 # What describes a scan: its kind; Ss, Se and Al; MCUs in a row and in all; MCUs between restart markers.
 KIND, FIRST, LAST, LOW_BIT, MCU_COLUMNS, MCUS, INTERVAL = range(7)
+
+# Where the decoding of a scan stands. `unstuff` keeps the first five: the next byte in the file, and the end of the
+# entropy-coded data there; restart markers met so far; bytes that wait without stuffing; restart intervals these are
+# of. `decode_scan` keeps the next MCU, and the next bit of the bytes that wait; it stops before the MCU STOP.
+SOURCE, END, MARKERS, FILLED, COUNT, MCU, BIT, STOP = range(8)
+STATE_SIZE = 8
 
 # Columns of the table of components, one row a component of the scan: where its blocks begin, in blocks; rows and
 # columns of blocks; blocks of an MCU, (1, 1) if the scan has this component alone; rows of its Huffman tables; the DC

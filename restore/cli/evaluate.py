@@ -19,8 +19,8 @@ import click
 import optcodec
 from optcodec import InvalidInputError, check_writable, write_whole
 from optcodec.cli.about import processor
-from optcodec.cli.options import SUBSAMPLINGS
 from optcodec.cli.show import json_option, print_json
+from restore.cli.needs import needs_torch
 
 if TYPE_CHECKING:
     from restore.evaluate import Conditions, Row
@@ -89,7 +89,7 @@ def _integers(ctx: click.Context, option: click.Parameter, text: str | None) -> 
 )
 @click.option("--against", metavar="NAME", help="Hold the other receivers against this one, with tests.")
 @click.option("--colour", is_flag=True, help="RGB instead of luminance.")
-@click.option("--subsampling", type=click.Choice(SUBSAMPLINGS), default="4:2:0", show_default=True, help="Of colour.")
+@click.option("--subsampling", type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]), help="Of colour.  [default: 4:2:0]")
 @click.option("--encoder", type=click.Choice(["pillow", "optcodec", "rdo"]), default="pillow", show_default=True)
 @click.option("-n", "--images", type=click.IntRange(1), help="The first so many of each set.  [default: all]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of noise and intervals.")
@@ -109,7 +109,11 @@ def command(sets: tuple[str, ...], as_json: bool, **options: Any) -> None:
             check_writable(path)
     if options["crop"] and not options["figure"]:
         raise click.UsageError("--crop is of the --figure, which is not asked for")
-    document = _measure(sets, options)
+    if options["subsampling"] and not options["colour"]:
+        raise click.UsageError("--subsampling is of --colour, which is not asked for")
+    options["subsampling"] = options["subsampling"] or "4:2:0"
+    with needs_torch():
+        document = _measure(sets, options)
     if options["output"] is not None:
         write_whole(options["output"], (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
     if as_json:

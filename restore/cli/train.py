@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 
-from optcodec import InvalidInputError
+from optcodec import check_writable
+from optcodec.cli.show import json_option, print_json
+from restore.cli.needs import needs_torch
 
 __all__ = ["command"]
 
@@ -39,7 +41,7 @@ def _list(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
 @click.option("--weights", type=Folder, help="Weights of the networks that stage 2 asks.  [default: DATA/weights]")
 @click.option("--threads", type=click.IntRange(1), help="Threads of torch.  [default: torch's own choice]")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's log, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 def command(recipe: str, output: Path, as_json: bool, **options: Any) -> None:
     """Train a network as RECIPE says: the name of a shipped one, or a JSON file.
 
@@ -47,9 +49,7 @@ def command(recipe: str, output: Path, as_json: bool, **options: Any) -> None:
     """
     summary = {"recipe": recipe, **_train(recipe, output, **options)}
     if as_json:
-        import json
-
-        click.echo(json.dumps(summary, indent=2))
+        print_json(summary)
     else:
         click.echo(f"{summary['network']}: {summary['steps']} steps, {_text(summary['seen'])}")
 
@@ -59,10 +59,12 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
     from restore.recipe import load_recipe
 
     recipe = load_recipe(name)
-    with _needs_torch():
+    check_writable(output / "network.safetensors")
+    with needs_torch():
         import torch
 
         from restore.journal import read_log
+        from restore.networks.operations import configuration
         from restore.train import train
         from restore.weights import load_network
 
@@ -70,24 +72,13 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
             torch.set_num_threads(threads)
         network = None if start is None else load_network(start)
         if network is not None:
-            recipe = dataclasses.replace(recipe, network=cast(dict[str, Any], network.config))
+            config = configuration(network)  # of a quantized network a recipe has what it is of, as in a route
+            recipe = dataclasses.replace(recipe, network=config.get("of", config))
         with _progress() as progress:
             train(recipe, folder=output, network=network, progress=progress, **options)
     row = {key: float(value) for key, value in read_log(output)[-1].items() if value}
     steps, seconds = int(row.pop("step")), row.pop("seconds")
     return {"network": str(output / "network.safetensors"), "steps": steps, "seconds": seconds, "seen": row}
-
-
-@contextmanager
-def _needs_torch() -> Iterator[None]:
-    """Say how to get torch where it is missing."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors"):
-            raise
-        message = f"{error.name} is needed to train, and is not there: pip install 'optcodec[torch]'"
-        raise InvalidInputError(message) from None
 
 
 def _text(seen: dict[str, float]) -> str:

@@ -41,11 +41,11 @@ def build(config: dict[str, Any]) -> nn.Module:
     InvalidInputError
         No such network, or arguments that it does not have.
     """
-    arguments = dict(config)
+    arguments = dict(config) if isinstance(config, dict) else {}
     name = arguments.pop("network", None)
-    if name not in NETWORKS:
+    if not isinstance(name, str) or name not in NETWORKS:
         raise InvalidInputError(f"network is one of {', '.join(NETWORKS)}; got {name!r}")
     try:
         return NETWORKS[name](**arguments)
-    except TypeError as error:
-        raise InvalidInputError(f"network {name!r}: {error}") from None
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidInputError(f"network {name!r}: {str(error).splitlines()[0]}") from None

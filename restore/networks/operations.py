@@ -7,6 +7,7 @@ it comes out of, and the names are all that a quantization has to know.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
 from torch import nn
@@ -16,7 +17,7 @@ from optcodec import InvalidInputError
 from .compact import Compact, Residual
 from .dncnn import DnCNN
 
-__all__ = ["MAPS", "Operations", "configuration", "value_names", "walk"]
+__all__ = ["MAPS", "Face", "Operations", "configuration", "face", "value_names", "walk"]
 
 MAPS = "maps"  # the name of what a table becomes
 Value = TypeVar("Value")
@@ -25,6 +26,22 @@ Value = TypeVar("Value")
 def configuration(network: nn.Module) -> dict[str, Any]:
     """What `restore.networks.build` needs to make a network of ours again."""
     return cast(dict[str, Any], network.config)
+
+
+@dataclass(frozen=True)
+class Face:
+    """Planes that a network takes, tables that it is told of, and planes that it restores: the last of those."""
+
+    planes: int
+    tables: int
+    restored: int
+
+
+def face(config: dict[str, Any]) -> Face:
+    """What a network with this configuration takes and gives; a quantized one is like the one it is of."""
+    config = config.get("of", config)
+    planes = config.get("planes", config.get("channels", 1))
+    return Face(planes, config.get("tables", 1), config.get("restored", planes))
 
 
 class Operations(Protocol[Value]):

@@ -1,0 +1,227 @@
+"""The receiver: what its models cost and what they restore, against the full DnCNN and JPEG as it is decoded.
+
+Speed: one thread, ONNX Runtime, 481x321 gray (488x328 with whole blocks), every network in turn, medians of the rounds;
+ratios are to the full DnCNN in 32-bit floats, in the same run. Quality: luminance of the sets (`restore evaluate` has
+colour, other measures and other receivers), INT8 and 32-bit floats, and what the file tells for nothing: centroids of
+the quantization cells, and projection into them. One megapixel, and the memory of large images, through `restore run`.
+
+    python benchmarks/receiver.py speed
+    python benchmarks/receiver.py quality
+    python benchmarks/receiver.py large
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import onnxruntime
+from PIL import Image
+from record import write_result
+
+import optcodec
+import restore
+from restore import load_model
+from restore.count import count
+from restore.decode import decode_image, receive
+from restore.degrade import load_photographs
+from restore.export import to_onnx
+from restore.infer import restored_image
+from restore.models import Model, Network
+from restore.networks import DnCNN
+from restore.weights import shipped_network
+
+QUALITIES = (10, 20, 30, 40)
+SETS = ("Set5", "BSD68", "LIVE1")
+MODELS = ("default", "tiny")
+FULL = "dncnn full, float32"
+PACKAGES = ("numpy", "onnxruntime", "torch")
+SIZE = (328, 488)  # 481x321 in whole blocks
+
+
+@click.group()
+def main() -> None:
+    """The receiver."""
+
+
+@main.command()
+@click.option("--rounds", default=15)
+def speed(rounds: int) -> None:
+    """Time of each network, file sizes, parameters and MACs."""
+    files = networks()
+    sessions = {name: session(data) for name, data in files.items()}
+    rng = np.random.default_rng(0)
+    image = (rng.integers(0, 256, (1, 1, *SIZE)) / 255).astype(np.float32)
+    table = np.asarray(optcodec.annex_k_tables(10)[0].steps, np.float32)[None, None]
+    times: dict[str, list[float]] = {name: [] for name in sessions}
+    for _ in range(rounds + 1):
+        for name, each in sessions.items():
+            feed = {part.name: {"image": image, "table": table}[part.name] for part in each.get_inputs()}
+            start = time.perf_counter()
+            each.run(None, feed)
+            times[name].append(time.perf_counter() - start)
+    medians = {name: float(np.median(seconds[1:])) for name, seconds in times.items()}  # first call left out
+    full = medians[FULL]
+    rows = {
+        name: {"ms": round(1e3 * medians[name], 2), "times_faster": round(full / medians[name], 2), "bytes": len(data)}
+        for name, data in files.items()
+    }
+    for name in sorted({name.split(",")[0] for name in files}):
+        network = DnCNN() if name == FULL.split(",")[0] else shipped_network(name)
+        rows[f"{name}, float32"] |= count(network).to_json()
+    write_result("receiver_speed", {"size": SIZE, "rounds": rounds, "networks": rows}, packages=PACKAGES)
+    for name, row in rows.items():
+        print(name, row)
+
+
+@main.command()
+@click.option("--images", type=int, help="Of each set.  [default: all]")
+def quality(images: int | None) -> None:
+    """PSNR of luminance by set, quality and receiver."""
+    receivers = _receivers()
+    figures: dict[str, Any] = {}
+    for name in SETS:
+        photographs = load_photographs(_data() / name, gray=True)[:images]
+        for quality_factor in QUALITIES:
+            files = [_jpeg(image, quality_factor) for image in photographs]
+            means = {
+                receiver: round(
+                    float(
+                        np.mean([_psnr(image, receive_(data)) for image, data in zip(photographs, files, strict=True)])
+                    ),
+                    3,
+                )
+                for receiver, receive_ in receivers.items()
+            }
+            figures.setdefault(name, {"images": len(photographs)})[str(quality_factor)] = means
+            print(name, quality_factor, means, flush=True)
+    write_result("receiver_quality", {"psnr_y_db": figures}, packages=PACKAGES)
+
+
+def _receivers() -> dict[str, Any]:
+    """Receivers of one luminance plane by name."""
+    made: dict[str, Any] = {
+        "jpeg": lambda data: decode_image(receive(data)),
+        "jpeg, centroids": lambda data: decode_image(receive(data), centroid=True),
+    }
+    for name in MODELS:
+        shipped = load_model(name)
+        floats = Model(name, Network(session(to_onnx(shipped_network(name)), 2), name), None, shipped.border)
+        made[f"{name}, int8"] = partial(_restored, model=shipped, project=False)
+        made[f"{name}, int8, projected"] = partial(_restored, model=shipped, project=True)
+        made[f"{name}, float32"] = partial(_restored, model=floats, project=False)
+    return made
+
+
+def _restored(data: bytes, model: Model, project: bool) -> np.ndarray:
+    return restored_image(receive(data), model, project=project)
+
+
+@main.command()
+def large() -> None:
+    """Seconds for one megapixel on one core, and peak memory by size, of `restore run` in a process of its own."""
+    rows = []
+    for side in (1000, 2000, 8000, 20000):
+        for planes in (1, 3):
+            rows.append({"side": side, "planes": planes, **_run(side, planes)})
+            print(rows[-1], flush=True)
+    frames = [_frame(planes) for planes in (1, 3)]
+    write_result("receiver_large", {"runs": rows, "one_megapixel": frames}, packages=PACKAGES)
+
+
+def _frame(planes: int) -> dict[str, Any]:
+    """Restoring 1000x1000 pixels with one thread, from bytes to pixels, the model loaded."""
+    data, model = _photograph(1000, planes), load_model(threads=1)
+    seconds = []
+    for _ in range(6):
+        start = time.perf_counter()
+        restored_image(receive(data), model)
+        seconds.append(time.perf_counter() - start)
+    return {"planes": planes, "seconds": round(float(np.median(seconds[1:])), 3)}
+
+
+def _run(side: int, planes: int) -> dict[str, float]:
+    """Seconds and peak memory of one file through the command line."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "in.jpg"
+        source.write_bytes(_photograph(side, planes))
+        start = time.perf_counter()
+        command = [
+            sys.executable,
+            "-c",
+            _CHILD,
+            "run",
+            str(source),
+            "-o",
+            str(Path(folder) / "out.png"),
+            "--threads",
+            "1",
+        ]
+        out = subprocess.run(command, check=True, capture_output=True, text=True)
+        seconds = time.perf_counter() - start
+    return {"seconds": round(seconds, 1), "peak_mb": round(int(out.stderr.split()[-1]) / 2**20)}
+
+
+_CHILD = """
+import sys
+from restore.cli import main
+from restore.cost import peak_nbytes
+try:
+    main()
+finally:
+    print(peak_nbytes(), file=sys.stderr)
+"""
+
+
+def _photograph(side: int, planes: int) -> bytes:
+    """A large picture made of a photograph, at quality 30."""
+    image = load_photographs(_data() / "Kodak", gray=True)[0] if planes == 1 else None
+    if image is None:
+        with Image.open(sorted((_data() / "Kodak").iterdir())[0]) as file:
+            image = np.asarray(file.convert("RGB"))
+    times = [-(-side // extent) for extent in image.shape[:2]] + [1] * (planes == 3)
+    return _jpeg(np.tile(image, times)[:side, :side], 30)
+
+
+def _jpeg(image: np.ndarray, quality_factor: int) -> bytes:
+    target = io.BytesIO()
+    Image.fromarray(image).save(target, "JPEG", quality=quality_factor)
+    return target.getvalue()
+
+
+def _psnr(image: np.ndarray, restored: np.ndarray) -> float:
+    return float(optcodec.psnr_db(image, restored))
+
+
+def _data() -> Path:
+    return Path(os.environ["OPTCODEC_DATA"])
+
+
+def session(data: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def networks() -> dict[str, bytes]:
+    """ONNX files by name: the full DnCNN, and each model in INT8 and in 32-bit floats."""
+    files = {FULL: to_onnx(DnCNN().eval())}  # weights make no difference to its speed
+    folder = Path(restore.__file__).parent / "data" / "models"
+    for name in (*MODELS, "dncnn"):
+        files[f"{name}, int8"] = (folder / f"{name}.onnx").read_bytes()
+        files[f"{name}, float32"] = to_onnx(shipped_network(name))
+    return files
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The entropy-coded data of one scan to blocks, all at once or some MCUs at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import MalformedJpegError
+from optcodec.jpeg.headers import HuffmanSpec, ScanHeader
+from optcodec.jpeg.layout import McuLayout
+from optcodec.jpeg.structure import CodedScan
+from optcodec.kernels import load
+from optcodec.kernels import scancodes as codes
+
+__all__ = ["ScanDecoder", "work_space"]
+
+_MESSAGES = {
+    codes.TRUNCATED: "truncated scan: a block needs more bits than there are",
+    codes.BAD_CODE: "bits that begin no code of the Huffman table",
+    codes.BAD_SYMBOL: "a Huffman code whose symbol means nothing in such a scan",
+    codes.INDEX: "a coefficient behind the last one of the band",
+    codes.RANGE: "a coefficient outside of -32768..32767",
+    codes.LEFTOVER: "bytes are left over behind the last block",
+    codes.EOB_RUN: "an end-of-band run goes on behind the last block",
+    codes.RESTART: "restart markers are expected in turn, one between any two restart intervals",
+    codes.STRAY: "FF is followed by neither 00 nor a restart marker",
+}
+_REMOVED = re.compile(rb"\xff\x00|\xff+[\xd0-\xd7]")  # what `unstuff` makes one byte and none of
+
+
+def work_space(nbytes: int) -> npt.NDArray[np.uint8]:
+    """Room for so many bytes of entropy-coded data without stuffing."""
+    return np.empty(nbytes + codes.SLACK, np.uint8)
+
+
+class ScanDecoder:
+    """Decodes one scan from its first MCU to its last.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    scan : CodedScan
+        Which scan of it.
+    layout : McuLayout
+        Geometry of its MCUs.
+    space : ndarray of uint8
+        From `work_space`: for all of the scan, or if it is sequential for less, but several MCUs.
+
+    Raises
+    ------
+    MalformedJpegError
+        If a marker is where none may be, or a restart marker is missing.
+    """
+
+    def __init__(self, data: bytes, scan: CodedScan, layout: McuLayout, space: npt.NDArray[np.uint8]) -> None:
+        self._data, self._scan, self._space = data, scan, space
+        header, mcus = scan.header, layout.rows * layout.columns
+        interval = scan.restart_interval or mcus
+        kind = [_kind(header), header.Ss, header.Se, header.Al, layout.columns, mcus, interval]
+        self._settings = np.array(kind, np.int64)
+        self._intervals = (mcus - 1) // interval + 1
+        count = len(header.components)
+        self._parts = np.zeros((count, codes.PART_COLUMNS), np.int64)
+        self._parts[:, [codes.ROWS, codes.COLUMNS, codes.H, codes.V]] = layout.parts[:, :4]
+        self._parts[:, codes.DC_TABLE], self._parts[:, codes.AC_TABLE] = range(count), range(count, 2 * count)
+        self._tables = _tables([*scan.dc_tables, *scan.ac_tables], fuse=header.Ah == 0)
+        self._bounds = np.empty(min(self._intervals, len(space)) + 1, np.int64)
+        self._state = np.zeros(codes.STATE_SIZE, np.int64)
+        self._dropped = 0  # bytes of the scan, without stuffing, that came before those at hand
+        self._begin()
+        if self._state[codes.SOURCE] < self._state[codes.END]:
+            self._check_markers()
+
+    def decode(self, coefficients: npt.NDArray[np.int16], starts: Sequence[int], mcus: int) -> None:
+        """Go on with the next MCUs.
+
+        Parameters
+        ----------
+        coefficients : ndarray of int16
+            Blocks of 64, and one block more, for those that only fill up an MCU. Those that a sequential scan sends
+            are all zero before.
+        starts : sequence of int
+            For each component of the scan, where in `coefficients` its first block is, or would be, in blocks.
+        mcus : int
+            How many.
+
+        Raises
+        ------
+        MalformedJpegError
+            If the data ends early, has bytes left over at the end of a restart interval, or means nothing.
+        """
+        state = self._state
+        state[codes.STOP] += mcus
+        self._parts[:, codes.OFFSET] = starts
+        code = codes.PAUSED
+        while code == codes.PAUSED:
+            code = load("decode").decode_scan(
+                self._space, self._bounds, self._tables, self._settings, self._parts, coefficients, state
+            )
+            if code == codes.PAUSED:
+                self._fetch()
+        if code:
+            first, last = self._scan.segment.data_offset, self._scan.segment.end
+            position = self._dropped + (int(state[codes.BIT]) >> 3)
+            raise MalformedJpegError(_MESSAGES[code], _file_offset(self._data, first, last, position))
+
+    def _begin(self) -> None:
+        """Fetch the first bytes of the scan."""
+        self._state[:] = 0
+        self._state[codes.SOURCE], self._state[codes.END] = self._scan.segment.data_offset, self._scan.segment.end
+        self._dropped = 0
+        self._fetch()
+
+    def _check_markers(self) -> None:
+        """Go through all of the data once, so that a wrong marker is found before anything is decoded."""
+        while self._state[codes.SOURCE] < self._state[codes.END]:
+            self._state[codes.BIT] = 8 * self._state[codes.FILLED]
+            self._fetch()
+        self._begin()
+
+    def _fetch(self) -> None:
+        """Drop the bytes that were decoded, and put others behind the rest."""
+        state, source = self._state, np.frombuffer(self._data, np.uint8)
+        used, filled = int(state[codes.BIT]) >> 3, int(state[codes.FILLED])
+        self._space[: filled - used] = self._space[used:filled]
+        self._dropped += used
+        state[codes.BIT] -= 8 * used
+        state[codes.FILLED] -= used
+        code = load("decode").unstuff(source, self._intervals, self._space, self._bounds, state)
+        if code:
+            raise MalformedJpegError(_MESSAGES[code], int(state[codes.SOURCE]))
+
+
+def _kind(header: ScanHeader) -> int:
+    """Which of the decoding procedures a scan takes."""
+    if header.Ss == 0 and header.Se > 0:
+        return codes.SEQUENTIAL
+    if header.Ss == 0:
+        return codes.DC_REFINE if header.Ah else codes.DC_FIRST
+    return codes.AC_REFINE if header.Ah else codes.AC_FIRST
+
+
+def _tables(specs: Sequence[HuffmanSpec | None], *, fuse: bool) -> npt.NDArray[np.int32]:
+    """Lookup tables for the kernels, one row a table; the row of one that the scan does not need stays unset."""
+    tables = np.empty((len(specs), codes.TABLE_SIZE), np.int32)
+    for row, spec in enumerate(specs):
+        if spec is not None:
+            load("decode").build_table(np.frombuffer(spec.counts + spec.symbols, np.uint8), int(fuse), tables[row])
+    return tables
+
+
+def _file_offset(data: bytes, first: int, last: int, unstuffed: int) -> int:
+    """Position in the file of a byte of the entropy-coded data, given its position without stuffing and markers."""
+    position, left = first, unstuffed
+    for removed in _REMOVED.finditer(data, first, last):
+        kept = removed.start() - position + (data[removed.end() - 1] == 0)
+        if left < kept:
+            break
+        position, left = removed.end(), left - kept
+    return min(position + left, last)

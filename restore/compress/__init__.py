@@ -1,0 +1,1 @@
+"""Smaller and faster networks: each stage is a function from network to network, the old one untouched."""
