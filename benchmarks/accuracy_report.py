@@ -3,14 +3,14 @@
     python benchmarks/accuracy_report.py
 
 Sets beside one another what different runs measured on the same images (samplings, profiles), writes that to
-``results/accuracy_summary.json``, puts the tables into both README.md, and draws ``docs/rate_accuracy.png``.
+``results/accuracy_summary.json``, puts the tables into the documents, and draws ``docs/rate_accuracy.png``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from accuracy_tables import BASELINE, NETWORKS, OURS, PLAIN, Figure, filled
+from accuracy_tables import BASELINE, NETWORKS, OURS, PLAIN, Figure, fill
 from networks import BUDGETS, PACKAGES, beside, taken
 from record import RESULTS, write_result
 
@@ -25,8 +25,7 @@ def main() -> None:
     results = [f"rate_accuracy_{name}_{sampling}.json" for name in NETWORKS for sampling in ("444", "420")]
     figure = rate_accuracy_figure([read_result(RESULTS / result) for result in results], settings=["bytes"])
     (folder.parent / "docs" / "rate_accuracy.png").write_bytes(draw_to(figure, ".png"))
-    for path in (folder / "README.md", folder.parent / "README.md"):
-        path.write_text(filled(path.read_text("utf-8")), "utf-8")
+    fill()
 
 
 def curves(name: str, baseline: str) -> list[Figure]:

@@ -1,4 +1,9 @@
-"""The tables of both README.md, from the results of the accuracy benchmarks."""
+"""The tables of the documents, from the committed results.
+
+    python benchmarks/accuracy_tables.py
+
+puts all of them between their marks.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rd_tables import in_short_for_eyes, parts, rate_distortion, rivals
+from receiver_tables import receiver
 from record import RESULTS
 
 TITLES = {"mobilenet_v2": "MobileNetV2", "squeezenet1_1": "SqueezeNet 1.1"}
@@ -15,7 +21,15 @@ NETWORKS = tuple(TITLES)
 BASELINE = "JPEG, 4:4:4"
 PLAIN = "OptS (eq. 14), 4:4:4"
 OURS = "RD-OPT, at quality 40, 4:2:0"
+DOCUMENTS = ("README.md", "benchmarks/README.md", "restore/data/models/README.md")
 Figure = dict[str, Any]
+
+
+def fill() -> None:
+    """Fill the tables of all documents."""
+    for name in DOCUMENTS:
+        path = Path(__file__).parents[1] / name
+        path.write_text(filled(path.read_text("utf-8")), "utf-8")
 
 
 def filled(text: str) -> str:
@@ -30,7 +44,7 @@ def filled(text: str) -> str:
 
 
 def tables() -> dict[str, str]:
-    """Tables of the README by name, from the results."""
+    """Tables by name, from the results."""
     return {
         "in short": in_short(),
         "setting 1": "\n\n".join(setting_1(name) for name in NETWORKS),
@@ -43,6 +57,7 @@ def tables() -> dict[str, str]:
         "rate and distortion in short": in_short_for_eyes(),
         "rivals": rivals(),
         "parts": parts(),
+        **receiver(),
     }
 
 
@@ -164,3 +179,7 @@ def generalization() -> str:
         for method in methods
     ]
     return lines(["profile", *(f"{TITLES[name]}, {folder}" for name in NETWORKS for folder in sets)], rows)
+
+
+if __name__ == "__main__":
+    fill()

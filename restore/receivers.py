@@ -79,7 +79,7 @@ def make_receiver(given: str, *, colour: bool = False, threads: int | None = Non
         If nothing has that name, or what it needs is missing or broken.
     """
     label, separator, name = given.partition("=")
-    if not separator:
+    if not separator or "/" in label:  # a path may have the sign in it
         label, name = "", given
     if name in CLASSICAL:
         receiver = CLASSICAL[name]

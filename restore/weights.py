@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
+import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
@@ -34,8 +35,10 @@ def load_network(path: Path) -> nn.Module:
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-        network = build(json.loads(header["config"]))
+            config = json.loads((file.metadata() or {})["config"])
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 (no mapping)
+        _check_shapes(config, shapes)
+        network = build(config)
         network.load_state_dict(load_file(path))
     except (OSError, KeyError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
         reason = str(error).splitlines()[0]
@@ -43,6 +46,15 @@ def load_network(path: Path) -> nn.Module:
             f"{path} holds no network of ours ({reason}); expected a file of `restore train`"
         ) from None
     return network.eval()
+
+
+def _check_shapes(config: dict[str, Any], shapes: dict[str, list[int]]) -> None:
+    """Refuse a configuration that is not that of the tensors, before memory is taken for it."""
+    with torch.device("meta"):
+        expected = {name: list(tensor.shape) for name, tensor in build(config).state_dict().items()}
+    if shapes != expected:
+        wrong = sorted(name for name in shapes.keys() | expected.keys() if shapes.get(name) != expected.get(name))
+        raise ValueError(f"{wrong[0]} has shape {shapes.get(wrong[0])}, its network {expected.get(wrong[0])}")
 
 
 def shipped_network(name: str) -> nn.Module:

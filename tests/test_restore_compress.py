@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -216,15 +217,17 @@ def test_the_route_and_its_resumption(
     assert trained_last == [("int8-tuned", "float32", plan.quantized_rate)]
 
 
-def test_another_plan_or_network_needs_another_folder(tmp_path: Path, data: Path, network: Path) -> None:
+def test_another_plan_network_or_recipe_needs_another_folder(tmp_path: Path, data: Path, network: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     compress(network, folder, data, plan=PLAN)
     save_network(tmp_path / "other.safetensors", trained(1), recipe=RECIPE.to_json())
     other = Plan(steps=2, share=0.25, width=2, patches=4)
     for path, plan in ((network, other), (tmp_path / "other.safetensors", PLAN)):
-        with pytest.raises(InvalidInputError, match="stages of another network or plan"):
+        with pytest.raises(InvalidInputError, match="stages of another network, plan or recipe"):
             compress(path, folder, data, plan=plan)
+    with pytest.raises(InvalidInputError, match="stages of another network, plan or recipe"):
+        compress(network, folder, data, plan=PLAN, recipe=dataclasses.replace(RECIPE, seed=RECIPE.seed + 1))
 
 
 def test_networks_that_the_route_does_not_take(tmp_path: Path, data: Path, network: Path) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+import safetensors
 import torch
+from safetensors.torch import load_file, save_file
 from scipy.fft import dctn
 from torch import nn
 from torch.nn import functional
@@ -13,6 +18,7 @@ import optcodec
 from restore.networks import NETWORKS, Compact, DnCNN, DualDomain, build
 from restore.networks.critic import Critic
 from restore.recipe import load_recipe
+from restore.weights import load_network, save_network
 
 
 def shaken(network: nn.Module) -> nn.Module:
@@ -166,3 +172,15 @@ def test_the_critic_judges_parts_and_is_nowhere_steep() -> None:
     matrices = [part.weight.flatten(1) for part in critic.layers if isinstance(part, nn.Conv2d)]
     largest = [float(torch.linalg.matrix_norm(matrix.detach(), 2)) for matrix in matrices]
     np.testing.assert_allclose(largest, 1, rtol=0.01)
+
+
+def test_a_header_that_asks_for_more_than_the_file_has_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "network.safetensors"
+    save_network(path, build({"network": "compact", "width": 4, "blocks": 1}))
+    assert load_network(path).config["width"] == 4
+    with safetensors.safe_open(path, "pt") as file:
+        config = json.loads(file.metadata()["config"])
+    config["width"] = 10**7  # weights of 3.6 petabytes
+    save_file(load_file(path), path, {"config": json.dumps(config)})
+    with pytest.raises(optcodec.InvalidInputError, match=r"holds no network of ours .*has shape"):
+        load_network(path)

@@ -122,16 +122,20 @@ def stages(plan: Plan, network: DnCNN, recipe: Recipe, data: Path) -> list[Stage
     ]
 
 
-def _same_plan(path: Path, plan: Plan, network: Path) -> None:
-    """Stages that are there already have to be those of this plan and network."""
-    known = {"network": hashlib.sha256(network.read_bytes()).hexdigest(), **dataclasses.asdict(plan)}
+def _same_plan(path: Path, plan: Plan, network: Path, recipe: Recipe) -> None:
+    """Stages that are there already have to be those of this plan, network and recipe."""
+    digest = hashlib.sha256(network.read_bytes()).hexdigest()
+    # through JSON, so that tuples compare as the lists that the file has
+    known = json.loads(json.dumps({"network": digest, "recipe": recipe.to_json(), **dataclasses.asdict(plan)}))
     del known["separable"]  # nothing else depends on it
     try:
         is_same = not path.exists() or json.loads(path.read_text()) == known
     except ValueError:  # no JSON, or no text
         is_same = False
     if not is_same:
-        raise InvalidInputError(f"{path.parent} has stages of another network or plan; expected an empty folder")
+        raise InvalidInputError(
+            f"{path.parent} has stages of another network, plan or recipe; expected an empty folder"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     optcodec.write_whole(path, json.dumps(known, indent=2).encode())
 
@@ -180,13 +184,13 @@ def compress(
     ------
     InvalidInputError
         If the network is no dense DnCNN with batch norms, is too narrow for the plan, photographs are missing, or the
-        folder has stages of another plan or network.
+        folder has stages of another plan, network or recipe.
     """
     plan, recipe = plan or Plan(), recipe or trained_recipe(path)
     full = load_network(path)
     if not isinstance(full, DnCNN) or full.config["separable"] or not full.config["normalized"]:
         raise InvalidInputError(f"{path} has {configuration(full)}; expected a dense dncnn with batch norms")
-    _same_plan(folder / "plan.json", plan, path)
+    _same_plan(folder / "plan.json", plan, path, recipe)
     route = [Stage("full", lambda last: last), *stages(plan, full, recipe, data)]
     last: nn.Module = full
     records = []
