@@ -37,13 +37,12 @@ from restore.degrade import load_photographs
 from restore.export import to_onnx
 from restore.infer import restored_image
 from restore.models import Model, Network
-from restore.networks import DnCNN
 from restore.weights import shipped_network
 
 QUALITIES = (10, 20, 30, 40)
 SETS = ("Set5", "BSD68", "LIVE1")
 MODELS = ("default", "tiny")
-FULL = "dncnn full, float32"
+FULL = "dncnn-full, float32"
 PACKAGES = ("numpy", "onnxruntime", "torch")
 SIZE = (328, 488)  # 481x321 in whole blocks
 
@@ -76,8 +75,7 @@ def speed(rounds: int) -> None:
         for name, data in files.items()
     }
     for name in sorted({name.split(",")[0] for name in files}):
-        network = DnCNN() if name == FULL.split(",")[0] else shipped_network(name)
-        rows[f"{name}, float32"] |= count(network).to_json()
+        rows[f"{name}, float32"] |= count(shipped_network(name)).to_json()
     write_result("receiver_speed", {"size": SIZE, "rounds": rounds, "networks": rows}, packages=PACKAGES)
     for name, row in rows.items():
         print(name, row)
@@ -127,10 +125,11 @@ def _restored(data: bytes, model: Model, project: bool) -> np.ndarray:
 
 
 @main.command()
-def large() -> None:
+@click.option("--side", "sides", multiple=True, type=int, default=(1000, 2000, 4000), show_default=True)
+def large(sides: tuple[int, ...]) -> None:
     """Seconds for one megapixel on one core, and peak memory by size, of `restore run` in a process of its own."""
     rows = []
-    for side in (1000, 2000, 8000, 20000):
+    for side in sides:
         for planes in (1, 3):
             rows.append({"side": side, "planes": planes, **_run(side, planes)})
             print(rows[-1], flush=True)
@@ -215,7 +214,7 @@ def session(data: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
 
 def networks() -> dict[str, bytes]:
     """ONNX files by name: the full DnCNN, and each model in INT8 and in 32-bit floats."""
-    files = {FULL: to_onnx(DnCNN().eval())}  # weights make no difference to its speed
+    files = {FULL: to_onnx(shipped_network("dncnn-full"))}
     folder = Path(restore.__file__).parent / "data" / "models"
     for name in (*MODELS, "dncnn"):
         files[f"{name}, int8"] = (folder / f"{name}.onnx").read_bytes()

@@ -13,7 +13,7 @@ from restore.quality import MEASURES
 
 _FOLDER = Path(__file__).parent
 _DATA = _FOLDER.parent / "restore" / "data"
-_FULL = "dncnn full, float32"
+_FULL = "dncnn-full, float32"
 _NAMES = {"default": "`default`", "tiny": "`tiny`", "dncnn": "`dncnn`, the paper's route"}
 _REFERENCE = "jpeg"  # as decoded, what others are measured against
 Figures = dict[str, Any]

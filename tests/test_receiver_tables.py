@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SPEED = {
     "networks": {
-        "dncnn full, float32": {"ms": 800.0, "times_faster": 1.0, "bytes": 2_200_000, "parameters": 555, "macs": 5.5e5},
+        "dncnn-full, float32": {"ms": 800.0, "times_faster": 1.0, "bytes": 2_200_000, "parameters": 555, "macs": 5.5e5},
         "default, int8": {"ms": 40.0, "times_faster": 20.0, "bytes": 310_400},
         "default, float32": {"ms": 100.0, "times_faster": 8.0, "bytes": 1_200_000, "parameters": 44, "macs": 74_040.0},
         "tiny, int8": {"ms": 10.04, "times_faster": 79.7, "bytes": 75_500},
@@ -77,7 +77,7 @@ def test_quality_is_beside_what_was_published(tables: ModuleType) -> None:
 
 def test_speed_counts_int8_as_its_floats(tables: ModuleType) -> None:
     found = rows(tables.speed(SPEED))
-    assert [cells[0] for cells in found[2:4]] == ["dncnn full, float32", "dncnn, float32"]  # slowest first
+    assert [cells[0] for cells in found[2:4]] == ["dncnn-full, float32", "dncnn, float32"]  # slowest first
     assert found[-1] == ["tiny, int8", "33", "14.0", "76", "10.0", "79.7"]
 
 
