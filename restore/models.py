@@ -184,6 +184,7 @@ def _network(name: str, data: bytes, planes: int, threads: int | None) -> Networ
     options.intra_op_num_threads = threads or processors()
     options.log_severity_level = 3  # errors, which are raised as well
     options.enable_mem_pattern = False  # made for one shape only, and tiles have several
+    options.enable_cpu_mem_arena = False  # keeps what the largest tile took, and is not faster
     try:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # those of ONNX Runtime have no class in common
