@@ -12,16 +12,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from optcodec import InvalidInputError
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-__all__ = ["measure_cost", "onnx_macs", "peak_nbytes", "torch_macs"]
+__all__ = ["measure_cost", "onnx_macs", "peak_nbytes"]
 
 _SIDE = 128  # of the image that operations are counted on
 _LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -66,16 +62,6 @@ def measure_cost(given: str, data: bytes, *, colour: bool, repeats: int = 5) -> 
         "threads": processors(),
         "peak_nbytes": every["peak_nbytes"],
     }
-
-
-def torch_macs(network: Callable[[Tensor], Tensor], planes: int) -> float:
-    """Multiplications and additions of a torch network per pixel, counted while it runs."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, planes, _SIDE, _SIDE))
-    return float(counter.get_total_flops()) / 2 / _SIDE**2
 
 
 def onnx_macs(model: bytes) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import torch
@@ -12,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from .networks.operations import configuration, face
 from .networks.quantized import Quantized
 
-__all__ = ["Size", "count"]
+__all__ = ["Size", "count", "macs_per_pixel"]
 
 _SIDE = 1024  # of the image that is counted on, so that work on the table, once an image, hardly counts
 
@@ -51,7 +52,13 @@ def count(network: nn.Module) -> Size:
     plain = network.inner if isinstance(network, Quantized) else network
     shapes, sides = copy.deepcopy(plain).to("meta").eval(), face(configuration(plain))
     image = torch.empty(1, sides.planes, _SIDE, _SIDE, device="meta")
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        shapes(image, torch.empty(1, sides.tables, 8, 8, device="meta"))
+    table = torch.empty(1, sides.tables, 8, 8, device="meta")
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Size(parameters, counter.get_total_flops() / 2 / _SIDE**2)
+    return Size(parameters, macs_per_pixel(lambda: shapes(image, table), _SIDE**2))
+
+
+def macs_per_pixel(run: Callable[[], object], pixels: int) -> float:
+    """Multiplications and additions of what a torch network does while it is run on so many pixels."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        run()
+    return float(counter.get_total_flops()) / 2 / pixels

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from optcodec import InvalidInputError
 
-from .cost import torch_macs
-from .count import count
+from .count import count, macs_per_pixel
 from .decode import receive
 from .networks.operations import configuration, face
 from .receivers import Planes, Receiver, Restore, Samples, planes_of, shown
@@ -21,6 +20,7 @@ from .weights import load_network
 
 __all__ = ["network_receiver", "spandrel_receiver"]
 
+_COUNTED = 128  # side of the image that operations are counted on
 _GRID = 16  # sides of planes that our networks take are multiples of it
 
 
@@ -92,7 +92,10 @@ def spandrel_receiver(path: Path) -> Receiver:
             return shown(np.tensordot(np.array([0.299, 0.587, 0.114], np.float32), restored, 1)[None])
         return np.rint(np.clip(restored, 0, 255)).astype(np.uint8).transpose(1, 2, 0)
 
-    return _receiver(f"spandrel:{path}", restore, path.stat().st_size, lambda: torch_macs(network, channels))
+    def macs() -> float:
+        return macs_per_pixel(lambda: network(torch.zeros(1, channels, _COUNTED, _COUNTED)), _COUNTED**2)
+
+    return _receiver(f"spandrel:{path}", restore, path.stat().st_size, macs)
 
 
 def _receiver(name: str, restore: Restore, nbytes: int, macs: Callable[[], float]) -> Receiver:

@@ -25,6 +25,7 @@ from .learner import Learner
 from .losses import critic_loss, fooling_loss, norm_scale_sum, pixel_loss
 from .networks import build
 from .networks.critic import Critic
+from .networks.operations import configuration, face
 from .recipe import Recipe
 from .watch import Watch
 from .weights import save_network
@@ -106,11 +107,12 @@ class _Run:
         watched = recipe.validation
         distance = load_lpips(watched.lpips, weights, self.device) if watched.lpips else None
         self.features = load_features(recipe.features, weights).to(self.device) if recipe.perceptual else None
-        gray = recipe.network.get("planes", recipe.network.get("channels", 1)) == 1
+        sides = face(configuration(network))
+        gray = sides.planes == 1
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.learners = [Learner(self.network, recipe.rate)]
         if recipe.adversarial:
-            critic = Critic(1 if gray else 3, recipe.network.get("restored", 1 if gray else 3)).to(self.device)
+            critic = Critic(sides.planes, sides.restored).to(self.device)
             self.learners.append(Learner(critic, recipe.rate, name="critic.", adam="critic_adam."))
         photographs: list[Samples] = []
         for name, shrink in recipe.photographs.items():
