@@ -10,6 +10,7 @@ from .errors import OptcodecError as OptcodecError
 from .errors import TargetNotMetError as TargetNotMetError
 from .errors import UnsupportedJpegError as UnsupportedJpegError
 from .files import check_writable as check_writable
+from .files import whole_file as whole_file
 from .files import write_whole as write_whole
 from .jpeg.dct import forward as forward
 from .jpeg.image import CoefficientImage as CoefficientImage

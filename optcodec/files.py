@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from optcodec.errors import InvalidInputError
 
-__all__ = ["check_writable", "write_whole"]
+__all__ = ["check_writable", "whole_file", "write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
@@ -25,15 +28,40 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     InvalidInputError
         If that is not possible; nothing is left behind.
     """
+    with whole_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write to piece by piece, as `write_whole` does it: it takes its place when all went well.
+
+    Parameters
+    ----------
+    path : str or path
+        As for `write_whole`.
+
+    Yields
+    ------
+    binary file
+        To be written to. Where an error ends the writing, nothing is left behind.
+
+    Raises
+    ------
+    InvalidInputError
+        If it cannot be written.
+    """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():
-            path.write_bytes(data)  # a folder says so itself
+            with path.open("wb") as file:  # a folder says so itself
+                yield file
             return
         part = _part(path)
         try:
-            part.write_bytes(data)
+            with part.open("wb") as file:
+                yield file
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)

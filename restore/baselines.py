@@ -15,7 +15,7 @@ from scipy.fft import dctn, idctn
 
 from .decode import Received, to_rgb
 
-__all__ = ["deblock", "deblocked", "smooth", "smoothed"]
+__all__ = ["deblocked", "smooth", "smoothed"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Samples: TypeAlias = npt.NDArray[np.uint8]
@@ -24,18 +24,6 @@ _ITERATIONS = 30
 # Chosen on Val20 at qualities 10, 20 and 40 (benchmarks are on other images); see `smoothed`.
 _PULL = 600.0
 _PRIMAL = 4.0
-
-
-def deblock(received: Received) -> Samples:
-    """A file with its luminance deblocked, shape (height, width) or (height, width, 3).
-
-    Chrominance stays: where it is subsampled, its upsampling has smoothed its borders.
-    """
-    rows, columns = (0, received.height), (0, received.width)
-    luminance = deblocked(received.luminance(rows, columns), received.steps(0))
-    if received.is_gray:
-        return np.rint(luminance).astype(np.uint8)
-    return to_rgb(luminance, received.chrominance(rows, columns))
 
 
 def deblocked(plane: Floats, steps: npt.NDArray[np.generic]) -> Floats:

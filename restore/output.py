@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 import optcodec
-from optcodec import InvalidInputError, Metadata
+from optcodec import Metadata
 
 __all__ = ["write_jpeg", "write_png"]
 
@@ -74,7 +71,7 @@ def write_png(path: Path, strips: Iterable[Samples], width: int, height: int, me
     rows = _rows(strips)
     first, pixel = next(rows)
     first = first.copy()  # not a view that would keep the whole first strip
-    with _whole_file(path) as file:
+    with optcodec.whole_file(path) as file:
         file.write(_SIGNATURE)
         colour_type = 0 if pixel == 1 else 2
         file.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)))
@@ -83,22 +80,6 @@ def write_png(path: Path, strips: Iterable[Samples], width: int, height: int, me
         for data in _compressed(chain([(first, pixel)], rows)):
             file.write(_chunk(b"IDAT", data))
         file.write(_chunk(b"IEND", b""))
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to that takes its place when all went well, and vanishes otherwise."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("wb") as file:
-                yield file
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

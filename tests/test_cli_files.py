@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from optcodec.cli.files import Source, find_images, is_jpeg, place, read_bytes
 from optcodec.cli.many import Done, Failure, for_each, report_failures
 from optcodec.cli.show import columns
 from optcodec.errors import InvalidInputError
-from optcodec.files import check_writable, write_whole
+from optcodec.files import check_writable, whole_file, write_whole
 
 
 @pytest.fixture
@@ -115,18 +116,29 @@ def test_a_device_is_written_to_not_replaced() -> None:
     assert Path("/dev/null").is_char_device()
 
 
+def write_in_pieces(path: Path) -> None:
+    with whole_file(path) as file:
+        file.write(b"ne")
+        raise KeyboardInterrupt
+
+
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(b"old")
 
-    def interrupted(part: Path, data: bytes) -> int:
-        with part.open("wb") as file:
-            file.write(data[:2])
+    def interrupted(part: Path, mode: str) -> None:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT)
+        os.write(descriptor, b"ne")
+        os.close(descriptor)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "write_bytes", interrupted)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            write_whole(path, b"new content")
+    assert path.read_bytes() == b"old"
     with pytest.raises(KeyboardInterrupt):
-        write_whole(path, b"new content")
+        write_in_pieces(path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
