@@ -88,7 +88,7 @@ def quality(images: int | None) -> None:
     receivers = _receivers()
     figures: dict[str, Any] = {}
     for name in SETS:
-        photographs = load_photographs(_data() / name, gray=True)[:images]
+        photographs = load_photographs(_data() / name, mode="L")[:images]
         for quality_factor in QUALITIES:
             files = [_jpeg(image, quality_factor) for image in photographs]
             means = {
@@ -183,7 +183,7 @@ finally:
 
 def _photograph(side: int, planes: int) -> bytes:
     """A large picture made of a photograph, at quality 30."""
-    image = load_photographs(_data() / "Kodak", gray=True)[0] if planes == 1 else None
+    image = load_photographs(_data() / "Kodak", mode="L")[0] if planes == 1 else None
     if image is None:
         with Image.open(sorted((_data() / "Kodak").iterdir())[0]) as file:
             image = np.asarray(file.convert("RGB"))

@@ -18,7 +18,9 @@ from PIL import Image
 import optcodec
 from optcodec import InvalidInputError
 
-__all__ = ["Batch", "Degradation", "Patches", "load_photographs"]
+from .problem import Problem
+
+__all__ = ["Batch", "Degradation", "Patches", "arrived", "load_photographs"]
 
 Samples = npt.NDArray[np.uint8]
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"})
@@ -40,8 +42,9 @@ class Degradation:
     own_tables : float
         Share of the patches whose tables are not those of Annex K but between them and flat ones, each entry moved a
         little, as designed tables are.
-    encoder : {"pillow", "optcodec", "rdo"}
-        libjpeg-turbo through Pillow, our encoder, or ours with rate-distortion optimized quantization.
+    encoder : {"pillow", "optcodec", "rdo", "mixed"}
+        libjpeg-turbo through Pillow, our encoder, or ours with rate-distortion optimized quantization. Mixed: every
+        other patch by libjpeg-turbo, the rest by ours with tables and indices chosen for the quality.
     """
 
     qualities: Sequence[int] = (10, 20, 30, 50)
@@ -60,8 +63,8 @@ class Degradation:
             raise InvalidInputError(f"subsamplings are {', '.join(known)}, at least one; got {list(self.subsamplings)}")
         if not 0 <= self.own_tables <= 1:
             raise InvalidInputError(f"own_tables is a share, 0..1; got {self.own_tables}")
-        if self.encoder not in ("pillow", "optcodec", "rdo"):
-            raise InvalidInputError(f"encoder is pillow, optcodec or rdo; got {self.encoder!r}")
+        if self.encoder not in ("pillow", "optcodec", "rdo", "mixed"):
+            raise InvalidInputError(f"encoder is pillow, optcodec, rdo or mixed; got {self.encoder!r}")
 
     def __call__(self, image: Samples, rng: np.random.Generator) -> tuple[Samples, npt.NDArray[np.uint16]]:
         """The image as it arrives, and the tables that it was quantized with.
@@ -80,16 +83,33 @@ class Degradation:
         ndarray of uint16, shape (1 or 2, 8, 8)
             Quantization tables in natural order, luminance first.
         """
-        tables = _tables(int(rng.choice(self.qualities)), 1 if image.ndim == 2 else 2)
+        quality = int(rng.choice(self.qualities))
+        tables = _tables(quality, 1 if image.ndim == 2 else 2)
         if rng.random() < self.own_tables:
             tables = _moved(tables, rng)
         subsampling = str(rng.choice(np.asarray(self.subsamplings)))
-        received = _decoded(_encoded(image, tables, subsampling, self.encoder), image.ndim)
+        if self.encoder == "mixed" and rng.random() < 0.5:
+            coded = optcodec.encode(_as_rgb(image), quality=quality, subsampling=subsampling, rdo=True)
+            data, tables = coded.data, np.stack([table.steps for table in coded.coefficients.tables])
+        else:
+            data = _encoded(image, tables, subsampling, "pillow" if self.encoder == "mixed" else self.encoder)
+        received = _decoded(data, image.ndim)
         sigma = float(rng.choice(self.sigmas))
         if sigma:
             noisy = received + rng.normal(0.0, sigma, received.shape)
             received = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
         return received, tables
+
+
+def arrived(
+    image: Samples, degradation: Degradation, problem: Problem | None, rng: np.random.Generator
+) -> tuple[Samples, npt.NDArray[np.uint16]]:
+    """What a degradation gives, see there; of RGB with a problem, which comes first, as RGB."""
+    if problem is None:
+        return degradation(image, rng)
+    sent = Image.fromarray(problem.sent(image, rng)).convert("YCbCr")
+    received, tables = degradation(np.asarray(sent), rng)
+    return _as_rgb(received), tables
 
 
 def _tables(quality: int, count: int) -> npt.NDArray[np.uint16]:
@@ -116,10 +136,13 @@ def _encoded(image: Samples, tables: npt.NDArray[np.uint16], subsampling: str, e
             target, "JPEG", qtables=[table.ravel().tolist() for table in tables], **options
         )
         return target.getvalue()
-    if image.ndim == 3:
-        image = np.asarray(Image.fromarray(image, mode="YCbCr").convert("RGB"))
     quant = [optcodec.QuantTable(table) for table in tables]
-    return optcodec.encode(image, tables=quant, subsampling=subsampling, rdo=encoder == "rdo").data
+    return optcodec.encode(_as_rgb(image), tables=quant, subsampling=subsampling, rdo=encoder == "rdo").data
+
+
+def _as_rgb(image: Samples) -> Samples:
+    """Y, Cb, Cr as RGB; gray stays."""
+    return image if image.ndim == 2 else np.asarray(Image.fromarray(image, mode="YCbCr").convert("RGB"))
 
 
 def _decoded(data: bytes, dimensions: int) -> Samples:
@@ -128,15 +151,15 @@ def _decoded(data: bytes, dimensions: int) -> Samples:
         return np.asarray(file)
 
 
-def load_photographs(folder: Path, *, gray: bool, shrink: int = 1) -> list[Samples]:
-    """All photographs of a folder, as gray or Y, Cb, Cr.
+def load_photographs(folder: Path, *, mode: str, shrink: int = 1) -> list[Samples]:
+    """All photographs of a folder.
 
     Parameters
     ----------
     folder : path
         Read in the order of the names.
-    gray : bool
-        Luminance only.
+    mode : {"L", "YCbCr", "RGB"}
+        Luminance only, or what the planes are.
     shrink : int
         Averages squares of this side, which takes the traces of an earlier JPEG away.
 
@@ -155,7 +178,7 @@ def load_photographs(folder: Path, *, gray: bool, shrink: int = 1) -> list[Sampl
                     image = file.convert("RGB").reduce(shrink) if shrink > 1 else file.convert("RGB")
             except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
                 raise InvalidInputError(f"cannot read {path}: {error}") from None
-            photographs.append(np.asarray(image.convert("L" if gray else "YCbCr")))
+            photographs.append(np.asarray(image.convert(mode)))
     if not photographs:
         raise InvalidInputError(f"{folder} has no images; expected {', '.join(sorted(_PICTURES))}")
     return photographs
@@ -168,7 +191,7 @@ class Batch:
     Attributes
     ----------
     clean, received : ndarray of uint8, shape (count, planes, side, side)
-        Gray or Y, Cb, Cr.
+        Gray or Y, Cb, Cr; with a problem RGB, and then clean ones may be larger.
     tables : ndarray of uint16, shape (count, tables, 8, 8)
         What each was quantized with.
     """
@@ -184,17 +207,19 @@ class Patches:
     Parameters
     ----------
     photographs : list of ndarray of uint8
-        Gray or Y, Cb, Cr, all alike; those smaller than a patch are left out.
+        Gray or Y, Cb, Cr, all alike, or RGB with a problem; those smaller than a patch are left out.
     degradation : Degradation
         What happens to each patch.
     side : int
-        Side of a patch in pixels.
+        Side of a patch in pixels, as it is coded.
     count : int
         Patches in a batch.
     seed : int
         With the number of the batch, all that the choices depend on.
     stride : int
         Patches begin at multiples of it (the papers cut a grid); 1 is anywhere.
+    problem : Problem, optional
+        What happens to a patch before it is coded.
     """
 
     def __init__(
@@ -206,7 +231,9 @@ class Patches:
         count: int,
         seed: int = 0,
         stride: int = 1,
+        problem: Problem | None = None,
     ) -> None:
+        self._problem, side = problem, side * (problem.scale if problem else 1)
         self._photographs = [image for image in photographs if min(image.shape[:2]) >= side]
         if not self._photographs:
             raise InvalidInputError(f"no photograph has the {side}x{side} pixels of a patch")
@@ -218,7 +245,7 @@ class Patches:
         """Batch of that number: always the same one."""
         rng = np.random.default_rng((self._seed, number))
         drawn = [self._patch(rng) for _ in range(self._count)]
-        pairs = [(patch, *self._degradation(patch, rng)) for patch in drawn]
+        pairs = [(patch, *arrived(patch, self._degradation, self._problem, rng)) for patch in drawn]
         clean, received, tables = (np.stack(part) for part in zip(*pairs, strict=True))
         return Batch(_planes_first(clean), _planes_first(received), tables)
 

@@ -12,6 +12,7 @@ from typing import Any
 from optcodec import InvalidInputError
 
 from .degrade import Degradation
+from .problem import find_problem
 
 __all__ = ["Recipe", "Validation", "load_recipe", "shipped_recipes"]
 
@@ -58,8 +59,11 @@ class Recipe:
         What `restore.networks.build` takes.
     photographs : dict of str to int
         Folders under the data folder, and how much each is shrunk (1: not at all).
+    problem : str
+        What happens to the patches before they are coded, see `restore.problem`; the planes are then R, G, B. "" is
+        nothing.
     degradation : Degradation
-        What happens to the patches.
+        What happens to the patches when they are coded.
     side, count, stride : int
         Side of a patch in pixels, patches in a batch, grid that patches are cut from.
     steps : int
@@ -93,6 +97,7 @@ class Recipe:
 
     network: dict[str, Any]
     photographs: dict[str, int] = field(default_factory=lambda: {"Train400": 1})
+    problem: str = ""
     degradation: Degradation = field(default_factory=Degradation)
     side: int = 40
     count: int = 128
@@ -130,6 +135,8 @@ class Recipe:
                 raise InvalidInputError(f"{name} is at least 0; got {getattr(self, name)}")
         if not 0 < self.rate < float("inf"):
             raise InvalidInputError(f"rate is above 0; got {self.rate}")
+        if self.problem:
+            find_problem(self.problem)
         if self.side % 8:
             raise InvalidInputError(f"side is a multiple of 8, the blocks of JPEG; got {self.side}")
 

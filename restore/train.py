@@ -26,6 +26,7 @@ from .losses import critic_loss, fooling_loss, norm_scale_sum, pixel_loss
 from .networks import build
 from .networks.critic import Critic
 from .networks.operations import configuration, face
+from .problem import find_problem
 from .recipe import Recipe
 from .watch import Watch
 from .weights import save_network
@@ -108,7 +109,8 @@ class _Run:
         distance = load_lpips(watched.lpips, weights, self.device) if watched.lpips else None
         self.features = load_features(recipe.features, weights).to(self.device) if recipe.perceptual else None
         sides = face(configuration(network))
-        gray = sides.planes == 1
+        problem = find_problem(recipe.problem) if recipe.problem else None
+        mode = "RGB" if problem else ("L" if sides.planes == 1 else "YCbCr")
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.learners = [Learner(self.network, recipe.rate)]
         if recipe.adversarial:
@@ -116,11 +118,11 @@ class _Run:
             self.learners.append(Learner(critic, recipe.rate, name="critic.", adam="critic_adam."))
         photographs: list[Samples] = []
         for name, shrink in recipe.photographs.items():
-            photographs += load_photographs(data / name, gray=gray, shrink=shrink)
+            photographs += load_photographs(data / name, mode=mode, shrink=shrink)
         cut = {name: getattr(recipe, name) for name in ("side", "count", "seed", "stride")}
-        self.patches = Patches(photographs, recipe.degradation, **cut)
-        images = load_photographs(data / watched.folder, gray=gray)[: watched.images]
-        self.watch = Watch(images, watched.qualities, self.device, distance)
+        self.patches = Patches(photographs, recipe.degradation, **cut, problem=problem)
+        images = load_photographs(data / watched.folder, mode=mode)[: watched.images]
+        self.watch = Watch(images, watched.qualities, self.device, distance, problem)
 
     def fit_to(self, minutes: float) -> None:
         """Set the number of steps by timing some; the weights are as before."""

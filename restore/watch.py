@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 import optcodec
 
-from .degrade import Degradation, Samples
+from .degrade import Degradation, Samples, arrived
+from .problem import Problem
 
 __all__ = ["Distance", "Watch"]
 
@@ -41,6 +42,8 @@ class Watch:
         Where the network is.
     distance : callable, optional
         LPIPS, see `restore.features.load_lpips`.
+    problem : Problem, optional
+        What happens to the images before they are coded; they are RGB then.
     """
 
     def __init__(
@@ -49,8 +52,9 @@ class Watch:
         qualities: Sequence[int],
         device: torch.device,
         distance: Distance | None = None,
+        problem: Problem | None = None,
     ) -> None:
-        self._sent = {quality: [_sent(image, quality) for image in images] for quality in qualities}
+        self._sent = {quality: [_sent(image, quality, problem) for image in images] for quality in qualities}
         self._device, self._distance = device, distance
 
     def look(self, network: nn.Module) -> dict[str, float]:
@@ -86,10 +90,11 @@ def _mean(values: Iterable[float]) -> float:
     return float(np.mean(list(values)))
 
 
-def _sent(image: Samples, quality: int) -> _Sent:
-    """Cut to whole 16x16 pixels, and sent."""
-    height, width = (extent - extent % 16 for extent in image.shape[:2])
+def _sent(image: Samples, quality: int, problem: Problem | None) -> _Sent:
+    """Cut so that whole 16x16 pixels are sent."""
+    grid = 16 * (problem.scale if problem else 1)
+    height, width = (extent - extent % grid for extent in image.shape[:2])
     image = image[:height, :width]
-    received, tables = Degradation((quality,))(image, np.random.default_rng(0))
+    received, tables = arrived(image, Degradation((quality,)), problem, np.random.default_rng(0))
     clean, received = (part[None] if part.ndim == 2 else part.transpose(2, 0, 1) for part in (image, received))
     return _Sent(clean, received, tables)

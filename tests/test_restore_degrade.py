@@ -117,7 +117,7 @@ def test_qualities_are_drawn_evenly() -> None:
         ({"subsamplings": ("4:1:1",)}, r"subsamplings are 4:4:4.* got \['4:1:1'\]"),
         ({"subsamplings": ()}, r"subsamplings .* got \[\]"),
         ({"own_tables": 1.5}, r"own_tables is a share, 0\.\.1; got 1.5"),
-        ({"encoder": "jpegli"}, "encoder is pillow, optcodec or rdo; got 'jpegli'"),
+        ({"encoder": "jpegli"}, "encoder is pillow, optcodec, rdo or mixed; got 'jpegli'"),
     ],
 )
 def test_values_out_of_range_are_refused(wrong: dict[str, object], message: str) -> None:
@@ -195,20 +195,20 @@ def test_photographs_are_read_in_order_and_shrunk(tmp_path: Path) -> None:
     Image.fromarray(ramp(16)).save(tmp_path / "b.png")
     Image.fromarray(np.repeat(noise(8, 8)[..., None], 3, 2)).save(tmp_path / "a.png")
     (tmp_path / "notes.txt").write_text("no image")
-    first, second = load_photographs(tmp_path, gray=True)
+    first, second = load_photographs(tmp_path, mode="L")
     np.testing.assert_array_equal(first, noise(8, 8))
     np.testing.assert_array_equal(second, ramp(16))
-    half = load_photographs(tmp_path, gray=True, shrink=2)[1]
+    half = load_photographs(tmp_path, mode="L", shrink=2)[1]
     means = ramp(16).reshape(8, 2, 8, 2).mean((1, 3))
     np.testing.assert_array_equal(half, means)
-    assert load_photographs(tmp_path, gray=False)[0].shape == (8, 8, 3)
+    assert load_photographs(tmp_path, mode="YCbCr")[0].shape == (8, 8, 3)
 
 
 def test_folders_without_photographs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(optcodec.InvalidInputError, match="nowhere is not a folder; expected one with photographs"):
-        load_photographs(tmp_path / "nowhere", gray=True)
+        load_photographs(tmp_path / "nowhere", mode="L")
     with pytest.raises(optcodec.InvalidInputError, match=r"has no images; expected \.bmp, \.jpeg"):
-        load_photographs(tmp_path, gray=True)
+        load_photographs(tmp_path, mode="L")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG")
     with pytest.raises(optcodec.InvalidInputError, match=r"cannot read .*broken\.png"):
-        load_photographs(tmp_path, gray=True)
+        load_photographs(tmp_path, mode="L")

@@ -149,7 +149,7 @@ def test_coarser_jpeg_is_further_away() -> None:
     data = Path(os.environ["OPTCODEC_DATA"])
     from restore.degrade import Degradation, load_photographs
 
-    image = load_photographs(data / "Val20", gray=True)[0][:256, :256]
+    image = load_photographs(data / "Val20", mode="L")[0][:256, :256]
     features, lpips = load_features("squeezenet1_1", data / "weights"), load_lpips("squeeze", data / "weights", CPU)
     clean = torch.from_numpy(image.astype(np.float32) / 255)[None, None]
     seen = []

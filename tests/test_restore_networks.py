@@ -17,6 +17,7 @@ from torch.nn import functional
 import optcodec
 from restore.networks import NETWORKS, Compact, DnCNN, DualDomain, build
 from restore.networks.critic import Critic
+from restore.networks.operations import face
 from restore.recipe import load_recipe
 from restore.weights import load_network, save_network
 
@@ -144,15 +145,15 @@ def test_a_configuration_makes_the_network_again(name: str) -> None:
     first = shaken(build({"network": name, "of": inner} if name == "quantized" else inner))
     second = build(first.config).eval()
     second.load_state_dict(first.state_dict())
-    image, table = torch.rand(1, 1, 16, 16), torch.full((1, 1, 8, 8), 8.0)
+    image, table = torch.rand(1, face(first.config).planes, 16, 16), torch.full((1, 1, 8, 8), 8.0)
     assert torch.equal(first(image, table), second(image, table))
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({}, "network is one of compact, dncnn, dualdomain, quantized; got None"),
-        ({"network": "unet"}, "network is one of compact, dncnn, dualdomain, quantized; got 'unet'"),
+        ({}, f"network is one of {', '.join(NETWORKS)}; got None"),
+        ({"network": "unet"}, f"network is one of {', '.join(NETWORKS)}; got 'unet'"),
         ({"network": "compact", "depth": 3}, "network 'compact': .*depth"),
         ({"network": "dncnn", "depth": 4, "width": [8, 8]}, "a depth of 4 has 3 widths, got 2"),
     ],

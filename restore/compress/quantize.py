@@ -147,7 +147,7 @@ def calibration_patches(recipe: Recipe, data: Path, *, count: int = 1024) -> Ite
     photographs = [
         photograph
         for name, shrink in recipe.photographs.items()
-        for photograph in load_photographs(data / name, gray=gray, shrink=shrink)
+        for photograph in load_photographs(data / name, mode="L" if gray else "YCbCr", shrink=shrink)
     ]
     patches = Patches(
         photographs, recipe.degradation, side=recipe.side, count=min(count, _AT_ONCE), seed=recipe.seed + 1

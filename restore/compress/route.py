@@ -244,7 +244,7 @@ def _record(network: nn.Module, place: Path, recipe: Recipe, data: Path) -> dict
 def _look(network: nn.Module, recipe: Recipe, data: Path) -> dict[str, float]:
     watched = recipe.validation
     gray = face(recipe.network).planes == 1
-    images = load_photographs(data / watched.folder, gray=gray)[: watched.images]
+    images = load_photographs(data / watched.folder, mode="L" if gray else "YCbCr")[: watched.images]
     return Watch(images, watched.qualities, torch.device("cpu")).look(network)
 
 

@@ -3,6 +3,9 @@
 ``network(image, table)`` takes planes (N, planes, H, W) float32 in 0..1, H and W multiples of 8, and quantization
 tables (N, tables, 8, 8) in natural order, and gives the restored planes (N, restored, H, W). ``network.config`` is what
 `build` needs to make it again.
+
+Those of papers on other restoration take (N, channels, H, W) of any size of at least 8, look at no table, which may be
+None, and give all planes, scale times as high and wide.
 """
 
 from __future__ import annotations
@@ -13,17 +16,45 @@ from torch import nn
 
 from optcodec import InvalidInputError
 
+from .carn import Carn
 from .compact import Compact
 from .dncnn import DnCNN
 from .dualdomain import DualDomain
+from .edsr import Edsr
+from .ffdnet import Ffdnet
+from .fsrcnn import Fsrcnn
+from .ircnn import Ircnn
+from .latticenet import LatticeNet
+from .mimounet import MimoUnet
 from .quantized import Quantized
 
-__all__ = ["NETWORKS", "Compact", "DnCNN", "DualDomain", "Quantized", "build"]
+__all__ = [
+    "NETWORKS",
+    "Carn",
+    "Compact",
+    "DnCNN",
+    "DualDomain",
+    "Edsr",
+    "Ffdnet",
+    "Fsrcnn",
+    "Ircnn",
+    "LatticeNet",
+    "MimoUnet",
+    "Quantized",
+    "build",
+]
 
 NETWORKS: dict[str, type[nn.Module]] = {
+    "carn": Carn,
     "compact": Compact,
     "dncnn": DnCNN,
     "dualdomain": DualDomain,
+    "edsr": Edsr,
+    "ffdnet": Ffdnet,
+    "fsrcnn": Fsrcnn,
+    "ircnn": Ircnn,
+    "latticenet": LatticeNet,
+    "mimounet": MimoUnet,
     "quantized": Quantized,
 }
 

@@ -30,18 +30,22 @@ def configuration(network: nn.Module) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Face:
-    """Planes that a network takes, tables that it is told of, and planes that it restores: the last of those."""
+    """Planes that a network takes, tables that it is told of, planes that it restores: the last of those, and scale.
+
+    The scale is the side of the restored planes over that of the planes taken.
+    """
 
     planes: int
     tables: int
     restored: int
+    scale: int = 1
 
 
 def face(config: dict[str, Any]) -> Face:
     """What a network with this configuration takes and gives; a quantized one is like the one it is of."""
     config = config.get("of", config)
     planes = config.get("planes", config.get("channels", 1))
-    return Face(planes, config.get("tables", 1), config.get("restored", planes))
+    return Face(planes, config.get("tables", 1), config.get("restored", planes), config.get("scale", 1))
 
 
 class Operations(Protocol[Value]):

@@ -1,0 +1,101 @@
+"""CARN (Ahn et al., "Fast, Accurate, and Lightweight Super-Resolution with Cascading Residual Network", ECCV 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .parts import enlarged, zeroed
+
+__all__ = ["Carn"]
+
+_STEPS = 3  # in each cascade: blocks of the network, residual blocks of a block
+
+
+class Carn(nn.Module):
+    """Cascades of residual blocks within a cascade, and pixel shuffling to the larger size (section 3.1).
+
+    ``Carn(groups=4, recursive=True)`` is CARN-M, the mobile form (section 3.2). What is computed is added to the
+    bilinear enlargement, and no mean is taken off the image; the paper does neither. An untrained network is the
+    enlargement. The paper's parameters are those of one network with tails for x2, x3 and x4; this one has one tail.
+
+    Parameters
+    ----------
+    width : int
+        Channels of the features, a multiple of `groups`.
+    groups : int
+        Of the 3x3 convolutions between head and tail. With more than one, a residual block ends in a 1x1 convolution
+        over all channels (the residual-E block).
+    recursive : bool
+        The residual blocks of a cascade share their weights.
+    scale : {2, 3, 4}
+        Side of the output over that of the input.
+    channels : int
+        Planes of the image.
+    """
+
+    def __init__(
+        self, width: int = 64, groups: int = 1, recursive: bool = False, scale: int = 4, channels: int = 3
+    ) -> None:
+        super().__init__()
+        if scale not in (2, 3, 4):
+            raise ValueError(f"scale is 2, 3 or 4, got {scale}")
+        self.config: dict[str, Any] = {
+            "network": "carn", "width": width, "groups": groups, "recursive": recursive, "scale": scale,
+            "channels": channels,
+        }  # fmt: skip
+        self.scale = scale
+        self.head = nn.Conv2d(channels, width, 3, padding=1)
+        kinds = 1 if recursive else _STEPS
+        self.body = _Cascade(
+            [_Cascade([_Step(width, groups) for _ in range(kinds)], width) for _ in range(_STEPS)], width
+        )
+        larger: list[nn.Module] = []
+        for factor in (2, 2) if scale == 4 else (scale,):
+            larger += [nn.Conv2d(width, factor**2 * width, 3, padding=1, groups=groups), nn.ReLU(inplace=True)]
+            larger.append(nn.PixelShuffle(factor))
+        self.tail = nn.Sequential(*larger, zeroed(nn.Conv2d(width, channels, 3, padding=1)))
+
+    def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
+        """The enlarged image; the table is not looked at."""
+        restored: Tensor = enlarged(image, self.scale) + self.tail(self.body(self.head(image)))
+        return restored
+
+
+class _Cascade(nn.Module):
+    """Steps one after the other; before each next one, a 1x1 convolution over all that came before."""
+
+    def __init__(self, steps: Sequence[nn.Module], width: int) -> None:
+        super().__init__()
+        self.steps = nn.ModuleList(steps)  # one that is used each time, or one for each time
+        self.joins = nn.ModuleList(nn.Conv2d((number + 2) * width, width, 1) for number in range(_STEPS))
+
+    def forward(self, features: Tensor) -> Tensor:
+        before = features
+        for number, join in enumerate(self.joins):
+            step = self.steps[number % len(self.steps)]
+            before = torch.cat([before, step(features)], 1)
+            features = functional.relu(join(before))
+        return features
+
+
+class _Step(nn.Module):
+    """A residual block, or a residual-E block, with a ReLU after the sum."""
+
+    def __init__(self, width: int, groups: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [
+            nn.Conv2d(width, width, 3, padding=1, groups=groups),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 3, padding=1, groups=groups),
+        ]
+        if groups > 1:
+            layers += [nn.ReLU(inplace=True), nn.Conv2d(width, width, 1)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return functional.relu(features + self.layers(features))

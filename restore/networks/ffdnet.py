@@ -1,0 +1,56 @@
+"""FFDNet (Zhang et al., "FFDNet: Toward a Fast and Flexible Solution for CNN based Image Denoising", TIP 2018)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .parts import zeroed
+
+__all__ = ["Ffdnet"]
+
+
+class Ffdnet(nn.Module):
+    """Convolutions on the image pixel-unshuffled by two, with a map of the noise level (section III).
+
+    What is computed is added to the image, which the paper does not do, and there is no batch norm.
+
+    Parameters
+    ----------
+    depth : int
+        Convolutions; 12 for colour in the paper.
+    width : int
+        Channels between them; 96 for colour in the paper.
+    level : float
+        Noise level that the map says, in units of 8-bit samples; 0 is no map, where noise is not what is to be removed.
+    channels : int
+        Planes of the image.
+    """
+
+    def __init__(self, depth: int = 12, width: int = 96, level: float = 25.0, channels: int = 3) -> None:
+        super().__init__()
+        self.config: dict[str, Any] = {
+            "network": "ffdnet", "depth": depth, "width": width, "level": level, "channels": channels,
+        }  # fmt: skip
+        self.level = level
+        layers: list[nn.Module] = [nn.Conv2d(4 * channels + bool(level), width, 3, padding=1), nn.ReLU(inplace=True)]
+        for _ in range(depth - 2):
+            layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True)]
+        for layer in layers[::2]:
+            assert isinstance(layer, nn.Conv2d)
+            nn.init.orthogonal_(layer.weight, 2**0.5)  # section III-C
+        self.layers = nn.Sequential(*layers, zeroed(nn.Conv2d(width, 4 * channels, 3, padding=1)))
+
+    def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
+        """The restored image, of any size; the table is not looked at."""
+        height, width = image.shape[2:]
+        even = functional.pad(image, (0, width % 2, 0, height % 2), mode="replicate")
+        low = functional.pixel_unshuffle(even, 2)
+        if self.level:
+            low = torch.cat([low, torch.full_like(low[:, :1], self.level / 255)], 1)
+        change = functional.pixel_shuffle(self.layers(low), 2)
+        restored: Tensor = image + change[:, :, :height, :width]
+        return restored

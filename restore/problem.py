@@ -1,0 +1,98 @@
+"""What has happened to a photograph before it is coded, and is to be undone by the receiver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from optcodec import InvalidInputError
+
+__all__ = ["PROBLEMS", "Problem", "find_problem"]
+
+Samples = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A restoration problem: sent = clip(round(downscaled(blurred(clean)) + noise)).
+
+    Parameters
+    ----------
+    name : str
+        For tables and files.
+    scale : int
+        How many times smaller the sent image is, by Pillow's bicubic filter, which is widened with the scale as that of
+        MATLAB's imresize is.
+    blur : float
+        Standard deviation of a Gaussian, in pixels.
+    sigma : float
+        Standard deviation of Gaussian noise, in units of 8-bit samples.
+    """
+
+    name: str
+    scale: int = 1
+    blur: float = 0.0
+    sigma: float = 0.0
+
+    def reference(self, clean: Samples) -> Samples:
+        """What the restored image is compared with: the clean one, cut to what the scale divides."""
+        height, width = (extent - extent % self.scale for extent in clean.shape[:2])
+        if min(height, width) == 0:
+            raise InvalidInputError(f"{self.name} needs at least {self.scale}x{self.scale} pixels, got {clean.shape}")
+        return np.ascontiguousarray(clean[:height, :width])
+
+    def sent(self, clean: Samples, rng: np.random.Generator) -> Samples:
+        """What is coded.
+
+        Parameters
+        ----------
+        clean : ndarray of uint8, shape (height, width, 3)
+            RGB, as `reference` gives it.
+        rng : Generator
+            Where noise comes from.
+
+        Returns
+        -------
+        ndarray of uint8, shape (height / scale, width / scale, 3)
+        """
+        image = clean
+        if self.blur:
+            from scipy.ndimage import gaussian_filter
+
+            blurred = gaussian_filter(image.astype(np.float32), (self.blur, self.blur, 0.0), mode="reflect")
+            image = np.rint(np.clip(blurred, 0, 255)).astype(np.uint8)
+        if self.scale > 1:
+            size = image.shape[1] // self.scale, image.shape[0] // self.scale
+            image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+        if self.sigma:
+            noisy = image + rng.normal(0.0, self.sigma, image.shape)
+            image = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+        return image
+
+
+# AccelIR (Ye et al., CVPR 2023), section 5: super-resolution x4, denoising of sigma 25, deblurring, and JPEG itself.
+PROBLEMS = {
+    problem.name: problem
+    for problem in (
+        Problem("sr4", scale=4),
+        Problem("denoise25", sigma=25.0),
+        Problem("deblur1.5", blur=1.5),
+        Problem("deblock"),
+    )
+}
+
+
+def find_problem(name: str) -> Problem:
+    """The problem of a name.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none.
+    """
+    if name not in PROBLEMS:
+        raise InvalidInputError(f"problem is one of {', '.join(PROBLEMS)}; got {name!r}")
+    return PROBLEMS[name]
