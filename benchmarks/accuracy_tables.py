@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from accelir_tables import accelir
 from rd_tables import in_short_for_eyes, parts, rate_distortion, rivals
 from receiver_tables import receiver
 from record import RESULTS
@@ -21,7 +22,13 @@ NETWORKS = tuple(TITLES)
 BASELINE = "JPEG, 4:4:4"
 PLAIN = "OptS (eq. 14), 4:4:4"
 OURS = "RD-OPT, at quality 40, 4:2:0"
-DOCUMENTS = ("README.md", "benchmarks/README.md", "restore/data/models/README.md")
+DOCUMENTS = (
+    "README.md",
+    "benchmarks/README.md",
+    "restore/data/models/README.md",
+    "restore/data/tasks/README.md",
+    "optcodec/data/qpnet/README.md",
+)
 Figure = dict[str, Any]
 
 
@@ -58,6 +65,7 @@ def tables() -> dict[str, str]:
         "rivals": rivals(),
         "parts": parts(),
         **receiver(),
+        **accelir(),
     }
 
 

@@ -1,6 +1,14 @@
 # The public names: type checkers read this list, and `optcodec/__init__.py` imports from it on first use.
+from .blocks.choice import BlockChoice as BlockChoice
+from .blocks.choice import blocks_by as blocks_by
+from .blocks.curves import Curves as Curves
 from .blocks.encode import Rdo as Rdo
 from .blocks.field import QualityField as QualityField
+from .blocks.measure import measure_curves as measure_curves
+from .blocks.profile import UtilityProfile as UtilityProfile
+from .blocks.profile import load_utility_profile as load_utility_profile
+from .blocks.task import Task as Task
+from .blocks.tuning import Tuning as Tuning
 from .design import design_tables as design_tables
 from .encoder import EncodedJpeg as EncodedJpeg
 from .encoder import encode as encode

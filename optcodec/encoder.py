@@ -153,8 +153,8 @@ def encode(
 
 def _sampling_of(profile: SensitivityProfile | None, rdo: bool | Rdo) -> str:
     """What the profile was estimated at that tables or indices are chosen for; 4:2:0 without one."""
-    profile = profile or getattr(rdo, "profile", None)
-    return "4:2:0" if profile is None else profile.provenance.subsampling
+    measured = getattr(rdo, "subsampling", None) if profile is None else profile.provenance.subsampling
+    return measured or "4:2:0"
 
 
 def _check_choices(

@@ -32,6 +32,7 @@ __all__ = [
     "Target",
     "WaterLevel",
     "largest_within",
+    "target_bytes",
 ]
 
 
@@ -191,6 +192,11 @@ class MaxBytes:
     def __post_init__(self) -> None:
         if isinstance(self.nbytes, bool) or not isinstance(self.nbytes, int) or self.nbytes < 1:
             raise InvalidInputError(f"a number of bytes is a whole number from 1 on, got {self.nbytes!r}")
+
+
+def target_bytes(target: Bpp | MaxBytes, width: int, height: int) -> int:
+    """Bytes that a file of so many pixels may have."""
+    return target.nbytes if isinstance(target, MaxBytes) else max(int(target.bpp * width * height / 8), 1)
 
 
 Target = WaterLevel | Quality | MatchQuality | MatchSwe | MatchPsnr | MatchSsim | Bpp | MaxBytes

@@ -73,7 +73,7 @@ class Problem:
         return image
 
 
-# AccelIR (Ye et al., CVPR 2023), section 5: super-resolution x4, denoising of sigma 25, deblurring, and JPEG itself.
+# AccelIR (Ye et al., CVPR 2023): super-resolution x4, denoising of sigma 25, deblurring, and JPEG itself.
 PROBLEMS = {
     problem.name: problem
     for problem in (

@@ -38,9 +38,21 @@ def test_the_package_costs_nothing() -> None:
     assert heavy_after("import optcodec") == set()
 
 
-@pytest.mark.parametrize(
-    "verb", ["", "encode", "design", "sensitivity", "inspect", "compare", "accuracy", "plot", "demo"]
+VERBS = (
+    "encode",
+    "design",
+    "sensitivity",
+    "blocks profile",
+    "blocks show",
+    "inspect",
+    "compare",
+    "accuracy",
+    "plot",
+    "demo",
 )
+
+
+@pytest.mark.parametrize("verb", ["", "blocks", *VERBS])
 def test_help_imports_nothing_heavy(verb: str) -> None:
     assert heavy_after(command(*verb.split(), "--help")) == set()
 

@@ -7,18 +7,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from optcodec.blocks.aim import level_like
+from optcodec.blocks.choice import BlockChoice, Features
 from optcodec.blocks.chroma import Planes
 from optcodec.blocks.coder import Coder
+from optcodec.blocks.criterion import Criterion
 from optcodec.blocks.field import QualityField
 from optcodec.blocks.meet import Meeting
 from optcodec.blocks.tuning import Tuning, tuning_for
 from optcodec.design import check_sampling, gather, resolve
 from optcodec.errors import InvalidInputError
+from optcodec.jpeg.image import DctImage
 from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import prepare
-from optcodec.targets import Bpp, MatchQuality, MaxBytes, Quality, Target, WaterLevel
+from optcodec.targets import Bpp, MatchQuality, MaxBytes, Quality, Target, WaterLevel, target_bytes
 from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["Rdo", "Wanted", "rdo_encoded"]
@@ -33,10 +36,13 @@ class Rdo:
     Parameters
     ----------
     tune : str or SensitivityProfile, optional
-        What the file is made for: ``"psnr"`` (of RGB), ``"ssim"`` (of luminance), ``"people"``, or a network, by the
-        profile that was measured on it. By default the profile that tables are designed for, otherwise ``"psnr"``.
+        What the file is made for: ``"psnr"`` (of RGB), ``"ssim"`` (of luminance), ``"people"``, a network, by the
+        profile that was measured on it, or any weights. By default the profile that tables are designed for, then the
+        receiver that `blocks` is for, otherwise ``"psnr"``.
     field : QualityField, optional
         Where in the image errors count for more.
+    blocks : BlockChoice, optional
+        How 32x32 blocks are weighed besides, see `optcodec.blocks_by`.
     thorough : bool
         Take the time for what a trellis alone does not do: chrominance downsampled for the way decoders upsample it,
         luminance that makes up for errors of chrominance (both for PSNR of RGB); luminance in a scan of its own where
@@ -48,8 +54,9 @@ class Rdo:
         If there is no such tuning, or the field is none.
     """
 
-    tune: str | SensitivityProfile | None = None
+    tune: str | SensitivityProfile | Tuning | None = None
     field: QualityField | None = None
+    blocks: BlockChoice | None = None
     thorough: bool = False
 
     def __post_init__(self) -> None:
@@ -57,11 +64,19 @@ class Rdo:
             tuning_for(self.tune)
         if self.field is not None and not isinstance(self.field, QualityField):
             raise InvalidInputError(f"a field is a QualityField, got {type(self.field).__name__}")
+        if self.blocks is not None and not isinstance(self.blocks, BlockChoice):
+            raise InvalidInputError(f"blocks are weighed by a BlockChoice, got {type(self.blocks).__name__}")
 
     @property
     def profile(self) -> SensitivityProfile | None:
         """The profile that the file is tuned with, if it is one."""
         return self.tune if isinstance(self.tune, SensitivityProfile) else None
+
+    @property
+    def subsampling(self) -> str | None:
+        """The sampling that the profile of network or blocks was measured at, if there is one."""
+        measured = self.profile or (self.blocks and self.blocks.profile)
+        return measured.provenance.subsampling if measured else None
 
 
 @dataclass(frozen=True)
@@ -85,14 +100,18 @@ def rdo_encoded(source: PixelSource | CoefficientSource, rdo: Rdo, wanted: Wante
     TargetNotMetError
         If the target cannot be met.
     """
-    prepare(*_KERNELS, *(("forward",) if isinstance(source, PixelSource) else ()))
-    tune = rdo.tune or wanted.profile or "psnr"
+    pixels = ("forward",) if isinstance(source, PixelSource) else ()
+    prepare(*_KERNELS, *pixels, *(rdo.blocks.kernels if rdo.blocks else ()))
+    receiver = rdo.blocks and rdo.blocks.profile
+    if receiver and source.sampling != "grey":
+        receiver.check(subsampling=source.sampling)
+    tune = rdo.tune or wanted.profile or (receiver and receiver.tuning) or "psnr"
     if isinstance(tune, SensitivityProfile):
         check_sampling(tune, {source.sampling} - {"grey"}, stacklevel=4)
         wanted = replace(wanted, profile=wanted.profile or tune)
     tuning = tuning_for(tune)
     kinds = (False, True) if source.progressive == "smaller" else (source.progressive,)
-    coders = [_coder(replace(source, progressive=kind), rdo, tuning) for kind in kinds]
+    coders = [_coder(replace(source, progressive=kind), rdo, tuning, wanted.target) for kind in kinds]
     files = [_data(coder, source, tuning.method, wanted) for coder in coders]
     if isinstance(wanted.target, (Bpp, MaxBytes)) and len(files) > 1:  # both as large as they may be
         errors = [sum(coder.errors(read_jpeg(data))) for coder, data in zip(coders, files, strict=True)]
@@ -124,7 +143,7 @@ def _designed(coder: Coder, target: Target, wanted: Wanted) -> tuple[QuantTable,
     return resolve(target, statistics, wanted.profile, method=wanted.method, size_of=len)
 
 
-def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning) -> Coder:
+def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning, target: Target | None) -> Coder:
     """The image with its weights, and how its files are written."""
     refine = None
     if rdo.thorough and tuning.of_rgb and isinstance(source, PixelSource) and source.sampling != "grey":
@@ -133,9 +152,13 @@ def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning) ->
     else:
         _check_colours(source)
         image = source.unquantized()
+    criterion = tuning.criterion(image, rdo.field)
+    if rdo.blocks is not None:
+        field = _chosen(source, rdo.blocks, image, criterion, target)
+        criterion = tuning.criterion(image, field if rdo.field is None else field.times(rdo.field))
     return Coder(
         image,
-        tuning.criterion(image, rdo.field),
+        criterion,
         tuning.step_ratio,
         partial(source.written, smallest=rdo.thorough or bool(source.progressive)),
         progressive=bool(source.progressive),
@@ -145,6 +168,20 @@ def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning) ->
         threads=source.threads,
         refine=refine,
     )
+
+
+def _chosen(
+    source: PixelSource | CoefficientSource,
+    blocks: BlockChoice,
+    image: DctImage,
+    criterion: Criterion,
+    target: Target | None,
+) -> QualityField:
+    """Weights of the 32x32 blocks."""
+    if isinstance(source, CoefficientSource):
+        raise InvalidInputError("blocks are weighed by their pixels, got coefficients of a file; expected pixels")
+    budget = target_bytes(target, *source.size) if isinstance(target, (Bpp, MaxBytes)) else None
+    return blocks.field(Features(source.pixels, image, criterion, blocks.profile, blocks.net, source.threads), budget)
 
 
 def _check_colours(source: PixelSource | CoefficientSource) -> None:

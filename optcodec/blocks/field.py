@@ -76,6 +76,11 @@ class QualityField:
         padded = np.pad(mask.astype(np.float64), ((0, -height % BLOCK), (0, -width % BLOCK)), "edge")
         return cls(width, height, strength ** (_block_means(padded, BLOCK, BLOCK) / 255))
 
+    def times(self, other: QualityField) -> QualityField:
+        """The product of two fields of one size."""
+        other.check_size(self.width, self.height)
+        return QualityField(self.width, self.height, self.weights * other.weights)
+
     def check_size(self, width: int, height: int) -> None:
         """Raise `InvalidInputError` unless the field is for images of this size."""
         if (self.width, self.height) != (width, height):

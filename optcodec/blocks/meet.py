@@ -16,7 +16,7 @@ from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.matching import PixelDistance
 from optcodec.metrics import EQUAL_WEIGHTS, Weighted, swe_by_component
-from optcodec.targets import Bpp, MatchPsnr, MatchQuality, MatchSsim, MatchSwe, MaxBytes, Target
+from optcodec.targets import Bpp, MatchPsnr, MatchQuality, MatchSsim, MatchSwe, MaxBytes, Target, target_bytes
 from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["Meeting"]
@@ -75,8 +75,7 @@ class Meeting:
         raise InvalidInputError(f"expected a target such as Bpp(1.0) or MatchPsnr(36.0), got {target!r}")
 
     def _of_size(self, target: Bpp | MaxBytes) -> bytes:
-        pixels = self.coder.image.width * self.coder.image.height
-        limit = target.nbytes if isinstance(target, MaxBytes) else max(int(target.bpp * pixels / 8), 1)
+        limit = target_bytes(target, self.coder.image.width, self.coder.image.height)
         aim = Aim(bytes_of, limit, f"{target}: a file size in bytes", rising=False)
         fit = fitted(self.coder, aim, self._plan)
         return fit.within(limit, _BPP_TOLERANCE if isinstance(target, Bpp) else 1.0, aim.what).data

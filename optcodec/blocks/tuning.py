@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ _LEAST_FACTOR = 1e-3  # of a block, against the largest: what weighs less does n
 class Masking:
     """Errors count for less where there is more to see: weight ``(variance + floor) ** -exponent`` of a block.
 
+    With a negative exponent they count for more there: a receiver restores what is smooth by itself.
     The blocks of chrominance all weigh the same.
 
     Parameters
@@ -44,6 +46,10 @@ class Masking:
 
     exponent: float
     floor: float
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.exponent) or not 0 < self.floor < np.inf:
+            raise InvalidInputError(f"masking has a finite exponent and a floor above 0, got {self}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +78,37 @@ class Tuning:
     at_resolution: bool = True
     of_rgb: bool = False
     method: str | None = None
+
+    def __post_init__(self) -> None:
+        weights = np.array(self.weights, np.float64)
+        if weights.shape != (3, 64) or not np.isfinite(weights).all() or weights.min() < 0 or not weights.max() > 0:
+            raise InvalidInputError("weights of a tuning are (3, 64), finite, from 0 on and not all 0; got others")
+        if not 0 < self.step_ratio < np.inf:
+            raise InvalidInputError(f"step_ratio is a finite number above 0, got {self.step_ratio!r}")
+        weights.flags.writeable = False
+        object.__setattr__(self, "weights", weights)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a JSON file."""
+        return asdict(self) | {"weights": self.weights.tolist()}
+
+    @classmethod
+    def from_json(cls, values: Any) -> Tuning:
+        """The tuning of a JSON file.
+
+        Raises
+        ------
+        InvalidInputError
+            If the values are not those of one.
+        """
+        try:
+            given = dict(values)
+            masking = given.pop("masking", None)
+            return cls(masking=None if masking is None else Masking(**masking), **given)
+        except (TypeError, ValueError) as error:
+            if isinstance(error, InvalidInputError):
+                raise
+            raise InvalidInputError(f"not a tuning: {error}") from None
 
     def criterion(self, image: DctImage, field: QualityField | None = None) -> Criterion:
         """Weights for an image, those of its blocks with a mean logarithm of 0.
@@ -176,14 +213,16 @@ TUNINGS: dict[str, Tuning] = {
 }
 
 
-def tuning_for(tune: str | SensitivityProfile) -> Tuning:
-    """The tuning of a name, or for the network that a profile was measured on.
+def tuning_for(tune: str | SensitivityProfile | Tuning) -> Tuning:
+    """The tuning of a name, or for the network that a profile was measured on; a tuning is its own.
 
     Raises
     ------
     InvalidInputError
         If there is no such tuning.
     """
+    if isinstance(tune, Tuning):
+        return tune
     if isinstance(tune, SensitivityProfile):
         weights = tune.normalized().weights.reshape(3, 64)
         return Tuning(weights, step_ratio=_NETWORK_RATIO, at_resolution=False, method="rdopt")

@@ -107,6 +107,8 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
 
     def encode_one(path: Path, target: Path) -> Done:
         image, notices = open_image(path, background=options["background"], decode=options["pixels"])
+        if options["blocks"] is not None and not isinstance(image, Picture):
+            raise InvalidInputError("--blocks looks at pixels, got the coefficients of a JPEG file; expected --pixels")
         encoded = encode(image, **settings)
         write_whole(target, encoded.data)
         size = {"width": encoded.width, "height": encoded.height}

@@ -1,4 +1,4 @@
-"""How free ``optcodec encode`` is, and whom its files are made for: ``--effort``, ``--tune`` and ``--roi``."""
+"""How free ``optcodec encode`` is, and whom and what its files are made for: effort, tuning, region and blocks."""
 
 from __future__ import annotations
 
@@ -13,31 +13,36 @@ from optcodec.cli.options import FILE_TARGETS, ExpertOption, one_of, profile_fro
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from optcodec.blocks.choice import BlockChoice
     from optcodec.blocks.field import QualityField
+    from optcodec.blocks.profile import UtilityProfile
     from optcodec.targets import Target
 
-__all__ = ["Tuned", "tuned", "tuning_options"]
+__all__ = ["Tuned", "block_options", "tune_option", "tuned", "tuning_options"]
 
-_NETWORK = "dnn:"  # what the names of profiles follow
+_NETWORK, _RECEIVER, _QPNET = "dnn:", "receiver:", "qpnet:"  # what the names of profiles follow
 _METHODS_OF_PROFILES = ("rdopt", "opts")
 
 
+tune_option = click.option(
+    "--tune",
+    metavar="psnr|ssim|people|dnn:PROFILE|receiver:NET",
+    help="What files are made for, with --effort 3: a measure, people, a network, or a receiver that restores images.  "
+    "[default: the network of --profile, the receiver of --blocks, or psnr]",
+)
+
+
 def tuning_options(function: Any) -> Any:
-    """Effort, tuning and region."""
+    """Effort, tuning, region and blocks."""
     return with_options(
-        function,
+        block_options(function),
         click.option(
             "--effort",
             type=click.IntRange(1, 3),
             help="1: fixed tables. 2: designed tables. 3: designed tables and chosen coefficients (a trellis), for "
-            "the smallest files.  [default: 1; with a target 2; with --tune or --roi 3]",
+            "the smallest files.  [default: 1; with a target 2; with --tune, --roi or --blocks 3]",
         ),
-        click.option(
-            "--tune",
-            metavar="psnr|ssim|people|dnn:PROFILE",
-            help="What files are made for, with --effort 3: a measure, people, or a network.  "
-            "[default: the network of --profile, or psnr]",
-        ),
+        tune_option,
         click.option(
             "--roi",
             type=click.Path(path_type=Path),
@@ -54,6 +59,26 @@ def tuning_options(function: Any) -> Any:
     )
 
 
+def block_options(function: Any) -> Any:
+    """How blocks are weighed."""
+    return with_options(
+        function,
+        click.option(
+            "--blocks",
+            metavar="qpnet:NET|x264|libwebp",
+            help="How blocks of 32x32 pixels share the bits, with --effort 3: by what a network that restores images "
+            "makes of them, or by their variance, as these codecs do.",
+        ),
+        click.option(
+            "--allocator",
+            cls=ExpertOption,
+            type=click.Choice(["exchange", "accelir", "lagrangian", "uniform"]),
+            help="How blocks are weighed by qpnet:NET; all but exchange share --bpp or --max-bytes.  "
+            "[default: exchange]",
+        ),
+    )
+
+
 @dataclass(frozen=True)
 class Tuned:
     """What the options come to.
@@ -64,27 +89,31 @@ class Tuned:
         1..3.
     tune : str or None
         As ``--tune`` would say it; None where all errors count the same.
+    blocks, allocator : str or None
+        As ``--blocks`` and ``--allocator`` would say it.
     settings : dict
         Arguments of `optcodec.encode`.
     """
 
     effort: int
     tune: str | None
+    blocks: str | None
+    allocator: str | None
     settings: dict[str, Any]
 
     @property
     def record(self) -> dict[str, Any]:
         """What ``--json`` says about it."""
-        return {"effort": self.effort, "tune": self.tune}
+        return {"effort": self.effort, "tune": self.tune, "blocks": self.blocks, "allocator": self.allocator}
 
 
 def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -> Tuned:
-    """What effort, tuning, profile and region come to, for a quality or a target.
+    """What effort, tuning, profile, region and blocks come to, for a quality or a target.
 
     Raises
     ------
     InvalidInputError
-        If an option would have no effect, or the tuning, the profile or the mask is wrong.
+        If an option would have no effect, or the tuning, the profile, the mask or the blocks are wrong.
     """
     measure, network = _tune(options["tune"])
     one_of({"--profile": options["profile"], "--tune dnn:PROFILE": network})
@@ -99,32 +128,70 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
         target = MatchQuality(quality, jointly=True)
         quality = None
     settings: dict[str, Any] = {"quality": quality, "target": target, "profile": None if target is None else profile}
+    name = measure or (None if profile is None else f"{_NETWORK}{profile.name}")
     if profile is not None:
         settings["subsampling"] = profile.provenance.subsampling
-    name = measure or (None if profile is None else f"{_NETWORK}{profile.name}")
-    if effort == 3:
-        from optcodec.blocks.encode import Rdo
+    if effort < 3:
+        return Tuned(effort, name, None, None, settings)
+    from optcodec.blocks.encode import Rdo
 
-        name = name or "psnr"
-        settings["rdo"] = Rdo(tune=measure or profile or "psnr", field=_field(options), thorough=True)
-    return Tuned(effort, name, settings)
+    blocks = _blocks(options, target)
+    of_blocks = None if blocks is None else blocks.profile
+    sampling = options["subsampling"] or settings.get("subsampling")
+    receiver = _receiver(measure, sampling or (None if of_blocks is None else of_blocks.provenance.subsampling))
+    if receiver is not None:
+        settings.setdefault("subsampling", receiver.provenance.subsampling)
+    own = None if of_blocks is None or of_blocks.tuning is None else options["blocks"].removeprefix(_QPNET)
+    tune = (receiver and receiver.tuning) or measure or profile or (None if own else "psnr")
+    settings["rdo"] = Rdo(tune=tune, field=_field(options), blocks=blocks, thorough=True)
+    name = name or (f"{_RECEIVER}{own}" if own else "psnr")
+    return Tuned(effort, name, options["blocks"], blocks.way if blocks and of_blocks else None, settings)
+
+
+def _blocks(options: dict[str, Any], target: Target | None) -> BlockChoice | None:
+    """How blocks are weighed, if they are."""
+    if options["blocks"] is None:
+        return None
+    from optcodec.blocks.choice import blocks_by
+    from optcodec.targets import Bpp, MaxBytes
+
+    way = options["allocator"]
+    if way not in (None, "exchange") and not isinstance(target, (Bpp, MaxBytes)):
+        raise InvalidInputError(f"--allocator {way} shares a budget among blocks; expected --bpp or --max-bytes")
+    return blocks_by(options["blocks"], way)
+
+
+def _receiver(measure: str | None, subsampling: str | None) -> UtilityProfile | None:
+    """The profile of ``--tune receiver:NET``, which fits the sampling, and has a tuning."""
+    if measure is None or not measure.startswith(_RECEIVER):
+        return None
+    from optcodec.blocks.profile import load_utility_profile, shipped_utility_profiles
+
+    net = measure.removeprefix(_RECEIVER)
+    whole = net in shipped_utility_profiles() or net.endswith(".json")
+    profile = load_utility_profile(net if whole else f"{net}.json", subsampling=subsampling)
+    if profile.tuning is None:
+        raise InvalidInputError(f"--tune {measure}: the profile has no tuning; expected one that was fitted")
+    return profile
 
 
 def _tune(text: str | None) -> tuple[str | None, str | None]:
-    """The measure, or the profile, that ``--tune`` names."""
+    """The measure or receiver, or the profile, that ``--tune`` names."""
     if text is None:
         return None, None
     if text.startswith(_NETWORK) and text != _NETWORK:
         return None, text.removeprefix(_NETWORK)
+    if text.startswith(_RECEIVER) and text != _RECEIVER:
+        return text, None
     from optcodec.blocks.tuning import TUNINGS
 
     if text not in TUNINGS:
-        raise InvalidInputError(f"--tune is one of {', '.join(TUNINGS)} and dnn:PROFILE, got {text!r}")
+        raise InvalidInputError(f"--tune is one of {', '.join(TUNINGS)}, dnn:PROFILE and receiver:NET, got {text!r}")
     return text, None
 
 
 def _default_effort(options: dict[str, Any], target: Target | None) -> int:
-    if options["tune"] is not None or options["roi"] is not None:
+    if any(options[name] is not None for name in ("tune", "roi", "blocks")):
         return 3
     return 1 if target is None else 2
 
@@ -136,6 +203,8 @@ def _check_effort(effort: int, options: dict[str, Any], quality: int | None, tar
     wrong = {
         "--roi-strength needs --roi with a mask": "roi_strength" in given and "roi" not in given,
         f"--roi {choosing}; expected --effort 3, got {effort}": "roi" in given and effort < 3,
+        f"--blocks {choosing}; expected --effort 3, got {effort}": "blocks" in given and effort < 3,
+        f"--allocator needs --blocks {_QPNET}NET": "allocator" in given and "blocks" not in given,
     }
     if effort == 1:
         fixed = "tables are fixed with --effort 1"

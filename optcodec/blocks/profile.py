@@ -1,0 +1,272 @@
+"""Utility profiles: blocks in groups by what the receiver gains per byte, with the curves of each; JSON in and out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.blocks.curves import BLOCK_SIDE, Curves, checked_qualities
+from optcodec.blocks.profile_files import parse_profile, profile_text, shipped_utility_profiles, write_profile
+from optcodec.blocks.provenance import UtilityProvenance
+from optcodec.blocks.tuning import Tuning
+from optcodec.errors import InvalidInputError
+
+__all__ = [
+    "GroupCurves",
+    "UtilityProfile",
+    "UtilityProvenance",
+    "build_profile",
+    "load_utility_profile",
+    "shipped_utility_profiles",
+]
+
+Floats = npt.NDArray[np.float64]
+
+_CURVES = "nbytes", "psnr_db", "before", "after"
+_FROM_ZERO = "nbytes", "before", "after"
+_LEAST_EXCHANGE = 1 / 64  # of a group, against the largest: restoration may even undo what more bytes tell it
+
+
+class GroupCurves(NamedTuple):
+    """Means of each group at one quality, shape (groups,): bytes, PSNR in dB after, squared errors before and after."""
+
+    nbytes: Floats
+    psnr_db: Floats
+    before: Floats
+    after: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class UtilityProfile:
+    """Blocks in groups by utility, and the mean curves of each group.
+
+    Parameters
+    ----------
+    name : str
+        What the profile is called.
+    qualities : ndarray of int64, shape (Q,)
+        Rising quality factors 1..100.
+    nbytes, psnr_db, before, after : ndarray of float64, shape (groups, Q)
+        Means over the blocks of a group, see `optcodec.blocks.curves.Curves`. Errors and bytes are not negative.
+    utility : ndarray of float64, shape (groups,)
+        Mean utility in dB per byte, falling.
+    borders : ndarray of float64, shape (groups - 1,)
+        Least utility of all groups but the last, falling.
+    tuning : Tuning, optional
+        What a trellis weighs for this receiver, fitted on whole images (benchmarks/fit_receivers.py).
+    strength : float
+        Exponent of `exchange` in the weight of a block, 0..1, fitted in the same way; 1 would be right if errors were
+        small and none were correlated with what the receiver leaves.
+    provenance : UtilityProvenance
+        Where it comes from.
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes do not fit together, or values are not finite, or not in order.
+    """
+
+    name: str
+    qualities: npt.NDArray[np.int64]
+    nbytes: Floats
+    psnr_db: Floats
+    before: Floats
+    after: Floats
+    utility: Floats
+    borders: Floats
+    tuning: Tuning | None = None
+    strength: float = 0.5
+    provenance: UtilityProvenance = field(default_factory=UtilityProvenance)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise InvalidInputError(f"name of a profile is of type str, got {self.name!r}")
+        object.__setattr__(self, "qualities", checked_qualities(self.qualities))
+        object.__setattr__(self, "utility", _numbers(self.utility, "utility"))
+        groups = self.utility.size
+        shapes: dict[str, tuple[int, ...]] = {"utility": (groups,), "borders": (max(groups - 1, 0),)}
+        shapes |= dict.fromkeys(_CURVES, (groups, len(self.qualities)))
+        for name, shape in shapes.items():
+            values = _numbers(getattr(self, name), name)
+            if values.shape != shape or not groups:
+                raise InvalidInputError(f"{name} of {groups} groups has the shape {shape}, got {values.shape}")
+            if name in _FROM_ZERO and values.min() < 0:
+                raise InvalidInputError(f"{name} of a profile is not negative, got {values.min()}")
+            object.__setattr__(self, name, values)
+        for name in ("utility", "borders"):
+            if (np.diff(getattr(self, name)) > 0).any():
+                raise InvalidInputError(f"{name} of a profile falls from group to group, got {getattr(self, name)}")
+        if self.tuning is not None and not isinstance(self.tuning, Tuning):
+            raise InvalidInputError(f"tuning of a profile is a Tuning, got {type(self.tuning).__name__}")
+        if not isinstance(self.strength, (int, float)) or not 0 <= self.strength <= 1:
+            raise InvalidInputError(f"strength of a profile lies in 0..1, got {self.strength!r}")
+
+    def __repr__(self) -> str:
+        return f"UtilityProfile({self.name!r}, groups={self.groups}, task={self.provenance.task!r})"
+
+    @property
+    def groups(self) -> int:
+        """Number of groups."""
+        return len(self.utility)
+
+    @property
+    def exchange(self) -> Floats:
+        """What an error before restoration is after it, by group (groups,): how the mean squared errors after fall from
+        the lowest to the middle quality, over those before; at least 1/64 of the largest."""
+        middle = len(self.qualities) // 2
+        before, after = (each[:, 0] - each[:, middle] for each in (self.before, self.after))
+        ratio = np.divide(after, before, out=np.zeros_like(after), where=before > 0)
+        return np.maximum(ratio, _LEAST_EXCHANGE * ratio.max() if ratio.max() > 0 else 1.0)
+
+    def at(self, quality: float) -> GroupCurves:
+        """Means of each group at any quality between those measured, by piecewise linear curves.
+
+        Raises
+        ------
+        InvalidInputError
+            If the quality is outside.
+        """
+        low, high = self.qualities[[0, -1]].tolist()
+        if not low <= quality <= high:
+            raise InvalidInputError(f"a quality of profile {self.name} lies in {low}..{high}, got {quality}")
+        curves = ([np.interp(quality, self.qualities, row) for row in getattr(self, name)] for name in _CURVES)
+        return GroupCurves(*map(np.array, curves))
+
+    def rank(self, curves: Curves) -> npt.NDArray[np.int64]:
+        """Group of each block, by its utility: 0 for the largest."""
+        return np.searchsorted(-self.borders, -curves.utility, side="left").astype(np.int64)
+
+    def check(self, *, block: int = BLOCK_SIDE, subsampling: str | None = None) -> None:
+        """Raise `InvalidInputError` unless the profile is for blocks of this side, and files of this sampling."""
+        about = self.provenance
+        if about.block != block:
+            raise InvalidInputError(f"profile {self.name} is for blocks of {about.block} pixels; expected {block}")
+        if subsampling not in (None, about.subsampling):
+            raise InvalidInputError(f"profile {self.name} is for {about.subsampling} sampling; expected {subsampling}")
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the profile as JSON; numbers keep every digit.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be written. There is then no file, or the old one.
+        """
+        document: dict[str, Any] = {"name": self.name} | asdict(self.provenance)
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray):
+                document[item.name] = value.tolist()
+        document["strength"] = self.strength
+        if self.tuning is not None:
+            document["tuning"] = self.tuning.to_json()
+        write_profile(path, document)
+
+
+def build_profile(
+    name: str,
+    curves: Sequence[Curves],
+    *,
+    groups: int = 10,
+    provenance: UtilityProvenance | None = None,
+) -> UtilityProfile:
+    """Rank blocks by utility, and average the curves of groups of equal number (AccelIR).
+
+    Parameters
+    ----------
+    name : str
+        Of the profile.
+    curves : sequence of Curves
+        Of the blocks of each image.
+    groups : int
+        From 1 on; at most as many as there are blocks. Where the number of blocks is no multiple, the first groups have
+        one more.
+    provenance : UtilityProvenance, optional
+        Where it comes from.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are too few blocks, or curves of different qualities.
+    """
+    together = Curves.joined(curves)
+    if not 1 <= groups <= len(together):
+        raise InvalidInputError(f"the number of groups lies in 1..{len(together)}, that of the blocks; got {groups}")
+    utility = together.utility
+    members = np.array_split(np.argsort(-utility, kind="stable"), groups)
+    nbytes, psnr_db, before, after = (
+        np.stack([getattr(together, key)[each].mean(axis=0) for each in members]) for key in _CURVES
+    )
+    return UtilityProfile(
+        name,
+        together.qualities,
+        nbytes,
+        psnr_db,
+        before,
+        after,
+        utility=np.array([utility[each].mean() for each in members]),
+        borders=np.array([utility[each[-1]] for each in members[:-1]]),
+        provenance=provenance or UtilityProvenance(blocks=len(together)),
+    )
+
+
+def load_utility_profile(
+    name_or_path: str | os.PathLike[str], *, block: int = BLOCK_SIDE, subsampling: str | None = None
+) -> UtilityProfile:
+    """Read a profile.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        Name of a shipped profile (see `shipped_utility_profiles`), or a JSON file as `UtilityProfile.save` writes it.
+    block : int
+        Side of the blocks that it is needed for.
+    subsampling : str, optional
+        Sampling that it is needed for; any by default.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such profile, the file does not hold one, or it is for other blocks or another sampling.
+    """
+    text = profile_text(name_or_path)
+    try:
+        profile = _profile(parse_profile(text))
+        profile.check(block=block, subsampling=subsampling)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{os.fspath(name_or_path)}: {error}") from None
+    return profile
+
+
+def _profile(document: Mapping[str, Any]) -> UtilityProfile:
+    """The profile of what `UtilityProfile.save` writes."""
+    about = {item.name for item in fields(UtilityProvenance)}
+    own = {item.name for item in fields(UtilityProfile)} - {"provenance"}
+    unknown = sorted(document.keys() - about - own)
+    missing = sorted((own - {"tuning", "strength"}) - document.keys())
+    if unknown or missing:
+        raise InvalidInputError(f"a profile has curves, groups and provenance: unknown {unknown}, missing {missing}")
+    given = {key: document[key] for key in about & document.keys()}
+    if isinstance(given.get("images"), list):
+        given["images"] = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in given["images"])
+    values = {key: document[key] for key in own & document.keys()}
+    if "tuning" in values:
+        values["tuning"] = Tuning.from_json(values["tuning"])
+    return UtilityProfile(**values, provenance=UtilityProvenance(**given))
+
+
+def _numbers(given: npt.ArrayLike, what: str) -> Floats:
+    """Read-only copy as float64; finite."""
+    try:
+        array = np.array(given, np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"{what} of a profile is a regular list of numbers, got something else") from None
+    if not np.isfinite(array).all():
+        raise InvalidInputError(f"{what} of a profile is finite, got {array[~np.isfinite(array)][0]}")
+    array.flags.writeable = False
+    return array

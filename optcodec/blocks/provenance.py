@@ -1,0 +1,69 @@
+"""Where a utility profile comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from optcodec.blocks.curves import BLOCK_SIDE
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.image import sampling_factors
+
+__all__ = ["UtilityProvenance"]
+
+
+@dataclass(frozen=True)
+class UtilityProvenance:
+    """Where a profile comes from.
+
+    Parameters
+    ----------
+    task : str
+        Name of the task.
+    network : str
+        What restores, such as the ``package.module:factory`` of the task.
+    scale : int
+        Side of the restored image over that of the sent one.
+    encoder : str
+        ``"jpeg"`` or ``"rdo"``, see `optcodec.blocks.measure.measure_curves`.
+    images : tuple of (str, str)
+        Name and SHA-256 of each image.
+    blocks : int
+        How many were measured.
+    block : int
+        Side of a block of the sent image, in pixels.
+    grids : int
+        On how many grids each image was measured, see `optcodec.blocks.measure.training_blocks`.
+    stride : int
+        Pixels between blocks: 28 where there are more grids than that of the image, otherwise 32.
+    subsampling : str
+        Of the files.
+    seed : int
+        Of noise, and of the draw of grids.
+    isolated : bool
+        Whether blocks were restored by themselves.
+    version : str
+        Version of optcodec.
+    """
+
+    task: str = ""
+    network: str = ""
+    scale: int = 1
+    encoder: str = "jpeg"
+    images: tuple[tuple[str, str], ...] = ()
+    blocks: int = 0
+    block: int = BLOCK_SIDE
+    grids: int = 1
+    stride: int = BLOCK_SIDE
+    subsampling: str = "4:2:0"
+    seed: int = 0
+    isolated: bool = False
+    version: str = ""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value, kind = getattr(self, item.name), type(item.default)
+            if type(value) is not kind:
+                raise InvalidInputError(f"{item.name} of a profile is of type {kind.__name__}, got {value!r}")
+        if not all(isinstance(pair, tuple) and list(map(type, pair)) == [str, str] for pair in self.images):
+            raise InvalidInputError("images of a profile are pairs of a name and a SHA-256, got something else")
+        sampling_factors(self.subsampling)

@@ -1,0 +1,286 @@
+"""QP-NET: what utility group a block of 32x32 pixels belongs to, from its pixels alone.
+
+Ye et al., "AccelIR: Task-aware Image Compression for Accelerating Neural Restoration", CVPR 2023: three
+convolutions, average pooling and one fully connected layer, which gives a distribution over the groups. Inference
+needs neither torch nor any other package.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+from optcodec.files import write_whole
+from optcodec.jpeg.layout import in_parallel, thread_count
+from optcodec.kernels import load
+
+__all__ = [
+    "CONVOLUTIONS",
+    "MACS_PER_BLOCK",
+    "MOST_GROUPS",
+    "QpNet",
+    "load_qpnet",
+    "save_qpnet",
+    "shipped_qpnets",
+    "weight_shapes",
+]
+
+Floats = npt.NDArray[np.float32]
+
+# Output channels, input channels, side of the kernel and stride of each convolution, none of them padded. Small kernels
+# side by side see the texture that decides what a block costs; optcodec/kernels/qpnet.py has the same numbers.
+CONVOLUTIONS = {"first": (16, 3, 4, 2), "second": (16, 16, 3, 2), "third": (32, 16, 3, 2)}
+MOST_GROUPS = 64
+_SIDE = 32
+_FORMAT = "optcodec qp-net 1"
+_HEADER = "header"
+_LARGEST_FILE, _LARGEST_HEADER = 1 << 20, 1 << 16  # bytes
+_ROWS_PER_PART = 4
+
+
+def _outputs_and_macs() -> tuple[list[int], list[int]]:
+    """Numbers that each convolution makes of a block, and multiplications with addition that it takes."""
+    side, numbers, macs = _SIDE, [], []
+    for outputs, inputs, kernel, stride in CONVOLUTIONS.values():
+        side = (side - kernel) // stride + 1
+        numbers.append(side * side * outputs)
+        macs.append(numbers[-1] * inputs * kernel * kernel)
+    return numbers, macs
+
+
+_OUTPUTS, _MACS = _outputs_and_macs()
+_WORK = _SIDE * _SIDE * 3 + sum(_OUTPUTS)  # numbers that the kernel keeps of a block
+MACS_PER_BLOCK = sum(_MACS)  # of the convolutions: 327168
+
+
+def weight_shapes(groups: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of the arrays of a network by name, as torch orders them: outputs, inputs, rows, columns."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, (outputs, inputs, kernel, _) in CONVOLUTIONS.items():
+        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (outputs, inputs, kernel, kernel), (outputs,)
+    features = CONVOLUTIONS["third"][0]
+    return shapes | {"dense.weight": (groups, features), "dense.bias": (groups,)}
+
+
+@dataclass(frozen=True, eq=False)
+class QpNet:
+    """A trained network.
+
+    Parameters
+    ----------
+    groups : int
+        Number M of utility groups, 2..64; group 0 has the largest utility.
+    weights : mapping of str to ndarray of float32
+        With the names and shapes of `weight_shapes`; finite.
+    provenance : mapping
+        The profile, the data and the recipe that it was trained with; values as JSON has them.
+    card : mapping of str to float
+        Accuracies on blocks that it was not trained on.
+
+    Raises
+    ------
+    InvalidInputError
+        If a weight is missing, has another shape or is not finite, or the rest cannot be written as JSON.
+    """
+
+    groups: int
+    weights: Mapping[str, Floats]
+    provenance: Mapping[str, Any]
+    card: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        shapes = weight_shapes(_checked_groups(self.groups))
+        if set(self.weights) != set(shapes):
+            raise InvalidInputError(f"weights of a QP-NET are {sorted(shapes)}, got {sorted(self.weights)}")
+        weights = {name: _checked_weights(name, self.weights[name], shape) for name, shape in shapes.items()}
+        object.__setattr__(self, "weights", weights)
+        for name in ("provenance", "card"):
+            object.__setattr__(self, name, _checked_json(name, getattr(self, name)))
+
+    def __repr__(self) -> str:
+        return f"QpNet(groups={self.groups}, provenance={dict(self.provenance)!r})"
+
+    def distributions(self, pixels: npt.NDArray[np.uint8], *, threads: int | None = None) -> Floats:
+        """Distributions over the groups for the blocks of an image.
+
+        Parameters
+        ----------
+        pixels : ndarray of uint8, shape (height, width, 3) or (height, width)
+            RGB or grey, which counts as R = G = B. Blocks that the border cuts are filled up by repeating the last
+            samples.
+        threads : int, optional
+            At most so many, all processors by default; the result is the same.
+
+        Returns
+        -------
+        ndarray of float32, shape (ceil(height / 32), ceil(width / 32), groups)
+            0..1, those of a block with sum 1.
+
+        Raises
+        ------
+        InvalidInputError
+            If the pixels have another type or shape, or there are none.
+        """
+        samples = _checked_pixels(pixels)
+        rows, columns = -(-samples.shape[0] // _SIDE), -(-samples.shape[1] // _SIDE)
+        shares = np.empty((rows, columns, self.groups), np.float32)
+        convolutions, dense = self._packed
+        kernel = load("qpnet").distributions
+
+        def work(part: int) -> None:
+            first = part * _ROWS_PER_PART
+            last = min(first + _ROWS_PER_PART, rows)
+            kernel(samples, first, last, convolutions, dense, np.empty(_WORK, np.float32), shares)
+
+        in_parallel(work, -(-rows // _ROWS_PER_PART), thread_count(threads))
+        return shares
+
+    @cached_property
+    def _packed(self) -> tuple[Floats, Floats]:
+        """Weights as the kernel reads them: outputs last, biases behind; one row for each group."""
+        parts = []
+        for name in CONVOLUTIONS:
+            parts += [self.weights[f"{name}.weight"].transpose(2, 3, 1, 0).ravel(), self.weights[f"{name}.bias"]]
+        dense = np.column_stack([self.weights["dense.weight"], self.weights["dense.bias"]])
+        return np.concatenate(parts), np.ascontiguousarray(dense)
+
+
+def _checked_pixels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """C-contiguous, shape (height, width, 3 or 1)."""
+    fits = isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.size > 0
+    if not fits or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
+        found = f"{pixels.dtype} of shape {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        raise InvalidInputError(f"expected uint8 pixels of shape (height, width) or (height, width, 3), got {found}")
+    return np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[..., None])
+
+
+def _checked_groups(groups: Any) -> int:
+    if not isinstance(groups, int) or isinstance(groups, bool) or not 2 <= groups <= MOST_GROUPS:
+        raise InvalidInputError(f"a QP-NET has 2..{MOST_GROUPS} groups, got {groups!r}")
+    return groups
+
+
+def _checked_weights(name: str, given: Any, shape: tuple[int, ...]) -> Floats:
+    """Read-only copy."""
+    array = np.array(given, np.float32, order="C")
+    if array.shape != shape:
+        raise InvalidInputError(f"{name} of a QP-NET has shape {shape}, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise InvalidInputError(f"{name} of a QP-NET is finite, got {array[~np.isfinite(array)][0]}")
+    array.flags.writeable = False
+    return array
+
+
+def _checked_json(name: str, given: Any) -> dict[str, Any]:
+    """Copy of a mapping."""
+    try:
+        copy: dict[str, Any] = json.loads(json.dumps(dict(given), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"{name} of a QP-NET is a mapping of JSON values, got {type(given).__name__}: {error}"
+        ) from None
+    return copy
+
+
+def save_qpnet(net: QpNet, path: str | os.PathLike[str]) -> None:
+    """Write a network as .npz: its weights, and the rest as JSON text in the array ``header``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file cannot be written. There is then no file, or the old one.
+    """
+    header = {"format": _FORMAT, "groups": net.groups, "provenance": dict(net.provenance), "card": dict(net.card)}
+    text = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    if text.size > _LARGEST_HEADER:
+        raise InvalidInputError(f"provenance and card take at most {_LARGEST_HEADER} bytes, got {text.size}")
+    content = io.BytesIO()
+    np.savez(content, **{_HEADER: text}, **net.weights)  # type: ignore[arg-type]
+    write_whole(path, content.getvalue())
+
+
+def shipped_qpnets() -> tuple[str, ...]:
+    """Names of the networks that come with the package."""
+    folder = files("optcodec") / "data" / "qpnet"
+    names = (entry.name for entry in folder.iterdir()) if folder.is_dir() else ()
+    return tuple(sorted(name.removesuffix(".npz") for name in names if name.endswith(".npz")))
+
+
+def load_qpnet(name_or_path: str | os.PathLike[str]) -> QpNet:
+    """Read a network.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        Name of a shipped network (see `shipped_qpnets`), or a file as `save_qpnet` writes it.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such network, or the file does not hold one.
+    """
+    path = Path(name_or_path)
+    try:
+        if isinstance(name_or_path, str) and name_or_path in shipped_qpnets():
+            content = (files("optcodec") / "data" / "qpnet" / f"{name_or_path}.npz").read_bytes()
+        else:
+            with path.open("rb") as file:
+                content = file.read(_LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        reason, names = getattr(error, "strerror", None) or error, ", ".join(shipped_qpnets()) or "none"
+        raise InvalidInputError(
+            f"a QP-NET is an .npz file or a shipped one ({names}); cannot read {os.fspath(name_or_path)!r}: {reason}"
+        ) from None
+    try:
+        return _parse(content)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{path}: {error}") from None
+
+
+def _parse(content: bytes) -> QpNet:
+    if len(content) > _LARGEST_FILE:
+        raise InvalidInputError(f"expected a QP-NET of at most {_LARGEST_FILE} bytes, found more")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            header = json.loads(_member(archive, _HEADER, "u1", (None,)).tobytes())
+            if not isinstance(header, dict) or header.get("format") != _FORMAT:
+                raise InvalidInputError(f"expected a header of format {_FORMAT!r}, found {str(header)[:80]!r}")
+            shapes = weight_shapes(_checked_groups(header.get("groups")))
+            weights = {name: _member(archive, name, "f4", shape) for name, shape in shapes.items()}
+    except InvalidInputError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, LookupError, ValueError, RuntimeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InvalidInputError(f"expected a whole QP-NET file, found damage: {reason}") from None
+    return QpNet(header["groups"], weights, header.get("provenance", {}), header.get("card", {}))
+
+
+def _member(archive: zipfile.ZipFile, name: str, dtype: str, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
+    """An array of a known type and shape (None: any length); sizes are compared before anything is unpacked."""
+    entry = archive.getinfo(f"{name}.npy")
+    most = _LARGEST_HEADER + 4 * math.prod(length or 0 for length in shape)
+    if entry.file_size > most:
+        raise InvalidInputError(f"{name} of a QP-NET takes at most {most} bytes, the file says {entry.file_size}")
+    content = io.BytesIO(archive.read(entry))
+    if np.lib.format.read_magic(content) != (1, 0):
+        raise InvalidInputError(f"expected {name} as .npy of version 1.0, found another")
+    found, fortran, kind = np.lib.format.read_array_header_1_0(content)
+    rest = content.read()
+    fits = len(found) == len(shape) and all(want in (None, have) for want, have in zip(shape, found, strict=True))
+    if kind != np.dtype(dtype) or fortran or not fits or len(rest) != math.prod(found) * kind.itemsize:
+        raise InvalidInputError(f"expected {name} as {np.dtype(dtype)} of shape {shape}, found {kind} of shape {found}")
+    return np.frombuffer(rest, kind).reshape(found)

@@ -1,0 +1,79 @@
+"""Restoration tasks: what is sent of a clean image, and what the receiver makes of a JPEG file of it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+
+__all__ = ["Task", "load_task"]
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@runtime_checkable
+class Task(Protocol):
+    """A restoration that files are made for.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"super-resolution x4"``.
+    scale : int
+        Side of the restored image over that of the sent one, from 1 on.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def scale(self) -> int: ...
+
+    def reference(self, clean: Pixels) -> Pixels:
+        """What the restored image is compared with: RGB of shape (H, W, 3), `clean` cut to what the scale divides."""
+        ...
+
+    def sent(self, clean: Pixels, seed: int) -> Pixels:
+        """What the encoder is given, RGB of shape (H / scale, W / scale, 3), for such a reference.
+
+        The seed is that of noise, where the task adds some.
+        """
+        ...
+
+    def restored(self, data: bytes) -> Pixels:
+        """What the receiver makes of a JPEG file: RGB of shape (H, W, 3)."""
+        ...
+
+
+def load_task(name: str) -> Task:
+    """Make a task.
+
+    Parameters
+    ----------
+    name : str
+        ``"package.module:factory"``, a function without arguments that gives a `Task`.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such factory, or it gives something else.
+    """
+    module_name, _, factory_name = name.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module_name), factory_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InvalidInputError(f"expected a task as package.module:factory, got {name!r}: {error}") from None
+    if not callable(factory):
+        raise InvalidInputError(f"expected a function that makes a task, {name} is a {type(factory).__name__}")
+    made = factory()
+    if not isinstance(made, Task) or isinstance(made, type):
+        raise InvalidInputError(
+            f"{name} gives a task (name, scale, reference, sent, restored), got {type(made).__name__}"
+        )
+    if isinstance(made.scale, bool) or not isinstance(made.scale, int) or made.scale < 1:
+        raise InvalidInputError(f"the scale of a task is a whole number from 1 on, got {made.scale!r}")
+    return made

@@ -1,0 +1,263 @@
+"""Training of QP-NET (see `optcodec.blocks.qpnet`), with torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.blocks.qpnet import CONVOLUTIONS, MOST_GROUPS, QpNet
+from optcodec.errors import InvalidInputError
+
+__all__ = ["Epoch", "Labelled", "module_input", "qpnet_module", "scores", "soft_labels", "train_qpnet"]
+
+Blocks = npt.NDArray[np.uint8]
+Labelled = tuple[Blocks, npt.NDArray[np.integer[Any]]]  # blocks (N, 32, 32, 3) in RGB, and their groups (N,)
+
+_BATCH = 64
+_SCORED_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch came to.
+
+    Parameters
+    ----------
+    number : int
+        From 1.
+    loss : float
+        Mean cross-entropy on the blocks trained on, in nats.
+    validation_loss : float
+        The same on those of validation, not turned.
+    """
+
+    number: int
+    loss: float
+    validation_loss: float
+
+
+def soft_labels(groups: int) -> npt.NDArray[np.float32]:
+    """Labels of the groups: softmax of minus the squared distance of ranks.
+
+    Diaz and Marathe, "Soft Labels for Ordinal Regression", CVPR 2019, eq. (1).
+
+    Returns
+    -------
+    ndarray of float32, shape (groups, groups)
+        One row for each true group, with sum 1.
+    """
+    ranks = np.arange(groups, dtype=np.float64)
+    shares = np.exp(-((ranks[:, None] - ranks) ** 2))
+    return np.asarray(shares / shares.sum(1, keepdims=True), np.float32)
+
+
+def qpnet_module(groups: int) -> Any:
+    """The network as a `torch.nn.Module`: samples as `module_input` makes them in, logits out.
+
+    The names of its parameters are those of `optcodec.blocks.qpnet.weight_shapes`.
+    """
+    from collections import OrderedDict
+
+    from torch import nn
+
+    layers: list[tuple[str, Any]] = []
+    for name, (outputs, inputs, kernel, stride) in CONVOLUTIONS.items():
+        layers += [(name, nn.Conv2d(inputs, outputs, kernel, stride)), (f"{name}_relu", nn.ReLU())]
+    layers += [("pool", nn.AdaptiveAvgPool2d(1)), ("flat", nn.Flatten()), ("dense", nn.Linear(outputs, groups))]
+    return nn.Sequential(OrderedDict(layers))
+
+
+def module_input(blocks: Blocks) -> Any:
+    """Tensor (N, 3, 32, 32) of float32: (sample - 128) / 16."""
+    import torch
+
+    return (torch.from_numpy(np.array(blocks, np.float32, order="C")).permute(0, 3, 1, 2) - 128) / 16
+
+
+def train_qpnet(
+    blocks: Blocks,
+    groups: npt.NDArray[np.integer[Any]],
+    count: int,
+    *,
+    validation: Labelled,
+    epochs: int = 24,
+    seed: int = 0,
+    rate: float = 1e-3,
+    halve_every: int = 4,
+    provenance: Mapping[str, Any] | None = None,
+    progress: Callable[[Epoch], None] | None = None,
+) -> QpNet:
+    """Train a network to tell the groups of blocks.
+
+    Cross-entropy with `soft_labels`, Adam, batches of 64; blocks are flipped and turned by multiples of 90 degrees at
+    random. The epoch with the least cross-entropy on the blocks of validation is kept.
+
+    Parameters
+    ----------
+    blocks : ndarray of uint8, shape (N, 32, 32, 3)
+        RGB.
+    groups : ndarray of int, shape (N,)
+        Their groups, 0..count-1.
+    count : int
+        Number of groups, 2..64.
+    validation : (ndarray, ndarray)
+        Other blocks with their groups: they choose the epoch and give the card.
+    epochs : int
+        At least 1.
+    seed : int
+        Of the first weights, the order and the turns. With the same number of torch's threads the result is the same.
+    rate : float
+        First learning rate; halved after every `halve_every` epochs.
+    provenance : mapping, optional
+        What else to say of the origin; the recipe is added.
+    progress : callable, optional
+        Called after each epoch.
+
+    Returns
+    -------
+    QpNet
+        Its card holds `scores` on the blocks of validation.
+
+    Raises
+    ------
+    InvalidInputError
+        If blocks or groups have another type, shape or range, or a number is too small.
+    """
+    for what, pair in (("training", (blocks, groups)), ("validation", validation)):
+        _check(what, *pair, count)
+    if epochs < 1 or halve_every < 1 or not rate > 0:
+        found = f"{epochs}, {halve_every} and {rate}"
+        raise InvalidInputError(f"epochs and halve_every are at least 1, rate is above 0; got {found}")
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = qpnet_module(count)
+        best = _trained(module, (blocks, groups), validation, (epochs, halve_every), rate, progress)
+    weights = {name: tensor.numpy() for name, tensor in best.items()}
+    recipe = {"epochs": epochs, "seed": seed, "rate": rate, "halve_every": halve_every, "batch": _BATCH}
+    origin = {**(provenance or {}), "recipe": recipe, "blocks": len(blocks), "validation_blocks": len(validation[0])}
+    net = QpNet(count, weights, origin, {})
+    return QpNet(count, weights, origin, scores(_predicted(net, validation[0]), validation[1]))
+
+
+def scores(shares: npt.NDArray[np.float32], groups: npt.NDArray[np.integer[Any]]) -> dict[str, float]:
+    """How well distributions tell the groups.
+
+    Parameters
+    ----------
+    shares : ndarray of float32, shape (N, M)
+    groups : ndarray of int, shape (N,)
+
+    Returns
+    -------
+    dict
+        ``top1`` and ``within_one``: parts of the blocks whose most likely group is right, or at most one off;
+        ``rank_correlation``: Spearman's, of the expected and the true group; 0 where one of them is the same for all.
+    """
+    from scipy.stats import spearmanr
+
+    off = np.abs(shares.argmax(1) - groups)
+    expected = shares.astype(np.float64) @ np.arange(shares.shape[1])
+    constant = np.ptp(expected) == 0 or np.ptp(groups) == 0
+    correlation = 0.0 if constant else float(spearmanr(expected, groups).statistic)
+    return {
+        "top1": float((off == 0).mean()),
+        "within_one": float((off <= 1).mean()),
+        "rank_correlation": correlation,
+    }
+
+
+def _check(what: str, blocks: Any, groups: Any, count: Any) -> None:
+    if not isinstance(count, int) or not 2 <= count <= MOST_GROUPS:
+        raise InvalidInputError(f"a QP-NET has 2..{MOST_GROUPS} groups, got {count!r}")
+    blocks, groups = np.asarray(blocks), np.asarray(groups)
+    if blocks.dtype != np.uint8 or blocks.ndim != 4 or blocks.shape[1:] != (32, 32, 3) or len(blocks) == 0:
+        raise InvalidInputError(f"{what} takes uint8 blocks (N, 32, 32, 3), got {blocks.dtype} of {blocks.shape}")
+    if groups.shape != (len(blocks),) or groups.dtype.kind not in "iu":
+        raise InvalidInputError(
+            f"{what} takes {len(blocks)} integers as groups, got {groups.dtype} of shape {groups.shape}"
+        )
+    if groups.min() < 0 or groups.max() >= count:
+        raise InvalidInputError(f"groups are 0..{count - 1}, got {groups.min()}..{groups.max()} for {what}")
+
+
+def _trained(
+    module: Any,
+    given: Labelled,
+    validation: Labelled,
+    schedule: tuple[int, int],
+    rate: float,
+    progress: Callable[[Epoch], None] | None,
+) -> dict[str, Any]:
+    """Parameters of the best epoch."""
+    import torch
+
+    labels = torch.from_numpy(soft_labels(module.dense.out_features))
+    optimizer = torch.optim.Adam(module.parameters(), rate)
+    halving = torch.optim.lr_scheduler.StepLR(optimizer, schedule[1], 0.5)
+    least, best = np.inf, {}
+    for number in range(1, schedule[0] + 1):
+        loss = _epoch(module, given, labels, optimizer)
+        halving.step()
+        found = Epoch(number, loss, _loss(module, validation, labels))
+        if found.validation_loss < least:
+            least, best = found.validation_loss, {k: v.detach().clone() for k, v in module.state_dict().items()}
+        if progress is not None:
+            progress(found)
+    if not best:
+        raise InvalidInputError(f"training diverged at the rate {rate}; expected a smaller one")
+    return best
+
+
+def _epoch(module: Any, given: Labelled, labels: Any, optimizer: Any) -> float:
+    """One step for each batch; the mean loss."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    blocks, groups = given
+    total = 0.0
+    order = torch.randperm(len(blocks)).numpy()
+    for start in range(0, len(blocks), _BATCH):
+        picked = order[start : start + _BATCH]
+        wanted = labels[torch.from_numpy(groups[picked].astype(np.int64))]
+        loss: Any = cross_entropy(module(_turned(module_input(blocks[picked]))), wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += float(loss.detach()) * len(picked)
+    return total / len(blocks)
+
+
+def _turned(samples: Any) -> Any:
+    """Each block of a batch flipped and turned at random: all eight ways are as likely."""
+    import torch
+
+    chance = torch.rand(3, len(samples), 1, 1, 1) < 0.5
+    samples = torch.where(chance[0], samples.flip(3), samples)
+    samples = torch.where(chance[1], samples.flip(2), samples)
+    return torch.where(chance[2], samples.transpose(2, 3), samples)
+
+
+def _loss(module: Any, given: Labelled, labels: Any) -> float:
+    """Mean cross-entropy of blocks as they are."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    blocks, groups = given
+    total = 0.0
+    with torch.no_grad():
+        for start in range(0, len(blocks), _SCORED_AT_ONCE):
+            part = slice(start, start + _SCORED_AT_ONCE)
+            wanted = labels[torch.from_numpy(groups[part].astype(np.int64))]
+            total += float(cross_entropy(module(module_input(blocks[part])), wanted, reduction="sum"))
+    return total / len(blocks)
+
+
+def _predicted(net: QpNet, blocks: Blocks) -> npt.NDArray[np.float32]:
+    """Distributions (N, M) of single blocks: of an image with one of them in each row of blocks."""
+    return net.distributions(blocks.reshape(-1, 32, 3))[:, 0]

@@ -1,0 +1,225 @@
+"""``optcodec blocks``: what each 32x32 block is worth to a receiver."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from optcodec.cli.files import find_images, is_jpeg, read_bytes
+from optcodec.cli.many import Done, Failure, failure_records, for_each, report_failures, report_notices
+from optcodec.cli.models import needs_torch
+from optcodec.cli.options import (
+    SUBSAMPLINGS,
+    GroupedCommand,
+    choose_target,
+    inputs_argument,
+    one_of,
+    output_option,
+    subsampling_option,
+    target_options,
+)
+from optcodec.cli.show import columns, count, json_option, print_json
+from optcodec.cli.tuning import block_options, tune_option, tuned
+from optcodec.errors import InvalidInputError
+from optcodec.files import check_writable, write_whole
+
+if TYPE_CHECKING:
+    from optcodec.blocks.profile import UtilityProfile
+    from optcodec.blocks.survey import Survey, SurveyedImage
+    from optcodec.blocks.task import Task
+    from optcodec.pixels import Picture
+    from optcodec.report.blocks import BlockMap
+
+__all__ = ["command"]
+
+
+@click.group()
+def command() -> None:
+    """Blocks of 32x32 pixels, and what they are worth to a receiver that restores images."""
+
+
+@command.command()
+@inputs_argument
+@click.option("--task", required=True, metavar="PACKAGE.MODULE:FACTORY", help="What is restored, and how.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The profile (JSON).")
+@click.option("--groups", type=click.IntRange(1), default=10, show_default=True, help="Groups of blocks by utility.")
+@click.option(
+    "--encoder", type=click.Choice(["jpeg", "rdo"]), default="jpeg", show_default=True, help="Default JPEG, or trellis."
+)
+@click.option("--subsampling", type=click.Choice(SUBSAMPLINGS), default="4:2:0", show_default=True)
+@click.option(
+    "--offsets",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Grids of each image: its own, and others that blocks of stride 28 lie on.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of noise and grids.")
+@click.option("--isolated", is_flag=True, help="Restore each block by itself, without what surrounds it.")
+@click.option("--keep-parts", is_flag=True, help="Keep OUTPUT.parts: curves and pixels of the blocks of each image.")
+@json_option
+def profile(
+    inputs: tuple[Path, ...], task: str, output: Path, groups: int, keep_parts: bool, as_json: bool, **options: Any
+) -> None:
+    """Measure bytes and restored quality of the blocks of images, and write the profile of groups of them.
+
+    A task is a function without arguments that gives an object as optcodec.blocks.task describes it. What was measured
+    is kept beside the profile, image by image, until that is written: the same command goes on where it was stopped.
+    It knows a network by the name of its task only: after another training, remove what is kept.
+    """
+    from optcodec.blocks.profile import build_profile
+    from optcodec.blocks.survey import Survey
+
+    paths = [source.path for source in find_images(inputs)]
+    check_writable(output)
+    folder = output.with_name(f"{output.name}.parts")
+    with needs_torch(f"carry out the task {task}"):
+        survey = Survey(_open_task(task), task, folder, grids=options.pop("offsets"), **options)
+        images, failures = _measure(survey, paths)
+    record: dict[str, Any] = {}
+    if images:
+        curves = [image.curves for image in images]
+        built = build_profile(output.stem, curves, groups=groups, provenance=survey.provenance(images))
+        built.save(output)
+        record = _record(output, built)
+    if not failures and not keep_parts:
+        _remove(folder, [image.part for image in images])
+    if as_json:
+        print_json(record | {"failures": failure_records(failures)})
+    elif images:
+        click.echo(_text(output, built))
+    report_failures(failures, len(paths))
+
+
+def _measure(survey: Survey, paths: Sequence[Path]) -> tuple[list[SurveyedImage], list[Failure]]:
+    """One image after the other: networks have threads of their own."""
+    images: list[SurveyedImage] = []
+
+    def work(index: int) -> Done:
+        images.append(survey.image(paths[index]))
+        return Done({})
+
+    _, failures = for_each(paths, work, workers=1, label="measure")
+    return images, failures
+
+
+def _open_task(name: str) -> Task:
+    """As `optcodec.blocks.task.load_task`; a factory may be a file of the user's, as for ``python -m``."""
+    from optcodec.blocks.task import load_task
+
+    sys.path.insert(0, str(Path.cwd()))
+    return load_task(name)
+
+
+def _remove(folder: Path, parts: Sequence[Path]) -> None:
+    """Parts of this run, and their folder if it holds nothing else."""
+    for part in parts:
+        part.unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _record(output: Path, profile: UtilityProfile) -> dict[str, Any]:
+    about = profile.provenance
+    return {
+        "output": str(output),
+        "task": about.task,
+        "images": len(about.images),
+        "blocks": about.blocks,
+        "utility": profile.utility.tolist(),
+    }
+
+
+def _text(output: Path, profile: UtilityProfile) -> str:
+    """Utility of each group, and its curves at both ends."""
+    about = profile.provenance
+    low, high = profile.qualities[[0, -1]].tolist()
+    header = ["group", "dB per byte", *(f"{what} at {q}" for what in ("bytes", "dB") for q in (low, high))]
+    rows = [
+        [str(group), f"{profile.utility[group]:.5f}"]
+        + [f"{curve[group, end]:.2f}" for curve in (profile.nbytes, profile.psnr_db) for end in (0, -1)]
+        for group in range(profile.groups)
+    ]
+    title = f"{output}: {about.task}, {count(about.blocks, 'block')} of {count(len(about.images), 'image')}"
+    return f"{title}\n\n{columns(header, rows)}"
+
+
+@command.command(cls=GroupedCommand)
+@click.argument("image", type=click.Path(path_type=Path))
+@output_option("The picture: .png, .svg or .pdf.", required=True)
+@block_options
+@tune_option
+@click.option("-q", "--quality", type=click.IntRange(1, 100), help="Code it like default JPEG at this quality.")
+@target_options
+@subsampling_option
+@json_option
+def show(image: Path, output: Path, as_json: bool, **options: Any) -> None:
+    """Draw what the blocks of an image are worth, what weight they get and what bits they take.
+
+    With --blocks the image is coded as "optcodec encode" does it; a JPEG file is decoded to pixels first. Without, it
+    is a sequential JPEG file, and the bits are those of its blocks.
+    """
+    from optcodec.blocks.bits import file_block_bits
+    from optcodec.pixels import load_picture
+    from optcodec.report.blocks import bits_map, blocks_figure
+    from optcodec.report.curves import FORMATS, draw_to
+
+    if output.suffix.lower() not in FORMATS:
+        raise click.BadParameter(f"{output} should end in one of {', '.join(FORMATS)}", param_hint="-o/--output")
+    _check_shown(image, options)
+    picture = load_picture(image)
+    height, width = picture.pixels.shape[:2]
+    record: dict[str, Any] = {"input": str(image), "output": str(output), "width": width, "height": height}
+    data, maps = (read_bytes(image), {}) if options["blocks"] is None else _coded(picture, options, record)
+    maps["bits"] = bits_map(file_block_bits(data))
+    record |= {"nbytes": len(data), "bpp": 8 * len(data) / (width * height)}
+    figure = blocks_figure(picture.pixels, [*maps.values()], title=image.name, note=_note(record))
+    write_whole(output, draw_to(figure, output.suffix.lower()))
+    report_notices({notice: [image] for notice in picture.notices})
+    if as_json:
+        print_json(record | {"maps": {name: each.record for name, each in maps.items()}})
+    else:
+        click.echo(f"{output}: {_note(record)}")
+
+
+def _check_shown(image: Path, options: dict[str, Any]) -> None:
+    """Refuse options of coding, and what has no bits, where nothing is coded."""
+    if options["blocks"] is not None:
+        return
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    if given:
+        raise InvalidInputError(f"{given[0]} is for coding the image; expected --blocks too")
+    if not is_jpeg(image):
+        raise InvalidInputError(f"{image}: not a JPEG file, whose blocks have bits; expected one, or --blocks")
+
+
+def _coded(picture: Picture, options: dict[str, Any], record: dict[str, Any]) -> tuple[bytes, dict[str, BlockMap]]:
+    """The file as ``optcodec encode`` makes it, and maps of what its blocks were weighed by; `record` says what was
+    asked for."""
+    from optcodec.encoder import encode
+    from optcodec.report.blocks import WatchedChoice
+
+    target, quality = choose_target(options), options["quality"]
+    one_of({"-q/--quality": quality, "a target (--bpp and the like)": target})
+    others = ("effort", "profile", "method", "tables", "roi", "roi_strength", "background")
+    made = tuned(dict.fromkeys(others) | {"dct": "float"} | options, quality, target)
+    record |= made.record
+    rdo = made.settings["rdo"]
+    watched = WatchedChoice.of(rdo.blocks)
+    sampling = options["subsampling"] or made.settings.get("subsampling")
+    encoded = encode(picture, **made.settings | {"rdo": replace(rdo, blocks=watched), "subsampling": sampling})
+    return encoded.data, watched.maps()
+
+
+def _note(record: dict[str, Any]) -> str:
+    """What was drawn, in a line."""
+    size = f"{record['nbytes']:,} bytes, {record['bpp']:.3f} bpp"
+    if "blocks" not in record:
+        return size
+    way = record["blocks"] if record["allocator"] is None else f"{record['blocks']}, {record['allocator']}"
+    return f"{way}, tuned for {record['tune']}: {size}"

@@ -1,0 +1,198 @@
+"""Maps of what blocks of an image are worth, what they are given and what they take, as in AccelIR's Figure 7."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.blocks.allocate import ALLOCATORS
+from optcodec.blocks.choice import BlockChoice, Features, allocated_qualities
+from optcodec.blocks.curves import BLOCK_SIDE
+from optcodec.blocks.field import BLOCK, QualityField
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["BlockMap", "WatchedChoice", "bits_map", "blocks_figure"]
+
+Floats = npt.NDArray[np.float64]
+
+# Layout in inches.
+_LONG, _LEAST, _SHORT = 4.6, (2.2, 0.7), 0.04  # sides of a picture: the longer one, least room, and the shortest
+_EDGE, _HEAD, _TITLE, _BAR, _TICKS = 0.2, 0.72, 0.32, 0.14, 0.62
+_DPI = 130
+_SHAPE = 1.5  # width over height that the figure comes close to
+_SAMPLES = 1600  # pixels drawn of a longer side, about
+_LEAST_CELL = 0.02  # below it a grid would hide what it divides
+_GREY = "#57606a"
+
+
+@dataclass(frozen=True, eq=False)
+class BlockMap:
+    """A number for each block.
+
+    Parameters
+    ----------
+    name, unit : str
+        What it is, and in what.
+    values : ndarray, shape (rows, columns)
+        Finite, from the top left on.
+    side : int
+        Pixels of the image to each side of a value.
+    around : bool
+        Whether 0 is in the middle: negative and positive values have colours of their own.
+    """
+
+    name: str
+    unit: str
+    values: npt.NDArray[Any]
+    side: int = BLOCK_SIDE
+    around: bool = False
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"unit": self.unit, "side": self.side, "values": self.values.tolist()}
+
+
+@dataclass(frozen=True, eq=False)
+class WatchedChoice(BlockChoice):
+    """A choice that keeps what it was asked, and the weights that it gave: what a file was really coded with."""
+
+    seen: list[tuple[Features, float | None, QualityField]] = dataclasses.field(default_factory=list)
+
+    @classmethod
+    def of(cls, choice: BlockChoice) -> WatchedChoice:
+        """The same choice, watched."""
+        return cls(choice.way, choice.profile, choice.net)
+
+    def field(self, features: Features, budget: float | None) -> QualityField:
+        """See `BlockChoice.field`."""
+        found = super().field(features, budget)
+        self.seen.append((features, budget, found))
+        return found
+
+    def maps(self) -> dict[str, BlockMap]:
+        """Utility by QP-NET where there is one; qualities by an allocator, or weights: 0 dB is their geometric mean."""
+        features, budget, field = self.seen[-1]
+        logarithms = 10 * np.log10(field.weights)
+        maps = {"weight": BlockMap("weight of errors", "dB", logarithms - logarithms.mean(), BLOCK, around=True)}
+        if self.profile is None:
+            return maps
+        utility = 1000 * features.shares @ self.profile.utility
+        if self.way in ALLOCATORS and budget is not None:
+            maps = {"quality": BlockMap("quality", "15 to 95", allocated_qualities(features, budget, self.way))}
+        return {"utility": BlockMap("expected utility", "dB per kB", utility)} | maps
+
+
+def bits_map(bits: npt.NDArray[np.int64]) -> BlockMap:
+    """That of `optcodec.blocks.bits.file_block_bits`."""
+    return BlockMap("size in the file", "bits", bits)
+
+
+def blocks_figure(pixels: npt.NDArray[np.uint8], maps: list[BlockMap], *, title: str, note: str = "") -> Figure:
+    """The image, and maps of its blocks beside and below it.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3) or (height, width)
+        The image.
+    maps : list of BlockMap
+        In the order in which they are drawn.
+    title, note : str
+        Lines above the pictures.
+    """
+    from matplotlib.figure import Figure
+
+    height, width = pixels.shape[:2]
+    scale = _LONG / max(height, width)
+    drawn = max(width * scale, _SHORT), max(height * scale, _SHORT)
+    tall = max(drawn[1], _LEAST[1])  # of a colour bar too
+    room = max(drawn[0], _LEAST[0]) + _BAR + _TICKS, tall + _TITLE
+    columns = _columns(1 + len(maps), *room)
+    rows = -(-(1 + len(maps)) // columns)
+    size = 2 * _EDGE + columns * room[0], _HEAD + _EDGE + rows * room[1]
+    figure = Figure(figsize=size, dpi=_DPI, facecolor="white")
+    _head(figure, title, note)
+    for place, each in enumerate([None, *maps]):
+        row, column = divmod(place, columns)
+        left, top = _EDGE + column * room[0], size[1] - _HEAD - row * room[1] - _TITLE
+        axes = figure.add_axes(_part((left, top - drawn[1], *drawn), size))
+        if each is None:
+            _draw_image(axes, pixels)
+        else:
+            bar = figure.add_axes(_part((left + drawn[0] + 0.08, top - tall, _BAR, tall), size))
+            _draw_map(axes, bar, each)
+        _finish(axes, width, height, scale, "image" if each is None else f"{each.name}, {each.unit}")
+    return figure
+
+
+def _head(figure: Figure, title: str, note: str) -> None:
+    """Two lines, with their middle left out where they are longer than the figure."""
+    width, height = figure.get_size_inches()
+    for text, letter, down, style in (
+        (title, 0.12, 0.24, {"fontsize": 12, "fontweight": "bold"}),
+        (note, 0.08, 0.5, {"fontsize": 9, "color": _GREY}),
+    ):
+        most = int((width - 2 * _EDGE) / letter)
+        said = text if len(text) <= most else f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"
+        figure.text(_EDGE / width, 1 - down / height, said, va="center", fontdict=style)
+
+
+def _columns(count: int, width: float, height: float) -> int:
+    """How many columns bring panels, but for one place all filled, nearest to the shape of a page."""
+
+    def distance(columns: int) -> float:
+        return abs(math.log(columns * width / (-(-count // columns) * height) / _SHAPE))
+
+    return min((each for each in range(1, count + 1) if -count % each <= 1), key=distance)
+
+
+def _part(box: tuple[float, float, float, float], size: tuple[float, float]) -> tuple[float, float, float, float]:
+    """Left, bottom, width and height in inches, as parts of the figure."""
+    return box[0] / size[0], box[1] / size[1], box[2] / size[0], box[3] / size[1]
+
+
+def _draw_image(axes: Axes, pixels: npt.NDArray[np.uint8]) -> None:
+    height, width = pixels.shape[:2]
+    step = max(1, max(height, width) // _SAMPLES)
+    extent = (0, width, height, 0)
+    axes.imshow(pixels[::step, ::step], cmap="gray", vmin=0, vmax=255, interpolation="antialiased", extent=extent)
+
+
+def _draw_map(axes: Axes, bar: Axes, each: BlockMap) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    rows, columns = each.values.shape
+    low, high = float(each.values.min()), float(each.values.max())
+    if each.around:
+        high = max(abs(low), abs(high), 0.1)
+        low = -high
+    drawn = axes.imshow(
+        each.values,
+        cmap="RdBu_r" if each.around else "viridis",
+        vmin=low,
+        vmax=high if high > low else low + 1,  # a map of one value has a bar too
+        interpolation="nearest",
+        extent=(0, columns * each.side, rows * each.side, 0),
+        aspect="auto",
+    )
+    axes.figure.colorbar(drawn, cax=bar, ticks=MaxNLocator(6 if bar.bbox.height > _DPI else 2))
+    bar.tick_params(labelsize=7.5, length=2)
+
+
+def _finish(axes: Axes, width: int, height: int, scale: float, title: str) -> None:
+    """Title, borders and the grid of the blocks; a block that the border cuts is drawn as far as the image goes."""
+    cell = BLOCK_SIDE * scale
+    if cell >= _LEAST_CELL:
+        style: dict[str, Any] = {"colors": "white", "linewidth": min(0.5, 4 * cell), "alpha": 0.45}
+        axes.vlines(np.arange(BLOCK_SIDE, width, BLOCK_SIDE), 0, height, **style)
+        axes.hlines(np.arange(BLOCK_SIDE, height, BLOCK_SIDE), 0, width, **style)
+    axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="auto")
+    axes.set_title(title, fontsize=9.5, loc="left", pad=4)
