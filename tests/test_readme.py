@@ -35,7 +35,7 @@ def test_python_examples_run(number: int, tmp_path: Path, monkeypatch: pytest.Mo
 def test_command_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     pixels = photograph(64, 80)
-    for name in ("photo.png", "old.jpg", "photos/photo.png", "photos/second.png"):
+    for name in ("photo.png", "old.jpg", "noisy.png", "small.png", "photos/photo.png", "photos/second.png"):
         save(tmp_path / name, pixels)
     tiny_weights(tmp_path / "weights.safetensors")
     measured = {"model": "a network", "subsampling": "4:4:4", **summarize(synthetic_rows({"jpeg": 1, "opts": 0.8}))}
