@@ -15,6 +15,7 @@ from optcodec import InvalidInputError
 
 from .count import count, macs_per_pixel
 from .decode import receive
+from .networks import TAKING_RGB
 from .networks.operations import configuration, face
 from .receivers import Planes, Receiver, Restore, Samples, planes_of, shown
 from .weights import load_network
@@ -37,13 +38,16 @@ def network_receiver(paths: Sequence[Path]) -> Receiver:
     Raises
     ------
     InvalidInputError
-        If a file is not that, or its network changes the size of images.
+        If a file is not that, or its network changes the size of images or takes RGB.
     """
     networks = [load_network(path) for path in paths]
     for path, network in zip(paths, networks, strict=True):
-        scale = face(configuration(network)).scale
-        if scale != 1:
+        config = configuration(network)
+        if face(config).scale != 1:
+            scale = face(config).scale
             raise InvalidInputError(f"{path} enlarges images by {scale}; expected a network that keeps their size")
+        if config["network"] in TAKING_RGB and face(config).planes > 1:
+            raise InvalidInputError(f"{path} takes RGB; expected a network for luminance, or for Y, Cb and Cr")
 
     def restore(planes: Planes, tables: Planes) -> Samples:
         result = planes.copy()

@@ -16,6 +16,7 @@ from optcodec import InvalidInputError
 from restore.degrade import Degradation, Patches, arrived
 from restore.networks import build
 from restore.problem import PROBLEMS, Problem, find_problem
+from restore.receivers import make_receiver
 from restore.recipe import Recipe
 from restore.tasks import make_task, shipped_tasks
 from restore.weights import save_network
@@ -148,6 +149,8 @@ def test_a_task_restores_files(tmp_path: Path) -> None:
 def test_networks_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     save_network(path, build({"network": "ffdnet", "depth": 2, "width": 4}))
+    with pytest.raises(InvalidInputError, match="takes RGB"):
+        make_receiver(str(path))
     with pytest.raises(InvalidInputError, match="enlarges 1 times, sr4 asks for 4"):
         make_task("sr4", path)
     with pytest.raises(InvalidInputError, match="no network 'nowhere'"):

@@ -30,6 +30,7 @@ from .quantized import Quantized
 
 __all__ = [
     "NETWORKS",
+    "TAKING_RGB",
     "Carn",
     "Compact",
     "DnCNN",
@@ -57,6 +58,9 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "mimounet": MimoUnet,
     "quantized": Quantized,
 }
+
+# With three channels they are trained on RGB (see `restore.problem`); the others on luminance, or Y, Cb and Cr.
+TAKING_RGB = frozenset({"carn", "edsr", "ffdnet", "fsrcnn", "ircnn", "latticenet", "mimounet"})
 
 
 def build(config: dict[str, Any]) -> nn.Module:
