@@ -4,8 +4,8 @@
 
 A search along one constant after the other, each moved by a factor or a step as long as the mean PSNR after
 restoration rises, at equal bytes of real files, on photographs of ``imagenet_sample`` that neither profile nor QP-NET
-was made from. Then, with these, whether chrominance is to be made for the way decoders upsample it, and the strength of
-the groups' exchange rates. Everything counts against default JPEG (optimal Huffman codes, 4:2:0) at the same bytes.
+was made from; it begins with those of an earlier result. Then the strength of the groups' exchange rates. Everything
+counts against default JPEG (optimal Huffman codes, 4:2:0) at the same bytes, and is coded with ``thorough``.
 Writes all trials to ``results/fit_receiver_TASK.json``, and, where there is a profile and a QP-NET for the task, tuning
 and strength into ``optcodec/data/utility/TASK.json``. With ``--strength`` the constants of an earlier search stay, and
 only the rest is fitted, as for a new QP-NET.
@@ -42,7 +42,7 @@ USUAL_FACTOR = 1.6
 CORNER = 4.0  # radial frequency, in half cycles of a block, from which weights fall or rise
 ROUNDS, GAIN = 3, 0.002  # what a trial has to gain, in dB
 PACKAGES = "numpy", "numba", "torch"
-KEPT = "task", "rates", "images", "constants", "gain_db_of_rgb", "trials"
+KEPT = "task", "rates", "images", "constants", "of_rgb", "trials"
 STRENGTHS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 
 
@@ -94,15 +94,26 @@ class Bench:
 
 
 class Search:
-    """Constants and the trials that led to them."""
+    """Constants and the trials that led to them.
 
-    def __init__(self, bench: Bench) -> None:
-        self.bench, self.constants, self.trials = bench, dict(START), []
-        self.best = self.tried(self.constants)
+    Whether chrominance is made for the way decoders upsample it is decided at the start.
+    """
 
-    def tried(self, constants: dict[str, float]) -> float:
-        gain = float(self.bench.gain(Rdo(tuning_of(constants))).mean())
-        self.trials.append({"constants": {k: round(v, 4) for k, v in constants.items()}, "gain_db": round(gain, 4)})
+    def __init__(self, bench: Bench, start: dict[str, float]) -> None:
+        self.bench, self.constants, self.trials = bench, dict(start), []
+        tried = {of_rgb: self.tried(self.constants, of_rgb) for of_rgb in (False, True)}
+        self.of_rgb = tried[True] > tried[False]
+        self.best = tried[self.of_rgb]
+
+    def tried(self, constants: dict[str, float], of_rgb: bool) -> float:
+        gain = float(self.bench.gain(Rdo(tuning_of(constants, of_rgb=of_rgb), thorough=True)).mean())
+        self.trials.append(
+            {
+                "constants": {k: round(v, 4) for k, v in constants.items()},
+                "of_rgb": of_rgb,
+                "gain_db": round(gain, 4),
+            }
+        )
         return gain
 
     def along(self, name: str, part: float, sign: int) -> None:
@@ -113,7 +124,7 @@ class Search:
                 moved[name] += sign * ADDED[name] * part
             else:
                 moved[name] *= FACTORS.get(name, USUAL_FACTOR) ** (sign * part)
-            gain = self.tried(moved)
+            gain = self.tried(moved, self.of_rgb)
             if gain < self.best + GAIN:
                 return
             self.constants, self.best = moved, gain
@@ -132,23 +143,19 @@ def rounded(constants: dict[str, float]) -> dict[str, float]:
 
 
 def searched(bench: Bench, name: str) -> dict[str, Any]:
-    """Constants, what they gain, and the trials that led to them; kept in the result file."""
-    search = Search(bench)
+    """Constants and the trials that led to them, from those of an earlier search on; kept in the result file."""
+    kept = RESULTS / f"fit_receiver_{name}.json"
+    search = Search(bench, json.loads(kept.read_text())["constants"] if kept.exists() else START)
     search.run()
-    constants = rounded(search.constants)
-    choices = {
-        str(of_rgb): float(bench.gain(Rdo(tuning_of(constants, of_rgb=of_rgb), thorough=True)).mean().round(4))
-        for of_rgb in (False, True)
-    }
     figures = {
         "task": bench.task.name,
         "rates": RATES,
         "images": len(bench.clean),
-        "constants": constants,
-        "gain_db_of_rgb": choices,
+        "constants": rounded(search.constants),
+        "of_rgb": search.of_rgb,
         "trials": search.trials,
     }
-    write_result(f"fit_receiver_{name}", figures, packages=PACKAGES)
+    write_result(kept.stem, figures, packages=PACKAGES)
     return figures
 
 
@@ -158,11 +165,11 @@ def fitted(name: str, *, again: bool) -> None:
     bench = Bench(task, [task.reference(pixels) for _, pixels in chosen])
     kept = RESULTS / f"fit_receiver_{name}.json"
     figures = searched(bench, name) if again else {key: json.loads(kept.read_text())[key] for key in KEPT}
-    print(name, figures["constants"], figures["gain_db_of_rgb"], flush=True)
+    print(name, figures["constants"], figures["of_rgb"], flush=True)
     if name not in shipped_qpnets():
         return
-    of_rgb = max(figures["gain_db_of_rgb"], key=figures["gain_db_of_rgb"].__getitem__) == "True"
-    profile = replace(load_utility_profile(name), tuning=tuning_of(figures["constants"], of_rgb=of_rgb))
+    tuning = tuning_of(figures["constants"], of_rgb=figures["of_rgb"])
+    profile = replace(load_utility_profile(name), tuning=tuning)
     net, gains = load_qpnet(name), {}
     for strength in STRENGTHS:
         blocks = BlockChoice("exchange", replace(profile, strength=strength), net)
