@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optcodec.cli import blocks_train
+from optcodec.cli.blocks_train import parts_folder
 from optcodec.cli.files import find_images, is_jpeg, read_bytes
 from optcodec.cli.many import Done, Failure, failure_records, for_each, report_failures, report_notices
 from optcodec.cli.models import needs_torch
@@ -43,6 +45,9 @@ def command() -> None:
     """Blocks of 32x32 pixels, and what they are worth to a receiver that restores images."""
 
 
+command.add_command(blocks_train.command)
+
+
 @command.command()
 @inputs_argument
 @click.option("--task", required=True, metavar="PACKAGE.MODULE:FACTORY", help="What is restored, and how.")
@@ -70,14 +75,15 @@ def profile(
 
     A task is a function without arguments that gives an object as optcodec.blocks.task describes it. What was measured
     is kept beside the profile, image by image, until that is written: the same command goes on where it was stopped.
-    It knows a network by the name of its task only: after another training, remove what is kept.
+    It knows a network by the name of its task only: after another training, remove what is kept. With --keep-parts,
+    "optcodec blocks train" goes on from there: it trains a QP-NET for the profile.
     """
     from optcodec.blocks.profile import build_profile
     from optcodec.blocks.survey import Survey
 
     paths = [source.path for source in find_images(inputs)]
     check_writable(output)
-    folder = output.with_name(f"{output.name}.parts")
+    folder = parts_folder(output)
     with needs_torch(f"carry out the task {task}"):
         survey = Survey(_open_task(task), task, folder, grids=options.pop("offsets"), **options)
         images, failures = _measure(survey, paths)
