@@ -23,7 +23,7 @@ from optcodec import (
     encode,
     read_jpeg,
 )
-from optcodec.blocks.choice import WAYS, Features, field_of_blocks, pixels_of_blocks
+from optcodec.blocks.choice import WAYS, Features, pixels_of_blocks
 from optcodec.blocks.curves import block_grid
 from optcodec.blocks.profile_files import shipped_utility_profiles
 from optcodec.blocks.qpnet import shipped_qpnets
@@ -125,10 +125,10 @@ def test_pixels_of_blocks(width: int, height: int) -> None:
 
 @settings(max_examples=30)
 @given(st.integers(1, 150), st.integers(1, 150))
-def test_field_of_blocks(width: int, height: int) -> None:
+def test_fields_of_squares(width: int, height: int) -> None:
     rows, columns = block_grid(width, height)
     weights = np.arange(1.0, rows * columns + 1).reshape(rows, columns)
-    field = field_of_blocks(weights, width, height)
+    field = QualityField.from_squares(width, height, weights, 32)
     ys, xs = np.mgrid[:height:8, :width:8]
     np.testing.assert_array_equal(field.weights, weights[ys // 32, xs // 32])
 

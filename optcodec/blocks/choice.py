@@ -17,7 +17,7 @@ import numpy.typing as npt
 from optcodec.blocks.allocate import ALLOCATORS
 from optcodec.blocks.criterion import Criterion
 from optcodec.blocks.curves import BLOCK_SIDE, Curves
-from optcodec.blocks.field import BLOCK, QualityField
+from optcodec.blocks.field import QualityField
 from optcodec.blocks.slopes import weights_from_qualities
 from optcodec.blocks.vaq import VAQ
 from optcodec.errors import InvalidInputError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from optcodec.blocks.profile import UtilityProfile
     from optcodec.blocks.qpnet import QpNet
 
-__all__ = ["WAYS", "BlockChoice", "Features", "allocated_qualities", "blocks_by", "field_of_blocks", "pixels_of_blocks"]
+__all__ = ["WAYS", "BlockChoice", "Features", "allocated_qualities", "blocks_by", "pixels_of_blocks"]
 
 Floats = npt.NDArray[np.float64]
 _ALL = 1 + 1e-9  # what all blocks take at the highest quality, in any order of adding up
@@ -84,13 +84,6 @@ class Features:
         return np.exp(logs)
 
 
-def field_of_blocks(weights: Floats, width: int, height: int) -> QualityField:
-    """The field of weights of 32x32 blocks, shape (rows, columns)."""
-    within = BLOCK_SIDE // BLOCK
-    repeated = weights.repeat(within, axis=0).repeat(within, axis=1)
-    return QualityField(width, height, repeated[: -(-height // BLOCK), : -(-width // BLOCK)])
-
-
 def pixels_of_blocks(width: int, height: int) -> npt.NDArray[np.int64]:
     """Pixels of each 32x32 block in raster order: fewer where the border of the image cuts it."""
     sides = (np.diff(np.append(np.arange(0, extent, BLOCK_SIDE), extent)) for extent in (height, width))
@@ -98,7 +91,7 @@ def pixels_of_blocks(width: int, height: int) -> npt.NDArray[np.int64]:
 
 
 def _exchanged(features: Features, budget: float) -> QualityField:
-    return field_of_blocks(features.exchange, features.image.width, features.image.height)
+    return QualityField.from_squares(features.image.width, features.image.height, features.exchange, BLOCK_SIDE)
 
 
 def allocated_qualities(features: Features, budget: float, allocator: str) -> npt.NDArray[np.int64]:

@@ -53,6 +53,23 @@ class QualityField:
         object.__setattr__(self, "weights", weights)
 
     @classmethod
+    def from_squares(cls, width: int, height: int, weights: Floats, side: int) -> QualityField:
+        """The field with a weight for each square of pixels.
+
+        Parameters
+        ----------
+        width, height : int
+            Of the image, in pixels.
+        weights : ndarray of float64, shape (ceil(height / side), ceil(width / side))
+            Of the squares; the last ones of a row or column may be cut by the border.
+        side : int
+            A multiple of 8.
+        """
+        within = side // BLOCK
+        spread = weights.repeat(within, axis=0).repeat(within, axis=1)
+        return cls(width, height, spread[: -(-height // BLOCK), : -(-width // BLOCK)])
+
+    @classmethod
     def from_mask(cls, mask: npt.NDArray[np.uint8], *, strength: float = MASK_STRENGTH) -> QualityField:
         """Weights from a grey image: 1 in the black, `strength` in the white, evenly in decibels between.
 

@@ -236,6 +236,4 @@ def weights_from_qualities(
     defined = np.isfinite(logarithms)
     mean = logarithms[defined].mean() if defined.any() else 0.0
     ratios = np.where(defined, np.clip(logarithms - mean, -np.log(_LIMIT), np.log(_LIMIT)), 0.0)
-    weights = np.exp(ratios).repeat(_WITHIN, axis=0).repeat(_WITHIN, axis=1)
-    rows, columns = -(-image.height // BLOCK), -(-image.width // BLOCK)
-    return QualityField(image.width, image.height, weights[:rows, :columns])
+    return QualityField.from_squares(image.width, image.height, np.exp(ratios), BLOCK_SIDE)

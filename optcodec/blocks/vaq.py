@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.blocks.field import BLOCK, QualityField
+from optcodec.blocks.field import QualityField
 from optcodec.errors import InvalidInputError
 
 __all__ = ["VAQ", "libwebp_field", "x264_field"]
@@ -129,8 +129,7 @@ def _macroblocks(pixels: npt.NDArray[np.uint8]) -> list[Integers]:
 def _field(pixels: npt.NDArray[np.uint8], weights: Floats) -> QualityField:
     """The field with a weight (rows, columns) for each macroblock."""
     height, width = pixels.shape[:2]
-    spread = weights.repeat(_SIDE // BLOCK, axis=0).repeat(_SIDE // BLOCK, axis=1)
-    return QualityField(width, height, spread[: -(-height // BLOCK), : -(-width // BLOCK)])
+    return QualityField.from_squares(width, height, weights, _SIDE)
 
 
 def _ac_energy(blocks: Integers) -> Integers:
