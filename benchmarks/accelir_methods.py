@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -30,6 +30,7 @@ Measure = Callable[[bytes], Any]  # a number, or an array of them
 Found = tuple[float, Floats]  # bytes and fields
 Method = Callable[[Case, int], Found]
 
+USUAL_STRENGTH = 0.45  # of groups that are known, where those that QP-NET tells are best not listened to
 _NEAR = 1e-3  # budgets of an allocator this close, as a part, count as neighbours
 
 
@@ -123,7 +124,9 @@ def known_groups(case: Case) -> _KnownGroups:
 
 
 def _oracle(case: Case, budget: int) -> Found:
-    blocks: Any = BlockChoice("exchange", case.tools.profile, known_groups(case))  # type: ignore[arg-type]
+    profile = case.tools.profile
+    profile = replace(profile, strength=profile.strength or USUAL_STRENGTH)
+    blocks: Any = BlockChoice("exchange", profile, known_groups(case))  # type: ignore[arg-type]
     return coded(case, budget, Rdo(case.tools.tuning, blocks=blocks, thorough=True))
 
 

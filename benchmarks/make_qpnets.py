@@ -8,7 +8,7 @@ lowest and the highest quality are measured, which is enough to tell the group o
 from the pixels that are sent. A seventh of the photographs chooses the epoch; the card is made on the colour images of
 ``Set14``, which nothing is trained on. Writes ``optcodec/data/utility/TASK.json`` (its tuning is left as it was:
 ``fit_receivers.py`` makes it), ``optcodec/data/qpnet/TASK.npz`` and ``results/qpnet_TASK.json``. WORK keeps what was
-measured, so that a run that was stopped goes on.
+measured, so that a run that was stopped goes on; remove it when a restoring network was trained again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from optcodec.blocks.curves import QUALITIES, Curves
 from optcodec.blocks.measure import grid_offsets, training_blocks
 from optcodec.blocks.profile import build_profile, load_utility_profile, shipped_utility_profiles
 from optcodec.blocks.qpnet import QpNet, save_qpnet
-from optcodec.blocks.survey import Survey, SurveyedImage, read_part
+from optcodec.blocks.survey import Survey, SurveyedImage, read_part, write_part
 from optcodec.blocks.train_qpnet import scores, train_qpnet
 
 GROUPS, EPOCHS = 10, 12
@@ -50,15 +50,15 @@ def labelled(name: str, task: RestorationTask, work: Path) -> list[tuple[Curves,
     folder.mkdir(parents=True, exist_ok=True)
     for number, (stem, pixels) in enumerate(track(islice(photographs(name), TRAINING), f"{name}, labels", TRAINING)):
         part = folder / f"{stem}.npz"
-        if not part.exists():
+        kept = read_part(part)
+        if kept is None:
             offsets = grid_offsets(TRAINING_GRIDS, number)
             curves, blocks = training_blocks(
                 pixels, task, encoder="rdo", offsets=offsets, seed=number, qualities=(QUALITIES[0], QUALITIES[-1])
             )
-            arrays = {key: getattr(curves, key) for key in ("qualities", "nbytes", "before", "after")}
-            np.savez_compressed(part, blocks=blocks, **arrays)
-        kept = read_part(part)
-        if kept is not None:
+            write_part(part, curves, blocks)
+            found.append((curves, blocks))
+        else:
             found.append(kept)
     return found
 

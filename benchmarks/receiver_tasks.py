@@ -6,6 +6,7 @@ their own JPEG away; for super-resolution, which makes them four times smaller i
 
 from __future__ import annotations
 
+import io
 import os
 import random
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from optcodec import write_whole
 from restore.problem import PROBLEMS
 from restore.tasks import RestorationTask, make_task
 
@@ -45,7 +47,9 @@ def as_files(task: str, first: int, last: int, folder: Path) -> list[Path]:
         if number >= first:
             paths.append(folder / f"{name}.png")
             if not paths[-1].exists():
-                Image.fromarray(pixels).save(paths[-1])
+                file = io.BytesIO()
+                Image.fromarray(pixels).save(file, "PNG")
+                write_whole(paths[-1], file.getvalue())
     return paths
 
 

@@ -110,6 +110,9 @@ class _Run:
         self.features = load_features(recipe.features, weights).to(self.device) if recipe.perceptual else None
         sides = face(configuration(network))
         problem = find_problem(recipe.problem) if recipe.problem else None
+        if problem and (sides.planes, sides.scale) != (3, problem.scale):
+            found = f"{sides.planes} planes, and enlarges {sides.scale} times"
+            raise InvalidInputError(f"{problem.name} needs a network for RGB with scale {problem.scale}; got {found}")
         mode = "RGB" if problem else ("L" if sides.planes == 1 else "YCbCr")
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.learners = [Learner(self.network, recipe.rate)]

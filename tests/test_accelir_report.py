@@ -165,7 +165,7 @@ def cells(table: str) -> list[list[str]]:
 def test_targets_stand_beside_the_paper() -> None:
     figure = {"value": 0.61, "low": 0.5, "high": 0.7, "images": 2}
     rates = {"tasks": {"sr4": {"methods": {"receiver+qpnet": {"gain_db": {"1.2": figure}, "before_db": figure}}}}}
-    widths = {"tasks": {"sr4": {"reduction_percent": {"value": -60.2, "low": -70.0, "high": -50.0}}}}
+    widths = {"tasks": {"sr4": {"reduction_percent": {"value": -60.2, "low": -70.0, "high": -50.0, "at_least": False}}}}
     control = {"missing": {"all": {"median_percent": 0.1, "percentile_95_percent": 0.4, "above_the_budget": 0}}}
     overhead = {"quality": {"median": 3.0}, "bytes": {"median": 1.0}}
     found = cells(TABLES.targets(rates, widths, control, {"cases": {"a": {"overhead_percent": overhead}}}))

@@ -31,6 +31,7 @@ from optcodec.blocks.slopes import weights_from_qualities
 from optcodec.blocks.tuning import TUNINGS, flat_weights
 from optcodec.blocks.vaq import VAQ
 from optcodec.jpeg.dct import forward
+from optcodec.pixels import decoded_pixels
 from tests.block_helpers import save_both, small_net, small_profile
 from tests.cli_helpers import photograph
 from tests.test_imports import command, heavy_after
@@ -265,3 +266,16 @@ def test_the_whole_chain_imports_neither_torch_nor_numba_nor_matplotlib(tmp_path
     heavy = heavy_after(command("encode", tmp_path / "a.png", "-o", tmp_path / "b.jpg", *options))
     assert heavy <= {"numpy", "PIL", "llvmlite", "scipy"}  # scipy: what a trellis does with chrominance
     assert (tmp_path / "b.jpg").read_bytes() == (tmp_path / "warm.jpg").read_bytes()
+
+
+@pytest.mark.parametrize("way", ["exchange", "accelir", "lagrangian", "uniform", "x264"])
+def test_regions_count_with_any_way(way: str) -> None:
+    mask = np.zeros(PIXELS.shape[:2], np.uint8)
+    mask[:, : mask.shape[1] // 2] = 255
+    target = MaxBytes(1800)
+    errors = []
+    for region in (None, QualityField.from_mask(mask, strength=16.0)):
+        data = encode(PIXELS, rdo=Rdo("psnr", blocks=choice(way), field=region), target=target).data
+        squares = (decoded_pixels(data).astype(float) - PIXELS) ** 2
+        errors.append(squares[:, : mask.shape[1] // 2].mean() / squares[:, mask.shape[1] // 2 :].mean())
+    assert errors[1] < 0.85 * errors[0]

@@ -129,7 +129,7 @@ def test_parts_that_are_kept(tmp_path: Path, images: list[Path], calls: list[int
     assert len(list((tmp_path / "p.json.parts").iterdir())) == 4
 
 
-@pytest.mark.parametrize("kind", ["empty", "cut", "text", "other arrays", "an array"])
+@pytest.mark.parametrize("kind", ["empty", "cut", "text", "flipped", "other arrays", "an array"])
 def test_broken_parts_are_made_again(tmp_path: Path, images: list[Path], kind: str) -> None:
     survey = Survey(BlurTask(), "blur", tmp_path / "parts")
     first = survey.image(images[0])
@@ -140,7 +140,9 @@ def test_broken_parts_are_made_again(tmp_path: Path, images: list[Path], kind: s
         with first.part.open("wb") as file:
             np.save(file, np.zeros(3))
     else:
-        first.part.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "text": b"text"}[kind])
+        flipped = bytes(byte ^ 255 if 200 <= place < 300 else byte for place, byte in enumerate(whole))
+        contents = {"empty": b"", "cut": whole[: len(whole) // 2], "text": b"text", "flipped": flipped}
+        first.part.write_bytes(contents[kind])
     assert read_part(first.part) is None
     np.testing.assert_array_equal(survey.image(images[0]).curves.after, first.curves.after)
     assert first.part.read_bytes() == whole

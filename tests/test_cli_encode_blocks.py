@@ -126,6 +126,13 @@ def test_small_and_grey_images(
         assert (image.size, image.mode) == (size[::-1], "L" if grey else "RGB")
 
 
+def test_files_of_another_sampling_are_not_tuned(picture: Path, nets: dict[str, str]) -> None:
+    old = picture.with_name("full.jpg")
+    old.write_bytes(encode(PIXELS, quality=90, subsampling="4:4:4").data)
+    message = refusal("encode", old, "--force", *named(["--tune", "receiver:TUNED"], nets))
+    assert "profile small is for 4:2:0 sampling; expected 4:4:4" in message
+
+
 def test_pixels_of_jpeg_files_on_request(picture: Path) -> None:
     old = save(picture.with_name("old.jpg"), PIXELS, quality=90)
     line = refusal("encode", old, "--blocks", "x264")

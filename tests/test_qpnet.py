@@ -103,7 +103,7 @@ def test_fewest_and_most_groups(groups):
 
 def test_operations_of_a_block():
     # 15 x 15 positions of 4 x 4 x 3 -> 16, 7 x 7 of 3 x 3 x 16 -> 16, 3 x 3 of 3 x 3 x 16 -> 32
-    assert MACS_PER_BLOCK == 225 * 48 * 16 + 49 * 144 * 16 + 9 * 144 * 32
+    assert MACS_PER_BLOCK == 64 * 48 * 16 + 36 * 144 * 16 + 4 * 144 * 32
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,14 @@ from skimage import data
 
 import optcodec
 from optcodec import InvalidInputError
+from restore.compress.quantize import calibration_patches
 from restore.degrade import Degradation, Patches, arrived
 from restore.networks import build
 from restore.problem import PROBLEMS, Problem, find_problem
 from restore.receivers import make_receiver
 from restore.recipe import Recipe
 from restore.tasks import make_task, shipped_tasks
+from restore.train import train
 from restore.weights import save_network
 
 SAME: list[dict[str, object]] = [{"network": "ffdnet", "depth": 3, "width": 4}, {"network": "ircnn", "width": 4}]
@@ -94,6 +96,24 @@ def test_patches_of_a_problem_are_sent_at_the_side_and_compared_at_its_scale() -
     assert abs(mean - batch.received).mean() < 12
     with pytest.raises(InvalidInputError, match="256x256"):
         Patches([photograph(128, 160)], Degradation(), side=64, count=1, problem=PROBLEMS["sr4"])
+
+
+@pytest.mark.parametrize(
+    ("network", "found"),
+    [({"network": "ffdnet", "depth": 2, "width": 4}, "3 planes, and enlarges 1 times"),
+     ({"network": "edsr", "width": 4, "blocks": 1, "channels": 1}, "1 planes, and enlarges 4 times")],
+)  # fmt: skip
+def test_networks_that_do_not_fit_the_problem_are_not_trained(
+    network: dict[str, object], found: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidInputError, match=f"sr4 needs a network for RGB with scale 4; got {found}"):
+        train(Recipe(network, problem="sr4"), tmp_path, tmp_path / "run")
+
+
+def test_only_networks_for_jpeg_alone_are_calibrated(tmp_path: Path) -> None:
+    recipe = Recipe({"network": "ffdnet"}, problem="denoise25")
+    with pytest.raises(InvalidInputError, match="got one for denoise25"):
+        next(calibration_patches(recipe, tmp_path))
 
 
 def test_mixed_files_are_every_other_time_those_of_the_trellis() -> None:

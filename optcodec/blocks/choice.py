@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from optcodec.blocks.allocate import ALLOCATORS
 from optcodec.blocks.criterion import Criterion
-from optcodec.blocks.curves import BLOCK_SIDE, Curves
+from optcodec.blocks.curves import BLOCK_SIDE, Curves, block_grid
 from optcodec.blocks.field import QualityField
 from optcodec.blocks.slopes import weights_from_qualities
 from optcodec.blocks.vaq import VAQ
@@ -72,7 +72,7 @@ class Features:
         """Curves of the blocks that their groups lead one to expect."""
         assert self.profile is not None
         shares = self.shares.reshape(-1, self.profile.groups)
-        shares /= shares.sum(axis=1, keepdims=True)  # of float32
+        shares = shares / shares.sum(axis=1, keepdims=True)  # of float32
         means = (shares @ getattr(self.profile, name) for name in ("nbytes", "before", "after"))
         return Curves(self.profile.qualities, *means)
 
@@ -80,6 +80,8 @@ class Features:
     def exchange(self) -> Floats:
         """Weights (rows, columns) of errors by what is left of them after restoration."""
         assert self.profile is not None
+        if self.profile.strength == 0:  # for this receiver all blocks are alike
+            return np.ones(block_grid(self.image.width, self.image.height))
         logs: Floats = self.shares @ (self.profile.strength * np.log(self.profile.exchange))
         return np.exp(logs)
 

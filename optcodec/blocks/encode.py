@@ -13,6 +13,7 @@ from optcodec.blocks.coder import Coder
 from optcodec.blocks.criterion import Criterion
 from optcodec.blocks.field import QualityField
 from optcodec.blocks.meet import Meeting
+from optcodec.blocks.profile import UtilityProfile
 from optcodec.blocks.tuning import Tuning, tuning_for
 from optcodec.design import check_sampling, gather, resolve
 from optcodec.errors import InvalidInputError
@@ -35,10 +36,10 @@ class Rdo:
 
     Parameters
     ----------
-    tune : str or SensitivityProfile, optional
+    tune : str, SensitivityProfile, UtilityProfile or Tuning, optional
         What the file is made for: ``"psnr"`` (of RGB), ``"ssim"`` (of luminance), ``"people"``, a network, by the
-        profile that was measured on it, or any weights. By default the profile that tables are designed for, then the
-        receiver that `blocks` is for, otherwise ``"psnr"``.
+        profile that was measured on it, a receiver that restores, by its utility profile, or any weights. By default
+        the profile that tables are designed for, then the receiver that `blocks` is for, otherwise ``"psnr"``.
     field : QualityField, optional
         Where in the image errors count for more.
     blocks : BlockChoice, optional
@@ -54,7 +55,7 @@ class Rdo:
         If there is no such tuning, or the field is none.
     """
 
-    tune: str | SensitivityProfile | Tuning | None = None
+    tune: str | SensitivityProfile | UtilityProfile | Tuning | None = None
     field: QualityField | None = None
     blocks: BlockChoice | None = None
     thorough: bool = False
@@ -73,10 +74,16 @@ class Rdo:
         return self.tune if isinstance(self.tune, SensitivityProfile) else None
 
     @property
+    def receivers(self) -> list[UtilityProfile]:
+        """The utility profiles that the file is tuned, and its blocks are weighed with."""
+        known = [self.tune, self.blocks and self.blocks.profile]
+        return [each for each in known if isinstance(each, UtilityProfile)]
+
+    @property
     def subsampling(self) -> str | None:
-        """The sampling that the profile of network or blocks was measured at, if there is one."""
-        measured = self.profile or (self.blocks and self.blocks.profile)
-        return measured.provenance.subsampling if measured else None
+        """The sampling that the profile of network or receiver was measured at, if there is one."""
+        measured = ([self.profile] if self.profile else []) + self.receivers
+        return measured[0].provenance.subsampling if measured else None
 
 
 @dataclass(frozen=True)
@@ -102,10 +109,10 @@ def rdo_encoded(source: PixelSource | CoefficientSource, rdo: Rdo, wanted: Wante
     """
     pixels = ("forward",) if isinstance(source, PixelSource) else ()
     prepare(*_KERNELS, *pixels, *(rdo.blocks.kernels if rdo.blocks else ()))
-    receiver = rdo.blocks and rdo.blocks.profile
-    if receiver and source.sampling != "grey":
-        receiver.check(subsampling=source.sampling)
-    tune = rdo.tune or wanted.profile or (receiver and receiver.tuning) or "psnr"
+    if source.sampling != "grey":
+        for receiver in rdo.receivers:
+            receiver.check(subsampling=source.sampling)
+    tune = rdo.tune or wanted.profile or next((each.tuning for each in rdo.receivers if each.tuning), "psnr")
     if isinstance(tune, SensitivityProfile):
         check_sampling(tune, {source.sampling} - {"grey"}, stacklevel=4)
         wanted = replace(wanted, profile=wanted.profile or tune)
@@ -154,7 +161,7 @@ def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning, ta
         image = source.unquantized()
     criterion = tuning.criterion(image, rdo.field)
     if rdo.blocks is not None:
-        field = _chosen(source, rdo.blocks, image, criterion, target)
+        field = _chosen(source, rdo.blocks, image, tuning.criterion(image), target)
         criterion = tuning.criterion(image, field if rdo.field is None else field.times(rdo.field))
     return Coder(
         image,

@@ -43,7 +43,7 @@ Floats = npt.NDArray[np.float32]
 
 # Output channels, input channels, side of the kernel and stride of each convolution, none of them padded. Small kernels
 # side by side see the texture that decides what a block costs; optcodec/kernels/qpnet.py has the same numbers.
-CONVOLUTIONS = {"first": (16, 3, 4, 2), "second": (16, 16, 3, 2), "third": (32, 16, 3, 2)}
+CONVOLUTIONS = {"first": (16, 3, 4, 4), "second": (16, 16, 3, 1), "third": (32, 16, 3, 2)}
 MOST_GROUPS = 64
 _SIDE = 32
 _FORMAT = "optcodec qp-net 1"
@@ -64,7 +64,7 @@ def _outputs_and_macs() -> tuple[list[int], list[int]]:
 
 _OUTPUTS, _MACS = _outputs_and_macs()
 _WORK = _SIDE * _SIDE * 3 + sum(_OUTPUTS)  # numbers that the kernel keeps of a block
-MACS_PER_BLOCK = sum(_MACS)  # of the convolutions: 327168
+MACS_PER_BLOCK = sum(_MACS)  # of the convolutions: 150528
 
 
 def weight_shapes(groups: int) -> dict[str, tuple[int, ...]]:

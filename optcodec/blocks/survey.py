@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,7 +21,7 @@ from optcodec.blocks.task import Task
 from optcodec.files import write_whole
 from optcodec.pixels import load_picture
 
-__all__ = ["Survey", "SurveyedImage", "read_part"]
+__all__ = ["Survey", "SurveyedImage", "read_part", "write_part"]
 
 Pixels = npt.NDArray[np.uint8]
 _ARRAYS = "qualities", "nbytes", "before", "after"
@@ -102,7 +101,7 @@ class Survey:
                 offsets=grid_offsets(self.grids, seed),
                 seed=seed,
             )
-            _write_part(part, *kept)
+            write_part(part, *kept)
         return SurveyedImage(path.name, digest, part, kept[0])
 
     def provenance(self, images: Sequence[SurveyedImage]) -> UtilityProvenance:
@@ -146,12 +145,13 @@ def read_part(path: str | os.PathLike[str]) -> tuple[Curves, Pixels] | None:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as kept:  # numpy would leave it open
             curves = Curves(*(kept[name] for name in _ARRAYS))
             blocks: Pixels = kept["blocks"]
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+    except Exception:  # a damaged file fails in many ways: of the archive, of its compression, of numpy
         return None
     return (curves, blocks) if blocks.shape == (len(curves), BLOCK_SIDE, BLOCK_SIDE, 3) else None
 
 
-def _write_part(path: Path, curves: Curves, blocks: Pixels) -> None:
+def write_part(path: Path, curves: Curves, blocks: Pixels) -> None:
+    """Keep what was measured of an image, see `read_part`."""
     file = io.BytesIO()
     np.savez_compressed(file, blocks=blocks, **{name: getattr(curves, name) for name in _ARRAYS})
     write_whole(path, file.getvalue())

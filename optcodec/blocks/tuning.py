@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.blocks.criterion import Criterion
 from optcodec.blocks.field import QualityField
+from optcodec.design import METHODS
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctImage
 from optcodec.vision.profile import SensitivityProfile
@@ -85,6 +86,11 @@ class Tuning:
             raise InvalidInputError("weights of a tuning are (3, 64), finite, from 0 on and not all 0; got others")
         if not 0 < self.step_ratio < np.inf:
             raise InvalidInputError(f"step_ratio is a finite number above 0, got {self.step_ratio!r}")
+        if not isinstance(self.at_resolution, bool) or not isinstance(self.of_rgb, bool):
+            found = self.at_resolution, self.of_rgb
+            raise InvalidInputError(f"at_resolution and of_rgb are True or False, got {found}")
+        if self.method is not None and self.method not in METHODS:
+            raise InvalidInputError(f"method is one of {', '.join(METHODS)}; got {self.method!r}")
         weights.flags.writeable = False
         object.__setattr__(self, "weights", weights)
 
@@ -213,8 +219,15 @@ TUNINGS: dict[str, Tuning] = {
 }
 
 
-def tuning_for(tune: str | SensitivityProfile | Tuning) -> Tuning:
-    """The tuning of a name, or for the network that a profile was measured on; a tuning is its own.
+class Tuned(Protocol):
+    """What has a tuning: a utility profile."""
+
+    @property
+    def tuning(self) -> Tuning | None: ...
+
+
+def tuning_for(tune: str | SensitivityProfile | Tuned | Tuning) -> Tuning:
+    """The tuning of a name, for the network that a profile was measured on, or of a utility profile; one is its own.
 
     Raises
     ------
@@ -223,6 +236,10 @@ def tuning_for(tune: str | SensitivityProfile | Tuning) -> Tuning:
     """
     if isinstance(tune, Tuning):
         return tune
+    if not isinstance(tune, (str, SensitivityProfile)):
+        if tune.tuning is None:
+            raise InvalidInputError(f"{tune!r} has no tuning; expected one that was fitted for its receiver")
+        return tune.tuning
     if isinstance(tune, SensitivityProfile):
         weights = tune.normalized().weights.reshape(3, 64)
         return Tuning(weights, step_ratio=_NETWORK_RATIO, at_resolution=False, method="rdopt")

@@ -142,7 +142,7 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
     if receiver is not None:
         settings.setdefault("subsampling", receiver.provenance.subsampling)
     own = None if of_blocks is None or of_blocks.tuning is None else options["blocks"].removeprefix(_QPNET)
-    tune = (receiver and receiver.tuning) or measure or profile or (None if own else "psnr")
+    tune = receiver or measure or profile or (None if own else "psnr")
     settings["rdo"] = Rdo(tune=tune, field=_field(options), blocks=blocks, thorough=True)
     name = name or (f"{_RECEIVER}{own}" if own else "psnr")
     return Tuned(effort, name, options["blocks"], blocks.way if blocks and of_blocks else None, settings)

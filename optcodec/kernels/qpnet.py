@@ -47,9 +47,9 @@ class _Layer(NamedTuple):
         return (self.kernel**2 * self.inputs + 1) * self.outputs
 
 
-_FIRST = _Layer(_SIDE, 4, 2, 3, 16, 5)
-_SECOND = _Layer(_FIRST.positions, 3, 2, 16, 16, 7)
-_THIRD = _Layer(_SECOND.positions, 3, 2, 16, 32, 3)
+_FIRST = _Layer(_SIDE, 4, 4, 3, 16, 8)
+_SECOND = _Layer(_FIRST.positions, 3, 1, 16, 16, 6)
+_THIRD = _Layer(_SECOND.positions, 3, 2, 16, 32, 2)
 # Bytes from the start of the weights, and of the work space.
 _SECOND_WEIGHTS = 4 * _FIRST.weights
 _THIRD_WEIGHTS = _SECOND_WEIGHTS + 4 * _SECOND.weights

@@ -87,7 +87,8 @@ class WatchedChoice(BlockChoice):
             return maps
         utility = 1000 * features.shares @ self.profile.utility
         if self.way in ALLOCATORS and budget is not None:
-            maps = {"quality": BlockMap("quality", "15 to 95", allocated_qualities(features, budget, self.way))}
+            span = "{} to {}".format(*self.profile.qualities[[0, -1]])
+            maps = {"quality": BlockMap("quality", span, allocated_qualities(features, budget, self.way))}
         return {"utility": BlockMap("expected utility", "dB per kB", utility)} | maps
 
 

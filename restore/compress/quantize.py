@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from optcodec import InvalidInputError
 from restore.degrade import Patches, load_photographs
 from restore.networks import DnCNN
 from restore.networks.operations import MAPS, configuration, face, value_names, walk
@@ -141,8 +142,10 @@ def calibration_patches(recipe: Recipe, data: Path, *, count: int = 1024) -> Ite
     Raises
     ------
     InvalidInputError
-        Photographs are missing.
+        Photographs are missing, or the recipe is for another problem than JPEG.
     """
+    if recipe.problem:
+        raise InvalidInputError(f"only networks that undo JPEG alone are quantized; got one for {recipe.problem}")
     gray = face(recipe.network).planes == 1
     photographs = [
         photograph
