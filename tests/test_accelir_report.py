@@ -172,7 +172,7 @@ def test_targets_stand_beside_the_paper() -> None:
     assert found[2][1:] == ["", "+0.60", "+0.61 [+0.50, +0.70]"]
     assert found[3][1:] == ["-49", "-49", "-60 [-70, -50]"]
     assert found[5] == ["size error, median, %", "2.7", "0.3", "0.10"]
-    assert found[-1] == ["time of the encoder, for a size, %", "+39", "at most 10", "+1.0 to +1.0"]
+    assert found[-1] == ["time of the encoder, for a size, %", "+39", "at most 10", "median +1.0, from +1.0 to +1.0"]
 
 
 def test_tables_without_results_are_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
