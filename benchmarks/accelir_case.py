@@ -111,8 +111,7 @@ class Case:
 
     def features(self) -> Features:
         """What QP-NET and the ways to choose look at, errors weighed for the receiver."""
-        criterion = self.tools.tuning.criterion(self.image)
-        return Features(self.sent, self.image, criterion, self.tools.profile, self.tools.net, 1)
+        return Features(self.sent, self.image, self.tools.tuning, self.tools.profile, self.tools.net, 1)
 
     def measured(self, data: bytes) -> Floats:
         """The `FIELDS` of a file.

@@ -151,7 +151,7 @@ def _true_lagrangian(case: Case, budget: int, *, before: bool) -> Found:
     tuning, known = (tuning_for("psnr") if before else case.tools.tuning), case.curves("rdo")
     if before:
         known = Curves(known.qualities, known.nbytes, known.before, known.before)
-    features = _TrueFeatures(case.sent, case.image, tuning.criterion(case.image), threads=1, known=known)
+    features = _TrueFeatures(case.sent, case.image, tuning, threads=1, known=known)
     chosen: QualityField = WAYS["lagrangian"](features, budget)
     return coded(case, budget, Rdo(tuning, field=chosen, thorough=True))
 

@@ -194,9 +194,9 @@ class MaxBytes:
             raise InvalidInputError(f"a number of bytes is a whole number from 1 on, got {self.nbytes!r}")
 
 
-def target_bytes(target: Bpp | MaxBytes, width: int, height: int) -> int:
+def target_bytes(target: Bpp | MaxBytes, pixels: int) -> int:
     """Bytes that a file of so many pixels may have."""
-    return target.nbytes if isinstance(target, MaxBytes) else max(int(target.bpp * width * height / 8), 1)
+    return target.nbytes if isinstance(target, MaxBytes) else max(int(target.bpp * pixels / 8), 1)
 
 
 Target = WaterLevel | Quality | MatchQuality | MatchSwe | MatchPsnr | MatchSsim | Bpp | MaxBytes

@@ -48,7 +48,7 @@ def choice(way: str) -> BlockChoice:
 
 def features(pixels: np.ndarray, *, threads: int | None = None) -> Features:
     image = forward(pixels, "4:2:0")
-    return Features(pixels, image, TUNINGS["psnr"].criterion(image), PROFILE, NET, threads)
+    return Features(pixels, image, TUNINGS["psnr"], PROFILE, NET, threads)
 
 
 def test_the_ways() -> None:
@@ -78,7 +78,7 @@ def test_every_way_gives_a_field_of_the_image(way: str, size: tuple[int, int], g
 def test_exchange_is_the_weighted_geometric_mean_of_what_groups_leave(strength: float) -> None:
     profile = small_profile(strength=strength)
     image = forward(PIXELS, "4:2:0")
-    seen = Features(PIXELS, image, TUNINGS["psnr"].criterion(image), profile, NET)
+    seen = Features(PIXELS, image, TUNINGS["psnr"], profile, NET)
     field = BlockChoice("exchange", profile, NET).field(seen, None)
     shares = NET.distributions(PIXELS)
     for row, column in np.ndindex(*block_grid(130, 100)):

@@ -19,6 +19,7 @@ from optcodec.blocks.criterion import Criterion
 from optcodec.blocks.curves import BLOCK_SIDE, Curves, block_grid
 from optcodec.blocks.field import QualityField
 from optcodec.blocks.slopes import weights_from_qualities
+from optcodec.blocks.tuning import Tuning
 from optcodec.blocks.vaq import VAQ
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctImage
@@ -44,7 +45,7 @@ class Features:
         The image to be coded.
     image : DctImage
         Its coefficients.
-    criterion : Criterion
+    tuning : Tuning
         What errors weigh besides.
     profile : UtilityProfile, optional
         Groups and their curves.
@@ -56,10 +57,15 @@ class Features:
 
     pixels: npt.NDArray[np.uint8]
     image: DctImage
-    criterion: Criterion
+    tuning: Tuning
     profile: UtilityProfile | None = None
     net: QpNet | None = None
     threads: int | None = None
+
+    @cached_property
+    def criterion(self) -> Criterion:
+        """What errors weigh in all blocks alike."""
+        return self.tuning.criterion(self.image)
 
     @cached_property
     def shares(self) -> Floats:

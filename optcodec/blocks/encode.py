@@ -10,7 +10,6 @@ from optcodec.blocks.aim import level_like
 from optcodec.blocks.choice import BlockChoice, Features
 from optcodec.blocks.chroma import Planes
 from optcodec.blocks.coder import Coder
-from optcodec.blocks.criterion import Criterion
 from optcodec.blocks.field import QualityField
 from optcodec.blocks.meet import Meeting
 from optcodec.blocks.profile import UtilityProfile
@@ -159,13 +158,13 @@ def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning, ta
     else:
         _check_colours(source)
         image = source.unquantized()
-    criterion = tuning.criterion(image, rdo.field)
+    field = rdo.field
     if rdo.blocks is not None:
-        field = _chosen(source, rdo.blocks, image, tuning.criterion(image), target)
-        criterion = tuning.criterion(image, field if rdo.field is None else field.times(rdo.field))
+        chosen = _chosen(source, rdo.blocks, image, tuning, target)
+        field = chosen if field is None else chosen.times(field)
     return Coder(
         image,
-        criterion,
+        tuning.criterion(image, field),
         tuning.step_ratio,
         partial(source.written, smallest=rdo.thorough or bool(source.progressive)),
         progressive=bool(source.progressive),
@@ -181,14 +180,14 @@ def _chosen(
     source: PixelSource | CoefficientSource,
     blocks: BlockChoice,
     image: DctImage,
-    criterion: Criterion,
+    tuning: Tuning,
     target: Target | None,
 ) -> QualityField:
     """Weights of the 32x32 blocks."""
     if isinstance(source, CoefficientSource):
         raise InvalidInputError("blocks are weighed by their pixels, got coefficients of a file; expected pixels")
-    budget = target_bytes(target, *source.size) if isinstance(target, (Bpp, MaxBytes)) else None
-    return blocks.field(Features(source.pixels, image, criterion, blocks.profile, blocks.net, source.threads), budget)
+    budget = target_bytes(target, image.width * image.height) if isinstance(target, (Bpp, MaxBytes)) else None
+    return blocks.field(Features(source.pixels, image, tuning, blocks.profile, blocks.net, source.threads), budget)
 
 
 def _check_colours(source: PixelSource | CoefficientSource) -> None:

@@ -75,7 +75,7 @@ class Meeting:
         raise InvalidInputError(f"expected a target such as Bpp(1.0) or MatchPsnr(36.0), got {target!r}")
 
     def _of_size(self, target: Bpp | MaxBytes) -> bytes:
-        limit = target_bytes(target, self.coder.image.width, self.coder.image.height)
+        limit = target_bytes(target, self.coder.image.width * self.coder.image.height)
         aim = Aim(bytes_of, limit, f"{target}: a file size in bytes", rising=False)
         fit = fitted(self.coder, aim, self._plan)
         return fit.within(limit, _BPP_TOLERANCE if isinstance(target, Bpp) else 1.0, aim.what).data

@@ -36,6 +36,7 @@ from optcodec.targets import (
     Target,
     WaterLevel,
     largest_within,
+    target_bytes,
 )
 from optcodec.vision.profile import SensitivityProfile
 
@@ -247,7 +248,7 @@ def _within(joint: Joint, errors: Floats, limit: float, target: MatchQuality | M
 
 def _at_size(target: Bpp | MaxBytes, families: list[Family], design: Design, size_of: SizeOf) -> Steps:
     pixels = design.statistics.pixels
-    limit = target.nbytes if isinstance(target, MaxBytes) else int(target.bpp * pixels / 8)
+    limit = target_bytes(target, pixels)
     joint = design.joint(families)
     try:
         steps, nbytes = meet_size(joint, design.bits, limit, lambda steps: size_of(_tables(steps)))
