@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import functools
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
-__all__ = ["load", "prepare"]
+if TYPE_CHECKING:
+    from optcodec.kernels.loading import WarmUp
+
+__all__ = ["load", "prepare", "warm_up"]
 
 
 @functools.cache
@@ -26,3 +30,10 @@ def prepare(*stems: str) -> None:
     from optcodec.kernels import loading
 
     loading.prepare(*stems)
+
+
+def warm_up() -> WarmUp:
+    """Compile all kernels and keep them, see `optcodec.kernels.loading.warm_up`."""
+    from optcodec.kernels import loading
+
+    return loading.warm_up()

@@ -21,7 +21,7 @@ from optcodec.kernels.mode import mode
 __all__ = ["WarmUp", "load", "prepare", "warm_up"]
 
 _objects: dict[str, tuple[bytes, dict[str, str]]] = {}
-_failures: list[str] = []  # why there is no machine code in this process: empty, or one reason
+_failures: list[str] = []  # why there is no machine code in this process, if so; then that it was told
 _lock = threading.RLock()
 
 
@@ -43,10 +43,15 @@ def load(stem: str) -> SimpleNamespace:
 
                 return link(*_objects[stem])
             except Exception as error:
-                _fall_back(error)
+                _failures.append(_reason(error))
         from optcodec.kernels.plain import plain_kernels
 
-        return plain_kernels(stem)
+        kernels = plain_kernels(stem)
+        if len(_failures) == 1:
+            _failures.append("told")
+            text = f"no machine code of kernels in this process ({_failures[0]}); numba.njit takes its place, slower"
+            print(f"optcodec: {text}", file=sys.stderr, flush=True)
+        return kernels
 
 
 def prepare(*stems: str) -> None:
@@ -60,14 +65,12 @@ def prepare(*stems: str) -> None:
 
             _objects.update(objects(missing))
         except Exception as error:  # whatever it is: the other way does not depend on it
-            _fall_back(error)
+            _failures.append(_reason(error))
 
 
-def _fall_back(error: Exception) -> None:
+def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
-    _failures.append(text if type(error) is RuntimeError else f"{type(error).__name__}: {text}")
-    notice = f"optcodec: no machine code of kernels in this process ({_failures[0]}); numba.njit takes its place, slower"
-    print(notice, file=sys.stderr, flush=True)
+    return text if type(error) is RuntimeError else f"{type(error).__name__}: {text}"
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,13 @@ def warm_up() -> WarmUp:
 
     try:
         folder, stems = cache_folder(), exporting_stems()
+        before = kept_objects(stems)
+        prepare(*stems)
+        kernels = {} if _failures else {stem: len(vars(load(stem))) for stem in stems}
     except FolderError as error:
         raise OptcodecError(f"compiled kernels cannot be kept: {error}") from error
-    before = kept_objects(stems)
-    prepare(*stems)
-    kernels = {stem: len(vars(load(stem))) for stem in stems}
+    except Exception as error:
+        raise OptcodecError(f"there is no machine code of kernels to be kept: {_reason(error)}") from error
     if _failures:
         raise OptcodecError(f"there is no machine code of kernels to be kept: {_failures[0]}")
     lost = [stem for stem in stems if stem not in kept_objects(stems)]
