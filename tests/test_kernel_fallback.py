@@ -66,7 +66,7 @@ BROKEN = {
     "AttributeError: no get_host_cpu_name": (cache, "processor", failing(AttributeError("no get_host_cpu_name"))),
     "FileNotFoundError: _version.py": (cache, "_versions", failing(FileNotFoundError("_version.py"))),
     "OSError: no more processes": (subprocess, "Popen", failing(OSError("no more processes"))),
-    "RuntimeError of two lines": (cache, "compile_apart", failing(RuntimeError("RuntimeError of\ntwo lines"))),
+    "RuntimeError of two lines": (cache, "compile_objects", failing(RuntimeError("RuntimeError of\ntwo lines"))),
     "the object file lacks gone": (cache, "objects", lambda stems: {stem: (empty_object(), GONE) for stem in stems}),
 }
 
@@ -112,21 +112,23 @@ def test_encoding_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_without_numba_there_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "numba.py").write_text("raise ImportError('this numba is for another Python')")
+    (tmp_path / "numba.py").write_text("raise ImportError('not for this Python')")
     picture = save(tmp_path / "a.png", photograph(8, 8))
     command = (OPTCODEC, "encode", picture, "-o", tmp_path / "a.jpg")
     done = start(tmp_path / "cache", *command, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        f"Error: {picture}: the encode kernels cannot be compiled by numba here (ImportError: this numba is for another "
-        "Python); the numba that pip installs with optcodec can"
+        f"Error: {picture}: the encode kernels cannot be compiled by numba here (ImportError: not for this Python); "
+        "the numba that pip installs with optcodec can"
     ]
     assert not (tmp_path / "a.jpg").exists()
 
 
 def test_a_kernel_that_numba_cannot_compile_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "callable_from_python", failing(TypeError("cannot infer\nmany lines")))
-    expected = r"the kernel quantize_blocks cannot be compiled by numba here \(TypeError: cannot infer\); the numba that"
+    expected = (
+        r"the kernel quantize_blocks cannot be compiled by numba here \(TypeError: cannot infer\); the numba that"
+    )
     with pytest.raises(OptcodecError, match=expected) as caught:
         assert_quantizes(plain.plain_kernels("quantize"))
     assert "\n" not in str(caught.value)

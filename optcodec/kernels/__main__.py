@@ -3,7 +3,7 @@
 import os
 import sys
 
-from optcodec.kernels.apart import joined, pack
+from optcodec.kernels.processes import joined, pack
 
 stdout = os.fdopen(os.dup(1), "wb")
 os.dup2(2, 1)  # numba prints to stdout where its NUMBA_DUMP settings ask for it
@@ -13,6 +13,6 @@ from optcodec.kernels.native import link  # noqa: E402
 
 built = {stem: build(stem) for stem in sys.argv[1:]}
 for code, signatures in built.values():
-    link(code, signatures)  # LLVM ends the process if the object cannot be loaded: rather this one than that of the user
+    link(code, signatures)  # where an object cannot be loaded, LLVM may end the process: this one, not the user's
 with stdout:
     stdout.write(joined([pack(code, signatures) for code, signatures in built.values()]))

@@ -16,7 +16,7 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
-from optcodec.kernels.apart import Object, compile_apart, pack, search_path, unpack
+from optcodec.kernels.processes import Object, compile_objects, pack, search_path, unpack
 from optcodec.kernels.store import FolderError, cache_folder, keep, kept, make_folder
 from optcodec.kernels.target import processor
 
@@ -31,7 +31,7 @@ def objects(stems: Sequence[str]) -> dict[str, Object]:
     missing = [stem for stem in stems if stem not in found]
     if missing:
         folder = _folder_to_keep(missing)
-        compiled = compile_apart(missing, [sum(map(len, _sources(stem, set()))) for stem in missing])
+        compiled = compile_objects(missing, [sum(map(len, _sources(stem, set()))) for stem in missing])
         if folder:
             _keep(folder, compiled)
         found.update(compiled)

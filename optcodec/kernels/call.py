@@ -45,7 +45,8 @@ def checking(name: str, signature: Signature, body: list[str], scope: dict[str, 
     for index, (value, argument) in enumerate(zip(names, signature.arguments, strict=True)):
         if argument.ndim:
             kind = np.dtype(C_TYPES[argument.dtype][1]).char
-            lines.append(f"if {value}.dtype.char != {kind!r} or {value}.ndim != {argument.ndim}: fail({index}, {value})")
+            wrong = f"{value}.dtype.char != {kind!r} or {value}.ndim != {argument.ndim}"
+            lines.append(f"if {wrong}: fail({index}, {value})")
             lines.append(f"p{index} = {'writable' if argument.writable else 'readable'}({value})")
     source = "\n    ".join([f"def {name}({', '.join(names)}):", *lines, *body])
     known = {"fail": fail, "readable": _address, "writable": _writable_address, **scope}

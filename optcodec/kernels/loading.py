@@ -106,12 +106,14 @@ def warm_up() -> WarmUp:
     if mode() != "native":
         raise OptcodecError(f"OPTCODEC_KERNELS is {mode()!r}, for which nothing is kept; expected 'native'")
     from optcodec.kernels.cache import exporting_stems, kept_objects
-    from optcodec.kernels.store import FolderError, cache_folder
+    from optcodec.kernels.store import FolderError, cache_folder, make_folder
     from optcodec.kernels.target import processor
 
     try:
         folder, stems = cache_folder(), exporting_stems()
         before = kept_objects(stems)
+        if len(before) < len(stems):
+            make_folder(folder)  # rather than compile for nothing
         prepare(*stems)
         kernels = {} if _failures else {stem: len(vars(load(stem))) for stem in stems}
     except FolderError as error:

@@ -41,7 +41,7 @@ def _callable(name: str, signature: Signature, compiled: Any) -> Callable[..., A
         from optcodec.kernels.export import callable_from_python
 
         try:
-            function = callable_from_python(signature, compiled)
+            function: Callable[..., Any] = callable_from_python(signature, compiled)
         except Exception as error:
             raise _not_compiled(f"the kernel {name}", error) from error
         if mode() != "checked":

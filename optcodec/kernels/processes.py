@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
-__all__ = ["compile_apart", "joined", "pack", "search_path", "split", "unpack"]
+__all__ = ["compile_objects", "joined", "pack", "search_path", "split", "unpack"]
 
 Object = tuple[bytes, dict[str, str]]  # machine code, and the text of each kernel's signature by name
 _PACKAGE = Path(__file__).parents[1]
 
 
-def compile_apart(stems: Sequence[str], loads: Sequence[int]) -> dict[str, Object]:
+def compile_objects(stems: Sequence[str], loads: Sequence[int]) -> dict[str, Object]:
     """Objects of some files of kernels, made side by side, in one process for each processor.
 
     There numba neither optimizes nor assembles every function by itself (``NUMBA_OPT=0``): `export` optimizes all of
