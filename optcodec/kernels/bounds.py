@@ -1,9 +1,9 @@
 """Checks of the addresses that kernels read and write, for ``OPTCODEC_KERNELS=checked``.
 
-There numba checks the indices of arrays. Most kernels go by addresses instead, which all begin with `address_of` an
-array. In a checked process this notes the array, and each load and store looks whether its bytes lie within an array
-that was noted. If they do not, it goes to a spare place, and an IndexError is raised when the kernel returns. Kernels
-run one at a time.
+There numba checks the indices of arrays. Most kernels go by addresses instead, which all come from `address_of` an
+array or from `memory_at` a number. In a checked process these two note the array, and each load and store looks whether
+its bytes lie within an array that was noted. If they do not, it goes to a spare place, and an IndexError is raised when
+the kernel returns. Kernels run one at a time.
 
 What is not told: an address that leaves its array and ends up within another one of the same call.
 """

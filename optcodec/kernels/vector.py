@@ -27,7 +27,7 @@ from numba.extending import intrinsic
 
 from optcodec.kernels.bounds import checked_address, known_address
 
-__all__ = ["F32", "I16", "I32", "U8", "U64", "Builder", "Vector", "address_of", "emit"]
+__all__ = ["F32", "I16", "I32", "U8", "U64", "Builder", "Vector", "address_of", "emit", "memory_at"]
 
 U8 = ir.IntType(8)
 I16 = ir.IntType(16)
@@ -242,3 +242,13 @@ def address_of(typing_context: Any, array: Any) -> Any:
         return known_address(builder, builder.ptrtoint(struct.data, U64), nbytes)
 
     return types.int64(array), generate
+
+
+@intrinsic
+def memory_at(typing_context: Any, address: Any, nbytes: Any) -> Any:
+    """An address that is handed over as a number, of so many bytes that the kernel may use."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
+        return known_address(builder, *values)
+
+    return types.int64(types.int64, types.int64), generate
