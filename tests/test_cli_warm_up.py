@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import sys
 from pathlib import Path
 
 import pytest
 
-from optcodec.kernels import cache, loading
+from optcodec.kernels import cache, loading, target
 from tests.cli_helpers import refusal, run, run_json
 from tests.kernel_helpers import start
 
@@ -61,6 +62,25 @@ def test_what_is_compiled_ahead_is_not_compiled_again(few: Path) -> None:
     program = "from optcodec.kernels import load; print(load('quantize'), load('blockbits'))"
     done = start(few, sys.executable, "-c", program)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the name is that of x86-64 processors")
+def test_code_for_many_processors_does_not_depend_on_the_one_at_hand(
+    few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is loaded only, since this one may lack what the name promises."""
+    monkeypatch.setenv("NUMBA_CPU_NAME", "x86-64-v3")
+    monkeypatch.setenv("NUMBA_CPU_FEATURES", "")
+    cache._file_name.cache_clear()
+    try:
+        assert run_json("warm-up")["processor"] == "x86-64-v3"
+        binding = target.llvm_binding()
+        monkeypatch.setattr(binding, "get_host_cpu_name", lambda: "another")
+        monkeypatch.setattr(binding, "get_host_cpu_features", dict)
+        cache._file_name.cache_clear()
+        assert set(cache.kept_objects(FEW)) == set(FEW)
+    finally:
+        cache._file_name.cache_clear()
 
 
 def test_a_folder_that_cannot_keep_them_is_refused(few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,12 @@ def command(as_json: bool) -> None:
         ENV OPTCODEC_CACHE=/opt/optcodec
         RUN optcodec warm-up
 
-    The code is for the kind of processor that it was compiled on. On another kind, it is compiled again.
+    The code is for the kind of processor that it was compiled on. On another kind it is compiled again, and by each
+    process where the folder cannot be written to. For an image that runs on many kinds, name one that all of them can
+    stand for, such as all x86-64 processors with AVX2:
+
+    \b
+        ENV NUMBA_CPU_NAME=x86-64-v3 NUMBA_CPU_FEATURES=
     """
     from optcodec.kernels import warm_up
 

@@ -19,7 +19,16 @@ from optcodec.kernels.mode import mode
 from optcodec.kernels.signature import Argument, Signature
 from optcodec.kernels.target import target_machine
 
-__all__ = ["build", "callable_from_python", "compile_exports", "export", "exports_of", "helper", "inlined"]
+__all__ = [
+    "build",
+    "callable_from_python",
+    "compile_exports",
+    "compiler_is_off",
+    "export",
+    "exports_of",
+    "helper",
+    "inlined",
+]
 
 _SCALARS = {
     "u8": types.uint8,
@@ -69,6 +78,11 @@ def exports_of(stem: str) -> dict[str, tuple[Signature, Any]]:
     """Signature and numba function of each exported kernel of ``optcodec/kernels/<stem>.py``, by name."""
     importlib.import_module(f"optcodec.kernels.{stem}")
     return _EXPORTS[stem]
+
+
+def compiler_is_off() -> bool:
+    """Whether numba's decorators do nothing in this process."""
+    return bool(numba.config.DISABLE_JIT)
 
 
 def callable_from_python(signature: Signature, compiled: Any) -> Any:

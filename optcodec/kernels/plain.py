@@ -27,11 +27,13 @@ def plain_kernels(stem: str) -> SimpleNamespace:
         If there is no numba, or one that cannot compile them; then the callables raise it.
     """
     try:
-        from optcodec.kernels.export import exports_of
+        from optcodec.kernels.export import compiler_is_off, exports_of
 
-        exports = exports_of(stem)
+        exports, is_off = exports_of(stem), compiler_is_off()
     except Exception as error:
         raise _not_compiled(f"the {stem} kernels", error) from error
+    if is_off:
+        raise OptcodecError(f"NUMBA_DISABLE_JIT is set, which leaves the {stem} kernels without a compiler")
     return SimpleNamespace(**{name: _callable(name, *known) for name, known in exports.items()})
 
 
