@@ -15,11 +15,12 @@ import pytest
 
 import optcodec
 from optcodec.errors import OptcodecError
-from optcodec.kernels import cache, export, load, loading, plain, target
+from optcodec.kernels import cache, export, load, loading, plain, processes, target
 from tests.cli_helpers import photograph, save
-from tests.kernel_helpers import run_python, start
+from tests.kernel_helpers import COUNT, run_python, start
 
 OPTCODEC = Path(sys.executable).with_name("optcodec")
+DYING = "import os, sys\nif 'optcodec.kernels' in sys.orig_argv: os._exit(3)"
 NOTICE = "optcodec: no machine code of kernels in this process ({}); numba.njit takes its place, slower"
 
 
@@ -30,6 +31,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(loading, "_failures", [])
     monkeypatch.setenv("OPTCODEC_CACHE", str(tmp_path / "cache"))
     cache._file_name.cache_clear()
+    loading._tell_once.cache_clear()
 
 
 def assert_quantizes(kernels: SimpleNamespace) -> None:
@@ -101,7 +103,7 @@ def test_a_process_that_fails_is_told_in_one_line(
 
 
 def test_encoding_gives_the_same_bytes(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import os, sys\nif 'optcodec.kernels' in sys.orig_argv: os._exit(3)")
+    (tmp_path / "sitecustomize.py").write_text(DYING)
     pixels = photograph(45, 61)
     picture, target = save(tmp_path / "a.png", pixels), tmp_path / "a.jpg"
     command = (OPTCODEC, "encode", picture, "-o", target, "-q", 60)
@@ -150,6 +152,46 @@ def test_a_compiler_that_is_turned_off_is_told(tmp_path: Path) -> None:
     done = run_python(tmp_path / "cache", program, NUMBA_DISABLE_JIT="1", OPTCODEC_KERNELS="plain")
     expected = "OptcodecError('NUMBA_DISABLE_JIT is set, which leaves the rates kernels without a compiler')\n"
     assert (done.stdout, done.stderr) == (expected, "")
+
+
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the full device of Linux")
+def test_notices_that_nobody_can_read_do_not_matter(tmp_path: Path, stderr: str) -> None:
+    """Nor do they go to stdout, which may be a file."""
+    (tmp_path / "program.py").write_text(COUNT)
+    (tmp_path / "sitecustomize.py").write_text(DYING)
+    command = f"{sys.executable} {tmp_path / 'program.py'} {stderr}"
+    done = start(tmp_path / "cache", "sh", "-c", command, PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "6912\n")
+
+
+class Child:
+    """A process that was started, as far as the caller can tell."""
+
+    def __init__(self, ended: list[Child]) -> None:
+        self._ended = ended
+
+    def kill(self) -> None:
+        self._ended.append(self)
+
+    def communicate(self) -> tuple[bytes, bytes]:
+        return b"", b""
+
+
+def test_processes_end_when_another_one_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, ended = [], []
+
+    def popen(*_arguments: object, **_options: object) -> Child:
+        if started:
+            raise OSError("no more processes")
+        started.append(Child(ended))
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    monkeypatch.setattr(processes, "_processors", lambda: 2)
+    with pytest.raises(OSError, match="no more processes"):
+        processes.compile_objects(["quantize", "rates"], [1, 1])
+    assert ended == started
 
 
 def test_other_kernels_than_there_are_cannot_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
+from optcodec.kernels.notice import tell
 from optcodec.kernels.processes import Object, compile_objects, pack, search_path, unpack
 from optcodec.kernels.store import FolderError, cache_folder, keep, kept, make_folder
 from optcodec.kernels.target import processor
@@ -23,6 +24,7 @@ from optcodec.kernels.target import processor
 __all__ = ["Object", "exporting_stems", "kept_objects", "objects"]
 
 _FOLDER = Path(__file__).parent
+_ADVICE = "OPTCODEC_CACHE names another folder"
 
 
 def objects(stems: Sequence[str]) -> dict[str, Object]:
@@ -55,18 +57,15 @@ def exporting_stems() -> list[str]:
 
 def _folder_to_keep(stems: Sequence[str]) -> Path | None:
     """Say what is compiled, and whether it will be so again; the folder that is ready to keep it, if there is one."""
-    text = f"optcodec: compiling {', '.join(stems)} kernels for this processor"
+    text = f"compiling {', '.join(stems)} kernels for this processor"
     try:
         folder = cache_folder()
         make_folder(folder)
     except FolderError as error:
-        print(f"{text}, in every process: {error}; {_ADVICE}", file=sys.stderr, flush=True)
+        tell(f"{text}, in every process: {error}; {_ADVICE}")
         return None
-    print(f"{text} (once)", file=sys.stderr, flush=True)
+    tell(f"{text} (once)")
     return folder
-
-
-_ADVICE = "OPTCODEC_CACHE names another folder"
 
 
 def _keep(folder: Path, compiled: dict[str, Object]) -> None:
@@ -74,7 +73,7 @@ def _keep(folder: Path, compiled: dict[str, Object]) -> None:
         for stem, (code, signatures) in compiled.items():
             keep(folder, _file_name(stem), pack(code, signatures))
     except FolderError as error:
-        print(f"optcodec: the kernels could not be kept: {error}; {_ADVICE}", file=sys.stderr, flush=True)
+        tell(f"the kernels could not be kept: {error}; {_ADVICE}")
 
 
 @functools.cache

@@ -8,8 +8,8 @@ each process.
 
 from __future__ import annotations
 
+import functools
 import os
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,12 @@ from types import SimpleNamespace
 
 from optcodec.errors import OptcodecError
 from optcodec.kernels.mode import mode
+from optcodec.kernels.notice import tell
 
 __all__ = ["WarmUp", "load", "prepare", "warm_up"]
 
 _objects: dict[str, tuple[bytes, dict[str, str]]] = {}
-_failures: list[str] = []  # why there is no machine code in this process, if so; then that it was told
+_failures: list[str] = []  # why there is no machine code in this process; empty as long as there is
 _lock = threading.RLock()
 
 
@@ -47,10 +48,8 @@ def load(stem: str) -> SimpleNamespace:
         from optcodec.kernels.plain import plain_kernels
 
         kernels = plain_kernels(stem)
-        if len(_failures) == 1:
-            _failures.append("told")
-            text = f"no machine code of kernels in this process ({_failures[0]}); numba.njit takes its place, slower"
-            print(f"optcodec: {text}", file=sys.stderr, flush=True)
+        if _failures:
+            _tell_once(_failures[0])
         return kernels
 
 
@@ -66,6 +65,11 @@ def prepare(*stems: str) -> None:
             _objects.update(objects(missing))
         except Exception as error:  # whatever it is: the other way does not depend on it
             _failures.append(_reason(error))
+
+
+@functools.cache
+def _tell_once(reason: str) -> None:
+    tell(f"no machine code of kernels in this process ({reason}); numba.njit takes its place, slower")
 
 
 def _reason(error: Exception) -> str:

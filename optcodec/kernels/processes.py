@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 __all__ = ["compile_objects", "joined", "pack", "search_path", "split", "unpack"]
 
@@ -50,23 +51,17 @@ def _run(commands: Sequence[Sequence[str]]) -> list[bytes]:
     # In the folder of this package, since numba reads its settings from a file in the current one, too.
     settings = {"NUMBA_OPT": "0", "NUMBA_DISABLE_JIT": "0", "NUMBA_BOUNDSCHECK": "0", "OPTCODEC_KERNELS": ""}
     environment = {**os.environ, **settings, "PYTHONPATH": os.pathsep.join(search_path())}
-    children = [  # a session of their own: Ctrl-C reaches this process alone, which then ends them
-        subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=_PACKAGE,
-            env=environment,
-            start_new_session=True,
-        )
-        for command in commands
-    ]
+    options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    children: list[subprocess.Popen[bytes]] = []
     try:
+        for command in commands:  # a session of their own: Ctrl-C reaches this process alone, which then ends them
+            child = subprocess.Popen(command, cwd=_PACKAGE, env=environment, start_new_session=True, **options)
+            children.append(child)
         outputs = [child.communicate() for child in children]
     except BaseException:
         for child in children:
             child.kill()
+            child.communicate()
         raise
     for child, (_, messages) in zip(children, outputs, strict=True):
         if child.returncode:

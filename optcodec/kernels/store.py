@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import stat
 import sys
 from pathlib import Path
@@ -60,7 +59,7 @@ def make_folder(folder: Path) -> None:
                 part.mkdir(mode=0o755, exist_ok=True)  # not by the umask, which may let a group write
     except OSError as error:
         raise FolderError(f"{error.filename}: {error.strerror}") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise FolderError(f"{folder} cannot be written to")
 
 
@@ -86,7 +85,7 @@ def keep(folder: Path, name: str, content: bytes) -> None:
     FolderError
         If it cannot be written, as on a full disk.
     """
-    part = folder / f".{secrets.token_hex(8)}.part"
+    part = folder / f".{os.urandom(8).hex()}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         try:
