@@ -31,7 +31,7 @@ def command(as_json: bool) -> None:
     stand for, such as all x86-64 processors with AVX2:
 
     \b
-        ENV NUMBA_CPU_NAME=x86-64-v3 NUMBA_CPU_FEATURES=
+        ENV NUMBA_CPU_NAME=x86-64-v3 NUMBA_CPU_FEATURES=+fma
     """
     from optcodec.kernels import warm_up
 
