@@ -88,7 +88,7 @@ def test_a_folder_that_cannot_keep_them_is_refused(few: Path, tmp_path: Path, mo
     few.chmod(0o777)
     assert "compiled kernels cannot be kept: others than its owner can write to" in refusal("warm-up")
     few.chmod(0o755)
-    monkeypatch.setattr(os, "access", lambda *_arguments: False)
+    monkeypatch.setattr(os, "access", lambda *_arguments, **_options: False)
     assert f"compiled kernels cannot be kept: {few} cannot be written to" in refusal("warm-up")
     monkeypatch.undo()
     monkeypatch.setenv("OPTCODEC_KERNELS", "plain")
