@@ -14,7 +14,7 @@ from optcodec.cli.verbs import Verbs
 
 __all__ = ["main"]
 
-_VERBS = ("encode", "design", "sensitivity", "blocks", "inspect", "compare", "accuracy", "plot", "demo")
+_VERBS = ("encode", "design", "sensitivity", "blocks", "inspect", "compare", "accuracy", "plot", "demo", "warm-up")
 
 
 @click.group(cls=Verbs, package="optcodec.cli", names=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -19,7 +19,7 @@ class Verbs(click.Group):
     Parameters
     ----------
     package : str
-        Has a module of its name for each verb, with the click command ``command``.
+        Has a module for each verb, with the click command ``command``; its name has ``_`` where the verb has ``-``.
     names : tuple of str
         The verbs, in the order of ``--help``.
     """
@@ -34,7 +34,8 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.names:
             return None
-        command: click.Command = importlib.import_module(f"{self.package}.{cmd_name}").command
+        module = cmd_name.replace("-", "_")
+        command: click.Command = importlib.import_module(f"{self.package}.{module}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
