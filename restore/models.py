@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -85,6 +86,11 @@ class Model:
         Pixels around a tile that its samples depend on.
     card : dict
         What it was trained on and how it does.
+    source : str
+        Name of a shipped model, or the path of the .json file; a copy of the model (by `copy` or `pickle`) is loaded
+        from there.
+    threads : int, optional
+        That it was loaded with.
     """
 
     name: str
@@ -92,6 +98,13 @@ class Model:
     chrominance: Network | None
     border: int
     card: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    threads: int | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not self.source:
+            raise InvalidInputError(f"the model {self.name} was not loaded from a file, so that it cannot be copied")
+        return partial(load_model, self.source, threads=self.threads), ()
 
 
 def shipped_models() -> list[str]:
@@ -134,7 +147,8 @@ def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None
     if not isinstance(border, int) or border < 0:
         raise InvalidInputError(f"{file}: border is a whole number from 0 on, got {border!r}")
     networks = {role: _network(f"{name} ({role})", data, _PLANES[role], threads) for role, data in files.items()}
-    return Model(name, networks["luminance"], networks.get("chrominance"), border, card)
+    source = os.fspath(model) if model in shipped_models() else str(Path(model).resolve())
+    return Model(name, networks["luminance"], networks.get("chrominance"), border, card, source, threads)
 
 
 _PLANES = {"luminance": 1, "chrominance": 3}  # of the input

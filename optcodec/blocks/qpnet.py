@@ -27,6 +27,7 @@ from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
 from optcodec.jpeg.layout import in_parallel, thread_count
 from optcodec.kernels import load
+from optcodec.values import Value
 
 __all__ = [
     "CONVOLUTIONS",
@@ -77,7 +78,7 @@ def weight_shapes(groups: int) -> dict[str, tuple[int, ...]]:
 
 
 @dataclass(frozen=True, eq=False)
-class QpNet:
+class QpNet(Value):
     """A trained network.
 
     Parameters

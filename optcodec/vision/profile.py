@@ -15,6 +15,7 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
 from optcodec.jpeg.image import sampling_factors
+from optcodec.values import Value
 
 __all__ = ["Provenance", "SensitivityProfile", "load_profile", "shipped_profiles"]
 
@@ -24,7 +25,7 @@ _KINDS: dict[str, Any] = {"images": int, "seed": int | None, "quality": int | No
 
 
 @dataclass(frozen=True, eq=False)
-class Provenance:
+class Provenance(Value):
     """Where the weights of a profile come from. Every field may be empty: a profile can also be made by hand.
 
     Parameters
@@ -81,7 +82,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, eq=False)
-class SensitivityProfile:
+class SensitivityProfile(Value):
     """Weight of a squared error in each DCT coefficient: by how much it moves the (squared) loss of a DNN.
 
     The estimate follows OptS, eqs. (8) and (9): the squared derivative of one image's loss with respect to a
