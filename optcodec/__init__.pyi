@@ -34,6 +34,8 @@ from .jpeg.table_files import save_tables as save_tables
 from .jpeg.tables import QuantTable as QuantTable
 from .jpeg.tables import annex_k_tables as annex_k_tables
 from .jpeg.writer import write_jpeg as write_jpeg
+from .jsontext import parse_json as parse_json
+from .limits import MAX_PIXELS as MAX_PIXELS
 from .metrics import psnr_db as psnr_db
 from .metrics import swe as swe
 from .openimage import opened_image as opened_image

@@ -11,7 +11,7 @@ import io
 import re
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -75,13 +75,13 @@ class Picture(Value):
 
 
 def load_picture(
-    image: ImageLike, *, background: Background | None = None, max_pixels: int | None = MAX_PIXELS
+    image: ImageLike | BinaryIO, *, background: Background | None = None, max_pixels: int | None = MAX_PIXELS
 ) -> Picture:
     """Check an image, or read it from a file.
 
     Parameters
     ----------
-    image : ndarray, Pillow image, str, path or Picture
+    image : ndarray, Pillow image, str, path, binary file or Picture
         Array: uint8 of shape (height, width), (height, width, 3) or, with ``background``, (height, width, 4).
         File: anything that Pillow opens. Of several frames the first is taken. A `Picture` is given back.
     background : str or tuple of int, optional
@@ -111,14 +111,16 @@ def load_picture(
         return image
     if isinstance(image, np.ndarray):
         return _from_array(image, colour)
-    if isinstance(image, (str, PathLike)):
-        with opened_image(image, max_pixels=max_pixels) as opened:
-            return _from_pillow(opened, colour)
     from PIL import Image
 
     if isinstance(image, Image.Image):
         return _from_pillow(image, colour)
-    raise InvalidInputError(f"an image is a numpy array, a Pillow image or a path; got {type(image).__name__}")
+    if isinstance(image, (str, PathLike)) or hasattr(image, "read"):
+        with opened_image(image, max_pixels=max_pixels) as opened:
+            return _from_pillow(opened, colour)
+    raise InvalidInputError(
+        f"an image is a numpy array, a Pillow image, a path or a binary file; got {type(image).__name__}"
+    )
 
 
 def decoded_pixels(data: bytes, mode: str = "RGB") -> npt.NDArray[np.uint8]:

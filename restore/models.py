@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optcodec import InvalidInputError
+from optcodec import InvalidInputError, parse_json
 
 __all__ = ["Model", "Network", "find_model", "load_model", "processors", "shipped_models"]
 
@@ -134,16 +133,14 @@ def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None
     if threads is not None and (not isinstance(threads, int) or threads < 1):
         raise InvalidInputError(f"threads is a whole number from 1 on, got {threads!r}")
     folder, file = find_model(model)
+    index = _index(folder, file)
     try:
-        index = json.loads(_read(folder, file))
         name, border, card, chrominance = (index[key] for key in ("name", "border", "card", "chrominance"))
         files = {"luminance": _checked(folder, index["luminance"])}
         if chrominance is not None:
             files["chrominance"] = _checked(folder, chrominance)
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        found = f"no entry {error}" if isinstance(error, KeyError) else _line(error)
-        message = f"{file} does not describe a model: {found}; expected what `restore export` writes"
-        raise InvalidInputError(message) from None
+    except (KeyError, TypeError) as error:
+        raise _no_model(file, f"no entry {error}" if isinstance(error, KeyError) else _line(error)) from None
     if not isinstance(border, int) or border < 0:
         raise InvalidInputError(f"{file}: border is a whole number from 0 on, got {border!r}")
     networks = {role: _network(f"{name} ({role})", data, _PLANES[role], threads) for role, data in files.items()}
@@ -167,6 +164,19 @@ def find_model(model: str | os.PathLike[str]) -> tuple[Traversable, str]:
     if path.suffix.lower() != ".json":
         raise InvalidInputError(f"no model {os.fspath(model)!r}; expected {', '.join([*known, 'a .json file'])}")
     return path.parent, path.name
+
+
+def _index(folder: Traversable, file: str) -> Any:
+    """What the .json file of a model says."""
+    data = _read(folder, file)
+    try:
+        return parse_json(data)
+    except InvalidInputError as error:
+        raise _no_model(file, str(error)) from None
+
+
+def _no_model(file: str, found: str) -> InvalidInputError:
+    return InvalidInputError(f"{file} does not describe a model: {found}; expected what `restore export` writes")
 
 
 def _read(folder: Traversable, name: str) -> bytes:

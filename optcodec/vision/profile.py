@@ -15,6 +15,7 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
 from optcodec.jpeg.image import sampling_factors
+from optcodec.jsontext import parse_json
 from optcodec.values import Value
 
 __all__ = ["Provenance", "SensitivityProfile", "load_profile", "shipped_profiles"]
@@ -194,10 +195,7 @@ def load_profile(name_or_path: str | os.PathLike[str]) -> SensitivityProfile:
 
 
 def _parse(text: str) -> SensitivityProfile:
-    try:
-        document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InvalidInputError(f"expected the JSON of a sensitivity profile, found {error}") from None
+    document = parse_json(text, "the JSON of a sensitivity profile")
     found = document.get("format") if isinstance(document, dict) else type(document).__name__
     if found != _FORMAT:
         raise InvalidInputError(f"expected a JSON object with format {_FORMAT!r}, found {found!r}")
