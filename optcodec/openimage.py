@@ -15,7 +15,7 @@ from optcodec.limits import MAX_PIXELS, too_many_pixels
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-__all__ = ["opened_image"]
+__all__ = ["first_line", "opened_image"]
 
 _PREFIX_NBYTES = 16  # of the file, which Pillow's plugins know their format by
 _NOT_THIS_FORMAT = (SyntaxError, IndexError, TypeError, struct.error)  # what they raise where it is another one
@@ -71,7 +71,12 @@ def _reason(error: Exception) -> str:
         return "no such file"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return f"cannot be decoded: {error or type(error).__name__}"
+    return f"cannot be decoded: {first_line(error)}"
+
+
+def first_line(error: Exception) -> str:
+    """What an error of Pillow says, in one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _identified(file: BinaryIO, name: str, max_pixels: int | None) -> ImageFile:

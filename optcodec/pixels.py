@@ -19,7 +19,7 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import MAX_SIDE, Metadata
 from optcodec.limits import MAX_PIXELS
-from optcodec.openimage import opened_image
+from optcodec.openimage import first_line, opened_image
 from optcodec.values import Value
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _from_pillow(image: Image.Image, colour: npt.NDArray[np.uint8] | None) -> Pi
     except MemoryError:
         raise
     except Exception as error:  # Pillow's decoders raise almost anything on a broken file
-        raise InvalidInputError(f"cannot be decoded: {error}") from error
+        raise InvalidInputError(f"cannot be decoded: {first_line(error)}") from error
     if mode != image.mode and image.mode in ("1", "P", "PA"):
         kind = "black and white" if image.mode == "1" else "palette"
         notices.append(f"expanded {kind} to {'grey' if mode == 'L' else 'RGB'}")

@@ -165,12 +165,14 @@ def test_a_file_at_the_temporary_name_is_left_alone(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_told_apart_and_leaves_nothing(tmp_path: Path, number: int) -> None:
     (tmp_path / "a.jpg").write_bytes(b"old")
-    with (
-        pytest.raises(DiskFullError, match=r"cannot write .*a\.jpg: (No space left|Disk quota)"),
-        whole_file(tmp_path / "a.jpg") as file,
-    ):
-        file.write(b"ne")
-        raise OSError(number, os.strerror(number))
+
+    def write() -> None:
+        with whole_file(tmp_path / "a.jpg") as file:
+            file.write(b"ne")
+            raise OSError(number, os.strerror(number))
+
+    with pytest.raises(DiskFullError, match=r"cannot write .*a\.jpg: (No space left|Disk quota)"):
+        write()
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.jpg", b"old")]
 
 

@@ -163,12 +163,11 @@ def report_failures(failures: Sequence[Failure], total: int) -> None:
     if total == 1:
         raise click.ClickException(f"{failures[0].path}: {failures[0].message}")
     failed = [failure for failure in failures if failure.begun]
-    summary = f"{len(failed)} of {total} files failed"
-    if len(failed) < len(failures):
-        left = len(failures) - len(failed)
-        summary = (
-            f"the disk is full: {total - len(failures)} of {total} files are done, {left} were not begun, and failed"
-        )
+    left, done = len(failures) - len(failed), total - len(failures)
+    if left:
+        summary = f"the disk is full: {done} of {total} files are done, {left} were not begun, and {len(failed)} failed"
+    else:
+        summary = f"{len(failed)} of {total} files failed"
     click.echo(f"Error: {summary}:", err=True)
     for failure in failed:
         click.echo(f"  {failure.path}: {failure.message}", err=True)
