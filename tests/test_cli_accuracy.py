@@ -117,6 +117,11 @@ def test_odd_images_are_left_out_and_listed(folder: Path) -> None:
     assert "none of 1 image can be read: cannot read the image" in line
 
 
+def test_large_images_are_left_out_and_listed(folder: Path) -> None:
+    line = refusal(*arguments(folder, methods="jpeg", max_pixels=100))
+    assert re.search(r"none of 4 images can be read: .*pixels; expected at most 100", line)
+
+
 def test_text(folder: Path) -> None:
     result = run(*arguments(folder, methods="jpeg,opts"))
     assert result.exit_code == 0, result.output

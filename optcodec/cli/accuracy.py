@@ -15,7 +15,7 @@ from optcodec.accuracy.conditions import SETTINGS
 from optcodec.cli.about import about
 from optcodec.cli.many import Failure, failure_records, report_failures
 from optcodec.cli.models import needs_torch, open_model
-from optcodec.cli.options import SUBSAMPLINGS
+from optcodec.cli.options import SUBSAMPLINGS, max_pixels_option
 from optcodec.cli.show import columns, count, json_option, print_json
 from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable, write_whole
@@ -68,6 +68,7 @@ def _numbers(ctx: click.Context, option: click.Parameter, text: str | None) -> t
 @click.option("--workers", type=int, help="Threads.  [default: all processors]")
 @click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as 'cuda'.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The result, a .json file.")
+@max_pixels_option
 @json_option
 def command(output: Path, as_json: bool, **options: Any) -> None:
     """Measure the accuracy of a network on images that are coded by several methods, and the bytes they take.
@@ -117,6 +118,7 @@ def _measure(output: Path, options: dict[str, Any], failures: list[Failure]) -> 
             progress=progress,
             batch=options["batch"],
             workers=options["workers"],
+            max_pixels=options["max_pixels"],
         )
     rows = output.with_suffix(".npz")
     measured.rows.save(rows)
@@ -145,7 +147,9 @@ def _images(target: TargetModel, options: dict[str, Any], failures: list[Failure
     if options["labels"] == "folders":
         check_classes(target, {image.path.relative_to(options["data"]).parts[0] for image in found})
     chosen = sample(found, options["images"], seed=options["seed"])
-    images = readable(chosen, lambda path, reason: failures.append(Failure(path, reason)))
+    images = readable(
+        chosen, lambda path, reason: failures.append(Failure(path, reason)), max_pixels=options["max_pixels"]
+    )
     if not images:
         raise InvalidInputError(f"none of {count(len(chosen), 'image')} can be read: {failures[0].message}")
     return images

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optcodec.errors import InvalidInputError
+from optcodec.limits import MAX_PIXELS
 from optcodec.openimage import opened_image
 
 if TYPE_CHECKING:
@@ -96,7 +97,12 @@ def sample(images: list[LabelledImage], count: int | None, *, seed: int = 0) -> 
     return [shuffled[i] for i in order[:count]]
 
 
-def readable(images: list[LabelledImage], on_unreadable: Callable[[Path, str], None]) -> list[LabelledImage]:
+def readable(
+    images: list[LabelledImage],
+    on_unreadable: Callable[[Path, str], None],
+    *,
+    max_pixels: int | None = MAX_PIXELS,
+) -> list[LabelledImage]:
     """Those images that can be decoded, before any work is done for them.
 
     Parameters
@@ -105,11 +111,13 @@ def readable(images: list[LabelledImage], on_unreadable: Callable[[Path, str], N
         All are decoded once.
     on_unreadable : callable
         Told the path of each of the others, and the reason.
+    max_pixels : int or None
+        Larger images count as unreadable; None allows every size.
     """
     good = []
     for image in images:
         try:
-            _open(image.path)
+            _open(image.path, max_pixels)
         except InvalidInputError as error:
             on_unreadable(image.path, str(error))
         else:
@@ -123,6 +131,7 @@ def batches(
     *,
     size: int = 16,
     on_unreadable: Callable[[Path, str], None] | None = None,
+    max_pixels: int | None = MAX_PIXELS,
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Read images and stack them.
 
@@ -137,6 +146,8 @@ def batches(
     on_unreadable : callable, optional
         Told the path and the reason of each file that is no readable image, and the file is left out. Without it the
         first such file raises.
+    max_pixels : int or None
+        Larger images count as unreadable; None allows every size.
 
     Yields
     ------
@@ -156,7 +167,7 @@ def batches(
     labels: list[int | None] = []
     for position, image in enumerate(images):
         try:
-            pixels.append(preprocess(_open(image.path)))
+            pixels.append(preprocess(_open(image.path, max_pixels)))
             labels.append(image.label)
         except InvalidInputError as error:
             if on_unreadable is None:
@@ -167,9 +178,9 @@ def batches(
             pixels, labels = [], []
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path, max_pixels: int | None) -> Image.Image:
     try:
-        with opened_image(path) as file:
+        with opened_image(path, max_pixels=max_pixels) as file:
             return file.convert("RGB")
     except InvalidInputError as error:
         raise InvalidInputError(f"cannot read the image {error}") from None
