@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import QuantTable
+from optcodec.values import Value
 
 __all__ = [
     "SUBSAMPLINGS",
@@ -81,7 +82,7 @@ class Metadata:
 
 
 @dataclass(frozen=True, eq=False)
-class Component:
+class Component(Value):
     """Quantized coefficients of one component.
 
     Parameters
@@ -108,7 +109,7 @@ class Component:
 
 
 @dataclass(frozen=True, eq=False)
-class DctComponent:
+class DctComponent(Value):
     """Coefficients of one component before quantization.
 
     Parameters
@@ -161,7 +162,7 @@ def _check_geometry(width: int, height: int, parts: Sequence[tuple[int, int, tup
 
 
 @dataclass(frozen=True, eq=False)
-class CoefficientImage:
+class CoefficientImage(Value):
     """A coded image: what a JPEG file says about its pixels.
 
     Parameters
@@ -212,7 +213,7 @@ class CoefficientImage:
 
 
 @dataclass(frozen=True, eq=False)
-class DctImage:
+class DctImage(Value):
     """An image as DCT coefficients that are not quantized yet.
 
     Parameters
