@@ -39,7 +39,7 @@ from tests.jpegfile import (
     sos,
 )
 from tests.naive import NaiveError, naive_read
-from tests.strategies import ALL_FACTORS, assert_same_image, coefficient_images
+from tests.strategies import ALL_FACTORS, assert_same_image, coefficient_images, known_to_libjpeg
 
 DATA = os.environ.get("OPTCODEC_DATA")
 needs_data = pytest.mark.skipif(not DATA, reason="OPTCODEC_DATA does not name the folder of test images")
@@ -224,12 +224,6 @@ def test_what_went_in_comes_out(data):
     assert_same_image(found, image)
     assert found.restart_interval == image.restart_interval
     assert_coefficients(found, naive_read(file))
-
-
-def known_to_libjpeg(factors: tuple[tuple[int, int], ...]) -> bool:
-    """Whether it takes these sampling factors: whole ratios, and a number of components with a colour space."""
-    h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
-    return all(h_max % h == 0 and v_max % v == 0 for h, v in factors) and len(factors) != 2
 
 
 @pytest.mark.parametrize("factors", [f for f in ALL_FACTORS if known_to_libjpeg(f)], ids=str)

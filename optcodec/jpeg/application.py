@@ -54,7 +54,7 @@ def parse_metadata(segments: Sequence[Segment], ids: Sequence[int]) -> Metadata:
     """
     jfif = _first(segments, "APP0", _JFIF, 7)
     exif = _first(segments, "APP1", _EXIF, 1)
-    _first(segments, "APP14", _ADOBE, _ADOBE_NBYTES - len(_ADOBE))
+    _first(segments, "APP14", _ADOBE, _ADOBE_NBYTES - len(_ADOBE))  # refused if it is too short
     return Metadata(
         icc_profile=_icc_profile([s for s in segments if s.name == "APP2" and s.payload.startswith(_ICC)]),
         exif=exif or None,
