@@ -13,8 +13,8 @@ from PIL import Image
 from optcodec.jpeg.image import CoefficientImage, Metadata
 from optcodec.jpeg.tables import QuantTable
 from optcodec.jpeg.writer import write_jpeg
-from tests.jpegfile import HUFFMAN, Huffman, ScanSpec, build
-from tests.strategies import ALL_FACTORS, image_of
+from tests.jpegfile import HUFFMAN, ScanSpec, build
+from tests.strategies import ALL_FACTORS, image_of, known_to_libjpeg
 
 __all__ = ["seed_files"]
 
@@ -25,8 +25,10 @@ _SIZES = ((1, 1), (8, 8), (17, 16), (31, 9), (23, 35))
 
 @functools.cache
 def seed_files() -> tuple[bytes, ...]:
-    """All of them, of 200 bytes to 10 kB."""
-    return tuple([*_files_of_pillow(), *_files_of_ours(), *_files_built()])
+    """All of them, of 200 bytes to 10 kB, and one of 30 kB that is decoded in several parts."""
+    large = io.BytesIO()
+    _photo((90, 110), "RGB").save(large, "JPEG", quality=100, subsampling=0, restart_marker_blocks=40)
+    return tuple([*_files_of_pillow(), *_files_of_ours(), *_files_built(), large.getvalue()])
 
 
 def _photo(size: tuple[int, int], mode: str) -> Image.Image:
@@ -73,15 +75,12 @@ def _files_of_ours() -> list[bytes]:
 def _files_built() -> list[bytes]:
     """With Huffman tables and scans as we write none."""
     generator, files = random.Random(5), []
-    for number, factors in enumerate(ALL_FACTORS):
+    for number, factors in enumerate(filter(known_to_libjpeg, ALL_FACTORS)):
         image = image_of(factors, *_SIZES[-1 - number % 2], (_FINE,), restart_interval=(number + 1) % 4)
         for script in (_sequential(image), _progressive(image)):
-            files.append(build(image, script, table=_table(generator), longest_run=generator.choice([3, 32767])))
+            table, longest_run = generator.choice(HUFFMAN), generator.choice([3, 32767])
+            files.append(build(image, script, table=table, longest_run=longest_run))
     return files
-
-
-def _table(generator: random.Random) -> Huffman:
-    return generator.choice(HUFFMAN)
 
 
 def _sequential(image: CoefficientImage) -> list[ScanSpec]:

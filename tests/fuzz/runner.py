@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,25 +26,38 @@ _ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Finding:
-    """An input whose answer was wrong."""
+    """An input whose answer was wrong.
+
+    Parameters
+    ----------
+    kind : str
+        Of input.
+    name : str
+        Of the input, such as its seed and number.
+    data : bytes
+        The input.
+    error : str
+        What was wrong, in a line.
+    details : str
+        Traceback, or what the process said before it died.
+    died : bool
+        Whether the process that tried it died, so that it is to be tried in one of its own.
+    """
 
     kind: str
-    seed: int
-    number: int
+    name: str
+    data: bytes = field(repr=False)
     error: str
-    details: str = ""
-
-    def data(self) -> bytes:
-        """The input."""
-        return input_of(self.kind, self.seed, self.number)
+    details: str = field(repr=False)
+    died: bool = False
 
     @property
     def filename(self) -> str:
         """Name of a file for the input."""
-        return f"{self.kind}-{self.seed}-{self.number}{find_kind(self.kind).suffix}"
+        return f"{self.kind}-{self.name}{find_kind(self.kind).suffix}"
 
     def __str__(self) -> str:
-        return f"{self.kind}, seed {self.seed}, input {self.number}: {self.error}"
+        return f"{self.kind} {self.name}: {self.error}"
 
 
 @dataclass
@@ -61,14 +75,26 @@ class Report:
         self.findings += other.findings
 
 
-def run(kind: str, seed: int, first: int = 0, *, cases: int = _FOREVER, seconds: int = _FOREVER) -> Report:
-    """Try inputs of a kind, from number `first` on, as many as there are or as the time allows."""
-    report = Report()
+def run(
+    kind: str,
+    seed: int,
+    first: int = 0,
+    *,
+    cases: int = _FOREVER,
+    seconds: int = _FOREVER,
+    patience: int = _CASE_SECONDS,
+) -> Report:
+    """Try inputs of a kind, from number `first` on, until there are so many or the time is over.
+
+    An input that takes more than `patience` seconds is wrong.
+    """
+    report, end = Report(), time.monotonic() + seconds
     while report.cases < cases:
         at = first + report.cases
-        worker = _Worker(kind, seed, at, cases - report.cases, seconds)
+        left = max(0, round(end - time.monotonic()))
+        worker = _Worker(kind, seed, range(at, at + cases - report.cases), left, patience)
         report.add(worker.report())
-        if worker.finished or report.cases == at - first:
+        if worker.finished:
             break
     return report
 
@@ -76,9 +102,10 @@ def run(kind: str, seed: int, first: int = 0, *, cases: int = _FOREVER, seconds:
 class _Worker:
     """A process of `tests.fuzz.worker`, from its first input to its end."""
 
-    def __init__(self, kind: str, seed: int, first: int, cases: int, seconds: int) -> None:
-        self._kind, self._seed, self._first = kind, seed, first
-        command = [sys.executable, "-m", "tests.fuzz.worker", kind, *map(str, (seed, first, cases, seconds))]
+    def __init__(self, kind: str, seed: int, numbers: range, seconds: int, patience: int) -> None:
+        self._kind, self._seed, self._first, self._patience = kind, seed, numbers.start, patience
+        settings = map(str, (seed, numbers.start, len(numbers), seconds))
+        command = [sys.executable, "-m", "tests.fuzz.worker", kind, *settings]
         self._process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._at: int | None = None  # input that is tried
         self.finished = False
@@ -90,7 +117,7 @@ class _Worker:
         assert self._process.stderr is not None
         sources, said = [self._process.stdout, self._process.stderr], b""
         while self._process.stdout in sources:
-            ready, _, _ = select.select(sources, [], [], _FIRST_SECONDS if self._at is None else _CASE_SECONDS)
+            ready, _, _ = select.select(sources, [], [], _FIRST_SECONDS if self._at is None else self._patience)
             if not ready:
                 hangs = True
                 break
@@ -113,8 +140,11 @@ class _Worker:
         self.finished = self.finished or "finished" in line
         if "found" in line:
             found = line["found"]
-            finding = Finding(self._kind, self._seed, found["number"], found["error"], found["traceback"])
-            report.findings.append(finding)
+            report.findings.append(self._finding(found["number"], found["error"], found["traceback"]))
+
+    def _finding(self, number: int, error: str, details: str, died: bool = False) -> Finding:
+        data = input_of(self._kind, self._seed, number)
+        return Finding(self._kind, f"{self._seed}-{number}", data, error, details, died)
 
     def _end(self, hangs: bool, said: bytes, report: Report) -> None:
         """Wait for the end of the process, and see how it died."""
@@ -126,11 +156,11 @@ class _Worker:
                 pipe.close()
         text = said.decode(errors="replace")
         if self._at is None and not self.finished:
-            raise RuntimeError(f"no input of the kind {self._kind} was tried:\n{text}")
+            raise RuntimeError(f"no input of the kind {self._kind} was tried, the process ended by {_how(status)}:\n{text}")
         report.cases = 0 if self._at is None else self._at + 1 - self._first
         if not self.finished and self._at is not None:
-            error = f"no answer within {_CASE_SECONDS} s" if hangs else f"the process died: {_how(status)}"
-            report.findings.append(Finding(self._kind, self._seed, self._at, error, text))
+            error = f"no answer within {self._patience} s" if hangs else f"the process died: {_how(status)}"
+            report.findings.append(self._finding(self._at, error, text, died=True))
 
 
 def _how(status: int) -> str:

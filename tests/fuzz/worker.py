@@ -29,20 +29,21 @@ Say = Callable[[dict[str, Any]], None]
 
 def main() -> None:
     name, (seed, first, cases, seconds) = sys.argv[1], map(int, sys.argv[2:])
-    lines = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what a library prints is no line of ours
+    with os.fdopen(os.dup(1), "w", buffering=1) as lines:
+        os.dup2(2, 1)  # what a library prints is no line of ours
 
-    def say(line: dict[str, Any]) -> None:
-        lines.write(json.dumps(line) + "\n")
+        def say(line: dict[str, Any]) -> None:
+            lines.write(json.dumps(line) + "\n")
 
-    prepare(name)
-    try_all(name, seed, range(first, first + cases), time.monotonic() + seconds, say)
+        prepare(name)
+        try_all(name, seed, range(first, first + cases), time.monotonic() + seconds, say)
 
 
 def prepare(name: str) -> None:
     """Import and compile what the kind needs, then take no more memory than an input may need."""
     warnings.simplefilter("error")
-    find_kind(name).check(input_of(name, 0, 0))
+    kind = find_kind(name)
+    kind.check(kind.seeds()[0])
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + _MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
