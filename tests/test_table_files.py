@@ -96,7 +96,7 @@ def with_step(value: str) -> str:
         ("# nothing", "expected 1 to 4 quantization tables, got 0"),
         ("", "expected 1 to 4 quantization tables, got 0"),
         ("[", "expected JSON, found Expecting value: line 1 column 2"),
-        ("[" * 100000, "expected JSON, found maximum recursion"),
+        ("[" * 100000, "expected JSON, found more than 100 levels"),
         ("[]", "expected 1 to 4 quantization tables, got 0"),
         ("[5]", "table 1: expected a list of steps, found int"),
         (json.dumps([[1] * 63]), "table 1: expected 64 steps, got 63"),

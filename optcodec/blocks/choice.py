@@ -23,6 +23,7 @@ from optcodec.blocks.tuning import Tuning
 from optcodec.blocks.vaq import VAQ
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctImage
+from optcodec.values import Value
 
 if TYPE_CHECKING:
     from optcodec.blocks.profile import UtilityProfile
@@ -132,7 +133,7 @@ _WITHOUT_BUDGET = "exchange", *VAQ
 
 
 @dataclass(frozen=True, eq=False)
-class BlockChoice:
+class BlockChoice(Value):
     """How blocks are weighed.
 
     Parameters

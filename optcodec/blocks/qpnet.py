@@ -25,7 +25,9 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
 from optcodec.jpeg.layout import in_parallel, thread_count
+from optcodec.jsontext import parse_json
 from optcodec.kernels import load
+from optcodec.values import Value
 
 __all__ = [
     "CONVOLUTIONS",
@@ -76,7 +78,7 @@ def weight_shapes(groups: int) -> dict[str, tuple[int, ...]]:
 
 
 @dataclass(frozen=True, eq=False)
-class QpNet:
+class QpNet(Value):
     """A trained network.
 
     Parameters
@@ -188,7 +190,7 @@ def _checked_json(name: str, given: Any) -> dict[str, Any]:
     """Copy of a mapping."""
     try:
         copy: dict[str, Any] = json.loads(json.dumps(dict(given), allow_nan=False))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInputError(
             f"{name} of a QP-NET is a mapping of JSON values, got {type(given).__name__}: {error}"
         ) from None
@@ -255,7 +257,7 @@ def _parse(content: bytes) -> QpNet:
         raise InvalidInputError(f"expected a QP-NET of at most {_LARGEST_FILE} bytes, found more")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            header = json.loads(_member(archive, _HEADER, "u1", (None,)).tobytes())
+            header = parse_json(_member(archive, _HEADER, "u1", (None,)).tobytes(), "a QP-NET's header of JSON")
             if not isinstance(header, dict) or header.get("format") != _FORMAT:
                 raise InvalidInputError(f"expected a header of format {_FORMAT!r}, found {str(header)[:80]!r}")
             shapes = weight_shapes(_checked_groups(header.get("groups")))

@@ -18,6 +18,7 @@ from optcodec.cli.options import (
     background_option,
     choose_target,
     inputs_argument,
+    max_pixels_option,
     method_option,
     one_of,
     output_option,
@@ -28,6 +29,7 @@ from optcodec.cli.options import (
     target_options,
 )
 from optcodec.cli.show import count, json_option, print_json, side_by_side
+from optcodec.cli.streams import STREAM
 from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable
 
@@ -54,6 +56,7 @@ __all__ = ["command"]
 @subsampling_option
 @background_option
 @pixels_option
+@max_pixels_option
 @click.option("--force", is_flag=True, help="Replace an input.")
 @json_option
 def command(
@@ -65,8 +68,10 @@ def command(
     """
     sources = find_images(inputs)
     paths = [source.path for source in sources]
+    if STREAM in paths:
+        raise InvalidInputError("images are opened more than once, which stdin cannot be; expected files, got -")
     settings = _settings(options)
-    opening = {"background": options["background"], "decode": options["pixels"]}
+    opening = {"background": options["background"], "decode": options["pixels"], "max_pixels": options["max_pixels"]}
     if per_image:
         targets = place(sources, output, suffix=".json", folder=True, force=force)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.errors import InvalidInputError
+from optcodec.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from optcodec.targets import Target
@@ -23,6 +24,7 @@ __all__ = [
     "background_option",
     "choose_target",
     "inputs_argument",
+    "max_pixels_option",
     "method_option",
     "one_of",
     "output_option",
@@ -72,6 +74,15 @@ method_option = click.option(
 )
 background_option = click.option(
     "--background", metavar="COLOUR", help="Composite transparent pixels on this colour, such as white."
+)
+max_pixels_option = click.option(
+    "--max-pixels",
+    cls=ExpertOption,
+    type=click.IntRange(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    metavar="N",
+    help="Refuse larger images before memory is taken for them.",
 )
 pixels_option = click.option("--pixels", cls=ExpertOption, is_flag=True, help="Decode JPEG inputs to pixels first.")
 

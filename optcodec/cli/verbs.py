@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import warnings
 from typing import Any, TextIO
 
 import click
 
+from optcodec.cli.ending import ended_by_signals, reason_of
 from optcodec.errors import OptcodecError
 
 __all__ = ["Verbs"]
@@ -37,6 +39,17 @@ class Verbs(click.Group):
         command: click.Command = importlib.import_module(f"{self.package}.{cmd_name}").command
         return command
 
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        with ended_by_signals():
+            try:
+                return super().main(*arguments, **options)
+            except OSError as error:  # of --help and --version, which are printed before a verb is invoked
+                reason = reason_of(error)
+                if reason is None:
+                    raise
+                click.echo(f"Error: {reason}", err=True)
+                sys.exit(1)
+
     def invoke(self, ctx: click.Context) -> Any:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -44,6 +57,11 @@ class Verbs(click.Group):
                 return super().invoke(ctx)
             except OptcodecError as error:
                 raise click.ClickException(str(error)) from error
+            except (OSError, MemoryError) as error:
+                reason = reason_of(error)
+                if reason is None:
+                    raise
+                raise click.ClickException(reason) from error
 
 
 def _show_warning(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import QuantTable
+from optcodec.values import Value
 
 __all__ = [
     "SUBSAMPLINGS",
@@ -83,7 +84,7 @@ class Metadata:
 
 
 @dataclass(frozen=True, eq=False)
-class Component:
+class Component(Value):
     """Quantized coefficients of one component.
 
     Parameters
@@ -110,7 +111,7 @@ class Component:
 
 
 @dataclass(frozen=True, eq=False)
-class DctComponent:
+class DctComponent(Value):
     """Coefficients of one component before quantization.
 
     Parameters
@@ -163,7 +164,7 @@ def _check_geometry(width: int, height: int, parts: Sequence[tuple[int, int, tup
 
 
 @dataclass(frozen=True, eq=False)
-class CoefficientImage:
+class CoefficientImage(Value):
     """A coded image: what a JPEG file says about its pixels.
 
     Parameters
@@ -214,7 +215,7 @@ class CoefficientImage:
 
 
 @dataclass(frozen=True, eq=False)
-class DctImage:
+class DctImage(Value):
     """An image as DCT coefficients that are not quantized yet.
 
     Parameters

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.kernels import zigzag
+from optcodec.values import Value
 
 __all__ = ["NATURAL_ORDER", "QuantTable", "annex_k_tables", "check_quality"]
 
@@ -41,7 +42,7 @@ _K2_CHROMINANCE = (
 
 
 @dataclass(frozen=True, eq=False)
-class QuantTable:
+class QuantTable(Value):
     """The 64 quantization steps of a component.
 
     Parameters

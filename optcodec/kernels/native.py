@@ -8,6 +8,7 @@ loaded from there through llvmlite.
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -36,6 +37,8 @@ _TYPES: dict[str, tuple[Any, type[np.generic]]] = {
 _engines: list[Any] = []  # machine code lives as long as the process
 _objects: dict[str, Object] = {}
 _lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a child has no thread that could release a lock which is held at the fork
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def load(stem: str) -> SimpleNamespace:

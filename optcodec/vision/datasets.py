@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optcodec.errors import InvalidInputError
+from optcodec.openimage import opened_image
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -146,13 +147,11 @@ def batches(
 
 
 def _open(path: Path) -> Image.Image:
-    from PIL import Image
-
     try:
-        with Image.open(path) as file:
+        with opened_image(path) as file:
             return file.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InvalidInputError(f"cannot read the image {path}: {error}") from None
+    except InvalidInputError as error:
+        raise InvalidInputError(f"cannot read the image {error}") from None
 
 
 def _from_folders(root: Path, paths: list[Path]) -> list[LabelledImage]:
