@@ -69,6 +69,5 @@ def overwrites(data: bytes) -> str:
 
 
 KINDS = {
-    check.__name__: Kind(digits, unchanged, check, ".txt")
-    for check in (raises, hangs, takes_all, unstuffs, overwrites)
+    check.__name__: Kind(digits, unchanged, check, ".txt") for check in (raises, hangs, takes_all, unstuffs, overwrites)
 }

@@ -128,7 +128,21 @@ def _changed_tables(data: bytes, source: random.Random) -> bytes:
     words = data.split(b" ")
     for _ in range(source.choice([0, 1, 2])):
         words[source.randrange(len(words))] = source.choice(
-            [b"", b"0", b"256", b"-1", b"1.5", b"9" * 5000, b"\xd9\xa3", b"#", b"\n\n", b"\x0b7", b"1e2", b"\0", b"7\x1c7"]
+            [
+                b"",
+                b"0",
+                b"256",
+                b"-1",
+                b"1.5",
+                b"9" * 5000,
+                b"\xd9\xa3",
+                b"#",
+                b"\n\n",
+                b"\x0b7",
+                b"1e2",
+                b"\0",
+                b"7\x1c7",
+            ]
         )
     return b" ".join(words) if source.random() < 0.5 else damaged_bytes(b" ".join(words), source)
 
@@ -202,8 +216,9 @@ def _changed_member(name: str, content: bytes, source: random.Random) -> bytes:
     if way == 2:
         return content[:start] + np.float32(source.choice([np.nan, np.inf, 1e38])).tobytes() + content[start + 4 :]
     return content.replace(*source.choice([
-        (b"'<f4'", b"'>f4'"), (b"'<f4'", b"'|O8'"), (b"'<f4'", b"'<f8'"), (b"False", b"True "), (b"(", b"(-"), (b"16,", b"9**9**9,"),
-        (b"'<f4'", b"'<V4'"), (b"\x01\x00", b"\x02\x00"), (b"shape", b"shap3"), (b"{", b"[" * 90), (b"(16", b"(99999999999999"),
+        (b"'<f4'", b"'>f4'"), (b"'<f4'", b"'|O8'"), (b"'<f4'", b"'<f8'"), (b"'<f4'", b"'<V4'"), (b"False", b"True "),
+        (b"\x01\x00", b"\x02\x00"), (b"shape", b"shap3"), (b"{", b"[" * 90), (b"(", b"(-"), (b"16,", b"9**9**9,"),
+        (b"(16", b"(99999999999999"),
     ]), 1)  # fmt: skip
 
 
@@ -230,9 +245,7 @@ DOCUMENTS = {
     "qpnet": Document(
         partial(_data_files, optcodec, "qpnet/*.npz"), _changed_archive, load_qpnet, save_qpnet, ".npz", (".npz",)
     ),
-    "recipe": Document(
-        partial(_data_files, restore, "recipes/*.json"), changed_json, _loaded_recipe, _write_json
-    ),
+    "recipe": Document(partial(_data_files, restore, "recipes/*.json"), changed_json, _loaded_recipe, _write_json),
 }
 KINDS = {
     name: Kind(document.seeds, document.change, document.check, document.suffix) for name, document in DOCUMENTS.items()

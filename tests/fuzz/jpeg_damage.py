@@ -15,7 +15,8 @@ _NUMBERS = (0, 1, 2, 7, 8, 15, 16, 63, 64, 127, 128, 254, 255)
 _BODIES = (b"", b"JFIF\0", b"JFIF\0\1\1\0\0\1\0\1\0\0", b"JFIF\0\1\2\2\xff\xff\0\0\1\1", b"Exif\0\0", b"Exif\0\0MM\0*",
            b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0", b"ICC_PROFILE\0", b"ICC_PROFILE\0\1\1abc",
            b"ICC_PROFILE\0\2\1abc", b"ICC_PROFILE\0\0\0", b"Adobe", b"Adobe\0d\0\0\0\0\0", b"Adobe\0d\0\0\0\0\1",
-           b"Adobe\0d\0\0\0\0\2", b"Adobe\0d\0\0\0\0\7x", b"MPF\0II*\0", b"http://ns.adobe.com/xap/1.0/\0<x/>")  # fmt: skip
+           b"Adobe\0d\0\0\0\0\2", b"Adobe\0d\0\0\0\0\7x", b"MPF\0II*\0",
+           b"http://ns.adobe.com/xap/1.0/\0<x/>")  # fmt: skip
 
 
 def drop(pieces: list[Piece], source: random.Random) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 
 from tests.fuzz.jpeg_pieces import DHT, DQT, SOF, SOS, Piece, of_kind
 
@@ -49,7 +50,7 @@ def _place(pieces: list[Piece], wanted: Piece) -> int:
 
 def join_tables(pieces: list[Piece], source: random.Random) -> None:
     """Segments of one kind that follow one another become one."""
-    for one, other in zip(pieces[:], pieces[1:], strict=False):
+    for one, other in list(pairwise(pieces)):
         joint = one.marker == other.marker and one.marker in DQT + DHT and not one.data
         if joint and source.random() < 0.7:
             other.payload[:0] = one.payload

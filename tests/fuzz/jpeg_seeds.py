@@ -28,7 +28,7 @@ def seed_files() -> tuple[bytes, ...]:
     """All of them, of 200 bytes to 10 kB, and one of 30 kB that is decoded in several parts."""
     large = io.BytesIO()
     _photo((90, 110), "RGB").save(large, "JPEG", quality=100, subsampling=0, restart_marker_blocks=40)
-    return tuple([*_files_of_pillow(), *_files_of_ours(), *_files_built(), large.getvalue()])
+    return *_files_of_pillow(), *_files_of_ours(), *_files_built(), large.getvalue()
 
 
 def _photo(size: tuple[int, int], mode: str) -> Image.Image:
@@ -65,9 +65,7 @@ def _files_of_ours() -> list[bytes]:
     for number, factors in enumerate(ALL_FACTORS):
         carried = Metadata(adobe_transform=number % 2 if len(factors) == 3 else None, density=(1, 72, 72))
         tables = (_WIDE, _FINE) if number % 4 == 0 else (_FINE, QuantTable(np.full((8, 8), 16)))
-        image = image_of(
-            factors, *_SIZES[number % len(_SIZES)], tables, metadata=carried, restart_interval=number % 3
-        )
+        image = image_of(factors, *_SIZES[number % len(_SIZES)], tables, metadata=carried, restart_interval=number % 3)
         files.append(write_jpeg(image, progressive=bool(number % 2), smallest=number % 5 == 0, threads=1))
     return files
 

@@ -1,4 +1,4 @@
-"""Changes of JSON files: values of wrong types and sizes, keys that are missing, unknown or doubled, text that is none."""
+"""Changes of JSON files: values of wrong types and sizes, keys missing, unknown or doubled, text that is no JSON."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Text(NamedTuple):
 
 # What may stand where something else is expected.
 _VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2, 255, 256, 65536, 2**31, 2**63, 2**64, -(2**63) - 1, 0.5, -0.0, 1e-320, 1e308, "", "a",
-    "\ud800", "\0", "é" * 300, "../m.json", "/dev/zero", "nan", "1", [], [[]], [None], [1, "a"], Pairs(), Pairs([["a", 1]]),
-    Text("NaN"), Text("Infinity"), Text("-Infinity"), Text("1e999"), Text("-1e999"), Text("1" * 5000), Text("01"),
-    Text("[" * _DEEP + "]" * _DEEP), Text('{"a":' * _DEEP + "1" + "}" * _DEEP), Text("[" * _DEEP), Text(""), Text("nul"),
-    Text('"\\ud800\\n"'), Text("'a'"), Text("1,"), Text("/**/1"),
+    None, True, False, 0, -1, 1, 2, 255, 256, 65536, 2**31, 2**63, 2**64, -(2**63) - 1, 0.5, -0.0, 1e-320, 1e308, "",
+    "a", "\ud800", "\0", "é" * 300, "../m.json", "/dev/zero", "nan", "1", [], [[]], [None], [1, "a"], Pairs(),
+    Pairs([["a", 1]]), Text("NaN"), Text("Infinity"), Text("-Infinity"), Text("1e999"), Text("-1e999"), Text("1" * 5000),
+    Text("01"), Text("[" * _DEEP + "]" * _DEEP), Text('{"a":' * _DEEP + "1" + "}" * _DEEP), Text("[" * _DEEP),
+    Text(""), Text("nul"), Text('"\\ud800\\n"'), Text("'a'"), Text("1,"), Text("/**/1"),
 )  # fmt: skip
 
 
@@ -152,6 +152,6 @@ def _written(node: Any) -> str:
 def _encoded(text: bytes, source: random.Random) -> bytes:
     """In another encoding, or with other bytes around."""
     return source.choice([
-        b"\xef\xbb\xbf" + text, text.decode("utf-8", "replace").encode("utf-16"), text + b"\0", b"\xff" + text, b" \r\n" + text,
-        text + text, b"",
+        b"\xef\xbb\xbf" + text, text.decode("utf-8", "replace").encode("utf-16"), text + b"\0", b"\xff" + text,
+        b" \r\n" + text, text + text, b"",
     ])  # fmt: skip

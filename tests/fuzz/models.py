@@ -143,8 +143,9 @@ def change_wiring(model: onnx.ModelProto, source: random.Random) -> None:
 
 def change_operator(model: onnx.ModelProto, source: random.Random) -> None:
     """A node does something else."""
-    operators = ["Conv", "ConvTranspose", "Relu", "Reshape", "Resize", "Tile", "Expand", "Pad", "DepthToSpace", "Gather",
-                 "QuantizeLinear", "DequantizeLinear", "QLinearConv", "Loop", "If", "Scan", "Range", "Concat", "NoSuch"]  # fmt: skip
+    operators = ["Conv", "ConvTranspose", "Relu", "Reshape", "Resize", "Tile", "Expand", "Pad", "DepthToSpace",
+                 "Gather", "QuantizeLinear", "DequantizeLinear", "QLinearConv", "Loop", "If", "Scan", "Range",
+                 "Concat", "NoSuch"]  # fmt: skip
     source.choice(model.graph.node).op_type = source.choice(operators)
 
 

@@ -156,7 +156,7 @@ class _Worker:
                 pipe.close()
         text = said.decode(errors="replace")
         if self._at is None and not self.finished:
-            raise RuntimeError(f"no input of the kind {self._kind} was tried, the process ended by {_how(status)}:\n{text}")
+            raise RuntimeError(f"no input of the kind {self._kind} was tried; {_how(status)}:\n{text}")
         report.cases = 0 if self._at is None else self._at + 1 - self._first
         if not self.finished and self._at is not None:
             error = f"no answer within {self._patience} s" if hangs else f"the process died: {_how(status)}"
