@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.fuzz.shrink import shrunk
 from tests.fuzz.worker import summary
 
 _ROUND = 20  # seconds of each kind, at least, before the next one's turn
-_SHOWN = 25  # outcomes of a kind
+_SHOWN = 40  # outcomes of a kind
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,12 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kinds = options.kind or [*KINDS, *coverage.KINDS]
     reports = {kind: Report() for kind in kinds}
     end = time.monotonic() + options.seconds
-    for kind, seconds in turns(kinds, end, options.cases):
-        part = turn(kind, options, reports[kind].cases, seconds)
-        reports[kind].add(part)
-        for finding in part.findings:
-            print(f"FOUND {finding}, kept as {keep(finding, options.keep)}")
-        print(f"{kind}: {reports[kind].cases} inputs, {len(reports[kind].findings)} wrong", flush=True)
+    with tempfile.TemporaryDirectory(prefix="optcodec-fuzz-") as folder:
+        for kind, seconds in turns(kinds, end, options.cases):
+            part = turn(kind, options, reports[kind].cases, seconds, Path(folder))
+            reports[kind].add(part)
+            for finding in part.findings:
+                print(f"FOUND {finding}, kept as {keep(finding, options.keep)}")
+            print(f"{kind}: {reports[kind].cases} inputs, {len(reports[kind].findings)} wrong", flush=True)
     for kind, report in reports.items():
         show(kind, report)
     return int(any(report.findings for report in reports.values()))
@@ -63,10 +65,10 @@ def turns(kinds: Sequence[str], end: float, cases: int | None) -> Iterator[tuple
             yield kind, max(1, round(min(_ROUND, left / (len(kinds) - index))))
 
 
-def turn(kind: str, options: argparse.Namespace, first: int, seconds: int) -> Report:
-    """Some inputs of a kind."""
+def turn(kind: str, options: argparse.Namespace, first: int, seconds: int, folder: Path) -> Report:
+    """Some inputs of a kind; the folder is for those that coverage leads to."""
     if kind in coverage.KINDS:
-        return coverage.run(kind, options.seed + first, cases=options.cases, seconds=seconds)
+        return coverage.run(kind, options.seed + first, folder, cases=options.cases, seconds=seconds)
     return run(kind, options.seed, first, cases=options.cases or 10**8, seconds=seconds)
 
 

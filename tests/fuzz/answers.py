@@ -60,7 +60,7 @@ def check_jpeg(data: bytes) -> str:
     check_rows(data, image)
     theirs, reason = libjpeg_pixels(data)
     if image is None:
-        return f"refused by both: {refusal}" if theirs is None else f"read by libjpeg only: {refusal}"
+        return "refused by both" if theirs is None else f"read by libjpeg only: {refusal}"
     outcome = f"read by us only: {reason}" if theirs is None else "read by both"
     try:
         files = [write_jpeg(image, progressive=progressive, threads=1) for progressive in (False, True)]

@@ -10,9 +10,9 @@ import importlib.util
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
-import tempfile
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -34,23 +34,29 @@ def has_atheris() -> bool:
     return importlib.util.find_spec("atheris") is not None
 
 
-def run(name: str, seed: int, *, cases: int | None = None, seconds: int = 0) -> Report:
-    """Try inputs of a kind, until there are so many or the time is over, or one is wrong."""
+def run(name: str, seed: int, folder: Path, *, cases: int | None = None, seconds: int = 0) -> Report:
+    """Try inputs of a kind, until there are so many or the time is over, or one is wrong.
+
+    The folder keeps the inputs that reached something new, for the next time.
+    """
     if not has_atheris():
         return Report(outcomes=Counter({"not tried: atheris is missing": 1}))
+    corpus, found = folder / name, folder / f"{name}-found"
+    write_corpus(name, corpus)
+    shutil.rmtree(found, ignore_errors=True)
+    found.mkdir()
     limit = f"-max_total_time={seconds}" if cases is None else f"-runs={cases}"
-    with tempfile.TemporaryDirectory(prefix="optcodec-fuzz-") as folder:
-        corpus, found = Path(folder) / "corpus", Path(folder) / "found"
-        found.mkdir()
-        write_corpus(name, corpus)
-        flags = [limit, f"-seed={seed + 1}", f"-timeout={_CASE_SECONDS}", f"-rss_limit_mb={_MEGABYTES}"]
-        command = [sys.executable, "-m", "tests.fuzz.coverage", name, str(corpus), *flags, f"-artifact_prefix={found}/"]
-        environment = os.environ | {"PYTHONHASHSEED": "0"}
-        command.append("-print_final_stats=1")
-        done = subprocess.run(
-            command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
-        return _report(KINDS[name], done.returncode, done.stdout.decode(errors="replace"), sorted(found.iterdir()))
+    flags = [limit, f"-seed={seed + 1}", f"-timeout={_CASE_SECONDS}", f"-rss_limit_mb={_MEGABYTES}"]
+    command = [sys.executable, "-m", "tests.fuzz.coverage", name, str(corpus), *flags, f"-artifact_prefix={found}/"]
+    done = subprocess.run(
+        [*command, "-print_final_stats=1"],
+        cwd=_ROOT,
+        env=os.environ | {"PYTHONHASHSEED": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    return _report(KINDS[name], done.returncode, done.stdout.decode(errors="replace"), sorted(found.iterdir()))
 
 
 def _report(kind: str, status: int, said: str, found: list[Path]) -> Report:
@@ -68,8 +74,8 @@ def _report(kind: str, status: int, said: str, found: list[Path]) -> Report:
 
 
 def write_corpus(name: str, folder: Path) -> None:
-    """The seeds of a kind as files."""
-    folder.mkdir(parents=True)
+    """The seeds of a kind as files, beside those that are there."""
+    folder.mkdir(parents=True, exist_ok=True)
     for number, data in enumerate(find_kind(KINDS[name]).seeds()):
         (folder / f"{number:03d}").write_bytes(data)
 
@@ -83,12 +89,15 @@ def main() -> None:
     warnings.simplefilter("error")
     kind.check(kind.seeds()[0])
 
+    def check(data: bytes) -> None:
+        kind.check(bytes(data))
+
     def change(data: bytes, most: int, seed: int) -> bytes:
         source = random.Random(seed)
         changed = kind.change(data, source) if source.random() < 0.5 else b""
         return changed if 0 < len(changed) <= most else bytes(atheris.Mutate(data, most))
 
-    atheris.Setup([sys.argv[0], *sys.argv[2:]], lambda data: kind.check(bytes(data)) and None, custom_mutator=change)
+    atheris.Setup([sys.argv[0], *sys.argv[2:]], check, custom_mutator=change)
     atheris.Fuzz()
 
 

@@ -22,7 +22,7 @@ from optcodec.jpeg import reader
 from optcodec.jpeg.image import SUBSAMPLINGS, CoefficientImage
 from optcodec.jpeg.reader import read_jpeg, read_jpeg_rows
 from optcodec.jpeg.writer import write_jpeg
-from tests.fuzz.answers import changed_jpeg, libjpeg_pixels, without_numbers
+from tests.fuzz.answers import changed_jpeg, libjpeg_pixels
 from tests.fuzz.jpeg_seeds import seed_files
 from tests.fuzz.kinds import Kind
 from tests.fuzz.memory import Guard, guarded_kernels
@@ -43,7 +43,7 @@ def check_file(data: bytes) -> str:
         for guards in _GUARDS.values():
             with guarded_kernels(_CODING, guards):
                 assert refusal(data) == said
-        return f"refused: {without_numbers(said)}"
+        return "refused"
     expected, outcome = read_jpeg(data), "read"
     for at_end, guards in _GUARDS.items():
         with guarded_kernels(_CODING, guards):

@@ -29,7 +29,8 @@ class Text(NamedTuple):
 _VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2, 255, 256, 65536, 2**31, 2**63, 2**64, -(2**63) - 1, 0.5, -0.0, 1e-320, 1e308, "",
     "a", "\ud800", "\0", "é" * 300, "../m.json", "/dev/zero", "nan", "1", [], [[]], [None], [1, "a"], Pairs(),
-    Pairs([["a", 1]]), Text("NaN"), Text("Infinity"), Text("-Infinity"), Text("1e999"), Text("-1e999"), Text("1" * 5000),
+    Pairs([["a", 1]]), Text("NaN"), Text("Infinity"), Text("-Infinity"), Text("1e999"), Text("-1e999"),
+    Text("1" * 5000),
     Text("01"), Text("[" * _DEEP + "]" * _DEEP), Text('{"a":' * _DEEP + "1" + "}" * _DEEP), Text("[" * _DEEP),
     Text(""), Text("nul"), Text('"\\ud800\\n"'), Text("'a'"), Text("1,"), Text("/**/1"),
 )  # fmt: skip

@@ -155,8 +155,8 @@ class _Worker:
             if pipe is not None:
                 pipe.close()
         text = said.decode(errors="replace")
-        if self._at is None and not self.finished:
-            raise RuntimeError(f"no input of the kind {self._kind} was tried; {_how(status)}:\n{text}")
+        if not self.finished and (self._at is None or status == 1):  # it failed itself, outside of what it tries
+            raise RuntimeError(f"inputs of the kind {self._kind} cannot be tried; {_how(status)}:\n{text}")
         report.cases = 0 if self._at is None else self._at + 1 - self._first
         if not self.finished and self._at is not None:
             error = f"no answer within {self._patience} s" if hangs else f"the process died: {_how(status)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.fuzz.kinds import BROKEN, KINDS, find_kind, input_of
 from tests.fuzz.runner import Finding, run
 from tests.fuzz.shrink import shrunk
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited and guarded as on Linux")
 SEED = 13
 # Inputs of each kind, and how many of what outcome there are: a check that refuses everything would say nothing.
 CASES = {
@@ -44,10 +46,11 @@ def test_answers_are_right(kind: str) -> None:
 
 @pytest.mark.skipif(not coverage.has_atheris(), reason="atheris is not installed")
 @pytest.mark.parametrize("kind", coverage.KINDS)
-def test_answers_are_right_where_coverage_leads(kind: str) -> None:
-    report = coverage.run(kind, SEED, cases=COVERAGE_CASES)
+def test_answers_are_right_where_coverage_leads(kind: str, tmp_path: Path) -> None:
+    report = coverage.run(kind, SEED, tmp_path, cases=COVERAGE_CASES)
     assert [f"{finding}\n{finding.details}" for finding in report.findings] == []
     assert report.cases >= COVERAGE_CASES
+    assert len(list((tmp_path / kind).iterdir())) > len(find_kind(coverage.KINDS[kind]).seeds())
 
 
 @pytest.mark.parametrize("place", sorted(CORPUS.glob("*/*")), ids=lambda place: f"{place.parent.name}-{place.stem}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 import traceback
@@ -41,6 +40,8 @@ def main() -> None:
 
 def prepare(name: str) -> None:
     """Import and compile what the kind needs, then take no more memory than an input may need."""
+    import resource  # of Unix only, while this module is imported everywhere
+
     warnings.simplefilter("error")
     kind = find_kind(name)
     kind.check(kind.seeds()[0])
@@ -56,11 +57,11 @@ def try_all(name: str, seed: int, numbers: range, end: float, say: Say) -> None:
     for number in numbers:
         if time.monotonic() > end or wrong == _MOST_FOUND:
             break
-        data = input_of(name, seed, number)
         say({"at": number})
+        data = input_of(name, seed, number)
         try:
             outcomes[check(data)] += 1
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             text = "".join(traceback.format_exception(error))
             say({"found": {"number": number, "error": summary(error), "traceback": text}})
             wrong += 1
@@ -70,7 +71,7 @@ def try_all(name: str, seed: int, numbers: range, end: float, say: Say) -> None:
     say({"outcomes": outcomes, "finished": True})
 
 
-def summary(error: Exception) -> str:
+def summary(error: BaseException) -> str:
     """Class and first line of the message."""
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"[:300]
 
