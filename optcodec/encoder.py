@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, Metadata
 from optcodec.jpeg.layout import thread_count

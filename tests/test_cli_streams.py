@@ -17,6 +17,8 @@ from PIL import Image
 
 import optcodec
 from optcodec.cli import main
+from optcodec.cli.files import Source, place
+from optcodec.cli.streams import STREAM
 from restore import restore_image
 from restore.cli import main as restore_main
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
@@ -51,9 +53,9 @@ def test_encode_to_stdout_says_what_it_did_on_stderr(tmp_path: Path) -> None:
     assert optcodec.read_jpeg(result.stdout_bytes).width == 16
 
 
-@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 def test_other_names_of_stdout(picture: Path, name: str) -> None:
-    assert run("encode", picture, "-o", name).stdout_bytes == run("encode", picture, "-o", "-").stdout_bytes
+    assert place([Source(picture, Path("a.png"))], Path(name), suffix=".jpg", folder=False, force=False) == [STREAM]
 
 
 def test_stdin_goes_to_files_and_folders(picture: Path, tmp_path: Path) -> None:
@@ -175,9 +177,9 @@ def test_the_place_is_checked_once_before_the_work(
     monkeypatch.setattr(f"optcodec.cli.{verb[0]}.open_image", lambda *given, **options: opened.append(given))
     blocked = picture.parent.parent / "file"
     blocked.touch()
-    for place in (blocked, blocked / "out"):
-        line = refusal(*verb, picture.parent, "-o", place)
-        assert f"cannot write {place}/0." in line
+    for output in (blocked, blocked / "out"):
+        line = refusal(*verb, picture.parent, "-o", output)
+        assert f"cannot write {output}/0." in line
         assert line.endswith("Not a directory")
     assert opened == []
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import optcodec
+from optcodec.cached import cached_property
 from optcodec.jpeg import scratch as scratch_module
 from optcodec.jpeg.scratch import scratch
 from optcodec.kernels import native
@@ -125,6 +126,44 @@ def test_a_lock_that_a_thread_holds_is_free_in_a_child(
     with busy(hold, threads=1):
         assert hung_or_failed([forked(work) for _ in range(5)]) == 0
     work()
+
+
+def test_a_property_that_a_thread_computes_is_free_in_a_child() -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    class Kept:
+        @cached_property
+        def value(self) -> int:
+            if threading.current_thread() is not threading.main_thread():
+                began.set()
+                go_on.wait(SECONDS)
+            return 7
+
+    thread = threading.Thread(target=lambda: Kept().value)
+    thread.start()
+    assert began.wait(SECONDS)
+    try:
+        assert hung_or_failed([forked(lambda: Kept().value)]) == 0
+    finally:
+        go_on.set()
+        thread.join()
+
+
+def test_a_property_is_computed_once_for_each_object() -> None:
+    class Kept:
+        def __init__(self, value: int) -> None:
+            self.computed, self.given = 0, value
+
+        @cached_property
+        def value(self) -> int:
+            """What it is."""
+            self.computed += 1
+            return self.given
+
+    first, second = Kept(1), Kept(2)
+    assert [first.value, second.value, first.value, second.value] == [1, 2, 1, 2]
+    assert (first.computed, second.computed) == (1, 1)
+    assert Kept.value.__doc__ == "What it is."
 
 
 def test_opening_images_changes_no_warnings(tmp_path: Path) -> None:

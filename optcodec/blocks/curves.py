@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.values import Value
 

@@ -14,7 +14,6 @@ import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
 from optcodec.jpeg.layout import in_parallel, thread_count

@@ -13,6 +13,7 @@ import click
 
 from optcodec.accuracy.conditions import SETTINGS
 from optcodec.cli.about import about
+from optcodec.cli.many import Failure, failure_records, report_failures
 from optcodec.cli.models import needs_torch, open_model
 from optcodec.cli.options import SUBSAMPLINGS
 from optcodec.cli.show import columns, count, json_option, print_json
@@ -78,23 +79,25 @@ def command(output: Path, as_json: bool, **options: Any) -> None:
     if output.suffix.lower() != ".json":
         raise click.BadParameter(f"{output} should end in .json", param_hint="-o/--output")
     check_writable(output)
+    failures: list[Failure] = []
     with needs_torch("measure accuracy"):
-        document = _measure(output, options)
+        document = _measure(output, options, failures)
     if as_json:
-        print_json({"output": str(output), **document})
+        print_json({"output": str(output), **document, "failures": failure_records(failures)})
     else:
         click.echo(f"{output}: {_text(document)}")
+    report_failures(failures, document["images"] + len(failures))
 
 
-def _measure(output: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Run the experiment and write its two files."""
+def _measure(output: Path, options: dict[str, Any], failures: list[Failure]) -> dict[str, Any]:
+    """Run the experiment and write its two files; images that cannot be read are left out and noted."""
     from optcodec.accuracy.grid import QUALITIES, WATER_LEVELS, grid
     from optcodec.accuracy.partial import remove_partial
     from optcodec.accuracy.run import measure
 
     profile = _profile(options)
     target = open_model(options["model"], weights=options["weights"], device=options["device"])
-    images = _images(target, options)
+    images = _images(target, options, failures)
     subsampling = options["subsampling"] or profile.provenance.subsampling
     conditions = grid(
         options["methods"].split(","),
@@ -134,14 +137,18 @@ def _profile(options: dict[str, Any]) -> SensitivityProfile:
     return load_profile(options["profile"] or options["model"])
 
 
-def _images(target: TargetModel, options: dict[str, Any]) -> list[LabelledImage]:
-    from optcodec.vision.datasets import find_images, sample
+def _images(target: TargetModel, options: dict[str, Any], failures: list[Failure]) -> list[LabelledImage]:
+    from optcodec.vision.datasets import find_images, readable, sample
     from optcodec.vision.survey import check_classes
 
     found = find_images(options["data"], options["labels"])
     if options["labels"] == "folders":
         check_classes(target, {image.path.relative_to(options["data"]).parts[0] for image in found})
-    return sample(found, options["images"], seed=options["seed"])
+    chosen = sample(found, options["images"], seed=options["seed"])
+    images = readable(chosen, lambda path, reason: failures.append(Failure(path, reason)))
+    if not images:
+        raise InvalidInputError(f"none of {count(len(chosen), 'image')} can be read: {failures[0].message}")
+    return images
 
 
 def _document(

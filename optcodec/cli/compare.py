@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.cli.files import find_images, is_jpeg
+from optcodec.cli.images import needed_nbytes
 from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures
 from optcodec.cli.options import max_pixels_option
 from optcodec.cli.show import columns, json_option, print_json
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _LEAST_SIDE_FOR_SSIM = 11  # its window
+_NBYTES_PER_PIXEL = 170  # of memory at the peak, which SSIM takes
 
 
 @click.command()
@@ -65,7 +67,10 @@ def command(
         picture = load_picture(io.BytesIO(data), **opening)
         return Done({"path": str(paths[index])} | _record(data, original, picture.pixels, weights), picture.notices)
 
-    records, failures = for_each(paths, work, workers=available_cores(), label="compare")
+    def nbytes(index: int) -> int:
+        return needed_nbytes(paths[index], _NBYTES_PER_PIXEL)
+
+    records, failures = for_each(paths, work, workers=available_cores(), label="compare", nbytes=nbytes)
     if as_json:
         about = {"reference": str(reference), "profile": weights.name}
         print_json(about | {"files": records, "failures": failure_records(failures)})

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from optcodec.cli.files import find_images, place
-from optcodec.cli.images import ImageSet, open_image
+from optcodec.cli.images import ImageSet, needed_nbytes, open_image
 from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures, report_notices
 from optcodec.cli.options import (
     TABLE_TARGETS,
@@ -34,6 +34,8 @@ from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable
 
 __all__ = ["command"]
+
+_NBYTES_PER_PIXEL = 30  # of memory at the peak
 
 
 @click.command(cls=GroupedCommand)
@@ -79,7 +81,10 @@ def command(
             image, notices = open_image(paths[index], **opening)
             return Done({"input": str(paths[index])} | _design(image, targets[index], settings), notices)
 
-        records, failures = for_each(paths, work, workers=available_cores(), label="design")
+        def nbytes(index: int) -> int:
+            return needed_nbytes(paths[index], _NBYTES_PER_PIXEL)
+
+        records, failures = for_each(paths, work, workers=available_cores(), label="design", nbytes=nbytes)
     else:
         check_writable(output)
         images = ImageSet(paths, **opening)

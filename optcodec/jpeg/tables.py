@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.kernels import zigzag
 from optcodec.values import Value

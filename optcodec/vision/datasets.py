@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-__all__ = ["LabelledImage", "batches", "find_images", "sample"]
+__all__ = ["LabelledImage", "batches", "find_images", "readable", "sample"]
 
 _SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -94,6 +94,27 @@ def sample(images: list[LabelledImage], count: int | None, *, seed: int = 0) -> 
         seen[image.label] = seen.get(image.label, 0) + 1
     order = sorted(range(len(shuffled)), key=turns.__getitem__)
     return [shuffled[i] for i in order[:count]]
+
+
+def readable(images: list[LabelledImage], on_unreadable: Callable[[Path, str], None]) -> list[LabelledImage]:
+    """Those images that can be decoded, before any work is done for them.
+
+    Parameters
+    ----------
+    images : list of LabelledImage
+        All are decoded once.
+    on_unreadable : callable
+        Told the path of each of the others, and the reason.
+    """
+    good = []
+    for image in images:
+        try:
+            _open(image.path)
+        except InvalidInputError as error:
+            on_unreadable(image.path, str(error))
+        else:
+            good.append(image)
+    return good
 
 
 def batches(
