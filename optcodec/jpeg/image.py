@@ -70,7 +70,9 @@ class Metadata:
     exif : bytes, optional
         TIFF structure of the APP1 Exif segment, without the ``Exif\\0\\0`` in front.
     adobe_transform : int, optional
-        Colour transform of an APP14 Adobe segment: 0 RGB or CMYK, 1 YCbCr, 2 YCCK. None where there is no segment.
+        Colour transform of an APP14 Adobe segment: 0 RGB or CMYK, 1 YCbCr, 2 YCCK. None where there is no segment, or
+        a JFIF segment says otherwise; 0 also where the identifiers of the components are the letters R, G and B and
+        there is neither segment.
     density : tuple of int
         JFIF units (0 aspect ratio, 1 per inch, 2 per cm), horizontal and vertical density.
     """

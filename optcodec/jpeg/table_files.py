@@ -84,7 +84,7 @@ def tables_subsampling(path: str | os.PathLike[str]) -> str | None:
     except (OSError, ValueError):
         return None
     found = document.get("subsampling") if isinstance(document, dict) else None
-    if found is not None and found not in SUBSAMPLINGS:
+    if found is not None and not (isinstance(found, str) and found in SUBSAMPLINGS):
         raise InvalidInputError(f"{path}: expected a subsampling of {', '.join(SUBSAMPLINGS)}, found {found!r}")
     return found
 
