@@ -103,10 +103,12 @@ def _in_child(given: str, data: bytes, colour: bool, repeats: int, single: bool)
     request = {"receiver": given, "colour": colour, "repeats": repeats, "single": single}
     request["file"] = base64.b64encode(data).decode()
     threads = dict.fromkeys(_LIBRARIES, "1") if single else {}
+    # modules are found where this process finds them; with -m alone also in the current folder, among the user's images
+    path = os.pathsep.join(map(os.path.abspath, sys.path))
     child = subprocess.run(
-        [sys.executable, "-m", "restore.cost"],
+        [sys.executable, "-P", "-m", "restore.cost"],
         input=json.dumps(request),
-        env=os.environ | threads,
+        env=os.environ | threads | {"PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=False,

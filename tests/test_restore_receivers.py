@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,15 @@ def test_cost_is_measured_in_a_child() -> None:
     assert 2**23 < cost["peak_nbytes"] < 400 * 2**20
     with pytest.raises(InvalidInputError, match=r"cannot measure what jpeg costs: .*cannot identify image"):
         measure_cost("jpeg", b"no file", colour=False, repeats=1)
+
+
+def test_modules_in_the_current_folder_are_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("json", "base64", "numpy", "PIL"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\nraise SystemExit(9)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    assert measure_cost("jpeg", encoded(picture(8, 8), 20, Conditions()), colour=False, repeats=1)["threads"] >= 1
+    assert not (tmp_path / "executed").exists()
 
 
 def test_unknown_receivers_are_refused() -> None:
