@@ -169,8 +169,8 @@ def test_a_loss_that_is_not_finite_ends_it(data: Path, tmp_path: Path) -> None:
 
 
 def test_tensorboard_is_asked_for_by_name(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(InvalidInputError, match=r"tensorboard is needed .* pip install tensorboard"):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(InvalidInputError, match=r"tensorboard is needed .* pip install 'optcodec\[tensorboard\]'"):
         train(recipe(), data, tmp_path, tensorboard=True)
 
 

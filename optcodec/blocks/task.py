@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
+from optcodec.extras import missing_package
 
 __all__ = ["Task", "load_task"]
 
@@ -66,7 +67,8 @@ def load_task(name: str) -> Task:
     try:
         factory = getattr(importlib.import_module(module_name), factory_name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise InvalidInputError(f"expected a task as package.module:factory, got {name!r}: {error}") from None
+        wrong = InvalidInputError(f"expected a task as package.module:factory, got {name!r}: {error}")
+        raise missing_package(error) or wrong from None
     if not callable(factory):
         raise InvalidInputError(f"expected a function that makes a task, {name} is a {type(factory).__name__}")
     made = factory()

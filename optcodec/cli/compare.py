@@ -11,6 +11,7 @@ import click
 from optcodec.cli.files import find_images, is_jpeg, read_bytes
 from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures
 from optcodec.cli.show import columns, json_option, print_json
+from optcodec.extras import require_packages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +42,7 @@ def command(reference: Path, inputs: tuple[Path, ...], profile: str, background:
     from optcodec.pixels import load_picture
     from optcodec.vision.profile import load_profile
 
+    require_packages("skimage.metrics")
     weights = load_profile(profile).normalized()
     original = load_picture(reference, background=background).pixels
     paths = [source.path for source in find_images(inputs)]

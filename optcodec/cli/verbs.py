@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import click
 
 from optcodec.errors import OptcodecError
+from optcodec.extras import missing_package
 
 __all__ = ["Verbs"]
 
@@ -44,6 +45,11 @@ class Verbs(click.Group):
                 return super().invoke(ctx)
             except OptcodecError as error:
                 raise click.ClickException(str(error)) from error
+            except ModuleNotFoundError as error:
+                missing = missing_package(error)
+                if missing is None:
+                    raise
+                raise click.ClickException(str(missing)) from error
 
 
 def _show_warning(

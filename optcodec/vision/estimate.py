@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from optcodec import __version__
 from optcodec.errors import InvalidInputError
+from optcodec.extras import require_packages
 from optcodec.jpeg.image import sampling_factors
 from optcodec.jpeg.tables import check_quality
 from optcodec.vision.gradients import component_gradients, dct_energies
@@ -122,6 +123,7 @@ def estimate_sensitivity(
         raise InvalidInputError(f"dtype is float32 or bfloat16, got {dtype!r}")
     if quality is not None:
         check_quality(quality)
+    require_packages("torch")
     loss = loss or (cross_entropy if quality is None else divergence)
     measure = _Measure(model, loss, subsampling, quality, dtype == "bfloat16")
     moments, trial, sizes = _Moments(), _Moments(), set()
