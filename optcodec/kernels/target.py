@@ -6,7 +6,7 @@ import functools
 import os
 from typing import Any
 
-__all__ = ["llvm_binding", "processor", "target_machine"]
+__all__ = ["fuses", "llvm_binding", "processor", "target_machine"]
 
 
 def target_machine() -> Any:
@@ -35,3 +35,9 @@ def processor() -> tuple[str, str]:
     if features is None:
         features = llvm.get_host_cpu_features().flatten()
     return name, features
+
+
+def fuses() -> bool:
+    """Whether the processor multiplies and adds in one instruction, rounding once; of those for x86-64 not all do."""
+    _, features = processor()
+    return "+fma" in features.split(",") or not llvm_binding().get_default_triple().startswith("x86_64")

@@ -11,8 +11,9 @@ with its `Vector` arguments becomes machine instructions:
 ...     (b.load(source, U8, 16) + b.load(target, U8, 16)).store(target)
 
 Arguments are 64-bit integers, addresses or numbers; `address_of` gives the address of an array. Vectors may be wider
-than the processor's registers: LLVM splits them. ``llvm.fmuladd`` is used for ``a * b + c``: one instruction where the
-processor has one, two where it has not (``llvm.fma`` would become a library call there).
+than the processor's registers: LLVM splits them. ``a * b + c`` is rounded once everywhere, so that the bytes of files
+are the same on all processors: by one instruction where the processor has it, by a few in double precision where it
+has not (``llvm.fma`` would become a library call there).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from optcodec.kernels.target import fuses
+
 __all__ = ["F32", "I16", "I32", "U8", "U64", "Builder", "Vector", "address_of", "emit"]
 
 U8 = ir.IntType(8)
@@ -32,6 +35,7 @@ I16 = ir.IntType(16)
 I32 = ir.IntType(32)
 U64 = ir.IntType(64)
 F32 = ir.FloatType()
+_F64 = ir.DoubleType()
 
 
 class Vector:
@@ -90,8 +94,10 @@ class Vector:
         return self._with(self.builder.ashr(self.value, self._other(bits)))
 
     def fma(self, factor: Vector | float, addend: Vector | float) -> Vector:
-        """``self * factor + addend``."""
+        """``self * factor + addend``, rounded once."""
         operands = [self.value, self._other(factor), self._other(addend)]
+        if not fuses():
+            return self._with(self.builder.call(_rounded_once(self.builder, self.value.type), operands))
         return self._with(self.builder.call(_intrinsic(self.builder, "llvm.fmuladd", self.value.type, 3), operands))
 
     def at_least(self, other: Vector) -> Vector:
@@ -194,6 +200,46 @@ class Builder:
     def constant(self, element: ir.Type, values: Sequence[float]) -> Vector:
         """Vector of known values."""
         return Vector(self.builder, ir.Constant(ir.VectorType(element, len(values)), list(values)))
+
+
+def _rounded_once(builder: ir.IRBuilder, kind: ir.Type) -> ir.Function:
+    """A function of three floats (or vectors of them) that gives the one nearest to ``left * right + addend``.
+
+    In double precision the product is exact and the sum is rounded to odd, after which rounding to a float gives what
+    rounding once would have given: Boldo and Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms
+    using rounding to odd", IEEE Trans. Computers 57(4), 2008. The error of the sum is found as by Knuth (TwoSum).
+    """
+    name = f"rounded_once_{getattr(kind, 'count', 1)}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
+    if function.is_declaration:
+        function.linkage = "linkonce_odr"
+        function.attributes.add("noinline")  # a kernel calls it a hundred times
+        _emit_rounded_once(ir.IRBuilder(function.append_basic_block()), *function.args)
+    return function
+
+
+def _emit_rounded_once(builder: ir.IRBuilder, left: ir.Value, right: ir.Value, addend: ir.Value) -> None:
+    """The body of `_rounded_once`."""
+    lanes = getattr(left.type, "count", 0)
+    double, bits = (ir.VectorType(kind, lanes) if lanes else kind for kind in (_F64, U64))
+
+    def constant(kind: ir.Type, value: float) -> ir.Constant:
+        return ir.Constant(kind, [value] * lanes if lanes else value)
+
+    product = builder.fmul(builder.fpext(left, double), builder.fpext(right, double))
+    wide = builder.fpext(addend, double)
+    total = builder.fadd(product, wide)
+    part = builder.fsub(total, product)
+    error = builder.fadd(builder.fsub(product, builder.fsub(total, part)), builder.fsub(wide, part))
+    # the neighbour on the other side of the exact sum has the odd last bit where `total` has the even one
+    zero, one = constant(double, 0.0), constant(bits, 1)
+    signs = (builder.fcmp_ordered(">", value, zero) for value in (error, total))
+    step = builder.select(builder.icmp_unsigned("==", *signs), one, constant(bits, -1))
+    whole = builder.bitcast(total, bits)
+    is_even = builder.icmp_unsigned("==", builder.and_(whole, one), constant(bits, 0))
+    moves = builder.and_(is_even, builder.fcmp_ordered("!=", error, zero))
+    odd = builder.select(moves, builder.add(whole, step), whole)
+    builder.ret(builder.fptrunc(builder.bitcast(odd, double), left.type))
 
 
 def _intrinsic(builder: ir.IRBuilder, name: str, kind: ir.Type, arguments: int) -> Any:
