@@ -78,7 +78,8 @@ def load_measures(names: Iterable[str], weights: Path | None = None) -> dict[str
     Raises
     ------
     InvalidInputError
-        If there is no such measure, or a file that it needs is missing; the message says where it goes.
+        If there is no such measure, or a file or a package that it needs is missing; the message says where the file
+        goes, or how to install the package.
     """
     return {name: _load(name, weights) for name in names}
 

@@ -87,7 +87,8 @@ def make_task(problem: str, network: Path | str | None = None) -> RestorationTas
     Raises
     ------
     InvalidInputError
-        If there is no such problem or network, or the network does not fit the problem.
+        If there is no such problem or network, the network does not fit the problem, or a package is missing that the
+        two need.
     """
     found = find_problem(problem)
     if found.name == "deblock" and network is None:

@@ -243,6 +243,16 @@ def test_each_extra_that_is_named_installs_the_package() -> None:
     assert extras["all"] <= extras["test"] & extras["bench"]
 
 
+def test_each_dependency_states_versions() -> None:
+    """A lower bound, which CI installs, or a pin; and what compiles the kernels, an upper bound, too."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *(line for each in project["optional-dependencies"].values() for line in each)]
+    bounds = {line: re.findall(r"([><=]=?)[0-9]", line) for line in lines if not line.startswith("optcodec[")}
+    assert [line for line, signs in bounds.items() if signs not in ([">="], ["=="], [">=", "<"])] == []
+    limited = {line.partition(">")[0] for line, signs in bounds.items() if signs == [">=", "<"]}
+    assert limited == {"numba", "llvmlite"}
+
+
 def test_each_place_that_asks_names_an_extra_with_the_packages() -> None:
     extras, _ = requirements()
     asked = 0

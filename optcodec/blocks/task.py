@@ -61,7 +61,7 @@ def load_task(name: str) -> Task:
     Raises
     ------
     InvalidInputError
-        If there is no such factory, or it gives something else.
+        If there is no such factory, it gives something else, or its module needs an optional package that is missing.
     """
     module_name, _, factory_name = name.partition(":")
     try:

@@ -127,7 +127,7 @@ def train_qpnet(
     Raises
     ------
     InvalidInputError
-        If blocks or groups have another type, shape or range, or a number is too small.
+        If blocks or groups have another type, shape or range, a number is too small, or torch or SciPy is missing.
     """
     for what, pair in (("training", (blocks, groups)), ("validation", validation)):
         _check(what, *pair, count)

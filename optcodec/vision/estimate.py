@@ -113,8 +113,8 @@ def estimate_sensitivity(
     Raises
     ------
     InvalidInputError
-        If an argument or a batch is not as described, a loss is not finite, or bfloat16 changes a weight by more than
-        its standard error.
+        If an argument or a batch is not as described, a loss is not finite, bfloat16 changes a weight by more than
+        its standard error, or torch is missing.
     """
     sampling_factors(subsampling)
     if until_stderr is not None and not until_stderr > 0:

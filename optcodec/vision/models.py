@@ -68,7 +68,8 @@ def load_model(name: str, *, weights: str | os.PathLike[str] | None = None, devi
     Raises
     ------
     InvalidInputError
-        If the name, the weights or the device are not there or do not fit.
+        If the name, the weights or the device are not there or do not fit, or torch, torchvision or safetensors is
+        missing.
 
     Notes
     -----
