@@ -44,5 +44,12 @@ def test_rounding_to_the_levels_of_the_change_does_not_move_the_rounding_to_samp
 
 
 def test_weight_scales() -> None:
-    weights = torch.tensor([[1.0, -254.0], [0.0, 0.0], [0.5, 0.25]])[:, :, None, None]
-    assert weight_scales(weights).tolist() == pytest.approx([2, 1 / 127, 0.5 / 127])
+    weights = torch.tensor([[128.0, -2.0], [1.0, 0.5], [0.0, 0.0], [-0.5, 0.25]]).view(4, 2, 1, 1)
+    assert weight_scales(weights, None, 1.0).tolist() == pytest.approx([2, 1 / 64, 1 / 64, 0.5 / 64])
+
+
+def test_a_bias_fits_into_32_bits_of_the_steps_of_its_filter() -> None:
+    weights, bias = torch.tensor([1e-20, 1.0]).view(2, 1, 1, 1), torch.tensor([0.5, -0.5])
+    scales = weight_scales(weights, bias, 0.25)
+    assert scales.tolist() == pytest.approx([0.5 / 0.25 / 2**30, 1 / 64])
+    assert (bias / (scales * 0.25)).abs().max() <= 2**30

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from optcodec.jpeg.dct import forward_planes
 from optcodec.jpeg.image import CoefficientImage, DctImage, sampling_factors
 from optcodec.jpeg.writer import write_jpeg
+from optcodec.kernels import load
 from optcodec.pixels import decoded_pixels
 
 __all__ = ["Planes"]
@@ -47,7 +48,8 @@ class Planes:
 
     def __init__(self, pixels: npt.NDArray[np.uint8], subsampling: str) -> None:
         self._factors = sampling_factors(subsampling)
-        self._luminance: Plane = (pixels @ _TO_Y).astype(np.float32, copy=False)
+        red, green, blue = (pixels[..., channel] * share for channel, share in enumerate(_TO_Y))
+        self._luminance: Plane = red + green + blue  # not `@`, whose last bit depends on the processor
         self._blue: Plane = (pixels[..., 2] - self._luminance) / np.float32(_BLUE)
         self._red: Plane = (pixels[..., 0] - self._luminance) / np.float32(_RED)
 
@@ -92,20 +94,16 @@ def _halved(lines: npt.NDArray[Any]) -> npt.NDArray[Any]:
     right[0] += np.float32(0.25) * even[0]
     # U'U: 2 (9/16 + 1/16) on the diagonal, 2 * 3/16 beside it. At an end where a line comes from one sample alone 6/16
     # more; where that line is missing, since their number is odd, 10/16 less.
-    bands = np.empty((2, count), np.float32)
-    bands[0], bands[1] = 0.375, 1.25
-    bands[1, 0] += 0.375
+    diagonal, beside = np.full(count, 1.25, np.float32), np.full(count - 1, 0.375, np.float32)
+    diagonal[0] += 0.375
     if whole == count:
         right[-1] += np.float32(0.25) * odd[-1]
-        bands[1, -1] += 0.375
+        diagonal[-1] += 0.375
     else:
-        bands[1, -1] -= 0.625
-    if count == 1:
-        return np.asarray(right / bands[1], np.float32)
-    from scipy.linalg import solveh_banded
-
-    flat = solveh_banded(bands, right.reshape(count, -1), overwrite_b=True, check_finite=False)
-    return np.asarray(flat.reshape(right.shape), np.float32)
+        diagonal[-1] -= 0.625
+    flat = np.ascontiguousarray(right.reshape(count, -1), np.float32)
+    load("tridiagonal").solve_tridiagonal(diagonal, beside, flat)
+    return flat.reshape(right.shape)
 
 
 def _decoded_chrominance(coded: CoefficientImage) -> tuple[Plane, Plane]:

@@ -26,7 +26,7 @@ from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["Rdo", "Wanted", "rdo_encoded"]
 
-_KERNELS = "trellis", "dcsteps", "rates", "distortion", "quantize", "entropy", "huffman", "bits"
+_KERNELS = "trellis", "dcsteps", "rates", "distortion", "quantize", "tridiagonal", "entropy", "huffman", "bits"
 
 
 @dataclass(frozen=True, eq=False)

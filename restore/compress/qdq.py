@@ -18,12 +18,11 @@ from torch import nn
 from restore.graph import FloatGraph, Signal, biases, depth_order
 from restore.networks import Compact
 from restore.networks.operations import MAPS
-from restore.networks.quantized import MAP_LEVELS, WEIGHT_LEVELS, weight_scales
+from restore.networks.quantized import MAP_LEVELS, SAMPLE_STEP, WEIGHT_LEVELS, weight_scales
 
 __all__ = ["Int8Graph"]
 
-_SAMPLE = (1 / 255, 0)  # decoded samples go through it without loss
-_MOST = 2**30  # levels of a bias, well within int32
+_SAMPLE = (SAMPLE_STEP, 0)
 
 
 @dataclass(frozen=True)
@@ -64,9 +63,7 @@ class Int8Graph(FloatGraph):
         assert isinstance(value, Levels)
         assert rectified <= (self.ranges[name][1] == 0)  # levels from zero up are the ReLU
         weights = value.weights(layer)
-        # steps of a filter whose weights are next to nothing would be too small for its bias
-        least = np.abs(biases(layer)) / np.float32(value.step * _MOST)
-        scales = np.maximum(weight_scales(torch.from_numpy(weights)).numpy(), least)
+        scales = weight_scales(torch.from_numpy(weights), layer.bias, value.step).numpy()
         levels = np.rint(weights / scales[:, None, None, None]).clip(-WEIGHT_LEVELS, WEIGHT_LEVELS).astype(np.int8)
         bias_scales = scales * np.float32(value.step)
         bias = np.rint(biases(layer) / bias_scales).astype(np.int32)

@@ -25,7 +25,6 @@ __all__ = ["best_change_range", "best_range", "calibration_patches", "quantize"]
 
 _KEPT = 512  # values that are kept of each patch and layer
 _SHRINKS = np.linspace(0.3, 1.0, 71)  # shares of the whole range that are tried
-_AT_ONCE = 32  # patches
 _CHANGE_STEPS = (2.0, *(1 / part for part in range(1, 16, 2)))  # samples; the first reaches from black to white
 Values = npt.NDArray[np.float32]
 
@@ -122,7 +121,9 @@ def _best(values: Values, candidates: list[tuple[float, int]]) -> tuple[float, i
     return min(candidates, key=error)
 
 
-def calibration_patches(recipe: Recipe, data: Path, *, count: int = 1024) -> Iterator[tuple[Tensor, Tensor]]:
+def calibration_patches(
+    recipe: Recipe, data: Path, *, count: int = 1024, at_once: int = 32
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Patches that a network is calibrated on: drawn as for its training, but not the same ones.
 
     Parameters
@@ -133,6 +134,8 @@ def calibration_patches(recipe: Recipe, data: Path, *, count: int = 1024) -> Ite
         The folder that holds the recipe's folders of photographs.
     count : int
         At least so many patches, in whole batches.
+    at_once : int
+        Patches of a batch.
 
     Yields
     ------
@@ -153,9 +156,9 @@ def calibration_patches(recipe: Recipe, data: Path, *, count: int = 1024) -> Ite
         for photograph in load_photographs(data / name, mode="L" if gray else "YCbCr", shrink=shrink)
     ]
     patches = Patches(
-        photographs, recipe.degradation, side=recipe.side, count=min(count, _AT_ONCE), seed=recipe.seed + 1
+        photographs, recipe.degradation, side=recipe.side, count=min(count, at_once), seed=recipe.seed + 1
     )
-    for number in range(math.ceil(count / _AT_ONCE)):
+    for number in range(math.ceil(count / at_once)):
         batch = patches.batch(number)
         image, tables = (torch.from_numpy(part.astype(np.float32)) for part in (batch.received, batch.tables))
         yield image / 255, tables

@@ -14,9 +14,13 @@ from torch.nn import functional
 from .compact import Compact
 from .operations import MAPS, value_names, walk
 
-__all__ = ["MAP_LEVELS", "WEIGHT_LEVELS", "Activation", "Quantized", "TorchOperations", "weight_scales"]
+__all__ = ["MAP_LEVELS", "SAMPLE_STEP", "WEIGHT_LEVELS", "Activation", "Quantized", "TorchOperations", "weight_scales"]
 
-WEIGHT_LEVELS = 127  # weights are -127..127 steps, symmetric
+# Weights are -64..64 steps. x86 processors without VNNI multiply unsigned by signed bytes and add pairs of products in
+# 16 bits that saturate (PMADDUBSW); 2 * 255 * 64 still fits. With more levels, results would be others there.
+WEIGHT_LEVELS = 64
+_BIAS_LEVELS = 2**30  # well within 32 bits
+SAMPLE_STEP = 1 / 255  # of the input: decoded samples go through it without loss
 MAP_LEVELS = 255  # maps are -255..255 steps: the file keeps their positive and their negative part apart
 
 
@@ -39,9 +43,13 @@ class TorchOperations:
         """What becomes of a value."""
         return value
 
-    def weights(self, layer: nn.Conv2d, gains: Tensor | None) -> Tensor:
-        """What becomes of weights."""
+    def weights(self, layer: nn.Conv2d, value: Activation) -> Tensor:
+        """What becomes of the weights of a layer that takes a value."""
         return layer.weight
+
+    def bias(self, layer: nn.Conv2d, value: Activation) -> Tensor | None:
+        """What becomes of the bias of a layer that takes a value."""
+        return layer.bias
 
     def gains(self, network: Compact) -> Tensor | None:
         """How many times larger than a sample the maps may be, for each channel of the informed image."""
@@ -59,8 +67,8 @@ class TorchOperations:
         return Activation(torch.cat([low, tiled], 1), gains=self.gains(network))
 
     def convolution(self, name: str, layer: nn.Conv2d, value: Activation, *, rectified: bool) -> Activation:
-        weights = self.weights(layer, value.gains)
-        out = functional.conv2d(value.tensor, weights, layer.bias, padding=layer.padding, groups=layer.groups)
+        weights, bias = self.weights(layer, value), self.bias(layer, value)
+        out = functional.conv2d(value.tensor, weights, bias, padding=layer.padding, groups=layer.groups)
         return Activation(self.settled(name, functional.relu(out) if rectified else out), name)
 
     def sum(self, name: str, one: Activation, other: Activation) -> Activation:
@@ -71,10 +79,15 @@ class TorchOperations:
         return Activation(self.image[:, -planes:] + tensor)
 
 
-def weight_scales(weights: Tensor) -> Tensor:
-    """Step of the weights of each filter: the largest is at `WEIGHT_LEVELS`; a filter of zeros has any step."""
+def weight_scales(weights: Tensor, bias: Tensor | None, step: float) -> Tensor:
+    """Step of the weights of each filter: the largest is at `WEIGHT_LEVELS`; a filter of zeros has any step.
+
+    The bias of a filter is a whole number of its weights' step times the `step` of the values that it takes. Weights
+    that are next to nothing have a larger step than they need, so that this number stays well within 32 bits.
+    """
     largest = weights.detach().abs().flatten(1).amax(1)
-    return torch.where(largest > 0, largest, torch.ones_like(largest)) / WEIGHT_LEVELS
+    scales = torch.where(largest > 0, largest, torch.ones_like(largest)) / WEIGHT_LEVELS
+    return scales if bias is None else torch.maximum(scales, bias.detach().abs() / (step * _BIAS_LEVELS))
 
 
 class _Fake(TorchOperations):
@@ -88,12 +101,26 @@ class _Fake(TorchOperations):
         low, high = (-MAP_LEVELS, MAP_LEVELS) if name == MAPS else (0, 255)
         return torch.fake_quantize_per_tensor_affine(value, *self.ranges[name], low, high)
 
-    def weights(self, layer: nn.Conv2d, gains: Tensor | None) -> Tensor:
-        weights = layer.weight if gains is None else layer.weight * gains
-        scales = weight_scales(weights)
+    def weights(self, layer: nn.Conv2d, value: Activation) -> Tensor:
+        weights, scales = self._scaled(layer, value)
         none = torch.zeros_like(scales, dtype=torch.int32)
         weights = torch.fake_quantize_per_channel_affine(weights, scales, none, 0, -WEIGHT_LEVELS, WEIGHT_LEVELS)
-        return weights if gains is None else weights / gains
+        return weights if value.gains is None else weights / value.gains
+
+    def bias(self, layer: nn.Conv2d, value: Activation) -> Tensor | None:
+        if layer.bias is None:
+            return None
+        steps = self._scaled(layer, value)[1] * self._step(value)
+        return layer.bias + (torch.round(layer.bias / steps) * steps - layer.bias).detach()
+
+    def _scaled(self, layer: nn.Conv2d, value: Activation) -> tuple[Tensor, Tensor]:
+        """Weights as the file has them before they are rounded, and their steps."""
+        weights = layer.weight if value.gains is None else layer.weight * value.gains
+        return weights, weight_scales(weights, layer.bias, self._step(value))
+
+    def _step(self, value: Activation) -> float:
+        """What a level of a value is worth; the input has whole samples."""
+        return self.ranges[value.name][0].item() if value.name else SAMPLE_STEP
 
     def gains(self, network: Compact) -> Tensor:
         largest = self.ranges[MAPS][0] * MAP_LEVELS

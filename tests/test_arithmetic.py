@@ -1,0 +1,90 @@
+"""Arithmetic that is the same on every processor: products and sums that are rounded once, linear equations."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from optcodec.kernels import export, load, native, vector
+from optcodec.kernels.vector import F32, address_of, emit
+
+LANES = 8
+
+
+@emit(4)
+def multiply_add(b, left, right, addend, out) -> None:
+    """One vector of ``left * right + addend``."""
+    factors = (b.load(address, F32, LANES) for address in (left, right, addend))
+    first, second, third = factors
+    first.fma(second, third).store(out)
+
+
+def _kernel():
+    """A kernel that multiplies and adds, as it is compiled for a processor that cannot do both at once."""
+
+    @export.export("f32[:], f32[:], f32[:], out f32[:]")
+    def fused(left, right, addend, out):
+        for start in range(0, left.shape[0], LANES):
+            place = start * 4
+            multiply_add(
+                address_of(left) + place, address_of(right) + place, address_of(addend) + place, address_of(out) + place
+            )
+
+    stem = __name__.rpartition(".")[2]
+    try:
+        return native._link(*export.compile_exports(stem)).fused
+    finally:
+        del export._EXPORTS[stem]
+
+
+def _nearest(exact: Fraction) -> np.float32:
+    """The float nearest to a number, of two the one with an even last bit."""
+    low = np.float32(float(exact))
+    near = [np.nextafter(low, np.float32(-np.inf)), low, np.nextafter(low, np.float32(np.inf))]
+    return min(near, key=lambda each: (abs(Fraction(float(each)) - exact), int(each.view(np.uint32)) & 1))
+
+
+def _cases() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Random numbers; sums that cancel; products next to the middle between two floats."""
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(0, 300, (2, 3000)).astype(np.float32)
+    addend = rng.normal(0, 3e4, 3000).astype(np.float32)
+    addend[:1000] = -(left[:1000] * right[:1000])
+    odd = (2 * rng.integers(1 << 22, 1 << 23, 1000) + 1).astype(np.float32)
+    left[1000:2000] = odd  # times 1.5 this has one bit too many, which a small addend moves off the middle
+    right[1000:2000] = 1.5
+    addend[1000:2000] = rng.choice([-1, 0, 1], 1000) * 2.0 ** rng.integers(-60, 1, 1000)
+    return left, right, addend
+
+
+@pytest.mark.parametrize("one_instruction", [True, False])
+def test_products_and_sums_are_rounded_once(monkeypatch: pytest.MonkeyPatch, one_instruction: bool) -> None:
+    if one_instruction and not vector.fuses():
+        pytest.skip("this processor has no instruction for it")
+    monkeypatch.setattr(vector, "fuses", lambda: one_instruction)
+    left, right, addend = _cases()
+    found = np.empty_like(left)
+    _kernel()(left, right, addend, found)
+    exact = (
+        Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
+        for a, b, c in zip(left, right, addend, strict=True)
+    )
+    expected = np.array([_nearest(each) for each in exact])
+    assert np.array_equal(found, expected)
+    assert np.mean(left * right + addend != expected) > 0.05  # rounding twice is something else,
+    twice = (left.astype(np.float64) * right + addend).astype(np.float32)
+    assert np.any(twice != expected)  # also where the first time is in double precision
+
+
+@pytest.mark.parametrize(("count", "columns"), [(1, 3), (2, 1), (5, 4), (64, 33)])
+def test_equations_with_three_diagonals_are_solved(count: int, columns: int) -> None:
+    rng = np.random.default_rng(count)
+    diagonal = rng.uniform(1, 2, count).astype(np.float32)
+    beside = rng.uniform(-0.5, 0.5, count - 1).astype(np.float32)
+    lines = rng.normal(0, 50, (count, columns)).astype(np.float32)
+    matrix = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
+    expected = np.linalg.solve(matrix.astype(np.float64), lines)
+    load("tridiagonal").solve_tridiagonal(diagonal, beside, lines)
+    assert np.abs(lines - expected).max() < 1e-4

@@ -1,0 +1,54 @@
+"""Fine-tuning with 8 bits against the network with 32-bit floats."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from restore.compress.imitate import imitate  # noqa: E402
+from restore.compress.quantize import quantize  # noqa: E402
+from restore.networks import Compact  # noqa: E402
+
+
+def batch(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    rng = torch.Generator().manual_seed(seed)
+    image = torch.randint(0, 256, (4, 1, 16, 16), generator=rng) / 255
+    return image, torch.full((4, 1, 8, 8), 30.0)
+
+
+@pytest.fixture(scope="module")
+def network() -> Compact:
+    torch.manual_seed(0)
+    network = Compact(width=8, blocks=2)
+    torch.nn.init.normal_(network.tail.weight, 0, 0.2)
+    return network.eval()
+
+
+def test_the_outputs_come_nearer_on_other_images_and_the_levels_stay(network: Compact) -> None:
+    rough = quantize(network, [batch(seed) for seed in range(4)])
+    before = {name: tensor.clone() for name, tensor in rough.state_dict().items()}
+    told: list[tuple[int, float]] = []
+    fine = imitate(
+        rough, network, (batch(seed) for seed in range(10, 999)), steps=60, progress=lambda *now: told.append(now)
+    )
+    assert [step for step, _ in told] == list(range(1, 61))
+    assert sum(error for _, error in told[-10:]) < 0.9 * sum(error for _, error in told[:10])
+    assert not fine.training
+    assert fine.ranges == rough.ranges
+    assert all(torch.equal(tensor, before[name]) for name, tensor in rough.state_dict().items())
+    image, table = batch(1000)
+    with torch.no_grad():
+        errors = [(each(image, table) - network(image, table)).square().mean().item() for each in (rough, fine)]
+    assert errors[1] < 0.85 * errors[0]
+
+
+def test_the_difference_is_told_in_samples(network: Compact) -> None:
+    rough = quantize(network, [batch(0)])
+    told: list[float] = []
+    imitate(rough, network, [batch(1)], steps=1, progress=lambda step, difference: told.append(difference))
+    image, table = batch(1)
+    with torch.no_grad():
+        difference = 255 * (rough(image, table) - network(image, table))
+    assert told == [pytest.approx(difference.square().mean().sqrt().item(), rel=1e-4)]
