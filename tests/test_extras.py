@@ -40,6 +40,9 @@ class Case:
 COMMANDS = [
     Case("optcodec encode {}/a.png -o {}/a.jpg -q 80"),
     Case("optcodec encode {}/a.png -o {}/b.jpg --profile mobilenet_v2 --match-quality 75 --progressive"),
+    Case("optcodec encode {}/a.png -o {}/c.jpg -q 75 --effort 3 --progressive"),
+    Case("optcodec encode {}/a.png -o {}/people.jpg --tune people --max-bytes 3000"),
+    Case("optcodec encode {}/a.png -o {}/blocks.jpg --blocks qpnet:sr4 --bpp 1"),
     Case("optcodec encode {}/a.png -o {}/d.jpg --match-ssim 0.9", ("skimage",)),
     Case("optcodec encode {}/a.png {}/in.jpg -o {}/many --pixels --match-ssim 0.9", ("skimage",)),
     Case("optcodec design {}/a.png -o {}/tables.json --bpp 1.5 --profile mobilenet_v2"),
