@@ -12,6 +12,7 @@ from .blocks.tuning import Tuning as Tuning
 from .design import design_tables as design_tables
 from .encoder import EncodedJpeg as EncodedJpeg
 from .encoder import encode as encode
+from .errors import DiskFullError as DiskFullError
 from .errors import InvalidInputError as InvalidInputError
 from .errors import MalformedJpegError as MalformedJpegError
 from .errors import OptcodecError as OptcodecError
@@ -34,8 +35,11 @@ from .jpeg.table_files import save_tables as save_tables
 from .jpeg.tables import QuantTable as QuantTable
 from .jpeg.tables import annex_k_tables as annex_k_tables
 from .jpeg.writer import write_jpeg as write_jpeg
+from .jsontext import parse_json as parse_json
+from .limits import MAX_PIXELS as MAX_PIXELS
 from .metrics import psnr_db as psnr_db
 from .metrics import swe as swe
+from .openimage import opened_image as opened_image
 from .pixels import load_picture as load_picture
 from .targets import Bpp as Bpp
 from .targets import MatchPsnr as MatchPsnr

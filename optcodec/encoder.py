@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, Metadata
 from optcodec.jpeg.layout import thread_count
@@ -17,6 +17,7 @@ from optcodec.jpeg.writer import Progressive, check_progressive
 from optcodec.kernels import prepare
 from optcodec.pixels import Background, ImageLike, load_picture
 from optcodec.targets import MatchPsnr, MatchSsim, Target
+from optcodec.values import Value
 
 if TYPE_CHECKING:
     from optcodec.blocks.encode import Rdo
@@ -28,7 +29,7 @@ DEFAULT_QUALITY = 75
 
 
 @dataclass(frozen=True)
-class EncodedJpeg:
+class EncodedJpeg(Value):
     """A JPEG file in memory.
 
     Parameters
@@ -56,7 +57,7 @@ class EncodedJpeg:
     @cached_property
     def coefficients(self) -> CoefficientImage:
         """The quantized coefficients, read back from the file when first asked for."""
-        return read_jpeg(self.data)
+        return read_jpeg(self.data, max_pixels=None)
 
 
 def encode(

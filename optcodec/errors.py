@@ -4,7 +4,8 @@
 
     OptcodecError
     ├── InvalidInputError       you called it wrongly: shape, dtype, range, options that exclude one another
-    │   └── TargetNotMetError   the request is sound, but no table reaches it
+    │   ├── TargetNotMetError   the request is sound, but no table reaches it
+    │   └── DiskFullError       an output does not fit on its disk, and others there would not either
     ├── MalformedJpegError      the file breaks ITU-T T.81
     └── UnsupportedJpegError    a legal file of a kind that is not handled here (arithmetic coding, 12 bit, ...)
 
@@ -14,6 +15,7 @@ Every message holds the value that was met and the value that was expected.
 from __future__ import annotations
 
 __all__ = [
+    "DiskFullError",
     "InvalidInputError",
     "MalformedJpegError",
     "OptcodecError",
@@ -34,6 +36,10 @@ class TargetNotMetError(InvalidInputError):
     """No quantization table reaches the target that was asked for."""
 
 
+class DiskFullError(InvalidInputError):
+    """The disk of an output is full, or its quota is used up."""
+
+
 class MalformedJpegError(OptcodecError):
     """The bytes are not a JPEG file that follows ITU-T T.81.
 
@@ -46,8 +52,12 @@ class MalformedJpegError(OptcodecError):
     """
 
     def __init__(self, message: str, offset: int) -> None:
-        super().__init__(f"{message} (at byte {offset})")
+        super().__init__(message, offset)  # all that it is made of, so that it can be pickled
         self.offset = offset
+
+    def __str__(self) -> str:
+        message, offset = self.args
+        return f"{message} (at byte {offset})"
 
 
 class UnsupportedJpegError(OptcodecError):

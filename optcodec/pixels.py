@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import io
 import re
-import threading
-import warnings
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import MAX_SIDE, Metadata
+from optcodec.limits import MAX_PIXELS
+from optcodec.openimage import first_line, opened_image
+from optcodec.values import Value
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -39,11 +39,10 @@ _NO_MODE = {
     "F": "has floating-point samples; expected 8-bit whole numbers",
 }
 _DEEP = re.compile(r"\b(RGB[AX]?|LA?|I|CMYK);16")  # Pillow's raw modes of 16 bits a sample; "BGR;16" is 5-6-5 bits
-_open_lock = threading.Lock()  # warnings.catch_warnings changes the state of the whole process
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class Picture(Value):
     """An image that can be encoded.
 
     Parameters
@@ -75,16 +74,21 @@ class Picture:
             raise InvalidInputError(f"the image has {width}x{height} pixels; expected sides of 1..{MAX_SIDE}")
 
 
-def load_picture(image: ImageLike, *, background: Background | None = None) -> Picture:
+def load_picture(
+    image: ImageLike | BinaryIO, *, background: Background | None = None, max_pixels: int | None = MAX_PIXELS
+) -> Picture:
     """Check an image, or read it from a file.
 
     Parameters
     ----------
-    image : ndarray, Pillow image, str, path or Picture
+    image : ndarray, Pillow image, str, path, binary file or Picture
         Array: uint8 of shape (height, width), (height, width, 3) or, with ``background``, (height, width, 4).
         File: anything that Pillow opens. Of several frames the first is taken. A `Picture` is given back.
     background : str or tuple of int, optional
         Colour on which transparent pixels are composited: a name (``"white"``), ``"#rrggbb"`` or (R, G, B).
+    max_pixels : int or None
+        Files of larger images are refused before they are decoded; None allows every size. Without effect on arrays and
+        images that are in memory.
 
     Returns
     -------
@@ -107,13 +111,16 @@ def load_picture(image: ImageLike, *, background: Background | None = None) -> P
         return image
     if isinstance(image, np.ndarray):
         return _from_array(image, colour)
-    if isinstance(image, (str, PathLike)):
-        return _from_file(Path(image), colour)
     from PIL import Image
 
     if isinstance(image, Image.Image):
         return _from_pillow(image, colour)
-    raise InvalidInputError(f"an image is a numpy array, a Pillow image or a path; got {type(image).__name__}")
+    if isinstance(image, (str, PathLike)) or hasattr(image, "read"):
+        with opened_image(image, max_pixels=max_pixels) as opened:
+            return _from_pillow(opened, colour)
+    raise InvalidInputError(
+        f"an image is a numpy array, a Pillow image, a path or a binary file; got {type(image).__name__}"
+    )
 
 
 def decoded_pixels(data: bytes, mode: str = "RGB") -> npt.NDArray[np.uint8]:
@@ -162,29 +169,6 @@ def _from_array(array: npt.NDArray[Any], colour: npt.NDArray[np.uint8] | None) -
     return Picture(np.ascontiguousarray(array))
 
 
-def _from_file(path: Path, colour: npt.NDArray[np.uint8] | None) -> Picture:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with _open_lock, warnings.catch_warnings():
-            # Pillow warns from 89 megapixels on, which cameras reach, and refuses from twice as many on
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(path)
-    except FileNotFoundError:
-        raise InvalidInputError(f"{path}: no such file") from None
-    except UnidentifiedImageError:
-        raise InvalidInputError(f"{path}: not an image file that Pillow knows") from None
-    except Image.DecompressionBombError as error:
-        raise InvalidInputError(f"{path}: {error}; decode it yourself and pass the array if you trust it") from None
-    except OSError as error:
-        raise InvalidInputError(f"{path}: {error.strerror or error}") from None
-    with opened:
-        try:
-            return _from_pillow(opened, colour)
-        except InvalidInputError as error:
-            raise InvalidInputError(f"{path}: {error}") from None
-
-
 def _from_pillow(image: Image.Image, colour: npt.NDArray[np.uint8] | None) -> Picture:
     if 0 in image.size:
         raise InvalidInputError(f"the image has {image.width}x{image.height} pixels; expected sides of 1..{MAX_SIDE}")
@@ -196,8 +180,10 @@ def _from_pillow(image: Image.Image, colour: npt.NDArray[np.uint8] | None) -> Pi
     try:
         converted = image if image.mode == mode else image.convert(mode)
         samples = np.array(converted)
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow's decoders raise almost anything on a broken file
-        raise InvalidInputError(f"cannot be decoded: {error}") from error
+        raise InvalidInputError(f"cannot be decoded: {first_line(error)}") from error
     if mode != image.mode and image.mode in ("1", "P", "PA"):
         kind = "black and white" if image.mode == "1" else "palette"
         notices.append(f"expanded {kind} to {'grey' if mode == 'L' else 'RGB'}")

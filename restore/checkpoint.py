@@ -11,7 +11,7 @@ import safetensors
 from safetensors.torch import load_file, save
 
 import optcodec
-from optcodec import InvalidInputError
+from optcodec import InvalidInputError, parse_json
 
 from .learner import Learner
 from .recipe import Recipe
@@ -53,7 +53,7 @@ def load_checkpoint(path: Path, recipe: Recipe, learners: Sequence[Learner]) -> 
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
-            numbers: dict[str, Any] = json.loads((file.metadata() or {})["run"])
+            numbers: dict[str, Any] = parse_json((file.metadata() or {})["run"])
         written = numbers.pop("recipe")
         tensors = load_file(path)
     except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:

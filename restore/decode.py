@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 import optcodec
-from optcodec import CoefficientImage, CoefficientRows, Metadata, UnsupportedJpegError
+from optcodec import MAX_PIXELS, CoefficientImage, CoefficientRows, Metadata, UnsupportedJpegError
 
 from .band import Band, Blocks, Span
 from .cells import Floats, centroid_offset, fit_laplacian, inverse, project
@@ -183,20 +183,22 @@ class Received:
         return [self.steps(index) * centroid_offset(decay) for index, decay in enumerate(decays)]
 
 
-def receive(data: bytes) -> Received:
+def receive(data: bytes, *, max_pixels: int | None = MAX_PIXELS) -> Received:
     """Read a file that can be restored.
 
     Parameters
     ----------
     data : bytes
         A JPEG file, gray or YCbCr.
+    max_pixels : int or None
+        Larger images are refused; None allows every size.
 
     Raises
     ------
     MalformedJpegError, UnsupportedJpegError
         As `optcodec.read_jpeg_rows` and `Received`; for damaged coefficients not before their region is asked for.
     """
-    return Received(optcodec.read_jpeg_rows(data))
+    return Received(optcodec.read_jpeg_rows(data, max_pixels=max_pixels))
 
 
 def decode_image(received: Received, *, centroid: bool = False) -> npt.NDArray[np.uint8]:

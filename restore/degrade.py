@@ -173,12 +173,9 @@ def load_photographs(folder: Path, *, mode: str, shrink: int = 1) -> list[Sample
     photographs = []
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in _PICTURES:
-            try:
-                with Image.open(path) as file:
-                    image = file.convert("RGB").reduce(shrink) if shrink > 1 else file.convert("RGB")
-            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-                raise InvalidInputError(f"cannot read {path}: {error}") from None
-            photographs.append(np.asarray(image.convert(mode)))
+            with optcodec.opened_image(path) as file:
+                image = file.convert("RGB").reduce(shrink) if shrink > 1 else file.convert("RGB")
+                photographs.append(np.asarray(image.convert(mode)))
     if not photographs:
         raise InvalidInputError(f"{folder} has no images; expected {', '.join(sorted(_PICTURES))}")
     return photographs

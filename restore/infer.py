@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from optcodec import InvalidInputError
+from optcodec import MAX_PIXELS, InvalidInputError
 
 from . import cells
 from .cells import Floats
@@ -29,6 +29,7 @@ def restore_image(
     project: bool = True,
     threads: int | None = None,
     tile: int = TILE,
+    max_pixels: int | None = MAX_PIXELS,
 ) -> npt.NDArray[np.uint8]:
     """Decode a JPEG file and take back what its quantization did.
 
@@ -46,6 +47,8 @@ def restore_image(
     tile : int
         Pixels that are restored at once, in each direction, and what they depend on around them; a multiple of 16. The
         image is the same with any.
+    max_pixels : int or None
+        Larger images are refused before memory is taken for them; None allows every size.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def restore_image(
     """
     if isinstance(model, Model) and threads is not None:
         raise InvalidInputError(f"a loaded model has its threads already, got threads={threads}; expected None")
-    received = receive(data)
+    received = receive(data, max_pixels=max_pixels)
     loaded = model if isinstance(model, Model) else load_model(model, threads=threads)
     return restored_image(received, loaded, project=project, tile=tile)
 

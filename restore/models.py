@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optcodec import InvalidInputError, require_packages
+from optcodec import InvalidInputError, parse_json, require_packages
 
 __all__ = ["Model", "Network", "find_model", "load_model", "processors", "shipped_models"]
 
@@ -85,6 +85,11 @@ class Model:
         Pixels around a tile that its samples depend on.
     card : dict
         What it was trained on and how it does.
+    source : str
+        Name of a shipped model, or the path of the .json file; a copy of the model (by `copy` or `pickle`) is loaded
+        from there.
+    threads : int, optional
+        That it was loaded with.
     """
 
     name: str
@@ -92,6 +97,13 @@ class Model:
     chrominance: Network | None
     border: int
     card: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    threads: int | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not self.source:
+            raise InvalidInputError(f"the model {self.name} was not loaded from a file, so that it cannot be copied")
+        return partial(load_model, self.source, threads=self.threads), ()
 
 
 def shipped_models() -> list[str]:
@@ -121,20 +133,19 @@ def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None
     if threads is not None and (not isinstance(threads, int) or threads < 1):
         raise InvalidInputError(f"threads is a whole number from 1 on, got {threads!r}")
     folder, file = find_model(model)
+    index = _index(folder, file)
     try:
-        index = json.loads(_read(folder, file))
         name, border, card, chrominance = (index[key] for key in ("name", "border", "card", "chrominance"))
         files = {"luminance": _checked(folder, index["luminance"])}
         if chrominance is not None:
             files["chrominance"] = _checked(folder, chrominance)
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        found = f"no entry {error}" if isinstance(error, KeyError) else _line(error)
-        message = f"{file} does not describe a model: {found}; expected what `restore export` writes"
-        raise InvalidInputError(message) from None
+    except (KeyError, TypeError) as error:
+        raise _no_model(file, f"no entry {error}" if isinstance(error, KeyError) else _line(error)) from None
     if not isinstance(border, int) or border < 0:
         raise InvalidInputError(f"{file}: border is a whole number from 0 on, got {border!r}")
     networks = {role: _network(f"{name} ({role})", data, _PLANES[role], threads) for role, data in files.items()}
-    return Model(name, networks["luminance"], networks.get("chrominance"), border, card)
+    source = os.fspath(model) if model in shipped_models() else str(Path(model).resolve())
+    return Model(name, networks["luminance"], networks.get("chrominance"), border, card, source, threads)
 
 
 _PLANES = {"luminance": 1, "chrominance": 3}  # of the input
@@ -155,6 +166,19 @@ def find_model(model: str | os.PathLike[str]) -> tuple[Traversable, str]:
     return path.parent, path.name
 
 
+def _index(folder: Traversable, file: str) -> Any:
+    """What the .json file of a model says."""
+    data = _read(folder, file)
+    try:
+        return parse_json(data)
+    except InvalidInputError as error:
+        raise _no_model(file, str(error)) from None
+
+
+def _no_model(file: str, found: str) -> InvalidInputError:
+    return InvalidInputError(f"{file} does not describe a model: {found}; expected what `restore export` writes")
+
+
 def _read(folder: Traversable, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
@@ -164,7 +188,10 @@ def _read(folder: Traversable, name: str) -> bytes:
 
 def _checked(folder: Traversable, entry: Mapping[str, Any]) -> bytes:
     """Content of the file that an entry of the index names, if it is that file."""
-    data = _read(folder, entry["file"])
+    name = entry["file"]
+    if not isinstance(name, str) or Path(name).name != name:  # /dev/zero has no end
+        raise InvalidInputError(f"the index of a model names files beside it, got {name!r}")
+    data = _read(folder, name)
     found = hashlib.sha256(data).hexdigest()
     if found != entry["sha256"]:
         expected = f"expected {str(entry['sha256'])[:12]}... of {entry['bytes']}"

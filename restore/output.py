@@ -6,8 +6,10 @@ import dataclasses
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -23,13 +25,15 @@ _CHUNK_NBYTES = 1 << 18  # of samples that are filtered together
 _METRES = {1: 1 / 0.0254, 2: 100.0}  # dots a metre, by the units of JFIF: dots per inch, per centimetre
 
 
-def write_jpeg(path: Path, pixels: Samples, metadata: Metadata, *, quality: int, threads: int | None = None) -> None:
+def write_jpeg(
+    target: Path | BinaryIO, pixels: Samples, metadata: Metadata, *, quality: int, threads: int | None = None
+) -> None:
     """Write a JPEG file at 4:4:4, which keeps the chrominance that was restored.
 
     Parameters
     ----------
-    path : path
-        Written whole or not at all.
+    target : path or binary file
+        A path is written whole or not at all.
     pixels : ndarray of uint8, shape (height, width) or (height, width, 3)
         Gray or RGB.
     metadata : Metadata
@@ -42,16 +46,17 @@ def write_jpeg(path: Path, pixels: Samples, metadata: Metadata, *, quality: int,
     kept = dataclasses.replace(metadata, adobe_transform=None)
     picture = dataclasses.replace(optcodec.load_picture(pixels), metadata=kept)
     encoded = optcodec.encode(picture, quality=quality, subsampling="4:4:4", metadata=True, threads=threads)
-    optcodec.write_whole(path, encoded.data)
+    with _opened(target) as file:
+        file.write(encoded.data)
 
 
-def write_png(path: Path, strips: Iterable[Samples], width: int, height: int, metadata: Metadata) -> None:
+def write_png(target: Path | BinaryIO, strips: Iterable[Samples], width: int, height: int, metadata: Metadata) -> None:
     """Write a PNG file while its rows are made.
 
     Parameters
     ----------
-    path : path
-        Written whole or not at all.
+    target : path or binary file
+        A path is written whole or not at all.
     strips : iterable of ndarray of uint8, shape (rows, width) or (rows, width, 3)
         Gray or RGB, from top to bottom.
     width, height : int
@@ -71,7 +76,7 @@ def write_png(path: Path, strips: Iterable[Samples], width: int, height: int, me
     rows = _rows(strips)
     first, pixel = next(rows)
     first = first.copy()  # not a view that would keep the whole first strip
-    with optcodec.whole_file(path) as file:
+    with _opened(target) as file:
         file.write(_SIGNATURE)
         colour_type = 0 if pixel == 1 else 2
         file.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)))
@@ -80,6 +85,10 @@ def write_png(path: Path, strips: Iterable[Samples], width: int, height: int, me
         for data in _compressed(chain([(first, pixel)], rows)):
             file.write(_chunk(b"IDAT", data))
         file.write(_chunk(b"IEND", b""))
+
+
+def _opened(target: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    return optcodec.whole_file(target) if isinstance(target, Path) else nullcontext(target)
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from optcodec import InvalidInputError, require_packages
+from optcodec import InvalidInputError, parse_json, require_packages
 
 from .decode import Received, decode_image, receive, to_rgb
 from .models import find_model, load_model, shipped_models
@@ -160,7 +159,7 @@ def _shipped(name: str, colour: bool, threads: int | None) -> Receiver:
     path, project = name.removesuffix(_UNPROJECTED), not name.endswith(_UNPROJECTED)
     model = load_model(path, threads=threads)
     folder, file = find_model(path)
-    index: dict[str, Any] = json.loads((folder / file).read_text())
+    index: dict[str, Any] = parse_json((folder / file).read_bytes())
     roles = ["luminance", "chrominance"] if colour and index["chrominance"] else ["luminance"]
 
     def count() -> float:

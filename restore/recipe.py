@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from optcodec import InvalidInputError
+from optcodec import InvalidInputError, parse_json
 
 from .degrade import Degradation
 from .problem import find_problem
@@ -190,6 +189,7 @@ def load_recipe(name: str) -> Recipe:
         except UnicodeDecodeError:
             raise InvalidInputError(f"{name} is not a JSON file: it is no text") from None
     try:
-        return Recipe.from_json(json.loads(text))
-    except json.JSONDecodeError as error:
+        document = parse_json(text)
+    except InvalidInputError as error:
         raise InvalidInputError(f"{name} is not a JSON file: {error}") from None
+    return Recipe.from_json(document)

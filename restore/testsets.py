@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from optcodec import InvalidInputError
+from optcodec import InvalidInputError, opened_image
 
 __all__ = ["KNOWN", "TestSet", "find_set", "load_image"]
 
@@ -97,15 +96,10 @@ def load_image(path: Path, *, colour: bool) -> npt.NDArray[np.uint8]:
     InvalidInputError
         If the file cannot be read, has more than 8 bits, or transparency.
     """
-    try:
-        with Image.open(path) as file:
-            mode = file.mode
-            image = np.asarray(file.convert("RGB" if colour else "L")) if mode in _MODES else None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InvalidInputError(f"cannot read {path}: {error}") from None
-    if image is None:
-        raise InvalidInputError(f"{path} has the mode {mode}; expected gray or RGB of 8 bits")
-    return image
+    with opened_image(path) as file:
+        if file.mode not in _MODES:
+            raise InvalidInputError(f"the image has the mode {file.mode}; expected gray or RGB of 8 bits")
+        return np.asarray(file.convert("RGB" if colour else "L"))
 
 
 def _folder(given: Path, data: Path | None) -> Path:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from optcodec import InvalidInputError, write_whole
+from optcodec import InvalidInputError, parse_json, write_whole
 
 from .networks import build
 
@@ -35,7 +35,7 @@ def load_network(path: Path) -> nn.Module:
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
-            config = json.loads((file.metadata() or {})["config"])
+            config = parse_json((file.metadata() or {})["config"])
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 (no mapping)
         _check_shapes(config, shapes)
         network = build(config)

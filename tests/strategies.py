@@ -37,6 +37,12 @@ ODD_FACTORS = (
 ALL_FACTORS = GREY_FACTORS + COLOUR_FACTORS + ODD_FACTORS
 
 
+def known_to_libjpeg(factors: tuple[tuple[int, int], ...]) -> bool:
+    """Whether it takes these sampling factors: whole ratios, and a number of components with a colour space."""
+    h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
+    return all(h_max % h == 0 and v_max % v == 0 for h, v in factors) and len(factors) != 2
+
+
 @st.composite
 def quant_tables(draw: st.DrawFn, max_step: int = 255) -> QuantTable:
     """Any table with steps 1..max_step: flat, random, or with extreme steps mixed in."""

@@ -34,7 +34,7 @@ def _kernel():
 
     stem = __name__.rpartition(".")[2]
     try:
-        return native._link(*export.compile_exports(stem)).fused
+        return native.link(*export.compile_exports(stem)).fused
     finally:
         del export._EXPORTS[stem]
 

@@ -21,6 +21,7 @@ from optcodec.vision.datasets import sample
 from tests.accuracy_helpers import PROFILE, classifier, photographs
 from tests.cli_helpers import messages, refusal, run, run_json
 from tests.test_accuracy_rows import assert_equal
+from tests.test_odd_files import png_with_long_text
 
 MODEL = "tests.accuracy_helpers:classifier"
 LABELS = "file,class_index\n" + "".join(f"{n:02d}.png,{n}\n" for n in range(4))
@@ -50,7 +51,7 @@ def arguments(folder: Path, **options: Any) -> list[str]:
 def test_a_result_is_two_files(folder: Path) -> None:
     record = run_json(*arguments(folder, methods="jpeg,opts:laplacian"))
     document = json.loads((folder / "result.json").read_text())
-    assert record == {"output": str(folder / "result.json")} | document
+    assert record == {"output": str(folder / "result.json"), "failures": []} | document
     rows = Rows.load(folder / document["rows"])
     methods, levels = ("jpeg", "opts:laplacian"), (75.0, 95.0)
     assert rows.conditions == tuple(Condition(method, "1", level) for method in methods for level in levels)
@@ -96,6 +97,29 @@ def test_rows_are_those_of_the_library(folder: Path) -> None:
     assert len(messages(result)) == 1
     assert messages(result)[0].startswith("Warning: profile falling was estimated at 4:4:4")
     assert_equal(Rows.load(folder / "result.npz"), expected.rows)
+
+
+def test_odd_images_are_left_out_and_listed(folder: Path) -> None:
+    whole = run_json(*arguments(folder, methods="jpeg", output=folder / "whole.json"))
+    labels = LABELS + "odd.png,1\ncut.png,2\n"
+    (folder / "labels.csv").write_text(labels)
+    (folder / "photographs/odd.png").write_bytes(png_with_long_text())
+    (folder / "photographs/cut.png").write_bytes((folder / "photographs/00.png").read_bytes()[:-200])
+    result = run(*arguments(folder, methods="jpeg"), "--json")
+    assert result.exit_code == 1
+    record = json.loads(result.stdout)
+    assert {Path(each["path"]).name for each in record["failures"]} == {"odd.png", "cut.png"}
+    assert record["images"] == 4
+    assert record["points"][0]["bpp"]["value"] == whole["points"][0]["bpp"]["value"]
+    assert messages(result)[0] == "Error: 2 of 6 files failed:"
+    (folder / "labels.csv").write_text("file,class_index\nodd.png,1\n")
+    line = refusal(*arguments(folder, methods="jpeg", output=folder / "other.json"))
+    assert "none of 1 image can be read: cannot read the image" in line
+
+
+def test_large_images_are_left_out_and_listed(folder: Path) -> None:
+    line = refusal(*arguments(folder, methods="jpeg", max_pixels=100))
+    assert re.search(r"none of 4 images can be read: .*pixels; expected at most 100", line)
 
 
 def test_text(folder: Path) -> None:

@@ -10,9 +10,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from optcodec.cli.files import Source, find_images, is_jpeg, place, read_bytes
+from optcodec.cli.files import Source, find_images, is_jpeg, place
 from optcodec.cli.many import Done, Failure, for_each, report_failures
 from optcodec.cli.show import columns
+from optcodec.cli.streams import read_bytes
 from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable, whole_file, write_whole
 

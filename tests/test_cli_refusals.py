@@ -159,7 +159,7 @@ def test_profile_of_wrong_shape(picture: Path) -> None:
 @pytest.mark.parametrize("verb", [["encode", "-q", 75], ["design", "--bpp", 1]])
 def test_unwritable_outputs(picture: Path, verb: list[object]) -> None:
     (picture.parent / "file").touch()
-    target = picture.parent / "file" / "t.json"
+    target = picture.parent / "file" / ("t.jpg" if verb[0] == "encode" else "t.json")
     line = refusal(verb[0], picture, *verb[1:], "-o", target)
     assert f"cannot write {target}: " in line
 

@@ -188,7 +188,7 @@ def test_bad_input_is_one_line(result: Path, tmp_path: Path) -> None:
     missing, text = tmp_path / "none.json", tmp_path / "text.json"
     text.write_text("no JSON")
     assert f"cannot read {missing}: No such file" in refusal("plot", missing, "-o", output)
-    assert f"{text} is no JSON file: " in refusal("plot", text, "-o", output)
+    assert f"{text}: expected JSON, found Expecting value" in refusal("plot", text, "-o", output)
     line = refusal("plot", result, "-o", output, "--setting", "2")
     assert "setting '2' was not measured; expected one of 1, bytes" in line
     assert "cannot write" in refusal("plot", result, "-o", result / "a.png")

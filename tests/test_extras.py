@@ -47,6 +47,7 @@ COMMANDS = [
     Case("optcodec encode {}/a.png {}/in.jpg -o {}/many --pixels --match-ssim 0.9", ("skimage",)),
     Case("optcodec design {}/a.png -o {}/tables.json --bpp 1.5 --profile mobilenet_v2"),
     Case("optcodec inspect {}/in.jpg"),
+    Case("optcodec warm-up"),
     Case("optcodec compare {}/a.png {}/in.jpg {}/in.jpg", ("skimage",)),
     Case("optcodec plot {}/none.json -o {}/plot.png", ("matplotlib",)),
     Case("optcodec blocks show {}/in.jpg -o {}/blocks.png", ("matplotlib",)),

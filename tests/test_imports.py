@@ -49,6 +49,7 @@ VERBS = (
     "accuracy",
     "plot",
     "demo",
+    "warm-up",
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -13,19 +12,11 @@ import pytest
 
 import optcodec
 from optcodec.kernels import cache, load
-from optcodec.kernels.cache import pack, unpack
+from optcodec.kernels.plain import plain_kernels
+from optcodec.kernels.processes import pack, unpack
 from optcodec.kernels.signature import Signature
-
-COUNT = """
-import numpy as np
-from optcodec.kernels import load
-print(load("huffman").count_bits(np.ones(2304, np.int64), np.full(2304, 3)))
-"""
-
-
-def run(folder: Path, text: str = COUNT) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OPTCODEC_CACHE": str(folder)}
-    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, env=environment, check=False)
+from tests.kernel_helpers import COUNT
+from tests.kernel_helpers import run_python as run
 
 
 @pytest.mark.parametrize("text", ["u8[:,:], out i64[:], f64 -> i64", "i16[:,:,:,:], i64", "f32[:]"])
@@ -33,7 +24,8 @@ def test_signatures_are_read_as_they_are_written(text):
     assert str(Signature.parse(text)) == text
 
 
-def test_arguments_must_have_the_type_and_layout_of_the_signature():
+@pytest.mark.parametrize("load", [load, plain_kernels])
+def test_arguments_must_have_the_type_and_layout_of_the_signature(load):
     count_bits = load("huffman").count_bits
     good = np.ones(2304, np.int64)
     assert count_bits(good, good) == 2304

@@ -188,8 +188,8 @@ def header(**changed) -> bytes:
         ("header", header(groups=10**9), "2..64 groups, got 1000000000"),
         ("header", header(groups=9), r"dense.weight as float32 of shape \(9, 32\), found float32 of shape \(7, 32\)"),
         ("header", header(card=[1]), "card of a QP-NET is a mapping"),
-        ("header", npy(np.frombuffer(b"{", np.uint8)), "found damage"),
-        ("header", npy(np.frombuffer(b"[" * 60000, np.uint8)), "found damage"),
+        ("header", npy(np.frombuffer(b"{", np.uint8)), "expected a QP-NET's header of JSON, found Expecting"),
+        ("header", npy(np.frombuffer(b"[" * 60000, np.uint8)), "header of JSON, found more than 100 levels"),
         ("header", None, "found damage: .*header.npy"),
         ("second.weight", None, "found damage: .*second.weight.npy"),
         ("second.weight", npy(np.zeros(3, np.float32)), r"shape \(16, 16, 3, 3\), found float32 of shape \(3,\)"),
@@ -199,6 +199,7 @@ def header(**changed) -> bytes:
         ("second.bias", promising((2**60,)), "second.bias as float32"),
         ("second.bias", b"\x93NUMPY\x01\x00", "found damage"),
         ("second.bias", bytes(10), "found damage"),
+        ("second.bias", b"\x93NUMPY\1\0\x0a\0{'descr': (", "found damage: .*EOF in multi-line statement"),
         ("second.bias", bytes(10**7), "at most 65600 bytes, the file says 10000000"),
     ],
 )
@@ -213,6 +214,17 @@ def test_damaged_members_are_refused(tmp_path, member, content, message):
     with pytest.raises(InvalidInputError, match=message) as caught:
         load_qpnet(tmp_path / "bad.npz")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_other_compressions_are_refused(tmp_path, packing):
+    """LZMA unpacks with a dictionary as large as its header says, up to 4 GB."""
+    members = saved(tmp_path)
+    with zipfile.ZipFile(tmp_path / "bad.npz", "w", packing) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    with pytest.raises(InvalidInputError, match=f"stored or deflated, found the compression {packing}"):
+        load_qpnet(tmp_path / "bad.npz")
 
 
 def test_objects_are_never_unpickled(tmp_path):

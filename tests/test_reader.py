@@ -7,6 +7,7 @@ import io
 import os
 import random
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import jpeglib
@@ -38,7 +39,7 @@ from tests.jpegfile import (
     sos,
 )
 from tests.naive import NaiveError, naive_read
-from tests.strategies import ALL_FACTORS, assert_same_image, coefficient_images
+from tests.strategies import ALL_FACTORS, assert_same_image, coefficient_images, known_to_libjpeg
 
 DATA = os.environ.get("OPTCODEC_DATA")
 needs_data = pytest.mark.skipif(not DATA, reason="OPTCODEC_DATA does not name the folder of test images")
@@ -135,6 +136,60 @@ def test_photographs(tmp_path):
         assert_coefficients(read_jpeg(data), libjpeg_coefficients(data, tmp_path))
 
 
+# ---- Colours ---------------------------------------------------------------------------------------------------------
+
+JFIF = segment(0xE0, b"JFIF\0\1\2\0\0\1\0\1\0\0")
+RGB_IDS = (82, 71, 66)
+
+
+def adobe(transform: int) -> bytes:
+    return segment(0xEE, b"Adobe\0d\0\0\0\0" + bytes([transform]))
+
+
+@pytest.mark.parametrize("ids", [(1, 2, 3), RGB_IDS, (0, 1, 2)], ids=str)
+@pytest.mark.parametrize(
+    ("before", "behind", "transform"),
+    [
+        (b"", b"", None),
+        (JFIF, b"", None),
+        (adobe(0), b"", 0),
+        (adobe(1), b"", 1),
+        (JFIF + adobe(0), b"", None),
+        (adobe(0) + JFIF, b"", None),
+        (JFIF + adobe(1), b"", 1),
+        (adobe(0) + adobe(1), b"", 1),
+        (adobe(1) + adobe(0), b"", 0),
+        (segment(0xE0, JFIF[4:-1]) + adobe(0), b"", 0),  # too short for JFIF
+        (segment(0xE0, JFIF[4:-1]), b"", None),
+        (b"", adobe(0) + JFIF, None),  # colours are what is said before the first scan
+        (adobe(1), adobe(0), 1),
+    ],
+    ids=lambda value: value.hex() if isinstance(value, bytes) else str(value),
+)
+def test_colours_are_those_of_libjpeg(before, behind, transform, ids):
+    image = coefficient_image(((1, 1), (1, 1), (1, 1)), 16, 16)
+    named = tuple(replace(part, id=id) for part, id in zip(image.components, ids, strict=True))
+    data = build(replace(image, components=named), [ScanSpec((0,)), ScanSpec((1, 2))])
+    second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    data = data[:2] + before + data[2:second] + behind + data[second:]
+    found = read_jpeg(data)
+    says_nothing = ids == RGB_IDS and JFIF not in before and b"Adobe" not in before
+    assert found.metadata.adobe_transform == (0 if says_nothing else transform)
+    np.testing.assert_array_equal(decoded(write_jpeg(found)), decoded(data))
+
+
+def decoded(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize("said", [b"", JFIF, adobe(0), adobe(2), JFIF + adobe(2), adobe(2) + adobe(0)], ids=bytes.hex)
+def test_colours_of_four_components(said):
+    data = build(coefficient_image(((1, 1),) * 4, 16, 16), [ScanSpec((0, 1, 2, 3))])
+    data = data[:2] + said + data[2:]
+    np.testing.assert_array_equal(decoded(write_jpeg(read_jpeg(data))), decoded(data))
+
+
 # ---- Files that no encoder at hand writes ----------------------------------------------------------------------------
 
 
@@ -169,12 +224,6 @@ def test_what_went_in_comes_out(data):
     assert_same_image(found, image)
     assert found.restart_interval == image.restart_interval
     assert_coefficients(found, naive_read(file))
-
-
-def known_to_libjpeg(factors: tuple[tuple[int, int], ...]) -> bool:
-    """Whether it takes these sampling factors: whole ratios, and a number of components with a colour space."""
-    h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
-    return all(h_max % h == 0 and v_max % v == 0 for h, v in factors) and len(factors) != 2
 
 
 @pytest.mark.parametrize("factors", [f for f in ALL_FACTORS if known_to_libjpeg(f)], ids=str)

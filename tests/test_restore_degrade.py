@@ -210,5 +210,5 @@ def test_folders_without_photographs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(optcodec.InvalidInputError, match=r"has no images; expected \.bmp, \.jpeg"):
         load_photographs(tmp_path, mode="L")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG")
-    with pytest.raises(optcodec.InvalidInputError, match=r"cannot read .*broken\.png"):
+    with pytest.raises(optcodec.InvalidInputError, match=r"broken\.png: not an image file"):
         load_photographs(tmp_path, mode="L")

@@ -190,6 +190,9 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         (lambda index: index["luminance"].pop("sha256"), "no entry 'sha256'"),
         (lambda index: index.update(luminance=None), "does not describe a model"),
         (lambda index: index.update(border=-1), "border is a whole number from 0 on, got -1"),
+        (lambda index: index["luminance"].update(file="/dev/zero"), "names files beside it, got '/dev/zero'"),
+        (lambda index: index["luminance"].update(file="../a.onnx"), "names files beside it, got '../a.onnx'"),
+        (lambda index: index["luminance"].update(file=7), "names files beside it, got 7"),
     ],
 )
 def test_an_index_that_lacks_something_is_refused(tmp_path: Path, change: object, expected: str) -> None:

@@ -96,7 +96,7 @@ def with_step(value: str) -> str:
         ("# nothing", "expected 1 to 4 quantization tables, got 0"),
         ("", "expected 1 to 4 quantization tables, got 0"),
         ("[", "expected JSON, found Expecting value: line 1 column 2"),
-        ("[" * 100000, "expected JSON, found maximum recursion"),
+        ("[" * 100000, "expected JSON, found more than 100 levels"),
         ("[]", "expected 1 to 4 quantization tables, got 0"),
         ("[5]", "table 1: expected a list of steps, found int"),
         (json.dumps([[1] * 63]), "table 1: expected 64 steps, got 63"),
@@ -170,9 +170,11 @@ def test_subsampling_is_kept(tmp_path):
     assert load_tables(path) == (ASYMMETRIC,)
     save_tables([ASYMMETRIC], path)
     assert tables_subsampling(path) is None
-    path.write_text(path.read_text().replace('"tables"', '"subsampling": "4:1:0", "tables"'))
-    with pytest.raises(InvalidInputError, match="found '4:1:0'"):
-        tables_subsampling(path)
+    text = path.read_text()
+    for wrong, found in (('"4:1:0"', "'4:1:0'"), ("[]", r"\[\]"), ('{"a": 1}', "{'a': 1}"), ("2", "2")):
+        path.write_text(text.replace('"tables"', f'"subsampling": {wrong}, "tables"'))
+        with pytest.raises(InvalidInputError, match=f"found {found}"):
+            tables_subsampling(path)
 
 
 @pytest.mark.parametrize("content", ["16 11 10", "[[1, 2]]", "{", "\xff\xd8"])

@@ -184,6 +184,17 @@ def test_folders_that_cannot_be_the_classes_of_the_model(tmp_path: Path, target:
         sensitivity_of(target, Survey(tmp_path))
 
 
+def test_a_survey_has_a_limit_of_pixels(tmp_path: Path, target: TargetModel) -> None:
+    write_images(tmp_path, ["a.png", "b.png"])
+    Image.fromarray(np.zeros((60, 70, 3), np.uint8)).save(tmp_path / "wide.png")
+    told: list[str] = []
+    survey = Survey(tmp_path, labels="self", max_pixels=60 * 70 - 1)
+    profile = sensitivity_of(target, survey, on_unreadable=lambda path, reason: told.append(reason))
+    assert profile.provenance.images == 2
+    assert len(told) == 1
+    assert "wide.png: the image has 70x60 = 4,200 pixels; expected at most 4,199" in told[0]
+
+
 def test_a_survey_tells_of_unreadable_images(tmp_path: Path, target: TargetModel) -> None:
     write_images(tmp_path, [f"{i}.png" for i in range(3)])
     (tmp_path / "1.png").write_text("no image")

@@ -195,7 +195,7 @@ class ImageCoder:
         except TargetNotMetError:
             data = self._file(_COARSEST)
         met = (1 - _TOLERANCE) * limit <= len(data) <= limit
-        return Coded(data, swe(self._image, read_jpeg(data), self._normalized), met)
+        return Coded(data, swe(self._image, read_jpeg(data, max_pixels=None), self._normalized), met)
 
     def _by_peer(self, condition: Condition) -> Coded:
         """A file of another encoder, at a quality or at the highest quality that is no larger than default JPEG."""
@@ -219,7 +219,7 @@ class ImageCoder:
             except TargetNotMetError:
                 quality, met = 1, False
         data = files[int(quality)]
-        return Coded(data, swe(self._image, read_jpeg(data), self._normalized), met)
+        return Coded(data, swe(self._image, read_jpeg(data, max_pixels=None), self._normalized), met)
 
     def _designed(self, method: str, target: Target, size_of: Callable[[Tables], int] | None = None) -> Tables:
         name, _, distortion = method.partition(":")

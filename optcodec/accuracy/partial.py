@@ -10,6 +10,7 @@ from typing import Any
 from optcodec.accuracy.rows import Rows
 from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
+from optcodec.jsontext import parse_json
 
 __all__ = ["PartialFolder", "remove_partial"]
 
@@ -52,7 +53,7 @@ class PartialFolder:
         if not self._path.exists():
             return None
         try:
-            about = json.loads((self._path / _ABOUT).read_text("utf-8"))
+            about = parse_json((self._path / _ABOUT).read_text("utf-8"))
         except (OSError, ValueError):
             about = None
         if isinstance(about, dict):
@@ -65,7 +66,7 @@ class PartialFolder:
         """What is there already, up to the first gap."""
         parts: list[tuple[Rows, Seconds]] = []
         while (path := self._part(len(parts))).exists():
-            seconds = json.loads(path.with_suffix(".json").read_text("utf-8"))
+            seconds = parse_json(path.with_suffix(".json").read_text("utf-8"))
             parts.append((Rows.load(path), seconds))
         return parts
 

@@ -18,6 +18,7 @@ from optcodec.accuracy.network import logits_of, score
 from optcodec.accuracy.rows import Rows
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import sampling_factors
+from optcodec.limits import MAX_PIXELS
 from optcodec.metrics import psnr_db
 from optcodec.pixels import decoded_pixels
 from optcodec.vision.datasets import LabelledImage, batches
@@ -54,6 +55,8 @@ class Pipeline:
         Pictures of an image that go through the network together.
     peers : mapping of str to callable
         Other encoders by name.
+    max_pixels : int or None
+        Larger images cannot be read; None allows every size.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class Pipeline:
     subsampling: str
     batch: int
     peers: Mapping[str, Peer]
+    max_pixels: int | None = MAX_PIXELS
 
     def __post_init__(self) -> None:
         if not self.conditions:
@@ -91,7 +95,7 @@ class Pipeline:
 
     def _pixels(self, image: LabelledImage) -> Pixels:
         """What the network would see of the image."""
-        ((tensor, _),) = batches([image], self.target.preprocess, size=1)
+        ((tensor, _),) = batches([image], self.target.preprocess, size=1, max_pixels=self.max_pixels)
         pixels = tensor[0].numpy()
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or len(pixels) != 3:
             found = f"{pixels.dtype} of shape {pixels.shape}"

@@ -25,6 +25,7 @@ from optcodec.design import check_sampling
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.layout import thread_count
 from optcodec.kernels import prepare
+from optcodec.limits import MAX_PIXELS
 from optcodec.vision.datasets import LabelledImage
 from optcodec.vision.profile import SensitivityProfile
 
@@ -66,6 +67,7 @@ def measure(
     workers: int | None = None,
     peers: Mapping[str, Peer] | None = None,
     progress: Callable[[int], object] | None = None,
+    max_pixels: int | None = MAX_PIXELS,
 ) -> Measurement:
     """Encode, decode and classify images under all conditions.
 
@@ -95,6 +97,8 @@ def measure(
         Other encoders by name, see `optcodec.accuracy.coder.ImageCoder`. Called by several threads at once.
     progress : callable, optional
         Told how many images are done, first at the start.
+    max_pixels : int or None
+        Larger images cannot be read; None allows every size.
 
     Returns
     -------
@@ -114,7 +118,7 @@ def measure(
     threads = thread_count(workers)
     if threads < 1:
         raise InvalidInputError(f"expected at least 1 thread, got {workers}")
-    pipeline = Pipeline(quick, tuple(conditions), profile, subsampling, batch, dict(peers or {}))
+    pipeline = Pipeline(quick, tuple(conditions), profile, subsampling, batch, dict(peers or {}), max_pixels)
     named = list(zip(images, _names(images), strict=True))
     folder = PartialFolder(partial, _experiment(target, pipeline, named))
     check_sampling(profile, {subsampling}, stacklevel=3)

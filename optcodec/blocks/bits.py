@@ -59,7 +59,7 @@ def file_block_bits(data: bytes) -> Integers:
     structure = read_structure(data)
     if structure.frame.is_progressive:
         raise InvalidInputError("the bits of blocks are counted in sequential files, got a progressive one")
-    image = read_jpeg(data)
+    image = read_jpeg(data, max_pixels=None)
     bits = _nothing(image)
     for scan in structure.scans:
         chosen = [part.index for part in scan.header.components]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +21,10 @@ from optcodec.blocks.field import QualityField
 from optcodec.blocks.slopes import weights_from_qualities
 from optcodec.blocks.tuning import Tuning
 from optcodec.blocks.vaq import VAQ
+from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctImage
+from optcodec.values import Value
 
 if TYPE_CHECKING:
     from optcodec.blocks.profile import UtilityProfile
@@ -132,7 +134,7 @@ _WITHOUT_BUDGET = "exchange", *VAQ
 
 
 @dataclass(frozen=True, eq=False)
-class BlockChoice:
+class BlockChoice(Value):
     """How blocks are weighed.
 
     Parameters

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.blocks.criterion import Criterion
 from optcodec.blocks.rdo import SAMPLE_BLOCKS, optimized, sampled, tables_for_level
+from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, DctImage
 from optcodec.jpeg.quantize import quantize, table_indices

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
+from optcodec.values import Value
 
 __all__ = [
     "BLOCK_SIDE",
@@ -34,7 +35,7 @@ _LEAST_MSE = 1e-3  # 78 dB: a block without any error has no PSNR
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class Curves(Value):
     """Bytes and errors of some blocks at some qualities.
 
     Parameters

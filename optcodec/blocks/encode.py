@@ -22,6 +22,7 @@ from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import prepare
 from optcodec.targets import Bpp, MatchQuality, MaxBytes, Quality, Target, WaterLevel, target_bytes
+from optcodec.values import Value
 from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["Rdo", "Wanted", "rdo_encoded"]
@@ -30,7 +31,7 @@ _KERNELS = "trellis", "dcsteps", "rates", "distortion", "quantize", "tridiagonal
 
 
 @dataclass(frozen=True, eq=False)
-class Rdo:
+class Rdo(Value):
     """How indices are chosen: those with the least weighted squared error plus a price of their bits.
 
     Parameters
@@ -120,7 +121,9 @@ def rdo_encoded(source: PixelSource | CoefficientSource, rdo: Rdo, wanted: Wante
     coders = [_coder(replace(source, progressive=kind), rdo, tuning, wanted.target) for kind in kinds]
     files = [_data(coder, source, tuning.method, wanted) for coder in coders]
     if isinstance(wanted.target, (Bpp, MaxBytes)) and len(files) > 1:  # both as large as they may be
-        errors = [sum(coder.errors(read_jpeg(data))) for coder, data in zip(coders, files, strict=True)]
+        errors = [
+            sum(coder.errors(read_jpeg(data, max_pixels=None))) for coder, data in zip(coders, files, strict=True)
+        ]
         return files[errors.index(min(errors))]
     return min(files, key=len)
 

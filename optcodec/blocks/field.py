@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctComponent, DctImage
+from optcodec.values import Value
 
 __all__ = ["QualityField"]
 
@@ -20,7 +21,7 @@ MASK_STRENGTH = 16.0
 
 
 @dataclass(frozen=True, eq=False)
-class QualityField:
+class QualityField(Value):
     """Weights of squared errors by place.
 
     Parameters

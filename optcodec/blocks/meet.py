@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from optcodec.blocks.aim import START, Aim, bytes_of, fitted, fitted_apart, level_like
 from optcodec.blocks.coder import Coder, Levels
+from optcodec.cached import cached_property
 from optcodec.design import DEFAULT_DISTORTION, METHODS, Design, Joint, gather
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage

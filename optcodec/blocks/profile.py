@@ -15,6 +15,7 @@ from optcodec.blocks.profile_files import parse_profile, profile_text, shipped_u
 from optcodec.blocks.provenance import UtilityProvenance
 from optcodec.blocks.tuning import Tuning
 from optcodec.errors import InvalidInputError
+from optcodec.values import Value
 
 __all__ = [
     "GroupCurves",
@@ -42,7 +43,7 @@ class GroupCurves(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class UtilityProfile:
+class UtilityProfile(Value):
     """Blocks in groups by utility, and the mean curves of each group.
 
     Parameters

@@ -11,6 +11,7 @@ from typing import Any
 
 from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
+from optcodec.jsontext import parse_json
 
 __all__ = ["parse_profile", "profile_text", "shipped_utility_profiles", "write_profile"]
 
@@ -53,10 +54,7 @@ def parse_profile(text: str) -> dict[str, Any]:
     InvalidInputError
         If it is not the JSON of a profile.
     """
-    try:
-        document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InvalidInputError(f"expected the JSON of a utility profile, found {error}") from None
+    document = parse_json(text, "the JSON of a utility profile")
     found = document.pop("format", None) if isinstance(document, dict) else type(document).__name__
     if found != _FORMAT:
         raise InvalidInputError(f"expected a JSON object with format {_FORMAT!r}, found {found!r}")

@@ -12,10 +12,8 @@ import json
 import math
 import os
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,10 +21,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
 from optcodec.jpeg.layout import in_parallel, thread_count
+from optcodec.jsontext import parse_json
 from optcodec.kernels import load
+from optcodec.values import Value
 
 __all__ = [
     "CONVOLUTIONS",
@@ -77,7 +78,7 @@ def weight_shapes(groups: int) -> dict[str, tuple[int, ...]]:
 
 
 @dataclass(frozen=True, eq=False)
-class QpNet:
+class QpNet(Value):
     """A trained network.
 
     Parameters
@@ -189,7 +190,7 @@ def _checked_json(name: str, given: Any) -> dict[str, Any]:
     """Copy of a mapping."""
     try:
         copy: dict[str, Any] = json.loads(json.dumps(dict(given), allow_nan=False))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInputError(
             f"{name} of a QP-NET is a mapping of JSON values, got {type(given).__name__}: {error}"
         ) from None
@@ -256,14 +257,14 @@ def _parse(content: bytes) -> QpNet:
         raise InvalidInputError(f"expected a QP-NET of at most {_LARGEST_FILE} bytes, found more")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            header = json.loads(_member(archive, _HEADER, "u1", (None,)).tobytes())
+            header = parse_json(_member(archive, _HEADER, "u1", (None,)).tobytes(), "a QP-NET's header of JSON")
             if not isinstance(header, dict) or header.get("format") != _FORMAT:
                 raise InvalidInputError(f"expected a header of format {_FORMAT!r}, found {str(header)[:80]!r}")
             shapes = weight_shapes(_checked_groups(header.get("groups")))
             weights = {name: _member(archive, name, "f4", shape) for name, shape in shapes.items()}
     except InvalidInputError:
         raise
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, LookupError, ValueError, RuntimeError) as error:
+    except Exception as error:  # zipfile, zlib and numpy's reader of headers raise almost anything on a broken file
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InvalidInputError(f"expected a whole QP-NET file, found damage: {reason}") from None
     return QpNet(header["groups"], weights, header.get("provenance", {}), header.get("card", {}))
@@ -275,6 +276,8 @@ def _member(archive: zipfile.ZipFile, name: str, dtype: str, shape: tuple[int | 
     most = _LARGEST_HEADER + 4 * math.prod(length or 0 for length in shape)
     if entry.file_size > most:
         raise InvalidInputError(f"{name} of a QP-NET takes at most {most} bytes, the file says {entry.file_size}")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others may take gigabytes to unpack
+        raise InvalidInputError(f"expected {name} stored or deflated, found the compression {entry.compress_type}")
     content = io.BytesIO(archive.read(entry))
     if np.lib.format.read_magic(content) != (1, 0):
         raise InvalidInputError(f"expected {name} as .npy of version 1.0, found another")

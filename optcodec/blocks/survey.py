@@ -19,6 +19,7 @@ from optcodec.blocks.measure import STRIDE, grid_offsets, training_blocks
 from optcodec.blocks.provenance import UtilityProvenance
 from optcodec.blocks.task import Task
 from optcodec.files import write_whole
+from optcodec.limits import MAX_PIXELS
 from optcodec.pixels import load_picture
 
 __all__ = ["Survey", "SurveyedImage", "read_part", "write_part"]
@@ -63,6 +64,8 @@ class Survey:
         See `optcodec.blocks.measure.measure_curves`.
     grids : int
         1..64, see `optcodec.blocks.measure.training_blocks`.
+    max_pixels : int or None
+        See `optcodec.load_picture`.
     """
 
     task: Task = field(repr=False)
@@ -73,6 +76,7 @@ class Survey:
     seed: int = 0
     isolated: bool = False
     grids: int = 1
+    max_pixels: int | None = MAX_PIXELS
 
     def __post_init__(self) -> None:
         grid_offsets(self.grids, self.seed)
@@ -86,7 +90,7 @@ class Survey:
             If the image cannot be read, is grey or smaller than a block, or the part cannot be written.
         """
         path = Path(path)
-        picture = load_picture(path)
+        picture = load_picture(path, max_pixels=self.max_pixels)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         part = self.folder / f"{digest[:32]}-{self._key()}.npz"
         kept = read_part(part)

@@ -14,6 +14,7 @@ from optcodec.blocks.field import QualityField
 from optcodec.design import METHODS
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctImage
+from optcodec.values import Value
 from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["STEP_RATIO", "TUNINGS", "Masking", "Tuning", "falling_weights", "flat_weights", "tuning_for"]
@@ -54,7 +55,7 @@ class Masking:
 
 
 @dataclass(frozen=True, eq=False)
-class Tuning:
+class Tuning(Value):
     """A measure that files are tuned for, as weights of squared errors.
 
     Parameters

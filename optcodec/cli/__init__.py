@@ -2,7 +2,7 @@
 
 The files of the verbs import click only; numba, torch and matplotlib come in with the work that needs them, so that
 ``--help`` is quick. Results go to stdout, messages to stderr. Exit status: 0 done, 1 an error of ours in one line
-(or a batch with failures), 2 a command line that cannot be read.
+(or a batch with failures), 2 a command line that cannot be read, 128 and the number of the signal that ended it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from optcodec.cli.verbs import Verbs
 
 __all__ = ["main"]
 
-_VERBS = ("encode", "design", "sensitivity", "blocks", "inspect", "compare", "accuracy", "plot", "demo")
+_VERBS = ("encode", "design", "sensitivity", "blocks", "inspect", "compare", "accuracy", "plot", "demo", "warm-up")
 
 
 @click.group(cls=Verbs, package="optcodec.cli", names=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -13,8 +13,9 @@ import click
 
 from optcodec.accuracy.conditions import SETTINGS
 from optcodec.cli.about import about
+from optcodec.cli.many import Failure, failure_records, report_failures
 from optcodec.cli.models import open_model
-from optcodec.cli.options import SUBSAMPLINGS
+from optcodec.cli.options import SUBSAMPLINGS, max_pixels_option
 from optcodec.cli.show import columns, count, json_option, print_json
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
@@ -68,6 +69,7 @@ def _numbers(ctx: click.Context, option: click.Parameter, text: str | None) -> t
 @click.option("--workers", type=int, help="Threads.  [default: all processors]")
 @click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as 'cuda'.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The result, a .json file.")
+@max_pixels_option
 @json_option
 def command(output: Path, as_json: bool, **options: Any) -> None:
     """Measure the accuracy of a network on images that are coded by several methods, and the bytes they take.
@@ -81,22 +83,24 @@ def command(output: Path, as_json: bool, **options: Any) -> None:
     check_writable(output)
     packages = ("torch", "torchvision", "safetensors.torch", "bjontegaard", "scipy.stats")
     require_packages(*packages, extra="accuracy")
-    document = _measure(output, options)
+    failures: list[Failure] = []
+    document = _measure(output, options, failures)
     if as_json:
-        print_json({"output": str(output), **document})
+        print_json({"output": str(output), **document, "failures": failure_records(failures)})
     else:
         click.echo(f"{output}: {_text(document)}")
+    report_failures(failures, document["images"] + len(failures))
 
 
-def _measure(output: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Run the experiment and write its two files."""
+def _measure(output: Path, options: dict[str, Any], failures: list[Failure]) -> dict[str, Any]:
+    """Run the experiment and write its two files; images that cannot be read are left out and noted."""
     from optcodec.accuracy.grid import QUALITIES, WATER_LEVELS, grid
     from optcodec.accuracy.partial import remove_partial
     from optcodec.accuracy.run import measure
 
     profile = _profile(options)
     target = open_model(options["model"], weights=options["weights"], device=options["device"])
-    images = _images(target, options)
+    images = _images(target, options, failures)
     subsampling = options["subsampling"] or profile.provenance.subsampling
     conditions = grid(
         options["methods"].split(","),
@@ -116,6 +120,7 @@ def _measure(output: Path, options: dict[str, Any]) -> dict[str, Any]:
             progress=progress,
             batch=options["batch"],
             workers=options["workers"],
+            max_pixels=options["max_pixels"],
         )
     rows = output.with_suffix(".npz")
     measured.rows.save(rows)
@@ -136,14 +141,20 @@ def _profile(options: dict[str, Any]) -> SensitivityProfile:
     return load_profile(options["profile"] or options["model"])
 
 
-def _images(target: TargetModel, options: dict[str, Any]) -> list[LabelledImage]:
-    from optcodec.vision.datasets import find_images, sample
+def _images(target: TargetModel, options: dict[str, Any], failures: list[Failure]) -> list[LabelledImage]:
+    from optcodec.vision.datasets import find_images, readable, sample
     from optcodec.vision.survey import check_classes
 
     found = find_images(options["data"], options["labels"])
     if options["labels"] == "folders":
         check_classes(target, {image.path.relative_to(options["data"]).parts[0] for image in found})
-    return sample(found, options["images"], seed=options["seed"])
+    chosen = sample(found, options["images"], seed=options["seed"])
+    images = readable(
+        chosen, lambda path, reason: failures.append(Failure(path, reason)), max_pixels=options["max_pixels"]
+    )
+    if not images:
+        raise InvalidInputError(f"none of {count(len(chosen), 'image')} can be read: {failures[0].message}")
+    return images
 
 
 def _document(

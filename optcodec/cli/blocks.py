@@ -12,19 +12,21 @@ import click
 
 from optcodec.cli import blocks_train
 from optcodec.cli.blocks_train import parts_folder
-from optcodec.cli.files import find_images, is_jpeg, read_bytes
+from optcodec.cli.files import find_images, is_jpeg
 from optcodec.cli.many import Done, Failure, failure_records, for_each, report_failures, report_notices
 from optcodec.cli.options import (
     SUBSAMPLINGS,
     GroupedCommand,
     choose_target,
     inputs_argument,
+    max_pixels_option,
     one_of,
     output_option,
     subsampling_option,
     target_options,
 )
 from optcodec.cli.show import columns, count, json_option, print_json
+from optcodec.cli.streams import read_bytes
 from optcodec.cli.tuning import block_options, tune_option, tuned
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
@@ -67,6 +69,7 @@ command.add_command(blocks_train.command)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of noise and grids.")
 @click.option("--isolated", is_flag=True, help="Restore each block by itself, without what surrounds it.")
 @click.option("--keep-parts", is_flag=True, help="Keep OUTPUT.parts: curves and pixels of the blocks of each image.")
+@max_pixels_option
 @json_option
 def profile(
     inputs: tuple[Path, ...], task: str, output: Path, groups: int, keep_parts: bool, as_json: bool, **options: Any
@@ -162,8 +165,9 @@ def _text(output: Path, profile: UtilityProfile) -> str:
 @click.option("-q", "--quality", type=click.IntRange(1, 100), help="Code it like default JPEG at this quality.")
 @target_options
 @subsampling_option
+@max_pixels_option
 @json_option
-def show(image: Path, output: Path, as_json: bool, **options: Any) -> None:
+def show(image: Path, output: Path, max_pixels: int, as_json: bool, **options: Any) -> None:
     """Draw what the blocks of an image are worth, what weight they get and what bits they take.
 
     With --blocks the image is coded as "optcodec encode" does it; a JPEG file is decoded to pixels first. Without, it
@@ -178,7 +182,7 @@ def show(image: Path, output: Path, as_json: bool, **options: Any) -> None:
         raise click.BadParameter(f"{output} should end in one of {', '.join(FORMATS)}", param_hint="-o/--output")
     _check_shown(image, options)
     require_packages("matplotlib.figure")
-    picture = load_picture(image)
+    picture = load_picture(image, max_pixels=max_pixels)
     height, width = picture.pixels.shape[:2]
     record: dict[str, Any] = {"input": str(image), "output": str(output), "width": width, "height": height}
     data, maps = (read_bytes(image), {}) if options["blocks"] is None else _coded(picture, options, record)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.files import find_images, is_jpeg, read_bytes
+from optcodec.cli.files import find_images, is_jpeg
+from optcodec.cli.images import needed_nbytes
 from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures
+from optcodec.cli.options import max_pixels_option
 from optcodec.cli.show import columns, json_option, print_json
+from optcodec.cli.streams import STREAM, image_source, read_bytes
+from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 
 if TYPE_CHECKING:
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _LEAST_SIDE_FOR_SSIM = 11  # its window
+_NBYTES_PER_PIXEL = 170  # of memory at the peak, which SSIM takes
 
 
 @click.command()
@@ -31,9 +37,17 @@ _LEAST_SIDE_FOR_SSIM = 11  # its window
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--profile", default="mobilenet_v2", show_default=True, help="Weights of the SWE: a name or a file.")
 @click.option("--background", metavar="COLOUR", help="Composite transparent pixels on this colour.")
+@max_pixels_option
 @json_option
-def command(reference: Path, inputs: tuple[Path, ...], profile: str, background: str | None, as_json: bool) -> None:
-    """Compare each FILE with the image REFERENCE: bytes, bits per pixel, PSNR, SSIM and SWE.
+def command(
+    reference: Path,
+    inputs: tuple[Path, ...],
+    profile: str,
+    background: str | None,
+    max_pixels: int,
+    as_json: bool,
+) -> None:
+    """Compare each FILE with the image REFERENCE: bytes, bits per pixel, PSNR, SSIM and SWE. One may be - for stdin.
 
     The sensitivity weighted error (SWE) is on the normalized scale of the profile. That of a JPEG file is taken from
     its coefficients and those of the reference at the same chroma subsampling, that of other files at 4:4:4. Figures
@@ -43,15 +57,22 @@ def command(reference: Path, inputs: tuple[Path, ...], profile: str, background:
     from optcodec.vision.profile import load_profile
 
     require_packages("skimage.metrics")
-    weights = load_profile(profile).normalized()
-    original = load_picture(reference, background=background).pixels
     paths = [source.path for source in find_images(inputs)]
+    if reference == STREAM and STREAM in paths:
+        raise InvalidInputError("stdin holds one image; expected another REFERENCE or another FILE than -")
+    weights = load_profile(profile).normalized()
+    opening: dict[str, Any] = {"background": background, "max_pixels": max_pixels}
+    original = load_picture(image_source(reference), **opening).pixels
 
     def work(index: int) -> Done:
-        picture = load_picture(paths[index], background=background)
-        return Done(_record(paths[index], original, picture.pixels, weights), picture.notices)
+        data = read_bytes(paths[index])
+        picture = load_picture(io.BytesIO(data), **opening)
+        return Done({"path": str(paths[index])} | _record(data, original, picture.pixels, weights), picture.notices)
 
-    records, failures = for_each(paths, work, workers=available_cores(), label="compare")
+    def nbytes(index: int) -> int:
+        return needed_nbytes(paths[index], _NBYTES_PER_PIXEL)
+
+    records, failures = for_each(paths, work, workers=available_cores(), label="compare", nbytes=nbytes)
     if as_json:
         about = {"reference": str(reference), "profile": weights.name}
         print_json(about | {"files": records, "failures": failure_records(failures)})
@@ -60,32 +81,30 @@ def command(reference: Path, inputs: tuple[Path, ...], profile: str, background:
     report_failures(failures, len(paths))
 
 
-def _record(path: Path, original: Pixels, pixels: Pixels, weights: SensitivityProfile) -> dict[str, Any]:
+def _record(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProfile) -> dict[str, Any]:
     from optcodec.metrics import bpp, psnr_db, ssim
 
     height, width = original.shape[:2]
     psnr = psnr_db(original, pixels)
-    nbytes = path.stat().st_size
     return {
-        "path": str(path),
-        "nbytes": nbytes,
-        "bpp": bpp(nbytes, width, height),
+        "nbytes": len(data),
+        "bpp": bpp(len(data), width, height),
         "psnr_db": psnr if math.isfinite(psnr) else None,
         "ssim": ssim(original, pixels) if min(height, width) >= _LEAST_SIDE_FOR_SSIM else None,
-        "swe": _swe(path, original, pixels, weights),
+        "swe": _swe(data, original, pixels, weights),
     }
 
 
-def _swe(path: Path, original: Pixels, pixels: Pixels, weights: SensitivityProfile) -> float | None:
+def _swe(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProfile) -> float | None:
     """SWE of a file; None where its sampling has no name, so that the reference cannot be brought to it."""
     from optcodec.jpeg.dct import forward
     from optcodec.jpeg.image import SUBSAMPLINGS
     from optcodec.jpeg.reader import read_jpeg
     from optcodec.metrics import swe
 
-    if not is_jpeg(path):
+    if not is_jpeg(io.BytesIO(data)):
         return swe(forward(original), forward(pixels), weights)
-    coded = read_jpeg(read_bytes(path))
+    coded = read_jpeg(data, max_pixels=None)  # its pixels are there already
     if coded.subsampling == "grey":
         return swe(forward(original), coded, weights)
     if coded.subsampling not in SUBSAMPLINGS:

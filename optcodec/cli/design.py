@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from optcodec.cli.files import find_images, place
-from optcodec.cli.images import ImageSet, open_image
+from optcodec.cli.images import ImageSet, needed_nbytes, open_image
 from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures, report_notices
 from optcodec.cli.options import (
     TABLE_TARGETS,
@@ -18,6 +18,7 @@ from optcodec.cli.options import (
     background_option,
     choose_target,
     inputs_argument,
+    max_pixels_option,
     method_option,
     one_of,
     output_option,
@@ -28,10 +29,13 @@ from optcodec.cli.options import (
     target_options,
 )
 from optcodec.cli.show import count, json_option, print_json, side_by_side
+from optcodec.cli.streams import STREAM
 from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable
 
 __all__ = ["command"]
+
+_NBYTES_PER_PIXEL = 30  # of memory at the peak
 
 
 @click.command(cls=GroupedCommand)
@@ -54,6 +58,7 @@ __all__ = ["command"]
 @subsampling_option
 @background_option
 @pixels_option
+@max_pixels_option
 @click.option("--force", is_flag=True, help="Replace an input.")
 @json_option
 def command(
@@ -65,8 +70,10 @@ def command(
     """
     sources = find_images(inputs)
     paths = [source.path for source in sources]
+    if STREAM in paths:
+        raise InvalidInputError("images are opened more than once, which stdin cannot be; expected files, got -")
     settings = _settings(options)
-    opening = {"background": options["background"], "decode": options["pixels"]}
+    opening = {"background": options["background"], "decode": options["pixels"], "max_pixels": options["max_pixels"]}
     if per_image:
         targets = place(sources, output, suffix=".json", folder=True, force=force)
 
@@ -74,7 +81,10 @@ def command(
             image, notices = open_image(paths[index], **opening)
             return Done({"input": str(paths[index])} | _design(image, targets[index], settings), notices)
 
-        records, failures = for_each(paths, work, workers=available_cores(), label="design")
+        def nbytes(index: int) -> int:
+            return needed_nbytes(paths[index], _NBYTES_PER_PIXEL)
+
+        records, failures = for_each(paths, work, workers=available_cores(), label="design", nbytes=nbytes)
     else:
         check_writable(output)
         images = ImageSet(paths, **opening)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from optcodec.cli.streams import STREAM, is_stdout
 from optcodec.errors import InvalidInputError
+from optcodec.files import check_writable
 
-__all__ = ["IMAGE_SUFFIXES", "Source", "find_images", "is_jpeg", "place", "read_bytes"]
+__all__ = ["IMAGE_SUFFIXES", "JPEG_SUFFIXES", "Source", "check_jpeg_name", "find_images", "is_jpeg", "place"]
 
+JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
@@ -23,7 +28,7 @@ class Source:
 
 
 def find_images(inputs: Iterable[Path], suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Source]:
-    """Files as given, and all with one of the suffixes below the folders, sorted; each file once.
+    """Files as given (``-`` for stdin), and all with one of the suffixes below the folders, sorted; each file once.
 
     Raises
     ------
@@ -32,6 +37,9 @@ def find_images(inputs: Iterable[Path], suffixes: Sequence[str] = IMAGE_SUFFIXES
     """
     found: dict[Path, Source] = {}
     for given in inputs:
+        if given == STREAM:
+            found[given] = Source(given, Path("stdin"))
+            continue
         if not given.is_dir():
             found.setdefault(given.absolute(), Source(given, Path(given.name)))
             continue
@@ -51,7 +59,7 @@ def place(sources: Sequence[Source], output: Path | None, *, suffix: str, folder
     sources : sequence of Source
         From `find_images`.
     output : Path or None
-        File or folder as given by the user; None for a place beside each source.
+        File or folder as given by the user, ``-`` for stdout; None for a place beside each source.
     suffix : str
         Suffix of the results, such as ``".jpg"``.
     folder : bool
@@ -62,10 +70,14 @@ def place(sources: Sequence[Source], output: Path | None, *, suffix: str, folder
     Raises
     ------
     InvalidInputError
-        If a result would replace an input or two results would have the same name.
+        If a result would replace an input, two results would have the same name, or they cannot be written there.
     """
     if output is None:
         targets = [_beside(source.path, suffix) for source in sources]
+    elif is_stdout(output):
+        if folder:
+            raise InvalidInputError(f"stdout takes one image, got {len(sources)}; expected -o FOLDER")
+        return [STREAM]
     elif folder or output.is_dir():
         targets = [output / source.name.with_suffix(suffix) for source in sources]
     else:
@@ -80,10 +92,33 @@ def place(sources: Sequence[Source], output: Path | None, *, suffix: str, folder
             raise InvalidInputError(f"{target} is an input; expected another output, or --force to replace it")
         if output is None and target.exists() and not force:
             raise InvalidInputError(f"{target} exists; expected an output named with -o, or --force to replace it")
+    _check_folders(targets)
     return targets
 
 
+def _check_folders(targets: Sequence[Path]) -> None:
+    """Find out before all the work, once for a folder and not for each file in it, where nothing can be written."""
+    checked = targets if len(targets) == 1 else [target for target in targets if not target.is_dir()]
+    for target in {target.parent: target for target in reversed(checked)}.values():
+        check_writable(target)
+
+
+def check_jpeg_name(output: Path | None) -> None:
+    """Refuse a name for a JPEG file that says that it is another kind of file; one without a suffix is taken.
+
+    Raises
+    ------
+    InvalidInputError
+        If the suffix is another one, unless it is a device or a pipe.
+    """
+    if output is None or output.suffix.lower() in ("", *JPEG_SUFFIXES) or (output.exists() and not output.is_file()):
+        return
+    raise InvalidInputError(f"{output}: a JPEG file is written; expected a name with {', '.join(JPEG_SUFFIXES)}")
+
+
 def _beside(path: Path, suffix: str) -> Path:
+    if path == STREAM:
+        raise InvalidInputError("stdin has no place beside it for the output; expected -o FILE, or -o - for stdout")
     beside = path.with_suffix(suffix)
     return path.with_suffix(f".opt{suffix}") if beside == path else beside
 
@@ -92,18 +127,12 @@ def _identity(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def read_bytes(path: Path) -> bytes:
-    """Content of a file; raises `InvalidInputError` if it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInputError(f"cannot read {path}: {error.strerror}") from None
-
-
-def is_jpeg(path: Path) -> bool:
+def is_jpeg(source: Path | BinaryIO) -> bool:
     """Whether a file starts like a JPEG file (SOI and the first byte of a marker); False if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return file.read(3) == b"\xff\xd8\xff"
+        with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
+            start = file.read(3)
+            file.seek(0)  # for who goes on reading
     except OSError:
         return False
+    return start == b"\xff\xd8\xff"

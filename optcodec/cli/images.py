@@ -4,46 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from optcodec.cli.files import is_jpeg, read_bytes
+from optcodec.cli.files import is_jpeg
 from optcodec.cli.many import Failure
+from optcodec.cli.streams import image_source, read_bytes
 from optcodec.errors import OptcodecError
+from optcodec.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from optcodec.jpeg.image import CoefficientImage
     from optcodec.pixels import Picture
 
-__all__ = ["ImageSet", "open_image"]
+__all__ = ["ImageSet", "needed_nbytes", "open_image"]
 
 
 def open_image(
-    path: Path, *, background: str | None = None, decode: bool = False
+    path: Path, *, background: str | None = None, decode: bool = False, max_pixels: int | None = MAX_PIXELS
 ) -> tuple[CoefficientImage | Picture, tuple[str, ...]]:
     """Read a file.
 
     Parameters
     ----------
     path : Path
-        Of an image.
+        Of an image; ``-`` is stdin.
     background : str, optional
         Colour on which transparent pixels are composited.
     decode : bool
         Take the pixels of a JPEG file too, instead of its coefficients.
+    max_pixels : int or None
+        Larger images are refused; None allows every size.
 
     Returns
     -------
     tuple of (CoefficientImage or Picture, tuple of str)
         The image, and notices of what was done to it.
     """
-    if is_jpeg(path) and not decode:
+    source = image_source(path)
+    if not decode and is_jpeg(source):
         from optcodec.jpeg.reader import read_jpeg
 
-        return read_jpeg(read_bytes(path)), ()
+        data = read_bytes(source) if isinstance(source, Path) else source.read()
+        return read_jpeg(data, max_pixels=max_pixels), ()
     from optcodec.pixels import load_picture
 
-    picture = load_picture(path, background=background)
+    picture = load_picture(source, background=background, max_pixels=max_pixels)
     return picture, picture.notices
+
+
+def needed_nbytes(path: Path, nbytes_per_pixel: int) -> int:
+    """About how much memory work on an image takes, by the size that its header tells; 0 if it cannot be read."""
+    from optcodec.openimage import opened_image
+
+    if not path.is_file():  # a pipe can be read only once
+        return 0
+    try:
+        with opened_image(path, max_pixels=None) as image:
+            return nbytes_per_pixel * image.width * image.height
+    except OptcodecError:
+        return 0
 
 
 class ImageSet:
@@ -53,12 +72,12 @@ class ImageSet:
     ----------
     paths : sequence of Path
         The files.
-    background, decode
-        As in `open_image`.
+    **opening
+        Arguments of `open_image`.
     """
 
-    def __init__(self, paths: Sequence[Path], *, background: str | None, decode: bool) -> None:
-        self._paths, self._background, self._decode = paths, background, decode
+    def __init__(self, paths: Sequence[Path], **opening: Any) -> None:
+        self._paths, self._opening = paths, opening
         self.failed: dict[Path, Failure] = {}
         self.noticed: dict[str, list[Path]] = {}
 
@@ -67,9 +86,9 @@ class ImageSet:
             if path in self.failed:
                 continue
             try:
-                image, notices = open_image(path, background=self._background, decode=self._decode)
-            except OptcodecError as error:
-                self.failed[path] = Failure(path, str(error).removeprefix(f"{path}: "))
+                image, notices = open_image(path, **self._opening)
+            except (OptcodecError, MemoryError) as error:
+                self.failed[path] = Failure.of(path, error)
                 continue
             for notice in notices:
                 about = self.noticed.setdefault(notice, [])

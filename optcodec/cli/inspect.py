@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.files import find_images, read_bytes
+from optcodec.cli.files import find_images
 from optcodec.cli.many import Done, failure_records, for_each, report_failures
 from optcodec.cli.show import columns, json_option, print_json, side_by_side
+from optcodec.cli.streams import read_bytes
 
 if TYPE_CHECKING:
     from optcodec.jpeg.structure import JpegStructure

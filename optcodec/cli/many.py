@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,9 +12,13 @@ from typing import Any
 
 import click
 
-from optcodec.errors import OptcodecError
+from optcodec.cli.memory import Room, available_nbytes
+from optcodec.errors import DiskFullError, OptcodecError
 
 __all__ = ["Done", "Failure", "available_cores", "failure_records", "for_each", "report_failures", "report_notices"]
+
+_NO_MEMORY = "there is not enough memory for it"
+_NOT_BEGUN = "not begun, since the disk is full"
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,14 @@ class Failure:
 
     path: Path
     message: str
+    begun: bool = True
     notices: tuple[str, ...] = field(default=(), init=False)
+
+    @classmethod
+    def of(cls, path: Path, error: OptcodecError | MemoryError) -> Failure:
+        """The failure that an error makes of a file."""
+        reason = _NO_MEMORY if isinstance(error, MemoryError) else str(error)
+        return cls(path, reason.removeprefix(f"{path}: "))
 
 
 def available_cores() -> int:
@@ -41,22 +53,32 @@ def available_cores() -> int:
 
 
 def for_each(
-    paths: Sequence[Path], work: Callable[[int], Done], *, workers: int, label: str
+    paths: Sequence[Path],
+    work: Callable[[int], Done],
+    *,
+    workers: int,
+    label: str,
+    nbytes: Callable[[int], int] | None = None,
 ) -> tuple[list[dict[str, Any]], list[Failure]]:
     """Do ``work(index)`` for every path.
 
     Kernels and file access release the interpreter lock, so threads do. The order of the results is that of the paths.
+    Where a disk is full, what has not begun is left undone, and is among the failures, too.
 
     Parameters
     ----------
     paths : sequence of Path
         The files, for messages.
     work : callable
-        Takes the index of a path; an `OptcodecError` makes the file a failure, anything else ends the run.
+        Takes the index of a path; an `OptcodecError` or a `MemoryError` makes the file a failure, anything else ends
+        the run.
     workers : int
         Threads.
     label : str
         Word in front of the progress bar.
+    nbytes : callable, optional
+        Tells about how much memory the work for the path of an index takes: what does not fit beside what is being done
+        waits. Without effect on the results.
 
     Returns
     -------
@@ -64,16 +86,23 @@ def for_each(
         Records of what was done, and the failures.
     """
 
+    workers = min(workers, len(paths))
+    room = Room(available_nbytes() if workers > 1 else None)
+    full = threading.Event()
+
     def guarded(index: int) -> Done | Failure:
         try:
-            return work(index)
-        except OptcodecError as error:
-            return Failure(paths[index], str(error).removeprefix(f"{paths[index]}: "))
+            with room.taking(0 if nbytes is None or workers == 1 else nbytes(index)):
+                return Failure(paths[index], _NOT_BEGUN, begun=False) if full.is_set() else work(index)
+        except (OptcodecError, MemoryError) as error:
+            if isinstance(error, DiskFullError):
+                full.set()
+            return Failure.of(paths[index], error)
 
     records: list[dict[str, Any]] = []
     failures: list[Failure] = []
     noticed: dict[str, list[Path]] = {}
-    with _progress(len(paths), label) as advance, _workers(min(workers, len(paths))) as parallel:
+    with _progress(len(paths), label) as advance, _workers(workers) as parallel:
         for path, outcome in zip(paths, parallel(guarded, range(len(paths))), strict=True):
             advance()
             for notice in outcome.notices:
@@ -133,7 +162,13 @@ def report_failures(failures: Sequence[Failure], total: int) -> None:
         return
     if total == 1:
         raise click.ClickException(f"{failures[0].path}: {failures[0].message}")
-    click.echo(f"Error: {len(failures)} of {total} files failed:", err=True)
-    for failure in failures:
+    failed = [failure for failure in failures if failure.begun]
+    left, done = len(failures) - len(failed), total - len(failures)
+    if left:
+        summary = f"the disk is full: {done} of {total} files are done, {left} were not begun, and {len(failed)} failed"
+    else:
+        summary = f"{len(failed)} of {total} files failed"
+    click.echo(f"Error: {summary}:", err=True)
+    for failure in failed:
         click.echo(f"  {failure.path}: {failure.message}", err=True)
     click.get_current_context().exit(1)

@@ -10,6 +10,7 @@ import click
 
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
+from optcodec.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from optcodec.targets import Target
@@ -24,6 +25,7 @@ __all__ = [
     "background_option",
     "choose_target",
     "inputs_argument",
+    "max_pixels_option",
     "method_option",
     "one_of",
     "output_option",
@@ -73,6 +75,15 @@ method_option = click.option(
 )
 background_option = click.option(
     "--background", metavar="COLOUR", help="Composite transparent pixels on this colour, such as white."
+)
+max_pixels_option = click.option(
+    "--max-pixels",
+    cls=ExpertOption,
+    type=click.IntRange(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    metavar="N",
+    help="Refuse larger images before memory is taken for them.",
 )
 pixels_option = click.option("--pixels", cls=ExpertOption, is_flag=True, help="Decode JPEG inputs to pixels first.")
 

@@ -12,7 +12,7 @@ import click
 
 from optcodec.cli.many import Failure, failure_records, report_failures
 from optcodec.cli.models import open_model
-from optcodec.cli.options import SUBSAMPLINGS
+from optcodec.cli.options import SUBSAMPLINGS, max_pixels_option
 from optcodec.cli.show import count, json_option, print_json
 from optcodec.files import check_writable
 
@@ -40,6 +40,7 @@ __all__ = ["command"]
 @click.option("--batch", type=int, default=16, show_default=True, help="Images that go through the model together.")
 @click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as 'cuda'.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
+@max_pixels_option
 @json_option
 def command(model: str, folder: Path, output: Path, weights: str | None, as_json: bool, **options: Any) -> None:
     """Measure the sensitivity of MODEL over the images in FOLDER, and write its profile.
@@ -69,7 +70,7 @@ def _estimate(
     from optcodec.vision.survey import Survey, sensitivity_of
 
     target = open_model(model, weights=weights, device=options["device"])
-    survey = Survey(folder, **{name: options[name] for name in ("labels", "images", "seed", "batch")})
+    survey = Survey(folder, **{name: options[name] for name in ("labels", "images", "seed", "batch", "max_pixels")})
     with _progress(options["images"]) as progress:
         profile = sensitivity_of(
             target,

@@ -248,7 +248,7 @@ def _field(options: dict[str, Any]) -> QualityField | None:
     from optcodec.blocks.field import MASK_STRENGTH, QualityField
     from optcodec.pixels import load_picture
 
-    picture = load_picture(path, background=options["background"])
+    picture = load_picture(path, background=options["background"], max_pixels=options["max_pixels"])
     report_notices({notice: [path] for notice in picture.notices})
     mask = picture.pixels
     if mask.ndim == 3:

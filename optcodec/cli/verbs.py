@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import warnings
 from typing import Any, TextIO
 
 import click
 
+from optcodec.cli.ending import ended_by_signals, reason_of
 from optcodec.errors import OptcodecError
 from optcodec.extras import missing_package
 
@@ -20,7 +22,7 @@ class Verbs(click.Group):
     Parameters
     ----------
     package : str
-        Has a module of its name for each verb, with the click command ``command``.
+        Has a module for each verb, with the click command ``command``; its name has ``_`` where the verb has ``-``.
     names : tuple of str
         The verbs, in the order of ``--help``.
     """
@@ -35,8 +37,20 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.names:
             return None
-        command: click.Command = importlib.import_module(f"{self.package}.{cmd_name}").command
+        module = cmd_name.replace("-", "_")
+        command: click.Command = importlib.import_module(f"{self.package}.{module}").command
         return command
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        with ended_by_signals():
+            try:
+                return super().main(*arguments, **options)
+            except OSError as error:  # of --help and --version, which are printed before a verb is invoked
+                reason = reason_of(error)
+                if reason is None:
+                    raise
+                click.echo(f"Error: {reason}", err=True)
+                sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:
         with warnings.catch_warnings():
@@ -50,6 +64,11 @@ class Verbs(click.Group):
                 if missing is None:
                     raise
                 raise click.ClickException(str(missing)) from error
+            except (OSError, MemoryError) as error:
+                reason = reason_of(error)
+                if reason is None:
+                    raise
+                raise click.ClickException(reason) from error
 
 
 def _show_warning(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.cached import cached_property
 from optcodec.design.deepn import ScaledTable, deepn_steps
 from optcodec.design.histogram import MAX_STEP
 from optcodec.design.opts import WaterFilling

@@ -7,10 +7,11 @@ Cb and Cr). OptD is the same with all weights 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+
+from optcodec.cached import cached_property
 
 __all__ = ["WaterFilling"]
 

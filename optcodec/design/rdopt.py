@@ -7,11 +7,11 @@ Theirs is the squared error; here each coefficient has a weight. With equal weig
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.cached import cached_property
 from optcodec.kernels import load
 
 __all__ = ["Lagrangian"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from os import PathLike
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.cached import cached_property
 from optcodec.design.histogram import MAX_STEP, Histogram, mean_deviation
 from optcodec.design.laplacian import LaplacianModel, deadzone_distortion, midpoint_distortion
 from optcodec.errors import InvalidInputError

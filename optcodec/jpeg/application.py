@@ -8,6 +8,11 @@ APP14       ``Adobe``                version (2), flags (2 + 2), colour transfor
 ==========  =======================  ==============================================================================
 
 Application segments of other kinds are skipped, as T.81 (B.2.4.6) leaves them to their application.
+
+Three components are YCbCr or RGB. Which of both, T.81 does not say; decoders agree with libjpeg (jdapimin.c,
+``default_decompress_parms``), and so does what is read here: YCbCr beside a JFIF segment; otherwise what Adobe's
+transform says; without both RGB where the identifiers are the letters R, G and B. Only segments before the first scan
+count for that, and of several Adobe segments the last.
 """
 
 from __future__ import annotations
@@ -21,10 +26,26 @@ from optcodec.jpeg.segments import Segment
 __all__ = ["parse_metadata"]
 
 _JFIF, _EXIF, _ICC, _ADOBE = b"JFIF\0", b"Exif\0\0", b"ICC_PROFILE\0", b"Adobe"
+_JFIF_NBYTES = 14  # T.871, 10.1: payload without a thumbnail
+_ADOBE_NBYTES = 12
+_RGB_IDS = tuple(b"RGB")
 
 
-def parse_metadata(segments: Sequence[Segment]) -> Metadata:
-    """Put together the metadata of a file; of several JFIF, Exif or Adobe segments the first counts.
+def parse_metadata(segments: Sequence[Segment], ids: Sequence[int]) -> Metadata:
+    """Put together the metadata of a file; of several JFIF or Exif segments the first counts.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        All of the file.
+    ids : sequence of int
+        Identifiers of the components of the frame.
+
+    Returns
+    -------
+    Metadata
+        With 0 (RGB) as Adobe's transform, too, where the identifiers alone say so; and without one that a JFIF segment
+        overrides.
 
     Raises
     ------
@@ -33,11 +54,11 @@ def parse_metadata(segments: Sequence[Segment]) -> Metadata:
     """
     jfif = _first(segments, "APP0", _JFIF, 7)
     exif = _first(segments, "APP1", _EXIF, 1)
-    adobe = _first(segments, "APP14", _ADOBE, 7)
+    _first(segments, "APP14", _ADOBE, _ADOBE_NBYTES - len(_ADOBE))  # refused if it is too short
     return Metadata(
         icc_profile=_icc_profile([s for s in segments if s.name == "APP2" and s.payload.startswith(_ICC)]),
         exif=exif or None,
-        adobe_transform=adobe[6] if adobe else None,
+        adobe_transform=_colour_transform(segments, tuple(ids)),
         density=(jfif[2], int.from_bytes(jfif[3:5]), int.from_bytes(jfif[5:7])) if jfif else Metadata.density,
     )
 
@@ -54,6 +75,22 @@ def _first(segments: Sequence[Segment], name: str, signature: bytes, least: int)
                 raise MalformedJpegError(message, segment.payload_offset)
             return content
     return b""
+
+
+def _colour_transform(segments: Sequence[Segment], ids: tuple[int, ...]) -> int | None:
+    """Adobe's colour transform, or what stands in for it: see the beginning of this file."""
+    transform, has_jfif = None, False
+    for segment in segments:
+        if segment.name == "SOS":
+            break
+        payload = segment.payload
+        if segment.name == "APP14" and payload.startswith(_ADOBE) and len(payload) >= _ADOBE_NBYTES:
+            transform = payload[_ADOBE_NBYTES - 1]
+        elif segment.name == "APP0" and payload.startswith(_JFIF) and len(payload) >= _JFIF_NBYTES:
+            has_jfif = True
+    if len(ids) == 3 and has_jfif:
+        return transform if transform == 1 else None
+    return 0 if transform is None and ids == _RGB_IDS else transform
 
 
 def _icc_profile(segments: Sequence[Segment]) -> bytes | None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import QuantTable
+from optcodec.values import Value
 
 __all__ = [
     "SUBSAMPLINGS",
@@ -69,7 +70,9 @@ class Metadata:
     exif : bytes, optional
         TIFF structure of the APP1 Exif segment, without the ``Exif\\0\\0`` in front.
     adobe_transform : int, optional
-        Colour transform of an APP14 Adobe segment: 0 RGB or CMYK, 1 YCbCr, 2 YCCK. None where there is no segment.
+        Colour transform of an APP14 Adobe segment: 0 RGB or CMYK, 1 YCbCr, 2 YCCK. None where there is no segment, or
+        a JFIF segment says otherwise; 0 also where the identifiers of the components are the letters R, G and B and
+        there is neither segment.
     density : tuple of int
         JFIF units (0 aspect ratio, 1 per inch, 2 per cm), horizontal and vertical density.
     """
@@ -81,7 +84,7 @@ class Metadata:
 
 
 @dataclass(frozen=True, eq=False)
-class Component:
+class Component(Value):
     """Quantized coefficients of one component.
 
     Parameters
@@ -108,7 +111,7 @@ class Component:
 
 
 @dataclass(frozen=True, eq=False)
-class DctComponent:
+class DctComponent(Value):
     """Coefficients of one component before quantization.
 
     Parameters
@@ -161,7 +164,7 @@ def _check_geometry(width: int, height: int, parts: Sequence[tuple[int, int, tup
 
 
 @dataclass(frozen=True, eq=False)
-class CoefficientImage:
+class CoefficientImage(Value):
     """A coded image: what a JPEG file says about its pixels.
 
     Parameters
@@ -212,7 +215,7 @@ class CoefficientImage:
 
 
 @dataclass(frozen=True, eq=False)
-class DctImage:
+class DctImage(Value):
     """An image as DCT coefficients that are not quantized yet.
 
     Parameters

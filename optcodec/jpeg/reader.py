@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,7 @@ from optcodec.jpeg.layout import McuLayout, mcu_layout
 from optcodec.jpeg.scan_decoder import ScanDecoder, work_space
 from optcodec.jpeg.structure import CodedScan, JpegStructure, read_structure
 from optcodec.jpeg.tables import QuantTable
+from optcodec.limits import MAX_PIXELS, too_many_pixels
 
 __all__ = ["CoefficientRows", "ComponentHeader", "read_jpeg", "read_jpeg_rows"]
 
@@ -31,7 +34,7 @@ _SPACE_NBYTES = 1 << 18  # of entropy-coded data that wait to be decoded; an MCU
 Blocks = npt.NDArray[np.int16]
 
 
-def read_jpeg(data: bytes) -> CoefficientImage:
+def read_jpeg(data: bytes, *, max_pixels: int | None = MAX_PIXELS) -> CoefficientImage:
     """Read the quantized coefficients, tables and metadata of a JPEG file.
 
     Parameters
@@ -39,6 +42,8 @@ def read_jpeg(data: bytes) -> CoefficientImage:
     data : bytes
         The whole file: baseline, extended sequential or progressive; Huffman coding, 8 bits a sample, 1 to 4
         components, any sampling factors. What follows EOI is ignored.
+    max_pixels : int or None
+        Larger images are refused before memory is taken for them; None allows every size.
 
     Returns
     -------
@@ -51,10 +56,10 @@ def read_jpeg(data: bytes) -> CoefficientImage:
     MalformedJpegError
         If the file breaks T.81, with the position where that was noticed.
     UnsupportedJpegError
-        If it is legal but not handled here.
+        If it is legal but not handled here, or larger than `max_pixels`.
     """
     structure = read_structure(data)
-    layouts = _checked_layouts(structure, len(data))
+    layouts = _checked_layouts(structure, len(data), max_pixels)
     return _read(data, structure, layouts)
 
 
@@ -99,6 +104,9 @@ class CoefficientRows:
     data: bytes = field(repr=False)
     structure: JpegStructure
     layouts: tuple[McuLayout, ...] = field(repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(read_jpeg_rows, max_pixels=None), (self.data,)  # all the rest comes from there
 
     @property
     def width(self) -> int:
@@ -149,7 +157,7 @@ class CoefficientRows:
         return _rows_of(self.whole())
 
 
-def read_jpeg_rows(data: bytes) -> CoefficientRows:
+def read_jpeg_rows(data: bytes, *, max_pixels: int | None = MAX_PIXELS) -> CoefficientRows:
     """Read a JPEG file whose coefficients need not be in memory all at once.
 
     A sequential file with one scan, as most are, is decoded row by row: beside the file that takes the memory of one
@@ -160,6 +168,8 @@ def read_jpeg_rows(data: bytes) -> CoefficientRows:
     ----------
     data : bytes
         The whole file, as for `read_jpeg`.
+    max_pixels : int or None
+        Larger images are refused; None allows every size.
 
     Returns
     -------
@@ -172,7 +182,7 @@ def read_jpeg_rows(data: bytes) -> CoefficientRows:
         As `read_jpeg`; for damaged coefficients not before they are reached.
     """
     structure = read_structure(data)
-    return CoefficientRows(data, structure, _checked_layouts(structure, len(data)))
+    return CoefficientRows(data, structure, _checked_layouts(structure, len(data), max_pixels))
 
 
 def _read(data: bytes, structure: JpegStructure, layouts: Sequence[McuLayout]) -> CoefficientImage:
@@ -227,10 +237,13 @@ def _rows_of(image: CoefficientImage) -> Iterator[tuple[Blocks, ...]]:
         )
 
 
-def _checked_layouts(structure: JpegStructure, nbytes: int) -> tuple[McuLayout, ...]:
-    """Geometry of each scan of a file of so many bytes, if it can be."""
+def _checked_layouts(structure: JpegStructure, nbytes: int, max_pixels: int | None) -> tuple[McuLayout, ...]:
+    """Geometry of each scan of a file of so many bytes, if it can be and the image is not too large."""
     layouts = tuple(_layout(structure, scan) for scan in structure.scans)
     _check_plausible(structure, layouts, nbytes)
+    reason = too_many_pixels(structure.frame.width, structure.frame.height, max_pixels)
+    if reason is not None:
+        raise UnsupportedJpegError(reason)
     return layouts
 
 

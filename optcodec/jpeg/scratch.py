@@ -6,6 +6,7 @@ encode the image. So the larger buffers are kept, and lent again once nobody ref
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
@@ -21,6 +22,8 @@ _KEPT = 16
 _COUNTED = sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
 _pool: list[npt.NDArray[np.uint8]] = []
 _lock = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a child has no thread that could release a lock which is held at the fork
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def scratch(nbytes: int) -> npt.NDArray[np.uint8]:

@@ -103,7 +103,7 @@ class PixelSource:
         data = jpeg_bytes(preamble, [scan], progressive=False, share_tables=self.dct == "float")
         if not self.progressive:
             return data
-        progressive = write_jpeg(read_jpeg(data), progressive=True, threads=self.threads)
+        progressive = write_jpeg(read_jpeg(data, max_pixels=None), progressive=True, threads=self.threads)
         return progressive if self.progressive is True else min(data, progressive, key=len)
 
     def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:

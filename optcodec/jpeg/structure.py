@@ -156,7 +156,7 @@ def read_structure(data: bytes) -> JpegStructure:
     ordered = [used[index] for index in range(len(frame.components))]
     distinct = list(dict.fromkeys(ordered))
     indices = tuple(distinct.index(entry) for entry in ordered)
-    metadata = parse_metadata(segments)
+    metadata = parse_metadata(segments, [part.id for part in frame.components])
     return JpegStructure(segments, frame, tuple(scans), tuple(table for _, table in distinct), indices, metadata)
 
 

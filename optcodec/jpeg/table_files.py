@@ -30,6 +30,7 @@ from optcodec.files import write_whole
 from optcodec.jpeg.image import SUBSAMPLINGS
 from optcodec.jpeg.structure import read_structure
 from optcodec.jpeg.tables import QuantTable
+from optcodec.jsontext import parse_json
 
 __all__ = ["from_pillow", "load_tables", "save_tables", "tables_subsampling", "to_pillow"]
 
@@ -79,11 +80,11 @@ def tables_subsampling(path: str | os.PathLike[str]) -> str | None:
     Only JSON of `save_tables` does. A file that is not right is found out by `load_tables`.
     """
     try:
-        document = json.loads(Path(path).read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        document = parse_json(Path(path).read_text("utf-8-sig"))
+    except (OSError, ValueError):
         return None
     found = document.get("subsampling") if isinstance(document, dict) else None
-    if found is not None and found not in SUBSAMPLINGS:
+    if found is not None and not (isinstance(found, str) and found in SUBSAMPLINGS):
         raise InvalidInputError(f"{path}: expected a subsampling of {', '.join(SUBSAMPLINGS)}, found {found!r}")
     return found
 
@@ -183,10 +184,7 @@ def _from_text(text: str) -> tuple[QuantTable, ...]:
 
 
 def _from_json(text: str) -> tuple[QuantTable, ...]:
-    try:
-        document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InvalidInputError(f"expected JSON, found {error}") from None
+    document = parse_json(text)
     if isinstance(document, dict) and "format" in document:
         if document["format"] != _FORMAT:
             raise InvalidInputError(f"expected format {_FORMAT!r}, found {document['format']!r}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.kernels import zigzag
+from optcodec.values import Value
 
 __all__ = ["NATURAL_ORDER", "QuantTable", "annex_k_tables", "check_quality"]
 
@@ -41,7 +43,7 @@ _K2_CHROMINANCE = (
 
 
 @dataclass(frozen=True, eq=False)
-class QuantTable:
+class QuantTable(Value):
     """The 64 quantization steps of a component.
 
     Parameters

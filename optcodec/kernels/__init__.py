@@ -8,21 +8,32 @@ from __future__ import annotations
 
 import functools
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
-__all__ = ["load", "prepare"]
+if TYPE_CHECKING:
+    from optcodec.kernels.loading import WarmUp
+
+__all__ = ["load", "prepare", "warm_up"]
 
 
 @functools.cache
 def load(stem: str) -> SimpleNamespace:
-    """Give the kernels of ``optcodec/kernels/<stem>.py``, see `optcodec.kernels.native.load`."""
-    from optcodec.kernels import native  # costs 20 ms of start-up that commands without kernels need not wait for
+    """Give the kernels of ``optcodec/kernels/<stem>.py``, see `optcodec.kernels.loading.load`."""
+    from optcodec.kernels import loading  # costs 20 ms of start-up that commands without kernels need not wait for
 
-    return native.load(stem)
+    return loading.load(stem)
 
 
 @functools.cache
 def prepare(*stems: str) -> None:
-    """Have the kernels of several files ready at once, see `optcodec.kernels.native.prepare`."""
-    from optcodec.kernels import native
+    """Have the kernels of several files ready at once, see `optcodec.kernels.loading.prepare`."""
+    from optcodec.kernels import loading
 
-    native.prepare(*stems)
+    loading.prepare(*stems)
+
+
+def warm_up() -> WarmUp:
+    """Compile all kernels and keep them, see `optcodec.kernels.loading.warm_up`."""
+    from optcodec.kernels import loading
+
+    return loading.warm_up()

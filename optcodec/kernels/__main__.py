@@ -1,8 +1,18 @@
 """Compile files of kernels and write the results to stdout: ``python -m optcodec.kernels huffman bits``."""
 
+import os
 import sys
 
-from optcodec.kernels.cache import joined_packed, pack
-from optcodec.kernels.export import build
+from optcodec.kernels.processes import joined, pack
 
-sys.stdout.buffer.write(joined_packed([pack(*build(stem)) for stem in sys.argv[1:]]))
+stdout = os.fdopen(os.dup(1), "wb")
+os.dup2(2, 1)  # numba prints to stdout where its NUMBA_DUMP settings ask for it
+
+from optcodec.kernels.export import build  # noqa: E402
+from optcodec.kernels.native import link  # noqa: E402
+
+built = {stem: build(stem) for stem in sys.argv[1:]}
+for code, signatures in built.values():
+    link(code, signatures)  # where an object cannot be loaded, LLVM may end the process: this one, not the user's
+with stdout:
+    stdout.write(joined([pack(code, signatures) for code, signatures in built.values()]))

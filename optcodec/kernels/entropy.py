@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from optcodec.kernels.export import export, helper
 from optcodec.kernels.scalars import bit_length, load_i16, load_u32, load_u64, store_u32, trailing_zeros
-from optcodec.kernels.vector import I16, I32, U64, address_of, emit
+from optcodec.kernels.vector import I16, I32, U64, address_of, emit, memory_at
 from optcodec.kernels.zigzag import NATURAL_ORDER
 
 __all__ = [
@@ -179,9 +179,10 @@ def _zigzag_block(b, block, target, mask):
 def _gather(components, row, blocks, masks):
     """Zig-zag blocks and masks of one MCU row."""
     for part in range(components.shape[0]):
-        v, columns = components[part, V], components[part, COLUMNS]
-        for y in range(min(v, components[part, ROWS] - row * v)):
-            source = components[part, ADDRESS] + 128 * (row * v + y) * columns
+        v, columns, rows = components[part, V], components[part, COLUMNS], components[part, ROWS]
+        coefficients = memory_at(components[part, ADDRESS], 128 * rows * columns)
+        for y in range(min(v, rows - row * v)):
+            source = coefficients + 128 * (row * v + y) * columns
             index = components[part, OFFSET] + y * components[part, PITCH]
             for x in range(columns):
                 _zigzag_block(source + 128 * x, blocks + 128 * (index + x), masks + 8 * (index + x))

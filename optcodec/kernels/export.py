@@ -15,10 +15,20 @@ import llvmlite.binding as llvm
 import numba
 from numba import carray, types
 
+from optcodec.kernels.mode import mode
 from optcodec.kernels.signature import Argument, Signature
 from optcodec.kernels.target import target_machine
 
-__all__ = ["build", "compile_exports", "export", "helper", "inlined"]
+__all__ = [
+    "build",
+    "callable_from_python",
+    "compile_exports",
+    "compiler_is_off",
+    "export",
+    "exports_of",
+    "helper",
+    "inlined",
+]
 
 _SCALARS = {
     "u8": types.uint8,
@@ -38,13 +48,9 @@ _COUNTING = re.compile(r"^(define [^\n]*@NRT_(?:inc|dec)ref\([^\n]*) \{\n.*?^\}"
 _ALLOWED_SYMBOLS = ("llvm.", "memcpy", "memset", "memmove", "exp", "log", "log2", "pow", "sqrt", "expm1", "sinh")
 
 
+_SEMANTICS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": mode() == "checked"}
 # Without the wrappers for callers in Python, functions that only kernels call compile much faster.
-_OPTIONS: dict[str, Any] = {
-    "nogil": True,
-    "error_model": "numpy",
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-}
+_OPTIONS: dict[str, Any] = {**_SEMANTICS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 helper = numba.njit(**_OPTIONS)
 inlined = numba.njit(**_OPTIONS, forceinline=True)
 
@@ -68,9 +74,31 @@ def export(signature: str) -> Callable[[Callable[..., Any]], Any]:
     return register
 
 
+def exports_of(stem: str) -> dict[str, tuple[Signature, Any]]:
+    """Signature and numba function of each exported kernel of ``optcodec/kernels/<stem>.py``, by name."""
+    importlib.import_module(f"optcodec.kernels.{stem}")
+    return _EXPORTS[stem]
+
+
+def compiler_is_off() -> bool:
+    """Whether numba's decorators do nothing in this process."""
+    return bool(numba.config.DISABLE_JIT)
+
+
+def callable_from_python(signature: Signature, compiled: Any) -> Any:
+    """Compile an exported kernel for callers in Python, by nothing but ``numba.njit``."""
+    parameters = [
+        types.Array(_SCALARS[argument.dtype], argument.ndim, "C", readonly=not argument.writable)
+        if argument.ndim
+        else _SCALARS[argument.dtype]
+        for argument in signature.arguments
+    ]
+    return numba.njit(_result(signature)(*parameters), **_SEMANTICS)(compiled.py_func)
+
+
 def build(stem: str) -> tuple[bytes, dict[str, str]]:
     """Compile all exported kernels of ``optcodec/kernels/<stem>.py``, see `compile_exports`."""
-    importlib.import_module(f"optcodec.kernels.{stem}")
+    exports_of(stem)
     return compile_exports(stem)
 
 
@@ -129,8 +157,11 @@ def _c_signature(signature: Signature) -> Any:
         scalar = _SCALARS[argument.dtype]
         parameters.append(types.CPointer(scalar) if argument.ndim else scalar)
         parameters.extend([types.intp] * argument.ndim)
-    result = _SCALARS[signature.result] if signature.result else types.void
-    return result(*parameters)
+    return _result(signature)(*parameters)
+
+
+def _result(signature: Signature) -> Any:
+    return _SCALARS[signature.result] if signature.result else types.void
 
 
 def _entry(signature: Signature, kernel: Any) -> FunctionType:

@@ -6,7 +6,7 @@ from optcodec.kernels.dct import float_natural, plane_natural
 from optcodec.kernels.entropy import ADDRESS, COLUMNS, ROWS, V
 from optcodec.kernels.export import export
 from optcodec.kernels.samples import load_mcu_row
-from optcodec.kernels.vector import F32, address_of, emit
+from optcodec.kernels.vector import F32, address_of, emit, memory_at
 
 __all__ = ["pixel_coefficients", "plane_coefficients"]
 
@@ -29,9 +29,10 @@ def pixel_coefficients(pixels, components, h, v, first, last, planes, pair):
         sample_row = plane_start
         for part in range(components.shape[0]):
             columns = components[part, COLUMNS]
+            coefficients = memory_at(components[part, ADDRESS], 256 * components[part, ROWS] * columns)
             for y in range(row * components[part, V], row * components[part, V] + components[part, V]):
                 if y < components[part, ROWS]:
-                    target = components[part, ADDRESS] + 256 * y * columns
+                    target = coefficients + 256 * y * columns
                     for x in range(0, columns - 1, 2):
                         float_natural(sample_row + 8 * x, stride, target + 256 * x)
                     if columns & 1:

@@ -25,7 +25,7 @@ from optcodec.kernels.entropy import (
 )
 from optcodec.kernels.export import export, helper
 from optcodec.kernels.scalars import bit_length, count_ones, load_i16, load_u64, trailing_zeros
-from optcodec.kernels.vector import I16, address_of, emit
+from optcodec.kernels.vector import I16, address_of, emit, memory_at
 from optcodec.kernels.zigzag import NATURAL_ORDER
 
 __all__ = ["ac_scan", "dc_scan"]
@@ -192,13 +192,14 @@ def dc_scan(components, rows, columns, Ah, Al, restart_interval, previous, token
             previous[:4] = 0
         for part in range(components.shape[0]):
             h, v, context = components[part, H], components[part, V], components[part, SLOT] * 256
-            width, height, address = components[part, COLUMNS], components[part, ROWS], components[part, ADDRESS]
+            width, height = components[part, COLUMNS], components[part, ROWS]
+            coefficients = memory_at(components[part, ADDRESS], 128 * width * height)
             last = previous[part]
             for y in range(row * v, row * v + v):
                 for x in range(column * h, column * h + h):
                     value = last
                     if y < height and x < width:
-                        value = load_i16(address + 128 * (y * width + x))
+                        value = load_i16(coefficients + 128 * (y * width + x))
                     if Ah == 0:
                         count = value_token(tokens, count, histogram, context, (value >> Al) - (last >> Al))
                     else:

@@ -26,9 +26,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from optcodec.kernels.bounds import checked_address, known_address
 from optcodec.kernels.target import fuses
 
-__all__ = ["F32", "I16", "I32", "U8", "U64", "Builder", "Vector", "address_of", "emit"]
+__all__ = ["F32", "I16", "I32", "U8", "U64", "Builder", "Vector", "address_of", "emit", "memory_at"]
 
 U8 = ir.IntType(8)
 I16 = ir.IntType(16)
@@ -181,7 +182,8 @@ class Vector:
 
     def store(self, address: Vector) -> None:
         """Write to an address of any alignment."""
-        pointer = self.builder.inttoptr(address.value, self.value.type.as_pointer())
+        kind = self.value.type
+        pointer = self.builder.inttoptr(checked_address(self.builder, address.value, kind), kind.as_pointer())
         self.builder.store(self.value, pointer, align=1)
 
 
@@ -194,7 +196,7 @@ class Builder:
     def load(self, address: Vector, element: ir.Type, lanes: int = 0) -> Vector:
         """Vector (or, without lanes, one number) at an address of any alignment."""
         kind = ir.VectorType(element, lanes) if lanes else element
-        pointer = self.builder.inttoptr(address.value, kind.as_pointer())
+        pointer = self.builder.inttoptr(checked_address(self.builder, address.value, kind), kind.as_pointer())
         return Vector(self.builder, self.builder.load(pointer, align=1))
 
     def constant(self, element: ir.Type, values: Sequence[float]) -> Vector:
@@ -281,6 +283,17 @@ def address_of(typing_context: Any, array: Any) -> Any:
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
         struct = context.make_array(signature.args[0])(context, builder, values[0])
-        return builder.ptrtoint(struct.data, U64)
+        nbytes = builder.mul(struct.nitems, struct.itemsize)
+        return known_address(builder, builder.ptrtoint(struct.data, U64), nbytes)
 
     return types.int64(array), generate
+
+
+@intrinsic
+def memory_at(typing_context: Any, address: Any, nbytes: Any) -> Any:
+    """An address that is handed over as a number, of so many bytes that the kernel may use."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
+        return known_address(builder, *values)
+
+    return types.int64(types.int64, types.int64), generate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
+from optcodec.jsontext import parse_json
 from optcodec.report.contact_sheet import to_png
 
 if TYPE_CHECKING:
@@ -88,11 +88,11 @@ def read_result(path: str | os.PathLike[str]) -> Result:
         If the file cannot be read or holds something else.
     """
     try:
-        record = json.loads(Path(path).read_bytes())
+        record = parse_json(Path(path).read_bytes())
     except OSError as error:
         raise InvalidInputError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise InvalidInputError(f"{path} is no JSON file: {error}") from None
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{path}: {error}") from None
     try:
         return _result(record)
     except KeyError as error:

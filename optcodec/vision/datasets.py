@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optcodec.errors import InvalidInputError
+from optcodec.limits import MAX_PIXELS
+from optcodec.openimage import opened_image
 
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-__all__ = ["LabelledImage", "batches", "find_images", "sample"]
+__all__ = ["LabelledImage", "batches", "find_images", "readable", "sample"]
 
 _SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -95,12 +97,41 @@ def sample(images: list[LabelledImage], count: int | None, *, seed: int = 0) -> 
     return [shuffled[i] for i in order[:count]]
 
 
+def readable(
+    images: list[LabelledImage],
+    on_unreadable: Callable[[Path, str], None],
+    *,
+    max_pixels: int | None = MAX_PIXELS,
+) -> list[LabelledImage]:
+    """Those images that can be decoded, before any work is done for them.
+
+    Parameters
+    ----------
+    images : list of LabelledImage
+        All are decoded once.
+    on_unreadable : callable
+        Told the path of each of the others, and the reason.
+    max_pixels : int or None
+        Larger images count as unreadable; None allows every size.
+    """
+    good = []
+    for image in images:
+        try:
+            _open(image.path, max_pixels)
+        except InvalidInputError as error:
+            on_unreadable(image.path, str(error))
+        else:
+            good.append(image)
+    return good
+
+
 def batches(
     images: list[LabelledImage],
     preprocess: Callable[[Image.Image], Tensor],
     *,
     size: int = 16,
     on_unreadable: Callable[[Path, str], None] | None = None,
+    max_pixels: int | None = MAX_PIXELS,
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Read images and stack them.
 
@@ -115,6 +146,8 @@ def batches(
     on_unreadable : callable, optional
         Told the path and the reason of each file that is no readable image, and the file is left out. Without it the
         first such file raises.
+    max_pixels : int or None
+        Larger images count as unreadable; None allows every size.
 
     Yields
     ------
@@ -134,7 +167,7 @@ def batches(
     labels: list[int | None] = []
     for position, image in enumerate(images):
         try:
-            pixels.append(preprocess(_open(image.path)))
+            pixels.append(preprocess(_open(image.path, max_pixels)))
             labels.append(image.label)
         except InvalidInputError as error:
             if on_unreadable is None:
@@ -145,14 +178,12 @@ def batches(
             pixels, labels = [], []
 
 
-def _open(path: Path) -> Image.Image:
-    from PIL import Image
-
+def _open(path: Path, max_pixels: int | None) -> Image.Image:
     try:
-        with Image.open(path) as file:
+        with opened_image(path, max_pixels=max_pixels) as file:
             return file.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InvalidInputError(f"cannot read the image {path}: {error}") from None
+    except InvalidInputError as error:
+        raise InvalidInputError(f"cannot read the image {error}") from None
 
 
 def _from_folders(root: Path, paths: list[Path]) -> list[LabelledImage]:

@@ -15,6 +15,8 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
 from optcodec.jpeg.image import sampling_factors
+from optcodec.jsontext import parse_json
+from optcodec.values import Value
 
 __all__ = ["Provenance", "SensitivityProfile", "load_profile", "shipped_profiles"]
 
@@ -24,7 +26,7 @@ _KINDS: dict[str, Any] = {"images": int, "seed": int | None, "quality": int | No
 
 
 @dataclass(frozen=True, eq=False)
-class Provenance:
+class Provenance(Value):
     """Where the weights of a profile come from. Every field may be empty: a profile can also be made by hand.
 
     Parameters
@@ -81,7 +83,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, eq=False)
-class SensitivityProfile:
+class SensitivityProfile(Value):
     """Weight of a squared error in each DCT coefficient: by how much it moves the (squared) loss of a DNN.
 
     The estimate follows OptS, eqs. (8) and (9): the squared derivative of one image's loss with respect to a
@@ -193,10 +195,7 @@ def load_profile(name_or_path: str | os.PathLike[str]) -> SensitivityProfile:
 
 
 def _parse(text: str) -> SensitivityProfile:
-    try:
-        document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InvalidInputError(f"expected the JSON of a sensitivity profile, found {error}") from None
+    document = parse_json(text, "the JSON of a sensitivity profile")
     found = document.get("format") if isinstance(document, dict) else type(document).__name__
     if found != _FORMAT:
         raise InvalidInputError(f"expected a JSON object with format {_FORMAT!r}, found {found!r}")

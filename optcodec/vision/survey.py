@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optcodec.errors import InvalidInputError
+from optcodec.limits import MAX_PIXELS
 from optcodec.vision.datasets import batches, find_images, sample
 from optcodec.vision.estimate import estimate_sensitivity
 from optcodec.vision.profile import SensitivityProfile
@@ -34,6 +35,8 @@ class Survey:
         Of the draw, see `optcodec.vision.datasets.sample`.
     batch : int
         Images that go through the model together. It bounds the memory and changes no result beyond rounding.
+    max_pixels : int or None
+        Larger images count as unreadable; None allows every size.
     """
 
     folder: str | Path
@@ -41,6 +44,7 @@ class Survey:
     images: int | None = None
     seed: int = 0
     batch: int = 16
+    max_pixels: int | None = MAX_PIXELS
 
 
 def sensitivity_of(
@@ -83,7 +87,9 @@ def sensitivity_of(
     chosen = sample(found, survey.images, seed=survey.seed)
     profile = estimate_sensitivity(
         target.module,
-        batches(chosen, target.preprocess, size=survey.batch, on_unreadable=on_unreadable),
+        batches(
+            chosen, target.preprocess, size=survey.batch, on_unreadable=on_unreadable, max_pixels=survey.max_pixels
+        ),
         subsampling=subsampling,
         quality=quality,
         until_stderr=until_stderr,

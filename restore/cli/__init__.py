@@ -2,7 +2,7 @@
 
 The files of the verbs import click only; ONNX Runtime and torch come in with the work that needs them. Results go to
 stdout, messages to stderr. Exit status: 0 done, 1 an error of ours in one line (or files that failed), 2 a command line
-that cannot be read.
+that cannot be read, 128 and the number of the signal that ended it.
 """
 
 from __future__ import annotations

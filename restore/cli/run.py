@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec import InvalidInputError
-from optcodec.cli.files import find_images, place, read_bytes
+from optcodec.cli.files import find_images, place
 from optcodec.cli.many import Done, failure_records, for_each, report_failures
+from optcodec.cli.options import max_pixels_option
 from optcodec.cli.show import columns, json_option, print_json
+from optcodec.cli.streams import STREAM, check_stdout, is_stdout, output_file, read_bytes
 
 if TYPE_CHECKING:
     from restore.models import Model
@@ -25,7 +27,11 @@ _QUALITY = 95
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="File, or folder for several inputs."
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="File, - for stdout, or folder for several inputs.",
 )
 @click.option(
     "--format", "file_format", type=click.Choice(list(_SUFFIXES)), help="[default: as the output's name says, or png]"
@@ -38,9 +44,10 @@ _QUALITY = 95
     help="Keep luminance within the quantization cells of the file.  [default: project]",
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads to use at most.  [default: all cores]")
+@max_pixels_option
 @json_option
 def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: Any) -> None:
-    """Decode JPEG files, or all below folders, and restore what quantization did to them.
+    """Decode JPEG files, or all below folders, and restore what quantization did to them. The input - is stdin.
 
     The output is PNG or JPEG and keeps ICC profile and Exif. A PNG file is written while it is made, so that images of
     any size can be restored; for JPEG all pixels are in memory at once.
@@ -51,6 +58,8 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
     if kind == "png" and options["quality"] is not None:
         raise InvalidInputError(f"--quality {options['quality']} is for JPEG files; expected it with --format jpeg")
     targets = place(sources, output, suffix=_SUFFIXES[kind], folder=several, force=False)
+    if targets == [STREAM]:
+        check_stdout(as_json=as_json)
     paths = [source.path for source in sources]
 
     from restore.models import load_model
@@ -64,7 +73,7 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
     records, failures = for_each(paths, work, workers=1, label="restore")
     if as_json:
         print_json({"model": model.name, "files": records, "failures": failure_records(failures)})
-    elif records:
+    elif records and targets != [STREAM]:
         rows = [(each["output"], f"{each['width']}x{each['height']}", f"{each['nbytes']:,}") for each in records]
         click.echo(columns(("file", "pixels", "bytes"), rows))
     report_failures(failures, len(paths))
@@ -72,6 +81,8 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
 
 def _format(output: Path, chosen: str | None, several: bool) -> str:
     """What to write: as chosen, or as the name of the file says."""
+    if is_stdout(output):
+        return chosen or "png"
     named = None if several else _FORMATS.get(output.suffix.lower())
     if chosen is None and named is None and not several:
         raise InvalidInputError(f"{output} names no format; expected {', '.join(_FORMATS)}, or --format")
@@ -85,18 +96,19 @@ def _restore(path: Path, target: Path, kind: str, model: Model, options: dict[st
     from restore.infer import restored_image, restored_strips
     from restore.output import write_jpeg, write_png
 
-    received = receive(read_bytes(path))
+    received = receive(read_bytes(path), max_pixels=options["max_pixels"])
     metadata = received.metadata
-    if kind == "png":
-        strips = restored_strips(received, model, project=options["project"])
-        write_png(target, strips, received.width, received.height, metadata)
-    else:
-        pixels = restored_image(received, model, project=options["project"])
-        write_jpeg(target, pixels, metadata, quality=options["quality"] or _QUALITY, threads=options["threads"])
-    return {
-        "input": str(path),
-        "output": str(target),
-        "width": received.width,
-        "height": received.height,
-        "nbytes": target.stat().st_size,
-    }
+    with output_file(target) as file:
+        if kind == "png":
+            strips = restored_strips(received, model, project=options["project"])
+            write_png(file, strips, received.width, received.height, metadata)
+        else:
+            pixels = restored_image(received, model, project=options["project"])
+            write_jpeg(file, pixels, metadata, quality=options["quality"] or _QUALITY, threads=options["threads"])
+    size = {"width": received.width, "height": received.height}
+    return {"input": str(path), "output": str(target)} | size | _size_of(target)
+
+
+def _size_of(target: Path) -> dict[str, int]:
+    """What was written is as long as its file; of stdout nobody asks."""
+    return {} if target == STREAM else {"nbytes": target.stat().st_size}

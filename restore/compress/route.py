@@ -129,7 +129,7 @@ def _same_plan(path: Path, plan: Plan, network: Path, recipe: Recipe) -> None:
     known = json.loads(json.dumps({"network": digest, "recipe": recipe.to_json(), **dataclasses.asdict(plan)}))
     del known["separable"]  # nothing else depends on it
     try:
-        is_same = not path.exists() or json.loads(path.read_text()) == known
+        is_same = not path.exists() or optcodec.parse_json(path.read_text()) == known
     except ValueError:  # no JSON, or no text
         is_same = False
     if not is_same:
@@ -230,7 +230,7 @@ def _record(network: nn.Module, place: Path, recipe: Recipe, data: Path) -> dict
     """What a stage has reached; its PSNR is in the log where it was trained, and measured elsewhere."""
     path = place / "record.json"
     if path.exists():
-        return cast(dict[str, Any], json.loads(path.read_text()))
+        return cast(dict[str, Any], optcodec.parse_json(path.read_text()))
     model = to_onnx(network)
     optcodec.write_whole(place / "network.onnx", model)
     rows = read_log(place)
@@ -258,7 +258,7 @@ def trained_recipe(path: Path) -> Recipe:
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
-            provenance = json.loads((file.metadata() or {})["provenance"])
+            provenance = optcodec.parse_json((file.metadata() or {})["provenance"])
         return Recipe.from_json(provenance["recipe"])
     except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
         reason = str(error).splitlines()[0]

@@ -1,0 +1,57 @@
+"""``-`` on the command line: stdin as an input, stdout as an output."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from optcodec.errors import InvalidInputError
+from optcodec.files import whole_file
+
+__all__ = ["STREAM", "check_stdout", "image_source", "is_stdout", "output_file", "read_bytes"]
+
+STREAM = Path("-")
+_STDOUT = {STREAM, Path("/dev/stdout"), Path("/dev/fd/1"), Path("/proc/self/fd/1")}
+
+
+def is_stdout(output: Path) -> bool:
+    """Whether an output, as given by the user, is stdout."""
+    return output in _STDOUT
+
+
+def check_stdout(*, as_json: bool) -> None:
+    """Refuse to mix an image on stdout with other things, or to write it to a terminal."""
+    if as_json:
+        raise InvalidInputError("--json prints to stdout, where the image goes; expected one of them, or -o FILE")
+    if sys.stdout is not None and sys.stdout.isatty():
+        raise InvalidInputError("stdout is a terminal, which cannot show an image; expected -o FILE, or a pipe")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a file or of stdin; raises `InvalidInputError` if it cannot be read."""
+    try:
+        return sys.stdin.buffer.read() if path == STREAM else path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {path}: {error.strerror}") from None
+
+
+def image_source(path: Path) -> Path | BinaryIO:
+    """The path, or, of stdin and of a pipe, which can be read only once, the content; for what opens images."""
+    is_pipe = path == STREAM or (path.exists() and not path.is_file() and not path.is_dir())
+    return io.BytesIO(read_bytes(path)) if is_pipe else path
+
+
+@contextmanager
+def output_file(target: Path, *, keep_times: bool = False) -> Iterator[BinaryIO]:
+    """A place to write to, as `optcodec.files.whole_file`; `STREAM` is stdout, which takes the parts as they come."""
+    if target != STREAM:
+        with whole_file(target, keep_times=keep_times) as file:
+            yield file
+        return
+    stdout = sys.stdout.buffer
+    yield stdout
+    stdout.flush()

@@ -1,0 +1,91 @@
+"""Damaged files, made from a seed, and what the decoder makes of them.
+
+``python -m tests.damaged`` prints that as JSON, for a comparison of kernels that were compiled in different ways.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import sys
+from unittest import mock
+
+from optcodec import read_jpeg, read_jpeg_rows
+from optcodec.jpeg import reader
+from tests.jpegfile import ScanSpec, build
+from tests.test_reader import coefficient_image, fuzz_files, pillow_file
+
+SMALLEST = 4096  # bytes that wait to be decoded, so that decoding pauses; an MCU takes up to 3200
+TRIALS = 60
+
+
+def sound_files() -> list[bytes]:
+    """Baseline and progressive, several samplings, restart intervals, one scan and many."""
+    size = (75, 50)
+    return [
+        *fuzz_files(),
+        pillow_file(size=size, quality=97),
+        pillow_file(size=size, quality=90, subsampling="4:2:0", restart_marker_blocks=3),
+        pillow_file(size=size, quality=80, subsampling="4:2:2", optimize=True),
+        pillow_file(size=size, quality=70, subsampling="4:2:0", progressive=True, restart_marker_blocks=2),
+        pillow_file("CMYK", (40, 30), quality=90),
+        build(coefficient_image(((2, 2), (1, 1), (1, 1)), 40, 23), [ScanSpec((0,)), ScanSpec((1, 2))]),
+    ]
+
+
+def damage(data: bytes, generator: random.Random, kind: int) -> bytes:
+    """A copy with bits turned, bytes replaced, cut, repeated or left out, or with another length of a segment."""
+    damaged, start = bytearray(data), data.index(b"\xff\xda")
+    if kind == 0:
+        return data[: generator.randrange(2, len(data))]
+    if kind == 1:  # a length, or what is near it
+        places = [place for place in range(2, start) if data[place] == 0xFF and data[place + 1] >= 0xC0]
+        place = generator.choice(places) + generator.choice([2, 3])
+        damaged[place] = generator.choice([0, 1, 2, 255, damaged[place] ^ 1 << generator.randrange(8)])
+    elif kind == 2:
+        place = generator.randrange(start, len(data))
+        length = generator.choice([1, 8, 200])
+        damaged[place : place + length] = b"" if generator.randrange(2) else damaged[place : place + length] * 2
+    elif kind == 3:  # the longest codes, the largest numbers
+        place = generator.randrange(start + 10, len(data))
+        damaged[place : place + 40] = generator.choice([b"\xff\x00" * 20, bytes(40), bytes([254]) * 40])
+    else:
+        for _ in range(generator.choice([1, 2, 8])):
+            damaged[generator.randrange(2 if kind == 4 else start, len(data))] ^= 1 << generator.randrange(8)
+    return bytes(damaged)
+
+
+def damaged_files(seed: int) -> list[bytes]:
+    """Sound files, and damaged ones."""
+    generator, sound = random.Random(seed), sound_files()
+    return sound + [damage(data, generator, trial % 6) for data in sound for trial in range(TRIALS)]
+
+
+def outcome(data: bytes) -> list[str]:
+    """A hash of the coefficients, or the error; of the whole file, and row by row."""
+
+    def whole() -> str:
+        blocks = [part.blocks.tobytes() for part in read_jpeg(data).components]
+        return hashlib.sha256(b"".join(blocks)).hexdigest()
+
+    def by_rows() -> str:
+        rows = [part.tobytes() for row in read_jpeg_rows(data) for part in row]
+        return hashlib.sha256(b"".join(rows)).hexdigest()
+
+    def ending(read: object) -> str:
+        try:
+            return read()
+        except Exception as error:  # an IndexError is what is looked for
+            return f"{type(error).__name__}: {error}"
+
+    return [ending(whole), ending(by_rows)]
+
+
+def outcomes(seed: int) -> list[list[str]]:
+    with mock.patch.object(reader, "_SPACE_NBYTES", SMALLEST):
+        return [outcome(data) for data in damaged_files(seed)]
+
+
+if __name__ == "__main__":
+    json.dump(outcomes(int(sys.argv[1])), sys.stdout)

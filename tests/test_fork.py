@@ -1,0 +1,175 @@
+"""A process may fork while its other threads use the package: the children can use it as well."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import optcodec
+from optcodec.cached import cached_property
+from optcodec.jpeg import scratch as scratch_module
+from optcodec.jpeg.scratch import scratch
+from optcodec.kernels import loading
+from optcodec.pixels import load_picture
+from tests.cli_helpers import photograph, save
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+CHILDREN = 40
+SECONDS = 30  # for all children; one takes milliseconds
+
+
+@contextmanager
+def busy(work: Callable[[], object], threads: int = 2) -> Iterator[None]:
+    """Other threads that do something again and again."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.is_set():
+            work()
+
+    others = [threading.Thread(target=run) for _ in range(threads)]
+    for thread in others:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in others:
+            thread.join()
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Process number of a child that does it, and exits with status 0 if that went well."""
+    with warnings.catch_warnings():
+        # since 3.12 Python warns of what is tested here
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+        child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        work()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def hung_or_failed(children: list[int]) -> int:
+    """How many children did not end well in time; those that hang are ended."""
+    deadline = time.monotonic() + SECONDS
+    bad, running = 0, list(children)
+    while running and time.monotonic() < deadline:
+        for child in list(running):
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                running.remove(child)
+                bad += status != 0
+        time.sleep(0.01)
+    for child in running:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return bad + len(running)
+
+
+def children_of(work: Callable[[], object]) -> int:
+    """Fork again and again while other threads do the same work; how many children did not end well."""
+    work()  # with all imports
+    with busy(work):
+        children = []
+        for _ in range(CHILDREN):
+            children.append(forked(work))
+            time.sleep(0.002)
+        return hung_or_failed(children)
+
+
+def test_children_open_images_while_threads_of_the_parent_do(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", photograph(16, 16))
+    assert children_of(lambda: load_picture(path)) == 0
+
+
+def test_children_encode_while_threads_of_the_parent_do() -> None:
+    photo = photograph(300, 400)  # large enough for kept work memory
+    expected = optcodec.encode(photo, threads=1).data
+
+    def work() -> None:
+        assert optcodec.encode(photo, threads=1).data == expected
+
+    assert children_of(work) == 0
+
+
+@pytest.mark.parametrize(
+    ("lock", "work"),
+    [
+        (lambda: scratch_module._lock, lambda: scratch(1 << 20)),
+        (lambda: loading._lock, lambda: loading.load("bits")),
+    ],
+    ids=["work memory", "kernels"],
+)
+def test_a_lock_that_a_thread_holds_is_free_in_a_child(
+    lock: Callable[[], threading.Lock], work: Callable[[], object]
+) -> None:
+    work()
+
+    def hold() -> None:
+        with lock():
+            time.sleep(0.01)
+
+    with busy(hold, threads=1):
+        assert hung_or_failed([forked(work) for _ in range(5)]) == 0
+    work()
+
+
+def test_a_property_that_a_thread_computes_is_free_in_a_child() -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    class Kept:
+        @cached_property
+        def value(self) -> int:
+            if threading.current_thread() is not threading.main_thread():
+                began.set()
+                go_on.wait(SECONDS)
+            return 7
+
+    thread = threading.Thread(target=lambda: Kept().value)
+    thread.start()
+    assert began.wait(SECONDS)
+    try:
+        assert hung_or_failed([forked(lambda: Kept().value)]) == 0
+    finally:
+        go_on.set()
+        thread.join()
+
+
+def test_a_property_is_computed_once_for_each_object() -> None:
+    class Kept:
+        def __init__(self, value: int) -> None:
+            self.computed, self.given = 0, value
+
+        @cached_property
+        def value(self) -> int:
+            """What it is."""
+            self.computed += 1
+            return self.given
+
+    first, second = Kept(1), Kept(2)
+    assert [first.value, second.value, first.value, second.value] == [1, 2, 1, 2]
+    assert (first.computed, second.computed) == (1, 1)
+    assert Kept.value.__doc__ == "What it is."
+
+
+def test_opening_images_changes_no_warnings(tmp_path: Path) -> None:
+    """`warnings.catch_warnings` is for the whole process, and threads that use it undo one another's changes."""
+    path = save(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
+    load_picture(path)
+    filters = warnings.filters
+    with busy(lambda: load_picture(path)):
+        assert all(warnings.filters is filters for _ in range(200_000))

@@ -1,0 +1,162 @@
+"""Every public error and value survives pickle and copy: processes hand them to one another."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+import multiprocessing
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import optcodec
+import restore
+from optcodec import Bpp, CoefficientRows, Metadata, QuantTable, SensitivityProfile
+from optcodec.jpeg.image import DctComponent
+from optcodec.pixels import Picture
+from restore.recipe import load_recipe
+from tests.cli_helpers import photograph
+
+PHOTO = photograph(40, 56)
+FILE = optcodec.encode(PHOTO, quality=60, metadata=True)
+BLOCKS = np.zeros((2, 3, 8, 8))
+BLOCK = np.ones((5, 2))
+
+
+def rows_of(data: bytes) -> CoefficientRows:
+    return optcodec.read_jpeg_rows(data)
+
+
+def profile() -> SensitivityProfile:
+    """With every array that one may have."""
+    shipped = optcodec.load_profile("mobilenet_v2")
+    errors = np.full((3, 8, 8), 0.5)
+    return dataclasses.replace(shipped, provenance=dataclasses.replace(shipped.provenance, standard_errors=errors))
+
+
+# One example or more of every public class: a new class without one fails below.
+EXAMPLES: dict[str, list[Any]] = {
+    "BlockChoice": [optcodec.blocks_by("x264"), optcodec.blocks_by("qpnet:deblock")],
+    "Bpp": [Bpp(1.5)],
+    "CoefficientImage": [FILE.coefficients],
+    "CoefficientRows": [rows_of(FILE.data)],
+    "Component": list(FILE.coefficients.components),
+    "Curves": [optcodec.Curves(np.array([20, 80]), BLOCK, 2 + BLOCK, 1 + BLOCK)],
+    "DctImage": [optcodec.forward(PHOTO, "4:2:0")],
+    "DctComponent": [DctComponent(1, 1, 1, BLOCKS.astype(np.float32))],
+    "DiskFullError": [optcodec.DiskFullError("cannot write a.jpg: No space left on device")],
+    "EncodedJpeg": [FILE],
+    "InvalidInputError": [optcodec.InvalidInputError("found this, expected that")],
+    "MalformedJpegError": [optcodec.MalformedJpegError("found this, expected that", 17)],
+    "MatchPsnr": [optcodec.MatchPsnr(30.0)],
+    "MatchQuality": [optcodec.MatchQuality(75)],
+    "MatchSsim": [optcodec.MatchSsim(0.9)],
+    "MatchSwe": [optcodec.MatchSwe(0.1)],
+    "MaxBytes": [optcodec.MaxBytes(1000)],
+    "Metadata": [Metadata(), Metadata(b"profile", b"exif", 1, (1, 300, 300))],
+    "Model": [restore.load_model("tiny", threads=1)],
+    "OptcodecError": [optcodec.OptcodecError("found this, expected that")],
+    "Picture": [Picture(PHOTO, Metadata(exif=b"exif"), ("a notice",))],
+    "QualityField": [optcodec.QualityField.from_mask(PHOTO[..., 0])],
+    "QuantTable": [QuantTable(np.arange(1, 65).reshape(8, 8))],
+    "Rdo": [optcodec.Rdo(), optcodec.Rdo(profile(), optcodec.QualityField.from_mask(PHOTO[..., 0]), thorough=True)],
+    "Recipe": [load_recipe("tiny")],
+    "SensitivityProfile": [profile()],
+    "TargetNotMetError": [optcodec.TargetNotMetError("found this, expected that")],
+    "Tuning": [optcodec.Tuning(np.ones((3, 64)))],
+    "UnsupportedJpegError": [optcodec.UnsupportedJpegError("found this, handled is that")],
+    "UtilityProfile": [optcodec.load_utility_profile("deblock")],
+    "WaterLevel": [optcodec.WaterLevel(0.05)],
+}
+PROTOCOLS = {"Task"}  # what users write themselves
+ALL = [
+    pytest.param(value, id=f"{name}-{number}") for name, each in EXAMPLES.items() for number, value in enumerate(each)
+]
+
+
+def test_every_public_class_has_an_example() -> None:
+    public = {name for package in (optcodec, restore) for name in package.__all__}
+    classes = {name for name in public if inspect.isclass(getattr(optcodec, name, getattr(restore, name, None)))}
+    assert classes <= EXAMPLES.keys() | PROTOCOLS
+    for name, examples in EXAMPLES.items():
+        assert {type(example).__name__ for example in examples} == {name}
+
+
+def described(value: Any) -> Any:
+    """All that a value holds, with the types, and for arrays whether they can be written to."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes(), value.flags.writeable
+    if isinstance(value, restore.Model):
+        return value.name, value.border, described(value.card), value.threads, value.source
+    if isinstance(value, CoefficientRows):
+        return value.data, [described(blocks) for row in value for blocks in row], described(value.tables)
+    if dataclasses.is_dataclass(value):
+        held = {item.name: described(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        return type(value), held
+    if isinstance(value, BaseException):
+        return type(value), str(value), value.args, vars(value)
+    if isinstance(value, Mapping):
+        return type(value), {key: described(each) for key, each in value.items()}
+    if isinstance(value, (tuple, list)):
+        return type(value), [described(each) for each in value]
+    assert value is None or isinstance(value, (str, bytes, int, float)), type(value)
+    return type(value), value
+
+
+@pytest.mark.parametrize("value", ALL)
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickle_gives_an_equal_value(value: Any, protocol: int) -> None:
+    assert described(pickle.loads(pickle.dumps(value, protocol))) == described(value)
+
+
+@pytest.mark.parametrize("value", ALL)
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
+def test_a_copy_is_equal(value: Any, copied: Any) -> None:
+    assert described(copied(value)) == described(value)
+
+
+def test_a_value_is_checked_when_it_is_unpickled() -> None:
+    data = pickle.dumps(Metadata()), pickle.dumps(QuantTable(np.full((8, 8), 258)))
+    wrong = data[1].replace(b"\x02\x01" * 64, b"\x00\x00" * 64)
+    assert wrong != data[1]
+    with pytest.raises(optcodec.InvalidInputError, match="quantization steps lie in"):
+        pickle.loads(wrong)
+
+
+def test_a_model_restores_the_same_after_pickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (model,) = EXAMPLES["Model"]
+    expected = restore.restore_image(FILE.data, model=model)
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(restore.restore_image(FILE.data, model=again), expected)
+    shipped = Path(restore.__file__).parent / "data/models"
+    for part in shipped.glob("tiny*"):
+        (tmp_path / part.name).write_bytes(part.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    packed = pickle.dumps(restore.load_model("./tiny.json", threads=1))
+    monkeypatch.chdir("/")  # where the other process runs does not matter
+    assert np.array_equal(restore.restore_image(FILE.data, model=pickle.loads(packed)), expected)
+
+
+def test_a_model_made_by_hand_says_that_it_cannot_be_pickled() -> None:
+    (model,) = EXAMPLES["Model"]
+    by_hand = restore.Model("mine", model.luminance, None, model.border)
+    with pytest.raises(optcodec.InvalidInputError, match="mine was not loaded from a file"):
+        pickle.dumps(by_hand)
+
+
+def read_cut(nbytes: int) -> int:
+    return optcodec.read_jpeg(FILE.data[:nbytes]).width
+
+
+def test_a_pool_reports_a_broken_file_and_goes_on() -> None:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        broken, whole = pool.apply_async(read_cut, (300,)), pool.apply_async(read_cut, (FILE.nbytes,))
+        with pytest.raises(optcodec.MalformedJpegError) as error:
+            broken.get(timeout=60)
+        assert error.value.offset == 300
+        assert whole.get(timeout=60) == 56
