@@ -18,6 +18,7 @@ from .errors import MalformedJpegError as MalformedJpegError
 from .errors import OptcodecError as OptcodecError
 from .errors import TargetNotMetError as TargetNotMetError
 from .errors import UnsupportedJpegError as UnsupportedJpegError
+from .extras import require_packages as require_packages
 from .files import check_writable as check_writable
 from .files import whole_file as whole_file
 from .files import write_whole as write_whole

@@ -125,7 +125,8 @@ def encode(
     Raises
     ------
     InvalidInputError
-        If arguments are wrong or exclude one another, or the image is of a kind that is not handled.
+        If arguments are wrong or exclude one another, the image is of a kind that is not handled, or `MatchSsim` is
+        asked for and scikit-image is missing.
     TargetNotMetError
         If no table meets the target.
     """

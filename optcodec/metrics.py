@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
+from optcodec.extras import require_packages
 from optcodec.jpeg.image import CoefficientImage, DctComponent, DctImage
 from optcodec.jpeg.quantize import dequantize
 
@@ -137,6 +138,7 @@ def ssim(reference: Pixels, test: Pixels) -> float:
     scikit-image, with the settings of Wang, Bovik, Sheikh and Simoncelli (2004): Gaussian window of sigma 1.5 and
     11x11 pixels, population covariance, dynamic range 255.
     """
+    require_packages("skimage.metrics")
     from skimage.metrics import structural_similarity
 
     _check_pixels(reference, test)

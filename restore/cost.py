@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from optcodec import InvalidInputError
+from optcodec import InvalidInputError, require_packages
 
 __all__ = ["measure_cost", "onnx_macs", "peak_nbytes"]
 
@@ -72,11 +72,10 @@ def onnx_macs(model: bytes) -> float:
     InvalidInputError
         If the package onnx is missing.
     """
-    try:
-        import onnx
-        from onnx.tools.update_model_dims import update_inputs_outputs_dims
-    except ImportError:
-        raise InvalidInputError("counting operations of ONNX models needs the package: pip install onnx") from None
+    require_packages("onnx", extra="evaluate")
+    import onnx
+    from onnx.tools.update_model_dims import update_inputs_outputs_dims
+
     graph = onnx.load_from_string(model)
     sides = {"image": [1, _channels(graph.graph.input[0]), _SIDE, _SIDE]}
     sides |= {part.name: [1, _channels(part), 8, 8] for part in graph.graph.input if part.name == "table"}

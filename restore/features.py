@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import safetensors
@@ -15,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from optcodec import InvalidInputError
+from optcodec import InvalidInputError, require_packages
 
 __all__ = ["Features", "load_features", "load_lpips", "to_rgb"]
 
@@ -139,8 +138,7 @@ def load_lpips(backbone: str, folder: Path, device: torch.device) -> Callable[[T
 
 def _at_hand(name: str, folder: Path, purpose: str) -> Path:
     """The file of a network's weights."""
-    if find_spec("torchvision") is None:
-        raise InvalidInputError(f"torchvision is needed for {purpose}, and is not there: pip install torchvision")
+    require_packages("torchvision")
     path = folder / f"{name}.safetensors"
     if not path.is_file():
         raise InvalidInputError(f"{purpose} needs the weights of torchvision's {name}; expected them at {path}")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import optcodec
-from optcodec import InvalidInputError
+from optcodec import InvalidInputError, require_packages
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,6 +80,7 @@ def crops_figure(original: Samples, restored: Sequence[tuple[str, Samples]], cro
     Figure
         PSNR below the names is that of the whole image. The error of colour is the mean over the channels.
     """
+    require_packages("matplotlib.figure")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

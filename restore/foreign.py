@@ -158,10 +158,8 @@ class _Others:
 
 def _others(path: Path) -> _Others:
     """The network of a file, for gray or RGB alone."""
-    try:
-        import spandrel  # type: ignore[import-untyped]
-    except ImportError:
-        raise InvalidInputError("spandrel: receivers need the package: pip install spandrel") from None
+    import spandrel  # type: ignore[import-untyped]
+
     tensors = _state(path)
     try:
         with warnings.catch_warnings(action="ignore"):  # some networks are written for an older torch

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import optcodec
-from optcodec import InvalidInputError
+from optcodec import InvalidInputError, require_packages
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -77,9 +77,7 @@ class Journal:
 
 
 def _board(folder: Path, step: int) -> SummaryWriter:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        message = "tensorboard is needed to write its log, and is not there: pip install tensorboard"
-        raise InvalidInputError(message) from None
+    require_packages("tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(str(folder), purge_step=step + 1)

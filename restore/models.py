@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optcodec import InvalidInputError, parse_json
+from optcodec import InvalidInputError, parse_json, require_packages
 
 __all__ = ["Model", "Network", "find_model", "load_model", "processors", "shipped_models"]
 
@@ -202,11 +202,9 @@ def _checked(folder: Traversable, entry: Mapping[str, Any]) -> bytes:
 
 
 def _network(name: str, data: bytes, planes: int, threads: int | None) -> Network:
-    try:
-        import onnxruntime
-    except ImportError:
-        message = "onnxruntime is needed to restore, and is not there: pip install 'optcodec[receiver]'"
-        raise InvalidInputError(message) from None
+    require_packages("onnxruntime")
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or processors()
     options.log_severity_level = 3  # errors, which are raised as well

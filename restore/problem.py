@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from optcodec import InvalidInputError
+from optcodec import InvalidInputError, require_packages
 
 __all__ = ["PROBLEMS", "Problem", "find_problem"]
 
@@ -37,6 +37,11 @@ class Problem:
     blur: float = 0.0
     sigma: float = 0.0
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What `sent` imports of optional packages."""
+        return ("scipy.ndimage",) if self.blur else ()
+
     def reference(self, clean: Samples) -> Samples:
         """What the restored image is compared with: the clean one, cut to what the scale divides."""
         height, width = (extent - extent % self.scale for extent in clean.shape[:2])
@@ -60,6 +65,7 @@ class Problem:
         """
         image = clean
         if self.blur:
+            require_packages(*self.modules, extra="torch")
             from scipy.ndimage import gaussian_filter
 
             blurred = gaussian_filter(image.astype(np.float32), (self.blur, self.blur, 0.0), mode="reflect")

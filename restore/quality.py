@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 import optcodec
-from optcodec import InvalidInputError
+from optcodec import InvalidInputError, require_packages
 
 __all__ = ["MEASURES", "Measure", "blocking_effect", "load_measures", "psnr_b_db", "ssim"]
 
@@ -78,7 +78,8 @@ def load_measures(names: Iterable[str], weights: Path | None = None) -> dict[str
     Raises
     ------
     InvalidInputError
-        If there is no such measure, or a file that it needs is missing; the message says where it goes.
+        If there is no such measure, or a file or a package that it needs is missing; the message says where the file
+        goes, or how to install the package.
     """
     return {name: _load(name, weights) for name in names}
 
@@ -149,6 +150,7 @@ def ssim(reference: Samples, test: Samples) -> float:
     scikit-image with the settings of Wang, Bovik, Sheikh and Simoncelli (2004), as published figures have them:
     Gaussian window of 11x11 pixels and sigma 1.5, population covariance, dynamic range 255.
     """
+    require_packages("skimage.metrics")
     from skimage.metrics import structural_similarity
 
     _check(reference, test)
@@ -162,12 +164,15 @@ def ssim(reference: Samples, test: Samples) -> float:
 def _load(name: str, weights: Path | None) -> Judge:
     simple: dict[str, Judge] = {"psnr": optcodec.psnr_db, "psnr_b": psnr_b_db, "ssim": ssim}
     if name in simple:
+        if name == "ssim":
+            require_packages("skimage.metrics")
         return simple[name]
     if name not in MEASURES:
         raise InvalidInputError(f"measure is one of {', '.join(MEASURES)}; got {name!r}")
     files = _files(name, weights)
     if name.startswith("lpips"):
         return _lpips(name, files[0])
+    require_packages("scipy.ndimage", "scipy.special", extra="evaluate")
     from .natural import Brisque, Niqe
 
     judge = Niqe.load(files[0]) if name == "niqe" else Brisque.load(files[0], files[1])
@@ -188,14 +193,12 @@ def _files(name: str, weights: Path | None) -> list[Path]:
 
 
 def _lpips(name: str, weights: Path) -> Judge:
-    try:
-        import torch
+    require_packages("torch", "torchvision", "safetensors.torch")
+    import torch
 
-        from .lpips import Lpips
+    from .lpips import Lpips
 
-        distance = Lpips({"lpips": "alex", "lpips_vgg": "vgg", "lpips_squeeze": "squeeze"}[name], weights)
-    except ImportError as error:
-        raise InvalidInputError(f"{name} needs {error.name}: pip install 'optcodec[torch]'") from None
+    distance = Lpips({"lpips": "alex", "lpips_vgg": "vgg", "lpips_squeeze": "squeeze"}[name], weights)
 
     def judge(reference: Samples, test: Samples) -> float:
         _check(reference, test)

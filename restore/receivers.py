@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from optcodec import InvalidInputError, parse_json
+from optcodec import InvalidInputError, parse_json, require_packages
 
 from .decode import Received, decode_image, receive, to_rgb
 from .models import find_model, load_model, shipped_models
@@ -32,6 +32,7 @@ Restore: TypeAlias = Callable[[Planes, Planes], Samples]
 
 _UNPROJECTED = ":unprojected"
 _SPANDREL = "spandrel:"
+_FILTERS = ("deblock", "smooth")  # those of `restore.baselines`, with SciPy
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +82,16 @@ def make_receiver(given: str, *, colour: bool = False, threads: int | None = Non
     if not separator or "/" in label:  # a path may have the sign in it
         label, name = "", given
     if name in CLASSICAL:
+        if name in _FILTERS:
+            require_packages("scipy.fft", extra="evaluate")
         receiver = CLASSICAL[name]
     elif name.startswith(_SPANDREL):
+        require_packages("torch", "safetensors.torch", "spandrel", extra="evaluate")
         from .foreign import spandrel_receiver
 
         receiver = spandrel_receiver(Path(name.removeprefix(_SPANDREL)))
     elif name.endswith(".safetensors"):
+        require_packages("torch", "safetensors.torch")
         from .foreign import network_receiver
 
         receiver = network_receiver([Path(part) for part in name.split("+")])

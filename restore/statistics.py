@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from optcodec import InvalidInputError
+from optcodec import InvalidInputError, require_packages
 
 __all__ = ["Difference", "compare"]
 
@@ -89,6 +89,7 @@ def _resampled_means(differences: Floats, seed: int) -> Floats:
 
 def _tests(differences: Floats) -> tuple[float, float]:
     """p-values; 1 where nothing differs at all."""
+    require_packages("scipy.stats", extra="evaluate")
     from scipy.stats import ttest_1samp, wilcoxon
 
     if not differences.any():

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from optcodec import InvalidInputError
+from optcodec import InvalidInputError, require_packages
 
 from .problem import Problem, find_problem
 
@@ -87,13 +87,16 @@ def make_task(problem: str, network: Path | str | None = None) -> RestorationTas
     Raises
     ------
     InvalidInputError
-        If there is no such problem or network, or the network does not fit the problem.
+        If there is no such problem or network, the network does not fit the problem, or a package is missing that the
+        two need.
     """
     found = find_problem(problem)
     if found.name == "deblock" and network is None:
+        require_packages("onnxruntime")
         return RestorationTask(found, _deblocked, "default")
     given = f"{problem}-64" if network is None else str(network)
     if given.startswith("spandrel:"):
+        require_packages("torch", "safetensors.torch", "spandrel", *found.modules, extra="evaluate")
         from .foreign import spandrel_restorer
 
         run, scale = spandrel_restorer(Path(given.removeprefix("spandrel:")))
@@ -136,6 +139,7 @@ def _file(given: str) -> Path:
 
 
 def _of_network(problem: Problem, path: Path) -> RestorationTask:
+    require_packages("torch", "safetensors.torch", *problem.modules, extra="torch")
     import torch
 
     from .weights import load_network

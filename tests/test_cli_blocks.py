@@ -215,7 +215,7 @@ def test_a_task_that_needs_torch_says_so(tmp_path: Path, images: list[Path], mon
 
     monkeypatch.setattr(BlurTask, "restored", missing)
     line = refusal("blocks", "profile", images[0], "-o", tmp_path / "p.json", *FAST)
-    assert line.startswith("Error: torch is needed to carry out the task tests.blur_task:factory")
+    assert line == "Error: torch is needed for this, and is not installed: pip install 'optcodec[torch]'"
 
 
 @pytest.mark.parametrize(

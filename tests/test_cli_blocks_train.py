@@ -189,7 +189,7 @@ def test_too_little_to_learn_from(place: Path, images: int, groups: int, expecte
 def test_torch_that_is_missing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     line = refusal("blocks", "train", place / "p.json", "-o", place / "p.npz")
-    assert line == "Error: torch is needed to train a QP-NET, and is not there: pip install 'optcodec[torch]'"
+    assert line == "Error: torch is needed for this, and is not installed: pip install 'optcodec[torch]'"
 
 
 def test_output_that_cannot_be_written_is_found_out_first(place: Path) -> None:

@@ -59,7 +59,10 @@ def tiny_weights(path: Path) -> None:
 
 
 def test_the_two_commands_come_first() -> None:
-    assert blocks("bash")[0].splitlines() == ["pip install . && optcodec demo", "pip install '.[test]' && pytest"]
+    assert blocks("bash")[0].splitlines() == [
+        "pip install '.[demo]' && optcodec demo",
+        "pip install '.[test]' && pytest",
+    ]
 
 
 def test_table_is_that_of_the_results() -> None:

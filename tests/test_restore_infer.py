@@ -234,7 +234,7 @@ def test_other_networks_are_refused(tmp_path: Path) -> None:
 def test_without_onnx_runtime_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     text = message(jpeg(8, 8), model=save_model(tmp_path, tiny.box()))
-    assert text == "onnxruntime is needed to restore, and is not there: pip install 'optcodec[receiver]'"
+    assert text == "onnxruntime is needed for this, and is not installed: pip install 'optcodec[receiver]'"
 
 
 def test_arguments_out_of_range_are_refused(tmp_path: Path) -> None:

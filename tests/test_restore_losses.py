@@ -6,8 +6,11 @@ import os
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
+import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file

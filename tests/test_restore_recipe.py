@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("torch")
+
 from optcodec import InvalidInputError
 from restore.networks import build
 from restore.recipe import Recipe, load_recipe, shipped_recipes

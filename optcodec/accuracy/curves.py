@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.extras import require_packages
+
 __all__ = ["Curves", "Delta", "bd_quality", "bd_rate", "monotone_curves", "rate_at"]
 
 Floats = npt.NDArray[np.float64]
@@ -71,6 +73,7 @@ def monotone_curves(rates: Floats, qualities: Floats) -> Curves:
     rates, qualities : ndarray of float64, shape (n, R)
         Points in any order; rates above 0.
     """
+    require_packages("scipy.optimize")
     from scipy.optimize import isotonic_regression
 
     order = np.argsort(rates.T, axis=1, kind="stable")
@@ -93,6 +96,7 @@ def bd_rate(anchor: Curves, test: Curves) -> Delta:
     Bjøntegaard, VCEG-M33 (2001), with the piecewise interpolation of JCTVC-L1100. The value of the sample comes from
     the package ``bjontegaard``; those of the resamples from the same formula, over all rows at once.
     """
+    require_packages("bjontegaard")
     from bjontegaard import bd_rate as package
 
     sides = [list(_knots(each)) for each in (anchor, test)]
@@ -111,6 +115,7 @@ def bd_quality(anchor: Curves, test: Curves) -> Delta:
 
     As `bd_rate`, over the logarithm of the rate.
     """
+    require_packages("bjontegaard")
     from bjontegaard import bd_psnr as package
 
     low, high = _common(anchor.log_rate, test.log_rate)

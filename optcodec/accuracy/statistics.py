@@ -18,6 +18,7 @@ from optcodec.accuracy.compare import CURVE_RESAMPLES, compare_curves, grouped, 
 from optcodec.accuracy.conditions import Condition
 from optcodec.accuracy.rows import Rows
 from optcodec.errors import InvalidInputError
+from optcodec.extras import require_packages
 
 __all__ = ["mcnemar", "summarize"]
 
@@ -102,6 +103,7 @@ def mcnemar(wins: int, losses: int) -> float:
     -----
     McNemar (1947); the binomial distribution in place of his approximation, which is poor for few images.
     """
+    require_packages("scipy.stats")
     from scipy.stats import binomtest
 
     return float(binomtest(wins, wins + losses, 0.5).pvalue) if wins + losses else 1.0

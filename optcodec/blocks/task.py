@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
+from optcodec.extras import missing_package
 
 __all__ = ["Task", "load_task"]
 
@@ -60,13 +61,14 @@ def load_task(name: str) -> Task:
     Raises
     ------
     InvalidInputError
-        If there is no such factory, or it gives something else.
+        If there is no such factory, it gives something else, or its module needs an optional package that is missing.
     """
     module_name, _, factory_name = name.partition(":")
     try:
         factory = getattr(importlib.import_module(module_name), factory_name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise InvalidInputError(f"expected a task as package.module:factory, got {name!r}: {error}") from None
+        wrong = InvalidInputError(f"expected a task as package.module:factory, got {name!r}: {error}")
+        raise missing_package(error) or wrong from None
     if not callable(factory):
         raise InvalidInputError(f"expected a function that makes a task, {name} is a {type(factory).__name__}")
     made = factory()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from optcodec.blocks.qpnet import CONVOLUTIONS, MOST_GROUPS, QpNet
 from optcodec.errors import InvalidInputError
+from optcodec.extras import require_packages
 
 __all__ = ["Epoch", "Labelled", "module_input", "qpnet_module", "scores", "soft_labels", "train_qpnet"]
 
@@ -60,6 +61,7 @@ def qpnet_module(groups: int) -> Any:
 
     The names of its parameters are those of `optcodec.blocks.qpnet.weight_shapes`.
     """
+    require_packages("torch")
     from collections import OrderedDict
 
     from torch import nn
@@ -125,13 +127,14 @@ def train_qpnet(
     Raises
     ------
     InvalidInputError
-        If blocks or groups have another type, shape or range, or a number is too small.
+        If blocks or groups have another type, shape or range, a number is too small, or torch or SciPy is missing.
     """
     for what, pair in (("training", (blocks, groups)), ("validation", validation)):
         _check(what, *pair, count)
     if epochs < 1 or halve_every < 1 or not rate > 0:
         found = f"{epochs}, {halve_every} and {rate}"
         raise InvalidInputError(f"epochs and halve_every are at least 1, rate is above 0; got {found}")
+    require_packages("torch", "scipy.stats", extra="torch")
     import torch
 
     with torch.random.fork_rng(devices=[]):
@@ -159,6 +162,7 @@ def scores(shares: npt.NDArray[np.float32], groups: npt.NDArray[np.integer[Any]]
         ``top1`` and ``within_one``: parts of the blocks whose most likely group is right, or at most one off;
         ``rank_correlation``: Spearman's, of the expected and the true group; 0 where one of them is the same for all.
     """
+    require_packages("scipy.stats", extra="torch")
     from scipy.stats import spearmanr
 
     off = np.abs(shares.argmax(1) - groups)

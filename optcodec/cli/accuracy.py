@@ -14,10 +14,11 @@ import click
 from optcodec.accuracy.conditions import SETTINGS
 from optcodec.cli.about import about
 from optcodec.cli.many import Failure, failure_records, report_failures
-from optcodec.cli.models import needs_torch, open_model
+from optcodec.cli.models import open_model
 from optcodec.cli.options import SUBSAMPLINGS, max_pixels_option
 from optcodec.cli.show import columns, count, json_option, print_json
 from optcodec.errors import InvalidInputError
+from optcodec.extras import require_packages
 from optcodec.files import check_writable, write_whole
 
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ def command(output: Path, as_json: bool, **options: Any) -> None:
     if output.suffix.lower() != ".json":
         raise click.BadParameter(f"{output} should end in .json", param_hint="-o/--output")
     check_writable(output)
+    packages = ("torch", "torchvision", "safetensors.torch", "bjontegaard", "scipy.stats")
+    require_packages(*packages, extra="accuracy")
     failures: list[Failure] = []
-    with needs_torch("measure accuracy"):
-        document = _measure(output, options, failures)
+    document = _measure(output, options, failures)
     if as_json:
         print_json({"output": str(output), **document, "failures": failure_records(failures)})
     else:

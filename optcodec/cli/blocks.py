@@ -14,7 +14,6 @@ from optcodec.cli import blocks_train
 from optcodec.cli.blocks_train import parts_folder
 from optcodec.cli.files import find_images, is_jpeg
 from optcodec.cli.many import Done, Failure, failure_records, for_each, report_failures, report_notices
-from optcodec.cli.models import needs_torch
 from optcodec.cli.options import (
     SUBSAMPLINGS,
     GroupedCommand,
@@ -30,6 +29,7 @@ from optcodec.cli.show import columns, count, json_option, print_json
 from optcodec.cli.streams import read_bytes
 from optcodec.cli.tuning import block_options, tune_option, tuned
 from optcodec.errors import InvalidInputError
+from optcodec.extras import require_packages
 from optcodec.files import check_writable, write_whole
 
 if TYPE_CHECKING:
@@ -87,9 +87,8 @@ def profile(
     paths = [source.path for source in find_images(inputs)]
     check_writable(output)
     folder = parts_folder(output)
-    with needs_torch(f"carry out the task {task}"):
-        survey = Survey(_open_task(task), task, folder, grids=options.pop("offsets"), **options)
-        images, failures = _measure(survey, paths)
+    survey = Survey(_open_task(task), task, folder, grids=options.pop("offsets"), **options)
+    images, failures = _measure(survey, paths)
     record: dict[str, Any] = {}
     if images:
         curves = [image.curves for image in images]
@@ -182,6 +181,7 @@ def show(image: Path, output: Path, max_pixels: int, as_json: bool, **options: A
     if output.suffix.lower() not in FORMATS:
         raise click.BadParameter(f"{output} should end in one of {', '.join(FORMATS)}", param_hint="-o/--output")
     _check_shown(image, options)
+    require_packages("matplotlib.figure")
     picture = load_picture(image, max_pixels=max_pixels)
     height, width = picture.pixels.shape[:2]
     record: dict[str, Any] = {"input": str(image), "output": str(output), "width": width, "height": height}

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.cli.many import report_notices
-from optcodec.cli.models import needs_torch
 from optcodec.cli.options import output_option
 from optcodec.cli.show import count, json_option, print_json
 from optcodec.errors import InvalidInputError
+from optcodec.extras import require_packages
 from optcodec.files import check_writable
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ def command(profile: Path, output: Path, parts: Path | None, epochs: int, seed: 
     if output.suffix != ".npz":
         raise click.BadParameter(f"{output} should end in .npz", param_hint="-o/--output")
     check_writable(output)
+    require_packages("torch", "scipy.stats", extra="torch")
     made = load_utility_profile(profile)
     kept = _parts_of(made, profile, parts or parts_folder(profile))
-    with needs_torch("train a QP-NET"):
-        net = _trained(made, kept, epochs, seed)
+    net = _trained(made, kept, epochs, seed)
     save_qpnet(net, output)
     record = _record(output, made, net)
     beside = output.with_suffix(".json")

@@ -16,6 +16,7 @@ from optcodec.cli.options import max_pixels_option
 from optcodec.cli.show import columns, json_option, print_json
 from optcodec.cli.streams import STREAM, image_source, read_bytes
 from optcodec.errors import InvalidInputError
+from optcodec.extras import require_packages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +56,7 @@ def command(
     from optcodec.pixels import load_picture
     from optcodec.vision.profile import load_profile
 
+    require_packages("skimage.metrics")
     paths = [source.path for source in find_images(inputs)]
     if reference == STREAM and STREAM in paths:
         raise InvalidInputError("stdin holds one image; expected another REFERENCE or another FILE than -")

@@ -13,6 +13,7 @@ import click
 from optcodec.cli.many import Done, available_cores, for_each
 from optcodec.cli.show import columns, json_option, print_json
 from optcodec.errors import InvalidInputError
+from optcodec.extras import require_packages
 from optcodec.files import write_whole
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def command(folder: Path, quality: int, as_json: bool) -> None:
     from optcodec.report.contact_sheet import contact_sheet, to_png
     from optcodec.vision.profile import load_profile
 
+    require_packages("skimage", "matplotlib.figure", extra="demo")
     profile = load_profile(_PROFILE)
     job = _Job(folder, quality, profile, profile.normalized())
     paths = _photographs()

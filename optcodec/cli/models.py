@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from optcodec.vision.models import TargetModel
 
-__all__ = ["needs_torch", "open_model"]
-
-
-@contextmanager
-def needs_torch(purpose: str) -> Iterator[None]:
-    """Say how to get torch where it is missing."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "torchvision", "safetensors"):
-            raise
-        message = f"{error.name} is needed to {purpose}, and is not there: pip install 'optcodec[torch]'"
-        raise InvalidInputError(message) from None
+__all__ = ["open_model"]
 
 
 def open_model(model: str, *, weights: str | None, device: str) -> TargetModel:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.errors import InvalidInputError
+from optcodec.extras import require_packages
 from optcodec.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -149,6 +150,8 @@ def choose_target(values: dict[str, Any]) -> Target | None:
     }
     given = {name: values.get(name[2:].replace("-", "_")) for name in kinds}
     name = one_of(given)
+    if name == "--match-ssim":
+        require_packages("skimage.metrics")  # now, and not for each file
     return None if name is None else kinds[name](given[name])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from optcodec.cli.show import json_option, print_json
+from optcodec.extras import require_packages
 from optcodec.files import write_whole
 
 __all__ = ["command"]
@@ -26,6 +27,7 @@ def command(results: tuple[Path, ...], output: Path, settings: tuple[str, ...], 
 
     if output.suffix.lower() not in FORMATS:
         raise click.BadParameter(f"{output} should end in one of {', '.join(FORMATS)}", param_hint="-o/--output")
+    require_packages("matplotlib.figure")
     figure = rate_accuracy_figure([read_result(path) for path in results], settings=settings)
     drawn = draw_to(figure, output.suffix.lower())
     write_whole(output, drawn)

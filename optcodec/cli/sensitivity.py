@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.cli.many import Failure, failure_records, report_failures
-from optcodec.cli.models import needs_torch, open_model
+from optcodec.cli.models import open_model
 from optcodec.cli.options import SUBSAMPLINGS, max_pixels_option
 from optcodec.cli.show import count, json_option, print_json
 from optcodec.files import check_writable
@@ -67,19 +67,18 @@ def _estimate(
     model: str, folder: Path, weights: str | None, options: dict[str, Any]
 ) -> tuple[SensitivityProfile, list[Failure]]:
     failures: list[Failure] = []
-    with needs_torch("measure a sensitivity"):
-        from optcodec.vision.survey import Survey, sensitivity_of
+    from optcodec.vision.survey import Survey, sensitivity_of
 
-        target = open_model(model, weights=weights, device=options["device"])
-        survey = Survey(folder, **{name: options[name] for name in ("labels", "images", "seed", "batch", "max_pixels")})
-        with _progress(options["images"]) as progress:
-            profile = sensitivity_of(
-                target,
-                survey,
-                progress=progress,
-                on_unreadable=lambda path, reason: failures.append(Failure(path, reason)),
-                **{name: options[name] for name in ("subsampling", "quality", "until_stderr", "dtype")},
-            )
+    target = open_model(model, weights=weights, device=options["device"])
+    survey = Survey(folder, **{name: options[name] for name in ("labels", "images", "seed", "batch", "max_pixels")})
+    with _progress(options["images"]) as progress:
+        profile = sensitivity_of(
+            target,
+            survey,
+            progress=progress,
+            on_unreadable=lambda path, reason: failures.append(Failure(path, reason)),
+            **{name: options[name] for name in ("subsampling", "quality", "until_stderr", "dtype")},
+        )
     return profile, failures
 
 

@@ -11,6 +11,7 @@ import click
 
 from optcodec.cli.ending import ended_by_signals, reason_of
 from optcodec.errors import OptcodecError
+from optcodec.extras import missing_package
 
 __all__ = ["Verbs"]
 
@@ -58,6 +59,11 @@ class Verbs(click.Group):
                 return super().invoke(ctx)
             except OptcodecError as error:
                 raise click.ClickException(str(error)) from error
+            except ModuleNotFoundError as error:
+                missing = missing_package(error)
+                if missing is None:
+                    raise
+                raise click.ClickException(str(missing)) from error
             except (OSError, MemoryError) as error:
                 reason = reason_of(error)
                 if reason is None:

@@ -14,6 +14,7 @@ from optcodec.blocks.allocate import ALLOCATORS
 from optcodec.blocks.choice import BlockChoice, Features, allocated_qualities
 from optcodec.blocks.curves import BLOCK_SIDE
 from optcodec.blocks.field import BLOCK, QualityField
+from optcodec.extras import require_packages
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,6 +110,7 @@ def blocks_figure(pixels: npt.NDArray[np.uint8], maps: list[BlockMap], *, title:
     title, note : str
         Lines above the pictures.
     """
+    require_packages("matplotlib.figure")
     from matplotlib.figure import Figure
 
     height, width = pixels.shape[:2]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.extras import require_packages
 from optcodec.jpeg.tables import QuantTable
 from optcodec.report.heatmap import draw_table
 
@@ -80,6 +81,7 @@ def contact_sheet(rows: Sequence[SheetRow], *, title: str, note: str = "") -> Fi
     title, note : str
         Lines above the pictures: the message, and how to read it.
     """
+    require_packages("matplotlib.figure")
     from matplotlib.figure import Figure
 
     panels = len(rows[0].panels)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optcodec.errors import InvalidInputError
+from optcodec.extras import require_packages
 from optcodec.jsontext import parse_json
 from optcodec.report.contact_sheet import to_png
 
@@ -152,6 +153,7 @@ def rate_accuracy_figure(results: Sequence[Result], *, settings: Sequence[str] =
     InvalidInputError
         If a setting was not measured, or there is nothing to draw.
     """
+    require_packages("matplotlib.figure")
     from matplotlib.figure import Figure
 
     rows = _rows(results, settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from optcodec.extras import require_packages
 from optcodec.jpeg.tables import QuantTable
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def heatmap_figure(named: Sequence[tuple[str, tuple[QuantTable, ...]]]) -> Figur
     named : sequence of (str, tuple of QuantTable)
         Title and tables of each method.
     """
+    require_packages("matplotlib.figure")
     from matplotlib.figure import Figure
 
     rows = max(len(tables) for _, tables in named)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from optcodec import __version__
 from optcodec.errors import InvalidInputError
+from optcodec.extras import require_packages
 from optcodec.jpeg.image import sampling_factors
 from optcodec.jpeg.tables import check_quality
 from optcodec.vision.gradients import component_gradients, dct_energies
@@ -112,8 +113,8 @@ def estimate_sensitivity(
     Raises
     ------
     InvalidInputError
-        If an argument or a batch is not as described, a loss is not finite, or bfloat16 changes a weight by more than
-        its standard error.
+        If an argument or a batch is not as described, a loss is not finite, bfloat16 changes a weight by more than
+        its standard error, or torch is missing.
     """
     sampling_factors(subsampling)
     if until_stderr is not None and not until_stderr > 0:
@@ -122,6 +123,7 @@ def estimate_sensitivity(
         raise InvalidInputError(f"dtype is float32 or bfloat16, got {dtype!r}")
     if quality is not None:
         check_quality(quality)
+    require_packages("torch")
     loss = loss or (cross_entropy if quality is None else divergence)
     measure = _Measure(model, loss, subsampling, quality, dtype == "bfloat16")
     moments, trial, sizes = _Moments(), _Moments(), set()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optcodec.errors import InvalidInputError
+from optcodec.extras import missing_package, require_packages
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -67,7 +68,8 @@ def load_model(name: str, *, weights: str | os.PathLike[str] | None = None, devi
     Raises
     ------
     InvalidInputError
-        If the name, the weights or the device are not there or do not fit.
+        If the name, the weights or the device are not there or do not fit, or torch, torchvision or safetensors is
+        missing.
 
     Notes
     -----
@@ -83,6 +85,7 @@ def load_model(name: str, *, weights: str | os.PathLike[str] | None = None, devi
 
 
 def _from_torchvision(name: str, weights: str | os.PathLike[str] | None) -> TargetModel:
+    require_packages("torch", "torchvision", "safetensors.torch")
     from torchvision import models
 
     if name not in models.list_models(module=models):
@@ -102,6 +105,7 @@ def _from_torchvision(name: str, weights: str | os.PathLike[str] | None) -> Targ
 
 
 def _from_factory(name: str, weights: str | os.PathLike[str] | None) -> TargetModel:
+    require_packages("torch", "torchvision")
     import torch
     from torchvision.transforms._presets import ImageClassification
 
@@ -109,7 +113,8 @@ def _from_factory(name: str, weights: str | os.PathLike[str] | None) -> TargetMo
     try:
         factory = getattr(importlib.import_module(module_name), factory_name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise InvalidInputError(f"expected package.module:factory, got {name!r}: {error}") from None
+        wrong = InvalidInputError(f"expected package.module:factory, got {name!r}: {error}")
+        raise missing_package(error) or wrong from None
     made = factory()
     if isinstance(made, TargetModel):
         target = made

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from optcodec import check_writable
+from optcodec import check_writable, require_packages
 from optcodec.cli.show import columns, json_option, print_json
-from restore.cli.needs import needs_torch
 
 __all__ = ["command"]
 
@@ -33,8 +32,8 @@ def command(network: Path, output: Path, as_json: bool, **options: Any) -> None:
     become INT8; after each stage that loses something comes a fine-tuning. Started again, it goes on where it stopped.
     """
     check_writable(output / "route.json")
-    with needs_torch():
-        records = _compress(network, output, **options)
+    require_packages("torch", "safetensors.torch", "onnx", "scipy.linalg", extra="torch")
+    records = _compress(network, output, **options)
     if as_json:
         print_json({"stages": records})
         return

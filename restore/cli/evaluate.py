@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import optcodec
-from optcodec import InvalidInputError, check_writable, write_whole
+from optcodec import InvalidInputError, check_writable, require_packages, write_whole
 from optcodec.cli.about import processor
 from optcodec.cli.show import json_option, print_json
-from restore.cli.needs import needs_torch
 
 if TYPE_CHECKING:
     from restore.evaluate import Conditions, Row
@@ -112,8 +111,8 @@ def command(sets: tuple[str, ...], as_json: bool, **options: Any) -> None:
     if options["subsampling"] and not options["colour"]:
         raise click.UsageError("--subsampling is of --colour, which is not asked for")
     options["subsampling"] = options["subsampling"] or "4:2:0"
-    with needs_torch():
-        document = _measure(sets, options)
+    _require_packages(options)
+    document = _measure(sets, options)
     if options["output"] is not None:
         write_whole(options["output"], (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
     if as_json:
@@ -122,6 +121,12 @@ def command(sets: tuple[str, ...], as_json: bool, **options: Any) -> None:
         from restore.report import show
 
         show(document)
+
+
+def _require_packages(options: dict[str, Any]) -> None:
+    """What is needed after the images were measured must not be missing then."""
+    needed = {"against": "scipy.stats", "figure": "matplotlib.figure", "cost": "onnx"}
+    require_packages(*(module for option, module in needed.items() if options[option]), extra="evaluate")
 
 
 def _measure(given: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:

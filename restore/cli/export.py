@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from optcodec import InvalidInputError, check_writable, write_whole
+from optcodec import InvalidInputError, check_writable, require_packages, write_whole
 from optcodec.cli.show import json_option, print_json
-from restore.cli.needs import needs_torch
 
 __all__ = ["command"]
 
@@ -35,19 +34,19 @@ def command(network: Path, chrominance: Path | None, output: Path, as_json: bool
     if chrominance is not None and not as_model:
         raise InvalidInputError(f"two networks make a model; expected an output NAME.json, got {output}")
     check_writable(output)
-    with needs_torch():
-        from restore.count import count
-        from restore.export import to_onnx
-        from restore.pack import write_model
+    require_packages("torch", "safetensors.torch", "onnx", "scipy.linalg", extra="torch")
+    from restore.count import count
+    from restore.export import to_onnx
+    from restore.pack import write_model
 
-        made = [_network(path, **options) for path in (network, chrominance) if path is not None]
-        if as_model:
-            nbytes = write_model(output, *made)
-        else:
-            data = to_onnx(made[0])
-            nbytes = len(data)
-            write_whole(output, data)
-        sizes = [count(each) for each in made]
+    made = [_network(path, **options) for path in (network, chrominance) if path is not None]
+    if as_model:
+        nbytes = write_model(output, *made)
+    else:
+        data = to_onnx(made[0])
+        nbytes = len(data)
+        write_whole(output, data)
+    sizes = [count(each) for each in made]
     if as_json:
         inputs = [str(path) for path in (network, chrominance) if path is not None]
         networks = [{"input": path, **size.to_json()} for path, size in zip(inputs, sizes, strict=True)]

@@ -11,9 +11,8 @@ from typing import Any
 
 import click
 
-from optcodec import check_writable
+from optcodec import check_writable, require_packages
 from optcodec.cli.show import json_option, print_json
-from restore.cli.needs import needs_torch
 
 __all__ = ["command"]
 
@@ -60,22 +59,22 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
 
     recipe = load_recipe(name)
     check_writable(output / "network.safetensors")
-    with needs_torch():
-        import torch
+    require_packages("torch", "safetensors.torch", *(["tensorboard"] if options["tensorboard"] else []))
+    import torch
 
-        from restore.journal import read_log
-        from restore.networks.operations import configuration
-        from restore.train import train
-        from restore.weights import load_network
+    from restore.journal import read_log
+    from restore.networks.operations import configuration
+    from restore.train import train
+    from restore.weights import load_network
 
-        if threads is not None:
-            torch.set_num_threads(threads)
-        network = None if start is None else load_network(start)
-        if network is not None:
-            config = configuration(network)  # of a quantized network a recipe has what it is of, as in a route
-            recipe = dataclasses.replace(recipe, network=config.get("of", config))
-        with _progress() as progress:
-            train(recipe, folder=output, network=network, progress=progress, **options)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    network = None if start is None else load_network(start)
+    if network is not None:
+        config = configuration(network)  # of a quantized network a recipe has what it is of, as in a route
+        recipe = dataclasses.replace(recipe, network=config.get("of", config))
+    with _progress() as progress:
+        train(recipe, folder=output, network=network, progress=progress, **options)
     row = {key: float(value) for key, value in read_log(output)[-1].items() if value}
     steps, seconds = int(row.pop("step")), row.pop("seconds")
     return {"network": str(output / "network.safetensors"), "steps": steps, "seconds": seconds, "seen": row}

@@ -1,0 +1,78 @@
+"""Packages that only some functions need: which extra installs each, and the one line that says so.
+
+The core of optcodec is small. A function that needs scikit-image, matplotlib, SciPy, ONNX Runtime or torch asks for it
+here before its work begins, and who lacks the package is told the command that installs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+
+from optcodec.errors import InvalidInputError
+
+__all__ = ["OPTIONAL_PACKAGES", "missing_package", "require_packages"]
+
+# Name in Python: name on the package index, and the extra of optcodec that a user is told to install.
+OPTIONAL_PACKAGES = {
+    "bjontegaard": ("bjontegaard", "accuracy"),
+    "matplotlib": ("matplotlib", "plot"),
+    "onnx": ("onnx", "torch"),
+    "onnxruntime": ("onnxruntime", "receiver"),
+    "safetensors": ("safetensors", "torch"),
+    "scipy": ("scipy", "accuracy"),
+    "skimage": ("scikit-image", "ssim"),
+    "spandrel": ("spandrel", "evaluate"),
+    "tensorboard": ("tensorboard", "tensorboard"),
+    "torch": ("torch", "torch"),
+    "torchvision": ("torchvision", "torch"),
+}
+
+
+def require_packages(*modules: str, extra: str | None = None) -> None:
+    """Import modules of optional packages, or say how to install the packages.
+
+    Parameters
+    ----------
+    *modules : str
+        Such as ``"skimage.metrics"``; each is in a package of `OPTIONAL_PACKAGES`.
+    extra : str, optional
+        The extra to name where several have a package. By default that of `OPTIONAL_PACKAGES`.
+
+    Raises
+    ------
+    InvalidInputError
+        If a package is missing, or is there but cannot be imported; the message has the command that installs it.
+    """
+    packages = list(dict.fromkeys(module.partition(".")[0] for module in modules))
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise _missing(missing, extra)
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            package, reason = module.partition(".")[0], (str(error).splitlines() or [type(error).__name__])[0]
+            name, command = OPTIONAL_PACKAGES[package][0], _command([package], extra)
+            raise InvalidInputError(f"{name} cannot be imported ({reason}): {command}") from None
+
+
+def missing_package(error: Exception) -> InvalidInputError | None:
+    """What to tell the user if an error says that an optional package is missing; None for any other error."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    package = (name or "").partition(".")[0]
+    return _missing([package], None) if package in OPTIONAL_PACKAGES else None
+
+
+def _missing(packages: list[str], extra: str | None) -> InvalidInputError:
+    names = [OPTIONAL_PACKAGES[package][0] for package in packages]
+    command = _command(packages, extra)
+    if len(names) == 1:
+        return InvalidInputError(f"{names[0]} is needed for this, and is not installed: {command}")
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    return InvalidInputError(f"{listed} are needed for this, and are not installed: {command}")
+
+
+def _command(packages: list[str], extra: str | None) -> str:
+    extras = {extra} if extra else {OPTIONAL_PACKAGES[package][1] for package in packages}
+    return f"pip install 'optcodec[{','.join(sorted(extras))}]'"

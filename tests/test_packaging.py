@@ -1,0 +1,24 @@
+"""What pyproject.toml says of the packages: all files that belong into them are installed."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+if not (ROOT / "optcodec").is_dir():
+    pytest.skip("the source tree is not at hand", allow_module_level=True)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@pytest.mark.parametrize("package", ["optcodec", "restore"])
+def test_all_data_files_are_installed(package: str) -> None:
+    """All but the cards, which are for readers of the sources."""
+    patterns = PROJECT["tool"]["setuptools"]["package-data"][package]
+    folder = ROOT / package
+    files = [path.relative_to(folder) for path in (folder / "data").rglob("*") if path.is_file()]
+    assert len(files) > 5
+    left_out = [path for path in files if not any(path.match(pattern) for pattern in patterns)]
+    assert [path for path in left_out if path.name != "README.md"] == []
