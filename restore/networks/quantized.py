@@ -14,7 +14,16 @@ from torch.nn import functional
 from .compact import Compact
 from .operations import MAPS, value_names, walk
 
-__all__ = ["MAP_LEVELS", "SAMPLE_STEP", "WEIGHT_LEVELS", "Activation", "Quantized", "TorchOperations", "weight_scales"]
+__all__ = [
+    "MAP_LEVELS",
+    "SAMPLE_STEP",
+    "WEIGHT_LEVELS",
+    "Activation",
+    "FakeQuantized",
+    "Quantized",
+    "TorchOperations",
+    "weight_scales",
+]
 
 # Weights are -64..64 steps. x86 processors without VNNI multiply unsigned by signed bytes and add pairs of products in
 # 16 bits that saturate (PMADDUBSW); 2 * 255 * 64 still fits. With more levels, results would be others there.
@@ -90,7 +99,7 @@ def weight_scales(weights: Tensor, bias: Tensor | None, step: float) -> Tensor:
     return scales if bias is None else torch.maximum(scales, bias.detach().abs() / (step * _BIAS_LEVELS))
 
 
-class _Fake(TorchOperations):
+class FakeQuantized(TorchOperations):
     """Everything through its 8 bits and back."""
 
     def __init__(self, network: Quantized, image: Tensor, table: Tensor | None) -> None:
@@ -154,7 +163,7 @@ class Quantized(nn.Module):
         self.register_buffer("zeros", torch.zeros(len(self.names), dtype=torch.int32))
 
     def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        return walk(self.inner, _Fake(self, image, table)).tensor
+        return walk(self.inner, FakeQuantized(self, image, table)).tensor
 
     @property
     def ranges(self) -> dict[str, tuple[float, int]]:
