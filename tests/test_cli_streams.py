@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import optcodec
-from optcodec.cli import main
+from optcodec.cli import main, streams
 from optcodec.cli.files import Source, place
 from optcodec.cli.streams import STREAM
 from restore import restore_image
@@ -211,3 +211,15 @@ def test_an_input_is_replaced_in_place_behind_its_link(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert photo.read_bytes() != before
     assert photo.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device on this system")
+@pytest.mark.parametrize("command", [["inspect", "/dev/zero"], ["encode", "/dev/zero", "-o", "out.jpg"]])
+def test_a_stream_without_end_is_refused(command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(streams, "MAX_STREAM_NBYTES", 1 << 16)
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    reason = "it goes on after 65,536 bytes; expected an image, or a file of it"
+    assert result.stderr == f"Error: /dev/zero: cannot read /dev/zero: {reason}\n"
+    assert list(tmp_path.iterdir()) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +15,9 @@ from optcodec.files import whole_file
 __all__ = ["STREAM", "check_stdout", "image_source", "is_stdout", "output_file", "read_bytes"]
 
 STREAM = Path("-")
+# Of stdin, pipes and devices, which do not say how long they are, and may never end: the samples of the largest image
+# that is taken by default fill half of it.
+MAX_STREAM_NBYTES = 1 << 30
 _STDOUT = {STREAM, Path("/dev/stdout"), Path("/dev/fd/1"), Path("/proc/self/fd/1")}
 
 
@@ -32,11 +35,18 @@ def check_stdout(*, as_json: bool) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Content of a file or of stdin; raises `InvalidInputError` if it cannot be read."""
+    """Content of a file or of stdin; raises `InvalidInputError` if it cannot be read, or is a stream without end."""
     try:
-        return sys.stdin.buffer.read() if path == STREAM else path.read_bytes()
+        if path.is_file():
+            return path.read_bytes()
+        with nullcontext(sys.stdin.buffer) if path == STREAM else path.open("rb") as stream:
+            content = stream.read(MAX_STREAM_NBYTES + 1)
     except OSError as error:
         raise InvalidInputError(f"cannot read {path}: {error.strerror}") from None
+    if len(content) > MAX_STREAM_NBYTES:
+        reason = f"it goes on after {MAX_STREAM_NBYTES:,} bytes; expected an image, or a file of it"
+        raise InvalidInputError(f"cannot read {path}: {reason}")
+    return content
 
 
 def image_source(path: Path) -> Path | BinaryIO:
