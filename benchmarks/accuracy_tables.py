@@ -143,6 +143,7 @@ def in_short() -> str:
     found = [{curve["method"]: curve for curve in each} for each in summaries]
     shown = {PLAIN: "OptS as published, 4:4:4", "RD-OPT, clean, 4:4:4": "the same profile, RD-OPT, 4:4:4"}
     shown |= {OURS: "profile for small files, RD-OPT, 4:2:0"}
+    shown |= {"JPEG, 4:2:0": "default JPEG, 4:2:0"}
     shown |= {peer: peer for peer in ("mozjpeg, 4:2:0", "jpegli, 4:2:0")}
     rows = [
         [title, *(percent(each[method].get("bd_rate_loss_percent")) for each in found)]

@@ -1,9 +1,11 @@
 """The receiver: what its models cost and what they restore, against the full DnCNN and JPEG as it is decoded.
 
 Speed: one thread, ONNX Runtime, 481x321 gray (488x328 with whole blocks), every network in turn, medians of the rounds;
-ratios are to the full DnCNN in 32-bit floats, in the same run. Quality: luminance of the sets (`restore evaluate` has
-colour, other measures and other receivers), INT8 and 32-bit floats, and what the file tells for nothing: centroids of
-the quantization cells, and projection into them. One megapixel, and the memory of large images, through `restore run`.
+ratios are to the full DnCNN in 32-bit floats, in the same run; then the same as a processor without AVX-512 and VNNI
+does it (`without_vnni.py`). Quality: luminance of the sets (`restore evaluate` has colour, other measures and other
+receivers), INT8 and 32-bit floats, DnCNN-3 with the weights of its authors where they lie beside the data, and what the
+file tells for nothing: centroids of the quantization cells, and projection into them. One megapixel, and the memory of
+large images, through `restore run`.
 
     python benchmarks/receiver.py speed
     python benchmarks/receiver.py quality
@@ -13,6 +15,7 @@ the quantization cells, and projection into them. One megapixel, and the memory 
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -27,6 +30,8 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 from record import write_result
+from safetensors.torch import load_file
+from without_vnni import command
 
 import optcodec
 import restore
@@ -37,12 +42,14 @@ from restore.degrade import load_photographs
 from restore.export import to_onnx
 from restore.infer import restored_image
 from restore.models import Model, Network
+from restore.networks import DnCNN
 from restore.weights import shipped_network
 
 QUALITIES = (10, 20, 30, 40)
 SETS = ("Set5", "BSD68", "LIVE1")
 MODELS = ("default", "tiny")
 FULL = "dncnn-full, float32"
+RIVAL, RIVAL_DEPTH = "DnCNN-3, its authors' weights", 20
 PACKAGES = ("numpy", "onnxruntime", "torch")
 SIZE = (328, 488)  # 481x321 in whole blocks
 
@@ -55,9 +62,33 @@ def main() -> None:
 @main.command()
 @click.option("--rounds", default=15)
 def speed(rounds: int) -> None:
-    """Time of each network, file sizes, parameters and MACs."""
-    files = networks()
-    sessions = {name: session(data) for name, data in files.items()}
+    """Time of each network with all that the processor has, and without VNNI; file sizes, parameters and MACs."""
+    files, timing = networks(), [sys.executable, __file__, "timing", str(rounds)]
+    rows = _timed(timing, files)
+    for name in sorted({name.split(",")[0] for name in files}):
+        rows[f"{name}, float32"] |= count(shipped_network(name)).to_json()
+    figures = {"size": SIZE, "rounds": rounds, "networks": rows, "without_vnni": _timed(command(*timing), files)}
+    write_result("receiver_speed", figures, packages=PACKAGES)
+    for kind in ("networks", "without_vnni"):
+        for name, row in figures[kind].items():
+            print(kind, name, row)
+
+
+def _timed(timing: list[str], files: dict[str, bytes]) -> dict[str, Any]:
+    """Rows of the networks from a process that prints their milliseconds."""
+    out = subprocess.run(timing, check=True, stdout=subprocess.PIPE, text=True).stdout
+    medians: dict[str, float] = json.loads(out.splitlines()[-1])
+    return {
+        name: {"ms": round(ms, 2), "times_faster": round(medians[FULL] / ms, 2), "bytes": len(files[name])}
+        for name, ms in medians.items()
+    }
+
+
+@main.command(hidden=True)
+@click.argument("rounds", type=int)
+def timing(rounds: int) -> None:
+    """Print milliseconds of each network on one thread, medians over the rounds."""
+    sessions = {name: session(data) for name, data in networks().items()}
     rng = np.random.default_rng(0)
     image = (rng.integers(0, 256, (1, 1, *SIZE)) / 255).astype(np.float32)
     table = np.asarray(optcodec.annex_k_tables(10)[0].steps, np.float32)[None, None]
@@ -68,17 +99,7 @@ def speed(rounds: int) -> None:
             start = time.perf_counter()
             each.run(None, feed)
             times[name].append(time.perf_counter() - start)
-    medians = {name: float(np.median(seconds[1:])) for name, seconds in times.items()}  # first call left out
-    full = medians[FULL]
-    rows = {
-        name: {"ms": round(1e3 * medians[name], 2), "times_faster": round(full / medians[name], 2), "bytes": len(data)}
-        for name, data in files.items()
-    }
-    for name in sorted({name.split(",")[0] for name in files}):
-        rows[f"{name}, float32"] |= count(shipped_network(name)).to_json()
-    write_result("receiver_speed", {"size": SIZE, "rounds": rounds, "networks": rows}, packages=PACKAGES)
-    for name, row in rows.items():
-        print(name, row)
+    print(json.dumps({name: 1e3 * float(np.median(seconds[1:])) for name, seconds in times.items()}))
 
 
 @main.command()
@@ -117,7 +138,23 @@ def _receivers() -> dict[str, Any]:
         made[f"{name}, int8"] = partial(_restored, model=shipped, project=False)
         made[f"{name}, int8, projected"] = partial(_restored, model=shipped, project=True)
         made[f"{name}, float32"] = partial(_restored, model=floats, project=False)
+    rival = _data().parent / "restore_nets" / "dncnn3.safetensors"
+    if rival.exists():
+        blind = Model(RIVAL, Network(session(to_onnx(_rival(rival)), 2), RIVAL), None, RIVAL_DEPTH)
+        made[RIVAL] = partial(_restored, model=blind, project=False)
     return made
+
+
+def _rival(path: Path) -> DnCNN:
+    """DnCNN-3 as its authors published it; what it gives is to be subtracted."""
+    network = DnCNN(RIVAL_DEPTH, 64, normalized=False)
+    state = {}
+    for name, tensor in load_file(path).items():
+        layer, _, kind = name.removeprefix("conv").partition(".")
+        state[f"layers.{2 * int(layer)}.{kind}"] = tensor
+    last = f"layers.{2 * RIVAL_DEPTH - 2}"
+    network.load_state_dict({name: -tensor if name.startswith(last) else tensor for name, tensor in state.items()})
+    return network.eval()
 
 
 def _restored(data: bytes, model: Model, project: bool) -> np.ndarray:
@@ -154,18 +191,8 @@ def _run(side: int, planes: int) -> dict[str, float]:
         source = Path(folder) / "in.jpg"
         source.write_bytes(_photograph(side, planes))
         start = time.perf_counter()
-        command = [
-            sys.executable,
-            "-c",
-            _CHILD,
-            "run",
-            str(source),
-            "-o",
-            str(Path(folder) / "out.png"),
-            "--threads",
-            "1",
-        ]
-        out = subprocess.run(command, check=True, capture_output=True, text=True)
+        arguments = ["run", str(source), "-o", str(Path(folder) / "out.png"), "--threads", "1"]
+        out = subprocess.run([sys.executable, "-c", _CHILD, *arguments], check=True, capture_output=True, text=True)
         seconds = time.perf_counter() - start
     return {"seconds": round(seconds, 1), "peak_mb": round(int(out.stderr.split()[-1]) / 2**20)}
 

@@ -14,6 +14,7 @@ from restore.quality import MEASURES
 _FOLDER = Path(__file__).parent
 _DATA = _FOLDER.parent / "restore" / "data"
 _FULL = "dncnn-full, float32"
+_RIVAL = "DnCNN-3, its authors' weights"
 _NAMES = {"default": "`default`", "tiny": "`tiny`", "dncnn": "`dncnn`, the paper's route"}
 _REFERENCE = "jpeg"  # as decoded, what others are measured against
 Figures = dict[str, Any]
@@ -40,62 +41,47 @@ def receiver() -> dict[str, str]:
 
 
 def in_short(timed: Figures, measured: Figures) -> str:
-    """Size, time and gain of each model beside DnCNN."""
-    ours, published = measured["psnr_y_db"]["LIVE1"], _published()
-    theirs, qualities = published["sets"]["LIVE1"], published["qualities"]
-    header = ["INT8, one thread, 481x321 gray", "file, kB", "ms", "times faster than DnCNN"]
-    rows = [[*header, *(f"dB over JPEG at {quality}" for quality in qualities)], _marks(3 + len(qualities))]
+    """Size, time and gain of each model beside DnCNN and DnCNN-3, on the same files."""
+    ours = {quality: figures for quality, figures in measured["psnr_y_db"]["LIVE1"].items() if quality != "images"}
+    header = ["INT8, one thread, 481x321 gray", "file, kB", "ms", "times faster than DnCNN", "ms without VNNI"]
+    rows = [[*header, *(f"dB over JPEG at {quality}" for quality in ours)], _marks(4 + len(ours))]
+
+    def add(title: str, network: str, receiver_name: str) -> None:
+        costs = [""] * 4
+        if network in timed["networks"]:
+            costs = [*_costs(timed["networks"][network]), f"{timed['without_vnni'][network]['ms']:.1f}"]
+        gains = (
+            f"{each[receiver_name] - each[_REFERENCE]:+.2f}" if receiver_name in each else "" for each in ours.values()
+        )
+        rows.append([title, *costs, *gains])
+
     for name, title in _NAMES.items():
-        row = timed["networks"][f"{name}, int8"]
-        receiver_name = f"{name}, int8, projected"
-        gains = [
-            f"{each[receiver_name] - each[_REFERENCE]:+.2f}" if receiver_name in each else ""
-            for each in (ours[str(quality)] for quality in qualities)
-        ]
-        rows.append([title, *_costs(row), *gains])
-    rows.append(["DnCNN, 17 layers, 32-bit floats", *_costs(timed["networks"][_FULL]), *[""] * len(qualities)])
-    pairs = zip(theirs["restored"], theirs["jpeg"], strict=True)
-    title = f"{published['receiver']}, 20 layers, as published"
-    rows.append([title, "", "", "", *(f"{restored - jpeg:+.2f}" for restored, jpeg in pairs)])
+        add(title, f"{name}, int8", f"{name}, int8, projected")
+    add("DnCNN, 17 layers, 32-bit floats", _FULL, "")
+    add(f"{_RIVAL}, 20 layers, 32-bit floats", "", _RIVAL)
     return _lines(rows)
 
 
 def quality(measured: Figures) -> str:
     """PSNR of luminance by set and quality."""
-    published, parts = _published(), []
+    parts = []
     for name, figures in measured["psnr_y_db"].items():
         qualities = [int(key) for key in figures if key != "images"]
         receivers = figures[str(qualities[0])]
         curves = {each: {at: figures[str(at)][each] for at in qualities} for each in receivers}
-        rows = _by_quality(f"{name}, {figures['images']} images, dB", curves, qualities)
-        theirs = published["sets"].get(name)
-        if theirs is not None:
-            title = f"{published['receiver']}, as published, {theirs['images']} images"
-            rows.append([title, *_published_cells(theirs, published["qualities"], qualities)])
-        parts.append(_lines(rows))
+        parts.append(_lines(_by_quality(f"{name}, {figures['images']} images, dB", curves, qualities)))
     return "\n\n".join(parts)
-
-
-def _published_cells(theirs: Figures, known: Sequence[int], qualities: Sequence[int]) -> list[str]:
-    """PSNR, and gain where JPEG's own is published, too."""
-    restored = dict(zip(known, theirs["restored"], strict=False))  # some sets have the first qualities only
-    jpeg = dict(zip(known, theirs.get("jpeg", ()), strict=False))
-    cells = []
-    for at in qualities:
-        gain = f" ({restored[at] - jpeg[at]:+.2f})" if at in jpeg else ""
-        cells.append(f"{restored[at]:.2f}{gain}" if at in restored else "")
-    return cells
 
 
 def speed(timed: Figures) -> str:
     """What each network costs; an INT8 file has the operations of the network that it was made from."""
     networks = timed["networks"]
     header = ["one thread, 481x321 gray", "parameters", "kMAC a pixel", "file, kB", "ms", "times faster"]
-    rows = [header, _marks(5)]
+    rows = [[*header, "ms without VNNI", "times faster"], _marks(7)]
     for name, row in sorted(networks.items(), key=lambda each: -each[1]["ms"]):
-        counted = networks[f"{name.split(',')[0]}, float32"]
+        counted, slower = networks[f"{name.split(',')[0]}, float32"], timed["without_vnni"][name]
         counts = [f"{counted['parameters']:,}", f"{counted['macs'] / 1000:.1f}"]
-        rows.append([name, *counts, *_costs(row)])
+        rows.append([name, *counts, *_costs(row), *_costs(slower)[1:]])
     return _lines(rows)
 
 

@@ -59,7 +59,13 @@ def _measure(folder: Path, runs: int, cold_runs: int) -> dict[str, dict[str, Any
         "encode with a profile": encode + profile,
     }
     rows = {name: _times(command, runs, lambda: {}) for name, command in warm.items()}
-    for name, command in (("encode, cold", encode), ("encode with a profile, cold", encode + profile)):
+    cold = {
+        "encode, cold": encode,
+        "encode with a profile, cold": encode + profile,
+        "encode --effort 3 --progressive, cold": [*encode, "--effort", "3", "--progressive"],
+        "warm-up, cold": [*tool, "warm-up"],
+    }
+    for name, command in cold.items():
         rows[name] = _times(command, cold_runs, lambda: {"OPTCODEC_CACHE": tempfile.mkdtemp(dir=folder)}, warm_up=False)
     return rows
 

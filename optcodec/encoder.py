@@ -77,7 +77,7 @@ def encode(
     background: Background | None = None,
     threads: int | None = None,
 ) -> EncodedJpeg:
-    """Encode an image as a JPEG file that any decoder opens.
+    """Encode an image as a plain JPEG file, baseline or progressive.
 
     What is not said is: default JPEG at quality 75; for a `CoefficientImage`, its own tables, which loses nothing.
 

@@ -187,7 +187,9 @@ def _mean_squares(reference: DctComponent, test: DctComponent) -> npt.NDArray[np
     for start in range(0, len(a), _STEP):
         difference = a[start : start + _STEP] - b[start : start + _STEP]
         np.square(difference, out=difference)
-        total += difference.sum(axis=0, dtype=np.float64)  # not by a product of matrices: its last bits depend on the processor
+        total += difference.sum(
+            axis=0, dtype=np.float64
+        )  # not by a product of matrices: its last bits depend on the processor
     return total / len(a)
 
 

@@ -90,13 +90,27 @@ def test_picture_is_small() -> None:
 
 
 def test_speed_figures_are_those_of_the_committed_run():
-    cases = json.loads((ROOT / "benchmarks/results/speed.json").read_text())["cases"]
-    rows = re.findall(r"^\| (?:12 mega|224x224).*\| ([\d.]+) \| ([\d.]+) \|$", README, re.MULTILINE)
+    results = [json.loads((ROOT / f"benchmarks/results/{name}.json").read_text()) for name in ("speed", "speed_avx2")]
+    rows = re.findall(r"^\| (?:12 mega|224x224)[^|]*((?:\| [\d.]+ ){4})\|$", README, re.MULTILINE)
     measured = [
-        tuple(f"{cases[case]['times_faster'][f'{ours} / {peer}']:.2f}" for peer in ("simplejpeg", "pillow"))
+        [
+            f"{result['cases'][case]['times_faster'][f'{ours} / {peer}']:.2f}"
+            for result in results
+            for peer in ("simplejpeg", "pillow")
+        ]
         for case, ours in (("12 MP", "float"), ("12 MP", "exact"), ("224x224", "float"))
     ]
-    assert rows == measured
+    assert [row.replace("|", " ").split() for row in rows] == measured
+
+
+def test_times_of_a_first_run_are_those_of_the_committed_run() -> None:
+    commands = json.loads((ROOT / "benchmarks/results/startup.json").read_text())["commands"]
+    names = ("encode, cold", "encode --effort 3 --progressive, cold", "warm-up, cold")
+    measured = [f"{commands[name]['median_seconds']:.0f}" for name in names]
+    text = " ".join(README.split())
+    found = re.search(r": (\d+) s for a plain `encode`, (\d+) s with `.*?`, (\d+) s for all of them", text)
+    assert found is not None
+    assert list(found.groups()) == measured
 
 
 @pytest.mark.parametrize("path", ["README.md", "benchmarks/README.md", "restore/data/models/README.md"])

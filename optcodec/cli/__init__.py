@@ -22,5 +22,5 @@ _VERBS = ("encode", "design", "sensitivity", "blocks", "inspect", "compare", "ac
 def main() -> None:
     """JPEG files that are smaller for the same reader: a neural network, or a person.
 
-    Every file that is written opens in every JPEG decoder.
+    Every file that is written is plain JPEG, baseline or progressive.
     """

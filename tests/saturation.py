@@ -1,0 +1,47 @@
+"""What x86 processors without VNNI compute where 8-bit values are multiplied: pairs of products, added in 16 bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import numpy_helper
+
+__all__ = ["Layer", "exact_sums", "layers", "saturating_sums"]
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution of an INT8 file: its name, and weights (filters, channels, height, width) in steps."""
+
+    name: str
+    weights: Integers
+
+
+def layers(model: bytes) -> Iterator[Layer]:
+    """The convolutions of an ONNX file whose weights have 8 bits."""
+    graph = onnx.load_from_string(model).graph
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    made = {node.output[0]: node for node in graph.node}
+    for node in graph.node:
+        source = made.get(node.input[1]) if node.op_type == "Conv" else None
+        if source is not None and source.op_type == "DequantizeLinear":
+            yield Layer(node.name, constants[source.input[0]].astype(np.int64))
+
+
+def exact_sums(values: Integers, weights: Integers) -> Integers:
+    """Products (positions, n) by (filters, n), added up."""
+    return values @ weights.T
+
+
+def saturating_sums(values: Integers, weights: Integers) -> Integers:
+    """The same as the instructions PMADDUBSW and PMADDWD do it: each pair of products saturates at 16 bits."""
+    if values.shape[1] % 2:
+        values, weights = (np.pad(part, ((0, 0), (0, 1))) for part in (values, weights))
+    pairs = values[:, None, 0::2] * weights[None, :, 0::2] + values[:, None, 1::2] * weights[None, :, 1::2]
+    return np.clip(pairs, -(2**15), 2**15 - 1).sum(axis=2)
