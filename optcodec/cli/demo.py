@@ -79,7 +79,7 @@ def command(folder: Path, quality: int, as_json: bool) -> None:
     if failures:
         raise InvalidInputError(f"{failures[0].path}: {failures[0].message}")
     means = _mean_changes(records)
-    title = f"The same error for MobileNetV2 in {-means['rdopt']:.1f} % fewer bytes"
+    title = f"The same weighted error for MobileNetV2 in {-means['rdopt']:.1f} % fewer bytes"
     picture = contact_sheet([sheet[path.stem] for path in paths], title=title, note=_note(job))
     write_whole(folder / "demo.png", to_png(picture))
     report = {
