@@ -187,7 +187,7 @@ def _changed_archive(data: bytes, source: random.Random) -> bytes:
     with warnings.catch_warnings(), zipfile.ZipFile(file, "w", packing) as archive:
         warnings.simplefilter("ignore", UserWarning)  # a name may be there twice
         for name, content in members:
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content, packing)  # with a date that is always the same
     return file.getvalue() if source.random() < 0.8 else damaged_bytes(file.getvalue(), source)
 
 
