@@ -25,7 +25,8 @@ def parse_json(text: str | bytes, what: str = "JSON") -> Any:
     Raises
     ------
     InvalidInputError
-        If it is no JSON, or is nested more than 100 deep, which what goes through it later could not take.
+        If it is no JSON, is nested more than 100 deep, which what goes through it later could not take, or has texts
+        with half of a surrogate pair, which can be neither printed nor be the name of a file.
     """
     try:
         document = json.loads(text)
@@ -38,6 +39,12 @@ def parse_json(text: str | bytes, what: str = "JSON") -> Any:
         level = [each for holder in level for each in _held(holder)]
     if level:
         raise _too_deep(what)
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(
+            f"expected {what}, found half of a surrogate pair ({error.object[error.start]!a})"
+        ) from None
     return document
 
 

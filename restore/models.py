@@ -189,7 +189,7 @@ def _read(folder: Traversable, name: str) -> bytes:
 def _checked(folder: Traversable, entry: Mapping[str, Any]) -> bytes:
     """Content of the file that an entry of the index names, if it is that file."""
     name = entry["file"]
-    if not isinstance(name, str) or Path(name).name != name:  # /dev/zero has no end
+    if not isinstance(name, str) or Path(name).name != name or not name.isprintable():  # /dev/zero has no end
         raise InvalidInputError(f"the index of a model names files beside it, got {name!r}")
     data = _read(folder, name)
     found = hashlib.sha256(data).hexdigest()

@@ -25,10 +25,24 @@ def test_nested_json_is_refused_at_any_depth() -> None:
     assert parse_json("[" * 100 + "]" * 100) is not None
 
 
+def test_whole_surrogate_pairs_are_texts() -> None:
+    assert parse_json('["\\ud83d\\ude00"]') == ["\U0001f600"]
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "9" * 5000, b"\xff\xfe\xfd", b"\xef\xbb\xbf\xff", "nul", '"\ud800'],
-    ids=["empty", "open", "long number", "no text", "mark", "word", "surrogate"],
+    [
+        "",
+        "{",
+        "9" * 5000,
+        b"\xff\xfe\xfd",
+        b"\xef\xbb\xbf\xff",
+        "nul",
+        '"\ud800',
+        '{"file": "\\ud800a"}',
+        '{"\\udfff": 1}',
+    ],
+    ids=["empty", "open", "long number", "no text", "mark", "word", "surrogate", "escaped surrogate", "in a key"],
 )
 def test_whatever_is_no_json_is_one_error(text: str | bytes) -> None:
     with pytest.raises(InvalidInputError, match=r"^expected the JSON of x, found "):

@@ -193,6 +193,8 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         (lambda index: index["luminance"].update(file="/dev/zero"), "names files beside it, got '/dev/zero'"),
         (lambda index: index["luminance"].update(file="../a.onnx"), "names files beside it, got '../a.onnx'"),
         (lambda index: index["luminance"].update(file=7), "names files beside it, got 7"),
+        (lambda index: index["luminance"].update(file="a\0.onnx"), "names files beside it, got 'a\\x00.onnx'"),
+        (lambda index: index["luminance"].update(file="\ud800.onnx"), "found half of a surrogate pair ('\\ud800')"),
     ],
 )
 def test_an_index_that_lacks_something_is_refused(tmp_path: Path, change: object, expected: str) -> None:
