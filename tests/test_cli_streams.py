@@ -213,6 +213,12 @@ def test_an_input_is_replaced_in_place_behind_its_link(tmp_path: Path) -> None:
     assert photo.stat().st_mode & 0o777 == 0o640
 
 
+def test_stdin_is_meant_where_a_file_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-").write_bytes(jpeg(8, 8))
+    assert json.loads(piped(jpeg(24, 32), "inspect", "-", "--json").stdout)["files"][0]["width"] == 32
+
+
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device on this system")
 @pytest.mark.parametrize("command", [["inspect", "/dev/zero"], ["encode", "/dev/zero", "-o", "out.jpg"]])
 def test_a_stream_without_end_is_refused(command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ def check_stdout(*, as_json: bool) -> None:
 def read_bytes(path: Path) -> bytes:
     """Content of a file or of stdin; raises `InvalidInputError` if it cannot be read, or is a stream without end."""
     try:
-        if path.is_file():
+        if path != STREAM and path.is_file():
             return path.read_bytes()
         with nullcontext(sys.stdin.buffer) if path == STREAM else path.open("rb") as stream:
             content = stream.read(MAX_STREAM_NBYTES + 1)
