@@ -22,7 +22,6 @@ from typing import Any
 
 import click
 import numpy as np
-import torch
 from record import RESULTS
 from torch import nn
 
@@ -30,15 +29,14 @@ import restore
 from restore.compress.fold import fold
 from restore.compress.imitate import imitate
 from restore.compress.quantize import calibration_patches, quantize
+from restore.compress.route import validated
 from restore.count import count
-from restore.degrade import load_photographs
 from restore.export import to_onnx
 from restore.journal import read_log
 from restore.networks import DnCNN
 from restore.pack import write_model
-from restore.recipe import Recipe, load_recipe
+from restore.recipe import load_recipe
 from restore.train import train
-from restore.watch import Watch
 from restore.weights import load_network, save_network, shipped_network
 
 MODELS = Path(restore.__file__).parent / "data" / "models"
@@ -89,18 +87,12 @@ def _quantized_again(name: str, work: Path, data: Path) -> None:
             card[role]["int8"] = record
     if "stages" in card:
         kept = [stage for stage in card["stages"] if not stage["stage"].startswith("int8")]
-        card["stages"] = [*kept, _stage(networks[0], load_recipe(name), data)]
+        psnr = validated(networks[0], load_recipe(name), data)
+        sizes = {**count(networks[0]).to_json(), "bytes": len(to_onnx(networks[0]))}
+        card["stages"] = [*kept, {"stage": "int8-imitated", **sizes, **psnr}]
         text = json.dumps({"stages": card["stages"]}, indent=2)
         (RESULTS / "receiver_route.json").write_text(text)
     write_model(path, *networks, card=card)
-
-
-def _stage(network: nn.Module, recipe: Recipe, data: Path) -> dict[str, Any]:
-    """The record of an INT8 network, as `restore compress` has it of its stages."""
-    watched = recipe.validation
-    images = load_photographs(data / watched.folder, mode="L")[: watched.images]
-    seen = Watch(images, watched.qualities, torch.device("cpu")).look(network)
-    return {"stage": "int8-imitated", **count(network).to_json(), "bytes": len(to_onnx(network)), **seen}
 
 
 def _trained_network(name: str, work: Path, data: Path) -> Path:

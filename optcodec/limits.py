@@ -1,8 +1,10 @@
-"""How large an image may be before memory is taken for it."""
+"""How much is too much: the pixels of an image before memory is taken for it, and the threads of a process."""
 
 from __future__ import annotations
 
-__all__ = ["MAX_PIXELS", "too_many_pixels"]
+import os
+
+__all__ = ["MAX_PIXELS", "processor_count", "too_many_pixels"]
 
 # 512 MiB of RGB. Pillow refuses from here on, too: from twice its ``Image.MAX_IMAGE_PIXELS``.
 MAX_PIXELS = 178_956_970
@@ -16,3 +18,8 @@ def too_many_pixels(width: int, height: int, max_pixels: int | None) -> str | No
         f"the image has {width}x{height} = {width * height:,} pixels; expected at most {max_pixels:,}, "
         "or a higher limit where the file is trusted (max_pixels=N, --max-pixels N)"
     )
+
+
+def processor_count() -> int:
+    """How many processors this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

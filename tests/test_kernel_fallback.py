@@ -189,7 +189,7 @@ def test_processes_end_when_another_one_cannot_be_started(monkeypatch: pytest.Mo
         return started[0]
 
     monkeypatch.setattr(subprocess, "Popen", popen)
-    monkeypatch.setattr(processes, "_processors", lambda: 2)
+    monkeypatch.setattr(processes, "processor_count", lambda: 2)
     with pytest.raises(OSError, match="no more processes"):
         processes.compile_objects(["quantize", "rates"], [1, 1])
     assert ended == started

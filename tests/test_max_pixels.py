@@ -22,6 +22,16 @@ from tests.receiver_helpers import jpeg
 PIXELS = photograph(24, 32)
 
 
+# The beginning of a program that has the kernels and a file from stdin, and may take 30 MiB more.
+LITTLE_MEMORY = (
+    "import resource, sys, optcodec\n"
+    "data = sys.stdin.buffer.read()\n"
+    "optcodec.read_jpeg(optcodec.encode(__import__('numpy').zeros((8, 8), 'uint8')).data)\n"
+    "size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize() + (30 << 20)\n"
+    "resource.setrlimit(resource.RLIMIT_AS, (size, size))\n"
+)
+
+
 def sof(width: int, height: int) -> bytes:
     """A grey baseline file with so little data that no such image can be in it."""
     whole = bytearray(jpeg(8, 8, "L"))
@@ -32,12 +42,7 @@ def sof(width: int, height: int) -> bytes:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc on this system")
 def test_a_header_that_claims_too_much_is_refused_before_memory_is_taken() -> None:
-    program = (
-        "import resource, sys, optcodec\n"
-        "data = sys.stdin.buffer.read()\n"
-        "optcodec.read_jpeg(optcodec.encode(__import__('numpy').zeros((8, 8), 'uint8')).data)\n"
-        "size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize() + (30 << 20)\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (size, size))\n"
+    program = LITTLE_MEMORY + (
         "for read in (optcodec.read_jpeg, lambda data, **options: list(optcodec.read_jpeg_rows(data, **options))):\n"
         "    for limit in (optcodec.MAX_PIXELS, None):\n"
         "        try: read(data, max_pixels=limit)\n"
@@ -53,12 +58,7 @@ def test_a_header_that_claims_too_much_is_refused_before_memory_is_taken() -> No
 @pytest.mark.parametrize("read", ["read_jpeg", "read_jpeg_rows"])
 def test_a_large_image_is_refused_before_memory_is_taken(read: str) -> None:
     wide = optcodec.encode(np.zeros((2731, 65535), np.uint8)).data
-    program = (
-        "import resource, sys, optcodec\n"
-        "data = sys.stdin.buffer.read()\n"
-        "optcodec.read_jpeg(optcodec.encode(__import__('numpy').zeros((8, 8), 'uint8')).data)\n"
-        "size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize() + (30 << 20)\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (size, size))\n"
+    program = LITTLE_MEMORY + (
         f"try: optcodec.{read}(data)\n"
         "except optcodec.UnsupportedJpegError as error: print(error)\n"
         "try: optcodec.read_jpeg(data, max_pixels=None)\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from optcodec.cached import cached_property
 from optcodec.jpeg.image import blocks_shape, sampling_factors
+from optcodec.limits import processor_count
 
 __all__ = [
     "McuLayout",
@@ -138,9 +138,7 @@ def _pixel_layout(shape: tuple[int, int, int], subsampling: str) -> tuple[McuLay
 
 def thread_count(threads: int | None) -> int:
     """The number given, or that of the processors this process may use."""
-    if threads is not None:
-        return threads
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return processor_count() if threads is None else threads
 
 
 def worker_count(layout: McuLayout, threads: int | None) -> int:

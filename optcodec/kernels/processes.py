@@ -10,6 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from optcodec.limits import processor_count
+
 __all__ = ["compile_objects", "joined", "pack", "search_path", "split", "unpack"]
 
 Object = tuple[bytes, dict[str, str]]  # machine code, and the text of each kernel's signature by name
@@ -39,7 +41,7 @@ def compile_objects(stems: Sequence[str], loads: Sequence[int]) -> dict[str, Obj
         from optcodec.kernels.export import build
 
         return {stem: build(stem) for stem in stems}
-    groups = _shared_out(stems, loads, _processors())
+    groups = _shared_out(stems, loads, processor_count())
     outputs = _run([[sys.executable, "-P", "-m", "optcodec.kernels", *group] for group in groups])
     return dict(zip(chain(*groups), map(unpack, chain(*map(split, outputs))), strict=True))
 
@@ -89,11 +91,6 @@ def search_path() -> list[str]:
         if os.path.realpath(place) != current or current == home:
             path.append(place)
     return path
-
-
-def _processors() -> int:
-    """How many processors this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _shared_out(stems: Sequence[str], loads: Sequence[int], most: int) -> list[list[str]]:

@@ -35,7 +35,7 @@ from .quantize import calibration_patches, quantize
 from .separable import separate
 from .slim import slim
 
-__all__ = ["Plan", "Stage", "compress", "stages", "trained_recipe"]
+__all__ = ["Plan", "Stage", "compress", "stages", "trained_recipe", "validated"]
 
 Made = Callable[[nn.Module], nn.Module]
 
@@ -234,14 +234,15 @@ def _record(network: nn.Module, place: Path, recipe: Recipe, data: Path) -> dict
     model = to_onnx(network)
     optcodec.write_whole(place / "network.onnx", model)
     rows = read_log(place)
-    seen = {key: float(value) for key, value in rows[-1].items()} if rows else _look(network, recipe, data)
+    seen = {key: float(value) for key, value in rows[-1].items()} if rows else validated(network, recipe, data)
     psnr = {key: value for key, value in seen.items() if key.startswith("psnr_")}
     record = {**count(network).to_json(), "bytes": len(model), **psnr}
     optcodec.write_whole(path, json.dumps(record, indent=2).encode())
     return record
 
 
-def _look(network: nn.Module, recipe: Recipe, data: Path) -> dict[str, float]:
+def validated(network: nn.Module, recipe: Recipe, data: Path) -> dict[str, float]:
+    """PSNR in dB of a network on the validation images of a recipe, by the names that the log of a training has."""
     watched = recipe.validation
     gray = face(recipe.network).planes == 1
     images = load_photographs(data / watched.folder, mode="L" if gray else "YCbCr")[: watched.images]
