@@ -52,6 +52,14 @@ _NBYTES_PER_PIXEL = {"ssim": 170, "trellis or psnr": 70, "otherwise": 30}
 @click.option("--progressive", is_flag=True, help="Write progressive files.")
 @click.option("--smaller", is_flag=True, help="Write baseline or progressive, whichever is smaller.")
 @click.option(
+    "--scans",
+    cls=ExpertOption,
+    type=click.Choice(["together", "apart"]),
+    default="together",
+    show_default=True,
+    help="apart: luminance in a scan of its own in baseline files, which saves 1 to 2 % and some decoders do not read.",
+)
+@click.option(
     "--dct",
     cls=ExpertOption,
     type=click.Choice(["float", "exact"]),
@@ -174,6 +182,7 @@ def _settings(options: dict[str, Any], made: Tuned) -> dict[str, Any]:
         "subsampling": sampling or made.settings.get("subsampling"),
         "dct": options["dct"],
         "progressive": {None: False, "--progressive": True, "--smaller": "smaller"}[kind],
+        "scans": options["scans"],
         "restart_interval": options["restart_interval"],
         "metadata": options["metadata"],
     }

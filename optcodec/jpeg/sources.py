@@ -45,6 +45,8 @@ class PixelSource:
         MCUs between restart markers, 0 for none.
     threads : int, optional
         At most so many; all processors by default.
+    apart : bool
+        Whether luminance has a scan of its own in sequential files; see `write_jpeg`.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -54,6 +56,7 @@ class PixelSource:
     metadata: Metadata
     restart_interval: int
     threads: int | None
+    apart: bool = False
     kernels: ClassVar = ("forward", "encode", "huffman", "bits")  # what designing and coding will need
 
     def __post_init__(self) -> None:
@@ -101,15 +104,23 @@ class PixelSource:
         scan = Scan(range(count), dc_slots(count), tokens)
         # libjpeg has a pair of tables for each of luminance and chrominance; so has who wants to be equal to it
         data = jpeg_bytes(preamble, [scan], progressive=False, share_tables=self.dct == "float")
-        if not self.progressive:
+        if not (self.progressive or self.apart):
             return data
-        progressive = write_jpeg(read_jpeg(data, max_pixels=None), progressive=True, threads=self.threads)
-        return progressive if self.progressive is True else min(data, progressive, key=len)
+        if self.progressive == "smaller" and not self.apart:
+            return min(data, self._rewritten(data, progressive=True), key=len)
+        return self._rewritten(data, progressive=self.progressive)
+
+    def _rewritten(self, data: bytes, *, progressive: Progressive) -> bytes:
+        """The same coefficients in other scans."""
+        coded = read_jpeg(data, max_pixels=None)
+        return write_jpeg(coded, progressive=progressive, apart=self.apart, threads=self.threads)
 
     def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
         """The file with given indices; see `write_jpeg`."""
         coded = replace(coded, metadata=self.metadata, restart_interval=self.restart_interval)
-        return write_jpeg(coded, progressive=self.progressive, smallest=smallest, threads=self.threads)
+        return write_jpeg(
+            coded, progressive=self.progressive, smallest=smallest, apart=self.apart, threads=self.threads
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +130,7 @@ class CoefficientSource:
     image: CoefficientImage
     progressive: Progressive
     threads: int | None
+    apart: bool = False
     kernels: ClassVar = ("quantize", "entropy", "huffman", "bits")
 
     @property
@@ -155,9 +167,11 @@ class CoefficientSource:
         if tables is not old.tables:
             requantized = quantize(dequantize(old), tables, metadata=old.metadata)
             old = replace(requantized, restart_interval=old.restart_interval)
-        return write_jpeg(old, progressive=self.progressive, threads=self.threads)
+        return write_jpeg(old, progressive=self.progressive, apart=self.apart, threads=self.threads)
 
     def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
         """The file with other indices of the same components; see `write_jpeg`."""
         coded = replace(coded, metadata=self.image.metadata, restart_interval=self.image.restart_interval)
-        return write_jpeg(coded, progressive=self.progressive, smallest=smallest, threads=self.threads)
+        return write_jpeg(
+            coded, progressive=self.progressive, smallest=smallest, apart=self.apart, threads=self.threads
+        )
