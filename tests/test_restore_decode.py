@@ -145,7 +145,7 @@ def test_rgb_that_only_its_identifiers_tell_is_refused() -> None:
     with pytest.raises(UnsupportedJpegError, match="red, green and blue"):
         receive(beside_jfif.replace(jfif, b""))
     decoded = decode_image(receive(beside_jfif))  # there libjpeg, too, takes them for Y, Cb and Cr
-    assert np.abs(decoded.astype(int) - pillow_pixels(beside_jfif)).max() <= 1
+    assert np.abs(decoded.astype(int) - pillow_pixels(beside_jfif)).max() <= 3
     Received(replace(image, components=tuple(named), metadata=Metadata(adobe_transform=1)))
 
 

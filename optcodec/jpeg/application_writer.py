@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.application import ADOBE, EXIF, ICC, JFIF, adobe_payload, kind_of, said_by
-from optcodec.jpeg.metadata import CarriedSegment, Metadata
+from optcodec.jpeg.metadata import CarriedSegment, Metadata, is_carried
 from optcodec.jpeg.multipicture import repointed
-from optcodec.jpeg.segments import SEGMENT_LIMIT, segment_bytes
+from optcodec.jpeg.segments import SEGMENT_LIMIT, read_segments, segment_bytes
 
-__all__ = ["application_segments", "made_segments", "with_trailer"]
+__all__ = ["application_segments", "made_segments", "with_metadata", "with_trailer"]
 
 _KINDS = (JFIF, EXIF, ADOBE, ICC)  # in the order in which they are written
 _FIELDS = {JFIF: "density", EXIF: "exif", ADOBE: "adobe_transform", ICC: "icc_profile"}
@@ -38,6 +38,13 @@ def application_segments(metadata: Metadata, ids: Sequence[int]) -> bytes:
         If Exif or the colour profile are too long for their segments.
     """
     return b"".join(segment_bytes(each.marker, each.payload) for each in made_segments(metadata, ids))
+
+
+def with_metadata(data: bytes, metadata: Metadata, ids: Sequence[int]) -> bytes:
+    """A JPEG file whose scans and tables stay as they are, with other segments and another trailer."""
+    soi, *others = read_segments(data)
+    pieces = [data[each.offset : each.end] for each in others if not is_carried(each.marker)]
+    return with_trailer(b"".join([data[: soi.end], application_segments(metadata, ids), *pieces]), metadata)
 
 
 def with_trailer(data: bytes, metadata: Metadata) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from optcodec.errors import MalformedJpegError
 from optcodec.jpeg.application import Complain, said_by
 from optcodec.jpeg.application_writer import made_segments
-from optcodec.jpeg.metadata import CarriedSegment, Metadata
+from optcodec.jpeg.metadata import CarriedSegment, Metadata, is_carried
 from optcodec.jpeg.segments import Segment
 
 __all__ = ["read_metadata", "refuse"]
@@ -41,7 +41,7 @@ def read_metadata(
     Metadata
         Its `segments` are None where the fields alone would give the same ones.
     """
-    carried = [s for s in segments if s.name.startswith("APP") or s.name == "COM"]
+    carried = [s for s in segments if is_carried(s.marker)]
     first_scan = next((s.offset for s in segments if s.name == "SOS"), len(data))
     kept = tuple(CarriedSegment(s.marker, s.payload, s.payload_offset) for s in carried)
     before = sum(s.offset < first_scan for s in carried)

@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 
 from optcodec.jpeg.segments import marker_name
 
-__all__ = ["CarriedSegment", "Metadata"]
+__all__ = ["CarriedSegment", "Metadata", "is_carried"]
+
+
+def is_carried(marker: int) -> bool:
+    """Whether a marker, given its second byte, is one of APP0 to APP15 or COM."""
+    return 0xE0 <= marker <= 0xEF or marker == 0xFE
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def _entries(segment: CarriedSegment) -> tuple[str, int, int] | None:
         (fields,) = struct.unpack_from(f"{order}H", tiff, directory)
         for number in range(fields):
             tag, _, nbytes, start = struct.unpack_from(f"{order}HHII", tiff, directory + 2 + 12 * number)
-            if tag == _ENTRIES and start + nbytes <= len(tiff):
+            if tag == _ENTRIES and directory + 2 + 12 * fields <= start <= len(tiff) - nbytes:
                 return order, len(_SIGNATURE) + start, nbytes // _ENTRY_NBYTES
     except struct.error:  # it ends too early
         pass
