@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from optcodec import Metadata, encode, read_jpeg, transcode, write_jpeg
-from optcodec.jpeg.carried_names import names_of
 from optcodec.jpeg.segments import read_segments
 from tests.cli_helpers import photograph
 from tests.jpegfile import segment
@@ -197,9 +196,9 @@ def test_a_damaged_list_of_pictures_stays_as_it_is(payload: bytes) -> None:
 def test_names_of_what_is_carried() -> None:
     front = b"".join(CARRIED[name] for name in SOUND)
     metadata = read_jpeg(BARE[:2] + front + BARE[2:] + bytes(2000)).metadata
-    assert names_of(metadata) == (
+    assert metadata.contents == (
         *("thumbnail", "Exif", "XMP", "ICC profile", "IPTC", "JUMBF (such as C2PA)", "APP7", "comment"),
         "2,000 bytes behind the image",
     )
-    assert names_of(Metadata(icc_profile=b"profile", exif=TIFF)) == ("ICC profile", "Exif")
-    assert names_of(read_jpeg(FILE).metadata) == ()
+    assert Metadata(icc_profile=b"profile", exif=TIFF).contents == ("ICC profile", "Exif")
+    assert read_jpeg(FILE).metadata.contents == ()

@@ -224,10 +224,9 @@ def _tables(path: Path | None) -> Any:
 
 def _left_out(image: CoefficientImage | Picture, metadata: bool | None) -> list[str]:
     """What the image carried and the file does not, which nobody may have thought of."""
-    from optcodec.jpeg.carried_names import names_of
     from optcodec.pixels import Picture
 
-    names = names_of(image.metadata)
+    names = image.metadata.contents
     if not names or metadata or (metadata is None and not isinstance(image, Picture)):
         return []
     return [f"left out {', '.join(names)}" + (", which --metadata keeps" if metadata is None else "")]

@@ -8,6 +8,21 @@ from optcodec.jpeg.segments import marker_name
 
 __all__ = ["CarriedSegment", "Metadata", "is_carried"]
 
+# Marker, beginning of the payload, name; None for what only serves decoding.
+_CONTENTS = (
+    (0xE0, b"JFIF\0", None),
+    (0xE0, b"JFXX\0", "thumbnail"),
+    (0xE1, b"Exif\0\0", "Exif"),
+    (0xE1, b"http://ns.adobe.com/x", "XMP"),
+    (0xE2, b"ICC_PROFILE\0", "ICC profile"),
+    (0xE2, b"MPF\0", "list of further pictures (MPF)"),
+    (0xE2, b"urn:iso:std:iso:ts:21496", "gain map"),
+    (0xEB, b"JP", "JUMBF (such as C2PA)"),
+    (0xED, b"Photoshop 3.0\0", "IPTC"),
+    (0xEE, b"Adobe", None),
+    (0xFE, b"", "comment"),
+)
+
 
 def is_carried(marker: int) -> bool:
     """Whether a marker, given its second byte, is one of APP0 to APP15 or COM."""
@@ -36,6 +51,14 @@ class CarriedSegment:
     def name(self) -> str:
         """Name in T.81, Table B.1, such as ``"APP2"``."""
         return marker_name(self.marker)
+
+    @property
+    def content(self) -> str | None:
+        """What people call it, such as ``"XMP"``; None for what only serves decoding (JFIF, Adobe)."""
+        for marker, start, name in _CONTENTS:
+            if self.marker == marker and self.payload.startswith(start):
+                return name
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -71,3 +94,12 @@ class Metadata:
     segments: tuple[CarriedSegment, ...] | None = None
     trailer: bytes = field(default=b"", repr=False)
     trailer_offset: int = field(default=0, compare=False)
+
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """What people call all that it holds but density and colour transform, each once, such as ``"XMP"``."""
+        fields = {"ICC profile": self.icc_profile, "Exif": self.exif}
+        found = [each.content for each in self.segments or ()] + [name for name, value in fields.items() if value]
+        if self.trailer:
+            found.append(f"{len(self.trailer):,} bytes behind the image")
+        return tuple(dict.fromkeys(name for name in found if name is not None))
