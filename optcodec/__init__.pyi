@@ -41,6 +41,7 @@ from .metrics import psnr_db as psnr_db
 from .metrics import swe as swe
 from .openimage import opened_image as opened_image
 from .pixels import load_picture as load_picture
+from .scalars import whole_number as whole_number
 from .targets import Bpp as Bpp
 from .targets import MatchPsnr as MatchPsnr
 from .targets import MatchQuality as MatchQuality

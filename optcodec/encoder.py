@@ -153,7 +153,7 @@ def encode(
     else:
         picture = load_picture(image, background=background)
         kept = picture.metadata if metadata else Metadata()
-        interval = restart_interval or 0
+        interval = 0 if restart_interval is None else restart_interval
         source = PixelSource(picture.pixels, subsampling, dct, progressive or False, kept, interval, threads, apart)
     if tables is None and target is None and quality is None:
         quality, tables = (None, image.tables) if isinstance(image, CoefficientImage) else (DEFAULT_QUALITY, None)
@@ -211,8 +211,7 @@ def _check_options(
         check_progressive(progressive)
     if scans not in ("together", "apart"):
         raise InvalidInputError(f'scans is "together" or "apart"; got {scans!r}')
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise InvalidInputError(f"threads is a whole number from 1 on, got {threads!r}")
+    thread_count(threads)
     if tables is not None and not 1 <= len(tables) <= 4:
         raise InvalidInputError(f"one to four quantization tables are expected, got {len(tables)}")
     for table in tables or ():

@@ -101,8 +101,9 @@ def restored_strips(
     ndarray of uint8, shape (rows, width) or (rows, width, 3)
         The next rows.
     """
-    if not isinstance(tile, int) or tile < _GRID or tile % _GRID:
+    if not isinstance(tile, (int, np.integer)) or tile < _GRID or tile % _GRID:
         raise InvalidInputError(f"tile is a multiple of {_GRID}, got {tile!r}")
+    tile = int(tile)  # a number of numpy with few bits would overflow
     height, width, channels = received.height, received.width, 1 if received.is_gray else 3
     most = _STRIP_NBYTES // (channels * width) // _GRID * _GRID
     for rows in _spans(height, min(tile, most)):

@@ -9,11 +9,10 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.errors import InvalidInputError
 from optcodec.jpeg.dct import forward
 from optcodec.jpeg.entropy import pixel_tokens
 from optcodec.jpeg.headers import FrameComponent
-from optcodec.jpeg.image import CoefficientImage, DctImage, Metadata, sampling_factors
+from optcodec.jpeg.image import CoefficientImage, DctImage, Metadata, checked_interval, sampling_factors
 from optcodec.jpeg.layout import dc_slots, pixel_layout, with_channels
 from optcodec.jpeg.quantize import dequantize, quantize, table_indices
 from optcodec.jpeg.reader import read_jpeg
@@ -61,8 +60,7 @@ class PixelSource:
 
     def __post_init__(self) -> None:
         sampling_factors(self.subsampling)
-        if not 0 <= self.restart_interval <= 65535:
-            raise InvalidInputError(f"the restart interval lies in 0..65535, got {self.restart_interval}")
+        object.__setattr__(self, "restart_interval", checked_interval(self.restart_interval))
 
     @property
     def size(self) -> tuple[int, int]:
