@@ -39,6 +39,7 @@ from .jsontext import parse_json as parse_json
 from .limits import MAX_PIXELS as MAX_PIXELS
 from .metrics import psnr_db as psnr_db
 from .metrics import swe as swe
+from .openimage import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from .openimage import opened_image as opened_image
 from .pixels import load_picture as load_picture
 from .scalars import whole_number as whole_number

@@ -15,7 +15,11 @@ from optcodec.limits import MAX_PIXELS, too_many_pixels
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-__all__ = ["first_line", "opened_image"]
+__all__ = ["IMAGE_SUFFIXES", "JPEG_SUFFIXES", "first_line", "opened_image"]
+
+# What files are named that are looked for in folders: in lower case, names count in any.
+JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
+IMAGE_SUFFIXES = tuple(sorted({*JPEG_SUFFIXES, ".bmp", ".gif", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}))
 
 _PREFIX_NBYTES = 16  # of the file, which Pillow's plugins know their format by
 _NOT_THIS_FORMAT = (SyntaxError, IndexError, TypeError, struct.error)  # what they raise where it is another one

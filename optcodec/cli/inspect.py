@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.files import find_images
+from optcodec.cli.files import JPEG_SUFFIXES, find_images
 from optcodec.cli.many import Done, failure_records, for_each, report_failures
 from optcodec.cli.show import columns, json_option, print_json, side_by_side
 from optcodec.cli.streams import read_bytes
@@ -28,7 +28,7 @@ def command(inputs: tuple[Path, ...], as_json: bool) -> None:
 
     No coefficient is decoded. Folders stand for all JPEG files below them.
     """
-    paths = [source.path for source in find_images(inputs, (".jpg", ".jpeg", ".jpe"))]
+    paths = [source.path for source in find_images(inputs, JPEG_SUFFIXES)]
     records, failures = for_each(
         paths, lambda index: Done(_record(paths[index], read_bytes(paths[index]))), workers=1, label="inspect"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec import InvalidInputError
-from optcodec.cli.files import find_images, place
+from optcodec.cli.files import JPEG_SUFFIXES, find_images, place
 from optcodec.cli.many import Done, failure_records, for_each, report_failures
 from optcodec.cli.options import max_pixels_option
 from optcodec.cli.show import columns, json_option, print_json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
-_FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg"}
+_FORMATS = {".png": "png"} | dict.fromkeys(JPEG_SUFFIXES, "jpeg")
 _QUALITY = 95
 
 
@@ -52,7 +52,7 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
     The output is PNG or JPEG and keeps ICC profile and Exif. A PNG file is written while it is made, so that images of
     any size can be restored; for JPEG all pixels are in memory at once.
     """
-    sources = find_images(inputs, (".jpg", ".jpeg", ".jpe"))
+    sources = find_images(inputs, JPEG_SUFFIXES)
     several = len(sources) > 1 or output.is_dir() or any(path.is_dir() for path in inputs)
     kind = _format(output, options["file_format"], several)
     if kind == "png" and options["quality"] is not None:
