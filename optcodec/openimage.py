@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["IMAGE_SUFFIXES", "JPEG_SUFFIXES", "first_line", "opened_image"]
 
-# What files are named that are looked for in folders: in lower case, names count in any.
+# How the names of files end that are looked for in folders; a name may be in capitals, too.
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 IMAGE_SUFFIXES = tuple(sorted({*JPEG_SUFFIXES, ".bmp", ".gif", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}))
 

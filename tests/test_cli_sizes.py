@@ -56,7 +56,7 @@ def test_every_verb_takes_it(photo: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "k", "60x", "60kk", "6 0k", "-60k", "0", "0k", "1.2.3k", "1e3", "nan", "inf", "٣k"]
+    "text", ["", "k", "60x", "60kk", "6 0k", "-60k", "0", "0k", "1.2.3k", "1e3", "nan", "inf", "٣k", "6i"]
 )
 @pytest.mark.parametrize("verb", ["encode", "design"])
 def test_what_is_no_size_is_refused_in_one_line(photo: Path, verb: str, text: str) -> None:
