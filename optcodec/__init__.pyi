@@ -11,6 +11,7 @@ from .blocks.task import Task as Task
 from .blocks.tuning import Tuning as Tuning
 from .design import design_tables as design_tables
 from .encoder import EncodedJpeg as EncodedJpeg
+from .encoder import UnreadableSizeWarning as UnreadableSizeWarning
 from .encoder import encode as encode
 from .errors import DiskFullError as DiskFullError
 from .errors import InvalidInputError as InvalidInputError

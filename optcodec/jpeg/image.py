@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 MAX_SIDE = 65535  # T.81, Table B.2: X and Y have 16 bits
+MAX_LIBJPEG_SIDE = 65500  # JPEG_MAX_DIMENSION of jmorecfg.h: no libjpeg opens a file of more rows or columns
 
 # Sampling factors (H, V) of the luminance component; chrominance has (1, 1).
 SUBSAMPLINGS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:4:0": (1, 2)}
