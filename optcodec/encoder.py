@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from optcodec.blocks.encode import Rdo
     from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["EncodedJpeg", "UnreadableSizeWarning", "encode", "kept_metadata"]
+__all__ = ["EncodedJpeg", "UnreadableSizeWarning", "check_transcoding", "encode", "kept_metadata"]
 
 DEFAULT_QUALITY = 75
 
@@ -168,7 +168,8 @@ def encode(
     subsampling = subsampling or _sampling_of(profile, rdo)
     source: PixelSource | CoefficientSource
     if isinstance(image, CoefficientImage):
-        _check_transcoding(image, orient, to_rgb)
+        check_transcoding(image, orient, to_rgb)
+        _warn_of_size(image)
         kept = kept_metadata(image.metadata, metadata)
         interval = image.restart_interval if restart_interval is None else restart_interval
         kept_image = replace(image, metadata=kept, restart_interval=interval)
@@ -202,14 +203,18 @@ def _orientation_only(metadata: Metadata) -> bytes | None:
     return minimal_exif(orientation_of(metadata.exif))
 
 
-def _check_transcoding(image: CoefficientImage, orient: Orient, to_rgb: bool) -> None:
-    """Refuse what coefficients cannot do, and warn of a size that others cannot read."""
+def check_transcoding(image: CoefficientImage, orient: Orient, to_rgb: bool) -> None:
+    """Refuse what can be done to pixels only."""
     got = "got the coefficients of a JPEG file; expected its pixels (a path, or --pixels)"
     check_orient(orient)
     if orient == "apply":
         raise InvalidInputError(f"pixels are turned upright, {got}")
     if to_rgb and len(image.components) == 4:
         raise InvalidInputError(f"pixels are converted to RGB, {got}")
+
+
+def _warn_of_size(image: CoefficientImage) -> None:
+    """Warn of a file that others cannot read."""
     if max(image.width, image.height) > MAX_LIBJPEG_SIDE:
         message = f"the image has {image.width}x{image.height} pixels; no libjpeg opens sides above {MAX_LIBJPEG_SIDE}"
         warnings.warn(message, UnreadableSizeWarning, stacklevel=3)

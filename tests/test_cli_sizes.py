@@ -55,9 +55,7 @@ def test_every_verb_takes_it(photo: Path) -> None:
     assert read_jpeg((photo.parent / "out.jpg").read_bytes()).width == 128
 
 
-@pytest.mark.parametrize(
-    "text", ["", "k", "60x", "60kk", "6 0k", "-60k", "0", "0k", "1.2.3k", "1e3", "nan", "inf", "٣k", "6i"]
-)
+@pytest.mark.parametrize("text", ["", "k", "60x", "60kk", "6 0k", "-60k", "1.2.3k", "1e3", "nan", "inf", "٣k", "6i"])
 @pytest.mark.parametrize("verb", ["encode", "design"])
 def test_what_is_no_size_is_refused_in_one_line(photo: Path, verb: str, text: str) -> None:
     line = refusal(verb, photo, "-o", photo.parent / "out.json", f"--max-bytes={text}")
@@ -69,3 +67,9 @@ def test_what_is_no_size_is_refused_in_one_line(photo: Path, verb: str, text: st
 @pytest.mark.parametrize("text", ["1.5", "0.0005k", "1.2345k", "0.3Ki"])
 def test_a_part_of_a_byte_is_refused(photo: Path, text: str) -> None:
     assert f"got {text!r}" in refusal("encode", photo, "-o", photo.parent / "out.jpg", "--max-bytes", text)
+
+
+@pytest.mark.parametrize("text", ["0", "0k", "0.0Mi"])
+def test_no_bytes_are_refused(photo: Path, text: str) -> None:
+    line = refusal("encode", photo, "-o", photo.parent / "out.jpg", "--max-bytes", text)
+    assert line == "Error: a number of bytes is a whole number from 1 on, got 0"

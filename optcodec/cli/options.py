@@ -31,6 +31,7 @@ __all__ = [
     "max_pixels_option",
     "method_option",
     "one_of",
+    "orient_option",
     "output_option",
     "pixel_target_options",
     "pixels_option",
@@ -38,6 +39,7 @@ __all__ = [
     "profile_option",
     "subsampling_option",
     "target_options",
+    "to_rgb_option",
     "with_options",
 ]
 
@@ -71,7 +73,7 @@ class ByteCount(click.ParamType[int]):
         if match and not (match[3] and not match[2]):
             base = 1024 if match[3] else 1000
             nbytes = Fraction(match[1]) * base ** (1 + "kmg".index(match[2].lower()) if match[2] else 0)
-            if nbytes >= 1 and nbytes.denominator == 1:
+            if nbytes.denominator == 1:
                 return int(nbytes)
         option = param.opts[0] if param else "a size"
         expected = "a number of bytes from 1 on, such as 60000, 60k (60,000) or 1.5M (1,500,000)"
@@ -105,6 +107,16 @@ max_pixels_option = click.option(
     show_default=True,
     metavar="N",
     help="Refuse larger images before memory is taken for them.",
+)
+orient_option = click.option(
+    "--orient",
+    type=click.Choice(["keep", "apply"]),
+    default="keep",
+    show_default=True,
+    help="keep: leave the pixels as they are stored, and pass on how to turn them for display. apply: turn them now.",
+)
+to_rgb_option = click.option(
+    "--to-rgb", is_flag=True, help="Convert CMYK images to RGB, with their ICC profile where they have one."
 )
 pixels_option = click.option("--pixels", cls=ExpertOption, is_flag=True, help="Decode JPEG inputs to pixels first.")
 
