@@ -42,6 +42,8 @@ from .metrics import psnr_db as psnr_db
 from .metrics import swe as swe
 from .openimage import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from .openimage import opened_image as opened_image
+from .orientation import orientation_of as orientation_of
+from .orientation import upright as upright
 from .pixels import load_picture as load_picture
 from .scalars import whole_number as whole_number
 from .targets import Bpp as Bpp

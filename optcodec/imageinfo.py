@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optcodec.jpeg.image import Metadata
+from optcodec.jpeg.metadata import Metadata
 from optcodec.orientation import minimal_exif
 
 if TYPE_CHECKING:

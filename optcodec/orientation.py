@@ -30,6 +30,7 @@ Damaged Exif is no reason to refuse a picture: what cannot be read there says no
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -39,7 +40,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
-from optcodec.jpeg.image import Metadata
+from optcodec.jpeg.metadata import CarriedSegment, Metadata
 
 __all__ = ["Orient", "check_orient", "minimal_exif", "orientation_of", "turned", "upright", "with_orientation"]
 
@@ -48,6 +49,7 @@ Orient: TypeAlias = Literal["keep", "apply"]
 _TAG = 0x0112
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _FORMATS = {3: "H", 4: "I"}  # of a value, by its type: SHORT, which Exif asks for, and LONG
+_OF_XMP = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>))[2-8](?=["'<])""")
 _EXCHANGED = (5, 6, 7, 8)  # rows become columns
 
 
@@ -129,15 +131,28 @@ def upright(pixels: npt.NDArray[np.uint8], metadata: Metadata) -> tuple[npt.NDAr
     Returns
     -------
     tuple of (ndarray of uint8, Metadata)
-        The pixels as they are to be seen, and metadata that say so: an orientation of 1 in Exif, all else of which
-        stays, and the densities across and down exchanged where rows became columns.
+        The pixels as they are to be seen, and metadata that say so: an orientation of 1 in Exif, and in XMP where it
+        tells one, all else of which stays, and the densities across and down exchanged where rows became columns.
     """
     orientation = orientation_of(metadata.exif)
     if metadata.exif is None or orientation == 1:
         return pixels, metadata
     unit, across, down = metadata.density
     density = (unit, down, across) if orientation in _EXCHANGED else metadata.density
-    return turned(pixels, orientation), replace(metadata, exif=with_orientation(metadata.exif, 1), density=density)
+    about = replace(
+        metadata, exif=with_orientation(metadata.exif, 1), density=density, segments=_upright_xmp(metadata.segments)
+    )
+    return turned(pixels, orientation), about
+
+
+def _upright_xmp(segments: tuple[CarriedSegment, ...] | None) -> tuple[CarriedSegment, ...] | None:
+    """Segments with 1 as the orientation that XMP tells as an attribute or an element (ISO 16684-1, ``tiff``)."""
+    if segments is None:
+        return None
+    return tuple(
+        replace(each, payload=_OF_XMP.sub(rb"\g<1>1", each.payload)) if each.content == "XMP" else each
+        for each in segments
+    )
 
 
 def _places(exif: bytes) -> Iterator[tuple[int, str]]:

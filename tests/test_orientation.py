@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from optcodec import Metadata
+from optcodec.jpeg.metadata import CarriedSegment
 from optcodec.orientation import minimal_exif, orientation_of, turned, upright, with_orientation
 
 ORIENTATIONS = range(1, 9)
@@ -139,3 +140,15 @@ def test_an_upright_image_stays_as_it_is(exif: bytes | None) -> None:
     pixels, after = upright(COLOURS, metadata)
     assert pixels is COLOURS
     assert after is metadata
+
+
+@pytest.mark.parametrize(
+    "form", ['tiff:Orientation="%d"', "<tiff:Orientation>%d</tiff:Orientation>", "tiff:Orientation = '%d'"]
+)
+def test_xmp_says_it_too(form: str) -> None:
+    def segments(orientation: int) -> tuple[CarriedSegment, ...]:
+        text = b"http://ns.adobe.com/xap/1.0/\0<x>" + (form % orientation).encode() + b" tiff:XResolution='6'</x>"
+        return CarriedSegment(0xFE, b'tiff:Orientation="6"'), CarriedSegment(0xE1, text)
+
+    _, after = upright(COLOURS, Metadata(exif=exif_of(6), segments=segments(6)))
+    assert after.segments == segments(1)

@@ -43,6 +43,7 @@ def _record(path: Path, data: bytes) -> dict[str, Any]:
     from optcodec.jpeg.image import subsampling_name
     from optcodec.jpeg.quality import estimate_quality
     from optcodec.jpeg.structure import read_structure
+    from optcodec.orientation import orientation_of
 
     structure = read_structure(data)
     frame, metadata = structure.frame, structure.metadata
@@ -65,6 +66,7 @@ def _record(path: Path, data: bytes) -> dict[str, Any]:
         "tables": [table.steps.tolist() for table in structure.tables],
         "icc_nbytes": len(metadata.icc_profile or b""),
         "exif_nbytes": len(metadata.exif or b""),
+        "orientation": orientation_of(metadata.exif),
         "scans": _scans(structure),
         "segments": _segments(structure, len(data)),
     }
@@ -104,6 +106,7 @@ def _text(record: dict[str, Any]) -> str:
     parts += [f"restart interval {record['restart_interval']}"] * bool(record["restart_interval"])
     parts += [f"ICC profile {record['icc_nbytes']:,} bytes"] * bool(record["icc_nbytes"])
     parts += [f"Exif {record['exif_nbytes']:,} bytes"] * bool(record["exif_nbytes"])
+    parts += [f"orientation {record['orientation']}"] * (record["orientation"] != 1)
     size = f"{record['width']}x{record['height']}, {record['nbytes']:,} bytes, {record['bpp']:.3f} bpp"
     scans = [
         (
