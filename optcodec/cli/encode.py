@@ -89,7 +89,8 @@ _NBYTES_PER_PIXEL = {"ssim": 170, "trellis or psnr": 70, "otherwise": 30}
     "--metadata/--strip",
     default=None,
     help="Keep what comes with the image, or leave it out: of a JPEG file all application segments, comments and what "
-    "lies behind its end, of others ICC profile and Exif.  [default: keep when a JPEG file is transcoded]",
+    "lies behind its end, of others ICC profile and Exif. The orientation is never left out.  [default: keep when a "
+    "JPEG file is transcoded]",
 )
 @click.option("--allow-larger", is_flag=True, help="Write a JPEG file anew even where that makes it larger.")
 @click.option(
