@@ -37,6 +37,7 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
     white, and its darkest black becomes black. Without one, Pillow's plain rule, which knows no inks:
     ``R = (255 - C) * (255 - K) / 255``.
     """
+    image.load()  # now, so that a damaged file is not taken for a profile that cannot be used
     profile = image.info.get("icc_profile")
     if not profile:
         return image.convert("RGB"), "converted CMYK to RGB by Pillow's plain rule, as there is no ICC profile"

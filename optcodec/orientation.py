@@ -42,7 +42,16 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.metadata import CarriedSegment, Metadata
 
-__all__ = ["Orient", "check_orient", "minimal_exif", "orientation_of", "turned", "upright", "with_orientation"]
+__all__ = [
+    "Orient",
+    "check_orient",
+    "minimal_exif",
+    "orientation_of",
+    "turned",
+    "turned_density",
+    "upright",
+    "with_orientation",
+]
 
 Orient: TypeAlias = Literal["keep", "apply"]
 
@@ -137,12 +146,15 @@ def upright(pixels: npt.NDArray[np.uint8], metadata: Metadata) -> tuple[npt.NDAr
     orientation = orientation_of(metadata.exif)
     if metadata.exif is None or orientation == 1:
         return pixels, metadata
-    unit, across, down = metadata.density
-    density = (unit, down, across) if orientation in _EXCHANGED else metadata.density
-    about = replace(
-        metadata, exif=with_orientation(metadata.exif, 1), density=density, segments=_upright_xmp(metadata.segments)
-    )
+    exif, segments = with_orientation(metadata.exif, 1), _upright_xmp(metadata.segments)
+    about = replace(metadata, exif=exif, density=turned_density(metadata.density, orientation), segments=segments)
     return turned(pixels, orientation), about
+
+
+def turned_density(density: tuple[int, int, int], orientation: int) -> tuple[int, int, int]:
+    """Units and densities across and down, as `Metadata.density` has them, of pixels that were turned."""
+    unit, across, down = density
+    return (unit, down, across) if orientation in _EXCHANGED else density
 
 
 def _upright_xmp(segments: tuple[CarriedSegment, ...] | None) -> tuple[CarriedSegment, ...] | None:

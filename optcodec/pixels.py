@@ -24,7 +24,7 @@ from optcodec.imageinfo import metadata_of, orientation_of_tiff
 from optcodec.jpeg.image import MAX_SIDE, Metadata
 from optcodec.limits import MAX_PIXELS
 from optcodec.openimage import first_line, opened_image
-from optcodec.orientation import Orient, check_orient, orientation_of, upright
+from optcodec.orientation import Orient, check_orient, orientation_of, turned_density, upright
 from optcodec.values import Value
 
 if TYPE_CHECKING:
@@ -233,6 +233,7 @@ def _from_pillow(image: Image.Image, colour: npt.NDArray[np.uint8] | None, to_rg
         raise InvalidInputError(f"cannot be decoded: {first_line(error)}") from error
     metadata = metadata_of(image)  # now, as some of it may lie behind the pixels
     if stored != 1:
+        metadata = replace(metadata, density=turned_density(metadata.density, stored))
         notices.append(f"turned the pixels upright, from orientation {stored}, as Pillow does with TIFF files")
     if mode != image.mode and image.mode in ("1", "P", "PA"):
         kind = "black and white" if image.mode == "1" else "palette"

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from optcodec import InvalidInputError, encode, load_picture, read_jpeg
+from optcodec.orientation import minimal_exif, orientation_of, turned
 from optcodec.transcode import transcode
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 from tests.cmyk_helpers import cmyk_file, lab_of, patches, profile, ycck_file
@@ -158,3 +159,24 @@ def test_files_of_other_colours_are_still_transcoded(tmp_path: Path) -> None:
     for one, other in zip(coefficients[1].components, expected.components, strict=True):
         np.testing.assert_array_equal(one.blocks, other.blocks)
     assert f"{tmp_path / 'in' / 'cmyk.jpg'}: {PLAIN}" in messages(result)
+
+
+@pytest.mark.parametrize("icc", [None, profile()])
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_a_truncated_file_is_refused(kind: str, icc: bytes | None) -> None:
+    data = FILES[kind](icc)
+    cut = data[:-200] if kind == "JPEG" else data[:5000]
+    with pytest.raises(InvalidInputError, match=r"cannot be decoded|not an image file"):
+        load_picture(cut, to_rgb=True)
+
+
+@pytest.mark.parametrize("orient", ["keep", "apply"])
+def test_the_orientation_goes_with_it(orient: Any) -> None:
+    exif = minimal_exif(6)
+    assert exif is not None
+    data = cmyk_file("JPEG", icc_profile=profile(), exif=b"Exif\0\0" + exif)
+    picture = load_picture(data, to_rgb=True, orient=orient)
+    upright = load_picture(cmyk_file("JPEG", icc_profile=profile()), to_rgb=True).pixels
+    np.testing.assert_array_equal(picture.pixels, turned(upright, 6) if orient == "apply" else upright)
+    assert orientation_of(picture.metadata.exif) == (1 if orient == "apply" else 6)
+    assert picture.notices[0] == BY_PROFILE

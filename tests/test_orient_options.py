@@ -29,7 +29,7 @@ PIXELS = photograph(40, 72)
 ORIENTATIONS = range(1, 9)
 
 
-def file_of(kind: str, orientation: int, pixels: np.ndarray = PIXELS) -> bytes:
+def file_of(kind: str, orientation: int, pixels: np.ndarray = PIXELS, **options: Any) -> bytes:
     """An image file with an orientation; a PNG file may have its Exif behind the pixels, or as a text."""
     file = io.BytesIO()
     exif = exif_of(orientation)
@@ -40,10 +40,8 @@ def file_of(kind: str, orientation: int, pixels: np.ndarray = PIXELS) -> bytes:
         content = file.getvalue()
         place = content.rindex(b"IEND" if kind == "PNG, late" else b"IDAT") - 4
         return content[:place] + late + content[place:]
-    options: dict[str, Any] = {"exif": b"Exif\0\0" + exif}
-    if kind == "TIFF":
-        options = {"tiffinfo": {0x0112: orientation}}
-    elif kind == "WEBP":
+    options |= {"tiffinfo": {0x0112: orientation}} if kind == "TIFF" else {"exif": b"Exif\0\0" + exif}
+    if kind == "WEBP":
         options |= {"lossless": True}
     elif kind == "JPEG":
         options |= {"subsampling": "4:4:4", "quality": 100}
@@ -91,6 +89,16 @@ def test_what_is_done_to_pixels_is_said(orientation: int) -> None:
         notices = load_picture(file_of("TIFF", orientation), orient=orient).notices  # type: ignore[arg-type]
         assert notices == (f"{said}, as Pillow does with TIFF files",)
     assert load_picture(file_of("PNG", 1), orient="apply").notices == ()
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_densities_are_turned_with_the_pixels(orientation: int) -> None:
+    exchanged = orientation > 4
+    for kind in ("PNG", "TIFF"):
+        data = file_of(kind, orientation, dpi=(300, 72))
+        upright = (1, 72, 300) if exchanged else (1, 300, 72)
+        assert load_picture(data, orient="apply").metadata.density == upright
+        assert load_picture(data).metadata.density == (upright if kind == "TIFF" else (1, 300, 72))
 
 
 def test_images_in_memory_have_an_orientation_and_arrays_none() -> None:
