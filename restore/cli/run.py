@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec import InvalidInputError, orientation_of, upright
+from optcodec import InvalidInputError
 from optcodec.cli.files import JPEG_SUFFIXES, find_images, place
 from optcodec.cli.many import Done, failure_records, for_each, report_failures
 from optcodec.cli.options import max_pixels_option, orient_option
@@ -94,6 +94,7 @@ def _format(output: Path, chosen: str | None, several: bool) -> str:
 
 
 def _restore(path: Path, target: Path, kind: str, model: Model, options: dict[str, Any]) -> Done:
+    from optcodec import orientation_of, upright
     from restore.decode import receive
     from restore.infer import restored_image, restored_strips
     from restore.output import write_jpeg, write_png
