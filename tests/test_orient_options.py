@@ -216,6 +216,15 @@ def test_compare_says_where_images_are_shown_differently(tmp_path: Path) -> None
     assert messages(result) == [f"{tmp_path / 'apply.jpg'}: {said}"]
 
 
+def test_compare_says_why_images_do_not_fit(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(file_of("PNG", 6))
+    assert run("encode", tmp_path / "a.png", "-o", tmp_path / "b.jpg", "--orient", "apply").exit_code == 0
+    found = "images to compare have one shape, got (40, 72, 3) and (72, 40, 3)"
+    said = "this one is shown with orientation 1, the reference with 6; pixels are compared as stored"
+    line = refusal("compare", tmp_path / "a.png", tmp_path / "b.jpg")
+    assert line == f"Error: {tmp_path / 'b.jpg'}: {found}; {said}"
+
+
 @pytest.mark.parametrize("format_of", ["png", "jpeg"])
 @pytest.mark.parametrize("orient", ["keep", "apply"])
 @pytest.mark.parametrize("orientation", ORIENTATIONS)

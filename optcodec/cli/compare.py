@@ -62,8 +62,9 @@ def command(reference: Path, inputs: tuple[Path, ...], profile: str, as_json: bo
     def work(index: int) -> Done:
         data = read_bytes(paths[index])
         picture = load_picture(io.BytesIO(data), **opening)
+        remarks = _of_orientation(original, picture)
         record = {"path": str(paths[index])} | _record(data, original.pixels, picture.pixels, weights)
-        return Done(record, picture.notices + _of_orientation(original, picture))
+        return Done(record, picture.notices + remarks)
 
     def nbytes(index: int) -> int:
         return needed_nbytes(paths[index], _NBYTES_PER_PIXEL)
@@ -78,13 +79,17 @@ def command(reference: Path, inputs: tuple[Path, ...], profile: str, as_json: bo
 
 
 def _of_orientation(original: Picture, picture: Picture) -> tuple[str, ...]:
-    """A notice where pixels are compared that are not shown in the same way."""
+    """A notice where pixels are compared that are not shown in the same way, or a refusal where they do not fit."""
     from optcodec.orientation import orientation_of
 
     reference, here = (orientation_of(image.metadata.exif) for image in (original, picture))
     if reference == here:
         return ()
-    return (f"is shown with orientation {here}, the reference with {reference}; pixels are compared as stored",)
+    remark = f"is shown with orientation {here}, the reference with {reference}; pixels are compared as stored"
+    shapes = [image.pixels.shape for image in (original, picture)]
+    if shapes[0] != shapes[1]:
+        raise InvalidInputError(f"images to compare have one shape, got {shapes[0]} and {shapes[1]}; this one {remark}")
+    return (remark,)
 
 
 def _record(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProfile) -> dict[str, Any]:
