@@ -1,16 +1,16 @@
 """Do all decoders show our files as libjpeg-turbo does, and do we read files of others as libjpeg does?
 
 Files of every option are decoded by as many decoders as there are: how many they open, how far pixels are from those
-of libjpeg-turbo (in Pillow), and what they warn of. Files that grey pictures or 4:4:4 make differ by rounding only;
-where chrominance is subsampled decoders interpolate it in more than one way, so these are counted apart, and a picture
-counts as wrong only where it is another one (`conformance_differences`). The other way round, files of mozjpeg, jpegli,
-every libjpeg and cjpeg's odd options must give the coefficients that libjpeg (jpeglib) reads, and the same pixels in
-Pillow when we write them again, baseline and progressive; arithmetic coding must be refused.
+of libjpeg-turbo (in Pillow), and what they warn of. Grey and 4:4:4 leave room for rounding only. Where chrominance is
+subsampled, decoders interpolate it in more than one way, so these files are counted apart, and a picture counts as
+wrong only where it is another one (`conformance_differences`). The other way round, files of mozjpeg, jpegli, every
+libjpeg and cjpeg's odd options must give the coefficients that libjpeg (jpeglib) reads, and the same pixels in Pillow
+when we write them again, baseline and progressive; arithmetic coding must be refused.
 
 Photographs come from Kodak below OPTCODEC_DATA. Needs the extra [bench]; decoders that are missing are skipped, and the
 result says so. All of them come with
 
-    pip install opencv-python-headless kornia_rs
+    pip install opencv-python-headless kornia_rs imageio-ffmpeg
     apt-get install libjpeg-turbo-progs ffmpeg imagemagick chromium libstb-dev gcc golang-go default-jdk-headless nodejs
     npm install --prefix FOLDER sharp jpeg-js pdfjs-dist@4
     NODE_PATH=FOLDER/node_modules python benchmarks/conformance.py
@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from conformance_decoders import decoders
+from conformance_decoders import decoders, said
 from conformance_files import our_files
 from conformance_matrix import matrix
 from conformance_peers import QUALITIES, peer_files, strong_encoders, with_large_steps, with_sampling
@@ -42,7 +42,7 @@ Pixels = npt.NDArray[np.uint8]
 PHOTOGRAPHS = ("kodim01", "kodim03", "kodim15", "kodim23")
 PACKAGES = (
     *("pillow", "pyvips", "pyvips-binary", "ajpegli", "jpeglib", "simplejpeg", "torchvision"),
-    *("opencv-python-headless", "kornia_rs"),
+    *("opencv-python-headless", "kornia_rs", "imageio-ffmpeg"),
 )
 UNUSUAL_SAMPLING = ("4x1,1x1,1x1", "1x4,1x1,1x1", "4x2,1x1,1x1", "1x1,2x2,2x2", "2x2,2x1,1x2", "3x1,1x1,1x1")
 LIBJPEG_TURBO = ("Pillow", "djpeg")
@@ -60,7 +60,8 @@ def main() -> None:
         print(f"{kind}: {row}")
     seconds = round(time.perf_counter() - start)
     kinds = Counter(file.kind for file in files)
-    figures = {"our_files": kinds, "decoders": rows, "qualities": QUALITIES, "files_of_others": read}
+    cjpeg = said(["cjpeg", "-version"], r"(libjpeg-turbo) version (\S+)")
+    figures = {"our_files": kinds, "decoders": rows, "qualities": QUALITIES, "cjpeg": cjpeg, "files_of_others": read}
     installed = {each.metadata["Name"].lower() for each in distributions()}
     packages = tuple(name for name in PACKAGES if name in installed)
     write_result("conformance", {"seconds": seconds, **figures}, packages=packages)

@@ -99,47 +99,57 @@ def _zune_version() -> str:
 
 def _programs() -> list[Decoder]:
     """Programs that decode one file a call."""
-    accurate = ["-sws_flags", "accurate_rnd+full_chroma_int+bicubic", "-pix_fmt", "rgb24"]
-    ffmpeg = ["ffmpeg", "-v", "warning", "-nostdin", "-i", "IN", *accurate, "-update", "1", "OUT"]
     chromium = shutil.which("chromium") or "chromium"
+    convert = "magick" if shutil.which("magick") else "convert"
     return [
         Decoder(
             "djpeg",
-            _said(["djpeg", "-version"], r"(libjpeg-turbo) version (\S+)"),
+            said(["djpeg", "-version"], r"(libjpeg-turbo) version (\S+)"),
             "apt-get install libjpeg-turbo-progs",
             partial(_one_by_one, ["djpeg", "-pnm", "-outfile", "OUT", "IN"]),
         ),
-        Decoder(
-            "ffmpeg",
-            _said(["ffmpeg", "-version"], r"ffmpeg version (\S+)"),
-            "apt-get install ffmpeg",
-            partial(_one_by_one, ffmpeg),
-        ),
+        _ffmpeg("ffmpeg", "ffmpeg", "apt-get install ffmpeg"),
+        _ffmpeg("ffmpeg, newer", _ffmpeg_of_imageio(), "pip install imageio-ffmpeg"),
         Decoder(
             "ImageMagick",
-            _said(["convert", "-version"], r"ImageMagick (\S+)"),
+            said([convert, "-version"], r"ImageMagick (\S+)"),
             "apt-get install imagemagick",
-            partial(_one_by_one, ["convert", "IN", "-colorspace", "sRGB", "-depth", "8", "OUT"]),
+            partial(_one_by_one, [convert, "IN", "-colorspace", "sRGB", "-depth", "8", "OUT"]),
         ),
         Decoder(
             "Chromium",
-            _said([chromium, "--version"], r"Chromium (\S+)"),
+            said([chromium, "--version"], r"Chromium (\S+)"),
             "apt-get install chromium",
             partial(decode_in_chromium, chromium, SOURCES / "page.html"),
         ),
     ]
 
 
+def _ffmpeg(name: str, program: str, install: str) -> Decoder:
+    """Converts to RGB as exactly as it can; by default it would do so in a hurry."""
+    accurate = ["-sws_flags", "accurate_rnd+full_chroma_int+bicubic", "-pix_fmt", "rgb24"]
+    command = [program, "-v", "warning", "-nostdin", "-i", "IN", *accurate, "-update", "1", "OUT"]
+    return Decoder(name, said([program, "-version"], r"ffmpeg version (\S+)"), install, partial(_one_by_one, command))
+
+
+def _ffmpeg_of_imageio() -> str:
+    """Path of the program in that package; a name that no program has where it is not installed."""
+    if find_spec("imageio_ffmpeg") is None:
+        return "ffmpeg-of-imageio"
+    import imageio_ffmpeg
+
+    path: str = imageio_ffmpeg.get_ffmpeg_exe()
+    return path
+
+
 def _of_npm() -> list[Decoder]:
     """Packages that lie where NODE_PATH says."""
     found = []
-    for name in ("sharp", "jpeg-js", "pdfjs-dist"):
-        found_in = "require('sharp').versions.sharp" if name == "sharp" else f"require('{name}/package.json').version"
-        tell = f"console.log('{name} ' + {found_in})"
-        wanted = "pdfjs-dist@4" if name == "pdfjs-dist" else name
-        program = ["node", str(SOURCES / "decode.cjs"), name]
-        decode = partial(_run, program)
-        found.append(Decoder(name, _said(["node", "-e", tell], rf"{name} (\S+)"), f"npm install {wanted}", decode))
+    for name, package in {"sharp": "sharp", "jpeg-js": "jpeg-js", "pdf.js": "pdfjs-dist"}.items():
+        told = "require('sharp').versions.sharp" if name == "sharp" else f"require('{package}/package.json').version"
+        known = said(["node", "-e", f"console.log('version ' + {told})"], r"version (\S+)")
+        install = f"npm install {package}" + ("@4" if name == "pdf.js" else "")
+        found.append(Decoder(name, known, install, partial(_run, ["node", str(SOURCES / "decode.cjs"), package])))
     return found
 
 
@@ -151,13 +161,13 @@ def _built() -> list[Decoder]:
     return [
         Decoder(
             "Java ImageIO",
-            _said(["java", "-version"], r'version "([^"]+)"'),
+            said(["javac", "-version"], r"javac (\S+)"),
             "apt-get install default-jdk-headless",
             partial(_run, ["java", str(SOURCES / "Decode.java")]),
         ),
         Decoder(
             "Go image/jpeg",
-            _said(["go", "version"], r"go version go(\S+)"),
+            said(["go", "version"], r"go version go(\S+)"),
             "apt-get install golang-go",
             partial(_run, ["go", "run", str(SOURCES / "decode.go")]),
         ),
@@ -176,7 +186,7 @@ def _decode_with_stb(source: Path, target: Path) -> None:
     _run([str(program)], source, target)
 
 
-def _said(command: list[str], pattern: str) -> str | None:
+def said(command: list[str], pattern: str) -> str | None:
     """The groups of a pattern in what a program says of itself; None if it is not there or says something else."""
     if shutil.which(command[0]) is None:
         return None

@@ -88,6 +88,8 @@ def peer_files(photos: dict[str, Pixels]) -> Iterator[PeerFile]:
     yield from _of_jpeglib(parts)
     if shutil.which("cjpeg"):
         yield from _of_cjpeg(parts)
+    else:
+        print("cjpeg: skipped, it is not installed (apt-get install libjpeg-turbo-progs)")
     yield from _of_pillow(parts)
 
 
