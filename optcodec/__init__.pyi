@@ -48,6 +48,8 @@ from .targets import MatchSsim as MatchSsim
 from .targets import MatchSwe as MatchSwe
 from .targets import MaxBytes as MaxBytes
 from .targets import WaterLevel as WaterLevel
+from .transcode import Transcoded as Transcoded
+from .transcode import transcode as transcode
 from .vision.estimate import estimate_sensitivity as estimate_sensitivity
 from .vision.profile import SensitivityProfile as SensitivityProfile
 from .vision.profile import load_profile as load_profile

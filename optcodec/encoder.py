@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from optcodec.blocks.encode import Rdo
     from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["EncodedJpeg", "encode"]
+__all__ = ["EncodedJpeg", "encode", "kept_metadata"]
 
 DEFAULT_QUALITY = 75
 
@@ -73,7 +73,7 @@ def encode(
     rdo: bool | Rdo = False,
     subsampling: str | None = None,
     dct: Dct = "float",
-    progressive: Progressive = False,
+    progressive: Progressive | None = None,
     scans: Scans = "together",
     restart_interval: int | None = None,
     metadata: bool | None = None,
@@ -110,8 +110,9 @@ def encode(
         have.
     dct : {"float", "exact"}
         Floating point; or coefficient for coefficient what libjpeg-turbo makes with its accurate integer DCT.
-    progressive : {False, True, "smaller"}
-        Baseline, progressive, or the smaller of both.
+    progressive : {False, True, "smaller"}, optional
+        Baseline, progressive, or the smaller of both. By default baseline, and for a `CoefficientImage` what its file
+        was.
     scans : {"together", "apart"}
         Of baseline files: all components interleaved in one scan, which every decoder reads; or luminance in a scan of
         its own where it is finer than chrominance. That saves 1 to 2 %, but some decoders show another picture, or
@@ -119,7 +120,8 @@ def encode(
     restart_interval : int, optional
         MCUs between restart markers, 0..65535; 0 for none. A `CoefficientImage` keeps its own by default.
     metadata : bool, optional
-        Whether ICC profile and Exif are passed on: by default from a `CoefficientImage`, not from pixels.
+        Whether what the image carries is passed on: by default from a `CoefficientImage`, all of it, not from pixels,
+        of which ICC profile and Exif can be.
     background : str or (int, int, int), optional
         Colour to lay under an image with alpha; without it such an image is refused.
     threads : int, optional
@@ -143,15 +145,16 @@ def encode(
     subsampling = subsampling or _sampling_of(profile, rdo)
     source: PixelSource | CoefficientSource
     if isinstance(image, CoefficientImage):
-        kept = image.metadata if metadata is not False else Metadata(adobe_transform=image.metadata.adobe_transform)
+        kept = kept_metadata(image.metadata, metadata)
         interval = image.restart_interval if restart_interval is None else restart_interval
         kept_image = replace(image, metadata=kept, restart_interval=interval)
-        source = CoefficientSource(kept_image, progressive, threads, apart)
+        kind = image.progressive if progressive is None else progressive
+        source = CoefficientSource(kept_image, kind, threads, apart)
     else:
         picture = load_picture(image, background=background)
         kept = picture.metadata if metadata else Metadata()
         interval = restart_interval or 0
-        source = PixelSource(picture.pixels, subsampling, dct, progressive, kept, interval, threads, apart)
+        source = PixelSource(picture.pixels, subsampling, dct, progressive or False, kept, interval, threads, apart)
     if tables is None and target is None and quality is None:
         quality, tables = (None, image.tables) if isinstance(image, CoefficientImage) else (DEFAULT_QUALITY, None)
     if rdo:
@@ -161,6 +164,11 @@ def encode(
     elif tables is None:
         tables = annex_k_tables(DEFAULT_QUALITY if quality is None else quality)
     return EncodedJpeg(source.encoded(tables), *source.size)
+
+
+def kept_metadata(metadata: Metadata, wanted: bool | None) -> Metadata:
+    """What is kept of a JPEG file's metadata: all, or with False only what the colours are."""
+    return Metadata(adobe_transform=metadata.adobe_transform) if wanted is False else metadata
 
 
 def _sampling_of(profile: SensitivityProfile | None, rdo: bool | Rdo) -> str:
@@ -189,7 +197,7 @@ def _check_choices(
 def _check_options(
     tables: Sequence[QuantTable] | None,
     dct: str,
-    progressive: Progressive,
+    progressive: Progressive | None,
     scans: str,
     threads: int | None,
     rdo: bool | Rdo,
@@ -199,7 +207,8 @@ def _check_options(
         raise InvalidInputError(f'dct is "float" or "exact"; got {dct!r}')
     if rdo and dct != "float":
         raise InvalidInputError(f'a trellis chooses from coefficients that are not rounded: dct="float", not {dct!r}')
-    check_progressive(progressive)
+    if progressive is not None:
+        check_progressive(progressive)
     if scans not in ("together", "apart"):
         raise InvalidInputError(f'scans is "together" or "apart"; got {scans!r}')
     if threads is not None and (not isinstance(threads, int) or threads < 1):

@@ -21,7 +21,6 @@ from .cells import Floats, centroid_offset, fit_laplacian, inverse, project
 
 __all__ = ["Received", "Span", "decode_image", "project", "receive", "to_rgb"]
 
-_RGB_IDS = (ord("R"), ord("G"), ord("B"))  # how some writers mark RGB, without an Adobe segment
 _BAND = 64  # rows that are decoded together
 
 
@@ -49,8 +48,7 @@ class Received:
         parts, transform = image.components, image.metadata.adobe_transform
         if len(parts) not in (1, 3):
             raise UnsupportedJpegError(f"the file has {len(parts)} components; {expected}")
-        unmarked = transform is None and tuple(part.id for part in parts) == _RGB_IDS
-        if len(parts) == 3 and (transform == 0 or unmarked):
+        if len(parts) == 3 and transform == 0:
             raise UnsupportedJpegError(f"the components are red, green and blue; {expected}")
         luminance = parts[0]
         if any(part.h > luminance.h or part.v > luminance.v for part in parts):

@@ -78,7 +78,7 @@ def command(
         targets = place(sources, output, suffix=".json", folder=True, force=force)
 
         def work(index: int) -> Done:
-            image, notices = open_image(paths[index], **opening)
+            image, notices, *_ = open_image(paths[index], **opening)
             return Done({"input": str(paths[index])} | _design(image, targets[index], settings), notices)
 
         def nbytes(index: int) -> int:

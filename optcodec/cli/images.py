@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optcodec.cli.files import is_jpeg
 from optcodec.cli.many import Failure
@@ -16,12 +16,21 @@ if TYPE_CHECKING:
     from optcodec.jpeg.image import CoefficientImage
     from optcodec.pixels import Picture
 
-__all__ = ["ImageSet", "needed_nbytes", "open_image"]
+__all__ = ["ImageSet", "Opened", "needed_nbytes", "open_image"]
+
+
+class Opened(NamedTuple):
+    """An input: as coefficients or pixels, with notices of what was done to it; its size; and a JPEG file's bytes."""
+
+    image: CoefficientImage | Picture
+    notices: tuple[str, ...]
+    nbytes: int
+    data: bytes = b""
 
 
 def open_image(
     path: Path, *, background: str | None = None, decode: bool = False, max_pixels: int | None = MAX_PIXELS
-) -> tuple[CoefficientImage | Picture, tuple[str, ...]]:
+) -> Opened:
     """Read a file.
 
     Parameters
@@ -37,19 +46,20 @@ def open_image(
 
     Returns
     -------
-    tuple of (CoefficientImage or Picture, tuple of str)
-        The image, and notices of what was done to it.
+    Opened
+        A JPEG file as coefficients, unless it is decoded, all others as pixels.
     """
     source = image_source(path)
     if not decode and is_jpeg(source):
         from optcodec.jpeg.reader import read_jpeg
 
         data = read_bytes(source) if isinstance(source, Path) else source.read()
-        return read_jpeg(data, max_pixels=max_pixels), ()
+        return Opened(read_jpeg(data, max_pixels=max_pixels), (), len(data), data)
     from optcodec.pixels import load_picture
 
     picture = load_picture(source, background=background, max_pixels=max_pixels)
-    return picture, picture.notices
+    nbytes = source.stat().st_size if isinstance(source, Path) else source.seek(0, 2)
+    return Opened(picture, picture.notices, nbytes)
 
 
 def needed_nbytes(path: Path, nbytes_per_pixel: int) -> int:
@@ -86,7 +96,7 @@ class ImageSet:
             if path in self.failed:
                 continue
             try:
-                image, notices = open_image(path, **self._opening)
+                image, notices, *_ = open_image(path, **self._opening)
             except (OptcodecError, MemoryError) as error:
                 self.failed[path] = Failure.of(path, error)
                 continue

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
+from optcodec.jpeg.metadata import Metadata
 from optcodec.jpeg.tables import QuantTable
 from optcodec.values import Value
 
@@ -57,30 +58,6 @@ def blocks_shape(width: int, height: int, h: int, v: int, h_max: int, v_max: int
     columns = -(-width * h // h_max)
     rows = -(-height * v // v_max)
     return -(-rows // 8), -(-columns // 8)
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What a file carries besides the coded image.
-
-    Parameters
-    ----------
-    icc_profile : bytes, optional
-        ICC colour profile, put together from its APP2 segments.
-    exif : bytes, optional
-        TIFF structure of the APP1 Exif segment, without the ``Exif\\0\\0`` in front.
-    adobe_transform : int, optional
-        Colour transform of an APP14 Adobe segment: 0 RGB or CMYK, 1 YCbCr, 2 YCCK. None where there is no segment, or
-        a JFIF segment says otherwise; 0 also where the identifiers of the components are the letters R, G and B and
-        there is neither segment.
-    density : tuple of int
-        JFIF units (0 aspect ratio, 1 per inch, 2 per cm), horizontal and vertical density.
-    """
-
-    icc_profile: bytes | None = None
-    exif: bytes | None = None
-    adobe_transform: int | None = None
-    density: tuple[int, int, int] = (0, 1, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +156,8 @@ class CoefficientImage(Value):
         Colour profile, Exif, and the like.
     restart_interval : int
         MCUs between restart markers, 0 for none; 0..65535.
+    progressive : bool
+        Whether the file that it was read from is progressive, which is what it is transcoded to by default.
 
     Raises
     ------
@@ -192,6 +171,7 @@ class CoefficientImage(Value):
     tables: tuple[QuantTable, ...]
     metadata: Metadata = field(default_factory=Metadata)
     restart_interval: int = 0
+    progressive: bool = False
 
     def __post_init__(self) -> None:
         _check_geometry(self.width, self.height, [(c.h, c.v, c.blocks.shape) for c in self.components])

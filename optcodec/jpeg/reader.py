@@ -200,7 +200,13 @@ def _read(data: bytes, structure: JpegStructure, layouts: Sequence[McuLayout]) -
         blocks = coefficients[starts[index] * 64 : starts[index + 1] * 64].reshape(*shapes[index], 8, 8)
         components.append(Component(part.id, part.h, part.v, structure.table_indices[index], blocks))
     return CoefficientImage(
-        frame.width, frame.height, tuple(components), structure.tables, structure.metadata, structure.restart_interval
+        frame.width,
+        frame.height,
+        tuple(components),
+        structure.tables,
+        structure.metadata,
+        structure.restart_interval,
+        frame.is_progressive,
     )
 
 

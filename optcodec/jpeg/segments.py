@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 
 from optcodec.errors import InvalidInputError, MalformedJpegError
 
-__all__ = ["Segment", "marker_name", "read_segments"]
+__all__ = ["SEGMENT_LIMIT", "Segment", "marker_name", "read_segments", "segment_bytes"]
+
+SEGMENT_LIMIT = 65533  # bytes of payload; a length field counts itself
 
 _NAMES = {
     0xC4: "DHT",
@@ -90,6 +92,11 @@ def marker_name(marker: int) -> str:
         if first <= marker <= last:
             return f"{name}{marker - first}"
     return "TEM" if marker == 0x01 else f"RES {marker:02X}"
+
+
+def segment_bytes(marker: int, payload: bytes) -> bytes:
+    """A whole segment: marker, given its second byte; length, which counts its own two bytes; payload."""
+    return bytes([0xFF, marker]) + (len(payload) + 2).to_bytes(2) + payload
 
 
 def read_segments(data: bytes) -> tuple[Segment, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from optcodec.errors import MalformedJpegError, UnsupportedJpegError
-from optcodec.jpeg.application import parse_metadata
+from optcodec.jpeg.carried import read_metadata
 from optcodec.jpeg.headers import (
     Frame,
     HuffmanSpec,
@@ -23,7 +23,8 @@ from optcodec.jpeg.headers import (
     parse_restart_interval,
     parse_scan,
 )
-from optcodec.jpeg.image import Metadata, blocks_shape
+from optcodec.jpeg.image import blocks_shape
+from optcodec.jpeg.metadata import Metadata
 from optcodec.jpeg.segments import Segment, read_segments
 from optcodec.jpeg.tables import QuantTable
 
@@ -156,7 +157,7 @@ def read_structure(data: bytes) -> JpegStructure:
     ordered = [used[index] for index in range(len(frame.components))]
     distinct = list(dict.fromkeys(ordered))
     indices = tuple(distinct.index(entry) for entry in ordered)
-    metadata = parse_metadata(segments, [part.id for part in frame.components])
+    metadata = read_metadata(data, segments, [part.id for part in frame.components])
     return JpegStructure(segments, frame, tuple(scans), tuple(table for _, table in distinct), indices, metadata)
 
 
