@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from optcodec.encoder import EncodedJpeg, encode, kept_metadata
+from optcodec.encoder import EncodedJpeg, check_transcoding, encode, kept_metadata
 from optcodec.errors import TargetNotMetError
 from optcodec.jpeg.application_writer import with_metadata
 from optcodec.jpeg.image import CoefficientImage
@@ -96,6 +96,7 @@ def recoded(
     **options
         Those of `encode`.
     """
+    check_transcoding(image, options.get("orient", "keep"), options.get("to_rgb", False))
     about = image.width, image.height, len(original)
     may_keep = may_keep and not allow_larger and _has_form(image, options)
     if may_keep:

@@ -130,7 +130,8 @@ class Received:
         """Decoded Cb and Cr of a region at the size of luminance, 0..255; takes what `luminance` does.
 
         Factors of two are interpolated as libjpeg's "fancy" upsampling does, with weights 3/4 and 1/4; others repeat
-        samples. As there, what fills up the last blocks has no part in it: the last sample is repeated.
+        samples. As there, what fills up the last blocks has no part in it: the last sample is repeated. Where two
+        columns of samples or fewer are doubled, libjpeg repeats samples in both directions, and so does this.
 
         Returns
         -------
@@ -142,7 +143,7 @@ class Received:
         first, part = self.source.components[0], self.source.components[index]
         extent = -(-self.height * part.v // first.v), -(-self.width * part.h // first.h)
         factors = (first.v / part.v, first.h / part.h)
-        if not set(factors) <= {1.0, 2.0}:
+        if not _is_interpolated(factors, extent[1]):
             repeated = (np.arange(*rows) * part.v // first.v, np.arange(*columns) * part.h // first.h)
             return self._window(index, *repeated, extent, centroid)
         down, across = (
@@ -233,6 +234,11 @@ def to_rgb(luminance: Floats, chrominance: Floats) -> npt.NDArray[np.uint8]:
     green = luminance - np.float32(0.344136286) * blue - np.float32(0.714136286) * red
     rgb = (luminance + np.float32(1.402) * red, green, luminance + np.float32(1.772) * blue)
     return np.stack([_to_bytes(plane) for plane in rgb], axis=-1)
+
+
+def _is_interpolated(factors: tuple[float, float], columns: int) -> bool:
+    """Whether libjpeg interpolates a component with so many columns of samples (jdsample.c, ``jinit_upsampler``)."""
+    return set(factors) <= {1.0, 2.0} and not (factors[1] == 2 and columns <= 2)
 
 
 def _doubled(plane: Floats, axis: int) -> Floats:

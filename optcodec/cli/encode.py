@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.cli.files import Source, check_jpeg_name, find_images, place
-from optcodec.cli.images import needed_nbytes, open_image
+from optcodec.cli.images import needed_nbytes, open_image, opening_of
 from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures
 from optcodec.cli.options import (
     ExpertOption,
@@ -20,12 +20,14 @@ from optcodec.cli.options import (
     max_pixels_option,
     method_option,
     one_of,
+    orient_option,
     output_option,
     pixel_target_options,
     pixels_option,
     profile_option,
     subsampling_option,
     target_options,
+    to_rgb_option,
 )
 from optcodec.cli.show import json_option, print_json
 from optcodec.cli.streams import STREAM, check_stdout, output_file
@@ -80,12 +82,15 @@ _NBYTES_PER_PIXEL = {"ssim": 170, "trellis or psnr": 70, "otherwise": 30}
     help="MCUs between restart markers.",
 )
 @background_option
+@orient_option
+@to_rgb_option
 @pixels_option
 @click.option(
     "--metadata/--strip",
     default=None,
     help="Keep what comes with the image, or leave it out: of a JPEG file all application segments, comments and what "
-    "lies behind its end, of others ICC profile and Exif.  [default: keep when a JPEG file is transcoded]",
+    "lies behind its end, of others ICC profile and Exif. The orientation is never left out.  [default: keep when a "
+    "JPEG file is transcoded]",
 )
 @click.option("--allow-larger", is_flag=True, help="Write a JPEG file anew even where that makes it larger.")
 @click.option(
@@ -150,7 +155,7 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
     from optcodec.pixels import Picture
     from optcodec.transcode import recoded
 
-    opening = {"background": options["background"], "decode": options["pixels"], "max_pixels": options["max_pixels"]}
+    opening = opening_of(options)
 
     def encode_one(path: Path, target: Path) -> Done:
         opened = open_image(path, **opening)
@@ -224,9 +229,12 @@ def _tables(path: Path | None) -> Any:
 
 def _left_out(image: CoefficientImage | Picture, metadata: bool | None) -> list[str]:
     """What the image carried and the file does not, which nobody may have thought of."""
+    from optcodec.orientation import orientation_of
     from optcodec.pixels import Picture
 
-    names = image.metadata.contents
+    names, orientation = image.metadata.contents, orientation_of(image.metadata.exif)
     if not names or metadata or (metadata is None and not isinstance(image, Picture)):
         return []
-    return [f"left out {', '.join(names)}" + (", which --metadata keeps" if metadata is None else "")]
+    remark = ", which --metadata keeps" if metadata is None else ""
+    remark += f"; the orientation ({orientation}) stays" if orientation != 1 else ""
+    return [f"left out {', '.join(names)}{remark}"]

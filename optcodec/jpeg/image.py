@@ -15,6 +15,7 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.metadata import Metadata
 from optcodec.jpeg.tables import QuantTable
+from optcodec.scalars import whole_number
 from optcodec.values import Value
 
 __all__ = [
@@ -25,10 +26,12 @@ __all__ = [
     "DctImage",
     "Metadata",
     "blocks_shape",
+    "checked_interval",
     "sampling_factors",
 ]
 
 MAX_SIDE = 65535  # T.81, Table B.2: X and Y have 16 bits
+MAX_LIBJPEG_SIDE = 65500  # JPEG_MAX_DIMENSION of jmorecfg.h: no libjpeg opens a file of more rows or columns
 
 # Sampling factors (H, V) of the luminance component; chrominance has (1, 1).
 SUBSAMPLINGS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:4:0": (1, 2)}
@@ -140,6 +143,11 @@ def _check_geometry(width: int, height: int, parts: Sequence[tuple[int, int, tup
             raise InvalidInputError(f"a {h}x{v} component has {expected} rows and columns of blocks, got {shape[:2]}")
 
 
+def checked_interval(interval: int) -> int:
+    """Give back a restart interval, MCUs or 0 for none, or raise if it is not a whole number in 0..65535."""
+    return whole_number(interval, "the restart interval", 0, 65535)
+
+
 @dataclass(frozen=True, eq=False)
 class CoefficientImage(Value):
     """A coded image: what a JPEG file says about its pixels.
@@ -180,8 +188,7 @@ class CoefficientImage(Value):
         for component in self.components:
             if not 0 <= component.table < len(self.tables):
                 raise InvalidInputError(f"component {component.id} names table {component.table} of {len(self.tables)}")
-        if not 0 <= self.restart_interval <= 65535:
-            raise InvalidInputError(f"the restart interval lies in 0..65535, got {self.restart_interval}")
+        object.__setattr__(self, "restart_interval", checked_interval(self.restart_interval))
 
     @property
     def is_rgb(self) -> bool:

@@ -13,7 +13,14 @@ from optcodec.errors import InvalidInputError
 from optcodec.jpeg.dct import forward
 from optcodec.jpeg.entropy import pixel_tokens
 from optcodec.jpeg.headers import FrameComponent
-from optcodec.jpeg.image import CoefficientImage, DctImage, Metadata, sampling_factors
+from optcodec.jpeg.image import (
+    MAX_LIBJPEG_SIDE,
+    CoefficientImage,
+    DctImage,
+    Metadata,
+    checked_interval,
+    sampling_factors,
+)
 from optcodec.jpeg.layout import dc_slots, pixel_layout, with_channels
 from optcodec.jpeg.quantize import dequantize, quantize, table_indices
 from optcodec.jpeg.reader import read_jpeg
@@ -60,9 +67,12 @@ class PixelSource:
     kernels: ClassVar = ("forward", "encode", "huffman", "bits")  # what designing and coding will need
 
     def __post_init__(self) -> None:
+        width, height = self.size
+        if max(width, height) > MAX_LIBJPEG_SIDE:
+            expected = f"expected sides of at most {MAX_LIBJPEG_SIDE}, as no libjpeg opens larger JPEG files"
+            raise InvalidInputError(f"the image has {width}x{height} pixels; {expected}")
         sampling_factors(self.subsampling)
-        if not 0 <= self.restart_interval <= 65535:
-            raise InvalidInputError(f"the restart interval lies in 0..65535, got {self.restart_interval}")
+        object.__setattr__(self, "restart_interval", checked_interval(self.restart_interval))
 
     @property
     def size(self) -> tuple[int, int]:
