@@ -109,7 +109,7 @@ def _programs() -> list[Decoder]:
             partial(_one_by_one, ["djpeg", "-pnm", "-outfile", "OUT", "IN"]),
         ),
         _ffmpeg("ffmpeg", "ffmpeg", "apt-get install ffmpeg"),
-        _ffmpeg("ffmpeg, newer", _ffmpeg_of_imageio(), "pip install imageio-ffmpeg"),
+        _ffmpeg("ffmpeg (imageio)", _ffmpeg_of_imageio(), "pip install imageio-ffmpeg"),
         Decoder(
             "ImageMagick",
             said([convert, "-version"], r"ImageMagick (\S+)"),

@@ -165,7 +165,10 @@ def _colours(part: Pixels) -> Iterator[OurFile]:
 
 
 def _metadata(part: Pixels) -> Iterator[OurFile]:
-    """Exif with an orientation that turns nothing; an sRGB profile, and one filled up until it takes two segments."""
+    """Exif with an orientation that turns nothing; an sRGB profile, and one filled up until it takes two segments.
+
+    And a file of Pillow with XMP, a comment and a second JPEG file behind it, as telephones write them, transcoded.
+    """
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 1, "a picture"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -177,9 +180,14 @@ def _metadata(part: Pixels) -> Iterator[OurFile]:
         "300 dpi": Metadata(density=(1, 300, 300)),
     }
     image = read_jpeg(encode(part, subsampling="4:4:4").data)
-    for name, metadata in kinds.items():
+    images = {name: replace(image, metadata=metadata) for name, metadata in kinds.items()}
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"></x:xmpmeta>'
+    carried, second = io.BytesIO(), encode(part[:40, :50, 1].copy()).data
+    Image.fromarray(part).save(carried, "JPEG", subsampling="4:4:4", comment=b"a comment", xmp=packet)
+    images["XMP, comment, a file behind EOI"] = read_jpeg(carried.getvalue() + second)
+    for name, each in images.items():
         for coding, progressive in PROGRESSIVE.items():
-            data = write_jpeg(replace(image, metadata=metadata), progressive=progressive)
+            data = write_jpeg(each, progressive=progressive)
             yield OurFile(f"{name}, {coding}", "metadata", data)
 
 

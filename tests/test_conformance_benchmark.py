@@ -170,6 +170,11 @@ def test_files_are_what_their_kind_says(files: list[Any]):
         else:
             assert "progressive" not in file.kind
             assert scans == (2 if file.kind == FILES.TWO_SCANS else 1), file.name
+    carried = [file.data for file in files if file.name.startswith("XMP, comment")]
+    assert [(data.count(b"adobe:ns:meta"), data.count(b"a comment"), data[-2:]) for data in carried] == 2 * [
+        (1, 1, b"\xff\xd9")
+    ]
+    assert all(b"\xff\xd9\xff\xd8" in data for data in carried)
     shown = {file.kind: Image.open(io.BytesIO(file.data)) for file in files}
     assert [shown[kind].mode for kind in ("RGB (Adobe)", "CMYK", "YCCK 4:2:0")] == ["RGB", "CMYK", "CMYK"]
     assert read_jpeg(next(file.data for file in files if file.kind == "RGB (Adobe)")).is_rgb
