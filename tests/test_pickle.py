@@ -52,6 +52,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "DiskFullError": [optcodec.DiskFullError("cannot write a.jpg: No space left on device")],
     "EncodedJpeg": [FILE],
     "InvalidInputError": [optcodec.InvalidInputError("found this, expected that")],
+    "JpegWarning": [optcodec.JpegWarning("found this (at byte 9); done that")],
     "MalformedJpegError": [optcodec.MalformedJpegError("found this, expected that", 17)],
     "MatchPsnr": [optcodec.MatchPsnr(30.0)],
     "MatchQuality": [optcodec.MatchQuality(75)],
