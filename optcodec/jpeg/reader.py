@@ -221,7 +221,7 @@ def read_jpeg_rows(
     structure = read_structure(content, strict=strict, partial=partial, notify=notify or notices.append)
     layouts = _checked_layouts(structure, len(content), max_pixels, partial)
     warn_of(notices)
-    tell = told_once(notify or (lambda sentence: warn_of([sentence], stacklevel=5)))
+    tell = told_once(notify or (lambda sentence: warn_of([sentence], stacklevel=6)))
     return CoefficientRows(content, structure, layouts, Reading(strict, partial, tell))
 
 

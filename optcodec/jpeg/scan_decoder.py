@@ -180,7 +180,7 @@ class ScanDecoder:
         """
         for number, match in enumerate(_RESTART.finditer(self._data, self._scan.segment.data_offset, self._end)):
             if number == self._intervals - 1:
-                self.findings.append(Finding(MESSAGES[codes.RESTART], match.start(), _BEHIND_THE_LAST))
+                self.findings.append(Finding(MESSAGES[codes.RESTART], match.end() - 1, _BEHIND_THE_LAST))
                 self._end = match.start()
                 while self._data[self._end - 1] == 0xFF and self._end > self._scan.segment.data_offset:
                     self._end -= 1  # fill bytes
