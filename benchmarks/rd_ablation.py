@@ -80,7 +80,7 @@ def coder_of(path: Path, subsampling: str, variant: Variant) -> Coder:
         planes = Planes(pixels, subsampling)
         image, refine = planes.image(), planes.refined if variant["refine"] else None
     progressive = variant.get("progressive", False)
-    write = partial(write_jpeg, progressive=progressive, smallest=variant["apart"])
+    write = partial(write_jpeg, progressive=progressive, smallest=progressive, apart=variant["apart"])
     ratio = variant.get("ratio", STEP_RATIO)
     return Coder(image, TUNING.criterion(image), ratio, write, progressive, variant["apart"], refine=refine)
 

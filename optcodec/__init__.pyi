@@ -11,6 +11,7 @@ from .blocks.task import Task as Task
 from .blocks.tuning import Tuning as Tuning
 from .design import design_tables as design_tables
 from .encoder import EncodedJpeg as EncodedJpeg
+from .encoder import UnreadableSizeWarning as UnreadableSizeWarning
 from .encoder import encode as encode
 from .errors import DiskFullError as DiskFullError
 from .errors import InvalidInputError as InvalidInputError
@@ -40,8 +41,12 @@ from .jsontext import parse_json as parse_json
 from .limits import MAX_PIXELS as MAX_PIXELS
 from .metrics import psnr_db as psnr_db
 from .metrics import swe as swe
+from .openimage import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from .openimage import opened_image as opened_image
+from .orientation import orientation_of as orientation_of
+from .orientation import upright as upright
 from .pixels import load_picture as load_picture
+from .scalars import whole_number as whole_number
 from .targets import Bpp as Bpp
 from .targets import MatchPsnr as MatchPsnr
 from .targets import MatchQuality as MatchQuality
@@ -49,6 +54,8 @@ from .targets import MatchSsim as MatchSsim
 from .targets import MatchSwe as MatchSwe
 from .targets import MaxBytes as MaxBytes
 from .targets import WaterLevel as WaterLevel
+from .transcode import Transcoded as Transcoded
+from .transcode import transcode as transcode
 from .vision.estimate import estimate_sensitivity as estimate_sensitivity
 from .vision.profile import SensitivityProfile as SensitivityProfile
 from .vision.profile import load_profile as load_profile

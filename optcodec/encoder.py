@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from optcodec.alpha import Background
 from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
-from optcodec.jpeg.image import CoefficientImage, Metadata
+from optcodec.jpeg.image import MAX_LIBJPEG_SIDE, CoefficientImage, Metadata
 from optcodec.jpeg.layout import thread_count
 from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.sources import CoefficientSource, Dct, PixelSource
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import Progressive, check_progressive
 from optcodec.kernels import prepare
-from optcodec.pixels import Background, ImageLike, load_picture
+from optcodec.orientation import Orient, check_orient, minimal_exif, orientation_of
+from optcodec.pixels import ImageLike, load_picture
 from optcodec.targets import MatchPsnr, MatchSsim, Target
 from optcodec.values import Value
 
@@ -23,9 +26,15 @@ if TYPE_CHECKING:
     from optcodec.blocks.encode import Rdo
     from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["EncodedJpeg", "encode"]
+__all__ = ["EncodedJpeg", "UnreadableSizeWarning", "check_transcoding", "encode", "kept_metadata"]
 
 DEFAULT_QUALITY = 75
+
+Scans = Literal["together", "apart"]
+
+
+class UnreadableSizeWarning(UserWarning):
+    """A file is written that has more rows or columns than libjpeg, and whatever uses it, opens."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +80,13 @@ def encode(
     rdo: bool | Rdo = False,
     subsampling: str | None = None,
     dct: Dct = "float",
-    progressive: Progressive = False,
+    progressive: Progressive | None = None,
+    scans: Scans = "together",
     restart_interval: int | None = None,
     metadata: bool | None = None,
     background: Background | None = None,
+    orient: Orient = "keep",
+    to_rgb: bool = False,
     threads: int | None = None,
 ) -> EncodedJpeg:
     """Encode an image as a plain JPEG file, baseline or progressive.
@@ -83,9 +95,11 @@ def encode(
 
     Parameters
     ----------
-    image : ndarray, Pillow image, path or CoefficientImage
-        uint8 array of shape (height, width, 3), RGB, or (height, width), grey; what `optcodec.pixels.load_picture`
-        takes otherwise; or what `read_jpeg` gives, which is transcoded from its coefficients, without decoding pixels.
+    image : ndarray, Pillow image, path, bytes, binary file or CoefficientImage
+        uint8 array of shape (height, width, 3), RGB, or (height, width), grey; an image file, by its name, its content
+        or opened, and what `optcodec.load_picture` takes otherwise: all of these are coded from their pixels, with
+        sides of at most 65500, as no libjpeg opens larger files. Or what `read_jpeg` gives, which is transcoded from
+        its coefficients, without decoding pixels.
     quality : int, optional
         1..100: default JPEG (T.81, Annex K) at this quality factor. Excludes `tables` and `target`.
     tables : sequence of QuantTable, optional
@@ -107,14 +121,27 @@ def encode(
         have.
     dct : {"float", "exact"}
         Floating point; or coefficient for coefficient what libjpeg-turbo makes with its accurate integer DCT.
-    progressive : {False, True, "smaller"}
-        Baseline, progressive, or the smaller of both.
+    progressive : {False, True, "smaller"}, optional
+        Baseline, progressive, or the smaller of both. By default baseline, and for a `CoefficientImage` what its file
+        was.
+    scans : {"together", "apart"}
+        Of baseline files: all components interleaved in one scan, which every decoder reads; or luminance in a scan of
+        its own where it is finer than chrominance. That saves 1 to 2 %, but some decoders show another picture, or
+        refuse it. Without effect on progressive files.
     restart_interval : int, optional
         MCUs between restart markers, 0..65535; 0 for none. A `CoefficientImage` keeps its own by default.
     metadata : bool, optional
-        Whether ICC profile and Exif are passed on: by default from a `CoefficientImage`, not from pixels.
+        Whether what the image carries is passed on: by default from a `CoefficientImage`, all of it, not from pixels,
+        of which ICC profile and Exif can be. The orientation that Exif tells is never left out:
+        without the rest of Exif, it gets a segment of its own.
     background : str or (int, int, int), optional
         Colour to lay under an image with alpha; without it such an image is refused.
+    orient : {"keep", "apply"}
+        Code pixels as their file stores them, so that the new file has the same orientation; or turn them upright
+        first. Coefficients are not turned. See `optcodec.load_picture`.
+    to_rgb : bool
+        Convert CMYK pixels to sRGB, see `optcodec.load_picture`; without it they are refused. Coefficients are not
+        converted: those of four components are refused with it.
     threads : int, optional
         At most so many; all processors by default. The bytes are the same.
 
@@ -129,19 +156,30 @@ def encode(
         asked for and scikit-image is missing.
     TargetNotMetError
         If no table meets the target.
+
+    Warns
+    -----
+    UnreadableSizeWarning
+        If coefficients are transcoded whose image has a side above 65500.
     """
     _check_choices(quality, tables, profile, target, method)
-    _check_options(tables, dct, progressive, threads, rdo)
+    _check_options(tables, dct, progressive, scans, threads, rdo)
+    apart = scans == "apart"
     subsampling = subsampling or _sampling_of(profile, rdo)
     source: PixelSource | CoefficientSource
     if isinstance(image, CoefficientImage):
-        kept = image.metadata if metadata is not False else Metadata(adobe_transform=image.metadata.adobe_transform)
+        check_transcoding(image, orient, to_rgb)
+        _warn_of_size(image)
+        kept = kept_metadata(image.metadata, metadata)
         interval = image.restart_interval if restart_interval is None else restart_interval
-        source = CoefficientSource(replace(image, metadata=kept, restart_interval=interval), progressive, threads)
+        kept_image = replace(image, metadata=kept, restart_interval=interval)
+        kind = image.progressive if progressive is None else progressive
+        source = CoefficientSource(kept_image, kind, threads, apart)
     else:
-        picture = load_picture(image, background=background)
-        kept = picture.metadata if metadata else Metadata()
-        source = PixelSource(picture.pixels, subsampling, dct, progressive, kept, restart_interval or 0, threads)
+        picture = load_picture(image, background=background, orient=orient, to_rgb=to_rgb)
+        kept = picture.metadata if metadata else Metadata(exif=_orientation_only(picture.metadata))
+        interval = 0 if restart_interval is None else restart_interval
+        source = PixelSource(picture.pixels, subsampling, dct, progressive or False, kept, interval, threads, apart)
     if tables is None and target is None and quality is None:
         quality, tables = (None, image.tables) if isinstance(image, CoefficientImage) else (DEFAULT_QUALITY, None)
     if rdo:
@@ -151,6 +189,35 @@ def encode(
     elif tables is None:
         tables = annex_k_tables(DEFAULT_QUALITY if quality is None else quality)
     return EncodedJpeg(source.encoded(tables), *source.size)
+
+
+def kept_metadata(metadata: Metadata, wanted: bool | None) -> Metadata:
+    """What is kept of a JPEG file's metadata: all, or with False only what the colours are, and the orientation."""
+    if wanted is not False:
+        return metadata
+    return Metadata(exif=_orientation_only(metadata), adobe_transform=metadata.adobe_transform)
+
+
+def _orientation_only(metadata: Metadata) -> bytes | None:
+    """Exif with the orientation, where it is not upright, and nothing else."""
+    return minimal_exif(orientation_of(metadata.exif))
+
+
+def check_transcoding(image: CoefficientImage, orient: Orient, to_rgb: bool) -> None:
+    """Refuse what can be done to pixels only."""
+    got = "got the coefficients of a JPEG file; expected its pixels (a path, or --pixels)"
+    check_orient(orient)
+    if orient == "apply":
+        raise InvalidInputError(f"pixels are turned upright, {got}")
+    if to_rgb and len(image.components) == 4:
+        raise InvalidInputError(f"pixels are converted to RGB, {got}")
+
+
+def _warn_of_size(image: CoefficientImage) -> None:
+    """Warn of a file that others cannot read."""
+    if max(image.width, image.height) > MAX_LIBJPEG_SIDE:
+        message = f"the image has {image.width}x{image.height} pixels; no libjpeg opens sides above {MAX_LIBJPEG_SIDE}"
+        warnings.warn(message, UnreadableSizeWarning, stacklevel=3)
 
 
 def _sampling_of(profile: SensitivityProfile | None, rdo: bool | Rdo) -> str:
@@ -177,16 +244,23 @@ def _check_choices(
 
 
 def _check_options(
-    tables: Sequence[QuantTable] | None, dct: str, progressive: Progressive, threads: int | None, rdo: bool | Rdo
+    tables: Sequence[QuantTable] | None,
+    dct: str,
+    progressive: Progressive | None,
+    scans: str,
+    threads: int | None,
+    rdo: bool | Rdo,
 ) -> None:
     """Refuse arguments that are wrong in themselves."""
     if dct not in ("float", "exact"):
         raise InvalidInputError(f'dct is "float" or "exact"; got {dct!r}')
     if rdo and dct != "float":
         raise InvalidInputError(f'a trellis chooses from coefficients that are not rounded: dct="float", not {dct!r}')
-    check_progressive(progressive)
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise InvalidInputError(f"threads is a whole number from 1 on, got {threads!r}")
+    if progressive is not None:
+        check_progressive(progressive)
+    if scans not in ("together", "apart"):
+        raise InvalidInputError(f'scans is "together" or "apart"; got {scans!r}')
+    thread_count(threads)
     if tables is not None and not 1 <= len(tables) <= 4:
         raise InvalidInputError(f"one to four quantization tables are expected, got {len(tables)}")
     for table in tables or ():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,7 +16,11 @@ from optcodec.limits import MAX_PIXELS, too_many_pixels
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-__all__ = ["first_line", "opened_image"]
+__all__ = ["IMAGE_SUFFIXES", "JPEG_SUFFIXES", "first_line", "opened_image"]
+
+# How the names of files end that are looked for in folders; a name may be in capitals, too.
+JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
+IMAGE_SUFFIXES = tuple(sorted({*JPEG_SUFFIXES, ".bmp", ".gif", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}))
 
 _PREFIX_NBYTES = 16  # of the file, which Pillow's plugins know their format by
 _NOT_THIS_FORMAT = (SyntaxError, IndexError, TypeError, struct.error)  # what they raise where it is another one
@@ -60,8 +65,13 @@ def opened_image(source: str | PathLike[str] | BinaryIO, *, max_pixels: int | No
 
 
 def _bytes_of(source: str | PathLike[str] | BinaryIO) -> AbstractContextManager[BinaryIO]:
-    """The file, to be closed if it was opened here."""
-    return Path(source).open("rb") if isinstance(source, (str, PathLike)) else nullcontext(source)
+    """The file from its beginning, to be closed if it was opened here; of a stream, which has none, what it gives."""
+    if isinstance(source, (str, PathLike)):
+        return Path(source).open("rb")
+    if hasattr(source, "seekable") and not source.seekable():
+        return nullcontext(io.BytesIO(source.read()))
+    source.seek(0)
+    return nullcontext(source)
 
 
 def _reason(error: Exception) -> str:
@@ -84,6 +94,8 @@ def _identified(file: BinaryIO, name: str, max_pixels: int | None) -> ImageFile:
     from PIL import Image
 
     prefix = file.read(_PREFIX_NBYTES)
+    if not isinstance(prefix, bytes):
+        raise InvalidInputError(f"an image file is opened in binary mode, got one that gives {type(prefix).__name__}")
     asked: set[str] = set()
     for register in (Image.preinit, Image.init):  # the usual formats, then all
         register()

@@ -1,39 +1,45 @@
 """What people hand over as an image -> checked 8-bit samples, and what else the file carried.
 
-Taken: grey and RGB with 8 bits a sample, as numpy array, Pillow image or path. Palette and black-and-white images are
-expanded to RGB or grey, which loses nothing. Everything that would lose something (alpha, 16 bits, CMYK) is refused,
-unless the caller says how: ``background`` for alpha. The orientation in Exif is kept as metadata, never applied.
+Taken: grey and RGB with 8 bits a sample, as numpy array, Pillow image, path, or file in memory. Palette and
+black-and-white images are expanded to RGB or grey, which loses nothing. Everything that would lose something (alpha, 16
+bits, CMYK) is refused, unless the caller says how: ``background`` for alpha, ``to_rgb`` for CMYK. The orientation is
+kept in the metadata, or applied to the pixels, as the caller says.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.alpha import Background, colour_of, composited, without_alpha
+from optcodec.cmyk import to_rgb as cmyk_to_rgb
 from optcodec.errors import InvalidInputError
+from optcodec.imageinfo import metadata_of, orientation_of_tiff
 from optcodec.jpeg.image import MAX_SIDE, Metadata
 from optcodec.limits import MAX_PIXELS
 from optcodec.openimage import first_line, opened_image
+from optcodec.orientation import Orient, check_orient, orientation_of, turned_density, upright
 from optcodec.values import Value
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Background", "ImageLike", "Picture", "decoded_pixels", "load_picture"]
+__all__ = ["ImageLike", "Picture", "decoded_pixels", "load_picture"]
 
-ImageLike: TypeAlias = "npt.NDArray[np.uint8] | Image.Image | str | PathLike[str] | Picture"
-Background: TypeAlias = str | tuple[int, int, int]
+ImageLike: TypeAlias = (
+    "npt.NDArray[np.uint8] | Image.Image | str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Picture"
+)
 
 _EXPECTED = "expected uint8 samples of shape (height, width) or (height, width, 3)"
 _MODES = {"L": "L", "RGB": "RGB", "1": "L", "P": "RGB", "LA": "LA", "RGBA": "RGBA", "PA": "RGBA"}
 _NO_MODE = {
-    "CMYK": "has CMYK colours; expected RGB or grey: convert it with its ICC profile first",
+    "CMYK": "has CMYK colours; expected RGB or grey, or to_rgb=True (--to-rgb), which converts with the ICC profile",
     "I;16": "has 16 bits a sample; expected 8",
     "I": "has 32 bits a sample; expected 8",
     "F": "has floating-point samples; expected 8-bit whole numbers",
@@ -75,20 +81,33 @@ class Picture(Value):
 
 
 def load_picture(
-    image: ImageLike | BinaryIO, *, background: Background | None = None, max_pixels: int | None = MAX_PIXELS
+    image: ImageLike,
+    *,
+    background: Background | None = None,
+    max_pixels: int | None = MAX_PIXELS,
+    orient: Orient = "keep",
+    to_rgb: bool = False,
 ) -> Picture:
     """Check an image, or read it from a file.
 
     Parameters
     ----------
-    image : ndarray, Pillow image, str, path, binary file or Picture
-        Array: uint8 of shape (height, width), (height, width, 3) or, with ``background``, (height, width, 4).
-        File: anything that Pillow opens. Of several frames the first is taken. A `Picture` is given back.
+    image : ndarray, Pillow image, str, path, bytes, bytearray, memoryview, binary file or Picture
+        Array: uint8 of shape (height, width) or (height, width, 1), grey, (height, width, 3), RGB, or, with
+        ``background``, (height, width, 4). File, by its name, its content or opened: anything that Pillow opens. Of
+        several frames the first is taken. A `Picture` is given back, but for its orientation.
     background : str or tuple of int, optional
         Colour on which transparent pixels are composited: a name (``"white"``), ``"#rrggbb"`` or (R, G, B).
     max_pixels : int or None
         Files of larger images are refused before they are decoded; None allows every size. Without effect on arrays and
         images that are in memory.
+    orient : {"keep", "apply"}
+        Leave the pixels as the file stores them, and what it says about their orientation in the Exif of the metadata;
+        or turn the pixels, and say 1 (upright) there. TIFF files are turned by Pillow in any case. Arrays have no
+        orientation.
+    to_rgb : bool
+        Convert CMYK images to sRGB: with their ICC profile, relative colorimetric with black point compensation, or,
+        where they have none, by Pillow's plain rule. The profile is not kept. Without effect on other images.
 
     Returns
     -------
@@ -106,21 +125,15 @@ def load_picture(
     Compositing is ``(alpha * sample + (255 - alpha) * background) / 255``, rounded, on the gamma-coded samples, as
     browsers do.
     """
-    colour = None if background is None else _colour(background)
+    check_orient(orient)
+    colour = None if background is None else colour_of(background)
     if isinstance(image, Picture):
-        return image
-    if isinstance(image, np.ndarray):
+        picture = image
+    elif isinstance(image, np.ndarray):
         return _from_array(image, colour)
-    from PIL import Image
-
-    if isinstance(image, Image.Image):
-        return _from_pillow(image, colour)
-    if isinstance(image, (str, PathLike)) or hasattr(image, "read"):
-        with opened_image(image, max_pixels=max_pixels) as opened:
-            return _from_pillow(opened, colour)
-    raise InvalidInputError(
-        f"an image is a numpy array, a Pillow image, a path or a binary file; got {type(image).__name__}"
-    )
+    else:
+        picture = _from_image(image, colour, max_pixels, to_rgb)
+    return _upright(picture) if orient == "apply" else picture
 
 
 def decoded_pixels(data: bytes, mode: str = "RGB") -> npt.NDArray[np.uint8]:
@@ -165,40 +178,82 @@ def _shape_hint(shape: tuple[int, ...]) -> str:
 def _from_array(array: npt.NDArray[Any], colour: npt.NDArray[np.uint8] | None) -> Picture:
     _check_dtype(array)
     if colour is not None and array.ndim == 3 and array.shape[2] == 4:
-        array = _composite(array[..., :3], array[..., 3], colour)
+        array = composited(array[..., :3], array[..., 3], colour)
+    elif array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
     return Picture(np.ascontiguousarray(array))
 
 
-def _from_pillow(image: Image.Image, colour: npt.NDArray[np.uint8] | None) -> Picture:
+def _from_image(image: Any, colour: npt.NDArray[np.uint8] | None, max_pixels: int | None, to_rgb: bool) -> Picture:
+    """Of a Pillow image or a file."""
+    from PIL import Image
+
+    if isinstance(image, Image.Image):
+        return _from_pillow(image, colour, to_rgb)
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        image = io.BytesIO(bytes(image))
+    if isinstance(image, (str, PathLike)) or hasattr(image, "read"):
+        with opened_image(image, max_pixels=max_pixels) as opened:
+            return _from_pillow(opened, colour, to_rgb)
+    raise InvalidInputError(
+        "an image is a numpy array of uint8, a Pillow image, a path, a binary file or its bytes; "
+        f"got {type(image).__name__}"
+    )
+
+
+def _upright(picture: Picture) -> Picture:
+    """The picture with its pixels turned as its orientation says."""
+    orientation = orientation_of(picture.metadata.exif)
+    if orientation == 1:
+        return picture
+    pixels, metadata = upright(picture.pixels, picture.metadata)
+    notices = (*picture.notices, f"turned the pixels upright, from orientation {orientation}")
+    return Picture(pixels, metadata, notices)
+
+
+def _from_pillow(image: Image.Image, colour: npt.NDArray[np.uint8] | None, to_rgb: bool) -> Picture:
     if 0 in image.size:
         raise InvalidInputError(f"the image has {image.width}x{image.height} pixels; expected sides of 1..{MAX_SIDE}")
-    mode = _working_mode(image)
+    convert_cmyk = to_rgb and image.mode == "CMYK"
+    mode = _working_mode(image, convert_cmyk)
     notices = []
     if getattr(image, "n_frames", 1) > 1:
         notices.append(f"took the first of {getattr(image, 'n_frames', 1)} frames")
-    metadata = _metadata(image)
+    stored = orientation_of_tiff(image)
     try:
-        converted = image if image.mode == mode else image.convert(mode)
+        if convert_cmyk:
+            converted, said = cmyk_to_rgb(image)
+            notices.append(said)
+        else:
+            converted = image if image.mode == mode else image.convert(mode)
         samples = np.array(converted)
-    except MemoryError:
+    except (MemoryError, InvalidInputError):
         raise
     except Exception as error:  # Pillow's decoders raise almost anything on a broken file
         raise InvalidInputError(f"cannot be decoded: {first_line(error)}") from error
+    metadata = metadata_of(image)  # now, as some of it may lie behind the pixels
+    if stored != 1:
+        metadata = replace(metadata, density=turned_density(metadata.density, stored))
+        notices.append(f"turned the pixels upright, from orientation {stored}, as Pillow does with TIFF files")
     if mode != image.mode and image.mode in ("1", "P", "PA"):
         kind = "black and white" if image.mode == "1" else "palette"
         notices.append(f"expanded {kind} to {'grey' if mode == 'L' else 'RGB'}")
     if mode in ("LA", "RGBA"):
-        samples, said = _without_alpha(samples, colour)
+        samples, said = without_alpha(samples, colour)
         notices.append(said)
+    if convert_cmyk:
+        metadata = replace(metadata, icc_profile=None)
     return Picture(np.ascontiguousarray(samples), metadata, tuple(notices))
 
 
-def _working_mode(image: Image.Image) -> str:
+def _working_mode(image: Image.Image, convert_cmyk: bool) -> str:
     """Pillow mode in which the samples are taken; raises for images that would lose something by it."""
     if any(
         _DEEP.search(str(part)) for tile in getattr(image, "tile", ()) for part in tile
     ):  # Pillow opens 16-bit RGB under the mode "RGB" and keeps the upper bytes only
         raise InvalidInputError(f"the image {_NO_MODE['I;16']}")
+    if convert_cmyk:
+        return "RGB"
     if image.mode not in _MODES:
         family = "I;16" if image.mode.startswith("I;16") else image.mode
         reason = _NO_MODE.get(family, f"has Pillow's mode {image.mode}; expected RGB or grey")
@@ -206,58 +261,3 @@ def _working_mode(image: Image.Image) -> str:
     if "transparency" in image.info and image.mode in ("1", "L", "P", "RGB"):
         return "LA" if image.mode in ("1", "L") else "RGBA"
     return _MODES[image.mode]
-
-
-def _without_alpha(
-    samples: npt.NDArray[np.uint8], colour: npt.NDArray[np.uint8] | None
-) -> tuple[npt.NDArray[np.uint8], str]:
-    """Samples without their last channel, and what was done."""
-    alpha = samples[..., -1]
-    body = samples[..., 0] if samples.shape[2] == 2 else samples[..., :3]
-    if (alpha == 255).all():
-        return body, "dropped an alpha channel that is opaque everywhere"
-    if colour is None:
-        raise InvalidInputError(
-            "the image has transparent pixels, which JPEG cannot hold; "
-            "expected an opaque image or a background to composite it on (background='white', --background white)"
-        )
-    red, green, blue = (int(value) for value in colour)
-    return _composite(body, alpha, colour), f"composited transparent pixels on #{red:02x}{green:02x}{blue:02x}"
-
-
-def _composite(
-    body: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8], colour: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.uint8]:
-    if body.ndim == 2:
-        if (colour == colour[0]).all():
-            weight = alpha.astype(np.uint32)
-            return ((body * weight + int(colour[0]) * (255 - weight) + 127) // 255).astype(np.uint8)
-        body = np.repeat(body[..., None], 3, axis=2)
-    weight = alpha[..., None].astype(np.uint32)
-    return ((body * weight + colour * (255 - weight) + 127) // 255).astype(np.uint8)
-
-
-def _colour(background: Background) -> npt.NDArray[np.uint8]:
-    if isinstance(background, str):
-        from PIL import ImageColor
-
-        try:
-            return np.array(ImageColor.getrgb(background)[:3], np.uint8)
-        except ValueError:
-            pass
-    elif len(background) == 3 and all(0 <= value <= 255 for value in background):
-        return np.array(background, np.uint8)
-    raise InvalidInputError(
-        f"a background is a colour such as 'white', '#ffffff' or (255, 255, 255); got {background!r}"
-    )
-
-
-def _metadata(image: Image.Image) -> Metadata:
-    """ICC profile, Exif and density; Pillow's Exif bytes may start with the header of the APP1 segment."""
-    exif = image.info.get("exif")
-    exif = exif.removeprefix(b"Exif\0\0") if isinstance(exif, bytes) else None
-    density = (0, 1, 1)
-    dpi = image.info.get("dpi")
-    if dpi is not None and all(np.isfinite(value) and 0.5 <= value < 65535.5 for value in map(float, dpi)):
-        density = (1, round(float(dpi[0])), round(float(dpi[1])))
-    return Metadata(icc_profile=image.info.get("icc_profile") or None, exif=exif or None, density=density)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from optcodec.errors import InvalidInputError, TargetNotMetError
 from optcodec.jpeg.tables import check_quality
+from optcodec.scalars import real_number, whole_number
 
 __all__ = [
     "Bpp",
@@ -36,11 +37,10 @@ __all__ = [
 ]
 
 
-def _positive(value: float, what: str, *, or_zero: bool = False) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0 or (value == 0 and not or_zero):
-        expected = "from 0 on" if or_zero else "above 0"
-        raise InvalidInputError(f"{what} is a finite number {expected}, got {value!r}")
+def _keep(target: object, **numbers: float) -> None:
+    """Put checked numbers, which are plain ``int`` and ``float``, into a frozen target that is being made."""
+    for name, number in numbers.items():
+        object.__setattr__(target, name, number)
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class WaterLevel:
     chroma: float | None = None
 
     def __post_init__(self) -> None:
-        _positive(self.d, "a water level")
+        _keep(self, d=real_number(self.d, "a water level"))
         if self.chroma is not None:
-            _positive(self.chroma, "a water level")
+            _keep(self, chroma=real_number(self.chroma, "a water level"))
 
     @property
     def levels(self) -> tuple[float, float]:
@@ -77,7 +77,7 @@ class Quality:
     quality: int
 
     def __post_init__(self) -> None:
-        check_quality(self.quality)
+        _keep(self, quality=check_quality(self.quality))
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class MatchQuality:
     jointly: bool = False
 
     def __post_init__(self) -> None:
-        check_quality(self.quality)
+        _keep(self, quality=check_quality(self.quality))
         if not isinstance(self.jointly, bool):
             raise InvalidInputError(f"jointly is True or False, got {self.jointly!r}")
 
@@ -120,9 +120,9 @@ class MatchSwe:
     chroma: float | None = None
 
     def __post_init__(self) -> None:
-        _positive(self.swe, "an SWE", or_zero=True)
+        _keep(self, swe=real_number(self.swe, "an SWE", or_zero=True))
         if self.chroma is not None:
-            _positive(self.chroma, "an SWE", or_zero=True)
+            _keep(self, chroma=real_number(self.chroma, "an SWE", or_zero=True))
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class MatchPsnr:
     psnr_db: float
 
     def __post_init__(self) -> None:
-        _positive(self.psnr_db, "a PSNR in dB")
+        _keep(self, psnr_db=real_number(self.psnr_db, "a PSNR in dB"))
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class MatchSsim:
     ssim: float
 
     def __post_init__(self) -> None:
-        _positive(self.ssim, "an SSIM")
+        _keep(self, ssim=real_number(self.ssim, "an SSIM"))
         if self.ssim >= 1:
             raise InvalidInputError(f"an SSIM to match lies below 1, which equal images have; got {self.ssim!r}")
 
@@ -172,7 +172,7 @@ class Bpp:
     bpp: float
 
     def __post_init__(self) -> None:
-        _positive(self.bpp, "a number of bits per pixel")
+        _keep(self, bpp=real_number(self.bpp, "a number of bits per pixel"))
 
 
 @dataclass(frozen=True)
@@ -190,8 +190,7 @@ class MaxBytes:
     nbytes: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.nbytes, bool) or not isinstance(self.nbytes, int) or self.nbytes < 1:
-            raise InvalidInputError(f"a number of bytes is a whole number from 1 on, got {self.nbytes!r}")
+        _keep(self, nbytes=whole_number(self.nbytes, "a number of bytes", 1))
 
 
 def target_bytes(target: Bpp | MaxBytes, pixels: int) -> int:

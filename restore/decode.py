@@ -21,7 +21,6 @@ from .cells import Floats, centroid_offset, fit_laplacian, inverse, project
 
 __all__ = ["Received", "Span", "decode_image", "project", "receive", "to_rgb"]
 
-_RGB_IDS = (ord("R"), ord("G"), ord("B"))  # how some writers mark RGB, without an Adobe segment
 _BAND = 64  # rows that are decoded together
 
 
@@ -49,8 +48,7 @@ class Received:
         parts, transform = image.components, image.metadata.adobe_transform
         if len(parts) not in (1, 3):
             raise UnsupportedJpegError(f"the file has {len(parts)} components; {expected}")
-        unmarked = transform is None and tuple(part.id for part in parts) == _RGB_IDS
-        if len(parts) == 3 and (transform == 0 or unmarked):
+        if len(parts) == 3 and transform == 0:
             raise UnsupportedJpegError(f"the components are red, green and blue; {expected}")
         luminance = parts[0]
         if any(part.h > luminance.h or part.v > luminance.v for part in parts):
@@ -132,7 +130,8 @@ class Received:
         """Decoded Cb and Cr of a region at the size of luminance, 0..255; takes what `luminance` does.
 
         Factors of two are interpolated as libjpeg's "fancy" upsampling does, with weights 3/4 and 1/4; others repeat
-        samples. As there, what fills up the last blocks has no part in it: the last sample is repeated.
+        samples. As there, what fills up the last blocks has no part in it: the last sample is repeated. Where two
+        columns of samples or fewer are doubled, libjpeg repeats samples in both directions, and so does this.
 
         Returns
         -------
@@ -144,7 +143,7 @@ class Received:
         first, part = self.source.components[0], self.source.components[index]
         extent = -(-self.height * part.v // first.v), -(-self.width * part.h // first.h)
         factors = (first.v / part.v, first.h / part.h)
-        if not set(factors) <= {1.0, 2.0}:
+        if not _is_interpolated(factors, extent[1]):
             repeated = (np.arange(*rows) * part.v // first.v, np.arange(*columns) * part.h // first.h)
             return self._window(index, *repeated, extent, centroid)
         down, across = (
@@ -235,6 +234,11 @@ def to_rgb(luminance: Floats, chrominance: Floats) -> npt.NDArray[np.uint8]:
     green = luminance - np.float32(0.344136286) * blue - np.float32(0.714136286) * red
     rgb = (luminance + np.float32(1.402) * red, green, luminance + np.float32(1.772) * blue)
     return np.stack([_to_bytes(plane) for plane in rgb], axis=-1)
+
+
+def _is_interpolated(factors: tuple[float, float], columns: int) -> bool:
+    """Whether libjpeg interpolates a component with so many columns of samples (jdsample.c, ``jinit_upsampler``)."""
+    return set(factors) <= {1.0, 2.0} and not (factors[1] == 2 and columns <= 2)
 
 
 def _doubled(plane: Floats, axis: int) -> Floats:

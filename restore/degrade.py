@@ -23,7 +23,6 @@ from .problem import Problem
 __all__ = ["Batch", "Degradation", "Patches", "arrived", "load_photographs"]
 
 Samples = npt.NDArray[np.uint8]
-_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"})
 
 
 @dataclass(frozen=True)
@@ -172,12 +171,12 @@ def load_photographs(folder: Path, *, mode: str, shrink: int = 1) -> list[Sample
         raise InvalidInputError(f"{folder} is not a folder; expected one with photographs to train on")
     photographs = []
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in _PICTURES:
+        if path.suffix.lower() in optcodec.IMAGE_SUFFIXES:
             with optcodec.opened_image(path) as file:
                 image = file.convert("RGB").reduce(shrink) if shrink > 1 else file.convert("RGB")
                 photographs.append(np.asarray(image.convert(mode)))
     if not photographs:
-        raise InvalidInputError(f"{folder} has no images; expected {', '.join(sorted(_PICTURES))}")
+        raise InvalidInputError(f"{folder} has no images; expected {', '.join(optcodec.IMAGE_SUFFIXES)}")
     return photographs
 
 

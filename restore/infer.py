@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from optcodec import MAX_PIXELS, InvalidInputError
+from optcodec import MAX_PIXELS, InvalidInputError, upright
 
 from . import cells
 from .cells import Floats
@@ -30,6 +31,7 @@ def restore_image(
     threads: int | None = None,
     tile: int = TILE,
     max_pixels: int | None = MAX_PIXELS,
+    orient: Literal["keep", "apply"] = "keep",
 ) -> npt.NDArray[np.uint8]:
     """Decode a JPEG file and take back what its quantization did.
 
@@ -49,6 +51,8 @@ def restore_image(
         image is the same with any.
     max_pixels : int or None
         Larger images are refused before memory is taken for them; None allows every size.
+    orient : {"keep", "apply"}
+        Pixels as the file stores them, or turned upright, as its Exif says.
 
     Returns
     -------
@@ -64,9 +68,12 @@ def restore_image(
     """
     if isinstance(model, Model) and threads is not None:
         raise InvalidInputError(f"a loaded model has its threads already, got threads={threads}; expected None")
+    if orient not in ("keep", "apply"):
+        raise InvalidInputError(f'orient is "keep" or "apply", got {orient!r}')
     received = receive(data, max_pixels=max_pixels)
     loaded = model if isinstance(model, Model) else load_model(model, threads=threads)
-    return restored_image(received, loaded, project=project, tile=tile)
+    pixels = restored_image(received, loaded, project=project, tile=tile)
+    return upright(pixels, received.metadata)[0] if orient == "apply" else pixels
 
 
 def restored_image(
@@ -101,8 +108,9 @@ def restored_strips(
     ndarray of uint8, shape (rows, width) or (rows, width, 3)
         The next rows.
     """
-    if not isinstance(tile, int) or tile < _GRID or tile % _GRID:
+    if not isinstance(tile, (int, np.integer)) or tile < _GRID or tile % _GRID:
         raise InvalidInputError(f"tile is a multiple of {_GRID}, got {tile!r}")
+    tile = int(tile)  # a number of numpy with few bits would overflow
     height, width, channels = received.height, received.width, 1 if received.is_gray else 3
     most = _STRIP_NBYTES // (channels * width) // _GRID * _GRID
     for rows in _spans(height, min(tile, most)):

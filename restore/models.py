@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optcodec import InvalidInputError, parse_json, require_packages
+from optcodec import InvalidInputError, parse_json, require_packages, whole_number
 
 __all__ = ["Model", "Network", "find_model", "load_model", "processors", "shipped_models"]
 
@@ -130,8 +130,7 @@ def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None
         If there is no such model, one of its files is missing or is not the one that its index tells of, or ONNX
         Runtime is missing.
     """
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise InvalidInputError(f"threads is a whole number from 1 on, got {threads!r}")
+    threads = None if threads is None else whole_number(threads, "threads", 1)
     folder, file = find_model(model)
     index = _index(folder, file)
     try:

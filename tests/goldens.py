@@ -105,6 +105,7 @@ def _plain() -> Iterator[tuple[str, Encode]]:
         yield _case(name, "progressive", progressive=True)
         yield _case(name, "smaller", progressive="smaller", quality=40)
         yield _case(name, "restart", restart_interval=3)
+        yield _case(name, "apart", scans="apart")
         yield _case(name, "restart progressive", restart_interval=2, progressive=True, subsampling="4:2:2")
 
 
@@ -131,6 +132,7 @@ def _optimized() -> Iterator[tuple[str, Encode]]:
         for tune in ("psnr", "ssim", "people"):
             yield _case(name, f"{tune} 60", rdo=Rdo(tune=tune), quality=60)
             yield _case(name, f"{tune} thorough", rdo=Rdo(tune=tune, thorough=True), quality=80)
+            yield _case(name, f"{tune} thorough apart", rdo=Rdo(tune=tune, thorough=True), quality=80, scans="apart")
             yield _case(name, f"{tune} thorough progressive", rdo=Rdo(tune=tune, thorough=True), progressive=True)
         yield _case(name, "network", rdo=Rdo(tune=profile), quality=70)
         yield _case(name, "tables", rdo=True, tables=optcodec.annex_k_tables(70), subsampling="4:2:2")

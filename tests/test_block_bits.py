@@ -110,7 +110,7 @@ def test_files_with_luminance_in_a_scan_of_its_own(monkeypatch: pytest.MonkeyPat
     values = np.arange(image.components[0].blocks.size // 64) % 14 * 60
     image.components[0].blocks.flags.writeable = True
     image.components[0].blocks[..., 0, 0] = values.reshape(image.components[0].blocks.shape[:2])
-    data = write_jpeg(image, smallest=True)
+    data = write_jpeg(image, apart=True)
     assert data.count(b"\xff\xda") == 2
     np.testing.assert_array_equal(file_block_bits(data), naive_block_bits(data, [[0], [1, 2]], monkeypatch))
 

@@ -13,6 +13,7 @@ from optcodec.encoder import encode
 from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.table_files import load_tables
 from optcodec.jpeg.tables import annex_k_tables
+from optcodec.orientation import minimal_exif, orientation_of
 from optcodec.targets import MatchQuality
 from optcodec.vision.profile import load_profile
 from tests.cli_helpers import messages, photograph, run, run_json, save
@@ -30,8 +31,9 @@ def test_default_is_quality_75(picture: Path) -> None:
     output = picture.with_suffix(".jpg")
     assert output.read_bytes() == encode(PIXELS).data
     assert report["files"] == [
-        {"input": str(picture), "output": str(output), "nbytes": output.stat().st_size}
-        | {"bpp": 8 * output.stat().st_size / 6300, "width": 90, "height": 70}
+        {"input": str(picture), "output": str(output), "input_nbytes": picture.stat().st_size}
+        | {"nbytes": output.stat().st_size, "bpp": 8 * output.stat().st_size / 6300, "width": 90, "height": 70}
+        | {"kept": None, "notices": []}
     ]
     assert (report["failures"], report["total_nbytes"]) == ([], output.stat().st_size)
 
@@ -106,14 +108,18 @@ def test_jpeg_files_are_designed_for_from_their_coefficients(tmp_path: Path) -> 
 def test_metadata_is_kept_by_default_from_jpeg_files_only(tmp_path: Path, suffix: str, option: list[str]) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
+    exif[0x010F] = "maker"
     source = save(tmp_path / f"in{suffix}", PIXELS, icc_profile=b"profile", exif=exif)
     result = run("encode", source, "-o", tmp_path / "out.jpg", *option)
     assert result.exit_code == 0
     metadata = read_jpeg((tmp_path / "out.jpg").read_bytes()).metadata
     kept = option == ["--metadata"] or (option == [] and suffix == ".jpg")
     assert (metadata.icc_profile == b"profile") is kept
-    assert (metadata.exif is not None) is kept
-    assert ("left out the ICC profile, which --metadata keeps" in result.stderr) is (option == [] and suffix == ".png")
+    assert orientation_of(metadata.exif) == 6
+    assert (metadata.exif != minimal_exif(6)) is kept
+    assert any(f"left out {names}" in result.stderr for names in ("ICC profile, Exif", "Exif, ICC profile")) is not kept
+    assert (", which --metadata keeps" in result.stderr) is (option == [] and suffix == ".png")
+    assert ("; the orientation (6) stays" in result.stderr) is not kept
 
 
 def test_folders_go_to_folders_and_threads_change_nothing(tmp_path: Path) -> None:
@@ -134,8 +140,11 @@ def test_sizes_are_printed_at_the_end(picture: Path) -> None:
     second = save(picture.with_name("b.png"), PIXELS[:40])
     result = run("encode", picture, second, "-o", picture.parent / "out")
     sizes = [(picture.parent / "out" / name).stat().st_size for name in ("a.jpg", "b.jpg")]
+    given = picture.stat().st_size + second.stat().st_size
+    change = f"{100 * (sum(sizes) / given - 1):+.1f}"
     last = result.stdout.splitlines()[-1].split()
-    assert last == ["total", "of", "2", "files", f"{sum(sizes):,}", f"{8 * sum(sizes) / (110 * 90):.3f}"]
+    bpp = f"{8 * sum(sizes) / (110 * 90):.3f}"
+    assert last == ["total", "of", "2", "files", f"{given:,}", f"{sum(sizes):,}", change, "%", bpp]
 
 
 def test_palette_gets_a_notice(tmp_path: Path) -> None:

@@ -206,10 +206,10 @@ def test_a_real_full_disk_with_threads(folder: Path, tmp_path: Path) -> None:
 def test_not_enough_memory_is_one_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = pixels._from_pillow
 
-    def scarce(image: object, colour: object) -> object:
+    def scarce(image: object, *options: object) -> object:
         if getattr(image, "width", 0) == 8:
             raise MemoryError
-        return original(image, colour)
+        return original(image, *options)
 
     save(folder / "3.png", np.zeros((8, 8), np.uint8))
     monkeypatch.setattr(pixels, "_from_pillow", scarce)

@@ -10,12 +10,16 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from optcodec.cli.files import Source, find_images, is_jpeg, place
+from optcodec.cli.files import JPEG_SUFFIXES, Source, find_images, is_jpeg, place
 from optcodec.cli.many import Done, Failure, for_each, report_failures
 from optcodec.cli.show import columns
 from optcodec.cli.streams import read_bytes
 from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable, whole_file, write_whole
+from optcodec.vision.datasets import find_images as labelled_images
+from restore.degrade import load_photographs
+from tests.cli_helpers import run_json
+from tests.receiver_helpers import jpeg
 
 
 @pytest.fixture
@@ -42,6 +46,21 @@ def test_folders_are_searched_and_files_taken_once(tree: Path) -> None:
         Source(tree / "in/sub/a.jpg", Path("sub/a.jpg")),
         Source(tree / "missing.png", Path("missing.png")),
     ]
+
+
+NAMES_OF_JPEG_FILES = ["a.jpg", "b.jpeg", "c.jpe", "d.jfif", "e.JFIF", "f.JPE", "g.JPG"]
+
+
+def test_jpeg_files_are_found_by_all_their_suffixes(tmp_path: Path) -> None:
+    for name in NAMES_OF_JPEG_FILES:
+        (tmp_path / name).write_bytes(jpeg(8, 8))
+    (tmp_path / "h.txt").write_text("no image")
+    for suffixes in ([], [JPEG_SUFFIXES]):
+        assert [source.name.name for source in find_images([tmp_path], *suffixes)] == NAMES_OF_JPEG_FILES
+    assert [image.path.name for image in labelled_images(tmp_path, "self")] == NAMES_OF_JPEG_FILES
+    assert len(load_photographs(tmp_path, mode="L")) == len(NAMES_OF_JPEG_FILES)
+    for verb in (["inspect", tmp_path], ["encode", tmp_path, "-o", tmp_path / "out"]):
+        assert len(run_json(*verb)["files"]) == len(NAMES_OF_JPEG_FILES)
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 
 import numpy as np
 import pytest
@@ -14,18 +13,22 @@ from PIL import Image
 
 from optcodec import (
     Bpp,
+    CoefficientImage,
+    Component,
     InvalidInputError,
     MatchQuality,
     MaxBytes,
     Metadata,
     QuantTable,
     TargetNotMetError,
+    UnreadableSizeWarning,
     WaterLevel,
     annex_k_tables,
     encode,
     forward,
     load_profile,
     read_jpeg,
+    write_jpeg,
 )
 from optcodec.jpeg import layout
 from optcodec.jpeg.quantize import quantize
@@ -183,12 +186,29 @@ def test_other_decoders_read_what_we_write(options, subsampling):
     assert error < 1.2 * np.mean((reference.astype(float) - pixels) ** 2)
 
 
-@pytest.mark.parametrize("shape", [(1, 65535, 3), (65535, 1, 3), (1, 65535), (3, 40000, 3)])
+@pytest.mark.parametrize("shape", [(1, 65500, 3), (65500, 1, 3), (1, 65500), (3, 40000, 3)])
 def test_longest_sides(shape):
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     encoded = encode(pixels, quality=50)
-    assert Image.open(io.BytesIO(encoded.data)).size == (shape[1], shape[0])
+    assert pillow_pixels(encoded.data).shape == shape
     assert encoded.coefficients.width == shape[1]
+
+
+@pytest.mark.parametrize("options", [{}, {"rdo": True}, {"target": Bpp(1.0)}, {"progressive": True}])
+@pytest.mark.parametrize("shape", [(2, 65501), (65501, 1, 3), (1, 65535)])
+def test_sides_that_no_libjpeg_opens_are_refused(shape, options):
+    found = f"{shape[1]}x{shape[0]} pixels; expected sides of at most 65500, as no libjpeg opens larger JPEG files"
+    with pytest.raises(InvalidInputError, match=found):
+        encode(np.zeros(shape, np.uint8), **options)
+
+
+def test_files_with_longer_sides_are_transcoded_with_a_warning():
+    blocks = np.random.default_rng(1).integers(-3, 4, (1, 8188, 8, 8)).astype(np.int16)
+    image = CoefficientImage(65501, 2, (Component(1, 1, 1, 0, blocks),), annex_k_tables(50)[:1])
+    with pytest.warns(UnreadableSizeWarning, match="65501x2 pixels; no libjpeg opens sides above 65500") as caught:
+        encoded = encode(image)
+    assert caught[0].filename == __file__
+    assert same_blocks(encoded.data, write_jpeg(image))
 
 
 def test_layout_of_the_array_does_not_matter():

@@ -70,6 +70,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "SensitivityProfile": [profile()],
     "TargetNotMetError": [optcodec.TargetNotMetError("found this, expected that")],
     "Tuning": [optcodec.Tuning(np.ones((3, 64)))],
+    "UnreadableSizeWarning": [optcodec.UnreadableSizeWarning("found this, handled is that")],
     "UnsupportedJpegError": [optcodec.UnsupportedJpegError("found this, handled is that")],
     "UtilityProfile": [optcodec.load_utility_profile("deblock")],
     "WaterLevel": [optcodec.WaterLevel(0.05)],

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from optcodec import Bpp, MatchQuality, design_tables, encode
 from optcodec.errors import InvalidInputError
 from optcodec.pixels import Picture, load_picture
 
@@ -41,6 +44,14 @@ def png_16_bit_rgb(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
+@pytest.mark.parametrize("shape", [(5, 7), (1, 1), (1, 3), (3, 1), (1, 65535)])
+def test_arrays_of_one_channel_are_grey(shape: tuple[int, int]) -> None:
+    picture = load_picture(ramp(*shape, 1))
+    np.testing.assert_array_equal(picture.pixels, ramp(*shape, 1)[..., 0])
+    assert encode(ramp(8, 9, 1)).data == encode(ramp(8, 9, 1)[..., 0]).data
+    assert design_tables(ramp(16, 16, 1), MatchQuality(50)) == design_tables(ramp(16, 16, 1)[..., 0], MatchQuality(50))
+
+
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3), (1, 1), (1, 65535), (65535, 1)])
 def test_arrays_are_taken_as_they_are(shape: tuple[int, ...]) -> None:
     picture = load_picture(ramp(*shape))
@@ -66,7 +77,6 @@ def test_strided_arrays_become_contiguous() -> None:
         (np.zeros((4, 0), np.uint8), "0x4 pixels"),
         (np.zeros((1, 65536), np.uint8), "65536x1 pixels; expected sides of 1..65535"),
         (np.zeros((4,), np.uint8), r"shape \(4,\)"),
-        (np.zeros((4, 4, 1), np.uint8), r"shape \(4, 4, 1\)"),
         (np.zeros((4, 4, 2), np.uint8), r"shape \(4, 4, 2\)"),
         (np.zeros((3, 8, 9), np.uint8), "channels come last"),
         (np.zeros((4, 4, 4), np.uint8), "alpha if a background is given"),
@@ -78,10 +88,78 @@ def test_arrays_refused(array: np.ndarray, found: str) -> None:
         load_picture(array)
 
 
-@pytest.mark.parametrize("thing", [None, 3, [[1, 2], [3, 4]], b"bytes"])
+@pytest.mark.parametrize("thing", [None, 3, [[1, 2], [3, 4]], [1, 2, 3], (1, 2), {"a": 1}])
 def test_other_things_are_refused(thing: object) -> None:
-    with pytest.raises(InvalidInputError, match=f"got {type(thing).__name__}"):
-        load_picture(thing)  # type: ignore[arg-type]
+    expected = "an image is a numpy array of uint8, a Pillow image, a path, a binary file or its bytes; got "
+    for take in (load_picture, encode):
+        with pytest.raises(InvalidInputError, match=f"{expected}{type(thing).__name__}$"):
+            take(thing)
+
+
+@pytest.mark.parametrize("numbers", [[1, 2, 3], [[1, 2], [3, 4]]])
+def test_lists_of_numbers_are_no_data_set(numbers: list[object]) -> None:
+    with pytest.raises(InvalidInputError, match=r"an image is a numpy array of uint8, .*; got (int|list)$"):
+        design_tables(numbers, Bpp(1.0))  # type: ignore[arg-type]
+
+
+class Stream(io.RawIOBase):
+    """A file that can be read once, as a pipe is."""
+
+    def __init__(self, content: bytes) -> None:
+        self._rest = io.BytesIO(content)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._rest.readinto(buffer)
+
+
+WAYS: dict[str, Callable[[bytes], Any]] = {
+    "bytes": bytes,
+    "bytearray": bytearray,
+    "memoryview": memoryview,
+    "part of a memoryview": lambda content: memoryview(bytes(3) + content)[3:],
+    "BytesIO": io.BytesIO,
+    "BytesIO that was read": lambda content: at_its_end(io.BytesIO(content)),
+    "pipe": lambda content: io.BufferedReader(Stream(content)),
+}
+
+
+def at_its_end(file: io.BytesIO) -> io.BytesIO:
+    file.seek(0, io.SEEK_END)
+    return file
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "PPM"])
+def test_files_in_memory_are_taken_as_by_their_path(tmp_path: Path, kind: str, way: str) -> None:
+    path = tmp_path / "a"
+    Image.fromarray(ramp(16, 24, 3)).save(path, kind)
+    content = path.read_bytes()
+    np.testing.assert_array_equal(load_picture(WAYS[way](content)).pixels, load_picture(path).pixels)
+    assert encode(WAYS[way](content)).data == encode(path).data
+    assert design_tables(WAYS[way](content), MatchQuality(50)) == design_tables(path, MatchQuality(50))
+
+
+def test_an_open_file_is_taken_again_and_stays_open(tmp_path: Path) -> None:
+    Image.fromarray(ramp(16, 24, 3)).save(tmp_path / "a.png")
+    with (tmp_path / "a.png").open("rb") as file:
+        assert encode(file).data == encode(file).data == encode(tmp_path / "a.png").data
+        tables = design_tables([file, file], MatchQuality(50))
+        assert tables == design_tables([tmp_path / "a.png"] * 2, MatchQuality(50))
+        assert not file.closed
+
+
+@pytest.mark.parametrize("content", [b"", b"bytes", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"])
+def test_bytes_that_are_no_image_file_are_refused(content: bytes) -> None:
+    with pytest.raises(InvalidInputError, match=r"not an image file that Pillow knows|cannot be decoded"):
+        load_picture(content)
+
+
+def test_files_that_give_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="an image file is opened in binary mode, got one that gives str"):
+        load_picture(io.StringIO("text"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])

@@ -356,15 +356,31 @@ def test_files_of_scans_by_trial_are_no_larger(subsampling, quality, rdo):
     np.testing.assert_array_equal(pillow_pixels(trial), pillow_pixels(default))
 
 
+@pytest.mark.parametrize("options", [{"quality": 90}, {"quality": 90, "rdo": True}, {"rdo": Rdo(thorough=True)}])
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
-def test_baseline_files_by_trial_are_no_larger(subsampling):
-    """Luminance may have a scan of its own, which pays where the image is large enough."""
+def test_baseline_files_have_one_scan_unless_two_are_asked_for(subsampling, options):
+    pixels = pixels_of(180, 160, subsampling)
+    together, apart = (
+        encode(pixels, subsampling=_named(subsampling), scans=scans, **options).data for scans in ("together", "apart")
+    )
+    assert together.count(b"\xff\xda") == 1
+    assert apart.count(b"\xff\xda") == 1 + (subsampling in ("4:2:0", "4:4:0", "4:2:2"))
+
+
+@pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
+def test_luminance_in_a_scan_of_its_own_saves_bytes_and_no_coefficient(subsampling):
     image = encode(pixels_of(180, 160, subsampling), subsampling=_named(subsampling), quality=90).coefficients
-    default, trial = (write_jpeg(image, smallest=each) for each in (False, True))
-    assert len(trial) <= len(default)
-    assert (len(trial) < len(default)) == (subsampling in ("4:2:0", "4:4:0", "4:2:2"))
-    assert_same_image(read_jpeg(trial), image)
-    np.testing.assert_array_equal(pillow_pixels(trial), pillow_pixels(default))
+    default, apart = (write_jpeg(image, apart=each) for each in (False, True))
+    assert (len(apart) < len(default)) == (subsampling in ("4:2:0", "4:4:0", "4:2:2"))
+    assert_same_image(read_jpeg(apart), image)
+    np.testing.assert_array_equal(pillow_pixels(apart), pillow_pixels(default))
+    assert encode(image, scans="apart").data == apart
+    assert write_jpeg(image, progressive=True, apart=True) == write_jpeg(image, progressive=True)
+
+
+def test_scans_are_together_or_apart():
+    with pytest.raises(InvalidInputError, match='scans is "together" or "apart"; got \'both\''):
+        encode(PHOTO, scans="both")
 
 
 # ---- Corners ---------------------------------------------------------------------------------------------------------

@@ -207,7 +207,7 @@ def test_photographs_are_read_in_order_and_shrunk(tmp_path: Path) -> None:
 def test_folders_without_photographs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(optcodec.InvalidInputError, match="nowhere is not a folder; expected one with photographs"):
         load_photographs(tmp_path / "nowhere", mode="L")
-    with pytest.raises(optcodec.InvalidInputError, match=r"has no images; expected \.bmp, \.jpeg"):
+    with pytest.raises(optcodec.InvalidInputError, match=r"has no images; expected \.bmp, \.gif, \.jfif"):
         load_photographs(tmp_path, mode="L")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG")
     with pytest.raises(optcodec.InvalidInputError, match=r"broken\.png: not an image file"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from optcodec import InvalidInputError, MalformedJpegError, OptcodecError
 from restore import load_model, restore_image, shipped_models
 from restore.cells import project
 from restore.decode import decode_image, receive, to_rgb
-from restore.infer import restored_strips
+from restore.infer import restored_image, restored_strips
 from restore.models import Model, Network
 from tests import receiver_helpers as tiny
 from tests.receiver_helpers import jpeg, save_model
@@ -32,6 +33,19 @@ def test_without_a_network_the_image_is_what_a_decoder_gives(tmp_path: Path, mod
     assert restored.shape == (size if mode == "L" else (*size, 3))
     assert restored.dtype == np.uint8
     np.testing.assert_array_equal(restored, decode_image(receive(data)))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_images_of_every_tiny_size_are_restored(tmp_path: Path, mode: str) -> None:
+    """What a network that changes nothing gives is what a decoder gives, and a shipped one stays near to it."""
+    unchanged, shipped = loaded(tmp_path, tiny.identity()), load_model("tiny", threads=1)
+    for size in itertools.product(range(1, 9), repeat=2):
+        received = receive(jpeg(*size, mode, quality=90))
+        decoded = decode_image(received)
+        np.testing.assert_array_equal(restored_image(received, unchanged, project=False), decoded)
+        restored = restored_image(received, shipped)
+        assert restored.shape == decoded.shape
+        assert np.abs(restored.astype(int) - decoded).mean() < 8
 
 
 @pytest.mark.parametrize("size", [(1, 1), (17, 70), (200, 333), (72, 88)])

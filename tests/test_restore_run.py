@@ -121,6 +121,18 @@ def test_a_folder_of_images_with_a_broken_one(tmp_path: Path, model: Path, photo
     assert sorted(path.name for path in out.rglob("*")) == ["a.png", "b.png", "deep"]
 
 
+@pytest.mark.parametrize("name", ["b.jfif", "b.JFIF", "b.jpe", "b.JPEG"])
+def test_jpeg_files_have_several_suffixes(tmp_path: Path, model: Path, photo: Path, name: str) -> None:
+    """They are found in folders, and name the format of the output."""
+    photo.rename(photo.parent / name)
+    result = run(photo.parent, "-o", tmp_path / "out", "--model", model)
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.png"]
+    assert run(photo.parent / name, "-o", tmp_path / name, "--model", model).exit_code == 0
+    with Image.open(tmp_path / name) as written:
+        assert written.format == "JPEG"
+
+
 def test_several_files_as_jpeg(tmp_path: Path, model: Path, photo: Path) -> None:
     second = tmp_path / "b.jpg"
     second.write_bytes(jpeg(20, 20))

@@ -104,6 +104,14 @@ def test_number_of_groups(groups: int) -> None:
 TUNED = Tuning(np.random.default_rng(1).random((3, 64)), Masking(-0.3, 1 / 3), step_ratio=0.1, method="rdopt")
 
 
+@pytest.mark.parametrize("strength", [np.float32(0.25), np.float64(0.25), np.int64(1), 1])
+def test_a_strength_of_numpy_is_kept_as_a_float(tmp_path: Path, strength: float) -> None:
+    profile = replace(profile_of(provenance=PROVENANCE), strength=strength)
+    assert type(profile.strength) is float
+    profile.save(tmp_path / "p.json")
+    assert load_utility_profile(tmp_path / "p.json", subsampling="4:4:4").strength == strength
+
+
 @pytest.mark.parametrize("fitted", [{}, {"tuning": TUNED, "strength": 1 / 3}], ids=["as measured", "fitted"])
 def test_files_keep_every_digit(tmp_path: Path, fitted: dict[str, Any]) -> None:
     profile = replace(profile_of(provenance=PROVENANCE), **fitted)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from optcodec.errors import InvalidInputError
+from optcodec.scalars import real_number
 
 __all__ = ["SETTINGS", "TRELLIS", "Condition"]
 
@@ -44,9 +44,7 @@ class Condition:
             raise InvalidInputError(f"a method has a name, such as 'opts' or 'opts:laplacian'; got {self.method!r}")
         if self.setting not in SETTINGS:
             raise InvalidInputError(f"a setting is one of {', '.join(SETTINGS)}; got {self.setting!r}")
-        level = self.level
-        if isinstance(level, bool) or not isinstance(level, (int, float)) or not (math.isfinite(level) and level > 0):
-            raise InvalidInputError(f"a level is a finite number above 0, got {level!r}")
+        level = real_number(self.level, "a level")
         if self.setting in _OF_QUALITY and not (level == int(level) <= 100):
             raise InvalidInputError(f"levels of setting {self.setting} are quality factors in 1..100, got {level!r}")
         object.__setattr__(self, "level", float(level))

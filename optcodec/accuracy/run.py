@@ -115,9 +115,9 @@ def measure(
         If the profile was estimated at another chroma sampling.
     """
     quick = replace(target, module=as_used(target.module))
-    threads = thread_count(workers)
-    if threads < 1:
+    if workers is not None and workers < 1:
         raise InvalidInputError(f"expected at least 1 thread, got {workers}")
+    threads = thread_count(workers)
     pipeline = Pipeline(quick, tuple(conditions), profile, subsampling, batch, dict(peers or {}), max_pixels)
     named = list(zip(images, _names(images), strict=True))
     folder = PartialFolder(partial, _experiment(target, pipeline, named))

@@ -46,8 +46,8 @@ class Rdo(Value):
         How 32x32 blocks are weighed besides, see `optcodec.blocks_by`.
     thorough : bool
         Take the time for what a trellis alone does not do: chrominance downsampled for the way decoders upsample it,
-        luminance that makes up for errors of chrominance (both for PSNR of RGB); luminance in a scan of its own where
-        that is smaller.
+        luminance that makes up for errors of chrominance (both for PSNR of RGB); the scans of progressive files by
+        trial.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning, ta
         tuning.step_ratio,
         partial(source.written, smallest=rdo.thorough or bool(source.progressive)),
         progressive=bool(source.progressive),
-        apart=rdo.thorough,
+        apart=source.apart,
         bounded=isinstance(source, PixelSource),
         lattice=source.lattice if isinstance(source, CoefficientSource) else None,
         threads=source.threads,

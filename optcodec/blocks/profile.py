@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,8 +105,9 @@ class UtilityProfile(Value):
                 raise InvalidInputError(f"{name} of a profile falls from group to group, got {getattr(self, name)}")
         if self.tuning is not None and not isinstance(self.tuning, Tuning):
             raise InvalidInputError(f"tuning of a profile is a Tuning, got {type(self.tuning).__name__}")
-        if not isinstance(self.strength, (int, float)) or not 0 <= self.strength <= 1:
+        if not isinstance(self.strength, Real) or not 0 <= self.strength <= 1:
             raise InvalidInputError(f"strength of a profile lies in 0..1, got {self.strength!r}")
+        object.__setattr__(self, "strength", float(self.strength))
 
     def __repr__(self) -> str:
         return f"UtilityProfile({self.name!r}, groups={self.groups}, task={self.provenance.task!r})"

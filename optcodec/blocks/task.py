@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.extras import missing_package
+from optcodec.scalars import whole_number
 
 __all__ = ["Task", "load_task"]
 
@@ -76,6 +77,5 @@ def load_task(name: str) -> Task:
         raise InvalidInputError(
             f"{name} gives a task (name, scale, reference, sent, restored), got {type(made).__name__}"
         )
-    if isinstance(made.scale, bool) or not isinstance(made.scale, int) or made.scale < 1:
-        raise InvalidInputError(f"the scale of a task is a whole number from 1 on, got {made.scale!r}")
+    whole_number(made.scale, "the scale of a task", 1)
     return made

@@ -12,7 +12,7 @@ import click
 from optcodec.cli.files import find_images, is_jpeg
 from optcodec.cli.images import needed_nbytes
 from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures
-from optcodec.cli.options import max_pixels_option
+from optcodec.cli.options import max_pixels_option, to_rgb_option
 from optcodec.cli.show import columns, json_option, print_json
 from optcodec.cli.streams import STREAM, image_source, read_bytes
 from optcodec.errors import InvalidInputError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from optcodec.pixels import Picture
     from optcodec.vision.profile import SensitivityProfile
 
     Pixels = npt.NDArray[np.uint8]
@@ -37,21 +38,16 @@ _NBYTES_PER_PIXEL = 170  # of memory at the peak, which SSIM takes
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--profile", default="mobilenet_v2", show_default=True, help="Weights of the SWE: a name or a file.")
 @click.option("--background", metavar="COLOUR", help="Composite transparent pixels on this colour.")
+@to_rgb_option
 @max_pixels_option
 @json_option
-def command(
-    reference: Path,
-    inputs: tuple[Path, ...],
-    profile: str,
-    background: str | None,
-    max_pixels: int,
-    as_json: bool,
-) -> None:
+def command(reference: Path, inputs: tuple[Path, ...], profile: str, as_json: bool, **opening: Any) -> None:
     """Compare each FILE with the image REFERENCE: bytes, bits per pixel, PSNR, SSIM and SWE. One may be - for stdin.
 
     The sensitivity weighted error (SWE) is on the normalized scale of the profile. That of a JPEG file is taken from
     its coefficients and those of the reference at the same chroma subsampling, that of other files at 4:4:4. Figures
     that do not exist are empty (null): the PSNR of equal pixels, the SSIM of images with fewer than 11 rows or columns.
+    Pixels are compared as they are stored, without turning them by their orientation.
     """
     from optcodec.pixels import load_picture
     from optcodec.vision.profile import load_profile
@@ -61,13 +57,14 @@ def command(
     if reference == STREAM and STREAM in paths:
         raise InvalidInputError("stdin holds one image; expected another REFERENCE or another FILE than -")
     weights = load_profile(profile).normalized()
-    opening: dict[str, Any] = {"background": background, "max_pixels": max_pixels}
-    original = load_picture(image_source(reference), **opening).pixels
+    original = load_picture(image_source(reference), **opening)
 
     def work(index: int) -> Done:
         data = read_bytes(paths[index])
         picture = load_picture(io.BytesIO(data), **opening)
-        return Done({"path": str(paths[index])} | _record(data, original, picture.pixels, weights), picture.notices)
+        remarks = _of_orientation(original, picture)
+        record = {"path": str(paths[index])} | _record(data, original.pixels, picture.pixels, weights)
+        return Done(record, picture.notices + remarks)
 
     def nbytes(index: int) -> int:
         return needed_nbytes(paths[index], _NBYTES_PER_PIXEL)
@@ -79,6 +76,20 @@ def command(
     else:
         click.echo(_text(records), nl=bool(records))
     report_failures(failures, len(paths))
+
+
+def _of_orientation(original: Picture, picture: Picture) -> tuple[str, ...]:
+    """A notice where pixels are compared that are not shown in the same way, or a refusal where they do not fit."""
+    from optcodec.orientation import orientation_of
+
+    reference, here = (orientation_of(image.metadata.exif) for image in (original, picture))
+    if reference == here:
+        return ()
+    remark = f"is shown with orientation {here}, the reference with {reference}; pixels are compared as stored"
+    shapes = [image.pixels.shape for image in (original, picture)]
+    if shapes[0] != shapes[1]:
+        raise InvalidInputError(f"images to compare have one shape, got {shapes[0]} and {shapes[1]}; this one {remark}")
+    return (remark,)
 
 
 def _record(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProfile) -> dict[str, Any]:

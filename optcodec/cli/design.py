@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from optcodec.cli.files import find_images, place
-from optcodec.cli.images import ImageSet, needed_nbytes, open_image
+from optcodec.cli.images import ImageSet, needed_nbytes, open_image, opening_of
 from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures, report_notices
 from optcodec.cli.options import (
     TABLE_TARGETS,
@@ -21,12 +21,14 @@ from optcodec.cli.options import (
     max_pixels_option,
     method_option,
     one_of,
+    orient_option,
     output_option,
     pixels_option,
     profile_from,
     profile_option,
     subsampling_option,
     target_options,
+    to_rgb_option,
 )
 from optcodec.cli.show import count, json_option, print_json, side_by_side
 from optcodec.cli.streams import STREAM
@@ -57,6 +59,8 @@ _NBYTES_PER_PIXEL = 30  # of memory at the peak
 )
 @subsampling_option
 @background_option
+@orient_option
+@to_rgb_option
 @pixels_option
 @max_pixels_option
 @click.option("--force", is_flag=True, help="Replace an input.")
@@ -73,12 +77,12 @@ def command(
     if STREAM in paths:
         raise InvalidInputError("images are opened more than once, which stdin cannot be; expected files, got -")
     settings = _settings(options)
-    opening = {"background": options["background"], "decode": options["pixels"], "max_pixels": options["max_pixels"]}
+    opening = opening_of(options)
     if per_image:
         targets = place(sources, output, suffix=".json", folder=True, force=force)
 
         def work(index: int) -> Done:
-            image, notices = open_image(paths[index], **opening)
+            image, notices, *_ = open_image(paths[index], **opening)
             return Done({"input": str(paths[index])} | _design(image, targets[index], settings), notices)
 
         def nbytes(index: int) -> int:

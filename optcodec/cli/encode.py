@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from optcodec.cli.files import Source, check_jpeg_name, find_images, place
-from optcodec.cli.images import needed_nbytes, open_image
+from optcodec.cli.images import needed_nbytes, open_image, opening_of
 from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures
 from optcodec.cli.options import (
     ExpertOption,
@@ -20,17 +20,24 @@ from optcodec.cli.options import (
     max_pixels_option,
     method_option,
     one_of,
+    orient_option,
     output_option,
     pixel_target_options,
     pixels_option,
     profile_option,
     subsampling_option,
     target_options,
+    to_rgb_option,
 )
-from optcodec.cli.show import columns, count, json_option, print_json
+from optcodec.cli.show import json_option, print_json
 from optcodec.cli.streams import STREAM, check_stdout, output_file
+from optcodec.cli.totals import table_of, total_of
 from optcodec.cli.tuning import Tuned, tuned, tuning_options
 from optcodec.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from optcodec.jpeg.image import CoefficientImage
+    from optcodec.pixels import Picture
 
 __all__ = ["command"]
 
@@ -49,8 +56,17 @@ _NBYTES_PER_PIXEL = {"ssim": 170, "trellis or psnr": 70, "otherwise": 30}
 @method_option
 @tuning_options
 @subsampling_option
-@click.option("--progressive", is_flag=True, help="Write progressive files.")
+@click.option("--progressive", is_flag=True, help="Write progressive files.  [default: as a JPEG input is]")
+@click.option("--baseline", is_flag=True, help="Write baseline files, also where a JPEG input is progressive.")
 @click.option("--smaller", is_flag=True, help="Write baseline or progressive, whichever is smaller.")
+@click.option(
+    "--scans",
+    cls=ExpertOption,
+    type=click.Choice(["together", "apart"]),
+    default="together",
+    show_default=True,
+    help="apart: luminance in a scan of its own in baseline files, which saves 1 to 2 % and some decoders do not read.",
+)
 @click.option(
     "--dct",
     cls=ExpertOption,
@@ -66,12 +82,17 @@ _NBYTES_PER_PIXEL = {"ssim": 170, "trellis or psnr": 70, "otherwise": 30}
     help="MCUs between restart markers.",
 )
 @background_option
+@orient_option
+@to_rgb_option
 @pixels_option
 @click.option(
     "--metadata/--strip",
     default=None,
-    help="Keep ICC profile and Exif, or leave them out.  [default: keep when a JPEG file is transcoded]",
+    help="Keep what comes with the image, or leave it out: of a JPEG file all application segments, comments and what "
+    "lies behind its end, of others ICC profile and Exif. The orientation is never left out.  [default: keep when a "
+    "JPEG file is transcoded]",
 )
+@click.option("--allow-larger", is_flag=True, help="Write a JPEG file anew even where that makes it larger.")
 @click.option(
     "--threads", cls=ExpertOption, type=click.IntRange(1), help="Threads to use at most.  [default: all cores]"
 )
@@ -83,7 +104,8 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     """Encode images, files or folders, as JPEG. The input - is stdin.
 
     A JPEG file is transcoded from its own coefficients, without decoding it to pixels; without -q, --tables or a
-    target, it keeps its tables, and without --effort 3 every coefficient. A profile is the name of a shipped one
+    target, it keeps its tables, and without --effort 3 every coefficient. It is kept as it is where the new file would
+    not be smaller, or where it meets --bpp or --max-bytes already. A profile is the name of a shipped one
     (mobilenet_v2, squeezenet1_1) or a file of "optcodec sensitivity". A file that is replaced keeps its permissions.
     """
     sources = find_images(inputs)
@@ -104,9 +126,9 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
 
     records, failures = for_each(paths, work, workers=workers, label="encode", nbytes=nbytes)
     if as_json:
-        print_json({"files": records, "failures": failure_records(failures)} | _total(records) | made.record)
+        print_json({"files": records, "failures": failure_records(failures)} | total_of(records) | made.record)
     elif records and targets != [STREAM]:
-        click.echo(_text(records))
+        click.echo(table_of(records))
     report_failures(failures, len(paths))
 
 
@@ -129,23 +151,30 @@ def _nbytes_per_pixel(made: Tuned, options: dict[str, Any]) -> int:
 
 def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Path, Path], Done]:
     """What is done to one file, with arguments of `optcodec.encode`."""
-    from optcodec.encoder import encode
+    from optcodec.encoder import EncodedJpeg, encode
     from optcodec.pixels import Picture
+    from optcodec.transcode import recoded
 
-    opening = {"background": options["background"], "decode": options["pixels"], "max_pixels": options["max_pixels"]}
+    opening = opening_of(options)
 
     def encode_one(path: Path, target: Path) -> Done:
-        image, notices = open_image(path, **opening)
-        if options["blocks"] is not None and not isinstance(image, Picture):
+        opened = open_image(path, **opening)
+        image, notices, kept = opened.image, [*opened.notices], None
+        encoded: EncodedJpeg
+        if isinstance(image, Picture):
+            encoded = encode(image, **settings)
+        elif options["blocks"] is not None:
             raise InvalidInputError("--blocks looks at pixels, got the coefficients of a JPEG file; expected --pixels")
-        encoded = encode(image, **settings)
+        else:
+            encoded = recoded(image, opened.data, allow_larger=options["allow_larger"], **settings)
+            kept = encoded.kept
         with output_file(target, keep_times=options["keep_times"]) as file:
             file.write(encoded.data)
-        size = {"width": encoded.width, "height": encoded.height}
-        if options["metadata"] is None and isinstance(image, Picture) and image.metadata.icc_profile:
-            notices += ("left out the ICC profile, which --metadata keeps",)
-        record = {"input": str(path), "output": str(target), "nbytes": encoded.nbytes, "bpp": encoded.bpp}
-        return Done(record | size, notices)
+        notices += [f"kept as it is, since {kept}; --allow-larger encodes it all the same"] if kept else []
+        notices += _left_out(image, options["metadata"])
+        about = {"input": str(path), "output": str(target), "input_nbytes": opened.nbytes}
+        size = {"nbytes": encoded.nbytes, "bpp": encoded.bpp, "width": encoded.width, "height": encoded.height}
+        return Done(about | size | {"kept": kept, "notices": notices}, tuple(notices))
 
     return encode_one
 
@@ -166,14 +195,16 @@ def _tuned(options: dict[str, Any]) -> Tuned:
 
 def _settings(options: dict[str, Any], made: Tuned) -> dict[str, Any]:
     """Arguments of `optcodec.encode`."""
-    kind = one_of({"--progressive": options["progressive"] or None, "--smaller": options["smaller"] or None})
+    kinds = {"--progressive": True, "--smaller": "smaller", "--baseline": False}
+    kind = one_of({name: options[name[2:]] or None for name in kinds})
     sampling = options["subsampling"] or _designed_for(options["tables"])
     return made.settings | {
         "tables": _tables(options["tables"]),
         "method": options["method"],
         "subsampling": sampling or made.settings.get("subsampling"),
         "dct": options["dct"],
-        "progressive": {None: False, "--progressive": True, "--smaller": "smaller"}[kind],
+        "progressive": None if kind is None else kinds[kind],
+        "scans": options["scans"],
         "restart_interval": options["restart_interval"],
         "metadata": options["metadata"],
     }
@@ -196,16 +227,14 @@ def _tables(path: Path | None) -> Any:
     return load_tables(path)
 
 
-def _total(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Size of all files together; bpp is that of all their pixels."""
-    nbytes = sum(record["nbytes"] for record in records)
-    pixels = sum(record["width"] * record["height"] for record in records)
-    return {"total_nbytes": nbytes, "total_bpp": 8 * nbytes / pixels if pixels else None}
+def _left_out(image: CoefficientImage | Picture, metadata: bool | None) -> list[str]:
+    """What the image carried and the file does not, which nobody may have thought of."""
+    from optcodec.orientation import orientation_of
+    from optcodec.pixels import Picture
 
-
-def _text(records: list[dict[str, Any]]) -> str:
-    rows = [(record["output"], f"{record['nbytes']:,}", f"{record['bpp']:.3f}") for record in records]
-    if len(rows) > 1:
-        total = _total(records)
-        rows.append((f"total of {count(len(rows), 'file')}", f"{total['total_nbytes']:,}", f"{total['total_bpp']:.3f}"))
-    return columns(("file", "bytes", "bpp"), rows)
+    names, orientation = image.metadata.contents, orientation_of(image.metadata.exif)
+    if not names or metadata or (metadata is None and not isinstance(image, Picture)):
+        return []
+    remark = ", which --metadata keeps" if metadata is None else ""
+    remark += f"; the orientation ({orientation}) stays" if orientation != 1 else ""
+    return [f"left out {', '.join(names)}{remark}"]

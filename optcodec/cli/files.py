@@ -12,11 +12,9 @@ from typing import BinaryIO
 from optcodec.cli.streams import STREAM, is_stdout
 from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable
+from optcodec.openimage import IMAGE_SUFFIXES, JPEG_SUFFIXES
 
 __all__ = ["IMAGE_SUFFIXES", "JPEG_SUFFIXES", "Source", "check_jpeg_name", "find_images", "is_jpeg", "place"]
-
-JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
-IMAGE_SUFFIXES = (".bmp", ".gif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optcodec.cli.files import is_jpeg
 from optcodec.cli.many import Failure
 from optcodec.cli.streams import image_source, read_bytes
-from optcodec.errors import OptcodecError
+from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from optcodec.jpeg.image import CoefficientImage
+    from optcodec.orientation import Orient
     from optcodec.pixels import Picture
 
-__all__ = ["ImageSet", "needed_nbytes", "open_image"]
+__all__ = ["ImageSet", "Opened", "needed_nbytes", "open_image", "opening_of"]
+
+
+class Opened(NamedTuple):
+    """An input: as coefficients or pixels, with notices of what was done to it; its size; and a JPEG file's bytes."""
+
+    image: CoefficientImage | Picture
+    notices: tuple[str, ...]
+    nbytes: int
+    data: bytes = b""
+
+
+def opening_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `open_image` from the options of a verb."""
+    shared = {name: options[name] for name in ("background", "max_pixels", "orient", "to_rgb")}
+    return shared | {"decode": options["pixels"]}
 
 
 def open_image(
-    path: Path, *, background: str | None = None, decode: bool = False, max_pixels: int | None = MAX_PIXELS
-) -> tuple[CoefficientImage | Picture, tuple[str, ...]]:
+    path: Path,
+    *,
+    background: str | None = None,
+    decode: bool = False,
+    max_pixels: int | None = MAX_PIXELS,
+    orient: Orient = "keep",
+    to_rgb: bool = False,
+) -> Opened:
     """Read a file.
 
     Parameters
@@ -34,22 +57,39 @@ def open_image(
         Take the pixels of a JPEG file too, instead of its coefficients.
     max_pixels : int or None
         Larger images are refused; None allows every size.
+    orient : {"keep", "apply"}
+        As of `optcodec.load_picture`; coefficients cannot be turned.
+    to_rgb : bool
+        Convert CMYK images, for which JPEG files of four components are decoded.
 
     Returns
     -------
-    tuple of (CoefficientImage or Picture, tuple of str)
-        The image, and notices of what was done to it.
+    Opened
+        A JPEG file as coefficients, unless it is decoded, all others as pixels.
+
+    Raises
+    ------
+    InvalidInputError
+        If coefficients would have to be turned.
     """
     source = image_source(path)
     if not decode and is_jpeg(source):
         from optcodec.jpeg.reader import read_jpeg
 
         data = read_bytes(source) if isinstance(source, Path) else source.read()
-        return read_jpeg(data, max_pixels=max_pixels), ()
+        image = read_jpeg(data, max_pixels=max_pixels)
+        if not (to_rgb and len(image.components) == 4):
+            if orient == "apply":
+                raise InvalidInputError(
+                    "--orient apply turns pixels, got the coefficients of a JPEG file; expected --pixels"
+                )
+            return Opened(image, (), len(data), data)
+        source = io.BytesIO(data)
     from optcodec.pixels import load_picture
 
-    picture = load_picture(source, background=background, max_pixels=max_pixels)
-    return picture, picture.notices
+    picture = load_picture(source, background=background, max_pixels=max_pixels, orient=orient, to_rgb=to_rgb)
+    nbytes = source.stat().st_size if isinstance(source, Path) else source.seek(0, 2)
+    return Opened(picture, picture.notices, nbytes)
 
 
 def needed_nbytes(path: Path, nbytes_per_pixel: int) -> int:
@@ -86,7 +126,7 @@ class ImageSet:
             if path in self.failed:
                 continue
             try:
-                image, notices = open_image(path, **self._opening)
+                image, notices, *_ = open_image(path, **self._opening)
             except (OptcodecError, MemoryError) as error:
                 self.failed[path] = Failure.of(path, error)
                 continue

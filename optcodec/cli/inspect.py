@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.files import find_images
+from optcodec.cli.files import JPEG_SUFFIXES, find_images
 from optcodec.cli.many import Done, failure_records, for_each, report_failures
 from optcodec.cli.show import columns, json_option, print_json, side_by_side
 from optcodec.cli.streams import read_bytes
@@ -28,7 +28,7 @@ def command(inputs: tuple[Path, ...], as_json: bool) -> None:
 
     No coefficient is decoded. Folders stand for all JPEG files below them.
     """
-    paths = [source.path for source in find_images(inputs, (".jpg", ".jpeg", ".jpe"))]
+    paths = [source.path for source in find_images(inputs, JPEG_SUFFIXES)]
     records, failures = for_each(
         paths, lambda index: Done(_record(paths[index], read_bytes(paths[index]))), workers=1, label="inspect"
     )
@@ -43,6 +43,7 @@ def _record(path: Path, data: bytes) -> dict[str, Any]:
     from optcodec.jpeg.image import subsampling_name
     from optcodec.jpeg.quality import estimate_quality
     from optcodec.jpeg.structure import read_structure
+    from optcodec.orientation import orientation_of
 
     structure = read_structure(data)
     frame, metadata = structure.frame, structure.metadata
@@ -65,6 +66,7 @@ def _record(path: Path, data: bytes) -> dict[str, Any]:
         "tables": [table.steps.tolist() for table in structure.tables],
         "icc_nbytes": len(metadata.icc_profile or b""),
         "exif_nbytes": len(metadata.exif or b""),
+        "orientation": orientation_of(metadata.exif),
         "scans": _scans(structure),
         "segments": _segments(structure, len(data)),
     }
@@ -104,6 +106,7 @@ def _text(record: dict[str, Any]) -> str:
     parts += [f"restart interval {record['restart_interval']}"] * bool(record["restart_interval"])
     parts += [f"ICC profile {record['icc_nbytes']:,} bytes"] * bool(record["icc_nbytes"])
     parts += [f"Exif {record['exif_nbytes']:,} bytes"] * bool(record["exif_nbytes"])
+    parts += [f"orientation {record['orientation']}"] * (record["orientation"] != 1)
     size = f"{record['width']}x{record['height']}, {record['nbytes']:,} bytes, {record['bpp']:.3f} bpp"
     scans = [
         (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ __all__ = [
     "FILE_TARGETS",
     "SUBSAMPLINGS",
     "TABLE_TARGETS",
+    "ByteCount",
     "ExpertOption",
     "GroupedCommand",
     "background_option",
@@ -28,6 +31,7 @@ __all__ = [
     "max_pixels_option",
     "method_option",
     "one_of",
+    "orient_option",
     "output_option",
     "pixel_target_options",
     "pixels_option",
@@ -35,6 +39,7 @@ __all__ = [
     "profile_option",
     "subsampling_option",
     "target_options",
+    "to_rgb_option",
     "with_options",
 ]
 
@@ -55,6 +60,24 @@ class GroupedCommand(click.Command):
             options = [each for each in self.get_params(ctx) if isinstance(each, ExpertOption) is expert]
             with formatter.section(title):
                 formatter.write_dl([record for each in options if (record := each.get_help_record(ctx)) is not None])
+
+
+class ByteCount(click.ParamType[int]):
+    """A number of bytes, perhaps with a decimal prefix (k, M, G) or a binary one (Ki, Mi, Gi) behind it."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; a prefix may be in lower case, and followed by a B, but a part of a byte is refused."""
+        match = re.fullmatch(r"(\d+\.?\d*|\.\d+)([kmg]?)(i?)b?", str(value), re.ASCII | re.IGNORECASE)
+        if match and not (match[3] and not match[2]):
+            base = 1024 if match[3] else 1000
+            nbytes = Fraction(match[1]) * base ** (1 + "kmg".index(match[2].lower()) if match[2] else 0)
+            if nbytes.denominator == 1:
+                return int(nbytes)
+        option = param.opts[0] if param else "a size"
+        expected = "a number of bytes from 1 on, such as 60000, 60k (60,000) or 1.5M (1,500,000)"
+        raise InvalidInputError(f"{option} is {expected}; got {value!r}")
 
 
 inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
@@ -85,6 +108,16 @@ max_pixels_option = click.option(
     metavar="N",
     help="Refuse larger images before memory is taken for them.",
 )
+orient_option = click.option(
+    "--orient",
+    type=click.Choice(["keep", "apply"]),
+    default="keep",
+    show_default=True,
+    help="keep: leave the pixels as they are stored, and pass on how to turn them for display. apply: turn them now.",
+)
+to_rgb_option = click.option(
+    "--to-rgb", is_flag=True, help="Convert CMYK images to RGB, with their ICC profile where they have one."
+)
 pixels_option = click.option("--pixels", cls=ExpertOption, is_flag=True, help="Decode JPEG inputs to pixels first.")
 
 
@@ -101,7 +134,12 @@ def target_options(function: Any) -> Any:
         click.option("--match-quality", type=int, metavar="Q", help="The weighted error of default JPEG at quality Q."),
         click.option("--match-swe", type=float, metavar="SWE", help="This sensitivity weighted error."),
         click.option("--bpp", type=float, metavar="R", help="R bits per pixel of the real file, at most."),
-        click.option("--max-bytes", type=int, metavar="N", help="A file of N bytes at most."),
+        click.option(
+            "--max-bytes",
+            type=ByteCount(),
+            metavar="N",
+            help="A file of N bytes at most. 60k is 60,000, 1.5M is 1,500,000, and 64Ki is 65,536.",
+        ),
     )
 
 

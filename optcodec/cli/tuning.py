@@ -47,7 +47,8 @@ def tuning_options(function: Any) -> Any:
             "--roi",
             type=click.Path(path_type=Path),
             metavar="MASK",
-            help="Grey image of the size of the input: more quality where it is white, less where it is black.",
+            help="Grey image of the size of the input, as --orient leaves it: more quality where it is white, less "
+            "where it is black.",
         ),
         click.option(
             "--roi-strength",
@@ -248,7 +249,7 @@ def _field(options: dict[str, Any]) -> QualityField | None:
     from optcodec.blocks.field import MASK_STRENGTH, QualityField
     from optcodec.pixels import load_picture
 
-    picture = load_picture(path, background=options["background"], max_pixels=options["max_pixels"])
+    picture = load_picture(path, **{name: options[name] for name in ("background", "max_pixels", "orient")})
     report_notices({notice: [path] for notice in picture.notices})
     mask = picture.pixels
     if mask.ndim == 3:

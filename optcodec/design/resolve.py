@@ -25,6 +25,7 @@ from optcodec.errors import InvalidInputError, TargetNotMetError
 from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import write_jpeg
+from optcodec.scalars import whole_number
 from optcodec.targets import (
     Bpp,
     MatchPsnr,
@@ -160,7 +161,8 @@ def resolve(
     if method is None:
         method = default_method(target, weighted=profile is not None)
     qmax = LARGEST_STEPS.get(method, MAX_STEP) if qmax is None else qmax
-    _check_options(method, distortion, qmax)
+    qmax = whole_number(qmax, "qmax", 1, MAX_STEP)
+    _check_options(method, distortion)
     if profile is not None:
         check_sampling(profile, statistics.samplings, stacklevel=4)
     design = Design.of(method, statistics, profile, distortion, qmax)
@@ -176,13 +178,11 @@ def resolve(
     raise InvalidInputError(f"expected a target such as WaterLevel(0.1) or Bpp(1.0), got {target!r}")
 
 
-def _check_options(method: str, distortion: str, qmax: int) -> None:
+def _check_options(method: str, distortion: str) -> None:
     if method not in METHODS:
         raise InvalidInputError(f"method is one of {', '.join(METHODS)}; got {method!r}")
     if distortion not in DISTORTIONS:
         raise InvalidInputError(f"distortion is one of {', '.join(DISTORTIONS)}; got {distortion!r}")
-    if isinstance(qmax, bool) or not isinstance(qmax, int) or not 1 <= qmax <= MAX_STEP:
-        raise InvalidInputError(f"qmax is a whole number in 1..{MAX_STEP}, got {qmax!r}")
 
 
 def check_sampling(profile: SensitivityProfile, samplings: Collection[str], *, stacklevel: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,8 @@ __all__ = ["DISTORTIONS", "Source", "Statistics", "gather"]
 
 Image: TypeAlias = "ImageLike | DctImage | CoefficientImage"
 Source: TypeAlias = "Image | Iterable[Image]"
-_SINGLE = (np.ndarray, str, PathLike, DctImage, CoefficientImage)  # one image each, although some can be iterated
+# One image each, although some can be iterated; so is a file that is open.
+_SINGLE = (np.ndarray, str, PathLike, bytes, bytearray, memoryview, DctImage, CoefficientImage)
 
 DISTORTIONS = ("laplacian", "midpoint", "empirical")
 
@@ -105,7 +106,8 @@ def gather(source: Source, *, subsampling: str = "4:4:4", threads: int | None = 
     ----------
     source : image, DctImage, CoefficientImage, or iterable of these
         Pixels (what `optcodec.pixels.load_picture` takes: uint8 array of shape (H, W, 3) or (H, W), Pillow image,
-        path), or coefficients. Those that are quantized already count by the values that they reconstruct.
+        path, file in memory), or coefficients. Those that are quantized already count by the values that they
+        reconstruct.
         An iterable stands for one data set; it is gone through more than once, and an iterator that cannot be is kept
         in memory. Grey images of a set count for luminance.
     subsampling : str
@@ -149,8 +151,8 @@ class _DctImages:
 
         self._convert = convert
         self._source: Iterable[Image]
-        if isinstance(source, _SINGLE) or not isinstance(source, Iterable):
-            self._source = (convert(source),)  # converted once
+        if isinstance(source, _SINGLE) or hasattr(source, "read") or not isinstance(source, Iterable):
+            self._source = (convert(cast("Image", source)),)  # converted once
         else:
             self._source = [convert(image) for image in source] if iter(source) is source else source
 

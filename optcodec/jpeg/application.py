@@ -1,4 +1,4 @@
-"""What application segments carry: JFIF density, Exif, ICC colour profile, Adobe's colour transform.
+"""What application segments say: JFIF density, Exif, ICC colour profile, Adobe's colour transform.
 
 ==========  =======================  ==============================================================================
 APP0        ``JFIF\\0``               version (2), units (1), density x and y (2 + 2), thumbnail size (ITU-T T.871)
@@ -7,101 +7,134 @@ APP2        ``ICC_PROFILE\\0``        number of this chunk from 1, number of chu
 APP14       ``Adobe``                version (2), flags (2 + 2), colour transform (1) (Adobe TN 5116)
 ==========  =======================  ==============================================================================
 
-Application segments of other kinds are skipped, as T.81 (B.2.4.6) leaves them to their application.
+Application segments of other kinds are kept as they are: what they say is up to their application (T.81, B.2.4.6).
 
 Three components are YCbCr or RGB. Which of both, T.81 does not say; decoders agree with libjpeg (jdapimin.c,
 ``default_decompress_parms``), and so does what is read here: YCbCr beside a JFIF segment; otherwise what Adobe's
 transform says; without both RGB where the identifiers are the letters R, G and B. Only segments before the first scan
-count for that, and of several Adobe segments the last.
+count for that, and of several Adobe segments the last. This is the only place where that is decided: `Metadata` has
+the result, and `optcodec.jpeg.application_writer` asks here what a decoder will make of the segments that it writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from optcodec.errors import MalformedJpegError
-from optcodec.jpeg.image import Metadata
-from optcodec.jpeg.segments import Segment
+from optcodec.jpeg.metadata import CarriedSegment, Metadata
 
-__all__ = ["parse_metadata"]
+__all__ = ["ADOBE", "EXIF", "ICC", "JFIF", "Complain", "Said", "adobe_payload", "kind_of", "said_by"]
 
-_JFIF, _EXIF, _ICC, _ADOBE = b"JFIF\0", b"Exif\0\0", b"ICC_PROFILE\0", b"Adobe"
-_JFIF_NBYTES = 14  # T.871, 10.1: payload without a thumbnail
-_ADOBE_NBYTES = 12
+JFIF, EXIF, ICC, ADOBE = b"JFIF\0", b"Exif\0\0", b"ICC_PROFILE\0", b"Adobe"
+_MARKERS = {JFIF: 0xE0, EXIF: 0xE1, ICC: 0xE2, ADOBE: 0xEE}
+_NBYTES = {JFIF: 14, ADOBE: 12}  # payload that decoders ask for: T.871, 10.1, without a thumbnail; Adobe TN 5116
+_LEAST = {JFIF: 7, EXIF: 1, ICC: 2, ADOBE: 7}  # bytes behind the signature without which a segment is damaged
 _RGB_IDS = tuple(b"RGB")
 
+Complain = Callable[[str, int], None]
 
-def parse_metadata(segments: Sequence[Segment], ids: Sequence[int]) -> Metadata:
-    """Put together the metadata of a file; of several JFIF or Exif segments the first counts.
+
+@dataclass(frozen=True)
+class Said:
+    """What the segments of a file say; fields as those of `Metadata`."""
+
+    icc_profile: bytes | None
+    exif: bytes | None
+    adobe_transform: int | None
+    density: tuple[int, int, int]
+
+
+def kind_of(segment: CarriedSegment) -> bytes | None:
+    """The signature of a segment of the kinds that are understood here, damaged ones included; None for others."""
+    for signature, marker in _MARKERS.items():
+        if segment.marker == marker and segment.payload.startswith(signature):
+            return signature
+    return None
+
+
+def said_by(
+    segments: Sequence[CarriedSegment],
+    ids: Sequence[int],
+    *,
+    before_scan: int | None = None,
+    complain: Complain = lambda message, offset: None,
+) -> Said:
+    """What segments say to a decoder; of several JFIF or Exif segments the first counts.
 
     Parameters
     ----------
-    segments : sequence of Segment
-        All of the file.
+    segments : sequence of CarriedSegment
+        Application and comment segments of the file, in order.
     ids : sequence of int
         Identifiers of the components of the frame.
+    before_scan : int, optional
+        How many of them stand before the first scan; all by default.
+    complain : callable
+        Told of each segment that is damaged, and where it is. It may raise; otherwise such a segment says nothing.
 
     Returns
     -------
-    Metadata
+    Said
         With 0 (RGB) as Adobe's transform, too, where the identifiers alone say so; and without one that a JFIF segment
         overrides.
-
-    Raises
-    ------
-    MalformedJpegError
-        If one of these segments is too short, or the chunks of the colour profile are not 1..n, each once.
     """
-    jfif = _first(segments, "APP0", _JFIF, 7)
-    exif = _first(segments, "APP1", _EXIF, 1)
-    _first(segments, "APP14", _ADOBE, _ADOBE_NBYTES - len(_ADOBE))  # refused if it is too short
-    return Metadata(
-        icc_profile=_icc_profile([s for s in segments if s.name == "APP2" and s.payload.startswith(_ICC)]),
+    whole = {kind: _whole(segments, kind, complain) for kind in _LEAST}
+    jfif, exif = (next(iter(whole[kind]), b"") for kind in (JFIF, EXIF))
+    return Said(
+        icc_profile=_icc_profile([each for each in segments if kind_of(each) == ICC], complain),
         exif=exif or None,
-        adobe_transform=_colour_transform(segments, tuple(ids)),
+        adobe_transform=_colour_transform(segments[:before_scan], tuple(ids)),
         density=(jfif[2], int.from_bytes(jfif[3:5]), int.from_bytes(jfif[5:7])) if jfif else Metadata.density,
     )
 
 
-def _first(segments: Sequence[Segment], name: str, signature: bytes, least: int) -> bytes:
-    """What follows the signature in the first such segment; empty if there is none."""
-    for segment in segments:
-        if segment.name == name and segment.payload.startswith(signature):
-            content = segment.payload[len(signature) :]
-            if len(content) < least:
-                message = (
-                    f"{name} {signature.rstrip(bytes(1)).decode()} has {len(content)} bytes, needs {least} or more"
-                )
-                raise MalformedJpegError(message, segment.payload_offset)
-            return content
-    return b""
+def adobe_payload(transform: int) -> bytes:
+    """Payload of an Adobe segment: version 100, no flags."""
+    return ADOBE + (100).to_bytes(2) + bytes(4) + bytes([transform])
 
 
-def _colour_transform(segments: Sequence[Segment], ids: tuple[int, ...]) -> int | None:
+def _whole(segments: Sequence[CarriedSegment], kind: bytes, complain: Complain) -> list[bytes]:
+    """What follows the signature in each segment of a kind that is not too short."""
+    found = [(each, each.payload[len(kind) :]) for each in segments if kind_of(each) == kind]
+    least, title = _LEAST[kind], kind.rstrip(b"\0").decode()
+    for segment, content in found:
+        if len(content) < least:
+            complain(f"{segment.name} {title} has {len(content)} bytes, needs {least} or more", segment.offset)
+    return [content for _, content in found if len(content) >= least]
+
+
+def _colour_transform(segments: Sequence[CarriedSegment], ids: tuple[int, ...]) -> int | None:
     """Adobe's colour transform, or what stands in for it: see the beginning of this file."""
     transform, has_jfif = None, False
     for segment in segments:
-        if segment.name == "SOS":
-            break
-        payload = segment.payload
-        if segment.name == "APP14" and payload.startswith(_ADOBE) and len(payload) >= _ADOBE_NBYTES:
-            transform = payload[_ADOBE_NBYTES - 1]
-        elif segment.name == "APP0" and payload.startswith(_JFIF) and len(payload) >= _JFIF_NBYTES:
-            has_jfif = True
+        kind, payload = kind_of(segment), segment.payload
+        if kind is None or len(payload) < _NBYTES.get(kind, 0):
+            continue
+        transform = payload[_NBYTES[ADOBE] - 1] if kind == ADOBE else transform
+        has_jfif = has_jfif or kind == JFIF
     if len(ids) == 3 and has_jfif:
         return transform if transform == 1 else None
     return 0 if transform is None and ids == _RGB_IDS else transform
 
 
-def _icc_profile(segments: Sequence[Segment]) -> bytes | None:
+def _icc_profile(segments: Sequence[CarriedSegment], complain: Complain) -> bytes | None:
+    """The profile of chunks 1..n, whatever their order; of a profile that comes twice, the first."""
     chunks: dict[int, bytes] = {}
+    counts = []
     for segment in segments:
-        head, content = segment.payload[len(_ICC) : len(_ICC) + 2], segment.payload[len(_ICC) + 2 :]
+        head, content = segment.payload[len(ICC) : len(ICC) + 2], segment.payload[len(ICC) + 2 :]
         if len(head) < 2:
-            raise MalformedJpegError("APP2 ICC_PROFILE ends before the numbers of its chunk", segment.payload_offset)
+            continue
         number, count = head
-        if count != len(segments) or not 1 <= number <= count or number in chunks:
-            message = f"the file has {len(segments)} chunks of a colour profile, this one is number {number} of {count}"
-            raise MalformedJpegError(message, segment.payload_offset + len(_ICC))
-        chunks[number] = content
+        counts.append(count)
+        if count != counts[0] or not 1 <= number <= count:
+            complain(f"a chunk of a colour profile of {counts[0]} chunks says {number} of {count}", segment.offset)
+        elif number in chunks:
+            complain(f"chunk {number} of {count} of the colour profile comes again", segment.offset)
+        else:
+            chunks[number] = content
+    if counts and len(chunks) < counts[0]:
+        missing = ", ".join(str(number) for number in range(1, counts[0] + 1) if number not in chunks)
+        complain(f"the colour profile of {counts[0]} chunks lacks number {missing}", segments[0].offset)
+        return None
     return b"".join(chunks[number] for number in sorted(chunks)) or None

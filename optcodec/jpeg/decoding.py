@@ -69,7 +69,13 @@ def read_all(data: bytes, structure: JpegStructure, layouts: Sequence[McuLayout]
         components.append(Component(part.id, part.h, part.v, structure.table_indices[index], blocks))
     reading.tell(findings)
     return CoefficientImage(
-        frame.width, frame.height, tuple(components), structure.tables, structure.metadata, structure.restart_interval
+        frame.width,
+        frame.height,
+        tuple(components),
+        structure.tables,
+        structure.metadata,
+        structure.restart_interval,
+        frame.is_progressive,
     )
 
 

@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
+from optcodec.jpeg.metadata import Metadata
 from optcodec.jpeg.tables import QuantTable
+from optcodec.scalars import whole_number
 from optcodec.values import Value
 
 __all__ = [
@@ -24,10 +26,12 @@ __all__ = [
     "DctImage",
     "Metadata",
     "blocks_shape",
+    "checked_interval",
     "sampling_factors",
 ]
 
 MAX_SIDE = 65535  # T.81, Table B.2: X and Y have 16 bits
+MAX_LIBJPEG_SIDE = 65500  # JPEG_MAX_DIMENSION of jmorecfg.h: no libjpeg opens a file of more rows or columns
 
 # Sampling factors (H, V) of the luminance component; chrominance has (1, 1).
 SUBSAMPLINGS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:4:0": (1, 2)}
@@ -57,30 +61,6 @@ def blocks_shape(width: int, height: int, h: int, v: int, h_max: int, v_max: int
     columns = -(-width * h // h_max)
     rows = -(-height * v // v_max)
     return -(-rows // 8), -(-columns // 8)
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What a file carries besides the coded image.
-
-    Parameters
-    ----------
-    icc_profile : bytes, optional
-        ICC colour profile, put together from its APP2 segments.
-    exif : bytes, optional
-        TIFF structure of the APP1 Exif segment, without the ``Exif\\0\\0`` in front.
-    adobe_transform : int, optional
-        Colour transform of an APP14 Adobe segment: 0 RGB or CMYK, 1 YCbCr, 2 YCCK. None where there is no segment, or
-        a JFIF segment says otherwise; 0 also where the identifiers of the components are the letters R, G and B and
-        there is neither segment.
-    density : tuple of int
-        JFIF units (0 aspect ratio, 1 per inch, 2 per cm), horizontal and vertical density.
-    """
-
-    icc_profile: bytes | None = None
-    exif: bytes | None = None
-    adobe_transform: int | None = None
-    density: tuple[int, int, int] = (0, 1, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +143,11 @@ def _check_geometry(width: int, height: int, parts: Sequence[tuple[int, int, tup
             raise InvalidInputError(f"a {h}x{v} component has {expected} rows and columns of blocks, got {shape[:2]}")
 
 
+def checked_interval(interval: int) -> int:
+    """Give back a restart interval, MCUs or 0 for none, or raise if it is not a whole number in 0..65535."""
+    return whole_number(interval, "the restart interval", 0, 65535)
+
+
 @dataclass(frozen=True, eq=False)
 class CoefficientImage(Value):
     """A coded image: what a JPEG file says about its pixels.
@@ -179,6 +164,8 @@ class CoefficientImage(Value):
         Colour profile, Exif, and the like.
     restart_interval : int
         MCUs between restart markers, 0 for none; 0..65535.
+    progressive : bool
+        Whether the file that it was read from is progressive, which is what it is transcoded to by default.
 
     Raises
     ------
@@ -192,6 +179,7 @@ class CoefficientImage(Value):
     tables: tuple[QuantTable, ...]
     metadata: Metadata = field(default_factory=Metadata)
     restart_interval: int = 0
+    progressive: bool = False
 
     def __post_init__(self) -> None:
         _check_geometry(self.width, self.height, [(c.h, c.v, c.blocks.shape) for c in self.components])
@@ -200,8 +188,7 @@ class CoefficientImage(Value):
         for component in self.components:
             if not 0 <= component.table < len(self.tables):
                 raise InvalidInputError(f"component {component.id} names table {component.table} of {len(self.tables)}")
-        if not 0 <= self.restart_interval <= 65535:
-            raise InvalidInputError(f"the restart interval lies in 0..65535, got {self.restart_interval}")
+        object.__setattr__(self, "restart_interval", checked_interval(self.restart_interval))
 
     @property
     def is_rgb(self) -> bool:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from optcodec.cached import cached_property
 from optcodec.jpeg.image import blocks_shape, sampling_factors
 from optcodec.limits import processor_count
+from optcodec.scalars import whole_number
 
 __all__ = [
     "McuLayout",
@@ -137,8 +138,8 @@ def _pixel_layout(shape: tuple[int, int, int], subsampling: str) -> tuple[McuLay
 
 
 def thread_count(threads: int | None) -> int:
-    """The number given, or that of the processors this process may use."""
-    return processor_count() if threads is None else threads
+    """The number given, from 1 on, or that of the processors this process may use."""
+    return processor_count() if threads is None else whole_number(threads, "threads", 1)
 
 
 def worker_count(layout: McuLayout, threads: int | None) -> int:

@@ -21,7 +21,9 @@ from dataclasses import dataclass, field
 from optcodec.errors import InvalidInputError, MalformedJpegError
 from optcodec.notices import Finding, Tolerate, refuse
 
-__all__ = ["Segment", "file_bytes", "marker_name", "read_segments"]
+__all__ = ["SEGMENT_LIMIT", "Segment", "file_bytes", "marker_name", "read_segments", "segment_bytes"]
+
+SEGMENT_LIMIT = 65533  # bytes of payload; a length field counts itself
 
 _NAMES = {
     0xC4: "DHT",
@@ -99,6 +101,11 @@ def marker_name(marker: int) -> str:
         if first <= marker <= last:
             return f"{name}{marker - first}"
     return "TEM" if marker == 0x01 else f"RES {marker:02X}"
+
+
+def segment_bytes(marker: int, payload: bytes) -> bytes:
+    """A whole segment: marker, given its second byte; length, which counts its own two bytes; payload."""
+    return bytes([0xFF, marker]) + (len(payload) + 2).to_bytes(2) + payload
 
 
 def file_bytes(data: bytes | bytearray | memoryview) -> bytes:

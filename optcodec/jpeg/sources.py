@@ -13,7 +13,14 @@ from optcodec.errors import InvalidInputError
 from optcodec.jpeg.dct import forward
 from optcodec.jpeg.entropy import pixel_tokens
 from optcodec.jpeg.headers import FrameComponent
-from optcodec.jpeg.image import CoefficientImage, DctImage, Metadata, sampling_factors
+from optcodec.jpeg.image import (
+    MAX_LIBJPEG_SIDE,
+    CoefficientImage,
+    DctImage,
+    Metadata,
+    checked_interval,
+    sampling_factors,
+)
 from optcodec.jpeg.layout import dc_slots, pixel_layout, with_channels
 from optcodec.jpeg.quantize import dequantize, quantize, table_indices
 from optcodec.jpeg.reader import read_jpeg
@@ -45,6 +52,8 @@ class PixelSource:
         MCUs between restart markers, 0 for none.
     threads : int, optional
         At most so many; all processors by default.
+    apart : bool
+        Whether luminance has a scan of its own in sequential files; see `write_jpeg`.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -54,12 +63,16 @@ class PixelSource:
     metadata: Metadata
     restart_interval: int
     threads: int | None
+    apart: bool = False
     kernels: ClassVar = ("forward", "encode", "huffman", "bits")  # what designing and coding will need
 
     def __post_init__(self) -> None:
+        width, height = self.size
+        if max(width, height) > MAX_LIBJPEG_SIDE:
+            expected = f"expected sides of at most {MAX_LIBJPEG_SIDE}, as no libjpeg opens larger JPEG files"
+            raise InvalidInputError(f"the image has {width}x{height} pixels; {expected}")
         sampling_factors(self.subsampling)
-        if not 0 <= self.restart_interval <= 65535:
-            raise InvalidInputError(f"the restart interval lies in 0..65535, got {self.restart_interval}")
+        object.__setattr__(self, "restart_interval", checked_interval(self.restart_interval))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -101,15 +114,23 @@ class PixelSource:
         scan = Scan(range(count), dc_slots(count), tokens)
         # libjpeg has a pair of tables for each of luminance and chrominance; so has who wants to be equal to it
         data = jpeg_bytes(preamble, [scan], progressive=False, share_tables=self.dct == "float")
-        if not self.progressive:
+        if not (self.progressive or self.apart):
             return data
-        progressive = write_jpeg(read_jpeg(data, max_pixels=None), progressive=True, threads=self.threads)
-        return progressive if self.progressive is True else min(data, progressive, key=len)
+        if self.progressive == "smaller" and not self.apart:
+            return min(data, self._rewritten(data, progressive=True), key=len)
+        return self._rewritten(data, progressive=self.progressive)
+
+    def _rewritten(self, data: bytes, *, progressive: Progressive) -> bytes:
+        """The same coefficients in other scans."""
+        coded = read_jpeg(data, max_pixels=None)
+        return write_jpeg(coded, progressive=progressive, apart=self.apart, threads=self.threads)
 
     def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
         """The file with given indices; see `write_jpeg`."""
         coded = replace(coded, metadata=self.metadata, restart_interval=self.restart_interval)
-        return write_jpeg(coded, progressive=self.progressive, smallest=smallest, threads=self.threads)
+        return write_jpeg(
+            coded, progressive=self.progressive, smallest=smallest, apart=self.apart, threads=self.threads
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +140,7 @@ class CoefficientSource:
     image: CoefficientImage
     progressive: Progressive
     threads: int | None
+    apart: bool = False
     kernels: ClassVar = ("quantize", "entropy", "huffman", "bits")
 
     @property
@@ -155,9 +177,11 @@ class CoefficientSource:
         if tables is not old.tables:
             requantized = quantize(dequantize(old), tables, metadata=old.metadata)
             old = replace(requantized, restart_interval=old.restart_interval)
-        return write_jpeg(old, progressive=self.progressive, threads=self.threads)
+        return write_jpeg(old, progressive=self.progressive, apart=self.apart, threads=self.threads)
 
     def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
         """The file with other indices of the same components; see `write_jpeg`."""
         coded = replace(coded, metadata=self.image.metadata, restart_interval=self.image.restart_interval)
-        return write_jpeg(coded, progressive=self.progressive, smallest=smallest, threads=self.threads)
+        return write_jpeg(
+            coded, progressive=self.progressive, smallest=smallest, apart=self.apart, threads=self.threads
+        )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from optcodec.errors import InvalidInputError, MalformedJpegError, UnsupportedJpegError
-from optcodec.jpeg.application import parse_metadata
+from optcodec.jpeg.carried import read_metadata
 from optcodec.jpeg.headers import (
     Frame,
     HuffmanSpec,
@@ -22,7 +22,8 @@ from optcodec.jpeg.headers import (
     parse_frame,
     parse_scan,
 )
-from optcodec.jpeg.image import Metadata, blocks_shape
+from optcodec.jpeg.image import blocks_shape
+from optcodec.jpeg.metadata import Metadata
 from optcodec.jpeg.segments import Segment, file_bytes, read_segments
 from optcodec.jpeg.standard_codes import STANDARD_CODES
 from optcodec.jpeg.table_segments import (
@@ -202,7 +203,11 @@ def _structure(data: bytes, tolerate: Tolerate, partial: bool) -> JpegStructure:
     ordered = [used.get(index, next(iter(used.values()))) for index in range(len(frame.components))]
     distinct = list(dict.fromkeys((number, table) for number, table, _ in ordered))
     indices = tuple(distinct.index((number, table)) for number, table, _ in ordered)
-    metadata = parse_metadata(segments, [part.id for part in frame.components])
+
+    def complain(message: str, offset: int) -> None:
+        tolerate(Finding(message, offset, "damaged application segments said nothing"))
+
+    metadata = read_metadata(data, segments, [part.id for part in frame.components], complain)
     quant = tuple(table for _, table in distinct)
     return JpegStructure(segments, frame, tuple(scans), quant, indices, metadata, tuple(zeros for *_, zeros in ordered))
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.kernels import zigzag
+from optcodec.scalars import whole_number
 from optcodec.values import Value
 
 __all__ = ["NATURAL_ORDER", "QuantTable", "annex_k_tables", "check_quality"]
@@ -106,9 +107,7 @@ class QuantTable(Value):
 
 def check_quality(quality: int) -> int:
     """Give back a JPEG quality factor, or raise if it is not a whole number in 1..100."""
-    if isinstance(quality, bool) or not isinstance(quality, (int, np.integer)) or not 1 <= quality <= 100:
-        raise InvalidInputError(f"quality is a whole number in 1..100, got {quality!r}")
-    return int(quality)
+    return whole_number(quality, "quality", 1, 100)
 
 
 def annex_k_tables(quality: int) -> tuple[QuantTable, QuantTable]:

@@ -12,15 +12,13 @@ import numpy as np
 
 from optcodec.errors import InvalidInputError
 from optcodec.limits import MAX_PIXELS
-from optcodec.openimage import opened_image
+from optcodec.openimage import IMAGE_SUFFIXES, opened_image
 
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
 __all__ = ["LabelledImage", "batches", "find_images", "readable", "sample"]
-
-_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,9 @@ def find_images(folder: str | Path, labels: str | Path) -> list[LabelledImage]:
         raise InvalidInputError(f"expected a folder of images, got {str(folder)!r}")
     if labels not in ("self", "folders"):
         return _from_csv(root, Path(labels))
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
     if not paths:
-        raise InvalidInputError(f"no images in {root}: expected files ending in {', '.join(sorted(_SUFFIXES))}")
+        raise InvalidInputError(f"no images in {root}: expected files ending in {', '.join(IMAGE_SUFFIXES)}")
     if labels == "self":
         return [LabelledImage(path, None) for path in paths]
     return _from_folders(root, paths)

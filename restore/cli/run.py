@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec import InvalidInputError
-from optcodec.cli.files import find_images, place
+from optcodec.cli.files import JPEG_SUFFIXES, find_images, place
 from optcodec.cli.many import Done, failure_records, for_each, report_failures
-from optcodec.cli.options import max_pixels_option
+from optcodec.cli.options import max_pixels_option, orient_option
 from optcodec.cli.show import columns, json_option, print_json
 from optcodec.cli.streams import STREAM, check_stdout, is_stdout, output_file, read_bytes
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
-_FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg"}
+_FORMATS = {".png": "png"} | dict.fromkeys(JPEG_SUFFIXES, "jpeg")
 _QUALITY = 95
 
 
@@ -44,15 +44,17 @@ _QUALITY = 95
     help="Keep luminance within the quantization cells of the file.  [default: project]",
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads to use at most.  [default: all cores]")
+@orient_option
 @max_pixels_option
 @json_option
 def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: Any) -> None:
     """Decode JPEG files, or all below folders, and restore what quantization did to them. The input - is stdin.
 
     The output is PNG or JPEG and keeps ICC profile and Exif. A PNG file is written while it is made, so that images of
-    any size can be restored; for JPEG all pixels are in memory at once.
+    any size can be restored; for JPEG all pixels are in memory at once, and so they are where --orient apply has to
+    turn them.
     """
-    sources = find_images(inputs, (".jpg", ".jpeg", ".jpe"))
+    sources = find_images(inputs, JPEG_SUFFIXES)
     several = len(sources) > 1 or output.is_dir() or any(path.is_dir() for path in inputs)
     kind = _format(output, options["file_format"], several)
     if kind == "png" and options["quality"] is not None:
@@ -67,7 +69,7 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
     model = load_model(options["model"], threads=options["threads"])
 
     def work(index: int) -> Done:
-        return Done(_restore(paths[index], targets[index], kind, model, options))
+        return _restore(paths[index], targets[index], kind, model, options)
 
     # one file after another: each has all cores, and memory for one is enough
     records, failures = for_each(paths, work, workers=1, label="restore")
@@ -91,22 +93,31 @@ def _format(output: Path, chosen: str | None, several: bool) -> str:
     return chosen or named or "png"
 
 
-def _restore(path: Path, target: Path, kind: str, model: Model, options: dict[str, Any]) -> dict[str, Any]:
+def _restore(path: Path, target: Path, kind: str, model: Model, options: dict[str, Any]) -> Done:
+    from optcodec import orientation_of, upright
     from restore.decode import receive
     from restore.infer import restored_image, restored_strips
     from restore.output import write_jpeg, write_png
 
     received = receive(read_bytes(path), max_pixels=options["max_pixels"])
-    metadata = received.metadata
+    metadata, (width, height) = received.metadata, (received.width, received.height)
+    orientation = orientation_of(metadata.exif)
+    turns = options["orient"] == "apply" and orientation != 1
     with output_file(target) as file:
-        if kind == "png":
+        if kind == "png" and not turns:
             strips = restored_strips(received, model, project=options["project"])
-            write_png(file, strips, received.width, received.height, metadata)
+            write_png(file, strips, width, height, metadata)
         else:
             pixels = restored_image(received, model, project=options["project"])
-            write_jpeg(file, pixels, metadata, quality=options["quality"] or _QUALITY, threads=options["threads"])
-    size = {"width": received.width, "height": received.height}
-    return {"input": str(path), "output": str(target)} | size | _size_of(target)
+            if turns:
+                pixels, metadata = upright(pixels, metadata)
+                height, width = pixels.shape[:2]
+            if kind == "png":
+                write_png(file, [pixels], width, height, metadata)
+            else:
+                write_jpeg(file, pixels, metadata, quality=options["quality"] or _QUALITY, threads=options["threads"])
+    record = {"input": str(path), "output": str(target), "width": width, "height": height} | _size_of(target)
+    return Done(record, (f"turned the pixels upright, from orientation {orientation}",) if turns else ())
 
 
 def _size_of(target: Path) -> dict[str, int]:

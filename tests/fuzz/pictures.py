@@ -15,6 +15,7 @@ from PIL import Image
 
 from optcodec.blocks.field import QualityField
 from optcodec.errors import OptcodecError
+from optcodec.orientation import Orient, orientation_of, turned
 from optcodec.pixels import Picture, load_picture
 from tests.fuzz.answers import without_numbers
 from tests.fuzz.documents import scratch_folder
@@ -121,14 +122,14 @@ def odd_chunk(source: random.Random) -> tuple[bytes, bytes]:
     ])  # fmt: skip
 
 
-def loaded(data: bytes, background: str | None = None) -> Picture | str:
+def loaded(data: bytes, background: str | None = None, orient: Orient = "keep") -> Picture | str:
     """The picture, or what is said of it."""
     place = scratch_folder() / "picture"
     place.write_bytes(data)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of odd entries in TIFF files
-            return load_picture(place, background=background, max_pixels=_MOST_PIXELS)
+            return load_picture(place, background=background, max_pixels=_MOST_PIXELS, orient=orient)
     except OptcodecError as error:
         return f"refused: {without_numbers(error).replace(without_numbers(place), 'FILE')}"
     except MemoryError:  # Pillow asks a file of 600 bytes for 4 GB; that is the caller's to deal with
@@ -136,11 +137,16 @@ def loaded(data: bytes, background: str | None = None) -> Picture | str:
 
 
 def check_picture(data: bytes) -> str:
-    """Load it, save its samples as PNG, and load that as the same."""
+    """Load it, save its samples as PNG, and load that as the same; turn it as its orientation says, or not at all."""
     picture, composited = loaded(data), loaded(data, "white")
     if isinstance(composited, str):
         assert isinstance(picture, str), "refused with a background only"
         return composited
+    orientation = orientation_of(composited.metadata.exif)
+    upright = loaded(data, "white", "apply")
+    assert isinstance(upright, Picture), upright
+    np.testing.assert_array_equal(upright.pixels, turned(composited.pixels, orientation))
+    assert orientation_of(upright.metadata.exif) == 1
     for given in (picture, composited):
         if isinstance(given, Picture):
             file = io.BytesIO()

@@ -1,0 +1,60 @@
+"""Transparent pixels, which JPEG cannot hold: composited on a colour."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+
+__all__ = ["Background", "colour_of", "composited", "without_alpha"]
+
+Background: TypeAlias = str | tuple[int, int, int]
+
+
+def without_alpha(
+    samples: npt.NDArray[np.uint8], colour: npt.NDArray[np.uint8] | None
+) -> tuple[npt.NDArray[np.uint8], str]:
+    """Samples without their last channel, and what was done."""
+    alpha = samples[..., -1]
+    body = samples[..., 0] if samples.shape[2] == 2 else samples[..., :3]
+    if (alpha == 255).all():
+        return body, "dropped an alpha channel that is opaque everywhere"
+    if colour is None:
+        raise InvalidInputError(
+            "the image has transparent pixels, which JPEG cannot hold; "
+            "expected an opaque image or a background to composite it on (background='white', --background white)"
+        )
+    red, green, blue = (int(value) for value in colour)
+    return composited(body, alpha, colour), f"composited transparent pixels on #{red:02x}{green:02x}{blue:02x}"
+
+
+def composited(
+    body: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8], colour: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
+    """Grey or RGB samples over a colour; grey ones stay grey where the colour is."""
+    if body.ndim == 2:
+        if (colour == colour[0]).all():
+            weight = alpha.astype(np.uint32)
+            return ((body * weight + int(colour[0]) * (255 - weight) + 127) // 255).astype(np.uint8)
+        body = np.repeat(body[..., None], 3, axis=2)
+    weight = alpha[..., None].astype(np.uint32)
+    return ((body * weight + colour * (255 - weight) + 127) // 255).astype(np.uint8)
+
+
+def colour_of(background: Background) -> npt.NDArray[np.uint8]:
+    """Red, green and blue of a background, or `InvalidInputError` where it is no colour."""
+    if isinstance(background, str):
+        from PIL import ImageColor
+
+        try:
+            return np.array(ImageColor.getrgb(background)[:3], np.uint8)
+        except ValueError:
+            pass
+    elif len(background) == 3 and all(0 <= value <= 255 for value in background):
+        return np.array(background, np.uint8)
+    raise InvalidInputError(
+        f"a background is a colour such as 'white', '#ffffff' or (255, 255, 255); got {background!r}"
+    )

@@ -1,0 +1,66 @@
+"""CMYK images to RGB, by their ICC profile where they have one that can be used."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from optcodec.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["to_rgb"]
+
+
+def to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
+    """Convert a CMYK image to sRGB.
+
+    Parameters
+    ----------
+    image : Pillow image
+        Of mode CMYK, where 0 is no ink: of JPEG files, Pillow has undone Adobe's inversion.
+
+    Returns
+    -------
+    tuple of (Pillow image, str)
+        The image in RGB, and a sentence that says how it was converted.
+
+    Raises
+    ------
+    InvalidInputError
+        If the image has a profile, and Pillow was built without littleCMS.
+
+    Notes
+    -----
+    With a profile, relative colorimetric with black point compensation (ICC.1, 0.3): the white of the paper becomes
+    white, and its darkest black becomes black. Without one, Pillow's plain rule, which knows no inks:
+    ``R = (255 - C) * (255 - K) / 255``.
+    """
+    image.load()  # now, so that a damaged file is not taken for a profile that cannot be used
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image.convert("RGB"), "converted CMYK to RGB by Pillow's plain rule, as there is no ICC profile"
+    converted = _by_profile(image, profile)
+    if converted is None:
+        return image.convert("RGB"), "converted CMYK to RGB by Pillow's plain rule, as its ICC profile cannot be used"
+    return converted, "converted CMYK to sRGB with its ICC profile"
+
+
+def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """The image in sRGB; None where the profile is damaged, or one of other colours."""
+    from PIL import ImageCms, features
+
+    if not features.check("littlecms2"):
+        raise InvalidInputError("to convert with an ICC profile, expected a Pillow with littleCMS, got one without it")
+    try:
+        return ImageCms.profileToProfile(
+            image,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (OSError, ImageCms.PyCMSError):
+        return None

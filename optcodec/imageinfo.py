@@ -1,0 +1,55 @@
+"""What an image that Pillow has opened carries besides its pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optcodec.jpeg.metadata import Metadata
+from optcodec.orientation import minimal_exif
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["metadata_of", "orientation_of_tiff"]
+
+_ORIENTATION_TAG = 0x0112
+
+
+def metadata_of(image: Image.Image) -> Metadata:
+    """ICC profile, Exif and density; Pillow's Exif bytes may start with the header of the APP1 segment."""
+    exif = _exif(image) or minimal_exif(_pillows_orientation(image))
+    density = (0, 1, 1)
+    dpi = image.info.get("dpi")
+    if dpi is not None and all(np.isfinite(value) and 0.5 <= value < 65535.5 for value in map(float, dpi)):
+        density = (1, round(float(dpi[0])), round(float(dpi[1])))
+    return Metadata(icc_profile=image.info.get("icc_profile") or None, exif=exif or None, density=density)
+
+
+def _exif(image: Image.Image) -> bytes | None:
+    """Exif as a TIFF structure: of the file, or of a text as ImageMagick has put it into PNG files (hexadecimal)."""
+    exif = image.info.get("exif")
+    if exif is None:
+        try:
+            exif = bytes.fromhex("".join(image.info.get("Raw profile type exif", "").split("\n")[3:]))
+        except (AttributeError, ValueError):  # another kind of text
+            return None
+    return exif.removeprefix(b"Exif\0\0") if isinstance(exif, bytes) else None
+
+
+def _pillows_orientation(image: Image.Image) -> int:
+    """What Pillow knows of the orientation of an image without Exif: from XMP, or set by hand."""
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except MemoryError:
+        raise
+    except Exception:  # whatever damaged Exif makes Pillow raise
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def orientation_of_tiff(image: Image.Image) -> int:
+    """By which a TIFF file that is not decoded yet will be turned by Pillow."""
+    value = getattr(image, "tag_v2", {}).get(_ORIENTATION_TAG, 1)
+    return value if isinstance(value, int) and 2 <= value <= 8 else 1

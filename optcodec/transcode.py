@@ -1,0 +1,132 @@
+"""JPEG files to JPEG files: never larger, and what need not change stays as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from optcodec.encoder import EncodedJpeg, check_transcoding, encode, kept_metadata
+from optcodec.errors import TargetNotMetError
+from optcodec.jpeg.application_writer import with_metadata
+from optcodec.jpeg.image import CoefficientImage
+from optcodec.jpeg.reader import read_jpeg
+from optcodec.limits import MAX_PIXELS
+from optcodec.targets import Bpp, MatchPsnr, MatchQuality, MatchSsim, MatchSwe, MaxBytes, Target, target_bytes
+
+__all__ = ["Transcoded", "recoded", "transcode"]
+
+_MEETS = "it meets the target already"
+_NOT_SMALLER = "the new file would not be smaller"
+_OF_ERRORS = (MatchPsnr, MatchQuality, MatchSsim, MatchSwe)
+
+
+@dataclass(frozen=True)
+class Transcoded(EncodedJpeg):
+    """A JPEG file that was made from another one.
+
+    Parameters
+    ----------
+    data, width, height
+        As of `EncodedJpeg`.
+    original_nbytes : int
+        Size of the other file in bytes.
+    kept : str, optional
+        Why the scans of the other file were kept as they are; None if they were coded anew.
+    """
+
+    original_nbytes: int
+    kept: str | None = None
+
+
+def transcode(
+    data: bytes,
+    *,
+    allow_larger: bool = False,
+    max_pixels: int | None = MAX_PIXELS,
+    **options: Any,
+) -> Transcoded:
+    """Code a JPEG file anew from its coefficients, without decoding it to pixels; it never grows.
+
+    Where the new file would not be smaller, or the file is no larger than a target (`Bpp`, `MaxBytes`) allows, the
+    bytes of the file are given back. A progressive file stays progressive, and what it carries besides the image stays,
+    unless the options say otherwise.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    allow_larger : bool
+        Code it anew in any case.
+    max_pixels : int or None
+        Larger images are refused; None allows every size.
+    **options
+        Those of `encode`. With ``progressive=False`` or a ``restart_interval``, which are asked for for the sake of a
+        decoder, files of another form are coded anew even where that is larger. With ``metadata=False`` what the file
+        carries is left out in any case.
+
+    Returns
+    -------
+    Transcoded
+
+    Raises
+    ------
+    MalformedJpegError, UnsupportedJpegError
+        As `read_jpeg`.
+    InvalidInputError, TargetNotMetError
+        As `encode`.
+    """
+    return recoded(read_jpeg(data, max_pixels=max_pixels), data, allow_larger=allow_larger, **options)
+
+
+def recoded(
+    image: CoefficientImage, original: bytes, *, allow_larger: bool = False, may_keep: bool = True, **options: Any
+) -> Transcoded:
+    """`transcode` of a file that is read already.
+
+    Parameters
+    ----------
+    image : CoefficientImage
+        What `read_jpeg` gave.
+    original : bytes
+        The file.
+    allow_larger : bool
+        As of `transcode`.
+    may_keep : bool
+        Whether the file is sound enough to be given back.
+    **options
+        Those of `encode`.
+    """
+    check_transcoding(image, options.get("orient", "keep"), options.get("to_rgb", False))
+    about = image.width, image.height, len(original)
+    may_keep = may_keep and not allow_larger and _has_form(image, options)
+    if may_keep:
+        original = _with_wanted_metadata(image, original, options)
+        if _fits(options.get("target"), image, len(original)):
+            return Transcoded(original, *about, _MEETS)
+    try:
+        data = encode(image, **options).data
+    except TargetNotMetError:
+        if may_keep and isinstance(options.get("target"), _OF_ERRORS):  # the file itself has no error
+            return Transcoded(original, *about, _MEETS)
+        raise
+    if may_keep and len(data) >= len(original):
+        return Transcoded(original, *about, _NOT_SMALLER)
+    return Transcoded(data, *about)
+
+
+def _has_form(image: CoefficientImage, options: dict[str, Any]) -> bool:
+    """Whether the file is in the form that is asked for for the sake of a decoder."""
+    becomes_baseline = options.get("progressive") is False and image.progressive
+    return not becomes_baseline and options.get("restart_interval") in (None, image.restart_interval)
+
+
+def _with_wanted_metadata(image: CoefficientImage, original: bytes, options: dict[str, Any]) -> bytes:
+    """The file with what it is to carry."""
+    wanted = kept_metadata(image.metadata, options.get("metadata"))
+    if wanted == image.metadata:
+        return original
+    return with_metadata(original, wanted, [part.id for part in image.components])
+
+
+def _fits(target: Target | None, image: CoefficientImage, nbytes: int) -> bool:
+    return isinstance(target, (Bpp, MaxBytes)) and nbytes <= target_bytes(target, image.width * image.height)

@@ -1,0 +1,179 @@
+"""JPEG files to JPEG files: never larger, nothing lost that need not be."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from optcodec import (
+    Bpp,
+    InvalidInputError,
+    MatchPsnr,
+    MatchQuality,
+    MatchSwe,
+    MaxBytes,
+    Rdo,
+    annex_k_tables,
+    encode,
+    read_jpeg,
+    transcode,
+)
+from optcodec.jpeg.segments import read_segments
+from tests.cli_helpers import photograph, run, run_json
+from tests.jpegfile import segment
+
+PHOTO = photograph(200, 160)
+XMP = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta/>")
+COMMENT = segment(0xFE, b"a comment")
+
+
+def pillow(quality: int = 75, **options: object) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(PHOTO).save(file, "JPEG", quality=quality, **options)
+    return file.getvalue()
+
+
+def pixels(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image)
+
+
+def number_of_scans(data: bytes) -> int:
+    return sum(each.name == "SOS" for each in read_segments(data))
+
+
+FILES = {
+    "plain": pillow(),
+    "optimal": encode(PHOTO, quality=75).data,
+    "progressive": encode(PHOTO, quality=75, progressive=True).data,
+    "two scans": encode(PHOTO, rdo=Rdo(thorough=True), scans="apart").data,
+    "restart": pillow(restart_marker_blocks=3),
+    "grey": encode(PHOTO[..., 1], quality=60).data,
+}
+TARGETS = {
+    "nothing": {},
+    "match quality": {"target": MatchQuality(75)},
+    "finer": {"quality": 95},
+    "tables": {"tables": annex_k_tables(90)},
+    "swe of 0": {"target": MatchSwe(0)},
+    "psnr": {"target": MatchPsnr(60)},
+    "progressive": {"progressive": True},
+    "smaller": {"progressive": "smaller"},
+    "trellis": {"rdo": Rdo(thorough=True), "quality": 98},
+    "coarser": {"quality": 20},
+}
+
+
+@pytest.mark.parametrize("options", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("original", FILES.values(), ids=FILES)
+def test_a_file_never_grows(original: bytes, options: dict[str, object]) -> None:
+    made = transcode(original, **options)
+    assert made.original_nbytes == len(original)
+    if made.kept:
+        assert made.data == original
+    else:
+        assert made.nbytes < len(original)
+        assert made.data == transcode(original, allow_larger=True, **options).data
+    assert (made.width, made.height) == (160, 200)
+
+
+def test_what_grew_before_is_kept() -> None:
+    """Default JPEG at quality 75, matched to itself, may lose nothing, which takes 60 % more bytes."""
+    made = transcode(FILES["optimal"], target=MatchQuality(75))
+    assert made.kept == "the new file would not be smaller"
+    larger = transcode(FILES["optimal"], target=MatchQuality(75), allow_larger=True)
+    assert larger.nbytes > 1.2 * made.nbytes
+    assert larger.kept is None
+
+
+@pytest.mark.parametrize("target", [MaxBytes(10**6), Bpp(24), MaxBytes(len(FILES["plain"]))])
+def test_a_size_that_the_file_has_already(target: Bpp | MaxBytes) -> None:
+    made = transcode(FILES["plain"], target=target)
+    assert (made.data, made.kept) == (FILES["plain"], "it meets the target already")
+    assert transcode(FILES["plain"], target=MaxBytes(len(FILES["plain"]) - 1)).kept is None
+
+
+def test_a_target_that_no_table_reaches_but_the_file_does() -> None:
+    coarse = encode(PHOTO, tables=[annex_k_tables(10)[0]]).data
+    for target in (MatchPsnr(99), MatchSwe(0)):
+        assert transcode(coarse, target=target).data == coarse
+
+
+def test_without_options_no_coefficient_changes() -> None:
+    made = transcode(FILES["plain"])
+    assert made.kept is None
+    np.testing.assert_array_equal(pixels(made.data), pixels(FILES["plain"]))
+
+
+def test_progressive_files_stay_so_unless_baseline_is_asked_for() -> None:
+    kind = {name: read_jpeg(transcode(data, quality=30).data).progressive for name, data in FILES.items()}
+    assert kind == {name: name == "progressive" for name in FILES}
+    baseline = transcode(FILES["progressive"], progressive=False)
+    assert not read_jpeg(baseline.data).progressive
+    assert baseline.nbytes > len(FILES["progressive"])  # a decoder needs it, so that it may grow
+    np.testing.assert_array_equal(pixels(baseline.data), pixels(FILES["progressive"]))
+    image = read_jpeg(FILES["progressive"])
+    assert read_jpeg(encode(image).data).progressive
+    assert not read_jpeg(encode(image, progressive=False).data).progressive
+
+
+def test_restart_markers_that_are_asked_for_may_cost_bytes() -> None:
+    made = transcode(FILES["optimal"], restart_interval=1)
+    assert read_jpeg(made.data).restart_interval == 1
+    assert made.nbytes > len(FILES["optimal"])
+
+
+def test_two_scans_become_one_only_where_that_is_smaller() -> None:
+    assert transcode(FILES["two scans"]).data == FILES["two scans"]
+    together = transcode(FILES["two scans"], allow_larger=True)
+    assert (number_of_scans(FILES["two scans"]), number_of_scans(together.data)) == (2, 1)
+
+
+def test_metadata_that_is_stripped_goes_even_if_the_scans_are_kept() -> None:
+    file = FILES["two scans"]
+    carrying = file[:2] + XMP + COMMENT + file[2:] + b"behind the end"
+    for options in ({}, {"target": MaxBytes(10**6)}, {"quality": 99}):
+        made = transcode(carrying, metadata=False, **options)
+        assert made.kept
+        assert made.data == file
+        assert transcode(carrying, **options).data == carrying
+
+
+def test_the_command_line_says_what_was_kept_and_counts_it(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name, data in FILES.items():
+        (tmp_path / f"in/{name}.jpg").write_bytes(data)
+    arguments = "encode", tmp_path / "in", "-o", tmp_path / "out", "--match-quality", 75, "--force"
+    report = run_json(*arguments)
+    sizes = {name: len(data) for name, data in FILES.items()}
+    kept = [record for record in report["files"] if record["kept"]]
+    assert len(kept) == report["kept"] >= 4
+    assert report["total_input_nbytes"] == sum(sizes.values())
+    assert report["total_nbytes"] == sum((tmp_path / "out").joinpath(f"{name}.jpg").stat().st_size for name in FILES)
+    assert report["saving"] == pytest.approx(1 - report["total_nbytes"] / sum(sizes.values()))
+    for record in kept:
+        assert Path(record["output"]).read_bytes() == Path(record["input"]).read_bytes()
+        assert record["notices"] == [f"kept as it is, since {record['kept']}; --allow-larger encodes it all the same"]
+    result = run(*arguments)
+    assert f"{len(kept)} files: kept as it is" in result.stderr
+    assert f"total of 6 files, {len(kept)} kept as they are" in result.stdout.splitlines()[-1]
+    larger = run_json(*arguments, "--allow-larger")
+    assert (larger["kept"], larger["saving"] < 0) == (0, True)
+
+
+def test_baseline_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "in.jpg").write_bytes(FILES["progressive"])
+    (record,) = run_json("encode", tmp_path / "in.jpg", "-o", tmp_path / "out.jpg", "--baseline")["files"]
+    assert record["kept"] is None
+    assert not read_jpeg((tmp_path / "out.jpg").read_bytes()).progressive
+    result = run("encode", tmp_path / "in.jpg", "--baseline", "--smaller")
+    assert "--smaller and --baseline exclude one another" in result.stderr
+
+
+def test_errors_are_those_of_encode() -> None:
+    with pytest.raises(InvalidInputError, match="quality and target exclude one another"):
+        transcode(FILES["plain"], quality=50, target=Bpp(1))
