@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from optcodec.errors import JpegWarning, MalformedJpegError
 
-__all__ = ["Finding", "Notify", "Tolerate", "ignore", "refuse", "sentences", "told_once", "warn_of"]
+__all__ = ["PARTIAL_HINT", "Finding", "Notify", "Tolerate", "ignore", "refuse", "sentences", "told_once", "warn_of"]
+
+PARTIAL_HINT = "partial=True or --partial takes what is there"  # for errors about files that end early
 
 Notify = Callable[[str], None]
 

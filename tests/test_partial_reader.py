@@ -153,7 +153,7 @@ def test_what_is_missing_is_said():
     data = FILES["restarts"]
     image, notices = read_part(data[: len(data) // 2])
     assert len(notices) == 2
-    assert re.search(r"^truncated scan: the file ends .*at byte \d+.; the file was read up to there$", notices[0])
+    assert re.search(r"^the file ends where a marker .*at byte \d+.; the file was read up to there$", notices[0])
     assert re.search(
         r"^truncated scan: a block needs .*at byte \d+.; what is missing of a scan was taken as 0", notices[1]
     )

@@ -103,8 +103,9 @@ def decoded_rows(
         )
         for index, part in enumerate(blocks):
             _check_zero_steps(part, structure, index)
+        if row == layout.rows - 1:  # nobody may ask for more
+            reading.tell(decoder.findings)
         yield blocks
-    reading.tell(decoder.findings)
 
 
 def _check_zero_steps(blocks: Blocks, structure: JpegStructure, index: int) -> None:

@@ -15,6 +15,7 @@ from optcodec.notices import Finding
 
 __all__ = ["PartialScanDecoder"]
 
+_TAKEN_AS_0 = "what is missing of a scan was taken as 0, which is gray or less detail"
 _MOST_CUT = 1000  # restart intervals of a scan; one is usual, and each takes about a millisecond
 
 
@@ -47,6 +48,7 @@ class PartialScanDecoder(ScanDecoder):
         super().decode(coefficients, starts, min(asked, there) - int(state[codes.STOP]))
         if self._asked <= there < asked and self._cut != self._intervals - 1:
             state[codes.MCU] = there
+            self._note(self._position())
             self._complete(coefficients, b"", is_first=True)
         self._asked = asked
 
@@ -81,6 +83,7 @@ class PartialScanDecoder(ScanDecoder):
         """Decode again up to the MCU in which the data ends, then that one, and go on behind the interval."""
         state = self._state
         mcu, stop, (before, parts) = int(state[codes.MCU]), int(state[codes.STOP]), self._before
+        self._note(self._position())
         self._undo(coefficients, int(before[codes.MCU]), mcu)
         state[:], self._parts[:] = before, parts
         state[codes.STOP] = mcu
@@ -108,9 +111,11 @@ class PartialScanDecoder(ScanDecoder):
             tables, prediction = (scan.dc_tables[part], scan.ac_tables[part]), int(self._parts[part, codes.PREDICTION])
             self._parts[part, codes.PREDICTION] = decoder.decode(block, *tables, prediction)
         self.is_outside |= decoder.is_outside
-        offset, done = self._position(), "what is missing of a scan was taken as 0, which is gray or less detail"
-        self.findings.append(Finding(MESSAGES[codes.TRUNCATED], offset, done))
-        if sum(finding.done == done for finding in self.findings) > _MOST_CUT:
+
+    def _note(self, offset: int) -> None:
+        """Note that data is missing at an offset in the file."""
+        self.findings.append(Finding(MESSAGES[codes.TRUNCATED], offset, _TAKEN_AS_0))
+        if sum(finding.done == _TAKEN_AS_0 for finding in self.findings) > _MOST_CUT:
             raise MalformedJpegError(f"more than {_MOST_CUT} restart intervals of a scan end early", offset)
 
     def _undo(self, coefficients: npt.NDArray[np.int16], first: int, last: int) -> None:

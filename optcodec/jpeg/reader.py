@@ -204,7 +204,7 @@ def read_jpeg_rows(
     strict, partial : bool
         As for `read_jpeg`.
     notify : callable, optional
-        As for `read_jpeg`. What is tolerated in coefficients is told behind the last row, and once only, however often
+        As for `read_jpeg`. What is tolerated in coefficients is told with the last row, and once only, however often
         the rows are gone through.
 
     Returns

@@ -14,7 +14,7 @@ from optcodec.jpeg.layout import McuLayout
 from optcodec.jpeg.structure import CodedScan
 from optcodec.kernels import load
 from optcodec.kernels import scancodes as codes
-from optcodec.notices import Finding
+from optcodec.notices import PARTIAL_HINT, Finding
 
 __all__ = ["MESSAGES", "ScanDecoder", "work_space"]
 
@@ -137,7 +137,8 @@ class ScanDecoder:
             self.findings.append(Finding(MESSAGES[code], self._position(), _SKIPPED[code]))
             self._skip_to_next_interval()
         else:
-            raise MalformedJpegError(MESSAGES[code], self._position())
+            hint = f"; {PARTIAL_HINT}" if code == codes.TRUNCATED and not self._strict else ""
+            raise MalformedJpegError(MESSAGES[code] + hint, self._position())
 
     def _start(self) -> int:
         """Fetch the first bytes of the scan, once all of its markers have been seen; a result of `unstuff`."""

@@ -46,7 +46,6 @@ _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _FILL = re.compile(rb"\xff+")
 _NO_EOI = "the file ends where a marker is expected; EOI (ff d9) is missing"
-_ENDED_SCAN = "truncated scan: the file ends before a marker; EOI (ff d9) is missing"
 _READ_TO_THE_END = "the file was read up to there"
 
 
@@ -194,9 +193,8 @@ def _instead_of_segment(data: bytes, offset: int) -> tuple[str, int]:
 
 def _end_without_eoi(data: bytes, segments: list[Segment], tolerate: Tolerate) -> None:
     """A file may end like that behind a scan."""
-    message = _ENDED_SCAN if segments[-1].marker == _SOS else _NO_EOI
     has_scan = any(segment.marker == _SOS for segment in segments)
-    (tolerate if has_scan else refuse)(Finding(message, len(data), _READ_TO_THE_END))
+    (tolerate if has_scan else refuse)(Finding(_NO_EOI, len(data), _READ_TO_THE_END))
 
 
 def _may_be_left_out(marker: int, segments: list[Segment], partial: bool) -> bool:
