@@ -66,7 +66,7 @@ def read_all(data: bytes, structure: JpegStructure, layouts: Sequence[McuLayout]
     for index, part in enumerate(frame.components):
         blocks = coefficients[starts[index] * 64 : starts[index + 1] * 64].reshape(*shapes[index], 8, 8)
         _check_zero_steps(blocks, structure, index)
-        components.append(Component(part.id, part.h, part.v, structure.table_indices[index], blocks))
+        components.append(Component(frame.ids[index], part.h, part.v, structure.table_indices[index], blocks))
     reading.tell(findings)
     return CoefficientImage(
         frame.width,

@@ -70,6 +70,12 @@ class Frame:
     components: tuple[FrameComponent, ...]
 
     @property
+    def ids(self) -> tuple[int, ...]:
+        """Identifiers of the components: those of the file, or from 1 on if these do not tell components apart."""
+        ids = tuple(component.id for component in self.components)
+        return ids if len(set(ids)) == len(ids) else tuple(range(1, len(ids) + 1))
+
+    @property
     def is_progressive(self) -> bool:
         """Whether the coefficients come in several scans by band and by bit."""
         return self.name == "SOF2"
@@ -152,7 +158,9 @@ def parse_frame(segment: Segment, tolerate: Tolerate = refuse) -> Frame:
     ids = [component.id for component in components]
     message = f"component identifiers differ, found {ids}"
     fields.expect(
-        len(set(ids)) == count, message, "of components with one identifier, scans have the first that is left"
+        len(set(ids)) == count,
+        message,
+        "scans were taken to have the first that is left, and identifiers to be 1, 2, ...",
     )
     return Frame(segment.name, width, height, components)
 
@@ -232,6 +240,8 @@ def _checked_band(fields: Fields, scan: ScanHeader, frame: Frame) -> ScanHeader:
 def _check_numbers(fields: Fields, scan: ScanHeader, frame: Frame) -> None:
     """Huffman tables have the numbers 0..3; of those that a scan does not need it is no matter what they are."""
     for part in scan.components:
+        if max(part.dc_table, part.ac_table) <= 3:
+            continue
         for number, is_needed in ((part.dc_table, scan.needs_dc), (part.ac_table, scan.needs_ac)):
             message = f"Huffman tables have the numbers 0..3, found {number}"
             fields.check(number <= 3 or not is_needed, message)

@@ -73,7 +73,8 @@ def read_jpeg(
     UnsupportedJpegError
         If it is legal but not handled here, or larger than `max_pixels`.
     """
-    content, notices = file_bytes(data), list[str]()
+    notices: list[str] = []
+    content = file_bytes(data)
     settings = Reading(strict, partial, notify or notices.append)
     structure = read_structure(content, strict=strict, partial=partial, notify=settings.notify)
     image = read_all(content, structure, _checked_layouts(structure, len(content), max_pixels, partial), settings)
@@ -146,8 +147,8 @@ class CoefficientRows:
         """Components in the order of the frame header."""
         structure = self.structure
         return tuple(
-            ComponentHeader(part.id, part.h, part.v, structure.table_indices[index], structure.blocks_shape(index))
-            for index, part in enumerate(structure.frame.components)
+            ComponentHeader(name, part.h, part.v, structure.table_indices[index], structure.blocks_shape(index))
+            for index, (name, part) in enumerate(zip(structure.frame.ids, structure.frame.components, strict=True))
         )
 
     @property

@@ -40,8 +40,8 @@ _NAMES = {
     0xFE: "COM",
 }
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
-_SKIPPED_ALONE = (0x01, *range(0xD0, 0xD8))  # TEM and RST0..RST7 have no length; between segments they say nothing
-_SKIPPED_WITH_LENGTH = (0xDC, *range(0xE0, 0xF0), 0xFE)  # what they hold is no matter for decoding: DNL, APPn, COM
+_SKIPPED_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # TEM and RSTn have no length; between segments they say nothing
+_SKIPPED_WITH_LENGTH = frozenset((0xDC, *range(0xE0, 0xF0), 0xFE))  # DNL, APPn, COM: no matter for decoding
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _FILL = re.compile(rb"\xff+")
@@ -169,7 +169,10 @@ def read_segments(data: bytes, *, tolerate: Tolerate = refuse, partial: bool = F
 
 def _next_marker(data: bytes, offset: int, tolerate: Tolerate) -> tuple[int, int] | None:
     """Where the next segment begins, and where its marker does, behind fill bytes; None at the end of the file."""
-    start, match = offset, _MARKER.search(data, offset)
+    match = _MARKER.match(data, offset)
+    if match is not None and data[offset + 1] not in _SKIPPED_ALONE:
+        return offset, offset
+    start, match = offset, match or _MARKER.search(data, offset)
     while match is not None and data[match.end() - 1] in _SKIPPED_ALONE:
         start = match.end()
         match = _MARKER.search(data, start)

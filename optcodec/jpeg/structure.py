@@ -207,7 +207,7 @@ def _structure(data: bytes, tolerate: Tolerate, partial: bool) -> JpegStructure:
     def complain(message: str, offset: int) -> None:
         tolerate(Finding(message, offset, "damaged application segments said nothing"))
 
-    metadata = read_metadata(data, segments, [part.id for part in frame.components], complain)
+    metadata = read_metadata(data, segments, frame.ids, complain)
     quant = tuple(table for _, table in distinct)
     return JpegStructure(segments, frame, tuple(scans), quant, indices, metadata, tuple(zeros for *_, zeros in ordered))
 
@@ -257,15 +257,16 @@ def _check_complete(frame: Frame, scans: Sequence[CodedScan], last: Segment, lac
     low_bit = [[-1] * 64 for _ in frame.components]  # Al of the last scan that sent the coefficient, -1 before
     for scan in scans:
         header = scan.header
-        expected = header.Ah if header.Ah else -1
+        band = slice(header.Ss, header.Se + 1)
+        expected = [header.Ah if header.Ah else -1] * (header.Se + 1 - header.Ss)
         for part in header.components:
             bits = low_bit[part.index]
             if header.Ss > 0 and bits[0] < 0:
                 raise MalformedJpegError(f"AC of component {part.index} is sent before its DC", scan.segment.offset)
-            if any(bits[k] != expected for k in range(header.Ss, header.Se + 1)):
+            if bits[band] != expected:
                 message = f"Ss={header.Ss} Se={header.Se} Ah={header.Ah} does not go on from earlier scans"
                 raise MalformedJpegError(f"scan of component {part.index}: {message}", scan.segment.offset)
-            bits[header.Ss : header.Se + 1] = [header.Al] * (header.Se + 1 - header.Ss)
+            bits[band] = [header.Al] * len(expected)
     missing = [index for index, bits in enumerate(low_bit) if bits[0] < 0]
     if missing:
         message, done = f"the file has no scan of the components {missing}", "components without scans were taken as 0"

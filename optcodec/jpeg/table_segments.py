@@ -27,9 +27,12 @@ def parse_quant_tables(segment: Segment, tolerate: Tolerate = refuse) -> list[tu
         fields.expect(wide <= 1, f"steps have 8 (0) or 16 bits (1), found {wide}", "steps were read as 16 bits")
         fields.check(number <= 3, f"quantization tables have the numbers 0..3, found {number}")
         steps_zz = np.frombuffer(fields.take(128 if wide else 64), ">u2" if wide else "u1")
-        zeros = tuple(int(NATURAL_ORDER[k]) for k in np.flatnonzero(steps_zz == 0))
-        fields.expect(not zeros, "quantization steps are at least 1, found 0", "steps of 0 were taken as 1")
-        tables.append((number, QuantTable.from_zigzag(np.maximum(steps_zz, 1)), zeros))
+        zeros: tuple[int, ...] = ()
+        if not steps_zz.all():
+            fields.expect(False, "quantization steps are at least 1, found 0", "steps of 0 were taken as 1")
+            zeros = tuple(int(NATURAL_ORDER[k]) for k in np.flatnonzero(steps_zz == 0))
+            steps_zz = np.maximum(steps_zz, 1)
+        tables.append((number, QuantTable.from_zigzag(steps_zz), zeros))
     return tables
 
 
