@@ -33,12 +33,15 @@ class Finding:
         What is done about it where it is tolerated. Findings with the same text are of one kind.
     nbytes : int
         Bytes that `done` is about; 0 where it is about something else.
+    count : int
+        In how many places, of which this is the first.
     """
 
     message: str
     offset: int
     done: str
     nbytes: int = 0
+    count: int = 1
 
 
 Tolerate = Callable[[Finding], None]
@@ -63,9 +66,10 @@ def sentences(findings: Iterable[Finding]) -> list[str]:
 
 def _sentence(done: str, findings: list[Finding]) -> str:
     first, nbytes = findings[0], sum(finding.nbytes for finding in findings)
-    count = "" if len(findings) == 1 else f"in {len(findings):,} places, the first "
+    count = sum(finding.count for finding in findings)
+    places = "" if count == 1 else f"in {count:,} places, the first "
     amount = f"{nbytes:,} byte{'s' * (nbytes != 1)} " if nbytes else ""
-    return f"{first.message} ({count}at byte {first.offset}); {amount}{done}"
+    return f"{first.message} ({places}at byte {first.offset}); {amount}{done}"
 
 
 def warn_of(notices: Iterable[str], *, stacklevel: int = 3) -> None:

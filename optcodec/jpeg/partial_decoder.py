@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from optcodec.errors import MalformedJpegError
 from optcodec.jpeg.cut_scan import Bits, Block, CutMcu
-from optcodec.jpeg.scan_decoder import MESSAGES, ScanDecoder
+from optcodec.jpeg.scan_decoder import ScanDecoder
 from optcodec.kernels import scancodes as codes
-from optcodec.notices import Finding
 
 __all__ = ["PartialScanDecoder"]
 
@@ -27,8 +26,6 @@ class PartialScanDecoder(ScanDecoder):
 
     Attributes
     ----------
-    findings : list of Finding
-        What was skipped, and what was missing, so far.
     is_outside : bool
         Whether zero bits brought coefficients that are not of the band of the scan. What a refinement would make of
         them depends on the decoder.
@@ -48,7 +45,7 @@ class PartialScanDecoder(ScanDecoder):
         super().decode(coefficients, starts, min(asked, there) - int(state[codes.STOP]))
         if self._asked <= there < asked and self._cut != self._intervals - 1:
             state[codes.MCU] = there
-            self._note(self._position())
+            self._note_missing()
             self._complete(coefficients, b"", is_first=True)
         self._asked = asked
 
@@ -83,7 +80,7 @@ class PartialScanDecoder(ScanDecoder):
         """Decode again up to the MCU in which the data ends, then that one, and go on behind the interval."""
         state = self._state
         mcu, stop, (before, parts) = int(state[codes.MCU]), int(state[codes.STOP]), self._before
-        self._note(self._position())
+        self._note_missing()
         self._undo(coefficients, int(before[codes.MCU]), mcu)
         state[:], self._parts[:] = before, parts
         state[codes.STOP] = mcu
@@ -112,11 +109,9 @@ class PartialScanDecoder(ScanDecoder):
             self._parts[part, codes.PREDICTION] = decoder.decode(block, *tables, prediction)
         self.is_outside |= decoder.is_outside
 
-    def _note(self, offset: int) -> None:
-        """Note that data is missing at an offset in the file."""
-        self.findings.append(Finding(MESSAGES[codes.TRUNCATED], offset, _TAKEN_AS_0))
-        if sum(finding.done == _TAKEN_AS_0 for finding in self.findings) > _MOST_CUT:
-            raise MalformedJpegError(f"more than {_MOST_CUT} restart intervals of a scan end early", offset)
+    def _note_missing(self) -> None:
+        if self._note(codes.TRUNCATED, _TAKEN_AS_0).count > _MOST_CUT:
+            raise MalformedJpegError(f"more than {_MOST_CUT} restart intervals of a scan end early", self._position())
 
     def _undo(self, coefficients: npt.NDArray[np.int16], first: int, last: int) -> None:
         """Take back what decoding has made of the MCUs first..last, as far as doing it again would not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,9 @@ from optcodec.kernels import load
 from optcodec.kernels import scancodes as codes
 from optcodec.notices import PARTIAL_HINT, Finding
 
-__all__ = ["MESSAGES", "ScanDecoder", "work_space"]
+__all__ = ["ScanDecoder", "work_space"]
 
-MESSAGES = {
+_MESSAGES = {
     codes.TRUNCATED: "truncated scan: a block needs more bits than there are",
     codes.BAD_CODE: "bits that begin no code of the Huffman table",
     codes.BAD_SYMBOL: "a Huffman code whose symbol means nothing in such a scan",
@@ -60,11 +61,6 @@ class ScanDecoder:
         Refuse what libjpeg skips: bytes and restart markers behind the last block of a restart interval, and what an
         end-of-band run has left there.
 
-    Attributes
-    ----------
-    findings : list of Finding
-        What was skipped so far.
-
     Raises
     ------
     MalformedJpegError
@@ -75,7 +71,7 @@ class ScanDecoder:
         self, data: bytes, scan: CodedScan, layout: McuLayout, space: npt.NDArray[np.uint8], *, strict: bool = False
     ) -> None:
         self._data, self._scan, self._space, self._strict = data, scan, space, strict
-        self.findings: list[Finding] = []
+        self._found: dict[str, Finding] = {}  # by what is done about it
         header, mcus = scan.header, layout.rows * layout.columns
         interval = scan.restart_interval or mcus
         kind = [_kind(header), header.Ss, header.Se, header.Al, layout.columns, mcus, interval]
@@ -94,7 +90,7 @@ class ScanDecoder:
         if code == codes.RESTART and not strict and self._adapt_to_markers():
             code = self._start()
         if code:
-            raise MalformedJpegError(MESSAGES[code], int(self._state[codes.SOURCE]))
+            raise MalformedJpegError(_MESSAGES[code], int(self._state[codes.SOURCE]))
 
     def decode(self, coefficients: npt.NDArray[np.int16], starts: Sequence[int], mcus: int) -> None:
         """Go on with the next MCUs.
@@ -120,6 +116,11 @@ class ScanDecoder:
         while code := self._go_on(coefficients):
             self._solve(code, coefficients)
 
+    @property
+    def findings(self) -> list[Finding]:
+        """What was skipped, and what was missing, so far."""
+        return [*self._found.values()]
+
     def _go_on(self, coefficients: npt.NDArray[np.int16]) -> int:
         """Decode up to the MCU at which to stop, if nothing comes before it."""
         code: int = load("decode").decode_scan(
@@ -132,13 +133,13 @@ class ScanDecoder:
         if code == codes.PAUSED:
             code = self._fetch()
             if code:
-                raise MalformedJpegError(MESSAGES[code], int(self._state[codes.SOURCE]))
+                raise MalformedJpegError(_MESSAGES[code], int(self._state[codes.SOURCE]))
         elif code in _SKIPPED and not self._strict:
-            self.findings.append(Finding(MESSAGES[code], self._position(), _SKIPPED[code]))
+            self._note(code, _SKIPPED[code])
             self._skip_to_next_interval()
         else:
             hint = f"; {PARTIAL_HINT}" if code == codes.TRUNCATED and not self._strict else ""
-            raise MalformedJpegError(MESSAGES[code] + hint, self._position())
+            raise MalformedJpegError(_MESSAGES[code] + hint, self._position())
 
     def _start(self) -> int:
         """Fetch the first bytes of the scan, once all of its markers have been seen; a result of `unstuff`."""
@@ -181,7 +182,8 @@ class ScanDecoder:
         """
         for number, match in enumerate(_RESTART.finditer(self._data, self._scan.segment.data_offset, self._end)):
             if number == self._intervals - 1:
-                self.findings.append(Finding(MESSAGES[codes.RESTART], match.end() - 1, _BEHIND_THE_LAST))
+                finding = Finding(_MESSAGES[codes.RESTART], match.end() - 1, _BEHIND_THE_LAST)
+                self._found[finding.done] = finding
                 self._end = match.start()
                 while self._data[self._end - 1] == 0xFF and self._end > self._scan.segment.data_offset:
                     self._end -= 1  # fill bytes
@@ -189,6 +191,16 @@ class ScanDecoder:
             if self._data[match.end() - 1] != 0xD0 + number % 8:
                 break
         return False
+
+    def _note(self, code: int, done: str) -> Finding:
+        """Note what decoding was stopped by. Finding out where that is takes long, and is done for the first only."""
+        earlier = self._found.get(done)
+        if earlier is None:
+            finding = Finding(_MESSAGES[code], self._position(), done)
+        else:
+            finding = replace(earlier, count=earlier.count + 1)
+        self._found[done] = finding
+        return finding
 
     def _position(self) -> int:
         """Where in the file decoding has stopped."""
