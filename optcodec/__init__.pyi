@@ -15,6 +15,7 @@ from .encoder import UnreadableSizeWarning as UnreadableSizeWarning
 from .encoder import encode as encode
 from .errors import DiskFullError as DiskFullError
 from .errors import InvalidInputError as InvalidInputError
+from .errors import JpegWarning as JpegWarning
 from .errors import MalformedJpegError as MalformedJpegError
 from .errors import OptcodecError as OptcodecError
 from .errors import TargetNotMetError as TargetNotMetError

@@ -9,7 +9,8 @@
     ├── MalformedJpegError      the file breaks ITU-T T.81
     └── UnsupportedJpegError    a legal file of a kind that is not handled here (arithmetic coding, 12 bit, ...)
 
-Every message holds the value that was met and the value that was expected.
+Every message holds the value that was met and the value that was expected. What the reader of JPEG files tolerates is
+no error: it warns with a `JpegWarning`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 __all__ = [
     "DiskFullError",
     "InvalidInputError",
+    "JpegWarning",
     "MalformedJpegError",
     "OptcodecError",
     "TargetNotMetError",
@@ -62,3 +64,7 @@ class MalformedJpegError(OptcodecError):
 
 class UnsupportedJpegError(OptcodecError):
     """The file is legal, but of a kind that optcodec does not handle."""
+
+
+class JpegWarning(UserWarning):
+    """A JPEG file breaks ITU-T T.81 in a way that is tolerated; the message says what was found, and what was done."""

@@ -10,7 +10,9 @@ from optcodec.errors import TargetNotMetError
 from optcodec.jpeg.application_writer import with_metadata
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.reader import read_jpeg
+from optcodec.jpeg.segments import file_bytes
 from optcodec.limits import MAX_PIXELS
+from optcodec.notices import Notify, warn_of
 from optcodec.targets import Bpp, MatchPsnr, MatchQuality, MatchSsim, MatchSwe, MaxBytes, Target, target_bytes
 
 __all__ = ["Transcoded", "recoded", "transcode"]
@@ -39,10 +41,13 @@ class Transcoded(EncodedJpeg):
 
 
 def transcode(
-    data: bytes,
+    data: bytes | bytearray | memoryview,
     *,
     allow_larger: bool = False,
     max_pixels: int | None = MAX_PIXELS,
+    strict: bool = False,
+    partial: bool = False,
+    notify: Notify | None = None,
     **options: Any,
 ) -> Transcoded:
     """Code a JPEG file anew from its coefficients, without decoding it to pixels; it never grows.
@@ -53,12 +58,14 @@ def transcode(
 
     Parameters
     ----------
-    data : bytes
+    data : bytes, bytearray or memoryview
         The whole file.
     allow_larger : bool
         Code it anew in any case.
     max_pixels : int or None
         Larger images are refused; None allows every size.
+    strict, partial, notify
+        As of `read_jpeg`. What is left of a file that ends early is coded anew in any case.
     **options
         Those of `encode`. With ``progressive=False`` or a ``restart_interval``, which are asked for for the sake of a
         decoder, files of another form are coded anew even where that is larger. With ``metadata=False`` what the file
@@ -75,12 +82,17 @@ def transcode(
     InvalidInputError, TargetNotMetError
         As `encode`.
     """
-    return recoded(read_jpeg(data, max_pixels=max_pixels), data, allow_larger=allow_larger, **options)
+    content, notices = file_bytes(data), list[str]()
+    image = read_jpeg(content, max_pixels=max_pixels, strict=strict, partial=partial, notify=notices.append)
+    if notify is None:
+        warn_of(notices)
+    else:
+        for notice in notices:
+            notify(notice)
+    return recoded(image, content, allow_larger=allow_larger or bool(partial and notices), **options)
 
 
-def recoded(
-    image: CoefficientImage, original: bytes, *, allow_larger: bool = False, may_keep: bool = True, **options: Any
-) -> Transcoded:
+def recoded(image: CoefficientImage, original: bytes, *, allow_larger: bool = False, **options: Any) -> Transcoded:
     """`transcode` of a file that is read already.
 
     Parameters
@@ -91,14 +103,12 @@ def recoded(
         The file.
     allow_larger : bool
         As of `transcode`.
-    may_keep : bool
-        Whether the file is sound enough to be given back.
     **options
         Those of `encode`.
     """
     check_transcoding(image, options.get("orient", "keep"), options.get("to_rgb", False))
     about = image.width, image.height, len(original)
-    may_keep = may_keep and not allow_larger and _has_form(image, options)
+    may_keep = not allow_larger and _has_form(image, options)
     if may_keep:
         original = _with_wanted_metadata(image, original, options)
         if _fits(options.get("target"), image, len(original)):

@@ -6,6 +6,7 @@ region is ``(start, stop)`` in rows and in columns, in pixels of the whole image
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -182,7 +183,14 @@ class Received:
         return [self.steps(index) * centroid_offset(decay) for index, decay in enumerate(decays)]
 
 
-def receive(data: bytes, *, max_pixels: int | None = MAX_PIXELS) -> Received:
+def receive(
+    data: bytes,
+    *,
+    max_pixels: int | None = MAX_PIXELS,
+    notify: Callable[[str], None] | None = None,
+    partial: bool = False,
+    strict: bool = False,
+) -> Received:
     """Read a file that can be restored.
 
     Parameters
@@ -191,13 +199,16 @@ def receive(data: bytes, *, max_pixels: int | None = MAX_PIXELS) -> Received:
         A JPEG file, gray or YCbCr.
     max_pixels : int or None
         Larger images are refused; None allows every size.
+    notify, partial, strict
+        As of `optcodec.read_jpeg_rows`.
 
     Raises
     ------
     MalformedJpegError, UnsupportedJpegError
         As `optcodec.read_jpeg_rows` and `Received`; for damaged coefficients not before their region is asked for.
     """
-    return Received(optcodec.read_jpeg_rows(data, max_pixels=max_pixels))
+    read = optcodec.read_jpeg_rows(data, max_pixels=max_pixels, notify=notify, partial=partial, strict=strict)
+    return Received(read)
 
 
 def decode_image(received: Received, *, centroid: bool = False) -> npt.NDArray[np.uint8]:

@@ -12,7 +12,8 @@ import sys
 from unittest import mock
 
 from optcodec import read_jpeg, read_jpeg_rows
-from optcodec.jpeg import reader
+from optcodec.jpeg import decoding
+from optcodec.notices import ignore
 from tests.jpegfile import ScanSpec, build
 from tests.test_reader import coefficient_image, fuzz_files, pillow_file
 
@@ -62,15 +63,16 @@ def damaged_files(seed: int) -> list[bytes]:
     return sound + [damage(data, generator, trial % 6) for data in sound for trial in range(TRIALS)]
 
 
-def outcome(data: bytes) -> list[str]:
+def outcome(data: bytes, *, partial: bool) -> list[str]:
     """A hash of the coefficients, or the error; of the whole file, and row by row."""
 
     def whole() -> str:
-        blocks = [part.blocks.tobytes() for part in read_jpeg(data).components]
+        blocks = [part.blocks.tobytes() for part in read_jpeg(data, partial=partial, notify=ignore).components]
         return hashlib.sha256(b"".join(blocks)).hexdigest()
 
     def by_rows() -> str:
-        rows = [part.tobytes() for row in read_jpeg_rows(data) for part in row]
+        read = read_jpeg_rows(data, partial=partial, notify=ignore)
+        rows = [part.tobytes() for row in read for part in row]
         return hashlib.sha256(b"".join(rows)).hexdigest()
 
     def ending(read: object) -> str:
@@ -83,8 +85,8 @@ def outcome(data: bytes) -> list[str]:
 
 
 def outcomes(seed: int) -> list[list[str]]:
-    with mock.patch.object(reader, "_SPACE_NBYTES", SMALLEST):
-        return [outcome(data) for data in damaged_files(seed)]
+    with mock.patch.object(decoding, "_SPACE_NBYTES", SMALLEST):
+        return [outcome(data, partial=partial) for data in damaged_files(seed) for partial in (False, True)]
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "EncodedJpeg": [FILE],
     "Transcoded": [optcodec.transcode(FILE.data), optcodec.transcode(FILE.data, target=optcodec.MaxBytes(10**6))],
     "InvalidInputError": [optcodec.InvalidInputError("found this, expected that")],
+    "JpegWarning": [optcodec.JpegWarning("found this (at byte 9); done that")],
     "MalformedJpegError": [optcodec.MalformedJpegError("found this, expected that", 17)],
     "MatchPsnr": [optcodec.MatchPsnr(30.0)],
     "MatchQuality": [optcodec.MatchQuality(75)],

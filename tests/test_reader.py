@@ -384,7 +384,7 @@ REFINE = sos([(1, 0, 0)], 1, 63, 0, 1) + entropy_coded([CODES[0]]) + sos([(1, 0,
 )
 def test_broken_data(data, message):
     with pytest.raises(MalformedJpegError, match=message) as error:
-        read_jpeg(data)
+        read_jpeg(data, strict=True)
     assert data.index(b"\xff\xda") < error.value.offset <= data.index(EOI)
     with pytest.raises(NaiveError):
         naive_read(data)
@@ -404,7 +404,7 @@ def test_where_the_damage_is():
     data = grey_file(intervals, blocks=5, before=RESTARTS)
     start = data.index(b"\xff\xd1") + 2
     with pytest.raises(MalformedJpegError, match="left over") as error:
-        read_jpeg(data)
+        read_jpeg(data, strict=True)
     assert error.value.offset == start + 2
     intervals[2] = UNKNOWN * 2
     with pytest.raises(MalformedJpegError, match="begin no code") as error:
@@ -482,7 +482,7 @@ def test_truncated_files_are_refused(number):
     data = fuzz_files()[number]
     for nbytes in range(len(data)):
         with pytest.raises(MalformedJpegError) as error:
-            read_jpeg(data[:nbytes])
+            read_jpeg(data[:nbytes], strict=True)
         assert error.value.offset <= nbytes
 
 
@@ -498,7 +498,7 @@ def test_damaged_files_are_refused_or_read_as_the_naive_decoder_reads_them(numbe
             position = generator.randrange(2 if trial % 2 else start, len(data))
             damaged[position] ^= 1 << generator.randrange(8) if trial % 3 else generator.randrange(1, 256)
         try:
-            image = read_jpeg(bytes(damaged))
+            image = read_jpeg(bytes(damaged), strict=True)
         except OptcodecError:
             outcomes["refused"] += 1
             continue

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optcodec import CoefficientImage, OptcodecError, read_jpeg, read_jpeg_rows
-from optcodec.jpeg import reader
+from optcodec.jpeg import decoding
 from tests.jpegfile import HUFFMAN, ScanSpec, build
 from tests.strategies import coefficient_images
 from tests.test_reader import ZERO, coefficient_image, fuzz_files, grey_file, pillow_file
@@ -40,10 +40,10 @@ def text_of(data: bytes, *, by_rows: bool) -> str:
     """What a file is refused for; empty if it is not."""
     try:
         if by_rows:
-            for _ in read_jpeg_rows(data):
+            for _ in read_jpeg_rows(data, strict=True):
                 pass
         else:
-            read_jpeg(data)
+            read_jpeg(data, strict=True)
     except OptcodecError as error:
         return f"{type(error).__name__}: {error}"
     return ""
@@ -52,7 +52,7 @@ def text_of(data: bytes, *, by_rows: bool) -> str:
 @pytest.fixture
 def little_space(monkeypatch: pytest.MonkeyPatch) -> None:
     """Decoding has to pause within rows, and within restart intervals."""
-    monkeypatch.setattr(reader, "_SPACE_NBYTES", SMALLEST)
+    monkeypatch.setattr(decoding, "_SPACE_NBYTES", SMALLEST)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 9), (17, 16), (61, 43), (300, 200)])
@@ -83,7 +83,7 @@ def test_rows_of_what_was_written(image, together):
 
 def test_blocks_of_the_greatest_length_do_not_pass_for_truncated(monkeypatch):
     """Ten blocks an MCU, each coefficient 31 bits long: the space is never more than one MCU ahead of the decoder."""
-    monkeypatch.setattr(reader, "_SPACE_NBYTES", SMALLEST)
+    monkeypatch.setattr(decoding, "_SPACE_NBYTES", SMALLEST)
     image = coefficient_image(((2, 4), (1, 2)), 50, 100)
     generator = np.random.default_rng(3)
     loud = [
@@ -132,13 +132,13 @@ def test_damaged_files_are_refused_alike(number):
 
 
 def test_what_is_behind_the_last_row_is_refused_with_it():
-    rows = iter(read_jpeg_rows(grey_file(ZERO + "0" * 8)))
+    rows = iter(read_jpeg_rows(grey_file(ZERO + "0" * 8), strict=True))
     with pytest.raises(OptcodecError, match="left over"):
         next(rows)
 
 
 def test_wrong_markers_are_found_before_anything_is_decoded(monkeypatch):
-    monkeypatch.setattr(reader, "_SPACE_NBYTES", SMALLEST)
+    monkeypatch.setattr(decoding, "_SPACE_NBYTES", SMALLEST)
     data = pillow_file("L", (400, 300), quality=97, restart_marker_rows=1)
     place = data.rindex(b"\xff\xd0")
     damaged = data[: place + 1] + b"\xd3" + data[place + 2 :]

@@ -200,7 +200,7 @@ def bad_frame(content: str) -> bytes:
 )
 def test_broken_header(changed, message, at):
     with pytest.raises(MalformedJpegError, match=message) as error:
-        read_structure(grey(**changed))
+        read_structure(grey(**changed), strict=True)
     sizes = {name: len(piece) for name, piece in (GREY | changed).items()}
     names = list(sizes)
     start = sum(sizes[name] for name in names[: names.index(at)])

@@ -12,6 +12,8 @@ from PIL import Image
 from optcodec import (
     Bpp,
     InvalidInputError,
+    JpegWarning,
+    MalformedJpegError,
     MatchPsnr,
     MatchQuality,
     MatchSwe,
@@ -177,3 +179,41 @@ def test_baseline_on_the_command_line(tmp_path: Path) -> None:
 def test_errors_are_those_of_encode() -> None:
     with pytest.raises(InvalidInputError, match="quality and target exclude one another"):
         transcode(FILES["plain"], quality=50, target=Bpp(1))
+
+
+# ---- Files that break the standard -----------------------------------------------------------------------------------
+
+
+def test_files_that_are_tolerated_do_not_grow_either() -> None:
+    small = FILES["optimal"]
+    tolerated = small[:20] + b"\0" + small[20:-2]  # a byte between segments, and no EOI
+    said: list[str] = []
+    for options in ({}, {"quality": 95}, {"metadata": False}):
+        made = transcode(tolerated, notify=said.append, **options)
+        assert made.nbytes <= len(tolerated)
+        again = read_jpeg(made.data, notify=lambda sentence: None)
+        for before, after in zip(read_jpeg(small).components, again.components, strict=True):
+            np.testing.assert_array_equal(before.blocks, after.blocks)
+    assert len(said) == 6
+    with pytest.warns(JpegWarning):
+        transcode(tolerated)
+    with pytest.raises(MalformedJpegError):
+        transcode(tolerated, strict=True)
+
+
+def test_what_is_left_of_a_file_is_coded_anew() -> None:
+    cut = FILES["optimal"][: len(FILES["optimal"]) // 2]
+    with pytest.raises(MalformedJpegError, match="partial=True"):
+        transcode(cut)
+    with pytest.warns(JpegWarning):
+        made = transcode(cut, partial=True)
+    assert made.kept is None
+    assert read_segments(made.data)[-1].name == "EOI"
+
+
+def test_a_file_whose_metadata_is_damaged_is_kept_byte_for_byte(tmp_path: Path) -> None:
+    damaged = FILES["two scans"][:20] + segment(0xE2, b"ICC_PROFILE\0\1\2part") + FILES["two scans"][20:]
+    (tmp_path / "in.jpg").write_bytes(damaged)
+    (record,) = run_json("encode", tmp_path / "in.jpg", "-o", tmp_path / "out.jpg")["files"]
+    assert (tmp_path / "out.jpg").read_bytes() == damaged
+    assert ["damaged application segments were ignored" in each for each in record["notices"]] == [True, False]

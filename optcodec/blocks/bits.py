@@ -18,6 +18,7 @@ from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.structure import CodedScan, read_structure
 from optcodec.jpeg.writer import group_slots, scan_groups
 from optcodec.kernels import load
+from optcodec.notices import Notify, ignore
 
 __all__ = ["block_bits", "file_block_bits"]
 
@@ -46,8 +47,15 @@ def block_bits(image: CoefficientImage) -> Integers:
     return bits
 
 
-def file_block_bits(data: bytes) -> Integers:
+def file_block_bits(data: bytes, *, notify: Notify | None = None) -> Integers:
     """Bits of the 32x32 blocks of a sequential file, with its own Huffman tables and scans; see `block_bits`.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    notify : callable, optional
+        As of `optcodec.read_jpeg`.
 
     Raises
     ------
@@ -56,10 +64,10 @@ def file_block_bits(data: bytes) -> Integers:
     MalformedJpegError, UnsupportedJpegError
         If the file cannot be read.
     """
-    structure = read_structure(data)
+    structure = read_structure(data, notify=ignore)  # reading the coefficients tells the same
     if structure.frame.is_progressive:
         raise InvalidInputError("the bits of blocks are counted in sequential files, got a progressive one")
-    image = read_jpeg(data, max_pixels=None)
+    image = read_jpeg(data, max_pixels=None, notify=notify)
     bits = _nothing(image)
     for scan in structure.scans:
         chosen = [part.index for part in scan.header.components]

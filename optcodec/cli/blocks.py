@@ -186,11 +186,12 @@ def show(image: Path, output: Path, max_pixels: int, as_json: bool, **options: A
     height, width = picture.pixels.shape[:2]
     record: dict[str, Any] = {"input": str(image), "output": str(output), "width": width, "height": height}
     data, maps = (read_bytes(image), {}) if options["blocks"] is None else _coded(picture, options, record)
-    maps["bits"] = bits_map(file_block_bits(data))
+    notices = [*picture.notices]
+    maps["bits"] = bits_map(file_block_bits(data, notify=notices.append))
     record |= {"nbytes": len(data), "bpp": 8 * len(data) / (width * height)}
     figure = blocks_figure(picture.pixels, [*maps.values()], title=image.name, note=_note(record))
     write_whole(output, draw_to(figure, output.suffix.lower()))
-    report_notices({notice: [image] for notice in picture.notices})
+    report_notices({notice: [image] for notice in notices})
     if as_json:
         print_json(record | {"maps": {name: each.record for name, each in maps.items()}})
     else:

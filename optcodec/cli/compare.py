@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from optcodec.notices import Notify
     from optcodec.pixels import Picture
     from optcodec.vision.profile import SensitivityProfile
 
@@ -62,9 +63,10 @@ def command(reference: Path, inputs: tuple[Path, ...], profile: str, as_json: bo
     def work(index: int) -> Done:
         data = read_bytes(paths[index])
         picture = load_picture(io.BytesIO(data), **opening)
-        remarks = _of_orientation(original, picture)
-        record = {"path": str(paths[index])} | _record(data, original.pixels, picture.pixels, weights)
-        return Done(record, picture.notices + remarks)
+        notices = [*picture.notices, *_of_orientation(original, picture)]
+        record = {"path": str(paths[index])} | _record(data, original.pixels, picture.pixels)
+        record["swe"] = _swe(data, original.pixels, picture.pixels, weights, notices.append)
+        return Done(record, tuple(notices))
 
     def nbytes(index: int) -> int:
         return needed_nbytes(paths[index], _NBYTES_PER_PIXEL)
@@ -92,7 +94,7 @@ def _of_orientation(original: Picture, picture: Picture) -> tuple[str, ...]:
     return (remark,)
 
 
-def _record(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProfile) -> dict[str, Any]:
+def _record(data: bytes, original: Pixels, pixels: Pixels) -> dict[str, Any]:
     from optcodec.metrics import bpp, psnr_db, ssim
 
     height, width = original.shape[:2]
@@ -102,11 +104,10 @@ def _record(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityP
         "bpp": bpp(len(data), width, height),
         "psnr_db": psnr if math.isfinite(psnr) else None,
         "ssim": ssim(original, pixels) if min(height, width) >= _LEAST_SIDE_FOR_SSIM else None,
-        "swe": _swe(data, original, pixels, weights),
     }
 
 
-def _swe(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProfile) -> float | None:
+def _swe(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProfile, notify: Notify) -> float | None:
     """SWE of a file; None where its sampling has no name, so that the reference cannot be brought to it."""
     from optcodec.jpeg.dct import forward
     from optcodec.jpeg.image import SUBSAMPLINGS
@@ -115,7 +116,7 @@ def _swe(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProf
 
     if not is_jpeg(io.BytesIO(data)):
         return swe(forward(original), forward(pixels), weights)
-    coded = read_jpeg(data, max_pixels=None)  # its pixels are there already
+    coded = read_jpeg(data, max_pixels=None, notify=notify)  # its pixels are there already
     if coded.subsampling == "grey":
         return swe(forward(original), coded, weights)
     if coded.subsampling not in SUBSAMPLINGS:

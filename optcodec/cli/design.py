@@ -26,6 +26,7 @@ from optcodec.cli.options import (
     pixels_option,
     profile_from,
     profile_option,
+    reading_options,
     subsampling_option,
     target_options,
     to_rgb_option,
@@ -62,6 +63,7 @@ _NBYTES_PER_PIXEL = 30  # of memory at the peak
 @orient_option
 @to_rgb_option
 @pixels_option
+@reading_options
 @max_pixels_option
 @click.option("--force", is_flag=True, help="Replace an input.")
 @json_option

@@ -25,6 +25,7 @@ from optcodec.cli.options import (
     pixel_target_options,
     pixels_option,
     profile_option,
+    reading_options,
     subsampling_option,
     target_options,
     to_rgb_option,
@@ -96,6 +97,7 @@ _NBYTES_PER_PIXEL = {"ssim": 170, "trellis or psnr": 70, "otherwise": 30}
 @click.option(
     "--threads", cls=ExpertOption, type=click.IntRange(1), help="Threads to use at most.  [default: all cores]"
 )
+@reading_options
 @max_pixels_option
 @click.option("--force", is_flag=True, help="Replace inputs, and files that were not named with -o.")
 @click.option("--keep-times", is_flag=True, help="A file that is replaced keeps its times of access and modification.")
@@ -166,7 +168,9 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
         elif options["blocks"] is not None:
             raise InvalidInputError("--blocks looks at pixels, got the coefficients of a JPEG file; expected --pixels")
         else:
-            encoded = recoded(image, opened.data, allow_larger=options["allow_larger"], **settings)
+            mended = options["partial"] and opened.notices
+            larger = options["allow_larger"] or bool(mended)  # what is left of a file is not kept as it is
+            encoded = recoded(image, opened.data, allow_larger=larger, **settings)
             kept = encoded.kept
         with output_file(target, keep_times=options["keep_times"]) as file:
             file.write(encoded.data)

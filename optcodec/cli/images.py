@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optcodec.cli.files import is_jpeg
 from optcodec.cli.many import Failure
+from optcodec.cli.options import reading_of
 from optcodec.cli.streams import image_source, read_bytes
 from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.limits import MAX_PIXELS
@@ -33,7 +34,7 @@ class Opened(NamedTuple):
 def opening_of(options: dict[str, Any]) -> dict[str, Any]:
     """Arguments of `open_image` from the options of a verb."""
     shared = {name: options[name] for name in ("background", "max_pixels", "orient", "to_rgb")}
-    return shared | {"decode": options["pixels"]}
+    return shared | reading_of(options) | {"decode": options["pixels"]}
 
 
 def open_image(
@@ -44,6 +45,8 @@ def open_image(
     max_pixels: int | None = MAX_PIXELS,
     orient: Orient = "keep",
     to_rgb: bool = False,
+    partial: bool = False,
+    strict: bool = False,
 ) -> Opened:
     """Read a file.
 
@@ -61,6 +64,8 @@ def open_image(
         As of `optcodec.load_picture`; coefficients cannot be turned.
     to_rgb : bool
         Convert CMYK images, for which JPEG files of four components are decoded.
+    partial, strict : bool
+        As of `optcodec.read_jpeg`, also where a JPEG file is decoded.
 
     Returns
     -------
@@ -72,24 +77,31 @@ def open_image(
     InvalidInputError
         If coefficients would have to be turned.
     """
-    source = image_source(path)
-    if not decode and is_jpeg(source):
+    source, notices = image_source(path), list[str]()
+    if is_jpeg(source) and (not decode or partial or strict):
         from optcodec.jpeg.reader import read_jpeg
 
         data = read_bytes(source) if isinstance(source, Path) else source.read()
-        image = read_jpeg(data, max_pixels=max_pixels)
-        if not (to_rgb and len(image.components) == 4):
+        image = read_jpeg(data, max_pixels=max_pixels, partial=partial, strict=strict, notify=notices.append)
+        if not decode and not (to_rgb and len(image.components) == 4):
             if orient == "apply":
                 raise InvalidInputError(
                     "--orient apply turns pixels, got the coefficients of a JPEG file; expected --pixels"
                 )
-            return Opened(image, (), len(data), data)
-        source = io.BytesIO(data)
+            return Opened(image, tuple(notices), len(data), data)
+        source = io.BytesIO(_mended(image) if partial and notices else data)
     from optcodec.pixels import load_picture
 
     picture = load_picture(source, background=background, max_pixels=max_pixels, orient=orient, to_rgb=to_rgb)
     nbytes = source.stat().st_size if isinstance(source, Path) else source.seek(0, 2)
-    return Opened(picture, picture.notices, nbytes)
+    return Opened(picture, (*notices, *picture.notices), nbytes)
+
+
+def _mended(image: CoefficientImage) -> bytes:
+    """A file that Pillow decodes to what could be read of another."""
+    from optcodec.jpeg.writer import write_jpeg
+
+    return write_jpeg(image)
 
 
 def needed_nbytes(path: Path, nbytes_per_pixel: int) -> int:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.cli.files import JPEG_SUFFIXES, find_images
-from optcodec.cli.many import Done, failure_records, for_each, report_failures
+from optcodec.cli.many import Done, failure_records, for_each, notice_count, report_failures
+from optcodec.cli.options import GroupedCommand, reading_of, reading_options
 from optcodec.cli.show import columns, json_option, print_json, side_by_side
 from optcodec.cli.streams import read_bytes
 
@@ -20,32 +21,38 @@ __all__ = ["command"]
 _PROCESSES = {"SOF0": "baseline", "SOF1": "extended sequential", "SOF2": "progressive"}
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@reading_options
 @json_option
-def command(inputs: tuple[Path, ...], as_json: bool) -> None:
+def command(inputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Show tables, sampling, scans, estimated quality and the size of each segment.
 
     No coefficient is decoded. Folders stand for all JPEG files below them.
     """
     paths = [source.path for source in find_images(inputs, JPEG_SUFFIXES)]
-    records, failures = for_each(
-        paths, lambda index: Done(_record(paths[index], read_bytes(paths[index]))), workers=1, label="inspect"
-    )
+    reading = reading_of(options)
+
+    def work(index: int) -> Done:
+        notices: list[str] = []
+        record = _record(paths[index], read_bytes(paths[index]), reading | {"notify": notices.append})
+        return Done(record | {"notices": notices}, tuple(notices))
+
+    records, failures = for_each(paths, work, workers=1, label="inspect")
     if as_json:
-        print_json({"files": records, "failures": failure_records(failures)})
+        print_json({"files": records, "failures": failure_records(failures), "notices": notice_count(records)})
     else:
         click.echo("\n\n".join(map(_text, records)), nl=bool(records))
     report_failures(failures, len(paths))
 
 
-def _record(path: Path, data: bytes) -> dict[str, Any]:
+def _record(path: Path, data: bytes, reading: dict[str, Any]) -> dict[str, Any]:
     from optcodec.jpeg.image import subsampling_name
     from optcodec.jpeg.quality import estimate_quality
     from optcodec.jpeg.structure import read_structure
     from optcodec.orientation import orientation_of
 
-    structure = read_structure(data)
+    structure = read_structure(data, **reading)
     frame, metadata = structure.frame, structure.metadata
     quality, exact = estimate_quality(structure.tables)
     return {
@@ -90,13 +97,16 @@ def _scans(structure: JpegStructure) -> list[dict[str, Any]]:
 def _segments(structure: JpegStructure, nbytes: int) -> list[dict[str, Any]]:
     """Number and size of the segments of each name; the sizes add up to that of the file."""
     sizes: dict[str, list[int]] = {}
+    end = 0
     for segment in structure.segments:
+        if segment.offset > end:
+            sizes.setdefault("between segments", []).append(segment.offset - end)
+        end = segment.end
         sizes.setdefault(segment.name, []).append(segment.nbytes)
         if segment.data_nbytes:
             sizes.setdefault("entropy-coded data", []).append(segment.data_nbytes)
-    rest = nbytes - structure.segments[-1].end
-    if rest:
-        sizes["after EOI"] = [rest]
+    if nbytes > end:
+        sizes["after EOI" if structure.segments[-1].name == "EOI" else "at the end"] = [nbytes - end]
     return [{"name": name, "count": len(each), "nbytes": sum(each)} for name, each in sizes.items()]
 
 

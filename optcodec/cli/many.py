@@ -15,7 +15,16 @@ import click
 from optcodec.cli.memory import Room, available_nbytes
 from optcodec.errors import DiskFullError, OptcodecError
 
-__all__ = ["Done", "Failure", "available_cores", "failure_records", "for_each", "report_failures", "report_notices"]
+__all__ = [
+    "Done",
+    "Failure",
+    "available_cores",
+    "failure_records",
+    "for_each",
+    "notice_count",
+    "report_failures",
+    "report_notices",
+]
 
 _NO_MEMORY = "there is not enough memory for it"
 _NOT_BEGUN = "not begun, since the disk is full"
@@ -149,6 +158,11 @@ def report_notices(noticed: Mapping[str, Sequence[Path]]) -> None:
     """Print each notice once on stderr, with the file or the number of files that it is about."""
     for notice, paths in noticed.items():
         click.echo(f"{paths[0]}: {notice}" if len(paths) == 1 else f"{len(paths)} files: {notice}", err=True)
+
+
+def notice_count(records: Sequence[dict[str, Any]]) -> int:
+    """How many notices there are of all files, as ``--json`` prints it."""
+    return sum(len(record["notices"]) for record in records)
 
 
 def failure_records(failures: Sequence[Failure]) -> list[dict[str, str]]:

@@ -37,6 +37,8 @@ __all__ = [
     "pixels_option",
     "profile_from",
     "profile_option",
+    "reading_of",
+    "reading_options",
     "subsampling_option",
     "target_options",
     "to_rgb_option",
@@ -118,6 +120,15 @@ orient_option = click.option(
 to_rgb_option = click.option(
     "--to-rgb", is_flag=True, help="Convert CMYK images to RGB, with their ICC profile where they have one."
 )
+partial_option = click.option(
+    "--partial", is_flag=True, help="Take JPEG files that end early; what is missing of them is gray."
+)
+strict_option = click.option(
+    "--strict",
+    cls=ExpertOption,
+    is_flag=True,
+    help="Refuse JPEG files that break the standard, also where decoders agree on how to read them.",
+)
 pixels_option = click.option("--pixels", cls=ExpertOption, is_flag=True, help="Decode JPEG inputs to pixels first.")
 
 
@@ -157,6 +168,18 @@ def with_options(function: Any, *options: Callable[[Any], Any]) -> Any:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def reading_options(function: Any) -> Any:
+    """How much of a damaged JPEG file is taken."""
+    return with_options(function, partial_option, strict_option)
+
+
+def reading_of(options: dict[str, Any]) -> dict[str, bool]:
+    """Arguments of `optcodec.read_jpeg` from the options of `reading_options`."""
+    names = ("partial", "strict")
+    one_of({f"--{name}": options[name] or None for name in names})
+    return {name: options[name] for name in names}
 
 
 def one_of(given: dict[str, Any]) -> str | None:

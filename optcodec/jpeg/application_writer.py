@@ -42,7 +42,7 @@ def application_segments(metadata: Metadata, ids: Sequence[int]) -> bytes:
 
 def with_metadata(data: bytes, metadata: Metadata, ids: Sequence[int]) -> bytes:
     """A JPEG file whose scans and tables stay as they are, with other segments and another trailer."""
-    soi, *others = read_segments(data)
+    soi, *others = read_segments(data, tolerate=lambda finding: None, partial=True)
     pieces = [data[each.offset : each.end] for each in others if not is_carried(each.marker)]
     return with_trailer(b"".join([data[: soi.end], application_segments(metadata, ids), *pieces]), metadata)
 

@@ -1,17 +1,18 @@
-"""What the marker segments say: frames, scans, tables (ITU-T T.81, B.2), as small frozen values.
+"""What frame and scan headers say (ITU-T T.81, B.2.2 and B.2.3), as small frozen values.
 
 Each ``parse_*`` function takes one segment, checks it against T.81, and gives back values; it sees no other segment.
+What libjpeg reads although T.81 does not allow it is handed to `tolerate`, which by default refuses it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from optcodec.errors import MalformedJpegError, UnsupportedJpegError
+from optcodec.errors import UnsupportedJpegError
+from optcodec.jpeg.fields import Fields
 from optcodec.jpeg.segments import Segment
-from optcodec.jpeg.tables import QuantTable
+from optcodec.notices import Tolerate, refuse
 
 __all__ = [
     "Frame",
@@ -20,10 +21,6 @@ __all__ = [
     "ScanComponent",
     "ScanHeader",
     "parse_frame",
-    "parse_huffman_tables",
-    "parse_line_count",
-    "parse_quant_tables",
-    "parse_restart_interval",
     "parse_scan",
 ]
 
@@ -73,6 +70,12 @@ class Frame:
     components: tuple[FrameComponent, ...]
 
     @property
+    def ids(self) -> tuple[int, ...]:
+        """Identifiers of the components: those of the file, or from 1 on if these do not tell components apart."""
+        ids = tuple(component.id for component in self.components)
+        return ids if len(set(ids)) == len(ids) else tuple(range(1, len(ids) + 1))
+
+    @property
     def is_progressive(self) -> bool:
         """Whether the coefficients come in several scans by band and by bit."""
         return self.name == "SOF2"
@@ -113,49 +116,19 @@ class ScanHeader:
     Ah: int
     Al: int
 
+    @property
+    def needs_dc(self) -> bool:
+        """Whether it takes Huffman tables for DC. Refinement of DC is bare bits (T.81, G.1.2.1)."""
+        return self.Ss == 0 and self.Ah == 0
 
-class _Fields:
-    """Reads the payload of a segment from front to back and knows where it is in the file."""
-
-    def __init__(self, segment: Segment) -> None:
-        self._segment = segment
-        self._position = 0
-
-    def __bool__(self) -> bool:
-        return self._position < len(self._segment.payload)
-
-    def take(self, nbytes: int) -> bytes:
-        taken = self._segment.payload[self._position : self._position + nbytes]
-        if len(taken) < nbytes:
-            length = len(self._segment.payload)
-            message = f"{self._segment.name} has {length} bytes of payload, needs {self._position + nbytes} or more"
-            raise MalformedJpegError(message, self._segment.offset)
-        self._position += nbytes
-        return taken
-
-    def u8(self) -> int:
-        return self.take(1)[0]
-
-    def u16(self) -> int:
-        return int.from_bytes(self.take(2))
-
-    def nibbles(self) -> tuple[int, int]:
-        value = self.u8()
-        return value >> 4, value & 15
-
-    def check(self, good: bool, message: str) -> None:
-        """Refuse the segment, at the last byte taken, unless ``good``."""
-        if not good:
-            at = self._segment.payload_offset + max(0, self._position - 1)
-            raise MalformedJpegError(f"{self._segment.name}: {message}", at)
-
-    def end(self) -> None:
-        rest = len(self._segment.payload) - self._position
-        self.check(rest == 0, f"{rest} bytes more than its content needs")
+    @property
+    def needs_ac(self) -> bool:
+        """Whether it takes Huffman tables for AC."""
+        return self.Se > 0
 
 
-def parse_frame(segment: Segment) -> Frame:
-    """Read a frame header.
+def parse_frame(segment: Segment, tolerate: Tolerate = refuse) -> Frame:
+    """Read a frame header. Components with the same identifier may be tolerated.
 
     Raises
     ------
@@ -169,7 +142,7 @@ def parse_frame(segment: Segment) -> Frame:
         raise UnsupportedJpegError(
             f"{segment.name} is {_UNSUPPORTED_FRAMES[segment.name]}; handled are SOF0, SOF1 and SOF2 (Huffman coding)"
         )
-    fields = _Fields(segment)
+    fields = Fields(segment, tolerate)
     precision = fields.u8()
     if precision == 12 and segment.name != "SOF0":
         raise UnsupportedJpegError("samples have 12 bits; handled are samples of 8 bits")
@@ -183,11 +156,16 @@ def parse_frame(segment: Segment) -> Frame:
     components = tuple(_frame_component(fields) for _ in range(count))
     fields.end()
     ids = [component.id for component in components]
-    fields.check(len(set(ids)) == count, f"component identifiers differ, found {ids}")
+    message = f"component identifiers differ, found {ids}"
+    fields.expect(
+        len(set(ids)) == count,
+        message,
+        "scans were taken to have the first that is left, and identifiers to be 1, 2, ...",
+    )
     return Frame(segment.name, width, height, components)
 
 
-def _frame_component(fields: _Fields) -> FrameComponent:
+def _frame_component(fields: Fields) -> FrameComponent:
     identifier = fields.u8()
     h, v = fields.nibbles()
     fields.check(1 <= h <= 4 and 1 <= v <= 4, f"sampling factors lie in 1..4, found {h}x{v}")
@@ -196,87 +174,75 @@ def _frame_component(fields: _Fields) -> FrameComponent:
     return FrameComponent(identifier, h, v, table)
 
 
-def parse_scan(segment: Segment, frame: Frame) -> ScanHeader:
-    """Read a scan header; its parameters are checked against the kind of frame (T.81, B.2.3 and Table B.3)."""
-    fields = _Fields(segment)
+def parse_scan(segment: Segment, frame: Frame, tolerate: Tolerate = refuse) -> ScanHeader:
+    """Read a scan header; its parameters are checked against the kind of frame (T.81, B.2.3 and Table B.3).
+
+    Some orders of components may be tolerated, any Ss, Se, Ah and Al in a sequential file, and numbers of tables that
+    the scan does not need.
+    """
+    fields = Fields(segment, tolerate)
     count = fields.u8()
     fields.check(1 <= count <= len(frame.components), f"1 to {len(frame.components)} components, found {count}")
-    components = []
+    names, tables = [], []
     ids = [component.id for component in frame.components]
     for _ in range(count):
-        identifier = fields.u8()
-        fields.check(identifier in ids, f"the frame has components {ids}, found {identifier}")
-        tables = fields.nibbles()
-        fields.check(max(tables) <= 3, f"Huffman tables have the numbers 0..3, found {max(tables)}")
-        components.append(ScanComponent(ids.index(identifier), *tables))
+        names.append(fields.u8())
+        fields.check(names[-1] in ids, f"the frame has components {ids}, found {names[-1]}")
+        tables.append(fields.nibbles())
     Ss, Se = fields.u8(), fields.u8()
     Ah, Al = fields.nibbles()
     fields.end()
-    indices = [component.index for component in components]
-    fields.check(indices == sorted(set(indices)), f"components keep the order of the frame, found indices {indices}")
+    indices = _indices_of(names, ids)
+    message = f"components keep the order of the frame, found indices {indices}"
+    fields.check(_is_known_order(indices), message)
+    fields.expect(indices == sorted(indices), message, "components were taken in the order of their scan")
     blocks = sum(frame.components[index].h * frame.components[index].v for index in indices)
     fields.check(count == 1 or blocks <= MAX_BLOCKS_IN_MCU, f"an MCU has at most 10 blocks, found {blocks}")
-    header = ScanHeader(tuple(components), Ss, Se, Ah, Al)
-    fields.check(_is_band_legal(header, frame), f"no such scan in {frame.name}: Ss={Ss} Se={Se} Ah={Ah} Al={Al}")
+    components = tuple(ScanComponent(index, *numbers) for index, numbers in zip(indices, tables, strict=True))
+    header = _checked_band(fields, ScanHeader(components, Ss, Se, Ah, Al), frame)
+    _check_numbers(fields, header, frame)
     return header
 
 
-def _is_band_legal(scan: ScanHeader, frame: Frame) -> bool:
-    """T.81, Table B.3 and G.1.1.1: DC and AC in scans of their own, AC of one component, one bit more a refinement."""
-    if not frame.is_progressive:
-        return (scan.Ss, scan.Se, scan.Ah, scan.Al) == (0, 63, 0, 0)
-    band = scan.Se == 0 if scan.Ss == 0 else scan.Ss <= scan.Se <= 63 and len(scan.components) == 1
-    return band and scan.Al <= MAX_POINT_TRANSFORM and scan.Ah in (0, scan.Al + 1)
+def _indices_of(names: Sequence[int], ids: Sequence[int]) -> list[int]:
+    """Components that identifiers stand for.
 
-
-def parse_quant_tables(segment: Segment) -> list[tuple[int, QuantTable]]:
-    """Number 0..3 and steps of each table in a DQT; 16-bit steps are taken with 8-bit samples too, as libjpeg does."""
-    fields = _Fields(segment)
-    fields.check(bool(fields), "a table is expected, the segment is empty")
-    tables = []
-    while fields:
-        wide, number = fields.nibbles()
-        fields.check(wide <= 1, f"steps have 8 (0) or 16 bits (1), found {wide}")
-        fields.check(number <= 3, f"quantization tables have the numbers 0..3, found {number}")
-        steps_zz = np.frombuffer(fields.take(64 << wide), ">u2" if wide else "u1")
-        fields.check(bool(steps_zz.all()), "quantization steps are at least 1, found 0")
-        tables.append((number, QuantTable.from_zigzag(steps_zz)))
-    return tables
-
-
-def parse_huffman_tables(segment: Segment) -> list[tuple[int, int, HuffmanSpec]]:
-    """Class (0 DC, 1 AC), number 0..3 and codes of each table in a DHT.
-
-    A code of ones only, which T.81 (Annex C) keeps free, is taken, as libjpeg does: it is unambiguous.
+    Where several have one identifier, the k-th of a scan is none of the first k of the frame (k from 0). So does
+    libjpeg-turbo choose (jdmarker.c, ``get_sos``), which thereby takes the order of the frame, and few others.
     """
-    fields = _Fields(segment)
-    fields.check(bool(fields), "a table is expected, the segment is empty")
-    tables = []
-    while fields:
-        kind, number = fields.nibbles()
-        fields.check(kind <= 1, f"a Huffman table has class 0 (DC) or 1 (AC), found {kind}")
-        fields.check(number <= 3, f"Huffman tables have the numbers 0..3, found {number}")
-        counts = fields.take(16)
-        total = sum(counts)
-        fields.check(total <= 256, f"a Huffman table has at most 256 codes, found {total}")
-        used = sum(count << (16 - length) for length, count in enumerate(counts, 1))
-        fields.check(used <= 1 << 16, "over-subscribed Huffman table: more codes than its lengths allow")
-        tables.append((kind, number, HuffmanSpec(counts, fields.take(total))))
-    return tables
+    indices = []
+    for position, name in enumerate(names):
+        candidates = [index for index, identifier in enumerate(ids) if identifier == name]
+        indices.append(next((index for index in candidates if index >= position), candidates[0]))
+    return indices
 
 
-def parse_restart_interval(segment: Segment) -> int:
-    """MCUs between restart markers, 0 for none, of a DRI."""
-    fields = _Fields(segment)
-    interval = fields.u16()
-    fields.end()
-    return interval
+def _is_known_order(indices: Sequence[int]) -> bool:
+    """Whether libjpeg-turbo takes a scan with components in this order."""
+    return len(set(indices)) == len(indices) and all(index >= position for position, index in enumerate(indices))
 
 
-def parse_line_count(segment: Segment) -> int:
-    """Height of the image in pixels of a DNL."""
-    fields = _Fields(segment)
-    height = fields.u16()
-    fields.check(height > 0, "the number of lines is at least 1, found 0")
-    fields.end()
-    return height
+def _checked_band(fields: Fields, scan: ScanHeader, frame: Frame) -> ScanHeader:
+    """T.81, Table B.3 and G.1.1.1: DC and AC in scans of their own, AC of one component, one bit more a refinement.
+
+    A scan of a sequential file has all coefficients, whatever it says.
+    """
+    message = f"no such scan in {frame.name}: Ss={scan.Ss} Se={scan.Se} Ah={scan.Ah} Al={scan.Al}"
+    if not frame.is_progressive:
+        is_legal = (scan.Ss, scan.Se, scan.Ah, scan.Al) == (0, 63, 0, 0)
+        fields.expect(is_legal, message, "it was read as Ss=0 Se=63 Ah=0 Al=0")
+        return ScanHeader(scan.components, 0, 63, 0, 0)
+    band = scan.Se == 0 if scan.Ss == 0 else scan.Ss <= scan.Se <= 63 and len(scan.components) == 1
+    fields.check(band and scan.Al <= MAX_POINT_TRANSFORM and scan.Ah in (0, scan.Al + 1), message)
+    return scan
+
+
+def _check_numbers(fields: Fields, scan: ScanHeader, frame: Frame) -> None:
+    """Huffman tables have the numbers 0..3; of those that a scan does not need it is no matter what they are."""
+    for part in scan.components:
+        if max(part.dc_table, part.ac_table) <= 3:
+            continue
+        for number, is_needed in ((part.dc_table, scan.needs_dc), (part.ac_table, scan.needs_ac)):
+            message = f"Huffman tables have the numbers 0..3, found {number}"
+            fields.check(number <= 3 or not is_needed, message)
+            fields.expect(number <= 3, message, "the scan needs no such table")

@@ -1,49 +1,62 @@
 """JPEG bytes to a coefficient image: sequential and progressive Huffman coding with 8-bit samples (ITU-T T.81).
 
-Reading is strict. A file that breaks T.81 is refused, even where its coefficients could be guessed: one that ends
-early, lacks only its EOI, or has bytes left over between the last block of a scan and the next marker. What a header
-claims is checked against the size of the data before memory is taken for it.
+A file that breaks T.81 is read, with a notice, where libjpeg-turbo reads it and its pixels are certain: bytes between
+segments, no EOI, something left over behind the last block of a scan, and more. With `strict` all of it is refused.
+Codes that mean nothing and wrong restart markers are refused in any case, and files that end early unless `partial` is
+set. What a header claims is checked against the size of the data before memory is taken for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import accumulate
+from functools import partial as bound
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from optcodec.errors import MalformedJpegError, UnsupportedJpegError
-from optcodec.jpeg.image import CoefficientImage, Component, Metadata, subsampling_name
+from optcodec.jpeg.decoding import Blocks, Reading, decoded_rows, read_all, rows_of
+from optcodec.jpeg.image import CoefficientImage, Metadata, subsampling_name
 from optcodec.jpeg.layout import McuLayout, mcu_layout
-from optcodec.jpeg.scan_decoder import ScanDecoder, work_space
+from optcodec.jpeg.segments import file_bytes
 from optcodec.jpeg.structure import CodedScan, JpegStructure, read_structure
 from optcodec.jpeg.tables import QuantTable
 from optcodec.limits import MAX_PIXELS, too_many_pixels
+from optcodec.notices import Notify, ignore, told_once, warn_of
 
 __all__ = ["CoefficientRows", "ComponentHeader", "read_jpeg", "read_jpeg_rows"]
 
 # Blocks that AC scans may visit for each bit of the file. Real progressions stay below 10; a file made to keep its
 # reader busy could ask for hundreds.
 _MAX_VISITS_PER_BIT = 100
-_SPACE_NBYTES = 1 << 18  # of entropy-coded data that wait to be decoded; an MCU takes less than 3200
-
-Blocks = npt.NDArray[np.int16]
 
 
-def read_jpeg(data: bytes, *, max_pixels: int | None = MAX_PIXELS) -> CoefficientImage:
+def read_jpeg(
+    data: bytes | bytearray | memoryview,
+    *,
+    max_pixels: int | None = MAX_PIXELS,
+    strict: bool = False,
+    partial: bool = False,
+    notify: Notify | None = None,
+) -> CoefficientImage:
     """Read the quantized coefficients, tables and metadata of a JPEG file.
 
     Parameters
     ----------
-    data : bytes
+    data : bytes, bytearray or memoryview
         The whole file: baseline, extended sequential or progressive; Huffman coding, 8 bits a sample, 1 to 4
         components, any sampling factors. What follows EOI is ignored.
     max_pixels : int or None
         Larger images are refused before memory is taken for them; None allows every size.
+    strict : bool
+        Refuse each breach of T.81. By default those are tolerated where libjpeg-turbo reads the file, and its pixels
+        are certain.
+    partial : bool
+        Take a file that ends early, or whose scans do. What is missing is 0, which is gray, or less detail in a
+        progressive file: the coefficients are those of libjpeg-turbo, and so are the pixels of a sequential file. Of an
+        incomplete progressive file libjpeg-turbo smooths what it shows, and does not smooth it in the file that is
+        written of these coefficients.
+    notify : callable, optional
+        Takes a sentence for each kind of thing that was tolerated; by default each is a `JpegWarning`.
 
     Returns
     -------
@@ -53,14 +66,20 @@ def read_jpeg(data: bytes, *, max_pixels: int | None = MAX_PIXELS) -> Coefficien
 
     Raises
     ------
+    InvalidInputError
+        If `data` is something else, or both `strict` and `partial` are set.
     MalformedJpegError
-        If the file breaks T.81, with the position where that was noticed.
+        If the file breaks T.81 in a way that is not tolerated, with the position where that was noticed.
     UnsupportedJpegError
         If it is legal but not handled here, or larger than `max_pixels`.
     """
-    structure = read_structure(data)
-    layouts = _checked_layouts(structure, len(data), max_pixels)
-    return _read(data, structure, layouts)
+    notices: list[str] = []
+    content = file_bytes(data)
+    settings = Reading(strict, partial, notify or notices.append)
+    structure = read_structure(content, strict=strict, partial=partial, notify=settings.notify)
+    image = read_all(content, structure, _checked_layouts(structure, len(content), max_pixels, partial), settings)
+    warn_of(notices)
+    return image
 
 
 @dataclass(frozen=True)
@@ -99,14 +118,19 @@ class CoefficientRows:
         What it says without its coefficients.
     layouts : tuple of McuLayout
         Geometry of each scan.
+    reading : Reading
+        What is tolerated.
     """
 
     data: bytes = field(repr=False)
     structure: JpegStructure
     layouts: tuple[McuLayout, ...] = field(repr=False)
+    reading: Reading = field(repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(read_jpeg_rows, max_pixels=None), (self.data,)  # all the rest comes from there
+        strict, partial = self.reading.strict, self.reading.partial
+        rest = bound(read_jpeg_rows, max_pixels=None, strict=strict, partial=partial, notify=ignore)
+        return rest, (self.data,)  # all of it comes from there
 
     @property
     def width(self) -> int:
@@ -123,8 +147,8 @@ class CoefficientRows:
         """Components in the order of the frame header."""
         structure = self.structure
         return tuple(
-            ComponentHeader(part.id, part.h, part.v, structure.table_indices[index], structure.blocks_shape(index))
-            for index, part in enumerate(structure.frame.components)
+            ComponentHeader(name, part.h, part.v, structure.table_indices[index], structure.blocks_shape(index))
+            for index, (name, part) in enumerate(zip(structure.frame.ids, structure.frame.components, strict=True))
         )
 
     @property
@@ -149,15 +173,23 @@ class CoefficientRows:
 
     def whole(self) -> CoefficientImage:
         """All of it at once, as `read_jpeg` gives it."""
-        return _read(self.data, self.structure, self.layouts)
+        return read_all(self.data, self.structure, self.layouts, self.reading)
 
     def __iter__(self) -> Iterator[tuple[Blocks, ...]]:
-        if len(self.layouts) == 1 and not self.structure.frame.is_progressive:
-            return _decoded_rows(self.data, self.structure, self.layouts[0])
-        return _rows_of(self.whole())
+        frame, scans = self.structure.frame, self.structure.scans
+        if not frame.is_progressive and len(scans[0].header.components) == len(frame.components):
+            return decoded_rows(self.data, self.structure, self.layouts[0], self.reading)
+        return rows_of(self.whole())
 
 
-def read_jpeg_rows(data: bytes, *, max_pixels: int | None = MAX_PIXELS) -> CoefficientRows:
+def read_jpeg_rows(
+    data: bytes | bytearray | memoryview,
+    *,
+    max_pixels: int | None = MAX_PIXELS,
+    strict: bool = False,
+    partial: bool = False,
+    notify: Notify | None = None,
+) -> CoefficientRows:
     """Read a JPEG file whose coefficients need not be in memory all at once.
 
     A sequential file with one scan, as most are, is decoded row by row: beside the file that takes the memory of one
@@ -166,10 +198,15 @@ def read_jpeg_rows(data: bytes, *, max_pixels: int | None = MAX_PIXELS) -> Coeff
 
     Parameters
     ----------
-    data : bytes
+    data : bytes, bytearray or memoryview
         The whole file, as for `read_jpeg`.
     max_pixels : int or None
         Larger images are refused; None allows every size.
+    strict, partial : bool
+        As for `read_jpeg`.
+    notify : callable, optional
+        As for `read_jpeg`. What is tolerated in coefficients is told with the last row, and once only, however often
+        the rows are gone through.
 
     Returns
     -------
@@ -178,75 +215,25 @@ def read_jpeg_rows(data: bytes, *, max_pixels: int | None = MAX_PIXELS) -> Coeff
 
     Raises
     ------
-    MalformedJpegError, UnsupportedJpegError
+    InvalidInputError, MalformedJpegError, UnsupportedJpegError
         As `read_jpeg`; for damaged coefficients not before they are reached.
     """
-    structure = read_structure(data)
-    return CoefficientRows(data, structure, _checked_layouts(structure, len(data), max_pixels))
+    content, notices = file_bytes(data), list[str]()
+    structure = read_structure(content, strict=strict, partial=partial, notify=notify or notices.append)
+    layouts = _checked_layouts(structure, len(content), max_pixels, partial)
+    warn_of(notices)
+    tell = told_once(notify or (lambda sentence: warn_of([sentence], stacklevel=6)))
+    return CoefficientRows(content, structure, layouts, Reading(strict, partial, tell))
 
 
-def _read(data: bytes, structure: JpegStructure, layouts: Sequence[McuLayout]) -> CoefficientImage:
-    """All coefficients, whatever the scans."""
-    shapes = [structure.blocks_shape(index) for index in range(len(structure.frame.components))]
-    starts = list(accumulate((rows * columns for rows, columns in shapes), initial=0))
-    coefficients = np.zeros((starts[-1] + 1) * 64, np.int16)  # one block more: see `ScanDecoder.decode`
-    space = work_space(max(scan.segment.data_nbytes for scan in structure.scans))
-    for scan, layout in zip(structure.scans, layouts, strict=True):
-        chosen = [starts[part.index] for part in scan.header.components]
-        ScanDecoder(data, scan, layout, space).decode(coefficients, chosen, layout.rows * layout.columns)
-    coefficients.flags.writeable = False
-    frame, components = structure.frame, []
-    for index, part in enumerate(frame.components):
-        blocks = coefficients[starts[index] * 64 : starts[index + 1] * 64].reshape(*shapes[index], 8, 8)
-        components.append(Component(part.id, part.h, part.v, structure.table_indices[index], blocks))
-    return CoefficientImage(
-        frame.width,
-        frame.height,
-        tuple(components),
-        structure.tables,
-        structure.metadata,
-        structure.restart_interval,
-        frame.is_progressive,
-    )
-
-
-def _decoded_rows(data: bytes, structure: JpegStructure, layout: McuLayout) -> Iterator[tuple[Blocks, ...]]:
-    """Rows of MCUs of a file with one sequential scan, whose components are all those of the frame in their order."""
-    (scan,) = structure.scans
-    space = work_space(min(scan.segment.data_nbytes, _SPACE_NBYTES))
-    decoder = ScanDecoder(data, scan, layout, space)
-    shapes, heights = layout.parts[:, :2].tolist(), layout.parts[:, 3].tolist()
-    for row in range(layout.rows):
-        tops = [row * height for height in heights]
-        counts = [min(height, rows - top) for height, top, (rows, _) in zip(heights, tops, shapes, strict=True)]
-        edges = list(
-            accumulate((count * columns for count, (_, columns) in zip(counts, shapes, strict=True)), initial=0)
-        )
-        coefficients = np.zeros((edges[-1] + 1) * 64, np.int16)
-        first = [edge - top * columns for edge, top, (_, columns) in zip(edges, tops, shapes, strict=False)]
-        decoder.decode(coefficients, first, layout.columns)
-        coefficients.flags.writeable = False
-        yield tuple(
-            coefficients[64 * edge : 64 * (edge + count * columns)].reshape(count, columns, 8, 8)
-            for edge, count, (_, columns) in zip(edges, counts, shapes, strict=False)
-        )
-
-
-def _rows_of(image: CoefficientImage) -> Iterator[tuple[Blocks, ...]]:
-    """Rows of MCUs of an image that is in memory."""
-    layout = mcu_layout(image.width, image.height, [(c.h, c.v) for c in image.components], [0] * len(image.components))
-    heights = layout.parts[:, 3].tolist()
-    for row in range(layout.rows):
-        yield tuple(
-            part.blocks[row * height : (row + 1) * height]
-            for part, height in zip(image.components, heights, strict=True)
-        )
-
-
-def _checked_layouts(structure: JpegStructure, nbytes: int, max_pixels: int | None) -> tuple[McuLayout, ...]:
+def _checked_layouts(
+    structure: JpegStructure, nbytes: int, max_pixels: int | None, partial: bool
+) -> tuple[McuLayout, ...]:
     """Geometry of each scan of a file of so many bytes, if it can be and the image is not too large."""
     layouts = tuple(_layout(structure, scan) for scan in structure.scans)
-    _check_plausible(structure, layouts, nbytes)
+    if not partial:
+        _check_size(structure, layouts)
+    _check_visits(structure, layouts, nbytes)
     reason = too_many_pixels(structure.frame.width, structure.frame.height, max_pixels)
     if reason is not None:
         raise UnsupportedJpegError(reason)
@@ -259,13 +246,12 @@ def _layout(structure: JpegStructure, scan: CodedScan) -> McuLayout:
     return mcu_layout(frame.width, frame.height, [(c.h, c.v) for c in frame.components], [0] * len(chosen), chosen)
 
 
-def _check_plausible(structure: JpegStructure, layouts: Sequence[McuLayout], nbytes: int) -> None:
+def _check_size(structure: JpegStructure, layouts: Sequence[McuLayout]) -> None:
     """Refuse a header that claims more blocks than the data can hold.
 
     A block takes at least a bit for DC and, in a sequential scan, a bit for AC; and there is a restart marker, two
-    bytes, between any two intervals. AC scans of a progressive file can tell of 32767 blocks at a time.
+    bytes, between any two intervals.
     """
-    visits = 0
     for scan, layout in zip(structure.scans, layouts, strict=True):
         needed = layout.blocks * ((scan.header.Ss == 0) + (not structure.frame.is_progressive))
         if scan.restart_interval:
@@ -274,7 +260,11 @@ def _check_plausible(structure: JpegStructure, layouts: Sequence[McuLayout], nby
             found = 8 * scan.segment.data_nbytes
             message = f"a scan of {layout.blocks} blocks takes {needed} bits or more, found {found}"
             raise MalformedJpegError(message, scan.segment.offset)
-        visits += layout.blocks if scan.header.Ss else 0
+
+
+def _check_visits(structure: JpegStructure, layouts: Sequence[McuLayout], nbytes: int) -> None:
+    """AC scans of a progressive file can tell of 32767 blocks at a time: refuse so many that they would never end."""
+    visits = sum(layout.blocks for scan, layout in zip(structure.scans, layouts, strict=True) if scan.header.Ss)
     if visits > _MAX_VISITS_PER_BIT * 8 * nbytes:
         message = f"AC scans visit {visits} blocks in {nbytes} bytes; handled are {_MAX_VISITS_PER_BIT} for each bit"
         raise UnsupportedJpegError(message)

@@ -7,6 +7,9 @@ A file is a chain of marker segments; after each SOS comes the entropy-coded dat
     FF DA    Lh Ll  payload  data       SOS; in the data FF 00 stands for the byte FF, FF D0..D7 are restart markers
     FF D9                               EOI; what follows is no part of the image
 
+What else may stand between two segments, and how a file may end, is that which libjpeg reads (jdmarker.c,
+``next_marker`` and ``read_markers``).
+
 Only the standard library is imported here, so that listing the segments of a file costs no start-up time.
 """
 
@@ -16,8 +19,9 @@ import re
 from dataclasses import dataclass, field
 
 from optcodec.errors import InvalidInputError, MalformedJpegError
+from optcodec.notices import Finding, Tolerate, refuse
 
-__all__ = ["SEGMENT_LIMIT", "Segment", "marker_name", "read_segments", "segment_bytes"]
+__all__ = ["SEGMENT_LIMIT", "Segment", "file_bytes", "marker_name", "read_segments", "segment_bytes"]
 
 SEGMENT_LIMIT = 65533  # bytes of payload; a length field counts itself
 
@@ -36,9 +40,13 @@ _NAMES = {
     0xFE: "COM",
 }
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
-_STAND_ALONE = (_SOI, _EOI)  # markers without a length, besides RST0..RST7, which stand inside the data of a scan
+_SKIPPED_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # TEM and RSTn have no length; between segments they say nothing
+_SKIPPED_WITH_LENGTH = frozenset((0xDC, *range(0xE0, 0xF0), 0xFE))  # DNL, APPn, COM: no matter for decoding
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
 _FILL = re.compile(rb"\xff+")
+_NO_EOI = "the file ends where a marker is expected; EOI (ff d9) is missing"
+_READ_TO_THE_END = "the file was read up to there"
 
 
 @dataclass(frozen=True)
@@ -99,70 +107,144 @@ def segment_bytes(marker: int, payload: bytes) -> bytes:
     return bytes([0xFF, marker]) + (len(payload) + 2).to_bytes(2) + payload
 
 
-def read_segments(data: bytes) -> tuple[Segment, ...]:
+def file_bytes(data: bytes | bytearray | memoryview) -> bytes:
+    """A file as bytes, which nobody else can change.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is anything else.
+    """
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise InvalidInputError(f"a JPEG file is given as bytes, got {type(data).__name__}")
+    return data if isinstance(data, bytes) else bytes(data)
+
+
+def read_segments(data: bytes, *, tolerate: Tolerate = refuse, partial: bool = False) -> tuple[Segment, ...]:
     """List the segments of a JPEG file, from SOI to EOI.
 
     Parameters
     ----------
     data : bytes
         The whole file. What follows EOI is left alone: its size is ``len(data) - segments[-1].end``.
+    tolerate : callable
+        Takes what libjpeg reads although T.81 does not allow it: other bytes between segments, restart markers and TEM
+        there, no EOI behind the last scan, APPn and COM whose length is below 2. By default it is refused.
+    partial : bool
+        Leave out a segment behind the first scan that the end of the file cuts off.
 
     Returns
     -------
     tuple of Segment
-        In file order and without gaps: each begins at the `Segment.end` of the one before.
+        In file order. Each begins at the `Segment.end` of the one before, unless bytes between them were skipped; the
+        last is EOI, unless that is missing.
 
     Raises
     ------
     InvalidInputError
         If `data` is not bytes.
     MalformedJpegError
-        If there is no SOI, something other than a marker stands between segments, a length is wrong, or the file ends
-        before EOI.
+        If there is no SOI, a length is wrong, or the file ends before there is a scan; and for what is not tolerated.
     """
-    if not isinstance(data, bytes):
-        raise InvalidInputError(f"a JPEG file is given as bytes, got {type(data).__name__}")
+    data = file_bytes(data)
     if data[:2] != b"\xff\xd8":
         found = data[:2].hex(" ") or "an empty file"
         raise MalformedJpegError(f"a JPEG file begins with the marker SOI (ff d8), found {found}", 0)
     segments = [Segment(_SOI, "SOI", 0, 2)]
     while segments[-1].marker != _EOI:
-        segments.append(_segment_at(data, segments[-1].end))
+        place = _next_marker(data, segments[-1].end, tolerate)
+        if place is None:
+            _end_without_eoi(data, segments, tolerate)
+            break
+        reason = _cut_off(data, place[1])
+        if reason is None:
+            segments.append(_segment_at(data, *place, tolerate))
+        elif _may_be_left_out(data[place[1] + 1], segments, partial):
+            tolerate(Finding(reason, place[1], "this segment was left out"))
+            break
+        else:
+            raise MalformedJpegError(reason, place[1])
     return tuple(segments)
 
 
-def _segment_at(data: bytes, offset: int) -> Segment:
-    """The segment that begins at an offset."""
+def _next_marker(data: bytes, offset: int, tolerate: Tolerate) -> tuple[int, int] | None:
+    """Where the next segment begins, and where its marker does, behind fill bytes; None at the end of the file."""
+    match = _MARKER.match(data, offset)
+    if match is not None and data[offset + 1] not in _SKIPPED_ALONE:
+        return offset, offset
+    start, match = offset, match or _MARKER.search(data, offset)
+    while match is not None and data[match.end() - 1] in _SKIPPED_ALONE:
+        start = match.end()
+        match = _MARKER.search(data, start)
+    begin = len(data) if match is None else match.start()
+    while begin > start and data[begin - 1] == 0xFF:
+        begin -= 1
+    if begin > offset:
+        tolerate(Finding(*_instead_of_segment(data, offset), "skipped between segments", begin - offset))
+    return None if match is None else (begin, match.start())
+
+
+def _instead_of_segment(data: bytes, offset: int) -> tuple[str, int]:
+    """What stands where a segment is expected, and where, behind fill bytes."""
     fill = _FILL.match(data, offset)
-    position = fill.end() - 1 if fill else offset  # the last FF belongs to the marker
-    if position + 2 > len(data):
-        raise MalformedJpegError("the file ends where a marker is expected; EOI (ff d9) is missing", len(data))
-    if data[position] != 0xFF:
-        raise MalformedJpegError(f"expected a marker (ff ..), found {data[position : position + 2].hex(' ')}", position)
+    position = fill.end() - 1 if fill else offset
+    found = data[position : position + 2]
+    if found[0] != 0xFF or len(found) == 1:
+        return f"expected a marker (ff ..), found {found.hex(' ')}", position
+    return f"expected a segment or EOI, found the marker {marker_name(found[1])} ({found.hex(' ')})", position
+
+
+def _end_without_eoi(data: bytes, segments: list[Segment], tolerate: Tolerate) -> None:
+    """A file may end like that behind a scan."""
+    has_scan = any(segment.marker == _SOS for segment in segments)
+    (tolerate if has_scan else refuse)(Finding(_NO_EOI, len(data), _READ_TO_THE_END))
+
+
+def _may_be_left_out(marker: int, segments: list[Segment], partial: bool) -> bool:
+    """Whether the picture does not depend on a segment that the file ends in.
+
+    Behind a scan, libjpeg skips what it needs not (jdmarker.c, ``skip_variable``). It makes up the rest of the others:
+    in a sequential file, it may decode a scan with such a header.
+    """
+    names = {segment.name for segment in segments}
+    if "SOS" not in names:
+        return False
+    return marker in _SKIPPED_WITH_LENGTH or (partial and (marker != _SOS or "SOF2" in names))
+
+
+def _cut_off(data: bytes, position: int) -> str | None:
+    """What is wrong if the file ends before the segment whose marker is at a position."""
+    marker, start = data[position + 1], position + 4
+    length = int.from_bytes(data[position + 2 : start])
+    if marker < 0xC0 or marker in (_SOI, _EOI) or (start <= len(data) and position + 2 + length <= len(data)):
+        return None
+    wanted = f"needs {length} bytes" if start <= len(data) else "has no length"
+    return f"truncated {marker_name(marker)}: it {wanted}, the file ends after {len(data)}"
+
+
+def _segment_at(data: bytes, offset: int, position: int, tolerate: Tolerate) -> Segment:
+    """The segment that begins at an offset, and whose marker is at a position."""
     marker = data[position + 1]
     name = marker_name(marker)
     if marker == _EOI:
         return Segment(marker, name, offset, position + 2 - offset)
-    if marker < 0xC0 or marker in _STAND_ALONE or name.startswith("RST"):
-        raise MalformedJpegError(f"expected a segment or EOI, found the marker {name} (ff {marker:02x})", position)
+    if marker < 0xC0 or marker == _SOI:
+        raise MalformedJpegError(*_instead_of_segment(data, position))
     start = position + 4
     length = int.from_bytes(data[position + 2 : start])
-    if start > len(data) or position + 2 + length > len(data):
-        wanted = f"needs {length} bytes" if start <= len(data) else "has no length"
-        raise MalformedJpegError(f"truncated {name}: it {wanted}, the file ends after {len(data)}", position)
     if length < 2:
-        raise MalformedJpegError(f"the length of {name} counts itself and is at least 2, found {length}", position + 2)
-    end = position + 2 + length
+        message = f"the length of {name} counts itself and is at least 2, found {length}"
+        finding = Finding(message, position + 2, "such a segment was taken as an empty one")
+        (tolerate if marker in _SKIPPED_WITH_LENGTH else refuse)(finding)
+    end = max(start, position + 2 + length)
     data_nbytes = _scan_end(data, end) - end if marker == _SOS else 0
     return Segment(marker, name, offset, end - offset, data[start:end], data_nbytes)
 
 
 def _scan_end(data: bytes, start: int) -> int:
-    """Where the entropy-coded data that begins at ``start`` ends: at the next marker that is no restart marker."""
+    """Where the entropy-coded data that begins at `start` ends: at the next marker that is no restart marker."""
     match = _END_OF_SCAN.search(data, start)
-    if match is None:
-        raise MalformedJpegError("truncated scan: the file ends before a marker; EOI (ff d9) is missing", len(data))
-    end = match.start()
+    end = len(data) if match is None else match.start()
     while end > start and data[end - 1] == 0xFF:  # an FF of the image would have a stuffed zero behind it
         end -= 1
     return end

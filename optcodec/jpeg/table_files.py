@@ -31,6 +31,7 @@ from optcodec.jpeg.image import SUBSAMPLINGS
 from optcodec.jpeg.structure import read_structure
 from optcodec.jpeg.tables import QuantTable
 from optcodec.jsontext import parse_json
+from optcodec.notices import ignore
 
 __all__ = ["from_pillow", "load_tables", "save_tables", "tables_subsampling", "to_pillow"]
 
@@ -169,7 +170,10 @@ def _checked(tables: Iterable[list[Any]]) -> tuple[QuantTable, ...]:
 
 
 def _from_jpeg(content: bytes) -> tuple[QuantTable, ...]:
-    return _checked(table.steps.ravel().tolist() for table in read_structure(content).tables)
+    structure = read_structure(content, partial=True, notify=ignore)  # of the picture nothing is taken
+    if any(structure.zero_steps):
+        raise InvalidInputError("quantization steps are at least 1, found 0")
+    return _checked(table.steps.ravel().tolist() for table in structure.tables)
 
 
 def _from_text(text: str) -> tuple[QuantTable, ...]:

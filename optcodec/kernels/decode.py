@@ -40,6 +40,7 @@ from optcodec.kernels.scancodes import (
     RANGE,
     RESTART,
     ROWS,
+    RUN,
     SEQUENTIAL,
     SLACK,
     SOURCE,
@@ -195,7 +196,8 @@ def _decode_mcus(first, last, bit, end, room, scan, parts, tables, coefficients)
     """Decode the MCUs first..last-1, which lie from a bit (8 times its address) up to the address `end`.
 
     Blocks outside of a component only fill up an MCU: they are decoded to the spare block at the end. An MCU is begun
-    up to the address `room` only. Gives the result, the bits not used, and the MCU that comes next.
+    up to the address `room` only. Gives the result, the bits not used, the MCU that comes next, and what is left of an
+    end-of-band run.
     """
     columns = scan[MCU_COLUMNS]
     spare = address_of(coefficients) + 2 * (coefficients.shape[0] - 64)
@@ -206,7 +208,7 @@ def _decode_mcus(first, last, bit, end, room, scan, parts, tables, coefficients)
     mcu = first
     while mcu < last:
         if position > room:
-            return PAUSED, (end - position) * 8 + count, mcu
+            return PAUSED, (end - position) * 8 + count, mcu, blocks
         if scan[KIND] == AC_FIRST and blocks > 0:
             skipped = min(blocks, last - mcu)
             blocks -= skipped
@@ -226,11 +228,11 @@ def _decode_mcus(first, last, bit, end, room, scan, parts, tables, coefficients)
                     )
                     left = (end - position) * 8 + count
                     if left < 0 or (code == BAD_CODE and left < 16):
-                        return TRUNCATED, left, mcu
+                        return TRUNCATED, left, mcu, blocks
                     if code:
-                        return code, left, mcu
+                        return code, left, mcu, blocks
         mcu += 1
-    return EOB_RUN if blocks else DONE, (end - position) * 8 + count, mcu
+    return EOB_RUN if blocks else DONE, (end - position) * 8 + count, mcu, blocks
 
 
 @helper
@@ -254,7 +256,7 @@ def decode_scan(data, bounds, tables, scan, parts, coefficients, state):
     scan : (7,) KIND to INTERVAL of `optcodec.kernels.scancodes`; the restart interval is at least 1
     parts : (components, PART_COLUMNS) components of the scan
     coefficients : blocks of all components, row-major, and one spare block
-    state : (STATE_SIZE,) where decoding begins and stops; on return, where it stopped. Only sequential scans may stop
+    state : (STATE_SIZE,) where decoding begins and stops; on return, where it stopped. Only sequential scans may go on
         within a restart interval.
 
     Returns
@@ -275,7 +277,7 @@ def decode_scan(data, bounds, tables, scan, parts, coefficients, state):
         # The last interval may go on behind the data. Then an MCU that is begun leaves some of it, so that nothing
         # seems to be truncated, and what is left behind the last MCU of the interval is left over for sure.
         room = end + SLACK if is_whole or place + 1 < state[COUNT] else end - _bytes_of_mcu(parts)
-        code, left, reached = _decode_mcus(
+        code, left, reached, state[RUN] = _decode_mcus(
             state[MCU],
             min(last, state[STOP]),
             8 * start + state[BIT],

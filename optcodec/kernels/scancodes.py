@@ -38,6 +38,7 @@ __all__ = [
     "RANGE",
     "RESTART",
     "ROWS",
+    "RUN",
     "SEQUENTIAL",
     "SLACK",
     "SOURCE",
@@ -73,9 +74,10 @@ KIND, FIRST, LAST, LOW_BIT, MCU_COLUMNS, MCUS, INTERVAL = range(7)
 
 # Where the decoding of a scan stands. `unstuff` keeps the first five: the next byte in the file, and the end of the
 # entropy-coded data there; restart markers met so far; bytes that wait without stuffing; restart intervals these are
-# of. `decode_scan` keeps the next MCU, and the next bit of the bytes that wait; it stops before the MCU STOP.
-SOURCE, END, MARKERS, FILLED, COUNT, MCU, BIT, STOP = range(8)
-STATE_SIZE = 8
+# of. `decode_scan` keeps the next MCU, and the next bit of the bytes that wait; it stops before the MCU STOP, and tells
+# how many blocks are left there of an end-of-band run.
+SOURCE, END, MARKERS, FILLED, COUNT, MCU, BIT, STOP, RUN = range(9)
+STATE_SIZE = 9
 
 # Columns of the table of components, one row a component of the scan: where its blocks begin, in blocks; rows and
 # columns of blocks; blocks of an MCU, (1, 1) if the scan has this component alone; rows of its Huffman tables; the DC

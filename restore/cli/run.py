@@ -9,12 +9,13 @@ import click
 
 from optcodec import InvalidInputError
 from optcodec.cli.files import JPEG_SUFFIXES, find_images, place
-from optcodec.cli.many import Done, failure_records, for_each, report_failures
-from optcodec.cli.options import max_pixels_option, orient_option
+from optcodec.cli.many import Done, failure_records, for_each, notice_count, report_failures
+from optcodec.cli.options import max_pixels_option, orient_option, reading_of, reading_options
 from optcodec.cli.show import columns, json_option, print_json
 from optcodec.cli.streams import STREAM, check_stdout, is_stdout, output_file, read_bytes
 
 if TYPE_CHECKING:
+    from restore.decode import Received
     from restore.models import Model
 
 __all__ = ["command"]
@@ -45,6 +46,7 @@ _QUALITY = 95
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads to use at most.  [default: all cores]")
 @orient_option
+@reading_options
 @max_pixels_option
 @json_option
 def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: Any) -> None:
@@ -64,17 +66,23 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
         check_stdout(as_json=as_json)
     paths = [source.path for source in sources]
 
+    from restore.decode import receive
     from restore.models import load_model
 
+    reading = reading_of(options) | {"max_pixels": options["max_pixels"]}
     model = load_model(options["model"], threads=options["threads"])
 
     def work(index: int) -> Done:
-        return _restore(paths[index], targets[index], kind, model, options)
+        notices: list[str] = []
+        received = receive(read_bytes(paths[index]), notify=notices.append, **reading)
+        record = _restore(received, targets[index], kind, model, options, notices)
+        return Done({"input": str(paths[index])} | record | {"notices": notices}, tuple(notices))
 
     # one file after another: each has all cores, and memory for one is enough
     records, failures = for_each(paths, work, workers=1, label="restore")
     if as_json:
-        print_json({"model": model.name, "files": records, "failures": failure_records(failures)})
+        about = {"model": model.name, "files": records, "failures": failure_records(failures)}
+        print_json(about | {"notices": notice_count(records)})
     elif records and targets != [STREAM]:
         rows = [(each["output"], f"{each['width']}x{each['height']}", f"{each['nbytes']:,}") for each in records]
         click.echo(columns(("file", "pixels", "bytes"), rows))
@@ -93,13 +101,14 @@ def _format(output: Path, chosen: str | None, several: bool) -> str:
     return chosen or named or "png"
 
 
-def _restore(path: Path, target: Path, kind: str, model: Model, options: dict[str, Any]) -> Done:
+def _restore(
+    received: Received, target: Path, kind: str, model: Model, options: dict[str, Any], notices: list[str]
+) -> dict[str, Any]:
+    """Write the restored image; what is done to it, and what is found while it is decoded, comes to the notices."""
     from optcodec import orientation_of, upright
-    from restore.decode import receive
     from restore.infer import restored_image, restored_strips
     from restore.output import left_out, write_jpeg, write_png
 
-    received = receive(read_bytes(path), max_pixels=options["max_pixels"])
     metadata, (width, height) = received.metadata, (received.width, received.height)
     orientation = orientation_of(metadata.exif)
     turns = options["orient"] == "apply" and orientation != 1
@@ -116,11 +125,10 @@ def _restore(path: Path, target: Path, kind: str, model: Model, options: dict[st
                 write_png(file, [pixels], width, height, metadata)
             else:
                 write_jpeg(file, pixels, metadata, quality=options["quality"] or _QUALITY, threads=options["threads"])
-    record = {"input": str(path), "output": str(target), "width": width, "height": height} | _size_of(target)
-    notices = [f"turned the pixels upright, from orientation {orientation}"] if turns else []
+    notices += [f"turned the pixels upright, from orientation {orientation}"] if turns else []
     names = left_out(metadata) if kind == "png" else ()
     notices += [f"left out {', '.join(names)}, which a JPEG output keeps"] if names else []
-    return Done(record, tuple(notices))
+    return {"output": str(target), "width": width, "height": height} | _size_of(target)
 
 
 def _size_of(target: Path) -> dict[str, int]:

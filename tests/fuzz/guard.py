@@ -18,10 +18,11 @@ from PIL import Image
 
 from optcodec.encoder import encode
 from optcodec.errors import InvalidInputError, OptcodecError
-from optcodec.jpeg import reader
+from optcodec.jpeg import decoding
 from optcodec.jpeg.image import SUBSAMPLINGS, CoefficientImage
 from optcodec.jpeg.reader import read_jpeg, read_jpeg_rows
 from optcodec.jpeg.writer import write_jpeg
+from optcodec.notices import Notify, ignore
 from tests.fuzz.answers import changed_jpeg, libjpeg_pixels
 from tests.fuzz.jpeg_seeds import seed_files
 from tests.fuzz.kinds import Kind
@@ -37,38 +38,40 @@ _GUARDS = {at_end: [Guard(at_end) for _ in range(24)] for at_end in (True, False
 
 
 def check_file(data: bytes) -> str:
-    """Read a file, and write what was read, at both borders."""
-    said = refusal(data)
+    """Read a file, or of one that is refused the part that is there, and write what was read, at both borders."""
+    options = {"partial": refusal(data) is not None, "notify": ignore}
+    said = refusal(data, **options)
     if said is not None:
         for guards in _GUARDS.values():
             with guarded_kernels(_CODING, guards):
-                assert refusal(data) == said
+                assert refusal(data, **options) == said
         return "refused"
-    expected, outcome = read_jpeg(data), "read"
+    expected, outcome = read_jpeg(data, **options), "read"
     for at_end, guards in _GUARDS.items():
         with guarded_kernels(_CODING, guards):
-            image = read_jpeg(data)
+            assert options["partial"] == (refusal(data) is not None)
+            image = read_jpeg(data, **options)
             assert_same_image(image, expected)
-            check_parts(data, expected)
+            check_parts(data, expected, options)
             outcome = check_written(placed(image, at_end), expected)
-    return outcome
+    return f"a part is {outcome}" if options["partial"] else outcome
 
 
-def refusal(data: bytes) -> str | None:
+def refusal(data: bytes, *, partial: bool = False, notify: Notify = ignore) -> str | None:
     """What is said of a file that is not read, whole or row by row; None where it is."""
-    with mock.patch.object(reader, "_SPACE_NBYTES", _SMALL_SPACE), contextlib.suppress(OptcodecError):
-        list(read_jpeg_rows(data))
+    with mock.patch.object(decoding, "_SPACE_NBYTES", _SMALL_SPACE), contextlib.suppress(OptcodecError):
+        list(read_jpeg_rows(data, partial=partial, notify=notify))
     try:
-        read_jpeg(data)
+        read_jpeg(data, partial=partial, notify=notify)
     except OptcodecError as error:
         return str(error)
     return None
 
 
-def check_parts(data: bytes, expected: CoefficientImage) -> None:
+def check_parts(data: bytes, expected: CoefficientImage, options: dict[str, Any]) -> None:
     """Decode row by row, and large files in parts."""
-    with mock.patch.object(reader, "_SPACE_NBYTES", _SMALL_SPACE):
-        rows = list(read_jpeg_rows(data))
+    with mock.patch.object(decoding, "_SPACE_NBYTES", _SMALL_SPACE):
+        rows = list(read_jpeg_rows(data, **options))
     for index, part in enumerate(expected.components):
         np.testing.assert_array_equal(np.concatenate([row[index] for row in rows]), part.blocks)
 
@@ -91,7 +94,7 @@ def check_written(image: CoefficientImage, expected: CoefficientImage) -> str:
             data = write_jpeg(image, threads=1, **options)
         except InvalidInputError:
             return "read, has coefficients that 8-bit JPEG has no code for"
-        assert_same_image(read_jpeg(data), expected)
+        assert_same_image(read_jpeg(data, notify=ignore), expected)
     return "read and written"
 
 

@@ -132,6 +132,81 @@ def damage_markers(pieces: list[Piece], source: random.Random) -> None:
     data[at:at] = marker
 
 
+def breach(pieces: list[Piece], source: random.Random) -> None:
+    """Something that T.81 does not allow, and that libjpeg reads: what real files are found to have."""
+    source.choice(_BREACHES)(pieces, source)
+
+
+def _empty_table(pieces: list[Piece], source: random.Random) -> None:
+    pieces.insert(source.randrange(len(pieces) + 1), Piece(source.choice(DHT + DQT), bytearray(), bytearray()))
+
+
+def _no_tables(pieces: list[Piece], source: random.Random) -> None:
+    for piece in of_kind(pieces, DHT)[source.randrange(2) :]:
+        pieces[:] = [other for other in pieces if other is not piece]
+
+
+def _no_end(pieces: list[Piece], source: random.Random) -> None:
+    if pieces:
+        del pieces[-1]
+    if pieces:
+        pieces[-1].data += source.choice([b"", b"\xff", bytes(40), b"\xff\xd7"])
+
+
+def _left_over(pieces: list[Piece], source: random.Random) -> None:
+    """Behind the last block of a scan, and in front of its restart markers."""
+    for piece in of_kind(pieces, SOS):
+        places = [at for at in range(len(piece.data) - 1) if piece.data[at] == 0xFF and piece.data[at + 1] >> 3 == 26]
+        for at in reversed([*places, len(piece.data)]):
+            if source.random() < 0.5:
+                piece.data[at:at] = source.choice([b"\0", b"\xff\0", bytes(600)])
+        if source.random() < 0.4:
+            piece.data += bytes([0xFF, 0xD0 + source.randrange(8)]) + source.choice([b"", b"ab", b"\xff\xd2"])
+
+
+def _same_identifiers(pieces: list[Piece], source: random.Random) -> None:
+    name, chosen = source.randrange(256), source.sample(range(4), source.choice([2, 3, 4]))
+    for piece in of_kind(pieces, SOF):
+        old = list(piece.payload[6::3])
+        for index in chosen:
+            if index < len(old):
+                piece.payload[6 + 3 * index] = name
+        for scan in of_kind(pieces, SOS):
+            for at in range(1, len(scan.payload) - 3, 2):
+                if scan.payload[at] in old and old.index(scan.payload[at]) in chosen:
+                    scan.payload[at] = name
+
+
+def _other_band(pieces: list[Piece], source: random.Random) -> None:
+    for piece in of_kind(pieces, SOS):
+        piece.payload[-3:] = source.choice([bytes(3), source.randbytes(3)])
+
+
+def _zero_steps(pieces: list[Piece], source: random.Random) -> None:
+    for piece in of_kind(pieces, DQT):
+        if len(piece.payload) > 8:
+            for at in range(len(piece.payload) - source.choice([1, 2, 8]), len(piece.payload)):
+                piece.payload[at] = 0
+
+
+def _alone(pieces: list[Piece], source: random.Random) -> None:
+    if pieces:
+        source.choice(pieces).data += bytes([0xFF, source.choice([0x01, 0xD0, 0xD4])]) + source.choice([b"", b"\0a"])
+
+
+def _other_order(pieces: list[Piece], source: random.Random) -> None:
+    """Components of a scan change places, in the header only: MCUs are then made of other blocks."""
+    for piece in of_kind(pieces, SOS):
+        names = [piece.payload[at : at + 2] for at in range(1, len(piece.payload) - 3, 2)]
+        source.shuffle(names)
+        piece.payload[1 : 1 + 2 * len(names)] = b"".join(names)
+
+
+_BREACHES = (
+    _empty_table, _no_tables, _no_end, _left_over, _same_identifiers, _other_band, _zero_steps, _alone, _other_order,
+)  # fmt: skip
+
+
 def damaged_bytes(data: bytes, source: random.Random) -> bytes:
     """Bytes of any kind with a few bits wrong, bytes changed, missing, doubled, or from elsewhere."""
     damaged = bytearray(data)
@@ -159,4 +234,5 @@ def damaged_bytes(data: bytes, source: random.Random) -> bytes:
 DAMAGES: tuple[Callable[[list[Piece], random.Random], None], ...] = (
     drop, duplicate, swap, reorder, change_marker, change_length, add_garbage, change_field, change_field, change_field,
     change_body, add_application, add_application, damage_data, damage_data, damage_markers,
+    breach, breach, breach,
 )  # fmt: skip

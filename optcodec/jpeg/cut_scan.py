@@ -1,0 +1,184 @@
+"""The MCU in which the data of a restart interval ends, as libjpeg decodes it.
+
+libjpeg takes zero bits for those that are missing, until the MCU is complete, and leaves the rest of the interval as it
+is (jdhuff.c and jdphuff.c: ``insufficient_data``). Zero bits are a code like any other, so that the end of such an MCU
+is made up; what codes mean that T.81 does not allow is part of it. One MCU of a scan is like that, mostly, and so this
+is plain Python.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.jpeg.headers import HuffmanSpec, ScanHeader
+from optcodec.jpeg.tables import NATURAL_ORDER
+
+__all__ = ["Bits", "CutMcu"]
+
+Block = npt.NDArray[np.int16]  # 64 coefficients, row-major
+_NATURAL = [int(index) for index in NATURAL_ORDER] + [63] * 16  # libjpeg puts what lies behind the block into its last
+
+
+class Bits:
+    """Bits of some bytes, and zeros behind them.
+
+    Parameters
+    ----------
+    data : bytes
+        Entropy-coded data without stuffing.
+    skipped : int
+        Bits at its beginning that are used already.
+    """
+
+    def __init__(self, data: bytes, skipped: int) -> None:
+        self._value, self._left = int.from_bytes(data), 8 * len(data) - skipped
+
+    def take(self, count: int) -> int:
+        """The next bits as a number."""
+        self._left -= count
+        value = self._value >> self._left if self._left >= 0 else self._value << -self._left
+        return value & ((1 << count) - 1)
+
+    def symbol(self, codes: dict[tuple[int, int], int]) -> int:
+        """The symbol of the next code; 0, behind 17 bits, if there is none (jdhuff.c, ``jpeg_huff_decode``)."""
+        code = 0
+        for length in range(1, 17):
+            code = code << 1 | self.take(1)
+            if (length, code) in codes:
+                return codes[length, code]
+        self.take(1)
+        return 0
+
+    def number(self, size: int) -> int:
+        """T.81, Figure F.12: value of so many additional bits."""
+        value = self.take(size)
+        return value if size == 0 or value >> (size - 1) else value - (1 << size) + 1
+
+
+class CutMcu:
+    """Decodes the blocks of the MCU, one after another.
+
+    Parameters
+    ----------
+    scan : ScanHeader
+        Kind and band of the scan.
+    bits : Bits
+        From the first bit of the MCU on.
+    run : int
+        Blocks that are left of an end-of-band run.
+    """
+
+    def __init__(self, scan: ScanHeader, bits: Bits, run: int) -> None:
+        self._scan, self._bits, self._run = scan, bits, run
+        self.is_outside = False  # whether a coefficient got into the block that is not of the band
+
+    def decode(self, block: Block, dc: HuffmanSpec | None, ac: HuffmanSpec | None, prediction: int) -> int:
+        """Decode one block.
+
+        Parameters
+        ----------
+        block : ndarray of int16, shape (64,)
+            Row-major, with what earlier scans brought; changed in place.
+        dc, ac : HuffmanSpec or None
+            As the scan needs them.
+        prediction : int
+            DC of the block before, as the scan codes it.
+
+        Returns
+        -------
+        int
+            The next prediction.
+        """
+        scan, bits = self._scan, self._bits
+        if scan.needs_dc:
+            assert dc is not None
+            prediction += bits.number(bits.symbol(_codes(dc)))
+            block[0] = _wrapped(prediction << scan.Al)
+        elif scan.Ss == 0:
+            block[0] |= bits.take(1) << scan.Al
+        if ac is not None and scan.Ss == 0:
+            self._sequential(block, _codes(ac))
+        elif ac is not None and scan.Ah == 0:
+            self._first(block, _codes(ac))
+        elif ac is not None:
+            self._refine(block, _codes(ac))
+        return prediction
+
+    def _sequential(self, block: Block, codes: dict[tuple[int, int], int]) -> None:
+        k = 1
+        while k < 64:
+            run, size = divmod(self._bits.symbol(codes), 16)
+            if size == 0 and run != 15:
+                return
+            k += run
+            if size:
+                block[_NATURAL[k]] = self._bits.number(size)
+            k += 1
+
+    def _first(self, block: Block, codes: dict[tuple[int, int], int]) -> None:
+        if self._run:
+            self._run -= 1
+            return
+        k = self._scan.Ss
+        while k <= self._scan.Se:
+            run, size = divmod(self._bits.symbol(codes), 16)
+            if size == 0 and run != 15:
+                self._run = (1 << run) + self._bits.take(run) - 1
+                return
+            k += run
+            if size:
+                self._put(block, k, self._bits.number(size) << self._scan.Al)
+            k += 1
+
+    def _refine(self, block: Block, codes: dict[tuple[int, int], int]) -> None:
+        Se, k = self._scan.Se, self._scan.Ss
+        while k <= Se and self._run == 0:
+            run, size = divmod(self._bits.symbol(codes), 16)
+            if size == 0 and run != 15:
+                self._run = (1 << run) + self._bits.take(run)
+                break
+            value = (1 if self._bits.take(1) else -1) if size else 0
+            while k <= Se:
+                if block[_NATURAL[k]]:
+                    self._correct(block, k)
+                elif run == 0:
+                    break
+                else:
+                    run -= 1
+                k += 1
+            if value:
+                self._put(block, k, value << self._scan.Al)
+            k += 1
+        if self._run:
+            for place in range(k, Se + 1):
+                if block[_NATURAL[place]]:
+                    self._correct(block, place)
+            self._run -= 1
+
+    def _correct(self, block: Block, k: int) -> None:
+        """One more bit of a coefficient that is not 0."""
+        if self._bits.take(1):
+            old, step = int(block[_NATURAL[k]]), 1 << self._scan.Al
+            if not old & step:
+                block[_NATURAL[k]] = _wrapped(old + (step if old >= 0 else -step))
+
+    def _put(self, block: Block, k: int, value: int) -> None:
+        self.is_outside |= k > self._scan.Se and self._scan.Se < 63
+        block[_NATURAL[k]] = _wrapped(value)
+
+
+def _codes(spec: HuffmanSpec) -> dict[tuple[int, int], int]:
+    """Symbols by length and value of their codes (T.81, Annex C)."""
+    codes, code, symbols = {}, 0, iter(spec.symbols)
+    for length, count in enumerate(spec.counts, 1):
+        for _ in range(count):
+            codes[length, code] = next(symbols)
+            code += 1
+        code <<= 1
+    return codes
+
+
+def _wrapped(value: int) -> int:
+    """What is left of a number in 16 bits, as libjpeg stores it."""
+    return (value + (1 << 15)) % (1 << 16) - (1 << 15)
