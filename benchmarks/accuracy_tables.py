@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from accelir_tables import accelir
+from conformance_tables import conformance
 from rd_tables import in_short_for_eyes, parts, rate_distortion, rivals
 from receiver_tables import receiver
 from record import RESULTS
@@ -66,6 +67,7 @@ def tables() -> dict[str, str]:
         "parts": parts(),
         **receiver(),
         **accelir(),
+        **conformance(),
     }
 
 

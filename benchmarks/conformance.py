@@ -1,100 +1,82 @@
-"""Do we read what the strong encoders write, and do they see the same image in what we write of it?
+"""Do all decoders show our files as libjpeg-turbo does, and do we read files of others as libjpeg does?
 
-mozjpeg (as pyvips brings it: trellis quantization, overshoot deringing, optimized progressive scans, its own tables)
-and jpegli (as ajpegli brings it) encode every photograph in several ways. Each file must give the coefficients that
-libjpeg (jpeglib) reads; written again by us, baseline and progressive, it must decode in Pillow to the same pixels.
-Photographs come from Kodak below OPTCODEC_DATA. Needs the extra [bench]. Writes benchmarks/results/conformance.json.
+Files of every option are decoded by as many decoders as there are: how many they open, how far pixels are from those
+of libjpeg-turbo (in Pillow), and what they warn of. Grey and 4:4:4 leave room for rounding only. Where chrominance is
+subsampled, decoders interpolate it in more than one way, so these files are counted apart, and a picture counts as
+wrong only where it is another one (`conformance_differences`). The other way round, files of mozjpeg, jpegli, every
+libjpeg and cjpeg's odd options must give the coefficients that libjpeg (jpeglib) reads, and the same pixels in Pillow
+when we write them again, baseline and progressive; arithmetic coding must be refused.
+
+Photographs come from Kodak below OPTCODEC_DATA. Needs the extra [bench]; decoders that are missing are skipped, and the
+result says so. All of them come with
+
+    pip install opencv-python-headless kornia_rs imageio-ffmpeg
+    apt-get install libjpeg-turbo-progs ffmpeg imagemagick chromium libstb-dev gcc golang-go default-jdk-headless nodejs
+    npm install --prefix FOLDER sharp jpeg-js pdfjs-dist@4
+    NODE_PATH=FOLDER/node_modules python benchmarks/conformance.py
+
+It takes about two minutes, and writes benchmarks/results/conformance.json. The exit status is 1 where libjpeg-turbo
+warns of one of our files, or where a file of others is not read as libjpeg reads it.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import sys
-import tempfile
-import warnings
-from collections.abc import Callable, Iterator
-from functools import partial
+import time
+from collections import Counter
+from importlib.metadata import distributions
 from pathlib import Path
 
-import ajpegli
 import numpy as np
 import numpy.typing as npt
-import pyvips
+from conformance_decoders import decoders, said
+from conformance_files import our_files
+from conformance_matrix import matrix
+from conformance_peers import QUALITIES, peer_files, strong_encoders, with_large_steps, with_sampling
+from conformance_reading import agreement
 from PIL import Image
 from record import write_result
 
-from optcodec import read_jpeg, write_jpeg
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import jpeglib
-
 Pixels = npt.NDArray[np.uint8]
-QUALITIES = (30, 75, 95)
+PHOTOGRAPHS = ("kodim01", "kodim03", "kodim15", "kodim23")
+PACKAGES = (
+    *("pillow", "pyvips", "pyvips-binary", "ajpegli", "jpeglib", "simplejpeg", "torchvision"),
+    *("opencv-python-headless", "kornia_rs", "imageio-ffmpeg"),
+)
+UNUSUAL_SAMPLING = ("4x1,1x1,1x1", "1x4,1x1,1x1", "4x2,1x1,1x1", "1x1,2x2,2x2", "2x2,2x1,1x2", "3x1,1x1,1x1")
+LIBJPEG_TURBO = ("Pillow", "djpeg")
 
 
 def main() -> None:
-    """Check every file, print and write how many of them agree."""
+    """Run both ways, print and write what came out."""
+    start = time.perf_counter()
     folder = Path(os.environ["OPTCODEC_DATA"]) / "Kodak"
-    photos = [np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))]
-    rows = {}
-    for name, encode in _encoders():
-        files = [encode(photo, quality) for photo in photos for quality in QUALITIES]
-        rows[name] = {
-            "files": len(files),
-            "same_coefficients_as_libjpeg": sum(map(_same_coefficients, files)),
-            "same_pixels_when_written_again": sum(map(_same_pixels, files)),
-            "bytes": sum(map(len, files)),
-            "bytes_written_again": sum(len(write_jpeg(read_jpeg(data), progressive="smaller")) for data in files),
-        }
-        print(name, rows[name])
-    packages = ("pyvips", "pyvips-binary", "ajpegli", "jpeglib", "pillow")
-    write_result("conformance", {"qualities": QUALITIES, "encoders": rows}, packages=packages)
-    counted = ("same_coefficients_as_libjpeg", "same_pixels_when_written_again")
-    sys.exit(any(row[name] != row["files"] for row in rows.values() for name in counted))
+    photos = {path.stem: np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))}
+    files = list(our_files({name: photos[name] for name in PHOTOGRAPHS}, _foreign(photos["kodim03"])))
+    rows = matrix(files, decoders())
+    read = agreement(peer_files(photos))
+    for kind, row in read.items():
+        print(f"{kind}: {row}")
+    seconds = round(time.perf_counter() - start)
+    kinds = Counter(file.kind for file in files)
+    cjpeg = said(["cjpeg", "-version"], r"(libjpeg-turbo) version (\S+)")
+    figures = {"our_files": kinds, "decoders": rows, "qualities": QUALITIES, "cjpeg": cjpeg, "files_of_others": read}
+    installed = {each.metadata["Name"].lower() for each in distributions()}
+    packages = tuple(name for name in PACKAGES if name in installed)
+    write_result("conformance", {"seconds": seconds, **figures}, packages=packages)
+    warned = any(rows[name].get("warnings") for name in LIBJPEG_TURBO)
+    sys.exit(warned or any(row["disagreements"] for row in read.values()))
 
 
-def _encoders() -> Iterator[tuple[str, Callable[[Pixels, int], bytes]]]:
-    strong = {"optimize_coding": True, "trellis_quant": True, "overshoot_deringing": True, "quant_table": 3}
-    ways: dict[str, dict[str, object]] = {
-        "mozjpeg baseline": {},
-        "mozjpeg progressive": {"interlace": True, "optimize_scans": True},
-        "mozjpeg 4:4:4": {"subsample_mode": "off"},
-        "mozjpeg restart markers": {"restart_interval": 5},
-    }
-    for name, options in ways.items():
-        yield name, partial(_vips, **strong, **options)
-    yield "jpegli baseline", partial(_jpegli, level=0)
-    yield "jpegli progressive", partial(_jpegli, level=2)
-
-
-def _vips(photo: Pixels, quality: int, **options: object) -> bytes:
-    height, width, bands = photo.shape
-    image = pyvips.Image.new_from_memory(photo.tobytes(), width, height, bands, "uchar")
-    data: bytes = image.jpegsave_buffer(Q=quality, **options)
-    return data
-
-
-def _jpegli(photo: Pixels, quality: int, level: int) -> bytes:
-    data: bytes = ajpegli.encode(photo, quality=quality, progressive=level)
-    return data
-
-
-def _same_coefficients(data: bytes) -> bool:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "file.jpg"
-        path.write_bytes(data)
-        theirs = jpeglib.read_dct(str(path))
-    pairs = zip(read_jpeg(data).components, (theirs.Y, theirs.Cb, theirs.Cr), strict=True)
-    return all(np.array_equal(ours.blocks, other) for ours, other in pairs)
-
-
-def _same_pixels(data: bytes) -> bool:
-    image = read_jpeg(data)
-    expected = np.asarray(Image.open(io.BytesIO(data)))
-    again = (write_jpeg(image, progressive=progressive) for progressive in (False, True))
-    return all(np.array_equal(np.asarray(Image.open(io.BytesIO(file))), expected) for file in again)
+def _foreign(photo: Pixels) -> dict[str, bytes]:
+    """Files of other encoders that are transcoded without loss."""
+    part = np.ascontiguousarray(photo[100:287, 200:451])
+    files = {kind: encode(part, 75) for kind, encode in strong_encoders()}
+    files["libjpeg-turbo, steps above 255"] = with_large_steps(part)
+    for factors in UNUSUAL_SAMPLING:
+        files[f"libjpeg-turbo, {factors}"] = with_sampling(part, factors)
+    return files
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ import numpy.typing as npt
 import optcodec
 from optcodec import Metadata
 
-__all__ = ["write_jpeg", "write_png"]
+__all__ = ["left_out", "write_jpeg", "write_png"]
 
 Samples = npt.NDArray[np.uint8]
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"  # what XMP begins with in a JPEG file
 _CHUNK_NBYTES = 1 << 18  # of samples that are filtered together
 _METRES = {1: 1 / 0.0254, 2: 100.0}  # dots a metre, by the units of JFIF: dots per inch, per centimetre
 
@@ -37,7 +38,7 @@ def write_jpeg(
     pixels : ndarray of uint8, shape (height, width) or (height, width, 3)
         Gray or RGB.
     metadata : Metadata
-        ICC profile, Exif and density are passed on.
+        Passed on: ICC profile, Exif, density, all other application segments, and what lies behind the image.
     quality : int
         1..100.
     threads : int, optional
@@ -62,7 +63,7 @@ def write_png(target: Path | BinaryIO, strips: Iterable[Samples], width: int, he
     width, height : int
         Size of the image in pixels.
     metadata : Metadata
-        ICC profile, Exif and density are passed on.
+        ICC profile, Exif, XMP and density are passed on; see `left_out`.
 
     Raises
     ------
@@ -103,6 +104,14 @@ def _metadata_chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
         yield b"pHYs", struct.pack(">IIB", round(across * _METRES[unit]), round(down * _METRES[unit]), 1)
     if metadata.exif:
         yield b"eXIf", metadata.exif
+    for segment in metadata.segments or ():
+        if segment.payload.startswith(_XMP):  # as text in UTF-8, not compressed (XMP Specification Part 3, 1.1.5)
+            yield b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + segment.payload.removeprefix(_XMP)
+
+
+def left_out(metadata: Metadata) -> tuple[str, ...]:
+    """What metadata holds and a PNG file of `write_png` does not."""
+    return tuple(name for name in metadata.contents if name not in ("ICC profile", "Exif", "XMP"))
 
 
 def _rows(strips: Iterable[Samples]) -> Iterator[tuple[Samples, int]]:

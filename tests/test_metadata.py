@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from optcodec import Metadata, encode, read_jpeg, transcode, write_jpeg
 from optcodec.jpeg.segments import read_segments
-from tests.cli_helpers import photograph
+from tests.cli_helpers import photograph, run
 from tests.jpegfile import segment
+from tests.test_restore_run import run as run_restore
 
 PHOTO = photograph(48, 40)
 FILE = encode(PHOTO).data
@@ -202,3 +205,58 @@ def test_names_of_what_is_carried() -> None:
     )
     assert Metadata(icc_profile=b"profile", exif=TIFF).contents == ("ICC profile", "Exif")
     assert read_jpeg(FILE).metadata.contents == ()
+
+
+# ---- From pixels -----------------------------------------------------------------------------------------------------
+
+
+def test_pixels_of_a_jpeg_file_bring_all_but_what_describes_the_file(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    plain = io.BytesIO()
+    Image.fromarray(PHOTO).save(plain, "JPEG", exif=exif, icc_profile=b"profile", dpi=(300, 300))
+    data, mpf = plain.getvalue(), segment(0xE2, b"MPF\0II*\0\x08\0\0\0\0\0")
+    names = "XMP", "IPTC", "C2PA", "unknown", "comment"
+    data = data[:20] + b"".join(CARRIED[name] for name in names) + mpf + ADOBE[1] + data[20:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow says that there are no further pictures
+        made = encode(data, metadata=True).data
+    found = read_jpeg(made).metadata
+    assert (found.exif, found.icc_profile, found.density) == (exif.tobytes()[6:], b"profile", (1, 300, 300))
+    assert carried_by(made).endswith(b"".join(CARRIED[name] for name in names))
+    assert b"MPF" not in made
+    assert b"Adobe\0d" not in made
+
+
+@pytest.mark.parametrize(("kind", "option"), [("PNG", None), ("WEBP", "xmp"), ("TIFF", None)])
+def test_xmp_of_other_files(tmp_path: Path, kind: str, option: str | None) -> None:
+    xmp = b"<x:xmpmeta>\xc3\xa4</x:xmpmeta>"
+    path = tmp_path / f"in.{kind.lower()}"
+    options: dict[str, object] = {"xmp": xmp} if option else {}
+    if kind == "PNG":
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        options = {"pnginfo": text}
+    if kind == "TIFF":
+        options = {"tiffinfo": {700: xmp}}
+    Image.fromarray(PHOTO).save(path, kind, **options)
+    found = read_jpeg(encode(path, metadata=True).data).metadata
+    assert found.contents == ("XMP",)
+    assert encode(path, metadata=True).data.count(b"http://ns.adobe.com/xap/1.0/\0" + xmp) == 1
+    result = run("encode", path, "-o", tmp_path / "out.jpg")
+    assert "left out XMP, which --metadata keeps" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.jpg"])
+def test_restoring_keeps_what_the_format_can_hold(tmp_path: Path, name: str) -> None:
+    names = "Exif", "XMP", "comment", "IPTC"
+    (tmp_path / "in.jpg").write_bytes(FILE[:20] + b"".join(CARRIED[each] for each in names) + FILE[20:])
+    result = run_restore(tmp_path / "in.jpg", "-o", tmp_path / name, "--model", "tiny")
+    assert result.exit_code == 0
+    with Image.open(tmp_path / name) as image:
+        assert image.info["exif"].removeprefix(b"Exif\0\0") == TIFF
+        assert image.info["xmp"] == b"<x:xmpmeta/>"
+    said = "left out comment, IPTC, which a JPEG output keeps" in result.stderr
+    assert said is (name == "out.png")
+    if name == "out.jpg":
+        assert carried_by((tmp_path / name).read_bytes()) == JFIF + b"".join(CARRIED[each] for each in names)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from optcodec.jpeg.segments import marker_name
 
-__all__ = ["CarriedSegment", "Metadata", "is_carried"]
+__all__ = ["XMP", "CarriedSegment", "Metadata", "is_carried"]
+
+XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 # Marker, beginning of the payload, name; None for what only serves decoding.
 _CONTENTS = (

@@ -52,9 +52,9 @@ _QUALITY = 95
 def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: Any) -> None:
     """Decode JPEG files, or all below folders, and restore what quantization did to them. The input - is stdin.
 
-    The output is PNG or JPEG and keeps ICC profile and Exif. A PNG file is written while it is made, so that images of
-    any size can be restored; for JPEG all pixels are in memory at once, and so they are where --orient apply has to
-    turn them.
+    The output is PNG or JPEG. PNG keeps ICC profile, Exif and XMP, JPEG all that the input carried. A PNG file is
+    written while it is made, so that images of any size can be restored; for JPEG all pixels are in memory at once, and
+    so they are where --orient apply has to turn them.
     """
     sources = find_images(inputs, JPEG_SUFFIXES)
     several = len(sources) > 1 or output.is_dir() or any(path.is_dir() for path in inputs)
@@ -107,7 +107,7 @@ def _restore(
     """Write the restored image; what is done to it, and what is found while it is decoded, comes to the notices."""
     from optcodec import orientation_of, upright
     from restore.infer import restored_image, restored_strips
-    from restore.output import write_jpeg, write_png
+    from restore.output import left_out, write_jpeg, write_png
 
     metadata, (width, height) = received.metadata, (received.width, received.height)
     orientation = orientation_of(metadata.exif)
@@ -126,6 +126,8 @@ def _restore(
             else:
                 write_jpeg(file, pixels, metadata, quality=options["quality"] or _QUALITY, threads=options["threads"])
     notices += [f"turned the pixels upright, from orientation {orientation}"] if turns else []
+    names = left_out(metadata) if kind == "png" else ()
+    notices += [f"left out {', '.join(names)}, which a JPEG output keeps"] if names else []
     return {"output": str(target), "width": width, "height": height} | _size_of(target)
 
 
