@@ -74,8 +74,8 @@ def cuts(data: bytes) -> list[int]:
         first, last = scan.data_offset + (scan is scans[0]), scan.end
         places |= {first, first + 1, last - 2, last - 1, last}
         near = [match.start() + 1 for match in re.finditer(rb"\xff", data[first:last])]
-        places |= {first + at + step for at in generator.sample(near, min(6, len(near))) for step in range(3)}
-        places |= set(generator.sample(range(first, last), min(8, last - first)))
+        places |= {first + at + step for at in generator.sample(near, min(3, len(near))) for step in range(3)}
+        places |= set(generator.sample(range(first, last), min(5, last - first)))
     return sorted(place for place in places if any(scan.data_offset < place <= scan.end for scan in scans))
 
 
