@@ -17,6 +17,7 @@ from optcodec.jpeg.sources import CoefficientSource, Dct, PixelSource
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import Progressive, check_progressive
 from optcodec.kernels import prepare
+from optcodec.notices import ignore
 from optcodec.orientation import Orient, check_orient, minimal_exif, orientation_of
 from optcodec.pixels import ImageLike, load_picture
 from optcodec.targets import MatchPsnr, MatchSsim, Target
@@ -66,7 +67,7 @@ class EncodedJpeg(Value):
     @cached_property
     def coefficients(self) -> CoefficientImage:
         """The quantized coefficients, read back from the file when first asked for."""
-        return read_jpeg(self.data, max_pixels=None)
+        return read_jpeg(self.data, max_pixels=None, notify=ignore)
 
 
 def encode(

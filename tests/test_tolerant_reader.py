@@ -19,6 +19,7 @@ from optcodec import (
     InvalidInputError,
     JpegWarning,
     MalformedJpegError,
+    encode,
     load_tables,
     read_jpeg,
     read_jpeg_rows,
@@ -225,6 +226,16 @@ def test_notices_are_warnings_by_default():
         read_structure(data)
     assert [each.filename for each in warned] == [__file__]
     assert issubclass(JpegWarning, UserWarning)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": "smaller"}, {"quality": 60, "rdo": True}], ids=str)
+def test_what_was_tolerated_is_told_once_however_it_is_encoded(options):
+    """Damaged application segments are kept: they are in what is written, and read again for some ways to encode."""
+    data = COLOUR[:2] + segment(0xE1, b"Exif\0\0") + before("EOI", b"\0\0")[2:]
+    image, notices = read_with_notices(data)
+    assert len(notices) == 2
+    encoded = encode(image, **options)  # warnings are errors
+    assert encoded.coefficients.width == SIZE[0]
 
 
 def test_sound_files_are_read_without_notices():

@@ -21,6 +21,7 @@ from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import prepare
+from optcodec.notices import ignore
 from optcodec.targets import Bpp, MatchQuality, MaxBytes, Quality, Target, WaterLevel, target_bytes
 from optcodec.values import Value
 from optcodec.vision.profile import SensitivityProfile
@@ -122,7 +123,8 @@ def rdo_encoded(source: PixelSource | CoefficientSource, rdo: Rdo, wanted: Wante
     files = [_data(coder, source, tuning.method, wanted) for coder in coders]
     if isinstance(wanted.target, (Bpp, MaxBytes)) and len(files) > 1:  # both as large as they may be
         errors = [
-            sum(coder.errors(read_jpeg(data, max_pixels=None))) for coder, data in zip(coders, files, strict=True)
+            sum(coder.errors(read_jpeg(data, max_pixels=None, notify=ignore)))
+            for coder, data in zip(coders, files, strict=True)
         ]
         return files[errors.index(min(errors))]
     return min(files, key=len)

@@ -26,6 +26,7 @@ from optcodec.jpeg.quantize import dequantize, quantize, table_indices
 from optcodec.jpeg.reader import read_jpeg
 from optcodec.jpeg.tables import QuantTable
 from optcodec.jpeg.writer import Preamble, Progressive, Scan, compact_tables, jpeg_bytes, write_jpeg
+from optcodec.notices import ignore
 
 __all__ = ["CoefficientSource", "Dct", "PixelSource"]
 
@@ -122,7 +123,7 @@ class PixelSource:
 
     def _rewritten(self, data: bytes, *, progressive: Progressive) -> bytes:
         """The same coefficients in other scans."""
-        coded = read_jpeg(data, max_pixels=None)
+        coded = read_jpeg(data, max_pixels=None, notify=ignore)
         return write_jpeg(coded, progressive=progressive, apart=self.apart, threads=self.threads)
 
     def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
