@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from optcodec import Metadata, encode, read_jpeg, transcode, write_jpeg
+from optcodec import JpegWarning, Metadata, encode, read_jpeg, transcode, write_jpeg
 from optcodec.jpeg.segments import read_segments
 from tests.cli_helpers import photograph, run
 from tests.jpegfile import segment
@@ -65,10 +65,21 @@ def test_segments_and_what_lies_behind_the_end_stay_byte_for_byte(names: list[st
         assert read_jpeg(made).metadata == read_jpeg(data).metadata
 
 
-def test_segments_between_others_come_to_the_front() -> None:
-    place = FILE.index(b"\xff\xda")
-    data = FILE[:place] + CARRIED["comment"] + FILE[place:-2] + CARRIED["XMP"] + FILE[-2:]
-    assert carried_by(encode(read_jpeg(data)).data) == JFIF + CARRIED["comment"] + CARRIED["XMP"]
+def test_segments_stay_before_the_frame_header_behind_it_or_behind_the_scan() -> None:
+    frame, scan = FILE.index(b"\xff\xc0"), FILE.index(b"\xff\xda")
+    damaged = segment(0xE0, b"JFIF\0\x08") + segment(0xEE, b"Adobe") + ADOBE[0] + CARRIED["ICC"]
+    behind_frame = segment(0xE2, b"ICC_PROFILE\0") + CARRIED["unknown"]  # Pillow takes it for a profile in front
+    data = FILE[:frame] + CARRIED["comment"] + FILE[frame:scan] + behind_frame + FILE[scan:-2] + damaged + FILE[-2:]
+    image = read_jpeg(data, notify=lambda sentence: None)
+    assert (image.metadata.adobe_transform, image.metadata.icc_profile) == (None, None)
+    progressive = encode(image, progressive=True).data
+    for made in (progressive, encode(image, restart_interval=2).data):
+        assert made.startswith(FILE[:20] + CARRIED["comment"])
+        assert made.endswith(damaged + b"\xff\xd9")
+        assert made.index(b"\xff\xc2" if made == progressive else b"\xff\xc0") + 19 == made.index(behind_frame)
+        np.testing.assert_array_equal(pixels(made), pixels(data))
+    with pytest.warns(JpegWarning):
+        assert transcode(data, metadata=False).data == FILE
 
 
 def test_segments_that_say_no_more_than_the_fields_are_not_kept_twice() -> None:

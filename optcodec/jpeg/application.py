@@ -56,7 +56,6 @@ def said_by(
     segments: Sequence[CarriedSegment],
     ids: Sequence[int],
     *,
-    before_scan: int | None = None,
     complain: Complain = lambda message, offset: None,
 ) -> Said:
     """What segments say to a decoder; of several JFIF or Exif segments the first counts.
@@ -64,11 +63,9 @@ def said_by(
     Parameters
     ----------
     segments : sequence of CarriedSegment
-        Application and comment segments of the file, in order.
+        Application and comment segments of the file, in order. Those behind the first scan say nothing.
     ids : sequence of int
         Identifiers of the components of the frame.
-    before_scan : int, optional
-        How many of them stand before the first scan; all by default.
     complain : callable
         Told of each segment that is damaged, and where it is. It may raise; otherwise such a segment says nothing.
 
@@ -78,12 +75,13 @@ def said_by(
         With 0 (RGB) as Adobe's transform, too, where the identifiers alone say so; and without one that a JFIF segment
         overrides.
     """
+    segments = [each for each in segments if each.place < 2]
     whole = {kind: _whole(segments, kind, complain) for kind in _LEAST}
     jfif, exif = (next(iter(whole[kind]), b"") for kind in (JFIF, EXIF))
     return Said(
         icc_profile=_icc_profile([each for each in segments if kind_of(each) == ICC], complain),
         exif=exif or None,
-        adobe_transform=_colour_transform(segments[:before_scan], tuple(ids)),
+        adobe_transform=_colour_transform(segments, tuple(ids)),
         density=(jfif[2], int.from_bytes(jfif[3:5]), int.from_bytes(jfif[5:7])) if jfif else Metadata.density,
     )
 

@@ -13,7 +13,7 @@ from optcodec.errors import InvalidInputError
 from optcodec.jpeg.application import ADOBE, EXIF, ICC, JFIF, adobe_payload, kind_of, said_by
 from optcodec.jpeg.metadata import CarriedSegment, Metadata, is_carried
 from optcodec.jpeg.multipicture import repointed
-from optcodec.jpeg.segments import SEGMENT_LIMIT, read_segments, segment_bytes
+from optcodec.jpeg.segments import EOI, SEGMENT_LIMIT, read_segments, segment_bytes
 
 __all__ = ["application_segments", "made_segments", "with_metadata", "with_trailer"]
 
@@ -22,8 +22,8 @@ _FIELDS = {JFIF: "density", EXIF: "exif", ADOBE: "adobe_transform", ICC: "icc_pr
 _RGB = 0  # Adobe's transform of three components
 
 
-def application_segments(metadata: Metadata, ids: Sequence[int]) -> bytes:
-    """Application and comment segments of a file.
+def application_segments(metadata: Metadata, ids: Sequence[int]) -> tuple[bytes, bytes, bytes]:
+    """Application and comment segments of a file: in front of the frame header, behind it, and behind all scans.
 
     Parameters
     ----------
@@ -37,14 +37,23 @@ def application_segments(metadata: Metadata, ids: Sequence[int]) -> bytes:
     InvalidInputError
         If Exif or the colour profile are too long for their segments.
     """
-    return b"".join(segment_bytes(each.marker, each.payload) for each in made_segments(metadata, ids))
+    pieces = [b"", b"", b""]
+    for segment in made_segments(metadata, ids):
+        pieces[segment.place] += segment_bytes(segment.marker, segment.payload)
+    return pieces[0], pieces[1], pieces[2]
 
 
 def with_metadata(data: bytes, metadata: Metadata, ids: Sequence[int]) -> bytes:
     """A JPEG file whose scans and tables stay as they are, with other segments and another trailer."""
-    soi, *others = read_segments(data, tolerate=lambda finding: None, partial=True)
-    pieces = [data[each.offset : each.end] for each in others if not is_carried(each.marker)]
-    return with_trailer(b"".join([data[: soi.end], application_segments(metadata, ids), *pieces]), metadata)
+    front, behind_frame, end = application_segments(metadata, ids)
+    pieces = []
+    for segment in read_segments(data, tolerate=lambda finding: None, partial=True):
+        pieces += [] if is_carried(segment.marker) or segment.name == "EOI" else [data[segment.offset : segment.end]]
+        if segment.name == "SOI":
+            pieces.append(front)
+        elif segment.name.startswith("SOF"):
+            pieces.append(behind_frame)
+    return with_trailer(b"".join([*pieces, end, EOI]), metadata)
 
 
 def with_trailer(data: bytes, metadata: Metadata) -> bytes:
@@ -64,7 +73,7 @@ def made_segments(metadata: Metadata, ids: Sequence[int]) -> list[CarriedSegment
     kept: list[CarriedSegment] = []
     for segment in metadata.segments:
         kind = kind_of(segment)
-        if kind not in changed:
+        if kind not in changed or segment.place == 2:
             kept.append(segment)
         elif made[kind]:
             kept += made.pop(kind)

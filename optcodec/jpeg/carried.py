@@ -41,11 +41,13 @@ def read_metadata(
     Metadata
         Its `segments` are None where the fields alone would give the same ones.
     """
-    carried = [s for s in segments if is_carried(s.marker)]
-    first_scan = next((s.offset for s in segments if s.name == "SOS"), len(data))
-    kept = tuple(CarriedSegment(s.marker, s.payload, s.payload_offset) for s in carried)
-    before = sum(s.offset < first_scan for s in carried)
-    said = said_by(kept, ids, before_scan=before, complain=complain)
+    starts = [next((s.offset for s in segments if s.name.startswith(name)), len(data)) for name in ("SOF", "SOS")]
+    kept = tuple(
+        CarriedSegment(s.marker, s.payload, s.payload_offset, sum(s.offset > start for start in starts))
+        for s in segments
+        if is_carried(s.marker)
+    )
+    said = said_by(kept, ids, complain=complain)
     plain = Metadata(said.icc_profile, said.exif, said.adobe_transform, said.density)
     end = segments[-1].end
     trailer = data[end:] if segments[-1].name == "EOI" else b""

@@ -43,11 +43,15 @@ class CarriedSegment:
         What follows the length; at most 65533 bytes.
     offset : int
         Where the payload lay in the file that it was read from, in bytes. Does not count when segments are compared.
+    place : int
+        Where it stands: 0 in front of the frame header, 1 between that and the first scan, 2 behind the first scan,
+        where it says nothing about how the image is decoded.
     """
 
     marker: int
     payload: bytes = field(repr=False)
     offset: int = field(default=0, compare=False)
+    place: int = 0
 
     @property
     def name(self) -> str:

@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 from optcodec.errors import InvalidInputError, MalformedJpegError
 from optcodec.notices import Finding, Tolerate, refuse
 
-__all__ = ["SEGMENT_LIMIT", "Segment", "file_bytes", "marker_name", "read_segments", "segment_bytes"]
+__all__ = ["EOI", "SEGMENT_LIMIT", "Segment", "file_bytes", "marker_name", "read_segments", "segment_bytes"]
 
 SEGMENT_LIMIT = 65533  # bytes of payload; a length field counts itself
+EOI = b"\xff\xd9"
 
 _NAMES = {
     0xC4: "DHT",

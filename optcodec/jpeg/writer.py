@@ -21,7 +21,7 @@ from optcodec.jpeg.entropy import (
 from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import CoefficientImage, Metadata
 from optcodec.jpeg.layout import dc_slots
-from optcodec.jpeg.segments import segment_bytes
+from optcodec.jpeg.segments import EOI, segment_bytes
 from optcodec.jpeg.tables import QuantTable
 
 __all__ = [
@@ -37,7 +37,7 @@ __all__ = [
 
 Progressive = Literal[False, True, "smaller"]
 
-_SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
+_SOI = b"\xff\xd8"
 _SOF0, _SOF1, _SOF2, _DHT, _SOS, _DQT, _DRI = 0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD
 _MCU_LIMIT = 10  # T.81, B.2.3: at most 10 blocks in an interleaved MCU
 
@@ -199,13 +199,14 @@ def jpeg_bytes(preamble: Preamble, scans: Iterable[Scan], *, progressive: bool, 
     Reads like the grammar of T.81, B.2: SOI, APPn, DQT, SOF, DRI, and for each scan DHT, SOS, entropy-coded data; EOI.
     """
     metadata, ids = preamble.metadata, [part.id for part in preamble.components]
-    pieces: list[bytes | memoryview] = [_SOI, application_segments(metadata, ids), _dqt(tuple(preamble.tables))]
-    pieces.append(_frame_header(preamble, progressive))
+    front, behind_frame, end = application_segments(metadata, ids)
+    pieces: list[bytes | memoryview] = [_SOI, front, _dqt(tuple(preamble.tables))]
+    pieces += [_frame_header(preamble, progressive), behind_frame]
     if preamble.restart_interval:
         pieces.append(segment_bytes(_DRI, struct.pack(">H", preamble.restart_interval)))
     for scan in scans:
         pieces += _scan_pieces(preamble, scan, share_tables)
-    pieces.append(_EOI)
+    pieces += [end, EOI]
     return with_trailer(b"".join(pieces), metadata)
 
 
