@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import optcodec
-from optcodec.cli.about import processor
+from optcodec.console.about import processor
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parents[1]  # of the checkout
+RESULTS = ROOT / "benchmarks" / "results"
 
 
 def write_result(name: str, figures: dict[str, Any], *, packages: tuple[str, ...] = ("numpy", "numba")) -> Path:
     """Write ``results/<name>.json`` and return its path; ``packages`` are those whose versions matter."""
     about = {
-        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": " ".join(["python -m", _module(), *sys.argv[1:]]),
         "optcodec": optcodec.__version__,
         "python": platform.python_version(),
         "packages": {package: version(package) for package in packages},
@@ -28,3 +29,9 @@ def write_result(name: str, figures: dict[str, Any], *, packages: tuple[str, ...
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(about | figures, indent=2) + "\n")
     return path
+
+
+def _module() -> str:
+    """The module that runs, by its name in this folder."""
+    path = Path(sys.argv[0]).resolve()
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts) if path.is_relative_to(ROOT) else path.stem

@@ -7,24 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from optcodec.alpha import Background
 from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import MAX_LIBJPEG_SIDE, CoefficientImage, Metadata
 from optcodec.jpeg.layout import thread_count
-from optcodec.jpeg.reader import read_jpeg
+from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.sources import CoefficientSource, Dct, PixelSource
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import Progressive, check_progressive
 from optcodec.kernels import prepare
 from optcodec.notices import ignore
-from optcodec.orientation import Orient, check_orient, minimal_exif, orientation_of
-from optcodec.pixels import ImageLike, load_picture
+from optcodec.pictures.alpha import Background
+from optcodec.pictures.orientation import Orient, check_orient, minimal_exif, orientation_of
+from optcodec.pictures.pixels import ImageLike, load_picture
 from optcodec.targets import MatchPsnr, MatchSsim, Target
 from optcodec.values import Value
 
 if TYPE_CHECKING:
-    from optcodec.blocks.encode import Rdo
+    from optcodec.effort import Rdo
     from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["EncodedJpeg", "UnreadableSizeWarning", "check_transcoding", "encode", "kept_metadata"]
@@ -270,7 +270,7 @@ def _check_options(
 
 
 def _optimized(source: PixelSource | CoefficientSource, rdo: bool | Rdo, *wanted: Any) -> bytes:
-    from optcodec.blocks.encode import Rdo, Wanted, rdo_encoded
+    from optcodec.effort import Rdo, Wanted, rdo_encoded
 
     if not isinstance(rdo, (bool, Rdo)):
         raise InvalidInputError(f"rdo is True, False or an Rdo, got {rdo!r}")

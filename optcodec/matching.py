@@ -11,7 +11,7 @@ import numpy.typing as npt
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.metrics import luminance_ssim, mean_square
-from optcodec.pixels import decoded_pixels
+from optcodec.pictures.pixels import decoded_pixels
 from optcodec.targets import MatchPsnr, MatchSsim
 
 __all__ = ["PixelDistance"]

@@ -7,9 +7,9 @@ from typing import Any
 
 from optcodec.encoder import EncodedJpeg, check_transcoding, encode, kept_metadata
 from optcodec.errors import TargetNotMetError
-from optcodec.jpeg.application_writer import with_metadata
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.reader import read_jpeg
+from optcodec.jpeg.metadata.writer import with_metadata
+from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.segments import file_bytes
 from optcodec.limits import MAX_PIXELS
 from optcodec.notices import Notify, warn_of

@@ -17,8 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from optcodec import InvalidInputError, require_packages
-
-from .problem import Problem, find_problem
+from restore.channel.problem import Problem, find_problem
 
 if TYPE_CHECKING:
     from torch import nn
@@ -79,7 +78,7 @@ def make_task(problem: str, network: Path | str | None = None) -> RestorationTas
     Parameters
     ----------
     problem : str
-        See `restore.problem.PROBLEMS`.
+        See `restore.channel.problem.PROBLEMS`.
     network : path or str, optional
         A file of `restore train` for RGB; the name of a shipped one (see `shipped_tasks`); ``spandrel:FILE``, the
         weights of others. By default the shipped network of the problem; for ``deblock`` the model ``default``.
@@ -97,7 +96,7 @@ def make_task(problem: str, network: Path | str | None = None) -> RestorationTas
     given = f"{problem}-64" if network is None else str(network)
     if given.startswith("spandrel:"):
         require_packages("torch", "safetensors.torch", "spandrel", *found.modules, extra="evaluate")
-        from .foreign import spandrel_restorer
+        from restore.evaluation.torch_receivers import spandrel_restorer
 
         run, scale = spandrel_restorer(Path(given.removeprefix("spandrel:")))
         _check_scale(given, scale, found)
@@ -142,7 +141,7 @@ def _of_network(problem: Problem, path: Path) -> RestorationTask:
     require_packages("torch", "safetensors.torch", *problem.modules, extra="torch")
     import torch
 
-    from .weights import load_network
+    from restore.networks.weights import load_network
 
     network = load_network(path)
     with torch.no_grad():
@@ -177,7 +176,7 @@ def _shown(planes: npt.NDArray[np.float32]) -> Samples:
 
 
 def _deblocked(data: bytes) -> Samples:
-    from .infer import restore_image
+    from restore.runtime.infer import restore_image
 
     restored = restore_image(data)
     return restored if restored.ndim == 3 else np.repeat(restored[..., None], 3, axis=2)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from optcodec.pixels import decoded_pixels
+from optcodec.pictures.pixels import decoded_pixels
 
 
 @dataclass

@@ -12,10 +12,10 @@ import sys
 from unittest import mock
 
 from optcodec import read_jpeg, read_jpeg_rows
-from optcodec.jpeg import decoding
+from optcodec.jpeg.reading import decoding
 from optcodec.notices import ignore
+from tests.jpeg.test_reader import coefficient_image, fuzz_files, pillow_file
 from tests.jpegfile import ScanSpec, build
-from tests.test_reader import coefficient_image, fuzz_files, pillow_file
 
 SMALLEST = 4096  # bytes that wait to be decoded, so that decoding pauses; an MCU takes up to 3200
 TRIALS = 60

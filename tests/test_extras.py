@@ -87,7 +87,7 @@ CALLS = [
     Case(PIXELS + "optcodec.encode(image, quality=50)"),
     Case(PIXELS + "optcodec.encode(image, target=optcodec.MatchSsim(0.9))", ("skimage",)),
     Case(PIXELS + "from optcodec.metrics import ssim; ssim(image, image)", ("skimage",)),
-    Case(PIXELS + "from restore.quality import ssim; ssim(image, image)", ("skimage",)),
+    Case(PIXELS + "from restore.evaluation.measures import ssim; ssim(image, image)", ("skimage",)),
     Case(PIXELS + "optcodec.estimate_sensitivity(None, [])", ("torch",)),
     Case(
         PIXELS + "from optcodec.report.blocks import blocks_figure; blocks_figure(image, [], title='')", ("matplotlib",)
@@ -100,20 +100,20 @@ CALLS = [
     Case("from optcodec.accuracy.curves import bd_quality; bd_quality(None, None)", ("bjontegaard",)),
     Case("from optcodec.accuracy.curves import monotone_curves; monotone_curves(None, None)", ("scipy",), "accuracy"),
     Case("from optcodec.accuracy.statistics import mcnemar; mcnemar(1, 2)", ("scipy",), "accuracy"),
-    Case("from optcodec.blocks.train_qpnet import scores; scores(None, None)", ("scipy",), "torch"),
-    Case("from optcodec.blocks.train_qpnet import qpnet_module; qpnet_module(3)", ("torch",)),
+    Case("from optcodec.receivers.train_qpnet import scores; scores(None, None)", ("scipy",), "torch"),
+    Case("from optcodec.receivers.train_qpnet import qpnet_module; qpnet_module(3)", ("torch",)),
     Case("import restore; restore.load_model('tiny')", ("onnxruntime",)),
     Case(PIXELS + "import restore; restore.restore_image(optcodec.encode(image, quality=9).data)", ("onnxruntime",)),
     Case("from restore.tasks import sr4; sr4()", TORCH),
     Case("from restore.tasks import deblock; deblock()", ("onnxruntime",)),
     Case("from restore.tasks import make_task; make_task('sr4', 'spandrel:x')", (*TORCH, "spandrel"), "evaluate"),
     Case(
-        PIXELS + "from restore.problem import find_problem; find_problem('deblur1.5').sent(image, None)",
+        PIXELS + "from restore.channel.problem import find_problem; find_problem('deblur1.5').sent(image, None)",
         ("scipy",),
         "torch",
     ),
-    Case("from restore.statistics import compare; compare([1, 2], [3, 5])", ("scipy",), "evaluate"),
-    Case("from restore.cost import onnx_macs; onnx_macs(b'')", ("onnx",), "evaluate"),
+    Case("from restore.evaluation.statistics import compare; compare([1, 2], [3, 5])", ("scipy",), "evaluate"),
+    Case("from restore.evaluation.macs import onnx_macs; onnx_macs(b'')", ("onnx",), "evaluate"),
 ]
 
 
@@ -202,7 +202,7 @@ def test_other_imports_that_fail_are_not_explained(name: str | None) -> None:
     assert missing_package(ImportError("cannot import name 'x'", name="torch")) is None
 
 
-@pytest.mark.parametrize("load", ["optcodec.blocks.task:load_task", "optcodec.vision.models:load_model"])
+@pytest.mark.parametrize("load", ["optcodec.receivers.task:load_task", "optcodec.vision.models:load_model"])
 def test_a_factory_of_the_user_that_lacks_a_package(load: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if load.startswith("optcodec.vision"):
         pytest.importorskip("torchvision")

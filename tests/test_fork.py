@@ -19,7 +19,7 @@ from optcodec.cached import cached_property
 from optcodec.jpeg import scratch as scratch_module
 from optcodec.jpeg.scratch import scratch
 from optcodec.kernels import loading
-from optcodec.pixels import load_picture
+from optcodec.pictures.pixels import load_picture
 from tests.cli_helpers import photograph, save
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

@@ -18,8 +18,8 @@ import optcodec
 import restore
 from optcodec import Bpp, CoefficientRows, Metadata, QuantTable, SensitivityProfile
 from optcodec.jpeg.image import DctComponent
-from optcodec.pixels import Picture
-from restore.recipe import load_recipe
+from optcodec.pictures.pixels import Picture
+from restore.training.recipe import load_recipe
 from tests.cli_helpers import photograph
 
 PHOTO = photograph(40, 56)

@@ -115,8 +115,7 @@ def test_times_of_a_first_run_are_those_of_the_committed_run() -> None:
 
 @pytest.mark.parametrize("path", ["README.md", "benchmarks/README.md", "restore/data/models/README.md"])
 def test_tables_are_those_of_the_results(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    tables = importlib.import_module("accuracy_tables")
+    tables = importlib.import_module("benchmarks.accuracy.tables")
     text = (ROOT / path).read_text("utf-8")
     assert "<!-- table: " in text
     assert tables.filled(text) == text

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from restore.degrade import Degradation
-from restore.recipe import Recipe, Validation
+from restore.channel.degradation import Degradation
+from restore.training.recipe import Recipe, Validation
 
 SMALL = {"network": "compact", "width": 8, "blocks": 1}
 

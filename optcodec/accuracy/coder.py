@@ -10,20 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.accuracy.conditions import TRELLIS, Condition
-from optcodec.blocks.coder import Coder
-from optcodec.blocks.meet import Meeting
-from optcodec.blocks.tuning import tuning_for
 from optcodec.design import DEFAULT_DISTORTION, DISTORTIONS, METHODS, SCALED, WATER_FILLING, gather, resolve
 from optcodec.errors import InvalidInputError, TargetNotMetError
 from optcodec.jpeg.dct import forward
 from optcodec.jpeg.image import Metadata
 from optcodec.jpeg.quantize import quantize
-from optcodec.jpeg.reader import read_jpeg
+from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.sources import PixelSource
 from optcodec.jpeg.tables import QuantTable, annex_k_tables, check_quality
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.metrics import swe
 from optcodec.targets import MatchSwe, MaxBytes, Quality, Target, WaterLevel, largest_within
+from optcodec.trellis.coder import Coder
+from optcodec.trellis.meet import Meeting
+from optcodec.trellis.tuning import tuning_for
 from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["Coded", "ImageCoder", "Peer", "check_conditions"]

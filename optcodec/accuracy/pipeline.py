@@ -20,7 +20,7 @@ from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import sampling_factors
 from optcodec.limits import MAX_PIXELS
 from optcodec.metrics import psnr_db
-from optcodec.pixels import decoded_pixels
+from optcodec.pictures.pixels import decoded_pixels
 from optcodec.vision.datasets import LabelledImage, batches
 from optcodec.vision.profile import SensitivityProfile
 

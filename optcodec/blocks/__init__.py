@@ -1,1 +1,1 @@
-"""Which indices a block gets: rate-distortion optimized quantization, and what its error weighs."""
+"""A quality for every block of a picture, chosen while it is encoded; no restoring network is needed then."""

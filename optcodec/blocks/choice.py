@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.blocks.allocate import ALLOCATORS
-from optcodec.blocks.criterion import Criterion
 from optcodec.blocks.curves import BLOCK_SIDE, Curves, block_grid
-from optcodec.blocks.field import QualityField
 from optcodec.blocks.slopes import weights_from_qualities
-from optcodec.blocks.tuning import Tuning
 from optcodec.blocks.vaq import VAQ
 from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctImage
+from optcodec.trellis.criterion import Criterion
+from optcodec.trellis.field import QualityField
+from optcodec.trellis.tuning import Tuning
 from optcodec.values import Value
 
 if TYPE_CHECKING:

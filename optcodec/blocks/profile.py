@@ -14,8 +14,8 @@ import numpy.typing as npt
 from optcodec.blocks.curves import BLOCK_SIDE, Curves, checked_qualities
 from optcodec.blocks.profile_files import parse_profile, profile_text, shipped_utility_profiles, write_profile
 from optcodec.blocks.provenance import UtilityProvenance
-from optcodec.blocks.tuning import Tuning
 from optcodec.errors import InvalidInputError
+from optcodec.trellis.tuning import Tuning
 from optcodec.values import Value
 
 __all__ = [
@@ -60,7 +60,7 @@ class UtilityProfile(Value):
     borders : ndarray of float64, shape (groups - 1,)
         Least utility of all groups but the last, falling.
     tuning : Tuning, optional
-        What a trellis weighs for this receiver, fitted on whole images (benchmarks/fit_receivers.py).
+        What a trellis weighs for this receiver, fitted on whole images (benchmarks/accelir/fit_receivers.py).
     strength : float
         Exponent of `exchange` in the weight of a block, 0..1, fitted in the same way; 1 would be right if errors were
         small and none were correlated with what the receiver leaves.

@@ -24,7 +24,7 @@ class UtilityProvenance:
     scale : int
         Side of the restored image over that of the sent one.
     encoder : str
-        ``"jpeg"`` or ``"rdo"``, see `optcodec.blocks.measure.measure_curves`.
+        ``"jpeg"`` or ``"rdo"``, see `optcodec.receivers.measure.measure_curves`.
     images : tuple of (str, str)
         Name and SHA-256 of each image.
     blocks : int
@@ -32,7 +32,7 @@ class UtilityProvenance:
     block : int
         Side of a block of the sent image, in pixels.
     grids : int
-        On how many grids each image was measured, see `optcodec.blocks.measure.training_blocks`.
+        On how many grids each image was measured, see `optcodec.receivers.measure.training_blocks`.
     stride : int
         Pixels between blocks: 28 where there are more grids than that of the image, otherwise 32.
     subsampling : str

@@ -20,15 +20,15 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.blocks.allocate import Hulls
-from optcodec.blocks.criterion import Criterion
 from optcodec.blocks.curves import BLOCK_SIDE, QUALITIES, block_grid, checked_qualities
-from optcodec.blocks.field import BLOCK, QualityField
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctComponent, DctImage
 from optcodec.jpeg.layout import in_parallel, thread_count
 from optcodec.jpeg.quantize import table_indices
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.kernels import load
+from optcodec.trellis.criterion import Criterion
+from optcodec.trellis.field import BLOCK, QualityField
 
 __all__ = ["OwnCurves", "own_curves", "weights_from_qualities"]
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.blocks.field import QualityField
 from optcodec.errors import InvalidInputError
+from optcodec.trellis.field import QualityField
 
 __all__ = ["VAQ", "libwebp_field", "x264_field"]
 

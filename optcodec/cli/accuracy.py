@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.accuracy.conditions import SETTINGS
-from optcodec.cli.about import about
-from optcodec.cli.many import Failure, failure_records, report_failures
 from optcodec.cli.models import open_model
-from optcodec.cli.options import SUBSAMPLINGS, max_pixels_option
-from optcodec.cli.show import columns, count, json_option, print_json
+from optcodec.console.about import about
+from optcodec.console.many import Failure, failure_records, report_failures
+from optcodec.console.options import SUBSAMPLINGS, max_pixels_option
+from optcodec.console.show import columns, count, json_option, print_json
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 from optcodec.files import check_writable, write_whole

@@ -12,9 +12,10 @@ import click
 
 from optcodec.cli import blocks_train
 from optcodec.cli.blocks_train import parts_folder
-from optcodec.cli.files import find_images, is_jpeg
-from optcodec.cli.many import Done, Failure, failure_records, for_each, report_failures, report_notices
-from optcodec.cli.options import (
+from optcodec.cli.tuning import block_options, tune_option, tuned
+from optcodec.console.files import find_images, is_jpeg
+from optcodec.console.many import Done, Failure, failure_records, for_each, report_failures, report_notices
+from optcodec.console.options import (
     SUBSAMPLINGS,
     GroupedCommand,
     choose_target,
@@ -25,18 +26,17 @@ from optcodec.cli.options import (
     subsampling_option,
     target_options,
 )
-from optcodec.cli.show import columns, count, json_option, print_json
-from optcodec.cli.streams import read_bytes
-from optcodec.cli.tuning import block_options, tune_option, tuned
+from optcodec.console.show import columns, count, json_option, print_json
+from optcodec.console.streams import read_bytes
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 from optcodec.files import check_writable, write_whole
 
 if TYPE_CHECKING:
     from optcodec.blocks.profile import UtilityProfile
-    from optcodec.blocks.survey import Survey, SurveyedImage
-    from optcodec.blocks.task import Task
-    from optcodec.pixels import Picture
+    from optcodec.pictures.pixels import Picture
+    from optcodec.receivers.survey import Survey, SurveyedImage
+    from optcodec.receivers.task import Task
     from optcodec.report.blocks import BlockMap
 
 __all__ = ["command"]
@@ -76,13 +76,13 @@ def profile(
 ) -> None:
     """Measure bytes and restored quality of the blocks of images, and write the profile of groups of them.
 
-    A task is a function without arguments that gives an object as optcodec.blocks.task describes it. What was measured
-    is kept beside the profile, image by image, until that is written: the same command goes on where it was stopped.
-    It knows a network by the name of its task only: after another training, remove what is kept. With --keep-parts,
-    "optcodec blocks train" goes on from there: it trains a QP-NET for the profile.
+    A task is a function without arguments that gives an object as optcodec.receivers.task describes it. What was
+    measured is kept beside the profile, image by image, until that is written: the same command goes on where it was
+    stopped. It knows a network by the name of its task only: after another training, remove what is kept. With
+    --keep-parts, "optcodec blocks train" goes on from there: it trains a QP-NET for the profile.
     """
     from optcodec.blocks.profile import build_profile
-    from optcodec.blocks.survey import Survey
+    from optcodec.receivers.survey import Survey
 
     paths = [source.path for source in find_images(inputs)]
     check_writable(output)
@@ -117,8 +117,8 @@ def _measure(survey: Survey, paths: Sequence[Path]) -> tuple[list[SurveyedImage]
 
 
 def _open_task(name: str) -> Task:
-    """As `optcodec.blocks.task.load_task`; a factory may be a file of the user's, as for ``python -m``."""
-    from optcodec.blocks.task import load_task
+    """As `optcodec.receivers.task.load_task`; a factory may be a file of the user's, as for ``python -m``."""
+    from optcodec.receivers.task import load_task
 
     sys.path.insert(0, str(Path.cwd()))
     return load_task(name)
@@ -173,8 +173,8 @@ def show(image: Path, output: Path, max_pixels: int, as_json: bool, **options: A
     With --blocks the image is coded as "optcodec encode" does it; a JPEG file is decoded to pixels first. Without, it
     is a sequential JPEG file, and the bits are those of its blocks.
     """
-    from optcodec.blocks.bits import file_block_bits
-    from optcodec.pixels import load_picture
+    from optcodec.pictures.pixels import load_picture
+    from optcodec.receivers.block_bits import file_block_bits
     from optcodec.report.blocks import bits_map, blocks_figure
     from optcodec.report.curves import FORMATS, draw_to
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.many import report_notices
-from optcodec.cli.options import output_option
-from optcodec.cli.show import count, json_option, print_json
+from optcodec.console.many import report_notices
+from optcodec.console.options import output_option
+from optcodec.console.show import count, json_option, print_json
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 from optcodec.files import check_writable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from optcodec.blocks.curves import Curves
     from optcodec.blocks.profile import UtilityProfile
     from optcodec.blocks.qpnet import QpNet
-    from optcodec.blocks.train_qpnet import Epoch
+    from optcodec.receivers.train_qpnet import Epoch
 
     Part = tuple[Curves, npt.NDArray[np.uint8]]
 
@@ -86,7 +86,7 @@ def _parts_of(profile: UtilityProfile, path: Path, folder: Path) -> list[Part]:
 
     A part is called by its image and by the settings. Those are the profile's from which it comes out again.
     """
-    from optcodec.blocks.survey import read_part
+    from optcodec.receivers.survey import read_part
 
     digests = [digest[:32] for _, digest in profile.provenance.images]
     images = list(dict.fromkeys(digests))
@@ -129,7 +129,7 @@ def _trained(profile: UtilityProfile, parts: Sequence[Part], epochs: int, seed: 
     import numpy as np
 
     from optcodec.blocks.curves import Curves
-    from optcodec.blocks.train_qpnet import train_qpnet
+    from optcodec.receivers.train_qpnet import train_qpnet
 
     check, train = parts[::_VALIDATION], [part for number, part in enumerate(parts) if number % _VALIDATION]
     labelled = [

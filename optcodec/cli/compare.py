@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.files import find_images, is_jpeg
 from optcodec.cli.images import needed_nbytes
-from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures
-from optcodec.cli.options import max_pixels_option, to_rgb_option
-from optcodec.cli.show import columns, json_option, print_json
-from optcodec.cli.streams import STREAM, image_source, read_bytes
+from optcodec.console.files import find_images, is_jpeg
+from optcodec.console.many import Done, available_cores, failure_records, for_each, report_failures
+from optcodec.console.options import max_pixels_option, to_rgb_option
+from optcodec.console.show import columns, json_option, print_json
+from optcodec.console.streams import STREAM, image_source, read_bytes
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from optcodec.notices import Notify
-    from optcodec.pixels import Picture
+    from optcodec.pictures.pixels import Picture
     from optcodec.vision.profile import SensitivityProfile
 
     Pixels = npt.NDArray[np.uint8]
@@ -50,7 +50,7 @@ def command(reference: Path, inputs: tuple[Path, ...], profile: str, as_json: bo
     that do not exist are empty (null): the PSNR of equal pixels, the SSIM of images with fewer than 11 rows or columns.
     Pixels are compared as they are stored, without turning them by their orientation.
     """
-    from optcodec.pixels import load_picture
+    from optcodec.pictures.pixels import load_picture
     from optcodec.vision.profile import load_profile
 
     require_packages("skimage.metrics")
@@ -82,7 +82,7 @@ def command(reference: Path, inputs: tuple[Path, ...], profile: str, as_json: bo
 
 def _of_orientation(original: Picture, picture: Picture) -> tuple[str, ...]:
     """A notice where pixels are compared that are not shown in the same way, or a refusal where they do not fit."""
-    from optcodec.orientation import orientation_of
+    from optcodec.pictures.orientation import orientation_of
 
     reference, here = (orientation_of(image.metadata.exif) for image in (original, picture))
     if reference == here:
@@ -111,7 +111,7 @@ def _swe(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProf
     """SWE of a file; None where its sampling has no name, so that the reference cannot be brought to it."""
     from optcodec.jpeg.dct import forward
     from optcodec.jpeg.image import SUBSAMPLINGS
-    from optcodec.jpeg.reader import read_jpeg
+    from optcodec.jpeg.reading.reader import read_jpeg
     from optcodec.metrics import swe
 
     if not is_jpeg(io.BytesIO(data)):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.many import Done, available_cores, for_each
-from optcodec.cli.show import columns, json_option, print_json
+from optcodec.console.many import Done, available_cores, for_each
+from optcodec.console.show import columns, json_option, print_json
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 from optcodec.files import write_whole
@@ -115,7 +115,7 @@ def _four_ways(path: Path, job: _Job) -> tuple[SheetRow, list[dict[str, Any]]]:
     from optcodec.jpeg.dct import forward
     from optcodec.jpeg.table_files import save_tables
     from optcodec.metrics import swe
-    from optcodec.pixels import load_picture
+    from optcodec.pictures.pixels import load_picture
     from optcodec.report.contact_sheet import SheetRow
     from optcodec.targets import MatchSwe
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from optcodec.cli.files import find_images, place
 from optcodec.cli.images import ImageSet, needed_nbytes, open_image, opening_of
-from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures, report_notices
-from optcodec.cli.options import (
+from optcodec.console.files import find_images, place
+from optcodec.console.many import Done, available_cores, failure_records, for_each, report_failures, report_notices
+from optcodec.console.options import (
     TABLE_TARGETS,
     ExpertOption,
     GroupedCommand,
@@ -31,8 +31,8 @@ from optcodec.cli.options import (
     target_options,
     to_rgb_option,
 )
-from optcodec.cli.show import count, json_option, print_json, side_by_side
-from optcodec.cli.streams import STREAM
+from optcodec.console.show import count, json_option, print_json, side_by_side
+from optcodec.console.streams import STREAM
 from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable
 

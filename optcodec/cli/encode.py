@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.files import Source, check_jpeg_name, find_images, place
 from optcodec.cli.images import needed_nbytes, open_image, opening_of
-from optcodec.cli.many import Done, available_cores, failure_records, for_each, report_failures
-from optcodec.cli.options import (
+from optcodec.cli.totals import table_of, total_of
+from optcodec.cli.tuning import Tuned, tuned, tuning_options
+from optcodec.console.files import Source, check_jpeg_name, find_images, place
+from optcodec.console.many import Done, available_cores, failure_records, for_each, report_failures
+from optcodec.console.options import (
     ExpertOption,
     GroupedCommand,
     background_option,
@@ -30,15 +32,13 @@ from optcodec.cli.options import (
     target_options,
     to_rgb_option,
 )
-from optcodec.cli.show import json_option, print_json
-from optcodec.cli.streams import STREAM, check_stdout, output_file
-from optcodec.cli.totals import table_of, total_of
-from optcodec.cli.tuning import Tuned, tuned, tuning_options
+from optcodec.console.show import json_option, print_json
+from optcodec.console.streams import STREAM, check_stdout, output_file
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from optcodec.jpeg.image import CoefficientImage
-    from optcodec.pixels import Picture
+    from optcodec.pictures.pixels import Picture
 
 __all__ = ["command"]
 
@@ -154,7 +154,7 @@ def _nbytes_per_pixel(made: Tuned, options: dict[str, Any]) -> int:
 def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Path, Path], Done]:
     """What is done to one file, with arguments of `optcodec.encode`."""
     from optcodec.encoder import EncodedJpeg, encode
-    from optcodec.pixels import Picture
+    from optcodec.pictures.pixels import Picture
     from optcodec.transcode import recoded
 
     opening = opening_of(options)
@@ -233,8 +233,8 @@ def _tables(path: Path | None) -> Any:
 
 def _left_out(image: CoefficientImage | Picture, metadata: bool | None) -> list[str]:
     """What the image carried and the file does not, which nobody may have thought of."""
-    from optcodec.orientation import orientation_of
-    from optcodec.pixels import Picture
+    from optcodec.pictures.orientation import orientation_of
+    from optcodec.pictures.pixels import Picture
 
     names, orientation = image.metadata.contents, orientation_of(image.metadata.exif)
     if not names or metadata or (metadata is None and not isinstance(image, Picture)):

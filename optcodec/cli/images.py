@@ -7,17 +7,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from optcodec.cli.files import is_jpeg
-from optcodec.cli.many import Failure
-from optcodec.cli.options import reading_of
-from optcodec.cli.streams import image_source, read_bytes
+from optcodec.console.files import is_jpeg
+from optcodec.console.many import Failure
+from optcodec.console.options import reading_of
+from optcodec.console.streams import image_source, read_bytes
 from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from optcodec.jpeg.image import CoefficientImage
-    from optcodec.orientation import Orient
-    from optcodec.pixels import Picture
+    from optcodec.pictures.orientation import Orient
+    from optcodec.pictures.pixels import Picture
 
 __all__ = ["ImageSet", "Opened", "needed_nbytes", "open_image", "opening_of"]
 
@@ -79,7 +79,7 @@ def open_image(
     """
     source, notices = image_source(path), list[str]()
     if is_jpeg(source) and (not decode or partial or strict):
-        from optcodec.jpeg.reader import read_jpeg
+        from optcodec.jpeg.reading.reader import read_jpeg
 
         data = read_bytes(source) if isinstance(source, Path) else source.read()
         image = read_jpeg(data, max_pixels=max_pixels, partial=partial, strict=strict, notify=notices.append)
@@ -90,7 +90,7 @@ def open_image(
                 )
             return Opened(image, tuple(notices), len(data), data)
         source = io.BytesIO(_mended(image) if partial and notices else data)
-    from optcodec.pixels import load_picture
+    from optcodec.pictures.pixels import load_picture
 
     picture = load_picture(source, background=background, max_pixels=max_pixels, orient=orient, to_rgb=to_rgb)
     nbytes = source.stat().st_size if isinstance(source, Path) else source.seek(0, 2)
@@ -106,7 +106,7 @@ def _mended(image: CoefficientImage) -> bytes:
 
 def needed_nbytes(path: Path, nbytes_per_pixel: int) -> int:
     """About how much memory work on an image takes, by the size that its header tells; 0 if it cannot be read."""
-    from optcodec.openimage import opened_image
+    from optcodec.pictures.opening import opened_image
 
     if not path.is_file():  # a pipe can be read only once
         return 0

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.files import JPEG_SUFFIXES, find_images
-from optcodec.cli.many import Done, failure_records, for_each, notice_count, report_failures
-from optcodec.cli.options import GroupedCommand, reading_of, reading_options
-from optcodec.cli.show import columns, json_option, print_json, side_by_side
-from optcodec.cli.streams import read_bytes
+from optcodec.console.files import JPEG_SUFFIXES, find_images
+from optcodec.console.many import Done, failure_records, for_each, notice_count, report_failures
+from optcodec.console.options import GroupedCommand, reading_of, reading_options
+from optcodec.console.show import columns, json_option, print_json, side_by_side
+from optcodec.console.streams import read_bytes
 
 if TYPE_CHECKING:
-    from optcodec.jpeg.structure import JpegStructure
+    from optcodec.jpeg.reading.structure import JpegStructure
 
 __all__ = ["command"]
 
@@ -49,8 +49,8 @@ def command(inputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
 def _record(path: Path, data: bytes, reading: dict[str, Any]) -> dict[str, Any]:
     from optcodec.jpeg.image import subsampling_name
     from optcodec.jpeg.quality import estimate_quality
-    from optcodec.jpeg.structure import read_structure
-    from optcodec.orientation import orientation_of
+    from optcodec.jpeg.reading.structure import read_structure
+    from optcodec.pictures.orientation import orientation_of
 
     structure = read_structure(data, **reading)
     frame, metadata = structure.frame, structure.metadata

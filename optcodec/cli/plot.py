@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from optcodec.cli.show import json_option, print_json
+from optcodec.console.show import json_option, print_json
 from optcodec.extras import require_packages
 from optcodec.files import write_whole
 

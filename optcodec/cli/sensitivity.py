@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.many import Failure, failure_records, report_failures
 from optcodec.cli.models import open_model
-from optcodec.cli.options import SUBSAMPLINGS, max_pixels_option
-from optcodec.cli.show import count, json_option, print_json
+from optcodec.console.many import Failure, failure_records, report_failures
+from optcodec.console.options import SUBSAMPLINGS, max_pixels_option
+from optcodec.console.show import count, json_option, print_json
 from optcodec.files import check_writable
 
 if TYPE_CHECKING:

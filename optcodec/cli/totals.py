@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from optcodec.cli.show import columns, count
+from optcodec.console.show import columns, count
 
 __all__ = ["table_of", "total_of"]
 

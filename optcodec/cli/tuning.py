@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.many import report_notices
-from optcodec.cli.options import FILE_TARGETS, ExpertOption, one_of, profile_from, with_options
+from optcodec.console.many import report_notices
+from optcodec.console.options import FILE_TARGETS, ExpertOption, one_of, profile_from, with_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from optcodec.blocks.choice import BlockChoice
-    from optcodec.blocks.field import QualityField
     from optcodec.blocks.profile import UtilityProfile
     from optcodec.targets import Target
+    from optcodec.trellis.field import QualityField
 
 __all__ = ["Tuned", "block_options", "tune_option", "tuned", "tuning_options"]
 
@@ -134,7 +134,7 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
         settings["subsampling"] = profile.provenance.subsampling
     if effort < 3:
         return Tuned(effort, name, None, None, settings)
-    from optcodec.blocks.encode import Rdo
+    from optcodec.effort import Rdo
 
     blocks = _blocks(options, target)
     of_blocks = None if blocks is None else blocks.profile
@@ -184,7 +184,7 @@ def _tune(text: str | None) -> tuple[str | None, str | None]:
         return None, text.removeprefix(_NETWORK)
     if text.startswith(_RECEIVER) and text != _RECEIVER:
         return text, None
-    from optcodec.blocks.tuning import TUNINGS
+    from optcodec.trellis.tuning import TUNINGS
 
     if text not in TUNINGS:
         raise InvalidInputError(f"--tune is one of {', '.join(TUNINGS)}, dnn:PROFILE and receiver:NET, got {text!r}")
@@ -246,8 +246,8 @@ def _field(options: dict[str, Any]) -> QualityField | None:
     path: Path | None = options["roi"]
     if path is None:
         return None
-    from optcodec.blocks.field import MASK_STRENGTH, QualityField
-    from optcodec.pixels import load_picture
+    from optcodec.pictures.pixels import load_picture
+    from optcodec.trellis.field import MASK_STRENGTH, QualityField
 
     picture = load_picture(path, **{name: options[name] for name in ("background", "max_pixels", "orient")})
     report_notices({notice: [path] for notice in picture.notices})

@@ -6,7 +6,7 @@ import time
 
 import click
 
-from optcodec.cli.show import count, json_option, print_json
+from optcodec.console.show import count, json_option, print_json
 
 __all__ = ["command"]
 

@@ -68,7 +68,7 @@ def design_tables(
     Parameters
     ----------
     image_or_coefficients : image, DctImage, CoefficientImage, or iterable of these
-        Pixels (what `optcodec.pixels.load_picture` takes), coefficients, or the coefficients of a JPEG file, which is
+        Pixels (what `optcodec.load_picture` takes), coefficients, or the coefficients of a JPEG file, which is
         then not decoded to pixels. An iterable stands for one data set; see `optcodec.design.statistics.gather`.
     target : WaterLevel, Quality, MatchQuality, MatchSwe, Bpp or MaxBytes
         What to aim at. `WaterLevel` belongs to ``"opts"`` and ``"optd"``, `Quality` to ``"deepn"`` and ``"jpeg"``; the

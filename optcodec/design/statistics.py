@@ -18,7 +18,7 @@ from optcodec.jpeg.dct import forward
 from optcodec.jpeg.image import CoefficientImage, DctImage
 from optcodec.jpeg.layout import thread_count
 from optcodec.jpeg.quantize import dequantize
-from optcodec.pixels import ImageLike, load_picture
+from optcodec.pictures.pixels import ImageLike, load_picture
 
 __all__ = ["DISTORTIONS", "Source", "Statistics", "gather"]
 
@@ -105,7 +105,7 @@ def gather(source: Source, *, subsampling: str = "4:4:4", threads: int | None = 
     Parameters
     ----------
     source : image, DctImage, CoefficientImage, or iterable of these
-        Pixels (what `optcodec.pixels.load_picture` takes: uint8 array of shape (H, W, 3) or (H, W), Pillow image,
+        Pixels (what `optcodec.load_picture` takes: uint8 array of shape (H, W, 3) or (H, W), Pillow image,
         path, file in memory), or coefficients. Those that are quantized already count by the values that they
         reconstruct.
         An iterable stands for one data set; it is gone through more than once, and an iterator that cannot be is kept

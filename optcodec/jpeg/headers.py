@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from optcodec.errors import UnsupportedJpegError
-from optcodec.jpeg.fields import Fields
+from optcodec.jpeg.reading.fields import Fields
 from optcodec.jpeg.segments import Segment
 from optcodec.notices import Tolerate, refuse
 

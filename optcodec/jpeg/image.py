@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
-from optcodec.jpeg.metadata import Metadata
+from optcodec.jpeg.metadata.values import Metadata
 from optcodec.jpeg.tables import QuantTable
 from optcodec.scalars import whole_number
 from optcodec.values import Value

@@ -1,7 +1,7 @@
 """Progressive scans: which coefficients each scan carries, and how precisely (T.81, G.1.1).
 
-The default script was picked by the bytes of real files (``benchmarks/scan_script.py``: photographs of 768x512 and
-299x299, qualities 50 to 90, 4:2:0 and 4:4:4). Splitting luminance further, or otherwise, gains less than 0.1 %. It
+The default script was picked by the bytes of real files (``benchmarks/rates/scan_script.py``: photographs of 768x512
+and 299x299, qualities 50 to 90, 4:2:0 and 4:4:4). Splitting luminance further, or otherwise, gains less than 0.1 %. It
 is 1.1 to 1.4 % smaller on average than libjpeg's own script (jcparam.c: jpeg_simple_progression): 0.5 % by not
 splitting the bits of DC, 0.3 % by not splitting those of chrominance, the rest by its bands of luminance.
 """
@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.jpeg.bitstream import Scan, group_slots, scan_groups
 from optcodec.jpeg.entropy import collect_tokens, optimal_tables, scan_bits
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.layout import dc_slots, in_parallel, mcu_layout, worker_count
-from optcodec.jpeg.writer import Scan, group_slots, scan_groups
 from optcodec.kernels import load
 
 __all__ = ["ScanSpec", "progressive_scan", "progressive_scans", "scan_script", "smallest_scans"]
@@ -26,7 +26,7 @@ __all__ = ["ScanSpec", "progressive_scan", "progressive_scans", "scan_script", "
 _LUMINANCE = ((1, 2, 0, 1), (3, 19, 0, 1), (20, 63, 0, 1), (1, 63, 1, 0))
 _CHROMINANCE = ((1, 63, 0, 0),)
 # What `smallest_scans` tries for luminance. After rate-distortion optimization one scan is mostly the smallest, since
-# few coefficients are left and each scan has to say anew which blocks have none (benchmarks/rd_ablation.py).
+# few coefficients are left and each scan has to say anew which blocks have none (benchmarks/rates/ablation.py).
 _TRIALS = (
     _CHROMINANCE,
     ((1, 2, 0, 0), (3, 63, 0, 0)),

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
+from optcodec.jpeg.bitstream import Preamble, Scan, compact_tables, jpeg_bytes
 from optcodec.jpeg.dct import forward
 from optcodec.jpeg.entropy import pixel_tokens
 from optcodec.jpeg.headers import FrameComponent
@@ -23,9 +24,9 @@ from optcodec.jpeg.image import (
 )
 from optcodec.jpeg.layout import dc_slots, pixel_layout, with_channels
 from optcodec.jpeg.quantize import dequantize, quantize, table_indices
-from optcodec.jpeg.reader import read_jpeg
+from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.tables import QuantTable
-from optcodec.jpeg.writer import Preamble, Progressive, Scan, compact_tables, jpeg_bytes, write_jpeg
+from optcodec.jpeg.writer import Progressive, write_jpeg
 from optcodec.notices import ignore
 
 __all__ = ["CoefficientSource", "Dct", "PixelSource"]

@@ -28,7 +28,7 @@ import numpy as np
 from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.files import write_whole
 from optcodec.jpeg.image import SUBSAMPLINGS
-from optcodec.jpeg.structure import read_structure
+from optcodec.jpeg.reading.structure import read_structure
 from optcodec.jpeg.tables import QuantTable
 from optcodec.jsontext import parse_json
 from optcodec.notices import ignore

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from optcodec.blocks.allocate import ALLOCATORS
 from optcodec.blocks.choice import BlockChoice, Features, allocated_qualities
 from optcodec.blocks.curves import BLOCK_SIDE
-from optcodec.blocks.field import BLOCK, QualityField
 from optcodec.extras import require_packages
+from optcodec.trellis.field import BLOCK, QualityField
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +94,7 @@ class WatchedChoice(BlockChoice):
 
 
 def bits_map(bits: npt.NDArray[np.int64]) -> BlockMap:
-    """That of `optcodec.blocks.bits.file_block_bits`."""
+    """That of `optcodec.receivers.block_bits.file_block_bits`."""
     return BlockMap("size in the file", "bits", bits)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from optcodec.errors import InvalidInputError
 from optcodec.limits import MAX_PIXELS
-from optcodec.openimage import IMAGE_SUFFIXES, opened_image
+from optcodec.pictures.opening import IMAGE_SUFFIXES, opened_image
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -10,7 +10,7 @@ from __future__ import annotations
 import click
 
 from optcodec import __version__
-from optcodec.cli.verbs import Verbs
+from optcodec.console.verbs import Verbs
 
 __all__ = ["main"]
 

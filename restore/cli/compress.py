@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from optcodec import check_writable, require_packages
-from optcodec.cli.show import columns, json_option, print_json
+from optcodec.console.show import columns, json_option, print_json
 
 __all__ = ["command"]
 
@@ -52,7 +52,7 @@ def _compress(
 ) -> list[dict[str, Any]]:
     """All stages; the name of the one that is run goes to stderr."""
     from restore.compress.route import Plan, compress
-    from restore.recipe import load_recipe
+    from restore.training.recipe import load_recipe
 
     def announced(stage: str) -> None:
         click.echo(stage, err=True)

@@ -18,13 +18,13 @@ import click
 
 import optcodec
 from optcodec import InvalidInputError, check_writable, require_packages, write_whole
-from optcodec.cli.about import processor
-from optcodec.cli.show import json_option, print_json
+from optcodec.console.about import processor
+from optcodec.console.show import json_option, print_json
 
 if TYPE_CHECKING:
-    from restore.evaluate import Conditions, Row
-    from restore.receivers import Receiver
-    from restore.testsets import TestSet
+    from restore.evaluation.evaluate import Conditions, Row
+    from restore.evaluation.receiver import Receiver
+    from restore.evaluation.testsets import TestSet
 
 __all__ = ["command"]
 
@@ -118,7 +118,7 @@ def command(sets: tuple[str, ...], as_json: bool, **options: Any) -> None:
     if as_json:
         print_json(document)
     else:
-        from restore.report import show
+        from restore.evaluation.report import show
 
         show(document)
 
@@ -131,9 +131,9 @@ def _require_packages(options: dict[str, Any]) -> None:
 
 def _measure(given: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
     """The whole result, ready for JSON."""
-    from restore.evaluate import Conditions, comparisons, evaluate, means
-    from restore.quality import load_measures
-    from restore.receivers import make_receiver
+    from restore.evaluation.evaluate import Conditions, comparisons, evaluate, means
+    from restore.evaluation.measures import load_measures
+    from restore.evaluation.receivers import make_receiver
 
     conditions = Conditions(
         options["qualities"],
@@ -163,7 +163,7 @@ def _measure(given: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sets(given: tuple[str, ...], options: dict[str, Any]) -> list[TestSet]:
-    from restore.testsets import TestSet, find_set
+    from restore.evaluation.testsets import TestSet, find_set
 
     data = options["data"] or (Path(os.environ["OPTCODEC_DATA"]) if "OPTCODEC_DATA" in os.environ else None)
     found = [find_set(each, data) for each in given]
@@ -200,9 +200,9 @@ def _versions() -> dict[str, str]:
 def _cost(
     sets: Sequence[TestSet], receivers: Sequence[Receiver], conditions: Conditions, given: Sequence[str]
 ) -> dict[str, Any]:
-    from restore.cost import measure_cost
-    from restore.evaluate import encoded
-    from restore.testsets import load_image
+    from restore.evaluation.cost import measure_cost
+    from restore.evaluation.evaluate import encoded
+    from restore.evaluation.testsets import load_image
 
     path = sets[0].paths[0]
     image = load_image(path, colour=conditions.colour)
@@ -221,9 +221,9 @@ def _figure(
     crop: tuple[int, int, int, int] | None,
 ) -> bytes:
     """The first image at the first quality, without noise."""
-    from restore.evaluate import encoded
-    from restore.figures import Crop, crops_figure, draw
-    from restore.testsets import load_image
+    from restore.evaluation.evaluate import encoded
+    from restore.evaluation.figures import Crop, crops_figure, draw
+    from restore.evaluation.testsets import load_image
 
     path, quality = sets[0].paths[0], conditions.qualities[0]
     image = load_image(path, colour=conditions.colour)

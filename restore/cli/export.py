@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from optcodec import InvalidInputError, check_writable, require_packages, write_whole
-from optcodec.cli.show import json_option, print_json
+from optcodec.console.show import json_option, print_json
 
 __all__ = ["command"]
 
@@ -35,9 +35,9 @@ def command(network: Path, chrominance: Path | None, output: Path, as_json: bool
         raise InvalidInputError(f"two networks make a model; expected an output NAME.json, got {output}")
     check_writable(output)
     require_packages("torch", "safetensors.torch", "onnx", "scipy.linalg", extra="torch")
-    from restore.count import count
-    from restore.export import to_onnx
-    from restore.pack import write_model
+    from restore.export.model_files import write_model
+    from restore.export.onnx import to_onnx
+    from restore.networks.count import count
 
     made = [_network(path, **options) for path in (network, chrominance) if path is not None]
     if as_model:
@@ -58,7 +58,7 @@ def command(network: Path, chrominance: Path | None, output: Path, as_json: bool
 def _network(path: Path, *, int8: bool, data: Path | None, patches: int | None) -> Any:
     """The network of a file, quantized if that is asked for."""
     from restore.networks.quantized import Quantized
-    from restore.weights import load_network
+    from restore.networks.weights import load_network
 
     network = load_network(path)
     if not int8:

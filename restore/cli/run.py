@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec import InvalidInputError
-from optcodec.cli.files import JPEG_SUFFIXES, find_images, place
-from optcodec.cli.many import Done, failure_records, for_each, notice_count, report_failures
-from optcodec.cli.options import max_pixels_option, orient_option, reading_of, reading_options
-from optcodec.cli.show import columns, json_option, print_json
-from optcodec.cli.streams import STREAM, check_stdout, is_stdout, output_file, read_bytes
+from optcodec.console.files import JPEG_SUFFIXES, find_images, place
+from optcodec.console.many import Done, failure_records, for_each, notice_count, report_failures
+from optcodec.console.options import max_pixels_option, orient_option, reading_of, reading_options
+from optcodec.console.show import columns, json_option, print_json
+from optcodec.console.streams import STREAM, check_stdout, is_stdout, output_file, read_bytes
 
 if TYPE_CHECKING:
-    from restore.decode import Received
-    from restore.models import Model
+    from restore.runtime.decode import Received
+    from restore.runtime.models import Model
 
 __all__ = ["command"]
 
@@ -66,8 +66,8 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
         check_stdout(as_json=as_json)
     paths = [source.path for source in sources]
 
-    from restore.decode import receive
-    from restore.models import load_model
+    from restore.runtime.decode import receive
+    from restore.runtime.models import load_model
 
     reading = reading_of(options) | {"max_pixels": options["max_pixels"]}
     model = load_model(options["model"], threads=options["threads"])
@@ -106,8 +106,8 @@ def _restore(
 ) -> dict[str, Any]:
     """Write the restored image; what is done to it, and what is found while it is decoded, comes to the notices."""
     from optcodec import orientation_of, upright
-    from restore.infer import restored_image, restored_strips
-    from restore.output import left_out, write_jpeg, write_png
+    from restore.runtime.infer import restored_image, restored_strips
+    from restore.runtime.output import left_out, write_jpeg, write_png
 
     metadata, (width, height) = received.metadata, (received.width, received.height)
     orientation = orientation_of(metadata.exif)

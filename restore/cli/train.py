@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from optcodec import check_writable, require_packages
-from optcodec.cli.show import json_option, print_json
+from optcodec.console.show import json_option, print_json
 
 __all__ = ["command"]
 
@@ -22,7 +22,7 @@ Folder = click.Path(path_type=Path, file_okay=False)
 def _list(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
     """Name the recipes of the package, and be done."""
     if wanted:
-        from restore.recipe import shipped_recipes
+        from restore.training.recipe import shipped_recipes
 
         click.echo("\n".join(shipped_recipes()))
         ctx.exit()
@@ -55,17 +55,17 @@ def command(recipe: str, output: Path, as_json: bool, **options: Any) -> None:
 
 def _train(name: str, output: Path, *, start: Path | None, threads: int | None, **options: Any) -> dict[str, Any]:
     """Run it, and say what came out."""
-    from restore.recipe import load_recipe
+    from restore.training.recipe import load_recipe
 
     recipe = load_recipe(name)
     check_writable(output / "network.safetensors")
     require_packages("torch", "safetensors.torch", *(["tensorboard"] if options["tensorboard"] else []))
     import torch
 
-    from restore.journal import read_log
     from restore.networks.operations import configuration
-    from restore.train import train
-    from restore.weights import load_network
+    from restore.networks.weights import load_network
+    from restore.training.log import read_log
+    from restore.training.train import train
 
     if threads is not None:
         torch.set_num_threads(threads)

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from optcodec import InvalidInputError
 from restore.networks import DnCNN, build
-
-from .fold import layers
+from restore.networks.fold import layers
 
 __all__ = ["Worth", "filter_norms", "keep_filters", "layer_widths", "prune"]
 

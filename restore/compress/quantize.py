@@ -12,14 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from optcodec import InvalidInputError
-from restore.degrade import Patches, load_photographs
+from restore.channel.degradation import Patches, load_photographs
+from restore.compress.equalize import equalize
 from restore.networks import DnCNN
+from restore.networks.fold import fold
 from restore.networks.operations import MAPS, configuration, face, value_names, walk
 from restore.networks.quantized import MAP_LEVELS, Quantized, TorchOperations
-from restore.recipe import Recipe
-
-from .equalize import equalize
-from .fold import fold
+from restore.training.recipe import Recipe
 
 __all__ = ["best_change_range", "best_range", "calibration_patches", "quantize"]
 

@@ -18,22 +18,21 @@ from torch import nn
 
 import optcodec
 from optcodec import InvalidInputError
-from restore.count import count
-from restore.degrade import load_photographs
-from restore.export import to_onnx
-from restore.journal import read_log
+from restore.channel.degradation import load_photographs
+from restore.compress.prune import layer_widths, prune
+from restore.compress.quantize import calibration_patches, quantize
+from restore.compress.separable import separate
+from restore.compress.slim import slim
+from restore.export.onnx import to_onnx
 from restore.networks import DnCNN
+from restore.networks.count import count
+from restore.networks.fold import fold
 from restore.networks.operations import configuration, face
-from restore.recipe import Recipe
-from restore.train import train
-from restore.watch import Watch
-from restore.weights import load_network, save_network
-
-from .fold import fold
-from .prune import layer_widths, prune
-from .quantize import calibration_patches, quantize
-from .separable import separate
-from .slim import slim
+from restore.networks.weights import load_network, save_network
+from restore.training.log import read_log
+from restore.training.recipe import Recipe
+from restore.training.train import train
+from restore.training.validation import Watch
 
 __all__ = ["Plan", "Stage", "compress", "stages", "trained_recipe", "validated"]
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from restore.compress.prune import keep_filters
 from restore.networks import DnCNN
-
-from .prune import keep_filters
 
 __all__ = ["norm_scales", "slim"]
 

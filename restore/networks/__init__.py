@@ -15,18 +15,17 @@ from typing import Any
 from torch import nn
 
 from optcodec import InvalidInputError
-
-from .carn import Carn
-from .compact import Compact
-from .dncnn import DnCNN
-from .dualdomain import DualDomain
-from .edsr import Edsr
-from .ffdnet import Ffdnet
-from .fsrcnn import Fsrcnn
-from .ircnn import Ircnn
-from .latticenet import LatticeNet
-from .mimounet import MimoUnet
-from .quantized import Quantized
+from restore.networks.carn import Carn
+from restore.networks.compact import Compact
+from restore.networks.dncnn import DnCNN
+from restore.networks.dualdomain import DualDomain
+from restore.networks.edsr import Edsr
+from restore.networks.ffdnet import Ffdnet
+from restore.networks.fsrcnn import Fsrcnn
+from restore.networks.ircnn import Ircnn
+from restore.networks.latticenet import LatticeNet
+from restore.networks.mimounet import MimoUnet
+from restore.networks.quantized import Quantized
 
 __all__ = [
     "NETWORKS",
@@ -59,7 +58,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "quantized": Quantized,
 }
 
-# With three channels they are trained on RGB (see `restore.problem`); the others on luminance, or Y, Cb and Cr.
+# With three channels they are trained on RGB (see `restore.channel.problem`); the others on luminance, or Y, Cb and Cr.
 TAKING_RGB = frozenset({"carn", "edsr", "ffdnet", "fsrcnn", "ircnn", "latticenet", "mimounet"})
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .parts import enlarged, zeroed
+from restore.networks.parts import enlarged, zeroed
 
 __all__ = ["Carn"]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .compact import Residual
+from restore.networks.compact import Residual
 
 __all__ = ["DualDomain"]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .compact import Residual
-from .parts import enlarged, zeroed
+from restore.networks.compact import Residual
+from restore.networks.parts import enlarged, zeroed
 
 __all__ = ["Edsr"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .parts import zeroed
+from restore.networks.parts import zeroed
 
 __all__ = ["Ffdnet"]
 

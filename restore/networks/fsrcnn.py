@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .parts import enlarged, zeroed
+from restore.networks.parts import enlarged, zeroed
 
 __all__ = ["Fsrcnn"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .parts import zeroed
+from restore.networks.parts import zeroed
 
 __all__ = ["Ircnn"]
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .compact import Residual
-from .parts import multiples, zeroed
+from restore.networks.compact import Residual
+from restore.networks.parts import multiples, zeroed
 
 __all__ = ["MimoUnet"]
 

@@ -13,9 +13,8 @@ from typing import Any, Protocol, TypeVar, cast
 from torch import nn
 
 from optcodec import InvalidInputError
-
-from .compact import Compact, Residual
-from .dncnn import DnCNN
+from restore.networks.compact import Compact, Residual
+from restore.networks.dncnn import DnCNN
 
 __all__ = ["MAPS", "Face", "Operations", "configuration", "face", "value_names", "walk"]
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .compact import Compact
-from .operations import MAPS, value_names, walk
+from restore.networks.compact import Compact
+from restore.networks.operations import MAPS, value_names, walk
 
 __all__ = [
     "MAP_LEVELS",
@@ -154,7 +154,7 @@ class Quantized(nn.Module):
 
     def __init__(self, of: dict[str, Any]) -> None:
         super().__init__()
-        from . import build  # here, for the registry of networks has this class in it
+        from restore.networks import build  # here, for the registry of networks has this class in it
 
         self.config: dict[str, Any] = {"network": "quantized", "of": of}
         self.inner = build(of)

@@ -19,8 +19,8 @@ from PIL import JpegImagePlugin
 
 from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.reader import read_jpeg, read_jpeg_rows
-from optcodec.jpeg.structure import read_structure
+from optcodec.jpeg.reading.reader import read_jpeg, read_jpeg_rows
+from optcodec.jpeg.reading.structure import read_structure
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.notices import ignore
 from tests.fuzz.jpeg_damage import DAMAGES, damaged_bytes

@@ -23,7 +23,13 @@ from tests.fuzz.runner import Finding, Report
 __all__ = ["KINDS", "has_atheris", "run"]
 
 KINDS = {f"coverage-{name}": name for name in ("segments", "tables", "profile", "utility", "qpnet", "recipe")}
-_INSTRUMENTED = ["optcodec.jpeg", "optcodec.blocks", "optcodec.vision", "restore.recipe", "restore.degrade"]
+_INSTRUMENTED = [
+    "optcodec.jpeg",
+    "optcodec.blocks",
+    "optcodec.vision",
+    "restore.training.recipe",
+    "restore.channel.degradation",
+]
 _CASE_SECONDS = 120
 _MEGABYTES = 4096
 _ROOT = Path(__file__).parents[2]

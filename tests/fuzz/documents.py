@@ -28,7 +28,7 @@ from optcodec.blocks.qpnet import load_qpnet, save_qpnet
 from optcodec.errors import OptcodecError
 from optcodec.jpeg.table_files import load_tables, save_tables, tables_subsampling
 from optcodec.vision.profile import load_profile
-from restore.recipe import load_recipe
+from restore.training.recipe import load_recipe
 from tests.fuzz.answers import changed_jpeg, without_numbers
 from tests.fuzz.jpeg_damage import damaged_bytes
 from tests.fuzz.jpeg_seeds import seed_files

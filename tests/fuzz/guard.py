@@ -18,9 +18,9 @@ from PIL import Image
 
 from optcodec.encoder import encode
 from optcodec.errors import InvalidInputError, OptcodecError
-from optcodec.jpeg import decoding
 from optcodec.jpeg.image import SUBSAMPLINGS, CoefficientImage
-from optcodec.jpeg.reader import read_jpeg, read_jpeg_rows
+from optcodec.jpeg.reading import decoding
+from optcodec.jpeg.reading.reader import read_jpeg, read_jpeg_rows
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.notices import Notify, ignore
 from tests.fuzz.answers import changed_jpeg, libjpeg_pixels

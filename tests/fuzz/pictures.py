@@ -13,10 +13,10 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from optcodec.blocks.field import QualityField
 from optcodec.errors import OptcodecError
-from optcodec.orientation import Orient, orientation_of, turned
-from optcodec.pixels import Picture, load_picture
+from optcodec.pictures.orientation import Orient, orientation_of, turned
+from optcodec.pictures.pixels import Picture, load_picture
+from optcodec.trellis.field import QualityField
 from tests.fuzz.answers import without_numbers
 from tests.fuzz.documents import scratch_folder
 from tests.fuzz.jpeg_damage import damaged_bytes

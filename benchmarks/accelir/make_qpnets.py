@@ -1,0 +1,119 @@
+"""Make the utility profiles and the QP-NETs that come with the package.
+
+    OPTCODEC_DATA=DATA python -m benchmarks.accelir.make_qpnets WORK [TASK ...]
+
+For each task (see ``restore.tasks``): blocks of photographs of ``imagenet_sample`` are measured at all qualities, in
+files of a trellis, before and after restoration, and ranked by utility into ten groups. Of more photographs only the
+lowest and the highest quality are measured, which is enough to tell the group of a block, and QP-NET learns to tell it
+from the pixels that are sent. A seventh of the photographs chooses the epoch; the card is made on the colour images of
+``Set14``, which nothing is trained on. Writes ``optcodec/data/utility/TASK.json`` (its tuning is left as it was:
+``fit_receivers.py`` makes it), ``optcodec/data/qpnet/TASK.npz`` and ``results/qpnet_TASK.json``. WORK keeps what was
+measured, so that a run that was stopped goes on; remove it when a restoring network was trained again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich.progress import track
+
+from benchmarks.receiver.tasks import FOLDER, TASKS, RestorationTask, as_files, make_task, photographs
+from benchmarks.record import write_result
+from optcodec.blocks.curves import QUALITIES, Curves
+from optcodec.blocks.profile import build_profile, load_utility_profile, shipped_utility_profiles
+from optcodec.blocks.qpnet import QpNet, save_qpnet
+from optcodec.receivers.measure import grid_offsets, training_blocks
+from optcodec.receivers.survey import Survey, SurveyedImage, read_part, write_part
+from optcodec.receivers.train_qpnet import scores, train_qpnet
+
+GROUPS, EPOCHS = 10, 12
+IMAGES, GRIDS = {"sr4": 90}, 2  # of the profile
+USUAL_IMAGES = 48
+TRAINING, TRAINING_GRIDS = 120, 4  # photographs that QP-NET learns from
+VALIDATION = 7  # one photograph of so many
+CARD = ("Set14",)
+
+
+def surveyed(survey: Survey, paths: list[Path], what: str) -> list[SurveyedImage]:
+    return [survey.image(path) for path in track(paths, what)]
+
+
+def labelled(name: str, task: RestorationTask, work: Path) -> list[tuple[Curves, np.ndarray]]:
+    """Blocks of the photographs that QP-NET learns from, with their curves at two qualities."""
+    folder, found = work / f"{name}.labels", []
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (stem, pixels) in enumerate(track(islice(photographs(name), TRAINING), f"{name}, labels", TRAINING)):
+        part = folder / f"{stem}.npz"
+        kept = read_part(part)
+        if kept is None:
+            offsets = grid_offsets(TRAINING_GRIDS, number)
+            curves, blocks = training_blocks(
+                pixels, task, encoder="rdo", offsets=offsets, seed=number, qualities=(QUALITIES[0], QUALITIES[-1])
+            )
+            write_part(part, curves, blocks)
+            found.append((curves, blocks))
+        else:
+            found.append(kept)
+    return found
+
+
+def joined(parts: list[tuple[Curves, np.ndarray]]) -> tuple[Curves, np.ndarray]:
+    return Curves.joined([curves for curves, _ in parts]), np.concatenate([blocks for _, blocks in parts])
+
+
+def card_images(task: RestorationTask) -> list[Path]:
+    """Colour images of the test sets that what is sent of has a block at least."""
+    folder = Path(os.environ["OPTCODEC_DATA"])
+    paths = [path for name in CARD for path in sorted((folder / name).glob("*.png"))]
+    return [path for path in paths if Image.open(path).mode == "RGB" and min(Image.open(path).size) >= 32 * task.scale]
+
+
+def made(name: str, work: Path) -> None:
+    task = make_task(name)
+    survey = Survey(task, f"restore.tasks:{name}", work / f"{name}.parts", encoder="rdo", grids=GRIDS)
+    images = surveyed(survey, as_files(name, 0, IMAGES.get(name, USUAL_IMAGES), work / name), name)
+    profile = build_profile(
+        name, [image.curves for image in images], groups=GROUPS, provenance=survey.provenance(images)
+    )
+    if name in shipped_utility_profiles():
+        old = load_utility_profile(name)
+        profile = replace(profile, tuning=old.tuning, strength=old.strength)
+    (FOLDER / "utility").mkdir(exist_ok=True)
+    profile.save(FOLDER / "utility" / f"{name}.json")
+    parts = labelled(name, task, work)
+    train = joined([part for number, part in enumerate(parts) if number % VALIDATION])
+    check = joined(parts[::VALIDATION])
+    known = [(blocks, profile.rank(curves)) for curves, blocks in (train, check)]
+    origin = {"profile": name, "task": task.name, "photographs": "imagenet_sample"}
+    net = train_qpnet(*known[0], GROUPS, validation=known[1], epochs=EPOCHS, halve_every=3, provenance=origin)
+    unseen = Survey(task, f"restore.tasks:{name}", work / f"{name}.card", encoder="rdo", grids=1)
+    test = surveyed(unseen, card_images(task), f"{name}, card")
+    curves, blocks = joined([part for part in (read_part(image.part) for image in test) if part is not None])
+    shares = net.distributions(blocks.reshape(-1, 32, 3))[:, 0]
+    card = scores(shares, profile.rank(curves))
+    net = QpNet(GROUPS, net.weights, dict(net.provenance) | {"card": list(CARD)}, card)
+    (FOLDER / "qpnet").mkdir(exist_ok=True)
+    save_qpnet(net, FOLDER / "qpnet" / f"{name}.npz")
+    figures = {
+        "task": task.name,
+        "blocks": {"profile": profile.provenance.blocks, "training": len(train[0]), "validation": len(check[0])},
+        "card": {"images": list(CARD), "blocks": len(blocks)} | {key: round(value, 4) for key, value in card.items()},
+        "utility_db_per_byte": profile.utility.tolist(),
+        "exchange": profile.exchange.tolist(),
+    }
+    write_result(f"qpnet_{name}", figures, packages=("numpy", "numba", "torch"))
+    print(name, figures["card"], np.round(profile.exchange, 3))
+
+
+if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(1)
+    for each in sys.argv[2:] or TASKS:
+        made(each, Path(sys.argv[1]))

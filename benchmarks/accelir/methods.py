@@ -1,0 +1,204 @@
+"""Ways to code an image for a receiver that restores it, each for a number of bytes (see ``accelir.py``).
+
+An encoder that has a quality and no budget is measured at exactly the budget: of the files of two neighbouring
+qualities, linearly in the logarithm of their bytes. Ours are told the budget, which they never exceed.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from benchmarks.accelir.case import SUBSAMPLING, Case, Floats, Pixels
+from benchmarks.accelir.ideal import ideal_file
+from benchmarks.rates.rd import mozjpeg, turbo
+from optcodec import MaxBytes, QualityField, Rdo, TargetNotMetError, encode
+from optcodec.blocks.allocate import ALLOCATORS, Allocator, lagrangian
+from optcodec.blocks.choice import WAYS, BlockChoice, Features, blocks_by, pixels_of_blocks
+from optcodec.blocks.curves import Curves, block_grid
+from optcodec.targets import largest_within
+from optcodec.trellis.tuning import tuning_for
+
+Measure = Callable[[bytes], Any]  # a number, or an array of them
+Found = tuple[float, Floats]  # bytes and fields
+Method = Callable[[Case, int], Found]
+
+USUAL_STRENGTH = 0.45  # of groups that are known, where those that QP-NET tells are best not listened to
+_NEAR = 1e-3  # budgets of an allocator this close, as a part, count as neighbours
+
+
+def between(files: tuple[tuple[float, bytes], tuple[float, bytes]], nbytes: float, measure: Measure) -> Any:
+    """A measure at a number of bytes between those of two files, linear in the logarithm of bytes."""
+    (low, first), (high, second) = files
+    part = np.log(nbytes / low) / np.log(high / low) if high > low else 0.0
+    return (1 - part) * measure(first) + part * measure(second) if part else measure(first)
+
+
+def interpolated(encoder: Callable[[int], tuple[float, bytes]], least: int, budget: int, measure: Measure) -> Any:
+    """A measure of an encoder with qualities from `least` to 100 at exactly a number of bytes.
+
+    Raises
+    ------
+    TargetNotMetError
+        If its smallest file is larger, or its largest smaller.
+    """
+    files: dict[int, tuple[float, bytes]] = {}
+
+    def file(quality: int) -> tuple[float, bytes]:
+        if quality not in files:
+            files[quality] = encoder(quality)
+        return files[quality]
+
+    low, high = least, 100
+    if not file(low)[0] <= budget <= file(high)[0]:
+        sizes = f"{file(low)[0]:.0f}..{file(high)[0]:.0f}"
+        raise TargetNotMetError(f"expected a file of {budget} bytes, but qualities {low}..{high} take {sizes}")
+    while high > low + 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if file(middle)[0] <= budget else (low, middle)
+    return between((file(low), file(high)), budget, measure)
+
+
+def default_jpeg(pixels: Pixels, budget: int, measure: Measure) -> Any:
+    """A measure of libjpeg-turbo's default JPEG at 4:2:0 with optimal Huffman codes, at exactly a number of bytes."""
+    return interpolated(lambda quality: _sized(turbo(pixels, SUBSAMPLING, quality)), 1, budget, measure)
+
+
+def _sized(data: bytes) -> tuple[float, bytes]:
+    return len(data), data
+
+
+def _webp(pixels: Pixels, quality: int) -> bytes:
+    """libwebp by Pillow, which passes on quality and effort, but no sharpness of its segments."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "WEBP", quality=quality, method=6)
+    return file.getvalue()
+
+
+def _peer(case: Case, budget: int, *, encoder: Callable[[Pixels, int], bytes], least: int) -> Found:
+    found = interpolated(lambda quality: _sized(encoder(case.sent, quality)), least, budget, case.measured)
+    return budget, found
+
+
+def _moz(pixels: Pixels, quality: int, *, table: int) -> bytes:
+    return mozjpeg(pixels, SUBSAMPLING, quality, table=table, progressive=False)
+
+
+def coded(case: Case, budget: int, rdo: Rdo) -> Found:
+    """The file that a trellis makes for a budget."""
+    data = encode(case.sent, rdo=rdo, target=MaxBytes(budget), subsampling=SUBSAMPLING, threads=1).data
+    return len(data), case.measured(data)
+
+
+def _receiver(case: Case, budget: int, *, blocks: str | None = None) -> Found:
+    """Weights for the receiver; blocks by a codec's own adaptation, or a way of QP-NET."""
+    chosen = None
+    if blocks is not None:
+        chosen = blocks_by(blocks) if blocks in ("x264", "libwebp") else case.tools.blocks(blocks)
+    return coded(case, budget, Rdo(case.tools.tuning, blocks=chosen, thorough=True))
+
+
+@dataclass(frozen=True, eq=False)
+class _KnownGroups:
+    """In place of a QP-NET: the true group of each block."""
+
+    groups: int
+    shares: npt.NDArray[np.float32]
+
+    def distributions(self, pixels: Pixels, *, threads: int | None = None) -> npt.NDArray[np.float32]:
+        return self.shares
+
+
+def known_groups(case: Case) -> _KnownGroups:
+    """Groups by the utility that the blocks of this image really have."""
+    profile, rows_columns = case.tools.profile, block_grid(case.sent.shape[1], case.sent.shape[0])
+    ranks = profile.rank(case.curves("rdo")).reshape(rows_columns)
+    return _KnownGroups(profile.groups, np.eye(profile.groups, dtype=np.float32)[ranks])
+
+
+def _oracle(case: Case, budget: int) -> Found:
+    profile = case.tools.profile
+    profile = replace(profile, strength=profile.strength or USUAL_STRENGTH)
+    blocks: Any = BlockChoice("exchange", profile, known_groups(case))  # type: ignore[arg-type]
+    return coded(case, budget, Rdo(case.tools.tuning, blocks=blocks, thorough=True))
+
+
+@dataclass(frozen=True, eq=False)
+class _TrueFeatures(Features):
+    """Features with the true curves in place of QP-NET's."""
+
+    known: Curves | None = None
+
+    @cached_property
+    def curves(self) -> Curves:  # type: ignore[override]
+        assert self.known is not None
+        return self.known
+
+    @cached_property
+    def shares(self) -> Floats:  # type: ignore[override]
+        return np.ones((*block_grid(self.image.width, self.image.height), 1))
+
+
+def _true_lagrangian(case: Case, budget: int, *, before: bool) -> Found:
+    """Qualities by the true curves; with errors before restoration, no receiver is known at all."""
+    tuning, known = (tuning_for("psnr") if before else case.tools.tuning), case.curves("rdo")
+    if before:
+        known = Curves(known.qualities, known.nbytes, known.before, known.before)
+    features = _TrueFeatures(case.sent, case.image, tuning, threads=1, known=known)
+    chosen: QualityField = WAYS["lagrangian"](features, budget)
+    return coded(case, budget, Rdo(tuning, field=chosen, thorough=True))
+
+
+def _ideal_uniform(case: Case, budget: int) -> Found:
+    shape = block_grid(case.image.width, case.image.height)
+    found = interpolated(lambda q: ideal_file(case.image, np.full(shape, q)), 1, budget, case.measured)
+    return budget, found
+
+
+def _ideal(case: Case, budget: int, *, allocator: Allocator, true_curves: bool) -> Found:
+    """What the allocator is told is moved until the real bytes are those of the budget."""
+    curves = case.curves("jpeg") if true_curves else case.features().curves
+    size, shape = pixels_of_blocks(case.image.width, case.image.height), block_grid(case.image.width, case.image.height)
+
+    def file(told: float) -> tuple[float, bytes]:
+        return ideal_file(case.image, allocator(curves, told, size).reshape(shape))
+
+    bounds = 1.0001 * float(curves.nbytes[:, 0].sum()), float(curves.nbytes.max(axis=1).sum())
+    low, high = largest_within(
+        lambda told: file(told)[0],
+        budget,
+        bounds,
+        enough=budget,
+        settled=lambda low, high: high < low * (1 + _NEAR),
+        what="a file size in bytes",
+    )
+    if low == high and file(low)[0] < budget:
+        raise TargetNotMetError(f"expected a file of {budget} bytes, but the largest has {file(low)[0]:.0f}")
+    return budget, between((file(low), file(high)), budget, case.measured)
+
+
+METHODS: dict[str, Method] = {
+    "jpeg": lambda case, budget: (budget, default_jpeg(case.sent, budget, case.measured)),
+    "mozjpeg flat": partial(_peer, encoder=partial(_moz, table=1), least=1),
+    "mozjpeg default tables": partial(_peer, encoder=partial(_moz, table=3), least=1),
+    "webp": partial(_peer, encoder=_webp, least=0),
+    "rdo": partial(coded, rdo=Rdo("psnr", thorough=True)),
+    "receiver": _receiver,
+    "receiver+qpnet": partial(_receiver, blocks="exchange"),
+    "receiver+x264": partial(_receiver, blocks="x264"),
+    "receiver+libwebp": partial(_receiver, blocks="libwebp"),
+    **{f"receiver+{way}": partial(_receiver, blocks=way) for way in ALLOCATORS},
+    "oracle": _oracle,
+    "oracle lagrangian": partial(_true_lagrangian, before=False),
+    "psnr+lagrangian before": partial(_true_lagrangian, before=True),
+    "ideal uniform": _ideal_uniform,
+    "ideal accelir": partial(_ideal, allocator=ALLOCATORS["accelir"], true_curves=False),
+    "ideal oracle": partial(_ideal, allocator=lagrangian, true_curves=True),
+}

@@ -1,0 +1,286 @@
+"""From the measurements of ``accelir.py`` to figures, each with its 95 % interval (bootstrap over photographs).
+
+Differences are paired: of each photograph first, then the mean. A photograph for which an encoder has no file of the
+size that is asked for is left out of what that encoder is compared in; ``images`` says how many are left.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Record = dict[str, Any]
+Figure = dict[str, Any]
+Rows = dict[str, Record]  # by photograph
+
+DRAWS, DIGITS = 2000, 3
+REFERENCE, OURS, ORACLE = "jpeg", "receiver+qpnet", "oracle"
+MOZJPEG = "mozjpeg flat", "mozjpeg default tables"
+RIVALS = "receiver", "rdo", "webp", "receiver+x264", "receiver+libwebp"
+_WORTH = 1e-3  # dB of headroom below which a share says nothing
+
+
+def mean(columns: Floats) -> float:
+    return float(columns.mean())
+
+
+def figure(columns: Floats, statistic: Callable[[Floats], float] = mean) -> Figure:
+    """A statistic of values (photographs, ...), and its interval.
+
+    Draws for which it is not defined (NaN) are left out.
+    """
+    draws = np.random.default_rng(0).integers(0, len(columns), (DRAWS, len(columns)))
+    found = np.array([statistic(columns[each]) for each in draws])
+    low, high = np.nanpercentile(found, [2.5, 97.5]).round(DIGITS).tolist()
+    return {"value": round(statistic(columns), DIGITS), "low": low, "high": high, "images": len(columns)}
+
+
+class Measured:
+    """Records by what they are of."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._rows: dict[tuple[Any, ...], Rows] = defaultdict(dict)
+        for record in records:
+            if "nbytes" in record:
+                key = record["task"], record["network"], record["tools"], record["method"], record["bpp"]
+                self._rows[key][f"{record['set']}/{record['image']}"] = record
+
+    def known(self) -> list[tuple[Any, ...]]:
+        return list(self._rows)
+
+    def rows(self, *key: Any) -> Rows:
+        return self._rows.get(key, {})
+
+
+def together(*many: Rows, of: str = "after") -> Floats:
+    """Values (photographs, methods) of the photographs that all have, in the order of their names."""
+    names = sorted(set.intersection(*(set(rows) for rows in many)))
+    values = [[rows[name].get(of, np.nan) for rows in many] for name in names]
+    found = np.array(values, np.float64).reshape(len(names), len(many))
+    whole: Floats = found[np.isfinite(found).all(axis=1)]
+    return whole
+
+
+def difference(one: Rows, other: Rows, of: str = "after") -> Figure | None:
+    """Mean of one less the other; None where no photograph has both."""
+    pairs = together(one, other, of=of)
+    return figure(pairs[:, 0] - pairs[:, 1]) if len(pairs) else None
+
+
+def share(rows: Sequence[Rows]) -> Figure:
+    """The part of the way from the first method to the third that the second goes, as a ratio of means.
+
+    ``headroom`` is the whole way; the part is None where its interval holds 0, or where it is too short.
+    """
+    columns = together(*rows)
+    if not len(columns):
+        return {"headroom": None, "share": None}
+    headroom = figure(columns[:, 2] - columns[:, 0])
+    if headroom["low"] <= _WORTH:
+        return {"headroom": headroom, "share": None}
+    return {"headroom": headroom, "share": figure(columns, _part)}
+
+
+def _part(columns: Floats) -> float:
+    start, reached, end = columns.mean(axis=0)
+    return float((reached - start) / (end - start)) if end - start > _WORTH else float("nan")
+
+
+def bd_figures(reference: Sequence[Rows], test: Sequence[Rows]) -> dict[str, Figure] | None:
+    """BD-PSNR in dB, and BD-rate in % of bytes, of curves (rows by rate) over what both have.
+
+    Bjontegaard, VCEG-M33 (2001), with piecewise cubic interpolation. None where a rate is missing for all.
+    """
+    import bjontegaard
+
+    from benchmarks.rates.rd import bd_rate
+
+    names = sorted(set.intersection(*(set(rows) for rows in (*reference, *test))))
+    gains, rates, overlaps = [], [], []
+    for name in names:
+        curves = [[(rows[name]["nbytes"], rows[name]["after"]) for rows in each] for each in (reference, test)]
+        rows = [np.array(curve).T for curve in curves]
+        options = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
+        gains.append(bjontegaard.bd_psnr(*rows[0], *rows[1], **options))
+        rate, overlap = bd_rate(*curves) if _overlap(curves) else (np.nan, 0.0)
+        rates.append(rate)
+        overlaps.append(overlap)
+    known = np.isfinite(rates)
+    if not known.any():
+        return None
+    return {
+        "bd_psnr_db": figure(np.array(gains)),
+        "bd_rate_percent": figure(np.array(rates)[known]) | {"least_overlap": round(min(overlaps), DIGITS)},
+    }
+
+
+def _overlap(curves: Sequence[Sequence[tuple[float, float]]]) -> bool:
+    """Whether both rise, and some PSNR is between the ends of both."""
+    ends = [(curve[0][1], max(psnr for _, psnr in curve)) for curve in curves]
+    rise = all(high > low for low, high in ends)
+    return rise and max(low for low, _ in ends) < min(high for _, high in ends)
+
+
+def rates(records: Sequence[Record], middle: float) -> dict[str, Any]:
+    """Of ``accelir.py rates``: by task and method, and what is claimed of them."""
+    found, all_rates = Measured(records), sorted({record["bpp"] for record in records})
+    tasks: dict[str, Any] = {}
+    for task, network, tools in dict.fromkeys((r["task"], r["network"], r["tools"]) for r in records):
+        curves = {
+            method: {bpp: found.rows(task, network, tools, method, bpp) for bpp in all_rates}
+            for method in dict.fromkeys(r["method"] for r in records if r["task"] == task)
+        }
+        tasks[task] = {
+            "network": network,
+            "methods": {method: _of_method(rows, curves[REFERENCE], middle) for method, rows in curves.items()},
+            "qpnet_over": _over(curves, all_rates),
+            "headroom": _headroom(curves, middle),
+        }
+    missing = [{k: r[k] for k in ("task", "image", "method", "bpp", "not_met")} for r in records if "not_met" in r]
+    return {"images": len({(r["set"], r["image"]) for r in records}), "middle": middle, "rates": all_rates,
+            "tasks": tasks, "not_met": missing}  # fmt: skip
+
+
+def _of_method(rows: dict[float, Rows], reference: dict[float, Rows], middle: float) -> dict[str, Any]:
+    """Against default JPEG: restored by rate, curves, and before restoration at the middle rate."""
+    known = [bpp for bpp in rows if rows[bpp]]
+    made: dict[str, Any] = {
+        "psnr_db": {f"{bpp:g}": round(mean(together(rows[bpp])), DIGITS) for bpp in known},
+        "gain_db": {f"{bpp:g}": difference(rows[bpp], reference[bpp]) for bpp in known},
+    }
+    if len(known) > 1:
+        made["curve"] = bd_figures([reference[bpp] for bpp in known], [rows[bpp] for bpp in known])
+    if rows.get(middle):
+        fields = {"before_db": "before", "before_against_clean_db": "clean", "seam": "seam"}
+        made |= {key: difference(rows[middle], reference[middle], of) for key, of in fields.items()}
+        made["seam_ratio"] = round(mean(together(rows[middle], of="seam")), DIGITS)
+    return {key: value for key, value in made.items() if value is not None}
+
+
+def _over(curves: dict[str, dict[float, Rows]], all_rates: Sequence[float]) -> dict[str, dict[str, Figure | None]]:
+    """QP-NET less each rival, restored, by rate; of mozjpeg's settings, the one with the largest mean."""
+    ours = curves.get(OURS, {})
+    made: dict[str, dict[str, Figure | None]] = {}
+    for bpp in [each for each in all_rates if ours.get(each)]:
+        rivals = {name: curves[name][bpp] for name in RIVALS if curves.get(name, {}).get(bpp)}
+        tried = {name: curves[name][bpp] for name in MOZJPEG if curves.get(name, {}).get(bpp)}
+        if tried:
+            best = max(tried, key=lambda name: mean(together(tried[name])))
+            rivals[f"best mozjpeg ({best.removeprefix('mozjpeg ')})"] = tried[best]
+        made[f"{bpp:g}"] = {name: difference(ours[bpp], rows) for name, rows in rivals.items()}
+    return made
+
+
+def _headroom(curves: dict[str, dict[float, Rows]], middle: float) -> Figure | None:
+    names = "receiver", OURS, ORACLE
+    if not all(curves.get(name, {}).get(middle) for name in names):
+        return None
+    return share([curves[name][middle] for name in names])
+
+
+def widths(records: Sequence[Record], macs: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """Of ``accelir.py widths``: what MACs the networks need with files of ours for the PSNR that the widest one has
+    with default JPEG.
+
+    PSNR is linear in the logarithm of the MACs between networks. ``at_least`` where the smallest one is better already.
+    """
+    found, tasks = Measured(records), {}
+    for task, costs in macs.items():
+        networks = sorted(costs, key=costs.__getitem__)  # narrowest first
+        rows = [
+            found.rows(task, network, task, method, bpp)
+            for method in (REFERENCE, OURS)
+            for network in networks
+            for bpp in {record["bpp"] for record in records}
+        ]
+        columns = together(*rows)
+        logs, count = np.log([costs[network] for network in networks]), len(networks)
+        wanted = columns[:, :count].mean(axis=0)[-1]
+        reduction = figure(columns, lambda each, logs=logs: _reduction(each, logs))
+        tasks[task] = {
+            "macs_per_pixel": {network: costs[network] for network in networks},
+            "psnr_db": {
+                method: dict(zip(networks, part.mean(axis=0).round(DIGITS).tolist(), strict=True))
+                for method, part in ((REFERENCE, columns[:, :count]), (OURS, columns[:, count:]))
+            },
+            "reduction_percent": reduction | {"at_least": bool(columns[:, count].mean() >= wanted)},
+        }
+    return {"tasks": tasks}
+
+
+def _reduction(columns: Floats, logs: Floats) -> float:
+    """Change of the MACs in %, of columns (photographs, 2 networks): with default JPEG, then with ours."""
+    count = len(logs)
+    jpeg, ours = np.split(columns.mean(axis=0), [count])
+    rising = np.maximum.accumulate(ours)
+    if rising[-1] < jpeg[-1]:
+        return float("nan")
+    needed = np.interp(jpeg[-1], rising, logs)
+    return float(100 * (np.exp(needed - logs[-1]) - 1))
+
+
+def unseen(records: Sequence[Record]) -> dict[str, Any]:
+    """Of ``accelir.py unseen``: gain over default JPEG by receiver and the profile that was used, all photographs and
+    each set."""
+    sets = sorted({record["set"] for record in records})
+    receivers = dict.fromkeys((record["task"], record["network"], record["bpp"]) for record in records)
+    matrix: dict[str, Any] = {}
+    for kept in (None, *sets):
+        found = Measured(record for record in records if kept in (None, record["set"]))
+        for task, network, bpp in receivers:
+            reference = found.rows(task, network, task, REFERENCE, bpp)
+            row = {
+                f"{method} for {tools}" if method in ("receiver", OURS) else method: difference(
+                    found.rows(*known, tools, method, bpp), reference
+                )
+                for *known, tools, method, rate in found.known()
+                if known == [task, network] and rate == bpp and method != REFERENCE
+            }
+            matrix.setdefault(kept or "all", {})[network if network != "default" else task] = row
+    return {"gain_db": matrix}
+
+
+def control(records: Sequence[Record]) -> dict[str, Any]:
+    """Of ``accelir.py control``: how many percent of what was asked for are missing."""
+    measured = [record for record in records if "nbytes" in record]
+    groups = {"all": measured} | {
+        task: [record for record in measured if record["task"] == task]
+        for task in dict.fromkeys(record["task"] for record in measured)
+    }
+    made = {}
+    for name, rows in groups.items():
+        errors = np.array([100 * (1 - row["nbytes"] / row["budget"]) for row in rows])
+        median, most = np.percentile(errors, [50, 95]).round(DIGITS).tolist()
+        made[name] = {
+            "files": len(rows),
+            "median_percent": median,
+            "percentile_95_percent": most,
+            "largest_percent": round(float(errors.max()), DIGITS),
+            "above_the_budget": int((errors < 0).sum()),
+        }
+    return {"missing": made, "not_met": [record for record in records if "not_met" in record]}
+
+
+def speed(rows: Sequence[Record], sides: tuple[int, int]) -> dict[str, Any]:
+    """Of ``accelir.py speed``: medians, and by how many percent QP-NET prolongs each pair of runs."""
+    made: dict[str, Any] = {}
+    for row in rows:
+        seconds = {name: np.array(each) for name, each in row["seconds"].items()}
+        overhead = {
+            what: np.percentile(100 * (seconds[f"{what} with"] / seconds[f"{what} without"] - 1), [50, 25, 75])
+            for what in ("quality", "bytes")
+        }
+        made[f"{row['tools']}, image {row['image']}"] = {
+            "seconds": {name: round(float(np.median(each)), DIGITS) for name, each in seconds.items()},
+            "overhead_percent": {
+                what: dict(zip(("median", "quartile_1", "quartile_3"), each.round(2).tolist(), strict=True))
+                for what, each in overhead.items()
+            },
+            "qpnet_megapixels_per_second": round(sides[0] * sides[1] / 1e6 / float(np.median(seconds["qpnet"])), 1),
+        }
+    return {"size": sides, "threads": 1, "cases": made}

@@ -1,0 +1,236 @@
+"""The tables of the benchmarks of AccelIR, from their results; one whose results are not there yet is empty."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.record import RESULTS, ROOT
+
+_FOLDER = Path(__file__).parent
+Figures = dict[str, Any]
+_TITLES = {"sr4": "super-resolution x4", "denoise25": "de-noising, 25", "deblur1.5": "de-blurring, 1.5"}
+_TITLES |= {"deblock": "JPEG artifacts"}
+_OURS, _MIDDLE = "receiver+qpnet", "1.2"
+# What the project aims at: gains over default JPEG in dB, and ends in percent.
+_GAINS = {"sr4": 0.6, "denoise25": 0.25}
+_OVERHEAD, _MEDIAN, _PERCENTILE, _SHARE = 10, 0.3, 1, 70
+
+
+def accelir() -> dict[str, str]:
+    """Tables by name."""
+    known: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
+        "accelir in short": (in_short, ("rates",)),
+        "accelir methods": (methods, ("rates",)),
+        "accelir rates": (by_rate, ("rates",)),
+        "accelir qpnet": (qpnet, ("rates",)),
+        "accelir before": (before, ("rates",)),
+        "accelir widths": (widths, ("widths",)),
+        "accelir unseen": (unseen, ("unseen",)),
+        "accelir targets": (targets, ("rates", "widths", "control", "speed")),
+    }
+    found = {name: [_result(f"accelir_{each}") for each in results] for name, (_, results) in known.items()}
+    made = {name: make(*found[name]) if all(found[name]) else "" for name, (make, _) in known.items()}
+    return made | {"qpnet card": cards(), "task networks": networks()}
+
+
+def in_short(rates: Figures) -> str:
+    """Gains at the middle rate over default JPEG, and over the rivals."""
+    middle = f"{rates['middle']:g}"
+    header = [
+        f"{middle} bits per sent pixel, dB",
+        "over default JPEG",
+        "over the best mozjpeg",
+        "over our trellis for PSNR",
+    ]
+    rows = []
+    for name, task in rates["tasks"].items():
+        over = {rival.split(" (")[0]: value for rival, value in task["qpnet_over"].get(middle, {}).items()}
+        gain = task["methods"].get(_OURS, {}).get("gain_db", {}).get(middle)
+        rows.append([_title(name), *map(_figure, (gain, over.get("best mozjpeg"), over.get("rdo")))])
+    return _lines(header, rows)
+
+
+def methods(rates: Figures) -> str:
+    """Gain of everything that was tried at the middle rate."""
+    tasks = rates["tasks"]
+    names = dict.fromkeys(name for task in tasks.values() for name in task["methods"] if name != "jpeg")
+    middle = f"{rates['middle']:g}"
+    header = [f"dB over default JPEG, {middle} bpp", *map(_title, tasks)]
+    rows = []
+    for name in names:
+        found = (task["methods"].get(name, {}).get("gain_db", {}) for task in tasks.values())
+        rows.append([name, *(_figure(each.get(middle)) for each in found)])
+    return _lines(header, rows)
+
+
+def by_rate(rates: Figures) -> str:
+    """Gain by rate, BD-PSNR and BD-rate of what was measured at all rates; a table for each task."""
+    parts = []
+    for name, task in rates["tasks"].items():
+        points = [f"{bpp:g}" for bpp in rates["rates"]]
+        header = [_title(name), *(f"{bpp} bpp" for bpp in points), "BD-PSNR, dB", "BD-rate, %"]
+        rows = []
+        for method, figures in task["methods"].items():
+            if method == "jpeg" or "curve" not in figures:
+                continue
+            gains = [_figure(figures["gain_db"].get(bpp)) for bpp in points]
+            ends = [_figure(figures["curve"]["bd_psnr_db"]), _figure(figures["curve"]["bd_rate_percent"], 1)]
+            rows.append([method, *gains, *ends])
+        jpeg = task["methods"]["jpeg"]["psnr_db"]
+        rows.insert(0, ["jpeg, PSNR in dB", *(f"{jpeg[bpp]:.2f}" if bpp in jpeg else "" for bpp in points), "", ""])
+        parts.append(_lines(header, rows))
+    return "\n\n".join(parts)
+
+
+def qpnet(rates: Figures) -> str:
+    """What QP-NET adds at the middle rate, and its share of what the true groups would add."""
+    middle, rows = f"{rates['middle']:g}", []
+    tasks = rates["tasks"]
+    rivals = dict.fromkeys(name.split(" (")[0] for t in tasks.values() for name in t["qpnet_over"].get(middle, {}))
+    for rival in rivals:
+        cells = [rival]
+        for task in tasks.values():
+            known = {name.split(" (")[0]: value for name, value in task["qpnet_over"].get(middle, {}).items()}
+            cells.append(_figure(known.get(rival)))
+        rows.append(cells)
+    headroom = [task["headroom"] or {} for task in tasks.values()]
+    rows.append(["oracle over receiver", *(_figure(each.get("headroom")) for each in headroom)])
+    rows.append([f"share of it, % (goal: {_SHARE})", *(_figure(_percent(each.get("share")), 0) for each in headroom)])
+    return _lines([f"receiver+qpnet, dB over ..., {middle} bpp", *map(_title, tasks)], rows)
+
+
+def before(rates: Figures) -> str:
+    """PSNR of the file itself and its seams, against default JPEG at equal bytes."""
+    header = [f"{rates['middle']:g} bpp, against default JPEG", "method", "before restoration, dB"]
+    header += ["before, against the clean image, dB", "seams of 32x32 blocks"]
+    rows = []
+    for name, task in rates["tasks"].items():
+        for method in ("rdo", "receiver", _OURS, "ideal accelir"):
+            figures = task["methods"].get(method, {})
+            if "before_db" in figures:
+                seams = f"{figures['seam_ratio']:.3f} ({_figure(figures.get('seam'), 3)})"
+                clean = _figure(figures.get("before_against_clean_db"))
+                rows.append([_title(name), method, _figure(figures["before_db"]), clean, seams])
+    return _lines(header, rows)
+
+
+def widths(measured: Figures) -> str:
+    """FLOPs at equal PSNR, beside the paper's."""
+    theirs, rows = _published()["flops_change_percent"], []
+    for name, task in measured["tasks"].items():
+        jpeg, ours = (task["psnr_db"][method] for method in ("jpeg", _OURS))
+        curves = [", ".join(f"{value:.2f}" for value in each.values()) for each in (jpeg, ours)]
+        found = _reduction(task["reduction_percent"])
+        costs = ", ".join(f"{macs / 1000:.1f}" for macs in task["macs_per_pixel"].values())
+        rows.append([_title(name), costs, *curves, found, f"{theirs[name]:+d}"])
+    return _lines(
+        ["narrow to wide", "kMAC a pixel", "default JPEG, dB", _OURS + ", dB", "FLOPs here, %", "paper, %"], rows
+    )
+
+
+def unseen(measured: Figures) -> str:
+    """Gain by receiver and by what the file was made for; a table for each set."""
+    parts = []
+    for kept, matrix in measured["gain_db"].items():
+        made = dict.fromkeys(name for row in matrix.values() for name in row)
+        rows = [[name, *(_figure(row.get(name)) for row in matrix.values())] for name in made]
+        title = "all photographs" if kept == "all" else kept
+        parts.append(_lines([f"{title}: dB over default JPEG", *(f"restored by {name}" for name in matrix)], rows))
+    return "\n\n".join(parts)
+
+
+def targets(rates: Figures, measured: Figures, control: Figures, speed: Figures) -> str:
+    """The paper's figures, ours and the goals side by side."""
+    paper, rows = _published(), []
+    for name, task in rates["tasks"].items():
+        gain = task["methods"].get(_OURS, {}).get("gain_db", {}).get(_MIDDLE)
+        goal = f"{_GAINS[name]:+.2f}" if name in _GAINS else ""
+        rows.append([f"{_title(name)}: dB over default JPEG, {_MIDDLE} bpp", "", goal, _figure(gain)])
+    for name, task in measured["tasks"].items():
+        theirs = f"{paper['flops_change_percent'][name]:+d}"
+        rows.append([f"{_title(name)}: FLOPs, %", theirs, theirs, _reduction(task["reduction_percent"])])
+    low, high = paper["before_restoration_db"]
+    for name, task in rates["tasks"].items():
+        own = task["methods"].get(_OURS, {}).get("before_db")
+        rows.append([f"{_title(name)}: dB before restoration", f"within {low:.2f} to {high:.2f}", "0", _figure(own)])
+    errors, missing = paper["size_error_percent"], control["missing"]["all"]
+    for what, key, goal in (("median", "median", _MEDIAN), ("95th percentile", "percentile_95", _PERCENTILE)):
+        rows.append([f"size error, {what}, %", f"{errors[key]}", f"{goal}", f"{missing[f'{key}_percent']:.2f}"])
+    rows.append(["files above the budget", "", "0", str(missing["above_the_budget"])])
+    for what, title in (("quality", "at a quality"), ("bytes", "for a size")):
+        found = [case["overhead_percent"][what]["median"] for case in speed["cases"].values()]
+        theirs = f"{paper['encoding_overhead_percent']:+d}"
+        ends = f"median {median(found):+.1f}, from {min(found):+.1f} to {max(found):+.1f}"
+        rows.append([f"time of the encoder, {title}, %", theirs, f"at most {_OVERHEAD}", ends])
+    return _lines(["", "paper", "goal", "here"], rows)
+
+
+def cards() -> str:
+    """How well QP-NETs tell groups, on images that nothing was trained on."""
+    rows = []
+    for task in _TITLES:
+        if (result := _result(f"qpnet_{task}")) is not None:
+            card, blocks = result["card"], result["blocks"]
+            shown = [f"{card[key]:.2f}" for key in ("top1", "within_one", "rank_correlation")]
+            rows.append(
+                [f"`{task}`", f"{blocks['profile']:,}", f"{blocks['training']:,}", f"{card['blocks']:,}", *shown]
+            )
+    header = ["name", "blocks of the profile", "of training", "of the card", "top-1", "within one", "rank correlation"]
+    return _lines(header, rows) if rows else ""
+
+
+def networks() -> str:
+    """The networks for restoration tasks: what the headers of their files say."""
+    rows = []
+    for path in sorted((ROOT / "restore" / "data" / "tasks").glob("*.safetensors")):
+        data = path.read_bytes()
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        about = header.pop("__metadata__")
+        config, steps = json.loads(about["config"]), json.loads(about["provenance"])["steps"]
+        count = sum(math.prod(entry["shape"]) for entry in header.values())
+        rest = ", ".join(f"{key} {value}" for key, value in config.items() if key in ("width", "depth", "blocks"))
+        rows.append(
+            [f"`{path.stem}`", f"{config['network']}, {rest}", f"{count:,}", f"{steps:,}", f"{len(data) / 1000:.0f}"]
+        )
+    return _lines(["name", "network", "parameters", "steps of 16 patches", "kB"], rows)
+
+
+def _title(task: str) -> str:
+    return _TITLES.get(task, task)
+
+
+def _figure(figure: Figures | None, digits: int = 2) -> str:
+    """``+0.61 [+0.55, +0.67]``; nothing where it is not known."""
+    if figure is None:
+        return ""
+    value, low, high = (f"{figure[key]:+.{digits}f}" for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def _reduction(found: Figures) -> str:
+    """Of FLOPs; where the narrowest network is good enough already, a narrower one might be."""
+    return ("at least " if found["at_least"] else "") + _figure(found, 0)
+
+
+def _percent(figure: Figures | None) -> Figures | None:
+    return figure and {key: 100 * figure[key] for key in ("value", "low", "high")}
+
+
+def _lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    marks = ["---", *("---:" for _ in header[1:])]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, marks, *rows))
+
+
+def _result(name: str) -> Figures | None:
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+
+def _published() -> Figures:
+    found: Figures = json.loads((_FOLDER / "published_accelir.json").read_text("utf-8"))
+    return found

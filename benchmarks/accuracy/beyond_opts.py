@@ -1,0 +1,167 @@
+"""Which weights, which rule and which tables beat OptS at equal bytes?
+
+    OPTCODEC_DATA=DATA python -m benchmarks.accuracy.beyond_opts [NETWORK [VARIANT TO LEAVE OUT ...]]
+
+(After rate_accuracy.py.)
+
+Every variant codes the same 500 photographs into as many bytes as default JPEG takes at some qualities, image by image.
+Everything that is measured or trained sees other photographs (BSDS500, no labels), but for plain OptS itself, whose
+profile comes from the test images: what favours it is left as it is. Compared by the mean increase of the loss; BD-rate
+against plain OptS (eq. 14, steps up to 100). All at 4:2:0. What `rate_accuracy.py`
+measured is taken from there. Writes ``results/beyond_opts_NETWORK_420.json`` and ``.npz``; variants that are in there
+already are kept as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.accuracy.learned import Photo, secant_profile, trained_tables
+from benchmarks.accuracy.networks import (
+    about_profile,
+    beside,
+    data,
+    network,
+    photographs,
+    run,
+    taken,
+    unlabelled_profile,
+    write,
+)
+from benchmarks.accuracy.tables import NETWORKS
+from benchmarks.record import RESULTS
+from optcodec.accuracy.grid import grid
+from optcodec.accuracy.rows import Rows
+from optcodec.design.deepn import ScaledTable, quality_scale
+from optcodec.jpeg.image import Metadata
+from optcodec.jpeg.sources import PixelSource
+from optcodec.jpeg.tables import QuantTable
+from optcodec.vision.datasets import batches, find_images
+from optcodec.vision.estimate import estimate_sensitivity
+from optcodec.vision.models import TargetModel
+from optcodec.vision.profile import Provenance, SensitivityProfile
+
+SUBSAMPLING = "4:2:0"
+LEVELS = (10.0, 20.0, 50.0, 75.0)
+PLAIN = "opts:laplacian"
+TRAINED = "trained tables"
+TRAINED_AT = 35  # quality of default JPEG whose rate the trained tables have
+STEPS = 120
+Weights = Callable[[TargetModel, str], SensitivityProfile]
+
+
+def flat(target: TargetModel, subsampling: str) -> SensitivityProfile:
+    """No network: the squared error of pixels, chrominance counting half."""
+    weights = np.ones((3, 8, 8))
+    weights[1:] /= 2
+    return SensitivityProfile("flat", weights, Provenance(subsampling=subsampling))
+
+
+def fisher(target: TargetModel, subsampling: str) -> SensitivityProfile:
+    """Labels drawn from the network's own distribution: the Fisher information, which for cross-entropy is Gauss and
+    Newton's curvature."""
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(output: torch.Tensor, labels: object) -> torch.Tensor:
+        classes = torch.multinomial(output.detach().softmax(1), 1, generator=generator)
+        return -output.log_softmax(1).gather(1, classes)[:, 0]
+
+    return estimate_sensitivity(target.module, _batches(target), loss=drawn, subsampling=subsampling)
+
+
+def typical(target: TargetModel, subsampling: str) -> SensitivityProfile:
+    """Geometric instead of arithmetic mean over images: few images with a steep loss count less."""
+    each = [
+        estimate_sensitivity(target.module, [batch], subsampling=subsampling).weights
+        for batch in _batches(target, size=1)
+    ]
+    weights = np.exp(np.mean(np.log(np.maximum(each, 1e-30)), 0))
+    return SensitivityProfile("typical", weights, Provenance(subsampling=subsampling))
+
+
+def secant(target: TargetModel, subsampling: str) -> SensitivityProfile:
+    return secant_profile(target, _photos(target, subsampling), 40)
+
+
+WEIGHTS: dict[str, Weights] = {
+    "flat": flat,
+    "clean, self": unlabelled_profile,
+    "clean, Fisher": fisher,
+    "clean, typical image": typical,
+    "at quality 40": lambda target, subsampling: unlabelled_profile(target, subsampling, quality=40),
+    "at quality 75": lambda target, subsampling: unlabelled_profile(target, subsampling, quality=75),
+    "secant": secant,
+}
+
+
+def scaled(tables: tuple[QuantTable, ...]) -> Callable[[np.ndarray, str, int], bytes]:
+    """An encoder with the same tables for all images, scaled by a quality factor as libjpeg scales its own."""
+    families = [ScaledTable(table.steps.astype(np.int64).ravel()) for table in tables]
+
+    def encode(pixels: np.ndarray, subsampling: str, quality: int) -> bytes:
+        level = float(quality_scale(quality))
+        steps = [QuantTable(family.steps(level).reshape(8, 8)) for family in families]
+        return PixelSource(pixels, subsampling, "float", False, Metadata(), 0, 1).encoded(steps)
+
+    return encode
+
+
+def _batches(target: TargetModel, size: int = 16) -> object:
+    return batches(find_images(data() / "BSDS500", "self"), target.preprocess, size=size)
+
+
+def _photos(target: TargetModel, subsampling: str) -> list[Photo]:
+    pixels = (images[0].permute(1, 2, 0).numpy() for images, _ in _batches(target, size=1))
+    return [Photo.of(np.ascontiguousarray(each), subsampling) for each in pixels]
+
+
+KNOWN = {"jpeg": "jpeg", PLAIN: PLAIN, "opts": "opts", "rdopt": "rdopt, clean, labels"}
+
+
+def kept(result: str) -> tuple[dict[str, Rows], dict[str, Any]]:
+    """Rows by variant, and what else is in an earlier result."""
+    if not (RESULTS / f"{result}.json").exists():
+        return {}, {"profiles": {}}
+    document = json.loads((RESULTS / f"{result}.json").read_text("utf-8"))
+    names = [curve["method"] for curve in document["comparisons"]["curves"]]
+    about = {key: document[key] for key in ("profiles", "trained_tables") if key in document}
+    return taken(result, {name: name for name in names}, LEVELS), about
+
+
+def measured(name: str, left_out: list[str]) -> None:
+    target = network(name)
+    result = f"beyond_opts_{name}_420"
+    images = photographs()
+    earlier, about = kept(result)
+    parts = taken(f"rate_accuracy_{name}_420", KNOWN, LEVELS) | earlier
+    conditions = grid(["rdopt"], ["bytes"], qualities=LEVELS)
+    for label, weights in WEIGHTS.items():
+        variant = f"rdopt, {label}"
+        if variant in parts or label in left_out:
+            continue
+        profile = weights(target, SUBSAMPLING)
+        parts[variant], _ = run(f"{result}_{len(parts)}", target, images, conditions, profile, SUBSAMPLING)
+        about["profiles"][label] = about_profile(profile)
+    if TRAINED not in (*parts, *left_out):
+        tables = trained_tables(target, _photos(target, SUBSAMPLING), TRAINED_AT, STEPS)
+        conditions, peers = grid(["trained"], ["bytes"], qualities=LEVELS), {"trained": scaled(tables)}
+        profile = flat(target, SUBSAMPLING)
+        parts[TRAINED], _ = run(f"{result}_trained", target, images, conditions, profile, SUBSAMPLING, peers)
+        about["trained_tables"] = [table.steps.tolist() for table in tables]
+    about |= {"data": "imagenet_sample", "labels": "labels.csv", "subsampling": SUBSAMPLING}
+    print(write(result, target, beside(parts), about, baseline=PLAIN))
+
+
+def main(names: list[str]) -> None:
+    for name in names[:1] or NETWORKS:
+        measured(name, names[1:])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,83 @@
+"""When does a profile serve that was measured elsewhere: on another network, on fewer or other images?
+
+    OPTCODEC_DATA=DATA python -m benchmarks.accuracy.generalization [NETWORK]      (after beyond_opts.py)
+
+Tables by RD-OPT at 4:2:0, in as many bytes as default JPEG. Profiles at quality 40 without labels: the network's own
+and the other's (400 photographs of BSDS500), the one called ``generic``, its own from 100 of the photographs, and its
+own from another set (``nips2017_dev``). What `beyond_opts.py` measured on the same images is taken from there: labels
+of the network itself instead of true ones, and no network at all. Two test sets: ``imagenet_sample`` (500) and
+``nips2017_dev`` (150, never JPEG files). Writes ``results/generalization_NETWORK.json`` and its rows.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.accuracy.beyond_opts import LEVELS, flat
+from benchmarks.accuracy.networks import (
+    about_profile,
+    beside,
+    data,
+    network,
+    photographs,
+    run,
+    taken,
+    unlabelled_profile,
+    write,
+)
+from benchmarks.accuracy.tables import NETWORKS
+from optcodec.accuracy.grid import grid
+from optcodec.vision.models import TargetModel
+from optcodec.vision.profile import SensitivityProfile, load_profile
+from optcodec.vision.survey import Survey, sensitivity_of
+
+SUBSAMPLING = "4:2:0"
+KNOWN = {
+    "jpeg": "jpeg",
+    "rdopt, at quality 40": "own",
+    "rdopt, flat": "no network",
+    "rdopt, clean, labels": "own, clean images, true labels (test images)",
+    "rdopt, clean, self": "own, clean images, own labels",
+}
+
+
+def profiles(target: TargetModel) -> dict[str, SensitivityProfile]:
+    other = next(name for name in NETWORKS if name != target.name)
+    return {
+        "the other network's": load_profile(f"{other}_420"),
+        "generic": load_profile("generic"),
+        "own, 100 images": unlabelled_profile(target, SUBSAMPLING, quality=40, images=100),
+        "own, from nips2017_dev": sensitivity_of(
+            target, Survey(data() / "nips2017_dev", "self"), subsampling=SUBSAMPLING, quality=40
+        ),
+    }
+
+
+def measured(name: str) -> None:
+    target = network(name)
+    made = profiles(target)
+    own = load_profile(f"{name}_420")
+    elsewhere = {"jpeg": own, "own": own, **{key: made[key] for key in ("the other network's", "generic")}}
+    elsewhere["no network"] = flat(target, SUBSAMPLING)
+    for folder, chosen, parts in (
+        ("imagenet_sample", made, taken(f"beyond_opts_{name}_420", KNOWN, LEVELS)),
+        ("nips2017_dev", elsewhere, {}),
+    ):
+        result = f"generalization_{name}_{folder}"
+        for label, profile in chosen.items():
+            method = "jpeg" if label == "jpeg" else "rdopt"
+            conditions = grid([method], ["bytes"], qualities=LEVELS)
+            part = f"{result}_{len(parts)}"
+            parts[label], _ = run(part, target, photographs(folder), conditions, profile, SUBSAMPLING)
+        about = {"data": folder, "labels": "labels.csv", "subsampling": SUBSAMPLING}
+        about |= {"profiles": {label: about_profile(profile) for label, profile in chosen.items()}}
+        print(write(result, target, beside(parts), about))
+
+
+def main(names: list[str]) -> None:
+    for name in names or NETWORKS:
+        measured(name)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

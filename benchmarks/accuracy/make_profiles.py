@@ -1,0 +1,69 @@
+"""Make the sensitivity profiles that come with the package.
+
+    OPTCODEC_DATA=DATA python -m benchmarks.accuracy.make_profiles [NAME ...]
+
+``mobilenet_v2`` and ``squeezenet1_1``: as in the OptS paper, gradients of the cross-entropy on clean images; all 500
+images of ``imagenet_sample``, true labels, 4:4:4. ``..._420``: for small files, on the images as default JPEG leaves
+them at quality 40, 4:2:0; the 400 photographs of ``BSDS500``, no labels. ``generic``: the mean of the latter two, of
+equal total weight. Writes ``optcodec/data/NAME.json``, numbers to nine significant digits.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from benchmarks.accuracy.networks import data, network, unlabelled_profile
+from benchmarks.accuracy.tables import NETWORKS
+from benchmarks.record import ROOT
+from optcodec.vision.profile import Provenance, SensitivityProfile, load_profile
+from optcodec.vision.survey import Survey, sensitivity_of
+
+QUALITY = 40
+FOLDER = ROOT / "optcodec" / "data"
+
+
+def clean(name: str) -> SensitivityProfile:
+    folder = data() / "imagenet_sample"
+    return sensitivity_of(network(name), Survey(folder, folder / "labels.csv"))
+
+
+def small_files(name: str) -> SensitivityProfile:
+    return replace(unlabelled_profile(network(name), "4:2:0", quality=QUALITY), name=f"{name}_420")
+
+
+def generic() -> SensitivityProfile:
+    parts = [load_profile(FOLDER / f"{name}_420.json") for name in NETWORKS]
+    weights = np.mean([part.weights / part.weights.sum() for part in parts], axis=0)
+    common = {key: getattr(parts[0].provenance, key) for key in ("data", "images", "labels", "loss", "image_size")}
+    about = Provenance(model=", ".join(NETWORKS), subsampling="4:2:0", quality=QUALITY, **common)
+    return SensitivityProfile("generic", weights, about)
+
+
+MAKERS: dict[str, Callable[[], SensitivityProfile]] = {
+    **{name: partial(clean, name) for name in NETWORKS},
+    **{f"{name}_420": partial(small_files, name) for name in NETWORKS},
+    "generic": generic,
+}
+
+
+def rounded(array: np.ndarray) -> np.ndarray:
+    return np.array([float(f"{value:.9g}") for value in array.flat]).reshape(array.shape)
+
+
+def main(names: list[str]) -> None:
+    for name in names or MAKERS:
+        profile = MAKERS[name]()
+        errors = profile.provenance.standard_errors
+        about = replace(profile.provenance, standard_errors=None if errors is None else rounded(errors))
+        SensitivityProfile(name, rounded(profile.weights), about).save(FOLDER / f"{name}.json")
+        known = "" if errors is None else f", errors up to {(errors / profile.weights).max():.1%}"
+        print(f"{name}: {profile.provenance.images} images{known}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,137 @@
+"""What the accuracy benchmarks share: networks, test images, profiles, other encoders, and how a run becomes a result.
+
+OPTCODEC_DATA names the folder with ``weights/NAME.safetensors``, ``imagenet_sample/`` (500 photographs with labels,
+for testing) and ``BSDS500/`` (400 photographs without, for measuring sensitivity).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import MofNCompleteColumn, Progress
+
+from benchmarks.rates.rd import jpegli, mozjpeg
+from benchmarks.record import RESULTS, write_result
+from optcodec.accuracy.coder import Peer
+from optcodec.accuracy.conditions import Condition
+from optcodec.accuracy.partial import remove_partial
+from optcodec.accuracy.rows import Rows
+from optcodec.accuracy.run import measure, profile_sha256
+from optcodec.accuracy.statistics import summarize
+from optcodec.vision.datasets import LabelledImage, find_images
+from optcodec.vision.models import TargetModel, load_model
+from optcodec.vision.profile import SensitivityProfile, load_profile
+from optcodec.vision.survey import Survey, sensitivity_of
+
+BUDGETS = (10.0, 20.0, 35.0, 50.0, 75.0, 90.0, 95.0)  # quality factors of default JPEG whose bytes are matched
+_PER_FILE = ("nbytes", "loss", "rank", "predicted", "psnr_db", "swe", "met")  # arrays of `Rows`
+PACKAGES = ("numpy", "pillow", "torch", "torchvision", "bjontegaard")
+
+
+def data() -> Path:
+    return Path(os.environ["OPTCODEC_DATA"])
+
+
+def network(name: str) -> TargetModel:
+    return load_model(name, weights=data() / "weights" / f"{name}.safetensors")
+
+
+def photographs(folder: str = "imagenet_sample") -> list[LabelledImage]:
+    return find_images(data() / folder, data() / folder / "labels.csv")
+
+
+def clean_profile(target: TargetModel, subsampling: str) -> SensitivityProfile:
+    """The profile of the paper: gradients on clean images with true labels. At 4:4:4 it comes with the package."""
+    if subsampling == "4:4:4":
+        return load_profile(target.name)
+    folder = data() / "imagenet_sample"
+    return sensitivity_of(target, Survey(folder, folder / "labels.csv"), subsampling=subsampling)
+
+
+def unlabelled_profile(
+    target: TargetModel, subsampling: str, *, quality: int | None = None, images: int | None = None
+) -> SensitivityProfile:
+    """Measured on other photographs than those of the test, without labels."""
+    survey = Survey(data() / "BSDS500", "self", images=images)
+    return sensitivity_of(target, survey, subsampling=subsampling, quality=quality)
+
+
+PEERS: dict[str, Peer] = {
+    "mozjpeg": partial(mozjpeg, table=3, progressive=False),
+    "jpegli": partial(jpegli, progressive=False),
+}
+
+
+def run(
+    name: str,
+    target: TargetModel,
+    images: list[LabelledImage],
+    conditions: Iterable[Condition],
+    profile: SensitivityProfile,
+    subsampling: str,
+    peers: dict[str, Peer] | None = None,
+) -> tuple[Rows, dict[str, float]]:
+    """Rows of a run, and the seconds it took; one that was killed goes on."""
+    partial = RESULTS / f"{name}.partial"
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn()) as bar:
+        task = bar.add_task(name, total=len(images))
+        measured = measure(
+            target,
+            images,
+            conditions,
+            profile=profile,
+            subsampling=subsampling,
+            partial=partial,
+            peers=peers,
+            progress=lambda done: bar.update(task, completed=done),
+        )
+    remove_partial(partial)
+    return measured.rows, {stage: round(seconds, 1) for stage, seconds in measured.seconds.items()}
+
+
+def write(name: str, target: TargetModel, rows: Rows, figures: dict[str, Any], *, baseline: str = "jpeg") -> Path:
+    """Result and rows, as ``optcodec accuracy`` writes them."""
+    rows.save(RESULTS / f"{name}.npz")
+    about = {"model": target.name, "weights_sha256": target.weights_sha256, "rows": f"{name}.npz"}
+    figures = about | {"images": len(rows.images)} | figures | summarize(rows, baseline=baseline)
+    return write_result(name, figures, packages=PACKAGES)
+
+
+def about_profile(profile: SensitivityProfile) -> dict[str, Any]:
+    source = profile.provenance
+    return {
+        "name": profile.name,
+        "sha256": profile_sha256(profile),
+        "data": source.data,
+        "images": source.images,
+        "labels": source.labels,
+        "quality": source.quality,
+    }
+
+
+def beside(parts: dict[str, Rows]) -> Rows:
+    """Rows of the same images as those of one run, their methods named anew."""
+    first = next(iter(parts.values()))
+    conditions = tuple(Condition(name, c.setting, c.level) for name, rows in parts.items() for c in rows.conditions)
+    arrays = {name: np.concatenate([getattr(rows, name) for rows in parts.values()]) for name in _PER_FILE}
+    return replace(first, conditions=conditions, **arrays)
+
+
+def of_method(rows: Rows, method: str, levels: Iterable[float] = BUDGETS) -> Rows:
+    """The rows of one method at equal bytes."""
+    wanted = {Condition(method, "bytes", level) for level in levels}
+    places = [place for place, condition in enumerate(rows.conditions) if condition in wanted]
+    arrays = {name: getattr(rows, name)[places] for name in _PER_FILE}
+    return replace(rows, conditions=tuple(rows.conditions[place] for place in places), **arrays)
+
+
+def taken(result: str, names: dict[str, str], levels: Iterable[float]) -> dict[str, Rows]:
+    """Rows of some methods from an earlier result, under new names."""
+    rows = Rows.load(RESULTS / f"{result}.npz")
+    return {name: of_method(rows, method, levels) for method, name in names.items()}

@@ -1,0 +1,41 @@
+"""Which figures say how much smaller files may be for a network? From the rows of the accuracy benchmarks.
+
+    python -m benchmarks.accuracy.report
+
+Sets beside one another what different runs measured on the same images (samplings, profiles), writes that to
+``results/accuracy_summary.json``, puts the tables into the documents, and draws ``docs/rate_accuracy.png``.
+"""
+
+from __future__ import annotations
+
+from benchmarks.accuracy.networks import BUDGETS, PACKAGES, beside, taken
+from benchmarks.accuracy.tables import BASELINE, NETWORKS, OURS, PLAIN, Figure, fill
+from benchmarks.record import RESULTS, ROOT, write_result
+from optcodec.accuracy.statistics import summarize
+from optcodec.report.curves import draw_to, rate_accuracy_figure, read_result
+
+
+def main() -> None:
+    summary = {name: {base: curves(name, base) for base in (BASELINE, PLAIN)} for name in NETWORKS}
+    write_result("accuracy_summary", {"networks": summary}, packages=PACKAGES)
+    results = [f"rate_accuracy_{name}_{sampling}.json" for name in NETWORKS for sampling in ("444", "420")]
+    figure = rate_accuracy_figure([read_result(RESULTS / result) for result in results], settings=["bytes"])
+    (ROOT / "docs" / "rate_accuracy.png").write_bytes(draw_to(figure, ".png"))
+    fill()
+
+
+def curves(name: str, baseline: str) -> list[Figure]:
+    """Curves of all methods at equal bytes, of both samplings, against one of them."""
+    parts = {}
+    shown = {"jpeg": "JPEG", "opts:laplacian": "OptS (eq. 14)", "rdopt": "RD-OPT, clean"}
+    shown |= {"mozjpeg": "mozjpeg", "jpegli": "jpegli"}
+    for sampling in ("4:4:4", "4:2:0"):
+        titles = {method: f"{title}, {sampling}" for method, title in shown.items()}
+        parts |= taken(f"rate_accuracy_{name}_{sampling.replace(':', '')}", titles, BUDGETS)
+    parts |= taken(f"beyond_opts_{name}_420", {"rdopt, at quality 40": OURS}, BUDGETS)
+    found: list[Figure] = summarize(beside(parts), baseline=baseline)["comparisons"]["curves"]
+    return found
+
+
+if __name__ == "__main__":
+    main()

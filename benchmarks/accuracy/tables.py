@@ -1,0 +1,196 @@
+"""The tables of the documents, from the committed results.
+
+    python -m benchmarks.accuracy.tables
+
+puts all of them between their marks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accelir.tables import accelir
+from benchmarks.conformance.tables import conformance
+from benchmarks.rates.tables import in_short_for_eyes, parts, rate_distortion, rivals
+from benchmarks.receiver.tables import receiver
+from benchmarks.record import RESULTS, ROOT
+
+TITLES = {"mobilenet_v2": "MobileNetV2", "squeezenet1_1": "SqueezeNet 1.1"}
+NETWORKS = tuple(TITLES)
+BASELINE = "JPEG, 4:4:4"
+PLAIN = "OptS (eq. 14), 4:4:4"
+OURS = "RD-OPT, at quality 40, 4:2:0"
+DOCUMENTS = (
+    "README.md",
+    "benchmarks/README.md",
+    "restore/data/models/README.md",
+    "restore/data/tasks/README.md",
+    "optcodec/data/qpnet/README.md",
+)
+Figure = dict[str, Any]
+
+
+def fill() -> None:
+    """Fill the tables of all documents."""
+    for name in DOCUMENTS:
+        path = ROOT / name
+        path.write_text(filled(path.read_text("utf-8")), "utf-8")
+
+
+def filled(text: str) -> str:
+    """A text with the tables between their marks as the results have them."""
+    made = tables()
+    return re.sub(
+        r"(<!-- table: (.*?) -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}{made[found[2]]}\n{found[3]}",
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def tables() -> dict[str, str]:
+    """Tables by name, from the results."""
+    return {
+        "in short": in_short(),
+        "setting 1": "\n\n".join(setting_1(name) for name in NETWORKS),
+        "equal bytes": "\n\n".join(equal_bytes(name) for name in NETWORKS),
+        "beyond OptS": of_variants("beyond_opts"),
+        "generalization": generalization(),
+        "trellis for networks": of_variants("rdo_accuracy"),
+        "rate and distortion 4:2:0": rate_distortion("4:2:0"),
+        "rate and distortion 4:4:4": rate_distortion("4:4:4"),
+        "rate and distortion in short": in_short_for_eyes(),
+        "rivals": rivals(),
+        "parts": parts(),
+        **receiver(),
+        **accelir(),
+        **conformance(),
+    }
+
+
+def result(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    return document
+
+
+def percent(figure: Figure | None) -> str:
+    """``-12.3 [-15, -9]``; a dash where it is not known."""
+    if figure is None or figure["value"] is None:
+        return "-"
+    low, high = (unbounded if end is None else f"{end:+.0f}" for end, unbounded in _ends(figure))
+    return f"{figure['value']:+.1f} [{low}, {high}]"
+
+
+def _ends(figure: Figure) -> tuple[tuple[float | None, str], tuple[float | None, str]]:
+    return (figure["low"], "-∞"), (figure["high"], "+∞")
+
+
+def lines(header: list[str], rows: list[list[str]]) -> str:
+    marks = ["---", *("---:" for _ in header[1:])]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, marks, *rows))
+
+
+def setting_1(name: str) -> str:
+    """Bits per pixel and top-1 accuracy of the paper's implementation and of ours."""
+    published = json.loads((Path(__file__).parent / "published.json").read_text("utf-8"))
+    theirs = published["networks"][name]
+    document = result(f"rate_accuracy_{name}_444")
+    ours = {(p["method"], p["level"]): p for p in document["points"] if p["setting"] == "1"}
+    methods = [("jpeg", "JPEG"), ("optd", "OptD"), ("opts", "OptS")]
+    known = [each for each in methods if each[0] in theirs]
+    header = ["QF", *(f"{title}, authors" for _, title in known), *(f"{title}, here" for _, title in methods)]
+    rows = []
+    for place, quality in enumerate(published["qualities"]):
+        cells = [f"{theirs[m]['bpp'][place]:.2f}: {theirs[m]['top1'][place]:.1f}" for m, _ in known]
+        for method, _ in methods:
+            point = ours[method, quality]
+            top1 = point["top1_percent"]
+            rate = f"{point['bpp']['value']:.2f}"
+            cells.append(f"{rate}: {top1['value']:.1f} [{top1['low']:.0f}, {top1['high']:.0f}]")
+        rows.append([str(quality), *cells])
+    top1 = document["uncompressed"]["top1_percent"]
+    title = f"{TITLES[name]}; uncompressed: {theirs['uncompressed']:.1f} (authors), "
+    title += f"{top1['value']:.1f} [{top1['low']:.0f}, {top1['high']:.0f}] (here)."
+    return f"{title}\n\n{lines(header, rows)}"
+
+
+def at_margin(curve: Figure, margin: float) -> str:
+    record = next(each for each in curve["at_accuracy"] if each["margin_points"] == margin)
+    rate = record["bpp"]
+    return (
+        "-" if rate is None or rate["value"] is None else f"{rate['value']:.2f} ({percent(record['change_percent'])})"
+    )
+
+
+def equal_bytes(name: str) -> str:
+    """All methods against default JPEG and against plain OptS."""
+    summary = result("accuracy_summary")["networks"][name]
+    against_opts = {curve["method"]: curve for curve in summary[PLAIN]}
+    rows = []
+    for curve in summary[BASELINE]:
+        method = curve["method"]
+        other = against_opts[method]
+        figures = [percent(each.get("bd_rate_loss_percent")) for each in (curve, other)]
+        rows.append([method, *figures, at_margin(curve, 0.5), at_margin(curve, 1.0)])
+    header = [TITLES[name], "BD-rate to JPEG, %", "to plain OptS, %", "bpp at -0.5 points", "bpp at -1 point"]
+    return lines(header, rows)
+
+
+def in_short() -> str:
+    """Change of the rate at equal loss against default JPEG."""
+    summaries = [result("accuracy_summary")["networks"][name][BASELINE] for name in NETWORKS]
+    found = [{curve["method"]: curve for curve in each} for each in summaries]
+    shown = {PLAIN: "OptS as published, 4:4:4", "RD-OPT, clean, 4:4:4": "the same profile, RD-OPT, 4:4:4"}
+    shown |= {OURS: "profile for small files, RD-OPT, 4:2:0"}
+    shown |= {"JPEG, 4:2:0": "default JPEG, 4:2:0"}
+    shown |= {peer: peer for peer in ("mozjpeg, 4:2:0", "jpegli, 4:2:0")}
+    rows = [
+        [title, *(percent(each[method].get("bd_rate_loss_percent")) for each in found)]
+        for method, title in shown.items()
+    ]
+    return lines(["bytes at equal loss, %", *(TITLES[name] for name in NETWORKS)], rows)
+
+
+def of_variants(benchmark: str) -> str:
+    """BD-rates against plain OptS, and losses, of the variants of a benchmark at 4:2:0."""
+    documents = [result(f"{benchmark}_{name}_420") for name in NETWORKS]
+    found = [{curve["method"]: curve for curve in each["comparisons"]["curves"]} for each in documents]
+    points = [{(p["method"], p["level"]): p["loss_increase"]["value"] for p in each["points"]} for each in documents]
+    rows = []
+    for method in dict.fromkeys(point["method"] for each in documents for point in each["points"]):
+        cells = []
+        for curve, loss in zip(found, points, strict=True):
+            if method not in curve:
+                cells += ["", ""]
+                continue
+            cells += [
+                percent(curve[method].get("bd_rate_loss_percent")),
+                f"{loss[method, 20]:.3f}, {loss[method, 75]:.3f}",
+            ]
+        rows.append([method, *cells])
+    header = ["4:2:0, equal bytes"]
+    for name in NETWORKS:
+        header += [f"{TITLES[name]}: BD-rate, %", "loss increase"]
+    return lines(header, rows)
+
+
+def generalization() -> str:
+    sets = ("imagenet_sample", "nips2017_dev")
+    found = [
+        {curve["method"]: curve for curve in result(f"generalization_{name}_{folder}")["comparisons"]["curves"]}
+        for name in NETWORKS
+        for folder in sets
+    ]
+    methods = dict.fromkeys(method for each in found for method in each if method != "jpeg")
+    rows = [
+        [method, *(percent(each[method].get("bd_rate_loss_percent")) if method in each else "" for each in found)]
+        for method in methods
+    ]
+    return lines(["profile", *(f"{TITLES[name]}, {folder}" for name in NETWORKS for folder in sets)], rows)
+
+
+if __name__ == "__main__":
+    fill()

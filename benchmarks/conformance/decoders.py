@@ -1,0 +1,219 @@
+"""Decoders of JPEG files: Python packages, programs of Debian, packages of npm, and small programs in ``programs``.
+
+Each decodes the files IN/NAME.jpg into OUT/NAME.ppm, or says why not in OUT/NAME.error; OUT/NAME.warning has what it
+said besides. What is not installed is told by its version, which is None.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.conformance.browser import decode_in_chromium
+
+SOURCES = Path(__file__).parent / "programs"
+SECONDS = 240  # for all files, of which none takes a second
+# Not about the file: what ffmpeg says of its own choice of a format, and the addresses of its objects.
+OF_ITSELF = re.compile(r".*deprecated pixel format used.*\n?|.*Last message repeated.*\n?| @ 0x[0-9a-f]+")
+STB_HEADERS = (Path("/usr/include/stb/stb_image.h"), Path("/usr/local/include/stb/stb_image.h"))
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """A decoder.
+
+    Parameters
+    ----------
+    name : str
+        As the tables have it.
+    version : str or None
+        None where it is not installed.
+    install : str
+        The command that installs it.
+    decode : callable
+        Takes the folders IN and OUT.
+    """
+
+    name: str
+    version: str | None
+    install: str
+    decode: Callable[[Path, Path], None]
+
+
+def decoders() -> list[Decoder]:
+    """All of them, those that are not installed included."""
+    return [*_packages(), *_programs(), *_of_npm(), *_built()]
+
+
+def _packages() -> list[Decoder]:
+    packages = {
+        "Pillow": ("pillow", "pillow"),
+        "OpenCV": ("opencv-python-headless", "opencv-python-headless"),
+        "torchvision": ("torchvision", "torchvision"),
+        "simplejpeg": ("simplejpeg", "simplejpeg"),
+        "jpegli": ("ajpegli", "ajpegli"),
+        "zune-jpeg": ("kornia_rs", "kornia_rs"),
+        "libjpeg 6b": ("jpeglib", "jpeglib"),
+        "libjpeg 9f": ("jpeglib", "jpeglib"),
+    }
+    program = [sys.executable, "-m", "benchmarks.conformance.python"]
+    return [
+        Decoder(name, _package_version(package), f"pip install {wheel}", partial(_run, [*program, name]))
+        for name, (package, wheel) in packages.items()
+    ]
+
+
+def _package_version(package: str) -> str | None:
+    try:
+        found = version(package)
+    except PackageNotFoundError:
+        return None
+    if package == "pillow":
+        from PIL import features
+
+        return f"{found}, libjpeg-turbo {features.version('libjpeg_turbo')}"
+    if package == "kornia_rs":
+        return f"{_zune_version()}, kornia_rs {found}"
+    return f"{package} {found}" if package in ("ajpegli", "jpeglib") else found
+
+
+def _zune_version() -> str:
+    """The version of zune-jpeg, from the paths of its sources, which the messages of Rust's panics have."""
+    spec = find_spec("kornia_rs")
+    assert spec is not None
+    assert spec.origin is not None
+    data = b"".join(path.read_bytes() for path in Path(spec.origin).parent.glob("*.so"))
+    found = re.search(rb"zune-jpeg-(\d+\.\d+\.\d+)", data)
+    return found[1].decode() if found else "unknown"
+
+
+def _programs() -> list[Decoder]:
+    """Programs that decode one file a call."""
+    chromium = shutil.which("chromium") or "chromium"
+    convert = "magick" if shutil.which("magick") else "convert"
+    return [
+        Decoder(
+            "djpeg",
+            said(["djpeg", "-version"], r"(libjpeg-turbo) version (\S+)"),
+            "apt-get install libjpeg-turbo-progs",
+            partial(_one_by_one, ["djpeg", "-pnm", "-outfile", "OUT", "IN"]),
+        ),
+        _ffmpeg("ffmpeg", "ffmpeg", "apt-get install ffmpeg"),
+        _ffmpeg("ffmpeg (imageio)", _ffmpeg_of_imageio(), "pip install imageio-ffmpeg"),
+        Decoder(
+            "ImageMagick",
+            said([convert, "-version"], r"ImageMagick (\S+)"),
+            "apt-get install imagemagick",
+            partial(_one_by_one, [convert, "IN", "-colorspace", "sRGB", "-depth", "8", "OUT"]),
+        ),
+        Decoder(
+            "Chromium",
+            said([chromium, "--version"], r"Chromium (\S+)"),
+            "apt-get install chromium",
+            partial(decode_in_chromium, chromium, SOURCES / "page.html"),
+        ),
+    ]
+
+
+def _ffmpeg(name: str, program: str, install: str) -> Decoder:
+    """Converts to RGB as exactly as it can; by default it would do so in a hurry."""
+    accurate = ["-sws_flags", "accurate_rnd+full_chroma_int+bicubic", "-pix_fmt", "rgb24"]
+    command = [program, "-v", "warning", "-nostdin", "-i", "IN", *accurate, "-update", "1", "OUT"]
+    return Decoder(name, said([program, "-version"], r"ffmpeg version (\S+)"), install, partial(_one_by_one, command))
+
+
+def _ffmpeg_of_imageio() -> str:
+    """Path of the program in that package; a name that no program has where it is not installed."""
+    if find_spec("imageio_ffmpeg") is None:
+        return "ffmpeg-of-imageio"
+    import imageio_ffmpeg
+
+    path: str = imageio_ffmpeg.get_ffmpeg_exe()
+    return path
+
+
+def _of_npm() -> list[Decoder]:
+    """Packages that lie where NODE_PATH says."""
+    found = []
+    for name, package in {"sharp": "sharp", "jpeg-js": "jpeg-js", "pdf.js": "pdfjs-dist"}.items():
+        told = "require('sharp').versions.sharp" if name == "sharp" else f"require('{package}/package.json').version"
+        known = said(["node", "-e", f"console.log('version ' + {told})"], r"version (\S+)")
+        install = f"npm install {package}" + ("@4" if name == "pdf.js" else "")
+        found.append(Decoder(name, known, install, partial(_run, ["node", str(SOURCES / "decode.cjs"), package])))
+    return found
+
+
+def _built() -> list[Decoder]:
+    """Small programs around libraries, compiled in OUT."""
+    stb = next((path for path in STB_HEADERS if path.is_file()), None)
+    known = stb is not None and shutil.which("gcc")
+    stb_version = re.search(r"stb_image - v(\S+)", stb.read_text("utf-8")) if stb is not None and known else None
+    return [
+        Decoder(
+            "Java ImageIO",
+            said(["javac", "-version"], r"javac (\S+)"),
+            "apt-get install default-jdk-headless",
+            partial(_run, ["java", str(SOURCES / "Decode.java")]),
+        ),
+        Decoder(
+            "Go image/jpeg",
+            said(["go", "version"], r"go version go(\S+)"),
+            "apt-get install golang-go",
+            partial(_run, ["go", "run", str(SOURCES / "decode.go")]),
+        ),
+        Decoder(
+            "stb_image",
+            stb_version[1] if stb_version else None,
+            "apt-get install libstb-dev gcc",
+            _decode_with_stb,
+        ),
+    ]
+
+
+def _decode_with_stb(source: Path, target: Path) -> None:
+    program = target / "stb"
+    subprocess.run(["gcc", "-O2", "-o", program, SOURCES / "stb.c", "-lm"], check=True)
+    _run([str(program)], source, target)
+
+
+def said(command: list[str], pattern: str) -> str | None:
+    """The groups of a pattern in what a program says of itself; None if it is not there or says something else."""
+    if shutil.which(command[0]) is None:
+        return None
+    output = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    found = re.search(pattern, output.stdout + output.stderr)
+    return " ".join(found.groups()) if found else None
+
+
+def _run(command: list[str], source: Path, target: Path) -> None:
+    """A program that decodes all files in one call. What it leaves out when it ends early counts as refused."""
+    result = subprocess.run([*command, str(source), str(target)], capture_output=True, text=True, timeout=SECONDS)
+    if result.returncode:
+        for path in source.glob("*.jpg"):
+            if not any((target / f"{path.stem}{suffix}").exists() for suffix in (".ppm", ".error")):
+                text = f"exit status {result.returncode}: {result.stderr.strip()[-300:]}"
+                (target / f"{path.stem}.error").write_text(text, "utf-8")
+
+
+def _one_by_one(command: list[str], source: Path, target: Path) -> None:
+    """A program with IN and OUT for the files among its arguments. One that warns may end with a status of its own."""
+    for path in sorted(source.glob("*.jpg")):
+        out = target / f"{path.stem}.ppm"
+        files = {"IN": str(path), "OUT": str(out)}
+        arguments = [files.get(each, each) for each in command]
+        result = subprocess.run(arguments, capture_output=True, text=True, timeout=60, env=os.environ | {"LC_ALL": "C"})
+        said = OF_ITSELF.sub("", result.stderr).strip()
+        if not out.exists() or not out.stat().st_size:
+            out.unlink(missing_ok=True)
+            out.with_suffix(".error").write_text(f"exit status {result.returncode}: {said}", "utf-8")
+        elif said:
+            out.with_suffix(".warning").write_text(said, "utf-8")

@@ -1,0 +1,128 @@
+"""Decode files with a package of Python, in a process of its own.
+
+    python -m benchmarks.conformance.python NAME IN OUT
+
+decodes every IN/x.jpg with the decoder NAME into OUT/x.ppm, or says why not in OUT/x.error; what it writes to stderr
+meanwhile, warnings of C libraries included, becomes OUT/x.warning. CMYK gets the magic number P0CMYK, which Pillow
+reads.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+Decode = Callable[[Path], Pixels]
+
+
+def _pillow(path: Path) -> Pixels:
+    from PIL import Image
+
+    return np.asarray(Image.open(path))
+
+
+def _opencv(path: Path) -> Pixels:
+    import cv2
+
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    decoded = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags)
+    if decoded is None:
+        raise ValueError("imdecode returns nothing")
+    return decoded[..., ::-1]
+
+
+def _torchvision(path: Path) -> Pixels:
+    import torch
+    from torchvision.io import ImageReadMode, decode_jpeg
+
+    data = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
+    return decode_jpeg(data, mode=ImageReadMode.RGB).permute(1, 2, 0).numpy()
+
+
+def _simplejpeg(path: Path) -> Pixels:
+    import simplejpeg
+
+    return simplejpeg.decode_jpeg(path.read_bytes())
+
+
+def _zune(path: Path) -> Pixels:
+    from kornia_rs import io as kornia
+
+    return kornia.decode_image_jpeg(path.read_bytes())
+
+
+def _jpegli(path: Path) -> Pixels:
+    import ajpegli
+
+    return ajpegli.decode(path.read_bytes(), mode="RGB")
+
+
+def _libjpeg(version: str) -> Decode:
+    def decode(path: Path) -> Pixels:
+        import jpeglib
+
+        with jpeglib.version(version):
+            picture = jpeglib.read_spatial(str(path))
+            samples: Pixels = picture.spatial
+        return 255 - samples if samples.shape[2] == 4 else samples  # Adobe's CMYK is stored as 255 less the ink
+
+    return decode
+
+
+DECODERS: dict[str, Decode] = {
+    "Pillow": _pillow,
+    "OpenCV": _opencv,
+    "torchvision": _torchvision,
+    "simplejpeg": _simplejpeg,
+    "zune-jpeg": _zune,
+    "jpegli": _jpegli,
+    "libjpeg 6b": _libjpeg("6b"),
+    "libjpeg 9f": _libjpeg("9f"),
+}
+
+
+@contextmanager
+def stderr_to(path: Path) -> Iterator[None]:
+    """Send what this process writes to stderr, C libraries included, to a file; no file is left if it is nothing."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with path.open("wb") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        if not path.stat().st_size:
+            path.unlink()
+
+
+def main(name: str, source: Path, target: Path) -> None:
+    """Decode all files of a folder."""
+    warnings.simplefilter("once")
+    with tempfile.TemporaryDirectory() as folder, stderr_to(Path(folder) / "warning"):
+        DECODERS[name](next(source.glob("*.jpg")))  # what packages say of themselves is not about any file
+    for path in sorted(source.glob("*.jpg")):
+        try:
+            with stderr_to(target / f"{path.stem}.warning"):
+                samples = DECODERS[name](path)
+        except Exception as error:  # whatever a package raises is its word on the file
+            (target / f"{path.stem}.error").write_text(f"{type(error).__name__}: {error}", "utf-8")
+            continue
+        height, width, *bands = samples.shape
+        magic = {(): "P5", (1,): "P5", (3,): "P6", (4,): "P0CMYK"}[tuple(bands)]
+        (target / f"{path.stem}.ppm").write_bytes(f"{magic} {width} {height} 255\n".encode() + samples.tobytes())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

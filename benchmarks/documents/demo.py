@@ -1,0 +1,58 @@
+"""What does `optcodec demo` show? Puts its figures and its picture into the README.
+
+Runs the demo, and writes benchmarks/results/demo.json, docs/demo.jpg (the contact sheet, encoded by optcodec itself)
+and the table of README.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import optcodec
+from benchmarks.record import ROOT, write_result
+
+PICTURE_NBYTES = 480_000
+
+
+def main() -> None:
+    """Run, write, and say what changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "optcodec", "demo", folder, "--json"], check=True, capture_output=True, text=True
+        )
+        report = json.loads(done.stdout)
+        sheet = optcodec.encode(
+            Path(folder) / "demo.png",
+            target=optcodec.MaxBytes(PICTURE_NBYTES),
+            subsampling="4:4:4",
+            progressive="smaller",
+        )
+    write_result("demo", report, packages=("numpy", "numba", "pillow", "scikit-image"))
+    (ROOT / "docs/demo.jpg").write_bytes(sheet.data)
+    readme = ROOT / "README.md"
+    text = readme.read_text("utf-8")
+    new = re.sub(r"\| astronaut \|.*?\| mean \|[^\n]*", table(report), text, count=1, flags=re.DOTALL)
+    readme.write_text(new, "utf-8")
+    print(f"README.md {'is as it was' if new == text else 'has new figures'}; docs/demo.jpg: {sheet.nbytes:,} bytes")
+
+
+def table(report: dict[str, Any]) -> str:
+    """Rows of the README's table."""
+    rows = []
+    for photo in report["photographs"]:
+        jpeg, *others = photo["methods"]
+        changes = " | ".join(f"{each['change_percent']:+.1f} %" for each in others)
+        rows.append(f"| {photo['photograph']} | {jpeg['nbytes']:,} | {changes} |")
+    means = report["mean_change_percent"]
+    changes = " | ".join(f"{means[method]:+.1f} %" for method in ("optd", "opts", "rdopt"))
+    return "\n".join([*rows, f"| mean | | {changes} |"])
+
+
+if __name__ == "__main__":
+    main()

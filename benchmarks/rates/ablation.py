@@ -1,0 +1,166 @@
+"""What does each part of rate-distortion optimization gain?
+
+    OPTCODEC_DATA=DATA python -m benchmarks.rates.ablation
+
+Kodak (the odd numbers), 4:2:0 and 4:4:4, tuned for PSNR of RGB; BD-rate against libjpeg-turbo with optimized Huffman
+tables as in ``rd_peers.py``, one part after the other added. Then the constant STEP_RATIO, the number of turns, and
+what steps chosen freely for each image would add: a search along all 128 steps, one after the other, each by 20 % up or
+down as long as error plus level times bits falls. Writes ``results/rd_ablation.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from benchmarks.rates.rd import QUALITIES, bd_rate, load, photographs, turbo
+from benchmarks.record import write_result
+from optcodec import psnr_db
+from optcodec.jpeg.dct import forward
+from optcodec.jpeg.image import CoefficientImage
+from optcodec.jpeg.quantize import quantize
+from optcodec.jpeg.tables import QuantTable
+from optcodec.jpeg.writer import write_jpeg
+from optcodec.pictures.pixels import decoded_pixels
+from optcodec.trellis import indices as rdo
+from optcodec.trellis.chroma import Planes
+from optcodec.trellis.coder import Coder
+from optcodec.trellis.search import level_like
+from optcodec.trellis.tuning import STEP_RATIO, TUNINGS
+
+TUNING = TUNINGS["psnr"]
+Variant = dict[str, Any]
+PLAIN: Variant = {"indices": "nearest", "dc_step": False, "chroma": False, "refine": False, "apart": False}
+# Each adds to the one before.
+PARTS: dict[str, Variant] = {
+    "steps that fit the weights, nearest indices": {},
+    "+ trellis of AC": {"indices": "AC"},
+    "+ trellis of DC": {"indices": "all"},
+    "+ step of DC by its own bits": {"dc_step": True},
+    "+ chrominance for the decoder's upsampling, not rounded": {"chroma": True},
+    "+ luminance makes up for chrominance": {"refine": True},
+    "+ luminance in a scan of its own": {"apart": True},
+    "+ progressive, scans by trial": {"progressive": True},
+}
+RATIOS = (0.06, 0.08, 0.1, 0.115, 0.13, 0.16)
+TURNS = (0, 1, 2, 4)
+FREE_LEVELS = (15.0, 60.0)  # steps of luminance
+
+
+@contextmanager
+def without(variant: Variant) -> Iterator[None]:
+    """Leaves out what is not a part of a variant."""
+    with ExitStack() as stack:
+        if not variant["dc_step"]:
+            stack.enter_context(patch.object(rdo, "_DC_FACTORS", np.ones(1)))
+        if variant["indices"] == "AC":
+            original = rdo.sequential_rates
+
+            def free_dc(coded: CoefficientImage, **options: Any) -> list[Any]:
+                return [replace(rates, dc=rates.dc * 0) for rates in original(coded, **options)]
+
+            stack.enter_context(patch.object(rdo, "sequential_rates", free_dc))
+        if "turns" in variant:
+            stack.enter_context(patch.object(rdo, "_TURNS", variant["turns"]))
+        yield
+
+
+def coder_of(path: Path, subsampling: str, variant: Variant) -> Coder:
+    pixels, refine = load(path), None
+    image = forward(pixels, subsampling)
+    if variant["chroma"]:
+        planes = Planes(pixels, subsampling)
+        image, refine = planes.image(), planes.refined if variant["refine"] else None
+    progressive = variant.get("progressive", False)
+    write = partial(write_jpeg, progressive=progressive, smallest=progressive, apart=variant["apart"])
+    ratio = variant.get("ratio", STEP_RATIO)
+    return Coder(image, TUNING.criterion(image), ratio, write, progressive, variant["apart"], refine=refine)
+
+
+def rate(task: tuple[Path, str, Variant]) -> float:
+    """BD-rate of one photograph."""
+    path, subsampling, variant = task
+    pixels = load(path)
+    coder = coder_of(path, subsampling, variant)
+    files = []
+    with without(variant):
+        for quality in QUALITIES:
+            level = level_like(coder, quality)
+            tables = coder.tables((level, level))
+            nearest = variant["indices"] == "nearest"
+            coded = quantize(coder.image, tables) if nearest else coder.coded(tables, (level, level))
+            files.append(coder.write(coded))
+    curves = [[turbo(pixels, subsampling, quality) for quality in QUALITIES], files]
+    return bd_rate(*([(len(f), psnr_db(pixels, decoded_pixels(f))) for f in each] for each in curves))[0]
+
+
+def free_steps(task: tuple[Path, str, float]) -> float:
+    """Bytes, in %, that freely chosen steps save at equal error: what error plus level times bits falls by."""
+    path, subsampling, step = task
+    coder = coder_of(path, subsampling, PLAIN | {"indices": "all"})
+    level = STEP_RATIO * step**2
+    tables = [table.steps.astype(np.float64) for table in coder.tables((level, level))]
+
+    def cost() -> tuple[float, int]:
+        rounded = [QuantTable(np.rint(steps).astype(np.int64)) for steps in tables]
+        coded = coder.coded(rounded, (level, level))
+        nbytes = len(coder.write(coded))
+        return sum(coder.errors(coded)) / level + 8 * nbytes, nbytes
+
+    first, nbytes = cost()
+    least = first
+    for steps in tables:
+        for place in np.ndindex(8, 8):
+            for factor in (1.2, 1 / 1.2):
+                kept, steps[place] = steps[place], np.clip(steps[place] * factor, 1, 255)
+                found = cost()[0]
+                if found < least:
+                    least = found
+                    break
+                steps[place] = kept
+    return 100 * (least - first) / 8 / nbytes
+
+
+def mean(pool: ProcessPoolExecutor, work: Callable[[Any], float], tasks: list[Any]) -> float:
+    return round(float(np.mean(list(pool.map(work, tasks)))), 2)
+
+
+def main() -> None:
+    paths, found = photographs("Kodak"), {}
+    with ProcessPoolExecutor(2) as pool:
+        for subsampling in ("4:2:0", "4:4:4"):
+            variant, parts = PLAIN, {}
+            for name, part in PARTS.items():
+                variant = variant | part
+                parts[name] = mean(pool, rate, [(path, subsampling, variant) for path in paths])
+                print(subsampling, name, parts[name], flush=True)
+            trellis = PLAIN | {"indices": "all", "dc_step": True}
+            found[subsampling] = {
+                "parts": parts,
+                "step_ratio": {
+                    str(ratio): mean(pool, rate, [(path, subsampling, trellis | {"ratio": ratio}) for path in paths])
+                    for ratio in RATIOS
+                },
+                "turns": {
+                    str(turns): mean(pool, rate, [(path, subsampling, trellis | {"turns": turns}) for path in paths])
+                    for turns in TURNS
+                },
+                "free_steps": {
+                    str(step): mean(pool, free_steps, [(path, subsampling, step) for path in paths[:4]])
+                    for step in FREE_LEVELS
+                },
+            }
+            print(subsampling, found[subsampling], flush=True)
+    print(write_result("rd_ablation", {"qualities": QUALITIES, "samplings": found}, packages=("numpy", "bjontegaard")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Where do the constants of the tunings "ssim" and "people" come from?
+
+    OPTCODEC_DATA=DATA python -m benchmarks.rates.fit_tunings [ssim | people ...]
+
+A search along one constant after the other, each multiplied or divided by a factor as long as the mean BD-rate against
+libjpeg-turbo falls, on photographs that no other benchmark of rate and distortion sees: five of McMaster and three of
+the Val20 set, 4:2:0, baseline. It starts from round numbers that a coarser search of this kind had come to; what it
+ends with, rounded, is in ``optcodec/trellis/tuning.py``. Chrominance keeps an eighth of its weight in "ssim", whose
+measure does not see it: that constant is a choice, not a fit. Writes ``results/fit_tunings_NAME.json``, all trials.
+"""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.rates.rd import bd_rate, load, measured, ours, photographs, turbo
+from benchmarks.record import write_result
+from optcodec import Rdo
+from optcodec.trellis.tuning import TUNINGS, Masking, Tuning, falling_weights, flat_weights
+
+SUBSAMPLING = "4:2:0"
+QUALITIES = (12, 30, 50, 70, 88)
+MEASURE = {"ssim": "ssim_y", "people": "ssimulacra2"}
+START = {
+    "ssim": {"exponent": 0.7, "floor": 58.5, "ratio": 0.08},
+    "people": {
+        "exponent": 0.65, "floor": 58.0, "ratio": 0.1, "blue": 0.3, "red": 0.5, "half": 2.8, "half_chroma": 4.0,
+        "dc": 2.9, "dc_chroma": 4.9,
+    },
+}  # fmt: skip
+FACTOR, GAIN = 1.2, 0.05  # of a constant; what a trial has to gain, in % of bytes
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Constants, and the BD-rate that they reach."""
+
+    constants: dict[str, float]
+    bd_rate: float
+
+
+def tuning(name: str, c: dict[str, float]) -> Tuning:
+    masking = Masking(c["exponent"], c["floor"])
+    if name == "ssim":
+        return Tuning(flat_weights(1.0, 0.12, 0.12), masking, c["ratio"])
+    weights = falling_weights((1.0, c["blue"], c["red"]), (c["half"], c["half_chroma"]), (c["dc"], c["dc_chroma"]))
+    return Tuning(weights, masking, c["ratio"])
+
+
+def curve(task: tuple[Path, str, dict[str, float] | None]) -> list[tuple[float, float]]:
+    """Bytes and measure of one photograph; of libjpeg-turbo without constants."""
+    path, name, constants = task
+    pixels, encoder = load(path), turbo
+    if constants is not None:
+        TUNINGS["trial"] = tuning(name, constants)
+        encoder = partial(ours, rdo=Rdo("trial"), progressive=False)
+    files = [encoder(pixels, SUBSAMPLING, quality) for quality in QUALITIES]
+    points = (measured(pixels, data, people=name == "people") for data in files)
+    return [(point["nbytes"], point[MEASURE[name]]) for point in points]
+
+
+def search(name: str, pool: ProcessPoolExecutor) -> list[Trial]:
+    """All trials, the best one last."""
+    paths = [*photographs("McMaster")[::4], *photographs("Val20")[2::7]]
+    reference = list(pool.map(curve, [(path, name, None) for path in paths]))
+
+    def tried(constants: dict[str, float]) -> Trial:
+        curves = pool.map(curve, [(path, name, constants) for path in paths])
+        rates = [bd_rate(*pair)[0] for pair in zip(reference, curves, strict=True)]
+        trials.append(Trial(constants, round(float(np.mean(rates)), 3)))
+        print(trials[-1], flush=True)
+        return trials[-1]
+
+    trials: list[Trial] = []
+    best = tried(START[name])
+    for constant in START[name]:
+        for factor in (FACTOR, 1 / FACTOR):
+            found = best
+            while (trial := tried(found.constants | {constant: found.constants[constant] * factor})).bd_rate < (
+                found.bd_rate - GAIN
+            ):
+                found = trial
+            if found is not best:
+                best = found
+                break
+    return [*trials, replace(best)]
+
+
+def main(names: list[str]) -> None:
+    for name in names or list(START):
+        with ProcessPoolExecutor(2) as pool:
+            trials = search(name, pool)
+        figures: dict[str, Any] = {
+            "measure": MEASURE[name],
+            "qualities": QUALITIES,
+            "trials": [{"constants": trial.constants, "bd_rate": trial.bd_rate} for trial in trials[:-1]],
+            "best": {"constants": trials[-1].constants, "bd_rate": trials[-1].bd_rate},
+        }
+        print(write_result(f"fit_tunings_{name}", figures, packages=("numpy", "ssimulacra2", "bjontegaard")))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

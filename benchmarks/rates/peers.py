@@ -1,0 +1,172 @@
+"""Which encoder needs the fewest bytes at equal PSNR, SSIM, SSIMULACRA2?
+
+    OPTCODEC_DATA=DATA python -m benchmarks.rates.peers [4:2:0 | 4:4:4 ...]
+
+Kodak (the odd numbers) and LIVE1, quality factors 10 to 95 of every encoder, against libjpeg-turbo with optimized
+Huffman tables. BD-rate of each image over the range of the measure that both encoders reach, then the mean over images
+and its 95 % interval (bootstrap over images). Of every file of ours it is checked that Pillow and simplejpeg decode it
+to the same pixels, and that jpeglib reads the very coefficients from it that were chosen.
+
+PSNR is that of RGB, or of luminance; SSIM that of luminance (scikit-image, as Wang et al. 2004); SSIMULACRA2 that of
+the package of this name, for the encoders that were made for eyes. Nothing in the encoder was fitted to these
+photographs (``fit_tunings.py``). Writes ``results/rd_peers_SUBSAMPLING.json`` and ``.npz``.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import jpeglib
+import numpy as np
+import simplejpeg
+from rich.progress import track
+
+from benchmarks.rates.rd import MEASURES, QUALITIES, REFERENCE, bd_rate, encoders, load, measured, photographs
+from benchmarks.record import RESULTS, write_result
+from optcodec.jpeg.image import CoefficientImage
+from optcodec.jpeg.sources import PixelSource
+from optcodec.pictures.pixels import decoded_pixels
+
+# SSIMULACRA2 takes long: for the reference and for those that are made for eyes.
+FOR_EYES = (
+    REFERENCE,
+    "mozjpeg, default tables, progressive",
+    "jpegli",
+    "optcodec people",
+    "optcodec psnr, progressive",
+)
+PACKAGES = ("pillow", "pyvips", "ajpegli", "simplejpeg", "ssimulacra2", "bjontegaard", "scikit-image", "jpeglib")
+GOALS = {  # BD-rates in % that the project aims at
+    "4:2:0": {
+        ("optcodec psnr", "psnr_rgb"): -33,
+        ("optcodec psnr, progressive", "psnr_rgb"): -35,
+        ("optcodec ssim", "ssim_y"): -15,
+        ("optcodec people, progressive", "ssimulacra2"): -23,
+        ("optcodec people, progressive", "psnr_rgb"): 0,
+    },
+    "4:4:4": {("optcodec psnr", "psnr_rgb"): -32, ("optcodec psnr, progressive", "psnr_rgb"): -35},
+}
+DRAWS = 2000
+
+
+@contextmanager
+def chosen() -> Iterator[list[CoefficientImage]]:
+    """Notes the coefficients that files are written from."""
+    noted: list[CoefficientImage] = []
+    original = PixelSource.written
+
+    def written(self: PixelSource, coded: CoefficientImage, *, smallest: bool) -> bytes:
+        noted.append(coded)
+        return original(self, coded, smallest=smallest)
+
+    with patch.object(PixelSource, "written", written):
+        yield noted
+
+
+def check(data: bytes, coded: CoefficientImage) -> None:
+    """Raise unless two decoders agree, and the coefficients in the file are those that were chosen."""
+    if not np.array_equal(decoded_pixels(data), simplejpeg.decode_jpeg(data, "RGB")):
+        raise AssertionError("Pillow and simplejpeg decode different pixels")
+    with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
+        file.write(data)
+        file.flush()
+        read = jpeglib.read_dct(file.name)
+    for part, blocks in zip(coded.components, (read.Y, read.Cb, read.Cr), strict=True):
+        if not np.array_equal(part.blocks, blocks[: part.blocks.shape[0], : part.blocks.shape[1]]):
+            raise AssertionError("the file does not hold the coefficients that were chosen")
+
+
+def one_image(task: tuple[Path, str]) -> dict[str, list[dict[str, float]]]:
+    """All measures of all files of one photograph."""
+    path, subsampling = task
+    pixels, rows = load(path), {}
+    for name, encoder in encoders().items():
+        people = name.startswith(FOR_EYES) and "alone" not in name
+        rows[name] = []
+        for quality in QUALITIES:
+            with chosen() as noted:
+                data = encoder(pixels, subsampling, quality)
+            if noted:
+                check(data, noted[-1])
+            rows[name].append(measured(pixels, data, people=people))
+    return rows
+
+
+def interval(values: np.ndarray) -> list[float]:
+    """95 % interval of the mean over images."""
+    draws = np.random.default_rng(0).integers(0, len(values), (DRAWS, len(values)))
+    return np.percentile(values[draws].mean(1), [2.5, 97.5]).round(2).tolist()
+
+
+def points(files: list[dict[str, float]], measure: str) -> list[tuple[float, float]]:
+    return [(file["nbytes"], file[measure]) for file in files]
+
+
+def summary(images: list[dict[str, list[dict[str, float]]]]) -> dict[str, Any]:
+    """BD-rates of each encoder and measure: mean, interval, image by image, and the least overlap of the ranges."""
+    found: dict[str, Any] = {}
+    for name in images[0]:
+        found[name] = {}
+        for measure in MEASURES:
+            if np.isnan(images[0][name][0][measure]):
+                continue
+            curves = [
+                [[(p["nbytes"], p[measure]) for p in rows[each]] for each in (REFERENCE, name)] for rows in images
+            ]
+            rates, overlaps = zip(*(bd_rate(*pair) for pair in curves), strict=True)
+            found[name][measure] = {
+                "bd_rate": round(float(np.mean(rates)), 2),
+                "interval": interval(np.array(rates)),
+                "least_overlap": round(min(overlaps), 3),
+                "images": np.round(rates, 2).tolist(),
+            }
+    return found
+
+
+def oracle(curves: dict[str, Any]) -> dict[str, float]:
+    """Mean over images of the best of all that were tried here, by measure."""
+    own = [figures for name, figures in curves.items() if name.startswith("optcodec")]
+    return {
+        measure: round(float(np.mean(np.min([each[measure]["images"] for each in own if measure in each], axis=0))), 2)
+        for measure in MEASURES
+    }
+
+
+def main(samplings: list[str]) -> None:
+    paths = photographs("Kodak", "LIVE1")
+    for subsampling in samplings or ["4:2:0", "4:4:4"]:
+        tasks = [(path, subsampling) for path in paths]
+        with ProcessPoolExecutor(2) as pool:
+            images = list(track(pool.map(one_image, tasks), description=subsampling, total=len(tasks)))
+        name = f"rd_peers_{subsampling.replace(':', '')}"
+        columns = ("nbytes", *MEASURES)
+        rows = {
+            each: np.array([[[p[c] for c in columns] for p in image[each]] for image in images]) for each in images[0]
+        }
+        np.savez_compressed(RESULTS / f"{name}.npz", **rows)
+        curves = summary(images)
+        goals = {
+            f"{each}: {measure}": {"goal": goal, "reached": curves[each][measure]["bd_rate"]}
+            for (each, measure), goal in GOALS[subsampling].items()
+        }
+        document = {
+            "images": [f"{path.parent.name}/{path.name}" for path in paths],
+            "qualities": QUALITIES,
+            "reference": REFERENCE,
+            "columns": columns,
+            "curves": curves,
+            "best_of_each_image": oracle(curves),
+            "goals": goals,
+        }
+        print(write_result(name, document, packages=PACKAGES))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,130 @@
+"""What the rate-distortion benchmarks share: photographs, encoders, measures, BD-rates.
+
+Every encoder is a function of pixels, chroma subsampling and a quality factor, and gives a file. Files are decoded by
+Pillow (libjpeg-turbo). OPTCODEC_DATA names the folder with the photographs.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import ajpegli
+import bjontegaard
+import numpy as np
+import numpy.typing as npt
+import pyvips
+from PIL import Image
+from ssimulacra2 import compute_ssimulacra2
+
+from optcodec import Rdo, encode, psnr_db
+from optcodec.metrics import luminance_ssim
+from optcodec.pictures.pixels import decoded_pixels
+
+Pixels = npt.NDArray[np.uint8]
+Encoder = Callable[[Pixels, str, int], bytes]
+
+QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
+REFERENCE = "libjpeg-turbo"
+MEASURES = ("psnr_rgb", "psnr_y", "ssim_y", "ssimulacra2")
+
+
+def photographs(*folders: str) -> list[Path]:
+    data = Path(os.environ["OPTCODEC_DATA"])
+    return [path for folder in folders for path in sorted((data / folder).glob("*.png"))]
+
+
+def load(path: Path) -> Pixels:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def turbo(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool = False) -> bytes:
+    file = io.BytesIO()
+    options = {"quality": quality, "optimize": True, "progressive": progressive, "subsampling": subsampling}
+    Image.fromarray(pixels).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def mozjpeg(pixels: Pixels, subsampling: str, quality: int, *, table: int, progressive: bool) -> bytes:
+    """Trellis quantization; table 1 is flat, which is its best for PSNR, 3 is its default."""
+    height, width, bands = pixels.shape
+    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, bands, "uchar")
+    options = {"optimize_coding": True, "trellis_quant": True, "overshoot_deringing": True, "quant_table": table}
+    scans = {"interlace": progressive, "optimize_scans": progressive}
+    mode = {"4:4:4": "off", "4:2:0": "on"}[subsampling]
+    file: bytes = image.jpegsave_buffer(Q=quality, subsample_mode=mode, **options, **scans)
+    return file
+
+
+def jpegli(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool) -> bytes:
+    """With adaptive quantization."""
+    level = 2 if progressive else 0
+    return bytes(ajpegli.encode(pixels, quality=quality, progressive=level, subsampling=subsampling.replace(":", "")))
+
+
+def ours(pixels: Pixels, subsampling: str, quality: int, *, rdo: Rdo, progressive: bool) -> bytes:
+    return encode(pixels, quality=quality, rdo=rdo, subsampling=subsampling, progressive=progressive).data
+
+
+def encoders() -> dict[str, Encoder]:
+    """All that are compared, baseline and progressive."""
+    found: dict[str, Encoder] = {REFERENCE: turbo, f"{REFERENCE}, progressive": partial(turbo, progressive=True)}
+    for progressive, ending in ((False, ""), (True, ", progressive")):
+        for name, table in (("flat tables", 1), ("default tables", 3)):
+            found[f"mozjpeg, {name}{ending}"] = partial(mozjpeg, table=table, progressive=progressive)
+        found[f"jpegli{ending}"] = partial(jpegli, progressive=progressive)
+        found[f"optcodec psnr, trellis alone{ending}"] = partial(ours, rdo=Rdo("psnr"), progressive=progressive)
+        for tune in ("psnr", "ssim", "people"):
+            rdo = Rdo(tune, thorough=True)
+            found[f"optcodec {tune}{ending}"] = partial(ours, rdo=rdo, progressive=progressive)
+    return found
+
+
+def measured(pixels: Pixels, data: bytes, *, people: bool) -> dict[str, float]:
+    """Bytes of a file and its measures; SSIMULACRA2, which takes most of a second, where it is asked for."""
+    decoded = decoded_pixels(data)
+    found = {
+        "nbytes": len(data),
+        "psnr_rgb": psnr_db(pixels, decoded),
+        "psnr_y": psnr_db(luminance(pixels), luminance(decoded)),
+        "ssim_y": luminance_ssim(pixels, decoded),
+    }
+    return found | {"ssimulacra2": ssimulacra2(pixels, decoded) if people else float("nan")}
+
+
+def luminance(pixels: Pixels) -> Pixels:
+    return np.asarray(Image.fromarray(pixels).convert("L"))
+
+
+def ssimulacra2(reference: Pixels, test: Pixels) -> float:
+    """100 for equal images; the package takes files."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [str(Path(folder) / name) for name in ("reference.png", "test.png")]
+        for pixels, path in zip((reference, test), paths, strict=True):
+            Image.fromarray(pixels).save(path, compress_level=0)
+        return float(compute_ssimulacra2(*paths))
+
+
+def bd_rate(reference: Sequence[tuple[float, float]], test: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Difference in bytes at equal measure, in %, over the range that both cover; and the part of the reference's
+    range that this is. Points are (bytes, measure); those that a larger file does not improve on are left out.
+
+    Bjontegaard, VCEG-M33 (2001), with piecewise cubic interpolation of log-rate.
+    """
+    first, second = _rising(reference), _rising(test)
+    low, high = max(first[1][0], second[1][0]), min(first[1][-1], second[1][-1])
+    difference = bjontegaard.bd_rate(*first, *second, method="pchip", require_matching_points=False, min_overlap=0)
+    return float(difference), float((high - low) / (first[1][-1] - first[1][0]))
+
+
+def _rising(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    kept: list[tuple[float, float]] = []
+    for rate, measure in sorted(points):
+        if not kept or (rate > kept[-1][0] and measure > kept[-1][1]):
+            kept.append((rate, measure))
+    rates, measures = zip(*kept, strict=True)
+    return list(rates), list(measures)

@@ -1,0 +1,81 @@
+"""The tables of the rate-distortion benchmarks, from their results."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from benchmarks.record import RESULTS
+
+_COLUMNS = {"psnr_rgb": "PSNR-RGB", "psnr_y": "PSNR-Y", "ssim_y": "SSIM-Y", "ssimulacra2": "SSIMULACRA2"}
+_HEADER = ["encoder", *_COLUMNS.values()]
+
+
+def rate_distortion(subsampling: str) -> str:
+    """BD-rates of all encoders against libjpeg-turbo, and the best of ours image by image."""
+    document = _document(subsampling)
+    rows = [[name, *(_figure(figures.get(measure)) for measure in _COLUMNS)] for name, figures in _ours_last(document)]
+    best = document["best_of_each_image"]
+    rows.append(["best of optcodec, image by image", *(f"{best[measure]:+.1f}" for measure in _COLUMNS)])
+    marks = ["---", *("---:" for _ in _COLUMNS)]
+    return _lines([_HEADER, marks, *rows])
+
+
+def in_short_for_eyes() -> str:
+    """The measures that a tuning is for: against libjpeg-turbo, and against the best of the other encoders."""
+    rows = [["tuned for", "4:2:0, baseline", "4:2:0, progressive", "progressive, against"], ["---", *3 * ["---:"]]]
+    curves = _document("4:2:0")["curves"]
+    direct = json.loads((RESULTS / "rd_direct.json").read_text("utf-8"))["4:2:0"]
+    for tune, measure in (("psnr", "psnr_rgb"), ("ssim", "ssim_y"), ("people", "ssimulacra2")):
+        names = (f"optcodec {tune}", f"optcodec {tune}, progressive")
+        cells = (f"{curves[name][measure]['bd_rate']:+.1f} %" for name in names)
+        rival = direct[f"{names[1]}: {measure}"]
+        other = f"{rival['against'].removesuffix(', progressive')}: {rival['directly']['bd_rate']:+.1f} %"
+        rows.append([_COLUMNS[measure], *cells, other])
+    return _lines(rows)
+
+
+def rivals() -> str:
+    """Ours against the best other encoder of each measure, and by parts of the range."""
+    header = ["", "against", "directly", "worst, best image", "against libjpeg-turbo at 10 to 50", "at 50 to 95"]
+    rows = [header, ["---", "---", *4 * ["---:"]]]
+    document = json.loads((RESULTS / "rd_direct.json").read_text("utf-8"))
+    for subsampling in ("4:2:0", "4:4:4"):
+        for name, figures in document[subsampling].items():
+            one = figures["directly"]
+            halves = (f"{half['bd_rate']:+.1f}" for half in figures["against_reference"].values())
+            extremes = f"{one['most']:+.1f}, {one['least']:+.1f}"
+            rows.append([f"{name}, {subsampling}", figures["against"], f"{one['bd_rate']:+.1f}", extremes, *halves])
+    return _lines(rows)
+
+
+def parts() -> str:
+    """What each part of the optimization adds."""
+    document = json.loads((RESULTS / "rd_ablation.json").read_text("utf-8"))["samplings"]
+    rows = [["BD-rate, PSNR-RGB", *document], ["---", *("---:" for _ in document)]]
+    names = next(iter(document.values()))["parts"]
+    rows += [[name, *(f"{figures['parts'][name]:+.1f}" for figures in document.values())] for name in names]
+    return _lines(rows)
+
+
+def _document(subsampling: str) -> dict[str, Any]:
+    path = RESULTS / f"rd_peers_{subsampling.replace(':', '')}.json"
+    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return document
+
+
+def _lines(rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _ours_last(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Encoders but the reference: peers first, baseline before progressive."""
+    curves = [(name, figures) for name, figures in document["curves"].items() if name != document["reference"]]
+    return sorted(curves, key=lambda each: (each[0].startswith("optcodec"), each[0].endswith("progressive")))
+
+
+def _figure(figures: dict[str, Any] | None) -> str:
+    if figures is None:
+        return ""
+    low, high = figures["interval"]
+    return f"{figures['bd_rate']:+.1f} [{low:+.0f}, {high:+.0f}]"

@@ -1,0 +1,168 @@
+"""Make the models that come with the package: train by the shipped recipes, quantize to 8 bits, write.
+
+Every stage has a folder below WORK and is not run again when it is there; a stopped training goes on. Writes
+``restore/data/models/<name>.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the
+trainings as ``results/training/*.csv``.
+
+    python -m benchmarks.receiver.make_models --work WORK default tiny
+    python -m benchmarks.receiver.make_models --work WORK --route WORK/route dncnn
+
+With ``--shipped`` nothing is trained: the 32-bit floats that the package has are quantized again.
+
+    python -m benchmarks.receiver.make_models --work WORK --shipped default tiny dncnn
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from torch import nn
+
+import restore
+from benchmarks.record import RESULTS
+from restore.compress.imitate import imitate
+from restore.compress.quantize import calibration_patches, quantize
+from restore.compress.route import validated
+from restore.export.model_files import write_model
+from restore.export.onnx import to_onnx
+from restore.networks import DnCNN
+from restore.networks.count import count
+from restore.networks.fold import fold
+from restore.networks.weights import load_network, save_network, shipped_network
+from restore.training.log import read_log
+from restore.training.recipe import load_recipe
+from restore.training.train import train
+
+MODELS = Path(restore.__file__).parent / "data" / "models"
+IMITATION_STEPS = 400
+LICENCE = "BSD-3-Clause, as the package; trained on photographs named in restore/data/models/README.md"
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True)
+@click.option("--work", required=True, type=click.Path(path_type=Path), help="Folder of the trainings.")
+@click.option("--data", required=True, envvar="OPTCODEC_DATA", type=click.Path(path_type=Path))
+@click.option("--route", type=click.Path(path_type=Path), help="Folder of `restore compress`, for the name dncnn.")
+@click.option("--shipped", is_flag=True, help="Begin with the 32-bit floats that the package has.")
+def main(names: tuple[str, ...], work: Path, data: Path, route: Path | None, shipped: bool) -> None:
+    """Make models by name."""
+    for name in names:
+        if route is not None:
+            _of_route(name, work, route)
+        elif shipped:
+            _quantized_again(name, work, data)
+        else:
+            _trained(name, work, data)
+
+
+def _trained(name: str, work: Path, data: Path) -> None:
+    """A model for luminance and chrominance, from the recipes of its name."""
+    folders = {role: _trained_network(role, work, data) for role in (name, f"{name}-chroma")}
+    made = {role: _int8(role, load_network(path / "network.safetensors"), work, data) for role, path in folders.items()}
+    card = {
+        role: {"recipe": load_recipe(role).to_json(), **_last(folder), "int8": made[role][1]}
+        for role, folder in folders.items()
+    }
+    write_model(MODELS / f"{name}.json", *(network for network, _ in made.values()), card={"licence": LICENCE, **card})
+    for role, folder in folders.items():
+        save_network(MODELS / f"{role}.safetensors", load_network(folder / "network.safetensors"), recipe=folder.name)
+        _keep_log(role, folder)
+
+
+def _quantized_again(name: str, work: Path, data: Path) -> None:
+    """A model whose 32-bit floats stay as they are."""
+    path = MODELS / f"{name}.json"
+    card = json.loads(path.read_text())["card"]
+    networks = []
+    for role in (name, f"{name}-chroma"):
+        if (MODELS / f"{role}.safetensors").exists():
+            network, record = _int8(role, shipped_network(role), work, data)
+            networks.append(network)
+            card[role]["int8"] = record
+    if "stages" in card:
+        kept = [stage for stage in card["stages"] if not stage["stage"].startswith("int8")]
+        psnr = validated(networks[0], load_recipe(name), data)
+        sizes = {**count(networks[0]).to_json(), "bytes": len(to_onnx(networks[0]))}
+        card["stages"] = [*kept, {"stage": "int8-imitated", **sizes, **psnr}]
+        text = json.dumps({"stages": card["stages"]}, indent=2)
+        (RESULTS / "receiver_route.json").write_text(text)
+    write_model(path, *networks, card=card)
+
+
+def _trained_network(name: str, work: Path, data: Path) -> Path:
+    """Folder of a recipe's network, trained now if it is not there."""
+    if not (work / name / "network.safetensors").exists():
+        train(load_recipe(name), data, work / name, progress=_shown(name))
+    return work / name
+
+
+def _int8(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """A network with 8-bit weights and values that imitates it, and what became of it."""
+    path, recipe = work / f"{role}-int8" / "network.safetensors", load_recipe(role)
+    record = path.with_name("record.json")
+    if not path.exists():
+        plain = fold(network) if isinstance(network, DnCNN) else network
+        rough = quantize(plain, calibration_patches(recipe, data))
+        seen: list[float] = []
+
+        def progress(step: int, difference: float) -> None:
+            seen.append(difference)
+            if step % 20 == 0:
+                click.echo(f"{role} int8 {step}/{IMITATION_STEPS} {np.mean(seen[-20:]):.4f} samples", err=True)
+
+        start = time.perf_counter()
+        patches = calibration_patches(recipe, data, count=16 * IMITATION_STEPS, at_once=16)
+        fine = imitate(rough, plain, patches, steps=IMITATION_STEPS, progress=progress)
+        save_network(path, fine, recipe=recipe.to_json())
+        figures = {"steps": len(seen), "seconds": round(time.perf_counter() - start, 1)}
+        ends = {"first": seen[:20], "last": seen[-20:]}
+        figures |= {f"rms_difference_{end}": round(float(np.mean(part)), 4) for end, part in ends.items()}
+        record.write_text(json.dumps(figures))
+    return load_network(path), json.loads(record.read_text())
+
+
+def _of_route(name: str, work: Path, route: Path) -> None:
+    """The last stage of the way from the full DnCNN, and that one in 16-bit floats, which are half of the bytes."""
+    stages = json.loads((route / "route.json").read_text())["stages"]
+    write_model(
+        MODELS / f"{name}.json",
+        load_network(route / "int8-tuned" / "network.safetensors"),
+        card={"licence": LICENCE, name: _last(work / name), "stages": stages},
+    )
+    slim = load_network(route / "slim" / "network.safetensors")
+    save_network(MODELS / f"{name}.safetensors", slim, stage="slim")
+    full = load_network(work / name / "network.safetensors").half()
+    save_network(MODELS / f"{name}-full.safetensors", full, stage="full, 16-bit floats")
+    _keep_log(name, work / name)
+    for stage in stages:
+        _keep_log(f"{name}-{stage['stage']}", route / stage["stage"])
+    shutil.copy(route / "route.json", RESULTS / "receiver_route.json")
+
+
+def _last(folder: Path) -> dict[str, Any]:
+    """What the log says of the end of a training."""
+    return {name: float(value) for name, value in read_log(folder)[-1].items() if value}
+
+
+def _keep_log(name: str, folder: Path) -> None:
+    if (folder / "log.csv").exists():
+        (RESULTS / "training").mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "log.csv", RESULTS / "training" / f"{name}.csv")
+
+
+def _shown(name: str) -> Any:
+    def progress(step: int, steps: int, seen: dict[str, float]) -> None:
+        if step % 100 == 0 or step == steps:
+            click.echo(f"{name} {step}/{steps} {seen}", err=True)
+
+    return progress
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""The receiver: what its models cost and what they restore, against the full DnCNN and JPEG as it is decoded.
+
+Speed: one thread, ONNX Runtime, 481x321 gray (488x328 with whole blocks), every network in turn, medians of the rounds;
+ratios are to the full DnCNN in 32-bit floats, in the same run; then the same as a processor without AVX-512 and VNNI
+does it (`without_vnni.py`). Quality: luminance of the sets (`restore evaluate` has colour, other measures and other
+receivers), INT8 and 32-bit floats, DnCNN-3 with the weights of its authors where they lie beside the data, and what the
+file tells for nothing: centroids of the quantization cells, and projection into them. One megapixel, and the memory of
+large images, through `restore run`.
+
+    python -m benchmarks.receiver.receiver speed
+    python -m benchmarks.receiver.receiver quality
+    python -m benchmarks.receiver.receiver large
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import onnxruntime
+from PIL import Image
+from safetensors.torch import load_file
+
+import optcodec
+import restore
+from benchmarks.receiver.without_vnni import command
+from benchmarks.record import write_result
+from restore import load_model
+from restore.channel.degradation import load_photographs
+from restore.export.onnx import to_onnx
+from restore.networks import DnCNN
+from restore.networks.count import count
+from restore.networks.weights import shipped_network
+from restore.runtime.decode import decode_image, receive
+from restore.runtime.infer import restored_image
+from restore.runtime.models import Model, Network
+
+QUALITIES = (10, 20, 30, 40)
+SETS = ("Set5", "BSD68", "LIVE1")
+MODELS = ("default", "tiny")
+FULL = "dncnn-full, float32"
+RIVAL, RIVAL_DEPTH = "DnCNN-3, its authors' weights", 20
+PACKAGES = ("numpy", "onnxruntime", "torch")
+SIZE = (328, 488)  # 481x321 in whole blocks
+
+
+@click.group()
+def main() -> None:
+    """The receiver."""
+
+
+@main.command()
+@click.option("--rounds", default=15)
+def speed(rounds: int) -> None:
+    """Time of each network with all that the processor has, and without VNNI; file sizes, parameters and MACs."""
+    files, timing = networks(), [sys.executable, "-m", "benchmarks.receiver.receiver", "timing", str(rounds)]
+    rows = _timed(timing, files)
+    for name in sorted({name.split(",")[0] for name in files}):
+        rows[f"{name}, float32"] |= count(shipped_network(name)).to_json()
+    figures = {"size": SIZE, "rounds": rounds, "networks": rows, "without_vnni": _timed(command(*timing), files)}
+    write_result("receiver_speed", figures, packages=PACKAGES)
+    for kind in ("networks", "without_vnni"):
+        for name, row in figures[kind].items():
+            print(kind, name, row)
+
+
+def _timed(timing: list[str], files: dict[str, bytes]) -> dict[str, Any]:
+    """Rows of the networks from a process that prints their milliseconds."""
+    out = subprocess.run(timing, check=True, stdout=subprocess.PIPE, text=True).stdout
+    medians: dict[str, float] = json.loads(out.splitlines()[-1])
+    return {
+        name: {"ms": round(ms, 2), "times_faster": round(medians[FULL] / ms, 2), "bytes": len(files[name])}
+        for name, ms in medians.items()
+    }
+
+
+@main.command(hidden=True)
+@click.argument("rounds", type=int)
+def timing(rounds: int) -> None:
+    """Print milliseconds of each network on one thread, medians over the rounds."""
+    sessions = {name: session(data) for name, data in networks().items()}
+    rng = np.random.default_rng(0)
+    image = (rng.integers(0, 256, (1, 1, *SIZE)) / 255).astype(np.float32)
+    table = np.asarray(optcodec.annex_k_tables(10)[0].steps, np.float32)[None, None]
+    times: dict[str, list[float]] = {name: [] for name in sessions}
+    for _ in range(rounds + 1):
+        for name, each in sessions.items():
+            feed = {part.name: {"image": image, "table": table}[part.name] for part in each.get_inputs()}
+            start = time.perf_counter()
+            each.run(None, feed)
+            times[name].append(time.perf_counter() - start)
+    print(json.dumps({name: 1e3 * float(np.median(seconds[1:])) for name, seconds in times.items()}))
+
+
+@main.command()
+@click.option("--images", type=int, help="Of each set.  [default: all]")
+def quality(images: int | None) -> None:
+    """PSNR of luminance by set, quality and receiver."""
+    receivers = _receivers()
+    figures: dict[str, Any] = {}
+    for name in SETS:
+        photographs = load_photographs(_data() / name, mode="L")[:images]
+        for quality_factor in QUALITIES:
+            files = [_jpeg(image, quality_factor) for image in photographs]
+            means = {
+                receiver: round(
+                    float(
+                        np.mean([_psnr(image, receive_(data)) for image, data in zip(photographs, files, strict=True)])
+                    ),
+                    3,
+                )
+                for receiver, receive_ in receivers.items()
+            }
+            figures.setdefault(name, {"images": len(photographs)})[str(quality_factor)] = means
+            print(name, quality_factor, means, flush=True)
+    write_result("receiver_quality", {"psnr_y_db": figures}, packages=PACKAGES)
+
+
+def _receivers() -> dict[str, Any]:
+    """Receivers of one luminance plane by name."""
+    made: dict[str, Any] = {
+        "jpeg": lambda data: decode_image(receive(data)),
+        "jpeg, centroids": lambda data: decode_image(receive(data), centroid=True),
+    }
+    for name in MODELS:
+        shipped = load_model(name)
+        floats = Model(name, Network(session(to_onnx(shipped_network(name)), 2), name), None, shipped.border)
+        made[f"{name}, int8"] = partial(_restored, model=shipped, project=False)
+        made[f"{name}, int8, projected"] = partial(_restored, model=shipped, project=True)
+        made[f"{name}, float32"] = partial(_restored, model=floats, project=False)
+    rival = _data().parent / "restore_nets" / "dncnn3.safetensors"
+    if rival.exists():
+        blind = Model(RIVAL, Network(session(to_onnx(_rival(rival)), 2), RIVAL), None, RIVAL_DEPTH)
+        made[RIVAL] = partial(_restored, model=blind, project=False)
+    return made
+
+
+def _rival(path: Path) -> DnCNN:
+    """DnCNN-3 as its authors published it; what it gives is to be subtracted."""
+    network = DnCNN(RIVAL_DEPTH, 64, normalized=False)
+    state = {}
+    for name, tensor in load_file(path).items():
+        layer, _, kind = name.removeprefix("conv").partition(".")
+        state[f"layers.{2 * int(layer)}.{kind}"] = tensor
+    last = f"layers.{2 * RIVAL_DEPTH - 2}"
+    network.load_state_dict({name: -tensor if name.startswith(last) else tensor for name, tensor in state.items()})
+    return network.eval()
+
+
+def _restored(data: bytes, model: Model, project: bool) -> np.ndarray:
+    return restored_image(receive(data), model, project=project)
+
+
+@main.command()
+@click.option("--side", "sides", multiple=True, type=int, default=(1000, 2000, 4000), show_default=True)
+def large(sides: tuple[int, ...]) -> None:
+    """Seconds for one megapixel on one core, and peak memory by size, of `restore run` in a process of its own."""
+    rows = []
+    for side in sides:
+        for planes in (1, 3):
+            rows.append({"side": side, "planes": planes, **_run(side, planes)})
+            print(rows[-1], flush=True)
+    frames = [_frame(planes) for planes in (1, 3)]
+    write_result("receiver_large", {"runs": rows, "one_megapixel": frames}, packages=PACKAGES)
+
+
+def _frame(planes: int) -> dict[str, Any]:
+    """Restoring 1000x1000 pixels with one thread, from bytes to pixels, the model loaded."""
+    data, model = _photograph(1000, planes), load_model(threads=1)
+    seconds = []
+    for _ in range(6):
+        start = time.perf_counter()
+        restored_image(receive(data), model)
+        seconds.append(time.perf_counter() - start)
+    return {"planes": planes, "seconds": round(float(np.median(seconds[1:])), 3)}
+
+
+def _run(side: int, planes: int) -> dict[str, float]:
+    """Seconds and peak memory of one file through the command line."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "in.jpg"
+        source.write_bytes(_photograph(side, planes))
+        start = time.perf_counter()
+        arguments = ["run", str(source), "-o", str(Path(folder) / "out.png"), "--threads", "1"]
+        out = subprocess.run([sys.executable, "-c", _CHILD, *arguments], check=True, capture_output=True, text=True)
+        seconds = time.perf_counter() - start
+    return {"seconds": round(seconds, 1), "peak_mb": round(int(out.stderr.split()[-1]) / 2**20)}
+
+
+_CHILD = """
+import sys
+from restore.cli import main
+from restore.evaluation.cost import peak_nbytes
+try:
+    main()
+finally:
+    print(peak_nbytes(), file=sys.stderr)
+"""
+
+
+def _photograph(side: int, planes: int) -> bytes:
+    """A large picture made of a photograph, at quality 30."""
+    image = load_photographs(_data() / "Kodak", mode="L")[0] if planes == 1 else None
+    if image is None:
+        with Image.open(sorted((_data() / "Kodak").iterdir())[0]) as file:
+            image = np.asarray(file.convert("RGB"))
+    times = [-(-side // extent) for extent in image.shape[:2]] + [1] * (planes == 3)
+    return _jpeg(np.tile(image, times)[:side, :side], 30)
+
+
+def _jpeg(image: np.ndarray, quality_factor: int) -> bytes:
+    target = io.BytesIO()
+    Image.fromarray(image).save(target, "JPEG", quality=quality_factor)
+    return target.getvalue()
+
+
+def _psnr(image: np.ndarray, restored: np.ndarray) -> float:
+    return float(optcodec.psnr_db(image, restored))
+
+
+def _data() -> Path:
+    return Path(os.environ["OPTCODEC_DATA"])
+
+
+def session(data: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def networks() -> dict[str, bytes]:
+    """ONNX files by name: the full DnCNN, and each model in INT8 and in 32-bit floats."""
+    files = {FULL: to_onnx(shipped_network("dncnn-full"))}
+    folder = Path(restore.__file__).parent / "data" / "models"
+    for name in (*MODELS, "dncnn"):
+        files[f"{name}, int8"] = (folder / f"{name}.onnx").read_bytes()
+        files[f"{name}, float32"] = to_onnx(shipped_network(name))
+    return files
+
+
+if __name__ == "__main__":
+    main()

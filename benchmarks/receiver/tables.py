@@ -1,0 +1,215 @@
+"""The tables of the receiver, from its results; one whose results are not there yet is empty."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.record import RESULTS, ROOT
+from restore.evaluation.measures import MEASURES
+
+_FOLDER = Path(__file__).parent
+_DATA = ROOT / "restore" / "data"
+_FULL = "dncnn-full, float32"
+_RIVAL = "DnCNN-3, its authors' weights"
+_NAMES = {"default": "`default`", "tiny": "`tiny`", "dncnn": "`dncnn`, the paper's route"}
+_REFERENCE = "jpeg"  # as decoded, what others are measured against
+Figures = dict[str, Any]
+Curves = dict[str, dict[int, float]]  # of receivers, by quality
+
+
+def receiver() -> dict[str, str]:
+    """All tables by name."""
+    made: dict[str, str] = {"receiver files": files(_indices())}
+    needs: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
+        "receiver in short": (in_short, ("receiver_speed", "receiver_quality")),
+        "receiver quality": (quality, ("receiver_quality",)),
+        "receiver speed": (speed, ("receiver_speed",)),
+        "receiver large": (large, ("receiver_large",)),
+        "receiver route": (route, ("receiver_route", "receiver_speed")),
+        "receiver measures": (measures, ("receiver_evaluate_gray",)),
+        "receiver colour": (colour, ("receiver_evaluate_colour",)),
+    }
+    for name, (make, results) in needs.items():
+        paths = [RESULTS / f"{result}.json" for result in results]
+        there = all(path.exists() for path in paths)
+        made[name] = make(*map(_read, paths)) if there else ""
+    return made
+
+
+def in_short(timed: Figures, measured: Figures) -> str:
+    """Size, time and gain of each model beside DnCNN and DnCNN-3, on the same files."""
+    ours = {quality: figures for quality, figures in measured["psnr_y_db"]["LIVE1"].items() if quality != "images"}
+    header = ["INT8, one thread, 481x321 gray", "file, kB", "ms", "times faster than DnCNN", "ms without VNNI"]
+    rows = [[*header, *(f"dB over JPEG at {quality}" for quality in ours)], _marks(4 + len(ours))]
+
+    def add(title: str, network: str, receiver_name: str) -> None:
+        costs = [""] * 4
+        if network in timed["networks"]:
+            costs = [*_costs(timed["networks"][network]), f"{timed['without_vnni'][network]['ms']:.1f}"]
+        gains = (
+            f"{each[receiver_name] - each[_REFERENCE]:+.2f}" if receiver_name in each else "" for each in ours.values()
+        )
+        rows.append([title, *costs, *gains])
+
+    for name, title in _NAMES.items():
+        add(title, f"{name}, int8", f"{name}, int8, projected")
+    add("DnCNN, 17 layers, 32-bit floats", _FULL, "")
+    add(f"{_RIVAL}, 20 layers, 32-bit floats", "", _RIVAL)
+    return _lines(rows)
+
+
+def quality(measured: Figures) -> str:
+    """PSNR of luminance by set and quality."""
+    parts = []
+    for name, figures in measured["psnr_y_db"].items():
+        qualities = [int(key) for key in figures if key != "images"]
+        receivers = figures[str(qualities[0])]
+        curves = {each: {at: figures[str(at)][each] for at in qualities} for each in receivers}
+        parts.append(_lines(_by_quality(f"{name}, {figures['images']} images, dB", curves, qualities)))
+    return "\n\n".join(parts)
+
+
+def speed(timed: Figures) -> str:
+    """What each network costs; an INT8 file has the operations of the network that it was made from."""
+    networks = timed["networks"]
+    header = ["one thread, 481x321 gray", "parameters", "kMAC a pixel", "file, kB", "ms", "times faster"]
+    rows = [[*header, "ms without VNNI", "times faster"], _marks(7)]
+    for name, row in sorted(networks.items(), key=lambda each: -each[1]["ms"]):
+        counted, slower = networks[f"{name.split(',')[0]}, float32"], timed["without_vnni"][name]
+        counts = [f"{counted['parameters']:,}", f"{counted['macs'] / 1000:.1f}"]
+        rows.append([name, *counts, *_costs(row), *_costs(slower)[1:]])
+    return _lines(rows)
+
+
+def large(timed: Figures) -> str:
+    """Seconds and memory by size."""
+    rows = [["`default`, one thread", "seconds", "peak memory, MB"], _marks(2)]
+    rows += [
+        [f"1000x1000, {_planes(row)}, bytes to pixels", f"{row['seconds']:.2f}", ""] for row in timed["one_megapixel"]
+    ]
+    for row in timed["runs"]:
+        title = f"{row['side']}x{row['side']}, {_planes(row)}, `restore run` to PNG, whole process"
+        rows.append([title, f"{row['seconds']:.1f}", f"{row['peak_mb']:,}"])
+    return _lines(rows)
+
+
+def _planes(row: Figures) -> str:
+    return "gray" if row["planes"] == 1 else "colour"
+
+
+def route(stages: Figures, timed: Figures) -> str:
+    """Each stage from the full DnCNN to INT8, and what all of them change."""
+    records = stages["stages"]
+    full, last = records[0], records[-1]
+    measured = [name for name in full if name.startswith("psnr_")]
+    header = ["stage", "parameters", "kMAC a pixel", "file, kB", *(f"dB at {name[6:]}" for name in measured)]
+    rows = [header, _marks(3 + len(measured))]
+    for each in records:
+        costs = [f"{each['parameters']:,}", f"{each['macs'] / 1000:.1f}", _kilo(each["bytes"])]
+        rows.append([each["stage"], *costs, *(f"{each[name]:.2f}" for name in measured)])
+    ratio = timed["networks"]["dncnn, int8"]["ms"] / timed["networks"][_FULL]["ms"]
+    loss = sum(last[name] - full[name] for name in measured) / len(measured)
+    ours = (100 * (last["bytes"] / full["bytes"] - 1), 100 * (ratio - 1), loss)
+    paper = _published()["route"]
+    theirs = (paper["bytes_change_percent"], paper["seconds_change_percent"], paper["psnr_change_db"])
+    whole = [["full to last", "bytes", "time", "PSNR, mean of qualities"], _marks(3)]
+    for title, (nbytes, seconds, psnr) in (("the paper", theirs), ("here", ours)):
+        whole.append([title, f"{nbytes:+.0f} %", f"{seconds:+.0f} %", f"{psnr:+.2f} dB"])
+    return f"{_lines(rows)}\n\n{_lines(whole)}"
+
+
+def measures(evaluated: Figures) -> str:
+    """All measures at the lowest quality, a table for each set."""
+    names = evaluated["measures"]
+    lowest = min(record["quality"] for record in evaluated["means"])
+    parts = []
+    for name, records in _sets(evaluated).items():
+        header = [f"{name}, quality {lowest}", *(MEASURES[each].title for each in names)]
+        rows = [header, _marks(len(names))]
+        for record in records:
+            if record["quality"] == lowest:
+                cells = (_number(record[each], MEASURES[each].digits) for each in names)
+                rows.append([record["receiver"], *cells])
+        parts.append(_lines(rows))
+    return "\n\n".join(parts)
+
+
+def colour(evaluated: Figures) -> str:
+    """PSNR of RGB by set and quality."""
+    parts = []
+    for name, records in _sets(evaluated).items():
+        curves: Curves = {}
+        for record in records:
+            curves.setdefault(record["receiver"], {})[record["quality"]] = record["psnr"]
+        qualities = list(dict.fromkeys(record["quality"] for record in records))
+        parts.append(_lines(_by_quality(f"{name}, {records[0]['images']} images, dB", curves, qualities)))
+    return "\n\n".join(parts)
+
+
+def files(indices: Sequence[Figures]) -> str:
+    """The files of the models, and how long their networks were trained."""
+    rows = [["file", "restores", "kB", "steps of training", "minutes", "SHA-256"], ["---", "---", *["---:"] * 3, "---"]]
+    for index in indices:
+        for role, key in (("luminance", index["name"]), ("chrominance", f"{index['name']}-chroma")):
+            entry, trained = index[role], index["card"].get(key)
+            if entry is not None:
+                steps, minutes = f"{trained['step']:,.0f}", f"{trained['seconds'] / 60:.0f}"
+                digest = f"`{entry['sha256'][:12]}`"
+                rows.append([f"`{entry['file']}`", role, _kilo(entry["bytes"]), steps, minutes, digest])
+    return _lines(rows) if indices else ""
+
+
+def _indices() -> list[Figures]:
+    paths = [_DATA / "models" / f"{name}.json" for name in _NAMES]
+    return [_read(path) for path in paths if path.exists()]
+
+
+def _sets(evaluated: Figures) -> dict[str, list[Figures]]:
+    """Means without noise, by set."""
+    found: dict[str, list[Figures]] = {}
+    for record in evaluated["means"]:
+        if record["sigma"] == 0:
+            found.setdefault(record["set"], []).append(record)
+    return found
+
+
+def _by_quality(title: str, curves: Curves, qualities: Sequence[int]) -> list[list[str]]:
+    """PSNR of each receiver, and what it gains over JPEG as it is decoded."""
+    rows = [[title, *(f"quality {at}" for at in qualities)], _marks(len(qualities))]
+    for name, curve in curves.items():
+        gains = ["" if name == _REFERENCE else f" ({curve[at] - curves[_REFERENCE][at]:+.2f})" for at in qualities]
+        rows.append([name, *(f"{curve[at]:.2f}{gain}" for at, gain in zip(qualities, gains, strict=True))])
+    return rows
+
+
+def _published() -> Figures:
+    return _read(_FOLDER / "published_receivers.json")
+
+
+def _read(path: Path) -> Figures:
+    document: Figures = json.loads(path.read_text("utf-8"))
+    return document
+
+
+def _costs(row: Figures) -> list[str]:
+    """Size in kB, time in ms, and times faster than the full network."""
+    return [_kilo(row["bytes"]), f"{row['ms']:.1f}", f"{row['times_faster']:.1f}"]
+
+
+def _kilo(nbytes: float) -> str:
+    return f"{nbytes / 1000:,.0f}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _marks(numbers: int) -> list[str]:
+    return ["---", *["---:"] * numbers]
+
+
+def _lines(rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -1,0 +1,57 @@
+"""What making and fitting for receivers share: the tasks, and photographs that no benchmark measures on.
+
+The photographs are those of ``imagenet_sample`` with at least 320 pixels a side, halved, which takes the traces of
+their own JPEG away; for super-resolution, which makes them four times smaller itself, as they are.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from benchmarks.record import ROOT
+from optcodec import write_whole
+from restore.channel.problem import PROBLEMS
+from restore.tasks import RestorationTask, make_task
+
+Samples = npt.NDArray[np.uint8]
+
+TASKS = tuple(PROBLEMS)
+FOLDER = ROOT / "optcodec" / "data"
+_LEAST_SIDE = 320
+
+
+def photographs(task: str) -> Iterator[tuple[str, Samples]]:
+    """Names and RGB pixels, in an order that no name decides."""
+    paths = sorted((Path(os.environ["OPTCODEC_DATA"]) / "imagenet_sample").glob("*.JPEG"))
+    random.Random(1).shuffle(paths)
+    for path in paths:
+        with Image.open(path) as file:
+            if file.mode == "RGB" and min(file.size) >= _LEAST_SIDE:
+                yield path.stem, np.asarray(file if PROBLEMS[task].scale > 1 else file.reduce(2))
+
+
+def as_files(task: str, first: int, last: int, folder: Path) -> list[Path]:
+    """Photographs number first..last-1 as lossless files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, (name, pixels) in enumerate(photographs(task)):
+        if number == last:
+            break
+        if number >= first:
+            paths.append(folder / f"{name}.png")
+            if not paths[-1].exists():
+                file = io.BytesIO()
+                Image.fromarray(pixels).save(file, "PNG")
+                write_whole(paths[-1], file.getvalue())
+    return paths
+
+
+__all__ = ["FOLDER", "TASKS", "RestorationTask", "Samples", "as_files", "make_task", "photographs"]

@@ -1,0 +1,106 @@
+"""Runs a program as on a processor that has AVX2 at most, at that processor's own speed.
+
+    python -m benchmarks.receiver.without_vnni python -m pytest tests/restore/test_quantize.py
+
+ONNX Runtime asks the processor what it can do by the instruction CPUID. The program is run by gdb, which stops at these
+instructions of the runtime's library, takes AVX-512, VNNI and AMX out of the answers, and lets it go on: from then on
+it runs freely, with the code for AVX2. Needs Linux on x86-64, gdb and objdump (Debian: gdb, binutils).
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["command"]
+
+LIBRARY = "onnxruntime_pybind11_state"
+# Intel, Software Developer's Manual, volume 2, table 3-17: bits of leaf 7 by its part and register.
+HIDDEN = {
+    0: {
+        "ebx": (16, 17, 21, 26, 27, 28, 30, 31),  # AVX-512 F, DQ, IFMA, PF, ER, CD, BW, VL
+        "ecx": (1, 6, 11, 12, 14),  # AVX-512 VBMI, VBMI2, VNNI, BITALG, VPOPCNTDQ
+        "edx": (2, 3, 8, 22, 23, 24, 25),  # AVX-512 4VNNIW, 4FMAPS, VP2INTERSECT; AMX-BF16; AVX-512 FP16; AMX
+    },
+    1: {
+        "eax": (4, 5, 21, 23),
+        "edx": (4, 5, 8, 10, 19),
+    },  # AVX-VNNI, AVX-512 BF16, AMX-FP16, AVX-IFMA; newer VNNI, AVX10
+}
+
+
+def command(*arguments: str) -> list[str]:
+    """The command that runs a program so; its exit status is that of the program."""
+    return [
+        "gdb",
+        "-nx",
+        "-iex",
+        "set auto-load no",
+        "-batch-silent",
+        "-x",
+        str(Path(__file__).resolve()),
+        "--args",
+        *arguments,
+    ]
+
+
+def _in_gdb() -> int:
+    """Run the program that gdb was started with; gives its exit status."""
+    import gdb
+
+    for setting in ("confirm off", "pagination off", "breakpoint pending on", "print thread-events off"):
+        gdb.execute(f"set {setting}")
+    gdb.execute("handle SIGSEGV SIGPIPE SIGUSR1 SIGINT nostop noprint pass")
+    gdb.execute(f"catch load {LIBRARY}")
+    gdb.execute("run")
+    asked = 0
+    if gdb.selected_inferior().pid:
+        places = {address for base, offsets in [_questions()] for address in (base + offset for offset in offsets)}
+        for place in places:
+            gdb.Breakpoint(f"*{place:#x}", internal=True).silent = True
+        while _continued(gdb) in places:
+            _answer(gdb)
+            asked += 1
+    if not asked:
+        print(f"no library {LIBRARY} asked for the processor", file=sys.stderr)
+        return 1
+    return int(gdb.parse_and_eval("$_exitcode"))
+
+
+def _questions() -> tuple[int, list[int]]:
+    """Where the library lies, and its CPUID instructions from there on."""
+    import gdb
+
+    lines = Path(f"/proc/{gdb.selected_inferior().pid}/maps").read_text().splitlines()
+    line = next(line for line in lines if LIBRARY in line)
+    listing = subprocess.run(
+        ["objdump", "-d", "--no-show-raw-insn", line.split()[-1]], capture_output=True, text=True, check=True
+    )
+    offsets = re.findall(r"^\s*([0-9a-f]+):\s+cpuid", listing.stdout, re.MULTILINE)
+    return int(line.partition("-")[0], 16), [int(offset, 16) for offset in offsets]
+
+
+def _continued(gdb: Any) -> int:
+    """Go on to the next stop; gives where that is, 0 at the end of the program."""
+    gdb.execute("continue")
+    return int(gdb.parse_and_eval("(unsigned long) $pc")) if gdb.selected_inferior().pid else 0
+
+
+def _answer(gdb: Any) -> None:
+    """Carry one CPUID out, and hide some of what it says."""
+    leaf, part = (int(gdb.parse_and_eval(f"(unsigned) ${register}")) for register in ("eax", "ecx"))
+    gdb.execute("stepi")
+    for register, bits in HIDDEN.get(part, {}).items() if leaf == 7 else ():
+        kept = (1 << 32) - 1 & ~sum(1 << bit for bit in bits)
+        gdb.execute(f"set $r{register[1:]} = $r{register[1:]} & {kept:#x}")
+
+
+if __name__ == "__main__":
+    try:
+        import gdb
+    except ImportError:
+        sys.exit(subprocess.run(command(*sys.argv[1:]), check=False).returncode)
+    gdb.execute(f"quit {_in_gdb()}")

@@ -1,0 +1,125 @@
+"""How fast is a trellis, and how much memory does it take?
+
+    OPTCODEC_DATA=DATA python -m benchmarks.speed.rdo_speed [--rounds N]
+
+Quality 75, designed tables and trellis, baseline, 4:2:0; timed as in ``speed.py``: encoders take turns in an order
+drawn anew, medians, the first call left out; one thread in processor time, two in wall time. The large image is a
+mosaic of photographs of about 12 megapixels, parts and repetitions of it are the other sizes, the small ones crops of
+224x224. mozjpeg (through pyvips, trellis, flat tables) and libjpeg-turbo (through Pillow, ``optimize=True``) take their
+turns on the same pixels. Memory is what a process holds at most while it encodes beyond what it held before, in bytes a
+pixel (Linux). Writes ``results/rdo_speed.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.rates.rd import load, mozjpeg, photographs, turbo
+from benchmarks.record import write_result
+from benchmarks.speed.speed import Coder, Pixels, compare, mosaic
+
+QUALITY = 75
+SIZES = {"3 MP": 1 / 4, "12 MP": 1, "47 MP": 4}  # of the mosaic
+GOALS = {"12 MP, megapixels a second": 120, "224x224, ms": 1.5, "two threads / one": 1.7, "bytes a pixel": 12}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--memory-of", type=float)
+    arguments = parser.parse_args()
+    photos = [load(path) for path in photographs("Kodak")]
+    large, crops = mosaic(photos), [np.ascontiguousarray(photo[100:324, 100:324]) for photo in photos]
+    if arguments.memory_of is not None:
+        print(growth(resized(large, arguments.memory_of)))
+        return
+    cases = {
+        name: compare(coders([resized(large, part)]), arguments.rounds, time.thread_time)
+        for name, part in SIZES.items()
+    }
+    cases["224x224"] = compare(coders(crops), arguments.rounds, time.thread_time)
+    cases["threads"] = compare(threads(large), arguments.rounds, time.perf_counter)
+    pixels = {name: resized(large, part).size // 3 for name, part in SIZES.items()}
+    memory = {name: round(memory_of(part) / pixels[name], 2) for name, part in SIZES.items() if part >= 1}
+    reached = {
+        "12 MP, megapixels a second": pixels["12 MP"] / 1e6 / cases["12 MP"]["seconds"]["trellis"],
+        "224x224, ms": 1000 * cases["224x224"]["seconds"]["trellis"] / len(crops),
+        "two threads / one": cases["threads"]["times_faster"]["two / one"],
+        "bytes a pixel": max(memory.values()),
+    }
+    figures: dict[str, Any] = {
+        "rounds": arguments.rounds,
+        "pixels": pixels,
+        "cases": cases,
+        "memory": memory,
+        "megapixels_a_second": {
+            name: count / 1e6 / cases[name]["seconds"]["trellis"] for name, count in pixels.items()
+        },
+        "goals": {name: {"goal": goal, "reached": round(reached[name], 2)} for name, goal in GOALS.items()},
+    }
+    print(figures["goals"], figures["megapixels_a_second"], memory)
+    print(write_result("rdo_speed", figures, packages=("numpy", "numba", "llvmlite", "pillow", "pyvips")))
+
+
+def resized(mosaic_of_photos: Pixels, part: float) -> Pixels:
+    """A corner of the mosaic, or several of it side by side."""
+    if part < 1:
+        rows, columns = (round(side * part**0.5) for side in mosaic_of_photos.shape[:2])
+        return np.ascontiguousarray(mosaic_of_photos[:rows, :columns])
+    times = round(part**0.5)
+    return np.tile(mosaic_of_photos, (times, times, 1))
+
+
+def coders(images: list[Pixels]) -> dict[str, Coder]:
+    from optcodec import encode
+
+    found: dict[str, Coder] = {
+        "trellis": lambda: [encode(image, quality=QUALITY, rdo=True, threads=1) for image in images],
+        "default tables": lambda: [encode(image, quality=QUALITY, threads=1) for image in images],
+        "libjpeg-turbo": lambda: [turbo(image, "4:2:0", QUALITY) for image in images],
+    }
+    if images[0].size < 1 << 26:  # mozjpeg takes seconds
+        found["mozjpeg"] = lambda: [mozjpeg(image, "4:2:0", QUALITY, table=1, progressive=False) for image in images]
+    return found
+
+
+def threads(image: Pixels) -> dict[str, Coder]:
+    from optcodec import encode
+
+    return {
+        "two": lambda: encode(image, quality=QUALITY, rdo=True, threads=2),
+        "one": lambda: encode(image, quality=QUALITY, rdo=True, threads=1),
+    }
+
+
+def growth(image: Pixels) -> int:
+    """Bytes that encoding an image takes at most."""
+    from optcodec import encode
+
+    encode(image[:512, :512], quality=QUALITY, rdo=True)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    before = status("VmRSS")
+    encode(image, quality=QUALITY, rdo=True)
+    return status("VmHWM") - before
+
+
+def status(name: str) -> int:
+    """Bytes by a line of /proc/self/status."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(name)).split()[1])
+
+
+def memory_of(part: float) -> int:
+    command = [sys.executable, "-m", "benchmarks.speed.rdo_speed", "--memory-of", str(part)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the command lines of optcodec and restore share: files, streams, many inputs at once, printing, endings."""

@@ -1,0 +1,188 @@
+"""One piece of work for many files: in parallel, with progress, and one bad file does not stop the others."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from optcodec.console.memory import Room, available_nbytes
+from optcodec.errors import DiskFullError, OptcodecError
+
+__all__ = [
+    "Done",
+    "Failure",
+    "available_cores",
+    "failure_records",
+    "for_each",
+    "notice_count",
+    "report_failures",
+    "report_notices",
+]
+
+_NO_MEMORY = "there is not enough memory for it"
+_NOT_BEGUN = "not begun, since the disk is full"
+
+
+@dataclass(frozen=True)
+class Done:
+    """Record of a file that was done: what ``--json`` prints, and sentences for stderr."""
+
+    record: dict[str, Any]
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that could not be done, and why."""
+
+    path: Path
+    message: str
+    begun: bool = True
+    notices: tuple[str, ...] = field(default=(), init=False)
+
+    @classmethod
+    def of(cls, path: Path, error: OptcodecError | MemoryError) -> Failure:
+        """The failure that an error makes of a file."""
+        reason = _NO_MEMORY if isinstance(error, MemoryError) else str(error)
+        return cls(path, reason.removeprefix(f"{path}: "))
+
+
+def available_cores() -> int:
+    """Number of cores that this process may use."""
+    from optcodec.jpeg.layout import thread_count
+
+    return thread_count(None)
+
+
+def for_each(
+    paths: Sequence[Path],
+    work: Callable[[int], Done],
+    *,
+    workers: int,
+    label: str,
+    nbytes: Callable[[int], int] | None = None,
+) -> tuple[list[dict[str, Any]], list[Failure]]:
+    """Do ``work(index)`` for every path.
+
+    Kernels and file access release the interpreter lock, so threads do. The order of the results is that of the paths.
+    Where a disk is full, what has not begun is left undone, and is among the failures, too.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The files, for messages.
+    work : callable
+        Takes the index of a path; an `OptcodecError` or a `MemoryError` makes the file a failure, anything else ends
+        the run.
+    workers : int
+        Threads.
+    label : str
+        Word in front of the progress bar.
+    nbytes : callable, optional
+        Tells about how much memory the work for the path of an index takes: what does not fit beside what is being done
+        waits. Without effect on the results.
+
+    Returns
+    -------
+    tuple of (list of dict, list of Failure)
+        Records of what was done, and the failures.
+    """
+
+    workers = min(workers, len(paths))
+    room = Room(available_nbytes() if workers > 1 else None)
+    full = threading.Event()
+
+    def guarded(index: int) -> Done | Failure:
+        try:
+            with room.taking(0 if nbytes is None or workers == 1 else nbytes(index)):
+                return Failure(paths[index], _NOT_BEGUN, begun=False) if full.is_set() else work(index)
+        except (OptcodecError, MemoryError) as error:
+            if isinstance(error, DiskFullError):
+                full.set()
+            return Failure.of(paths[index], error)
+
+    records: list[dict[str, Any]] = []
+    failures: list[Failure] = []
+    noticed: dict[str, list[Path]] = {}
+    with _progress(len(paths), label) as advance, _workers(workers) as parallel:
+        for path, outcome in zip(paths, parallel(guarded, range(len(paths))), strict=True):
+            advance()
+            for notice in outcome.notices:
+                noticed.setdefault(notice, []).append(path)
+            if isinstance(outcome, Failure):
+                failures.append(outcome)
+            else:
+                records.append(outcome.record)
+    report_notices(noticed)
+    return records, failures
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[Callable[..., Iterator[Any]]]:
+    """A ``map`` on threads, which drops what has not begun when it is left by an exception, such as Ctrl-C."""
+    if count <= 1:
+        yield map
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _progress(total: int, label: str) -> Iterator[Callable[[], object]]:
+    """Progress bar on stderr, if that is a terminal and there is something to wait for."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(label, total=total)
+        yield lambda: progress.advance(task)
+
+
+def report_notices(noticed: Mapping[str, Sequence[Path]]) -> None:
+    """Print each notice once on stderr, with the file or the number of files that it is about."""
+    for notice, paths in noticed.items():
+        click.echo(f"{paths[0]}: {notice}" if len(paths) == 1 else f"{len(paths)} files: {notice}", err=True)
+
+
+def notice_count(records: Sequence[dict[str, Any]]) -> int:
+    """How many notices there are of all files, as ``--json`` prints it."""
+    return sum(len(record["notices"]) for record in records)
+
+
+def failure_records(failures: Sequence[Failure]) -> list[dict[str, str]]:
+    """The failures as ``--json`` prints them."""
+    return [{"path": str(failure.path), "error": failure.message} for failure in failures]
+
+
+def report_failures(failures: Sequence[Failure], total: int) -> None:
+    """List the failures on stderr and end with exit status 1, if there are any."""
+    if not failures:
+        return
+    if total == 1:
+        raise click.ClickException(f"{failures[0].path}: {failures[0].message}")
+    failed = [failure for failure in failures if failure.begun]
+    left, done = len(failures) - len(failed), total - len(failures)
+    if left:
+        summary = f"the disk is full: {done} of {total} files are done, {left} were not begun, and {len(failed)} failed"
+    else:
+        summary = f"{len(failed)} of {total} files failed"
+    click.echo(f"Error: {summary}:", err=True)
+    for failure in failed:
+        click.echo(f"  {failure.path}: {failure.message}", err=True)
+    click.get_current_context().exit(1)

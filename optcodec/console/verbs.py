@@ -1,0 +1,83 @@
+"""A command whose verbs are files: each is imported when it is named, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from typing import Any, TextIO
+
+import click
+
+from optcodec.console.ending import ended_by_signals, reason_of
+from optcodec.errors import OptcodecError
+from optcodec.extras import missing_package
+
+__all__ = ["Verbs"]
+
+
+class Verbs(click.Group):
+    """A group of verbs, whose errors are one line and exit status 1.
+
+    Parameters
+    ----------
+    package : str
+        Has a module for each verb, with the click command ``command``; its name has ``_`` where the verb has ``-``.
+    names : tuple of str
+        The verbs, in the order of ``--help``.
+    """
+
+    def __init__(self, *arguments: Any, package: str, names: tuple[str, ...], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.package, self.names = package, names
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.names:
+            return None
+        module = cmd_name.replace("-", "_")
+        command: click.Command = importlib.import_module(f"{self.package}.{module}").command
+        return command
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        with ended_by_signals():
+            try:
+                return super().main(*arguments, **options)
+            except OSError as error:  # of --help and --version, which are printed before a verb is invoked
+                reason = reason_of(error)
+                if reason is None:
+                    raise
+                click.echo(f"Error: {reason}", err=True)
+                sys.exit(1)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            try:
+                return super().invoke(ctx)
+            except OptcodecError as error:
+                raise click.ClickException(str(error)) from error
+            except ModuleNotFoundError as error:
+                missing = missing_package(error)
+                if missing is None:
+                    raise
+                raise click.ClickException(str(missing)) from error
+            except (OSError, MemoryError) as error:
+                reason = reason_of(error)
+                if reason is None:
+                    raise
+                raise click.ClickException(reason) from error
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """One line on stderr, without the place in the code that Python shows; the signature is that of `warnings`."""
+    click.echo(f"Warning: {message}", err=True)

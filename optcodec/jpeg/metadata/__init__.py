@@ -1,0 +1,1 @@
+"""Application segments, comments, and what lies behind EOI: read, kept, and written again."""

@@ -1,0 +1,263 @@
+"""What people hand over as an image -> checked 8-bit samples, and what else the file carried.
+
+Taken: grey and RGB with 8 bits a sample, as numpy array, Pillow image, path, or file in memory. Palette and
+black-and-white images are expanded to RGB or grey, which loses nothing. Everything that would lose something (alpha, 16
+bits, CMYK) is refused, unless the caller says how: ``background`` for alpha, ``to_rgb`` for CMYK. The orientation is
+kept in the metadata, or applied to the pixels, as the caller says.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.image import MAX_SIDE, Metadata
+from optcodec.limits import MAX_PIXELS
+from optcodec.pictures.alpha import Background, colour_of, composited, without_alpha
+from optcodec.pictures.cmyk import to_rgb as cmyk_to_rgb
+from optcodec.pictures.metadata import metadata_of, orientation_of_tiff
+from optcodec.pictures.opening import first_line, opened_image
+from optcodec.pictures.orientation import Orient, check_orient, orientation_of, turned_density, upright
+from optcodec.values import Value
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["ImageLike", "Picture", "decoded_pixels", "load_picture"]
+
+ImageLike: TypeAlias = (
+    "npt.NDArray[np.uint8] | Image.Image | str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Picture"
+)
+
+_EXPECTED = "expected uint8 samples of shape (height, width) or (height, width, 3)"
+_MODES = {"L": "L", "RGB": "RGB", "1": "L", "P": "RGB", "LA": "LA", "RGBA": "RGBA", "PA": "RGBA"}
+_NO_MODE = {
+    "CMYK": "has CMYK colours; expected RGB or grey, or to_rgb=True (--to-rgb), which converts with the ICC profile",
+    "I;16": "has 16 bits a sample; expected 8",
+    "I": "has 32 bits a sample; expected 8",
+    "F": "has floating-point samples; expected 8-bit whole numbers",
+}
+_DEEP = re.compile(r"\b(RGB[AX]?|LA?|I|CMYK);16")  # Pillow's raw modes of 16 bits a sample; "BGR;16" is 5-6-5 bits
+
+
+@dataclass(frozen=True, eq=False)
+class Picture(Value):
+    """An image that can be encoded.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width) or (height, width, 3)
+        Grey or RGB samples; sides of 1..65535.
+    metadata : Metadata
+        ICC profile, Exif and density of the file.
+    notices : tuple of str
+        What was done to the image so that it could be encoded, one sentence each; most images have none.
+
+    Raises
+    ------
+    InvalidInputError
+        If dtype, shape or size are others.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    metadata: Metadata = field(default_factory=Metadata)
+    notices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        pixels = self.pixels
+        _check_dtype(pixels)
+        if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
+            raise InvalidInputError(f"the image has shape {pixels.shape}; {_EXPECTED}{_shape_hint(pixels.shape)}")
+        height, width = pixels.shape[:2]
+        if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+            raise InvalidInputError(f"the image has {width}x{height} pixels; expected sides of 1..{MAX_SIDE}")
+
+
+def load_picture(
+    image: ImageLike,
+    *,
+    background: Background | None = None,
+    max_pixels: int | None = MAX_PIXELS,
+    orient: Orient = "keep",
+    to_rgb: bool = False,
+) -> Picture:
+    """Check an image, or read it from a file.
+
+    Parameters
+    ----------
+    image : ndarray, Pillow image, str, path, bytes, bytearray, memoryview, binary file or Picture
+        Array: uint8 of shape (height, width) or (height, width, 1), grey, (height, width, 3), RGB, or, with
+        ``background``, (height, width, 4). File, by its name, its content or opened: anything that Pillow opens. Of
+        several frames the first is taken. A `Picture` is given back, but for its orientation.
+    background : str or tuple of int, optional
+        Colour on which transparent pixels are composited: a name (``"white"``), ``"#rrggbb"`` or (R, G, B).
+    max_pixels : int or None
+        Files of larger images are refused before they are decoded; None allows every size. Without effect on arrays and
+        images that are in memory.
+    orient : {"keep", "apply"}
+        Leave the pixels as the file stores them, and what it says about their orientation in the Exif of the metadata;
+        or turn the pixels, and say 1 (upright) there. TIFF files are turned by Pillow in any case. Arrays have no
+        orientation.
+    to_rgb : bool
+        Convert CMYK images to sRGB: with their ICC profile, relative colorimetric with black point compensation, or,
+        where they have none, by Pillow's plain rule. The profile is not kept. Without effect on other images.
+
+    Returns
+    -------
+    Picture
+        Samples, metadata, and notices of any conversion.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file cannot be decoded, or the image is not of a kind that JPEG holds: the message says what was found
+        and what is expected.
+
+    Notes
+    -----
+    Compositing is ``(alpha * sample + (255 - alpha) * background) / 255``, rounded, on the gamma-coded samples, as
+    browsers do.
+    """
+    check_orient(orient)
+    colour = None if background is None else colour_of(background)
+    if isinstance(image, Picture):
+        picture = image
+    elif isinstance(image, np.ndarray):
+        return _from_array(image, colour)
+    else:
+        picture = _from_image(image, colour, max_pixels, to_rgb)
+    return _upright(picture) if orient == "apply" else picture
+
+
+def decoded_pixels(data: bytes, mode: str = "RGB") -> npt.NDArray[np.uint8]:
+    """Pixels of a JPEG file in memory, as Pillow (libjpeg-turbo) decodes it.
+
+    Parameters
+    ----------
+    data : bytes
+        A file that this package wrote: however large, it is decoded.
+    mode : {"RGB", "L", "YCbCr"}
+        Of Pillow. YCbCr is what the file holds, chrominance upsampled; the others are converted to.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3) or (height, width)
+    """
+    from PIL import Image, JpegImagePlugin
+
+    with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as file:
+        if mode == "YCbCr":
+            file.draft(mode, file.size)
+        return np.asarray(file if file.mode == mode else Image.Image.convert(file, mode))
+
+
+def _check_dtype(array: npt.NDArray[Any]) -> None:
+    if array.dtype == np.uint8:
+        return
+    found = f"has dtype {array.dtype}"
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        found += " and holds NaN or infinity"
+    raise InvalidInputError(f"the image {found}; {_EXPECTED}")
+
+
+def _shape_hint(shape: tuple[int, ...]) -> str:
+    if len(shape) == 3 and shape[2] == 4:
+        return "; a fourth channel is taken as alpha if a background is given"
+    if len(shape) == 3 and shape[0] in (1, 3):
+        return " (channels come last)"
+    return ""
+
+
+def _from_array(array: npt.NDArray[Any], colour: npt.NDArray[np.uint8] | None) -> Picture:
+    _check_dtype(array)
+    if colour is not None and array.ndim == 3 and array.shape[2] == 4:
+        array = composited(array[..., :3], array[..., 3], colour)
+    elif array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    return Picture(np.ascontiguousarray(array))
+
+
+def _from_image(image: Any, colour: npt.NDArray[np.uint8] | None, max_pixels: int | None, to_rgb: bool) -> Picture:
+    """Of a Pillow image or a file."""
+    from PIL import Image
+
+    if isinstance(image, Image.Image):
+        return _from_pillow(image, colour, to_rgb)
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        image = io.BytesIO(bytes(image))
+    if isinstance(image, (str, PathLike)) or hasattr(image, "read"):
+        with opened_image(image, max_pixels=max_pixels) as opened:
+            return _from_pillow(opened, colour, to_rgb)
+    raise InvalidInputError(
+        "an image is a numpy array of uint8, a Pillow image, a path, a binary file or its bytes; "
+        f"got {type(image).__name__}"
+    )
+
+
+def _upright(picture: Picture) -> Picture:
+    """The picture with its pixels turned as its orientation says."""
+    orientation = orientation_of(picture.metadata.exif)
+    if orientation == 1:
+        return picture
+    pixels, metadata = upright(picture.pixels, picture.metadata)
+    notices = (*picture.notices, f"turned the pixels upright, from orientation {orientation}")
+    return Picture(pixels, metadata, notices)
+
+
+def _from_pillow(image: Image.Image, colour: npt.NDArray[np.uint8] | None, to_rgb: bool) -> Picture:
+    if 0 in image.size:
+        raise InvalidInputError(f"the image has {image.width}x{image.height} pixels; expected sides of 1..{MAX_SIDE}")
+    convert_cmyk = to_rgb and image.mode == "CMYK"
+    mode = _working_mode(image, convert_cmyk)
+    notices = []
+    if getattr(image, "n_frames", 1) > 1:
+        notices.append(f"took the first of {getattr(image, 'n_frames', 1)} frames")
+    stored = orientation_of_tiff(image)
+    try:
+        if convert_cmyk:
+            converted, said = cmyk_to_rgb(image)
+            notices.append(said)
+        else:
+            converted = image if image.mode == mode else image.convert(mode)
+        samples = np.array(converted)
+    except (MemoryError, InvalidInputError):
+        raise
+    except Exception as error:  # Pillow's decoders raise almost anything on a broken file
+        raise InvalidInputError(f"cannot be decoded: {first_line(error)}") from error
+    metadata = metadata_of(image)  # now, as some of it may lie behind the pixels
+    if stored != 1:
+        metadata = replace(metadata, density=turned_density(metadata.density, stored))
+        notices.append(f"turned the pixels upright, from orientation {stored}, as Pillow does with TIFF files")
+    if mode != image.mode and image.mode in ("1", "P", "PA"):
+        kind = "black and white" if image.mode == "1" else "palette"
+        notices.append(f"expanded {kind} to {'grey' if mode == 'L' else 'RGB'}")
+    if mode in ("LA", "RGBA"):
+        samples, said = without_alpha(samples, colour)
+        notices.append(said)
+    if convert_cmyk:
+        metadata = replace(metadata, icc_profile=None)
+    return Picture(np.ascontiguousarray(samples), metadata, tuple(notices))
+
+
+def _working_mode(image: Image.Image, convert_cmyk: bool) -> str:
+    """Pillow mode in which the samples are taken; raises for images that would lose something by it."""
+    if any(
+        _DEEP.search(str(part)) for tile in getattr(image, "tile", ()) for part in tile
+    ):  # Pillow opens 16-bit RGB under the mode "RGB" and keeps the upper bytes only
+        raise InvalidInputError(f"the image {_NO_MODE['I;16']}")
+    if convert_cmyk:
+        return "RGB"
+    if image.mode not in _MODES:
+        family = "I;16" if image.mode.startswith("I;16") else image.mode
+        reason = _NO_MODE.get(family, f"has Pillow's mode {image.mode}; expected RGB or grey")
+        raise InvalidInputError(f"the image {reason}")
+    if "transparency" in image.info and image.mode in ("1", "L", "P", "RGB"):
+        return "LA" if image.mode in ("1", "L") else "RGBA"
+    return _MODES[image.mode]

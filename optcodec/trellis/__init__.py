@@ -1,0 +1,1 @@
+"""Rate-distortion optimized quantization: indices with the least weighted error plus bits, for any weights."""

@@ -1,0 +1,150 @@
+"""One image, coded with a trellis at any level: what the searches for a target try."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.cached import cached_property
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.image import CoefficientImage, DctImage
+from optcodec.jpeg.quantize import quantize, table_indices
+from optcodec.jpeg.tables import QuantTable
+from optcodec.trellis.criterion import Criterion
+from optcodec.trellis.indices import SAMPLE_BLOCKS, optimized, sampled, tables_for_level
+
+__all__ = ["Coder"]
+
+Tables = Sequence[QuantTable]
+Levels = tuple[float, float]  # of luminance, of chrominance
+
+_INDICES = np.array([2047.5, *63 * [1023.5]])  # first that are too large
+
+
+@dataclass(frozen=True, eq=False)
+class Coder:
+    """An image and everything that does not change while a level is searched.
+
+    Parameters
+    ----------
+    image : DctImage
+        Coefficients.
+    criterion : Criterion
+        Weights of errors.
+    step_ratio : float
+        See `optcodec.trellis.tuning.STEP_RATIO`.
+    write : callable
+        File of a coefficient image.
+    progressive : bool
+        Whether the bits are those of a progressive file.
+    apart : bool
+        Whether luminance may have scans of its own.
+    bounded : bool
+        Whether all coefficients are those of 8-bit samples, which any steps can code; others are checked.
+    lattice : sequence of QuantTable, optional
+        Tables that the coefficients were quantized with before: steps are then multiples of these, which the
+        coefficients fall on. Other steps would mostly add an error and save nothing.
+    threads : int, optional
+        At most so many; all processors by default. The results are the same.
+    refine : callable, optional
+        Takes the image, what it was coded to, and gives an image that is to be coded instead, with the same tables and
+        levels; see `optcodec.trellis.chroma`.
+    """
+
+    image: DctImage
+    criterion: Criterion
+    step_ratio: float
+    write: Callable[[CoefficientImage], bytes]
+    progressive: bool = False
+    apart: bool = False
+    bounded: bool = True
+    lattice: Tables | None = None
+    threads: int | None = None
+    refine: Callable[[DctImage, CoefficientImage], DctImage] | None = None
+
+    def tables(self, levels: Levels) -> tuple[QuantTable, ...]:
+        """Tables that fit the levels, see `tables_for_level`."""
+        sample = self.sample
+        tables = tables_for_level(sample.criterion, sample.image, levels, self.step_ratio, self.least)
+        if self.lattice is None:
+            return tables
+        return tuple(_multiple(table, before) for table, before in zip(tables, self.lattice, strict=True))
+
+    def coded(self, tables: Tables, levels: Levels) -> CoefficientImage:
+        """Best indices with given tables, where a bit is worth so much error.
+
+        Raises
+        ------
+        InvalidInputError
+            If a step is too small for 8-bit JPEG to code a coefficient, which only happens to files that were coded
+            before.
+        """
+        if not self.bounded:
+            self._check_range(tables)
+        coded = self._optimized(self.image, tables, levels)
+        if self.refine is None:
+            return coded
+        return self._optimized(self.refine(self.image, coded), tables, levels)
+
+    def _check_range(self, tables: Tables) -> None:
+        for index, table in enumerate(table_indices(len(self._largest), len(tables))):
+            if (self._largest[index] / tables[table].steps.ravel() >= _INDICES).any():
+                raise InvalidInputError("a coefficient has more than 10 bits; 8-bit JPEG codes -1023..1023")
+
+    @cached_property
+    def least(self) -> int:
+        """Smallest step with which everything can be coded: 10 bits of AC, 11 of differences of DC."""
+        if self.bounded:
+            return 1
+        direct = [part.coefficients[..., 0, 0] for part in self.image.components]
+        widest = max(float(values.max()) - float(values.min()) for values in direct)
+        return max(1, math.ceil(widest / 2045), math.ceil(float(self._largest.max()) / 1023))
+
+    @cached_property
+    def _largest(self) -> npt.NDArray[np.float32]:
+        """Largest magnitude of each coefficient (components, 64)."""
+        return np.array([abs(part.coefficients.reshape(-1, 64)).max(axis=0) for part in self.image.components])
+
+    def _optimized(self, image: DctImage, tables: Tables, levels: Levels) -> CoefficientImage:
+        return optimized(
+            image,
+            tables,
+            self.criterion,
+            levels,
+            progressive=self.progressive,
+            apart=self.apart,
+            threads=self.threads,
+        )
+
+    def errors(self, coded: CoefficientImage) -> list[float]:
+        """Weighted error of each component."""
+        return self.criterion.errors(self.image, coded)
+
+    @cached_property
+    def sample(self) -> Coder:
+        """A coder of some MCU rows of the image, of a few thousand blocks; this one if there are no more."""
+        image, criterion = sampled(self.image, self.criterion, SAMPLE_BLOCKS)
+        return self if image is self.image else replace(self, image=image, criterion=criterion, refine=None)
+
+    def level_of(self, tables: Tables) -> float:
+        """Error that a bit is worth with tables that were made otherwise: the mean, over indices that are not 0, of
+        the logarithm of what `tables` would give each."""
+        sample = self.sample
+        plain = quantize(sample.image, tables)
+        weights = sample.criterion.per_coefficient(sample.image)
+        count, total = 0, 0.0
+        for index, part in enumerate(plain.components):
+            nonzero = np.count_nonzero(part.blocks.reshape(-1, 64), axis=0) + 1  # no image is all 0 then
+            steps = plain.tables[part.table].steps.ravel()
+            total += float(nonzero @ np.log(weights[index] * steps.astype(np.float64) ** 2))
+            count += int(nonzero.sum())
+        return float(self.step_ratio * np.exp(total / count))
+
+
+def _multiple(table: QuantTable, before: QuantTable) -> QuantTable:
+    """The largest multiples of earlier steps that are not above others, but at least these steps themselves."""
+    return QuantTable(before.steps * np.clip(table.steps // before.steps, 1, 255 // before.steps))

@@ -1,0 +1,1 @@
+"""How good receivers are: test sets, measures, other receivers, statistics, figures."""

@@ -1,0 +1,160 @@
+"""ONNX graphs, written node by node: small files of any height and width, without tracing.
+
+The graph of a network is what `restore.networks.operations.walk` does with `FloatGraph` (32-bit floats) or with the
+`Int8Graph` of `restore.export.int8`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from scipy.linalg import block_diag
+from torch import Tensor, nn
+
+from restore.networks import Compact
+
+__all__ = ["FloatGraph", "Graph", "Signal", "array", "biases", "depth_order"]
+
+_OPSET = 17
+_IR_VERSION = 8  # that of opset 17, so that runtimes from 2022 on read the file
+
+Array = npt.NDArray[Any]
+
+
+def array(tensor: Tensor) -> npt.NDArray[np.float32]:
+    """A parameter as an array."""
+    return np.ascontiguousarray(tensor.detach().cpu().float().numpy())
+
+
+def biases(layer: nn.Conv2d) -> npt.NDArray[np.float32]:
+    """The bias of each filter, 0 where a layer has none."""
+    return np.zeros(layer.out_channels, np.float32) if layer.bias is None else array(layer.bias)
+
+
+class Graph:
+    """Nodes and constants of a graph while it is written."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._tensors: list[onnx.TensorProto] = []
+
+    def constant(self, values: Array) -> str:
+        """Name of a constant; equal ones are stored once."""
+        key = (values.dtype.str, values.shape, values.tobytes())
+        if key not in self._constants:
+            self._constants[key] = f"c{len(self._tensors)}"
+            self._tensors.append(numpy_helper.from_array(values, self._constants[key]))
+        return self._constants[key]
+
+    def node(self, kind: str, inputs: list[str], *, layer: str = "", **attributes: Any) -> str:
+        """Add a node; gives the name of its output. A layer's name tells it apart in a profile."""
+        output = f"v{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, inputs, [output], name=layer or None, **attributes))
+        return output
+
+    def model(self, inputs: dict[str, list[int | str]], output: str, channels: int) -> onnx.ModelProto:
+        """The whole; the value of that name becomes ``restored``."""
+        self._nodes.append(helper.make_node("Identity", [output], ["restored"]))
+        sides: list[int | str] = [1, channels, "height", "width"]
+        graph = helper.make_graph(
+            self._nodes,
+            "restore",
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
+            [helper.make_tensor_value_info("restored", TensorProto.FLOAT, sides)],
+            self._tensors,
+        )
+        opset = [helper.make_opsetid("", _OPSET)]
+        return helper.make_model(graph, opset_imports=opset, ir_version=_IR_VERSION, producer_name="restore")
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A value of the graph, and how its channels are made of those that the next layer was trained for.
+
+    `mix` has shape (trained channels, channels here); without it they are the same.
+    """
+
+    name: str
+    mix: npt.NDArray[np.float32] | None = None
+
+    def weights(self, layer: nn.Conv2d) -> npt.NDArray[np.float32]:
+        """Weights of a layer for these channels."""
+        weights = array(layer.weight)
+        return weights if self.mix is None else np.einsum("oihw,ic->ochw", weights, self.mix)
+
+
+class FloatGraph:
+    """The operations of a network as nodes of 32-bit floats."""
+
+    def __init__(self) -> None:
+        self.graph = Graph()
+
+    def samples(self) -> Signal:
+        return Signal("image")
+
+    def informed(self, network: Compact) -> Signal:
+        low = self.graph.node("SpaceToDepth", ["image"], blocksize=2)
+        maps = self.tiled(network, self.maps(network, 1.0), low)
+        mix = block_diag(depth_order(network), np.eye(network.maps)).astype(np.float32)
+        return Signal(self.graph.node("Concat", [low, maps], axis=1), mix)
+
+    def convolution(self, name: str, layer: nn.Conv2d, value: Signal, *, rectified: bool) -> Signal:
+        weights, bias = self.graph.constant(value.weights(layer)), self.graph.constant(biases(layer))
+        out = self.convolved(name, layer, [value.name, weights, bias])
+        return Signal(self.graph.node("Relu", [out]) if rectified else out)
+
+    def sum(self, name: str, one: Signal, other: Signal) -> Signal:
+        return Signal(self.graph.node("Add", [one.name, other.name], layer=name))
+
+    def restored(self, change: Signal, planes: int, *, shuffled: bool) -> Signal:
+        name = self.shuffled(change.name) if shuffled else change.name
+        return Signal(self.graph.node("Add", [self.last(planes), name]))
+
+    def last(self, planes: int) -> str:
+        """The last planes of the input."""
+        bounds = (np.array([bound]) for bound in (-planes, np.iinfo(np.int64).max, 1))
+        return self.graph.node("Slice", ["image", *(self.graph.constant(bound) for bound in bounds)])
+
+    def convolved(self, name: str, layer: nn.Conv2d, inputs: list[str]) -> str:
+        """A convolution of value, weights and bias."""
+        height, width = (extent // 2 for extent in layer.kernel_size)
+        return self.graph.node("Conv", inputs, layer=name, pads=[height, width, height, width], group=layer.groups)
+
+    def maps(self, network: Compact, scale: float) -> str:
+        """One period of the maps of the table, divided by a scale."""
+        first, last = cast(nn.Linear, network.condition[0]), cast(nn.Linear, network.condition[2])
+        logarithm = self.graph.node("Log", [self.graph.node("Flatten", ["table"], axis=1)])
+        hidden = self.dense(logarithm, array(first.weight) / (8 * math.log(2)), array(first.bias))
+        told = self.dense(self.graph.node("Relu", [hidden]), array(last.weight) / scale, array(last.bias) / scale)
+        shape = np.array([1, network.maps, network.period, network.period])
+        return self.graph.node("Reshape", [told, self.graph.constant(shape)])
+
+    def dense(self, value: str, weights: Array, bias: Array) -> str:
+        """A fully connected layer."""
+        constants = [self.graph.constant(part.astype(np.float32)) for part in (weights, bias)]
+        return self.graph.node("Gemm", [value, *constants], transB=1)
+
+    def tiled(self, network: Compact, maps: str, like: str) -> str:
+        """Maps as often as it takes to be as large as another value."""
+        sides = self.graph.node("Shape", [like], start=2)
+        times = self.graph.node("Div", [sides, self.graph.constant(np.array([network.period] * 2))])
+        repeats = self.graph.node("Concat", [self.graph.constant(np.array([1, 1])), times], axis=0)
+        return self.graph.node("Tile", [maps, repeats])
+
+    def shuffled(self, value: str) -> str:
+        """Pixel shuffle by two, in the channel order of torch."""
+        return self.graph.node("DepthToSpace", [value], blocksize=2, mode="CRD")
+
+
+def depth_order(network: Compact) -> Array:
+    """Permutation from torch's order of unshuffled channels (plane, row, column) to ONNX's (row, column, plane)."""
+    samples = network.config["planes"] * 4
+    order = np.arange(samples).reshape(-1, 4).T.ravel()
+    return np.eye(samples)[:, order]

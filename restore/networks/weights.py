@@ -1,0 +1,71 @@
+"""Trained networks as files: safetensors, with what makes the network again in the header. Never a pickle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save
+from torch import nn
+
+from optcodec import InvalidInputError, parse_json, write_whole
+from restore.networks import build
+
+__all__ = ["load_network", "save_network", "shipped_network"]
+
+
+def save_network(path: Path, network: nn.Module, **provenance: Any) -> None:
+    """Write weights, the network's configuration and where they come from into one file."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    header = {"config": json.dumps(network.config), "provenance": json.dumps(provenance, sort_keys=True)}
+    write_whole(path, save(tensors, header))
+
+
+def load_network(path: Path) -> nn.Module:
+    """The network of a file, ready to be used.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is missing, is no safetensors file of ours, or its weights do not fit its own configuration.
+    """
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            config = parse_json((file.metadata() or {})["config"])
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 (no mapping)
+        _check_shapes(config, shapes)
+        network = build(config)
+        network.load_state_dict(load_file(path))
+    except (OSError, KeyError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidInputError(
+            f"{path} holds no network of ours ({reason}); expected a file of `restore train`"
+        ) from None
+    return network.eval()
+
+
+def _check_shapes(config: dict[str, Any], shapes: dict[str, list[int]]) -> None:
+    """Refuse a configuration that is not that of the tensors, before memory is taken for it."""
+    with torch.device("meta"):
+        expected = {name: list(tensor.shape) for name, tensor in build(config).state_dict().items()}
+    if shapes != expected:
+        wrong = sorted(name for name in shapes.keys() | expected.keys() if shapes.get(name) != expected.get(name))
+        raise ValueError(f"{wrong[0]} has shape {shapes.get(wrong[0])}, its network {expected.get(wrong[0])}")
+
+
+def shipped_network(name: str) -> nn.Module:
+    """The 32-bit weights that a shipped INT8 file was made from, for fine-tuning and comparison.
+
+    Raises
+    ------
+    InvalidInputError
+        No such network in the package.
+    """
+    folder = Path(__file__).parents[1] / "data" / "models"
+    known = sorted(path.stem for path in folder.glob("*.safetensors"))
+    if name not in known:
+        raise InvalidInputError(f"no network {name!r} comes with the package; expected {', '.join(known)}")
+    return load_network(folder / f"{name}.safetensors")

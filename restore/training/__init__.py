@@ -1,0 +1,1 @@
+"""From a recipe and photographs to a trained network, resumable."""

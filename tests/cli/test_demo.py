@@ -1,0 +1,155 @@
+"""``optcodec demo`` and ``optcodec sensitivity``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from optcodec.jpeg.table_files import load_tables
+from optcodec.vision.profile import load_profile
+from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
+
+if TYPE_CHECKING:
+    from optcodec.vision.models import TargetModel
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """Folder and report of one run."""
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, run_json("demo", folder)
+
+
+def test_demo_methods_have_an_equal_error(demo: tuple[Path, Any]) -> None:
+    _, report = demo
+    for photo in report["photographs"]:
+        swes = [each["swe"] for each in photo["methods"]]
+        assert swes[1:] == pytest.approx([swes[0]] * 3, rel=1e-4)
+
+
+def test_demo_opts_saves_bytes_everywhere(demo: tuple[Path, Any]) -> None:
+    _, report = demo
+    names = [photo["photograph"] for photo in report["photographs"]]
+    assert names == ["astronaut", "chelsea", "coffee", "motorcycle_left", "rocket"]
+    for photo in report["photographs"]:
+        jpeg, _, opts, rdopt = photo["methods"]
+        assert rdopt["nbytes"] < opts["nbytes"]
+        assert opts["nbytes"] < 0.85 * jpeg["nbytes"]
+    assert report["mean_change_percent"]["opts"] < report["mean_change_percent"]["optd"] < -10
+
+
+def test_demo_writes_what_it_reports(demo: tuple[Path, Any]) -> None:
+    folder, report = demo
+    assert json.loads((folder / "demo.json").read_text()) == report
+    for photo in report["photographs"]:
+        for each in photo["methods"]:
+            path = folder / f"{photo['photograph']}-{each['method']}.jpg"
+            assert path.stat().st_size == each["nbytes"]
+            with Image.open(path) as image:
+                image.load()
+                pixels = image.width * image.height
+            assert each["bpp"] == pytest.approx(8 * each["nbytes"] / pixels)
+            assert load_tables(path.with_suffix(".json")) == load_tables(path)
+    assert len(list(folder.iterdir())) == 5 * 4 * 2 + 2
+
+
+def test_demo_figures_are_those_committed(demo: tuple[Path, Any]) -> None:
+    """Another processor may round a coefficient differently, hence a tolerance."""
+    committed = json.loads((Path(__file__).parents[2] / "benchmarks/results/demo.json").read_text())
+    for found, expected in zip(demo[1]["photographs"], committed["photographs"], strict=True):
+        for one, other in zip(found["methods"], expected["methods"], strict=True):
+            assert one == other | {
+                "nbytes": pytest.approx(other["nbytes"], rel=1e-3),
+                "bpp": pytest.approx(other["bpp"], rel=1e-3),
+                "change_percent": pytest.approx(other["change_percent"], abs=0.1),
+                "psnr_db": pytest.approx(other["psnr_db"], abs=0.02),
+                "swe": pytest.approx(other["swe"], rel=1e-3),
+            }
+
+
+def test_demo_contact_sheet_is_a_picture(demo: tuple[Path, Any]) -> None:
+    folder, _ = demo
+    with Image.open(folder / "demo.png") as image:
+        assert image.mode == "RGB"
+        samples = np.array(image)
+    assert samples.shape[0] > 1000
+    assert samples.shape[1] > 1000
+    assert (samples[:4] == 255).all()  # the margin
+    assert (samples != 255).any(axis=2).mean() > 0.4  # pictures and tables
+
+
+def tiny_model() -> TargetModel:
+    """A network that sees one colour: how red the left half is."""
+    import torch
+    from torchvision.transforms.v2 import functional as transform
+
+    from optcodec.vision.models import TargetModel
+
+    class Red(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            red = images[:, 0, :, : images.shape[3] // 2].mean((1, 2))
+            return torch.stack([red, 1 - red], dim=1)
+
+    return TargetModel("red", Red(), lambda image: transform.pil_to_tensor(image.resize((32, 32))))
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    for index in range(4):
+        save(tmp_path / "in" / str(index % 2) / f"{index}.png", photograph(40 + index, 48))
+    return tmp_path / "in"
+
+
+def test_sensitivity_writes_a_profile(pictures: Path, tmp_path: Path) -> None:
+    report = run_json("sensitivity", f"{__name__}:tiny_model", pictures, "-o", tmp_path / "new/p.json")
+    assert (report["name"], report["images"], report["failures"]) == ("red", 4, [])
+    profile = load_profile(tmp_path / "new/p.json")
+    assert profile.provenance.labels == "folders"
+    weights = profile.weights
+    # Cr makes red (factor 1.402); Y does (1); Cb does not (T.871)
+    assert weights[2, 0, 0] == pytest.approx(1.402**2 * weights[0, 0, 0], rel=1e-3)
+    assert weights[1].max() < 1e-9 * weights[0].max()
+
+
+def test_sensitivity_at_a_quality(pictures: Path, tmp_path: Path) -> None:
+    for quality in (20, 60):
+        options = ["--labels", "self", "--subsampling", "4:2:0", "--quality", quality]
+        run_json("sensitivity", f"{__name__}:tiny_model", pictures, "-o", tmp_path / f"{quality}.json", *options)
+    coarse, fine = (load_profile(tmp_path / f"{quality}.json") for quality in (20, 60))
+    assert (coarse.provenance.quality, fine.provenance.quality) == (20, 60)
+    assert coarse.provenance.loss == "divergence"
+    assert coarse.weights.sum() > 2 * fine.weights.sum()
+
+
+def test_sensitivity_does_without_broken_images(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "0" / "broken.png").write_bytes(b"no picture")
+    result = run("sensitivity", f"{__name__}:tiny_model", pictures, "-o", tmp_path / "p.json", "--labels", "self")
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"{tmp_path / 'p.json'}: red over 4 images, relative standard errors up to ")
+    assert messages(result)[0] == "Error: 1 of 5 files failed:"
+    assert load_profile(tmp_path / "p.json").provenance.images == 4
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "expected"),
+    [
+        ("no_such_net", [], "expected a classifier of torchvision or package.module:factory, got 'no_such_net'"),
+        ("mobilenet_v2", [], "mobilenet_v2 needs weights"),
+        (f"{__name__}:tiny_model", ["-n", 99], "expected a sample of 1 to 4 images, got 99"),
+        (f"{__name__}:tiny_model", ["--labels", "none.csv"], "none.csv"),
+    ],
+)
+def test_sensitivity_refuses(pictures: Path, tmp_path: Path, model: str, options: list[object], expected: str) -> None:
+    assert expected in refusal("sensitivity", model, pictures, "-o", tmp_path / "p.json", *options)
+    assert not (tmp_path / "p.json").exists()
+
+
+def test_sensitivity_checks_the_output_first(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    line = refusal("sensitivity", "no_such_net", pictures, "-o", tmp_path / "file/p.json")
+    assert "cannot write" in line

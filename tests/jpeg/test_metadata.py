@@ -1,0 +1,273 @@
+"""What a JPEG file carries besides its image, from one file to the next."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+
+from optcodec import JpegWarning, Metadata, encode, read_jpeg, transcode, write_jpeg
+from optcodec.jpeg.segments import read_segments
+from tests.cli_helpers import photograph, run
+from tests.jpegfile import segment
+from tests.restore.test_run import run as run_restore
+
+PHOTO = photograph(48, 40)
+FILE = encode(PHOTO).data
+BARE = FILE[:2] + FILE[20:]  # without JFIF
+JFIF = FILE[2:20]
+ADOBE = {transform: segment(0xEE, b"Adobe\0d\0\0\0\0" + bytes([transform])) for transform in (0, 1)}
+TIFF = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
+CARRIED = {
+    "JFIF 1.01, in cm, thumbnail": segment(0xE0, b"JFIF\0\1\1\2\0\x76\0\x76\1\1abc"),
+    "JFXX": segment(0xE0, b"JFXX\0\x10thumbnail"),
+    "Exif": segment(0xE1, b"Exif\0\0" + TIFF),
+    "second Exif": segment(0xE1, b"Exif\0\0another"),
+    "XMP": segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta/>"),
+    "ICC": segment(0xE2, b"ICC_PROFILE\0\2\2b") + segment(0xE2, b"ICC_PROFILE\0\1\2a"),
+    "IPTC": segment(0xED, b"Photoshop 3.0\08BIM\4\4\0\0\0\0\0\1x"),
+    "C2PA": segment(0xEB, b"JP\0\1jumb"),
+    "unknown": segment(0xE7, b"anything"),
+    "comment": segment(0xFE, b"a comment"),
+    "empty comment": segment(0xFE, b""),
+    "damaged Exif": segment(0xE1, b"Exif\0\0"),
+}
+SOUND = [name for name in CARRIED if "damaged" not in name]
+
+
+def pixels(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image)
+
+
+def carried_by(data: bytes) -> bytes:
+    """Application segments and comments, as they stand in a file."""
+    return b"".join(data[s.offset : s.end] for s in read_segments(data) if s.name.startswith("APP") or s.name == "COM")
+
+
+@given(st.lists(st.sampled_from(SOUND), unique=True), st.binary(max_size=9))
+def test_segments_and_what_lies_behind_the_end_stay_byte_for_byte(names: list[str], trailer: bytes) -> None:
+    segments = b"".join(CARRIED[name] for name in names)
+    data = BARE[:2] + segments + BARE[2:] + trailer
+    for progressive in (False, True):
+        made = encode(read_jpeg(data), progressive=progressive).data
+        assert carried_by(made) == segments
+        assert made.endswith(b"\xff\xd9" + trailer)
+        np.testing.assert_array_equal(pixels(made), pixels(data))
+        assert read_jpeg(made).metadata == read_jpeg(data).metadata
+
+
+def test_segments_stay_before_the_frame_header_behind_it_or_behind_the_scan() -> None:
+    frame, scan = FILE.index(b"\xff\xc0"), FILE.index(b"\xff\xda")
+    damaged = segment(0xE0, b"JFIF\0\x08") + segment(0xEE, b"Adobe") + ADOBE[0] + CARRIED["ICC"]
+    behind_frame = segment(0xE2, b"ICC_PROFILE\0") + CARRIED["unknown"]  # Pillow takes it for a profile in front
+    data = FILE[:frame] + CARRIED["comment"] + FILE[frame:scan] + behind_frame + FILE[scan:-2] + damaged + FILE[-2:]
+    image = read_jpeg(data, notify=lambda sentence: None)
+    assert (image.metadata.adobe_transform, image.metadata.icc_profile) == (None, None)
+    progressive = encode(image, progressive=True).data
+    for made in (progressive, encode(image, restart_interval=2).data):
+        assert made.startswith(FILE[:20] + CARRIED["comment"])
+        assert made.endswith(damaged + b"\xff\xd9")
+        assert made.index(b"\xff\xc2" if made == progressive else b"\xff\xc0") + 19 == made.index(behind_frame)
+        np.testing.assert_array_equal(pixels(made), pixels(data))
+    with pytest.warns(JpegWarning):
+        assert transcode(data, metadata=False).data == FILE
+
+
+def test_segments_that_say_no_more_than_the_fields_are_not_kept_twice() -> None:
+    assert read_jpeg(FILE).metadata == Metadata()
+    assert read_jpeg(FILE[:20] + CARRIED["comment"] + FILE[20:]).metadata.segments is not None
+
+
+def test_what_is_changed_is_made_anew_and_the_rest_stays() -> None:
+    names = "JFIF 1.01, in cm, thumbnail", "Exif", "second Exif", "XMP", "ICC", "comment"
+    data = BARE[:2] + b"".join(CARRIED[name] for name in names) + BARE[2:]
+    image = read_jpeg(data)
+    changes = {"exif": b"MM\0*other", "icc_profile": None, "density": (1, 300, 200)}
+    made = write_jpeg(replace(image, metadata=replace(image.metadata, **changes)))
+    expected = segment(0xE0, b"JFIF\0\1\2\1\1\x2c\0\xc8\0\0") + segment(0xE1, b"Exif\0\0MM\0*other")
+    assert carried_by(made) == expected + CARRIED["XMP"] + CARRIED["comment"]
+    found = read_jpeg(made).metadata
+    assert (found.exif, found.icc_profile, found.density) == tuple(changes.values())
+    without = replace(image, metadata=replace(image.metadata, exif=None))
+    kept = b"".join(CARRIED[name] for name in names if "Exif" not in name)
+    assert carried_by(write_jpeg(without)) == kept
+
+
+def test_an_exif_that_was_not_there_comes_behind_jfif() -> None:
+    image = read_jpeg(FILE[:20] + CARRIED["comment"] + FILE[20:])
+    made = write_jpeg(replace(image, metadata=replace(image.metadata, exif=TIFF)))
+    assert carried_by(made) == JFIF + CARRIED["Exif"] + CARRIED["comment"]
+
+
+# ---- Colours: what decoders make of a file stays ---------------------------------------------------------------------
+
+RGB_IDS = tuple(b"RGB")
+
+
+def rgb_by_ids() -> bytes:
+    image = read_jpeg(FILE)
+    named = tuple(replace(part, id=id) for part, id in zip(image.components, RGB_IDS, strict=True))
+    return write_jpeg(replace(image, components=named)).replace(JFIF, b"")
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"metadata": False}, {"metadata": True}])
+@pytest.mark.parametrize(
+    "front",
+    [b"", JFIF, ADOBE[0], ADOBE[1], JFIF + ADOBE[0], ADOBE[0] + JFIF, JFIF + ADOBE[1], CARRIED["comment"]],
+    ids=bytes.hex,
+)
+@pytest.mark.parametrize("data", [BARE, rgb_by_ids()], ids=["ids 1 2 3", "ids R G B"])
+def test_colours_are_the_same_afterwards(data: bytes, front: bytes, options: dict[str, object]) -> None:
+    data = data[:2] + front + data[2:]
+    made = transcode(data, allow_larger=True, **options).data
+    np.testing.assert_array_equal(pixels(made), pixels(data))
+    if options.get("metadata") is not False:
+        assert carried_by(made) == front
+
+
+@pytest.mark.parametrize("transform", [None, 0, 1])
+@pytest.mark.parametrize("front", [b"", JFIF, ADOBE[0], ADOBE[1], JFIF + ADOBE[0], JFIF + ADOBE[1]], ids=bytes.hex)
+@pytest.mark.parametrize("data", [BARE, rgb_by_ids()], ids=["ids 1 2 3", "ids R G B"])
+def test_colours_that_are_set_are_what_is_read(data: bytes, front: bytes, transform: int | None) -> None:
+    image = read_jpeg(data[:2] + front + CARRIED["comment"] + data[2:])
+    made = write_jpeg(replace(image, metadata=replace(image.metadata, adobe_transform=transform)))
+    assert read_jpeg(made).metadata.adobe_transform == transform
+    assert CARRIED["comment"] in made
+    alone = write_jpeg(replace(image, metadata=Metadata(adobe_transform=transform)))
+    np.testing.assert_array_equal(pixels(made), pixels(alone))
+
+
+def test_density_beside_adobe() -> None:
+    """Of a file, and of metadata that was put together."""
+    jfif = segment(0xE0, b"JFIF\0\1\1\1\1\x2c\1\x2c\0\0")
+    for data in (BARE[:2] + jfif + ADOBE[1] + BARE[2:], BARE[:2] + ADOBE[1] + jfif + BARE[2:]):
+        made = encode(read_jpeg(data)).data
+        assert Image.open(io.BytesIO(made)).info["dpi"] == (300, 300)
+    put_together = replace(read_jpeg(FILE), metadata=Metadata(adobe_transform=1, density=(1, 300, 300)))
+    assert Image.open(io.BytesIO(write_jpeg(put_together))).info["dpi"] == (300, 300)
+
+
+# ---- Further pictures ------------------------------------------------------------------------------------------------
+
+
+def with_pictures(first: bytes, others: list[bytes], order: str) -> bytes:
+    """A file of the Multi-Picture Format (CIPA DC-007)."""
+    count = 1 + len(others)
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, 3)
+    head += struct.pack(f"{order}HHI4s", 0xB000, 7, 4, b"0100")
+    head += struct.pack(f"{order}HHII", 0xB001, 4, 1, count)
+    head += struct.pack(f"{order}HHII", 0xB002, 7, 16 * count, 8 + 2 + 36 + 4) + bytes(4)
+    nbytes = len(first) + 4 + 4 + len(head) + 16 * count  # of the first picture with its segment
+    start = 2 + 4 + 4  # of the structure in the file: SOI, marker, length, signature
+    entries, place = struct.pack(f"{order}IIIHH", 0x030000, nbytes, 0, 0, 0), nbytes - start
+    for other in others:
+        entries += struct.pack(f"{order}IIIHH", 0, len(other), place, 0, 0)
+        place += len(other)
+    return first[:2] + segment(0xE2, b"MPF\0" + head + entries) + first[2:] + b"".join(others)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("options", [{}, {"quality": 30}, {"progressive": True}])
+def test_offsets_to_further_pictures_are_right_afterwards(order: str, options: dict[str, object]) -> None:
+    others = [encode(PHOTO[:16]).data, encode(PHOTO[:24, :, 0]).data]
+    plain = io.BytesIO()
+    Image.fromarray(PHOTO).save(plain, "JPEG", quality=90)
+    data = with_pictures(plain.getvalue(), others, order)
+    made = transcode(data, allow_larger=True, **options).data
+    assert len(made) != len(data)
+    for file in (data, made):
+        with Image.open(io.BytesIO(file)) as image:
+            assert (image.format, image.n_frames) == ("MPO", 3)
+            for number, other in enumerate(others, start=1):
+                image.seek(number)
+                np.testing.assert_array_equal(np.asarray(image), pixels(other))
+        size_of_first = file.index(b"MPF\0") + 4 + 8 + 2 + 36 + 4 + 4
+        first = file[: struct.unpack_from(f"{order}I", file, size_of_first)[0]]
+        assert first.endswith(b"\xff\xd9")
+        assert file.removeprefix(first) == b"".join(others)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"II", b"II*\0", b"II*\0\xff\xff\xff\xff", b"II*\0\x08\0\0\0\1\0", b"XX*\0\x08\0\0\0\1\0" + bytes(12)]
+    + [b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHII", 0xB002, 7, 16, start) for start in (0, 12, 1 << 31)],
+)
+def test_a_damaged_list_of_pictures_stays_as_it_is(payload: bytes) -> None:
+    damaged = segment(0xE2, b"MPF\0" + payload)
+    data = FILE[:20] + damaged + FILE[20:] + b"more"
+    assert carried_by(encode(read_jpeg(data), progressive=True).data) == JFIF + damaged
+
+
+def test_names_of_what_is_carried() -> None:
+    front = b"".join(CARRIED[name] for name in SOUND)
+    metadata = read_jpeg(BARE[:2] + front + BARE[2:] + bytes(2000)).metadata
+    assert metadata.contents == (
+        *("thumbnail", "Exif", "XMP", "ICC profile", "IPTC", "JUMBF (such as C2PA)", "APP7", "comment"),
+        "2,000 bytes behind the image",
+    )
+    assert Metadata(icc_profile=b"profile", exif=TIFF).contents == ("ICC profile", "Exif")
+    assert read_jpeg(FILE).metadata.contents == ()
+
+
+# ---- From pixels -----------------------------------------------------------------------------------------------------
+
+
+def test_pixels_of_a_jpeg_file_bring_all_but_what_describes_the_file(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    plain = io.BytesIO()
+    Image.fromarray(PHOTO).save(plain, "JPEG", exif=exif, icc_profile=b"profile", dpi=(300, 300))
+    data, mpf = plain.getvalue(), segment(0xE2, b"MPF\0II*\0\x08\0\0\0\0\0")
+    names = "XMP", "IPTC", "C2PA", "unknown", "comment"
+    data = data[:20] + b"".join(CARRIED[name] for name in names) + mpf + ADOBE[1] + data[20:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow says that there are no further pictures
+        made = encode(data, metadata=True).data
+    found = read_jpeg(made).metadata
+    assert (found.exif, found.icc_profile, found.density) == (exif.tobytes()[6:], b"profile", (1, 300, 300))
+    assert carried_by(made).endswith(b"".join(CARRIED[name] for name in names))
+    assert b"MPF" not in made
+    assert b"Adobe\0d" not in made
+
+
+@pytest.mark.parametrize(("kind", "option"), [("PNG", None), ("WEBP", "xmp"), ("TIFF", None)])
+def test_xmp_of_other_files(tmp_path: Path, kind: str, option: str | None) -> None:
+    xmp = b"<x:xmpmeta>\xc3\xa4</x:xmpmeta>"
+    path = tmp_path / f"in.{kind.lower()}"
+    options: dict[str, object] = {"xmp": xmp} if option else {}
+    if kind == "PNG":
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        options = {"pnginfo": text}
+    if kind == "TIFF":
+        options = {"tiffinfo": {700: xmp}}
+    Image.fromarray(PHOTO).save(path, kind, **options)
+    found = read_jpeg(encode(path, metadata=True).data).metadata
+    assert found.contents == ("XMP",)
+    assert encode(path, metadata=True).data.count(b"http://ns.adobe.com/xap/1.0/\0" + xmp) == 1
+    result = run("encode", path, "-o", tmp_path / "out.jpg")
+    assert "left out XMP, which --metadata keeps" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.jpg"])
+def test_restoring_keeps_what_the_format_can_hold(tmp_path: Path, name: str) -> None:
+    names = "Exif", "XMP", "comment", "IPTC"
+    (tmp_path / "in.jpg").write_bytes(FILE[:20] + b"".join(CARRIED[each] for each in names) + FILE[20:])
+    result = run_restore(tmp_path / "in.jpg", "-o", tmp_path / name, "--model", "tiny")
+    assert result.exit_code == 0
+    with Image.open(tmp_path / name) as image:
+        assert image.info["exif"].removeprefix(b"Exif\0\0") == TIFF
+        assert image.info["xmp"] == b"<x:xmpmeta/>"
+    said = "left out comment, IPTC, which a JPEG output keeps" in result.stderr
+    assert said is (name == "out.png")
+    if name == "out.jpg":
+        assert carried_by((tmp_path / name).read_bytes()) == JFIF + b"".join(CARRIED[each] for each in names)

@@ -1,0 +1,398 @@
+"""Files that break T.81 and that libjpeg reads: the same pixels, a notice, and a refusal where reading is strict."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import jpeglib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from optcodec import (
+    CoefficientImage,
+    InvalidInputError,
+    JpegWarning,
+    MalformedJpegError,
+    encode,
+    load_tables,
+    read_jpeg,
+    read_jpeg_rows,
+    write_jpeg,
+)
+from optcodec.jpeg.reading import decoding
+from optcodec.jpeg.reading.structure import read_structure
+from optcodec.jpeg.segments import read_segments
+from optcodec.notices import Finding
+from tests.damaged import SMALLEST
+from tests.jpeg.test_reader import (
+    AC,
+    CODES,
+    ZERO,
+    coefficient_image,
+    decoded,
+    grey_file,
+    libjpeg_coefficients,
+    pillow_file,
+)
+from tests.jpegfile import EOI, HUFFMAN, SOI, ScanSpec, build, dht, dqt, scan_data, segment, sof, sos
+from tests.strategies import assert_same_image
+
+SIZE = (75, 50)
+COLOUR = pillow_file(size=SIZE, quality=80)
+PROGRESSIVE = pillow_file(size=SIZE, quality=80, progressive=True)
+RESTARTS = pillow_file(size=SIZE, quality=80, restart_marker_blocks=3)
+
+
+def tolerated(finding: Finding) -> None:
+    """Take what was found."""
+
+
+def before(name: str, inserted: bytes, data: bytes = COLOUR, which: int = 0) -> bytes:
+    """The file with something in front of a segment."""
+    place = [part.offset for part in read_segments(data, tolerate=tolerated) if part.name == name][which]
+    return data[:place] + inserted + data[place:]
+
+
+def without(name: str, data: bytes = COLOUR) -> bytes:
+    """The file without the segments of a name."""
+    for part in reversed([part for part in read_segments(data) if part.name == name]):
+        data = data[: part.offset] + data[part.data_offset :]
+    return data
+
+
+def changed(name: str, place: int, value: bytes, data: bytes = COLOUR) -> bytes:
+    """The file with other bytes in the payload of the first segment of a name; a negative place is from its end."""
+    part = next(part for part in read_segments(data, tolerate=tolerated) if part.name == name)
+    at = (part.payload_offset if place >= 0 else part.data_offset) + place
+    return data[:at] + value + data[at + len(value) :]
+
+
+def identical_ids(data: bytes = COLOUR) -> bytes:
+    """All three components are called 1, in the frame and in its scan."""
+    for place in (9, 12):
+        data = changed("SOF0", place, b"\1", data)
+    for place in (3, 5):
+        data = changed("SOS", place, b"\1", data)
+    return data
+
+
+def in_each_interval(inserted: bytes) -> bytes:
+    """Bytes in front of the restart markers."""
+    start = RESTARTS.index(b"\xff\xda")
+    return RESTARTS[:start] + re.sub(rb"(?=\xff[\xd0-\xd7])", inserted, RESTARTS[start:])
+
+
+def other_order(order: tuple[int, ...]) -> tuple[bytes, CoefficientImage]:
+    """A file of four components with a scan of the others first, then these in their order."""
+    image = coefficient_image(((2, 1), (1, 1), (1, 2), (1, 1)), 40, 23)
+    rest = tuple(index for index in range(4) if index not in order)
+    return build(image, [ScanSpec(order), *([ScanSpec(rest)] if rest else [])]), image
+
+
+NO_STEP = coefficient_image(((1, 1),), 30, 30)
+NO_STEP.components[0].blocks.flags.writeable = True
+NO_STEP.components[0].blocks[:, :, 7, 5:] = 0
+NO_STEP.components[0].blocks.flags.writeable = False
+
+
+def zero_steps(first: int) -> bytes:
+    """Steps of 0 from a place of the zig-zag sequence on; the coefficients of 62 and 63 are all 0."""
+    data = build(NO_STEP, [ScanSpec((0,))])
+    return data.replace(dqt(0, [7] * 64), dqt(0, [7] * first + [0] * (64 - first)))
+
+
+TOLERATED = {
+    "a byte between segments": (before("DQT", b"\0"), r"\(at byte 20\); 1 byte skipped between segments"),
+    "bytes in several places": (before("SOF0", b"ab", before("DHT", b"c")), "in 2 places, .*; 3 bytes skipped between"),
+    "a stuffed zero": (before("SOF0", b"\xff\0\xff\xff\0"), "5 bytes skipped between"),
+    "restart markers between segments": (before("DHT", b"\xff\xd3\xff\xff\xd0"), "5 bytes skipped between"),
+    "TEM": (before("DHT", b"\xff\1\xff"), "marker TEM .*; 2 bytes skipped between"),
+    "TEM behind a scan": (before("EOI", b"\xff\1abc"), "5 bytes skipped between"),
+    "bytes between scans": (before("DHT", b"\0\0", PROGRESSIVE, 2), "left over behind the last block"),
+    "no EOI": (COLOUR[:-2], "EOI .* is missing .*; the file was read"),
+    "half an EOI": (COLOUR[:-1], "EOI .* is missing"),
+    "zeros for EOI": (COLOUR[:-2] + bytes(500), "EOI .* is missing"),
+    "no EOI, progressive": (PROGRESSIVE[:-2], "EOI .* is missing"),
+    "no EOI, restarts": (RESTARTS[:-2], "EOI .* is missing"),
+    "a comment that the file cuts off": (
+        COLOUR[:-2] + b"\xff\xfe\0\x20abc",
+        "truncated COM: .*; this segment was left",
+    ),
+    "a comment before no EOI": (COLOUR[:-2] + segment(0xFE, b"abc") + b"\0\xff", "EOI .* is missing"),
+    "bytes left over": (before("EOI", b"\0\0"), "left over behind the last block .*; what is left over was skipped"),
+    "many bytes left over": (before("EOI", bytes(9000) + b"\xff\0" * 9), "left over behind the last block"),
+    "left over in each interval": (in_each_interval(b"ab"), "left over .*in [0-9]+ places, the first at byte"),
+    "much left over in each interval": (in_each_interval(bytes(5000)), "left over .*in [0-9]+ places"),
+    "a restart marker behind the last interval": (
+        before("EOI", b"\xff\xd5", RESTARTS),
+        "restart markers .*; those beh",
+    ),
+    "restart markers without DRI": (before("EOI", b"\xff\xd0\xff\xff\xd7"), "restart markers .*; those behind"),
+    "restart markers between scans": (before("DHT", b"\xff\xd0", PROGRESSIVE, 3), "restart markers .*; those behind"),
+    "data behind a needless restart marker": (before("EOI", b"\xff\xd1ab\xff\0\xff\xd2cd"), "restart markers"),
+    "an empty DHT": (before("SOS", segment(0xC4, b"")), "empty DHT segments were ignored"),
+    "empty DHT in progressive files": (before("SOS", segment(0xC4, b""), PROGRESSIVE, 4), "empty DHT segments"),
+    "an empty DQT": (before("SOS", segment(0xDB, b"")), "empty DQT segments were ignored"),
+    "no DHT": (without("DHT"), r"no DHT .*in 6 places, .*; .* read with those of T.81, K.3"),
+    "one DHT": (
+        COLOUR.replace(re.search(rb"\xff\xc4\x00\x1f\x01.{28}", COLOUR, re.DOTALL)[0], b""),
+        "DC table 1",
+    ),
+    "identical identifiers": (identical_ids(), "identifiers differ, found .1, 1, 1.*; scans were taken to have"),
+    "a step of 0": (zero_steps(62), "steps are at least 1, found 0 .*; steps of 0 were taken as 1"),
+    "SOS of zeros": (changed("SOS", -3, b"\0\0\0"), "no such scan in SOF0: .*; it was read as Ss=0 Se=63"),
+    "SOS of anything": (changed("SOS", -3, b"\7\xff\x9d"), "no such scan in SOF0"),
+    "a length of 0": (
+        before("DQT", b"\xff\xfe\0\0"),
+        "the length of COM .* found 0 .*; such a segment was",
+    ),
+    "a length of 1": (before("DQT", b"\xff\xe5\0\1"), "the length of APP5 .* found 1"),
+    "DNL in front": (before("DQT", segment(0xDC, b"\0\x32")), "DNL stands right behind .*; other DNL segments were"),
+    "another DNL": (before("EOI", segment(0xDC, b"\0\x31")), "DNL stands right behind"),
+    "a short DNL": (before("EOI", segment(0xDC, b"")), "DNL stands right behind"),
+    "steps of 16 bits, said oddly": (
+        without("DQT").replace(
+            b"\xff\xc0", segment(0xDB, b"\x20" + b"\0\4" * 64 + b"\xf1" + b"\0\6" * 64) + b"\xff\xc0"
+        ),
+        "found 2 .in 2 places, .*; steps were read as 16 bits",
+    ),
+    "a number of a needless table": (
+        changed("SOS", 2, b"\x0f", PROGRESSIVE),
+        "0..3, found 15 .*; the scan needs no such",
+    ),
+    "components in another order": (
+        other_order((3, 2))[0],
+        "found indices .3, 2.*; components were",
+    ),
+    "three components in another order": (other_order((1, 3, 2))[0], "found indices .1, 3, 2"),
+    "an end-of-band run that goes on": (grey_file(CODES[0x10] + "1", scan=AC), "end-of-band run .*; the rest of such"),
+}
+
+
+TWO_NOTICES = ("zeros for EOI", "a comment before no EOI")  # EOI is missing, and there is something else
+
+
+def read_with_notices(data: bytes) -> tuple[CoefficientImage, list[str]]:
+    notices: list[str] = []
+    return read_jpeg(data, notify=notices.append), notices
+
+
+def turbo_coefficients(data: bytes, folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Blocks and table of each component as libjpeg-turbo reads them."""
+    with jpeglib.version("turbo210"):
+        return libjpeg_coefficients(data, folder)
+
+
+@pytest.mark.parametrize("name", TOLERATED)
+def test_what_libjpeg_reads_is_read_with_a_notice(name, tmp_path):
+    data, notice = TOLERATED[name]
+    image, notices = read_with_notices(data)
+    (about,) = [each for each in notices if re.search(notice, each)]
+    assert len(notices) == (2 if name in TWO_NOTICES else 1), notices
+    assert re.search(r"\((in \d+ places, the first )?at byte \d+\); ", about)
+    if "a length" not in name:  # jpeglib itself wants those
+        for part, (blocks, _) in zip(image.components, turbo_coefficients(data, tmp_path), strict=True):
+            np.testing.assert_array_equal(part.blocks, blocks)
+    if data.count(b"\xff\1") == 0:  # Pillow itself does not know TEM
+        ended = data + EOI * ("missing" in "".join(notices) or "truncated" in about)  # which Pillow waits for
+        np.testing.assert_array_equal(decoded(write_jpeg(image)), decoded(ended))
+    with pytest.raises(MalformedJpegError) as error:
+        read_jpeg(data, strict=True)
+    assert f"at byte {error.value.offset})" in "".join(notices)
+
+
+@pytest.mark.parametrize("name", TOLERATED)
+@pytest.mark.parametrize("space", [SMALLEST, 1 << 18])
+def test_rows_are_as_tolerant(name, space, monkeypatch):
+    data = TOLERATED[name][0]
+    monkeypatch.setattr(decoding, "_SPACE_NBYTES", space)
+    expected, said = read_with_notices(data)
+    notices: list[str] = []
+    rows = read_jpeg_rows(data, notify=notices.append)
+    for _ in range(2):  # what was told is not told again
+        for index, blocks in enumerate(zip(*rows, strict=True)):
+            np.testing.assert_array_equal(np.concatenate(blocks), expected.components[index].blocks)
+        assert notices == said
+    with pytest.raises(MalformedJpegError):
+        list(read_jpeg_rows(data, strict=True))
+
+
+def test_notices_are_warnings_by_default():
+    data = before("DHT", b"a", before("EOI", bytes(2)))
+    with pytest.warns(JpegWarning) as warned:
+        read_jpeg(data)
+    assert [("between" in str(each.message), each.filename) for each in warned] == [(True, __file__), (False, __file__)]
+    with pytest.warns(JpegWarning) as warned:
+        list(read_jpeg_rows(data))
+    assert [("between" in str(each.message), each.filename) for each in warned] == [(True, __file__), (False, __file__)]
+    with pytest.warns(JpegWarning, match="skipped between") as warned:
+        read_structure(data)
+    assert [each.filename for each in warned] == [__file__]
+    assert issubclass(JpegWarning, UserWarning)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": "smaller"}, {"quality": 60, "rdo": True}], ids=str)
+def test_what_was_tolerated_is_told_once_however_it_is_encoded(options):
+    """Damaged application segments are kept: they are in what is written, and read again for some ways to encode."""
+    data = COLOUR[:2] + segment(0xE1, b"Exif\0\0") + before("EOI", b"\0\0")[2:]
+    image, notices = read_with_notices(data)
+    assert len(notices) == 2
+    encoded = encode(image, **options)  # warnings are errors
+    assert encoded.coefficients.width == SIZE[0]
+
+
+def test_sound_files_are_read_without_notices():
+    for data in (COLOUR, PROGRESSIVE, RESTARTS):
+        image, notices = read_with_notices(data + b"anything")
+        assert notices == []
+        assert_same_image(read_jpeg(data, strict=True), image)
+        assert_same_image(read_jpeg(data, partial=True), image)
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_files_are_given_as_any_bytes(kind: Callable[[bytes], bytes]):
+    assert_same_image(read_jpeg(kind(COLOUR)), read_jpeg(COLOUR))
+    rows = read_jpeg_rows(kind(COLOUR))
+    assert type(rows.data) is bytes
+    assert_same_image(rows.whole(), read_jpeg(COLOUR))
+
+
+@pytest.mark.parametrize("read", [read_jpeg, read_jpeg_rows, read_structure])
+def test_wrong_arguments(read):
+    with pytest.raises(InvalidInputError, match="given as bytes, got list"):
+        read([1, 2])
+    with pytest.raises(InvalidInputError, match="strict and partial exclude one another"):
+        read(COLOUR, strict=True, partial=True)
+
+
+# Where libjpeg refuses a file, or what it makes of it is no picture, it is refused.
+REFUSED = {
+    "SOI again": (before("DHT", SOI), "found the marker SOI"),
+    "a reserved marker": (before("DHT", b"\xff\x7f"), "found the marker RES 7F"),
+    "an expansion": (before("EOI", segment(0xF3, b"")), "JPG3"),
+    "a short DQT": (before("SOS", segment(0xDB, b"\0" + bytes(60))), "DQT has 61 bytes of payload, needs 65"),
+    "a long DHT": (before("SOS", segment(0xC4, b"\0")), "DHT has 1 bytes of payload, needs 17"),
+    "a long DRI": (before("SOS", segment(0xDD, bytes(3))), "DRI: 1 bytes more"),
+    "a long frame header": (COLOUR.replace(b"\xff\xc0\0\x11", b"\xff\xc0\0\x12"), "SOF0: 1 bytes more"),
+    "a length of 0 of a table": (before("SOS", b"\xff\xc4\0\0"), "length of DHT .* found 0"),
+    "no DHT in a progressive file": (without("DHT", PROGRESSIVE), "no DHT before this scan defines DC table 0"),
+    "no DHT for a table that T.81 does not have": (changed("SOS", 2, b"\x22"), "no DHT .* DC table 2"),
+    "components in the wrong order": (other_order((1, 0))[0], "keep the order of the frame, found indices .1, 0"),
+    "three components in the wrong order": (other_order((3, 2, 1))[0], "keep the order of the frame"),
+    "one component twice": (changed("SOS", 3, b"\3"), r"keep the order of the frame, found indices \[0, 2, 2\]"),
+    "a scan twice": (COLOUR[:-2] + COLOUR[COLOUR.index(b"\xff\xda") :], "component 0: .* does not go on"),
+    "a step of 0 with coefficients": (zero_steps(61), "coefficients whose quantization step is 0"),
+    "cut off": (COLOUR[:-300], "truncated scan"),
+    "cut off, with EOI": (COLOUR[:-300] + EOI, "truncated scan"),
+    "cut off, zeros for EOI": (COLOUR[:1200] + bytes(9), "truncated scan"),
+    "cut off in progression": (
+        PROGRESSIVE[: PROGRESSIVE.rindex(b"\xff\xc4")],
+        "before its scans have sent all",
+    ),
+    "cut off in a table": (PROGRESSIVE[: PROGRESSIVE.rindex(b"\xff\xc4") + 9], "truncated DHT"),
+    "cut off before a scan": (COLOUR[: COLOUR.index(b"\xff\xda")], "EOI .* is missing"),
+    "a restart marker too few": (re.sub(rb"\xff\xd1(?=[^\xff])", b"", RESTARTS, count=1), "restart markers"),
+    "a restart marker too early": (before("EOI", b"", COLOUR[:1500] + b"\xff\xd0" + COLOUR[1500:]), "truncated scan"),
+    "two FF and a zero in the data": (before("EOI", b"\xff\xff\0"), "FF is followed by neither"),
+    "bits that mean nothing": (grey_file(ZERO + "1" * 30, blocks=2), "begin no code"),
+}
+
+
+@pytest.mark.parametrize(("data", "message"), REFUSED.values(), ids=list(REFUSED))
+def test_what_is_not_certain_is_refused(data, message):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", JpegWarning)
+        for read in (read_jpeg, lambda data: list(read_jpeg_rows(data))):
+            with pytest.raises(Exception, match=message) as error:
+                read(data)
+            assert type(error.value).__module__ == "optcodec.errors"
+
+
+def test_components_in_another_order_are_those_of_the_frame():
+    for order in ((3, 2), (1, 3, 2), (2, 1, 3)):
+        data, image = other_order(order)
+        assert_same_image(read_with_notices(data)[0], image)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_identical_identifiers_are_not_written_again(progressive):
+    image, _ = read_with_notices(identical_ids())
+    assert [part.id for part in image.components] == [1, 2, 3]
+    rows = read_jpeg_rows(identical_ids(), notify=lambda notice: None)
+    assert [part.id for part in rows.components] == [1, 2, 3]
+    file = write_jpeg(image, progressive=progressive)
+    assert_same_image(read_jpeg(file, strict=True), image)
+    np.testing.assert_array_equal(decoded(file), decoded(COLOUR))
+
+
+def test_one_identifier_in_several_scans_is_the_first_component_each_time():
+    image = coefficient_image(((1, 1), (1, 1), (1, 1)), 16, 16)
+    pieces = [SOI, dqt(0, [7] * 64), sof(0xC0, 16, 16, [(5, 1, 1, 0), (5, 1, 1, 0), (5, 1, 1, 0)])]
+    pieces += [dht(0, 0, HUFFMAN[0].for_dc()), dht(1, 0, HUFFMAN[0])]
+    for index in range(3):
+        pieces += [sos([(5, 0, 0)]), scan_data(image, ScanSpec((index,)), HUFFMAN[0])]
+    with pytest.raises(MalformedJpegError, match=r"scan of component 0: .* does not go on"):
+        read_jpeg(b"".join([*pieces, EOI]), notify=lambda notice: None)
+
+
+def test_steps_of_0_of_a_component_whose_coefficients_are_in_another_one():
+    """The table is checked against the components that use it."""
+    data = zero_steps(62)
+    structure = read_structure(data, notify=lambda notice: None)
+    assert structure.zero_steps == ((62, 63),)
+    assert structure.tables[0].steps.ravel()[61:].tolist() == [7, 1, 1]
+
+
+def test_tables_with_steps_of_0_are_no_tables_to_encode_with(tmp_path):
+    path = tmp_path / "zero.jpg"
+    path.write_bytes(zero_steps(62))
+    with pytest.raises(InvalidInputError, match="quantization steps are at least 1, found 0"):
+        load_tables(path)
+    path.write_bytes(before("DQT", b"\0", COLOUR[:-2]))
+    assert load_tables(path) == read_jpeg(COLOUR).tables
+
+
+GARBAGE = st.binary(min_size=1, max_size=12).map(lambda data: data.replace(b"\xff", b"\xff\0"))
+SEGMENTS = [part.offset for part in read_segments(COLOUR)][2:]
+SCANS = [part.offset for part in read_segments(PROGRESSIVE)][2:]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.booleans(), st.dictionaries(st.integers(0, 50), GARBAGE, min_size=1, max_size=5))
+def test_garbage_between_segments(progressive, garbage):
+    data, places = (PROGRESSIVE, SCANS) if progressive else (COLOUR, SEGMENTS)
+    expected, damaged = read_jpeg(data), data
+    for place, inserted in sorted(
+        ((places[number % len(places)], each) for number, each in garbage.items()), reverse=True
+    ):
+        damaged = damaged[:place] + inserted + damaged[place:]
+    image, notices = read_with_notices(damaged)
+    assert 1 <= len(notices) <= 2, notices
+    assert_same_image(image, expected)
+    np.testing.assert_array_equal(decoded(damaged), decoded(data))
+    rows = read_jpeg_rows(damaged, notify=lambda notice: None)
+    assert_same_image(rows.whole(), expected)
+
+
+def test_segments_leave_out_what_was_skipped():
+    data = before("DHT", b"abc", before("EOI", b"\xff\1"))
+    segments = read_segments(data, tolerate=tolerated)
+    names = [part.name for part in segments]
+    assert names == [part.name for part in read_segments(COLOUR)]
+    gaps = [after.offset - part.end for part, after in pairwise(segments)]
+    assert {name: gap for name, gap in zip(names[1:], gaps, strict=True) if gap} == {"DHT": 3, "EOI": 2}
+    assert [part.name for part in read_segments(COLOUR[:-2], tolerate=tolerated)] == names[:-1]
+
+
+def test_long_runs_of_fill_bytes_take_no_long_time():
+    """Twice as many would take four times as long, if each were gone through from each: minutes."""
+    many = b"\xff" * 400_000
+    image, notices = read_with_notices(before("DHT", many + b"\0", before("EOI", b"\0" + many)))
+    assert_same_image(image, read_jpeg(COLOUR))
+    assert len(notices) == 2

@@ -1,0 +1,82 @@
+"""The command `restore train`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from click.testing import CliRunner
+
+from optcodec import InvalidInputError
+from restore.cli.train import command
+from restore.networks import build
+from restore.networks.weights import load_network, save_network
+from restore.training.recipe import shipped_recipes
+from tests.train_helpers import SMALL, data, log, one_thread, recipe, weights_of
+
+__all__ = ["data", "one_thread"]  # fixtures
+
+
+def invoked(*arguments: object) -> Any:
+    """What the command prints."""
+    return CliRunner().invoke(command, [str(argument) for argument in arguments], env={"OPTCODEC_DATA": None})
+
+
+def written(folder: Path, **options: Any) -> Path:
+    """A recipe as a file."""
+    path = folder / "recipe.json"
+    path.write_text(json.dumps(recipe(**options).to_json()))
+    return path
+
+
+def test_the_command_trains_and_says_how_well(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = invoked(written(tmp_path), "-o", out, "--data", data, "--threads", 1, "--json")
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert summary["network"] == str(out / "network.safetensors")
+    assert summary["steps"] == 6
+    assert summary["seen"]["psnr_q10"] == float(log(out)[-1]["psnr_q10"])
+    text = invoked(written(tmp_path), "-o", out, "--data", data)  # it is done, so it only says so
+    assert text.stdout == f"{out / 'network.safetensors'}: 6 steps, {summary['seen']['psnr_q10']:.2f} dB at q10\n"
+
+
+def test_the_command_starts_from_a_network_of_another_size(data: Path, tmp_path: Path) -> None:
+    start = build({**SMALL, "width": 12})
+    save_network(tmp_path / "start.safetensors", start)
+    out = tmp_path / "run"
+    result = invoked(written(tmp_path, rate=1e-9), "-o", out, "--data", data, "--start", tmp_path / "start.safetensors")
+    assert result.exit_code == 0, result.output
+    trained = load_network(out / "network.safetensors")
+    assert trained.config == start.config
+    for name, tensor in weights_of(trained).items():
+        torch.testing.assert_close(tensor, start.state_dict()[name], rtol=0, atol=1e-8)
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = invoked(written(tmp_path), "-o", tmp_path / "file" / "run", "--data", tmp_path)
+    assert isinstance(result.exception, InvalidInputError)
+    assert str(result.exception) == f"cannot write {tmp_path / 'file/run/network.safetensors'}: Not a directory"
+
+
+def test_the_command_names_its_recipes() -> None:
+    result = invoked("--list")
+    assert result.exit_code == 0
+    assert result.stdout.split() == shipped_recipes()
+    assert {"tiny", "paper", "perceptual", "gan", "dual"} < set(shipped_recipes())
+
+
+def test_the_command_wants_data(tmp_path: Path) -> None:
+    result = invoked("tiny", "-o", tmp_path)
+    assert result.exit_code == 2
+    assert "--data" in result.stderr
+    refused = invoked("tiny", "-o", tmp_path, "--data", tmp_path)
+    assert isinstance(refused.exception, InvalidInputError)
+    assert "is not a folder; expected one with photographs" in str(refused.exception)

@@ -1,0 +1,271 @@
+"""Restoring: tiles that leave no trace, what the networks are told, projection, and models that are refused."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import restore
+from optcodec import InvalidInputError, MalformedJpegError, OptcodecError
+from restore import load_model, restore_image, shipped_models
+from restore.runtime.cells import project
+from restore.runtime.decode import decode_image, receive, to_rgb
+from restore.runtime.infer import restored_image, restored_strips
+from restore.runtime.models import Model, Network
+from tests import receiver_helpers as tiny
+from tests.receiver_helpers import jpeg, save_model
+
+
+def loaded(folder: Path, luminance: bytes, chrominance: bytes | None = None, **options: int) -> Model:
+    return load_model(save_model(folder, luminance, chrominance, **options))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("size", [(1, 1), (57, 1), (16, 16), (150, 203), (72, 88)])
+def test_without_a_network_the_image_is_what_a_decoder_gives(tmp_path: Path, mode: str, size: tuple[int, int]) -> None:
+    data = jpeg(*size, mode, quality=30)
+    restored = restore_image(data, model=loaded(tmp_path, tiny.identity()), project=False)
+    assert restored.shape == (size if mode == "L" else (*size, 3))
+    assert restored.dtype == np.uint8
+    np.testing.assert_array_equal(restored, decode_image(receive(data)))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_images_of_every_tiny_size_are_restored(tmp_path: Path, mode: str) -> None:
+    """What a network that changes nothing gives is what a decoder gives, and a shipped one stays near to it."""
+    unchanged, shipped = loaded(tmp_path, tiny.identity()), load_model("tiny", threads=1)
+    for size in itertools.product(range(1, 9), repeat=2):
+        received = receive(jpeg(*size, mode, quality=90))
+        decoded = decode_image(received)
+        np.testing.assert_array_equal(restored_image(received, unchanged, project=False), decoded)
+        restored = restored_image(received, shipped)
+        assert restored.shape == decoded.shape
+        assert np.abs(restored.astype(int) - decoded).mean() < 8
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 70), (200, 333), (72, 88)])
+@pytest.mark.parametrize("options", [{"mode": "L"}, {"subsampling": "4:2:0"}, {"subsampling": "4:2:2"}])
+def test_tiles_leave_no_trace(tmp_path: Path, size: tuple[int, int], options: dict[str, str]) -> None:
+    data = jpeg(*size, **options, quality=20)
+    model = loaded(tmp_path, tiny.box(), tiny.box_chrominance(), border=1)
+    whole = restore_image(data, model=model, tile=512)
+    for tile in (16, 48, 128):
+        np.testing.assert_array_equal(restore_image(data, model=model, tile=tile), whole)
+
+
+def test_without_the_border_they_would(tmp_path: Path) -> None:
+    data = jpeg(64, 64, "L", quality=20)
+    model = loaded(tmp_path, tiny.box(), border=0)
+    tiled, whole = (restore_image(data, model=model, project=False, tile=tile) for tile in (16, 64))
+    different = tiled != whole
+    seams = np.isin(np.arange(64), [15, 16, 31, 32, 47, 48])
+    assert different[seams].mean() > 0.9
+    assert different[:, seams].mean() > 0.9
+    assert not different[np.ix_(~seams, ~seams)].any()
+
+
+def test_networks_see_tiles_on_the_grid_and_no_more_than_their_border(tmp_path: Path) -> None:
+    """The file of an image of any size is restored with as much memory: no network sees more than this."""
+    model = loaded(tmp_path, tiny.identity(), tiny.box_chrominance(), border=20)
+    seen: list[tuple[int, ...]] = []
+
+    def spy(network: Network) -> Network:
+        class Session:
+            get_inputs = staticmethod(network.session.get_inputs)
+
+            @staticmethod
+            def run(names: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+                seen.append(feed["image"].shape[1:])
+                result: list[np.ndarray] = network.session.run(names, feed)
+                return result
+
+        return Network(Session(), network.name)
+
+    assert model.chrominance
+    spied = Model("spied", spy(model.luminance), spy(model.chrominance), model.border)
+    strips = restored_strips(receive(jpeg(150, 203)), spied, tile=64)
+    first = next(strips)
+    assert first.shape == (64, 203, 3)
+    assert len(seen) == 2 * 4  # nothing is done before it is asked for
+    assert sum(map(len, strips)) == 150 - 64
+    assert all(side % 8 == 0 and side <= 64 + 2 * 32 for shape in seen for side in shape[1:])
+    assert all(side % 16 == 0 for planes, *sides in seen if planes == 3 for side in sides)
+
+
+def test_strips_of_very_wide_images_are_lower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restore.runtime.infer._STRIP_NBYTES", 20_000)
+    model = loaded(tmp_path, tiny.box(), tiny.box_chrominance())
+    data = jpeg(100, 150)
+    strips = list(restored_strips(receive(data), model))
+    assert [len(strip) for strip in strips] == [32, 32, 32, 4]
+    monkeypatch.undo()
+    np.testing.assert_array_equal(np.concatenate(strips), restore_image(data, model=model))
+
+
+def test_threads_change_nothing(tmp_path: Path) -> None:
+    index = save_model(tmp_path, tiny.box(), tiny.box_chrominance())
+    data = jpeg(130, 90)
+    one, two = (restore_image(data, model=index, threads=threads) for threads in (1, 2))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_networks_are_told_of_their_tables(tmp_path: Path) -> None:
+    """Luminance gets the steps of luminance; chrominance those of both, and Y as it was decoded."""
+    data = jpeg(40, 40, quality=50)  # DC steps of 16 and 17
+    received = receive(data)
+    region = (0, 40), (0, 40)
+    model = loaded(tmp_path, tiny.brighter_by_table(1), tiny.brighter_by_table(3))
+    expected = to_rgb(
+        np.clip(received.luminance(*region) + 16, 0, 255), np.clip(received.chrominance(*region) + 17, 0, 255)
+    )
+    np.testing.assert_allclose(restore_image(data, model=model, project=False), expected, atol=1)
+    assert np.mean(restore_image(data, model=model, project=False) == expected) > 0.99
+
+
+def test_luminance_is_projected_where_it_is_asked_for(tmp_path: Path) -> None:
+    data = jpeg(48, 64, "L", quality=20)
+    received = receive(data)
+    region = (0, 48), (0, 64)
+    model = loaded(tmp_path, tiny.brighter_by_table(1))
+    step = received.steps(0)[0, 0]
+    brighter = received.luminance(*region) + np.float32(step)
+    kept = project(brighter, received.luminance_blocks(*region), received.steps(0))
+    # DC is eight times the mean, and may move by half a step
+    assert (kept - received.luminance(*region)).mean() == pytest.approx(step / 16, abs=0.05)
+    np.testing.assert_allclose(restore_image(data, model=model), np.clip(kept, 0, 255), atol=0.51)
+    plain = restore_image(data, model=model, project=False)
+    np.testing.assert_allclose(plain, np.clip(brighter, 0, 255), atol=0.51)
+
+
+def test_values_outside_of_the_range_are_clipped(tmp_path: Path) -> None:
+    white = jpeg(16, 16, "L", quality=5)  # a coarse step, added to bright samples
+    restored = restore_image(white, model=loaded(tmp_path, tiny.brighter_by_table(1)), project=False)
+    expected = np.clip(decode_image(receive(white)).astype(int) + int(receive(white).steps(0)[0, 0]), 0, 255)
+    np.testing.assert_array_equal(restored, expected)
+    assert restored.max() == 255
+
+
+def test_a_model_knows_what_it_is(tmp_path: Path) -> None:
+    model = loaded(tmp_path, tiny.box(), border=7)
+    assert (model.name, model.border, model.card, model.chrominance) == ("mine", 7, {"data": "none"}, None)
+
+
+def test_a_name_finds_what_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restore.runtime.models._shipped", lambda: tmp_path)
+    save_model(tmp_path, tiny.identity(), name="small")
+    save_model(tmp_path, tiny.identity(), name="default")
+    assert shipped_models() == ["default", "small"]
+    assert load_model("small").name == "small"
+    assert load_model().name == "default"
+    with pytest.raises(InvalidInputError, match=r"^no model 'large'; expected default, small, a \.json file$"):
+        load_model("large")
+
+
+def test_shipped_models_can_be_loaded() -> None:
+    assert [load_model(name).name for name in shipped_models()] == shipped_models()
+
+
+def message(*arguments: object, **options: object) -> str:
+    with pytest.raises(OptcodecError) as refusal:
+        restore_image(*arguments, **options)
+    text = str(refusal.value)
+    assert "\n" not in text
+    return text
+
+
+def test_corrupted_weights_are_refused(tmp_path: Path) -> None:
+    index = save_model(tmp_path, tiny.box())
+    weights = tmp_path / "mine-luminance.onnx"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    text = message(jpeg(8, 8), model=index)
+    assert text.startswith("the weights in mine-luminance.onnx are corrupted: SHA-256 ")
+    assert text.endswith(f" of {len(content)}")
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    index = save_model(tmp_path, tiny.box())
+    (tmp_path / "mine-luminance.onnx").unlink()
+    assert message(jpeg(8, 8), model=index).endswith("mine-luminance.onnx: No such file or directory")
+    assert message(jpeg(8, 8), model=tmp_path / "none.json").endswith("none.json: No such file or directory")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda index: index.pop("border"), "no entry 'border'"),
+        (lambda index: index.pop("luminance"), "no entry 'luminance'"),
+        (lambda index: index["luminance"].pop("sha256"), "no entry 'sha256'"),
+        (lambda index: index.update(luminance=None), "does not describe a model"),
+        (lambda index: index.update(border=-1), "border is a whole number from 0 on, got -1"),
+        (lambda index: index["luminance"].update(file="/dev/zero"), "names files beside it, got '/dev/zero'"),
+        (lambda index: index["luminance"].update(file="../a.onnx"), "names files beside it, got '../a.onnx'"),
+        (lambda index: index["luminance"].update(file=7), "names files beside it, got 7"),
+        (lambda index: index["luminance"].update(file="a\0.onnx"), "names files beside it, got 'a\\x00.onnx'"),
+        (lambda index: index["luminance"].update(file="\ud800.onnx"), "found half of a surrogate pair ('\\ud800')"),
+    ],
+)
+def test_an_index_that_lacks_something_is_refused(tmp_path: Path, change: object, expected: str) -> None:
+    path = save_model(tmp_path, tiny.box())
+    index = json.loads(path.read_text())
+    change(index)  # type: ignore[operator]
+    path.write_text(json.dumps(index))
+    assert expected in message(jpeg(8, 8), model=path)
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff\xfe"])
+def test_what_is_no_index_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    assert message(jpeg(8, 8), model=tmp_path / "a.json").startswith("a.json does not describe a model: ")
+
+
+def test_other_networks_are_refused(tmp_path: Path) -> None:
+    data = jpeg(24, 24)
+    assert "is no ONNX model that can be run" in message(data, model=save_model(tmp_path, b"nothing of the kind"))
+    swapped = save_model(tmp_path, tiny.box_chrominance())
+    assert "expected image with 1 planes" in message(data, model=swapped)
+    smaller = tiny.network([tiny.helper.make_node("MaxPool", ["image"], ["restored"], kernel_shape=[3, 3])], 1)
+    assert (
+        message(data, model=save_model(tmp_path, smaller))
+        == "mine (luminance) gives (1, 1, 22, 22) samples; expected (1, 1, 24, 24)"
+    )
+    shapeless = [tiny.helper.make_node("Concat", ["image", "image"], ["restored"], axis=1)]
+    assert message(data, model=save_model(tmp_path, tiny.network(shapeless, 1))) == (
+        "mine (luminance) gives (1, 2, 24, 24) samples; expected (1, 1, 24, 24)"
+    )
+    failing = tiny.network(
+        [tiny.helper.make_node("Add", ["image", "row"], ["restored"])], 1, constants={"row": np.ones(5, np.float32)}
+    )
+    assert message(data, model=save_model(tmp_path, failing)).startswith(
+        "mine (luminance) does not run on (1, 24, 24) samples: "
+    )
+
+
+def test_without_onnx_runtime_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    text = message(jpeg(8, 8), model=save_model(tmp_path, tiny.box()))
+    assert text == "onnxruntime is needed for this, and is not installed: pip install 'optcodec[receiver]'"
+
+
+def test_arguments_out_of_range_are_refused(tmp_path: Path) -> None:
+    index, data = save_model(tmp_path, tiny.box()), jpeg(8, 8)
+    for tile in (0, 17, 40, 32.0):
+        assert message(data, model=index, tile=tile) == f"tile is a multiple of 16, got {tile}"
+    assert message(data, model=index, threads=0) == "threads is a whole number from 1 on, got 0"
+    assert message(data, model=load_model(index), threads=2).startswith("a loaded model has its threads already")
+
+
+def test_what_is_no_jpeg_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MalformedJpegError, match="SOI"):
+        restore_image(b"\x89PNG\r\n\x1a\n", model=loaded(tmp_path, tiny.box()))
+
+
+def test_the_package_offers_what_it_lists() -> None:
+    assert set(restore.__all__) == {"Model", "load_model", "restore_image", "shipped_models"}
+    assert set(restore.__all__) <= set(dir(restore))

@@ -1,0 +1,190 @@
+"""The networks: what they are without training, how many weights they have, and what they know of blocks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+import numpy as np
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from scipy.fft import dctn
+from torch import nn
+from torch.nn import functional
+
+import optcodec
+from restore.networks import NETWORKS, Compact, DnCNN, DualDomain, build
+from restore.networks.critic import Critic
+from restore.networks.operations import face
+from restore.networks.weights import load_network, save_network
+from restore.training.recipe import load_recipe
+
+
+def shaken(network: nn.Module) -> nn.Module:
+    """The network with random weights everywhere, also where it begins with zeros."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) / max(1, parameter[0].numel()) ** 0.5)
+    return network.eval()
+
+
+def count(network: nn.Module) -> int:
+    """Trained numbers."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def macs(network: nn.Module, side: int) -> float:
+    """Multiplications of the convolutions a pixel, from the shapes that pass through them."""
+    total = 0
+
+    def add(module: nn.Module, inputs: object, output: torch.Tensor) -> None:
+        assert isinstance(module, nn.Conv2d)
+        total_of = output[0].numel() * module.weight[0].numel()
+        nonlocal total
+        total += total_of
+
+    hooks = [part.register_forward_hook(add) for part in network.modules() if isinstance(part, nn.Conv2d)]
+    network(torch.rand(1, 1, side, side), torch.ones(1, 1, 8, 8))
+    for hook in hooks:
+        hook.remove()
+    return total / side**2
+
+
+@pytest.mark.parametrize(
+    ("config", "planes", "restored", "tables"),
+    [
+        ({"network": "compact", "width": 8, "blocks": 1}, 1, 1, 1),
+        (
+            {"network": "compact", "planes": 3, "restored": 2, "tables": 2, "width": 8, "blocks": 1, "period": 1},
+            3, 2, 2,
+        ),
+        ({"network": "dualdomain"}, 1, 1, 1),
+    ],
+)  # fmt: skip
+def test_an_untrained_network_changes_nothing(
+    config: dict[str, object], planes: int, restored: int, tables: int
+) -> None:
+    image, table = torch.rand(2, planes, 16, 32), torch.full((2, tables, 8, 8), 16.0)
+    assert torch.equal(build(config)(image, table), image[:, -restored:])
+
+
+@pytest.mark.parametrize("network", [Compact(width=8, blocks=1), DualDomain(width=8, dct_width=8)])
+def test_a_shift_by_a_block_shifts_the_result_and_a_smaller_one_changes_it(network: nn.Module) -> None:
+    shaken(network)
+    image, table = torch.rand(1, 1, 160, 160), torch.arange(1.0, 65).view(1, 1, 8, 8)
+    with torch.no_grad():
+        whole, block, part = (network(image[..., top : top + 152, top : top + 152], table) for top in (0, 8, 2))
+    middle = slice(72, 80)  # beyond the reach of the borders
+    torch.testing.assert_close(block[..., middle, middle], whole[..., 80:88, 80:88], rtol=0, atol=1e-5)
+    assert float((part[..., middle, middle] - whole[..., 74:82, 74:82]).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["compact", "dualdomain"])
+def test_the_table_matters(name: str) -> None:
+    network = shaken(build({"network": name, "width": 8}))
+    image = torch.rand(1, 1, 16, 16)
+    with torch.no_grad():
+        fine, coarse = (network(image, torch.full((1, 1, 8, 8), step)) for step in (2.0, 64.0))
+    assert float((fine - coarse).abs().max()) > 1e-3
+
+
+def test_networks_made_for_shift_by_one_block_take_any_multiple_of_eight() -> None:
+    for name in ("compact", "dualdomain"):
+        network = build({"network": name, "width": 8})
+        for height, width in ((8, 8), (8, 24), (40, 16)):
+            assert network(torch.rand(1, 1, height, width), torch.ones(1, 1, 8, 8)).shape == (1, 1, height, width)
+
+
+def test_dncnn_has_the_parameters_of_the_paper() -> None:
+    first, inner, last = 64 * 9 + 64, 64 * 64 * 9 + 2 * 64, 64 * 9 + 1
+    assert count(DnCNN()) == first + 15 * inner + last == 556_097
+    assert count(DnCNN(normalized=False)) == first + 15 * (64 * 64 * 9 + 64) + last
+    assert count(DnCNN(channels=3)) == 3 * 64 * 9 + 64 + 15 * inner + 3 * (64 * 9 + 1)
+    assert count(DnCNN(separable=True)) == first + 15 * (64 * 9 + 64 * 64 + 2 * 64) + last
+    assert macs(DnCNN().eval(), 8) == 64 * 9 + 15 * 64 * 64 * 9 + 64 * 9  # 554 k
+
+
+def test_dncnn_takes_a_width_a_layer() -> None:
+    network = DnCNN(depth=4, width=(8, 4, 6))
+    assert [part.out_channels for part in network.modules() if isinstance(part, nn.Conv2d)] == [8, 4, 6, 1]
+    image = torch.rand(1, 1, 8, 8)
+    assert torch.equal(network.eval()(image), network(image, torch.ones(1, 1, 8, 8)))
+
+
+def test_the_dct_branch_stays_in_the_cells() -> None:
+    network = shaken(DualDomain(dct_width=8))
+    with torch.no_grad():
+        network.dct_tail.weight.mul_(100)  # wants to leave them
+        image, steps = torch.rand(1, 1, 16, 16), torch.randint(1, 100, (1, 64, 1, 1)).float()
+        moved = network._in_cells(image, steps)[0, 0].numpy() * 255
+    blocks = moved.reshape(2, 8, 2, 8).transpose(0, 2, 1, 3)
+    shares = dctn(blocks.astype(np.float64), axes=(2, 3), norm="ortho") / steps.view(8, 8).numpy()
+    assert np.abs(shares).max() < 0.5 + 1e-4
+    assert (np.abs(shares) > 0.499).mean() > 0.5
+
+
+def test_the_dct_is_that_of_scipy() -> None:
+    block = np.random.default_rng(0).random((8, 8))
+    samples = functional.pixel_unshuffle(torch.from_numpy(block.astype(np.float32))[None, None], 8)
+    coefficients = functional.conv2d(samples, DualDomain().dct).view(8, 8).numpy()
+    np.testing.assert_allclose(coefficients, dctn(block, norm="ortho"), atol=2e-6)
+
+
+def test_the_dual_domain_network_costs_what_tiny_does() -> None:
+    tiny, dual = (macs(build(load_recipe(name).network), 32) for name in ("tiny", "dual"))
+    assert tiny == (8 * 32 * 9 + 6 * 32 * 32 * 9 + 32 * 4 * 9) / 4
+    assert 0.95 < (dual + 2 * 64 * 64 / 64) / tiny < 1.05  # with the two DCTs, which are no modules
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_configuration_makes_the_network_again(name: str) -> None:
+    inner = {"network": "compact" if name == "quantized" else name, "width": 12}
+    first = shaken(build({"network": name, "of": inner} if name == "quantized" else inner))
+    second = build(first.config).eval()
+    second.load_state_dict(first.state_dict())
+    image, table = torch.rand(1, face(first.config).planes, 16, 16), torch.full((1, 1, 8, 8), 8.0)
+    assert torch.equal(first(image, table), second(image, table))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({}, f"network is one of {', '.join(NETWORKS)}; got None"),
+        ({"network": "unet"}, f"network is one of {', '.join(NETWORKS)}; got 'unet'"),
+        ({"network": "compact", "depth": 3}, "network 'compact': .*depth"),
+        ({"network": "dncnn", "depth": 4, "width": [8, 8]}, "a depth of 4 has 3 widths, got 2"),
+    ],
+)
+def test_configurations_that_do_not_fit_are_refused(config: dict[str, object], message: str) -> None:
+    with pytest.raises(optcodec.InvalidInputError, match=message):
+        build(config)
+
+
+def test_the_critic_judges_parts_and_is_nowhere_steep() -> None:
+    torch.manual_seed(0)
+    critic = Critic(1, 1, width=8)
+    received, candidate = torch.rand(2, 1, 32, 48), torch.rand(2, 1, 32, 48)
+    for _ in range(100):  # the power iteration goes on at each pass in training
+        scores = critic(received, candidate)
+    assert scores.shape == (2, 1, 8, 12)
+    matrices = [part.weight.flatten(1) for part in critic.layers if isinstance(part, nn.Conv2d)]
+    largest = [float(torch.linalg.matrix_norm(matrix.detach(), 2)) for matrix in matrices]
+    np.testing.assert_allclose(largest, 1, rtol=0.01)
+
+
+def test_a_header_that_asks_for_more_than_the_file_has_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "network.safetensors"
+    save_network(path, build({"network": "compact", "width": 4, "blocks": 1}))
+    assert load_network(path).config["width"] == 4
+    with safetensors.safe_open(path, "pt") as file:
+        config = json.loads(file.metadata()["config"])
+    config["width"] = 10**7  # weights of 3.6 petabytes
+    save_file(load_file(path), path, {"config": json.dumps(config)})
+    with pytest.raises(optcodec.InvalidInputError, match=r"holds no network of ours .*has shape"):
+        load_network(path)

@@ -1,0 +1,84 @@
+"""Recipes: values that are JSON files."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+from optcodec import InvalidInputError
+from restore.networks import build
+from restore.training.recipe import Recipe, load_recipe, shipped_recipes
+from tests.train_helpers import SMALL
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_shipped_recipes_make_a_network_and_survive_json(name: str) -> None:
+    how = load_recipe(name)
+    text = json.dumps(how.to_json())
+    assert json.dumps(Recipe.from_json(json.loads(text)).to_json()) == text
+    assert build(how.network).config.items() >= how.network.items()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"schedule": "step"}, "schedule is one of cosine, halving, plateau; got 'step'"),
+        ({"precision": "float16"}, "precision is one of float32, bfloat16; got 'float16'"),
+        ({"side": 20}, "side is a multiple of 8, the blocks of JPEG; got 20"),
+        ({"count": 0}, "count is at least 1; got 0"),
+        ({"rate": 0.0}, "rate is above 0; got 0.0"),
+        ({"perceptual": -0.1}, "perceptual is at least 0; got -0.1"),
+        ({"adversarial": float("nan")}, "adversarial is at least 0; got nan"),
+        ({"seed": -1}, "seed is at least 0; got -1"),
+        ({"steps": 2.5}, "steps is a whole number; got 2.5"),
+        ({"network": "compact"}, "network and photographs are objects; got 'compact'"),
+        ({"photographs": ["Train400"]}, "network and photographs are objects"),
+        ({"epochs": 3}, "the recipe does not fit: .*epochs"),
+        ({"validation": {"every": 0}}, "validation: every is at least 1; got 0"),
+        ({"validation": {"qualities": ()}}, "validation: qualities are 1..100, at least one; got none"),
+    ],
+)
+def test_recipes_out_of_range_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        Recipe.from_json({"network": SMALL, **wrong})
+
+
+def test_recipes_that_are_not_there_or_no_json(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match=r"cannot read the recipe nothing .*shipped are .*default.*, tiny"):
+        load_recipe("nothing")
+    (tmp_path / "recipe.json").write_text("{")
+    with pytest.raises(InvalidInputError, match="is not a JSON file"):
+        load_recipe(str(tmp_path / "recipe.json"))
+    (tmp_path / "recipe.json").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(InvalidInputError, match="is not a JSON file: it is no text"):
+        load_recipe(str(tmp_path / "recipe.json"))
+    (tmp_path / "recipe.json").write_text('["abc"]')
+    with pytest.raises(InvalidInputError, match="the recipe does not fit"):
+        load_recipe(str(tmp_path / "recipe.json"))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"network": "compact", "width": -1}, "network 'compact': .*negative"),
+        ({"network": ["compact"]}, r"network is one of .*compact, .*; got \['compact'\]"),
+        (7, "network is one of .*compact, .*; got None"),
+    ],
+)
+def test_what_makes_no_network_is_refused(config: Any, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        build(config)
+
+
+def test_shipped_stage_2_differs_from_tiny_in_what_it_lowers() -> None:
+    tiny, gan = load_recipe("tiny"), load_recipe("gan")
+    assert gan.adversarial > 0
+    assert 0.05 <= gan.perceptual <= 0.2
+    assert gan.network == tiny.network
+    assert dataclasses.replace(gan, adversarial=0.0) == load_recipe("perceptual")

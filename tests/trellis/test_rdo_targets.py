@@ -1,0 +1,367 @@
+"""Targets met by a trellis, measured on the files; and what is refused."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.data import astronaut
+
+from optcodec import (
+    Bpp,
+    CoefficientImage,
+    InvalidInputError,
+    MatchPsnr,
+    MatchQuality,
+    MatchSsim,
+    MatchSwe,
+    MaxBytes,
+    Metadata,
+    QuantTable,
+    Rdo,
+    TargetNotMetError,
+    WaterLevel,
+    annex_k_tables,
+    design_tables,
+    encode,
+    forward,
+    load_profile,
+    psnr_db,
+    read_jpeg,
+)
+from optcodec.jpeg.quantize import quantize
+from optcodec.metrics import EQUAL_WEIGHTS, luminance_ssim, swe_by_component
+from optcodec.targets import Quality
+from optcodec.trellis.tuning import tuning_for
+from tests.peers import libjpeg_coefficients, picture, pillow_jpeg, pillow_pixels
+
+DATA = os.environ.get("OPTCODEC_DATA")
+needs_data = pytest.mark.skipif(not DATA, reason="OPTCODEC_DATA does not name the folder of test images")
+PHOTO = np.ascontiguousarray(astronaut()[40:232, 150:406])
+GREY = np.ascontiguousarray(PHOTO[..., 1])
+PROFILE = load_profile("mobilenet_v2_420")
+METHODS = [None, "jpeg", "deepn", "optd", "rdopt"]
+CROPS = [("01", 256, 192), ("05", 200, 300), ("23", 240, 160)]
+
+
+@lru_cache
+def kodak(number: str, width: int, height: int) -> np.ndarray:
+    with Image.open(Path(DATA or "", "Kodak", f"kodim{number}.png")) as photo:
+        return np.ascontiguousarray(np.asarray(photo)[100 : 100 + height, 60 : 60 + width])
+
+
+def options_of(source: str) -> tuple[np.ndarray, dict[str, object]]:
+    return (GREY, {}) if source == "grey" else (PHOTO, {"subsampling": source})
+
+
+# ---- Sizes -----------------------------------------------------------------------------------------------------------
+
+
+@needs_data
+@pytest.mark.parametrize(("progressive", "grey"), [(False, False), (True, False), (False, True), ("smaller", False)])
+@pytest.mark.parametrize("crop", CROPS, ids=str)
+def test_files_of_at_most_so_many_bytes(crop, progressive, grey):
+    photo = kodak(*crop)
+    pixels = np.ascontiguousarray(photo[..., 1]) if grey else photo
+    for bpp in (0.3, 0.8, 2.0):
+        nbytes = int(bpp * photo.shape[0] * photo.shape[1] / 8)
+        found = encode(pixels, rdo=True, target=MaxBytes(nbytes), progressive=progressive)
+        assert 0.995 * nbytes <= found.nbytes <= nbytes
+    same = encode(pixels, rdo=True, target=Bpp(bpp), progressive=progressive)
+    assert 0.995 * bpp <= same.bpp <= bpp
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 9), (17, 33), (40, 40)])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"rdo": Rdo(thorough=True)}, {"restart_interval": 2}])
+def test_small_files_keep_the_limit(size, options):
+    pixels = np.ascontiguousarray(PHOTO[: size[1], : size[0]])
+    options = {"rdo": True} | options
+    small, large = (encode(pixels, tables=_steps(step), **options).nbytes for step in (255, 2))
+    for nbytes in (small + 100, small + 160, large + 200):  # a second table, which few tables do without, takes 65
+        found = encode(pixels, target=MaxBytes(nbytes), **options)
+        assert found.nbytes <= nbytes
+        assert pillow_pixels(found.data).shape == pixels.shape
+
+
+def _steps(step: int) -> tuple[QuantTable, ...]:
+    return (QuantTable(np.full((8, 8), step)),)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sizes_with_tables_of_a_method(method):
+    plain, chosen = (encode(PHOTO, rdo=rdo, target=MaxBytes(5000), method=method) for rdo in (False, True))
+    assert 4975 <= chosen.nbytes <= 5000
+    assert psnr_db(PHOTO, pillow_pixels(chosen.data)) > psnr_db(PHOTO, pillow_pixels(plain.data)) + 0.1
+
+
+def test_a_trellis_makes_better_files_of_a_size():
+    for target in (MaxBytes(4000), MaxBytes(9000)):
+        plain, chosen, thorough = (
+            psnr_db(PHOTO, pillow_pixels(encode(PHOTO, target=target, rdo=rdo).data))
+            for rdo in (False, True, Rdo(thorough=True))
+        )
+        assert chosen > plain + 0.4
+        assert thorough > chosen + 0.05
+
+
+@needs_data
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
+def test_thorough_files_have_less_error(subsampling):
+    """At equal bytes on each photograph."""
+    gains = []
+    for crop in CROPS:
+        photo, target = kodak(*crop), Bpp(1.5)
+        files = [encode(photo, rdo=Rdo(thorough=t), target=target, subsampling=subsampling) for t in (False, True)]
+        plain, thorough = (psnr_db(photo, pillow_pixels(file.data)) for file in files)
+        gains.append(thorough - plain)
+    assert min(gains) > 0
+    assert np.mean(gains) > (0.15 if subsampling == "4:2:0" else 0.1)
+
+
+# ---- Decoded pixels --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rdo", [True, Rdo("people"), Rdo(thorough=True)], ids=["psnr", "people", "thorough"])
+@pytest.mark.parametrize(("source", "progressive"), [("4:2:0", False), ("4:4:4", True), ("grey", False)])
+def test_psnr_is_reached(source, progressive, rdo):
+    pixels, options = options_of(source)
+    for psnr in (30.0, 36.0):
+        file = encode(pixels, rdo=rdo, target=MatchPsnr(psnr), progressive=progressive, **options)
+        assert psnr <= psnr_db(pixels, pillow_pixels(file.data)) <= psnr + 0.02
+
+
+@pytest.mark.parametrize("tune", ["ssim", "psnr"])
+@pytest.mark.parametrize("source", ["4:2:0", "grey"])
+def test_ssim_is_reached(source, tune):
+    pixels, options = options_of(source)
+    for ssim in (0.85, 0.95):
+        file = encode(pixels, rdo=Rdo(tune), target=MatchSsim(ssim), **options)
+        assert ssim <= luminance_ssim(pixels, pillow_pixels(file.data)) <= ssim + 0.005 * (1 - ssim)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_distances_with_tables_of_a_method(method):
+    psnr = encode(PHOTO, rdo=True, target=MatchPsnr(33.0), method=method)
+    assert 33 <= psnr_db(PHOTO, pillow_pixels(psnr.data)) <= 33.02
+    ssim = encode(PHOTO, rdo=True, target=MatchSsim(0.9), method=method)
+    assert 0.9 <= luminance_ssim(PHOTO, pillow_pixels(ssim.data)) <= 0.9005
+
+
+@pytest.mark.parametrize("source", ["4:2:0", "grey"])
+@pytest.mark.parametrize("method", ["rdopt", "jpeg", "deepn", "optd"])
+def test_distances_without_a_trellis(source, method):
+    """Whole steps do not come as near; the tables of Annex K come in a hundred sizes."""
+    pixels, options = options_of(source)
+    for psnr in (31.0, 36.0):
+        file = encode(pixels, target=MatchPsnr(psnr), method=method, **options)
+        assert psnr <= psnr_db(pixels, pillow_pixels(file.data)) <= psnr + 0.3
+    file = encode(pixels, target=MatchSsim(0.9), method=method, **options)
+    assert 0.9 <= luminance_ssim(pixels, pillow_pixels(file.data)) <= 0.91
+    with_trellis = encode(pixels, target=MatchPsnr(31.0), rdo=True, **options)
+    assert with_trellis.nbytes < encode(pixels, target=MatchPsnr(31.0), method=method, **options).nbytes
+
+
+def test_opts_takes_a_profile():
+    for rdo in (False, True):
+        for target in (MatchPsnr(33.0), MatchSsim(0.9), MaxBytes(5000)):
+            with pytest.raises(InvalidInputError, match="'opts' needs a sensitivity profile, got none"):
+                encode(PHOTO, target=target, method="opts", rdo=rdo)
+            encode(PHOTO, target=target, method="opts", rdo=rdo, profile=PROFILE)
+
+
+# ---- Errors of coefficients ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", [None, PROFILE], ids=["equal", "profile"])
+@pytest.mark.parametrize("source", ["4:2:0", "grey"])
+def test_an_swe_is_approached_from_below(source, profile):
+    pixels, options = options_of(source)
+    original, weights = forward(pixels, "4:2:0"), EQUAL_WEIGHTS if profile is None else profile.normalized()
+    default = swe_by_component(original, quantize(original, annex_k_tables(60)), weights)
+    for limit in (sum(default), 3 * sum(default)):
+        file = encode(pixels, rdo=True, target=MatchSwe(limit), profile=profile, **options)
+        assert 0.99 * limit <= sum(swe_by_component(original, file.coefficients, weights)) <= limit
+    limits = 2 * default[0], 1.5 * sum(default[1:])
+    file = encode(pixels, rdo=True, target=MatchSwe(limits[0], chroma=limits[1]), profile=profile, **options)
+    luminance, *chrominance = swe_by_component(original, file.coefficients, weights)
+    assert 0.995 * limits[0] <= luminance <= limits[0]
+    assert source == "grey" or 0.995 * limits[1] <= sum(chrominance) <= limits[1]
+
+
+@pytest.mark.parametrize("source", ["4:2:0", "4:4:4", "grey"])
+@pytest.mark.parametrize("tune", ["psnr", "people"])
+@pytest.mark.parametrize("quality", [30, 85])
+def test_the_error_of_a_quality_is_matched(source, tune, quality):
+    """The error that the tuning weighs, with fewer bytes."""
+    pixels, options = options_of(source)
+    original = forward(pixels, options.get("subsampling", "4:4:4"))
+    criterion = tuning_for(tune).criterion(original)
+    default = encode(pixels, quality=quality, **options)
+    limits = criterion.errors(original, quantize(original, annex_k_tables(quality)))
+    for jointly in (False, True):
+        file = encode(pixels, rdo=Rdo(tune), target=MatchQuality(quality, jointly=jointly), **options)
+        errors = criterion.errors(original, file.coefficients)
+        assert 0.99 * sum(limits) <= sum(errors) <= sum(limits)
+        if not jointly:
+            assert 0.99 * limits[0] <= errors[0] <= limits[0]
+            assert sum(errors[1:]) <= sum(limits[1:])
+        assert file.nbytes < 0.93 * default.nbytes
+
+
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_errors_with_tables_of_a_method(method):
+    original = forward(PHOTO, "4:2:0")
+    file = encode(PHOTO, rdo=True, target=MatchSwe(600.0), method=method)
+    assert 597 <= sum(swe_by_component(original, file.coefficients, EQUAL_WEIGHTS)) <= 600
+    encode(PHOTO, rdo=True, target=MatchQuality(60, jointly=True), method=method)
+    for target in (MatchQuality(60), MatchSwe(300.0, chroma=100.0)):
+        with pytest.raises(InvalidInputError, match=f"matched apart without a method, got '{method}'"):
+            encode(PHOTO, rdo=True, target=target, method=method)
+
+
+def test_targets_without_a_search_keep_their_tables():
+    """The trellis saves bytes at the tables that the target stands for."""
+    for target, method in ((WaterLevel(40.0), None), (Quality(70), None), (Quality(50), "deepn")):
+        plain, chosen = (encode(PHOTO, target=target, method=method, rdo=rdo) for rdo in (False, True))
+        assert chosen.coefficients.tables == plain.coefficients.tables
+        assert chosen.nbytes < 0.97 * plain.nbytes
+    level = WaterLevel(0.05)
+    plain, chosen = (encode(PHOTO, target=level, profile=PROFILE, rdo=rdo) for rdo in (False, True))
+    assert chosen.coefficients.tables == plain.coefficients.tables
+    assert chosen.nbytes < plain.nbytes
+
+
+# ---- Impossible or wrong ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "what"),
+    [
+        (MaxBytes(100), r"MaxBytes\(nbytes=100\): a file size in bytes of at most 100, but the nearest .* is \d+"),
+        (Bpp(0.001), r"Bpp\(bpp=0\.001\): a file size in bytes of at most 6, but"),
+        (Bpp(60.0), r"Bpp\(bpp=60\.0\): a file size in bytes of 368640, but the nearest below is \d+"),
+        (MatchPsnr(90.0), r"MatchPsnr\(psnr_db=90\.0\): a squared error of at most"),
+        (MatchSsim(0.9999999), r"MatchSsim\(ssim=0\.9999999\): 1 - SSIM of at most"),
+        (MatchSwe(1e-6), r"MatchSwe\(swe=1e-06, chroma=None\): a weighted error of at most 1e-06, but"),
+        (MatchSwe(500.0, chroma=1e-6), r"a weighted error of at most 1e-06, but"),
+    ],
+)
+@pytest.mark.parametrize("progressive", [False, True])
+def test_targets_that_cannot_be_met(target, what, progressive):
+    with pytest.raises(TargetNotMetError, match=what):
+        encode(PHOTO, rdo=True, target=target, progressive=progressive)
+
+
+def test_a_limit_beyond_all_files_gives_the_finest():
+    file = encode(PHOTO, rdo=True, target=MaxBytes(10_000_000), subsampling="4:4:4")
+    assert psnr_db(PHOTO, pillow_pixels(file.data)) > 49
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"dct": "exact"}, r'a trellis chooses from coefficients that are not rounded: dct="float", not .exact'),
+        ({"quality": 50, "target": Bpp(1.0)}, "quality and target exclude one another"),
+        ({"tables": annex_k_tables(50), "target": Bpp(1.0)}, "tables and target exclude one another"),
+        ({"quality": 101}, r"1\.\.100, got 101"),
+        ({"profile": PROFILE}, "a profile designs tables for a target, got none"),
+        ({"method": "jpeg"}, "a method designs tables for a target, got none"),
+        ({"target": WaterLevel(1.0), "method": "jpeg"}, "method 'jpeg' takes a Quality or a target to search for"),
+        ({"target": Quality(50), "method": "optd"}, "method 'optd' takes a WaterLevel or a target to search for"),
+        ({"target": 5}, "a target such as .*, got 5"),
+        ({"target": "1bpp"}, "a target such as .*, got '1bpp'"),
+        ({"subsampling": "4:1:1"}, "subsampling is one of 4:4:4, .*; got '4:1:1'"),
+        ({"threads": 0}, "threads is a whole number from 1 on, got 0"),
+        ({"progressive": "yes"}, 'progressive is False, True or "smaller"'),
+        ({"target": Bpp(1.0), "method": "best"}, "method is one of .*; got 'best'"),
+        ({"target": Bpp(1.0), "rdo": "psnr"}, "rdo is .*'psnr'"),
+    ],
+)
+def test_what_does_not_go_together(options, what):
+    with pytest.raises(InvalidInputError, match=what):
+        encode(PHOTO, **({"rdo": True} | options))
+
+
+@pytest.mark.parametrize("target", [MatchPsnr(35.0), MatchSsim(0.9)])
+def test_distances_in_pixels_go_with_one_image(target):
+    for source in (PHOTO, [PHOTO, PHOTO]):
+        with pytest.raises(InvalidInputError, match=r"expected a target such as .*, got Match"):
+            design_tables(source, target)
+
+
+def test_ssim_of_an_image_that_is_too_small():
+    with pytest.raises(InvalidInputError, match="at least 11 pixels on each side"):
+        encode(PHOTO[:10], rdo=True, target=MatchSsim(0.9))
+
+
+# ---- Files in, files out ---------------------------------------------------------------------------------------------
+
+
+def source_file(quality: int, **options: object) -> CoefficientImage:
+    image = read_jpeg(pillow_jpeg(picture(200, 150), quality=quality, **options))
+    metadata = Metadata(icc_profile=b"profile" * 20, exif=b"II*\0" + bytes(20), density=(1, 72, 72))
+    return CoefficientImage(200, 150, image.components, image.tables, metadata, 4)
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+@pytest.mark.parametrize("quality", [5, 50, 95])
+def test_a_file_keeps_its_own_tables(quality, subsampling, tmp_path):
+    image = source_file(quality, subsampling=subsampling)
+    file = encode(image, rdo=True)
+    found = file.coefficients
+    assert found.tables == image.tables
+    assert (found.metadata, found.restart_interval) == (image.metadata, 4)
+    assert file.nbytes < 0.99 * encode(image).nbytes
+    for ours, theirs in zip(found.components, libjpeg_coefficients(file.data, tmp_path), strict=True):
+        np.testing.assert_array_equal(ours.blocks, theirs)
+    for before, after in zip(image.components, found.components, strict=True):
+        assert (np.abs(after.blocks.reshape(-1, 64)[:, 1:]) <= np.abs(before.blocks.reshape(-1, 64)[:, 1:])).all()
+    bare = encode(image, rdo=True, metadata=False, restart_interval=0).coefficients
+    assert (bare.metadata, bare.restart_interval) == (Metadata(), 0)
+
+
+@pytest.mark.parametrize(("quality", "progressive"), [(5, False), (5, True), (50, True), (95, False)])
+def test_files_are_transcoded_to_a_target(quality, progressive):
+    image = source_file(quality)
+    decoded = pillow_pixels(encode(image).data)
+    size = encode(image, progressive=progressive).nbytes
+    limit = int(0.8 * size)
+    file = encode(image, rdo=True, target=MaxBytes(limit), progressive=progressive)
+    # coefficients of a coarse file are multiples of large steps, which other tables take all at once or not
+    assert (0.995 if quality > 5 else 0.7) * limit <= file.nbytes <= limit
+    assert file.coefficients.metadata == image.metadata
+    assert file.coefficients.restart_interval == 4
+    file = encode(image, rdo=True, target=MatchPsnr(31.0), progressive=progressive)
+    reached = psnr_db(decoded, pillow_pixels(file.data))
+    assert reached >= 31
+    assert reached <= 31.2 or quality == 5
+    file = encode(image, rdo=True, target=MatchSsim(0.9), progressive=progressive)
+    similarity = luminance_ssim(decoded, pillow_pixels(file.data))
+    assert similarity >= 0.9
+    assert similarity <= 0.902 or quality == 5
+
+
+def test_a_quality_for_a_file():
+    image = source_file(95)
+    sizes = [encode(image, rdo=True, quality=quality).nbytes for quality in (20, 50, 80)]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] < encode(image, quality=80).nbytes
+
+
+@pytest.mark.parametrize("quality", [20, 95])
+def test_a_grey_file(quality):
+    image = read_jpeg(pillow_jpeg(picture(150, 100, "L"), quality=quality))
+    assert encode(image, rdo=True).nbytes < encode(image).nbytes
+    limit = int(0.7 * encode(image).nbytes)
+    assert 0.99 * limit <= encode(image, rdo=Rdo("people"), target=MaxBytes(limit)).nbytes <= limit
+
+
+def test_thorough_files_of_files():
+    """There are no pixels to fit chrominance to; scans by trial are all that is left."""
+    image = source_file(80)
+    plain, thorough = (encode(image, rdo=Rdo(thorough=each)).nbytes for each in (False, True))
+    assert thorough == pytest.approx(plain, rel=0.003)
