@@ -54,6 +54,12 @@ class ExpertOption(click.Option):
     """An option that ``--help`` shows in a group of its own, after the plain ones."""
 
 
+if TYPE_CHECKING:
+    _IntType = click.ParamType[int]
+else:
+    _IntType = click.ParamType  # which takes no type before click 8.3
+
+
 class GroupedCommand(click.Command):
     """A verb whose help shows its `ExpertOption` options apart."""
 
@@ -64,7 +70,7 @@ class GroupedCommand(click.Command):
                 formatter.write_dl([record for each in options if (record := each.get_help_record(ctx)) is not None])
 
 
-class ByteCount(click.ParamType[int]):
+class ByteCount(_IntType):
     """A number of bytes, perhaps with a decimal prefix (k, M, G) or a binary one (Ki, Mi, Gi) behind it."""
 
     name = "bytes"
