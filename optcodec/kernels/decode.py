@@ -254,7 +254,7 @@ def decode_scan(data, bounds, tables, scan, parts, coefficients, state):
     bounds : (COUNT + 1,) or more; where in `data` each restart interval begins, and where the last one ends
     tables : (count, TABLE_SIZE) Huffman tables
     scan : (7,) KIND to INTERVAL of `optcodec.kernels.scancodes`; the restart interval is at least 1
-    parts : (components, PART_COLUMNS) components of the scan
+    parts : (components, COMPONENT_COLUMNS) components of the scan
     coefficients : blocks of all components, row-major, and one spare block
     state : (STATE_SIZE,) where decoding begins and stops; on return, where it stopped. Only sequential scans may go on
         within a restart interval.

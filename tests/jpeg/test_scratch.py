@@ -53,7 +53,7 @@ def test_free_memory_serves_smaller_requests():
     assert again.size == SIZE // 2
 
 
-@pytest.mark.parametrize("nbytes", [0, 1000, module._LARGE + 1])
+@pytest.mark.parametrize("nbytes", [0, 1000, module._MAX_NBYTES + 1])
 def test_small_and_very_large_requests_are_not_kept(nbytes):
     assert scratch(nbytes).size == nbytes
     assert module._pool == []
@@ -71,4 +71,4 @@ def test_threads_do_not_share_memory():
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(work, range(1, 9)))
-    assert len(module._pool) <= module._KEPT
+    assert len(module._pool) <= module._MAX_BUFFERS
