@@ -152,12 +152,12 @@ def _copy_attributes(replaced: os.stat_result, file: BinaryIO, keep_times: bool)
     if hasattr(os, "fchmod"):
         os.fchmod(file.fileno(), stat.S_IMODE(replaced.st_mode))
     # The old content is lost when the new file replaces it, so the new content must have reached the disk before. If no
-    # file is replaced, there is no need to wait for the disk: after a power cut the source of the output is still there.
+    # file is replaced, there is no need to wait for the disk: after a power cut, the source of the output still exists.
     os.fsync(file.fileno())
     if keep_times:
         os.utime(file.name, ns=(replaced.st_atime_ns, replaced.st_mtime_ns))
 
 
 def _not_written(path: Path, error: OSError) -> InvalidInputError:
-    kind = DiskFullError if error.errno in _DISK_FULL else InvalidInputError
-    return kind(f"cannot write {path}: {error.strerror}")
+    error_class = DiskFullError if error.errno in _DISK_FULL else InvalidInputError
+    return error_class(f"cannot write {path}: {error.strerror}")

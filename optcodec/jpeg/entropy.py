@@ -169,12 +169,12 @@ def _byte(value: int) -> memoryview:
 
 
 def sequential_tokens(
-    image: CoefficientImage, chosen: Sequence[int], slots: Sequence[int], *, threads: int | None = None
+    image: CoefficientImage, indices: Sequence[int], slots: Sequence[int], *, threads: int | None = None
 ) -> ScanTokens:
-    """Make the tokens of a sequential scan of the components with the indices `chosen`, and the DC slots `slots`."""
+    """Make the tokens of a sequential scan of the components `indices`; `slots` are their DC slots."""
     factors = [(component.h, component.v) for component in image.components]
-    layout = mcu_layout(image.width, image.height, factors, slots, chosen)
-    components = layout.with_addresses([image.components[index].blocks for index in chosen])
+    layout = mcu_layout(image.width, image.height, factors, slots, indices)
+    components = layout.with_addresses([image.components[index].blocks for index in indices])
 
     def make(first: int, last: int, *results: npt.NDArray[Any]) -> int:
         count: int = load("entropy").scan_tokens(

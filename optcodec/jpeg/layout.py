@@ -85,9 +85,9 @@ def mcu_layout(
     height: int,
     factors: Sequence[tuple[int, int]],
     slots: Sequence[int],
-    chosen: Sequence[int] | None = None,
+    indices: Sequence[int] | None = None,
 ) -> McuLayout:
-    """Compute the MCU geometry of a scan of the components `chosen` (all of them by default).
+    """Compute the MCU geometry of a scan of the components with these indices (all by default).
 
     A scan of one component is not interleaved: its MCU is one block, whatever its sampling factors (T.81, A.2.2).
 
@@ -99,17 +99,17 @@ def mcu_layout(
         Sampling factors (h, v) of all components of the image.
     slots : sequence of int
         DC slot of each component in the scan: twice the number of its Huffman tables.
-    chosen : sequence of int, optional
+    indices : sequence of int, optional
         Indices of the components in the scan.
     """
     h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
-    chosen = range(len(factors)) if chosen is None else chosen
-    shapes = [blocks_shape(width, height, *factors[index], h_max, v_max) for index in chosen]
+    indices = range(len(factors)) if indices is None else indices
+    shapes = [blocks_shape(width, height, *factors[index], h_max, v_max) for index in indices]
     if len(shapes) == 1:
         (rows, columns), blocks_in_mcu = shapes[0], [(1, 1)]
     else:
         rows, columns = -(-height // (8 * v_max)), -(-width // (8 * h_max))
-        blocks_in_mcu = [factors[index] for index in chosen]
+        blocks_in_mcu = [factors[index] for index in indices]
     components, offset = [], 0
     for slot, (h, v), shape in zip(slots, blocks_in_mcu, shapes, strict=True):
         pitch = columns * h + columns * h % 2  # the kernels work on pairs of blocks

@@ -1,4 +1,4 @@
-"""Work memory is never lent to two holders at once, and is lent again when it is free."""
+"""Scratch memory is never used for two arrays at once, and is used again when it is free."""
 
 from __future__ import annotations
 

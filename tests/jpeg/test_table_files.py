@@ -171,9 +171,9 @@ def test_subsampling_is_kept(tmp_path):
     save_tables([ASYMMETRIC], path)
     assert tables_subsampling(path) is None
     text = path.read_text()
-    for wrong, found in (('"4:1:0"', "'4:1:0'"), ("[]", r"\[\]"), ('{"a": 1}', "{'a': 1}"), ("2", "2")):
-        path.write_text(text.replace('"tables"', f'"subsampling": {wrong}, "tables"'))
-        with pytest.raises(InvalidInputError, match=f"found {found}"):
+    for json_text, description in (('"4:1:0"', "'4:1:0'"), ("[]", r"\[\]"), ('{"a": 1}', "{'a': 1}"), ("2", "2")):
+        path.write_text(text.replace('"tables"', f'"subsampling": {json_text}, "tables"'))
+        with pytest.raises(InvalidInputError, match=f"found {description}"):
             tables_subsampling(path)
 
 

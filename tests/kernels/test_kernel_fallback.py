@@ -1,4 +1,4 @@
-"""Where machine code of kernels cannot be made or loaded, numba compiles the same kernels in the process."""
+"""If machine code of kernels cannot be made or loaded, numba compiles the same kernels in the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies in the current folder is not executed when kernels are compiled."""
+"""Files in the current folder are not executed when kernels are compiled."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def test_the_current_folder_is_left_out_of_the_path(tmp_path: Path, monkeypatch:
     (tmp_path / "lib").mkdir()
     (tmp_path / "link").symlink_to(tmp_path)
     monkeypatch.chdir(tmp_path)
-    kept = [str(tmp_path / "elsewhere"), "/usr/lib/python3"]
-    monkeypatch.setattr(sys, "path", ["", ".", "lib", str(tmp_path), str(tmp_path / "link"), "./", *kept])
-    assert processes.search_path() == [str(tmp_path / "lib"), *kept]
+    outside = [str(tmp_path / "elsewhere"), "/usr/lib/python3"]
+    monkeypatch.setattr(sys, "path", ["", ".", "lib", str(tmp_path), str(tmp_path / "link"), "./", *outside])
+    assert processes.search_path() == [str(tmp_path / "lib"), *outside]
 
 
 def test_the_folder_of_the_package_stays_in_the_path(monkeypatch: pytest.MonkeyPatch) -> None:

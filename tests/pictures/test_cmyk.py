@@ -1,4 +1,4 @@
-"""CMYK and YCCK to RGB: by the profile where there is one, and Adobe's inverted inks come out right."""
+"""CMYK and YCCK are converted to RGB with the profile if there is one; Adobe's inverted values come out right."""
 
 from __future__ import annotations
 

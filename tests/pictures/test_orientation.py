@@ -1,4 +1,4 @@
-"""Orientation: read from any Exif, applied as Pillow applies it, or passed on; never lost."""
+"""The orientation is read from any Exif, and either applied to the pixels as in Pillow, or written to the output."""
 
 from __future__ import annotations
 
@@ -91,9 +91,9 @@ def test_no_bytes_make_it_fail(tail: bytes, head: bytes) -> None:
 
 
 @given(st.integers(0, len(exif_of(6)) - 1), st.integers(0, 255), st.sampled_from("<>"))
-def test_a_changed_byte_leaves_all_others_alone(place: int, value: int, order: str) -> None:
+def test_a_changed_byte_leaves_all_others_alone(position: int, value: int, order: str) -> None:
     damaged = bytearray(exif_of(6, order))
-    damaged[place] = value
+    damaged[position] = value
     rewritten = with_orientation(bytes(damaged), 1)
     assert orientation_of(rewritten) == 1
     assert sum(a != b for a, b in zip(damaged, rewritten, strict=True)) <= 2

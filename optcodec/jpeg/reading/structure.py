@@ -122,7 +122,7 @@ class _Tables:
             self.quant.update({table[0]: table for table in parse_quant_tables(segment, self._tolerate)})
         elif segment.name == "DHT":
             tables = parse_huffman_tables(segment, self._tolerate)
-            self.huffman.update({(kind, number): spec for kind, number, spec in tables})
+            self.huffman.update({(table_class, number): spec for table_class, number, spec in tables})
         elif segment.name == "DRI":
             self.restart_interval = parse_restart_interval(segment)
 
@@ -132,15 +132,15 @@ class _Tables:
             raise MalformedJpegError(f"no DQT before this scan defines table {number}", segment.offset)
         return self.quant[number]
 
-    def huffman_table(self, kind: int, number: int, segment: Segment, *, progressive: bool) -> HuffmanSpec:
+    def huffman_table(self, table_class: int, number: int, segment: Segment, *, progressive: bool) -> HuffmanSpec:
         """Return the Huffman table in force. If there is none in a sequential file, return the one of T.81, K.3.
 
         libjpeg-turbo does so, too (jstdhuff.c).
         """
-        spec = self.huffman.get((kind, number))
+        spec = self.huffman.get((table_class, number))
         if spec is None:
-            standard = None if progressive else STANDARD_CODES.get((kind, number))
-            message = f"no DHT before this scan defines {('DC', 'AC')[kind]} table {number}"
+            standard = None if progressive else STANDARD_CODES.get((table_class, number))
+            message = f"no DHT before this scan defines {('DC', 'AC')[table_class]} table {number}"
             finding = Finding(message, segment.offset, "scans without tables were read with those of T.81, K.3")
             (refuse if standard is None else self._tolerate)(finding)
             spec = standard
@@ -247,9 +247,10 @@ def _frame(segments: Sequence[Segment], tolerate: Tolerate) -> Frame:
 def _scan(segment: Segment, frame: Frame, tables: _Tables, tolerate: Tolerate) -> CodedScan:
     header = parse_scan(segment, frame, tolerate)
 
-    def table(kind: int, number: int) -> HuffmanSpec | None:
-        is_needed = header.needs_ac if kind else header.needs_dc
-        return tables.huffman_table(kind, number, segment, progressive=frame.is_progressive) if is_needed else None
+    def table(table_class: int, number: int) -> HuffmanSpec | None:
+        if not (header.needs_ac if table_class else header.needs_dc):
+            return None
+        return tables.huffman_table(table_class, number, segment, progressive=frame.is_progressive)
 
     dc = tuple(table(0, component.dc_table) for component in header.components)
     ac = tuple(table(1, component.ac_table) for component in header.components)
