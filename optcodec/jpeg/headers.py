@@ -160,7 +160,7 @@ def parse_frame(segment: Segment, tolerate: Tolerate = refuse) -> Frame:
     fields.expect(
         len(set(ids)) == count,
         message,
-        "scans were taken to have the first that is left, and identifiers to be 1, 2, ...",
+        "the components of scans were assigned in the order of the frame, and numbered 1, 2, ...",
     )
     return Frame(segment.name, width, height, components)
 

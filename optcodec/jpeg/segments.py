@@ -238,7 +238,7 @@ def _segment_at(data: bytes, offset: int, position: int, tolerate: Tolerate) -> 
     length = int.from_bytes(data[position + 2 : start])
     if length < 2:
         message = f"the length of {name} counts itself and is at least 2, found {length}"
-        finding = Finding(message, position + 2, "such a segment was taken as an empty one")
+        finding = Finding(message, position + 2, "these segments were taken as empty")
         (tolerate if marker in _SKIPPED_WITH_LENGTH else refuse)(finding)
     end = max(start, position + 2 + length)
     data_nbytes = _scan_end(data, end) - end if marker == _SOS else 0

@@ -137,7 +137,7 @@ def test_colours_are_the_same_afterwards(data: bytes, front: bytes, options: dic
 @pytest.mark.parametrize("transform", [None, 0, 1])
 @pytest.mark.parametrize("front", [b"", JFIF, ADOBE[0], ADOBE[1], JFIF + ADOBE[0], JFIF + ADOBE[1]], ids=bytes.hex)
 @pytest.mark.parametrize("data", [BARE, rgb_by_ids()], ids=["ids 1 2 3", "ids R G B"])
-def test_colours_that_are_set_are_what_is_read(data: bytes, front: bytes, transform: int | None) -> None:
+def test_a_colour_transform_that_is_set_is_read_back(data: bytes, front: bytes, transform: int | None) -> None:
     image = read_jpeg(data[:2] + front + CARRIED["comment"] + data[2:])
     written = write_jpeg(replace(image, metadata=replace(image.metadata, adobe_transform=transform)))
     assert read_jpeg(written).metadata.adobe_transform == transform

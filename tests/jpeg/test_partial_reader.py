@@ -80,7 +80,7 @@ def cuts(data: bytes) -> list[int]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_part_is_that_of_libjpeg(name, tmp_path):
+def test_coefficients_of_partial_files_are_those_of_libjpeg(name, tmp_path):
     data = FILES[name]
     for position in cuts(data):
         cut = data[:position]
@@ -104,7 +104,7 @@ def test_rows_that_pause_are_the_same(options, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["progressive", "progressive, restarts", "two scans", "two scans, restarts"])
-def test_data_that_is_missing_within_the_file(name, tmp_path):
+def test_missing_data_in_the_middle_of_a_file(name, tmp_path):
     """The end of each scan that no later one refines, and where there are restart intervals the end of one."""
     data = FILES[name]
     for scan in [scan.segment for scan in read_structure(data).scans if scan.header.Al == 0]:
@@ -116,7 +116,7 @@ def test_data_that_is_missing_within_the_file(name, tmp_path):
             assert_as_libjpeg(data[:position] + data[position + 2 :], tmp_path)
 
 
-def test_bits_that_only_zeros_make_a_code(tmp_path):
+def test_data_that_ends_within_a_code_is_completed_with_zero_bits(tmp_path):
     """The data ends in codes, in additional bits, in runs; zero bits are valid codes, invalid codes, or no codes."""
     first = {0x11: Huffman((0, 1, 2) + (0,) * 13, (0x11, 0, 1)), 0xF1: Huffman((0, 1, 2) + (0,) * 13, (0xF1, 0, 1))}
     bits = [DC[3] + "1", DC[0] + CODES[5] + "10", ZERO + "1" * 7, DC[0] + "1" * 9, ZERO + DC[9][:5], "", ZERO]
@@ -149,13 +149,13 @@ def test_refinement_that_ends_early(tmp_path):
             assert_as_libjpeg(data[:position], tmp_path)
 
 
-def test_what_is_missing_is_said():
+def test_missing_data_is_reported():
     data = FILES["restarts"]
     image, notices = read_part(data[: len(data) // 2])
     assert len(notices) == 2
     assert re.search(r"^the file ends where a marker .*at byte \d+.; the file was read up to there$", notices[0])
     assert re.search(
-        r"^truncated scan: a block needs .*at byte \d+.; what is missing of a scan was taken as 0", notices[1]
+        r"^truncated scan: a block needs .*at byte \d+.; missing coefficients of a scan were taken as 0", notices[1]
     )
     assert not image.components[0].blocks[-1].any()
     _, notices = read_part(PROGRESSIVE[: PROGRESSIVE.rindex(b"\xff\xc4")])
@@ -195,8 +195,8 @@ HEADERS = SEQUENTIAL.index(b"\xff\xda") + 14
         (grey_file([""] * 1200, blocks=1200, before=RESTARTS), "more than 1000 restart intervals of a scan end early"),
     ],
 )
-def test_what_is_refused_all_the_same(data, message):
-    for read in (read_jpeg, lambda *given, **options: list(read_jpeg_rows(*given, **options))):
+def test_breaches_that_are_never_tolerated(data, message):
+    for read in (read_jpeg, lambda *arguments, **options: list(read_jpeg_rows(*arguments, **options))):
         with pytest.raises(MalformedJpegError, match=message):
             read(data, partial=True, notify=lambda notice: None)
 
@@ -219,7 +219,7 @@ def test_a_header_that_claims_too_much():
         read_jpeg(small, notify=lambda notice: None)
 
 
-def test_a_scan_that_goes_on_from_made_up_coefficients_is_refused():
+def test_a_scan_that_refines_ambiguous_coefficients_is_refused():
     """In a scan in the middle of the file, zero bits are decoded to a coefficient outside of its band."""
     table = Huffman((0, 1, 2) + (0,) * 13, (0xF1, 0, 1))
     scan = sos([(1, 0, 0)], 1, 5, 0, 1) + entropy_coded([""]) + sos([(1, 0, 0)], 1, 5, 1, 0)

@@ -161,7 +161,7 @@ def adobe(transform: int) -> bytes:
         (adobe(1) + adobe(0), b"", 0),
         (segment(0xE0, JFIF[4:-1]) + adobe(0), b"", 0),  # too short for JFIF
         (segment(0xE0, JFIF[4:-1]), b"", None),
-        (b"", adobe(0) + JFIF, None),  # colours are what is said before the first scan
+        (b"", adobe(0) + JFIF, None),  # only segments before the first scan decide the colours
         (adobe(1), adobe(0), 1),
     ],
     ids=lambda value: value.hex() if isinstance(value, bytes) else str(value),
@@ -183,7 +183,9 @@ def decoded(data: bytes) -> np.ndarray:
         return np.asarray(image)
 
 
-@pytest.mark.parametrize("said", [b"", JFIF, adobe(0), adobe(2), JFIF + adobe(2), adobe(2) + adobe(0)], ids=bytes.hex)
+@pytest.mark.parametrize(
+    "segments", [b"", JFIF, adobe(0), adobe(2), JFIF + adobe(2), adobe(2) + adobe(0)], ids=bytes.hex
+)
 def test_colours_of_four_components(segments):
     data = build(coefficient_image(((1, 1),) * 4, 16, 16), [ScanSpec((0, 1, 2, 3))])
     data = data[:2] + segments + data[2:]
@@ -239,7 +241,7 @@ def test_odd_sampling_as_libjpeg_reads_it(factors, tmp_path):
 
 @settings(max_examples=60, deadline=None)
 @given(coefficient_images(with_metadata=True))
-def test_what_the_writer_writes(image):
+def test_files_of_the_writer_are_read_back(image):
     read_image = read_jpeg(write_jpeg(image))
     assert_same_image(read_image, image)
     assert (read_image.metadata, read_image.restart_interval) == (image.metadata, image.restart_interval)
@@ -302,7 +304,7 @@ def test_garbage_and_fill_bytes():
     assert_same_image(read_jpeg(filled), image)
 
 
-def test_lines_given_behind_the_first_scan():
+def test_height_from_dnl_behind_the_first_scan():
     image = coefficient_image(((1, 1), (1, 1)), 20, 44)
     data = build(image, [ScanSpec((0,)), ScanSpec((1,))])
     height, position = (44).to_bytes(2), data.index(b"\xff\xc0") + 5
@@ -390,7 +392,7 @@ def test_broken_data(data, message):
         naive_read(data)
 
 
-def test_a_range_that_int16_just_takes():
+def test_coefficients_at_the_limits_of_int16():
     bits = DC[15] + "0" * 15 + CODES[0x0F] + "1" * 15 + CODES[0x0F] + "0" * 15 + CODES[0]
     blocks = read_jpeg(grey_file(bits + DC[1] + "0" + CODES[0], blocks=2)).components[0].blocks
     assert blocks[0, :, 0, 0].tolist() == [-32767, -32768]
@@ -443,7 +445,7 @@ def test_restart_intervals_that_the_data_cannot_hold():
         read_jpeg(data)
 
 
-def test_scans_without_end():
+def test_too_many_scans_of_runs_are_refused():
     """Each coefficient has 14 scans of its own, and each scan has few bytes for a quarter of a million blocks."""
     tiny = Huffman((2,) + (0,) * 15, (0x00, 0xE0))
     blocks = 500 * 500

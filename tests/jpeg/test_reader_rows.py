@@ -86,7 +86,7 @@ def test_rows_of_what_was_written(image, together):
     assert_rows(build(image, [ScanSpec(everyone)] if together else [ScanSpec((index,)) for index in everyone]))
 
 
-def test_blocks_of_the_greatest_length_do_not_pass_for_truncated(monkeypatch):
+def test_blocks_with_the_most_bits_are_not_taken_for_truncated(monkeypatch):
     """Ten blocks an MCU, each coefficient 31 bits long: the space is never more than one MCU ahead of the decoder."""
     monkeypatch.setattr(decoding, "_SPACE_NBYTES", SMALLEST)
     image = coefficient_image(((2, 4), (1, 2)), 50, 100)
@@ -106,7 +106,7 @@ def test_blocks_of_the_greatest_length_do_not_pass_for_truncated(monkeypatch):
     assert_rows(build(whole, [ScanSpec((0, 1))], table=HUFFMAN[2]))
 
 
-def test_rows_can_be_gone_through_again():
+def test_rows_can_be_iterated_over_again():
     rows = read_jpeg_rows(pillow_file(size=(90, 70)))
     first, again = ([component.tobytes() for row in rows for component in row] for _ in range(2))
     assert first == again
@@ -138,7 +138,7 @@ def test_damaged_files_are_refused_alike(number):
     assert refused > 20
 
 
-def test_what_is_behind_the_last_row_is_refused_with_it():
+def test_errors_behind_the_last_row_are_raised_with_that_row():
     rows = iter(read_jpeg_rows(grey_file(ZERO + "0" * 8), strict=True))
     with pytest.raises(OptcodecError, match="left over"):
         next(rows)

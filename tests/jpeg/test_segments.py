@@ -194,8 +194,12 @@ def bad_frame(content: str) -> bytes:
         ({"app": segment(0xEE, b"Adobe\0d\0\0\0\0")}, "has 6 bytes, needs 7", "app"),
         ({"app": segment(0xE2, b"ICC_PROFILE\0\1")}, "has 1 bytes, needs 2", "app"),
         ({"app": segment(0xE2, b"ICC_PROFILE\0\1\2abc")}, "of 2 chunks lacks number 2", "app"),
-        ({"app": segment(0xE2, b"ICC_PROFILE\0\0\1abc")}, "of 1 chunks says 0 of 1", "app"),
-        ({"app": segment(0xE2, b"ICC_PROFILE\0\1\2abc") * 2}, "chunk 1 of 2 .* comes again", "app"),
+        (
+            {"app": segment(0xE2, b"ICC_PROFILE\0\0\1abc")},
+            "chunk 0 of 1 does not fit a colour profile of 1 chunks",
+            "app",
+        ),
+        ({"app": segment(0xE2, b"ICC_PROFILE\0\1\2abc") * 2}, "chunk 1 of 2 .* is repeated", "app"),
     ],
 )
 def test_broken_header(changed, message, at):
@@ -207,7 +211,7 @@ def test_broken_header(changed, message, at):
     assert start <= error.value.offset <= start + sizes[at]
 
 
-def test_the_sound_file_is_sound():
+def test_the_valid_file_is_read():
     assert read_structure(grey()).frame.width == 8
 
 
@@ -258,7 +262,7 @@ def test_an_interleaved_mcu_has_at_most_ten_blocks():
         ({"sof": segment(0xF7, GREY["sof"][4:])}, "JPG7 belongs to"),
     ],
 )
-def test_legal_but_not_handled(changed, message):
+def test_legal_but_unsupported_files(changed, message):
     with pytest.raises(UnsupportedJpegError, match=message):
         read_structure(grey(**changed))
 

@@ -125,7 +125,7 @@ TOLERATED = {
         "truncated COM: .*; this segment was left",
     ),
     "a comment before no EOI": (COLOUR[:-2] + segment(0xFE, b"abc") + b"\0\xff", "EOI .* is missing"),
-    "bytes left over": (before("EOI", b"\0\0"), "left over behind the last block .*; what is left over was skipped"),
+    "bytes left over": (before("EOI", b"\0\0"), "left over behind the last block .*; these bytes were skipped"),
     "many bytes left over": (before("EOI", bytes(9000) + b"\xff\0" * 9), "left over behind the last block"),
     "left over in each interval": (in_each_interval(b"ab"), "left over .*in [0-9]+ places, the first at byte"),
     "much left over in each interval": (in_each_interval(bytes(5000)), "left over .*in [0-9]+ places"),
@@ -144,19 +144,22 @@ TOLERATED = {
         COLOUR.replace(re.search(rb"\xff\xc4\x00\x1f\x01.{28}", COLOUR, re.DOTALL)[0], b""),
         "DC table 1",
     ),
-    "identical identifiers": (identical_ids(), "identifiers differ, found .1, 1, 1.*; scans were taken to have"),
+    "identical identifiers": (
+        identical_ids(),
+        "identifiers differ, found .1, 1, 1.*; the components of scans were",
+    ),
     "a step of 0": (zero_steps(62), "steps are at least 1, found 0 .*; steps of 0 were taken as 1"),
     "SOS of zeros": (changed("SOS", -3, b"\0\0\0"), "no such scan in SOF0: .*; it was read as Ss=0 Se=63"),
     "SOS of anything": (changed("SOS", -3, b"\7\xff\x9d"), "no such scan in SOF0"),
     "a length of 0": (
         before("DQT", b"\xff\xfe\0\0"),
-        "the length of COM .* found 0 .*; such a segment was",
+        "the length of COM .* found 0 .*; these segments were",
     ),
     "a length of 1": (before("DQT", b"\xff\xe5\0\1"), "the length of APP5 .* found 1"),
     "DNL in front": (before("DQT", segment(0xDC, b"\0\x32")), "DNL stands right behind .*; other DNL segments were"),
     "another DNL": (before("EOI", segment(0xDC, b"\0\x31")), "DNL stands right behind"),
     "a short DNL": (before("EOI", segment(0xDC, b"")), "DNL stands right behind"),
-    "steps of 16 bits, said oddly": (
+    "steps of 16 bits, with an invalid precision": (
         without("DQT").replace(
             b"\xff\xc0", segment(0xDB, b"\x20" + b"\0\4" * 64 + b"\xf1" + b"\0\6" * 64) + b"\xff\xc0"
         ),
@@ -171,7 +174,7 @@ TOLERATED = {
         "found indices .3, 2.*; components were",
     ),
     "three components in another order": (other_order((1, 3, 2))[0], "found indices .1, 3, 2"),
-    "an end-of-band run that goes on": (grey_file(CODES[0x10] + "1", scan=AC), "end-of-band run .*; the rest of such"),
+    "an end-of-band run that goes on": (grey_file(CODES[0x10] + "1", scan=AC), "end-of-band run .*; the rest of these"),
 }
 
 
@@ -190,7 +193,7 @@ def turbo_coefficients(data: bytes, folder: Path) -> list[tuple[np.ndarray, np.n
 
 
 @pytest.mark.parametrize("name", TOLERATED)
-def test_what_libjpeg_reads_is_read_with_a_notice(name, tmp_path):
+def test_breaches_that_libjpeg_tolerates_are_read_with_a_notice(name, tmp_path):
     data, notice = TOLERATED[name]
     image, notices = read_with_notices(data)
     (about,) = [sentence for sentence in notices if re.search(notice, sentence)]
@@ -215,7 +218,7 @@ def test_rows_are_as_tolerant(name, space, monkeypatch):
     expected, expected_notices = read_with_notices(data)
     notices: list[str] = []
     rows = read_jpeg_rows(data, notify=notices.append)
-    for _ in range(2):  # what was told is not told again
+    for _ in range(2):  # the same notice is not given again
         for index, blocks in enumerate(zip(*rows, strict=True)):
             np.testing.assert_array_equal(np.concatenate(blocks), expected.components[index].blocks)
         assert notices == expected_notices
@@ -244,7 +247,7 @@ def test_notices_are_warnings_by_default():
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": "smaller"}, {"quality": 60, "rdo": True}], ids=str)
-def test_what_was_tolerated_is_told_once_however_it_is_encoded(options):
+def test_tolerated_breaches_are_reported_once_by_every_way_to_encode(options):
     """A notice is given once, although damaged application segments are kept, and read again by some ways to encode."""
     data = COLOUR[:2] + segment(0xE1, b"Exif\0\0") + before("EOI", b"\0\0")[2:]
     image, notices = read_with_notices(data)
@@ -253,7 +256,7 @@ def test_what_was_tolerated_is_told_once_however_it_is_encoded(options):
     assert encoded.coefficients.width == SIZE[0]
 
 
-def test_sound_files_are_read_without_notices():
+def test_valid_files_are_read_without_notices():
     for data in (COLOUR, PROGRESSIVE, RESTARTS):
         image, notices = read_with_notices(data + b"anything")
         assert notices == []
@@ -311,7 +314,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("data", "message"), REFUSED.values(), ids=list(REFUSED))
-def test_what_is_not_certain_is_refused(data, message):
+def test_files_with_uncertain_pixels_are_refused(data, message):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", JpegWarning)
         for read in (read_jpeg, lambda data: list(read_jpeg_rows(data))):
@@ -347,7 +350,7 @@ def test_one_identifier_in_several_scans_is_the_first_component_each_time():
         read_jpeg(b"".join([*pieces, EOI]), notify=lambda notice: None)
 
 
-def test_steps_of_0_of_a_component_whose_coefficients_are_in_another_one():
+def test_the_structure_lists_coefficients_with_steps_of_0():
     """The table is checked against the components that use it."""
     data = zero_steps(62)
     structure = read_structure(data, notify=lambda notice: None)
@@ -355,7 +358,7 @@ def test_steps_of_0_of_a_component_whose_coefficients_are_in_another_one():
     assert structure.tables[0].steps.ravel()[61:].tolist() == [7, 1, 1]
 
 
-def test_tables_with_steps_of_0_are_no_tables_to_encode_with(tmp_path):
+def test_tables_with_steps_of_0_are_not_loaded(tmp_path):
     path = tmp_path / "zero.jpg"
     path.write_bytes(zero_steps(62))
     with pytest.raises(InvalidInputError, match="quantization steps are at least 1, found 0"):
@@ -386,7 +389,7 @@ def test_garbage_between_segments(progressive, garbage):
     assert_same_image(rows.whole(), expected)
 
 
-def test_segments_leave_out_what_was_skipped():
+def test_segments_do_not_contain_skipped_bytes():
     data = before("DHT", b"abc", before("EOI", b"\xff\1"))
     segments = read_segments(data, tolerate=tolerated)
     names = [s.name for s in segments]

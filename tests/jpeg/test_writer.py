@@ -293,6 +293,6 @@ def test_the_largest_values_that_have_a_code(image, progressive):
 
 
 @pytest.mark.parametrize("progressive", ["yes", None, 2])
-def test_what_progressive_can_be(progressive):
+def test_values_of_progressive(progressive):
     with pytest.raises(InvalidInputError, match=r'progressive is False, True or "smaller"; got '):
         write_jpeg(image_of(GREY, 8, 8), progressive=progressive)

@@ -47,7 +47,7 @@ def test_a_file_is_read_as_it_was_written(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077])
-def test_no_umask_makes_what_would_be_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int) -> None:
+def test_no_umask_leads_to_a_refused_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int) -> None:
     folder_path = tmp_path / "several" / "folders"
     monkeypatch.setenv("OPTCODEC_CACHE", str(folder_path))
     before = os.umask(umask)
@@ -83,7 +83,7 @@ def test_a_file_of_somebody_else_is_not_read(folder: Path) -> None:
 
 
 @as_root
-def test_what_root_has_compiled_is_read_by_everybody() -> None:
+def test_kernels_compiled_by_root_are_read_by_all_users() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "kernels"
         make_folder(folder)
@@ -118,7 +118,7 @@ def test_only_regular_files_are_read(folder: Path) -> None:
     assert read_object(folder, "a") is None
 
 
-def test_what_is_checked_is_what_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_that_is_checked_is_the_one_that_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_object(folder, "b", b"other code")
 
     def swapping(what: object, **options: object) -> os.stat_result:
@@ -178,7 +178,7 @@ def test_the_folder_is_among_the_users_caches(tmp_path: Path, monkeypatch: pytes
 
 
 @as_root
-def test_a_user_that_nobody_knows_has_no_folder() -> None:
+def test_a_user_without_a_home_has_no_folder() -> None:
     text = """
 os.environ.pop("HOME"), os.environ.pop("OPTCODEC_CACHE", ""), os.environ.pop("XDG_CACHE_HOME", "")
 try: store.cache_folder()
@@ -187,7 +187,7 @@ except store.FolderError as error: print(error)
     assert as_stranger(text) == "no home folder is known"
 
 
-def test_the_notice_says_once_only_where_it_is_kept(tmp_path: Path) -> None:
+def test_the_notice_says_once_only_if_kernels_are_stored(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     for folder, reason in ((tmp_path / "file", "is not a folder"), (None, "HOME is empty")):
         program = "import os\nos.environ.update(HOME='', XDG_CACHE_HOME='')\n" + MAKE

@@ -166,8 +166,8 @@ def test_files_that_give_text_are_refused(tmp_path: Path) -> None:
 def test_files_and_pillow_images_give_their_samples(tmp_path: Path, mode: str) -> None:
     array = ramp(9, 11) if mode == "L" else ramp(9, 11, 3)
     Image.fromarray(array).save(tmp_path / "a.png")
-    for given in (Image.fromarray(array), tmp_path / "a.png", str(tmp_path / "a.png")):
-        picture = load_picture(given)
+    for image in (Image.fromarray(array), tmp_path / "a.png", str(tmp_path / "a.png")):
+        picture = load_picture(image)
         assert np.array_equal(picture.pixels, array)
         assert picture.notices == ()
 
@@ -325,7 +325,7 @@ def test_metadata_is_kept_and_orientation_not_applied(tmp_path: Path, kind: str)
     assert picture.metadata.density == (1, 300, 72)
 
 
-def test_picture_checks_what_it_is_made_of() -> None:
+def test_picture_checks_its_pixels() -> None:
     with pytest.raises(InvalidInputError, match="dtype int64"):
         Picture(np.zeros((4, 4), np.int64))  # type: ignore[arg-type]
 

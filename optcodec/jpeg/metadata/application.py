@@ -137,9 +137,10 @@ def _icc_profile(segments: Sequence[CarriedSegment], complain: Complain) -> byte
         number, count = header
         counts.append(count)
         if count != counts[0] or not 1 <= number <= count:
-            complain(f"a chunk of a colour profile of {counts[0]} chunks says {number} of {count}", segment.offset)
+            message = f"chunk {number} of {count} does not fit a colour profile of {counts[0]} chunks"
+            complain(message, segment.offset)
         elif number in chunks:
-            complain(f"chunk {number} of {count} of the colour profile comes again", segment.offset)
+            complain(f"chunk {number} of {count} of the colour profile is repeated", segment.offset)
         else:
             chunks[number] = content
     if counts and len(chunks) < counts[0]:

@@ -14,7 +14,7 @@ from optcodec.kernels import scancodes as codes
 
 __all__ = ["PartialScanDecoder"]
 
-_TAKEN_AS_0 = "what is missing of a scan was taken as 0, which is gray or less detail"
+_TAKEN_AS_0 = "missing coefficients of a scan were taken as 0, which is gray or less detail"
 _MAX_CUT_INTERVALS = 1000  # of a scan; most damaged scans have one, and each takes about a millisecond
 
 

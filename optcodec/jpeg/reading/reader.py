@@ -2,8 +2,8 @@
 
 A file that breaks T.81 is read, with a notice, if libjpeg-turbo reads it and there is no doubt about its pixels: bytes
 between segments, a missing EOI, data behind the last block of a scan, and more. With `strict`, every breach is refused.
-Invalid Huffman codes and wrong restart markers are always refused; files that end too early are refused unless
-`partial` is set. The size in a header is checked against the size of the data before memory is allocated for it.
+Invalid Huffman codes, and missing or wrong restart markers, are always refused; files that end too early are refused
+unless `partial` is set. The size in a header is checked against the size of the data before memory is allocated for it.
 """
 
 from __future__ import annotations

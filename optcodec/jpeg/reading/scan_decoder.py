@@ -31,10 +31,10 @@ _MESSAGES = {
     codes.STRAY: "FF is followed by neither 00 nor a restart marker",
 }
 _SKIPPED = {
-    codes.LEFTOVER: "what is left over was skipped",
-    codes.EOB_RUN: "the rest of such runs was left out",
+    codes.LEFTOVER: "these bytes were skipped",
+    codes.EOB_RUN: "the rest of these runs was ignored",
 }
-_SKIPPED_MARKERS = "those behind the last interval of a scan were skipped, and what follows them"
+_SKIPPED_MARKERS = "restart markers behind the last interval of a scan were skipped, with the data behind them"
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _REMOVED = re.compile(rb"\xff\x00|\xff+[\xd0-\xd7]")  # stuffed FF and restart markers, as `unstuff` removes them
 
