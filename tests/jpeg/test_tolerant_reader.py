@@ -131,10 +131,16 @@ TOLERATED = {
     "much left over in each interval": (in_each_interval(bytes(5000)), "left over .*in [0-9]+ places"),
     "a restart marker behind the last interval": (
         before("EOI", b"\xff\xd5", RESTARTS),
-        "restart markers .*; those beh",
+        "restart markers .*; restart markers behind",
     ),
-    "restart markers without DRI": (before("EOI", b"\xff\xd0\xff\xff\xd7"), "restart markers .*; restart markers behind"),
-    "restart markers between scans": (before("DHT", b"\xff\xd0", PROGRESSIVE, 3), "restart markers .*; restart markers behind"),
+    "restart markers without DRI": (
+        before("EOI", b"\xff\xd0\xff\xff\xd7"),
+        "restart markers .*; restart markers behind",
+    ),
+    "restart markers between scans": (
+        before("DHT", b"\xff\xd0", PROGRESSIVE, 3),
+        "restart markers .*; restart markers behind",
+    ),
     "data behind a needless restart marker": (before("EOI", b"\xff\xd1ab\xff\0\xff\xd2cd"), "restart markers"),
     "an empty DHT": (before("SOS", segment(0xC4, b"")), "empty DHT segments were ignored"),
     "empty DHT in progressive files": (before("SOS", segment(0xC4, b""), PROGRESSIVE, 4), "empty DHT segments"),
