@@ -41,7 +41,7 @@ Complain = Callable[[str, int], None]
 
 @dataclass(frozen=True)
 class SegmentContents:
-    """What the application segments of a file say; the fields have the names and types of those of `Metadata`."""
+    """Contents of the application segments of a file; the fields have the names and types of those of `Metadata`."""
 
     icc_profile: bytes | None
     exif: bytes | None

@@ -67,7 +67,7 @@ def with_trailer(data: bytes, metadata: Metadata) -> bytes:
 
 
 def segments_of(metadata: Metadata, ids: Sequence[int]) -> list[CarriedSegment]:
-    """List the segments to write: those that were read, but kinds that no longer agree with the fields made anew."""
+    """List the segments to write: those of the file, with new ones for each kind that differs from the fields."""
     new = {kind: _new_segments(kind, metadata, ids) for kind in _KINDS}
     if metadata.segments is None:
         return [segment for kind in _KINDS for segment in new[kind]]

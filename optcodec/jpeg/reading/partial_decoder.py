@@ -117,7 +117,8 @@ class PartialScanDecoder(ScanDecoder):
     def _undo(self, coefficients: npt.NDArray[np.int16], first: int, last: int) -> None:
         """Undo the decoding of the MCUs first..last where decoding them again would give other coefficients.
 
-        An AC scan takes a copy from before the scan. A DC scan overwrites its results, so only MCU `last` is reset.
+        Coefficients of an AC scan are restored from a copy. Other scans write the same values again, except in the MCU
+        `last`, which is reset.
         """
         header = self._scan.header
         if header.Ss:

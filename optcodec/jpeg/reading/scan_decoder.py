@@ -102,8 +102,8 @@ class ScanDecoder:
             Blocks of 64 coefficients, then one spare block for blocks that only fill up an MCU. The blocks that a
             sequential scan writes must be zero before.
         starts : sequence of int
-            For each component of the scan, index in `coefficients` of its first block, counted in blocks; negative or
-            too small if that block is no longer in the array.
+            For each component of the scan, the index in `coefficients`, in blocks, at which its first block is, or
+            would be if the array had all rows of blocks.
         mcus : int
             Number of MCUs to decode.
 
