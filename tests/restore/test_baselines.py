@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.fft import dctn
 
 import optcodec
-from restore.evaluation.baselines import deblocked, smooth, smoothed
+from restore.evaluation.baselines import deblock_plane, smooth_image, smooth_plane
 from restore.evaluation.measures import psnr_b_db
 from restore.evaluation.receivers import make_receiver
 from restore.runtime.decode import decode_image, receive
@@ -57,7 +57,7 @@ def test_deblocking_is_the_naive_filter(height: int, width: int, step: int, seed
     alpha, beta = 0.8 * (2 ** (min(quantization, 51) / 6) - 1), 0.5 * min(quantization, 51) - 7
     expected = np.array([naive_line(row, alpha, beta) for row in plane.tolist()])
     expected = np.array([naive_line(row, alpha, beta) for row in expected.T.tolist()]).T
-    assert deblocked(plane, np.full((8, 8), step)) == pytest.approx(expected, abs=1e-3)
+    assert deblock_plane(plane, np.full((8, 8), step)) == pytest.approx(expected, abs=1e-3)
 
 
 def test_small_steps_at_borders_go_and_large_ones_stay() -> None:
@@ -65,12 +65,12 @@ def test_small_steps_at_borders_go_and_large_ones_stay() -> None:
     plane = np.full((16, 24), 100, np.float32)
     plane[:, 8:16] = 108  # alpha is 19.5 (QP 28), so this is filtered by 3 taps
     plane[:, 16:] = 220  # an edge of the image
-    out = deblocked(plane, steps)
+    out = deblock_plane(plane, steps)
     assert out[5, 5:11].tolist() == [100, 100, 102, 106, 108, 108]
     assert np.array_equal(out[:, 14:], plane[:, 14:])
     plane[:, 8:16] = 104  # less than alpha / 4 + 2: the strong filter
-    assert deblocked(plane, steps)[5, 4:12].tolist() == [100, 100.5, 101, 101.5, 102.5, 103, 103.5, 104]
-    assert np.array_equal(deblocked(plane, np.ones((8, 8))), plane)  # fine steps: nothing to filter
+    assert deblock_plane(plane, steps)[5, 4:12].tolist() == [100, 100.5, 101, 101.5, 102.5, 103, 103.5, 104]
+    assert np.array_equal(deblock_plane(plane, np.ones((8, 8))), plane)  # fine steps: nothing to filter
 
 
 @pytest.mark.parametrize("quality", [10, 40])
@@ -78,7 +78,7 @@ def test_smoothing_stays_in_the_cells_and_varies_less(quality: int) -> None:
     noise = np.random.default_rng(0).integers(-20, 21, (64, 72))
     received = receive(jpeg(np.clip(waves(64, 72) + noise, 0, 255).astype(np.uint8), quality))
     blocks, steps = received.coefficients.components[0].blocks, received.steps(0)
-    plane = smoothed(blocks, steps)
+    plane = smooth_plane(blocks, steps)
     tiles = plane.reshape(8, 8, 9, 8).transpose(0, 2, 1, 3).astype(np.float64) - 128
     away = np.abs(dctn(tiles, axes=(2, 3), norm="ortho") / steps - blocks)
     assert away.max() <= 0.5 + 1e-4
@@ -96,7 +96,7 @@ def test_both_help_a_smooth_image() -> None:
     plain = decode_image(received)
     for filtered, psnr_gain, psnr_b_gain in (
         (make_receiver("deblock").receive(data), 0.5, 1.0),
-        (smooth(received), 1.0, 1.5),
+        (smooth_image(received), 1.0, 1.5),
     ):
         assert filtered.shape == image.shape
         assert optcodec.psnr_db(image, filtered) > optcodec.psnr_db(image, plain) + psnr_gain
@@ -109,7 +109,7 @@ def test_colour_of_any_sampling_and_odd_size(subsampling: str) -> None:
     data = jpeg(image, 20, subsampling=subsampling)
     received = receive(data)
     plain = optcodec.psnr_db(image, decode_image(received))
-    for restored in (make_receiver("deblock").receive(data), smooth(received)):
+    for restored in (make_receiver("deblock").receive(data), smooth_image(received)):
         assert restored.shape == image.shape
         assert optcodec.psnr_db(image, restored) > plain
 
@@ -117,5 +117,5 @@ def test_colour_of_any_sampling_and_odd_size(subsampling: str) -> None:
 def test_a_flat_file_is_left_alone() -> None:
     data = jpeg(np.full((16, 24), 128, np.uint8), 30)
     received = receive(data)
-    for restored in (make_receiver("deblock").receive(data), smooth(received)):
+    for restored in (make_receiver("deblock").receive(data), smooth_image(received)):
         assert np.array_equal(restored, np.full((16, 24), 128))

@@ -188,7 +188,7 @@ def test_the_route_and_its_resumption(
 ) -> None:
     folder, begun = tmp_path / "out", []
     plan = Plan(steps=2, share=0.25, width=3, patches=4, separable=True)
-    records = compress(network, folder, data, plan=plan, announced=begun.append)
+    records = compress(network, folder, data, plan=plan, announce=begun.append)
     assert [record["stage"] for record in records] == begun == STAGES
     widths = {name: load_network(folder / name / "network.safetensors") for name in STAGES[:6]}
     found = [widths[name].config["width"] for name in ("full", "separable", "prune-1", "prune-2", "slim", "fold")]
@@ -266,7 +266,7 @@ def test_the_commands(tmp_path: Path, data: Path, network: Path) -> None:
     assert quantized.exit_code == 0, quantized.output
     assert b"QuantizeLinear" in (tmp_path / "b.onnx").read_bytes()
     for arguments, message in (
-        ([str(last), "--int8", "--data", str(data)], "has 8-bit values already"),
+        ([str(last), "--int8", "--data", str(data)], "is quantized to 8 bits already"),
         ([str(network), "--int8"], "expected --data or OPTCODEC_DATA"),
         ([str(network), "--patches", "3"], "expected it with --int8"),
     ):

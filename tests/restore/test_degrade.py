@@ -27,13 +27,13 @@ def ramp(side: int) -> np.ndarray:
 def coded(monkeypatch: pytest.MonkeyPatch, image: np.ndarray, degradation: Degradation) -> tuple[bytes, np.ndarray]:
     """The file that a degradation writes on its way, and the tables that it reports."""
     files: list[bytes] = []
-    encoded = degrade._encoded
+    encode = degrade._encode
 
     def kept(*arguments: object) -> bytes:
-        files.append(encoded(*arguments))
+        files.append(encode(*arguments))
         return files[-1]
 
-    monkeypatch.setattr(degrade, "_encoded", kept)
+    monkeypatch.setattr(degrade, "_encode", kept)
     tables = degradation(image, np.random.default_rng(3))[1]
     return files[0], tables
 

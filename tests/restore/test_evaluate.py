@@ -213,10 +213,10 @@ def test_the_verb_measures_compares_and_draws(sets: Path, tmp_path: Path) -> Non
     ("arguments", "status", "message"),
     [
         (("--measure", "vmaf"), 1, "Error: measure is one of psnr"),
-        (("--against", "other"), 1, "Error: no --receiver 'other'"),
-        (("--crop", "0,0,8,8"), 2, "--crop is of the --figure"),
+        (("--against", "other"), 1, "Error: --against 'other' is not among the receivers"),
+        (("--crop", "0,0,8,8"), 2, "expected it with --figure"),
         (("--crop", "0,0,8"), 2, "expected LEFT,TOP,WIDTH,HEIGHT"),
-        (("--subsampling", "4:4:4"), 2, "--subsampling is of --colour"),
+        (("--subsampling", "4:4:4"), 2, "expected it with --colour"),
         (("--colour", "--subsampling", "4:4:0"), 2, "'4:4:0' is not one of '4:4:4', '4:2:2', '4:2:0'"),
         (("-q", "0"), 2, "0 is not in the range"),
     ],

@@ -20,7 +20,7 @@ from torch.nn import functional
 import optcodec
 from restore.networks import NETWORKS, Compact, DnCNN, DualDomain, build
 from restore.networks.critic import Critic
-from restore.networks.operations import face
+from restore.networks.operations import plane_spec
 from restore.networks.weights import load_network, save_network
 from restore.training.recipe import load_recipe
 
@@ -148,7 +148,7 @@ def test_a_configuration_makes_the_network_again(name: str) -> None:
     first = shaken(build({"network": name, "of": inner} if name == "quantized" else inner))
     second = build(first.config).eval()
     second.load_state_dict(first.state_dict())
-    image, table = torch.rand(1, face(first.config).planes, 16, 16), torch.full((1, 1, 8, 8), 8.0)
+    image, table = torch.rand(1, plane_spec(first.config).planes, 16, 16), torch.full((1, 1, 8, 8), 8.0)
     assert torch.equal(first(image, table), second(image, table))
 
 

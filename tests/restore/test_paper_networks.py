@@ -21,7 +21,7 @@ from restore.evaluation.receivers import make_receiver
 from restore.evaluation.torch_receivers import spandrel_restorer
 from restore.networks import build
 from restore.networks.count import Size, count
-from restore.networks.operations import Face, face
+from restore.networks.operations import PlaneSpec, plane_spec
 from restore.networks.weights import load_network, save_network
 
 CARN_M = {"network": "carn", "groups": 4, "recursive": True}
@@ -54,7 +54,7 @@ def shaken(network: nn.Module) -> nn.Module:
 
 
 def picture(config: dict[str, Any], height: int, width: int) -> torch.Tensor:
-    return torch.rand(2, face(config).planes, height, width, generator=torch.Generator().manual_seed(height))
+    return torch.rand(2, plane_spec(config).planes, height, width, generator=torch.Generator().manual_seed(height))
 
 
 def size(**config: Any) -> Size:
@@ -137,14 +137,16 @@ def test_mimounet_and_ircnn_by_hand() -> None:
 
 
 def test_faces() -> None:
-    assert face(build({"network": "carn"}).config) == Face(planes=3, tables=1, restored=3, scale=4)
-    assert face(build({"network": "ircnn", "channels": 1}).config) == Face(planes=1, tables=1, restored=1, scale=1)
+    assert plane_spec(build({"network": "carn"}).config) == PlaneSpec(planes=3, tables=1, restored=3, scale=4)
+    assert plane_spec(build({"network": "ircnn", "channels": 1}).config) == PlaneSpec(
+        planes=1, tables=1, restored=1, scale=1
+    )
 
 
 @pytest.mark.parametrize("config", SMALL, ids=name)
 def test_without_training_they_only_enlarge(config: dict[str, Any]) -> None:
     network = build(config)
-    image, scale = picture(network.config, 9, 14), face(network.config).scale
+    image, scale = picture(network.config, 9, 14), plane_spec(network.config).scale
     expected = functional.interpolate(image, scale_factor=scale, mode="bilinear") if scale > 1 else image
     assert torch.equal(network(image), expected)
 
@@ -155,7 +157,7 @@ def test_any_size_and_no_table(config: dict[str, Any], tmp_path: Path) -> None:
     save_network(tmp_path / "network.safetensors", first)
     second = load_network(tmp_path / "network.safetensors")
     assert second.config == first.config
-    scale = face(first.config).scale
+    scale = plane_spec(first.config).scale
     for height, width in ((8, 8), (9, 11), (13, 18), (10, 15)):
         image = picture(first.config, height, width)
         out = first(image)

@@ -16,7 +16,7 @@ from skimage import data
 
 import optcodec
 from optcodec import InvalidInputError
-from restore.channel.degradation import Degradation, Patches, arrived
+from restore.channel.degradation import Degradation, Patches, transmit
 from restore.channel.problem import PROBLEMS, Problem, find_problem
 from restore.compress.quantize import calibration_patches
 from restore.evaluation.receivers import make_receiver
@@ -82,7 +82,7 @@ def test_what_has_no_pixel_left_and_unknown_problems_are_refused() -> None:
 
 def test_what_arrives_is_rgb_that_was_a_file() -> None:
     problem = Problem("nothing")
-    received, tables = arrived(photograph(), Degradation((75,)), problem, rng())
+    received, tables = transmit(photograph(), Degradation((75,)), problem, rng())
     file = io.BytesIO()
     Image.fromarray(photograph()).convert("YCbCr").save(file, "JPEG", quality=75, subsampling="4:2:0")
     expected = np.asarray(Image.open(file).convert("RGB")).astype(int)

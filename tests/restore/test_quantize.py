@@ -235,7 +235,7 @@ def test_equalizing_narrows_what_differs_and_changes_nothing_else(name: str) -> 
     ranges: dict[str, list[float]] = {}
 
     class Watched(TorchOperations):
-        def settled(self, name: str, value: Any) -> Any:
+        def process_value(self, name: str, value: Any) -> Any:
             largest = value.abs().amax((0, 2, 3))
             ranges.setdefault(name, []).append((largest.max() / largest.min()).item())
             return value
@@ -263,7 +263,7 @@ def test_equalizing_helps_what_is_folded() -> None:
     seen: dict[str, Any] = {}
 
     class Keeping(TorchOperations):
-        def settled(self, name: str, value: Any) -> Any:
+        def process_value(self, name: str, value: Any) -> Any:
             seen[name] = value
             return value
 

@@ -94,8 +94,8 @@ def test_a_band_forgets_what_is_released() -> None:
     for top in range(0, 50, 2):
         band.release([top, top // 2, top // 2])
         band.blocks(0, (top, min(top + 6, 50)), (0, 8))
-        assert sum(len(blocks) for _, blocks in band._parts[0]) <= 6
-        assert sum(len(blocks) for _, blocks in band._parts[2]) <= 3
+        assert sum(len(blocks) for _, blocks in band._chunks[0]) <= 6
+        assert sum(len(blocks) for _, blocks in band._chunks[2]) <= 3
 
 
 def test_damage_is_noticed_when_its_rows_are_reached(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_an_input_is_never_replaced(tmp_path: Path, model: Path, photo: Path) ->
 def test_formats_that_exclude_one_another(tmp_path: Path, model: Path, photo: Path) -> None:
     wrong = refusal(photo, "-o", tmp_path / "a.png", "--format", "jpeg", "--model", model)
     assert "--format jpeg exclude one another" in wrong
-    assert "names no format" in refusal(photo, "-o", tmp_path / "a.tif", "--model", model)
+    assert "has no suffix of an output format" in refusal(photo, "-o", tmp_path / "a.tif", "--model", model)
     assert "--quality 80 is for JPEG" in refusal(photo, "-o", tmp_path / "a.png", "--quality", 80, "--model", model)
     assert run(photo, "-o", tmp_path / "a.dat", "--format", "png", "--model", model).exit_code == 0
     with Image.open(tmp_path / "a.dat") as written:

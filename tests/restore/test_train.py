@@ -18,7 +18,7 @@ from optcodec import InvalidInputError
 from restore.channel.degradation import Degradation
 from restore.networks import build
 from restore.training.recipe import Validation
-from restore.training.train import _Run, train
+from restore.training.train import _Training, train
 from tests.train_helpers import SMALL, data, log, one_thread, recipe, stopped_at, weighed, weights_of
 
 __all__ = ["data", "one_thread", "weighed"]  # fixtures
@@ -34,7 +34,7 @@ def test_training_lowers_the_loss_on_new_patches(data: Path, tmp_path: Path) -> 
     noisy = Degradation((50,), sigmas=(20.0,))  # noise on flat shapes: much is learned in a hundred steps
     how = recipe(steps=100, rate=3e-3, degradation=noisy, validation=Validation("photographs", 1, (10,), 25))
     trained = train(how, data, tmp_path)
-    patches = _Run(how, data, data, build(SMALL)).patches
+    patches = _Training(how, data, data, build(SMALL)).patches
     before = after = 0.0
     for number in range(1000, 1004):
         batch = patches.batch(number)
@@ -57,41 +57,43 @@ def test_bfloat16_stays_close_to_float32_but_is_not_it(data: Path, tmp_path: Pat
     torch.testing.assert_close(full, half, rtol=0, atol=2 * 6 * 1e-3)  # six steps of Adam, each as long as the rate
 
 
-def run_of(data: Path, **options: Any) -> _Run:
+def run_of(data: Path, **options: Any) -> _Training:
     """A training that has not begun."""
     how = recipe(**options)
-    return _Run(how, data, data, build(how.network))
+    return _Training(how, data, data, build(how.network))
 
 
-def rates(run: _Run) -> list[float]:
+def rates(run: _Training) -> list[float]:
     """Of all steps."""
-    found = []
+    rates_by_step = []
     for step in range(run.steps):
         run.step = step
-        found.append(run.rate())
-    return found
+        rates_by_step.append(run.rate())
+    return rates_by_step
 
 
 def test_cosine_rises_shortly_and_ends_near_zero(data: Path) -> None:
-    seen = rates(run_of(data, steps=1000, rate=1.0))
+    rates_by_step = rates(run_of(data, steps=1000, rate=1.0))
     share = np.arange(1000) / 1000
     rise = np.minimum(1, (np.arange(1000) + 1) / 20)
-    np.testing.assert_allclose(seen, rise * (1 + np.cos(np.pi * share)) / 2)
+    np.testing.assert_allclose(rates_by_step, rise * (1 + np.cos(np.pi * share)) / 2)
 
 
 def test_halving_halves_at_equal_parts(data: Path) -> None:
     assert rates(run_of(data, steps=6, rate=1.0, schedule="halving", halvings=2)) == [1, 1, 0.5, 0.5, 0.25, 0.25]
 
 
-def test_plateau_divides_by_ten_after_three_looks_without_progress(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plateau_divides_by_ten_after_three_validations_without_progress(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = run_of(data, schedule="plateau", rate=1.0)
-    looks = iter([30.0, 31.0, 30.9, 31.0, 30.0, 31.1, 31.0, 31.0, 31.0])
-    monkeypatch.setattr(run.watch, "look", lambda network: {"psnr_q10": next(looks), "lpips_q10": 9.0})
-    seen = []
+    psnrs = iter([30.0, 31.0, 30.9, 31.0, 30.0, 31.1, 31.0, 31.0, 31.0])
+    monkeypatch.setattr(run.validation, "measure", lambda network: {"psnr_q10": next(psnrs), "lpips_q10": 9.0})
+    rates_by_step = []
     for _ in range(9):
-        run.look()
-        seen.append(run.rate())
-    assert seen == [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01]
+        run.validate()
+        rates_by_step.append(run.rate())
+    assert rates_by_step == [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01]
 
 
 def test_a_budget_sets_the_steps_and_leaves_the_start(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +101,7 @@ def test_a_budget_sets_the_steps_and_leaves_the_start(data: Path, monkeypatch: p
     before = [weights_of(learner.module) for learner in run.learners]
     ticks = iter(np.repeat(np.arange(0, 11), 2)[1:] * 0.5)  # half a second a step
     monkeypatch.setattr("restore.training.train.time.perf_counter", lambda: float(next(ticks)))
-    run.fit_to(2.0)
+    run.fit_steps(2.0)
     assert run.steps == 240
     for learner, start in zip(run.learners, before, strict=True):
         assert all(torch.equal(tensor, start[name]) for name, tensor in weights_of(learner.module).items())
@@ -107,7 +109,7 @@ def test_a_budget_sets_the_steps_and_leaves_the_start(data: Path, monkeypatch: p
 
 
 def test_a_budget_stays_when_resumed(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Run, "fit_to", lambda run, minutes: setattr(run, "steps", round(minutes)))
+    monkeypatch.setattr(_Training, "fit_steps", lambda run, minutes: setattr(run, "steps", round(minutes)))
     with pytest.raises(KeyboardInterrupt):
         train(recipe(), data, tmp_path, budget=8, progress=stopped_at(3))
     train(recipe(), data, tmp_path, budget=99)
