@@ -1,4 +1,4 @@
-"""Deblocking and smoothing without a network: against a naive filter, and by what they promise."""
+"""The classical baselines: deblocking compared with a naive filter, and properties of the smoothed images."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def naive_line(line: list[float], alpha: float, beta: float) -> list[float]:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(8, 30), st.integers(8, 30), st.integers(2, 120), st.integers(0, 2**32 - 1))
-def test_deblocking_is_the_naive_filter(height: int, width: int, step: int, seed: int) -> None:
+def test_deblocking_equals_the_naive_filter(height: int, width: int, step: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     level = rng.integers(0, 12, (4, 4)).repeat(8, 0).repeat(8, 1)[:height, :width]
     plane = (100 + level * step / 10 + rng.integers(0, 3, (height, width))).astype(np.float32)
@@ -60,7 +60,7 @@ def test_deblocking_is_the_naive_filter(height: int, width: int, step: int, seed
     assert deblock_plane(plane, np.full((8, 8), step)) == pytest.approx(expected, abs=1e-3)
 
 
-def test_small_steps_at_borders_go_and_large_ones_stay() -> None:
+def test_small_jumps_at_block_borders_are_smoothed_and_edges_are_kept() -> None:
     steps = np.full((8, 8), 16)
     plane = np.full((16, 24), 100, np.float32)
     plane[:, 8:16] = 108  # alpha is 19.5 (QP 28), so this is filtered by 3 taps
@@ -74,7 +74,7 @@ def test_small_steps_at_borders_go_and_large_ones_stay() -> None:
 
 
 @pytest.mark.parametrize("quality", [10, 40])
-def test_smoothing_stays_in_the_cells_and_varies_less(quality: int) -> None:
+def test_smoothing_stays_in_the_quantization_intervals_and_lowers_the_variation(quality: int) -> None:
     noise = np.random.default_rng(0).integers(-20, 21, (64, 72))
     received = receive(jpeg(np.clip(waves(64, 72) + noise, 0, 255).astype(np.uint8), quality))
     blocks, steps = received.coefficients.components[0].blocks, received.steps(0)
@@ -89,7 +89,7 @@ def test_smoothing_stays_in_the_cells_and_varies_less(quality: int) -> None:
     assert variation(plane) < 0.95 * variation(decode_image(received).astype(np.float64))
 
 
-def test_both_help_a_smooth_image() -> None:
+def test_both_baselines_improve_a_smooth_image() -> None:
     image = waves(90, 101)
     data = jpeg(image, 10)
     received = receive(data)
@@ -114,7 +114,7 @@ def test_colour_of_any_sampling_and_odd_size(subsampling: str) -> None:
         assert optcodec.psnr_db(image, restored) > plain
 
 
-def test_a_flat_file_is_left_alone() -> None:
+def test_a_flat_image_is_not_changed() -> None:
     data = jpeg(np.full((16, 24), 128, np.uint8), 30)
     received = receive(data)
     for restored in (make_receiver("deblock").receive(data), smooth_image(received)):
