@@ -78,9 +78,8 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
         torch.set_num_threads(threads)
     network = None if start is None else load_network(start)
     if network is not None:
-        config = configuration(
-            network
-        )  # for a quantized network, the recipe has the configuration of the float network
+        config = configuration(network)
+        # for a quantized network, the recipe has the configuration of the float network
         recipe = dataclasses.replace(recipe, network=config.get("of", config))
     with _progress() as progress:
         train(recipe, folder=output, network=network, progress=progress, **options)

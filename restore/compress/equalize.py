@@ -21,9 +21,8 @@ from restore.networks.quantized import Activation, TorchOperations
 __all__ = ["equalize"]
 
 _POWER = 0.75  # exponent: 1 equalizes activations fully, 0 leaves weights as they are; measured on tiny and dncnn
-_SMALLEST_RATIO = (
-    2.0**-6
-)  # of the range of the widest channel; limits how much narrow (such as dead) channels are scaled
+# Smallest ratio of a channel's range to that of the widest one: limits the factors of narrow (such as dead) channels.
+_SMALLEST_RATIO = 2.0**-6
 Network = TypeVar("Network", bound=nn.Module)
 
 

@@ -24,10 +24,7 @@ __all__ = ["best_change_range", "best_range", "calibration_patches", "quantize"]
 
 _RECORDED = 512  # values that are recorded for each patch and layer
 _SHRINKS = np.linspace(0.3, 1.0, 71)  # fractions of the full range that are tried
-_CHANGE_STEPS = (
-    2.0,
-    *(1 / odd for odd in range(1, 16, 2)),
-)  # in samples (0..255); 2 covers changes from black to white
+_CHANGE_STEPS = (2.0, *(1 / odd for odd in range(1, 16, 2)))  # in samples (0..255); 2 covers a change of black to white
 Values = npt.NDArray[np.float32]
 
 
@@ -79,9 +76,7 @@ class _Recorder(TorchOperations):
 
     def process_value(self, name: str, value: Tensor) -> Tensor:
         flat = value.flatten()
-        stride = (
-            max(1, len(flat) // (_RECORDED * len(value))) | 1
-        )  # odd, so that the numbers do not all come from a few columns
+        stride = max(1, len(flat) // (_RECORDED * len(value))) | 1  # odd, so as not to stay in a few columns
         self.recorded[name].append(torch.cat([flat[::stride], flat.amin()[None], flat.amax()[None]]))
         return value
 

@@ -174,7 +174,7 @@ def comparisons(rows: Sequence[Row], against: str, *, seed: int = 0) -> list[dic
     """
     names = list(dict.fromkeys(row.receiver for row in rows))
     if against not in names:
-        raise InvalidInputError(f"no receiver {against!r} to hold against; expected one of {', '.join(names)}")
+        raise InvalidInputError(f"no receiver {against!r} to compare with; expected one of {', '.join(names)}")
     sets = list(dict.fromkeys(row.set for row in rows))
     values = {(row.set, row.image, row.quality, row.sigma, row.receiver): row.measures for row in rows}
     conditions = list(dict.fromkeys((row.quality, row.sigma) for row in rows))
@@ -183,11 +183,13 @@ def comparisons(rows: Sequence[Row], against: str, *, seed: int = 0) -> list[dic
         [*sets, *([_POOLED] if len(sets) > 1 else [])], conditions, (other for other in names if other != against)
     ):
         images = list(dict.fromkeys((row.set, row.image) for row in rows if name in (row.set, _POOLED)))
-        pair = [[values[(*image, quality, sigma, side)] for image in images] for side in (receiver, against)]
+        measured, reference = (
+            [values[(*image, quality, sigma, side)] for image in images] for side in (receiver, against)
+        )
         for measure in rows[0].measures:
-            one, other = ([measures[measure] for measures in side] for side in pair)
+            pairs = [[row[measure] for row in side] for side in (measured, reference)]
             record = {"set": name, "quality": quality, "sigma": sigma, "receiver": receiver, "measure": measure}
-            records.append(record | asdict(compare(one, other, seed=seed)))
+            records.append(record | asdict(compare(*pairs, seed=seed)))
     return records
 
 

@@ -22,7 +22,7 @@ Samples: TypeAlias = npt.NDArray[np.uint8]
 MeasureFunction: TypeAlias = Callable[[Samples, Samples], float]
 
 _BLOCK = 8
-_WINDOW = 11  # pixels, of SSIM
+_WINDOW = 11  # side of the window of SSIM, in pixels
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,9 @@ def compare(values: Sequence[float], against: Sequence[float], *, seed: int = 0)
     the images: it estimates how the mean would vary with another choice of images of the same kind.
     """
     if len(values) != len(against):
-        raise InvalidInputError(f"paired values are as many of both; got {len(values)} and {len(against)}")
+        raise InvalidInputError(
+            f"expected one value of both receivers for each image; got {len(values)} and {len(against)}"
+        )
     pairs = np.array([values, against], np.float64)
     pairs = pairs[:, np.isfinite(pairs).all(axis=0)]
     differences = pairs[0] - pairs[1]

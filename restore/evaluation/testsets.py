@@ -27,17 +27,8 @@ KNOWN_SETS: dict[str, tuple[tuple[str, ...], int]] = {
     "ICB": ((), 15),
     "DIV2K": (("div2k_valid_hr",), 100),
 }
-_IMAGE_FOLDERS = (
-    "refimgs",
-    "original",
-    "hr",
-    "gt",
-    "gtmod12",
-    "images",
-)  # subfolders in which archives keep the originals
-_SUFFIXES = frozenset(
-    {".png", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
-)  # lossless formats: a JPEG file is not an original
+_IMAGE_FOLDERS = ("refimgs", "original", "hr", "gt", "gtmod12", "images")  # subfolders with the originals in archives
+_SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"})  # lossless: a JPEG file is not an original
 _MODES = frozenset({"1", "L", "P", "RGB"})  # modes of Pillow with 8 bits or fewer and no transparency
 
 

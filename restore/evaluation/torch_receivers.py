@@ -175,9 +175,8 @@ def _load_spandrel(path: Path) -> _SpandrelNetwork:
         raise InvalidInputError(f"{path} is for {descriptor.purpose}; expected a network that takes an image alone")
     channels = descriptor.input_channels
     if channels not in (1, 3) or descriptor.output_channels != channels:
-        raise InvalidInputError(
-            f"{path} makes {descriptor.output_channels} planes of {channels}; expected 1 or 3 of both"
-        )
+        planes = f"{channels} input and {descriptor.output_channels} output planes"
+        raise InvalidInputError(f"{path} has {planes}; expected 1 or 3 of both")
     return _SpandrelNetwork(path, descriptor)
 
 
@@ -211,11 +210,7 @@ def _load_tensors(path: Path) -> dict[str, Any]:
         raise InvalidInputError(f"{path} cannot be read as tensors by name; expected a safetensors file") from None
     if not isinstance(contents, dict):
         raise InvalidInputError(f"{path} holds a {type(contents).__name__}; expected a dictionary of tensors")
-    for key in (
-        "params_ema",
-        "params",
-        "state_dict",
-    ):  # common names of the dictionary of weights within a training checkpoint
+    for key in ("params_ema", "params", "state_dict"):  # usual names of the weights in a training checkpoint
         if isinstance(contents.get(key), dict):
             return dict(contents[key])
     return contents

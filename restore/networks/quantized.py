@@ -30,7 +30,7 @@ __all__ = [
 # Weights are -64..64 steps. x86 processors without VNNI multiply unsigned by signed bytes and add pairs of products in
 # 16 bits with saturation (PMADDUBSW); 2 * 255 * 64 still fits. With more levels, their results would differ.
 WEIGHT_LEVELS = 64
-_BIAS_LEVELS = 2**30  # well within 32 bits
+_BIAS_LEVELS = 2**30  # limit for a bias in steps, well within 32 bits
 SAMPLE_STEP = 1 / 255  # step of the input, which represents decoded samples without loss
 MAP_LEVELS = 255  # maps are -255..255 steps, as the file has their positive and negative parts as separate channels
 

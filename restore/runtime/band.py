@@ -56,9 +56,8 @@ class Band:
     def _rewind(self) -> None:
         count = len(self._source.components)
         self._row_source = self._all_rows()
-        self._chunks: list[deque[tuple[int, Blocks]]] = [
-            deque() for _ in range(count)
-        ]  # (first row, blocks) of each component
+        # for each component, pairs of the first row of a chunk and its blocks
+        self._chunks: list[deque[tuple[int, Blocks]]] = [deque() for _ in range(count)]
         self._tops, self._ends = [0] * count, [0] * count
 
     def _all_rows(self) -> Iterator[tuple[Blocks, ...]]:

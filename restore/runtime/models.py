@@ -211,7 +211,7 @@ def _network(name: str, data: bytes, planes: int, threads: int | None) -> Networ
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or processors()
     options.log_severity_level = 3  # errors only, which are raised as exceptions as well
-    options.enable_mem_pattern = False  # such plans hold for one shape only, and tiles have several
+    options.enable_mem_pattern = False  # a memory plan holds for one shape only, and tiles have several
     options.enable_cpu_mem_arena = False  # the arena would keep the memory of the largest tile, and is not faster
     try:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])

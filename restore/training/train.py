@@ -34,9 +34,8 @@ __all__ = ["train"]
 
 _WARM_UP = 0.02  # share of the steps during which the learning rate rises (schedule "cosine")
 _TIMED_STEPS = 10  # steps that are timed, to estimate how many fit into a budget
-_CRITIC_RATE_RATIO = (
-    4  # learning rate of the critic over that of the network (Zhang et al., "SAGAN", ICML 2019, section 4)
-)
+# Ratio of the learning rates of critic and network (Zhang et al., "SAGAN", ICML 2019, section 4).
+_CRITIC_RATE_RATIO = 4
 _PATIENCE = 3  # validations without progress, after which the rate falls (schedule "plateau")
 Progress = Callable[[int, int, dict[str, float]], None]
 
@@ -161,9 +160,8 @@ class _Training:
                 means = {name: value / count for name, value in total.items()}
                 measured = {"loss": means.pop("loss"), "rate": rate, **self.validate(), **means}
                 total, count = Counter(), 0
-                log.add(
-                    self.step, self.seconds, measured
-                )  # before the checkpoint: a resumed training drops surplus rows
+                # the log first: a resumed training drops rows that are later than its checkpoint
+                log.add(self.step, self.seconds, measured)
                 self.save(folder)
             progress(self.step, self.steps, measured)
 

@@ -43,9 +43,8 @@ def test_the_command_trains_and_reports_the_psnr(data: Path, tmp_path: Path) -> 
     assert summary["network"] == str(out / "network.safetensors")
     assert summary["steps"] == 6
     assert summary["seen"]["psnr_q10"] == float(log(out)[-1]["psnr_q10"])
-    text = invoked(
-        written(tmp_path), "-o", out, "--data", data
-    )  # the training is finished: only the summary is printed
+    # the training is finished: only the summary is printed
+    text = invoked(written(tmp_path), "-o", out, "--data", data)
     assert text.stdout == f"{out / 'network.safetensors'}: 6 steps, {summary['seen']['psnr_q10']:.2f} dB at q10\n"
 
 

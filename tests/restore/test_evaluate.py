@@ -93,9 +93,8 @@ def test_the_plain_receiver_is_libjpeg_and_noise_is_the_same_for_all(sets: Path)
     second = encoded(load_image(sets / "mine/1.tif", colour=False), 20, noisy)
     first_of_second = np.asarray(Image.open(io.BytesIO(second))).astype(float)
     assert np.std(received_planes[2][0] - decoded) == pytest.approx(12, rel=0.05)
-    assert not np.array_equal(
-        received_planes[2] - decoded, received_planes[6] - first_of_second
-    )  # every image has noise of its own
+    # the noise of every image is different
+    assert not np.array_equal(received_planes[2] - decoded, received_planes[6] - first_of_second)
 
 
 def test_rows_are_what_was_sent_and_means_are_over_images(sets: Path) -> None:
@@ -121,7 +120,7 @@ def test_rows_are_what_was_sent_and_means_are_over_images(sets: Path) -> None:
     pooled = next(p for p in pairs if p["set"] == "all" and p["quality"] == 10 and p["measure"] == "psnr")
     assert pooled["images"] == 6
     assert pooled["mean"] == pytest.approx((records[1]["psnr"] - records[0]["psnr"]), rel=1e-9)  # both sets are alike
-    with pytest.raises(InvalidInputError, match="no receiver 'x' to hold against; expected one of jpeg, best"):
+    with pytest.raises(InvalidInputError, match="no receiver 'x' to compare with; expected one of jpeg, best"):
         comparisons(rows, "x")
 
 

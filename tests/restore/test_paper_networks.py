@@ -281,9 +281,8 @@ def test_spandrel_loads_swinir_and_pads_its_input(tmp_path: Path) -> None:
     save_file(network.state_dict(), tmp_path / "swinir.safetensors")
     restore, scale = spandrel_restorer(tmp_path / "swinir.safetensors")
     assert scale == 2
-    image = rgb(16, 24)
     with torch.no_grad():
-        expected = network(torch.from_numpy(image)[None])[0].clamp(0, 1).numpy()
+        expected = network(torch.from_numpy(image := rgb(16, 24))[None])[0].clamp(0, 1).numpy()
     np.testing.assert_allclose(restore(image), expected, atol=1e-6)
     assert restore(rgb(11, 13)).shape == (3, 22, 26)
 
@@ -298,5 +297,4 @@ def test_spandrel_networks_for_gray_change_only_luminance(tmp_path: Path) -> Non
     save_file(state, tmp_path / "gray.safetensors")
     restore, scale = spandrel_restorer(tmp_path / "gray.safetensors")
     assert scale == 1
-    image = rgb(9, 12) / 2
-    np.testing.assert_allclose(restore(image), image + 1 / 16, atol=1e-6)
+    np.testing.assert_allclose(restore(image := rgb(9, 12) / 2), image + 1 / 16, atol=1e-6)

@@ -49,9 +49,8 @@ def network_with_weights(make: Any) -> Any:
             layer.running_mean.normal_(0, 0.1)
             layer.running_var.uniform_(0.5, 2)
     last = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)][-1]
-    torch.nn.init.normal_(
-        last.weight, 0, 0.1 / last.weight[0].numel() ** 0.5
-    )  # so that the output changes by a few samples (0..255)
+    # small, so that the change of the image is a few samples (0..255)
+    torch.nn.init.normal_(last.weight, 0, 0.1 / last.weight[0].numel() ** 0.5)
     torch.nn.init.zeros_(last.bias)
     return network.eval()
 
@@ -115,9 +114,8 @@ def test_int8_files_are_integer_operations_that_compute_what_torch_simulates(nam
         expected, unquantized = quantized(image, table).numpy(), quantized.inner(image, table).numpy()
     step = quantized.ranges[quantized.names[-1]][0]
     difference = np.abs(run_session(onnx_session, image, table) - expected) / step
-    assert (
-        difference.max() < 2.01
-    )  # a value between two levels may be rounded differently, with effects on later values
+    # a value between two levels may be rounded differently, with effects on later values
+    assert difference.max() < 2.01
     assert np.mean(difference > 0.01) < 0.02
     changes = unquantized - image.numpy()[:, -expected.shape[1] :]
     error = np.sqrt(np.mean((expected - unquantized) ** 2)) / np.std(changes)
