@@ -34,7 +34,7 @@ class Size:
     macs: float
 
     def __str__(self) -> str:
-        return f"{self.parameters:,} parameters, {self.macs:,.0f} MAC a pixel"
+        return f"{self.parameters:,} parameters, {self.macs:,.0f} MAC per pixel"
 
     def to_json(self) -> dict[str, float]:
         """Plain values for a JSON file."""

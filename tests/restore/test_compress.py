@@ -150,14 +150,14 @@ def test_separable_weights_of_rank_one_are_exact(normalized: bool) -> None:
 
 def test_counts_by_hand() -> None:
     dense = count(DnCNN())
-    assert dense.macs == 9 * (64 + 15 * 64 * 64 + 64)  # 554 kMAC a pixel, as the issue has it
+    assert dense.macs == 9 * (64 + 15 * 64 * 64 + 64)  # 554 kMAC per pixel
     assert dense.parameters == dense.macs + 65 + 15 * 2 * 64
     assert count(DnCNN(separable=True)).macs == 9 * (64 + 64) + 15 * (9 * 64 + 64 * 64)
     assert count(fold(DnCNN(5, 8))).parameters == 9 * (8 + 3 * 64 + 8) + 4 * 8 + 1
     table_macs = 64 * 16 + 16 * 64  # multiplications on the table, once per image
     compact = count(Compact(width=32, blocks=3))
     assert compact.macs == pytest.approx(9 / 4 * (8 * 32 + 6 * 32 * 32 + 32 * 4) + table_macs / 1024**2, abs=1e-9)
-    assert str(count(DnCNN(3, 2))) == "79 parameters, 72 MAC a pixel"
+    assert str(count(DnCNN(3, 2))) == "79 parameters, 72 MAC per pixel"
 
 
 @pytest.fixture(scope="module")
