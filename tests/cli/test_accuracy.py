@@ -127,7 +127,7 @@ def test_text(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     points = json.loads((folder / "result.json").read_text())["points"]
     first, blank, header, _, *lines = result.stdout.splitlines()
-    assert first.startswith(f"{folder / 'result.json'}: 4 images, top-1 of the uncompressed ones ")
+    assert first.startswith(f"{folder / 'result.json'}: 4 images, top-1 accuracy without compression ")
     assert blank == ""
     assert header.split() == ["setting", "method", "level", "bpp", "top-1", "%", "loss", "increase", "missed"]
     assert len(lines) == len(points) == 4

@@ -100,7 +100,7 @@ def test_show_decodes_files_to_code_them_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "expected"),
     [
-        ("a.png", [], "a.png: not a JPEG file, whose blocks have bits; expected one, or --blocks"),
+        ("a.png", [], "a.png: without --blocks, expected a JPEG file, got another kind of file"),
         ("a.jpg", ["--bpp", 1], "--bpp is for coding the image; expected --blocks too"),
         ("a.jpg", ["--allocator", "uniform"], "--allocator is for coding the image; expected --blocks too"),
         ("p.jpg", [], "the bits of blocks are counted in sequential files, got a progressive one"),

@@ -159,7 +159,7 @@ def remove_other(place: Path, seed: int = 0) -> None:
         (remove_all, "PARTS: no parts; expected those that optcodec blocks profile --keep-parts keeps"),
         (remove_some, "PARTS: whole parts of 7 of the 9 images of PROFILE; expected all"),
         (cut_one, "PARTS: whole parts of 8 of the 9 images of PROFILE; expected all"),
-        (remove_other, "PARTS: parts of other settings than those of PROFILE; expected its own"),
+        (remove_other, "PARTS: parts of other settings than those of PROFILE; expected parts of this profile"),
     ],
 )
 def test_parts_that_are_not_those_of_the_profile(place: Path, damage: object, expected: str) -> None:

@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from optcodec.console.files import JPEG_SUFFIXES, Source, find_images, is_jpeg, place
+from optcodec.console.files import JPEG_SUFFIXES, Source, find_images, is_jpeg, output_paths
 from optcodec.console.many import Done, Failure, for_each, report_failures
 from optcodec.console.show import columns
 from optcodec.console.streams import read_bytes
@@ -35,7 +35,7 @@ def outputs(tree: Path, inputs: list[str], output: str | None, *, force: bool = 
     sources = find_images(tree / name for name in inputs)
     several = len(sources) > 1 or any((tree / name).is_dir() for name in inputs)
     out = None if output is None else tree / output
-    paths = place(sources, out, suffix=".jpg", folder=several, force=force)
+    paths = output_paths(sources, out, suffix=".jpg", folder=several, force=force)
     return [str(path.relative_to(tree)) for path in paths]
 
 

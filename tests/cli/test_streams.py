@@ -18,7 +18,7 @@ from PIL import Image
 import optcodec
 from optcodec.cli import main
 from optcodec.console import streams
-from optcodec.console.files import Source, place
+from optcodec.console.files import Source, output_paths
 from optcodec.console.streams import STREAM
 from restore import restore_image
 from restore.cli import main as restore_main
@@ -56,7 +56,9 @@ def test_encode_to_stdout_says_what_it_did_on_stderr(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 def test_other_names_of_stdout(picture: Path, name: str) -> None:
-    assert place([Source(picture, Path("a.png"))], Path(name), suffix=".jpg", folder=False, force=False) == [STREAM]
+    assert output_paths([Source(picture, Path("a.png"))], Path(name), suffix=".jpg", folder=False, force=False) == [
+        STREAM
+    ]
 
 
 def test_stdin_goes_to_files_and_folders(picture: Path, tmp_path: Path) -> None:
