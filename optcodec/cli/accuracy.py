@@ -242,11 +242,11 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*shape, console=Console(stderr=True), transient=True) as bar:
         tasks: list[Any] = []
 
-        def tell(done_images: int) -> None:
+        def tell(done: int) -> None:
             # the first news is what an earlier run did, which must not count as speed
             if tasks:
-                bar.update(tasks[0], completed=done_images)
+                bar.update(tasks[0], completed=done)
             else:
-                tasks.append(bar.add_task("", total=total, completed=done_images))
+                tasks.append(bar.add_task("", total=total, completed=done))
 
         yield tell

@@ -225,7 +225,7 @@ def _coded(picture: Picture, options: dict[str, Any], record: dict[str, Any]) ->
     """Encode the image as ``optcodec encode`` does; maps of its blocks' utility and weights. Adds the settings to
     `record`."""
     from optcodec.encoder import encode
-    from optcodec.report.blocks import WatchedChoice
+    from optcodec.report.blocks import RecordingChoice
 
     target, quality = choose_target(options), options["quality"]
     one_of({"-q/--quality": quality, "a target (--bpp and the like)": target})
@@ -233,10 +233,10 @@ def _coded(picture: Picture, options: dict[str, Any], record: dict[str, Any]) ->
     tuning = tuned(dict.fromkeys(others) | {"dct": "float"} | options, quality, target)
     record |= tuning.record
     rdo = tuning.settings["rdo"]
-    watched = WatchedChoice.of(rdo.blocks)
+    recording = RecordingChoice.of(rdo.blocks)
     sampling = options["subsampling"] or tuning.settings.get("subsampling")
-    encoded = encode(picture, **tuning.settings | {"rdo": replace(rdo, blocks=watched), "subsampling": sampling})
-    return encoded.data, watched.maps()
+    encoded = encode(picture, **tuning.settings | {"rdo": replace(rdo, blocks=recording), "subsampling": sampling})
+    return encoded.data, recording.maps()
 
 
 def _note(record: dict[str, Any]) -> str:

@@ -141,7 +141,7 @@ def _workers(count: int) -> Iterator[Callable[..., Iterator[Any]]]:
 
 @contextmanager
 def _progress(total: int, label: str) -> Iterator[Callable[[], object]]:
-    """Progress bar on stderr, if that is a terminal and there are at least two files."""
+    """Progress bar on stderr, if that is a terminal and there is something to wait for."""
     if total < 2 or not sys.stderr.isatty():
         yield lambda: None
         return

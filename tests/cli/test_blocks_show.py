@@ -13,7 +13,7 @@ from optcodec import MaxBytes, Rdo, blocks_by, encode
 from optcodec.blocks.curves import block_grid
 from optcodec.blocks.slopes import weights_from_qualities
 from optcodec.receivers.block_bits import file_block_bits
-from optcodec.report.blocks import BlockMap, WatchedChoice, blocks_figure
+from optcodec.report.blocks import BlockMap, RecordingChoice, blocks_figure
 from tests.block_helpers import save_both, small_net, small_profile
 from tests.cli_helpers import photograph, refusal, run, run_json, save
 
@@ -67,14 +67,14 @@ def test_show_has_the_options_of_encode(tmp_path: Path, options: list[object], n
 @pytest.mark.parametrize("way", ["accelir", "lagrangian", "uniform"])
 def test_show_has_the_qualities_that_became_weights(tmp_path: Path, way: str) -> None:
     source, net = save(tmp_path / "a.png", photograph(70, 100)), save_both(tmp_path / "net", small_profile())
-    watched = WatchedChoice.of(blocks_by(net, way))
-    encode(source, target=MaxBytes(1900), rdo=Rdo(blocks=watched, thorough=True))
-    ((features, budget, field),) = watched.seen
-    qualities = watched.maps()["quality"].values
+    recording = RecordingChoice.of(blocks_by(net, way))
+    encode(source, target=MaxBytes(1900), rdo=Rdo(blocks=recording, thorough=True))
+    ((context, budget, field),) = recording.calls
+    qualities = recording.maps()["quality"].values
     assert budget == 1900
     assert (qualities == qualities[0, 0]).all() == (way == "uniform")
     assert qualities.min() < 95
-    realised = weights_from_qualities(features.image, features.criterion, qualities)
+    realised = weights_from_qualities(context.image, context.criterion, qualities)
     np.testing.assert_array_equal(field.weights, realised.weights)
 
 
