@@ -116,14 +116,14 @@ def _macroblocks(pixels: npt.NDArray[np.uint8]) -> list[Integers]:
     rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
     padded = np.pad(rgb, ((0, -height % _SIDE), (0, -width % _SIDE), (0, 0)), "edge")
     rows, columns = padded.shape[0] // _SIDE, padded.shape[1] // _SIDE
-    found = []
+    planes = []
     for index, (row, offset) in enumerate(zip(_MATRIX, _OFFSETS, strict=True)):
         side = _SIDE if index == 0 else _SIDE // 2
         plane = padded @ row + offset
         means = plane.reshape(rows * side, _SIDE // side, columns * side, _SIDE // side).mean(axis=(1, 3))
         samples = np.rint(means).astype(np.int64)
-        found.append(samples.reshape(rows, side, columns, side).swapaxes(1, 2))
-    return found
+        planes.append(samples.reshape(rows, side, columns, side).swapaxes(1, 2))
+    return planes
 
 
 def _field(pixels: npt.NDArray[np.uint8], weights: Floats) -> QualityField:

@@ -165,7 +165,7 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
 
     def encode_one(path: Path, target: Path) -> Done:
         opened = open_image(path, **opening)
-        image, notices, kept = opened.image, [*opened.notices], None
+        image, notices, reason = opened.image, [*opened.notices], None
         encoded: EncodedJpeg
         if isinstance(image, Picture):
             encoded = encode(image, **settings)
@@ -175,14 +175,14 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
             mended = options["partial"] and opened.notices
             larger = options["allow_larger"] or bool(mended)  # a damaged file must not be copied unchanged
             encoded = recoded(image, opened.data, allow_larger=larger, **settings)
-            kept = encoded.kept
+            reason = encoded.kept
         with output_file(target, keep_times=options["keep_times"]) as file:
             file.write(encoded.data)
-        notices += [f"kept as it is, since {kept}; --allow-larger encodes it all the same"] if kept else []
+        notices += [f"kept as it is, since {reason}; --allow-larger encodes it all the same"] if reason else []
         notices += _left_out(image, options["metadata"])
         about = {"input": str(path), "output": str(target), "input_nbytes": opened.nbytes}
         size = {"nbytes": encoded.nbytes, "bpp": encoded.bpp, "width": encoded.width, "height": encoded.height}
-        return Done(about | size | {"kept": kept, "notices": notices}, tuple(notices))
+        return Done(about | size | {"kept": reason, "notices": notices}, tuple(notices))
 
     return encode_one
 
