@@ -27,8 +27,8 @@ _METHODS_OF_PROFILES = ("rdopt", "opts")
 tune_option = click.option(
     "--tune",
     metavar="psnr|ssim|people|dnn:PROFILE|receiver:NET",
-    help="Reader whose errors the files minimize, with --effort 3: a measure, people, a network, or a receiver that "
-    "restores images.  [default: the network of --profile, the receiver of --blocks, or psnr]",
+    help="What --effort 3 optimizes for: a measure (psnr, ssim), people, a network (dnn), or a receiver that restores "
+    "images.  [default: the network of --profile, the receiver of --blocks, or psnr]",
 )
 
 

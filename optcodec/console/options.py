@@ -122,8 +122,7 @@ orient_option = click.option(
     type=click.Choice(["keep", "apply"]),
     default="keep",
     show_default=True,
-    help="Exif orientation; keep: store the pixels as they are, and copy the orientation to the output. "
-    "apply: rotate the pixels.",
+    help="Exif orientation. keep: use the pixels as stored; JPEG files keep the orientation. apply: rotate the pixels.",
 )
 to_rgb_option = click.option(
     "--to-rgb", is_flag=True, help="Convert CMYK images to RGB, using their ICC profile if they have one."
@@ -186,9 +185,9 @@ def pixel_target_options(function: Any) -> Any:
     """Add the targets that compare decoded pixels to a command; they work for single images, not for tables of many."""
     return with_options(
         function,
-        click.option("--match-psnr", type=float, metavar="DB", help="Target: at least this PSNR in dB of the image."),
+        click.option("--match-psnr", type=float, metavar="DB", help="Target: a PSNR of at least DB decibels."),
         click.option(
-            "--match-ssim", type=float, metavar="S", help="Target: at least this SSIM of the luminance, below 1."
+            "--match-ssim", type=float, metavar="S", help="Target: an SSIM (of luminance) of at least S, below 1."
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Allocations of a budget: against all combinations, against a greedy loop without a sort, and never above it."""
+"""Allocators, against all combinations and against a greedy loop without a sort; budgets are never exceeded."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def hull_budgets(curves: Curves, pixels: np.ndarray) -> list[float]:
         slopes |= {gain / price for price, gain in rises if price > 0 and gain > 0}
     edges = sorted(slopes)
     prices = [(low + high) / 2 for low, high in pairwise(edges)] + [edges[-1] + 1]
-    found = []
+    budgets = []
     for price in prices:
         places = np.lexsort((curves.nbytes, losses + price * curves.nbytes), axis=1)[:, 0]
-        found.append(math.fsum(curves.nbytes[np.arange(len(curves)), places]))
-    return found
+        budgets.append(math.fsum(curves.nbytes[np.arange(len(curves)), places]))
+    return budgets
 
 
 def naive_accelir(curves: Curves, budget: float) -> np.ndarray:

@@ -178,10 +178,13 @@ def test_weights_are_those_that_the_trellis_uses() -> None:
 def test_the_receivers_own_tuning_and_sampling() -> None:
     tuning = Tuning(flat_weights(1.0, 0.2, 0.2), step_ratio=0.08)
     profile = small_profile(subsampling="4:4:4", tuning=tuning)
-    own, other = BlockChoice("exchange", profile, NET), BlockChoice("exchange", small_profile(subsampling="4:4:4"), NET)
-    data = coded(own)
+    tuned, untuned = (
+        BlockChoice("exchange", profile, NET),
+        BlockChoice("exchange", small_profile(subsampling="4:4:4"), NET),
+    )
+    data = coded(tuned)
     assert read_jpeg(data).subsampling == "4:4:4"
-    assert data == coded(other, tune=tuning) != coded(own, tune="psnr") == coded(other)
+    assert data == coded(untuned, tune=tuning) != coded(tuned, tune="psnr") == coded(untuned)
 
 
 @pytest.mark.parametrize("way", WAYS)

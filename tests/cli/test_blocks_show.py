@@ -1,4 +1,4 @@
-"""``optcodec blocks show``: what is drawn of blocks, and what is refused."""
+"""``optcodec blocks show``: the maps of blocks, and errors."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def test_show_draws_what_was_coded(tmp_path: Path, size: tuple[int, int]) -> Non
 )
 def test_show_has_the_options_of_encode(tmp_path: Path, options: list[object], names: list[str]) -> None:
     source, net = save(tmp_path / "a.png", photograph(70, 100)), save_both(tmp_path / "net", small_profile())
-    given = [net if option == "NET" else option for option in options]
-    report = run_json("blocks", "show", source, "-o", tmp_path / "map.svg", *given)
-    run_json("encode", source, *given)
+    arguments = [net if option == "NET" else option for option in options]
+    report = run_json("blocks", "show", source, "-o", tmp_path / "map.svg", *arguments)
+    run_json("encode", source, *arguments)
     assert list(report["maps"]) == names
     assert report["maps"]["bits"]["values"] == file_block_bits(source.with_suffix(".jpg").read_bytes()).tolist()
 

@@ -1,4 +1,4 @@
-"""``optcodec encode --blocks`` and ``--tune receiver:NET``: what they come to, and what is refused."""
+"""``optcodec encode --blocks`` and ``--tune receiver:NET``: their arguments for the encoder, and their errors."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def test_options_are_those_of_the_library(
     rdo = Rdo(tune=settings.pop("tune", None), blocks=chosen, thorough=True)  # type: ignore[arg-type]
     assert picture.with_suffix(".jpg").read_bytes() == encode(PIXELS, rdo=rdo, **settings).data  # type: ignore[arg-type]
     assert report["effort"] == 3
-    found = [report[name] for name in ("tune", "blocks", "allocator")]
-    assert found == [name if name is None else named([name], nets)[0] for name in record]
+    reported = [report[name] for name in ("tune", "blocks", "allocator")]
+    assert reported == [name if name is None else named([name], nets)[0] for name in record]
 
 
 def test_regions_besides(picture: Path, nets: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Which files go in and where they come out; whole files or none; many files at once."""
+"""Input files, paths of output files, complete files or none, and many files at once."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def outputs(tree: Path, inputs: list[str], output: str | None, *, force: bool = 
 
 
 def test_folders_are_searched_and_files_taken_once(tree: Path) -> None:
-    found = find_images([tree / "in", tree / "in/sub/a.jpg", tree / "missing.png"])
-    assert found == [
+    sources = find_images([tree / "in", tree / "in/sub/a.jpg", tree / "missing.png"])
+    assert sources == [
         Source(tree / "in/b.PNG", Path("b.PNG")),
         Source(tree / "in/sub/a.jpg", Path("sub/a.jpg")),
         Source(tree / "missing.png", Path("missing.png")),

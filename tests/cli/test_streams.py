@@ -1,4 +1,4 @@
-"""``-`` is stdin and stdout; outputs are checked before the work, and named as what they hold."""
+"""``-`` stands for stdin and stdout; paths and suffixes of outputs are checked before the work starts."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_the_place_is_checked_once_before_the_work(
     for number in range(5):
         save(picture.with_name(f"{number}.png"), photograph(8, 8))
     opened = []
-    monkeypatch.setattr(f"optcodec.cli.{verb[0]}.open_image", lambda *given, **options: opened.append(given))
+    monkeypatch.setattr(f"optcodec.cli.{verb[0]}.open_image", lambda *arguments, **options: opened.append(arguments))
     blocked = picture.parent.parent / "file"
     blocked.touch()
     for output in (blocked, blocked / "out"):
@@ -197,11 +197,11 @@ def test_a_folder_in_the_place_of_one_of_many_is_its_failure(picture: Path, tmp_
 
 def test_times_are_kept_on_request(picture: Path) -> None:
     old = picture.with_name("b.jpg")
-    for options, kept in ([], False), (["--keep-times"], True):
+    for options, same_times in ([], False), (["--keep-times"], True):
         old.write_bytes(b"old")
         os.utime(old, ns=(10**18, 10**18))
         assert run("encode", picture, "-o", old, *options).exit_code == 0
-        assert (old.stat().st_mtime_ns == 10**18) is kept
+        assert (old.stat().st_mtime_ns == 10**18) is same_times
 
 
 def test_an_input_is_replaced_in_place_behind_its_link(tmp_path: Path) -> None:

@@ -61,9 +61,9 @@ def test_a_profile_may_lack_its_provenance(tmp_path: Path) -> None:
 
 
 def test_a_profile_is_frozen_and_owns_its_weights() -> None:
-    given = np.ones((3, 8, 8))
-    profile = SensitivityProfile("p", given)
-    given[0, 0, 0] = 5
+    weights = np.ones((3, 8, 8))
+    profile = SensitivityProfile("p", weights)
+    weights[0, 0, 0] = 5
     assert profile.weights[0, 0, 0] == 1
     with pytest.raises(FrozenInstanceError):
         profile.name = "q"  # type: ignore[misc]
