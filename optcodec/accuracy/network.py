@@ -109,7 +109,7 @@ def logits_of(module: nn.Module, pictures: Sequence[Pixels]) -> Tensor:
             raise InvalidInputError(f"expected logits of shape ({len(pictures)}, classes), got {wrong}")
         logits: Tensor = output.float().cpu()
     if not bool(logits.isfinite().all()):
-        raise InvalidInputError("logits are finite, but some of these are not")
+        raise InvalidInputError("expected finite logits, got infinite or undefined ones")
     return logits
 
 

@@ -45,7 +45,7 @@ class PartialFolder:
             differing = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
             raise InvalidInputError(
                 f"{path} holds part of another run, with a different {', '.join(differing)}; "
-                "expected to go on with this one: give another output, or remove that folder"
+                "expected part of this run: choose another output, or remove that folder"
             )
 
     def _about(self) -> dict[str, Any] | None:

@@ -99,7 +99,9 @@ class Pipeline:
         pixels = tensor[0].numpy()
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or len(pixels) != 3:
             wrong = f"{pixels.dtype} of shape {pixels.shape}"
-            raise InvalidInputError(f"preprocessing of {self.target.name} gives uint8 of shape (3, H, W), got {wrong}")
+            raise InvalidInputError(
+                f"expected preprocessing of {self.target.name} to give uint8 of shape (3, H, W), got {wrong}"
+            )
         return np.ascontiguousarray(pixels.transpose(1, 2, 0))
 
     def _pictures(self, pixels: Pixels, results: list[_Result], seconds: Seconds) -> Iterator[Pixels]:

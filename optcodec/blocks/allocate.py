@@ -174,7 +174,9 @@ def _checked(curves: Curves, budget_bytes: float, pixels: npt.ArrayLike) -> Floa
     sizes = np.asarray(pixels, np.float64)
     if sizes.shape != (len(curves),) or not (np.isfinite(sizes) & (sizes > 0)).all():
         expected = f"numbers of pixels above 0, of shape ({len(curves)},)"
-        raise InvalidInputError(f"expected {expected}, got {sizes.min(initial=np.inf):g} and more, of {sizes.shape}")
+        raise InvalidInputError(
+            f"expected {expected}, got a least of {sizes.min(initial=np.inf):g} and shape {sizes.shape}"
+        )
     return sizes
 
 

@@ -148,7 +148,7 @@ def checked_qualities(qualities: npt.ArrayLike) -> npt.NDArray[np.int64]:
     if numbers.ndim != 1 or numbers.dtype.kind != "i" or len(numbers) < 2 or numbers.min() < 1 or numbers.max() > 100:
         raise InvalidInputError(f"qualities are two or more whole numbers 1..100, got {qualities!r}")
     if (np.diff(numbers) <= 0).any():
-        raise InvalidInputError(f"qualities rise, got {numbers.tolist()}")
+        raise InvalidInputError(f"qualities are in rising order, got {numbers.tolist()}")
     checked = numbers.astype(np.int64)
     checked.flags.writeable = False
     return checked

@@ -31,9 +31,8 @@ Floats = npt.NDArray[np.float64]
 
 _CURVES = "nbytes", "psnr_db", "before", "after"
 _FROM_ZERO = "nbytes", "before", "after"
-_LEAST_RATIO = (
-    1 / 64
-)  # least residual ratio, relative to the largest: errors after restoration may even rise with bytes
+# Least residual ratio relative to the largest. Some would be negative: errors after restoration can rise with the bytes.
+_LEAST_RATIO = 1 / 64
 
 
 class GroupCurves(NamedTuple):

@@ -265,7 +265,7 @@ def _parse(content: bytes) -> QpNet:
             weights = {name: _member(archive, name, "f4", shape) for name, shape in shapes.items()}
     except InvalidInputError:
         raise
-    except Exception as error:  # zipfile, zlib and numpy's reader of headers raise almost anything on a broken file
+    except Exception as error:  # zipfile, zlib and numpy raise many types of errors for a damaged file
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InvalidInputError(f"expected a whole QP-NET file, found damage: {reason}") from None
     return QpNet(header["groups"], weights, header.get("provenance", {}), header.get("card", {}))

@@ -34,8 +34,8 @@ _QP_OCTAVE = 6  # ITU-T H.264: the step doubles every 6 QP
 # libwebp: src/enc/analysis_enc.c (MAX_ALPHA, ALPHA_SCALE, MAX_ITERS_K_MEANS), src/dsp/dsp.h (MAX_COEFF_THRESH), and
 # src/enc/quant_enc.c (SNS_TO_DQ).
 _ALPHAS, _ALPHA_SCALE, _ITERATIONS, _BINS, _SNS_TO_DQ = 256, 510, 6, 32, 0.9
-_SETTLED = 5  # sum of the moves of all centers below which k-means ends
-# RFC 6386, section 14.1, ac_qlookup: rising by 1, by 2, by 3 and so on.
+_SETTLED = 5  # k-means ends when the centers move by less than this in total
+# RFC 6386, section 14.1, ac_qlookup, stored as differences of successive steps.
 _VP8_STEPS = np.cumsum([4, *[1] * 54, *[2] * 29, *[3] * 19, *[4] * 14, 5, 5, 6, 4, *[5] * 7])
 
 

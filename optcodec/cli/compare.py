@@ -122,7 +122,7 @@ def _swe(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProf
 
     if not is_jpeg(io.BytesIO(data)):
         return swe(forward(original), forward(pixels), weights)
-    coded = read_jpeg(data, max_pixels=None, notify=notify)  # its pixels are there already
+    coded = read_jpeg(data, max_pixels=None, notify=notify)  # `load_picture` has checked the size
     if coded.subsampling == "grey":
         return swe(forward(original), coded, weights)
     if coded.subsampling not in SUBSAMPLINGS:

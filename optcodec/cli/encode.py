@@ -170,7 +170,7 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
         if isinstance(image, Picture):
             encoded = encode(image, **settings)
         elif options["blocks"] is not None:
-            raise InvalidInputError("--blocks looks at pixels, got the coefficients of a JPEG file; expected --pixels")
+            raise InvalidInputError("--blocks needs pixels, got the coefficients of a JPEG file; expected --pixels")
         else:
             mended = options["partial"] and opened.notices
             larger = options["allow_larger"] or bool(mended)  # a damaged file must not be copied unchanged

@@ -204,11 +204,11 @@ def _default_effort(options: dict[str, Any], target: Target | None) -> int:
 def _check_effort(effort: int, options: dict[str, Any], quality: int | None, target: Target | None) -> None:
     """Refuse options that have no effect at this effort."""
     is_set = {name for name, value in options.items() if value is not None}
-    tune, choosing = options["tune"], "is for choosing coefficients"
+    tune, no_effect = options["tune"], "has no effect unless coefficients are optimized"
     wrong = {
         "--roi-strength needs --roi with a mask": "roi_strength" in is_set and "roi" not in is_set,
-        f"--roi {choosing}; expected --effort 3, got {effort}": "roi" in is_set and effort < 3,
-        f"--blocks {choosing}; expected --effort 3, got {effort}": "blocks" in is_set and effort < 3,
+        f"--roi {no_effect}; expected --effort 3, got {effort}": "roi" in is_set and effort < 3,
+        f"--blocks {no_effect}; expected --effort 3, got {effort}": "blocks" in is_set and effort < 3,
         f"--allocator needs --blocks {_QPNET}NET": "allocator" in is_set and "blocks" not in is_set,
     }
     if effort == 1:
@@ -216,19 +216,19 @@ def _check_effort(effort: int, options: dict[str, Any], quality: int | None, tar
         wrong |= {
             f"{fixed}, --method designs them; expected --effort 2 or 3": "method" in is_set,
             f"{fixed}, so that no target can be met; expected --effort 2 or 3": target is not None,
-            f"{fixed}, so that --tune {tune} can do nothing; expected --effort 3": tune is not None,
+            f"{fixed}, so that --tune {tune} has no effect; expected --effort 3": tune is not None,
             f"--profile needs a target: {FILE_TARGETS}; or -q with --effort 2 or 3": "profile" in is_set,
         }
     elif effort == 2:
         measure = _tune(tune)[0]
         wrong |= {
-            "--effort 2 designs tables, --tables brings them; expected --effort 1 or 3": "tables" in is_set,
-            f"--tune {measure} {choosing}; expected --effort 3, or --tune dnn:PROFILE": measure is not None,
+            "--effort 2 designs tables, so that --tables has no effect; expected --effort 1 or 3": "tables" in is_set,
+            f"--tune {measure} {no_effect}; expected --effort 3, or --tune dnn:PROFILE": measure is not None,
             "--effort 2 designs tables for -q/--quality or a target, got neither": quality is None and target is None,
         }
     else:
         exact = options["dct"] == "exact"
-        wrong["--dct exact rounds coefficients before --effort 3 could choose; expected --dct float"] = exact
+        wrong["--dct exact rounds coefficients, so that --effort 3 cannot optimize them; expected --dct float"] = exact
     for message, refused in wrong.items():
         if refused:
             raise InvalidInputError(message)

@@ -121,12 +121,12 @@ def check_jpeg_name(output: Path | None) -> None:
     """
     if output is None or output.suffix.lower() in ("", *JPEG_SUFFIXES) or (output.exists() and not output.is_file()):
         return
-    raise InvalidInputError(f"{output}: a JPEG file is written; expected a name with {', '.join(JPEG_SUFFIXES)}")
+    raise InvalidInputError(f"{output}: the output is a JPEG file; expected a name with {', '.join(JPEG_SUFFIXES)}")
 
 
 def _beside(path: Path, suffix: str) -> Path:
     if path == STREAM:
-        raise InvalidInputError("stdin has no place beside it for the output; expected -o FILE, or -o - for stdout")
+        raise InvalidInputError("the output cannot be written beside stdin; expected -o FILE, or -o - for stdout")
     beside = path.with_suffix(suffix)
     return path.with_suffix(f".opt{suffix}") if beside == path else beside
 

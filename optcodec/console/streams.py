@@ -44,7 +44,7 @@ def read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise InvalidInputError(f"cannot read {path}: {error.strerror}") from None
     if len(content) > MAX_STREAM_NBYTES:
-        reason = f"it goes on after {MAX_STREAM_NBYTES:,} bytes; expected an image, or a file of it"
+        reason = f"it has more than {MAX_STREAM_NBYTES:,} bytes; expected an image, or a file in place of the stream"
         raise InvalidInputError(f"cannot read {path}: {reason}")
     return content
 

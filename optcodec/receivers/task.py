@@ -76,7 +76,7 @@ def load_task(name: str) -> Task:
     task = factory()
     if not isinstance(task, Task) or isinstance(task, type):
         raise InvalidInputError(
-            f"{name} gives a task (name, scale, reference, sent, restored), got {type(task).__name__}"
+            f"expected {name} to return a task (name, scale, reference, sent, restored), got {type(task).__name__}"
         )
     whole_number(task.scale, "the scale of a task", 1)
     return task

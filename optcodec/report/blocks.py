@@ -119,7 +119,7 @@ def blocks_figure(pixels: npt.NDArray[np.uint8], maps: list[BlockMap], *, title:
     height, width = pixels.shape[:2]
     scale = _LONG / max(height, width)
     drawn = max(width * scale, _SHORT), max(height * scale, _SHORT)
-    tall = max(drawn[1], _LEAST[1])  # of a colour bar too
+    tall = max(drawn[1], _LEAST[1])  # height of the image or, if it is larger, of a readable colour bar
     room = max(drawn[0], _LEAST[0]) + _BAR + _TICKS, tall + _TITLE
     columns = _columns(1 + len(maps), *room)
     rows = -(-(1 + len(maps)) // columns)

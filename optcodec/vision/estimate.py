@@ -119,7 +119,7 @@ def estimate_sensitivity(
     """
     sampling_factors(subsampling)
     if until_stderr is not None and not until_stderr > 0:
-        raise InvalidInputError(f"until_stderr is a positive part of the weights, got {until_stderr}")
+        raise InvalidInputError(f"until_stderr is a relative standard error above 0, got {until_stderr}")
     if dtype not in ("float32", "bfloat16"):
         raise InvalidInputError(f"dtype is float32 or bfloat16, got {dtype!r}")
     if quality is not None:
@@ -198,7 +198,9 @@ class _Measure:
         # Each loss depends on one image only, so one backward pass of the sum gives the gradient of every loss.
         (gradient,) = torch.autograd.grad(losses.sum(), pixels, allow_unused=True) if losses.requires_grad else (None,)
         if gradient is None:
-            raise InvalidInputError("expected a loss that torch can differentiate by the pixels, got one cut off")
+            raise InvalidInputError(
+                "expected a loss that torch can differentiate with respect to the pixels, got a detached one"
+            )
         parts = component_gradients(gradient / 255, self.subsampling)  # samples are 0..255, the model takes 0..1
         energies = torch.stack([dct_energies(part) for part in parts], 1)
         return energies.cpu().double().numpy()  # first to the CPU, since some devices have no float64

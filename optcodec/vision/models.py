@@ -121,7 +121,9 @@ def _from_factory(name: str, weights: str | os.PathLike[str] | None) -> TargetMo
     elif isinstance(model, torch.nn.Module):
         target = TargetModel(name, model, _resizing(ImageClassification(crop_size=224)))
     else:
-        raise InvalidInputError(f"{name} gives a torch module or a TargetModel, got {type(model).__name__}")
+        raise InvalidInputError(
+            f"expected {name} to return a torch module or a TargetModel, got {type(model).__name__}"
+        )
     if weights is None:
         return target
     _load_weights(target.module, Path(weights))

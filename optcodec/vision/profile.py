@@ -115,7 +115,7 @@ class SensitivityProfile(Value):
             raise InvalidInputError(f"name of a profile is of type str, got {self.name!r}")
         weights = _checked(self.weights, "sensitivity weights")
         if not weights.any():
-            raise InvalidInputError("sensitivity weights are not all zero, but these are")
+            raise InvalidInputError("expected at least one sensitivity weight above 0, got only zeros")
         object.__setattr__(self, "weights", weights)
 
     def __repr__(self) -> str:

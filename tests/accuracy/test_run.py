@@ -255,9 +255,12 @@ def test_wrong_arguments(images: list[LabelledImage], tmp_path: Path) -> None:
         ({"images": [replace(images[0], label=CLASSES)]}, rf"00\.png: expected .* in 0\.\.{CLASSES - 1}"),
         ({"images": [LabelledImage(broken, 0)]}, r"cannot read the image .*broken\.png"),
         ({"images": [LabelledImage(tmp_path / "missing.png", 0)]}, r"cannot read the image .*missing\.png"),
-        ({"target": replace(small, preprocess=lambda image: small.preprocess(image) / 255)}, "gives uint8 .* float32"),
+        (
+            {"target": replace(small, preprocess=lambda image: small.preprocess(image) / 255)},
+            "to give uint8 .* float32",
+        ),
         ({"target": replace(small, module=nn.Identity())}, r"logits of shape \(5, classes\), got \(5, 3, 64, 64\)"),
-        ({"target": replace(small, module=nn.Sequential(small.module, Nothing()))}, "logits are finite"),
+        ({"target": replace(small, module=nn.Sequential(small.module, Nothing()))}, "expected finite logits"),
     ):
         with pytest.raises(InvalidInputError, match=message):
             measured(**{"images": images[:1], "partial": tmp_path / message[:9]} | changes)  # type: ignore[arg-type]

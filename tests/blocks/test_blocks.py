@@ -66,7 +66,7 @@ def test_white_of_a_mask_counts_for_more():
 
 
 def test_parts_of_blocks_at_the_edges_of_a_mask():
-    """Edges are repeated, so that what lies outside of the image has no say."""
+    """Edges are repeated, so that samples outside the image have no influence."""
     mask = np.zeros((9, 17), np.uint8)
     mask[8], mask[:, 16] = 255, 255
     np.testing.assert_allclose(QualityField.from_mask(mask).weights, [[1, 1, 16], [16, 16, 16]])
@@ -277,7 +277,7 @@ def test_tunings_that_are_not_there():
 
 
 def test_a_tuning_for_a_network():
-    """The weights of the profile as they are: they were measured at its own resolution of chrominance."""
+    """The weights of the profile are not changed: they were measured at the resolution of subsampled chrominance."""
     profile = load_profile("mobilenet_v2_420")
     criterion = tuning_for(profile).criterion(forward(PHOTO, "4:2:0"))
     np.testing.assert_allclose(criterion.weights, profile.normalized().weights.reshape(3, 64), rtol=1e-5)
@@ -314,7 +314,7 @@ def test_images_that_are_neither_grey_nor_ycbcr():
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
 @pytest.mark.parametrize(("width", "height"), [(2, 2), (4, 6), (16, 10), (30, 34), (3, 5), (17, 9), (31, 33)])
 def test_chrominance_is_the_least_squares_solution(subsampling, width, height):
-    """Of all samples those whose interpolation comes nearest; at odd sizes decoders drop the last line of it."""
+    """The samples whose upsampling is nearest to the image; at odd sizes decoders drop the last line of it."""
     h, v = SUBSAMPLINGS[subsampling]
     pixels = np.random.default_rng(width).integers(100, 150, (height, width, 3), dtype=np.uint8)
     image = Planes(pixels, subsampling).image()

@@ -170,7 +170,7 @@ def test_fields_multiply(way: str) -> None:
 
 
 def test_weights_are_those_that_the_trellis_uses() -> None:
-    """A field that says the same gives the same file."""
+    """A field with the same weights gives the same file."""
     field = choice("exchange").field(context_of(PIXELS), None)
     assert coded(choice("exchange"), tune="psnr") == coded(None, field=field, tune="psnr")
 

@@ -117,7 +117,7 @@ def photographs() -> list[np.ndarray]:
 
 @pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
 def test_estimated_bits_go_with_real_ones(subsampling):
-    """Over the blocks of a photograph, none of which the prices were fitted to, at each quality and at all together."""
+    """Correlation over the blocks of photographs that the prices were not fitted to, at each quality and together."""
     qualities = QUALITIES[::4]
     for pixels in photographs():
         image = forward(pixels, subsampling)
@@ -130,7 +130,7 @@ def test_estimated_bits_go_with_real_ones(subsampling):
 
 
 def hand_made() -> EstimatedCurves:
-    """A hull with sides of slopes 10 and 1.25, in the middle at 4 and 12 bits; and a block that saves nothing."""
+    """A block with hull slopes of 10 and 1.25, whose sides have middles at 4 and 12 bits; and one that saves nothing."""
     bits = np.array([[[0.0, 8, 16], [5, 5, 5]]])
     errors = np.array([[[100.0, 20, 10], [7, 7, 7]]])
     return EstimatedCurves(np.array([20, 40, 60]), bits, errors)

@@ -150,7 +150,7 @@ BROKEN = {
     "nothing but a format": ({"utility": ..., "nbytes": ...}, r"unknown \[\], missing \['nbytes', 'utility'\]"),
     "unknown": ({"size": 3}, r"unknown \['size'\], missing \[\]"),
     "name": ({"name": 3}, "name of a profile is of type str, got 3"),
-    "qualities": ({"qualities": [15, 95, 50]}, r"qualities rise, got \[15, 95, 50\]"),
+    "qualities": ({"qualities": [15, 95, 50]}, r"qualities are in rising order, got \[15, 95, 50\]"),
     "fewer qualities": ({"qualities": [15, 95]}, r"nbytes of 5 groups has the shape \(5, 2\), got \(5, 3\)"),
     "no groups": ({"utility": []}, r"utility of 0 groups has the shape \(0,\), got \(0,\)"),
     "borders": ({"borders": [1]}, r"borders of 5 groups has the shape \(4,\), got \(1,\)"),

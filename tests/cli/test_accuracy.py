@@ -153,7 +153,7 @@ def test_a_killed_run_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def stopping_after(count: int, joined: Any) -> Any:
-    """What joins parts, until it fails."""
+    """A function in place of `_joined` that raises an error after some calls."""
     calls = []
 
     def limited(parts: Any) -> Any:

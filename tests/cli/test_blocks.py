@@ -31,7 +31,7 @@ def images(tmp_path: Path) -> list[Path]:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows with every file that the task restores."""
+    """List to which the size of every restored file is added."""
     plain, sizes = BlurTask.restored, []
 
     def counting(self: BlurTask, data: bytes) -> np.ndarray:
@@ -194,7 +194,7 @@ def test_too_many_groups_lose_nothing_that_was_measured(tmp_path: Path, images: 
             "nowhere:factory",
             "expected a task as package.module:factory, got 'nowhere:factory': No module named 'nowhere'",
         ),
-        ("tests.blur_task:no_task", "gives a task (name, scale, reference, sent, restored), got int"),
+        ("tests.blur_task:no_task", "to return a task (name, scale, reference, sent, restored), got int"),
     ],
 )
 def test_no_such_task(tmp_path: Path, images: list[Path], task: str, message: str) -> None:

@@ -50,7 +50,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, measured: Path) -> Path:
-    """A copy of it."""
+    """A copy of the folder `measured`."""
     return Path(shutil.copytree(measured, tmp_path / "copy"))
 
 
@@ -213,7 +213,7 @@ def test_usage(folder: Path, options: list[object]) -> None:
 
 
 class Terminal(io.StringIO):
-    """What a progress bar is drawn on."""
+    """A stream that claims to be a terminal, so that progress bars are drawn."""
 
     def isatty(self) -> bool:
         return True

@@ -16,7 +16,7 @@ from tests.cli_helpers import photograph, run, save
 
 
 def most_at_once(needs: list[int], nbytes: int | None, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    """Work with such needs on four threads: the most that ran side by side, in pieces and in bytes."""
+    """Run work with these needs on four threads; the largest number that ran together, and their total bytes."""
     monkeypatch.setattr("optcodec.console.many.available_nbytes", lambda: nbytes)
     running: list[int] = []
     seen: list[tuple[int, int]] = []

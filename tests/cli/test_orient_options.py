@@ -54,7 +54,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def shown(data: bytes) -> np.ndarray:
-    """What people see of a file."""
+    """Pixels of a file as viewers display them."""
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB")).astype(int)
 

@@ -48,7 +48,7 @@ def pixels_of(path: Path) -> np.ndarray:
 
 
 def encoded(source: Path, *options: object) -> tuple[int, np.ndarray]:
-    """Bytes and pixels of the file that the options make."""
+    """Size in bytes, and decoded pixels, of the file encoded with these options."""
     output = source.with_name("out.jpg")
     (record,) = run_json("encode", source, "-o", output, *options)["files"]
     return record["nbytes"], pixels_of(output)

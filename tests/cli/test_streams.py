@@ -72,7 +72,7 @@ def test_stdin_goes_to_files_and_folders(picture: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["encode", "-"], "stdin has no place beside it for the output; expected -o FILE, or -o - for stdout"),
+        (["encode", "-"], "the output cannot be written beside stdin; expected -o FILE, or -o - for stdout"),
         (["encode", "-", "-o", "-"], "-: not an image file"),
         (["encode", "PICTURE", "-o", "-", "--json"], "--json prints to stdout, where the image goes"),
         (["encode", "FOLDER", "-o", "-"], "stdout takes one image, got 1; expected -o FOLDER"),
@@ -160,7 +160,7 @@ def test_pipes_with_names_are_read_and_written(tmp_path: Path, suffix: str) -> N
 @pytest.mark.parametrize("name", ["a.webp", "a.png", "a.json", "a.JPG.bak"])
 def test_names_of_other_formats_are_refused(picture: Path, name: str) -> None:
     line = refusal("encode", picture, "-o", picture.with_name(name))
-    assert f"{name}: a JPEG file is written; expected a name with .jpg, .jpeg, .jpe, .jfif" in line
+    assert f"{name}: the output is a JPEG file; expected a name with .jpg, .jpeg, .jpe, .jfif" in line
     assert not picture.with_name(name).exists() or name == picture.name
 
 
@@ -229,6 +229,6 @@ def test_a_stream_without_end_is_refused(command: list[str], tmp_path: Path, mon
     monkeypatch.setattr(streams, "MAX_STREAM_NBYTES", 1 << 16)
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 1
-    reason = "it goes on after 65,536 bytes; expected an image, or a file of it"
+    reason = "it has more than 65,536 bytes; expected an image, or a file in place of the stream"
     assert result.stderr == f"Error: /dev/zero: cannot read /dev/zero: {reason}\n"
     assert list(tmp_path.iterdir()) == []

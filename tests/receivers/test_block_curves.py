@@ -73,7 +73,7 @@ def test_curves_are_joined_and_chosen() -> None:
         ({"qualities": (0, 50, 90)}, "two or more whole numbers 1..100"),
         ({"qualities": (15.0, 50.0, 90.0)}, "two or more whole numbers"),
         ({"qualities": ((1, 2), (3,))}, "two or more whole numbers"),
-        ({"qualities": (15, 15, 90)}, r"qualities rise, got \[15, 15, 90\]"),
+        ({"qualities": (15, 15, 90)}, r"qualities are in rising order, got \[15, 15, 90\]"),
         ({"before": np.ones((2, 4))}, r"before of 2 blocks have the shape \(2, 3\), got \(2, 4\)"),
         ({"after": np.full((2, 3), np.nan)}, "after of blocks are finite and not negative, got nan"),
         ({"nbytes": np.full((2, 3), -1)}, "nbytes of blocks are finite and not negative, got -1"),
@@ -243,7 +243,7 @@ def test_tasks_by_name() -> None:
         ("tests.blur_task:nothing", "got 'tests.blur_task:nothing': module .* has no attribute 'nothing'"),
         (":factory", "expected a task as package.module:factory, got ':factory'"),
         ("tests.blur_task:__doc__", "expected a function that makes a task, .* is a str"),
-        ("tests.blur_task:no_task", r"gives a task \(name, scale, reference, sent, restored\), got int"),
+        ("tests.blur_task:no_task", r"to return a task \(name, scale, reference, sent, restored\), got int"),
         ("tests.blur_task:fraction", "scale of a task is a whole number from 1 on, got 0"),
     ],
 )

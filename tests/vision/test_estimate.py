@@ -17,7 +17,7 @@ FACTORS = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:4:0": (1, 2)}
 
 
 def smooth_network(seed: int = 0, dtype: Any = torch.float64) -> Any:
-    """Small, smooth, and unlike in its three colours."""
+    """A small, smooth network that reacts differently to the three colours."""
     nn = torch.nn
     torch.manual_seed(seed)
     layers = nn.Sequential(
@@ -283,12 +283,12 @@ def zero_loss(output: Any, labels: Any) -> Any:
         ((random_images(2), [0.5, 1.0]), {}, r"got \[0.5, 1.0\]"),
         (random_images(2), {"loss": lambda output, labels: output}, r"for each of 2 images, got shape \(2, 5\)"),
         (random_images(2), {"loss": lambda output, labels: output.mean()}, r"got shape \(\)"),
-        (random_images(2), {"loss": constant_loss}, "got one cut off"),
-        (random_images(2), {"loss": weights_only_loss}, "got one cut off"),
+        (random_images(2), {"loss": constant_loss}, "got a detached one"),
+        (random_images(2), {"loss": weights_only_loss}, "got a detached one"),
         (random_images(2), {"loss": nan_loss}, r"losses are finite, got \[nan, nan\]"),
         (random_images(2), {"loss": zero_loss}, "does not depend on their pixels"),
         (random_images(2), {"subsampling": "4:1:1"}, "subsampling is one of .* got '4:1:1'"),
-        (random_images(2), {"until_stderr": 0}, "until_stderr is a positive part of the weights, got 0"),
+        (random_images(2), {"until_stderr": 0}, "until_stderr is a relative standard error above 0, got 0"),
         (random_images(2), {"dtype": "float16"}, "dtype is float32 or bfloat16, got 'float16'"),
     ],
 )

@@ -97,7 +97,7 @@ def changed(index: tuple[int, int, int], value: float) -> np.ndarray:
         ([[1, 2], [3]], "not regular"),
         ("weights", "not regular"),
         (None, "got"),
-        (np.zeros((3, 8, 8)), "all zero"),
+        (np.zeros((3, 8, 8)), "above 0, got only zeros"),
         (changed((1, 2, 3), -1e-9), "got -1e-09"),
         (changed((0, 0, 0), np.nan), "got nan"),
         (changed((2, 7, 7), np.inf), "got inf"),
