@@ -31,7 +31,7 @@ Floats = npt.NDArray[np.float64]
 
 _CURVES = "nbytes", "psnr_db", "before", "after"
 _FROM_ZERO = "nbytes", "before", "after"
-# Least residual ratio relative to the largest. Some would be negative: errors after restoration can rise with the bytes.
+# Least residual ratio relative to the largest. Some would be below 0: errors after restoration may rise with the bytes.
 _LEAST_RATIO = 1 / 64
 
 

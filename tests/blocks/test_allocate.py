@@ -144,7 +144,7 @@ def test_accelir_by_hand():
 
 
 def test_accelir_looks_ahead():
-    """A smaller first gain wins because of the gain of later steps: 0.15 times 60 dB over 6 bytes is 1.5 dB per byte."""
+    """A smaller first gain wins because of later steps: 0.15 times 60 dB over 6 bytes is 1.5 dB per byte."""
     after = [[1e4, 1e4 / 10**0.5, 1e4 / 10**0.6], [1e4, 1e4 / 10**0.4, 1e4 / 10**3]]
     curves = Curves(np.array([15, 20, 25]), [[1, 6, 7], [1, 6, 7]], after, after)
     assert accelir(curves, 7, [1, 1]).tolist() == [15, 20]

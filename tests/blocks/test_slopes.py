@@ -130,7 +130,7 @@ def test_estimated_bits_go_with_real_ones(subsampling):
 
 
 def hand_made() -> EstimatedCurves:
-    """A block with hull slopes of 10 and 1.25, whose sides have middles at 4 and 12 bits; and one that saves nothing."""
+    """A block with hull slopes 10 and 1.25, whose sides have middles at 4 and 12 bits; and one that saves nothing."""
     bits = np.array([[[0.0, 8, 16], [5, 5, 5]]])
     errors = np.array([[[100.0, 20, 10], [7, 7, 7]]])
     return EstimatedCurves(np.array([20, 40, 60]), bits, errors)
