@@ -24,7 +24,10 @@ BASELINE = "JPEG, 4:4:4"
 PLAIN = "OptS (eq. 14), 4:4:4"
 OURS = "RD-OPT, at quality 40, 4:2:0"
 DOCUMENTS = (
-    "README.md",
+    "docs/tuning.md",
+    "docs/networks.md",
+    "docs/restoring.md",
+    "docs/blocks.md",
     "benchmarks/README.md",
     "restore/data/models/README.md",
     "restore/data/tasks/README.md",

@@ -1,7 +1,7 @@
-"""What does `optcodec demo` show? Puts its figures and its picture into the README.
+"""What does `optcodec demo` show? Puts its figures into docs/networks.md, and its picture into the README.
 
 Runs the demo, and writes benchmarks/results/demo.json, docs/demo.jpg (the contact sheet, encoded by optcodec itself)
-and the table of README.md.
+and the table of docs/networks.md.
 """
 
 from __future__ import annotations
@@ -35,15 +35,16 @@ def main() -> None:
         )
     write_result("demo", report, packages=("numpy", "numba", "pillow", "scikit-image"))
     (ROOT / "docs/demo.jpg").write_bytes(sheet.data)
-    readme = ROOT / "README.md"
-    text = readme.read_text("utf-8")
+    page = ROOT / "docs/networks.md"
+    text = page.read_text("utf-8")
     new = re.sub(r"\| astronaut \|.*?\| mean \|[^\n]*", table(report), text, count=1, flags=re.DOTALL)
-    readme.write_text(new, "utf-8")
-    print(f"README.md {'is as it was' if new == text else 'has new figures'}; docs/demo.jpg: {sheet.nbytes:,} bytes")
+    page.write_text(new, "utf-8")
+    change = "is as it was" if new == text else "has new figures"
+    print(f"docs/networks.md {change}; docs/demo.jpg: {sheet.nbytes:,} bytes")
 
 
 def table(report: dict[str, Any]) -> str:
-    """Rows of the README's table."""
+    """Rows of the table."""
     rows = []
     for photo in report["photographs"]:
         jpeg, *others = photo["methods"]

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is limit
 SEED = 13
 # Inputs of each kind, and how many of what outcome there are: a check that refuses everything would say nothing.
 CASES = {
-    "segments": (2500, "read by both", 600),
-    "guard": (250, "read and written", 50),
+    "segments": (1500, "read by both", 360),
+    "guard": (150, "read and written", 30),
     "pixels": (150, "encoded", 150),
     "tables": (500, "loaded, saved and loaded again", 100),
     "profile": (400, "loaded, saved and loaded again", 80),
@@ -32,7 +32,7 @@ CASES = {
     "picture": (200, "loaded", 30),
     "mask": (150, "a field of weights", 10),
 }
-COVERAGE_CASES = 300
+COVERAGE_CASES = 200
 CORPUS = Path(__file__).parent / "corpus"
 
 

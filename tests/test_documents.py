@@ -1,4 +1,4 @@
-"""The README's examples run, and its figures are those of the committed results."""
+"""The examples of the README and of the pages in docs run, and their figures are those of the committed results."""
 
 from __future__ import annotations
 
@@ -18,34 +18,56 @@ from tests.cli_helpers import photograph, save
 from tests.synthetic_rows import synthetic_rows
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+}
+VERBS = ("encode", "design", "inspect", "compare", "sensitivity", "accuracy", "plot", "blocks")
 PROGRAMS = {"optcodec": optcodec.cli.main, "restore": restore.cli.main}
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGES[page], re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
-def test_python_examples_run(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+EXAMPLES = [(page, number) for page in PAGES for number in range(len(blocks(page, "python")))]
+
+
+@pytest.mark.parametrize(("page", "number"), EXAMPLES)
+def test_python_examples_run(page: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    exec(compile(blocks("python")[number], f"README.md, example {number + 1}", "exec"), {})
+    exec(compile(blocks(page, "python")[number], f"{page}, example {number + 1}", "exec"), {})
 
 
-def test_command_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")])
+def test_command_lines_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     pixels = photograph(64, 80)
-    for name in ("photo.png", "old.jpg", "noisy.png", "small.png", "photos/photo.png", "photos/second.png"):
+    for name in (
+        "photo.png",
+        "old.jpg",
+        "noisy.png",
+        "small.png",
+        "photos/photo.png",
+        "photos/second.png",
+        "out/a.jpg",
+    ):
         save(tmp_path / name, pixels)
     tiny_weights(tmp_path / "weights.safetensors")
     measured = {"model": "a network", "subsampling": "4:4:4", **summarize(synthetic_rows({"jpeg": 1, "opts": 0.8}))}
     (tmp_path / "result.json").write_text(json.dumps(measured))
-    lines = [line for block in blocks("console") for line in block.splitlines()]
-    assert {line.split()[0] for line in lines} == set(PROGRAMS)
-    for line in lines:
+    for line in [line for block in blocks(page, "console") for line in block.splitlines()]:
         program, *arguments = shlex.split(line)
         result = CliRunner().invoke(PROGRAMS[program], arguments)
         assert result.exit_code == 0, f"{line}: {result.output}"
+
+
+def test_there_are_examples_of_everything() -> None:
+    assert len(EXAMPLES) >= 7
+    lines = [line for page in PAGES for block in blocks(page, "console") for line in block.splitlines()]
+    verbs = {" ".join(line.split()[:2]) for line in lines}
+    assert {f"optcodec {verb}" for verb in VERBS} <= verbs
+    assert {"restore run", "restore evaluate"} <= verbs
 
 
 def tiny_weights(path: Path) -> None:
@@ -59,7 +81,7 @@ def tiny_weights(path: Path) -> None:
 
 
 def test_the_two_commands_come_first() -> None:
-    assert blocks("bash")[0].splitlines() == [
+    assert blocks("README.md", "bash")[0].splitlines() == [
         "pip install '.[demo]' && optcodec demo",
         "pip install '.[test]' && pytest",
     ]
@@ -75,14 +97,23 @@ def test_table_is_that_of_the_results() -> None:
     means = report["mean_change_percent"]
     changes = " | ".join(f"{means[each]:+.1f} %" for each in ("optd", "opts", "rdopt"))
     rows.append(f"| mean | | {changes} |")
-    assert "\n".join(rows) in README
+    assert "\n".join(rows) in PAGES["docs/networks.md"]
 
 
-def test_links_and_pictures_are_there() -> None:
-    targets = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert targets
-    for target in targets:
-        assert (ROOT / target).is_file(), target
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_pictures_are_there(page: str) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)(?:#([^)]*))?\)", PAGES[page])
+    for target, heading in targets:
+        path = (ROOT / page).parent / target
+        assert path.is_file(), target
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}, heading
+
+
+def test_all_pages_are_linked_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[^)#]+\.md)", PAGES["README.md"]))
+    assert linked == PAGES.keys() - {"README.md"}
 
 
 def test_picture_is_small() -> None:
@@ -91,7 +122,7 @@ def test_picture_is_small() -> None:
 
 def test_speed_figures_are_those_of_the_committed_run():
     results = [json.loads((ROOT / f"benchmarks/results/{name}.json").read_text()) for name in ("speed", "speed_avx2")]
-    rows = re.findall(r"^\| (?:12 mega|224x224)[^|]*((?:\| [\d.]+ ){4})\|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| (?:12 mega|224x224)[^|]*((?:\| [\d.]+ ){4})\|$", PAGES["docs/speed.md"], re.MULTILINE)
     measured = [
         [
             f"{result['cases'][case]['times_faster'][f'{ours} / {peer}']:.2f}"
@@ -107,15 +138,17 @@ def test_times_of_a_first_run_are_those_of_the_committed_run() -> None:
     commands = json.loads((ROOT / "benchmarks/results/startup.json").read_text())["commands"]
     names = ("encode, cold", "encode --effort 3 --progressive, cold", "warm-up, cold")
     measured = [f"{commands[name]['median_seconds']:.0f}" for name in names]
-    text = " ".join(README.split())
+    text = " ".join(PAGES["docs/speed.md"].split())
     found = re.search(r": (\d+) s for a plain `encode`, (\d+) s with `.*?`, (\d+) s for all of them", text)
     assert found is not None
     assert list(found.groups()) == measured
 
 
-@pytest.mark.parametrize("path", ["README.md", "benchmarks/README.md", "restore/data/models/README.md"])
-def test_tables_are_those_of_the_results(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    tables = importlib.import_module("benchmarks.accuracy.tables")
+TABLES = importlib.import_module("benchmarks.accuracy.tables")
+
+
+@pytest.mark.parametrize("path", TABLES.DOCUMENTS)
+def test_tables_are_those_of_the_results(path: str) -> None:
     text = (ROOT / path).read_text("utf-8")
     assert "<!-- table: " in text
-    assert tables.filled(text) == text
+    assert TABLES.filled(text) == text
