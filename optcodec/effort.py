@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from optcodec.blocks.choice import BlockChoice, Features
+from optcodec.blocks.choice import BlockChoice, BlockContext
 from optcodec.blocks.profile import UtilityProfile
 from optcodec.design import check_sampling, gather, resolve
 from optcodec.errors import InvalidInputError
@@ -192,7 +192,7 @@ def _chosen(
     if isinstance(source, CoefficientSource):
         raise InvalidInputError("blocks are weighed by their pixels, got coefficients of a file; expected pixels")
     budget = target_bytes(target, image.width * image.height) if isinstance(target, (Bpp, MaxBytes)) else None
-    return blocks.field(Features(source.pixels, image, tuning, blocks.profile, blocks.net, source.threads), budget)
+    return blocks.field(BlockContext(source.pixels, image, tuning, blocks.profile, blocks.net, source.threads), budget)
 
 
 def _check_colours(source: PixelSource | CoefficientSource) -> None:

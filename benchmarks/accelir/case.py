@@ -15,7 +15,7 @@ from PIL import Image
 from benchmarks.accelir.ideal import luminance_seams
 from benchmarks.receiver.tasks import FOLDER
 from optcodec import InvalidInputError, psnr_db
-from optcodec.blocks.choice import BlockChoice, Features
+from optcodec.blocks.choice import BlockChoice, BlockContext
 from optcodec.blocks.curves import Curves
 from optcodec.blocks.profile import UtilityProfile, load_utility_profile
 from optcodec.blocks.qpnet import QpNet, load_qpnet
@@ -109,9 +109,9 @@ class Case:
             self._curves[encoder] = measure_curves(self.clean, self.task, **options)
         return self._curves[encoder]
 
-    def features(self) -> Features:
+    def context(self) -> BlockContext:
         """What QP-NET and the ways to choose look at, errors weighed for the receiver."""
-        return Features(self.sent, self.image, self.tools.tuning, self.tools.profile, self.tools.net, 1)
+        return BlockContext(self.sent, self.image, self.tools.tuning, self.tools.profile, self.tools.net, 1)
 
     def measured(self, data: bytes) -> Floats:
         """The `FIELDS` of a file.

@@ -21,7 +21,7 @@ from benchmarks.accelir.ideal import ideal_file
 from benchmarks.rates.rd import mozjpeg, turbo
 from optcodec import MaxBytes, QualityField, Rdo, TargetNotMetError, encode
 from optcodec.blocks.allocate import ALLOCATORS, Allocator, lagrangian
-from optcodec.blocks.choice import WAYS, BlockChoice, Features, blocks_by, pixels_of_blocks
+from optcodec.blocks.choice import WAYS, BlockChoice, BlockContext, blocks_by, pixels_of_blocks
 from optcodec.blocks.curves import Curves, block_grid
 from optcodec.targets import largest_within
 from optcodec.trellis.tuning import tuning_for
@@ -131,8 +131,8 @@ def _oracle(case: Case, budget: int) -> Found:
 
 
 @dataclass(frozen=True, eq=False)
-class _TrueFeatures(Features):
-    """Features with the true curves in place of QP-NET's."""
+class _TrueContext(BlockContext):
+    """A `BlockContext` with the true curves in place of those that QP-NET predicts."""
 
     known: Curves | None = None
 
@@ -151,8 +151,8 @@ def _true_lagrangian(case: Case, budget: int, *, before: bool) -> Found:
     tuning, known = (tuning_for("psnr") if before else case.tools.tuning), case.curves("rdo")
     if before:
         known = Curves(known.qualities, known.nbytes, known.before, known.before)
-    features = _TrueFeatures(case.sent, case.image, tuning, threads=1, known=known)
-    chosen: QualityField = WAYS["lagrangian"](features, budget)
+    context = _TrueContext(case.sent, case.image, tuning, threads=1, known=known)
+    chosen: QualityField = WAYS["lagrangian"](context, budget)
     return coded(case, budget, Rdo(tuning, field=chosen, thorough=True))
 
 
@@ -164,7 +164,7 @@ def _ideal_uniform(case: Case, budget: int) -> Found:
 
 def _ideal(case: Case, budget: int, *, allocator: Allocator, true_curves: bool) -> Found:
     """What the allocator is told is moved until the real bytes are those of the budget."""
-    curves = case.curves("jpeg") if true_curves else case.features().curves
+    curves = case.curves("jpeg") if true_curves else case.context().curves
     size, shape = pixels_of_blocks(case.image.width, case.image.height), block_grid(case.image.width, case.image.height)
 
     def file(told: float) -> tuple[float, bytes]:

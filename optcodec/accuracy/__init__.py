@@ -1,1 +1,1 @@
-"""Rate and accuracy: what tables do to a network's decisions, measured on real files."""
+"""Measure how encoders and tables change the accuracy of a network, and at what rate in real files."""

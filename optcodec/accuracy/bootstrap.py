@@ -1,6 +1,6 @@
-"""Means over images, and how sure they are: the percentile bootstrap, of one draw for all figures.
+"""Means over images, with confidence intervals by the percentile bootstrap.
 
-One draw of images serves every mean, so that a difference of two means in one resample is the mean of the paired
+All means use the same resamples of images, so that a difference of two means in a resample is the mean of the paired
 differences. Source of the interval: Efron and Tibshirani, *An Introduction to the Bootstrap* (1993), section 13.3.
 """
 
@@ -37,11 +37,11 @@ class Means:
     top1_percent, top5_percent, loss : ndarray of float64, shape (C, R)
         Accuracy and mean cross-entropy of the decoded images.
     agreement_percent : ndarray of float64, shape (C, R)
-        How often the most likely class is that of the uncompressed image.
+        Percentage of images whose most likely class is the same as without compression.
     top1_change_points, loss_increase : ndarray of float64, shape (C, R)
-        Over the uncompressed images, paired.
+        Change of top-1 accuracy (percentage points) and of the loss from the uncompressed images, paired.
     reference_top1_percent, reference_top5_percent, reference_loss : ndarray of float64, shape (R,)
-        Of the uncompressed images.
+        Accuracy and loss of the uncompressed images.
     """
 
     bpp: Floats

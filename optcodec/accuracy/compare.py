@@ -1,4 +1,4 @@
-"""Curves of methods compared with that of the baseline: Bjøntegaard deltas, and rates at equal accuracy and loss."""
+"""Compare the curves of methods with that of the baseline: Bjøntegaard deltas, rates at equal accuracy and loss."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from optcodec.accuracy.rows import Rows
 __all__ = ["CURVE_RESAMPLES", "compare_curves", "grouped", "named"]
 
 Floats = npt.NDArray[np.float64]
-Bounds = tuple[Floats, Floats]  # of rates: equal where the rate is known, and 0 or infinite where it has no bound
+Bounds = tuple[Floats, Floats]  # bounds of rates: equal if the rate is known; 0 or infinite if there is no bound
 Key = TypeVar("Key", bound=Hashable)
 
-CURVE_RESAMPLES = 500  # the first ones; each takes whole curves
+CURVE_RESAMPLES = 500  # only the first resamples, since comparing whole curves takes time
 _ROWS = slice(1 + CURVE_RESAMPLES)
 _MARGINS_POINTS = (0.0, 0.5, 1.0)
-_LOSS_LEVELS = (90, 75, 50)  # quality factors of the baseline at whose loss rates are compared
-_QUALITY_SETTINGS = ("fixed", "1", "1-joint", "bytes")  # in these the level of default JPEG is its quality factor
+_LOSS_LEVELS = (90, 75, 50)  # rates are compared at the loss of the baseline with these quality factors
+_QUALITY_SETTINGS = ("fixed", "1", "1-joint", "bytes")  # settings whose level is a quality factor for default JPEG
 _DELTAS = ("bd_rate_top1_percent", "bd_rate_loss_percent", "bd_top1_points", "bd_loss")
 
 
 @dataclass(frozen=True, eq=False)
 class _Curve:
-    """A method in a setting; qualities are the top-1 accuracy in percent, and minus the loss increase."""
+    """Curves of a method in a setting: top-1 accuracy in percent, and negative loss increase, against the rate."""
 
     method: str
     setting: str
@@ -41,16 +41,16 @@ class _Curve:
 
 @dataclass(frozen=True, eq=False)
 class _Baseline:
-    """What a curve is compared with; or why with nothing."""
+    """The curve to compare with; or None and the reason why there is none."""
 
     curve: _Curve | None
     reason: str
 
 
-def compare_curves(rows: Rows, found: Means, baseline: str) -> list[dict[str, Any]]:
-    """Records of all curves, one a method and setting; the meaning of each figure is told in `summarize`."""
+def compare_curves(rows: Rows, averages: Means, baseline: str) -> list[dict[str, Any]]:
+    """Records of all curves, one for each method and setting; `summarize` explains the figures."""
     groups = grouped(rows.conditions, lambda condition: (condition.method, condition.setting))
-    curves = {key: _curve(key, _distinct(rows, members), found) for key, members in groups.items()}
+    curves = {key: _curve(key, _distinct(rows, members), averages) for key, members in groups.items()}
     levels = _loss_levels(rows.conditions, baseline)
     records = []
     for (method, setting), curve in curves.items():
@@ -63,15 +63,15 @@ def compare_curves(rows: Rows, found: Means, baseline: str) -> list[dict[str, An
             "points": curve.points,
             "against": baseline if base.curve else None,
             **_deltas(curve, base),
-            "at_accuracy": [_at_accuracy(curve, base, found, margin) for margin in _MARGINS_POINTS],
-            "at_loss": [_at_loss(curve, found, level, index) for level, index in levels.items()],
+            "at_accuracy": [_at_accuracy(curve, base, averages, margin) for margin in _MARGINS_POINTS],
+            "at_loss": [_at_loss(curve, averages, level, index) for level, index in levels.items()],
         }
         records.append(record)
     return records
 
 
 def grouped(conditions: Sequence[Condition], key: Callable[[Condition], Key]) -> dict[Key, list[int]]:
-    """Indices of conditions by what they have in common, in order of their first."""
+    """Group the indices of conditions by a key, in the order of the first condition of each group."""
     groups: dict[Key, list[int]] = {}
     for index, condition in enumerate(conditions):
         groups.setdefault(key(condition), []).append(index)
@@ -79,27 +79,29 @@ def grouped(conditions: Sequence[Condition], key: Callable[[Condition], Key]) ->
 
 
 def named(condition: Condition) -> dict[str, Any]:
-    """How a record says which condition it is about."""
+    """The fields of a record that identify its condition."""
     return {"method": condition.method, "setting": condition.setting, "level": condition.level}
 
 
 def _distinct(rows: Rows, members: list[int]) -> list[int]:
-    """Conditions without those whose files have the sizes of another's: two levels that led to the same tables."""
+    """Leave out conditions whose files have the same sizes as those of another: their levels led to the same tables."""
     return list({rows.nbytes[index].tobytes(): index for index in members}.values())
 
 
-def _curve(key: tuple[str, str], members: list[int], found: Means) -> _Curve:
-    bpp, top1, increase = (each[members, _ROWS] for each in (found.bpp, found.top1_percent, found.loss_increase))
+def _curve(key: tuple[str, str], members: list[int], averages: Means) -> _Curve:
+    bpp, top1, increase = (
+        values[members, _ROWS] for values in (averages.bpp, averages.top1_percent, averages.loss_increase)
+    )
     return _Curve(*key, len(members), monotone_curves(bpp, top1), monotone_curves(bpp, -increase))
 
 
 def _loss_levels(conditions: Sequence[Condition], baseline: str) -> dict[int, int]:
-    """First condition in which the baseline has each of the quality factors at which losses are compared."""
-    found: dict[float, int] = {}
+    """Index of the first condition of the baseline with each of the quality factors ``_LOSS_LEVELS``."""
+    by_level: dict[float, int] = {}
     for index, condition in enumerate(conditions):
         if condition.method == baseline and condition.setting in _QUALITY_SETTINGS:
-            found.setdefault(condition.level, index)
-    return {level: found[level] for level in _LOSS_LEVELS if level in found}
+            by_level.setdefault(condition.level, index)
+    return {level: by_level[level] for level in _LOSS_LEVELS if level in by_level}
 
 
 def _deltas(curve: _Curve, base: _Baseline) -> dict[str, Estimate]:
@@ -107,15 +109,15 @@ def _deltas(curve: _Curve, base: _Baseline) -> dict[str, Estimate]:
         return {name: _unknown(base.reason) for name in _DELTAS}
     pairs = ((base.curve.top1, curve.top1), (base.curve.loss, curve.loss))
     deltas = [bd_rate(*pair) for pair in pairs] + [bd_quality(*pair) for pair in pairs]
-    signs = (1, 1, 1, -1)  # the quality of a loss is minus the loss
+    signs = (1, 1, 1, -1)  # curves have the negative loss, since a quality must rise with the rate
     return {
         name: estimate(sign * delta.values, reason=delta.reason) | {"overlap_percent": delta.overlap_percent}
         for name, sign, delta in zip(_DELTAS, signs, deltas, strict=True)
     }
 
 
-def _at_accuracy(curve: _Curve, base: _Baseline, found: Means, margin: float) -> dict[str, Any]:
-    target = found.reference_top1_percent[_ROWS] - margin
+def _at_accuracy(curve: _Curve, base: _Baseline, averages: Means, margin: float) -> dict[str, Any]:
+    target = averages.reference_top1_percent[_ROWS] - margin
     rate = rate_at(curve.top1, target)
     return {
         "margin_points": margin,
@@ -125,8 +127,8 @@ def _at_accuracy(curve: _Curve, base: _Baseline, found: Means, margin: float) ->
     }
 
 
-def _at_loss(curve: _Curve, found: Means, level: int, index: int) -> dict[str, Any]:
-    increase, bpp = found.loss_increase[index, _ROWS], found.bpp[index, _ROWS]
+def _at_loss(curve: _Curve, averages: Means, level: int, index: int) -> dict[str, Any]:
+    increase, bpp = averages.loss_increase[index, _ROWS], averages.bpp[index, _ROWS]
     rate = rate_at(curve.loss, -increase)
     return {
         "baseline_level": level,
@@ -154,5 +156,5 @@ def _change(rate: Bounds, base: Bounds) -> Estimate:
 
 
 def _unknown(reason: str) -> Estimate:
-    nowhere = np.full(1 + CURVE_RESAMPLES, np.nan)
-    return estimate(nowhere, reason=reason)
+    unknown = np.full(1 + CURVE_RESAMPLES, np.nan)
+    return estimate(unknown, reason=reason)

@@ -1,4 +1,4 @@
-"""What is compared: a method of making files, and what its tables aim at."""
+"""Conditions of an experiment: a method that makes files, and the setting and level of its target."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from optcodec.scalars import real_number
 
 __all__ = ["SETTINGS", "TRELLIS", "Condition"]
 
-TRELLIS = "rdo"  # method, or ending of one, whose indices are chosen by a trellis
+TRELLIS = "rdo"  # method, or suffix of a method, with indices chosen by a trellis
 
 SETTINGS = ("fixed", "1", "1-joint", "2", "2-joint", "bytes")
 _OF_QUALITY = ("1", "1-joint", "bytes")
@@ -22,14 +22,15 @@ class Condition:
     Parameters
     ----------
     method : str
-        Of `optcodec.design_tables`: ``"jpeg"``, ``"opts"``, ...; a distortion model may follow (``"opts:laplacian"``).
-        ``"rdo"``: tables and indices by a trellis that the profile weighs; ``"opts+rdo"``: indices by a trellis on top
-        of the tables of a method. Or the name of another encoder, such as ``"mozjpeg"``.
+        A method of `optcodec.design_tables` (``"jpeg"``, ``"opts"``, ...), which a distortion model may follow
+        (``"opts:laplacian"``). ``"rdo"``: tables and indices by a trellis with the weights of the profile;
+        ``"opts+rdo"``: tables of a method, and indices by a trellis. Or the name of another encoder, such as
+        ``"mozjpeg"``.
     setting : str
-        What is held equal between methods. ``"fixed"``: nothing, the level goes to the method as it is. ``"1"``: the
-        SWE of default JPEG at a quality factor. ``"2"``: the SWE of OptS at a water level. ``"bytes"``: no more bytes
-        than default JPEG has for this image at a quality factor. In ``"1"`` and ``"2"``, as in the OptS paper,
-        luminance and chrominance are matched apart; in ``"1-joint"`` and ``"2-joint"`` their sum is.
+        What is equal for all methods. ``"fixed"``: nothing; the level is passed to the method. ``"1"``: the SWE of
+        default JPEG at a quality factor. ``"2"``: the SWE of OptS at a water level. ``"bytes"``: at most the bytes of
+        default JPEG for the same image at a quality factor. In ``"1"`` and ``"2"``, as in the OptS paper, luminance and
+        chrominance are matched separately; in ``"1-joint"`` and ``"2-joint"`` their sum is matched.
     level : float
         ``"fixed"``: a water level (opts, optd), or a quality factor. ``"1"``, ``"1-joint"``, ``"bytes"``: a quality
         factor 1..100. ``"2"``, ``"2-joint"``: a water level above 0.

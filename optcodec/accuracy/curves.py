@@ -1,13 +1,13 @@
-"""Rate-quality curves: the area between two of them (Bjøntegaard), and the rate at which one reaches a quality.
+"""Rate-quality curves: mean distance of two curves (Bjøntegaard), and the rate at which a curve reaches a quality.
 
-A quality is any figure that rises with the rate: an accuracy, or minus a loss. Measured curves do not always rise, so
-a curve is first made monotone by isotonic regression over its points in order of rate, all of equal weight. (Best and
-Chakravarti, 1990, as in `scipy.optimize.isotonic_regression`.) Between the points it is interpolated over the
-logarithm of the rate with PCHIP (Fritsch and Butland, 1984), under which a monotone curve stays monotone. Akima's
-interpolation, which Herglotz et al. (arXiv:2304.12852) found to be closer for smooth curves of PSNR, overshoots where
-an accuracy levels off.
+A quality is any figure that should rise with the rate: an accuracy, or a negative loss. Measured curves do not always
+rise, so a curve is first made monotone by isotonic regression over its points in order of rate, all with equal weight
+(Best and Chakravarti, 1990, as in `scipy.optimize.isotonic_regression`). Between the points it is interpolated over the
+logarithm of the rate with PCHIP (Fritsch and Butland, 1984), which keeps it monotone. Akima's interpolation, which
+Herglotz et al. (arXiv:2304.12852) found to be more accurate for smooth curves of PSNR, overshoots where an accuracy
+levels off.
 
-Every function works on R curves at once, one a row: the sample first, then its resamples.
+Every function processes R curves at once, one in each row: that of the sample first, then those of the resamples.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Index = npt.NDArray[np.intp]
 
 LEAST_POINTS = 3
 LEAST_OVERLAP_PERCENT = 25
-_SAME = 1e-9  # qualities (points of accuracy, nats) and logarithms of rates that are no further apart are equal
+_SAME = 1e-9  # tolerance within which qualities (percentage points, nats) or logarithms of rates count as equal
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +55,9 @@ class Delta:
     values : ndarray of float64, shape (R,)
         NaN where the curves do not overlap, and everywhere if there is a reason not to compare them.
     overlap_percent : float
-        Of the shorter one of the two ranges over which they are compared, in the sample.
+        Common range of the two curves of the sample, in percent of the shorter of their ranges.
     reason : str or None
-        Why the curves of the sample are not compared.
+        Why the curves of the sample are not compared; None if they are.
     """
 
     values: Floats
@@ -79,7 +79,7 @@ def monotone_curves(rates: Floats, qualities: Floats) -> Curves:
     order = np.argsort(rates.T, axis=1, kind="stable")
     log_rate = np.take_along_axis(np.log(rates.T), order, axis=1)
     tied = (np.diff(log_rate, axis=1) < _SAME).any(axis=1)
-    log_rate[tied] += _SAME * np.arange(len(rates))  # two points of one rate would make a step
+    log_rate[tied] += _SAME * np.arange(len(rates))  # interpolation needs different rates
     quality = np.take_along_axis(qualities.T, order, axis=1)
     for row in np.flatnonzero((np.diff(quality, axis=1) < 0).any(axis=1)):
         quality[row] = isotonic_regression(quality[row]).x
@@ -89,7 +89,7 @@ def monotone_curves(rates: Floats, qualities: Floats) -> Curves:
 def bd_rate(anchor: Curves, test: Curves) -> Delta:
     """Bjøntegaard-Delta rate: mean difference in rate at equal quality, in percent; below 0 if ``test`` needs less.
 
-    Points that the regression has given one quality count as one, at the mean of the logarithms of their rates.
+    Points to which the regression gave the same quality are replaced by one, at the mean of their logarithms of rates.
 
     Notes
     -----
@@ -99,7 +99,7 @@ def bd_rate(anchor: Curves, test: Curves) -> Delta:
     require_packages("bjontegaard")
     from bjontegaard import bd_rate as package
 
-    sides = [list(_knots(each)) for each in (anchor, test)]
+    sides = [list(_knots(curves)) for curves in (anchor, test)]
     first = [(np.exp(rates[0]), qualities[0]) for groups in sides for rows, qualities, rates in groups if rows[0] == 0]
     low, high = _common(anchor.quality, test.quality)
     delta = _judge(first[0][1], first[1][1], resamples=len(low), what="qualities")
@@ -113,7 +113,7 @@ def bd_rate(anchor: Curves, test: Curves) -> Delta:
 def bd_quality(anchor: Curves, test: Curves) -> Delta:
     """Bjøntegaard-Delta quality: mean difference in quality at equal rate; above 0 if ``test`` is better.
 
-    As `bd_rate`, over the logarithm of the rate.
+    The mean is taken over the logarithm of the rate; see `bd_rate`.
     """
     require_packages("bjontegaard")
     from bjontegaard import bd_psnr as package
@@ -123,29 +123,29 @@ def bd_quality(anchor: Curves, test: Curves) -> Delta:
     if delta.reason is None:
         rows = np.arange(len(low))
         anchor_mean, test_mean = (
-            _mean_over([(rows, each.log_rate, each.quality)], low, high) for each in (anchor, test)
+            _mean_over([(rows, curves.log_rate, curves.quality)], low, high) for curves in (anchor, test)
         )
         delta.values[:] = test_mean - anchor_mean
-        first = [part for each in (anchor, test) for part in (np.exp(each.log_rate[0]), each.quality[0])]
+        first = [part for curves in (anchor, test) for part in (np.exp(curves.log_rate[0]), curves.quality[0])]
         delta.values[0] = package(*first, method="pchip", require_matching_points=False, min_overlap=0)
     return delta
 
 
 def rate_at(curves: Curves, target: Floats) -> tuple[Floats, Floats]:
-    """Smallest rate at which each curve reaches a quality, between two bounds.
+    """Bounds of the smallest rate at which each curve reaches a quality.
 
     Parameters
     ----------
     curves : Curves
-        With a single point, a rate is known only if that point has the quality.
+        For a curve with a single point, the rate is known only if that point has the quality.
     target : ndarray of float64, shape (R,)
         Quality to reach.
 
     Returns
     -------
     lower, upper : ndarray of float64, shape (R,)
-        Equal where the rate is known. The lower one is 0 where the first point is better than the target already; the
-        upper one is infinite where no point reaches it, and the lower one is then the highest rate of the curve.
+        Equal if the rate is known. If the first point is already better than the target, the lower bound is 0. If no
+        point reaches the target, the lower bound is the highest rate of the curve, and the upper bound is infinite.
     """
     x, y = curves.log_rate, curves.quality
     reached = y >= target[:, np.newaxis] - _SAME
@@ -161,7 +161,7 @@ def rate_at(curves: Curves, target: Floats) -> tuple[Floats, Floats]:
 
 
 def _crossing(curves: Curves, right: Index, target: Floats) -> Floats:
-    """Logarithm of the rate at which each curve passes the target, between the point ``right`` and that before it."""
+    """Logarithm of the rate at which each curve reaches the target, between the points ``right - 1`` and ``right``."""
     rows = np.arange(len(right))
     slopes = _pchip_slopes(curves.log_rate, curves.quality)
     x0, x1 = curves.log_rate[rows, right - 1], curves.log_rate[rows, right]
@@ -177,8 +177,10 @@ def _crossing(curves: Curves, right: Index, target: Floats) -> Floats:
 
 
 def _knots(curves: Curves) -> Iterator[tuple[Index, Floats, Floats]]:
-    """Curves with rising quality: rows, qualities (G, m) and logarithms of rates (G, m) of each number and place of
-    the points that count as one."""
+    """Merge points of equal quality, and yield the rows that have the same points merged.
+
+    Rows are yielded with their qualities (G, m), which rise strictly, and logarithms of rates (G, m).
+    """
     rises = np.diff(curves.quality, axis=1, prepend=-np.inf) > _SAME
     patterns, which = np.unique(rises, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
@@ -188,12 +190,12 @@ def _knots(curves: Curves) -> Iterator[tuple[Index, Floats, Floats]]:
 
 
 def _common(anchor: Floats, test: Floats) -> tuple[Floats, Floats]:
-    """Ends of the range that both curves cover, row by row."""
+    """Ends of the common range of both curves, row by row."""
     return np.maximum(anchor[:, 0], test[:, 0]), np.minimum(anchor[:, -1], test[:, -1])
 
 
 def _judge(anchor: Floats, test: Floats, *, resamples: int, what: str) -> Delta:
-    """Whether the sample's curves can be compared, given where their points lie on the axis of comparison."""
+    """Whether the curves of the sample can be compared, from the coordinates of their points on the common axis."""
     values = np.full(resamples, np.nan)
     fewest = min(len(anchor), len(test))
     if fewest < LEAST_POINTS:
@@ -209,7 +211,7 @@ def _judge(anchor: Floats, test: Floats, *, resamples: int, what: str) -> Delta:
 
 
 def _mean_over(groups: Iterable[tuple[Index, Floats, Floats]], low: Floats, high: Floats) -> Floats:
-    """Mean of each curve y(x) between ``low`` and ``high`` (R,), from groups of rows, x and y; NaN where empty."""
+    """Mean of each curve y(x) between ``low`` and ``high`` (R,), from groups of rows, x and y; NaN for empty ranges."""
     means = np.full(len(low), np.nan)
     for rows, x, y in groups:
         wide = high[rows] > low[rows]
@@ -220,7 +222,7 @@ def _mean_over(groups: Iterable[tuple[Index, Floats, Floats]], low: Floats, high
 
 
 def _integral(x: Floats, y: Floats, low: Floats, high: Floats) -> Floats:
-    """Integral of the PCHIP interpolants of y(x) (G, m) from ``low`` to ``high`` (G,), which lie within x."""
+    """Integrals of the PCHIP interpolants of y(x) (G, m) from ``low`` to ``high`` (G,), which lie in the range of x."""
     width = np.diff(x, axis=1)
     slopes = _pchip_slopes(x, y)
     d0, d1 = width * slopes[:, :-1], width * slopes[:, 1:]
@@ -236,11 +238,11 @@ def _integral(x: Floats, y: Floats, low: Floats, high: Floats) -> Floats:
 
 
 def _pchip_slopes(x: Floats, y: Floats) -> Floats:
-    """Slopes at the points of rows y(x) (G, m), m > 1, that do not fall; as `scipy.interpolate.PchipInterpolator`.
+    """Slopes of `scipy.interpolate.PchipInterpolator` at the points of rows y(x) (G, m), m > 1, that do not fall.
 
-    The weighted harmonic mean of Fritsch and Butland inside; at the ends the one-sided formula of Moler, *Numerical
-    Computing with MATLAB* (2004), section 3.6, which for rows that do not fall only has to be
-    kept from falling.
+    Inner points have the weighted harmonic mean of Fritsch and Butland; the ends the one-sided formula of Moler,
+    *Numerical Computing with MATLAB* (2004), section 3.6, of which for rows that do not fall only one case is left:
+    negative slopes become 0.
     """
     width = np.diff(x, axis=1)
     steep = np.diff(y, axis=1) / width

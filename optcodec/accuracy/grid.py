@@ -1,4 +1,4 @@
-"""The conditions of an experiment: all methods at all levels of some settings."""
+"""Combine methods, settings and levels into the conditions of an experiment."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = ["QUALITIES", "WATER_LEVELS", "grid"]
 QUALITIES = (70.0, 75.0, 80.0, 85.0, 90.0, 95.0, 98.0)
 WATER_LEVELS = (0.005, 0.01, 0.02, 0.051, 0.1, 0.2, 0.5, 1.0)
 
-# OptD's water levels are squared errors, those of OptS are weighted with at most 0.1. The implementation of OptS's
-# authors is run with 0.5, 1, 2, 5, 10, 20, 50 and 100 for OptD where OptS has 0.005, 0.01, 0.02, ... 1.
+# Water levels of OptD are squared errors; those of OptS are squared errors times weights of at most 0.1. The authors of
+# OptS run their implementation with 0.5, 1, 2, 5, 10, 20, 50, 100 for OptD, and 0.005, 0.01, 0.02, ... 1 for OptS.
 _OPTD_TO_OPTS = 100
 
 
@@ -31,16 +31,16 @@ def grid(
     methods, settings : sequence of str
         See `Condition`.
     qualities : sequence of float
-        Quality factors: the levels of the settings ``"1"``, ``"1-joint"`` and ``"bytes"``, and in ``"fixed"`` of the
-        methods that take them.
+        Quality factors: the levels of the settings ``"1"``, ``"1-joint"`` and ``"bytes"``, and of those methods in
+        ``"fixed"`` that take a quality.
     water_levels : sequence of float
-        The levels of the settings ``"2"`` and ``"2-joint"``, and in ``"fixed"`` of the methods that take them; OptD,
-        which weighs nothing, gets 100 times as much there.
+        Levels of the settings ``"2"`` and ``"2-joint"``, and of those methods in ``"fixed"`` that take a water level;
+        OptD, which has no weights, gets 100 times as much there.
 
     Returns
     -------
     tuple of Condition
-        Setting by setting, in it method by method.
+        Sorted by setting, then by method, then by level, in the order of the arguments.
     """
     conditions = []
     for setting in settings:

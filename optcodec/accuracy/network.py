@@ -1,4 +1,4 @@
-"""What a network makes of pictures, and how that compares with the truth."""
+"""Run a classifier on images, and compare its output with the true classes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """How a network does on some pictures, each array of shape (N,); see `optcodec.accuracy.rows.Rows`."""
+    """Scores of a network on N images, each array of shape (N,); see `optcodec.accuracy.rows.Rows`."""
 
     loss: npt.NDArray[np.float32]
     rank: npt.NDArray[np.int32]
@@ -34,10 +34,10 @@ class Scores:
 
 
 def as_used(module: nn.Module) -> nn.Module:
-    """Copy of a network in evaluation mode, made quick on a CPU; up to rounding it gives the same.
+    """Copy of a network in evaluation mode that is faster on a CPU; its outputs differ by rounding only.
 
-    Channels come last in memory, and a batch normalization becomes part of the convolution before it where the two
-    follow one another in a `torch.nn.Sequential`.
+    Channels are stored last in memory, and a batch normalization that follows a convolution in a `torch.nn.Sequential`
+    is merged into it.
     """
     import torch
 
@@ -49,7 +49,7 @@ def as_used(module: nn.Module) -> nn.Module:
 
 
 def _fuse(chain: nn.Module) -> None:
-    """Replace each Conv2d with the BatchNorm2d behind it; those that someone watches stay as they are."""
+    """Merge each Conv2d with the BatchNorm2d after it; layers with hooks stay as they are."""
     from torch import nn
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -63,10 +63,10 @@ def _fuse(chain: nn.Module) -> None:
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Let torch use one thread for each thread that calls it.
+    """Limit torch to one thread for each thread that calls it.
 
-    Several pictures at a time on one core each take less than one picture on all cores, and threads of torch that wait
-    for each other would keep others from working.
+    Several images at a time, each on one core, take less time than one image on all cores; and threads of torch that
+    wait for each other would block the cores for others.
     """
     import torch
 
@@ -79,14 +79,14 @@ def one_thread_each() -> Iterator[None]:
 
 
 def logits_of(module: nn.Module, pictures: Sequence[Pixels]) -> Tensor:
-    """What a network says.
+    """Logits of a network for some images.
 
     Parameters
     ----------
     module : torch.nn.Module
         Takes RGB of shape (N, 3, H, W) in 0..1.
     pictures : sequence of ndarray of uint8, shape (H, W, 3)
-        All of one size.
+        All of the same size.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def logits_of(module: nn.Module, pictures: Sequence[Pixels]) -> Tensor:
     Raises
     ------
     InvalidInputError
-        If that is not what the network gives, or not finite.
+        If the output of the network has another shape, or is not finite.
     """
     import torch
 
@@ -105,21 +105,21 @@ def logits_of(module: nn.Module, pictures: Sequence[Pixels]) -> Tensor:
         batch = torch.from_numpy(np.stack(pictures)).to(like.device).permute(0, 3, 1, 2)
         output = module(batch.to(like.dtype) / 255)
         if getattr(output, "ndim", 0) != 2 or len(output) != len(pictures):
-            found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-            raise InvalidInputError(f"expected logits of shape ({len(pictures)}, classes), got {found}")
+            wrong = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+            raise InvalidInputError(f"expected logits of shape ({len(pictures)}, classes), got {wrong}")
         logits: Tensor = output.float().cpu()
     if not bool(logits.isfinite().all()):
-        raise InvalidInputError("logits are finite, but some of these are not")
+        raise InvalidInputError("expected finite logits, got infinite or undefined ones")
     return logits
 
 
 def score(logits: Tensor, label: int) -> Scores:
-    """Compare with the class of all these pictures.
+    """Compare logits with the true class, which is the same for all these images.
 
     Raises
     ------
     InvalidInputError
-        If there is no such class.
+        If the label is not the index of a class.
     """
     import torch
 
@@ -129,7 +129,7 @@ def score(logits: Tensor, label: int) -> Scores:
 
 
 def module_sha256(module: nn.Module) -> str:
-    """SHA-256 of all tensors of a network and their names, in hexadecimal digits."""
+    """SHA-256 of the names and contents of all tensors of a network, in hexadecimal digits."""
     import torch
 
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""The folder from which a killed run goes on."""
+"""A folder with the finished parts of a measurement, from which an interrupted run continues."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ Seconds = dict[str, float]
 
 
 class PartialFolder:
-    """Parts of a measurement in the order of its images, each written whole.
+    """Folder with parts of a measurement, in the order of its images; a part is written completely or not at all.
 
     Parameters
     ----------
     path : Path
-        Made if it is not there.
+        Created if it does not exist.
     experiment : mapping
-        All that the rows depend on, as JSON has it.
+        Everything that the rows depend on, as JSON values.
 
     Raises
     ------
     InvalidInputError
-        If the folder is that of another experiment, or cannot be written.
+        If the folder belongs to another experiment, or cannot be written.
     """
 
     def __init__(self, path: Path, experiment: Mapping[str, Any]) -> None:
         self._path = path
-        wanted = json.loads(json.dumps(experiment))
-        found = self._about()
-        if found is None:
-            write_whole(path / _ABOUT, (json.dumps(wanted) + "\n").encode())
-        elif found != wanted:
-            differing = sorted(key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key))
+        new = json.loads(json.dumps(experiment))
+        old = self._about()
+        if old is None:
+            write_whole(path / _ABOUT, (json.dumps(new) + "\n").encode())
+        elif old != new:
+            differing = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
             raise InvalidInputError(
                 f"{path} holds part of another run, with a different {', '.join(differing)}; "
-                "expected to go on with this one: give another output, or remove that folder"
+                "expected part of this run: choose another output, or remove that folder"
             )
 
     def _about(self) -> dict[str, Any] | None:
-        """The experiment that the folder is of; None for a folder that is empty or not there."""
+        """Experiment of the folder; None if the folder is empty or does not exist."""
         if not self._path.exists():
             return None
         try:
@@ -63,7 +63,7 @@ class PartialFolder:
         raise InvalidInputError(f"expected {self._path} to be missing or to hold part of a run; found something else")
 
     def parts(self) -> list[tuple[Rows, Seconds]]:
-        """What is there already, up to the first gap."""
+        """Read the parts that exist, up to the first one that is missing."""
         parts: list[tuple[Rows, Seconds]] = []
         while (path := self._part(len(parts))).exists():
             seconds = parse_json(path.with_suffix(".json").read_text("utf-8"))
@@ -71,11 +71,10 @@ class PartialFolder:
         return parts
 
     def add(self, index: int, rows: Rows, seconds: Seconds) -> None:
-        """Write the part with an index from 0 on."""
+        """Write the part with this index, which counts from 0."""
         path = self._part(index)
-        write_whole(
-            path.with_suffix(".json"), json.dumps(seconds).encode()
-        )  # before the rows, which say that it is there
+        # The rows are written last, since `parts` takes their file as a sign that the part is complete.
+        write_whole(path.with_suffix(".json"), json.dumps(seconds).encode())
         rows.save(path)
 
     def _part(self, index: int) -> Path:
@@ -83,8 +82,8 @@ class PartialFolder:
 
 
 def remove_partial(path: Path) -> None:
-    """Remove the folder of a `PartialFolder`; files in it that are not of the run stay."""
-    for made in [path / _ABOUT, *path.glob("part_*.npz"), *path.glob("part_*.json")]:
-        made.unlink(missing_ok=True)
+    """Remove the folder of a `PartialFolder`; other files in it stay, and then the folder too."""
+    for file in [path / _ABOUT, *path.glob("part_*.npz"), *path.glob("part_*.json")]:
+        file.unlink(missing_ok=True)
     if path.is_dir() and not any(path.iterdir()):
         path.rmdir()

@@ -1,4 +1,4 @@
-"""One image through encoder, decoder and network, under all conditions."""
+"""Process one image under all conditions: encode, decode and classify it."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ STAGES = ("prepare", "encode", "decode", "compare", "forward")
 
 @dataclass(frozen=True, eq=False)
 class Pipeline:
-    """What is done with each image.
+    """A function that measures one image under all conditions.
 
     Parameters
     ----------
     target : TargetModel
-        Its module in evaluation mode.
+        Its module must be in evaluation mode.
     conditions : tuple of Condition
         At least one.
     profile : SensitivityProfile
-        What tables are designed for and errors weighed with.
+        Profile that tables are designed for, and weights of the errors.
     subsampling : str
         Chroma subsampling of all files.
     batch : int
-        Pictures of an image that go through the network together.
+        Number of decoded versions of an image in a batch for the network.
     peers : mapping of str to callable
         Other encoders by name.
     max_pixels : int or None
-        Larger images cannot be read; None allows every size.
+        Images with more pixels are refused; None allows every size.
 
     Raises
     ------
     InvalidInputError
-        If one of these is wrong.
+        If an argument is not as described.
     """
 
     target: TargetModel
@@ -81,30 +81,34 @@ class Pipeline:
         check_conditions(self.conditions, self.peers)
 
     def __call__(self, image: LabelledImage, name: str) -> tuple[Rows, Seconds]:
-        """Rows of an image, and the processor seconds of `STAGES` that they took."""
+        """Measure an image; its rows, and the processor seconds of each of `STAGES`."""
         seconds = dict.fromkeys(STAGES, 0.0)
         with _counted(seconds, "prepare"):
             pixels = self._pixels(image)
-        shots: list[_Shot] = []
-        pictures = self._pictures(pixels, shots, seconds)
+        results: list[_Result] = []
+        pictures = self._pictures(pixels, results, seconds)
         logits = []
         while waiting := list(islice(pictures, self.batch)):
             with _counted(seconds, "forward"):
                 logits.append(logits_of(self.target.module, waiting))
-        return self._rows(image, name, pixels, logits, shots), seconds
+        return self._rows(image, name, pixels, logits, results), seconds
 
     def _pixels(self, image: LabelledImage) -> Pixels:
-        """What the network would see of the image."""
+        """Pixels of the image, preprocessed for the network."""
         ((tensor, _),) = batches([image], self.target.preprocess, size=1, max_pixels=self.max_pixels)
         pixels = tensor[0].numpy()
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or len(pixels) != 3:
-            found = f"{pixels.dtype} of shape {pixels.shape}"
-            raise InvalidInputError(f"preprocessing of {self.target.name} gives uint8 of shape (3, H, W), got {found}")
+            wrong = f"{pixels.dtype} of shape {pixels.shape}"
+            raise InvalidInputError(
+                f"expected preprocessing of {self.target.name} to give uint8 of shape (3, H, W), got {wrong}"
+            )
         return np.ascontiguousarray(pixels.transpose(1, 2, 0))
 
-    def _pictures(self, pixels: Pixels, shots: list[_Shot], seconds: Seconds) -> Iterator[Pixels]:
-        """The image itself, then what is decoded from the files of all conditions, which go into a list. Equal files,
-        such as those of default JPEG in several settings, are decoded once."""
+    def _pictures(self, pixels: Pixels, results: list[_Result], seconds: Seconds) -> Iterator[Pixels]:
+        """Yield the image itself, then the decoded files of all conditions; adds a result for each to the list.
+
+        Equal files, such as those of default JPEG in several settings, are decoded once.
+        """
         yield pixels
         with _counted(seconds, "encode"):
             coder = ImageCoder(pixels, self.subsampling, self.profile, self.peers)
@@ -113,16 +117,18 @@ class Pipeline:
             with _counted(seconds, "encode"):
                 coded = coder.encode(condition)
             if coded.data in known:
-                shots.append(_Shot(coded, *known[coded.data]))
+                results.append(_Result(coded, *known[coded.data]))
                 continue
             with _counted(seconds, "decode"):
                 picture = decoded_pixels(coded.data)
             with _counted(seconds, "compare"):
                 known[coded.data] = len(known) + 1, psnr_db(pixels, picture)
-            shots.append(_Shot(coded, *known[coded.data]))
+            results.append(_Result(coded, *known[coded.data]))
             yield picture
 
-    def _rows(self, image: LabelledImage, name: str, pixels: Pixels, logits: list[Tensor], shots: list[_Shot]) -> Rows:
+    def _rows(
+        self, image: LabelledImage, name: str, pixels: Pixels, logits: list[Tensor], results: list[_Result]
+    ) -> Rows:
         import torch
 
         output = torch.cat(logits)
@@ -131,33 +137,33 @@ class Pipeline:
             scores = vars(score(output, label))
         except InvalidInputError as error:
             raise InvalidInputError(f"{image.path}: {error}") from None
-        places = [shot.place for shot in shots]
+        indices = [result.index for result in results]
         return Rows(
             self.conditions,
             (name,),
             pixels=np.array([pixels.shape[0] * pixels.shape[1]]),
             labels=np.array([label]),
-            nbytes=np.array([[len(shot.coded.data)] for shot in shots]),
-            psnr_db=np.array([[shot.psnr_db] for shot in shots], np.float32),
-            swe=np.array([[shot.coded.swe] for shot in shots], np.float32),
-            met=np.array([[shot.coded.met] for shot in shots]),
-            **{key: value[places, None] for key, value in scores.items()},
+            nbytes=np.array([[len(result.coded.data)] for result in results]),
+            psnr_db=np.array([[result.psnr_db] for result in results], np.float32),
+            swe=np.array([[result.coded.swe] for result in results], np.float32),
+            met=np.array([[result.coded.met] for result in results]),
+            **{key: value[indices, None] for key, value in scores.items()},
             **{f"reference_{key}": value[:1] for key, value in scores.items()},
         )
 
 
 @dataclass(frozen=True)
-class _Shot:
-    """A file, the place of its picture among those that the network saw, and its PSNR."""
+class _Result:
+    """A file, the index of its decoded image among those that the network classified, and its PSNR in dB."""
 
     coded: Coded
-    place: int
+    index: int
     psnr_db: float
 
 
 @contextmanager
 def _counted(seconds: Seconds, stage: str) -> Iterator[None]:
-    """Add what this thread takes of a processor."""
+    """Add the processor time of this thread inside the ``with`` block to a stage."""
     start = time.thread_time()
     yield
     seconds[stage] += time.thread_time() - start

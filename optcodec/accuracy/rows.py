@@ -1,4 +1,4 @@
-"""What was measured: one value for each image and condition, so that pairs can be compared."""
+"""Measured values for each image and condition, so that conditions can be compared image by image; NPZ files."""
 
 from __future__ import annotations
 
@@ -50,28 +50,28 @@ class Rows:
     pixels : ndarray of int64, shape (N,)
         Number of pixels of each coded image.
     labels : ndarray of int64, shape (N,)
-        True class; or what the network itself makes of the uncompressed image.
+        True class; or the network's own prediction for the uncompressed image.
     reference_loss : ndarray of float32, shape (N,)
         Cross-entropy on the uncompressed image.
     reference_rank : ndarray of int32, shape (N,)
-        How many classes the network finds more likely than the true one: 0 is a top-1 hit, below 5 a top-5 hit.
+        Number of classes that the network finds more likely than the true one: 0 is a top-1 hit, below 5 a top-5 hit.
     reference_predicted : ndarray of int32, shape (N,)
         Most likely class of the uncompressed image.
     nbytes : ndarray of int64, shape (C, N)
         Bytes of the whole file, headers included.
     loss, rank, predicted : ndarray of float32, int32, int32, shape (C, N)
-        As above, of the decoded image.
+        The same for the decoded images.
     psnr_db : ndarray of float32, shape (C, N)
-        RGB of the decoded image against the uncompressed one; infinite where they are equal.
+        PSNR in dB of the decoded against the uncompressed image in RGB; infinite if they are equal.
     swe : ndarray of float32, shape (C, N)
-        Sensitivity weighted error of the coefficients, all components together, with the normalized profile.
+        Sensitivity weighted error of the coefficients, summed over components, with the normalized profile.
     met : ndarray of bool, shape (C, N)
-        Whether the file does what its condition says, see `optcodec.accuracy.coder.Coded`; all do by default.
+        Whether the file meets its condition, see `optcodec.accuracy.coder.Coded`; True by default.
 
     Raises
     ------
     InvalidInputError
-        If shapes or types do not fit, or a condition is there twice.
+        If shapes or types do not fit, or two conditions are equal.
     """
 
     conditions: tuple[Condition, ...]
@@ -91,7 +91,8 @@ class Rows:
 
     def __post_init__(self) -> None:
         if len(set(self.conditions)) != len(self.conditions):
-            raise InvalidInputError(f"conditions are all different, got {[str(each) for each in self.conditions]}")
+            names = [str(condition) for condition in self.conditions]
+            raise InvalidInputError(f"conditions are all different, got {names}")
         count = len(self.images)
         if np.ndim(self.met) == 0:
             object.__setattr__(self, "met", np.full((len(self.conditions), count), self.met))
@@ -108,12 +109,12 @@ class Rows:
 
     @classmethod
     def joined(cls, parts: Sequence[Rows]) -> Rows:
-        """Rows of the same conditions, one set of images after the other.
+        """Concatenate rows of the same conditions on several sets of images.
 
         Raises
         ------
         InvalidInputError
-            If there are none, or their conditions differ.
+            If `parts` is empty, or their conditions differ.
         """
         if len({part.conditions for part in parts}) != 1:
             raise InvalidInputError(f"expected rows of the same conditions, got {len(parts)} with different ones")
@@ -122,7 +123,7 @@ class Rows:
         return cls(parts[0].conditions, names, *arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a deflated ``.npz`` file without pickles.
+        """Write a compressed ``.npz`` file without pickled objects.
 
         Raises
         ------
@@ -139,21 +140,21 @@ class Rows:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Rows:
-        """Read what `save` wrote.
+        """Read a file from `save`.
 
         Raises
         ------
         InvalidInputError
-            If the file cannot be read or holds something else.
+            If the file cannot be read or has other content.
         """
         try:
-            # the zip module says plainly what is wrong with a file; numpy takes anything else for a pickle
+            # zipfile reports clearly what is wrong with a file; numpy would take any other file for a pickle
             with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
-                found = dict(file.items())
-            triples = zip(*(found[item.name].tolist() for item in fields(Condition)), strict=True)
+                content = dict(file.items())
+            triples = zip(*(content[item.name].tolist() for item in fields(Condition)), strict=True)
             conditions = tuple(Condition(*triple) for triple in triples)
-            arrays = {name: found[name] for name in _PER_IMAGE | _PER_FILE}
-            return cls(conditions, tuple(found["images"].tolist()), **arrays)
+            arrays = {name: content[name] for name in _PER_IMAGE | _PER_FILE}
+            return cls(conditions, tuple(content["images"].tolist()), **arrays)
         except OSError as error:
             raise InvalidInputError(f"cannot read {path}: {error.strerror or error}") from None
         except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:

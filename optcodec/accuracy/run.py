@@ -1,4 +1,4 @@
-"""Measure rate and accuracy: every image under every condition."""
+"""Measure rate and accuracy of every image under every condition, in parallel; an interrupted run can continue."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ if TYPE_CHECKING:
 __all__ = ["Measurement", "measure", "profile_sha256"]
 
 _KERNELS = ("forward", "histogram", "quantize", "entropy", "huffman", "bits")
-_PART = 8  # images of a part that is kept when a run is killed
+_PART = 8  # number of images after which results are saved
 
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What a run measured, and what it took.
+    """Result of a run, and the processor time it took.
 
     Parameters
     ----------
     rows : Rows
-        See there.
+        Measured values of all images and conditions.
     seconds : dict
-        Processor seconds of all threads: ``"prepare"`` (read and preprocess an image), ``"encode"`` (DCT, table search
-        and files), ``"decode"``, ``"compare"`` (PSNR), ``"forward"`` (the network; not what a GPU does).
+        Processor seconds summed over threads: ``"prepare"`` (read and preprocess an image), ``"encode"`` (DCT, table
+        search and files), ``"decode"``, ``"compare"`` (PSNR), ``"forward"`` (the network, without the time of a GPU).
     """
 
     rows: Rows
@@ -71,34 +71,34 @@ def measure(
 ) -> Measurement:
     """Encode, decode and classify images under all conditions.
 
-    Each image is preprocessed first, then coded at the size that the network sees, decoded by Pillow (libjpeg-turbo)
-    and shown to the network. A thread takes an image through all of it; few images are in memory at a time.
+    Each image is preprocessed to the input size of the network, encoded, decoded by Pillow (libjpeg-turbo) and
+    classified by the network. One thread does all this for an image, so that few images are in memory at a time.
 
     Parameters
     ----------
     target : TargetModel
         See `optcodec.vision.models.load_model`. A copy of its module is called by several threads at once.
     images : sequence of LabelledImage
-        All with a label, or all without one: then what the network says of the uncompressed image counts.
+        Either all with a label, or all without one; then the prediction for the uncompressed image is the label.
     conditions : iterable of Condition
         All different.
     profile : SensitivityProfile
-        What tables are designed for, and what the SWE is weighed with (normalized).
+        Profile that tables are designed for; normalized, it has the weights of the SWE.
     subsampling : str
         Chroma subsampling of all files.
     partial : Path
-        Folder for what is done, from which a run that was killed goes on. It stays, for the caller to remove with
-        `optcodec.accuracy.partial.remove_partial` when the result is safe.
+        Folder for finished images, from which an interrupted run continues. The caller removes it with
+        `optcodec.accuracy.partial.remove_partial` after saving the result.
     batch : int
-        Pictures that go through the network together: those of one image. Changes results by rounding only.
+        Number of decoded versions of an image in a batch for the network. Changes results by rounding only.
     workers : int, optional
-        Threads; all processors by default. The result is the same.
+        Number of threads; all processors by default. The result is the same.
     peers : mapping of str to callable, optional
         Other encoders by name, see `optcodec.accuracy.coder.ImageCoder`. Called by several threads at once.
     progress : callable, optional
-        Told how many images are done, first at the start.
+        Called with the number of finished images, at the start and after each image.
     max_pixels : int or None
-        Larger images cannot be read; None allows every size.
+        Images with more pixels are refused; None allows every size.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def measure(
     Raises
     ------
     InvalidInputError
-        If arguments are wrong or do not fit together, an image cannot be read, or ``partial`` is of another run.
+        If arguments are wrong or do not fit together, an image cannot be read, or ``partial`` belongs to another run.
 
     Warns
     -----
@@ -126,7 +126,7 @@ def measure(
     done = sum(len(rows.images) for rows, _ in parts)
     tell = progress or (lambda count: None)
     tell(done)
-    prepare(*_KERNELS)  # before threads compile them all at once
+    prepare(*_KERNELS)  # otherwise every thread would compile them
     with one_thread_each():
         chunk = []
         for result in _in_order(pipeline, named[done:], threads):
@@ -146,7 +146,7 @@ def profile_sha256(profile: SensitivityProfile) -> str:
 
 
 def _names(images: Sequence[LabelledImage]) -> list[str]:
-    """Paths below the folder that all images have in common."""
+    """Paths of the images relative to their common folder."""
     if not images:
         raise InvalidInputError("expected at least one image, got none")
     if len({image.label is None for image in images}) == 2:
@@ -157,7 +157,7 @@ def _names(images: Sequence[LabelledImage]) -> list[str]:
 
 
 def _experiment(target: TargetModel, pipeline: Pipeline, named: Sequence[tuple[LabelledImage, str]]) -> dict[str, Any]:
-    """All that the rows depend on, but for rounding."""
+    """Everything that the rows depend on, except for rounding."""
     return {
         "version": __version__,
         "model": target.name,
@@ -179,13 +179,13 @@ def _nbytes(path: Path) -> int:
 def _in_order(
     pipeline: Pipeline, named: Iterable[tuple[LabelledImage, str]], workers: int
 ) -> Iterator[tuple[Rows, Seconds]]:
-    """Results in the order of the images, of which at most two a thread are begun and not fetched."""
+    """Measure images on threads, and yield results in their order; at most two images per thread wait to be fetched."""
     pool = ThreadPoolExecutor(workers)
     begun: deque[Future[tuple[Rows, Seconds]]] = deque()
     waiting = iter(named)
     try:
         while True:
-            begun.extend(pool.submit(pipeline, *each) for each in islice(waiting, 2 * workers - len(begun)))
+            begun.extend(pool.submit(pipeline, *image) for image in islice(waiting, 2 * workers - len(begun)))
             if not begun:
                 return
             yield begun.popleft().result()
@@ -195,4 +195,4 @@ def _in_order(
 
 def _joined(parts: Sequence[tuple[Rows, Seconds]]) -> tuple[Rows, Seconds]:
     rows, seconds = zip(*parts, strict=True)
-    return Rows.joined(rows), {stage: float(np.sum([each[stage] for each in seconds])) for stage in STAGES}
+    return Rows.joined(rows), {stage: float(np.sum([part[stage] for part in seconds])) for stage in STAGES}

@@ -1,8 +1,8 @@
-"""What measured rows say: points, pairs and curves; every figure with its 95 % interval.
+"""Statistics of measured rows: points, pairs of methods, and curves; every figure has a 95 % interval.
 
-All figures come from one draw of images. Their intervals tell what another choice of images of the same kind would
-do, not what another network or another kind of image would. A percentile interval has no width where all images
-agree, as at an accuracy of 100 %.
+All figures use the same sample of images. The intervals describe the variation with another sample of the same kind of
+images, not with another network or another kind of images. A percentile interval has no width if all images agree, as
+at an accuracy of 100 %.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ def summarize(rows: Rows, *, baseline: str = "jpeg", seed: int = 0) -> dict[str,
     rows : Rows
         At least one image.
     baseline : str
-        Method whose curve in the same setting the other curves are compared with. Where it was not measured, those
-        comparisons say so.
+        Method with whose curve the other curves of the same setting are compared. If it was not measured, the reason is
+        given in place of those comparisons.
     seed : int
-        Of the draw of images; the result depends on it and on the rows only.
+        Seed of the resamples; the result depends on it and on the rows only.
 
     Returns
     -------
     dict
-        ``uncompressed``: accuracy and loss of the uncompressed images. ``points``: one record a condition, in their
-        order. ``comparisons``: ``pairs`` of methods at one setting and level, and ``curves``, one record a method and
-        setting. A figure is ``{"value", "low", "high"}`` with the ends of its interval; see
+        ``uncompressed``: accuracy and loss of the uncompressed images. ``points``: one record for each condition, in
+        the same order. ``comparisons``: ``pairs`` of methods at the same setting and level, and ``curves``, one record
+        for each method and setting. A figure is ``{"value", "low", "high"}`` with the ends of its interval; see
         `optcodec.accuracy.bootstrap.estimate`. Figures are None instead of NaN or infinite.
 
     Raises
@@ -53,55 +53,56 @@ def summarize(rows: Rows, *, baseline: str = "jpeg", seed: int = 0) -> dict[str,
 
     Notes
     -----
-    - ``psnr_db`` is the mean over the images that were not decoded exactly; ``exact_images`` counts the others.
-      ``missed_images``: those whose file is only the nearest to what the condition says.
-    - ``bytes_ratio``, ``top1_points`` and ``loss`` of a pair are the method over, or minus, the one it is held
-      ``against``. In the setting ``"fixed"`` levels of two methods have nothing in common; pairs are then only formed
-      between variants of one method (``"opts"``, ``"opts:laplacian"``).
+    - ``psnr_db`` is the mean over the images whose decoded pixels differ from the original; ``exact_images`` is the
+      number of the others. ``missed_images``: number of files that could only come near to their condition.
+    - In a pair, ``bytes_ratio`` is the bytes of the method divided by those of the method in ``against``;
+      ``top1_points`` and ``loss`` are differences to it. In the setting ``"fixed"`` the levels of different methods are
+      not comparable, so pairs are only formed between variants of one method (``"opts"``, ``"opts:laplacian"``).
     - ``bd_rate_*_percent`` and ``change_percent``: below 0 if the method needs fewer bits. ``bd_top1_points``: above 0
-      if it is more accurate; ``bd_loss``: below 0 if it loses less.
-    - ``at_accuracy``: the smallest rate at which the curve reaches the top-1 accuracy of the uncompressed images less a
-      margin. ``at_loss``: that at which the loss increase is no larger than that of the baseline at a quality factor.
+      if its accuracy is higher; ``bd_loss``: below 0 if its loss is lower.
+    - ``at_accuracy``: the smallest rate at which the curve reaches the top-1 accuracy of the uncompressed images minus
+      a margin. ``at_loss``: the smallest rate at which the loss increase is at most that of the baseline at a quality
+      factor.
     """
     if not rows.images:
         raise InvalidInputError("expected rows of at least one image, got none")
-    found = means(rows, resample(len(rows.images), RESAMPLES, seed))
+    averages = means(rows, resample(len(rows.images), RESAMPLES, seed))
     return {
         "uncompressed": {
             "images": len(rows.images),
-            "top1_percent": estimate(found.reference_top1_percent),
-            "top5_percent": estimate(found.reference_top5_percent),
-            "loss": estimate(found.reference_loss),
+            "top1_percent": estimate(averages.reference_top1_percent),
+            "top5_percent": estimate(averages.reference_top5_percent),
+            "loss": estimate(averages.reference_loss),
         },
-        "points": [_point(rows, found, index) for index in range(len(rows.conditions))],
+        "points": [_point(rows, averages, index) for index in range(len(rows.conditions))],
         "comparisons": {
             "baseline": baseline,
             "seed": seed,
             "resamples": RESAMPLES,
             "curve_resamples": CURVE_RESAMPLES,
             "confidence_percent": CONFIDENCE_PERCENT,
-            "pairs": _pairs(rows, found, baseline),
-            "curves": compare_curves(rows, found, baseline),
+            "pairs": _pairs(rows, averages, baseline),
+            "curves": compare_curves(rows, averages, baseline),
         },
     }
 
 
 def mcnemar(wins: int, losses: int) -> float:
-    """Exact two-sided McNemar test: how likely so uneven a split is if both methods are right equally often.
+    """Exact two-sided McNemar test of whether two methods are right equally often.
 
     Parameters
     ----------
     wins, losses : int
-        Images on which only the one, or only the other method is right.
+        Number of images on which only the first method is right, and on which only the second is.
 
     Returns
     -------
     float
-        p-value; 1 where the methods never disagree.
+        p-value: probability of a split at least as uneven if both are right equally often; 1 if they never disagree.
 
     Notes
     -----
-    McNemar (1947); the binomial distribution in place of his approximation, which is poor for few images.
+    McNemar (1947), with the binomial distribution instead of his approximation, which is poor for few images.
     """
     require_packages("scipy.stats")
     from scipy.stats import binomtest
@@ -109,7 +110,7 @@ def mcnemar(wins: int, losses: int) -> float:
     return float(binomtest(wins, wins + losses, 0.5).pvalue) if wins + losses else 1.0
 
 
-def _point(rows: Rows, found: Means, index: int) -> dict[str, Any]:
+def _point(rows: Rows, averages: Means, index: int) -> dict[str, Any]:
     figures = (
         "bpp",
         "top1_percent",
@@ -124,7 +125,7 @@ def _point(rows: Rows, found: Means, index: int) -> dict[str, Any]:
     swe = float(rows.swe[index].mean(dtype=np.float64))
     return {
         **named(rows.conditions[index]),
-        **{name: estimate(getattr(found, name)[index]) for name in figures},
+        **{name: estimate(getattr(averages, name)[index]) for name in figures},
         "psnr_db": None if exact.all() else float(psnr[~exact].mean()),
         "exact_images": int(exact.sum()),
         "missed_images": int((~rows.met[index]).sum()),
@@ -132,8 +133,8 @@ def _point(rows: Rows, found: Means, index: int) -> dict[str, Any]:
     }
 
 
-def _pairs(rows: Rows, found: Means, baseline: str) -> list[dict[str, Any]]:
-    """Every two methods at one setting and level; the baseline, or else the one measured first, is held against."""
+def _pairs(rows: Rows, averages: Means, baseline: str) -> list[dict[str, Any]]:
+    """All pairs of methods at the same setting and level, compared with the baseline or the one measured first."""
 
     def group(condition: Condition) -> tuple[str, float, str]:
         family = condition.method.partition(":")[0] if condition.setting == "fixed" else ""
@@ -142,19 +143,19 @@ def _pairs(rows: Rows, found: Means, baseline: str) -> list[dict[str, Any]]:
     records = []
     for members in grouped(rows.conditions, group).values():
         members.sort(key=lambda index: rows.conditions[index].method != baseline)
-        records += [_pair(rows, found, index, against) for against, index in combinations(members, 2)]
+        records += [_pair(rows, averages, index, against) for against, index in combinations(members, 2)]
     return records
 
 
-def _pair(rows: Rows, found: Means, index: int, against: int) -> dict[str, Any]:
+def _pair(rows: Rows, averages: Means, index: int, against: int) -> dict[str, Any]:
     hits, other_hits = rows.rank[index] == 0, rows.rank[against] == 0
     wins, losses = int((hits & ~other_hits).sum()), int((other_hits & ~hits).sum())
     return {
         **named(rows.conditions[index]),
         "against": rows.conditions[against].method,
-        "bytes_ratio": estimate(found.nbytes[index] / found.nbytes[against]),
-        "top1_points": estimate(found.top1_percent[index] - found.top1_percent[against]),
-        "loss": estimate(found.loss[index] - found.loss[against]),
+        "bytes_ratio": estimate(averages.nbytes[index] / averages.nbytes[against]),
+        "top1_points": estimate(averages.top1_percent[index] - averages.top1_percent[against]),
+        "loss": estimate(averages.loss[index] - averages.loss[against]),
         "only_method_right": wins,
         "only_against_right": losses,
         "mcnemar_p": mcnemar(wins, losses),

@@ -1,1 +1,1 @@
-"""A quality for every block of a picture, chosen while it is encoded; no restoring network is needed then."""
+"""Choose a quality or weight for every 32x32 block while an image is encoded; the restoring network is not run."""

@@ -1,7 +1,7 @@
-"""Which quality each block gets of a budget of bytes, by its curves.
+"""Allocators: share a budget of bytes among blocks by their rate-distortion curves, as a quality for each block.
 
-An allocator sees no image: only what each block costs and gives at each quality. With the true curves of an image,
-`lagrangian` is the oracle that benchmarks compare with.
+An allocator does not see the image, only the bytes and errors of each block at each quality. With the true curves of an
+image, `lagrangian` is the oracle that benchmarks compare with.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ Integers = npt.NDArray[np.int64]
 Allocator = Callable[[Curves, float, npt.ArrayLike], Integers]  # curves, budget in bytes, pixels of each block
 
 _FAR = 0.15  # weight of the utility up to the largest quality: AccelIR (CVPR 2023)
-_LEAST_BYTES = 1 / 8  # what a step counts as at least: curves of flat blocks hardly rise, or fall by a few bits
+_LEAST_BYTES = 1 / 8  # least cost of a step: in flat blocks the bytes hardly rise, or even fall by a few bits
 
 
 @dataclass(frozen=True, eq=False)
 class Hulls:
-    """Lower convex hulls of curves, each as the sides between its vertices.
+    """Lower convex hulls of curves, each stored as the sides between its vertices.
 
     Parameters
     ----------
     vertices : ndarray of int64, shape (curves, Q)
-        Numbers of the points, from the cheapest on; 0 behind the last.
+        Indices of the points that are vertices, by rising cost; filled up with 0.
     counts : ndarray of int64, shape (curves,)
-        Sides of each hull.
+        Number of sides of each hull.
     costs, saved : ndarray of float64, shape (curves, Q - 1)
-        What a side adds to the cost, and takes from the loss, both above 0; 1 behind the last.
+        Rise of the cost, and fall of the loss, along each side; both above 0. Filled up with 1.
     """
 
     vertices: Integers
@@ -50,31 +50,32 @@ class Hulls:
     @classmethod
     def of(cls, costs: Floats, losses: Floats) -> Hulls:
         """The hulls of points (curves, Q), in any order, with finite costs and losses."""
-        found = np.empty(costs.shape, np.int64)
-        load("blockcurves").lower_hulls(np.ascontiguousarray(costs), np.ascontiguousarray(losses), found)
-        vertices = np.maximum(found, 0)
-        own = found[:, 1:] >= 0
-        cost, loss = (np.take_along_axis(each, vertices, axis=1) for each in (costs, losses))
-        added, saved = np.where(own, np.diff(cost, axis=1), 1.0), np.where(own, -np.diff(loss, axis=1), 1.0)
-        return cls(vertices, own.sum(axis=1), added, saved)
+        indices = np.empty(costs.shape, np.int64)
+        load("blockcurves").lower_hulls(np.ascontiguousarray(costs), np.ascontiguousarray(losses), indices)
+        vertices = np.maximum(indices, 0)
+        is_side = indices[:, 1:] >= 0
+        cost, loss = (np.take_along_axis(values, vertices, axis=1) for values in (costs, losses))
+        added, saved = np.where(is_side, np.diff(cost, axis=1), 1.0), np.where(is_side, -np.diff(loss, axis=1), 1.0)
+        return cls(vertices, is_side.sum(axis=1), added, saved)
 
 
 def accelir(curves: Curves, budget_bytes: float, pixels: npt.ArrayLike) -> Integers:
     """AccelIR's greedy allocation (CVPR 2023).
 
-    All blocks begin at the lowest quality. The one with the largest ``Reward = Utility(x, QP + 5) + 0.15 Utility(x,
-    QPmax)`` goes up by one quality, again and again; of equal ones the first. Utility is PSNR gained after restoration,
-    in dB, per byte, by the next step and by all that are left. A block whose next step does not fit stays where it is,
-    and others go on until nothing fits. (The authors' program stops with the first step past the budget.)
+    All blocks begin at the lowest quality. Repeatedly, the block with the largest ``Reward = Utility(x, QP + 5) +
+    0.15 Utility(x, QPmax)`` goes up by one quality; the first one if several are equal. The utility is the gain of PSNR
+    after restoration in dB per byte, of the next step and of all remaining steps. A block whose next step does not fit
+    keeps its quality; the others go on until nothing fits. (The authors' program stops at the first step that does not
+    fit.)
 
     Parameters
     ----------
     curves : Curves
-        Of the blocks.
+        Curves of the blocks.
     budget_bytes : float
-        For all blocks together.
+        Bytes for all blocks together.
     pixels : array_like of int, shape (blocks,)
-        Of each block. Their number does not count for the reward: a decibel is one in any block.
+        Number of pixels of each block. It does not change the reward: a decibel counts the same in every block.
 
     Returns
     -------
@@ -84,7 +85,7 @@ def accelir(curves: Curves, budget_bytes: float, pixels: npt.ArrayLike) -> Integ
     Raises
     ------
     InvalidInputError
-        If the lowest qualities do not fit, or arguments are not of this kind.
+        If the lowest qualities do not fit into the budget, or an argument is not as described.
     """
     _checked(curves, budget_bytes, pixels)
     blocks, count = curves.nbytes.shape
@@ -101,20 +102,20 @@ def accelir(curves: Curves, budget_bytes: float, pixels: npt.ArrayLike) -> Integ
 def lagrangian(
     curves: Curves, budget_bytes: float, pixels: npt.ArrayLike, *, which: Literal["after", "before"] = "after"
 ) -> Integers:
-    """Least squared error over all pixels, on the lower convex hulls of the blocks' curves.
+    """Minimize the squared error over all pixels, on the lower convex hulls of the blocks' curves.
 
     Sides of all hulls are taken in the order of their slopes (Shoham and Gersho, "Efficient bit allocation for an
-    arbitrary set of quantizers", IEEE Trans. ASSP 36(9), 1988): wherever the budget is what some slope costs, no
-    allocation is better. What is left of other budgets goes to the sides that still fit, in the same order.
+    arbitrary set of quantizers", IEEE Trans. ASSP 36(9), 1988). If all sides down to some slope use up the budget, the
+    allocation is optimal. Otherwise the rest of the budget goes to the next sides that still fit, in the same order.
 
     Parameters
     ----------
     curves, budget_bytes
         See `accelir`.
     pixels : array_like of int, shape (blocks,)
-        Of each block: its mean squared error counts so many times.
+        Number of pixels of each block, the weight of its mean squared error.
     which : {"after", "before"}
-        The error after restoration, or before it.
+        Minimize the error after restoration, or before it.
 
     Returns
     -------
@@ -124,7 +125,7 @@ def lagrangian(
     Raises
     ------
     InvalidInputError
-        If the smallest blocks do not fit, or arguments are not of this kind.
+        If the smallest sizes of the blocks do not fit into the budget, or an argument is not as described.
     """
     if which not in ("after", "before"):
         raise InvalidInputError(f"errors are those before or after restoration, got {which!r}")
@@ -138,14 +139,14 @@ def lagrangian(
 
 
 def uniform(curves: Curves, budget_bytes: float, pixels: npt.ArrayLike) -> Integers:
-    """The largest common quality that fits; what is left of the budget stays unused.
+    """The largest common quality of all blocks that fits; the rest of the budget stays unused.
 
     Parameters
     ----------
     curves, budget_bytes
         See `accelir`.
     pixels : array_like of int, shape (blocks,)
-        Of each block. They do not change what is common to all.
+        Number of pixels of each block; without effect, since all have the same quality.
 
     Returns
     -------
@@ -155,7 +156,7 @@ def uniform(curves: Curves, budget_bytes: float, pixels: npt.ArrayLike) -> Integ
     Raises
     ------
     InvalidInputError
-        If no quality fits, or arguments are not of this kind.
+        If no quality fits into the budget, or an argument is not as described.
     """
     _checked(curves, budget_bytes, pixels)
     sizes = np.array([math.fsum(column) for column in curves.nbytes.T])
@@ -167,13 +168,15 @@ ALLOCATORS: dict[str, Allocator] = {"accelir": accelir, "lagrangian": lagrangian
 
 
 def _checked(curves: Curves, budget_bytes: float, pixels: npt.ArrayLike) -> Floats:
-    """Pixels of each block, if these and the budget are of their kind."""
+    """Check the budget and the numbers of pixels; the latter as floats."""
     if not (math.isfinite(budget_bytes) and budget_bytes > 0):
         raise InvalidInputError(f"a budget is a number of bytes above 0, got {budget_bytes!r}")
     sizes = np.asarray(pixels, np.float64)
     if sizes.shape != (len(curves),) or not (np.isfinite(sizes) & (sizes > 0)).all():
         expected = f"numbers of pixels above 0, of shape ({len(curves)},)"
-        raise InvalidInputError(f"expected {expected}, got {sizes.min(initial=np.inf):g} and more, of {sizes.shape}")
+        raise InvalidInputError(
+            f"expected {expected}, got a least of {sizes.min(initial=np.inf):g} and shape {sizes.shape}"
+        )
     return sizes
 
 
@@ -183,32 +186,32 @@ def _check_fits(least: float, budget_bytes: float) -> None:
 
 
 def _greedy(reward: Floats, cost: Floats, steps: Integers, budget: float) -> Integers:
-    """Steps taken by each block, if the next step with the largest reward is taken as long as it fits.
+    """Number of steps that each block takes, if always the next step with the largest reward is taken, while it fits.
 
-    The queue of a heap, without one: a step comes as soon as all before it in its block have come and its reward is the
-    largest of the next ones. That is when the least reward up to it in its block is, so that one sort gives the order.
+    A block takes its steps in order, so a step waits until all steps before it in its block are taken. Hence steps
+    are taken in the order of the smallest reward up to them in their block, and one sort replaces a priority queue.
 
     Parameters
     ----------
     reward, cost : ndarray of float64, shape (blocks, steps)
-        Of each step.
+        Reward and cost of each step.
     steps : ndarray of int64, shape (blocks,)
-        How many steps each block has.
+        Number of steps that each block has.
     budget : float
-        For all steps.
+        For all steps together.
     """
-    own = np.arange(reward.shape[1]) < steps[:, None]
-    due = np.minimum.accumulate(reward, axis=1)
-    order = np.argsort(-due[own], kind="stable")
-    block, costs = np.repeat(np.arange(len(steps)), steps)[order], cost[own][order]
+    is_step = np.arange(reward.shape[1]) < steps[:, None]
+    priority = np.minimum.accumulate(reward, axis=1)
+    order = np.argsort(-priority[is_step], kind="stable")
+    block, costs = np.repeat(np.arange(len(steps)), steps)[order], cost[is_step][order]
     spent = np.cumsum(costs)
     beyond = np.flatnonzero(spent > budget)
     sure = int(beyond[0]) if len(beyond) else len(spent)
     left = budget - (float(spent[sure - 1]) if sure else 0.0)
     stopped, extra = [False] * len(steps), []
-    for each, price in zip(block[sure:].tolist(), costs[sure:].tolist(), strict=True):
-        stopped[each] = stopped[each] or price > left
-        if not stopped[each]:
+    for index, price in zip(block[sure:].tolist(), costs[sure:].tolist(), strict=True):
+        stopped[index] = stopped[index] or price > left
+        if not stopped[index]:
             left -= price
-            extra.append(each)
+            extra.append(index)
     return np.bincount([*block[:sure].tolist(), *extra], minlength=len(steps))

@@ -1,7 +1,7 @@
-"""From an image and a budget to a weight for each 32x32 block: all ways to choose, behind one signature.
+"""All methods that choose a weight for each 32x32 block of an image, behind one signature.
 
-A way is a function of `Features` and a budget in bytes, and gives a `QualityField`. The trellis then realises it, and
-meets the budget exactly; what an allocator makes of the budget only decides how blocks relate to one another.
+A method (a *way*) takes a `BlockContext` and a budget in bytes, and returns a `QualityField`. The trellis then encodes
+with these weights, and meets the budget exactly; an allocator uses the budget only for the relation between blocks.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ if TYPE_CHECKING:
     from optcodec.blocks.profile import UtilityProfile
     from optcodec.blocks.qpnet import QpNet
 
-__all__ = ["WAYS", "BlockChoice", "Features", "allocated_qualities", "blocks_by", "pixels_of_blocks"]
+__all__ = ["WAYS", "BlockChoice", "BlockContext", "allocated_qualities", "blocks_by", "pixels_of_blocks"]
 
 Floats = npt.NDArray[np.float64]
-_ALL = 1 + 1e-9  # what all blocks take at the highest quality, in any order of adding up
-_HEADERS = 600  # bytes of a baseline file with two tables and four optimal Huffman codes, about
+_ALL = 1 + 1e-9  # tolerance for rounding of the sum over all blocks, which depends on the order of adding
+_HEADERS = 600  # approximate bytes of the headers of a baseline file: two tables, four optimal Huffman codes
 
 
 @dataclass(frozen=True, eq=False)
-class Features:
-    """What the ways look at.
+class BlockContext:
+    """An image and everything that the choice of its block weights depends on.
 
     Parameters
     ----------
     pixels : ndarray of uint8, shape (height, width, 3) or (height, width)
-        The image to be coded.
+        The image to be encoded.
     image : DctImage
         Its coefficients.
     tuning : Tuning
-        What errors weigh besides.
+        Weights of errors that are the same for all blocks.
     profile : UtilityProfile, optional
-        Groups and their curves.
+        The utility groups and their curves.
     net : QpNet, optional
-        Tells blocks' groups.
+        Predicts the utility group of each block.
     threads : int, optional
-        At most so many; all processors by default. The result is the same.
+        Largest number of threads; all processors by default. The result is the same.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -66,92 +66,93 @@ class Features:
 
     @cached_property
     def criterion(self) -> Criterion:
-        """What errors weigh in all blocks alike."""
+        """Weights of errors that are the same for all blocks."""
         return self.tuning.criterion(self.image)
 
     @cached_property
     def shares(self) -> Floats:
-        """What QP-NET says of the blocks' groups (rows, columns, M)."""
+        """Probabilities of the groups for each block by QP-NET, shape (rows, columns, groups)."""
         assert self.net is not None
         return self.net.distributions(self.pixels, threads=self.threads).astype(np.float64)
 
     @cached_property
     def curves(self) -> Curves:
-        """Curves of the blocks that their groups lead one to expect."""
+        """Expected curve of each block: the curves of the groups, averaged with the block's probabilities."""
         assert self.profile is not None
         shares = self.shares.reshape(-1, self.profile.groups)
-        shares = shares / shares.sum(axis=1, keepdims=True)  # of float32
+        shares = shares / shares.sum(axis=1, keepdims=True)  # sums of float32 are not exactly 1
         means = (shares @ getattr(self.profile, name) for name in ("nbytes", "before", "after"))
         return Curves(self.profile.qualities, *means)
 
     @property
-    def exchange(self) -> Floats:
-        """Weights (rows, columns) of errors by what is left of them after restoration."""
+    def residual_weights(self) -> Floats:
+        """Weights (rows, columns) of errors: the part of them that stays after restoration, by the block's groups."""
         assert self.profile is not None
-        if self.profile.strength == 0:  # for this receiver all blocks are alike
+        if self.profile.strength == 0:  # this receiver gains nothing from different weights
             return np.ones(block_grid(self.image.width, self.image.height))
         logs: Floats = self.shares @ (self.profile.strength * np.log(self.profile.exchange))
         return np.exp(logs)
 
 
 def pixels_of_blocks(width: int, height: int) -> npt.NDArray[np.int64]:
-    """Pixels of each 32x32 block in raster order: fewer where the border of the image cuts it."""
+    """Number of pixels of each 32x32 block in raster order; fewer where the border of the image cuts the block."""
     sides = (np.diff(np.append(np.arange(0, extent, BLOCK_SIDE), extent)) for extent in (height, width))
     return np.multiply.outer(*sides).ravel()
 
 
-def _exchanged(features: Features, budget: float) -> QualityField:
-    return QualityField.from_squares(features.image.width, features.image.height, features.exchange, BLOCK_SIDE)
+def _by_residual(context: BlockContext, budget: float) -> QualityField:
+    return QualityField.from_squares(context.image.width, context.image.height, context.residual_weights, BLOCK_SIDE)
 
 
-def allocated_qualities(features: Features, budget: float, allocator: str) -> npt.NDArray[np.int64]:
+def allocated_qualities(context: BlockContext, budget: float, allocator: str) -> npt.NDArray[np.int64]:
     """Qualities (rows, columns) by an allocator on the expected curves, for a budget in bytes."""
-    curves = features.curves
-    size = features.image.width, features.image.height
+    curves = context.curves
+    size = context.image.width, context.image.height
     least, most = curves.nbytes[:, 0].sum(), _ALL * curves.nbytes[:, -1].sum()
-    # A budget beyond what the curves span leaves blocks as they are: the trellis meets it, or says what the least is.
+    # A budget outside the range of the curves is clipped to it: only the trellis can meet it, or raise an error.
     usable = min(max(budget - _HEADERS, 1.001 * least), most)
-    return ALLOCATORS[allocator](curves, usable, pixels_of_blocks(*size)).reshape(features.shares.shape[:2])
+    return ALLOCATORS[allocator](curves, usable, pixels_of_blocks(*size)).reshape(context.shares.shape[:2])
 
 
-def _allocated(features: Features, budget: float, *, allocator: str) -> QualityField:
-    """These qualities, realised as slopes."""
-    qualities = allocated_qualities(features, budget, allocator)
-    return weights_from_qualities(features.image, features.criterion, qualities, threads=features.threads)
+def _by_allocator(context: BlockContext, budget: float, *, allocator: str) -> QualityField:
+    """Weights with which the trellis gives each block the slope of its allocated quality."""
+    qualities = allocated_qualities(context, budget, allocator)
+    return weights_from_qualities(context.image, context.criterion, qualities, threads=context.threads)
 
 
-def _adaptive(features: Features, budget: float, *, codec: str) -> QualityField:
-    return VAQ[codec](features.pixels)
+def _by_variance(context: BlockContext, budget: float, *, codec: str) -> QualityField:
+    return VAQ[codec](context.pixels)
 
 
-Way = Callable[[Features, float], QualityField]
+Way = Callable[[BlockContext, float], QualityField]
 WAYS: dict[str, Way] = {
-    "exchange": _exchanged,
-    **{name: partial(_allocated, allocator=name) for name in ALLOCATORS},
-    **{name: partial(_adaptive, codec=name) for name in VAQ},
+    "exchange": _by_residual,
+    **{name: partial(_by_allocator, allocator=name) for name in ALLOCATORS},
+    **{name: partial(_by_variance, codec=name) for name in VAQ},
 }
 _WITHOUT_BUDGET = "exchange", *VAQ
 
 
 @dataclass(frozen=True, eq=False)
 class BlockChoice(Value):
-    """How blocks are weighed.
+    """A method that chooses the weights of 32x32 blocks.
 
     Parameters
     ----------
     way : str
-        ``"exchange"``: by what is left of an error after restoration, as QP-NET tells it; ``"accelir"``,
-        ``"lagrangian"``, ``"uniform"``: qualities by an allocator on the curves of QP-NET's groups, each realised as
-        the slope that it has on the block's own curve; ``"x264"``, ``"libwebp"``: by variance, as these codecs do.
+        ``"exchange"``: by the part of an error that stays after restoration, predicted by QP-NET. ``"accelir"``,
+        ``"lagrangian"``, ``"uniform"``: an allocator chooses qualities from the curves of QP-NET's groups, and each
+        block gets the rate-distortion slope that it has at its quality. ``"x264"``, ``"libwebp"``: by variance, as
+        these codecs do.
     profile : UtilityProfile, optional
-        For the first four.
+        Needed for the first four.
     net : QpNet, optional
-        For the first four, with as many groups as the profile.
+        Needed for the first four, with the same number of groups as the profile.
 
     Raises
     ------
     InvalidInputError
-        If there is no such way, or what it needs is missing or does not fit.
+        If there is no such way, profile or net are missing, or their numbers of groups differ.
     """
 
     way: str
@@ -171,10 +172,10 @@ class BlockChoice(Value):
 
     @property
     def kernels(self) -> tuple[str, ...]:
-        """What weighing will need, see `optcodec.kernels.prepare`."""
+        """Kernels that `field` will call, for `optcodec.kernels.prepare`."""
         return () if self.way in VAQ else ("qpnet",) if self.way == "exchange" else ("qpnet", "blockcurves")
 
-    def field(self, features: Features, budget: float | None) -> QualityField:
+    def field(self, context: BlockContext, budget: float | None) -> QualityField:
         """Weights of the blocks of an image, for a budget in bytes.
 
         Raises
@@ -184,24 +185,24 @@ class BlockChoice(Value):
         """
         if budget is None and self.way not in _WITHOUT_BUDGET:
             raise InvalidInputError(f"blocks weighed by {self.way} share a budget: expected a target in bytes or bpp")
-        return WAYS[self.way](features, budget or 0.0)
+        return WAYS[self.way](context, budget or 0.0)
 
 
 def blocks_by(name: str, way: str | None = None) -> BlockChoice:
-    """What a text names.
+    """Make a `BlockChoice` from text, as on the command line.
 
     Parameters
     ----------
     name : str
-        ``qpnet:NET`` with the name of a shipped profile and QP-NET, or that of two files NET.json and NET.npz; or
-        ``x264`` or ``libwebp``.
+        ``x264``, ``libwebp`` or ``qpnet:NET``, where NET is the name of a shipped utility profile and QP-NET, or the
+        common path of two files NET.json and NET.npz.
     way : str, optional
-        For a QP-NET: ``exchange`` by default.
+        Only with a QP-NET, see `BlockChoice`; ``"exchange"`` by default.
 
     Raises
     ------
     InvalidInputError
-        If there is nothing of that name.
+        If the name is none of these, a file cannot be read, or a way is set without a QP-NET.
     """
     from optcodec.blocks.profile import load_utility_profile
     from optcodec.blocks.qpnet import load_qpnet, shipped_qpnets

@@ -1,4 +1,4 @@
-"""What each 32x32 block costs and gives at each quality."""
+"""Rate-distortion curves of 32x32 blocks: bytes and errors, before and after restoration, at each quality."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
 BLOCK_SIDE = 32  # pixels of the sent image; AccelIR (Ye et al., CVPR 2023)
-QUALITIES = tuple(range(15, 100, 5))  # as there
+QUALITIES = tuple(range(15, 100, 5))  # the qualities of AccelIR
 _FIELDS = "nbytes", "before", "after"
-_LEAST_MSE = 1e-3  # 78 dB: a block without any error has no PSNR
+_LEAST_MSE = 1e-3  # 78 dB, the largest PSNR: without any error it would be infinite
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +43,11 @@ class Curves(Value):
     qualities : ndarray of int64, shape (Q,)
         JPEG quality factors 1..100, rising; at least two.
     nbytes : ndarray of float64, shape (blocks, Q)
-        Entropy-coded bits of the block, over 8.
+        Entropy-coded bits of each block, divided by 8.
     before, after : ndarray of float64, shape (blocks, Q)
-        Mean squared error of the RGB samples (0..255) of the block before restoration (decoded against sent), and
-        after it (restored against the reference, over `scale` times the side).
+        Mean squared errors of the RGB samples (0..255) of each block: `before` restoration, of the decoded image
+        against the sent one; `after` it, of the restored image against the reference, whose blocks have `scale` times
+        the side.
 
     Raises
     ------
@@ -88,12 +89,12 @@ class Curves(Value):
 
     @classmethod
     def joined(cls, parts: Sequence[Curves]) -> Curves:
-        """The blocks of several images, one after the other.
+        """Concatenate the blocks of several images.
 
         Raises
         ------
         InvalidInputError
-            If there are none, or their qualities are not the same.
+            If `parts` is empty, or their qualities differ.
         """
         if not parts:
             raise InvalidInputError("expected curves of one image at least, got none")
@@ -104,12 +105,12 @@ class Curves(Value):
         return cls(first, *(np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS))
 
     def chosen(self, which: npt.NDArray[Any]) -> Curves:
-        """Some of the blocks: those at the places, or where the mask is True."""
+        """Select blocks by an array of indices, or by a boolean mask."""
         return Curves(self.qualities, *(getattr(self, name)[which] for name in _FIELDS))
 
 
 def utility_of(psnr_db: Floats, nbytes: Floats) -> Floats:
-    """What the receiver gains by a byte, from the lowest to the highest quality (AccelIR).
+    """Utility of a block (AccelIR): PSNR gained per byte from the lowest to the highest quality.
 
     Parameters
     ----------
@@ -119,52 +120,52 @@ def utility_of(psnr_db: Floats, nbytes: Floats) -> Floats:
     Returns
     -------
     ndarray of float64, shape (...)
-        ``(PSNR(95) - PSNR(15)) / (bytes(95) - bytes(15))`` in dB per byte. The quotient says nothing where the bytes do
-        not rise, as in flat blocks: it is 0 there.
+        ``(PSNR(95) - PSNR(15)) / (bytes(95) - bytes(15))`` in dB per byte; 0 where the bytes do not rise, as in flat
+        blocks, since the quotient has no meaning there.
     """
     gain, cost = psnr_db[..., -1] - psnr_db[..., 0], nbytes[..., -1] - nbytes[..., 0]
     return np.divide(gain, cost, out=np.zeros_like(gain), where=cost > 0)
 
 
 def psnr_of_mse(mse: Floats) -> Floats:
-    """PSNR in dB of mean squared errors of samples 0..255; errors below 1e-3 count as that."""
-    found: Floats = 10 * np.log10(255**2 / np.maximum(mse, _LEAST_MSE))
-    return found
+    """PSNR in dB from mean squared errors of samples 0..255; errors below 1e-3 are raised to 1e-3."""
+    psnr_db: Floats = 10 * np.log10(255**2 / np.maximum(mse, _LEAST_MSE))
+    return psnr_db
 
 
-def checked_qualities(given: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def checked_qualities(qualities: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Read-only copy of rising quality factors 1..100, at least two.
 
     Raises
     ------
     InvalidInputError
-        If they are not of this kind.
+        If they are not whole numbers in this range, not rising, or fewer than two.
     """
     try:
-        found = np.array(given)
+        numbers = np.array(qualities)
     except ValueError:
-        found = np.empty(0)
-    if found.ndim != 1 or found.dtype.kind != "i" or len(found) < 2 or found.min() < 1 or found.max() > 100:
-        raise InvalidInputError(f"qualities are two or more whole numbers 1..100, got {given!r}")
-    if (np.diff(found) <= 0).any():
-        raise InvalidInputError(f"qualities rise, got {found.tolist()}")
-    qualities = found.astype(np.int64)
-    qualities.flags.writeable = False
-    return qualities
+        numbers = np.empty(0)
+    if numbers.ndim != 1 or numbers.dtype.kind != "i" or len(numbers) < 2 or numbers.min() < 1 or numbers.max() > 100:
+        raise InvalidInputError(f"qualities are two or more whole numbers 1..100, got {qualities!r}")
+    if (np.diff(numbers) <= 0).any():
+        raise InvalidInputError(f"qualities are in rising order, got {numbers.tolist()}")
+    checked = numbers.astype(np.int64)
+    checked.flags.writeable = False
+    return checked
 
 
 def block_grid(width: int, height: int) -> tuple[int, int]:
-    """Rows and columns of the 32x32 blocks of an image; the last ones may be cut by its border."""
+    """Numbers of rows and columns of the 32x32 blocks of an image; the border may cut the last ones."""
     return -(-height // BLOCK_SIDE), -(-width // BLOCK_SIDE)
 
 
 def whole_blocks(width: int, height: int) -> npt.NDArray[np.bool_]:
-    """Which blocks of `block_grid`, in raster order, are not cut by the border, shape (rows * columns,)."""
+    """Mask of the blocks of `block_grid`, in raster order, that the border does not cut; shape (rows * columns,)."""
     rows, columns = block_grid(width, height)
-    whole: npt.NDArray[np.bool_] = np.logical_and.outer(
+    uncut: npt.NDArray[np.bool_] = np.logical_and.outer(
         (np.arange(rows) + 1) * BLOCK_SIDE <= height, (np.arange(columns) + 1) * BLOCK_SIDE <= width
     ).ravel()
-    return whole
+    return uncut
 
 
 def block_errors(one: Pixels, other: Pixels, side: int) -> Floats:
@@ -175,7 +176,7 @@ def block_errors(one: Pixels, other: Pixels, side: int) -> Floats:
     one, other : ndarray of uint8, shape (height, width, 3)
         Images of the same size.
     side : int
-        Of a block, in pixels; the last ones of a row or column are as large as the image lets them be.
+        Side of a block in pixels; the last blocks of a row or column are cut by the border of the image.
 
     Returns
     -------
@@ -186,7 +187,7 @@ def block_errors(one: Pixels, other: Pixels, side: int) -> Floats:
     starts = np.arange(0, width, side)
     widths = np.diff(np.append(starts, width))
     rows = []
-    for top in range(0, height, side):  # a row of blocks at a time: differences take eight times the memory
+    for top in range(0, height, side):  # one row of blocks at a time: int64 differences take 8 times the memory
         part = slice(top, min(top + side, height))
         difference = one[part].astype(np.int64) - other[part]
         sums = np.add.reduceat(np.einsum("hwc,hwc->w", difference, difference), starts)

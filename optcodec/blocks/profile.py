@@ -1,4 +1,4 @@
-"""Utility profiles: blocks in groups by what the receiver gains per byte, with the curves of each; JSON in and out."""
+"""Utility profiles: groups of blocks by the gain of a receiver per byte, with the mean curves of each; JSON files."""
 
 from __future__ import annotations
 
@@ -31,11 +31,15 @@ Floats = npt.NDArray[np.float64]
 
 _CURVES = "nbytes", "psnr_db", "before", "after"
 _FROM_ZERO = "nbytes", "before", "after"
-_LEAST_EXCHANGE = 1 / 64  # of a group, against the largest: restoration may even undo what more bytes tell it
+# Least residual ratio relative to the largest. Some would be below 0: errors after restoration may rise with the bytes.
+_LEAST_RATIO = 1 / 64
 
 
 class GroupCurves(NamedTuple):
-    """Means of each group at one quality, shape (groups,): bytes, PSNR in dB after, squared errors before and after."""
+    """Means of each group at one quality, shape (groups,).
+
+    Bytes, PSNR in dB after restoration, and mean squared errors before and after restoration.
+    """
 
     nbytes: Floats
     psnr_db: Floats
@@ -45,12 +49,12 @@ class GroupCurves(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class UtilityProfile(Value):
-    """Blocks in groups by utility, and the mean curves of each group.
+    """Groups of blocks with similar utility, and the mean curves of each group.
 
     Parameters
     ----------
     name : str
-        What the profile is called.
+        Name of the profile.
     qualities : ndarray of int64, shape (Q,)
         Rising quality factors 1..100.
     nbytes, psnr_db, before, after : ndarray of float64, shape (groups, Q)
@@ -58,14 +62,14 @@ class UtilityProfile(Value):
     utility : ndarray of float64, shape (groups,)
         Mean utility in dB per byte, falling.
     borders : ndarray of float64, shape (groups - 1,)
-        Least utility of all groups but the last, falling.
+        Least utility in each group but the last, falling.
     tuning : Tuning, optional
-        What a trellis weighs for this receiver, fitted on whole images (benchmarks/accelir/fit_receivers.py).
+        Weights of the trellis for this receiver, fitted on whole images (benchmarks/accelir/fit_receivers.py).
     strength : float
-        Exponent of `exchange` in the weight of a block, 0..1, fitted in the same way; 1 would be right if errors were
-        small and none were correlated with what the receiver leaves.
+        Exponent of `exchange` in the weight of a block, 0..1, fitted in the same way; 1 would be right for small
+        errors that are not correlated with the errors that the receiver leaves.
     provenance : UtilityProvenance
-        Where it comes from.
+        Origin of the profile.
 
     Raises
     ------
@@ -119,20 +123,23 @@ class UtilityProfile(Value):
 
     @property
     def exchange(self) -> Floats:
-        """What an error before restoration is after it, by group (groups,): how the mean squared errors after fall from
-        the lowest to the middle quality, over those before; at least 1/64 of the largest."""
+        """Residual ratio of each group, shape (groups,): the part of an error that stays after restoration.
+
+        It is the fall of the mean squared error after restoration from the lowest to the middle quality, divided by the
+        fall before restoration; at least 1/64 of the largest.
+        """
         middle = len(self.qualities) // 2
-        before, after = (each[:, 0] - each[:, middle] for each in (self.before, self.after))
+        before, after = (errors[:, 0] - errors[:, middle] for errors in (self.before, self.after))
         ratio = np.divide(after, before, out=np.zeros_like(after), where=before > 0)
-        return np.maximum(ratio, _LEAST_EXCHANGE * ratio.max() if ratio.max() > 0 else 1.0)
+        return np.maximum(ratio, _LEAST_RATIO * ratio.max() if ratio.max() > 0 else 1.0)
 
     def at(self, quality: float) -> GroupCurves:
-        """Means of each group at any quality between those measured, by piecewise linear curves.
+        """Means of each group at one quality, interpolated linearly between the measured ones.
 
         Raises
         ------
         InvalidInputError
-            If the quality is outside.
+            If the quality is outside the range of the measured ones.
         """
         low, high = self.qualities[[0, -1]].tolist()
         if not low <= quality <= high:
@@ -141,11 +148,11 @@ class UtilityProfile(Value):
         return GroupCurves(*map(np.array, curves))
 
     def rank(self, curves: Curves) -> npt.NDArray[np.int64]:
-        """Group of each block, by its utility: 0 for the largest."""
+        """Group of each block by its utility; group 0 has the largest."""
         return np.searchsorted(-self.borders, -curves.utility, side="left").astype(np.int64)
 
     def check(self, *, block: int = BLOCK_SIDE, subsampling: str | None = None) -> None:
-        """Raise `InvalidInputError` unless the profile is for blocks of this side, and files of this sampling."""
+        """Raise `InvalidInputError` unless the profile is for blocks of this side and for this chroma subsampling."""
         about = self.provenance
         if about.block != block:
             raise InvalidInputError(f"profile {self.name} is for blocks of {about.block} pixels; expected {block}")
@@ -178,19 +185,19 @@ def build_profile(
     groups: int = 10,
     provenance: UtilityProvenance | None = None,
 ) -> UtilityProfile:
-    """Rank blocks by utility, and average the curves of groups of equal number (AccelIR).
+    """Sort blocks by utility, divide them into groups of equal size, and average the curves of each (AccelIR).
 
     Parameters
     ----------
     name : str
-        Of the profile.
+        Name of the profile.
     curves : sequence of Curves
-        Of the blocks of each image.
+        Curves of the blocks, one for each image.
     groups : int
-        From 1 on; at most as many as there are blocks. Where the number of blocks is no multiple, the first groups have
-        one more.
+        Number of groups, from 1 to the number of blocks. If it does not divide the number of blocks, the first groups
+        have one block more.
     provenance : UtilityProvenance, optional
-        Where it comes from.
+        Origin of the profile.
 
     Raises
     ------
@@ -203,7 +210,7 @@ def build_profile(
     utility = together.utility
     members = np.array_split(np.argsort(-utility, kind="stable"), groups)
     nbytes, psnr_db, before, after = (
-        np.stack([getattr(together, key)[each].mean(axis=0) for each in members]) for key in _CURVES
+        np.stack([getattr(together, key)[group].mean(axis=0) for group in members]) for key in _CURVES
     )
     return UtilityProfile(
         name,
@@ -212,8 +219,8 @@ def build_profile(
         psnr_db,
         before,
         after,
-        utility=np.array([utility[each].mean() for each in members]),
-        borders=np.array([utility[each[-1]] for each in members[:-1]]),
+        utility=np.array([utility[group].mean() for group in members]),
+        borders=np.array([utility[group[-1]] for group in members[:-1]]),
         provenance=provenance or UtilityProvenance(blocks=len(together)),
     )
 
@@ -263,10 +270,10 @@ def _profile(document: Mapping[str, Any]) -> UtilityProfile:
     return UtilityProfile(**values, provenance=UtilityProvenance(**given))
 
 
-def _numbers(given: npt.ArrayLike, what: str) -> Floats:
-    """Read-only copy as float64; finite."""
+def _numbers(values: npt.ArrayLike, what: str) -> Floats:
+    """Read-only copy as float64, checked to be finite."""
     try:
-        array = np.array(given, np.float64)
+        array = np.array(values, np.float64)
     except (TypeError, ValueError):
         raise InvalidInputError(f"{what} of a profile is a regular list of numbers, got something else") from None
     if not np.isfinite(array).all():

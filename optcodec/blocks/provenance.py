@@ -1,4 +1,4 @@
-"""Where a utility profile comes from."""
+"""The origin of a utility profile: task, network, images and settings of the measurement."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ __all__ = ["UtilityProvenance"]
 
 @dataclass(frozen=True)
 class UtilityProvenance:
-    """Where a profile comes from.
+    """The origin of a utility profile.
 
     Parameters
     ----------
     task : str
         Name of the task.
     network : str
-        What restores, such as the ``package.module:factory`` of the task.
+        Name of the restoring network, such as the ``package.module:factory`` of the task.
     scale : int
-        Side of the restored image over that of the sent one.
+        Side of the restored image divided by that of the sent image.
     encoder : str
         ``"jpeg"`` or ``"rdo"``, see `optcodec.receivers.measure.measure_curves`.
     images : tuple of (str, str)
         Name and SHA-256 of each image.
     blocks : int
-        How many were measured.
+        Number of measured blocks.
     block : int
         Side of a block of the sent image, in pixels.
     grids : int
-        On how many grids each image was measured, see `optcodec.receivers.measure.training_blocks`.
+        Number of block grids measured in each image, see `optcodec.receivers.measure.training_blocks`.
     stride : int
-        Pixels between blocks: 28 where there are more grids than that of the image, otherwise 32.
+        Pixels between the first columns (and rows) of neighbouring blocks: 28 with several grids, 32 with one.
     subsampling : str
-        Of the files.
+        Chroma subsampling of the files.
     seed : int
-        Of noise, and of the draw of grids.
+        Seed of the noise and of the draw of grids.
     isolated : bool
-        Whether blocks were restored by themselves.
+        Whether each block was restored without the pixels around it.
     version : str
-        Version of optcodec.
+        Version of optcodec that measured.
     """
 
     task: str = ""

@@ -1,8 +1,8 @@
-"""QP-NET: what utility group a block of 32x32 pixels belongs to, from its pixels alone.
+"""QP-NET: a small network that predicts the utility group of a block of 32x32 pixels from the pixels of the block.
 
 Ye et al., "AccelIR: Task-aware Image Compression for Accelerating Neural Restoration", CVPR 2023: three
-convolutions, average pooling and one fully connected layer, which gives a distribution over the groups. Inference
-needs neither torch nor any other package.
+convolutions, average pooling and one fully connected layer, whose output is a distribution over the groups. Inference
+needs neither torch nor any other optional package.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ __all__ = [
 
 Floats = npt.NDArray[np.float32]
 
-# Output channels, input channels, side of the kernel and stride of each convolution, none of them padded. Small kernels
-# side by side see the texture that decides what a block costs; optcodec/kernels/qpnet.py has the same numbers.
+# Output channels, input channels, side of the kernel and stride of each convolution, all without padding. Small kernels
+# respond to texture, which decides the bytes of a block; optcodec/kernels/qpnet.py has the same numbers.
 CONVOLUTIONS = {"first": (16, 3, 4, 4), "second": (16, 16, 3, 1), "third": (32, 16, 3, 2)}
 MOST_GROUPS = 64
 _SIDE = 32
@@ -54,7 +54,7 @@ _ROWS_PER_PART = 4
 
 
 def _outputs_and_macs() -> tuple[list[int], list[int]]:
-    """Numbers that each convolution makes of a block, and multiplications with addition that it takes."""
+    """Number of outputs of each convolution for one block, and of its multiply-accumulate operations (MACs)."""
     side, numbers, macs = _SIDE, [], []
     for outputs, inputs, kernel, stride in CONVOLUTIONS.values():
         side = (side - kernel) // stride + 1
@@ -64,12 +64,12 @@ def _outputs_and_macs() -> tuple[list[int], list[int]]:
 
 
 _OUTPUTS, _MACS = _outputs_and_macs()
-_WORK = _SIDE * _SIDE * 3 + sum(_OUTPUTS)  # numbers that the kernel keeps of a block
+_WORK = _SIDE * _SIDE * 3 + sum(_OUTPUTS)  # length of the kernel's work space: samples and outputs of one block
 MACS_PER_BLOCK = sum(_MACS)  # of the convolutions: 150528
 
 
 def weight_shapes(groups: int) -> dict[str, tuple[int, ...]]:
-    """Shapes of the arrays of a network by name, as torch orders them: outputs, inputs, rows, columns."""
+    """Shapes of the weights of a network by name, in the order of torch: outputs, inputs, rows, columns."""
     shapes: dict[str, tuple[int, ...]] = {}
     for name, (outputs, inputs, kernel, _) in CONVOLUTIONS.items():
         shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (outputs, inputs, kernel, kernel), (outputs,)
@@ -88,14 +88,14 @@ class QpNet(Value):
     weights : mapping of str to ndarray of float32
         With the names and shapes of `weight_shapes`; finite.
     provenance : mapping
-        The profile, the data and the recipe that it was trained with; values as JSON has them.
+        The profile, the data and the training settings; only values that JSON can hold.
     card : mapping of str to float
-        Accuracies on blocks that it was not trained on.
+        Accuracies on blocks that were not used for training.
 
     Raises
     ------
     InvalidInputError
-        If a weight is missing, has another shape or is not finite, or the rest cannot be written as JSON.
+        If a weight is missing, has another shape or is not finite, or JSON cannot hold the provenance or the card.
     """
 
     groups: int
@@ -116,20 +116,20 @@ class QpNet(Value):
         return f"QpNet(groups={self.groups}, provenance={dict(self.provenance)!r})"
 
     def distributions(self, pixels: npt.NDArray[np.uint8], *, threads: int | None = None) -> Floats:
-        """Distributions over the groups for the blocks of an image.
+        """Predict the utility groups of the blocks of an image.
 
         Parameters
         ----------
         pixels : ndarray of uint8, shape (height, width, 3) or (height, width)
-            RGB or grey, which counts as R = G = B. Blocks that the border cuts are filled up by repeating the last
+            RGB or grey; grey is treated as R = G = B. Blocks that the border cuts are filled up by repeating the last
             samples.
         threads : int, optional
-            At most so many, all processors by default; the result is the same.
+            Largest number of threads; all processors by default. The result is the same.
 
         Returns
         -------
         ndarray of float32, shape (ceil(height / 32), ceil(width / 32), groups)
-            0..1, those of a block with sum 1.
+            Probability of each group, 0..1; their sum is 1 for each block.
 
         Raises
         ------
@@ -152,7 +152,8 @@ class QpNet(Value):
 
     @cached_property
     def _packed(self) -> tuple[Floats, Floats]:
-        """Weights as the kernel reads them: outputs last, biases behind; one row for each group."""
+        """Weights in the layout of the kernel: convolutions with outputs last, each followed by its biases, in one
+        array; and the fully connected layer, one row for each group, with the bias at its end."""
         parts = []
         for name in CONVOLUTIONS:
             parts += [self.weights[f"{name}.weight"].transpose(2, 3, 1, 0).ravel(), self.weights[f"{name}.bias"]]
@@ -161,11 +162,11 @@ class QpNet(Value):
 
 
 def _checked_pixels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """C-contiguous, shape (height, width, 3 or 1)."""
+    """Check the pixels; C-contiguous, shape (height, width, 3 or 1)."""
     fits = isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.size > 0
     if not fits or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
-        found = f"{pixels.dtype} of shape {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
-        raise InvalidInputError(f"expected uint8 pixels of shape (height, width) or (height, width, 3), got {found}")
+        wrong = f"{pixels.dtype} of shape {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        raise InvalidInputError(f"expected uint8 pixels of shape (height, width) or (height, width, 3), got {wrong}")
     return np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[..., None])
 
 
@@ -175,9 +176,9 @@ def _checked_groups(groups: Any) -> int:
     return groups
 
 
-def _checked_weights(name: str, given: Any, shape: tuple[int, ...]) -> Floats:
-    """Read-only copy."""
-    array = np.array(given, np.float32, order="C")
+def _checked_weights(name: str, values: Any, shape: tuple[int, ...]) -> Floats:
+    """Read-only copy, checked to be finite and of the shape."""
+    array = np.array(values, np.float32, order="C")
     if array.shape != shape:
         raise InvalidInputError(f"{name} of a QP-NET has shape {shape}, got {array.shape}")
     if not np.isfinite(array).all():
@@ -186,13 +187,13 @@ def _checked_weights(name: str, given: Any, shape: tuple[int, ...]) -> Floats:
     return array
 
 
-def _checked_json(name: str, given: Any) -> dict[str, Any]:
-    """Copy of a mapping."""
+def _checked_json(name: str, values: Any) -> dict[str, Any]:
+    """Copy of a mapping, checked to hold only JSON values."""
     try:
-        copy: dict[str, Any] = json.loads(json.dumps(dict(given), allow_nan=False))
+        copy: dict[str, Any] = json.loads(json.dumps(dict(values), allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInputError(
-            f"{name} of a QP-NET is a mapping of JSON values, got {type(given).__name__}: {error}"
+            f"{name} of a QP-NET is a mapping of JSON values, got {type(values).__name__}: {error}"
         ) from None
     return copy
 
@@ -264,7 +265,7 @@ def _parse(content: bytes) -> QpNet:
             weights = {name: _member(archive, name, "f4", shape) for name, shape in shapes.items()}
     except InvalidInputError:
         raise
-    except Exception as error:  # zipfile, zlib and numpy's reader of headers raise almost anything on a broken file
+    except Exception as error:  # zipfile, zlib and numpy raise many types of errors for a damaged file
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InvalidInputError(f"expected a whole QP-NET file, found damage: {reason}") from None
     return QpNet(header["groups"], weights, header.get("provenance", {}), header.get("card", {}))

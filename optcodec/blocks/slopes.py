@@ -1,14 +1,15 @@
-"""The rate-distortion curve of each 32x32 block on its own, and the block weights that realise qualities.
+"""Estimate the rate-distortion curve of each 32x32 block, and turn qualities of blocks into weights for the trellis.
 
-A trellis that minimises weighted errors plus a price of bits goes, in each block, to where ``-dD/dR`` of its errors is
-the price over the weight of the block. So a block comes to the slope that it has at a quality of its own if its weight
-is 1 over this slope; see Ortega and Ramchandran, "Rate-distortion methods for image and video compression", IEEE Signal
+A trellis minimizes weight * error + price * bits. In each block it stops where the slope ``-dD/dR`` equals the price
+divided by the block's weight. Hence a block reaches the slope that it has at a chosen quality if its weight is 1 over
+that slope; see Ortega and Ramchandran, "Rate-distortion methods for image and video compression", IEEE Signal
 Processing Magazine 15(6), 1998, on constant slopes.
 
-Errors are those of rounding to nearest. Bits are estimated: an AC index ``a`` that is not 0 takes
-``p + s log2(1 + |a|)`` of them, a block ``b + e log2(1 + |d|)`` more, where ``d`` is the difference of its DC index to
-that of the block on the left. The logarithms are linear between powers of 2. The four prices are fitted, by least
-squares, to the bits of files with optimal Huffman tables: 12 images of BSDS500, 4:2:0 and 4:4:4, qualities 15..95.
+Errors are computed for rounding to nearest. Bits are estimated: a nonzero AC index ``a`` takes
+``p + s log2(1 + |a|)`` bits, and each 8x8 block takes ``b + e log2(1 + |d|)`` more, where ``d`` is the difference of
+its DC index to that of the block on the left. The logarithms are interpolated linearly between powers of 2. The four
+prices are fitted, by least squares, to the bits of files with optimal Huffman tables: 12 images of BSDS500, 4:2:0 and
+4:4:4, qualities 15..95.
 """
 
 from __future__ import annotations
@@ -30,23 +31,23 @@ from optcodec.kernels import load
 from optcodec.trellis.criterion import Criterion
 from optcodec.trellis.field import BLOCK, QualityField
 
-__all__ = ["OwnCurves", "own_curves", "weights_from_qualities"]
+__all__ = ["EstimatedCurves", "estimated_curves", "weights_from_qualities"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 TablesOf = Callable[[int], Sequence[QuantTable]]
 
-# Bits of an AC index that is not 0, of log2(1 + its magnitude), of a block, of log2(1 + its DC difference).
+# The prices p, s, b and e in bits: see above.
 _PRICES = np.array([[3.10, 1.34, 3.74, 1.65], [2.45, 1.87, 2.10, 1.95]])  # luminance, chrominance
-_LANES = 16  # of the kernel
-_WITHIN = BLOCK_SIDE // BLOCK  # 8x8 pixels in a block, to each side
-_LIMIT = 64.0  # of a weight, against the geometric mean of the image
+_LANES = 16  # qualities that the kernel computes at once
+_WITHIN = BLOCK_SIDE // BLOCK  # 8x8 blocks along a side of a 32x32 block
+_LIMIT = 64.0  # largest ratio of a weight to the geometric mean over the image, or of the mean to a weight
 _ROWS_PER_PART = 4  # rows of blocks that a thread takes at a time
 
 
 @dataclass(frozen=True, eq=False)
-class OwnCurves:
-    """Bits and errors of the blocks of an image.
+class EstimatedCurves:
+    """Estimated rate-distortion curves of the blocks of an image.
 
     Parameters
     ----------
@@ -63,104 +64,106 @@ class OwnCurves:
     errors: Floats
 
     def slopes(self, qualities: npt.ArrayLike) -> Floats:
-        """Errors saved for a bit, -dD/dR, of each block at a quality of its own.
+        """Slope -dD/dR of each block at its quality: the error saved per bit.
 
-        They are those of the lower convex hull of the block's curve, so that they never rise with its bits: each side
-        of the hull has its slope at its middle; between the middles the logarithm of the slope is linear in bits (as it
-        is where errors fall exponentially with bits), and it is constant beyond the outermost ones.
+        The slopes are those of the lower convex hull of the block's curve, so they never rise with the bits. Each side
+        of the hull has its slope at its middle. Between the middles the logarithm of the slope is linear in bits, which
+        is exact if errors fall exponentially with bits; beyond the outermost middles the slope is constant.
 
         Parameters
         ----------
         qualities : array_like of int, shape (rows, columns)
-            Those between two qualities of the curves have bits between.
+            Bits at other qualities than those of the curves are interpolated linearly.
 
         Returns
         -------
         ndarray of float64, shape (rows, columns)
-            NaN where no quality saves errors for more bits.
+            NaN for blocks whose error no quality lowers for more bits.
         """
-        given = np.asarray(qualities, np.float64).ravel()
-        bits, errors = (each.reshape(-1, len(self.qualities)) for each in (self.bits, self.errors))
+        by_block = np.asarray(qualities, np.float64).ravel()
+        bits, errors = (values.reshape(-1, len(self.qualities)) for values in (self.bits, self.errors))
         hulls = Hulls.of(bits, errors)
         cost = np.take_along_axis(bits, hulls.vertices, axis=1)
         middles = (cost[:, 1:] + cost[:, :-1]) / 2
-        found = _interpolated(
-            middles, np.log(hulls.saved / hulls.costs), hulls.counts, _at(self.qualities, given, bits)
-        )
-        slopes: Floats = np.where(hulls.counts > 0, np.exp(found), np.nan).reshape(self.bits.shape[:2])
+        at = _bits_at(self.qualities, by_block, bits)
+        log_slopes = _interpolated(middles, np.log(hulls.saved / hulls.costs), hulls.counts, at)
+        slopes: Floats = np.where(hulls.counts > 0, np.exp(log_slopes), np.nan).reshape(self.bits.shape[:2])
         return slopes
 
 
-def _at(qualities: Integers, given: Floats, bits: Floats) -> Floats:
-    """Bits (blocks,) at one quality for each block, linear between those of the curves (blocks, Q)."""
-    upper = np.clip(np.searchsorted(qualities, given), 1, len(qualities) - 1)
-    part = np.clip((given - qualities[upper - 1]) / (qualities[upper] - qualities[upper - 1]), 0, 1)
+def _bits_at(qualities: Integers, by_block: Floats, bits: Floats) -> Floats:
+    """Bits (blocks,) of each block at its quality, interpolated linearly between the bits (blocks, Q) of the curves."""
+    upper = np.clip(np.searchsorted(qualities, by_block), 1, len(qualities) - 1)
+    part = np.clip((by_block - qualities[upper - 1]) / (qualities[upper] - qualities[upper - 1]), 0, 1)
     blocks = np.arange(len(bits))
-    found: Floats = (1 - part) * bits[blocks, upper - 1] + part * bits[blocks, upper]
-    return found
+    interpolated: Floats = (1 - part) * bits[blocks, upper - 1] + part * bits[blocks, upper]
+    return interpolated
 
 
 def _interpolated(x: Floats, y: Floats, counts: Integers, at: Floats) -> Floats:
-    """Value of each row's own function at one place: linear between its first `counts` points, constant beyond."""
+    """Value of the function of each row at ``at[row]``: linear between its first `counts` points, constant beyond."""
     rows = np.arange(len(x))
     right = ((x <= at[:, None]) & (np.arange(x.shape[1]) < counts[:, None])).sum(axis=1)
     lower, upper = np.maximum(right - 1, 0), np.minimum(right, np.maximum(counts - 1, 0))
     width = np.where(upper > lower, x[rows, upper] - x[rows, lower], 1.0)
     part = np.where(upper > lower, at - x[rows, lower], 0.0) / width
-    found: Floats = y[rows, lower] + part * (y[rows, upper] - y[rows, lower])
-    return found
+    values: Floats = y[rows, lower] + part * (y[rows, upper] - y[rows, lower])
+    return values
 
 
-def own_curves(
+def estimated_curves(
     image: DctImage,
     criterion: Criterion,
     qualities: npt.ArrayLike = QUALITIES,
     *,
     tables: TablesOf = annex_k_tables,
     threads: int | None = None,
-) -> OwnCurves:
-    """Bits and errors of each block of an image at some qualities.
+) -> EstimatedCurves:
+    """Estimate bits and errors of each 32x32 block of an image at some qualities.
 
     Parameters
     ----------
     image : DctImage
         Coefficients, with sampling factors that are powers of 2.
     criterion : Criterion
-        What errors weigh.
+        Weights of errors.
     qualities : array_like of int, shape (Q,)
         Rising, 1..100, at least two.
     tables : callable
-        Quantization tables of a quality, as `optcodec.jpeg.quantize.quantize` takes them.
+        Takes a quality, and returns quantization tables for `optcodec.jpeg.quantize.quantize`.
     threads : int, optional
-        At most so many; all processors by default. The result is the same.
+        Largest number of threads; all processors by default. The result is the same.
 
     Raises
     ------
     InvalidInputError
-        If qualities or sampling factors are not of this kind.
+        If the qualities or the sampling factors are not as described.
     """
-    found = checked_qualities(qualities)
-    by_quality = [tables(int(quality)) for quality in found]
+    checked = checked_qualities(qualities)
+    tables_by_quality = [tables(int(quality)) for quality in checked]
     rows, columns = block_grid(image.width, image.height)
-    bits, errors = np.zeros((2, rows, columns, len(found)))
+    bits, errors = np.zeros((2, rows, columns, len(checked)))
     weights, scales = criterion.per_coefficient(image), criterion.scales(image)
+    count = len(image.components)
     for index, part in enumerate(image.components):
-        table = [each[table_indices(len(image.components), len(each))[index]] for each in by_quality]
-        steps = np.array([each.steps.ravel() for each in table], np.float32)
+        by_quality = [
+            quality_tables[table_indices(count, len(quality_tables))[index]] for quality_tables in tables_by_quality
+        ]
+        steps = np.array([table.steps.ravel() for table in by_quality], np.float32)
         constants = scales[index], weights[index].astype(np.float32), _PRICES[min(index, 1)]
         _add(part, _blocks_within(image, part), steps, constants, bits, errors, thread_count(threads))
-    return OwnCurves(found, bits, errors)
+    return EstimatedCurves(checked, bits, errors)
 
 
 def _blocks_within(image: DctImage, part: DctComponent) -> tuple[int, int]:
-    """Rows and columns of a component's blocks in 32x32 pixels."""
-    found = []
+    """Numbers of rows and columns of a component's blocks in 32x32 pixels."""
+    counts = []
     for name in ("v", "h"):
-        own, most = getattr(part, name), max(getattr(each, name) for each in image.components)
-        if _WITHIN * own % most:
-            raise InvalidInputError(f"sampling factors are 1, 2 or 4 for 32x32 blocks, got {own} of {most}")
-        found.append(_WITHIN * own // most)
-    return found[0], found[1]
+        factor, largest = getattr(part, name), max(getattr(component, name) for component in image.components)
+        if _WITHIN * factor % largest:
+            raise InvalidInputError(f"sampling factors are 1, 2 or 4 for 32x32 blocks, got {factor} of {largest}")
+        counts.append(_WITHIN * factor // largest)
+    return counts[0], counts[1]
 
 
 def _add(
@@ -172,7 +175,7 @@ def _add(
     errors: Floats,
     threads: int,
 ) -> None:
-    """Add a component's bits and errors to those (rows, columns, Q) of the blocks; threads share the rows."""
+    """Add the bits and errors of a component to those of the blocks (rows, columns, Q); threads share the rows."""
     scales, weights, prices = constants
     count = len(steps)
     dc = np.zeros(-(-count // _LANES) * _LANES, np.float32)
@@ -201,38 +204,39 @@ def weights_from_qualities(
     tables: TablesOf = annex_k_tables,
     threads: int | None = None,
 ) -> QualityField:
-    """The field with which a trellis gives each 32x32 block the slope that it has at a quality of its own.
+    """Weights with which a trellis gives each 32x32 block the slope that it has at its quality.
 
     Parameters
     ----------
     image : DctImage
         Coefficients.
     criterion : Criterion
-        What errors weigh besides.
+        Weights of errors that are the same for all blocks.
     qualities_by_block : array_like of int, shape (ceil(height / 32), ceil(width / 32))
-        1..100; the slopes beyond 15 and 95 are those at 15 and 95.
+        1..100; below 15 and above 95, the slopes at 15 and 95 are used.
     tables, threads
-        See `own_curves`.
+        See `estimated_curves`.
 
     Returns
     -------
     QualityField
-        1 over the slope, within 1/64 and 64 times the geometric mean over the blocks. Blocks without a slope have the
-        mean.
+        1 divided by the slope, clipped to 1/64 and 64 times the geometric mean over the blocks. Blocks without a slope
+        have the mean.
 
     Raises
     ------
     InvalidInputError
-        If the qualities are not of this kind.
+        If the qualities are not as described.
     """
-    given, expected = np.asarray(qualities_by_block), block_grid(image.width, image.height)
-    if given.shape != expected or given.dtype.kind not in "iu":
+    qualities, expected = np.asarray(qualities_by_block), block_grid(image.width, image.height)
+    if qualities.shape != expected or qualities.dtype.kind not in "iu":
         size = f"{image.width}x{image.height}"
-        found = f"{given.dtype} of shape {given.shape}"
-        raise InvalidInputError(f"qualities of the blocks of {size} pixels are whole, of shape {expected}, got {found}")
-    if given.min() < 1 or given.max() > 100:
-        raise InvalidInputError(f"qualities of blocks lie in 1..100, got {given.min()}..{given.max()}")
-    logarithms = -np.log(own_curves(image, criterion, tables=tables, threads=threads).slopes(given))
+        wrong = f"{qualities.dtype} of shape {qualities.shape}"
+        raise InvalidInputError(f"qualities of the blocks of {size} pixels are whole, of shape {expected}, got {wrong}")
+    if qualities.min() < 1 or qualities.max() > 100:
+        raise InvalidInputError(f"qualities of blocks lie in 1..100, got {qualities.min()}..{qualities.max()}")
+    curves = estimated_curves(image, criterion, tables=tables, threads=threads)
+    logarithms = -np.log(curves.slopes(qualities))
     defined = np.isfinite(logarithms)
     mean = logarithms[defined].mean() if defined.any() else 0.0
     ratios = np.where(defined, np.clip(logarithms - mean, -np.log(_LIMIT), np.log(_LIMIT)), 0.0)

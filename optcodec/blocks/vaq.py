@@ -1,9 +1,9 @@
-"""Weights from the activity of an image, as two well-known encoders set their quantizers by it.
+"""Block weights from the activity of an image: the adaptive quantization of x264 and libwebp.
 
-Both divide the image into macroblocks of 16x16 pixels and choose a step for each. For a trellis that is a weight: a
-step comes out where errors of step^2 are worth a bit, so the weight is 1 / step^2. What both encoders see is
-limited-range YCbCr at 4:2:0 (ITU-R BT.601), edges repeated to whole macroblocks; chrominance is the mean of four pixels
-here.
+Both encoders divide the image into macroblocks of 16x16 pixels and choose a quantizer step for each. A trellis uses
+weights instead: it minimizes weight * error + bits, and squared errors grow with step^2, so the weight is 1 / step^2.
+Both encoders work on limited-range YCbCr at 4:2:0 (ITU-R BT.601), with edges repeated to whole macroblocks; here, each
+chroma sample is the mean of four pixels.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _QP_OCTAVE = 6  # ITU-T H.264: the step doubles every 6 QP
 # libwebp: src/enc/analysis_enc.c (MAX_ALPHA, ALPHA_SCALE, MAX_ITERS_K_MEANS), src/dsp/dsp.h (MAX_COEFF_THRESH), and
 # src/enc/quant_enc.c (SNS_TO_DQ).
 _ALPHAS, _ALPHA_SCALE, _ITERATIONS, _BINS, _SNS_TO_DQ = 256, 510, 6, 32, 0.9
-_SETTLED = 5  # sum of the moves of all centers below which k-means ends
-# RFC 6386, section 14.1, ac_qlookup: rising by 1, by 2, by 3 and so on.
+_SETTLED = 5  # k-means ends when the centers move by less than this in total
+# RFC 6386, section 14.1, ac_qlookup, stored as differences of successive steps.
 _VP8_STEPS = np.cumsum([4, *[1] * 54, *[2] * 29, *[3] * 19, *[4] * 14, 5, 5, 6, 4, *[5] * 7])
 
 
 def x264_field(pixels: npt.NDArray[np.uint8], *, strength: float = 1.0) -> QualityField:
-    """Weights as x264's ``--aq-mode 1`` has them.
+    """Block weights of x264 with ``--aq-mode 1``.
 
     The offset of a macroblock's QP is ``strength * 1.0397 * (log2(max(energy, 1)) - 14.427)``, where energy is the sum
     of squared differences to the mean, over Y, Cb and Cr. Six QP double the step: the weight is ``2^(-offset / 3)``.
@@ -50,12 +50,12 @@ def x264_field(pixels: npt.NDArray[np.uint8], *, strength: float = 1.0) -> Quali
     pixels : ndarray of uint8, shape (height, width, 3) or (height, width)
         RGB or grey.
     strength : float
-        ``--aq-strength``, from 0 on.
+        ``--aq-strength``, at least 0.
 
     Raises
     ------
     InvalidInputError
-        If pixels or strength are not of this kind.
+        If the pixels or the strength are not as described.
     """
     if not (np.isfinite(strength) and strength >= 0):
         raise InvalidInputError(f"the strength is a number from 0 on, got {strength!r}")
@@ -67,11 +67,11 @@ def x264_field(pixels: npt.NDArray[np.uint8], *, strength: float = 1.0) -> Quali
 def libwebp_field(
     pixels: npt.NDArray[np.uint8], *, quality: int = 75, strength: int = 50, segments: int = 4
 ) -> QualityField:
-    """Weights as libwebp's segments have them (``-q``, ``-sns`` and ``-segments`` of cwebp).
+    """Block weights of the segments of libwebp (``-q``, ``-sns`` and ``-segments`` of cwebp).
 
-    How easy a macroblock is to predict (VP8EncAnalyze: its alpha) puts it into one of some segments, by k-means; each
-    segment takes its own power of the compression that the quality stands for, hence its own quantizer
-    (VP8SetSegmentParams). Left out: gamma in the downsampling of chrominance, and quantizers of chrominance alone.
+    Macroblocks are divided into segments, with k-means, by how easy they are to predict (their alpha in VP8EncAnalyze).
+    Each segment raises the compression factor of the quality to a power of its own, which gives its quantizer
+    (VP8SetSegmentParams). Not modelled: gamma in the downsampling of chrominance, and separate chroma quantizers.
 
     Parameters
     ----------
@@ -80,14 +80,14 @@ def libwebp_field(
     quality : int
         0..100.
     strength : int
-        Of spatial noise shaping, 0..100.
+        Strength of spatial noise shaping, 0..100.
     segments : int
-        1..4.
+        Number of segments, 1..4.
 
     Raises
     ------
     InvalidInputError
-        If pixels or options are not of this kind.
+        If the pixels or an option are not as described.
     """
     limits = {"quality": (quality, 0, 100), "strength": (strength, 0, 100), "segments": (segments, 1, 4)}
     for name, (value, least, most) in limits.items():
@@ -108,7 +108,7 @@ VAQ: dict[str, Callable[[npt.NDArray[np.uint8]], QualityField]] = {"x264": x264_
 
 
 def _macroblocks(pixels: npt.NDArray[np.uint8]) -> list[Integers]:
-    """Samples (rows, columns, side, side) of Y, Cb and Cr: 16x16, 8x8 and 8x8 a macroblock."""
+    """Samples of Y, Cb and Cr by macroblock, shape (rows, columns, side, side) with sides 16, 8 and 8."""
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)) or not pixels.size:
         expected = "uint8 of shape (height, width, 3) or (height, width)"
         raise InvalidInputError(f"pixels are {expected}, got {pixels.dtype} of shape {pixels.shape}")
@@ -116,42 +116,43 @@ def _macroblocks(pixels: npt.NDArray[np.uint8]) -> list[Integers]:
     rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
     padded = np.pad(rgb, ((0, -height % _SIDE), (0, -width % _SIDE), (0, 0)), "edge")
     rows, columns = padded.shape[0] // _SIDE, padded.shape[1] // _SIDE
-    found = []
+    planes = []
     for index, (row, offset) in enumerate(zip(_MATRIX, _OFFSETS, strict=True)):
         side = _SIDE if index == 0 else _SIDE // 2
         plane = padded @ row + offset
         means = plane.reshape(rows * side, _SIDE // side, columns * side, _SIDE // side).mean(axis=(1, 3))
         samples = np.rint(means).astype(np.int64)
-        found.append(samples.reshape(rows, side, columns, side).swapaxes(1, 2))
-    return found
+        planes.append(samples.reshape(rows, side, columns, side).swapaxes(1, 2))
+    return planes
 
 
 def _field(pixels: npt.NDArray[np.uint8], weights: Floats) -> QualityField:
-    """The field with a weight (rows, columns) for each macroblock."""
+    """The field with these weights (rows, columns) of the macroblocks."""
     height, width = pixels.shape[:2]
     return QualityField.from_squares(width, height, weights, _SIDE)
 
 
 def _ac_energy(blocks: Integers) -> Integers:
-    """Sum of squares less that of the mean, in whole numbers (x264, ac_energy_var)."""
+    """Sum of squared differences to the mean, in integer arithmetic (x264, ac_energy_var)."""
     sums = blocks.sum(axis=(2, 3))
-    found: Integers = (blocks * blocks).sum(axis=(2, 3)) - sums * sums // (blocks.shape[2] * blocks.shape[3])
-    return found
+    energy: Integers = (blocks * blocks).sum(axis=(2, 3)) - sums * sums // (blocks.shape[2] * blocks.shape[3])
+    return energy
 
 
 def _alphas(luminance: Integers, blue: Integers, red: Integers) -> Integers:
     """How hard each macroblock is to predict, 0..255 (libwebp, MBAnalyze)."""
-    found = []
+    alphas = []
     for planes in ([luminance], [blue, red]):
-        guesses = zip(*(_predictions(plane) for plane in planes), strict=True)
-        values = [_ease([plane - guess for plane, guess in zip(planes, each, strict=True)]) for each in guesses]
-        found.append(np.maximum(*values))
-    mixed: Integers = np.clip(_ALPHAS - 1 - ((3 * found[0] + found[1] + 2) >> 2), 0, _ALPHAS - 1)
+        by_mode = zip(*(_predictions(plane) for plane in planes), strict=True)
+        values = [_ease([plane - guess for plane, guess in zip(planes, guesses, strict=True)]) for guesses in by_mode]
+        alphas.append(np.maximum(*values))
+    mixed: Integers = np.clip(_ALPHAS - 1 - ((3 * alphas[0] + alphas[1] + 2) >> 2), 0, _ALPHAS - 1)
     return mixed
 
 
 def _predictions(blocks: Integers) -> tuple[Integers, Integers]:
-    """Each block from its neighbours by their mean, and by gradients (RFC 6386, section 12.2: DC_PRED and TM_PRED)."""
+    """Predict each block from its neighbours, by their mean and by gradients (RFC 6386, section 12.2: DC_PRED and
+    TM_PRED)."""
     side = blocks.shape[-1]
     above, left, corner = (
         np.zeros(shape, np.int64) for shape in (blocks.shape[:3], blocks.shape[:3], blocks.shape[:2])
@@ -168,15 +169,18 @@ def _predictions(blocks: Integers) -> tuple[Integers, Integers]:
 
 
 def _ease(residuals: list[Integers]) -> Integers:
-    """Last bin of the histogram of 4x4 coefficients over its fullest one, scaled (libwebp, GetAlpha)."""
+    """Alpha of each macroblock: last filled bin of the histogram of its 4x4 coefficients, divided by the count of the
+    fullest bin, and scaled (libwebp, GetAlpha)."""
     rows, columns = residuals[0].shape[:2]
-    bins = [np.minimum(np.abs(_transformed(each)) >> 3, _BINS - 1).reshape(rows * columns, -1) for each in residuals]
+    bins = [
+        np.minimum(np.abs(_transformed(residual)) >> 3, _BINS - 1).reshape(rows * columns, -1) for residual in residuals
+    ]
     joined = np.concatenate(bins, axis=1)
-    places = joined + _BINS * np.arange(len(joined))[:, None]
-    histogram = np.bincount(places.ravel(), minlength=_BINS * len(joined)).reshape(-1, _BINS)
+    flat_bins = joined + _BINS * np.arange(len(joined))[:, None]
+    histogram = np.bincount(flat_bins.ravel(), minlength=_BINS * len(joined)).reshape(-1, _BINS)
     last = np.maximum(joined.max(axis=1), 1)
-    found: Integers = (_ALPHA_SCALE * last // histogram.max(axis=1)).reshape(rows, columns)
-    return found
+    alpha: Integers = (_ALPHA_SCALE * last // histogram.max(axis=1)).reshape(rows, columns)
+    return alpha
 
 
 def _transformed(residual: Integers) -> Integers:
@@ -204,7 +208,7 @@ def _transformed(residual: Integers) -> Integers:
 
 
 def _segments(histogram: Integers, count: int) -> tuple[Integers, Integers, int]:
-    """Centers, nearest center of each alpha, and mean: k-means on a histogram (libwebp, AssignSegments)."""
+    """k-means on a histogram of alphas (libwebp, AssignSegments): centers, nearest center of each alpha, and mean."""
     present = np.flatnonzero(histogram)
     least, spread = int(present[0]), int(present[-1] - present[0])
     centers = np.array([least + (2 * k + 1) * spread // (2 * count) for k in range(count)])
@@ -223,10 +227,10 @@ def _segments(histogram: Integers, count: int) -> tuple[Integers, Integers, int]
 
 
 def _nearest(alphas: list[int], centers: list[int]) -> list[int]:
-    """Number of the center nearest to each rising alpha, which never falls; the first of two as near."""
-    found, n = [], 0
+    """Index of the center nearest to each alpha (rising), never falling; the smaller index if two are equally near."""
+    nearest, n = [], 0
     for alpha in alphas:
         while n + 1 < len(centers) and abs(alpha - centers[n + 1]) < abs(alpha - centers[n]):
             n += 1
-        found.append(n)
-    return found
+        nearest.append(n)
+    return nearest

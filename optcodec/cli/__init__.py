@@ -1,8 +1,8 @@
-"""The command ``optcodec``: one file a verb.
+"""The command ``optcodec``; each verb has a module of its own here.
 
-The files of the verbs import click only; numba, torch and matplotlib come in with the work that needs them, so that
-``--help`` is quick. Results go to stdout, messages to stderr. Exit status: 0 done, 1 an error of ours in one line
-(or a batch with failures), 2 a command line that cannot be read, 128 and the number of the signal that ended it.
+At import, these modules load click only. They load numba, torch and matplotlib when a verb needs them, so that
+``--help`` is quick. Results go to stdout, messages to stderr. Exit status: 0 for success, 1 for an error (printed in
+one line) or a batch with failures, 2 for a wrong command line, 128 plus the signal number when ended by a signal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _VERBS = ("encode", "design", "sensitivity", "blocks", "inspect", "compare", "ac
 @click.group(cls=Verbs, package="optcodec.cli", names=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="optcodec")
 def main() -> None:
-    """JPEG files that are smaller for the same reader: a neural network, or a person.
+    """Write smaller JPEG files for the same reader: a neural network, or a person.
 
-    Every file that is written is plain JPEG, baseline or progressive.
+    All files written are standard JPEG, baseline or progressive.
     """

@@ -1,4 +1,4 @@
-"""``optcodec accuracy``: what a network makes of files, at which rate."""
+"""``optcodec accuracy``: how well a network classifies coded images, and at what rate in bits per pixel."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["command"]
 
 
 def _numbers(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[float, ...] | None:
-    """Numbers with commas in between."""
+    """Parse numbers separated by commas."""
     try:
         return None if text is None else tuple(float(part) for part in text.split(","))
     except ValueError:
@@ -39,13 +39,23 @@ def _numbers(ctx: click.Context, option: click.Parameter, text: str | None) -> t
 
 
 @click.command()
-@click.option("--model", required=True, help="Classifier of torchvision, or package.module:factory.")
-@click.option("--weights", help="File (.safetensors, .pth), or 'default' to download those of torchvision.")
+@click.option("--model", required=True, help="Classifier: a name in torchvision, or package.module:factory.")
+@click.option("--weights", help="Weights of the model: a file (.safetensors, .pth), or 'default' to download them.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of images.")
-@click.option("--labels", default="folders", show_default=True, help="'folders', 'self', or a CSV file.")
-@click.option("-n", "--images", type=int, help="Draw so many images.  [default: all]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw, and of the intervals.")
-@click.option("--methods", default="jpeg,optd,opts,deepn", show_default=True, help="Methods, or METHOD:DISTORTION.")
+@click.option(
+    "--labels",
+    default="folders",
+    show_default=True,
+    help="Source of the labels: 'folders' (names of subfolders), 'self' (the model's predictions), or a CSV file.",
+)
+@click.option("-n", "--images", type=int, help="Number of images to draw at random.  [default: all]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw and of the bootstrap intervals.")
+@click.option(
+    "--methods",
+    default="jpeg,optd,opts,deepn",
+    show_default=True,
+    help="Methods of table design, separated by commas; each may be METHOD:DISTORTION.",
+)
 @click.option(
     "--setting",
     "settings",
@@ -53,30 +63,38 @@ def _numbers(ctx: click.Context, option: click.Parameter, text: str | None) -> t
     type=click.Choice(SETTINGS),
     default=("1",),
     show_default=True,
-    help="What is held equal between methods: the SWE of JPEG (1) or of OptS (2), for luminance and chrominance apart "
-    "or jointly; the bytes of JPEG; or nothing. May be given again.",
+    help="What is equal for all methods: the SWE of default JPEG (1) or of OptS (2), separately for luminance and "
+    "chrominance or, with -joint, summed; the file size of default JPEG (bytes); or nothing (fixed). May be repeated.",
 )
-@click.option("--qualities", callback=_numbers, metavar="Q,...", help="Of JPEG.  [default: 70,75,80,85,90,95,98]")
+@click.option(
+    "--qualities",
+    callback=_numbers,
+    metavar="Q,...",
+    help="Qualities of default JPEG.  [default: 70,75,80,85,90,95,98]",
+)
 @click.option(
     "--water-levels",
     callback=_numbers,
     metavar="D,...",
-    help="Of OptS; OptD gets 100 times as much in the setting 'fixed'.  [default: 0.005,0.01,0.02,0.051,0.1,0.2,0.5,1]",
+    help="Water levels of OptS; in the setting 'fixed', OptD gets 100 times these.  "
+    "[default: 0.005,0.01,0.02,0.051,0.1,0.2,0.5,1]",
 )
-@click.option("--profile", metavar="NAME|FILE", help="Sensitivity profile.  [default: the shipped one of the model]")
-@click.option("--subsampling", type=click.Choice(SUBSAMPLINGS), help="[default: that of the profile]")
-@click.option("--batch", type=int, default=8, show_default=True, help="Pictures that go through the model together.")
-@click.option("--workers", type=int, help="Threads.  [default: all processors]")
-@click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as 'cuda'.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The result, a .json file.")
+@click.option("--profile", metavar="NAME|FILE", help="Sensitivity profile.  [default: the one shipped for the model]")
+@click.option(
+    "--subsampling", type=click.Choice(SUBSAMPLINGS), help="Chroma subsampling.  [default: that of the profile]"
+)
+@click.option("--batch", type=int, default=8, show_default=True, help="Images in a batch for the model.")
+@click.option("--workers", type=int, help="Number of threads.  [default: all processors]")
+@click.option("--device", default="cpu", show_default=True, help="Torch device, such as 'cuda'.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Result file to write (.json).")
 @max_pixels_option
 @json_option
 def command(output: Path, as_json: bool, **options: Any) -> None:
-    """Measure the accuracy of a network on images that are coded by several methods, and the bytes they take.
+    """Measure the accuracy of a network on images coded by several methods, and the size of their files.
 
-    Each image is resized and cropped as the network asks for, encoded to a real file for every method and level,
-    decoded by another decoder, and classified. Beside OUTPUT goes an .npz file with one row an image. A run that was
-    killed goes on when it is started again. "optcodec plot" draws the result.
+    Each image is resized and cropped as the network requires. For every method and level it is encoded to a file,
+    decoded by libjpeg-turbo, and classified. The results of single images go to an .npz file beside OUTPUT. The same
+    command continues a run that was interrupted. "optcodec plot" draws the result.
     """
     if output.suffix.lower() != ".json":
         raise click.BadParameter(f"{output} should end in .json", param_hint="-o/--output")
@@ -93,7 +111,7 @@ def command(output: Path, as_json: bool, **options: Any) -> None:
 
 
 def _measure(output: Path, options: dict[str, Any], failures: list[Failure]) -> dict[str, Any]:
-    """Run the experiment and write its two files; images that cannot be read are left out and noted."""
+    """Run the experiment and write its two files; images that cannot be read are skipped and put into `failures`."""
     from optcodec.accuracy.grid import QUALITIES, WATER_LEVELS, grid
     from optcodec.accuracy.partial import remove_partial
     from optcodec.accuracy.run import measure
@@ -145,22 +163,22 @@ def _images(target: TargetModel, options: dict[str, Any], failures: list[Failure
     from optcodec.vision.datasets import find_images, readable, sample
     from optcodec.vision.survey import check_classes
 
-    found = find_images(options["data"], options["labels"])
+    labelled = find_images(options["data"], options["labels"])
     if options["labels"] == "folders":
-        check_classes(target, {image.path.relative_to(options["data"]).parts[0] for image in found})
-    chosen = sample(found, options["images"], seed=options["seed"])
+        check_classes(target, {image.path.relative_to(options["data"]).parts[0] for image in labelled})
+    drawn = sample(labelled, options["images"], seed=options["seed"])
     images = readable(
-        chosen, lambda path, reason: failures.append(Failure(path, reason)), max_pixels=options["max_pixels"]
+        drawn, lambda path, reason: failures.append(Failure(path, reason)), max_pixels=options["max_pixels"]
     )
     if not images:
-        raise InvalidInputError(f"none of {count(len(chosen), 'image')} can be read: {failures[0].message}")
+        raise InvalidInputError(f"none of {count(len(drawn), 'image')} can be read: {failures[0].message}")
     return images
 
 
 def _document(
     target: TargetModel, measured: Measurement, profile: SensitivityProfile, options: dict[str, Any]
 ) -> dict[str, Any]:
-    """The result file, but for what depends on the place of it."""
+    """Content of the result file, without the fields that depend on its path."""
     from optcodec.accuracy.run import profile_sha256
     from optcodec.accuracy.statistics import summarize
 
@@ -196,8 +214,8 @@ def _text(document: dict[str, Any]) -> str:
         for point in document["points"]
     ]
     header = ("setting", "method", "level", "bpp", "top-1 %", "loss increase", "missed")
-    about_images = f"{count(document['images'], 'image')}, top-1 of the uncompressed ones {top1} %"
-    return f"{about_images}; in brackets 95 % intervals\n\n{columns(header, lines, text=2)}"
+    about_images = f"{count(document['images'], 'image')}, top-1 accuracy without compression {top1} %"
+    return f"{about_images}; 95 % intervals in brackets\n\n{columns(header, lines, text=2)}"
 
 
 def _interval(figure: dict[str, float], form: str) -> str:

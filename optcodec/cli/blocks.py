@@ -1,4 +1,4 @@
-"""``optcodec blocks``: what each 32x32 block is worth to a receiver."""
+"""``optcodec blocks``: measure and show how much bits in each 32x32 block help a receiver that restores images."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ __all__ = ["command"]
 
 @click.group()
 def command() -> None:
-    """Blocks of 32x32 pixels, and what they are worth to a receiver that restores images."""
+    """Measure how much a receiver that restores images gains from bits in each 32x32 block."""
 
 
 command.add_command(blocks_train.command)
@@ -52,34 +52,46 @@ command.add_command(blocks_train.command)
 
 @command.command()
 @inputs_argument
-@click.option("--task", required=True, metavar="PACKAGE.MODULE:FACTORY", help="What is restored, and how.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The profile (JSON).")
-@click.option("--groups", type=click.IntRange(1), default=10, show_default=True, help="Groups of blocks by utility.")
 @click.option(
-    "--encoder", type=click.Choice(["jpeg", "rdo"]), default="jpeg", show_default=True, help="Default JPEG, or trellis."
+    "--task", required=True, metavar="PACKAGE.MODULE:FACTORY", help="Function that returns the restoration task."
 )
-@click.option("--subsampling", type=click.Choice(SUBSAMPLINGS), default="4:2:0", show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Profile to write (JSON).")
+@click.option(
+    "--groups", type=click.IntRange(1), default=10, show_default=True, help="Number of groups, in order of utility."
+)
+@click.option(
+    "--encoder",
+    type=click.Choice(["jpeg", "rdo"]),
+    default="jpeg",
+    show_default=True,
+    help="Encoder: default JPEG, or rate-distortion optimized (a trellis).",
+)
+@click.option(
+    "--subsampling", type=click.Choice(SUBSAMPLINGS), default="4:2:0", show_default=True, help="Chroma subsampling."
+)
 @click.option(
     "--offsets",
     type=click.IntRange(1, 64),
     default=4,
     show_default=True,
-    help="Grids of each image: its own, and others that blocks of stride 28 lie on.",
+    help="Number of block grids measured in each image; with more than one, blocks are 28 pixels apart.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of noise and grids.")
-@click.option("--isolated", is_flag=True, help="Restore each block by itself, without what surrounds it.")
-@click.option("--keep-parts", is_flag=True, help="Keep OUTPUT.parts: curves and pixels of the blocks of each image.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the noise and the grids.")
+@click.option("--isolated", is_flag=True, help="Restore each block alone, without the pixels around it.")
+@click.option(
+    "--keep-parts", is_flag=True, help="Keep the folder OUTPUT.parts: curves and pixels of the blocks of each image."
+)
 @max_pixels_option
 @json_option
 def profile(
     inputs: tuple[Path, ...], task: str, output: Path, groups: int, keep_parts: bool, as_json: bool, **options: Any
 ) -> None:
-    """Measure bytes and restored quality of the blocks of images, and write the profile of groups of them.
+    """Measure the bytes and restored quality of blocks at many qualities, and write a utility profile.
 
-    A task is a function without arguments that gives an object as optcodec.receivers.task describes it. What was
-    measured is kept beside the profile, image by image, until that is written: the same command goes on where it was
-    stopped. It knows a network by the name of its task only: after another training, remove what is kept. With
-    --keep-parts, "optcodec blocks train" goes on from there: it trains a QP-NET for the profile.
+    The task is a function without arguments that returns an object described in optcodec.receivers.task. Measurements
+    of finished images are kept in OUTPUT.parts until the profile is written, so the same command continues a run that
+    was interrupted. They are identified by the name of the task: delete them after training its network again. With
+    --keep-parts they stay, and "optcodec blocks train" uses them to train a QP-NET for the profile.
     """
     from optcodec.blocks.profile import build_profile
     from optcodec.receivers.survey import Survey
@@ -105,7 +117,7 @@ def profile(
 
 
 def _measure(survey: Survey, paths: Sequence[Path]) -> tuple[list[SurveyedImage], list[Failure]]:
-    """One image after the other: networks have threads of their own."""
+    """Measure one image after the other, since the network itself uses all threads."""
     images: list[SurveyedImage] = []
 
     def work(index: int) -> Done:
@@ -117,7 +129,7 @@ def _measure(survey: Survey, paths: Sequence[Path]) -> tuple[list[SurveyedImage]
 
 
 def _open_task(name: str) -> Task:
-    """As `optcodec.receivers.task.load_task`; a factory may be a file of the user's, as for ``python -m``."""
+    """As `optcodec.receivers.task.load_task`; the module may also lie in the working folder, as for ``python -m``."""
     from optcodec.receivers.task import load_task
 
     sys.path.insert(0, str(Path.cwd()))
@@ -125,7 +137,7 @@ def _open_task(name: str) -> Task:
 
 
 def _remove(folder: Path, parts: Sequence[Path]) -> None:
-    """Parts of this run, and their folder if it holds nothing else."""
+    """Delete the parts of this run, and their folder if it is empty then."""
     for part in parts:
         part.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
@@ -159,19 +171,19 @@ def _text(output: Path, profile: UtilityProfile) -> str:
 
 @command.command(cls=GroupedCommand)
 @click.argument("image", type=click.Path(path_type=Path))
-@output_option("The picture: .png, .svg or .pdf.", required=True)
+@output_option("Picture to draw: .png, .svg or .pdf.", required=True)
 @block_options
 @tune_option
-@click.option("-q", "--quality", type=click.IntRange(1, 100), help="Code it like default JPEG at this quality.")
+@click.option("-q", "--quality", type=click.IntRange(1, 100), help="Encode with default JPEG tables of this quality.")
 @target_options
 @subsampling_option
 @max_pixels_option
 @json_option
 def show(image: Path, output: Path, max_pixels: int, as_json: bool, **options: Any) -> None:
-    """Draw what the blocks of an image are worth, what weight they get and what bits they take.
+    """Draw maps of an image's blocks: their utility, weight and bits.
 
-    With --blocks the image is coded as "optcodec encode" does it; a JPEG file is decoded to pixels first. Without, it
-    is a sequential JPEG file, and the bits are those of its blocks.
+    With --blocks, the image is encoded as by "optcodec encode"; a JPEG file is decoded to pixels first. Without
+    --blocks, IMAGE must be a sequential JPEG file, and only the bits of its blocks are drawn.
     """
     from optcodec.pictures.pixels import load_picture
     from optcodec.receivers.block_bits import file_block_bits
@@ -193,42 +205,42 @@ def show(image: Path, output: Path, max_pixels: int, as_json: bool, **options: A
     write_whole(output, draw_to(figure, output.suffix.lower()))
     report_notices({notice: [image] for notice in notices})
     if as_json:
-        print_json(record | {"maps": {name: each.record for name, each in maps.items()}})
+        print_json(record | {"maps": {name: block_map.record for name, block_map in maps.items()}})
     else:
         click.echo(f"{output}: {_note(record)}")
 
 
 def _check_shown(image: Path, options: dict[str, Any]) -> None:
-    """Refuse options of coding, and what has no bits, where nothing is coded."""
+    """Without ``--blocks`` nothing is encoded: refuse options for encoding, and images that are not JPEG files."""
     if options["blocks"] is not None:
         return
-    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
-    if given:
-        raise InvalidInputError(f"{given[0]} is for coding the image; expected --blocks too")
+    set_options = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    if set_options:
+        raise InvalidInputError(f"{set_options[0]} is for coding the image; expected --blocks too")
     if not is_jpeg(image):
-        raise InvalidInputError(f"{image}: not a JPEG file, whose blocks have bits; expected one, or --blocks")
+        raise InvalidInputError(f"{image}: without --blocks, expected a JPEG file, got another kind of file")
 
 
 def _coded(picture: Picture, options: dict[str, Any], record: dict[str, Any]) -> tuple[bytes, dict[str, BlockMap]]:
-    """The file as ``optcodec encode`` makes it, and maps of what its blocks were weighed by; `record` says what was
-    asked for."""
+    """Encode the image as ``optcodec encode`` does; maps of its blocks' utility and weights. Adds the settings to
+    `record`."""
     from optcodec.encoder import encode
-    from optcodec.report.blocks import WatchedChoice
+    from optcodec.report.blocks import RecordingChoice
 
     target, quality = choose_target(options), options["quality"]
     one_of({"-q/--quality": quality, "a target (--bpp and the like)": target})
     others = ("effort", "profile", "method", "tables", "roi", "roi_strength", "background")
-    made = tuned(dict.fromkeys(others) | {"dct": "float"} | options, quality, target)
-    record |= made.record
-    rdo = made.settings["rdo"]
-    watched = WatchedChoice.of(rdo.blocks)
-    sampling = options["subsampling"] or made.settings.get("subsampling")
-    encoded = encode(picture, **made.settings | {"rdo": replace(rdo, blocks=watched), "subsampling": sampling})
-    return encoded.data, watched.maps()
+    tuning = tuned(dict.fromkeys(others) | {"dct": "float"} | options, quality, target)
+    record |= tuning.record
+    rdo = tuning.settings["rdo"]
+    recording = RecordingChoice.of(rdo.blocks)
+    sampling = options["subsampling"] or tuning.settings.get("subsampling")
+    encoded = encode(picture, **tuning.settings | {"rdo": replace(rdo, blocks=recording), "subsampling": sampling})
+    return encoded.data, recording.maps()
 
 
 def _note(record: dict[str, Any]) -> str:
-    """What was drawn, in a line."""
+    """One line with the settings and the size of the file."""
     size = f"{record['nbytes']:,} bytes, {record['bpp']:.3f} bpp"
     if "blocks" not in record:
         return size

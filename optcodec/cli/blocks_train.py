@@ -1,4 +1,4 @@
-"""``optcodec blocks train``: a QP-NET for a profile, from the parts that are kept beside it."""
+"""``optcodec blocks train``: train a QP-NET for a utility profile, from the measurements kept beside the profile."""
 
 from __future__ import annotations
 
@@ -31,26 +31,32 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "parts_folder"]
 
-_VALIDATION = 7  # one image of so many
+_VALIDATION = 7  # every seventh image is for validation
 _HALVINGS = 6  # parts of the training, each with half the learning rate of the one before
-_ACCURACY = 1e-9  # relative; a profile holds all digits, but sums may differ from one processor to the next
+_ACCURACY = 1e-9  # relative tolerance: profiles keep every digit, but sums differ slightly between processors
 
 
 @click.command("train")
 @click.argument("profile", type=click.Path(path_type=Path))
-@output_option("The network (.npz).", required=True)
-@click.option("--parts", type=click.Path(path_type=Path), help="What is kept of the images.  [default: PROFILE.parts]")
-@click.option("--epochs", type=click.IntRange(1), default=24, show_default=True, help="Passes over the blocks.")
+@output_option("Network to write (.npz).", required=True)
 @click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of first weights and order."
+    "--parts", type=click.Path(path_type=Path), help="Folder of the kept measurements.  [default: PROFILE.parts]"
+)
+@click.option("--epochs", type=click.IntRange(1), default=24, show_default=True, help="Passes over all blocks.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of the initial weights and of the order of the blocks.",
 )
 @json_option
 def command(profile: Path, output: Path, parts: Path | None, epochs: int, seed: int, as_json: bool) -> None:
-    """Train a network (QP-NET) that tells from its pixels which group of a profile a block belongs to.
+    """Train a network (QP-NET) that predicts a block's group in a utility profile from the pixels of the block.
 
-    It learns from the blocks that "optcodec blocks profile --keep-parts" keeps beside the profile; one image in seven
-    chooses the epoch, and gives the accuracies. With NET.npz beside the profile NET.json, "optcodec encode --blocks
-    qpnet:NET" makes use of both.
+    It is trained on the blocks that "optcodec blocks profile --keep-parts" kept beside the profile. Every seventh image
+    is for validation: it selects the epoch, and the accuracies are measured on it. With NET.npz beside the profile
+    NET.json, "optcodec encode --blocks qpnet:NET" uses both.
     """
     from optcodec.blocks.profile import load_utility_profile
     from optcodec.blocks.qpnet import save_qpnet
@@ -59,11 +65,11 @@ def command(profile: Path, output: Path, parts: Path | None, epochs: int, seed: 
         raise click.BadParameter(f"{output} should end in .npz", param_hint="-o/--output")
     check_writable(output)
     require_packages("torch", "scipy.stats", extra="torch")
-    made = load_utility_profile(profile)
-    kept = _parts_of(made, profile, parts or parts_folder(profile))
-    net = _trained(made, kept, epochs, seed)
+    utility_profile = load_utility_profile(profile)
+    measured = _parts_of(utility_profile, profile, parts or parts_folder(profile))
+    net = _trained(utility_profile, measured, epochs, seed)
     save_qpnet(net, output)
-    record = _record(output, made, net)
+    record = _record(output, utility_profile, net)
     beside = output.with_suffix(".json")
     ready = beside.exists() and beside.samefile(profile)
     if as_json:
@@ -77,14 +83,15 @@ def command(profile: Path, output: Path, parts: Path | None, epochs: int, seed: 
 
 
 def parts_folder(profile: Path) -> Path:
-    """Where the curves and pixels of a profile's images are kept."""
+    """Folder that keeps the curves and pixels of the blocks of a profile's images."""
     return profile.with_name(f"{profile.name}.parts")
 
 
 def _parts_of(profile: UtilityProfile, path: Path, folder: Path) -> list[Part]:
-    """What is kept of each image of a profile, in their order; images of the same content count once.
+    """The kept part of each image of a profile, in the order of the images; images of the same content count once.
 
-    A part is called by its image and by the settings. Those are the profile's from which it comes out again.
+    The file name of a part has a hash of its image and one of the settings of the survey. The profile does not record
+    the settings; those are right whose parts give the same profile again.
     """
     from optcodec.receivers.survey import read_part
 
@@ -92,25 +99,31 @@ def _parts_of(profile: UtilityProfile, path: Path, folder: Path) -> list[Part]:
     images = list(dict.fromkeys(digests))
     if len(images) < 2:
         raise InvalidInputError(f"{path}: training takes two images at least, one for validation; got {len(images)}")
-    found: defaultdict[str, dict[str, Path]] = defaultdict(dict)
+    paths: defaultdict[str, dict[str, Path]] = defaultdict(dict)
     for file in sorted(folder.glob("*-*.npz")):
         image, _, settings = file.stem.partition("-")
-        found[settings][image] = file
-    if not found:
+        paths[settings][image] = file
+    if not paths:
         raise InvalidInputError(f"{folder}: no parts; expected those that optcodec blocks profile --keep-parts keeps")
-    most = 0
-    for names in found.values():
-        read = {image: part for image in images if image in names and (part := read_part(names[image])) is not None}
-        most = max(most, len(read))
-        if len(read) == len(images) and _came_from(profile, [read[digest][0] for digest in digests]):
-            return list(read.values())
-    if most < len(images):
-        raise InvalidInputError(f"{folder}: whole parts of {most} of the {len(images)} images of {path}; expected all")
-    raise InvalidInputError(f"{folder}: parts of other settings than those of {path}; expected its own")
+    most_read = 0
+    for paths_by_image in paths.values():
+        parts_read = {
+            image: part
+            for image in images
+            if image in paths_by_image and (part := read_part(paths_by_image[image])) is not None
+        }
+        most_read = max(most_read, len(parts_read))
+        if len(parts_read) == len(images) and _came_from(profile, [parts_read[digest][0] for digest in digests]):
+            return list(parts_read.values())
+    if most_read < len(images):
+        raise InvalidInputError(
+            f"{folder}: whole parts of {most_read} of the {len(images)} images of {path}; expected all"
+        )
+    raise InvalidInputError(f"{folder}: parts of other settings than those of {path}; expected parts of this profile")
 
 
 def _came_from(profile: UtilityProfile, curves: Sequence[Curves]) -> bool:
-    """Whether it is these curves that a profile was made of."""
+    """Whether a profile was built from these curves."""
     import numpy as np
 
     from optcodec.blocks.profile import build_profile
@@ -125,7 +138,7 @@ def _came_from(profile: UtilityProfile, curves: Sequence[Curves]) -> bool:
 
 
 def _trained(profile: UtilityProfile, parts: Sequence[Part], epochs: int, seed: int) -> QpNet:
-    """The network of the best epoch, by the first image in every seven."""
+    """Train on six of every seven images, and return the network of the epoch that is best on the others."""
     import numpy as np
 
     from optcodec.blocks.curves import Curves
@@ -133,8 +146,11 @@ def _trained(profile: UtilityProfile, parts: Sequence[Part], epochs: int, seed: 
 
     check, train = parts[::_VALIDATION], [part for number, part in enumerate(parts) if number % _VALIDATION]
     labelled = [
-        (np.concatenate([blocks for _, blocks in each]), profile.rank(Curves.joined([curves for curves, _ in each])))
-        for each in (train, check)
+        (
+            np.concatenate([blocks for _, blocks in image_parts]),
+            profile.rank(Curves.joined([curves for curves, _ in image_parts])),
+        )
+        for image_parts in (train, check)
     ]
     blocks, groups = labelled[0]
     if len(blocks) < profile.groups:
@@ -178,7 +194,7 @@ def _progress(total: int) -> Iterator[Callable[[Epoch], None]]:
 
 
 def _record(output: Path, profile: UtilityProfile, net: QpNet) -> dict[str, Any]:
-    """``validation`` is the card."""
+    """What ``--json`` prints; ``validation`` holds the accuracies from the network's card."""
     counts = ("images", "blocks", "validation_images", "validation_blocks")
     return {
         "output": str(output),

@@ -1,4 +1,4 @@
-"""``optcodec compare``: size and quality of coded files beside their reference."""
+"""``optcodec compare``: size and quality of coded files, measured against a reference image."""
 
 from __future__ import annotations
 
@@ -30,25 +30,31 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_LEAST_SIDE_FOR_SSIM = 11  # its window
-_NBYTES_PER_PIXEL = 170  # of memory at the peak, which SSIM takes
+_LEAST_SIDE_FOR_SSIM = 11  # pixels: the side of the window of SSIM
+_NBYTES_PER_PIXEL = 170  # of memory at the peak, while SSIM is computed
 
 
 @click.command()
 @click.argument("reference", type=click.Path(path_type=Path))
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--profile", default="mobilenet_v2", show_default=True, help="Weights of the SWE: a name or a file.")
-@click.option("--background", metavar="COLOUR", help="Composite transparent pixels on this colour.")
+@click.option(
+    "--profile",
+    default="mobilenet_v2",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="Sensitivity profile with the weights of the SWE.",
+)
+@click.option("--background", metavar="COLOUR", help="Composite transparent pixels on this colour, such as white.")
 @to_rgb_option
 @max_pixels_option
 @json_option
 def command(reference: Path, inputs: tuple[Path, ...], profile: str, as_json: bool, **opening: Any) -> None:
     """Compare each FILE with the image REFERENCE: bytes, bits per pixel, PSNR, SSIM and SWE. One may be - for stdin.
 
-    The sensitivity weighted error (SWE) is on the normalized scale of the profile. That of a JPEG file is taken from
-    its coefficients and those of the reference at the same chroma subsampling, that of other files at 4:4:4. Figures
-    that do not exist are empty (null): the PSNR of equal pixels, the SSIM of images with fewer than 11 rows or columns.
-    Pixels are compared as they are stored, without turning them by their orientation.
+    The sensitivity weighted error (SWE) is on the normalized scale of the profile. For a JPEG file, its coefficients
+    are compared with those of the reference at the same chroma subsampling; for other files, both are transformed at
+    4:4:4. Undefined values are empty (null in JSON): the PSNR of equal pixels, and the SSIM of images with fewer than
+    11 rows or columns. Pixels are compared as stored; the orientation in the Exif data is not applied.
     """
     from optcodec.pictures.pixels import load_picture
     from optcodec.vision.profile import load_profile
@@ -81,7 +87,7 @@ def command(reference: Path, inputs: tuple[Path, ...], profile: str, as_json: bo
 
 
 def _of_orientation(original: Picture, picture: Picture) -> tuple[str, ...]:
-    """A notice where pixels are compared that are not shown in the same way, or a refusal where they do not fit."""
+    """A notice if the orientations differ; raises `InvalidInputError` if the stored shapes differ as well."""
     from optcodec.pictures.orientation import orientation_of
 
     reference, here = (orientation_of(image.metadata.exif) for image in (original, picture))
@@ -108,7 +114,7 @@ def _record(data: bytes, original: Pixels, pixels: Pixels) -> dict[str, Any]:
 
 
 def _swe(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProfile, notify: Notify) -> float | None:
-    """SWE of a file; None where its sampling has no name, so that the reference cannot be brought to it."""
+    """SWE of a file; None for unusual sampling factors, at which the reference cannot be transformed."""
     from optcodec.jpeg.dct import forward
     from optcodec.jpeg.image import SUBSAMPLINGS
     from optcodec.jpeg.reading.reader import read_jpeg
@@ -116,7 +122,7 @@ def _swe(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProf
 
     if not is_jpeg(io.BytesIO(data)):
         return swe(forward(original), forward(pixels), weights)
-    coded = read_jpeg(data, max_pixels=None, notify=notify)  # its pixels are there already
+    coded = read_jpeg(data, max_pixels=None, notify=notify)  # `load_picture` has checked the size
     if coded.subsampling == "grey":
         return swe(forward(original), coded, weights)
     if coded.subsampling not in SUBSAMPLINGS:

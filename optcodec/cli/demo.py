@@ -1,4 +1,4 @@
-"""``optcodec demo``: the main job on photographs that come with scikit-image."""
+"""``optcodec demo``: compare designed tables with default JPEG on photographs that come with scikit-image."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-# All but rocket are stored without loss; rocket has been a JPEG file before.
+# All but rocket are stored without loss; rocket is a JPEG file.
 _PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 _METHODS = {"jpeg": "JPEG", "optd": "OptD", "opts": "OptS", "rdopt": "RD-OPT"}
 _DESIGNED = tuple(_METHODS)[1:]
@@ -36,7 +36,7 @@ _PROFILE = "mobilenet_v2"
 
 @dataclass(frozen=True)
 class _Job:
-    """What all photographs have in common; ``weights`` are those of the profile on their normalized scale."""
+    """Settings for all photographs; ``weights`` is the profile on its normalized scale."""
 
     folder: Path
     quality: int
@@ -45,21 +45,23 @@ class _Job:
 
     @property
     def subsampling(self) -> str:
-        """That of the profile, for all methods."""
+        """Chroma subsampling for all methods: that of the profile."""
         return self.profile.provenance.subsampling
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="demo", metavar="[DIR]")
-@click.option("-q", "--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Of default JPEG.")
+@click.option(
+    "-q", "--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Quality of default JPEG."
+)
 @json_option
 def command(folder: Path, quality: int, as_json: bool) -> None:
-    """Encode photographs four ways with an equal weighted error, and write files, tables and a contact sheet to DIR.
+    """Encode photographs with four methods at an equal weighted error, and write files, tables and a picture to DIR.
 
-    Default JPEG at a quality factor sets the sensitivity weighted error (SWE) for MobileNetV2. OptD (all errors count
-    the same), OptS (errors count as much as the network minds them) and RD-OPT (the same error in the fewest bits)
-    design tables for each photograph that reach the same SWE. All files are baseline with optimal Huffman tables, at
-    the chroma subsampling of the profile.
+    Default JPEG at the given quality sets the sensitivity weighted error (SWE) for MobileNetV2. Three methods then
+    design tables for each photograph that reach the same SWE: OptD weights all errors equally, OptS weights them by
+    the sensitivity of the network, and RD-OPT also minimizes the bits. All files are baseline JPEG with optimal
+    Huffman tables, at the chroma subsampling of the profile.
     """
     from optcodec.report.contact_sheet import contact_sheet, to_png
     from optcodec.vision.profile import load_profile
@@ -126,15 +128,15 @@ def _four_ways(path: Path, job: _Job) -> tuple[SheetRow, list[dict[str, Any]]]:
     for method in _DESIGNED:
         tables = design_tables(reference, target, profile=job.profile, method=method)
         coded[method] = encode(pixels, tables=tables, subsampling=job.subsampling, threads=1)
-    panels = tuple(_panel(method, each, pixels, reference, job) for method, each in coded.items())
+    panels = tuple(_panel(method, encoded, pixels, reference, job) for method, encoded in coded.items())
     records = [
         {"method": method, "nbytes": panel.nbytes, "change_percent": 100 * (panel.nbytes / panels[0].nbytes - 1)}
         | {"bpp": panel.bpp, "psnr_db": panel.psnr_db, "swe": panel.swe}
         for method, panel in zip(coded, panels, strict=True)
     ]
-    for method, each in coded.items():
-        write_whole(job.folder / f"{path.stem}-{method}.jpg", each.data)
-        save_tables(each.coefficients.tables, job.folder / f"{path.stem}-{method}.json")
+    for method, encoded in coded.items():
+        write_whole(job.folder / f"{path.stem}-{method}.jpg", encoded.data)
+        save_tables(encoded.coefficients.tables, job.folder / f"{path.stem}-{method}.json")
     return SheetRow(path.stem, pixels, panels), records
 
 
@@ -159,8 +161,8 @@ def _mean_changes(records: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Mean over the photographs of the change in bytes, in percent, by method."""
     changes = dict.fromkeys(_METHODS, 0.0)
     for record in records:
-        for each in record["methods"]:
-            changes[each["method"]] += each["change_percent"] / len(records)
+        for result in record["methods"]:
+            changes[result["method"]] += result["change_percent"] / len(records)
     return changes
 
 
@@ -174,9 +176,9 @@ def _note(job: _Job) -> str:
 def _text(records: Sequence[dict[str, Any]], means: dict[str, float]) -> str:
     rows = []
     for record in records:
-        for each in record["methods"]:
-            change = "" if each["method"] == "jpeg" else f"{each['change_percent']:+.1f} %"
-            figures = (f"{each['bpp']:.3f}", f"{each['psnr_db']:.2f}", f"{each['swe']:.4g}")
-            rows.append((record["photograph"], _METHODS[each["method"]], f"{each['nbytes']:,}", change, *figures))
+        for result in record["methods"]:
+            change = "" if result["method"] == "jpeg" else f"{result['change_percent']:+.1f} %"
+            figures = (f"{result['bpp']:.3f}", f"{result['psnr_db']:.2f}", f"{result['swe']:.4g}")
+            rows.append((record["photograph"], _METHODS[result["method"]], f"{result['nbytes']:,}", change, *figures))
     rows += [("mean", _METHODS[method], "", f"{means[method]:+.1f} %", "", "", "") for method in _DESIGNED]
     return columns(("photograph", "method", "bytes", "change", "bpp", "PSNR dB", "SWE"), rows, text=2)

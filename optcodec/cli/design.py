@@ -1,4 +1,4 @@
-"""``optcodec design``: quantization tables for an image, each of many images, or a data set."""
+"""``optcodec design``: design quantization tables for a data set, or for each of several images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from optcodec.cli.images import ImageSet, needed_nbytes, open_image, opening_of
-from optcodec.console.files import find_images, place
+from optcodec.console.files import find_images, output_paths
 from optcodec.console.many import Done, available_cores, failure_records, for_each, report_failures, report_notices
 from optcodec.console.options import (
     TABLE_TARGETS,
@@ -43,20 +43,26 @@ _NBYTES_PER_PIXEL = 30  # of memory at the peak
 
 @click.command(cls=GroupedCommand)
 @inputs_argument
-@output_option("Tables: JSON, or with the suffix .txt the text of cjpeg; with --per-image a folder.", required=True)
+@output_option(
+    "Table file: JSON, or the text format of cjpeg if it ends in .txt; with --per-image, a folder.", required=True
+)
 @click.option("--per-image", is_flag=True, help="Design tables for each image, not one set for all.")
 @profile_option
-@click.option("-q", "--quality", type=click.IntRange(1, 100), help="Scale of the tables of deepn and jpeg.")
+@click.option("-q", "--quality", type=click.IntRange(1, 100), help="Quality that scales the tables of deepn and jpeg.")
 @target_options
 @method_option
 @click.option(
     "--distortion",
     cls=ExpertOption,
     type=click.Choice(["empirical", "laplacian", "midpoint"]),
-    help="[default: empirical]",
+    help="Quantization error for opts and optd: measured (empirical), or in closed form for Laplacian coefficients, as "
+    "the paper of OptS has it (laplacian) or for JPEG's rounding (midpoint).  [default: empirical]",
 )
 @click.option(
-    "--qmax", cls=ExpertOption, type=click.IntRange(1, 255), help="Largest step.  [default: 255; 100 of opts and optd]"
+    "--qmax",
+    cls=ExpertOption,
+    type=click.IntRange(1, 255),
+    help="Largest quantization step.  [default: 255; 100 for opts and optd]",
 )
 @subsampling_option
 @background_option
@@ -65,14 +71,15 @@ _NBYTES_PER_PIXEL = 30  # of memory at the peak
 @pixels_option
 @reading_options
 @max_pixels_option
-@click.option("--force", is_flag=True, help="Replace an input.")
+@click.option("--force", is_flag=True, help="Allow the output to replace an input file.")
 @json_option
 def command(
     inputs: tuple[Path, ...], output: Path, per_image: bool, as_json: bool, force: bool, **options: Any
 ) -> None:
-    """Design quantization tables for images: files or folders, as one data set.
+    """Design quantization tables for images, files or folders: one set of tables for all of them.
 
-    JPEG files count by their own coefficients. "optcodec encode --tables" and cjpeg's -qtables take the result.
+    The coefficients of JPEG files are used as they are, without decoding to pixels. The tables can be used with
+    "optcodec encode --tables" and with the option -qtables of cjpeg.
     """
     sources = find_images(inputs)
     paths = [source.path for source in sources]
@@ -81,7 +88,7 @@ def command(
     settings = _settings(options)
     opening = opening_of(options)
     if per_image:
-        targets = place(sources, output, suffix=".json", folder=True, force=force)
+        targets = output_paths(sources, output, suffix=".json", folder=True, force=force)
 
         def work(index: int) -> Done:
             image, notices, *_ = open_image(paths[index], **opening)
@@ -105,7 +112,7 @@ def command(
 
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `optcodec.design_tables`; what is not given is left to it, as far as it has a default."""
+    """Arguments of `optcodec.design_tables`; options that are not set are left to its defaults."""
     from optcodec.targets import Quality
 
     target, quality = choose_target(options), options["quality"]
@@ -123,7 +130,7 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _for_all(images: ImageSet, total: int, output: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """One set of tables for all images that can be read; nothing where none can."""
+    """Design one set of tables for all images that can be read; an empty list if none can."""
     try:
         record = _design(images, output, settings)
     except InvalidInputError:
@@ -144,7 +151,7 @@ def _design(images: Any, output: Path, settings: dict[str, Any]) -> dict[str, An
 
 
 def _text(records: Sequence[dict[str, Any]]) -> str:
-    """For one set of tables, the tables too."""
+    """One line for each set of tables; if there is only one set, the tables too."""
     if len(records) > 1:
         return "\n".join(f"{record['output']}: tables of {record['input']}" for record in records)
     (record,) = records

@@ -1,4 +1,4 @@
-"""``optcodec encode``: images to JPEG files."""
+"""``optcodec encode``: encode images as JPEG files, and transcode JPEG files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from optcodec.cli.images import needed_nbytes, open_image, opening_of
 from optcodec.cli.totals import table_of, total_of
 from optcodec.cli.tuning import Tuned, tuned, tuning_options
-from optcodec.console.files import Source, check_jpeg_name, find_images, place
+from optcodec.console.files import Source, check_jpeg_name, find_images, output_paths
 from optcodec.console.many import Done, available_cores, failure_records, for_each, report_failures
 from optcodec.console.options import (
     ExpertOption,
@@ -42,45 +42,49 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-# Memory that an encode takes at its peak, measured on colour photographs of 6 megapixels and rounded up.
+# Peak memory of an encode in bytes per pixel, measured on colour photographs of 6 megapixels and rounded up.
 _NBYTES_PER_PIXEL = {"ssim": 170, "trellis or psnr": 70, "otherwise": 30}
 
 
 @click.command(cls=GroupedCommand)
 @inputs_argument
-@output_option("File, - for stdout, or folder for several inputs.  [default: beside each input]")
-@click.option("-q", "--quality", type=click.IntRange(1, 100), help="Default JPEG at this quality.  [default: 75]")
-@click.option("--tables", type=click.Path(path_type=Path), help="Tables of a file: JSON, cjpeg's text, or any JPEG.")
+@output_option("File, - for stdout, or a folder for several inputs.  [default: beside each input]")
+@click.option("-q", "--quality", type=click.IntRange(1, 100), help="Quality of default JPEG.  [default: 75]")
+@click.option(
+    "--tables",
+    type=click.Path(path_type=Path),
+    help="Quantization tables from a file: JSON, the text format of cjpeg, or any JPEG file.",
+)
 @profile_option
 @target_options
 @pixel_target_options
 @method_option
 @tuning_options
 @subsampling_option
-@click.option("--progressive", is_flag=True, help="Write progressive files.  [default: as a JPEG input is]")
-@click.option("--baseline", is_flag=True, help="Write baseline files, also where a JPEG input is progressive.")
-@click.option("--smaller", is_flag=True, help="Write baseline or progressive, whichever is smaller.")
+@click.option("--progressive", is_flag=True, help="Write progressive files.  [default: the same as a JPEG input]")
+@click.option("--baseline", is_flag=True, help="Write baseline files, even for progressive JPEG inputs.")
+@click.option("--smaller", is_flag=True, help="Write baseline or progressive files, whichever is smaller.")
 @click.option(
     "--scans",
     cls=ExpertOption,
     type=click.Choice(["together", "apart"]),
     default="together",
     show_default=True,
-    help="apart: luminance in a scan of its own in baseline files, which saves 1 to 2 % and some decoders do not read.",
+    help="apart: in baseline files, put luminance into its own scan; saves 1 to 2 %, but some decoders cannot read it.",
 )
 @click.option(
     "--dct",
     cls=ExpertOption,
     type=click.Choice(["float", "exact"]),
     default="float",
-    help="exact: that of libjpeg-turbo.",
+    help="Forward DCT; exact: the integer DCT of libjpeg-turbo.  [default: float]",
 )
 @click.option(
     "--restart-interval",
     cls=ExpertOption,
     type=click.IntRange(0, 65535),
     metavar="MCUS",
-    help="MCUs between restart markers.",
+    help="Number of MCUs between restart markers; 0 for none.",
 )
 @background_option
 @orient_option
@@ -89,26 +93,26 @@ _NBYTES_PER_PIXEL = {"ssim": 170, "trellis or psnr": 70, "otherwise": 30}
 @click.option(
     "--metadata/--strip",
     default=None,
-    help="Keep what comes with the image, or leave it out: of a JPEG file all application segments, comments and what "
-    "lies behind its end, of others ICC profile and Exif. The orientation is never left out.  [default: keep when a "
-    "JPEG file is transcoded]",
+    help="Keep or remove metadata: for JPEG files, all application segments, comments and data after the end of the "
+    "image; for other files, ICC profile and Exif. The orientation always stays.  [default: keep it when transcoding "
+    "JPEG files, remove it otherwise]",
 )
-@click.option("--allow-larger", is_flag=True, help="Write a JPEG file anew even where that makes it larger.")
+@click.option("--allow-larger", is_flag=True, help="Transcode a JPEG file even if that makes it larger.")
 @click.option(
-    "--threads", cls=ExpertOption, type=click.IntRange(1), help="Threads to use at most.  [default: all cores]"
+    "--threads", cls=ExpertOption, type=click.IntRange(1), help="Largest number of threads.  [default: all cores]"
 )
 @reading_options
 @max_pixels_option
-@click.option("--force", is_flag=True, help="Replace inputs, and files that were not named with -o.")
-@click.option("--keep-times", is_flag=True, help="A file that is replaced keeps its times of access and modification.")
+@click.option("--force", is_flag=True, help="Replace inputs; without -o, replace any file that already exists.")
+@click.option("--keep-times", is_flag=True, help="Keep the access and modification times of files that are replaced.")
 @json_option
 def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json: bool, **options: Any) -> None:
     """Encode images, files or folders, as JPEG. The input - is stdin.
 
-    A JPEG file is transcoded from its own coefficients, without decoding it to pixels; without -q, --tables or a
-    target, it keeps its tables, and without --effort 3 every coefficient. It is kept as it is where the new file would
-    not be smaller, or where it meets --bpp or --max-bytes already. A profile is the name of a shipped one
-    (mobilenet_v2, squeezenet1_1) or a file of "optcodec sensitivity". A file that is replaced keeps its permissions.
+    JPEG files are transcoded from their coefficients, without decoding to pixels. Without -q, --tables or a target
+    they keep their tables; unless --effort is 3, they then also keep every coefficient (lossless). The file is copied
+    unchanged if the new one would not be smaller, or if it already meets --bpp or --max-bytes. A profile is a shipped
+    one (mobilenet_v2, squeezenet1_1) or a file from "optcodec sensitivity". Replaced files keep their permissions.
     """
     sources = find_images(inputs)
     several = len(sources) > 1 or any(path.is_dir() for path in inputs)
@@ -116,9 +120,9 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     paths = [source.path for source in sources]
     threads = options["threads"] or available_cores()
     workers = min(threads, len(paths))
-    made = _tuned(options)
-    nbytes_per_pixel = _nbytes_per_pixel(made, options)
-    encode_one = _encoder(options, _settings(options, made) | {"threads": max(1, threads // workers)})
+    tuning = _tuned(options)
+    nbytes_per_pixel = _nbytes_per_pixel(tuning, options)
+    encode_one = _encoder(options, _settings(options, tuning) | {"threads": max(1, threads // workers)})
 
     def work(index: int) -> Done:
         return encode_one(paths[index], targets[index])
@@ -128,31 +132,31 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
 
     records, failures = for_each(paths, work, workers=workers, label="encode", nbytes=nbytes)
     if as_json:
-        print_json({"files": records, "failures": failure_records(failures)} | total_of(records) | made.record)
+        print_json({"files": records, "failures": failure_records(failures)} | total_of(records) | tuning.record)
     elif records and targets != [STREAM]:
         click.echo(table_of(records))
     report_failures(failures, len(paths))
 
 
 def _places(sources: list[Source], output: Path | None, several: bool, force: bool, as_json: bool) -> list[Path]:
-    """Where the files go, if they can be written there."""
+    """Paths of the output files; raises `InvalidInputError` if they cannot be written there."""
     if output is not None and not several and not output.is_dir():
         check_jpeg_name(output)
-    targets = place(sources, output, suffix=".jpg", folder=several, force=force)
+    targets = output_paths(sources, output, suffix=".jpg", folder=several, force=force)
     if targets == [STREAM]:
         check_stdout(as_json=as_json)
     return targets
 
 
-def _nbytes_per_pixel(made: Tuned, options: dict[str, Any]) -> int:
+def _nbytes_per_pixel(tuning: Tuned, options: dict[str, Any]) -> int:
     if options["match_ssim"] is not None:
         return _NBYTES_PER_PIXEL["ssim"]
-    busy = made.settings.get("rdo") or options["match_psnr"] is not None
+    busy = tuning.settings.get("rdo") or options["match_psnr"] is not None
     return _NBYTES_PER_PIXEL["trellis or psnr" if busy else "otherwise"]
 
 
 def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Path, Path], Done]:
-    """What is done to one file, with arguments of `optcodec.encode`."""
+    """A function that encodes one file with these arguments of `optcodec.encode`."""
     from optcodec.encoder import EncodedJpeg, encode
     from optcodec.pictures.pixels import Picture
     from optcodec.transcode import recoded
@@ -161,30 +165,30 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
 
     def encode_one(path: Path, target: Path) -> Done:
         opened = open_image(path, **opening)
-        image, notices, kept = opened.image, [*opened.notices], None
+        image, notices, reason = opened.image, [*opened.notices], None
         encoded: EncodedJpeg
         if isinstance(image, Picture):
             encoded = encode(image, **settings)
         elif options["blocks"] is not None:
-            raise InvalidInputError("--blocks looks at pixels, got the coefficients of a JPEG file; expected --pixels")
+            raise InvalidInputError("--blocks needs pixels, got the coefficients of a JPEG file; expected --pixels")
         else:
             mended = options["partial"] and opened.notices
-            larger = options["allow_larger"] or bool(mended)  # what is left of a file is not kept as it is
+            larger = options["allow_larger"] or bool(mended)  # a damaged file must not be copied unchanged
             encoded = recoded(image, opened.data, allow_larger=larger, **settings)
-            kept = encoded.kept
+            reason = encoded.kept
         with output_file(target, keep_times=options["keep_times"]) as file:
             file.write(encoded.data)
-        notices += [f"kept as it is, since {kept}; --allow-larger encodes it all the same"] if kept else []
+        notices += [f"kept as it is, since {reason}; --allow-larger encodes it all the same"] if reason else []
         notices += _left_out(image, options["metadata"])
         about = {"input": str(path), "output": str(target), "input_nbytes": opened.nbytes}
         size = {"nbytes": encoded.nbytes, "bpp": encoded.bpp, "width": encoded.width, "height": encoded.height}
-        return Done(about | size | {"kept": kept, "notices": notices}, tuple(notices))
+        return Done(about | size | {"kept": reason, "notices": notices}, tuple(notices))
 
     return encode_one
 
 
 def _tuned(options: dict[str, Any]) -> Tuned:
-    """What the file is asked for: a quality, tables or a target, and the effort for it."""
+    """Check which of quality, tables and target is set, and combine it with the effort and tuning."""
     target = choose_target(options)
     quality = options["quality"]
     one_of({"-q/--quality": quality, "--tables": options["tables"], "a target (--water-level and the like)": target})
@@ -197,15 +201,15 @@ def _tuned(options: dict[str, Any]) -> Tuned:
     return tuned(options, quality, target)
 
 
-def _settings(options: dict[str, Any], made: Tuned) -> dict[str, Any]:
+def _settings(options: dict[str, Any], tuning: Tuned) -> dict[str, Any]:
     """Arguments of `optcodec.encode`."""
     kinds = {"--progressive": True, "--smaller": "smaller", "--baseline": False}
     kind = one_of({name: options[name[2:]] or None for name in kinds})
     sampling = options["subsampling"] or _designed_for(options["tables"])
-    return made.settings | {
+    return tuning.settings | {
         "tables": _tables(options["tables"]),
         "method": options["method"],
-        "subsampling": sampling or made.settings.get("subsampling"),
+        "subsampling": sampling or tuning.settings.get("subsampling"),
         "dct": options["dct"],
         "progressive": None if kind is None else kinds[kind],
         "scans": options["scans"],
@@ -232,7 +236,7 @@ def _tables(path: Path | None) -> Any:
 
 
 def _left_out(image: CoefficientImage | Picture, metadata: bool | None) -> list[str]:
-    """What the image carried and the file does not, which nobody may have thought of."""
+    """A notice that names the metadata of the image that the file does not have."""
     from optcodec.pictures.orientation import orientation_of
     from optcodec.pictures.pixels import Picture
 

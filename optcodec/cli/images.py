@@ -1,4 +1,4 @@
-"""Opening the inputs of ``encode`` and ``design``: JPEG files as coefficients, everything else as pixels."""
+"""Open the inputs of ``encode`` and ``design``: JPEG files as coefficients, all other images as pixels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["ImageSet", "Opened", "needed_nbytes", "open_image", "opening_of"]
 
 
 class Opened(NamedTuple):
-    """An input: as coefficients or pixels, with notices of what was done to it; its size; and a JPEG file's bytes."""
+    """An input as coefficients or pixels, notices about it, its size in bytes, and the content of a JPEG file."""
 
     image: CoefficientImage | Picture
     notices: tuple[str, ...]
@@ -48,34 +48,34 @@ def open_image(
     partial: bool = False,
     strict: bool = False,
 ) -> Opened:
-    """Read a file.
+    """Read an image.
 
     Parameters
     ----------
     path : Path
-        Of an image; ``-`` is stdin.
+        Image file; ``-`` is stdin.
     background : str, optional
         Colour on which transparent pixels are composited.
     decode : bool
-        Take the pixels of a JPEG file too, instead of its coefficients.
+        Decode JPEG files to pixels, instead of returning their coefficients.
     max_pixels : int or None
         Larger images are refused; None allows every size.
     orient : {"keep", "apply"}
-        As of `optcodec.load_picture`; coefficients cannot be turned.
+        As in `optcodec.load_picture`; coefficients cannot be rotated.
     to_rgb : bool
-        Convert CMYK images, for which JPEG files of four components are decoded.
+        Convert CMYK images to RGB; JPEG files with four components are decoded for this.
     partial, strict : bool
-        As of `optcodec.read_jpeg`, also where a JPEG file is decoded.
+        As in `optcodec.read_jpeg`, also if the JPEG file is decoded.
 
     Returns
     -------
     Opened
-        A JPEG file as coefficients, unless it is decoded, all others as pixels.
+        Coefficients for a JPEG file that is not decoded, otherwise pixels.
 
     Raises
     ------
     InvalidInputError
-        If coefficients would have to be turned.
+        If coefficients would have to be rotated.
     """
     source, notices = image_source(path), list[str]()
     if is_jpeg(source) and (not decode or partial or strict):
@@ -98,14 +98,14 @@ def open_image(
 
 
 def _mended(image: CoefficientImage) -> bytes:
-    """A file that Pillow decodes to what could be read of another."""
+    """A whole JPEG file with the coefficients that could be read of a damaged one; Pillow can decode it."""
     from optcodec.jpeg.writer import write_jpeg
 
     return write_jpeg(image)
 
 
 def needed_nbytes(path: Path, nbytes_per_pixel: int) -> int:
-    """About how much memory work on an image takes, by the size that its header tells; 0 if it cannot be read."""
+    """Estimated memory in bytes for work on an image, from the size in its header; 0 if that cannot be read."""
     from optcodec.pictures.opening import opened_image
 
     if not path.is_file():  # a pipe can be read only once
@@ -118,7 +118,7 @@ def needed_nbytes(path: Path, nbytes_per_pixel: int) -> int:
 
 
 class ImageSet:
-    """The images of a data set, opened again each time that it is gone through; broken ones are left out and noted.
+    """The images of a data set, opened anew in each iteration; images that cannot be read are skipped and recorded.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""``optcodec inspect``: what a JPEG file says about itself, and where its bytes go."""
+"""``optcodec inspect``: show the structure of JPEG files, and how many bytes each part takes."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _PROCESSES = {"SOF0": "baseline", "SOF1": "extended sequential", "SOF2": "progre
 @reading_options
 @json_option
 def command(inputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
-    """Show tables, sampling, scans, estimated quality and the size of each segment.
+    """Show the quantization tables, sampling, scans, estimated quality and segment sizes of JPEG files.
 
-    No coefficient is decoded. Folders stand for all JPEG files below them.
+    No coefficient is decoded. For a folder, all JPEG files in it and its subfolders are shown.
     """
     paths = [source.path for source in find_images(inputs, JPEG_SUFFIXES)]
     reading = reading_of(options)
@@ -95,7 +95,7 @@ def _scans(structure: JpegStructure) -> list[dict[str, Any]]:
 
 
 def _segments(structure: JpegStructure, nbytes: int) -> list[dict[str, Any]]:
-    """Number and size of the segments of each name; the sizes add up to that of the file."""
+    """Number and total size of the segments of each name; the sizes add up to the size of the file."""
     sizes: dict[str, list[int]] = {}
     end = 0
     for segment in structure.segments:
@@ -107,11 +107,15 @@ def _segments(structure: JpegStructure, nbytes: int) -> list[dict[str, Any]]:
             sizes.setdefault("entropy-coded data", []).append(segment.data_nbytes)
     if nbytes > end:
         sizes["after EOI" if structure.segments[-1].name == "EOI" else "at the end"] = [nbytes - end]
-    return [{"name": name, "count": len(each), "nbytes": sum(each)} for name, each in sizes.items()]
+    return [{"name": name, "count": len(nbytes), "nbytes": sum(nbytes)} for name, nbytes in sizes.items()]
 
 
 def _text(record: dict[str, Any]) -> str:
-    quality = f"quality {record['quality']}" + ("" if record["quality_exact"] else " at the nearest, other tables")
+    quality = (
+        f"quality {record['quality']}"
+        if record["quality_exact"]
+        else f"nearest quality {record['quality']}, other tables"
+    )
     parts = [record["process"], record["subsampling"], quality]
     parts += [f"restart interval {record['restart_interval']}"] * bool(record["restart_interval"])
     parts += [f"ICC profile {record['icc_nbytes']:,} bytes"] * bool(record["icc_nbytes"])

@@ -1,4 +1,4 @@
-"""What verbs that look at a network share."""
+"""Open the network that the verbs ``sensitivity`` and ``accuracy`` measure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["open_model"]
 
 
 def open_model(model: str, *, weights: str | None, device: str) -> TargetModel:
-    """As `optcodec.vision.models.load_model`; a factory may be a file of the user's, as for ``python -m``."""
+    """As `optcodec.vision.models.load_model`; the module may also lie in the working folder, as for ``python -m``."""
     from optcodec.vision.models import load_model
 
     if ":" in model:

@@ -1,4 +1,4 @@
-"""``optcodec plot``: rate-accuracy curves of result files."""
+"""``optcodec plot``: draw rate-accuracy curves from the result files of ``optcodec accuracy``."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["command"]
 
 @click.command()
 @click.argument("results", nargs=-1, required=True, metavar="RESULT...", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .png, .svg or .pdf file.")
-@click.option("--setting", "settings", multiple=True, help="Draw this one only; may be given again.  [default: all]")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Figure: .png, .svg or .pdf.")
+@click.option("--setting", "settings", multiple=True, help="Draw only this setting; may be repeated.  [default: all]")
 @json_option
 def command(results: tuple[Path, ...], output: Path, settings: tuple[str, ...], as_json: bool) -> None:
-    """Draw accuracy and loss against the rate, from files that `optcodec accuracy` wrote.
+    """Draw accuracy and loss against the rate, from result files of "optcodec accuracy".
 
-    One row for each result and setting. Bands are 95 % intervals.
+    The figure has one row for each result and setting. Bands show 95 % intervals.
     """
     from optcodec.report.curves import FORMATS, draw_to, rate_accuracy_figure, read_result
 

@@ -1,4 +1,4 @@
-"""``optcodec sensitivity``: how much a network minds an error in each DCT coefficient."""
+"""``optcodec sensitivity``: measure how much an error in each DCT coefficient raises the loss of a network."""
 
 from __future__ import annotations
 
@@ -25,29 +25,48 @@ __all__ = ["command"]
 @click.command()
 @click.argument("model")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The profile (JSON).")
-@click.option("--weights", help="File (.safetensors, .pth), or 'default' to download those of torchvision.")
-@click.option("--labels", default="folders", show_default=True, help="'folders', 'self', or a CSV file.")
-@click.option("-n", "--images", type=int, help="Draw so many images.  [default: all]")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Profile to write (JSON).")
+@click.option("--weights", help="Weights of the model: a file (.safetensors, .pth), or 'default' to download them.")
+@click.option(
+    "--labels", default="folders", show_default=True, help="Source of the labels: 'folders', 'self', or a CSV file."
+)
+@click.option("-n", "--images", type=int, help="Number of images to draw at random.  [default: all]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw.")
-@click.option("--until-stderr", type=float, metavar="R", help="Stop at this relative standard error of every weight.")
-@click.option("--subsampling", type=click.Choice(SUBSAMPLINGS), default="4:4:4", show_default=True)
+@click.option(
+    "--until-stderr",
+    type=float,
+    metavar="R",
+    help="Stop when the relative standard error of every weight is at most R.",
+)
+@click.option(
+    "--subsampling",
+    type=click.Choice(SUBSAMPLINGS),
+    default="4:4:4",
+    show_default=True,
+    help="Chroma subsampling at which errors are measured.",
+)
 @click.option(
     "--quality",
     type=click.IntRange(1, 100),
-    help="Measure on the images as default JPEG at this quality leaves them; needs no labels (--labels self).",
+    help="Compress the images with default JPEG at this quality first; expects --labels self.",
 )
-@click.option("--batch", type=int, default=16, show_default=True, help="Images that go through the model together.")
-@click.option("--device", default="cpu", show_default=True, help="Where torch computes, such as 'cuda'.")
-@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True)
+@click.option("--batch", type=int, default=16, show_default=True, help="Images in a batch for the model.")
+@click.option("--device", default="cpu", show_default=True, help="Torch device, such as 'cuda'.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Number format that the model computes in.",
+)
 @max_pixels_option
 @json_option
 def command(model: str, folder: Path, output: Path, weights: str | None, as_json: bool, **options: Any) -> None:
-    """Measure the sensitivity of MODEL over the images in FOLDER, and write its profile.
+    """Measure the sensitivity of MODEL on the images in FOLDER, and write it as a profile.
 
     MODEL is a classifier of torchvision, such as mobilenet_v2, or package.module:factory. Labels are the names of
-    the folders below FOLDER, a CSV file with the columns file and class_index, or the model's own predictions
-    ("self").
+    the subfolders of FOLDER (folders), the model's own predictions (self), or a CSV file with the columns file and
+    class_index.
     """
     check_writable(output)
     profile, failures = _estimate(model, folder, weights, options)
@@ -83,7 +102,7 @@ def _estimate(
 
 
 def _largest_error(profile: SensitivityProfile) -> float | None:
-    """Largest standard error relative to its weight, where both are known."""
+    """Largest standard error relative to its weight, over weights above 0; None if the errors are not known."""
     errors, weights = profile.provenance.standard_errors, profile.weights
     return None if errors is None else float((errors[weights > 0] / weights[weights > 0]).max())
 

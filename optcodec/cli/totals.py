@@ -1,4 +1,4 @@
-"""What ``optcodec encode`` says about the files that it wrote, one by one and together."""
+"""Sizes of the files that ``optcodec encode`` wrote: a table with one row per file, and totals."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Records = Sequence[dict[str, Any]]
 
 
 def total_of(records: Records) -> dict[str, Any]:
-    """Sizes of all files together.
+    """Totals over all files.
 
-    bpp is that of all their pixels, the saving the part of the input bytes that the outputs do not have, below 0 where
-    they have more; both are None where nothing was written.
+    ``saving`` is the fraction of the input bytes that was saved, negative if the outputs are larger; ``total_bpp`` is
+    bits per pixel over all pixels. Both are None if nothing was written.
     """
-    nbytes, given = (sum(record[name] for record in records) for name in ("nbytes", "input_nbytes"))
+    nbytes, input_nbytes = (sum(record[name] for record in records) for name in ("nbytes", "input_nbytes"))
     pixels = sum(record["width"] * record["height"] for record in records)
     return {
-        "total_input_nbytes": given,
+        "total_input_nbytes": input_nbytes,
         "total_nbytes": nbytes,
-        "saving": 1 - nbytes / given if given else None,
+        "saving": 1 - nbytes / input_nbytes if input_nbytes else None,
         "total_bpp": 8 * nbytes / pixels if pixels else None,
         "kept": sum(record["kept"] is not None for record in records),
         "notices": sum(len(record["notices"]) for record in records),
@@ -31,15 +31,15 @@ def total_of(records: Records) -> dict[str, Any]:
 
 
 def table_of(records: Records) -> str:
-    """A line a file, and where there are several, one for all."""
+    """One row for each file, and a row of totals if there are several."""
     rows = [_row(record["output"], record["input_nbytes"], record["nbytes"], record["bpp"]) for record in records]
     if len(rows) > 1:
         total = total_of(records)
-        kept = f", {total['kept']} kept as they are" if total["kept"] else ""
-        title = f"total of {count(len(rows), 'file')}{kept}"
+        unchanged = f", {total['kept']} kept as they are" if total["kept"] else ""
+        title = f"total of {count(len(rows), 'file')}{unchanged}"
         rows.append(_row(title, total["total_input_nbytes"], total["total_nbytes"], total["total_bpp"]))
     return columns(("file", "input bytes", "bytes", "change", "bpp"), rows)
 
 
-def _row(title: str, given: int, nbytes: int, bpp: float) -> tuple[str, ...]:
-    return title, f"{given:,}", f"{nbytes:,}", f"{100 * (nbytes / given - 1):+.1f} %", f"{bpp:.3f}"
+def _row(title: str, input_nbytes: int, nbytes: int, bpp: float) -> tuple[str, ...]:
+    return title, f"{input_nbytes:,}", f"{nbytes:,}", f"{100 * (nbytes / input_nbytes - 1):+.1f} %", f"{bpp:.3f}"

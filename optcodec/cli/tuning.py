@@ -1,4 +1,4 @@
-"""How free ``optcodec encode`` is, and whom and what its files are made for: effort, tuning, region and blocks."""
+"""Options for effort, tuning, region of interest and blocks, and the arguments of `optcodec.encode` that they set."""
 
 from __future__ import annotations
 
@@ -20,78 +20,78 @@ if TYPE_CHECKING:
 
 __all__ = ["Tuned", "block_options", "tune_option", "tuned", "tuning_options"]
 
-_NETWORK, _RECEIVER, _QPNET = "dnn:", "receiver:", "qpnet:"  # what the names of profiles follow
+_NETWORK, _RECEIVER, _QPNET = "dnn:", "receiver:", "qpnet:"  # prefixes of names of profiles
 _METHODS_OF_PROFILES = ("rdopt", "opts")
 
 
 tune_option = click.option(
     "--tune",
     metavar="psnr|ssim|people|dnn:PROFILE|receiver:NET",
-    help="What files are made for, with --effort 3: a measure, people, a network, or a receiver that restores images.  "
-    "[default: the network of --profile, the receiver of --blocks, or psnr]",
+    help="What --effort 3 optimizes for: a measure (psnr, ssim), people, a network (dnn), or a receiver that restores "
+    "images.  [default: the network of --profile, the receiver of --blocks, or psnr]",
 )
 
 
 def tuning_options(function: Any) -> Any:
-    """Effort, tuning, region and blocks."""
+    """Add the options for effort, tuning, region of interest and blocks to a command."""
     return with_options(
         block_options(function),
         click.option(
             "--effort",
             type=click.IntRange(1, 3),
-            help="1: fixed tables. 2: designed tables. 3: designed tables and chosen coefficients (a trellis), for "
-            "the smallest files.  [default: 1; with a target 2; with --tune, --roi or --blocks 3]",
+            help="1: fixed tables. 2: designed tables. 3: designed tables and optimized coefficients (a trellis), "
+            "for the smallest files.  [default: 1; with a target 2; with --tune, --roi or --blocks 3]",
         ),
         tune_option,
         click.option(
             "--roi",
             type=click.Path(path_type=Path),
             metavar="MASK",
-            help="Grey image of the size of the input, as --orient leaves it: more quality where it is white, less "
-            "where it is black.",
+            help="Region of interest, with --effort 3: a grey image of the same size as the input after --orient; "
+            "more quality where it is white, less where it is black.",
         ),
         click.option(
             "--roi-strength",
             cls=ExpertOption,
             type=float,
             metavar="X",
-            help="What errors count in the white of the mask, where they count 1 in the black.  [default: 16]",
+            help="Weight of errors where the mask is white; it is 1 where the mask is black.  [default: 16]",
         ),
     )
 
 
 def block_options(function: Any) -> Any:
-    """How blocks are weighed."""
+    """Add the options for the weights of blocks to a command."""
     return with_options(
         function,
         click.option(
             "--blocks",
             metavar="qpnet:NET|x264|libwebp",
-            help="How blocks of 32x32 pixels share the bits, with --effort 3: by what a network that restores images "
-            "makes of them, or by their variance, as these codecs do.",
+            help="How blocks share the bits, with --effort 3: by the gain of a network that restores images (qpnet), "
+            "or by their variance, as the named codec does.",
         ),
         click.option(
             "--allocator",
             cls=ExpertOption,
             type=click.Choice(["exchange", "accelir", "lagrangian", "uniform"]),
-            help="How blocks are weighed by qpnet:NET; all but exchange share --bpp or --max-bytes.  "
-            "[default: exchange]",
+            help="How qpnet:NET sets the weights of blocks: by the share of the error that stays after restoration "
+            "(exchange), or by sharing --bpp or --max-bytes among blocks (all others).  [default: exchange]",
         ),
     )
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What the options come to.
+    """Effort and tuning after all defaults are filled in, and the arguments of `optcodec.encode` for them.
 
     Parameters
     ----------
     effort : int
         1..3.
     tune : str or None
-        As ``--tune`` would say it; None where all errors count the same.
+        In the syntax of ``--tune``; None if all errors have the same weight.
     blocks, allocator : str or None
-        As ``--blocks`` and ``--allocator`` would say it.
+        In the syntax of ``--blocks`` and ``--allocator``.
     settings : dict
         Arguments of `optcodec.encode`.
     """
@@ -104,12 +104,12 @@ class Tuned:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What ``--json`` says about it."""
+        """The fields for ``--json``."""
         return {"effort": self.effort, "tune": self.tune, "blocks": self.blocks, "allocator": self.allocator}
 
 
 def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -> Tuned:
-    """What effort, tuning, profile, region and blocks come to, for a quality or a target.
+    """Check the options for effort, tuning, profile, region and blocks, and fill in their defaults.
 
     Raises
     ------
@@ -137,20 +137,24 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
     from optcodec.effort import Rdo
 
     blocks = _blocks(options, target)
-    of_blocks = None if blocks is None else blocks.profile
+    utility_profile = None if blocks is None else blocks.profile
     sampling = options["subsampling"] or settings.get("subsampling")
-    receiver = _receiver(measure, sampling or (None if of_blocks is None else of_blocks.provenance.subsampling))
+    receiver = _receiver(
+        measure, sampling or (None if utility_profile is None else utility_profile.provenance.subsampling)
+    )
     if receiver is not None:
         settings.setdefault("subsampling", receiver.provenance.subsampling)
-    own = None if of_blocks is None or of_blocks.tuning is None else options["blocks"].removeprefix(_QPNET)
-    tune = receiver or measure or profile or (None if own else "psnr")
+    tuned_net = (
+        None if utility_profile is None or utility_profile.tuning is None else options["blocks"].removeprefix(_QPNET)
+    )
+    tune = receiver or measure or profile or (None if tuned_net else "psnr")
     settings["rdo"] = Rdo(tune=tune, field=_field(options), blocks=blocks, thorough=True)
-    name = name or (f"{_RECEIVER}{own}" if own else "psnr")
-    return Tuned(effort, name, options["blocks"], blocks.way if blocks and of_blocks else None, settings)
+    name = name or (f"{_RECEIVER}{tuned_net}" if tuned_net else "psnr")
+    return Tuned(effort, name, options["blocks"], blocks.way if blocks and utility_profile else None, settings)
 
 
 def _blocks(options: dict[str, Any], target: Target | None) -> BlockChoice | None:
-    """How blocks are weighed, if they are."""
+    """The choice of block weights by ``--blocks`` and ``--allocator``; None without ``--blocks``."""
     if options["blocks"] is None:
         return None
     from optcodec.blocks.choice import blocks_by
@@ -163,21 +167,21 @@ def _blocks(options: dict[str, Any], target: Target | None) -> BlockChoice | Non
 
 
 def _receiver(measure: str | None, subsampling: str | None) -> UtilityProfile | None:
-    """The profile of ``--tune receiver:NET``, which fits the sampling, and has a tuning."""
+    """The profile of ``--tune receiver:NET``, checked for the subsampling and for a tuning; None for other tunings."""
     if measure is None or not measure.startswith(_RECEIVER):
         return None
     from optcodec.blocks.profile import load_utility_profile, shipped_utility_profiles
 
     net = measure.removeprefix(_RECEIVER)
-    whole = net in shipped_utility_profiles() or net.endswith(".json")
-    profile = load_utility_profile(net if whole else f"{net}.json", subsampling=subsampling)
+    complete = net in shipped_utility_profiles() or net.endswith(".json")
+    profile = load_utility_profile(net if complete else f"{net}.json", subsampling=subsampling)
     if profile.tuning is None:
         raise InvalidInputError(f"--tune {measure}: the profile has no tuning; expected one that was fitted")
     return profile
 
 
 def _tune(text: str | None) -> tuple[str | None, str | None]:
-    """The measure or receiver, or the profile, that ``--tune`` names."""
+    """Split the value of ``--tune`` into a measure or receiver, and the name of a sensitivity profile."""
     if text is None:
         return None, None
     if text.startswith(_NETWORK) and text != _NETWORK:
@@ -198,40 +202,40 @@ def _default_effort(options: dict[str, Any], target: Target | None) -> int:
 
 
 def _check_effort(effort: int, options: dict[str, Any], quality: int | None, target: Target | None) -> None:
-    """Refuse what an effort has no use for."""
-    given = {name for name, value in options.items() if value is not None}
-    tune, choosing = options["tune"], "is for choosing coefficients"
+    """Refuse options that have no effect at this effort."""
+    is_set = {name for name, value in options.items() if value is not None}
+    tune, no_effect = options["tune"], "has no effect unless coefficients are optimized"
     wrong = {
-        "--roi-strength needs --roi with a mask": "roi_strength" in given and "roi" not in given,
-        f"--roi {choosing}; expected --effort 3, got {effort}": "roi" in given and effort < 3,
-        f"--blocks {choosing}; expected --effort 3, got {effort}": "blocks" in given and effort < 3,
-        f"--allocator needs --blocks {_QPNET}NET": "allocator" in given and "blocks" not in given,
+        "--roi-strength needs --roi with a mask": "roi_strength" in is_set and "roi" not in is_set,
+        f"--roi {no_effect}; expected --effort 3, got {effort}": "roi" in is_set and effort < 3,
+        f"--blocks {no_effect}; expected --effort 3, got {effort}": "blocks" in is_set and effort < 3,
+        f"--allocator needs --blocks {_QPNET}NET": "allocator" in is_set and "blocks" not in is_set,
     }
     if effort == 1:
         fixed = "tables are fixed with --effort 1"
         wrong |= {
-            f"{fixed}, --method designs them; expected --effort 2 or 3": "method" in given,
+            f"{fixed}, --method designs them; expected --effort 2 or 3": "method" in is_set,
             f"{fixed}, so that no target can be met; expected --effort 2 or 3": target is not None,
-            f"{fixed}, so that --tune {tune} can do nothing; expected --effort 3": tune is not None,
-            f"--profile needs a target: {FILE_TARGETS}; or -q with --effort 2 or 3": "profile" in given,
+            f"{fixed}, so that --tune {tune} has no effect; expected --effort 3": tune is not None,
+            f"--profile needs a target: {FILE_TARGETS}; or -q with --effort 2 or 3": "profile" in is_set,
         }
     elif effort == 2:
         measure = _tune(tune)[0]
         wrong |= {
-            "--effort 2 designs tables, --tables brings them; expected --effort 1 or 3": "tables" in given,
-            f"--tune {measure} {choosing}; expected --effort 3, or --tune dnn:PROFILE": measure is not None,
+            "--effort 2 designs tables, so that --tables has no effect; expected --effort 1 or 3": "tables" in is_set,
+            f"--tune {measure} {no_effect}; expected --effort 3, or --tune dnn:PROFILE": measure is not None,
             "--effort 2 designs tables for -q/--quality or a target, got neither": quality is None and target is None,
         }
     else:
         exact = options["dct"] == "exact"
-        wrong["--dct exact rounds coefficients before --effort 3 could choose; expected --dct float"] = exact
+        wrong["--dct exact rounds coefficients, so that --effort 3 cannot optimize them; expected --dct float"] = exact
     for message, refused in wrong.items():
         if refused:
             raise InvalidInputError(message)
 
 
 def _check_needed(measure: str, options: dict[str, Any], target: Target | None) -> None:
-    """Refuse a profile where another tuning leaves nothing for it to weigh."""
+    """Refuse ``--profile`` if ``--tune`` names other weights, and neither target nor method uses the profile."""
     from optcodec.targets import MatchSwe, WaterLevel
 
     weighed = isinstance(target, (MatchSwe, WaterLevel)) or options["method"] in _METHODS_OF_PROFILES
@@ -242,7 +246,7 @@ def _check_needed(measure: str, options: dict[str, Any], target: Target | None) 
 
 
 def _field(options: dict[str, Any]) -> QualityField | None:
-    """Weights by the mask."""
+    """Weights from the mask of ``--roi``."""
     path: Path | None = options["roi"]
     if path is None:
         return None

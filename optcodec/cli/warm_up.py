@@ -1,4 +1,4 @@
-"""``optcodec warm-up``: compile all kernels ahead, so that no later run has to wait for it."""
+"""``optcodec warm-up``: compile all kernels in advance, so that no later run has to wait for it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["command"]
 def command(as_json: bool) -> None:
     """Compile all kernels now, and keep them for later runs.
 
-    Without this, each verb compiles the kernels that it needs when it first runs. OPTCODEC_CACHE names the folder that
-    keeps them; without it, that is the user's cache folder. It must belong to you or to root, and nobody else may be
-    able to write to it.
+    Otherwise each verb compiles the kernels that it needs on its first run. They are stored in the folder that
+    OPTCODEC_CACHE names, by default in the user's cache folder. It must belong to you or to root, and nobody else may
+    have permission to write to it.
 
     In a Dockerfile, name a folder that the user of the container can read:
 
@@ -26,9 +26,9 @@ def command(as_json: bool) -> None:
         ENV OPTCODEC_CACHE=/opt/optcodec
         RUN optcodec warm-up
 
-    The code is for the kind of processor that it was compiled on. On another kind it is compiled again, and by each
-    process where the folder cannot be written to. For an image that runs on many kinds, name one that all of them can
-    stand for, such as all x86-64 processors with AVX2:
+    The code is for the processor type that it was compiled on. On another type the kernels are compiled again, and in
+    every process if the folder is read-only. For a container that runs on several types, name one that all of them
+    support, such as x86-64 with AVX2:
 
     \b
         ENV NUMBA_CPU_NAME=x86-64-v3 NUMBA_CPU_FEATURES=+fma

@@ -1,1 +1,1 @@
-"""What the command lines of optcodec and restore share: files, streams, many inputs at once, printing, endings."""
+"""Helpers of both commands, ``optcodec`` and ``restore``: options, files, streams, batches, printing and signals."""

@@ -1,4 +1,4 @@
-"""What one needs to read a result later: the command, versions, the machine."""
+"""The origin of a result file, for later readers: the command, package versions and the machine."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["about", "processor"]
 
 
 def about(*packages: str) -> dict[str, Any]:
-    """Command, versions and machine, for the head of a result file; packages that are not there are left out."""
+    """Command, versions and machine, for the head of a result file; packages that are not installed are left out."""
     return {
         "command": shlex.join(["optcodec", *sys.argv[1:]]),
         "versions": {
             "optcodec": __version__,
             "python": platform.python_version(),
-            **{package: found for package in packages if (found := _version(package))},
+            **{package: installed for package in packages if (installed := _version(package))},
         },
         "machine": {"processor": processor(), "system": platform.system()},
     }

@@ -1,4 +1,4 @@
-"""How a command ends before it is done: by a signal, or because nobody takes its output. No traceback, nothing left."""
+"""End a command early, by a signal or an output that cannot be written, without a traceback or unfinished files."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _UNWRITABLE = {getattr(errno, name, errno.EPIPE) for name in ("EPIPE", "ENOSPC",
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Let signals that end a process raise `SystemExit`, so that unfinished files are removed on the way out.
+    """Let SIGTERM and SIGHUP raise `SystemExit`, so that cleanup code removes unfinished files.
 
-    For the command line only: signals are the affair of the program, not of a library. The exit status is that which a
-    shell gives, 143 for SIGTERM. A signal that is ignored or handled already stays so.
+    For the command line only: a library must not change signal handlers. The exit status is the same as in a shell, 143
+    for SIGTERM. Signals that are ignored or already have a handler stay as they are.
     """
-    taken = {}
+    handlers = {}
     if threading.current_thread() is threading.main_thread():  # no other thread can set handlers
         for number in [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]:
             if signal.getsignal(number) is signal.SIG_DFL:
-                taken[number] = signal.signal(number, _end)
+                handlers[number] = signal.signal(number, _end)
     try:
         yield
     finally:
-        for number, before in taken.items():
-            signal.signal(number, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
@@ -41,7 +41,7 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def reason_of(error: Exception) -> str | None:
-    """One line about an error that is no fault of the program: of files, of stdout, of memory; None for all others."""
+    """One line about an error of files, stdout or memory; None for all others, which are faults of the program."""
     if isinstance(error, MemoryError):
         return "there is not enough memory for this"
     if not isinstance(error, OSError) or error.strerror is None:
@@ -51,5 +51,5 @@ def reason_of(error: Exception) -> str | None:
     if error.errno not in _UNWRITABLE:
         return None
     with suppress(OSError, ValueError):
-        sys.stdout.close()  # otherwise Python writes what is left when it ends, and complains again
+        sys.stdout.close()  # otherwise Python flushes the buffer on exit and reports the same error again
     return f"cannot write to stdout: {error.strerror}"

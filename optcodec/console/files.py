@@ -1,4 +1,4 @@
-"""Which files go in, and where they come out."""
+"""Find the input images of a command, and choose the paths of its output files."""
 
 from __future__ import annotations
 
@@ -14,61 +14,71 @@ from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable
 from optcodec.pictures.opening import IMAGE_SUFFIXES, JPEG_SUFFIXES
 
-__all__ = ["IMAGE_SUFFIXES", "JPEG_SUFFIXES", "Source", "check_jpeg_name", "find_images", "is_jpeg", "place"]
+__all__ = ["IMAGE_SUFFIXES", "JPEG_SUFFIXES", "Source", "check_jpeg_name", "find_images", "is_jpeg", "output_paths"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """An input file, and its name below the output folder (where a folder was given, its tree is kept)."""
+    """An input file, and its path relative to the output folder; files of an input folder keep their subfolders."""
 
     path: Path
     name: Path
 
 
 def find_images(inputs: Iterable[Path], suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Source]:
-    """Files as given (``-`` for stdin), and all with one of the suffixes below the folders, sorted; each file once.
+    """Input files of a command line; every file is listed once.
+
+    Parameters
+    ----------
+    inputs : iterable of Path
+        Files, ``-`` for stdin, and folders. A folder stands for the files with one of the suffixes in it and its
+        subfolders, in sorted order.
+    suffixes : sequence of str
+        In lower case; upper case in names of files matches too.
 
     Raises
     ------
     InvalidInputError
-        If a folder holds no image. A file that does not exist is found out when it is read.
+        If a folder has no such file. Whether the other files exist is not checked here.
     """
-    found: dict[Path, Source] = {}
-    for given in inputs:
-        if given == STREAM:
-            found[given] = Source(given, Path("stdin"))
+    sources: dict[Path, Source] = {}
+    for item in inputs:
+        if item == STREAM:
+            sources[item] = Source(item, Path("stdin"))
             continue
-        if not given.is_dir():
-            found.setdefault(given.absolute(), Source(given, Path(given.name)))
+        if not item.is_dir():
+            sources.setdefault(item.absolute(), Source(item, Path(item.name)))
             continue
-        images = sorted(path for path in given.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+        images = sorted(path for path in item.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
         if not images:
-            raise InvalidInputError(f"{given}: no images in this folder; expected {', '.join(suffixes)}")
+            raise InvalidInputError(f"{item}: no images in this folder; expected {', '.join(suffixes)}")
         for path in images:
-            found.setdefault(path.absolute(), Source(path, path.relative_to(given)))
-    return list(found.values())
+            sources.setdefault(path.absolute(), Source(path, path.relative_to(item)))
+    return list(sources.values())
 
 
-def place(sources: Sequence[Source], output: Path | None, *, suffix: str, folder: bool, force: bool) -> list[Path]:
-    """Where each result goes.
+def output_paths(
+    sources: Sequence[Source], output: Path | None, *, suffix: str, folder: bool, force: bool
+) -> list[Path]:
+    """Path of the output file for each input.
 
     Parameters
     ----------
     sources : sequence of Source
         From `find_images`.
     output : Path or None
-        File or folder as given by the user, ``-`` for stdout; None for a place beside each source.
+        Value of ``-o``: a file or folder, or ``-`` for stdout; None to write each file beside its source.
     suffix : str
-        Suffix of the results, such as ``".jpg"``.
+        Suffix of the output files, such as ``".jpg"``.
     folder : bool
-        Whether several results are expected, so that ``output`` is a folder.
+        Whether ``output`` must be a folder, since several files are expected.
     force : bool
-        Replace an input, and, without ``output``, whatever else is there.
+        Allow outputs to replace inputs, and, without ``output``, any other existing file.
 
     Raises
     ------
     InvalidInputError
-        If a result would replace an input, two results would have the same name, or they cannot be written there.
+        If an output would replace an input, two outputs would have the same name, or one cannot be written.
     """
     if output is None:
         targets = [_beside(source.path, suffix) for source in sources]
@@ -80,12 +90,12 @@ def place(sources: Sequence[Source], output: Path | None, *, suffix: str, folder
         targets = [output / source.name.with_suffix(suffix) for source in sources]
     else:
         targets = [output]
-    taken: dict[Path, Path] = {}
+    source_of: dict[Path, Path] = {}
     inputs = {_identity(source.path) for source in sources}
     for source, target in zip(sources, targets, strict=True):
-        same = taken.setdefault(_identity(target), source.path)
-        if same != source.path:
-            raise InvalidInputError(f"{same} and {source.path} would both be written to {target}; expected two names")
+        first = source_of.setdefault(_identity(target), source.path)
+        if first != source.path:
+            raise InvalidInputError(f"{first} and {source.path} would both be written to {target}; expected two names")
         if _identity(target) in inputs and not force:
             raise InvalidInputError(f"{target} is an input; expected another output, or --force to replace it")
         if output is None and target.exists() and not force:
@@ -95,28 +105,28 @@ def place(sources: Sequence[Source], output: Path | None, *, suffix: str, folder
 
 
 def _check_folders(targets: Sequence[Path]) -> None:
-    """Find out before all the work, once for a folder and not for each file in it, where nothing can be written."""
+    """Raise `InvalidInputError` before the work starts if a folder cannot be written to; each is checked once."""
     checked = targets if len(targets) == 1 else [target for target in targets if not target.is_dir()]
     for target in {target.parent: target for target in reversed(checked)}.values():
         check_writable(target)
 
 
 def check_jpeg_name(output: Path | None) -> None:
-    """Refuse a name for a JPEG file that says that it is another kind of file; one without a suffix is taken.
+    """Refuse the suffix of another format, such as .png, for a JPEG file; a name without a suffix is allowed.
 
     Raises
     ------
     InvalidInputError
-        If the suffix is another one, unless it is a device or a pipe.
+        If the suffix is not that of a JPEG file, unless the path is a device or a pipe.
     """
     if output is None or output.suffix.lower() in ("", *JPEG_SUFFIXES) or (output.exists() and not output.is_file()):
         return
-    raise InvalidInputError(f"{output}: a JPEG file is written; expected a name with {', '.join(JPEG_SUFFIXES)}")
+    raise InvalidInputError(f"{output}: the output is a JPEG file; expected a name with {', '.join(JPEG_SUFFIXES)}")
 
 
 def _beside(path: Path, suffix: str) -> Path:
     if path == STREAM:
-        raise InvalidInputError("stdin has no place beside it for the output; expected -o FILE, or -o - for stdout")
+        raise InvalidInputError("the output cannot be written beside stdin; expected -o FILE, or -o - for stdout")
     beside = path.with_suffix(suffix)
     return path.with_suffix(f".opt{suffix}") if beside == path else beside
 
@@ -130,7 +140,7 @@ def is_jpeg(source: Path | BinaryIO) -> bool:
     try:
         with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
             start = file.read(3)
-            file.seek(0)  # for who goes on reading
+            file.seek(0)  # so that the caller can read the whole content
     except OSError:
         return False
     return start == b"\xff\xd8\xff"

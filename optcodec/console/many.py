@@ -1,4 +1,4 @@
-"""One piece of work for many files: in parallel, with progress, and one bad file does not stop the others."""
+"""Process many files in parallel, with a progress bar; an error in one file does not stop the others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NOT_BEGUN = "not begun, since the disk is full"
 
 @dataclass(frozen=True)
 class Done:
-    """Record of a file that was done: what ``--json`` prints, and sentences for stderr."""
+    """Result for one file: the record that ``--json`` prints, and notices for stderr."""
 
     record: dict[str, Any]
     notices: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Failure:
-    """A file that could not be done, and why."""
+    """A file that failed, and the reason; `begun` is False if it was skipped because the disk was full."""
 
     path: Path
     message: str
@@ -49,7 +49,7 @@ class Failure:
 
     @classmethod
     def of(cls, path: Path, error: OptcodecError | MemoryError) -> Failure:
-        """The failure that an error makes of a file."""
+        """The failure of a file by an exception."""
         reason = _NO_MEMORY if isinstance(error, MemoryError) else str(error)
         return cls(path, reason.removeprefix(f"{path}: "))
 
@@ -69,30 +69,30 @@ def for_each(
     label: str,
     nbytes: Callable[[int], int] | None = None,
 ) -> tuple[list[dict[str, Any]], list[Failure]]:
-    """Do ``work(index)`` for every path.
+    """Call ``work(index)`` for every path.
 
-    Kernels and file access release the interpreter lock, so threads do. The order of the results is that of the paths.
-    Where a disk is full, what has not begun is left undone, and is among the failures, too.
+    Threads run in parallel, since kernels and file access release the interpreter lock. The results are in the order of
+    the paths. When a disk is full, the files that have not begun are skipped and counted as failures.
 
     Parameters
     ----------
     paths : sequence of Path
         The files, for messages.
     work : callable
-        Takes the index of a path; an `OptcodecError` or a `MemoryError` makes the file a failure, anything else ends
-        the run.
+        Takes the index of a path. If it raises an `OptcodecError` or a `MemoryError`, the file is a failure; any other
+        exception ends the run.
     workers : int
-        Threads.
+        Number of threads.
     label : str
         Word in front of the progress bar.
     nbytes : callable, optional
-        Tells about how much memory the work for the path of an index takes: what does not fit beside what is being done
-        waits. Without effect on the results.
+        Takes the index of a path, and estimates the memory in bytes for its work. Work that does not fit into the
+        available memory beside the running work waits. The results are the same.
 
     Returns
     -------
     tuple of (list of dict, list of Failure)
-        Records of what was done, and the failures.
+        Records of the successful files, and the failures.
     """
 
     workers = min(workers, len(paths))
@@ -126,7 +126,7 @@ def for_each(
 
 @contextmanager
 def _workers(count: int) -> Iterator[Callable[..., Iterator[Any]]]:
-    """A ``map`` on threads, which drops what has not begun when it is left by an exception, such as Ctrl-C."""
+    """A ``map`` on threads; an exception, such as Ctrl-C, cancels the calls that have not begun."""
     if count <= 1:
         yield map
         return
@@ -155,18 +155,18 @@ def _progress(total: int, label: str) -> Iterator[Callable[[], object]]:
 
 
 def report_notices(noticed: Mapping[str, Sequence[Path]]) -> None:
-    """Print each notice once on stderr, with the file or the number of files that it is about."""
+    """Print each notice once on stderr, with the file or the number of files it concerns."""
     for notice, paths in noticed.items():
         click.echo(f"{paths[0]}: {notice}" if len(paths) == 1 else f"{len(paths)} files: {notice}", err=True)
 
 
 def notice_count(records: Sequence[dict[str, Any]]) -> int:
-    """How many notices there are of all files, as ``--json`` prints it."""
+    """Number of notices about all files, for ``--json``."""
     return sum(len(record["notices"]) for record in records)
 
 
 def failure_records(failures: Sequence[Failure]) -> list[dict[str, str]]:
-    """The failures as ``--json`` prints them."""
+    """The failures, for ``--json``."""
     return [{"path": str(failure.path), "error": failure.message} for failure in failures]
 
 

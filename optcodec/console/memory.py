@@ -1,4 +1,4 @@
-"""How much memory there is, and taking turns where not all images fit side by side."""
+"""Find the available memory, and let threads wait for their share of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["Room", "available_nbytes"]
 
 _MEMINFO = Path("/proc/meminfo")
-_CGROUPS = (  # limit and use of a container: version 2, version 1
+_CGROUPS = (  # limit and use of a container, and the entry of its file cache: control groups version 2, version 1
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current"), "inactive_file"),
     (
         Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
@@ -18,13 +18,13 @@ _CGROUPS = (  # limit and use of a container: version 2, version 1
         "total_inactive_file",
     ),
 )
-_SHARE = 0.8  # of what is available; estimates are not exact, and others need some, too
+_SHARE = 0.8  # part of the available memory to use: estimates are not exact, and other processes need memory too
 
 
 def available_nbytes() -> int | None:
-    """Bytes that this process may still take, as far as the system tells: of the machine and of its container."""
-    known = [each for each in (_of_machine(), *(_of_cgroup(*files) for files in _CGROUPS)) if each is not None]
-    return min(known, default=None)
+    """Bytes that this process can still use, limited by machine and container; None if the system does not tell."""
+    limits = (_of_machine(), *(_of_cgroup(*files) for files in _CGROUPS))
+    return min((nbytes for nbytes in limits if nbytes is not None), default=None)
 
 
 def _of_machine() -> int | None:
@@ -33,16 +33,16 @@ def _of_machine() -> int | None:
 
 
 def _of_cgroup(limit: Path, used: Path, cache: str) -> int | None:
-    """Limit less use; the part of the use that caches files is given back when it is needed."""
+    """Limit minus use, in bytes; file cache counts as available, since the system frees it on demand."""
     try:
-        most, taken = int(limit.read_text()), int(used.read_text())
+        limit_nbytes, used_nbytes = int(limit.read_text()), int(used.read_text())
     except (OSError, ValueError):  # no such group, or "max" for no limit
         return None
-    return max(0, most - taken + (_entry(limit.with_name("memory.stat"), cache) or 0))
+    return max(0, limit_nbytes - used_nbytes + (_entry(limit.with_name("memory.stat"), cache) or 0))
 
 
 def _entry(path: Path, name: str) -> int | None:
-    """The number behind a name in a file of lines such as ``MemAvailable: 123 kB``."""
+    """The number after a name in a file of lines such as ``MemAvailable: 123 kB``."""
     try:
         lines = (line.split() for line in path.read_text().splitlines())
         return next((int(words[1]) for words in lines if len(words) > 1 and words[0] == name), None)
@@ -51,12 +51,12 @@ def _entry(path: Path, name: str) -> int | None:
 
 
 class Room:
-    """Memory that pieces of work share: one waits while what runs leaves too little for it; alone it may always run.
+    """Memory that several threads share. A thread waits until enough is free; a thread that runs alone never waits.
 
     Parameters
     ----------
     nbytes : int or None
-        Memory for all; None if that is not known: then nothing waits.
+        Memory for all threads; None if it is not known, and then no thread waits.
     """
 
     def __init__(self, nbytes: int | None) -> None:
@@ -67,7 +67,7 @@ class Room:
 
     @contextmanager
     def taking(self, nbytes: int) -> Iterator[None]:
-        """Wait until there is room for so many bytes, and hold them while the block lasts."""
+        """Wait until so many bytes are free, and reserve them inside the ``with`` block."""
         with self._changed:
             self._changed.wait_for(lambda: not self._running or self._fits(nbytes))
             self._running, self._taken = self._running + 1, self._taken + nbytes

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and what is made of them."""
+"""Command-line options that several verbs share, and functions that turn their values into targets and profiles."""
 
 from __future__ import annotations
 
@@ -51,32 +51,33 @@ SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:4:0")
 
 
 class ExpertOption(click.Option):
-    """An option that ``--help`` shows in a group of its own, after the plain ones."""
+    """An option that ``--help`` shows under "Expert options", after the common ones."""
 
 
 if TYPE_CHECKING:
     _IntType = click.ParamType[int]
 else:
-    _IntType = click.ParamType  # which takes no type before click 8.3
+    _IntType = click.ParamType  # not generic before click 8.3
 
 
 class GroupedCommand(click.Command):
-    """A verb whose help shows its `ExpertOption` options apart."""
+    """A verb whose help shows `ExpertOption` options in a section of their own."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, expert in (("Options", False), ("Expert options", True)):
-            options = [each for each in self.get_params(ctx) if isinstance(each, ExpertOption) is expert]
+            options = [option for option in self.get_params(ctx) if isinstance(option, ExpertOption) is expert]
+            records = [option.get_help_record(ctx) for option in options]
             with formatter.section(title):
-                formatter.write_dl([record for each in options if (record := each.get_help_record(ctx)) is not None])
+                formatter.write_dl([record for record in records if record is not None])
 
 
 class ByteCount(_IntType):
-    """A number of bytes, perhaps with a decimal prefix (k, M, G) or a binary one (Ki, Mi, Gi) behind it."""
+    """A number of bytes, optionally followed by a decimal prefix (k, M, G) or a binary one (Ki, Mi, Gi)."""
 
     name = "bytes"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number; a prefix may be in lower case, and followed by a B, but a part of a byte is refused."""
+        """Parse the text. Lower case and a final B are accepted; a fraction of a byte is refused."""
         match = re.fullmatch(r"(\d+\.?\d*|\.\d+)([kmg]?)(i?)b?", str(value), re.ASCII | re.IGNORECASE)
         if match and not (match[3] and not match[2]):
             base = 1024 if match[3] else 1000
@@ -92,17 +93,17 @@ inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="INP
 subsampling_option = click.option(
     "--subsampling",
     type=click.Choice(SUBSAMPLINGS),
-    help="Chroma subsampling.  [default: 4:2:0; with a profile: its own]",
+    help="Chroma subsampling.  [default: 4:2:0; with a profile, that of the profile]",
 )
 
 profile_option = click.option(
-    "--profile", metavar="NAME|FILE", help="Sensitivity profile that tables are designed for."
+    "--profile", metavar="NAME|FILE", help="Sensitivity profile of the network that the tables are designed for."
 )
 method_option = click.option(
     "--method",
     cls=ExpertOption,
     type=click.Choice(["rdopt", "opts", "optd", "deepn", "jpeg"]),
-    help="How tables are designed.  [default: rdopt; with --water-level opts or optd]",
+    help="Method of table design.  [default: rdopt; with --water-level opts, or without a profile optd]",
 )
 background_option = click.option(
     "--background", metavar="COLOUR", help="Composite transparent pixels on this colour, such as white."
@@ -114,70 +115,92 @@ max_pixels_option = click.option(
     default=MAX_PIXELS,
     show_default=True,
     metavar="N",
-    help="Refuse larger images before memory is taken for them.",
+    help="Refuse images with more pixels, before they take memory.",
 )
 orient_option = click.option(
     "--orient",
     type=click.Choice(["keep", "apply"]),
     default="keep",
     show_default=True,
-    help="keep: leave the pixels as they are stored, and pass on how to turn them for display. apply: turn them now.",
+    help="Exif orientation. keep: use the pixels as stored; JPEG files keep the orientation. apply: rotate the pixels.",
 )
 to_rgb_option = click.option(
-    "--to-rgb", is_flag=True, help="Convert CMYK images to RGB, with their ICC profile where they have one."
+    "--to-rgb", is_flag=True, help="Convert CMYK images to RGB, using their ICC profile if they have one."
 )
 partial_option = click.option(
-    "--partial", is_flag=True, help="Take JPEG files that end early; what is missing of them is gray."
+    "--partial", is_flag=True, help="Accept truncated JPEG files; missing parts of the image are gray."
 )
 strict_option = click.option(
     "--strict",
     cls=ExpertOption,
     is_flag=True,
-    help="Refuse JPEG files that break the standard, also where decoders agree on how to read them.",
+    help="Refuse JPEG files that break the standard, even if all common decoders read them alike.",
 )
-pixels_option = click.option("--pixels", cls=ExpertOption, is_flag=True, help="Decode JPEG inputs to pixels first.")
+pixels_option = click.option(
+    "--pixels",
+    cls=ExpertOption,
+    is_flag=True,
+    help="Decode JPEG inputs to pixels, instead of using their coefficients.",
+)
 
 
 def output_option(text: str, *, required: bool = False) -> Callable[[Any], Any]:
-    """``-o``: a file or a folder."""
+    """The option ``-o`` with a help text."""
     return click.option("-o", "--output", type=click.Path(path_type=Path), required=required, help=text)
 
 
 def target_options(function: Any) -> Any:
-    """What a table design aims at: exactly one of these."""
+    """Add the options for the target of a table design to a command; at most one of them may be set."""
     return with_options(
         function,
-        click.option("--water-level", type=float, metavar="D", help="Largest weighted error of a frequency, 0.005..1."),
-        click.option("--match-quality", type=int, metavar="Q", help="The weighted error of default JPEG at quality Q."),
-        click.option("--match-swe", type=float, metavar="SWE", help="This sensitivity weighted error."),
-        click.option("--bpp", type=float, metavar="R", help="R bits per pixel of the real file, at most."),
+        click.option(
+            "--water-level",
+            type=float,
+            metavar="D",
+            help="Target: the weighted error of each DCT frequency is at most D, about 0.005..1.",
+        ),
+        click.option(
+            "--match-quality",
+            type=int,
+            metavar="Q",
+            help="Target: at most the sensitivity weighted error (SWE) of default JPEG at quality Q.",
+        ),
+        click.option(
+            "--match-swe",
+            type=float,
+            metavar="SWE",
+            help="Target: at most this SWE, on the scale of the normalized profile.",
+        ),
+        click.option("--bpp", type=float, metavar="R", help="Target: at most R bits per pixel, headers included."),
         click.option(
             "--max-bytes",
             type=ByteCount(),
             metavar="N",
-            help="A file of N bytes at most. 60k is 60,000, 1.5M is 1,500,000, and 64Ki is 65,536.",
+            help="Target: at most N bytes; 60k is 60,000, 1.5M is 1,500,000, 64Ki is 65,536.",
         ),
     )
 
 
 def pixel_target_options(function: Any) -> Any:
-    """What else the file of one image may aim at: pixels are compared, so tables for many images cannot."""
+    """Add the targets that compare decoded pixels to a command; they work for single images, not for tables of many."""
     return with_options(
         function,
-        click.option("--match-psnr", type=float, metavar="DB", help="This PSNR of the decoded image, at least."),
-        click.option("--match-ssim", type=float, metavar="S", help="This SSIM of its luminance, at least; below 1."),
+        click.option("--match-psnr", type=float, metavar="DB", help="Target: a PSNR of at least DB decibels."),
+        click.option(
+            "--match-ssim", type=float, metavar="S", help="Target: an SSIM (of luminance) of at least S, below 1."
+        ),
     )
 
 
 def with_options(function: Any, *options: Callable[[Any], Any]) -> Any:
-    """A command with options, in the order in which its help shows them."""
+    """Add options to a command, in the order in which its help shows them."""
     for option in reversed(options):
         function = option(function)
     return function
 
 
 def reading_options(function: Any) -> Any:
-    """How much of a damaged JPEG file is taken."""
+    """Add the options for damaged JPEG files to a command."""
     return with_options(function, partial_option, strict_option)
 
 
@@ -188,22 +211,22 @@ def reading_of(options: dict[str, Any]) -> dict[str, bool]:
     return {name: options[name] for name in names}
 
 
-def one_of(given: dict[str, Any]) -> str | None:
-    """Name of the one option that was given, None if there is none.
+def one_of(values: dict[str, Any]) -> str | None:
+    """Name of the one option that is set (not None); None if none is.
 
     Raises
     ------
     InvalidInputError
-        If more than one was given.
+        If more than one is set.
     """
-    named = [name for name, value in given.items() if value is not None]
-    if len(named) > 1:
-        raise InvalidInputError(f"{' and '.join(named)} exclude one another; expected one of them")
-    return named[0] if named else None
+    names = [name for name, value in values.items() if value is not None]
+    if len(names) > 1:
+        raise InvalidInputError(f"{' and '.join(names)} exclude one another; expected one of them")
+    return names[0] if names else None
 
 
 def choose_target(values: dict[str, Any]) -> Target | None:
-    """The target that the options of `target_options`, and where a verb has them `pixel_target_options`, name."""
+    """The target from the options of `target_options` and, if the verb has them, `pixel_target_options`."""
     from optcodec import targets
 
     kinds: dict[str, Callable[[Any], Target]] = {
@@ -215,15 +238,15 @@ def choose_target(values: dict[str, Any]) -> Target | None:
         "--bpp": targets.Bpp,
         "--max-bytes": targets.MaxBytes,
     }
-    given = {name: values.get(name[2:].replace("-", "_")) for name in kinds}
-    name = one_of(given)
+    options = {name: values.get(name[2:].replace("-", "_")) for name in kinds}
+    name = one_of(options)
     if name == "--match-ssim":
-        require_packages("skimage.metrics")  # now, and not for each file
-    return None if name is None else kinds[name](given[name])
+        require_packages("skimage.metrics")  # checked once here, not for each file
+    return None if name is None else kinds[name](options[name])
 
 
 def profile_from(name: str | None) -> SensitivityProfile | None:
-    """The profile that ``--profile`` names."""
+    """Load the profile of ``--profile``."""
     if name is None:
         return None
     from optcodec.vision.profile import load_profile

@@ -1,4 +1,4 @@
-"""How results are printed: aligned columns for people, JSON for machines; both on stdout."""
+"""Print results on stdout: aligned columns for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 
 def print_json(record: Mapping[str, Any]) -> None:
-    """Print one JSON object; numbers that JSON does not know (infinite PSNR) are refused by `json.dumps`."""
+    """Print one JSON object; raises `ValueError` for numbers that JSON cannot hold, such as an infinite PSNR."""
     click.echo(json.dumps(record, indent=2, allow_nan=False))
 
 
@@ -31,9 +31,9 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, text: int =
     header : sequence of str
         Titles of the columns.
     rows : sequence of sequence of str
-        Cells, as many as there are titles.
+        Cells, one for each title.
     text : int
-        The first columns are text, aligned to the left; the others are numbers.
+        Number of leading columns with text, aligned to the left; the others are numbers, aligned to the right.
     """
     table = [header, *rows]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]

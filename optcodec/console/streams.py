@@ -1,4 +1,4 @@
-"""``-`` on the command line: stdin as an input, stdout as an output."""
+"""Read from stdin and write to stdout: the path ``-`` on the command line."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from optcodec.files import whole_file
 __all__ = ["STREAM", "check_stdout", "image_source", "is_stdout", "output_file", "read_bytes"]
 
 STREAM = Path("-")
-# Of stdin, pipes and devices, which do not say how long they are, and may never end: the samples of the largest image
-# that is taken by default fill half of it.
+# Largest input from stdin, pipes and devices, whose length is not known and which may never end. The samples of the
+# largest image allowed by default take half of it.
 MAX_STREAM_NBYTES = 1 << 30
 _STDOUT = {STREAM, Path("/dev/stdout"), Path("/dev/fd/1"), Path("/proc/self/fd/1")}
 
 
 def is_stdout(output: Path) -> bool:
-    """Whether an output, as given by the user, is stdout."""
+    """Whether the path of an output stands for stdout."""
     return output in _STDOUT
 
 
 def check_stdout(*, as_json: bool) -> None:
-    """Refuse to mix an image on stdout with other things, or to write it to a terminal."""
+    """Refuse to write an image to stdout together with JSON, or to a terminal."""
     if as_json:
         raise InvalidInputError("--json prints to stdout, where the image goes; expected one of them, or -o FILE")
     if sys.stdout is not None and sys.stdout.isatty():
@@ -44,20 +44,20 @@ def read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise InvalidInputError(f"cannot read {path}: {error.strerror}") from None
     if len(content) > MAX_STREAM_NBYTES:
-        reason = f"it goes on after {MAX_STREAM_NBYTES:,} bytes; expected an image, or a file of it"
+        reason = f"it has more than {MAX_STREAM_NBYTES:,} bytes; expected an image, or a file in place of the stream"
         raise InvalidInputError(f"cannot read {path}: {reason}")
     return content
 
 
 def image_source(path: Path) -> Path | BinaryIO:
-    """The path, or, of stdin and of a pipe, which can be read only once, the content; for what opens images."""
+    """Something that `load_picture` can open several times: a path, or the content of stdin or a pipe in memory."""
     is_pipe = path == STREAM or (path.exists() and not path.is_file() and not path.is_dir())
     return io.BytesIO(read_bytes(path)) if is_pipe else path
 
 
 @contextmanager
 def output_file(target: Path, *, keep_times: bool = False) -> Iterator[BinaryIO]:
-    """A place to write to, as `optcodec.files.whole_file`; `STREAM` is stdout, which takes the parts as they come."""
+    """Open an output for writing, as `optcodec.files.whole_file`; for `STREAM`, write to stdout directly."""
     if target != STREAM:
         with whole_file(target, keep_times=keep_times) as file:
             yield file

@@ -1,4 +1,4 @@
-"""A command whose verbs are files: each is imported when it is named, so that ``--help`` is quick."""
+"""A click group that imports the module of a verb only when it is needed, so that ``--help`` is quick."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ __all__ = ["Verbs"]
 
 
 class Verbs(click.Group):
-    """A group of verbs, whose errors are one line and exit status 1.
+    """A group of verbs that reports errors in one line, with exit status 1.
 
     Parameters
     ----------
     package : str
-        Has a module for each verb, with the click command ``command``; its name has ``_`` where the verb has ``-``.
+        Package with a module for each verb, whose attribute ``command`` is the click command. Names of modules have
+        ``_`` in place of ``-``.
     names : tuple of str
         The verbs, in the order of ``--help``.
     """
@@ -45,7 +46,7 @@ class Verbs(click.Group):
         with ended_by_signals():
             try:
                 return super().main(*arguments, **options)
-            except OSError as error:  # of --help and --version, which are printed before a verb is invoked
+            except OSError as error:  # from --help and --version, which click prints before it calls `invoke`
                 reason = reason_of(error)
                 if reason is None:
                     raise
@@ -79,5 +80,5 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """One line on stderr, without the place in the code that Python shows; the signature is that of `warnings`."""
+    """Print a warning in one line on stderr, without file and line; has the signature of `warnings.showwarning`."""
     click.echo(f"Warning: {message}", err=True)

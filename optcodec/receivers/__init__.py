@@ -1,1 +1,1 @@
-"""Measured before any image is coded: what the quality of a block is worth to a network that restores images."""
+"""Offline measurements: how much a network that restores images gains from the quality of each block."""

@@ -1,4 +1,4 @@
-"""Exact bits of each 32x32 block of a coded image."""
+"""Count the exact bits of each 32x32 block of a sequential JPEG file."""
 
 from __future__ import annotations
 
@@ -26,79 +26,79 @@ Integers = npt.NDArray[np.int64]
 
 
 def block_bits(image: CoefficientImage) -> Integers:
-    """Bits of the 32x32 blocks of an image in a sequential file, with the optimal Huffman tables of each scan.
+    """Bits of the 32x32 blocks of an image in a sequential file with optimal Huffman tables for each scan.
 
-    The scans are those of `optcodec.write_jpeg`. A block of coefficients belongs to the 32x32 pixels that its first
-    pixel lies in; one that only fills up an MCU, to the nearest of these. Differences of DC count where they are coded.
+    The scans are those of `optcodec.write_jpeg`. The bits of an 8x8 block of coefficients, with its DC difference, go
+    to the 32x32 block that contains its first pixel. Blocks that only fill up an MCU go to the nearest 32x32 block.
 
     Parameters
     ----------
     image : CoefficientImage
-        Any.
+        Quantized coefficients.
 
     Returns
     -------
     ndarray of int64, shape (ceil(height / 32), ceil(width / 32))
-        The sum is that of the bits of the scans, without stuffing, padding, markers and tables.
+        Their sum is the number of bits in the scans, without byte stuffing, padding, markers and tables.
     """
-    bits = _nothing(image)
+    bits = _no_bits(image)
     for group in scan_groups(image):
         _add(bits, image, group, group_slots(len(image.components), group), None)
     return bits
 
 
 def file_block_bits(data: bytes, *, notify: Notify | None = None) -> Integers:
-    """Bits of the 32x32 blocks of a sequential file, with its own Huffman tables and scans; see `block_bits`.
+    """Bits of the 32x32 blocks of a sequential file, with the Huffman tables and scans of the file; see `block_bits`.
 
     Parameters
     ----------
     data : bytes
         The file.
     notify : callable, optional
-        As of `optcodec.read_jpeg`.
+        As in `optcodec.read_jpeg`.
 
     Raises
     ------
     InvalidInputError
-        If the file is progressive: bits of a block are then not in one place.
+        If the file is progressive: its scans code bits for several blocks together.
     MalformedJpegError, UnsupportedJpegError
         If the file cannot be read.
     """
-    structure = read_structure(data, notify=ignore)  # reading the coefficients tells the same
+    structure = read_structure(data, notify=ignore)  # `read_jpeg` below sends the same notices
     if structure.frame.is_progressive:
         raise InvalidInputError("the bits of blocks are counted in sequential files, got a progressive one")
     image = read_jpeg(data, max_pixels=None, notify=notify)
-    bits = _nothing(image)
+    bits = _no_bits(image)
     for scan in structure.scans:
-        chosen = [part.index for part in scan.header.components]
+        indices = [part.index for part in scan.header.components]
         restarted = replace(image, restart_interval=scan.restart_interval)
-        _add(bits, restarted, chosen, range(0, 2 * len(chosen), 2), _code_sizes(scan))
+        _add(bits, restarted, indices, range(0, 2 * len(indices), 2), _code_sizes(scan))
     return bits
 
 
-def _nothing(image: CoefficientImage) -> Integers:
+def _no_bits(image: CoefficientImage) -> Integers:
     return np.zeros(block_grid(image.width, image.height), np.int64)
 
 
 def _add(
-    bits: Integers, image: CoefficientImage, chosen: Sequence[int], slots: Sequence[int], codes: Integers | None
+    bits: Integers, image: CoefficientImage, indices: Sequence[int], slots: Sequence[int], codes: Integers | None
 ) -> None:
-    """Add those of one scan, by default with the optimal tables."""
-    tokens = sequential_tokens(image, chosen, slots)
+    """Add the bits of one scan, with the optimal Huffman tables if `codes` is None."""
+    tokens = sequential_tokens(image, indices, slots)
     codes = optimal_tables(tokens.histogram).codes if codes is None else codes
     factors = [(part.h, part.v) for part in image.components]
-    owners = _owners(image, chosen, mcu_layout(image.width, image.height, factors, slots, chosen))
+    owners = _owners(image, indices, mcu_layout(image.width, image.height, factors, slots, indices))
     block = 0
     for part, count in tokens.parts:
         block = load("blockbits").add_bits(part, count, codes, owners, block, bits.reshape(-1))
 
 
-def _owners(image: CoefficientImage, chosen: Sequence[int], layout: McuLayout) -> Integers:
-    """Index of the 32x32 block of each block of coefficients, in the order of the scan."""
+def _owners(image: CoefficientImage, indices: Sequence[int], layout: McuLayout) -> Integers:
+    """Index of the 32x32 block that contains each block of coefficients, in the order of the scan."""
     h_max, v_max = (max(getattr(part, name) for part in image.components) for name in ("h", "v"))
     rows, columns = block_grid(image.width, image.height)
     owners = []
-    for index, (_, _, h, v, *_) in zip(chosen, layout.components.tolist(), strict=True):
+    for index, (_, _, h, v, *_) in zip(indices, layout.components.tolist(), strict=True):
         part = image.components[index]
         top = 8 * np.arange(layout.rows * v) * v_max // (part.v * BLOCK_SIDE)
         left = 8 * np.arange(layout.columns * h) * h_max // (part.h * BLOCK_SIDE)
@@ -109,7 +109,10 @@ def _owners(image: CoefficientImage, chosen: Sequence[int], layout: McuLayout) -
 
 
 def _code_sizes(scan: CodedScan) -> Integers:
-    """By context, the bits of code and value with the tables of a file, where component i of the scan has slot 2 i."""
+    """Bits of code and value for each symbol of each context, with the Huffman tables of a file.
+
+    Component i of the scan uses the slots 2 i (DC) and 2 i + 1 (AC).
+    """
     codes = np.zeros(CONTEXTS, np.int64)
     for index, (dc, ac) in enumerate(zip(scan.dc_tables, scan.ac_tables, strict=True)):
         for slot, spec in ((2 * index, dc), (2 * index + 1, ac)):

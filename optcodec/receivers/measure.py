@@ -1,4 +1,4 @@
-"""Bytes and errors of the blocks of an image at each quality, before and after restoration."""
+"""Measure the rate-distortion curves of an image's blocks: bytes, and errors before and after restoration."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Floats = npt.NDArray[np.float64]
 Offset = tuple[int, int]
 
 ENCODERS = "jpeg", "rdo"
-STRIDE = 28  # of AccelIR's training blocks, in pixels
+STRIDE = 28  # pixels between AccelIR's training blocks
 
 
 def measure_curves(
@@ -52,44 +52,45 @@ def measure_curves(
     offset: Offset = (0, 0),
     threads: int | None = None,
 ) -> Curves:
-    """Measure all 32x32 blocks of an image.
+    """Measure the curves of all 32x32 blocks of an image.
 
-    The image is coded, decoded and restored as a whole, and the errors of each block are then taken from it: a block is
-    measured with what surrounds it.
+    At each quality, the whole image is encoded, decoded and restored, and the errors are then taken block by block. So
+    the network sees the surroundings of each block.
 
     Parameters
     ----------
     clean : ndarray of uint8, shape (height, width, 3)
-        RGB; what the task sends of it has 32 pixels a side at least.
+        RGB; the image that the task sends for it must have at least 32 rows and columns.
     task : Task
-        What is sent, and how it is restored.
+        The restoration task.
     encoder : {"jpeg", "rdo"}
-        Default JPEG (T.81, Annex K) with optimal Huffman tables; or tables and indices by a trellis, for about the
-        error of default JPEG at the same quality, as `optcodec.encode` makes them with ``rdo=True``.
+        ``"jpeg"``: default JPEG (T.81, Annex K) with optimal Huffman tables. ``"rdo"``: tables and indices by a
+        trellis, with about the error of default JPEG at the same quality, as `optcodec.encode` with ``rdo=True``.
     subsampling : {"4:2:0", "4:2:2", "4:4:4", "4:4:0"}
-        Of the files.
+        Chroma subsampling of the files.
     qualities : sequence of int
         Rising quality factors 1..100, at least two.
     seed : int
-        Of what the task adds.
+        Seed of the noise that the task adds.
     isolated : bool
-        Restore each block by itself: a file with nothing but its coefficients, so that the network sees no pixel of
-        what surrounds it. Bytes are those of the block within the image all the same, since there they are paid.
+        Restore each block from a file with the coefficients of this block only, so that the network sees no other
+        pixels. The bytes are nevertheless those of the block in the file of the whole image.
     offset : (int, int)
-        Rows and columns of the sent image that are cut off at the top and at the left.
+        Rows and columns to cut off from the sent image at the top and at the left.
     threads : int, optional
-        At most so many for the encoder; all processors by default. The result is the same.
+        Largest number of threads of the encoder; all processors by default. The result is the same.
 
     Returns
     -------
     Curves
-        Of the blocks in raster order (see `optcodec.blocks.curves.block_grid`), those cut by the border included.
+        Curves of all blocks in raster order (see `optcodec.blocks.curves.block_grid`), including those that the border
+        cuts.
 
     Raises
     ------
     InvalidInputError
-        If the image is grey or smaller than a block, an argument is none of these, or the task gives something else
-        than RGB images of the sizes that it should.
+        If the image is grey or smaller than a block, an argument is not as described, or an image from the task is not
+        RGB or has the wrong size.
     """
     if encoder not in ENCODERS:
         raise InvalidInputError(f"encoder is one of {', '.join(ENCODERS)}; got {encoder!r}")
@@ -97,37 +98,41 @@ def measure_curves(
     sent, reference = _cut(*sent_and_reference(clean, task, seed), task.scale, offset)
     source = PixelSource(sent, subsampling, "float", False, Metadata(), 0, threads)
     restored = _restored_alone if isolated else _restored
-    found = []
+    points = []
     for quality in levels.tolist():
         data = _coded(source, encoder, quality)
-        found.append((file_block_bits(data) / 8, *restored(data, task, sent, reference)))
-    return Curves(levels, *(np.stack([each.ravel() for each in kind], axis=1) for kind in zip(*found, strict=True)))
+        points.append((file_block_bits(data) / 8, *restored(data, task, sent, reference)))
+    nbytes, before, after = (
+        np.stack([values.ravel() for values in by_quality], axis=1) for by_quality in zip(*points, strict=True)
+    )
+    return Curves(levels, nbytes, before, after)
 
 
 def training_blocks(
     clean: Pixels, task: Task, *, offsets: Sequence[Offset] = ((0, 0),), seed: int = 0, **options: Any
 ) -> tuple[Curves, Pixels]:
-    """Measure the whole blocks of an image on several grids.
+    """Measure the blocks of an image that the border does not cut, on several grids.
 
-    AccelIR cuts training blocks with a stride of 28 pixels. A block that begins at 28 i lies at 28 i modulo 32, a
-    multiple of 4, in the grid of MCUs, so it cannot be coded as a block of that file. Here the grid moves instead: the
-    sent image is cut by an offset at the top and at the left, and coded again. The 64 offsets of multiples of 4 hold
-    all blocks of stride 28, each on the grid of MCUs of a real file; each offset costs as much as the image itself, so
-    that a few are drawn (`grid_offsets`). Of a moved grid, the first blocks have a border where the image has none.
+    AccelIR cuts training blocks with a stride of 28 pixels. A block that begins at 28 i is shifted by 28 i modulo 32, a
+    multiple of 4, against the grid of 32x32 blocks, so it cannot be measured in the file of the image. Here the grid
+    moves instead: some rows and columns of the sent image are cut off at the top and at the left, and it is encoded
+    again. The 64 offsets that are multiples of 4 cover all blocks of stride 28. Each offset takes as long as the image
+    itself, so a few are drawn (`grid_offsets`). After a cut, the first blocks lie at a border that the image does not
+    have there.
 
     Parameters
     ----------
     clean, task, seed
         As in `measure_curves`.
     offsets : sequence of (int, int)
-        Rows and columns that are cut off. Where no whole block is left, nothing is measured.
+        Rows and columns to cut off. Offsets that leave no whole block are skipped.
     **options
         As in `measure_curves`.
 
     Returns
     -------
     tuple of (Curves, ndarray of uint8)
-        The curves, and the sent pixels, of shape (blocks, 32, 32, 3).
+        The curves, and the sent pixels of the blocks, of shape (blocks, 32, 32, 3).
     """
     sent, _ = sent_and_reference(clean, task, seed)
     curves, blocks = [], []
@@ -145,35 +150,35 @@ def training_blocks(
 
 
 def grid_offsets(count: int, seed: int) -> tuple[Offset, ...]:
-    """The grid of the image itself, and others that blocks of stride 28 lie on, drawn without repetition.
+    """Offset (0, 0), and other grids of blocks with stride 28, drawn without repetition; see `training_blocks`.
 
     Parameters
     ----------
     count : int
-        1..64.
+        Number of grids, 1..64.
     seed : int
-        Of the draw.
+        Seed of the draw.
 
     Raises
     ------
     InvalidInputError
-        If the count is another.
+        If the count is outside 1..64.
     """
     step = BLOCK_SIDE - STRIDE
-    places = list(product(range(0, BLOCK_SIDE, step), repeat=2))
-    if not 1 <= count <= len(places):
-        raise InvalidInputError(f"the number of grids lies in 1..{len(places)}, got {count}")
-    drawn = np.random.default_rng(seed).choice(len(places) - 1, count - 1, replace=False)
-    return (places[0], *(places[1 + place] for place in drawn))
+    offsets = list(product(range(0, BLOCK_SIDE, step), repeat=2))
+    if not 1 <= count <= len(offsets):
+        raise InvalidInputError(f"the number of grids lies in 1..{len(offsets)}, got {count}")
+    drawn = np.random.default_rng(seed).choice(len(offsets) - 1, count - 1, replace=False)
+    return (offsets[0], *(offsets[1 + index] for index in drawn))
 
 
 def sent_and_reference(clean: Pixels, task: Task, seed: int) -> tuple[Pixels, Pixels]:
-    """What the encoder is given of an image, and what the restored image is compared with.
+    """The image that the encoder receives, and the reference for the restored image.
 
     Raises
     ------
     InvalidInputError
-        If the image is grey or smaller than a block, or the task gives other sizes than it should.
+        If the image is grey or smaller than a block, or an image from the task has the wrong size.
     """
     if clean.ndim != 3 or clean.shape[2] != 3 or clean.dtype != np.uint8:
         kind = "a grey image" if clean.ndim == 2 else f"{clean.dtype} of shape {clean.shape}"
@@ -204,14 +209,14 @@ def _cut(sent: Pixels, reference: Pixels, scale: int, offset: Offset) -> tuple[P
 
 
 def _coded(source: PixelSource, encoder: str, quality: int) -> bytes:
-    """The file that `optcodec.encode` makes of the same."""
+    """Encode the source; the same file as from `optcodec.encode`."""
     if encoder == "jpeg":
         return source.encoded(annex_k_tables(quality))
     return rdo_encoded(source, Rdo(), Wanted(quality, None, None, None, None))
 
 
 def _restored(data: bytes, task: Task, sent: Pixels, reference: Pixels) -> tuple[Floats, Floats]:
-    """Errors before and after, of the blocks of one image."""
+    """Mean squared errors of the blocks of an image, before and after restoration of the whole image."""
     before = block_errors(decoded_pixels(data), sent, BLOCK_SIDE)
     restored = task.restored(data)
     _check_pixels(restored, reference.shape[:2], task, "restored image")
@@ -219,22 +224,23 @@ def _restored(data: bytes, task: Task, sent: Pixels, reference: Pixels) -> tuple
 
 
 def _restored_alone(data: bytes, task: Task, sent: Pixels, reference: Pixels) -> tuple[Floats, Floats]:
-    """As `_restored`, of each block by itself."""
+    """As `_restored`, but each block is restored alone."""
     image = read_jpeg(data, max_pixels=None)
     rows, columns = block_grid(image.width, image.height)
     before, after = np.empty((rows, columns)), np.empty((rows, columns))
     for row, column in product(range(rows), range(columns)):
-        place, large = (
+        in_sent, in_reference = (
             (slice(row * side, (row + 1) * side), slice(column * side, (column + 1) * side))
             for side in (BLOCK_SIDE, BLOCK_SIDE * task.scale)
         )
-        errors = _restored(write_jpeg(_block_of(image, row, column)), task, sent[place], reference[large])
-        before[row, column], after[row, column] = (each.item() for each in errors)
+        data = write_jpeg(_block_of(image, row, column))
+        errors = _restored(data, task, sent[in_sent], reference[in_reference])
+        before[row, column], after[row, column] = (error.item() for error in errors)
     return before, after
 
 
 def _block_of(image: CoefficientImage, row: int, column: int) -> CoefficientImage:
-    """The coefficients of 32x32 pixels, or of what the border leaves of them, as an image."""
+    """The coefficients of one 32x32 block as an image; it is smaller if the border cuts the block."""
     top, left = row * BLOCK_SIDE, column * BLOCK_SIDE
     width, height = min(BLOCK_SIDE, image.width - left), min(BLOCK_SIDE, image.height - top)
     h_max, v_max = (max(getattr(part, name) for part in image.components) for name in ("h", "v"))

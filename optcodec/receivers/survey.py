@@ -1,4 +1,4 @@
-"""Curves of the blocks of many images, kept image by image, so that a run that was stopped goes on where it was."""
+"""Measure the blocks of many images, and save the result of each image, so that an interrupted run can continue."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _ARRAYS = "qualities", "nbytes", "before", "after"
 
 @dataclass(frozen=True)
 class SurveyedImage:
-    """One image that was measured.
+    """A measured image.
 
     Parameters
     ----------
     name, sha256 : str
-        Of its file.
+        Name and SHA-256 of its file.
     part : Path
-        Where its curves and blocks are kept, see `read_part`.
+        File with its curves and blocks, see `read_part`.
     curves : Curves
-        Of its whole blocks.
+        Curves of the blocks that the border does not cut.
     """
 
     name: str
@@ -50,16 +50,16 @@ class SurveyedImage:
 
 @dataclass(frozen=True)
 class Survey:
-    """How the blocks of a set of images are measured, and where that is kept.
+    """Settings of the measurement of many images, and the folder of its results.
 
     Parameters
     ----------
     task : Task
-        What is restored.
+        The restoration task.
     network : str
-        How it is called in the provenance, such as ``package.module:factory``.
+        Name of the network for the provenance, such as ``package.module:factory``.
     folder : Path
-        For the parts; made when the first is written.
+        Folder for the parts; created when the first is written.
     encoder, subsampling, seed, isolated
         See `optcodec.receivers.measure.measure_curves`.
     grids : int
@@ -82,7 +82,7 @@ class Survey:
         grid_offsets(self.grids, self.seed)
 
     def image(self, path: str | os.PathLike[str]) -> SurveyedImage:
-        """Measure an image, or take what is kept of it; the result depends on the file and the settings only.
+        """Measure an image, or read its part if there is one; the result depends on the file and the settings only.
 
         Raises
         ------
@@ -93,10 +93,10 @@ class Survey:
         picture = load_picture(path, max_pixels=self.max_pixels)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         part = self.folder / f"{digest[:32]}-{self._key()}.npz"
-        kept = read_part(part)
-        if kept is None:
+        measured = read_part(part)
+        if measured is None:
             seed = int(np.random.SeedSequence([self.seed, int(digest, 16)]).generate_state(1)[0])
-            kept = training_blocks(
+            measured = training_blocks(
                 picture.pixels,
                 self.task,
                 encoder=self.encoder,
@@ -105,11 +105,11 @@ class Survey:
                 offsets=grid_offsets(self.grids, seed),
                 seed=seed,
             )
-            write_part(part, *kept)
-        return SurveyedImage(path.name, digest, part, kept[0])
+            write_part(part, *measured)
+        return SurveyedImage(path.name, digest, part, measured[0])
 
     def provenance(self, images: Sequence[SurveyedImage]) -> UtilityProvenance:
-        """Of a profile of these images."""
+        """Provenance of a profile of these images."""
         return UtilityProvenance(
             task=self.task.name,
             network=self.network,
@@ -126,13 +126,13 @@ class Survey:
         )
 
     def _key(self) -> str:
-        """Stands for everything besides the image that the curves depend on."""
+        """Hash of all settings that the curves depend on, besides the image."""
         settings = asdict(self.provenance([])) | {"qualities": QUALITIES}
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
 
 
 def read_part(path: str | os.PathLike[str]) -> tuple[Curves, Pixels] | None:
-    """What is kept of an image.
+    """Read the measurements of one image.
 
     Parameters
     ----------
@@ -143,19 +143,20 @@ def read_part(path: str | os.PathLike[str]) -> tuple[Curves, Pixels] | None:
     Returns
     -------
     tuple of (Curves, ndarray of uint8), or None
-        Curves and sent pixels; None where there is no such file, or not a whole one.
+        Curves and sent pixels; None if the file does not exist or is damaged.
     """
     try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as kept:  # numpy would leave it open
-            curves = Curves(*(kept[name] for name in _ARRAYS))
-            blocks: Pixels = kept["blocks"]
-    except Exception:  # a damaged file fails in many ways: of the archive, of its compression, of numpy
+        # The file is opened here, since numpy would leave it open if it is damaged.
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            curves = Curves(*(arrays[name] for name in _ARRAYS))
+            blocks: Pixels = arrays["blocks"]
+    except Exception:  # zipfile, zlib and numpy raise many types of errors for a damaged file
         return None
     return (curves, blocks) if blocks.shape == (len(curves), BLOCK_SIDE, BLOCK_SIDE, 3) else None
 
 
 def write_part(path: Path, curves: Curves, blocks: Pixels) -> None:
-    """Keep what was measured of an image, see `read_part`."""
+    """Save the measurements of one image, see `read_part`."""
     file = io.BytesIO()
     np.savez_compressed(file, blocks=blocks, **{name: getattr(curves, name) for name in _ARRAYS})
     write_whole(path, file.getvalue())

@@ -1,4 +1,4 @@
-"""Restoration tasks: what is sent of a clean image, and what the receiver makes of a JPEG file of it."""
+"""Restoration tasks: the image that is sent for a clean one, and the restoration of its JPEG file by the receiver."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Pixels = npt.NDArray[np.uint8]
 
 @runtime_checkable
 class Task(Protocol):
-    """A restoration that files are made for.
+    """A restoration task, such as denoising or super-resolution, that files are optimized for.
 
     Parameters
     ----------
     name : str
-        Such as ``"super-resolution x4"``.
+        Name, such as ``"super-resolution x4"``.
     scale : int
-        Side of the restored image over that of the sent one, from 1 on.
+        Side of the restored image divided by that of the sent image, at least 1.
     """
 
     @property
@@ -36,33 +36,34 @@ class Task(Protocol):
     def scale(self) -> int: ...
 
     def reference(self, clean: Pixels) -> Pixels:
-        """What the restored image is compared with: RGB of shape (H, W, 3), `clean` cut to what the scale divides."""
+        """The reference for the restored image, RGB of shape (H, W, 3): `clean`, cut to multiples of the scale."""
         ...
 
     def sent(self, clean: Pixels, seed: int) -> Pixels:
-        """What the encoder is given, RGB of shape (H / scale, W / scale, 3), for such a reference.
+        """The image for the encoder, RGB of shape (H / scale, W / scale, 3); `clean` is an image from `reference`.
 
-        The seed is that of noise, where the task adds some.
+        The seed is for the noise, if the task adds any.
         """
         ...
 
     def restored(self, data: bytes) -> Pixels:
-        """What the receiver makes of a JPEG file: RGB of shape (H, W, 3)."""
+        """Restore an image from its JPEG file; RGB of shape (H, W, 3)."""
         ...
 
 
 def load_task(name: str) -> Task:
-    """Make a task.
+    """Load a task by the name of the function that makes it.
 
     Parameters
     ----------
     name : str
-        ``"package.module:factory"``, a function without arguments that gives a `Task`.
+        ``"package.module:factory"``, a function without arguments that returns a `Task`.
 
     Raises
     ------
     InvalidInputError
-        If there is no such factory, it gives something else, or its module needs an optional package that is missing.
+        If there is no such function, it returns something else, or its module needs an optional package that is
+        missing.
     """
     module_name, _, factory_name = name.partition(":")
     try:
@@ -72,10 +73,10 @@ def load_task(name: str) -> Task:
         raise missing_package(error) or wrong from None
     if not callable(factory):
         raise InvalidInputError(f"expected a function that makes a task, {name} is a {type(factory).__name__}")
-    made = factory()
-    if not isinstance(made, Task) or isinstance(made, type):
+    task = factory()
+    if not isinstance(task, Task) or isinstance(task, type):
         raise InvalidInputError(
-            f"{name} gives a task (name, scale, reference, sent, restored), got {type(made).__name__}"
+            f"expected {name} to return a task (name, scale, reference, sent, restored), got {type(task).__name__}"
         )
-    whole_number(made.scale, "the scale of a task", 1)
-    return made
+    whole_number(task.scale, "the scale of a task", 1)
+    return task

@@ -1,4 +1,4 @@
-"""Training of QP-NET (see `optcodec.blocks.qpnet`), with torch."""
+"""Train QP-NET, which predicts the utility group of a block (see `optcodec.blocks.qpnet`), with torch."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _SCORED_AT_ONCE = 1024
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch came to.
+    """Losses of one epoch.
 
     Parameters
     ----------
     number : int
-        From 1.
+        Number of the epoch, from 1.
     loss : float
-        Mean cross-entropy on the blocks trained on, in nats.
+        Mean cross-entropy on the training blocks, in nats.
     validation_loss : float
-        The same on those of validation, not turned.
+        Mean cross-entropy on the validation blocks, in nats, without flips and rotations.
     """
 
     number: int
@@ -42,7 +42,7 @@ class Epoch:
 
 
 def soft_labels(groups: int) -> npt.NDArray[np.float32]:
-    """Labels of the groups: softmax of minus the squared distance of ranks.
+    """Label distributions of the groups: softmax of the negative squared distance of ranks.
 
     Diaz and Marathe, "Soft Labels for Ordinal Regression", CVPR 2019, eq. (1).
 
@@ -57,7 +57,7 @@ def soft_labels(groups: int) -> npt.NDArray[np.float32]:
 
 
 def qpnet_module(groups: int) -> Any:
-    """The network as a `torch.nn.Module`: samples as `module_input` makes them in, logits out.
+    """The network as a `torch.nn.Module`: takes samples from `module_input`, returns logits.
 
     The names of its parameters are those of `optcodec.blocks.qpnet.weight_shapes`.
     """
@@ -93,10 +93,10 @@ def train_qpnet(
     provenance: Mapping[str, Any] | None = None,
     progress: Callable[[Epoch], None] | None = None,
 ) -> QpNet:
-    """Train a network to tell the groups of blocks.
+    """Train a network to predict the groups of blocks.
 
-    Cross-entropy with `soft_labels`, Adam, batches of 64; blocks are flipped and turned by multiples of 90 degrees at
-    random. The epoch with the least cross-entropy on the blocks of validation is kept.
+    The loss is cross-entropy with `soft_labels`; the optimizer is Adam with batches of 64. Blocks are flipped, and
+    rotated by multiples of 90 degrees, at random. The network of the epoch with the least validation loss is returned.
 
     Parameters
     ----------
@@ -107,22 +107,23 @@ def train_qpnet(
     count : int
         Number of groups, 2..64.
     validation : (ndarray, ndarray)
-        Other blocks with their groups: they choose the epoch and give the card.
+        Other blocks with their groups, which select the epoch and on which the accuracies of the card are measured.
     epochs : int
-        At least 1.
+        Number of epochs, at least 1.
     seed : int
-        Of the first weights, the order and the turns. With the same number of torch's threads the result is the same.
+        Seed of the initial weights, the order and the rotations. With the same number of torch threads the result is
+        the same.
     rate : float
-        First learning rate; halved after every `halve_every` epochs.
+        Initial learning rate; halved after every `halve_every` epochs.
     provenance : mapping, optional
-        What else to say of the origin; the recipe is added.
+        Further entries of the network's provenance; the training settings are added.
     progress : callable, optional
         Called after each epoch.
 
     Returns
     -------
     QpNet
-        Its card holds `scores` on the blocks of validation.
+        Its card holds `scores` on the validation blocks.
 
     Raises
     ------
@@ -132,8 +133,8 @@ def train_qpnet(
     for what, pair in (("training", (blocks, groups)), ("validation", validation)):
         _check(what, *pair, count)
     if epochs < 1 or halve_every < 1 or not rate > 0:
-        found = f"{epochs}, {halve_every} and {rate}"
-        raise InvalidInputError(f"epochs and halve_every are at least 1, rate is above 0; got {found}")
+        numbers = f"{epochs}, {halve_every} and {rate}"
+        raise InvalidInputError(f"epochs and halve_every are at least 1, rate is above 0; got {numbers}")
     require_packages("torch", "scipy.stats", extra="torch")
     import torch
 
@@ -149,18 +150,20 @@ def train_qpnet(
 
 
 def scores(shares: npt.NDArray[np.float32], groups: npt.NDArray[np.integer[Any]]) -> dict[str, float]:
-    """How well distributions tell the groups.
+    """Accuracies of predicted distributions.
 
     Parameters
     ----------
     shares : ndarray of float32, shape (N, M)
+        Predicted probabilities of the groups.
     groups : ndarray of int, shape (N,)
+        True groups.
 
     Returns
     -------
     dict
-        ``top1`` and ``within_one``: parts of the blocks whose most likely group is right, or at most one off;
-        ``rank_correlation``: Spearman's, of the expected and the true group; 0 where one of them is the same for all.
+        ``top1`` and ``within_one``: fractions of blocks whose most likely group is right, or at most one off;
+        ``rank_correlation``: Spearman's, of the expected and the true group; 0 if one of them is the same for all.
     """
     require_packages("scipy.stats", extra="torch")
     from scipy.stats import spearmanr
@@ -192,13 +195,13 @@ def _check(what: str, blocks: Any, groups: Any, count: Any) -> None:
 
 def _trained(
     module: Any,
-    given: Labelled,
+    training: Labelled,
     validation: Labelled,
     schedule: tuple[int, int],
     rate: float,
     progress: Callable[[Epoch], None] | None,
 ) -> dict[str, Any]:
-    """Parameters of the best epoch."""
+    """Train the module; parameters of the epoch with the least validation loss."""
     import torch
 
     labels = torch.from_numpy(soft_labels(module.dense.out_features))
@@ -206,30 +209,30 @@ def _trained(
     halving = torch.optim.lr_scheduler.StepLR(optimizer, schedule[1], 0.5)
     least, best = np.inf, {}
     for number in range(1, schedule[0] + 1):
-        loss = _epoch(module, given, labels, optimizer)
+        loss = _epoch(module, training, labels, optimizer)
         halving.step()
-        found = Epoch(number, loss, _loss(module, validation, labels))
-        if found.validation_loss < least:
-            least, best = found.validation_loss, {k: v.detach().clone() for k, v in module.state_dict().items()}
+        epoch = Epoch(number, loss, _loss(module, validation, labels))
+        if epoch.validation_loss < least:
+            least, best = epoch.validation_loss, {k: v.detach().clone() for k, v in module.state_dict().items()}
         if progress is not None:
-            progress(found)
+            progress(epoch)
     if not best:
         raise InvalidInputError(f"training diverged at the rate {rate}; expected a smaller one")
     return best
 
 
-def _epoch(module: Any, given: Labelled, labels: Any, optimizer: Any) -> float:
-    """One step for each batch; the mean loss."""
+def _epoch(module: Any, training: Labelled, labels: Any, optimizer: Any) -> float:
+    """Train one epoch, with a step for each batch; the mean loss."""
     import torch
     from torch.nn.functional import cross_entropy
 
-    blocks, groups = given
+    blocks, groups = training
     total = 0.0
     order = torch.randperm(len(blocks)).numpy()
     for start in range(0, len(blocks), _BATCH):
         picked = order[start : start + _BATCH]
-        wanted = labels[torch.from_numpy(groups[picked].astype(np.int64))]
-        loss: Any = cross_entropy(module(_turned(module_input(blocks[picked]))), wanted)
+        target = labels[torch.from_numpy(groups[picked].astype(np.int64))]
+        loss: Any = cross_entropy(module(_turned(module_input(blocks[picked]))), target)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -238,7 +241,7 @@ def _epoch(module: Any, given: Labelled, labels: Any, optimizer: Any) -> float:
 
 
 def _turned(samples: Any) -> Any:
-    """Each block of a batch flipped and turned at random: all eight ways are as likely."""
+    """Flip and rotate each block of a batch at random; all eight orientations are equally likely."""
     import torch
 
     chance = torch.rand(3, len(samples), 1, 1, 1) < 0.5
@@ -247,21 +250,21 @@ def _turned(samples: Any) -> Any:
     return torch.where(chance[2], samples.transpose(2, 3), samples)
 
 
-def _loss(module: Any, given: Labelled, labels: Any) -> float:
-    """Mean cross-entropy of blocks as they are."""
+def _loss(module: Any, labelled: Labelled, labels: Any) -> float:
+    """Mean cross-entropy of blocks, without flips and rotations."""
     import torch
     from torch.nn.functional import cross_entropy
 
-    blocks, groups = given
+    blocks, groups = labelled
     total = 0.0
     with torch.no_grad():
         for start in range(0, len(blocks), _SCORED_AT_ONCE):
             part = slice(start, start + _SCORED_AT_ONCE)
-            wanted = labels[torch.from_numpy(groups[part].astype(np.int64))]
-            total += float(cross_entropy(module(module_input(blocks[part])), wanted, reduction="sum"))
+            target = labels[torch.from_numpy(groups[part].astype(np.int64))]
+            total += float(cross_entropy(module(module_input(blocks[part])), target, reduction="sum"))
     return total / len(blocks)
 
 
 def _predicted(net: QpNet, blocks: Blocks) -> npt.NDArray[np.float32]:
-    """Distributions (N, M) of single blocks: of an image with one of them in each row of blocks."""
+    """Distributions (N, M) of single blocks: they are stacked to an image that is one block wide."""
     return net.distributions(blocks.reshape(-1, 32, 3))[:, 0]

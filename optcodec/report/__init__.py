@@ -1,1 +1,1 @@
-"""Pictures of results: quantization tables as heatmaps, photographs of several methods side by side."""
+"""Figures of results: heatmaps of tables, contact sheets of photographs, rate-accuracy curves, and maps of blocks."""

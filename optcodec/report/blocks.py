@@ -1,4 +1,4 @@
-"""Maps of what blocks of an image are worth, what they are given and what they take, as in AccelIR's Figure 7."""
+"""Draw maps of the blocks of an image: utility, quality or weight, and bits, as in AccelIR's Figure 7."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.blocks.allocate import ALLOCATORS
-from optcodec.blocks.choice import BlockChoice, Features, allocated_qualities
+from optcodec.blocks.choice import BlockChoice, BlockContext, allocated_qualities
 from optcodec.blocks.curves import BLOCK_SIDE
 from optcodec.extras import require_packages
 from optcodec.trellis.field import BLOCK, QualityField
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BlockMap", "WatchedChoice", "bits_map", "blocks_figure"]
+__all__ = ["BlockMap", "RecordingChoice", "bits_map", "blocks_figure"]
 
 Floats = npt.NDArray[np.float64]
 
 # Layout in inches.
-_LONG, _LEAST, _SHORT = 4.6, (2.2, 0.7), 0.04  # sides of a picture: the longer one, least room, and the shortest
+_LONG, _LEAST, _SHORT = 4.6, (2.2, 0.7), 0.04  # picture: longer side; least width and height of its room; shortest side
 _EDGE, _HEAD, _TITLE, _BAR, _TICKS = 0.2, 0.72, 0.32, 0.14, 0.62
 _DPI = 130
-_SHAPE = 1.5  # width over height that the figure comes close to
-_SAMPLES = 1600  # pixels drawn of a longer side, about
-_LEAST_CELL = 0.02  # below it a grid would hide what it divides
+_SHAPE = 1.5  # desired ratio of width to height of the figure
+_SAMPLES = 1600  # largest number of pixels drawn along the longer side, about
+_LEAST_CELL = 0.02  # a finer grid would hide the image
 _GREY = "#57606a"
 
 
@@ -41,13 +41,13 @@ class BlockMap:
     Parameters
     ----------
     name, unit : str
-        What it is, and in what.
+        Title of the map, and unit of its values.
     values : ndarray, shape (rows, columns)
-        Finite, from the top left on.
+        Finite.
     side : int
-        Pixels of the image to each side of a value.
+        Side of the block of each value, in pixels.
     around : bool
-        Whether 0 is in the middle: negative and positive values have colours of their own.
+        Use a colour scale centred on 0, with different colours for negative and positive values.
     """
 
     name: str
@@ -58,48 +58,51 @@ class BlockMap:
 
     @property
     def record(self) -> dict[str, Any]:
-        """For JSON."""
+        """The fields for ``--json``."""
         return {"unit": self.unit, "side": self.side, "values": self.values.tolist()}
 
 
 @dataclass(frozen=True, eq=False)
-class WatchedChoice(BlockChoice):
-    """A choice that keeps what it was asked, and the weights that it gave: what a file was really coded with."""
+class RecordingChoice(BlockChoice):
+    """A `BlockChoice` that records the arguments and results of `field`, that is, the weights a file was coded with."""
 
-    seen: list[tuple[Features, float | None, QualityField]] = dataclasses.field(default_factory=list)
+    calls: list[tuple[BlockContext, float | None, QualityField]] = dataclasses.field(default_factory=list)
 
     @classmethod
-    def of(cls, choice: BlockChoice) -> WatchedChoice:
-        """The same choice, watched."""
+    def of(cls, choice: BlockChoice) -> RecordingChoice:
+        """The same choice, recorded."""
         return cls(choice.way, choice.profile, choice.net)
 
-    def field(self, features: Features, budget: float | None) -> QualityField:
+    def field(self, context: BlockContext, budget: float | None) -> QualityField:
         """See `BlockChoice.field`."""
-        found = super().field(features, budget)
-        self.seen.append((features, budget, found))
-        return found
+        weights = super().field(context, budget)
+        self.calls.append((context, budget, weights))
+        return weights
 
     def maps(self) -> dict[str, BlockMap]:
-        """Utility by QP-NET where there is one; qualities by an allocator, or weights: 0 dB is their geometric mean."""
-        features, budget, field = self.seen[-1]
+        """Maps of the last call: expected utility if there is a QP-NET, and qualities for an allocator, else weights.
+
+        Weights are in dB relative to their geometric mean.
+        """
+        context, budget, field = self.calls[-1]
         logarithms = 10 * np.log10(field.weights)
         maps = {"weight": BlockMap("weight of errors", "dB", logarithms - logarithms.mean(), BLOCK, around=True)}
         if self.profile is None:
             return maps
-        utility = 1000 * features.shares @ self.profile.utility
+        utility = 1000 * context.shares @ self.profile.utility
         if self.way in ALLOCATORS and budget is not None:
             span = "{} to {}".format(*self.profile.qualities[[0, -1]])
-            maps = {"quality": BlockMap("quality", span, allocated_qualities(features, budget, self.way))}
+            maps = {"quality": BlockMap("quality", span, allocated_qualities(context, budget, self.way))}
         return {"utility": BlockMap("expected utility", "dB per kB", utility)} | maps
 
 
 def bits_map(bits: npt.NDArray[np.int64]) -> BlockMap:
-    """That of `optcodec.receivers.block_bits.file_block_bits`."""
+    """Map of the result of `optcodec.receivers.block_bits.file_block_bits`."""
     return BlockMap("size in the file", "bits", bits)
 
 
 def blocks_figure(pixels: npt.NDArray[np.uint8], maps: list[BlockMap], *, title: str, note: str = "") -> Figure:
-    """The image, and maps of its blocks beside and below it.
+    """Draw the image, with maps of its blocks beside and below it.
 
     Parameters
     ----------
@@ -116,49 +119,49 @@ def blocks_figure(pixels: npt.NDArray[np.uint8], maps: list[BlockMap], *, title:
     height, width = pixels.shape[:2]
     scale = _LONG / max(height, width)
     drawn = max(width * scale, _SHORT), max(height * scale, _SHORT)
-    tall = max(drawn[1], _LEAST[1])  # of a colour bar too
+    tall = max(drawn[1], _LEAST[1])  # height of the image or, if it is larger, of a readable colour bar
     room = max(drawn[0], _LEAST[0]) + _BAR + _TICKS, tall + _TITLE
     columns = _columns(1 + len(maps), *room)
     rows = -(-(1 + len(maps)) // columns)
     size = 2 * _EDGE + columns * room[0], _HEAD + _EDGE + rows * room[1]
     figure = Figure(figsize=size, dpi=_DPI, facecolor="white")
     _head(figure, title, note)
-    for place, each in enumerate([None, *maps]):
-        row, column = divmod(place, columns)
+    for index, block_map in enumerate([None, *maps]):
+        row, column = divmod(index, columns)
         left, top = _EDGE + column * room[0], size[1] - _HEAD - row * room[1] - _TITLE
         axes = figure.add_axes(_part((left, top - drawn[1], *drawn), size))
-        if each is None:
+        if block_map is None:
             _draw_image(axes, pixels)
         else:
             bar = figure.add_axes(_part((left + drawn[0] + 0.08, top - tall, _BAR, tall), size))
-            _draw_map(axes, bar, each)
-        _finish(axes, width, height, scale, "image" if each is None else f"{each.name}, {each.unit}")
+            _draw_map(axes, bar, block_map)
+        _finish(axes, width, height, scale, "image" if block_map is None else f"{block_map.name}, {block_map.unit}")
     return figure
 
 
 def _head(figure: Figure, title: str, note: str) -> None:
-    """Two lines, with their middle left out where they are longer than the figure."""
+    """Write the title and the note; lines longer than the figure are shortened in the middle."""
     width, height = figure.get_size_inches()
     for text, letter, down, style in (
         (title, 0.12, 0.24, {"fontsize": 12, "fontweight": "bold"}),
         (note, 0.08, 0.5, {"fontsize": 9, "color": _GREY}),
     ):
         most = int((width - 2 * _EDGE) / letter)
-        said = text if len(text) <= most else f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"
-        figure.text(_EDGE / width, 1 - down / height, said, va="center", fontdict=style)
+        shortened = text if len(text) <= most else f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"
+        figure.text(_EDGE / width, 1 - down / height, shortened, va="center", fontdict=style)
 
 
 def _columns(count: int, width: float, height: float) -> int:
-    """How many columns bring panels, but for one place all filled, nearest to the shape of a page."""
+    """Number of columns whose figure is nearest to the ratio ``_SHAPE``, with at most one panel left empty."""
 
     def distance(columns: int) -> float:
         return abs(math.log(columns * width / (-(-count // columns) * height) / _SHAPE))
 
-    return min((each for each in range(1, count + 1) if -count % each <= 1), key=distance)
+    return min((columns for columns in range(1, count + 1) if -count % columns <= 1), key=distance)
 
 
 def _part(box: tuple[float, float, float, float], size: tuple[float, float]) -> tuple[float, float, float, float]:
-    """Left, bottom, width and height in inches, as parts of the figure."""
+    """Convert left, bottom, width and height from inches to fractions of the figure."""
     return box[0] / size[0], box[1] / size[1], box[2] / size[0], box[3] / size[1]
 
 
@@ -169,21 +172,21 @@ def _draw_image(axes: Axes, pixels: npt.NDArray[np.uint8]) -> None:
     axes.imshow(pixels[::step, ::step], cmap="gray", vmin=0, vmax=255, interpolation="antialiased", extent=extent)
 
 
-def _draw_map(axes: Axes, bar: Axes, each: BlockMap) -> None:
+def _draw_map(axes: Axes, bar: Axes, block_map: BlockMap) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    rows, columns = each.values.shape
-    low, high = float(each.values.min()), float(each.values.max())
-    if each.around:
+    rows, columns = block_map.values.shape
+    low, high = float(block_map.values.min()), float(block_map.values.max())
+    if block_map.around:
         high = max(abs(low), abs(high), 0.1)
         low = -high
     drawn = axes.imshow(
-        each.values,
-        cmap="RdBu_r" if each.around else "viridis",
+        block_map.values,
+        cmap="RdBu_r" if block_map.around else "viridis",
         vmin=low,
-        vmax=high if high > low else low + 1,  # a map of one value has a bar too
+        vmax=high if high > low else low + 1,  # a colour bar needs a range, even if all values are equal
         interpolation="nearest",
-        extent=(0, columns * each.side, rows * each.side, 0),
+        extent=(0, columns * block_map.side, rows * block_map.side, 0),
         aspect="auto",
     )
     axes.figure.colorbar(drawn, cax=bar, ticks=MaxNLocator(6 if bar.bbox.height > _DPI else 2))
@@ -191,7 +194,7 @@ def _draw_map(axes: Axes, bar: Axes, each: BlockMap) -> None:
 
 
 def _finish(axes: Axes, width: int, height: int, scale: float, title: str) -> None:
-    """Title, borders and the grid of the blocks; a block that the border cuts is drawn as far as the image goes."""
+    """Add the title and the grid of the blocks, and limit the axes to the image."""
     cell = BLOCK_SIDE * scale
     if cell >= _LEAST_CELL:
         style: dict[str, Any] = {"colors": "white", "linewidth": min(0.5, 4 * cell), "alpha": 0.45}

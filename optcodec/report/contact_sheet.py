@@ -1,4 +1,4 @@
-"""Contact sheet: photographs of several methods side by side, with their tables and figures."""
+"""Draw a contact sheet: photographs coded by several methods side by side, with their tables, sizes and errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Panel", "SheetRow", "contact_sheet", "to_png"]
 
-# Layout in inches. A detail of _CROP pixels is drawn at exactly twice its size at the resolution of `to_png`.
+# Layout in inches. At the resolution of `to_png`, a detail of _CROP pixels is drawn at exactly twice its size.
 _DPI = 120
 _CELL = 2.0
 _CROP = int(_CELL * _DPI / 2)
@@ -37,16 +37,16 @@ _GOOD, _BAD, _GREY = "#1a7f37", "#b3261e", "#57606a"
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One method's file of a photograph.
+    """The file of one method for a photograph.
 
     Parameters
     ----------
     method : str
-        Name for people, such as ``"JPEG q75"``.
+        Displayed name, such as ``"JPEG q75"``.
     pixels : ndarray of uint8, shape (H, W, 3) or (H, W)
-        The decoded file.
+        Pixels of the decoded file.
     tables : tuple of QuantTable
-        Luminance, or luminance and chrominance.
+        Table of luminance, or tables of luminance and chrominance.
     nbytes : int
         Size of the file.
     bpp, psnr_db, swe : float
@@ -64,7 +64,7 @@ class Panel:
 
 @dataclass(frozen=True, eq=False)
 class SheetRow:
-    """A photograph and its panels; sizes are compared with that of the first panel."""
+    """A photograph and its panels; file sizes are compared with the size of the first panel."""
 
     name: str
     original: npt.NDArray[np.uint8]
@@ -72,14 +72,14 @@ class SheetRow:
 
 
 def contact_sheet(rows: Sequence[SheetRow], *, title: str, note: str = "") -> Figure:
-    """Draw one row a photograph: the whole, a detail of the original and of each method, and the tables.
+    """Draw a row for each photograph: the whole image, a detail of the original and of each method, and the tables.
 
     Parameters
     ----------
     rows : sequence of SheetRow
         All with the same number of panels.
     title, note : str
-        Lines above the pictures: the message, and how to read it.
+        Lines above the pictures: the message, and an explanation of the figures.
     """
     require_packages("matplotlib.figure")
     from matplotlib.figure import Figure
@@ -96,14 +96,14 @@ def contact_sheet(rows: Sequence[SheetRow], *, title: str, note: str = "") -> Fi
 
 
 def _draw_row(figure: Figure, row: SheetRow, top: float) -> None:
-    """One photograph; ``top`` is the upper edge of its pictures in inches from the bottom of the sheet."""
+    """Draw one photograph; ``top`` is the upper edge of its pictures, in inches from the bottom of the sheet."""
     y, x = busiest_crop(row.original, _CROP)
     height, width = row.original.shape[:2]
     scale = min(_WHOLE / width, _CELL / height)
-    whole = _axes(figure, _EDGE, top, width * scale, height * scale)
-    _show(whole, row.original)
-    _frame(whole, x, y)
-    _caption(whole, row.name, f"{width} x {height}, {row.original.nbytes:,} bytes uncompressed")
+    photograph = _axes(figure, _EDGE, top, width * scale, height * scale)
+    _show(photograph, row.original)
+    _frame(photograph, x, y)
+    _caption(photograph, row.name, f"{width} x {height}, {row.original.nbytes:,} bytes uncompressed")
     left = _EDGE + _WHOLE + _GAP
     detail = _axes(figure, left, top, _CELL, _CELL)
     _show(detail, _cut(row.original, y, x))
@@ -117,7 +117,7 @@ def _draw_row(figure: Figure, row: SheetRow, top: float) -> None:
 
 
 def _axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Axes at a place in inches."""
+    """Add axes at a position in inches."""
     all_width, all_height = figure.get_figwidth(), figure.get_figheight()
     return figure.add_axes((left / all_width, (top - height) / all_height, width / all_width, height / all_height))
 
@@ -145,8 +145,8 @@ def _draw_tables(figure: Figure, panels: Sequence[Panel], left: float, top: floa
         if axes is not None:
             axes.text(0, -0.055, panel.method, transform=axes.transAxes, ha="left", va="top", **_BOLD)
         if axes is not None and panel is panels[0]:
-            said = f"quantization steps, from 1 (dark) to {largest} (light)"
-            axes.text(0, -0.23, said, transform=axes.transAxes, ha="left", va="top", **_SMALL)
+            legend = f"quantization steps, from 1 (dark) to {largest} (light)"
+            axes.text(0, -0.23, legend, transform=axes.transAxes, ha="left", va="top", **_SMALL)
         left += _TABLE + _GAP / 2
 
 
@@ -165,7 +165,7 @@ def _frame(axes: Axes, x: int, y: int) -> None:
 
 
 def _caption(axes: Axes, first: str, second: str) -> None:
-    """Two lines under a picture, at a distance that does not depend on its height."""
+    """Write two lines under a picture, at a fixed distance in points."""
     below: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "left", "va": "top"}
     axes.annotate(first, (0, 0), (0, -4), **below, **_BOLD)
     axes.annotate(second, (0, 0), (0, -16), **below, **_SMALL)
@@ -176,9 +176,9 @@ def _cut(pixels: npt.NDArray[np.uint8], y: int, x: int) -> npt.NDArray[np.uint8]
 
 
 def busiest_crop(pixels: npt.NDArray[np.uint8], side: int) -> tuple[int, int]:
-    """Top and left of the square with the largest sum of absolute horizontal and vertical differences.
+    """Top and left of the square of pixels with the largest sum of absolute horizontal and vertical differences.
 
-    Squares lie on a grid of 8 pixels; where the image is smaller than ``side``, the square begins at 0.
+    Squares begin at multiples of 8 pixels; if the image is smaller than ``side``, the square begins at 0.
     """
     grey = pixels.mean(axis=2) if pixels.ndim == 3 else pixels.astype(np.float64)
     busy = np.zeros((grey.shape[0] + 1, grey.shape[1] + 1))
@@ -193,7 +193,7 @@ def busiest_crop(pixels: npt.NDArray[np.uint8], side: int) -> tuple[int, int]:
 
 
 def to_png(figure: Figure) -> bytes:
-    """The figure as the bytes of an RGB PNG file; the same figure gives the same bytes."""
+    """Render a figure to the bytes of an RGB PNG file; the same figure always gives the same bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Rate-accuracy curves, drawn from the files that ``optcodec accuracy`` writes and from nothing else."""
+"""Draw rate-accuracy curves from the result files of ``optcodec accuracy``."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ _SETTINGS = {
     "2-joint": "equal SWE of OptS, all components together (setting 2)",
     "bytes": "no more bytes than JPEG, image by image",
 }
-# Colours of Okabe and Ito (2008), which people with any colour vision tell apart; the paper's methods keep theirs.
-_OWN = {"jpeg": "#000000", "optd": "#0072b2", "opts": "#d55e00", "deepn": "#009e73", "rdopt": "#cc79a7"}
+# Colours of Okabe and Ito (2008), which people with any colour vision can tell apart. Methods of the OptS paper always
+# have the same colour.
+_FIXED_COLOURS = {"jpeg": "#000000", "optd": "#0072b2", "opts": "#d55e00", "deepn": "#009e73", "rdopt": "#cc79a7"}
 _OTHERS = ("#e69f00", "#56b4e9", "#8c6d31", "#7b4ea3", "#6e6e6e")
 _MARKERS = "osD^vP*X"
 _GREY = "#57606a"
@@ -45,7 +46,7 @@ _NOTE = (
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and the ends of its interval."""
+    """A value and the ends of its 95 % interval."""
 
     value: float
     low: float
@@ -54,7 +55,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Point:
-    """One condition of a result file: percent, points of percent, nats."""
+    """One condition of a result file; accuracy in percent, its change in percentage points, loss in nats."""
 
     method: str
     setting: str
@@ -66,7 +67,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Result:
-    """What is drawn of a result file."""
+    """The part of a result file that is drawn."""
 
     title: str
     uncompressed_top1_percent: Interval
@@ -85,7 +86,7 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     Raises
     ------
     InvalidInputError
-        If the file cannot be read or holds something else.
+        If the file cannot be read or is not such a result.
     """
     try:
         record = parse_json(Path(path).read_bytes())
@@ -105,14 +106,14 @@ def _result(record: Mapping[str, Any]) -> Result:
     uncompressed = record["uncompressed"]
     points = tuple(
         Point(
-            str(each["method"]),
-            str(each["setting"]),
-            _interval(each["bpp"]).value,
-            _interval(each["top1_percent"]).value,
-            _interval(each["top1_change_points"]),
-            _interval(each["loss_increase"]),
+            str(point["method"]),
+            str(point["setting"]),
+            _interval(point["bpp"]).value,
+            _interval(point["top1_percent"]).value,
+            _interval(point["top1_change_points"]),
+            _interval(point["loss_increase"]),
         )
-        for each in record["points"]
+        for point in record["points"]
     )
     if not points:
         raise ValueError("it has no points")
@@ -122,31 +123,31 @@ def _result(record: Mapping[str, Any]) -> Result:
 
 def _interval(record: Mapping[str, Any]) -> Interval:
     interval = Interval(float(record["value"]), float(record["low"]), float(record["high"]))
-    if not all(math.isfinite(each) for each in (interval.value, interval.low, interval.high)):
+    if not all(math.isfinite(number) for number in (interval.value, interval.low, interval.high)):
         raise ValueError(f"expected finite figures, got {interval}")
     return interval
 
 
 def method_name(method: str) -> str:
-    """A method as people write it: ``OptS`` for ``"opts"``, ``OptS (laplacian)`` for ``"opts:laplacian"``."""
+    """Displayed name of a method: ``OptS`` for ``"opts"``, ``OptS (laplacian)`` for ``"opts:laplacian"``."""
     family, _, variant = method.partition(":")
     name = _NAMES.get(family, family)
     return f"{name} ({variant})" if variant else name
 
 
 def rate_accuracy_figure(results: Sequence[Result], *, settings: Sequence[str] = ()) -> Figure:
-    """Draw accuracy (left) and loss increase (right) against the rate, one row a result and setting.
+    """Draw accuracy (left) and loss increase (right) against the rate, one row for each result and setting.
 
-    The left panel has the layout of the OptS paper: bits per pixel, top-1 accuracy, one line a method, and a dashed
-    line at the accuracy of the uncompressed images. Bands are the intervals of the difference from that line, which
-    is measured on the same images; the interval of the line itself, which all curves share, is in the legend.
+    The left panel has the layout of the OptS paper: bits per pixel, top-1 accuracy, a line for each method, and a
+    dashed line at the accuracy of the uncompressed images. Bands are the intervals of the difference from that line,
+    which is measured on the same images; the interval of the line itself, which all curves share, is in the legend.
 
     Parameters
     ----------
     results : sequence of Result
         From `read_result`.
     settings : sequence of str
-        Those to draw; by default all that were measured.
+        Settings to draw; by default all that were measured.
 
     Raises
     ------
@@ -191,22 +192,23 @@ def _rows(results: Sequence[Result], settings: Sequence[str]) -> list[tuple[Resu
 
 
 def _styles(methods: Sequence[str]) -> dict[str, _Style]:
-    """One style a method, the same in all rows; those of the paper first."""
-    found = dict.fromkeys(methods)
-    known, others = [each for each in _OWN if each in found], [each for each in found if each not in _OWN]
-    colours = [_OWN[each] for each in known] + [_OTHERS[i % len(_OTHERS)] for i in range(len(others))]
+    """The style of each method, the same in all rows; methods of the paper first."""
+    distinct = dict.fromkeys(methods)
+    known = [method for method in _FIXED_COLOURS if method in distinct]
+    others = [method for method in distinct if method not in _FIXED_COLOURS]
+    colours = [_FIXED_COLOURS[method] for method in known] + [_OTHERS[i % len(_OTHERS)] for i in range(len(others))]
     markers = [_MARKERS[i % len(_MARKERS)] for i in range(len(colours))]
     return dict(zip(known + others, map(_Style, colours, markers), strict=True))
 
 
 def _draw_accuracy(axes: Axes, result: Result, lines: Mapping[str, Sequence[Point]], styles: dict[str, _Style]) -> None:
-    whole = result.uncompressed_top1_percent
+    top1 = result.uncompressed_top1_percent
     for method, points in lines.items():
-        # ends of the change, drawn from the dashed line that it was measured from
-        ends = [(whole.value + p.top1_change_points.low, whole.value + p.top1_change_points.high) for p in points]
+        # the intervals are of the change from the uncompressed images, so they are drawn relative to the dashed line
+        ends = [(top1.value + p.top1_change_points.low, top1.value + p.top1_change_points.high) for p in points]
         _draw_line(axes, method, points, [point.top1_percent for point in points], ends, styles[method])
-    said = f"uncompressed, {whole.value:.1f} % ({whole.low:.1f} to {whole.high:.1f})"
-    axes.axhline(whole.value, color=_GREY, linestyle="--", linewidth=1.2, label=said)
+    label = f"uncompressed, {top1.value:.1f} % ({top1.low:.1f} to {top1.high:.1f})"
+    axes.axhline(top1.value, color=_GREY, linestyle="--", linewidth=1.2, label=label)
     axes.set_ylabel("top-1 accuracy (%)")
     axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
 
@@ -216,11 +218,11 @@ def _draw_loss(axes: Axes, lines: Mapping[str, Sequence[Point]], styles: dict[st
     for method, points in lines.items():
         ends = [(point.loss_increase.low, point.loss_increase.high) for point in points]
         _draw_line(axes, method, points, [point.loss_increase.value for point in points], ends, styles[method])
-    least, largest = min(each.value for each in increases), max(each.value for each in increases)
-    if largest > max(10 * least, 0):  # the fine end would lie on the axis
-        if min(each.low for each in increases) > 0:
+    least, largest = min(increase.value for increase in increases), max(increase.value for increase in increases)
+    if largest > max(10 * least, 0):  # on a linear scale, small values could not be told from 0
+        if min(increase.low for increase in increases) > 0:
             axes.set_yscale("log")
-        else:  # logarithmic but for the last fiftieth, where curves end in noise around 0
+        else:  # linear below 1/50 of the largest value, where curves end in noise around 0; logarithmic above
             axes.set_yscale("symlog", linthresh=largest / 50)
             axes.axhline(0, color=_GREY, linestyle="--", linewidth=1.2)
     axes.set_ylabel("mean increase of cross-entropy (nats)")
@@ -245,7 +247,7 @@ def _draw_line(
 
 
 def draw_to(figure: Figure, suffix: str) -> bytes:
-    """The figure as a file; figures of the same results have the same bytes.
+    """Render a figure to the bytes of a file; the same figure always gives the same bytes.
 
     Parameters
     ----------
@@ -257,7 +259,7 @@ def draw_to(figure: Figure, suffix: str) -> bytes:
     Raises
     ------
     InvalidInputError
-        If the suffix is another one.
+        If the suffix is not one of them.
     """
     from matplotlib import rc_context
 

@@ -1,4 +1,4 @@
-"""Quantization tables as heatmaps."""
+"""Draw quantization tables as heatmaps."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["draw_table", "heatmap_figure"]
 
 
 def draw_table(axes: Axes, table: QuantTable, *, largest: int = 255, numbers: bool = True) -> Any:
-    """Draw the steps of a table, dark for small ones.
+    """Draw the steps of a table; small steps are dark.
 
     Parameters
     ----------
     axes : matplotlib Axes
-        Where to draw.
+        Axes to draw on.
     table : QuantTable
         Low frequencies are drawn at the top left.
     largest : int
-        Step of the lightest colour; the scale is logarithmic from 1 on.
+        Step with the lightest colour; the scale is logarithmic and begins at 1.
     numbers : bool
         Write the steps into the cells.
 
@@ -42,7 +42,7 @@ def draw_table(axes: Axes, table: QuantTable, *, largest: int = 255, numbers: bo
     for spine in axes.spines.values():
         spine.set_visible(False)
     if numbers:
-        light = largest**0.6  # cells above are light enough for dark digits
+        light = largest**0.6  # cells of larger steps are light enough for dark digits
         for (row, column), step in [((y, x), int(table.steps[y, x])) for y in range(8) for x in range(8)]:
             colour = "black" if step > light else "white"
             axes.text(column, row, str(step), ha="center", va="center", fontsize=6.5, color=colour)
@@ -50,7 +50,7 @@ def draw_table(axes: Axes, table: QuantTable, *, largest: int = 255, numbers: bo
 
 
 def heatmap_figure(named: Sequence[tuple[str, tuple[QuantTable, ...]]]) -> Figure:
-    """Figure of the tables of several methods: one column a method, luminance above chrominance.
+    """Figure of the tables of several methods: one column for each method, luminance above chrominance.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""How much a DNN minds an error at each frequency: sensitivity profiles, and their estimation from gradients."""
+"""Sensitivity profiles of DNNs: how much an error at each DCT frequency changes the loss, estimated from gradients."""

@@ -1,4 +1,4 @@
-"""Images with labels for an estimate: a folder and where its labels are, a seeded sample of it, batches."""
+"""Labelled images for a network: list those of a folder, draw a random sample, and read them in batches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["LabelledImage", "batches", "find_images", "readable", "sample"]
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """A file and the index of its class, or None where the model itself shall say."""
+    """An image file and its class index; None if the model's own prediction is used as the label."""
 
     path: Path
     label: int | None
@@ -35,18 +35,18 @@ def find_images(folder: str | Path, labels: str | Path) -> list[LabelledImage]:
     Parameters
     ----------
     folder : str or path
-        Searched with all its subfolders for images, by suffix.
+        Searched with all its subfolders for files with the suffix of an image.
     labels : str or path
-        ``"folders"``: the first folder below names the class. Names that are all numbers are the class indices;
-        others count from 0 in sorted order, as torchvision's ImageFolder does.
-        A CSV file with a header and the columns ``file`` (relative to the folder) and ``class_index``; images that it
-        does not name are left out.
-        ``"self"``: no labels, the model's own prediction counts.
+        ``"folders"``: the first subfolder in the path of an image names its class. If all these names are numbers, they
+        are the class indices; otherwise classes are numbered from 0 in sorted order, as by torchvision's ImageFolder.
+        ``"self"``: no labels; the model's own prediction is used.
+        Otherwise a CSV file with a header and the columns ``file`` (relative to the folder) and ``class_index``; other
+        images are left out.
 
     Raises
     ------
     InvalidInputError
-        If there is no image, or a label is missing or no whole number, or a file that the CSV names is missing.
+        If there is no image, a label is missing or not a whole number, or a file in the CSV does not exist.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -62,16 +62,16 @@ def find_images(folder: str | Path, labels: str | Path) -> list[LabelledImage]:
 
 
 def sample(images: list[LabelledImage], count: int | None, *, seed: int = 0) -> list[LabelledImage]:
-    """Draw images at random, the same ones for the same seed, as evenly from all classes as can be.
+    """Draw images at random, as evenly as possible from all classes; the same seed draws the same images.
 
     Parameters
     ----------
     images : list of LabelledImage
-        What to draw from.
+        All images.
     count : int, optional
-        How many; None for all of them.
+        Number of images to draw; None for all.
     seed : int
-        Of numpy's default generator.
+        Seed of numpy's default generator.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def sample(images: list[LabelledImage], count: int | None, *, seed: int = 0) -> 
     Raises
     ------
     InvalidInputError
-        If there are fewer images than asked for.
+        If the count is below 1, or there are fewer images.
     """
     if count is not None and not 1 <= count <= len(images):
         raise InvalidInputError(f"expected a sample of 1 to {len(images)} images, got {count}")
@@ -101,16 +101,16 @@ def readable(
     *,
     max_pixels: int | None = MAX_PIXELS,
 ) -> list[LabelledImage]:
-    """Those images that can be decoded, before any work is done for them.
+    """Check which images can be decoded, before other work starts; those images.
 
     Parameters
     ----------
     images : list of LabelledImage
-        All are decoded once.
+        Each is decoded once.
     on_unreadable : callable
-        Told the path of each of the others, and the reason.
+        Called with the path of each unreadable file, and the reason.
     max_pixels : int or None
-        Larger images count as unreadable; None allows every size.
+        Images with more pixels are treated as unreadable; None allows every size.
     """
     good = []
     for image in images:
@@ -131,21 +131,21 @@ def batches(
     on_unreadable: Callable[[Path, str], None] | None = None,
     max_pixels: int | None = MAX_PIXELS,
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Read images and stack them.
+    """Read and preprocess images, and stack them to batches.
 
     Parameters
     ----------
     images : list of LabelledImage
-        All with a label or all without one.
+        Either all with a label or all without one.
     preprocess : callable
-        From an RGB Pillow image to a tensor; the same shape for all images of a batch.
+        Turns an RGB Pillow image into a tensor, with the same shape for all images of a batch.
     size : int
-        Images in a batch; the last one may hold fewer.
+        Images in a batch; the last batch may have fewer.
     on_unreadable : callable, optional
-        Told the path and the reason of each file that is no readable image, and the file is left out. Without it the
-        first such file raises.
+        Called with the path of each unreadable file and the reason; the file is then left out. Without it, the first
+        unreadable file raises an error.
     max_pixels : int or None
-        Larger images count as unreadable; None allows every size.
+        Images with more pixels are treated as unreadable; None allows every size.
 
     Yields
     ------
@@ -155,7 +155,7 @@ def batches(
     Raises
     ------
     InvalidInputError
-        If a file cannot be read and nobody is told.
+        If a file cannot be read and there is no `on_unreadable`.
     """
     import torch
 
@@ -205,8 +205,8 @@ def _from_csv(root: Path, path: Path) -> list[LabelledImage]:
             f"labels are 'self', 'folders' or a CSV file; cannot read {str(path)!r}: {reason}"
         ) from None
     if not rows or not {"file", "class_index"} <= rows[0].keys():
-        found = ", ".join(map(str, rows[0])) if rows else "no rows"
-        raise InvalidInputError(f"expected the columns file and class_index in {path}, found {found}")
+        columns = ", ".join(map(str, rows[0])) if rows else "no rows"
+        raise InvalidInputError(f"expected the columns file and class_index in {path}, found {columns}")
     images = []
     for line, row in enumerate(rows, 2):
         try:

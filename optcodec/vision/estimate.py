@@ -27,9 +27,9 @@ __all__ = ["Loss", "cross_entropy", "estimate_sensitivity"]
 Loss = Callable[[Any, Any], "Tensor"]
 Energies = npt.NDArray[np.float64]
 
-# Images before the standard error is trusted: with fewer, a few images that are all easy look like certainty.
+# Fewest images for a reliable standard error: with fewer, a chance run of easy images would make it too small.
 _FEWEST = 32
-# Images that bfloat16 is compared with float32 on.
+# Number of images on which bfloat16 is compared with float32.
 _TRIAL = 64
 
 
@@ -41,23 +41,24 @@ def cross_entropy(output: Tensor, labels: Any) -> Tensor:
     output : Tensor, shape (N, classes)
         Logits.
     labels : array_like of int, shape (N,), optional
-        Class indices. None takes the class that the model itself finds most likely.
+        Class indices; None for the most likely class of each image.
 
     Returns
     -------
     Tensor, shape (N,)
+        In nats.
     """
     import torch
     from torch.nn.functional import cross_entropy as per_image
 
     if getattr(output, "ndim", 0) != 2:
-        found = getattr(output, "shape", type(output).__name__)
-        raise InvalidInputError(f"cross-entropy needs logits of shape (N, classes), got {found}: name another loss")
+        wrong = getattr(output, "shape", type(output).__name__)
+        raise InvalidInputError(f"cross-entropy needs logits of shape (N, classes), got {wrong}: name another loss")
     if labels is None:
         return per_image(output, output.argmax(1), reduction="none")
     classes = torch.as_tensor(labels, device=output.device)
-    whole = not classes.is_floating_point() and classes.shape == output.shape[:1]
-    if not whole or not bool(((classes >= 0) & (classes < output.shape[1])).all()):
+    are_indices = not classes.is_floating_point() and classes.shape == output.shape[:1]
+    if not are_indices or not bool(((classes >= 0) & (classes < output.shape[1])).all()):
         raise InvalidInputError(f"expected {len(output)} labels in 0..{output.shape[1] - 1}, got {classes.tolist()}")
     return per_image(output, classes.long(), reduction="none")
 
@@ -73,34 +74,34 @@ def estimate_sensitivity(
     dtype: str = "float32",
     progress: Callable[[int, float], None] | None = None,
 ) -> SensitivityProfile:
-    """Estimate how much a model minds an error in each DCT coefficient.
+    """Estimate how much an error in each DCT coefficient changes the loss of a model.
 
-    For each image, the gradient of its own loss with respect to each DCT coefficient is squared and summed over the
+    For each image, the gradient of its loss with respect to each DCT coefficient is squared and summed over the
     blocks; the weights are the means over images (OptS, eqs. (8) and (9)).
 
     Parameters
     ----------
     model : torch.nn.Module
-        Takes RGB images of shape (N, 3, H, W) in 0..1: normalization belongs into the model. It runs in evaluation
-        mode, so that images of a batch do not interact, on the device and in the precision of its parameters. Its
-        modes are put back afterwards.
+        Takes RGB images of shape (N, 3, H, W) in 0..1; normalization must be part of the model. It runs in evaluation
+        mode, so that images of a batch do not interact, on the device and in the precision of its parameters. The mode
+        of each of its modules is restored afterwards.
     batches : iterable
-        Of images, or of pairs (images, labels). Images: (N, 3, H, W), floats in 0..1 or uint8; labels: whatever the
-        loss takes.
+        Batches of images, or pairs (images, labels). Images have shape (N, 3, H, W), and are floats in 0..1 or uint8;
+        labels are passed to the loss.
     loss : callable, optional
-        ``loss(output, labels)`` gives one loss for each image, shape (N,); labels are None where a batch has none. By
-        default `cross_entropy`, which then takes the model's own prediction; with a quality,
+        ``loss(output, labels)`` returns one loss for each image, shape (N,); labels are None for batches without them.
+        By default `cross_entropy`, which uses the model's own prediction if there are no labels; with a quality,
         `optcodec.vision.operating.divergence` from the output on the clean image, which needs no labels.
     subsampling : str
-        Chroma subsampling that errors will be made at: ``"4:4:4"``, ``"4:2:2"``, ``"4:2:0"`` or ``"4:4:0"``.
+        Chroma subsampling of the errors: ``"4:4:4"``, ``"4:2:2"``, ``"4:2:0"`` or ``"4:4:0"``.
     quality : int, optional
-        Operating point, 1..100: gradients are taken on the images as default JPEG at this quality factor leaves them,
-        not on clean ones, where the loss of a well-trained model is nearly flat. For files much smaller than default
-        JPEG at quality 90.
+        Operating point, 1..100: gradients are computed on images compressed with default JPEG at this quality factor.
+        On clean images the loss of a well-trained model is nearly flat. Use it for files much smaller than default JPEG
+        at quality 90.
     until_stderr : float, optional
-        Stop as soon as the standard error of every weight is at most this part of the weight, and 32 images are done.
+        Stop when at least 32 images are done and the relative standard error of every weight is at most this.
     dtype : str
-        ``"float32"`` leaves the model's own precision; ``"bfloat16"`` lets torch use bfloat16 where it pays.
+        ``"float32"`` keeps the precision of the model; ``"bfloat16"`` allows torch to use bfloat16 where it is faster.
     progress : callable, optional
         Called after each batch with the number of images done and the largest relative standard error so far.
 
@@ -118,7 +119,7 @@ def estimate_sensitivity(
     """
     sampling_factors(subsampling)
     if until_stderr is not None and not until_stderr > 0:
-        raise InvalidInputError(f"until_stderr is a positive part of the weights, got {until_stderr}")
+        raise InvalidInputError(f"until_stderr is a relative standard error above 0, got {until_stderr}")
     if dtype not in ("float32", "bfloat16"):
         raise InvalidInputError(f"dtype is float32 or bfloat16, got {dtype!r}")
     if quality is not None:
@@ -185,7 +186,7 @@ class _Measure:
         pixels, labels = self._seen(images.to(like.device, like.dtype), labels)
         pixels.requires_grad_(True)
         if isinstance(labels, torch.Tensor):
-            labels = labels.to(like.device)  # other kinds of labels are the loss's own affair
+            labels = labels.to(like.device)  # other types of labels are passed to the loss unchanged
         with torch.enable_grad(), torch.autocast(like.device.type, torch.bfloat16, self.reduced and not exact):
             losses = self.loss(self.model(pixels), labels)
         if losses.shape != images.shape[:1]:
@@ -194,16 +195,18 @@ class _Measure:
             )
         if not bool(losses.isfinite().all()):
             raise InvalidInputError(f"losses are finite, got {losses.tolist()}")
-        # Each loss depends on its own image only, so one backward pass of the sum gives every image its own gradient.
+        # Each loss depends on one image only, so one backward pass of the sum gives the gradient of every loss.
         (gradient,) = torch.autograd.grad(losses.sum(), pixels, allow_unused=True) if losses.requires_grad else (None,)
         if gradient is None:
-            raise InvalidInputError("expected a loss that torch can differentiate by the pixels, got one cut off")
+            raise InvalidInputError(
+                "expected a loss that torch can differentiate with respect to the pixels, got a detached one"
+            )
         parts = component_gradients(gradient / 255, self.subsampling)  # samples are 0..255, the model takes 0..1
         energies = torch.stack([dct_energies(part) for part in parts], 1)
-        return energies.cpu().double().numpy()  # in this order: some devices have no float64
+        return energies.cpu().double().numpy()  # first to the CPU, since some devices have no float64
 
     def _seen(self, images: Tensor, labels: Any) -> tuple[Tensor, Any]:
-        """What the model is to see, and what its output is to be compared with."""
+        """Images for the model, compressed if there is a quality, and labels for the loss."""
         import torch
 
         if self.quality is None:
@@ -216,35 +219,35 @@ class _Measure:
 
 @dataclass
 class _Moments:
-    """Running mean and spread of each weight over images, by Welford's method in batches (Chan et al., 1979)."""
+    """Running mean and sum of squared deviations of each weight over images, in batches (Chan et al., 1979)."""
 
     count: int = 0
     mean: Energies = field(default_factory=lambda: np.zeros((3, 8, 8)))
     squares: Energies = field(default_factory=lambda: np.zeros((3, 8, 8)))
 
     def add(self, values: Energies) -> None:
-        more = len(values)
-        total = self.count + more
+        added = len(values)
+        total = self.count + added
         mean = values.mean(0)
         shift = mean - self.mean
-        self.squares += np.square(values - mean).sum(0) + shift**2 * (self.count * more / total)
-        self.mean = self.mean + shift * (more / total)
+        self.squares += np.square(values - mean).sum(0) + shift**2 * (self.count * added / total)
+        self.mean = self.mean + shift * (added / total)
         self.count = total
 
     def standard_error(self) -> Energies:
-        """Of each mean; infinite for a single image."""
+        """Standard error of each mean; infinite for a single image."""
         if self.count < 2:
             return np.full(self.mean.shape, np.inf)
         return np.sqrt(self.squares / (self.count - 1) / self.count)
 
     def relative_error(self) -> float:
-        """Largest standard error of a weight, as a part of the weight. A weight that was always 0 counts as known."""
+        """Largest relative standard error of a weight; weights that were 0 for every image are left out."""
         error = self.standard_error()
         return float(np.divide(error, self.mean, out=np.zeros_like(error), where=self.mean > 0).max())
 
 
 def _refuse_change(trial: _Moments, moments: _Moments) -> None:
-    """Refuse bfloat16 where its mean change of a weight, measured on the first images, exceeds the standard error."""
+    """Raise `InvalidInputError` if bfloat16 changes a weight by more than its standard error, on the first images."""
     change, error = np.abs(trial.mean), moments.standard_error()
     worst = np.unravel_index(np.argmax(change - error), change.shape)
     if change[worst] > error[worst]:

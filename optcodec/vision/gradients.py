@@ -1,8 +1,8 @@
-"""From the gradient of a loss with respect to pixels to its energy at each DCT frequency (OptS, eqs. (8) and (9)).
+"""Turn the gradient of a loss with respect to pixels into its energy at each DCT frequency (OptS, eqs. (8) and (9)).
 
 Every step from coefficients to pixels is linear (dequantized coefficients -> samples -> upsampling -> RGB), so the
-gradient goes back through the transposed steps: transposed colour matrix, sum over each group of pixels that share a
-chroma sample, and the DCT, which is orthonormal and therefore its own transposed inverse.
+gradient goes back through the transposed steps: the transposed colour matrix, the sum over each group of pixels that
+share a chroma sample, and the forward DCT, which is the transpose of the inverse DCT since the DCT is orthonormal.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def component_gradients(rgb: Tensor, subsampling: str) -> tuple[Tensor, Tensor, 
     Parameters
     ----------
     rgb : Tensor, shape (N, 3, H, W)
-        Gradient with respect to R, G and B, in any one unit; the result is in the same unit.
+        Gradient with respect to R, G and B, in any unit; the result is in the same unit.
     subsampling : str
-        Such as ``"4:2:0"``. A chroma sample stands for a group of pixels that it is replicated to.
+        Such as ``"4:2:0"``. Upsampling is taken to repeat each chroma sample over its group of pixels.
 
     Returns
     -------
@@ -55,8 +55,8 @@ def dct_gradients(gradient: Tensor) -> Tensor:
     Parameters
     ----------
     gradient : Tensor, shape (N, H, W)
-        Gradient with respect to the samples of one component. Samples that only fill up the last blocks do not reach
-        the loss: they count as zero.
+        Gradient with respect to the samples of one component. It is zero for samples that only fill up the last blocks,
+        since they do not affect the loss.
 
     Returns
     -------
@@ -90,18 +90,18 @@ def dct_energies(gradient: Tensor) -> Tensor:
 
 
 def _sum_groups(plane: Tensor, h: int, v: int) -> Tensor:
-    """Adjoint of replication by h and v: sum over groups of v rows and h columns, partial groups included."""
+    """Transpose of upsampling by h and v: sums over groups of v rows and h columns, including partial groups."""
     from torch.nn.functional import avg_pool2d, pad
 
     if h == v == 1:
         return plane
     height, width = plane.shape[1:]
-    whole = pad(plane, (0, -width % h, 0, -height % v))
-    return avg_pool2d(whole, (v, h), divisor_override=1)
+    padded = pad(plane, (0, -width % h, 0, -height % v))
+    return avg_pool2d(padded, (v, h), divisor_override=1)
 
 
 def _dct_basis(like: Tensor) -> Tensor:
-    """Matrix of the orthonormal 8-point DCT-II (T.81, A.3.3), row k has frequency k."""
+    """Matrix of the orthonormal 8-point DCT-II (T.81, A.3.3); row k has frequency k."""
     import torch
 
     k = torch.arange(8, dtype=like.dtype, device=like.device)

@@ -1,4 +1,4 @@
-"""Target DNNs: by torchvision name or ``package.module:factory``, with their weights and their preprocessing."""
+"""Load target DNNs, by torchvision name or ``package.module:factory``, with their weights and preprocessing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TargetModel", "load_model"]
 
-# What torchvision itself sets when it loads its weights into these two; by default they expect other ones.
+# Arguments that torchvision sets when it loads its own weights; without them these two networks do not fit the weights.
 _BUILD = {
     "googlenet": {"transform_input": True, "init_weights": False},
     "inception_v3": {"transform_input": True, "init_weights": False},
@@ -29,18 +29,18 @@ _BUILD = {
 
 @dataclass(frozen=True, eq=False)
 class TargetModel:
-    """A network whose loss is to be protected, and how its pictures are made ready.
+    """A network whose loss the encoder protects, with the preprocessing of its images.
 
     Parameters
     ----------
     name : str
-        As it was asked for.
+        The name that was passed to `load_model`.
     module : torch.nn.Module
         Takes RGB of shape (N, 3, H, W) in 0..1; normalization is inside.
     preprocess : callable
         From an RGB Pillow image to a uint8 tensor of shape (3, H, W).
     weights_sha256 : str
-        SHA-256 of the file of weights in hexadecimal digits, or empty where there is none.
+        SHA-256 of the file of weights in hexadecimal digits; empty if there is no file.
     """
 
     name: str
@@ -50,31 +50,31 @@ class TargetModel:
 
 
 def load_model(name: str, *, weights: str | os.PathLike[str] | None = None, device: str = "cpu") -> TargetModel:
-    """Make a target model.
+    """Load a target model.
 
     Parameters
     ----------
     name : str
         A classifier of torchvision, such as ``"mobilenet_v2"``; or ``"package.module:factory"``, a function without
-        arguments that gives a `TargetModel`, or a module that takes RGB in 0..1 (its pictures are then resized to 256
+        arguments that returns a `TargetModel`, or a module that takes RGB in 0..1 (its images are then resized to 256
         and cropped to 224 pixels).
     weights : str or path, optional
         A ``.safetensors`` file, or a ``.pth`` or ``.pt`` file of tensors only. ``"default"`` downloads the newest
-        weights of torchvision, and the name of an entry of its enumeration (``"IMAGENET1K_V1"``) that one. A factory
-        may do without.
+        weights of torchvision; the name of an entry of torchvision's enumeration (``"IMAGENET1K_V1"``) downloads that
+        one. Not required for a factory.
     device : str
-        Where torch puts the model, such as ``"cpu"`` or ``"cuda"``.
+        Torch device, such as ``"cpu"`` or ``"cuda"``.
 
     Raises
     ------
     InvalidInputError
-        If the name, the weights or the device are not there or do not fit, or torch, torchvision or safetensors is
+        If the name, the weights or the device do not exist or do not fit, or torch, torchvision or safetensors is
         missing.
 
     Notes
     -----
-    A local file comes without preprocessing: that of the first weights that torchvision lists for the name is taken
-    (short side to 256, centre crop of 224 pixels for most).
+    A local file of weights does not include preprocessing. The preprocessing of the first weights that torchvision
+    lists for the name is used (for most, resize the short side to 256 and crop the central 224x224 pixels).
     """
     target = _from_factory(name, weights) if ":" in name else _from_torchvision(name, weights)
     try:
@@ -115,13 +115,15 @@ def _from_factory(name: str, weights: str | os.PathLike[str] | None) -> TargetMo
     except (ImportError, AttributeError, ValueError) as error:
         wrong = InvalidInputError(f"expected package.module:factory, got {name!r}: {error}")
         raise missing_package(error) or wrong from None
-    made = factory()
-    if isinstance(made, TargetModel):
-        target = made
-    elif isinstance(made, torch.nn.Module):
-        target = TargetModel(name, made, _resizing(ImageClassification(crop_size=224)))
+    model = factory()
+    if isinstance(model, TargetModel):
+        target = model
+    elif isinstance(model, torch.nn.Module):
+        target = TargetModel(name, model, _resizing(ImageClassification(crop_size=224)))
     else:
-        raise InvalidInputError(f"{name} gives a torch module or a TargetModel, got {type(made).__name__}")
+        raise InvalidInputError(
+            f"expected {name} to return a torch module or a TargetModel, got {type(model).__name__}"
+        )
     if weights is None:
         return target
     _load_weights(target.module, Path(weights))
@@ -149,10 +151,10 @@ def _resizing(preset: Any) -> Callable[[Image.Image], Tensor]:
 
 
 def _download(entry: Any) -> Path:
-    """Let torchvision fetch its own weights, and say where it keeps them."""
+    """Download the weights with torchvision, and return the path where torchvision stores them."""
     import torch
 
-    entry.get_state_dict(progress=False, check_hash=True)  # torch.hub keeps the file under the name of its address
+    entry.get_state_dict(progress=False, check_hash=True)  # torch.hub names the file after the end of its address
     folder: str = torch.hub.get_dir()
     address: str = entry.url
     return Path(folder) / "checkpoints" / address.rpartition("/")[2]
@@ -161,7 +163,7 @@ def _download(entry: Any) -> Path:
 def _load_weights(network: nn.Module, path: Path) -> None:
     try:
         network.load_state_dict(_read_tensors(path))
-    except RuntimeError as error:  # torch lists what is missing, unexpected, or of another shape
+    except RuntimeError as error:  # its text lists weights that are missing, unexpected, or of another shape
         raise InvalidInputError(f"the weights in {path} do not fit {type(network).__name__}: {error}") from None
 
 
@@ -174,19 +176,19 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
             return safetensors.torch.load_file(path)
         if path.suffix not in (".pth", ".pt"):
             raise InvalidInputError(f"weights are a .safetensors, .pth or .pt file, got {str(path)!r}")
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InvalidInputError(f"cannot read the weights {path}: {error.strerror or error}") from None
     except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         if isinstance(error, InvalidInputError):
             raise
         raise InvalidInputError(f"{path} holds no weights that are safe to load: {_first_line(error)}") from None
-    if isinstance(held, dict):
-        for key in ("state_dict", "model"):  # where training scripts keep them beside the state of the optimizer
-            held = held.get(key, held)
-    if not isinstance(held, dict) or not all(isinstance(value, torch.Tensor) for value in held.values()):
-        raise InvalidInputError(f"expected named tensors in {path}, got {type(held).__name__}")
-    return held
+    if isinstance(content, dict):
+        for key in ("state_dict", "model"):  # training scripts store weights under these, beside the optimizer's state
+            content = content.get(key, content)
+    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise InvalidInputError(f"expected named tensors in {path}, got {type(content).__name__}")
+    return content
 
 
 def _sha256(path: Path) -> str:

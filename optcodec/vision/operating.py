@@ -1,4 +1,4 @@
-"""Where a profile is to be used: images as JPEG leaves them, and what that changes in the output of a model."""
+"""Operating point of a profile: compress images with default JPEG, and measure the change in a model's output."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["compressed", "divergence"]
 
 
 def compressed(images: Tensor, subsampling: str, quality: int) -> Tensor:
-    """Images after default JPEG.
+    """Compress images with default JPEG, and decode them.
 
     Parameters
     ----------
     images : Tensor, shape (N, 3, H, W)
-        RGB in 0..1; they are rounded to 8 bits first.
+        RGB in 0..1; rounded to 8 bits before encoding.
     subsampling : str
         Chroma subsampling of the files.
     quality : int
@@ -40,13 +40,13 @@ def compressed(images: Tensor, subsampling: str, quality: int) -> Tensor:
 
     pixels = (images.detach() * 255).round().to("cpu", torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
     tables = annex_k_tables(quality)
-    files = [PixelSource(each, subsampling, "float", False, Metadata(), 0, 1).encoded(tables) for each in pixels]
+    files = [PixelSource(image, subsampling, "float", False, Metadata(), 0, 1).encoded(tables) for image in pixels]
     decoded = np.stack([np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in files])
     return torch.from_numpy(decoded).permute(0, 3, 1, 2).to(images.device, images.dtype) / 255
 
 
 def divergence(output: Tensor, reference: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of each image's classes from those of a reference.
+    """Kullback-Leibler divergence of the class probabilities of each image from those of a reference.
 
     Parameters
     ----------
@@ -61,6 +61,6 @@ def divergence(output: Tensor, reference: Tensor) -> Tensor:
     from torch.nn.functional import kl_div
 
     if getattr(output, "ndim", 0) != 2:
-        found = getattr(output, "shape", type(output).__name__)
-        raise InvalidInputError(f"a divergence needs logits of shape (N, classes), got {found}: name another loss")
+        wrong = getattr(output, "shape", type(output).__name__)
+        raise InvalidInputError(f"a divergence needs logits of shape (N, classes), got {wrong}: name another loss")
     return kl_div(output.log_softmax(1), reference.log_softmax(1), reduction="none", log_target=True).sum(1)

@@ -1,4 +1,4 @@
-"""Sensitivity profiles: how strongly the loss of a DNN reacts to an error in each DCT coefficient; JSON in and out."""
+"""Sensitivity profiles: how strongly the loss of a DNN reacts to an error in each DCT coefficient; JSON files."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from optcodec.values import Value
 __all__ = ["Provenance", "SensitivityProfile", "load_profile", "shipped_profiles"]
 
 _FORMAT = "optcodec sensitivity profile 1"
-# Types of the fields of a provenance that are no text; arrays have a check of their own.
+# Types of those fields of a provenance that are not text; None: the field is checked separately.
 _KINDS: dict[str, Any] = {"images": int, "seed": int | None, "quality": int | None, "standard_errors": None}
 
 
 @dataclass(frozen=True, eq=False)
 class Provenance(Value):
-    """Where the weights of a profile come from. Every field may be empty: a profile can also be made by hand.
+    """The origin of a profile's weights. Every field may be empty, since a profile can also be made by hand.
 
     Parameters
     ----------
@@ -38,20 +38,20 @@ class Provenance(Value):
     data : str
         Name of the data set.
     images : int
-        Number of images that the weights are a mean over.
+        Number of images that the weights are averaged over.
     labels : str
-        Where the labels came from: ``"folders"``, the name of a CSV file, or ``"self"`` (the model's own prediction).
+        Source of the labels: ``"folders"``, the name of a CSV file, or ``"self"`` (the model's own prediction).
     loss : str
         Name of the per-image loss.
     seed : int, optional
         Seed of the sample of images.
     image_size : str
-        ``"WIDTHxHEIGHT"`` in pixels where all images had one size. Weights are sums over the blocks of an image, so
-        they grow with its area.
+        ``"WIDTHxHEIGHT"`` in pixels if all images had one size, else empty. Weights are sums over the blocks of an
+        image, so they grow with its area.
     subsampling : str
         Chroma subsampling that the weights were estimated at.
     quality : int, optional
-        Quality factor of the JPEG files that the gradients were taken on; None for clean images.
+        Quality factor of the JPEG files on which the gradients were computed; None for clean images.
     standard_errors : ndarray of float64, shape (3, 8, 8), optional
         Standard error of each weight, in the unit of the weights.
     version : str
@@ -84,7 +84,7 @@ class Provenance(Value):
 
 @dataclass(frozen=True, eq=False)
 class SensitivityProfile(Value):
-    """Weight of a squared error in each DCT coefficient: by how much it moves the (squared) loss of a DNN.
+    """Weight of a squared error in each DCT coefficient: the squared change of a DNN's loss that it causes.
 
     The estimate follows OptS, eqs. (8) and (9): the squared derivative of one image's loss with respect to a
     coefficient, summed over the blocks of the image, averaged over images.
@@ -92,13 +92,13 @@ class SensitivityProfile(Value):
     Parameters
     ----------
     name : str
-        What the profile is called, such as ``"mobilenet_v2"``.
+        Name of the profile, such as ``"mobilenet_v2"``.
     weights : array_like of float64, shape (3, 8, 8)
-        Of Y, Cb and Cr in this order; ``weights[c, v, u]`` has vertical frequency ``v`` and horizontal frequency
-        ``u``. Finite, not negative, not all zero. Unit: loss squared per (coefficient unit) squared, for samples in
-        0..255 and the orthonormal 8x8 DCT of JPEG. A grey image uses the weights of Y only.
+        Weights of Y, Cb and Cr in this order; ``weights[c, v, u]`` has vertical frequency ``v`` and horizontal
+        frequency ``u``. Finite, not negative, not all zero. Unit: loss squared per (coefficient unit) squared, for
+        samples in 0..255 and the orthonormal 8x8 DCT of JPEG. A grey image uses the weights of Y only.
     provenance : Provenance
-        Where they come from.
+        Origin of the weights.
 
     Raises
     ------
@@ -115,14 +115,14 @@ class SensitivityProfile(Value):
             raise InvalidInputError(f"name of a profile is of type str, got {self.name!r}")
         weights = _checked(self.weights, "sensitivity weights")
         if not weights.any():
-            raise InvalidInputError("sensitivity weights are not all zero, but these are")
+            raise InvalidInputError("expected at least one sensitivity weight above 0, got only zeros")
         object.__setattr__(self, "weights", weights)
 
     def __repr__(self) -> str:
         return f"SensitivityProfile({self.name!r}, subsampling={self.provenance.subsampling!r})"
 
     def normalized(self) -> SensitivityProfile:
-        """Same profile on the scale of the OptS reference, where its water levels 0.005..1 live.
+        """The profile on the scale of the OptS reference implementation, for which water levels are 0.005..1.
 
         Returns
         -------
@@ -208,10 +208,10 @@ def _parse(text: str) -> SensitivityProfile:
     return SensitivityProfile(document["name"], document["weights"], provenance)
 
 
-def _checked(given: npt.ArrayLike, what: str) -> npt.NDArray[np.float64]:
-    """Read-only copy as float64 of shape (3, 8, 8); finite and not negative."""
+def _checked(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float64]:
+    """Read-only copy as float64, checked to be of shape (3, 8, 8), finite and not negative."""
     try:
-        array = np.array(given, np.float64)
+        array = np.array(values, np.float64)
     except (TypeError, ValueError):
         raise InvalidInputError(f"{what} are numbers of shape (3, 8, 8), got a list that is not regular") from None
     if array.shape != (3, 8, 8):

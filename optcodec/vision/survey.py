@@ -1,4 +1,4 @@
-"""The sensitivity of a target model over a folder of images: what ``optcodec sensitivity`` does."""
+"""Estimate the sensitivity of a model on a folder of images, for ``optcodec sensitivity``."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ __all__ = ["Survey", "check_classes", "sensitivity_of"]
 
 @dataclass(frozen=True)
 class Survey:
-    """Which images an estimate looks at.
+    """The images of an estimate, and how they are read.
 
     Parameters
     ----------
     folder : str or path
-        Of images.
+        Folder of images.
     labels : str or path
         ``"folders"``, ``"self"`` or a CSV file, see `optcodec.vision.datasets.find_images`.
     images : int, optional
-        How many to draw; None for all.
+        Number of images to draw; None for all.
     seed : int
-        Of the draw, see `optcodec.vision.datasets.sample`.
+        Seed of the draw, see `optcodec.vision.datasets.sample`.
     batch : int
-        Images that go through the model together. It bounds the memory and changes no result beyond rounding.
+        Images in a batch for the model. It limits the memory, and changes results by rounding only.
     max_pixels : int or None
-        Larger images count as unreadable; None allows every size.
+        Images with more pixels are treated as unreadable; None allows every size.
     """
 
     folder: str | Path
@@ -65,7 +65,7 @@ def sensitivity_of(
     target : TargetModel
         See `optcodec.vision.models.load_model`.
     survey : Survey
-        Which images.
+        The images.
     subsampling, quality, until_stderr, dtype, progress
         As in `optcodec.vision.estimate.estimate_sensitivity`.
     on_unreadable : callable, optional
@@ -74,22 +74,20 @@ def sensitivity_of(
     Returns
     -------
     SensitivityProfile
-        Named after the model, with the whole provenance.
+        Named after the model, with complete provenance.
 
     Raises
     ------
     InvalidInputError
         If the model, the images and the labels do not fit together, or an option is wrong.
     """
-    found = find_images(survey.folder, survey.labels)
+    labelled = find_images(survey.folder, survey.labels)
     if survey.labels == "folders":
-        check_classes(target, {image.path.relative_to(survey.folder).parts[0] for image in found})
-    chosen = sample(found, survey.images, seed=survey.seed)
+        check_classes(target, {image.path.relative_to(survey.folder).parts[0] for image in labelled})
+    drawn = sample(labelled, survey.images, seed=survey.seed)
     profile = estimate_sensitivity(
         target.module,
-        batches(
-            chosen, target.preprocess, size=survey.batch, on_unreadable=on_unreadable, max_pixels=survey.max_pixels
-        ),
+        batches(drawn, target.preprocess, size=survey.batch, on_unreadable=on_unreadable, max_pixels=survey.max_pixels),
         subsampling=subsampling,
         quality=quality,
         until_stderr=until_stderr,
@@ -108,14 +106,14 @@ def sensitivity_of(
 
 
 def check_classes(target: TargetModel, folders: set[str]) -> None:
-    """Raise `InvalidInputError` for folders whose places in sorted order cannot be the classes of a model.
+    """Raise `InvalidInputError` if the number of class folders is not the number of the model's classes.
 
     Parameters
     ----------
     target : TargetModel
         See `optcodec.vision.models.load_model`.
     folders : set of str
-        Names of the folders. Numbers are class indices, and are not checked.
+        Names of the folders. If all are numbers, they are class indices, and nothing is checked.
     """
     import torch
     from PIL import Image

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec import InvalidInputError
-from optcodec.console.files import JPEG_SUFFIXES, find_images, place
+from optcodec.console.files import JPEG_SUFFIXES, find_images, output_paths
 from optcodec.console.many import Done, failure_records, for_each, notice_count, report_failures
 from optcodec.console.options import max_pixels_option, orient_option, reading_of, reading_options
 from optcodec.console.show import columns, json_option, print_json
@@ -66,7 +66,7 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
     kind = _format(output, options["file_format"], several)
     if kind == "png" and options["quality"] is not None:
         raise InvalidInputError(f"--quality {options['quality']} is for JPEG files; expected it with --format jpeg")
-    targets = place(sources, output, suffix=_SUFFIXES[kind], folder=several, force=False)
+    targets = output_paths(sources, output, suffix=_SUFFIXES[kind], folder=several, force=False)
     if targets == [STREAM]:
         check_stdout(as_json=as_json)
     paths = [source.path for source in sources]

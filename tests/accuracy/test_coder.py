@@ -150,9 +150,9 @@ def test_setting_1_is_the_target_of_that_name(jointly: bool) -> None:
 
 
 def test_distortion_models_are_told_apart() -> None:
-    found = {CODER.encode(Condition(f"opts:{model}", "fixed", 0.3)).data for model in DISTORTIONS}
-    assert len(found) == len(DISTORTIONS)
-    assert CODER.encode(Condition("opts", "fixed", 0.3)).data in found
+    files = {CODER.encode(Condition(f"opts:{model}", "fixed", 0.3)).data for model in DISTORTIONS}
+    assert len(files) == len(DISTORTIONS)
+    assert CODER.encode(Condition("opts", "fixed", 0.3)).data in files
 
 
 def test_subsampling() -> None:
@@ -220,9 +220,9 @@ def test_peers_are_asked_for_a_quality() -> None:
 def test_peers_take_the_highest_quality_that_is_no_larger(quality: int) -> None:
     coder = ImageCoder(PIXELS, "4:4:4", PROFILE, {"pillow": pillow})
     limit = len(coder.encode(Condition("jpeg", "fixed", quality)).data)
-    found = coder.encode(Condition("pillow", "bytes", quality)).data
-    assert len(found) <= limit
-    best = max(q for q in range(1, 101) if pillow(PIXELS, "4:4:4", q) == found)
+    data = coder.encode(Condition("pillow", "bytes", quality)).data
+    assert len(data) <= limit
+    best = max(q for q in range(1, 101) if pillow(PIXELS, "4:4:4", q) == data)
     assert best == 100 or len(pillow(PIXELS, "4:4:4", best + 1)) > limit
 
 

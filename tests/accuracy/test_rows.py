@@ -24,10 +24,10 @@ def rows(names: tuple[str, ...] = ("a.png", "ü/b.png", "c.png"), seed: int = 0,
     return Rows(**{"conditions": CONDITIONS, "images": names} | arrays | changes)
 
 
-def assert_equal(found: Rows, expected: Rows) -> None:
-    assert (found.conditions, found.images) == (expected.conditions, expected.images)
+def assert_equal(actual: Rows, expected: Rows) -> None:
+    assert (actual.conditions, actual.images) == (expected.conditions, expected.images)
     for name in PER_IMAGE + PER_FILE:
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name, strict=True)
+        np.testing.assert_array_equal(getattr(actual, name), getattr(expected, name), name, strict=True)
 
 
 def test_rows_come_back_from_a_file(tmp_path: Path) -> None:
@@ -39,18 +39,18 @@ def test_rows_come_back_from_a_file(tmp_path: Path) -> None:
 
 def test_rows_are_read_only_copies() -> None:
     loss = np.zeros((2, 3), np.float32)
-    made = rows(loss=loss)
+    copy = rows(loss=loss)
     loss += 1
-    assert (made.loss == 0).all()
+    assert (copy.loss == 0).all()
     with pytest.raises(ValueError, match="read-only"):
-        made.loss[0, 0] = 1
+        copy.loss[0, 0] = 1
 
 
 def test_all_files_do_what_their_condition_says_by_default() -> None:
-    given = {name: getattr(rows(), name) for name in PER_IMAGE + PER_FILE if name != "met"}
-    made = Rows(CONDITIONS, rows().images, **given)
-    assert made.met.shape == (2, 3)
-    assert made.met.all()
+    arrays = {name: getattr(rows(), name) for name in PER_IMAGE + PER_FILE if name != "met"}
+    created = Rows(CONDITIONS, rows().images, **arrays)
+    assert created.met.shape == (2, 3)
+    assert created.met.all()
 
 
 def test_joined() -> None:
@@ -88,8 +88,8 @@ def test_files_that_hold_no_rows(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"cannot read .*rows\.npz: No such file"):
         Rows.load(path)
     rows().save(path)
-    whole = path.read_bytes()
-    for content in (b"", b"not a zip", whole[:300], whole[:90] + bytes(20) + whole[110:]):
+    saved = path.read_bytes()
+    for content in (b"", b"not a zip", saved[:300], saved[:90] + bytes(20) + saved[110:]):
         path.write_bytes(content)
         with pytest.raises(InvalidInputError, match=r"rows\.npz holds no measured rows"):
             Rows.load(path)

@@ -69,19 +69,19 @@ def test_rows_are_those_of_a_plain_loop(images: list[LabelledImage], tmp_path: P
         pixels = np.asarray(Image.open(image.path))
         coder = ImageCoder(pixels, "4:4:4", PROFILE)
         coded = [coder.encode(condition) for condition in CONDITIONS]
-        decoded = [np.asarray(Image.open(io.BytesIO(each.data))) for each in coded]
+        decoded = [np.asarray(Image.open(io.BytesIO(file.data))) for file in coded]
         batch = torch.stack([torch.tensor(picture).permute(2, 0, 1) / 255 for picture in (pixels, *decoded)])
         with torch.no_grad():
             logits = module(batch).numpy().astype(np.float64)
         loss = np.log(np.exp(logits).sum(1)) - logits[:, image.label]
-        rank = [sorted(-each).index(-each[image.label]) for each in logits]
+        rank = [sorted(-file).index(-file[image.label]) for file in logits]
         np.testing.assert_allclose([rows.reference_loss[n], *rows.loss[:, n]], loss, rtol=1e-4)
         assert [rows.reference_rank[n], *rows.rank[:, n]] == rank
         assert [rows.reference_predicted[n], *rows.predicted[:, n]] == logits.argmax(1).tolist()
-        assert rows.nbytes[:, n].tolist() == [len(each.data) for each in coded]
-        np.testing.assert_allclose(rows.swe[:, n], [each.swe for each in coded], rtol=1e-6)
+        assert rows.nbytes[:, n].tolist() == [len(file.data) for file in coded]
+        np.testing.assert_allclose(rows.swe[:, n], [file.swe for file in coded], rtol=1e-6)
         np.testing.assert_allclose(rows.psnr_db[:, n], [psnr_db(pixels, picture) for picture in decoded], rtol=1e-6)
-        assert rows.met[:, n].tolist() == [each.met for each in coded]
+        assert rows.met[:, n].tolist() == [file.met for file in coded]
     assert rows.labels.tolist() == [image.label for image in images]
     assert (rows.pixels == SIDE * SIDE).all()
     assert len(set(rows.reference_predicted.tolist())) > 1, "the network should not be blind"
@@ -98,8 +98,8 @@ def test_every_setting_and_method_is_measured(images: list[LabelledImage], tmp_p
     for method in METHODS:
         assert rows.nbytes[of[Condition(method, "bytes", 90)]] <= rows.nbytes[of[Condition("jpeg", "bytes", 90)]]
         for setting, target in (("1-joint", "jpeg"), ("2-joint", "opts")):
-            found, wanted = (rows.swe[of[Condition(name, setting, 90)], 0] for name in (method, target))
-            assert 0.999 * wanted <= found <= wanted * (1 + 1e-5)
+            error, target_error = (rows.swe[of[Condition(name, setting, 90)], 0] for name in (method, target))
+            assert 0.999 * target_error <= error <= target_error * (1 + 1e-5)
 
 
 @pytest.mark.parametrize("changes", [{"workers": 1}, {"workers": 4}])
@@ -166,16 +166,16 @@ def stop_after(count: int) -> Callable[[int], None]:
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("stop", [1, 2, 3, 4])
 def test_a_killed_run_goes_on(stop: int, images: list[LabelledImage], tmp_path: Path) -> None:
-    whole = measured(images, tmp_path / "whole")
+    complete = measured(images, tmp_path / "whole")
     partial = tmp_path / "part"
     with pytest.raises(KeyboardInterrupt):
         measured(images, partial, progress=stop_after(stop))
-    told: list[int] = []
-    again = measured(images, partial, progress=told.append)
-    assert told == list(range(stop // 2 * 2, 6))
-    assert_equal(again.rows, whole.rows)
+    counts: list[int] = []
+    again = measured(images, partial, progress=counts.append)
+    assert counts == list(range(stop // 2 * 2, 6))
+    assert_equal(again.rows, complete.rows)
     finished: list[int] = []
-    assert_equal(measured(images, partial, progress=finished.append).rows, whole.rows)
+    assert_equal(measured(images, partial, progress=finished.append).rows, complete.rows)
     assert finished == [5]
     assert measured(images, partial).seconds == pytest.approx(again.seconds)
 
@@ -183,12 +183,12 @@ def test_a_killed_run_goes_on(stop: int, images: list[LabelledImage], tmp_path: 
 @pytest.mark.usefixtures("small_parts")
 def test_a_part_that_was_being_written_does_not_count(images: list[LabelledImage], tmp_path: Path) -> None:
     partial = tmp_path / "part"
-    whole = measured(images, partial).rows
+    complete = measured(images, partial).rows
     (partial / "part_00001.npz").unlink()
     (partial / ".part_00001.npz.99.part").write_bytes(b"half of it")
-    told: list[int] = []
-    assert_equal(measured(images, partial, progress=told.append).rows, whole)
-    assert told[0] == 2
+    counts: list[int] = []
+    assert_equal(measured(images, partial, progress=counts.append).rows, complete)
+    assert counts[0] == 2
 
 
 def test_parts_of_another_run_are_refused(images: list[LabelledImage], tmp_path: Path) -> None:
@@ -255,9 +255,12 @@ def test_wrong_arguments(images: list[LabelledImage], tmp_path: Path) -> None:
         ({"images": [replace(images[0], label=CLASSES)]}, rf"00\.png: expected .* in 0\.\.{CLASSES - 1}"),
         ({"images": [LabelledImage(broken, 0)]}, r"cannot read the image .*broken\.png"),
         ({"images": [LabelledImage(tmp_path / "missing.png", 0)]}, r"cannot read the image .*missing\.png"),
-        ({"target": replace(small, preprocess=lambda image: small.preprocess(image) / 255)}, "gives uint8 .* float32"),
+        (
+            {"target": replace(small, preprocess=lambda image: small.preprocess(image) / 255)},
+            "to give uint8 .* float32",
+        ),
         ({"target": replace(small, module=nn.Identity())}, r"logits of shape \(5, classes\), got \(5, 3, 64, 64\)"),
-        ({"target": replace(small, module=nn.Sequential(small.module, Nothing()))}, "logits are finite"),
+        ({"target": replace(small, module=nn.Sequential(small.module, Nothing()))}, "expected finite logits"),
     ):
         with pytest.raises(InvalidInputError, match=message):
             measured(**{"images": images[:1], "partial": tmp_path / message[:9]} | changes)  # type: ignore[arg-type]
@@ -287,7 +290,7 @@ def test_a_network_is_used_as_it_is_and_left_alone(images: list[LabelledImage], 
 def test_batch_normalization_is_folded() -> None:
     module = classifier().module
     quick = as_used(module)
-    assert not any(isinstance(each, nn.BatchNorm2d) for each in quick.modules())
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in quick.modules())
     x = torch.rand(3, 3, SIDE, SIDE)
     with torch.no_grad():
         torch.testing.assert_close(quick(x), module.eval()(x), rtol=1e-4, atol=1e-5)
@@ -301,7 +304,7 @@ def test_what_is_watched_or_no_chain_is_not_folded() -> None:
     x = torch.rand(2, 3, 9, 9)
     parallel = Parallel(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)).eval()
     watched = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)).eval()
-    watched[0].register_forward_hook(lambda module, given, output: output + 1)
+    watched[0].register_forward_hook(lambda module, inputs, output: output + 1)
     nn.init.uniform_(watched[1].running_var, 0.1, 4)
     for module in (parallel, watched):
         with torch.no_grad():
@@ -316,8 +319,8 @@ def test_mobilenet(tmp_path: Path) -> None:
         pytest.skip("OPTCODEC_DATA does not name the folder of the data")
     data = Path(os.environ["OPTCODEC_DATA"])
     target = load_model("mobilenet_v2", weights=data / "weights" / "mobilenet_v2.safetensors")
-    found = find_images(data / "imagenet_sample", data / "imagenet_sample" / "labels.csv")
-    images = sample(found, 4, seed=1)
+    labelled = find_images(data / "imagenet_sample", data / "imagenet_sample" / "labels.csv")
+    images = sample(labelled, 4, seed=1)
     rows = measured(images, tmp_path / "part", target=target, profile=load_profile("mobilenet_v2")).rows
     with torch.no_grad():
         for n, image in enumerate(images):

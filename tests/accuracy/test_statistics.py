@@ -1,4 +1,4 @@
-"""Statistics of measured rows: against slow twins, by hand, and on rows of which the truth is known."""
+"""Statistics of measured rows, against slow twins, against values by hand, and on rows with known true values."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def summary(rows: Rows) -> dict[str, Any]:
 
 
 def curve_of(summary: dict[str, Any], method: str, setting: str = "1") -> dict[str, Any]:
-    found = [
-        each for each in summary["comparisons"]["curves"] if (each["method"], each["setting"]) == (method, setting)
+    curves = [
+        curve for curve in summary["comparisons"]["curves"] if (curve["method"], curve["setting"]) == (method, setting)
     ]
-    assert len(found) == 1
-    return found[0]
+    assert len(curves) == 1
+    return curves[0]
 
 
 def holds(figure: dict[str, Any], truth: float) -> bool:
@@ -132,8 +132,8 @@ def test_points_are_those_of_a_loop(rows: Rows, summary: dict[str, Any]) -> None
 
 
 def test_every_condition_is_a_point_in_order(rows: Rows, summary: dict[str, Any]) -> None:
-    found = [Condition(each["method"], each["setting"], each["level"]) for each in summary["points"]]
-    assert tuple(found) == rows.conditions
+    conditions = [Condition(point["method"], point["setting"], point["level"]) for point in summary["points"]]
+    assert tuple(conditions) == rows.conditions
 
 
 def test_exact_images_have_no_psnr(rows: Rows) -> None:
@@ -149,15 +149,15 @@ def test_exact_images_have_no_psnr(rows: Rows) -> None:
 def test_files_that_miss_their_aim_are_counted(rows: Rows) -> None:
     met = np.ones(rows.nbytes.shape, bool)
     met[2, 5:8] = False
-    assert [each["missed_images"] for each in summarize(replace(rows, met=met))["points"][:4]] == [0, 0, 3, 0]
+    assert [point["missed_images"] for point in summarize(replace(rows, met=met))["points"][:4]] == [0, 0, 3, 0]
 
 
 def test_uncompressed(rows: Rows, summary: dict[str, Any]) -> None:
-    found = summary["uncompressed"]
-    assert found["images"] == len(rows.images)
-    assert found["top1_percent"]["value"] == 100 * np.mean(rows.reference_rank == 0)
-    assert found["top5_percent"]["value"] == 100 * np.mean(rows.reference_rank < 5)
-    assert found["loss"]["value"] == pytest.approx(rows.reference_loss.mean(dtype=float))
+    uncompressed = summary["uncompressed"]
+    assert uncompressed["images"] == len(rows.images)
+    assert uncompressed["top1_percent"]["value"] == 100 * np.mean(rows.reference_rank == 0)
+    assert uncompressed["top5_percent"]["value"] == 100 * np.mean(rows.reference_rank < 5)
+    assert uncompressed["loss"]["value"] == pytest.approx(rows.reference_loss.mean(dtype=float))
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_mcnemar_by_hand(wins: int, losses: int, expected: float) -> None:
 
 def test_pairs(rows: Rows, summary: dict[str, Any]) -> None:
     pairs = summary["comparisons"]["pairs"]
-    assert [(each["setting"], each["level"]) for each in pairs] == [(s, q) for s in ("1", "bytes") for q in RATES]
-    assert {(each["method"], each["against"]) for each in pairs} == {("opts", "jpeg")}
+    assert [(pair["setting"], pair["level"]) for pair in pairs] == [(s, q) for s in ("1", "bytes") for q in RATES]
+    assert {(pair["method"], pair["against"]) for pair in pairs} == {("opts", "jpeg")}
     opts, jpeg, pair = 6, 0, pairs[0]
     hits, others = rows.rank[opts] == 0, rows.rank[jpeg] == 0
     wins, losses = np.sum(hits & ~others), np.sum(others & ~hits)
@@ -188,14 +188,14 @@ def test_pairs(rows: Rows, summary: dict[str, Any]) -> None:
 
 def test_the_baseline_is_held_against_wherever_it_stands() -> None:
     summary = summarize(synthetic_rows({"optd": 0.9, "opts": 0.8, "jpeg": 1}, images=20, levels=[75]))
-    pairs = [(each["method"], each["against"]) for each in summary["comparisons"]["pairs"]]
+    pairs = [(pair["method"], pair["against"]) for pair in summary["comparisons"]["pairs"]]
     assert pairs == [("optd", "jpeg"), ("opts", "jpeg"), ("opts", "optd")]
 
 
 def test_fixed_levels_pair_variants_of_one_method_only() -> None:
     methods = {"jpeg": 1, "opts": 0.8, "opts:laplacian": 0.82, "optd": 0.9}
     pairs = summarize(synthetic_rows(methods, images=20, levels=[75], settings=["fixed"]))["comparisons"]["pairs"]
-    assert [(each["method"], each["against"]) for each in pairs] == [("opts:laplacian", "opts")]
+    assert [(pair["method"], pair["against"]) for pair in pairs] == [("opts:laplacian", "opts")]
 
 
 # --- curves
@@ -211,8 +211,8 @@ def test_a_curve_at_a_known_share_of_the_rate(factor: float) -> None:
         assert curve[name]["low"] == pytest.approx(100 * (factor - 1), **known)
         assert curve[name]["high"] == pytest.approx(100 * (factor - 1), **known)
     changes = [*curve["at_loss"], *curve["at_accuracy"]]
-    assert [each["baseline_level"] for each in curve["at_loss"]] == [90, 75, 50]
-    values = [each["change_percent"]["value"] for each in changes if each["change_percent"]["value"] is not None]
+    assert [entry["baseline_level"] for entry in curve["at_loss"]] == [90, 75, 50]
+    values = [entry["change_percent"]["value"] for entry in changes if entry["change_percent"]["value"] is not None]
     assert len(values) >= 4
     assert values == pytest.approx([100 * (factor - 1)] * len(values), **known)
     assert np.sign(round(curve["bd_top1_points"]["value"], 6)) == np.sign(1 - factor)
@@ -299,7 +299,7 @@ def test_the_baseline_can_be_another(rows: Rows) -> None:
     assert summary["comparisons"]["baseline"] == "opts"
     assert curve_of(summary, "opts")["against"] is None
     assert curve_of(summary, "jpeg")["bd_rate_loss_percent"]["value"] > 15
-    assert {each["against"] for each in summary["comparisons"]["pairs"]} == {"opts"}
+    assert {pair["against"] for pair in summary["comparisons"]["pairs"]} == {"opts"}
 
 
 @pytest.mark.parametrize("images", [1, 2])

@@ -1,4 +1,4 @@
-"""What errors weigh: fields, criteria and tunings; and chrominance as decoders see it."""
+"""Weights of errors: fields, criteria and tunings; and the error of chrominance after upsampling in the decoder."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_white_of_a_mask_counts_for_more():
 
 
 def test_parts_of_blocks_at_the_edges_of_a_mask():
-    """Edges are repeated, so that what lies outside of the image has no say."""
+    """Edges are repeated, so that samples outside the image have no influence."""
     mask = np.zeros((9, 17), np.uint8)
     mask[8], mask[:, 16] = 255, 255
     np.testing.assert_allclose(QualityField.from_mask(mask).weights, [[1, 1, 16], [16, 16, 16]])
@@ -98,11 +98,11 @@ def test_fields_of_another_shape(shape):
         QualityField(24, 16, np.ones(shape))
 
 
-@pytest.mark.parametrize(("value", "found"), [(math.nan, "nan"), (-0.5, "-0.5"), (math.inf, "inf")])
-def test_weights_of_a_field(value, found):
+@pytest.mark.parametrize(("value", "printed"), [(math.nan, "nan"), (-0.5, "-0.5"), (math.inf, "inf")])
+def test_weights_of_a_field(value, printed):
     weights = np.ones((2, 3))
     weights[1, 1] = value
-    with pytest.raises(InvalidInputError, match=rf"finite, from 0 on, not all 0; got .*{found}"):
+    with pytest.raises(InvalidInputError, match=rf"finite, from 0 on, not all 0; got .*{printed}"):
         QualityField(24, 16, weights)
     with pytest.raises(InvalidInputError, match=r"not all 0; got 0\.\.0"):
         QualityField(24, 16, np.zeros((2, 3)))
@@ -129,11 +129,11 @@ def test_fields_of_components(subsampling):
     luminance, *chrominance = QualityField(59, 37, weights).by_component(image)
     np.testing.assert_array_equal(luminance, weights)
     h, v = SUBSAMPLINGS[subsampling]
-    for found in chrominance:
-        assert found.shape == image.components[1].coefficients.shape[:2]
-        for row, column in np.ndindex(found.shape):
+    for weights_of_component in chrominance:
+        assert weights_of_component.shape == image.components[1].coefficients.shape[:2]
+        for row, column in np.ndindex(weights_of_component.shape):
             places = [(min(row * v + y, 4), min(column * h + x, 7)) for y in range(v) for x in range(h)]
-            assert found[row, column] == pytest.approx(np.mean([weights[place] for place in places]))
+            assert weights_of_component[row, column] == pytest.approx(np.mean([weights[block] for block in places]))
 
 
 # ---- Criteria --------------------------------------------------------------------------------------------------------
@@ -146,13 +146,13 @@ def test_an_error_is_the_sum_that_it_says(subsampling):
     coded = quantize(image, annex_k_tables(40))
     fields = [rng.uniform(0, 3, part.coefficients.shape[:2]).astype(np.float32) for part in image.components]
     weights = rng.uniform(0.1, 2, (3, 64))
-    found = Criterion(weights, fields).errors(image, coded)
+    errors = Criterion(weights, fields).errors(image, coded)
     blocks = image.components[0].coefficients.size
     for index, (before, after) in enumerate(zip(image.components, coded.components, strict=True)):
         steps = coded.tables[after.table].steps.astype(float)
         square = (before.coefficients.astype(float) - after.blocks * steps) ** 2
         expected = (fields[index][..., None, None] * weights[index].reshape(8, 8) * square).sum()
-        assert found[index] == pytest.approx(expected * blocks / before.coefficients.size, rel=1e-5)
+        assert errors[index] == pytest.approx(expected * blocks / before.coefficients.size, rel=1e-5)
 
 
 def test_errors_by_a_dead_zone():
@@ -225,20 +225,20 @@ def upsampled(plane: np.ndarray, h: int, v: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("subsampling", ["4:2:2", "4:2:0"])
-@pytest.mark.parametrize("place", [(0, 0), (0, 3), (2, 1), (7, 0), (6, 7)])
-def test_weights_are_the_energy_that_libjpeg_decodes(subsampling, place):
+@pytest.mark.parametrize("frequency", [(0, 0), (0, 3), (2, 1), (7, 0), (6, 7)])
+def test_weights_are_the_energy_that_libjpeg_decodes(subsampling, frequency):
     """Random errors of one frequency in every block of Cb of a grey image."""
     h, v = SUBSAMPLINGS[subsampling]
     side = 32
     signs = np.random.default_rng(3).choice([-1, 1], (side, side))
     blue = np.zeros((side, side, 8, 8), np.int16)
-    blue[..., place[0], place[1]] = 300 * signs
+    blue[..., frequency[0], frequency[1]] = 300 * signs
     flat = [np.zeros((side * v, side * h, 8, 8), np.int16), np.zeros_like(blue)]
     parts = Component(1, h, v, 0, flat[0]), Component(2, 1, 1, 0, blue), Component(3, 1, 1, 0, flat[1])
     image = CoefficientImage(8 * h * side, 8 * v * side, parts, (QuantTable(np.ones((8, 8), int)),))
     decoded = decoded_pixels(write_jpeg(image), "YCbCr")[..., 1].astype(float) - 128
     tuning = tuning_for("psnr")
-    gain = tuning.criterion(forward(PHOTO, subsampling)).weights[1].reshape(8, 8)[place] / tuning.weights[1, 0]
+    gain = tuning.criterion(forward(PHOTO, subsampling)).weights[1].reshape(8, 8)[frequency] / tuning.weights[1, 0]
     assert (decoded**2).mean() / (300**2 / 64) == pytest.approx(gain, rel=0.03)
 
 
@@ -253,20 +253,20 @@ def test_masking_weighs_flat_blocks_most(tune, subsampling):
     expected /= np.exp(np.log(expected).mean())
     np.testing.assert_allclose(luminance.ravel(), expected, rtol=1e-4)
     assert expected.max() / expected.min() > 5
-    for found in chrominance:
-        assert found.shape == image.components[1].coefficients.shape[:2]
-        np.testing.assert_allclose(found, 1, rtol=1e-5)  # chrominance is not masked
+    for weights in chrominance:
+        assert weights.shape == image.components[1].coefficients.shape[:2]
+        np.testing.assert_allclose(weights, 1, rtol=1e-5)  # chrominance is not masked
 
 
 def test_masks_and_masking_multiply():
     image = forward(PHOTO, "4:4:4")
     weights = np.random.default_rng(4).uniform(0.5, 2, (20, 23))
     for tune in TUNINGS:
-        own = tuning_for(tune).criterion(image).fields or [np.ones((20, 23))] * 3
+        masking = tuning_for(tune).criterion(image).fields or [np.ones((20, 23))] * 3
         both = tuning_for(tune).criterion(image, QualityField(180, 160, weights)).fields
         assert np.exp(np.log(both[0].astype(float)).mean()) == pytest.approx(1, rel=1e-5)
-        for alone, found in zip(own, both, strict=True):
-            ratio = found / (alone * weights)
+        for alone, product in zip(masking, both, strict=True):
+            ratio = product / (alone * weights)
             np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-5)
 
 
@@ -277,11 +277,11 @@ def test_tunings_that_are_not_there():
 
 
 def test_a_tuning_for_a_network():
-    """The weights of the profile as they are: they were measured at its own resolution of chrominance."""
+    """The weights of the profile are not changed: they were measured at the resolution of subsampled chrominance."""
     profile = load_profile("mobilenet_v2_420")
-    found = tuning_for(profile).criterion(forward(PHOTO, "4:2:0"))
-    np.testing.assert_allclose(found.weights, profile.normalized().weights.reshape(3, 64), rtol=1e-5)
-    assert found.fields is None
+    criterion = tuning_for(profile).criterion(forward(PHOTO, "4:2:0"))
+    np.testing.assert_allclose(criterion.weights, profile.normalized().weights.reshape(3, 64), rtol=1e-5)
+    assert criterion.fields is None
 
 
 def test_the_profile_of_tables_is_the_tuning():
@@ -314,7 +314,7 @@ def test_images_that_are_neither_grey_nor_ycbcr():
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
 @pytest.mark.parametrize(("width", "height"), [(2, 2), (4, 6), (16, 10), (30, 34), (3, 5), (17, 9), (31, 33)])
 def test_chrominance_is_the_least_squares_solution(subsampling, width, height):
-    """Of all samples those whose interpolation comes nearest; at odd sizes decoders drop the last line of it."""
+    """The samples whose upsampling is nearest to the image; at odd sizes decoders drop the last line of it."""
     h, v = SUBSAMPLINGS[subsampling]
     pixels = np.random.default_rng(width).integers(100, 150, (height, width, 3), dtype=np.uint8)
     image = Planes(pixels, subsampling).image()
@@ -326,8 +326,8 @@ def test_chrominance_is_the_least_squares_solution(subsampling, width, height):
             plane = np.linalg.lstsq(naive_upsampling(-(-height // 2))[:height], plane)[0]
         if h == 2:
             plane = np.linalg.lstsq(naive_upsampling(-(-width // 2))[:width], plane.T)[0].T
-        found = samples_of(part.coefficients)[: plane.shape[0], : plane.shape[1]]
-        np.testing.assert_allclose(found, plane, atol=2e-3)
+        samples = samples_of(part.coefficients)[: plane.shape[0], : plane.shape[1]]
+        np.testing.assert_allclose(samples, plane, atol=2e-3)
 
 
 @pytest.mark.parametrize("subsampling", ["4:2:2", "4:2:0", "4:4:0"])
@@ -382,7 +382,7 @@ def test_chrominance_for_the_decoder_has_less_error_than_averages(subsampling):
     """Nothing but downsampling: all steps 1."""
     fine = (QuantTable(np.ones((8, 8), int)),)
     files = [quantize(image, fine) for image in (forward(PHOTO, subsampling), Planes(PHOTO, subsampling).image())]
-    averaged, fitted = (psnr_db(PHOTO, pillow_pixels(write_jpeg(each))) for each in files)
+    averaged, fitted = (psnr_db(PHOTO, pillow_pixels(write_jpeg(image))) for image in files)
     assert fitted > averaged + 0.3
 
 

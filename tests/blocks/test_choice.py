@@ -1,4 +1,4 @@
-"""Ways to weigh blocks: one signature, against naive twins; what they need, and what a file makes of them."""
+"""Choices of block weights, against naive twins: their arguments, their errors and their effect on files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from optcodec import (
     encode,
     read_jpeg,
 )
-from optcodec.blocks.choice import WAYS, Features, pixels_of_blocks
+from optcodec.blocks.choice import WAYS, BlockContext, pixels_of_blocks
 from optcodec.blocks.curves import block_grid
 from optcodec.blocks.profile_files import shipped_utility_profiles
 from optcodec.blocks.qpnet import shipped_qpnets
@@ -46,9 +46,9 @@ def choice(way: str) -> BlockChoice:
     return BlockChoice(way) if way in VAQ else BlockChoice(way, PROFILE, NET)
 
 
-def features(pixels: np.ndarray, *, threads: int | None = None) -> Features:
+def context_of(pixels: np.ndarray, *, threads: int | None = None) -> BlockContext:
     image = forward(pixels, "4:2:0")
-    return Features(pixels, image, TUNINGS["psnr"], PROFILE, NET, threads)
+    return BlockContext(pixels, image, TUNINGS["psnr"], PROFILE, NET, threads)
 
 
 def test_the_ways() -> None:
@@ -60,8 +60,8 @@ def test_the_ways() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_gives_a_field_of_the_image(way: str, size: tuple[int, int], grey: bool) -> None:
     pixels = photograph(*size)
-    seen = features(pixels[..., 0] if grey else pixels)
-    field = choice(way).field(seen, 900.0)
+    context = context_of(pixels[..., 0] if grey else pixels)
+    field = choice(way).field(context, 900.0)
     assert (field.height, field.width) == size
     assert field.weights.min() > 0
     within = 2 if way in VAQ else 4  # 8x8 pixels to each side of a macroblock, of a block
@@ -69,17 +69,17 @@ def test_every_way_gives_a_field_of_the_image(way: str, size: tuple[int, int], g
         first = row - row % within, column - column % within
         assert field.weights[row, column] == field.weights[first]
     if way in VAQ:
-        np.testing.assert_array_equal(field.weights, VAQ[way](seen.pixels).weights)
+        np.testing.assert_array_equal(field.weights, VAQ[way](context.pixels).weights)
     if way == "uniform":  # equal slopes are not equal weights, but those of one quality
         assert min(size) < 33 or np.unique(field.weights).size > 1
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
-def test_exchange_is_the_weighted_geometric_mean_of_what_groups_leave(strength: float) -> None:
+def test_exchange_is_the_weighted_geometric_mean_of_the_residual_ratios_of_groups(strength: float) -> None:
     profile = small_profile(strength=strength)
     image = forward(PIXELS, "4:2:0")
-    seen = Features(PIXELS, image, TUNINGS["psnr"], profile, NET)
-    field = BlockChoice("exchange", profile, NET).field(seen, None)
+    context = BlockContext(PIXELS, image, TUNINGS["psnr"], profile, NET)
+    field = BlockChoice("exchange", profile, NET).field(context, None)
     shares = NET.distributions(PIXELS)
     for row, column in np.ndindex(*block_grid(130, 100)):
         expected = 1.0
@@ -90,29 +90,29 @@ def test_exchange_is_the_weighted_geometric_mean_of_what_groups_leave(strength: 
 
 
 def test_curves_are_means_over_the_groups() -> None:
-    seen = features(PIXELS)
+    context = context_of(PIXELS)
     shares = NET.distributions(PIXELS).reshape(-1, PROFILE.groups).astype(float)
-    assert len(seen.curves) == 4 * 5
+    assert len(context.curves) == 4 * 5
     for name in ("nbytes", "before", "after"):
         by_group = getattr(PROFILE, name)
         for block, share in enumerate(shares):
             expected = sum(part * curve for part, curve in zip(share, by_group, strict=True)) / sum(share)
-            np.testing.assert_allclose(getattr(seen.curves, name)[block], expected, rtol=1e-12)
+            np.testing.assert_allclose(getattr(context.curves, name)[block], expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("way", BY_NET[1:])
 @pytest.mark.parametrize(("budget", "quality"), [(1.0, 15), (1e9, 95)], ids=["nothing", "everything"])
-def test_allocators_at_the_ends_of_what_curves_span(way: str, budget: float, quality: int) -> None:
-    seen = features(PIXELS)
-    expected = weights_from_qualities(seen.image, seen.criterion, np.full((4, 5), quality))
-    np.testing.assert_array_equal(choice(way).field(seen, budget).weights, expected.weights)
+def test_allocators_beyond_both_ends_of_the_curves(way: str, budget: float, quality: int) -> None:
+    context = context_of(PIXELS)
+    expected = weights_from_qualities(context.image, context.criterion, np.full((4, 5), quality))
+    np.testing.assert_array_equal(choice(way).field(context, budget).weights, expected.weights)
 
 
 @pytest.mark.parametrize("way", BY_NET[1:3])
-def test_allocators_share_what_a_quality_for_all_would_take(way: str) -> None:
-    seen = features(PIXELS)
-    even = choice("uniform").field(seen, 1500.0)
-    assert (choice(way).field(seen, 1500.0).weights != even.weights).any()
+def test_allocators_do_not_give_all_blocks_one_quality(way: str) -> None:
+    context = context_of(PIXELS)
+    even = choice("uniform").field(context, 1500.0)
+    assert (choice(way).field(context, 1500.0).weights != even.weights).any()
 
 
 @given(st.integers(1, 200), st.integers(1, 200))
@@ -136,7 +136,7 @@ def test_fields_of_squares(width: int, height: int) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_threads_do_not_matter(way: str) -> None:
-    one, three = (choice(way).field(features(PIXELS, threads=threads), 1500.0) for threads in (1, 3))
+    one, three = (choice(way).field(context_of(PIXELS, threads=threads), 1500.0) for threads in (1, 3))
     np.testing.assert_array_equal(one.weights, three.weights)
 
 
@@ -164,24 +164,27 @@ def test_fields_multiply(way: str) -> None:
     mask = np.zeros((100, 130), np.uint8)
     mask[20:50, 60:100] = 255
     region = QualityField.from_mask(mask)
-    by_blocks = choice(way).field(features(PIXELS), None)
+    by_blocks = choice(way).field(context_of(PIXELS), None)
     product = QualityField(130, 100, region.weights * by_blocks.weights)
     assert coded(choice(way), field=region, tune="psnr") == coded(None, field=product, tune="psnr")
 
 
 def test_weights_are_those_that_the_trellis_uses() -> None:
-    """A field that says the same gives the same file."""
-    field = choice("exchange").field(features(PIXELS), None)
+    """A field with the same weights gives the same file."""
+    field = choice("exchange").field(context_of(PIXELS), None)
     assert coded(choice("exchange"), tune="psnr") == coded(None, field=field, tune="psnr")
 
 
 def test_the_receivers_own_tuning_and_sampling() -> None:
     tuning = Tuning(flat_weights(1.0, 0.2, 0.2), step_ratio=0.08)
     profile = small_profile(subsampling="4:4:4", tuning=tuning)
-    own, other = BlockChoice("exchange", profile, NET), BlockChoice("exchange", small_profile(subsampling="4:4:4"), NET)
-    data = coded(own)
+    tuned, untuned = (
+        BlockChoice("exchange", profile, NET),
+        BlockChoice("exchange", small_profile(subsampling="4:4:4"), NET),
+    )
+    data = coded(tuned)
     assert read_jpeg(data).subsampling == "4:4:4"
-    assert data == coded(other, tune=tuning) != coded(own, tune="psnr") == coded(other)
+    assert data == coded(untuned, tune=tuning) != coded(tuned, tune="psnr") == coded(untuned)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -244,19 +247,19 @@ def test_choices_by_name(tmp_path: Path) -> None:
     assert blocks_by("libwebp").way == "libwebp"
     name = save_both(tmp_path / "mine", PROFILE)
     assert blocks_by(name).way == "exchange"
-    found = blocks_by(name, "lagrangian")
-    assert found.way == "lagrangian"
-    assert found.profile is not None
-    assert found.profile.name == "small"
-    assert coded(found) == coded(choice("lagrangian"))
+    chosen = blocks_by(name, "lagrangian")
+    assert chosen.way == "lagrangian"
+    assert chosen.profile is not None
+    assert chosen.profile.name == "small"
+    assert coded(chosen) == coded(choice("lagrangian"))
 
 
 def test_shipped_choices() -> None:
     assert set(shipped_qpnets()) <= set(shipped_utility_profiles())
     for name in shipped_qpnets():
-        found = blocks_by(f"qpnet:{name}")  # with as many groups in both files
-        assert found.profile is not None
-        assert found.profile.provenance.task.split()[0] == name
+        shipped = blocks_by(f"qpnet:{name}")  # with as many groups in both files
+        assert shipped.profile is not None
+        assert shipped.profile.provenance.task.split()[0] == name
 
 
 def test_the_whole_chain_imports_neither_torch_nor_numba_nor_matplotlib(tmp_path: Path) -> None:

@@ -65,12 +65,12 @@ def naive_blocks(pixels: np.ndarray) -> np.ndarray:
 )
 def test_kernel_is_torch_on_padded_blocks(shape, seed):
     pixels = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-    found = NET.distributions(pixels)
-    assert found.dtype == np.float32
-    assert found.shape == (-(-shape[0] // 32), -(-shape[1] // 32), 7)
-    np.testing.assert_allclose(found.reshape(-1, 7), in_torch(NET, naive_blocks(pixels)), rtol=0, atol=1e-4)
-    np.testing.assert_allclose(found.sum(2), 1, rtol=1e-6)
-    assert np.ptp(found) > 0.01
+    shares = NET.distributions(pixels)
+    assert shares.dtype == np.float32
+    assert shares.shape == (-(-shape[0] // 32), -(-shape[1] // 32), 7)
+    np.testing.assert_allclose(shares.reshape(-1, 7), in_torch(NET, naive_blocks(pixels)), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(shares.sum(2), 1, rtol=1e-6)
+    assert np.ptp(shares) > 0.01
 
 
 @given(samples=hnp.arrays(np.uint8, (5, 32)))
@@ -90,8 +90,8 @@ def test_threads_and_layout_do_not_matter():
 def test_extreme_logits_stay_finite():
     weights = dict(NET.weights)
     weights["dense.bias"] = np.array([3e4, -3e4, 0, 0, 0, 0, 0], np.float32)
-    found = QpNet(7, weights, {}, {}).distributions(np.zeros((32, 32), np.uint8))
-    np.testing.assert_array_equal(found[0, 0], [1, 0, 0, 0, 0, 0, 0])
+    shares = QpNet(7, weights, {}, {}).distributions(np.zeros((32, 32), np.uint8))
+    np.testing.assert_array_equal(shares[0, 0], [1, 0, 0, 0, 0, 0, 0])
 
 
 @pytest.mark.parametrize("groups", [2, 64])
@@ -238,14 +238,14 @@ def test_objects_are_never_unpickled(tmp_path):
 
 def test_damaged_files_are_refused(tmp_path):
     saved(tmp_path)
-    whole = (tmp_path / "net.npz").read_bytes()
-    flipped = bytearray(whole)
-    flipped[len(whole) // 2] ^= 0xFF
+    intact = (tmp_path / "net.npz").read_bytes()
+    flipped = bytearray(intact)
+    flipped[len(intact) // 2] ^= 0xFF
     for content, message in (
         (b"", "found damage"),
-        (whole[:-30], "found damage"),
+        (intact[:-30], "found damage"),
         (bytes(flipped), "found damage: Bad CRC"),
-        (whole + bytes(1 << 20), "at most 1048576 bytes, found more"),
+        (intact + bytes(1 << 20), "at most 1048576 bytes, found more"),
     ):
         (tmp_path / "bad.npz").write_bytes(content)
         with pytest.raises(InvalidInputError, match=message):
@@ -261,11 +261,11 @@ def test_soft_labels_by_hand():
 
 def test_scores_by_hand():
     shares = np.array([[0.8, 0.2, 0], [0, 0.9, 0.1], [0.1, 0, 0.9], [0.6, 0.4, 0]], np.float32)
-    found = scores(shares, np.array([0, 0, 2, 2]))
-    assert found["top1"] == 0.5
-    assert found["within_one"] == 0.75
+    accuracies = scores(shares, np.array([0, 0, 2, 2]))
+    assert accuracies["top1"] == 0.5
+    assert accuracies["within_one"] == 0.75
     # ranks of the expected groups 0.2, 1.1, 1.8, 0.4: 1, 3, 4, 2; of the true ones 1.5, 1.5, 3.5, 3.5
-    assert found["rank_correlation"] == pytest.approx(2 / np.sqrt(20), rel=1e-12)
+    assert accuracies["rank_correlation"] == pytest.approx(2 / np.sqrt(20), rel=1e-12)
     assert scores(shares, np.array([1, 1, 1, 1]))["rank_correlation"] == 0
 
 

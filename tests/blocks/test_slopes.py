@@ -16,7 +16,7 @@ from skimage.data import astronaut
 
 from optcodec import Bpp, DctImage, InvalidInputError, Rdo, annex_k_tables, encode, forward
 from optcodec.blocks.curves import QUALITIES, block_grid
-from optcodec.blocks.slopes import OwnCurves, own_curves, weights_from_qualities
+from optcodec.blocks.slopes import EstimatedCurves, estimated_curves, weights_from_qualities
 from optcodec.jpeg.quantize import quantize
 from optcodec.receivers.block_bits import block_bits
 from optcodec.trellis.criterion import Criterion
@@ -53,8 +53,8 @@ def naive_curves(image: DctImage, criterion: Criterion, qualities: list[int]) ->
             for r, c in np.ndindex(*indices.shape[:2]):
                 at = 8 * r * v_max // part.v // 32, 8 * c * h_max // part.h // 32, q
                 before = indices[r, c - 1, 0, 0] if c else indices[r - 1, 0, 0, 0] if r else 0
-                magnitudes = [abs(each) for each in indices[r, c].ravel()[1:] if each]
-                bits[at] += sum(nonzero + size * naive_logarithm(each) for each in magnitudes)
+                magnitudes = [abs(value) for value in indices[r, c].ravel()[1:] if value]
+                bits[at] += sum(nonzero + size * naive_logarithm(value) for value in magnitudes)
                 bits[at] += block + dc * naive_logarithm(abs(indices[r, c, 0, 0] - before))
                 scale = scales[index][r * indices.shape[1] + c]
                 errors[at] += float(scale) * (weights[index] * off[r, c].ravel() ** 2).sum()
@@ -71,78 +71,78 @@ def test_curves_are_those_of_the_slow_twin(width, height, subsampling):
     weights = random.uniform(0.1, 2, (len(image.components), 64))
     fields = [random.uniform(0.2, 3, p.coefficients.shape[:2]).astype(np.float32) for p in image.components]
     for criterion in (Criterion(weights), Criterion(weights, fields)):
-        found = own_curves(image, criterion, [15, 50, 95])
+        curves = estimated_curves(image, criterion, [15, 50, 95])
         bits, errors = naive_curves(image, criterion, [15, 50, 95])
-        np.testing.assert_allclose(found.bits, bits, rtol=1e-12)
-        np.testing.assert_allclose(found.errors, errors, rtol=3e-6)  # sums in single precision
+        np.testing.assert_allclose(curves.bits, bits, rtol=1e-12)
+        np.testing.assert_allclose(curves.errors, errors, rtol=3e-6)  # sums in single precision
 
 
 def test_many_qualities_are_each_what_they_are_alone():
     image = image_of(64, 64, "4:2:0")
-    found = own_curves(image, FLAT, range(1, 101))
+    curves = estimated_curves(image, FLAT, range(1, 101))
     for quality in (1, 16, 17, 50, 100):
-        alone = own_curves(image, FLAT, [quality - 1, quality] if quality > 1 else [1, 2])
-        place = int(np.flatnonzero(alone.qualities == quality)[0])
-        np.testing.assert_array_equal(found.bits[..., quality - 1], alone.bits[..., place])
-        np.testing.assert_array_equal(found.errors[..., quality - 1], alone.errors[..., place])
+        alone = estimated_curves(image, FLAT, [quality - 1, quality] if quality > 1 else [1, 2])
+        column = int(np.flatnonzero(alone.qualities == quality)[0])
+        np.testing.assert_array_equal(curves.bits[..., quality - 1], alone.bits[..., column])
+        np.testing.assert_array_equal(curves.errors[..., quality - 1], alone.errors[..., column])
 
 
 def test_errors_are_those_of_quantized_images_and_threads_do_not_matter():
     image = image_of(300, 280, "4:2:0")
-    found = own_curves(image, FLAT, threads=1)
-    for place, quality in enumerate(QUALITIES):
+    curves = estimated_curves(image, FLAT, threads=1)
+    for column, quality in enumerate(QUALITIES):
         exact = sum(FLAT.errors(image, quantize(image, annex_k_tables(quality))))
-        assert found.errors[..., place].sum() == pytest.approx(exact, rel=1e-5)
-    shared = own_curves(image, FLAT, threads=3)
-    np.testing.assert_array_equal(shared.bits, found.bits)
-    np.testing.assert_array_equal(shared.errors, found.errors)
+        assert curves.errors[..., column].sum() == pytest.approx(exact, rel=1e-5)
+    shared = estimated_curves(image, FLAT, threads=3)
+    np.testing.assert_array_equal(shared.bits, curves.bits)
+    np.testing.assert_array_equal(shared.errors, curves.errors)
 
 
 def test_other_tables():
     image = image_of(64, 64, "4:2:0")
-    found = own_curves(image, FLAT, [30, 60], tables=lambda quality: annex_k_tables(quality - 15))
-    expected = own_curves(image, FLAT, [15, 45])
-    np.testing.assert_array_equal(found.errors, expected.errors)
+    curves = estimated_curves(image, FLAT, [30, 60], tables=lambda quality: annex_k_tables(quality - 15))
+    expected = estimated_curves(image, FLAT, [15, 45])
+    np.testing.assert_array_equal(curves.errors, expected.errors)
 
 
 def photographs() -> list[np.ndarray]:
     if "OPTCODEC_DATA" not in os.environ:
         return [PHOTO]
-    found = [PHOTO]
+    images = [PHOTO]
     for name in ("kodim05", "kodim23"):
         with Image.open(Path(os.environ["OPTCODEC_DATA"]) / f"Kodak/{name}.png") as image:
-            found.append(np.asarray(image.convert("RGB")))
-    return found
+            images.append(np.asarray(image.convert("RGB")))
+    return images
 
 
 @pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
 def test_estimated_bits_go_with_real_ones(subsampling):
-    """Over the blocks of a photograph, none of which the prices were fitted to, at each quality and at all together."""
+    """Correlation over the blocks of photographs that the prices were not fitted to, at each quality and together."""
     qualities = QUALITIES[::4]
     for pixels in photographs():
         image = forward(pixels, subsampling)
-        found = own_curves(image, FLAT, qualities).bits
+        estimated = estimated_curves(image, FLAT, qualities).bits
         exact = np.stack([block_bits(quantize(image, annex_k_tables(quality))) for quality in qualities], axis=-1)
-        for place in range(len(qualities)):
-            assert np.corrcoef(found[..., place].ravel(), exact[..., place].ravel())[0, 1] > 0.97
-        assert np.corrcoef(found.ravel(), exact.ravel())[0, 1] > 0.995
-        assert found.sum() == pytest.approx(exact.sum(), rel=0.1)
+        for column in range(len(qualities)):
+            assert np.corrcoef(estimated[..., column].ravel(), exact[..., column].ravel())[0, 1] > 0.97
+        assert np.corrcoef(estimated.ravel(), exact.ravel())[0, 1] > 0.995
+        assert estimated.sum() == pytest.approx(exact.sum(), rel=0.1)
 
 
-def hand_made() -> OwnCurves:
-    """A hull with sides of slopes 10 and 1.25, in the middle at 4 and 12 bits; and a block that saves nothing."""
+def hand_made() -> EstimatedCurves:
+    """A block with hull slopes 10 and 1.25, whose sides have middles at 4 and 12 bits; and one that saves nothing."""
     bits = np.array([[[0.0, 8, 16], [5, 5, 5]]])
     errors = np.array([[[100.0, 20, 10], [7, 7, 7]]])
-    return OwnCurves(np.array([20, 40, 60]), bits, errors)
+    return EstimatedCurves(np.array([20, 40, 60]), bits, errors)
 
 
 @pytest.mark.parametrize(
     ("quality", "slope"), [(20, 10), (30, 10), (40, 12.5**0.5), (50, 1.25), (60, 1.25), (1, 10), (100, 1.25)]
 )
 def test_slopes_by_hand(quality, slope):
-    found = hand_made().slopes([[quality, quality]])
-    assert found[0, 0] == pytest.approx(slope, rel=1e-12)
-    assert np.isnan(found[0, 1])
+    slopes = hand_made().slopes([[quality, quality]])
+    assert slopes[0, 0] == pytest.approx(slope, rel=1e-12)
+    assert np.isnan(slopes[0, 1])
 
 
 def test_a_quarter_of_the_way_between_two_sides():
@@ -151,11 +151,13 @@ def test_a_quarter_of_the_way_between_two_sides():
 
 def test_exponential_curves_have_the_slopes_of_their_formula():
     qualities, bits = np.array(QUALITIES), np.linspace(0, 64, len(QUALITIES))
-    curves = OwnCurves(qualities, bits[None, None], 100 * np.exp(-bits / 10)[None, None])
-    for place in range(1, len(QUALITIES) - 1):
+    curves = EstimatedCurves(qualities, bits[None, None], 100 * np.exp(-bits / 10)[None, None])
+    for column in range(1, len(QUALITIES) - 1):
         step = bits[1] / 10
-        exact = 10 * np.exp(-bits[place] / 10) * 2 * np.sinh(step / 2) / step  # of the sides, whose logarithm is linear
-        assert curves.slopes([[qualities[place]]])[0, 0] == pytest.approx(exact, rel=1e-12)
+        exact = (
+            10 * np.exp(-bits[column] / 10) * 2 * np.sinh(step / 2) / step
+        )  # of the sides, whose logarithm is linear
+        assert curves.slopes([[qualities[column]]])[0, 0] == pytest.approx(exact, rel=1e-12)
 
 
 @given(
@@ -163,9 +165,9 @@ def test_exponential_curves_have_the_slopes_of_their_formula():
     arrays(float, (6, 5), elements=st.integers(0, 50)),
 )
 def test_slopes_never_rise_with_bits(bits, errors):
-    curves = OwnCurves(np.arange(20, 45, 5), bits[None], errors[None])
-    found = np.stack([curves.slopes(np.full((1, 6), quality))[0] for quality in curves.qualities], axis=1)
-    for own_bits, slopes in zip(bits, found, strict=True):
+    curves = EstimatedCurves(np.arange(20, 45, 5), bits[None], errors[None])
+    slopes_of_blocks = np.stack([curves.slopes(np.full((1, 6), quality))[0] for quality in curves.qualities], axis=1)
+    for own_bits, slopes in zip(bits, slopes_of_blocks, strict=True):
         assert np.isnan(slopes).all() or (slopes > 0).all()
         if not np.isnan(slopes).any():
             ordered = slopes[np.argsort(own_bits, kind="stable")]
@@ -178,7 +180,7 @@ def test_a_field_has_a_weight_for_each_block(width, height, subsampling):
     rows, columns = block_grid(width, height)
     qualities = np.random.default_rng(5).choice(QUALITIES, (rows, columns))
     field = weights_from_qualities(image, FLAT, qualities)
-    slopes = own_curves(image, FLAT).slopes(qualities)
+    slopes = estimated_curves(image, FLAT).slopes(qualities)
     expected = np.exp(np.log(slopes).mean()) / slopes
     assert ((expected > 1 / 64) & (expected < 64)).all()
     for y, x in np.ndindex(*field.weights.shape):
@@ -253,4 +255,4 @@ def test_sampling_by_three_is_refused():
     thrice = replace(image.components[0], h=3, v=3)
     small = [replace(part, coefficients=part.coefficients[:1, :1]) for part in image.components[1:]]
     with pytest.raises(InvalidInputError, match="sampling factors are 1, 2 or 4 for 32x32 blocks, got 1 of 3"):
-        own_curves(DctImage(24, 24, (thrice, *small)), FLAT)
+        estimated_curves(DctImage(24, 24, (thrice, *small)), FLAT)

@@ -1,4 +1,4 @@
-"""Utility profiles: groups by rank, means, JSON in and out."""
+"""Utility profiles: groups by rank, mean curves, and JSON files."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def test_blocks_of_equal_utility_at_a_border_are_of_the_better_group() -> None:
 
 def test_curves_are_linear_between_qualities() -> None:
     profile = profile_of()
-    for place, quality in enumerate(QUALITIES):
-        np.testing.assert_array_equal(profile.at(quality).after, profile.after[:, place])
+    for column, quality in enumerate(QUALITIES):
+        np.testing.assert_array_equal(profile.at(quality).after, profile.after[:, column])
     between = profile.at(57.5)  # a sixth of the way from 50 to 95
     for name in ("nbytes", "psnr_db", "before", "after"):
         low, high = getattr(profile, name)[:, 1], getattr(profile, name)[:, 2]
@@ -116,33 +116,33 @@ def test_a_strength_of_numpy_is_kept_as_a_float(tmp_path: Path, strength: float)
 def test_files_keep_every_digit(tmp_path: Path, fitted: dict[str, Any]) -> None:
     profile = replace(profile_of(provenance=PROVENANCE), **fitted)
     profile.save(tmp_path / "p.json")
-    found = load_utility_profile(tmp_path / "p.json", subsampling="4:4:4")
-    assert (found.name, found.provenance) == ("blur", PROVENANCE)
+    loaded = load_utility_profile(tmp_path / "p.json", subsampling="4:4:4")
+    assert (loaded.name, loaded.provenance) == ("blur", PROVENANCE)
     for name in ("qualities", "nbytes", "psnr_db", "before", "after", "utility", "borders"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(profile, name))
-        assert not getattr(found, name).flags.writeable
-    assert found.strength == fitted.get("strength", 0.5)
-    assert (found.tuning is None) == (not fitted)
-    if found.tuning is not None:
-        assert found.tuning.to_json() == TUNED.to_json()
-        np.testing.assert_array_equal(found.tuning.weights, TUNED.weights)
-    found.save(tmp_path / "again.json")
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(profile, name))
+        assert not getattr(loaded, name).flags.writeable
+    assert loaded.strength == fitted.get("strength", 0.5)
+    assert (loaded.tuning is None) == (not fitted)
+    if loaded.tuning is not None:
+        assert loaded.tuning.to_json() == TUNED.to_json()
+        np.testing.assert_array_equal(loaded.tuning.weights, TUNED.weights)
+    loaded.save(tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "p.json").read_bytes()
 
 
 def test_one_group_has_no_border(tmp_path: Path) -> None:
     profile_of(groups=1).save(tmp_path / "p.json")
-    found = load_utility_profile(tmp_path / "p.json")
-    assert (found.groups, found.borders.shape) == (1, (0,))
-    np.testing.assert_array_equal(found.rank(random_curves(4)), 0)
+    loaded = load_utility_profile(tmp_path / "p.json")
+    assert (loaded.groups, loaded.borders.shape) == (1, (0,))
+    np.testing.assert_array_equal(loaded.rank(random_curves(4)), 0)
 
 
 def document(**changes: Any) -> dict[str, Any]:
     profile = profile_of(provenance=PROVENANCE)
     arrays = ("qualities", "nbytes", "psnr_db", "before", "after", "utility", "borders")
-    whole = {"format": "optcodec utility profile 1", "name": "blur"} | asdict(PROVENANCE)
-    whole |= {name: getattr(profile, name).tolist() for name in arrays} | changes
-    return {key: value for key, value in whole.items() if value is not ...}
+    values = {"format": "optcodec utility profile 1", "name": "blur"} | asdict(PROVENANCE)
+    values |= {name: getattr(profile, name).tolist() for name in arrays} | changes
+    return {key: value for key, value in values.items() if value is not ...}
 
 
 BROKEN = {
@@ -150,7 +150,7 @@ BROKEN = {
     "nothing but a format": ({"utility": ..., "nbytes": ...}, r"unknown \[\], missing \['nbytes', 'utility'\]"),
     "unknown": ({"size": 3}, r"unknown \['size'\], missing \[\]"),
     "name": ({"name": 3}, "name of a profile is of type str, got 3"),
-    "qualities": ({"qualities": [15, 95, 50]}, r"qualities rise, got \[15, 95, 50\]"),
+    "qualities": ({"qualities": [15, 95, 50]}, r"qualities are in rising order, got \[15, 95, 50\]"),
     "fewer qualities": ({"qualities": [15, 95]}, r"nbytes of 5 groups has the shape \(5, 2\), got \(5, 3\)"),
     "no groups": ({"utility": []}, r"utility of 0 groups has the shape \(0,\), got \(0,\)"),
     "borders": ({"borders": [1]}, r"borders of 5 groups has the shape \(4,\), got \(1,\)"),

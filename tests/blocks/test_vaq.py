@@ -51,8 +51,8 @@ def quantizers_of_libwebp(pixels: np.ndarray, quality: int) -> list[int]:
 
 @pytest.mark.parametrize("quality", [40, 75, 90])
 def test_segments_have_the_quantizers_of_libwebp(quality):
-    found = np.sort(1 / np.sqrt(np.unique(libwebp_field(PHOTO, quality=quality).weights)))
-    ours = np.searchsorted(_VP8_STEPS, np.rint(found))
+    steps = np.sort(1 / np.sqrt(np.unique(libwebp_field(PHOTO, quality=quality).weights)))
+    ours = np.searchsorted(_VP8_STEPS, np.rint(steps))
     theirs = quantizers_of_libwebp(PHOTO, quality)
     assert len(ours) == 4
     assert np.abs(ours - theirs).max() <= 1  # chrominance is downsampled with gamma there
@@ -61,8 +61,8 @@ def test_segments_have_the_quantizers_of_libwebp(quality):
 def test_steps_are_those_of_vp8():
     """RFC 6386, section 14.1, at places where the difference changes."""
     assert len(_VP8_STEPS) == 128
-    places = {0: 4, 54: 58, 55: 60, 83: 116, 84: 119, 102: 173, 103: 177, 116: 229, 119: 245, 120: 249, 127: 284}
-    assert {place: int(_VP8_STEPS[place]) for place in places} == places
+    expected = {0: 4, 54: 58, 55: 60, 83: 116, 84: 119, 102: 173, 103: 177, 116: 229, 119: 245, 120: 249, 127: 284}
+    assert {index: int(_VP8_STEPS[index]) for index in expected} == expected
 
 
 def test_segments_by_hand():

@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def arguments(folder: Path, **options: Any) -> list[str]:
-    given = {
+    options = {
         "model": MODEL,
         "data": folder / "photographs",
         "labels": folder / "labels.csv",
@@ -44,7 +44,7 @@ def arguments(folder: Path, **options: Any) -> list[str]:
         "output": folder / "result.json",
         "qualities": "75,95",
     } | options
-    parts = [(f"--{name.replace('_', '-')}", value) for name, value in given.items() if value is not None]
+    parts = [(f"--{name.replace('_', '-')}", value) for name, value in options.items() if value is not None]
     return ["accuracy", *(str(part) for pair in parts for part in pair)]
 
 
@@ -89,7 +89,7 @@ def test_rows_are_those_of_the_library(folder: Path) -> None:
     settings = {"profile": PROFILE, "subsampling": "4:2:0", "partial": folder / "part", "batch": 2}
     with pytest.warns(SamplingMismatchWarning, match=r"at 4:4:4, but is used at 4:2:0") as caught:
         expected = measure(classifier(), images, conditions, **settings)  # type: ignore[arg-type]
-    assert [each.filename for each in caught] == [__file__]
+    assert [warning.filename for warning in caught] == [__file__]
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         result = run(*arguments(folder, **options, water_levels="0.3"), "--setting", "2-joint", "--setting", "bytes")
@@ -100,7 +100,7 @@ def test_rows_are_those_of_the_library(folder: Path) -> None:
 
 
 def test_odd_images_are_left_out_and_listed(folder: Path) -> None:
-    whole = run_json(*arguments(folder, methods="jpeg", output=folder / "whole.json"))
+    expected = run_json(*arguments(folder, methods="jpeg", output=folder / "whole.json"))
     labels = LABELS + "odd.png,1\ncut.png,2\n"
     (folder / "labels.csv").write_text(labels)
     (folder / "photographs/odd.png").write_bytes(png_with_long_text())
@@ -108,9 +108,9 @@ def test_odd_images_are_left_out_and_listed(folder: Path) -> None:
     result = run(*arguments(folder, methods="jpeg"), "--json")
     assert result.exit_code == 1
     record = json.loads(result.stdout)
-    assert {Path(each["path"]).name for each in record["failures"]} == {"odd.png", "cut.png"}
+    assert {Path(failure["path"]).name for failure in record["failures"]} == {"odd.png", "cut.png"}
     assert record["images"] == 4
-    assert record["points"][0]["bpp"]["value"] == whole["points"][0]["bpp"]["value"]
+    assert record["points"][0]["bpp"]["value"] == expected["points"][0]["bpp"]["value"]
     assert messages(result)[0] == "Error: 2 of 6 files failed:"
     (folder / "labels.csv").write_text("file,class_index\nodd.png,1\n")
     line = refusal(*arguments(folder, methods="jpeg", output=folder / "other.json"))
@@ -127,7 +127,7 @@ def test_text(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     points = json.loads((folder / "result.json").read_text())["points"]
     first, blank, header, _, *lines = result.stdout.splitlines()
-    assert first.startswith(f"{folder / 'result.json'}: 4 images, top-1 of the uncompressed ones ")
+    assert first.startswith(f"{folder / 'result.json'}: 4 images, top-1 accuracy without compression ")
     assert blank == ""
     assert header.split() == ["setting", "method", "level", "bpp", "top-1", "%", "loss", "increase", "missed"]
     assert len(lines) == len(points) == 4
@@ -153,7 +153,7 @@ def test_a_killed_run_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def stopping_after(count: int, joined: Any) -> Any:
-    """What joins parts, until it fails."""
+    """A function in place of `_joined` that raises an error after some calls."""
     calls = []
 
     def limited(parts: Any) -> Any:

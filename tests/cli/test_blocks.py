@@ -1,4 +1,4 @@
-"""``optcodec blocks profile``: what it writes and keeps, how it goes on, what it refuses."""
+"""``optcodec blocks profile``: files that it writes and keeps, continuing an interrupted run, and errors."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def images(tmp_path: Path) -> list[Path]:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows with every file that the task restores."""
-    plain, made = BlurTask.restored, []
+    """List to which the size of every restored file is added."""
+    plain, sizes = BlurTask.restored, []
 
     def counting(self: BlurTask, data: bytes) -> np.ndarray:
-        made.append(len(data))
+        sizes.append(len(data))
         return plain(self, data)
 
     monkeypatch.setattr(BlurTask, "restored", counting)
-    return made
+    return sizes
 
 
 def test_a_profile_of_a_folder(tmp_path: Path, images: list[Path]) -> None:
@@ -117,8 +117,8 @@ def test_parts_that_are_kept(tmp_path: Path, images: list[Path], calls: list[int
     run_json(*arguments)
     parts = {path.name.split("-")[0]: path for path in (tmp_path / "p.json.parts").iterdir()}
     part = parts[hashlib.sha256(images[1].read_bytes()).hexdigest()[:32]]
-    with np.load(part, allow_pickle=False) as kept:
-        assert set(kept) == {"qualities", "nbytes", "before", "after", "blocks"}
+    with np.load(part, allow_pickle=False) as arrays:
+        assert set(arrays) == {"qualities", "nbytes", "before", "after", "blocks"}
     curves, blocks = read_part(part) or pytest.fail("no part")
     assert (len(curves), blocks.shape, blocks.dtype) == (6, (6, 32, 32, 3), np.uint8)
     assert abs(blocks[1].astype(float) - photograph(96, 64)[::-1][:32, 32:]).mean() < 8  # but for noise
@@ -133,31 +133,31 @@ def test_parts_that_are_kept(tmp_path: Path, images: list[Path], calls: list[int
 def test_broken_parts_are_made_again(tmp_path: Path, images: list[Path], kind: str) -> None:
     survey = Survey(BlurTask(), "blur", tmp_path / "parts")
     first = survey.image(images[0])
-    whole = first.part.read_bytes()
+    content = first.part.read_bytes()
     if kind == "other arrays":
         np.savez(first.part, qualities=[1, 2])
     elif kind == "an array":
         with first.part.open("wb") as file:
             np.save(file, np.zeros(3))
     else:
-        flipped = bytes(byte ^ 255 if 200 <= place < 300 else byte for place, byte in enumerate(whole))
-        contents = {"empty": b"", "cut": whole[: len(whole) // 2], "text": b"text", "flipped": flipped}
+        flipped = bytes(byte ^ 255 if 200 <= offset < 300 else byte for offset, byte in enumerate(content))
+        contents = {"empty": b"", "cut": content[: len(content) // 2], "text": b"text", "flipped": flipped}
         first.part.write_bytes(contents[kind])
     assert read_part(first.part) is None
     np.testing.assert_array_equal(survey.image(images[0]).curves.after, first.curves.after)
-    assert first.part.read_bytes() == whole
+    assert first.part.read_bytes() == content
 
 
 def test_noise_differs_from_image_to_image_and_is_that_of_the_seed(tmp_path: Path) -> None:
     flat = np.full((64, 64, 3), 90, np.uint8)
     paths = [save(tmp_path / f"{value}.png", flat + value) for value in (0, 1)]
-    found = []
+    noisy = []
     for folder, seed in (("one", 1), ("again", 1), ("other", 2)):
         survey = Survey(BlurTask(), "blur", tmp_path / folder, seed=seed)
-        found.append([(read_part(survey.image(path).part) or pytest.fail("no part"))[1] for path in paths])
-    np.testing.assert_array_equal(found[0], found[1])
-    assert (found[0][0] != found[2][0]).any()
-    assert (found[0][0] + 1 != found[0][1]).any()
+        noisy.append([(read_part(survey.image(path).part) or pytest.fail("no part"))[1] for path in paths])
+    np.testing.assert_array_equal(noisy[0], noisy[1])
+    assert (noisy[0][0] != noisy[2][0]).any()
+    assert (noisy[0][0] + 1 != noisy[0][1]).any()
 
 
 def test_images_that_cannot_be_measured_are_named(tmp_path: Path, images: list[Path]) -> None:
@@ -194,7 +194,7 @@ def test_too_many_groups_lose_nothing_that_was_measured(tmp_path: Path, images: 
             "nowhere:factory",
             "expected a task as package.module:factory, got 'nowhere:factory': No module named 'nowhere'",
         ),
-        ("tests.blur_task:no_task", "gives a task (name, scale, reference, sent, restored), got int"),
+        ("tests.blur_task:no_task", "to return a task (name, scale, reference, sent, restored), got int"),
     ],
 )
 def test_no_such_task(tmp_path: Path, images: list[Path], task: str, message: str) -> None:

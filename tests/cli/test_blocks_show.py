@@ -1,4 +1,4 @@
-"""``optcodec blocks show``: what is drawn of blocks, and what is refused."""
+"""``optcodec blocks show``: the maps of blocks, and errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from optcodec import MaxBytes, Rdo, blocks_by, encode
 from optcodec.blocks.curves import block_grid
 from optcodec.blocks.slopes import weights_from_qualities
 from optcodec.receivers.block_bits import file_block_bits
-from optcodec.report.blocks import BlockMap, WatchedChoice, blocks_figure
+from optcodec.report.blocks import BlockMap, RecordingChoice, blocks_figure
 from tests.block_helpers import save_both, small_net, small_profile
 from tests.cli_helpers import photograph, refusal, run, run_json, save
 
@@ -57,9 +57,9 @@ def test_show_draws_what_was_coded(tmp_path: Path, size: tuple[int, int]) -> Non
 )
 def test_show_has_the_options_of_encode(tmp_path: Path, options: list[object], names: list[str]) -> None:
     source, net = save(tmp_path / "a.png", photograph(70, 100)), save_both(tmp_path / "net", small_profile())
-    given = [net if option == "NET" else option for option in options]
-    report = run_json("blocks", "show", source, "-o", tmp_path / "map.svg", *given)
-    run_json("encode", source, *given)
+    arguments = [net if option == "NET" else option for option in options]
+    report = run_json("blocks", "show", source, "-o", tmp_path / "map.svg", *arguments)
+    run_json("encode", source, *arguments)
     assert list(report["maps"]) == names
     assert report["maps"]["bits"]["values"] == file_block_bits(source.with_suffix(".jpg").read_bytes()).tolist()
 
@@ -67,14 +67,14 @@ def test_show_has_the_options_of_encode(tmp_path: Path, options: list[object], n
 @pytest.mark.parametrize("way", ["accelir", "lagrangian", "uniform"])
 def test_show_has_the_qualities_that_became_weights(tmp_path: Path, way: str) -> None:
     source, net = save(tmp_path / "a.png", photograph(70, 100)), save_both(tmp_path / "net", small_profile())
-    watched = WatchedChoice.of(blocks_by(net, way))
-    encode(source, target=MaxBytes(1900), rdo=Rdo(blocks=watched, thorough=True))
-    ((features, budget, field),) = watched.seen
-    qualities = watched.maps()["quality"].values
+    recording = RecordingChoice.of(blocks_by(net, way))
+    encode(source, target=MaxBytes(1900), rdo=Rdo(blocks=recording, thorough=True))
+    ((context, budget, field),) = recording.calls
+    qualities = recording.maps()["quality"].values
     assert budget == 1900
     assert (qualities == qualities[0, 0]).all() == (way == "uniform")
     assert qualities.min() < 95
-    realised = weights_from_qualities(features.image, features.criterion, qualities)
+    realised = weights_from_qualities(context.image, context.criterion, qualities)
     np.testing.assert_array_equal(field.weights, realised.weights)
 
 
@@ -100,7 +100,7 @@ def test_show_decodes_files_to_code_them_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "expected"),
     [
-        ("a.png", [], "a.png: not a JPEG file, whose blocks have bits; expected one, or --blocks"),
+        ("a.png", [], "a.png: without --blocks, expected a JPEG file, got another kind of file"),
         ("a.jpg", ["--bpp", 1], "--bpp is for coding the image; expected --blocks too"),
         ("a.jpg", ["--allocator", "uniform"], "--allocator is for coding the image; expected --blocks too"),
         ("p.jpg", [], "the bits of blocks are counted in sequential files, got a progressive one"),

@@ -170,4 +170,4 @@ def test_restore_tells_what_it_tolerates(odd: Path, cut: Path, sound: Path, tmp_
 
 def test_nothing_is_warned_of_on_the_command_line(odd: Path, recwarn: pytest.WarningsRecorder) -> None:
     run("encode", odd, "-o", odd.with_name("out.jpg"))
-    assert not [each for each in recwarn if issubclass(each.category, JpegWarning)]
+    assert not [warning for warning in recwarn if issubclass(warning.category, JpegWarning)]

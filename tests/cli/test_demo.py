@@ -28,7 +28,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
 def test_demo_methods_have_an_equal_error(demo: tuple[Path, Any]) -> None:
     _, report = demo
     for photo in report["photographs"]:
-        swes = [each["swe"] for each in photo["methods"]]
+        swes = [result["swe"] for result in photo["methods"]]
         assert swes[1:] == pytest.approx([swes[0]] * 3, rel=1e-4)
 
 
@@ -47,13 +47,13 @@ def test_demo_writes_what_it_reports(demo: tuple[Path, Any]) -> None:
     folder, report = demo
     assert json.loads((folder / "demo.json").read_text()) == report
     for photo in report["photographs"]:
-        for each in photo["methods"]:
-            path = folder / f"{photo['photograph']}-{each['method']}.jpg"
-            assert path.stat().st_size == each["nbytes"]
+        for result in photo["methods"]:
+            path = folder / f"{photo['photograph']}-{result['method']}.jpg"
+            assert path.stat().st_size == result["nbytes"]
             with Image.open(path) as image:
                 image.load()
                 pixels = image.width * image.height
-            assert each["bpp"] == pytest.approx(8 * each["nbytes"] / pixels)
+            assert result["bpp"] == pytest.approx(8 * result["nbytes"] / pixels)
             assert load_tables(path.with_suffix(".json")) == load_tables(path)
     assert len(list(folder.iterdir())) == 5 * 4 * 2 + 2
 
@@ -61,8 +61,8 @@ def test_demo_writes_what_it_reports(demo: tuple[Path, Any]) -> None:
 def test_demo_figures_are_those_committed(demo: tuple[Path, Any]) -> None:
     """Another processor may round a coefficient differently, hence a tolerance."""
     committed = json.loads((Path(__file__).parents[2] / "benchmarks/results/demo.json").read_text())
-    for found, expected in zip(demo[1]["photographs"], committed["photographs"], strict=True):
-        for one, other in zip(found["methods"], expected["methods"], strict=True):
+    for photo, expected in zip(demo[1]["photographs"], committed["photographs"], strict=True):
+        for one, other in zip(photo["methods"], expected["methods"], strict=True):
             assert one == other | {
                 "nbytes": pytest.approx(other["nbytes"], rel=1e-3),
                 "bpp": pytest.approx(other["bpp"], rel=1e-3),

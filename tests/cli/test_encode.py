@@ -113,13 +113,16 @@ def test_metadata_is_kept_by_default_from_jpeg_files_only(tmp_path: Path, suffix
     result = run("encode", source, "-o", tmp_path / "out.jpg", *option)
     assert result.exit_code == 0
     metadata = read_jpeg((tmp_path / "out.jpg").read_bytes()).metadata
-    kept = option == ["--metadata"] or (option == [] and suffix == ".jpg")
-    assert (metadata.icc_profile == b"profile") is kept
+    has_metadata = option == ["--metadata"] or (option == [] and suffix == ".jpg")
+    assert (metadata.icc_profile == b"profile") is has_metadata
     assert orientation_of(metadata.exif) == 6
-    assert (metadata.exif != minimal_exif(6)) is kept
-    assert any(f"left out {names}" in result.stderr for names in ("ICC profile, Exif", "Exif, ICC profile")) is not kept
+    assert (metadata.exif != minimal_exif(6)) is has_metadata
+    assert (
+        any(f"left out {names}" in result.stderr for names in ("ICC profile, Exif", "Exif, ICC profile"))
+        is not has_metadata
+    )
     assert (", which --metadata keeps" in result.stderr) is (option == [] and suffix == ".png")
-    assert ("; the orientation (6) stays" in result.stderr) is not kept
+    assert ("; the orientation (6) stays" in result.stderr) is not has_metadata
 
 
 def test_folders_go_to_folders_and_threads_change_nothing(tmp_path: Path) -> None:
@@ -140,11 +143,11 @@ def test_sizes_are_printed_at_the_end(picture: Path) -> None:
     second = save(picture.with_name("b.png"), PIXELS[:40])
     result = run("encode", picture, second, "-o", picture.parent / "out")
     sizes = [(picture.parent / "out" / name).stat().st_size for name in ("a.jpg", "b.jpg")]
-    given = picture.stat().st_size + second.stat().st_size
-    change = f"{100 * (sum(sizes) / given - 1):+.1f}"
+    input_nbytes = picture.stat().st_size + second.stat().st_size
+    change = f"{100 * (sum(sizes) / input_nbytes - 1):+.1f}"
     last = result.stdout.splitlines()[-1].split()
     bpp = f"{8 * sum(sizes) / (110 * 90):.3f}"
-    assert last == ["total", "of", "2", "files", f"{given:,}", f"{sum(sizes):,}", change, "%", bpp]
+    assert last == ["total", "of", "2", "files", f"{input_nbytes:,}", f"{sum(sizes):,}", change, "%", bpp]
 
 
 def test_palette_gets_a_notice(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``optcodec encode --blocks`` and ``--tune receiver:NET``: what they come to, and what is refused."""
+"""``optcodec encode --blocks`` and ``--tune receiver:NET``: their arguments for the encoder, and their errors."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def test_options_are_those_of_the_library(
     rdo = Rdo(tune=settings.pop("tune", None), blocks=chosen, thorough=True)  # type: ignore[arg-type]
     assert picture.with_suffix(".jpg").read_bytes() == encode(PIXELS, rdo=rdo, **settings).data  # type: ignore[arg-type]
     assert report["effort"] == 3
-    found = [report[name] for name in ("tune", "blocks", "allocator")]
-    assert found == [name if name is None else named([name], nets)[0] for name in record]
+    reported = [report[name] for name in ("tune", "blocks", "allocator")]
+    assert reported == [name if name is None else named([name], nets)[0] for name in record]
 
 
 def test_regions_besides(picture: Path, nets: dict[str, str]) -> None:
@@ -136,7 +136,7 @@ def test_files_of_another_sampling_are_not_tuned(picture: Path, nets: dict[str, 
 def test_pixels_of_jpeg_files_on_request(picture: Path) -> None:
     old = save(picture.with_name("old.jpg"), PIXELS, quality=90)
     line = refusal("encode", old, "--blocks", "x264")
-    assert line.endswith("old.jpg: --blocks looks at pixels, got the coefficients of a JPEG file; expected --pixels")
+    assert line.endswith("old.jpg: --blocks needs pixels, got the coefficients of a JPEG file; expected --pixels")
     run_json("encode", old, "--blocks", "x264", "--pixels")
     rdo = Rdo("psnr", blocks=blocks_by("x264"), thorough=True)
     assert picture.with_name("old.opt.jpg").read_bytes() == encode(old, rdo=rdo).data
@@ -161,11 +161,20 @@ def test_a_budget_below_the_smallest_file_names_that(picture: Path, nets: dict[s
         (["--tune", "receiver:none"], "cannot read 'none.json': No such file"),
         (["--tune", "receiver:"], "--tune is one of psnr, ssim, people, dnn:PROFILE and receiver:NET, got 'receiver:'"),
         (["--tune", "receiver:TUNED", "--profile", "generic", "--bpp", 1], "--profile has no effect with --tune rec"),
-        (["--tune", "receiver:TUNED", "--effort", 2, "-q", 9], "is for choosing coefficients; expected --effort 3, "),
-        (["--tune", "receiver:TUNED", "--effort", 1], "can do nothing; expected --effort 3"),
-        (["--blocks", "x264", "--effort", 2, "-q", 9], "--blocks is for choosing coefficients; expected --effort 3, "),
-        (["--blocks", "x264", "--effort", 1], "--blocks is for choosing coefficients; expected --effort 3, got 1"),
-        (["--blocks", "x264", "--dct", "exact"], "--effort 3 could choose; expected --dct float"),
+        (
+            ["--tune", "receiver:TUNED", "--effort", 2, "-q", 9],
+            "has no effect unless coefficients are optimized; expected --effort 3, ",
+        ),
+        (["--tune", "receiver:TUNED", "--effort", 1], "has no effect; expected --effort 3"),
+        (
+            ["--blocks", "x264", "--effort", 2, "-q", 9],
+            "--blocks has no effect unless coefficients are optimized; expected --effort 3, ",
+        ),
+        (
+            ["--blocks", "x264", "--effort", 1],
+            "--blocks has no effect unless coefficients are optimized; expected --effort 3, got 1",
+        ),
+        (["--blocks", "x264", "--dct", "exact"], "--effort 3 cannot optimize them; expected --dct float"),
         (["--blocks", "x265"], "blocks are chosen by x264, libwebp or qpnet:NET, got 'x265'"),
         (["--blocks", "qpnet:none"], "cannot read 'none.json': No such file"),
         (["--blocks", "qpnet:FIVE"], "the profile has 4 groups, its QP-NET 5; expected equal"),

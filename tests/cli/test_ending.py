@@ -1,4 +1,4 @@
-"""Commands that cannot go on end with one line, and leave nothing behind: signals, a full disk, nobody who reads."""
+"""Commands ended by a signal, a full disk or a closed pipe print one line, and leave no unfinished files."""
 
 from __future__ import annotations
 
@@ -175,8 +175,8 @@ def test_a_full_disk_in_json(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     fill_disk(monkeypatch, 2)
     result = run("encode", folder, "-o", folder.parent / "out", "--json")
     report = json.loads(result.stdout)
-    assert [Path(each["input"]).name for each in report["files"]] == ["0.png", "1.png"]
-    errors = [each["error"] for each in report["failures"]]
+    assert [Path(record["input"]).name for record in report["files"]] == ["0.png", "1.png"]
+    errors = [record["error"] for record in report["failures"]]
     assert "No space left on device" in errors[0]
     assert errors[1:] == ["not begun, since the disk is full"] * 3
 

@@ -1,4 +1,4 @@
-"""Which files go in and where they come out; whole files or none; many files at once."""
+"""Input files, paths of output files, complete files or none, and many files at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from optcodec.console.files import JPEG_SUFFIXES, Source, find_images, is_jpeg, place
+from optcodec.console.files import JPEG_SUFFIXES, Source, find_images, is_jpeg, output_paths
 from optcodec.console.many import Done, Failure, for_each, report_failures
 from optcodec.console.show import columns
 from optcodec.console.streams import read_bytes
@@ -35,13 +35,13 @@ def outputs(tree: Path, inputs: list[str], output: str | None, *, force: bool = 
     sources = find_images(tree / name for name in inputs)
     several = len(sources) > 1 or any((tree / name).is_dir() for name in inputs)
     out = None if output is None else tree / output
-    paths = place(sources, out, suffix=".jpg", folder=several, force=force)
+    paths = output_paths(sources, out, suffix=".jpg", folder=several, force=force)
     return [str(path.relative_to(tree)) for path in paths]
 
 
 def test_folders_are_searched_and_files_taken_once(tree: Path) -> None:
-    found = find_images([tree / "in", tree / "in/sub/a.jpg", tree / "missing.png"])
-    assert found == [
+    sources = find_images([tree / "in", tree / "in/sub/a.jpg", tree / "missing.png"])
+    assert sources == [
         Source(tree / "in/b.PNG", Path("b.PNG")),
         Source(tree / "in/sub/a.jpg", Path("sub/a.jpg")),
         Source(tree / "missing.png", Path("missing.png")),

@@ -1,4 +1,4 @@
-"""Large images do not run side by side when they do not fit; results never depend on it."""
+"""Images that do not fit into memory together are processed one after the other, with the same results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.cli_helpers import photograph, run, save
 
 
 def most_at_once(needs: list[int], nbytes: int | None, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    """Work with such needs on four threads: the most that ran side by side, in pieces and in bytes."""
+    """Run work with these needs on four threads; the largest number that ran together, and their total bytes."""
     monkeypatch.setattr("optcodec.console.many.available_nbytes", lambda: nbytes)
     running: list[int] = []
     seen: list[tuple[int, int]] = []
@@ -35,7 +35,7 @@ def most_at_once(needs: list[int], nbytes: int | None, monkeypatch: pytest.Monke
     records, failures = for_each(paths, work, workers=4, label="", nbytes=needs.__getitem__)
     assert [record["index"] for record in records] == list(range(len(needs)))
     assert failures == []
-    return max(count for count, _ in seen), max(taken for _, taken in seen)
+    return max(count for count, _ in seen), max(nbytes_in_use for _, nbytes_in_use in seen)
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def most_at_once(needs: list[int], nbytes: int | None, monkeypatch: pytest.Monke
 def test_what_does_not_fit_waits(
     monkeypatch: pytest.MonkeyPatch, needs: list[int], nbytes: int | None, count: int
 ) -> None:
-    pieces, taken = most_at_once(needs, nbytes, monkeypatch)
+    pieces, nbytes_in_use = most_at_once(needs, nbytes, monkeypatch)
     assert 1 <= pieces <= count
     if nbytes is not None:
-        assert taken <= max(0.8 * nbytes, max(needs))
+        assert nbytes_in_use <= max(0.8 * nbytes, max(needs))
     if needs == [10] * 12:
         assert pieces > 1  # what fits runs side by side
 

@@ -1,4 +1,4 @@
-"""Orientation of whole files: what is written shows as what was read, by Python, ``encode`` and ``restore run``."""
+"""Orientation: outputs are displayed in the same way as inputs, from Python, ``encode`` and ``restore run``."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def file_of(kind: str, orientation: int, pixels: np.ndarray = PIXELS, **options:
         text = b"Raw profile type exif\0\nexif\n%8d\n" % (6 + len(exif)) + (b"Exif\0\0" + exif).hex().encode()
         late = chunk(b"eXIf", exif) if kind == "PNG, late" else chunk(b"tEXt", text)
         content = file.getvalue()
-        place = content.rindex(b"IEND" if kind == "PNG, late" else b"IDAT") - 4
-        return content[:place] + late + content[place:]
+        offset = content.rindex(b"IEND" if kind == "PNG, late" else b"IDAT") - 4
+        return content[:offset] + late + content[offset:]
     options |= {"tiffinfo": {0x0112: orientation}} if kind == "TIFF" else {"exif": b"Exif\0\0" + exif}
     if kind == "WEBP":
         options |= {"lossless": True}
@@ -54,7 +54,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def shown(data: bytes) -> np.ndarray:
-    """What people see of a file."""
+    """Pixels of a file as viewers display them."""
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB")).astype(int)
 
@@ -82,12 +82,12 @@ def test_what_is_written_shows_as_what_was_read(kind: str, orientation: int, ori
 
 @pytest.mark.parametrize("orientation", [3, 6])
 def test_what_is_done_to_pixels_is_said(orientation: int) -> None:
-    said = f"turned the pixels upright, from orientation {orientation}"
+    notice = f"turned the pixels upright, from orientation {orientation}"
     assert load_picture(file_of("PNG", orientation)).notices == ()
-    assert load_picture(file_of("PNG", orientation), orient="apply").notices == (said,)
+    assert load_picture(file_of("PNG", orientation), orient="apply").notices == (notice,)
     for orient in ("keep", "apply"):
         notices = load_picture(file_of("TIFF", orientation), orient=orient).notices  # type: ignore[arg-type]
-        assert notices == (f"{said}, as Pillow does with TIFF files",)
+        assert notices == (f"{notice}, as Pillow does with TIFF files",)
     assert load_picture(file_of("PNG", 1), orient="apply").notices == ()
 
 
@@ -164,10 +164,10 @@ def test_encode_takes_the_option(tmp_path: Path, orientation: int, orient: str, 
     assert alike(shown(out.read_bytes()), turned(PIXELS, orientation))
     turns = orient == "apply" and orientation != 1
     assert orientation_of(read_jpeg(out.read_bytes()).metadata.exif) == (1 if orient == "apply" else orientation)
-    said = "\n".join(messages(result))
-    assert (f"{source}: turned the pixels upright, from orientation {orientation}" in said) is turns
+    printed = "\n".join(messages(result))
+    assert (f"{source}: turned the pixels upright, from orientation {orientation}" in printed) is turns
     stays = f"left out Exif, which --metadata keeps; the orientation ({orientation}) stays"
-    assert (stays in said) is (orient == "keep" and orientation != 1)
+    assert (stays in printed) is (orient == "keep" and orientation != 1)
 
 
 def test_a_jpeg_file_is_turned_from_its_pixels_only(tmp_path: Path) -> None:
@@ -210,19 +210,19 @@ def test_compare_says_where_images_are_shown_differently(tmp_path: Path) -> None
     for orient in ("keep", "apply"):
         assert run("encode", tmp_path / "a.png", "-o", tmp_path / f"{orient}.jpg", "--orient", orient).exit_code == 0
     result = run("compare", tmp_path / "a.png", tmp_path / "keep.jpg", tmp_path / "apply.jpg", "--json")
-    kept, applied = json.loads(result.stdout)["files"]
-    assert kept["psnr_db"] > 25 > 15 > applied["psnr_db"]
-    said = "is shown with orientation 1, the reference with 3; pixels are compared as stored"
-    assert messages(result) == [f"{tmp_path / 'apply.jpg'}: {said}"]
+    stored, applied = json.loads(result.stdout)["files"]
+    assert stored["psnr_db"] > 25 > 15 > applied["psnr_db"]
+    notice = "is shown with orientation 1, the reference with 3; pixels are compared as stored"
+    assert messages(result) == [f"{tmp_path / 'apply.jpg'}: {notice}"]
 
 
 def test_compare_says_why_images_do_not_fit(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(file_of("PNG", 6))
     assert run("encode", tmp_path / "a.png", "-o", tmp_path / "b.jpg", "--orient", "apply").exit_code == 0
-    found = "images to compare have one shape, got (40, 72, 3) and (72, 40, 3)"
-    said = "this one is shown with orientation 1, the reference with 6; pixels are compared as stored"
+    reason = "images to compare have one shape, got (40, 72, 3) and (72, 40, 3)"
+    notice = "this one is shown with orientation 1, the reference with 6; pixels are compared as stored"
     line = refusal("compare", tmp_path / "a.png", tmp_path / "b.jpg")
-    assert line == f"Error: {tmp_path / 'b.jpg'}: {found}; {said}"
+    assert line == f"Error: {tmp_path / 'b.jpg'}: {reason}; {notice}"
 
 
 @pytest.mark.parametrize("format_of", ["png", "jpeg"])
@@ -245,8 +245,8 @@ def test_restore_takes_the_option(tmp_path: Path, orientation: int, orient: Any,
         assert (record["width"], record["height"]) == written.size
         if format_of == "png":
             np.testing.assert_array_equal(np.asarray(written), restore_image(data, model=model, orient=orient))
-    said = f"{source}: turned the pixels upright, from orientation {orientation}"
-    assert result.stderr.splitlines() == [said] * turns
+    notice = f"{source}: turned the pixels upright, from orientation {orientation}"
+    assert result.stderr.splitlines() == [notice] * turns
 
 
 def test_inspect_tells_the_orientation(tmp_path: Path) -> None:

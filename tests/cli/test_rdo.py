@@ -1,4 +1,4 @@
-"""Effort, tuning and regions at the command line: what they come to, and what they are worth on photographs."""
+"""Effort, tuning and regions of interest on the command line: arguments for the encoder, and gains on photographs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def pixels_of(path: Path) -> np.ndarray:
 
 
 def encoded(source: Path, *options: object) -> tuple[int, np.ndarray]:
-    """Bytes and pixels of the file that the options make."""
+    """Size in bytes, and decoded pixels, of the file encoded with these options."""
     output = source.with_name("out.jpg")
     (record,) = run_json("encode", source, "-o", output, *options)["files"]
     return record["nbytes"], pixels_of(output)
@@ -123,11 +123,11 @@ def test_tables_that_are_given_stay(picture: Path) -> None:
 def test_sizes_fall_with_effort_at_the_same_psnr(crop: Path) -> None:
     original = pixels_of(crop)
     fixed, decoded = encoded(crop, "-q", 75, "--effort", 1)
-    wanted = psnr_db(original, decoded)
-    designed, decoded = encoded(crop, "--match-psnr", wanted, "--effort", 2)
-    assert psnr_db(original, decoded) >= wanted
-    chosen, decoded = encoded(crop, "--match-psnr", wanted, "--effort", 3)
-    assert wanted <= psnr_db(original, decoded) < wanted + 0.02
+    psnr = psnr_db(original, decoded)
+    designed, decoded = encoded(crop, "--match-psnr", psnr, "--effort", 2)
+    assert psnr_db(original, decoded) >= psnr
+    chosen, decoded = encoded(crop, "--match-psnr", psnr, "--effort", 3)
+    assert psnr <= psnr_db(original, decoded) < psnr + 0.02
     assert designed < 0.85 * fixed
     assert chosen < 0.93 * designed
 

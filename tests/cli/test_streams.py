@@ -1,4 +1,4 @@
-"""``-`` is stdin and stdout; outputs are checked before the work, and named as what they hold."""
+"""``-`` stands for stdin and stdout; paths and suffixes of outputs are checked before the work starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from PIL import Image
 import optcodec
 from optcodec.cli import main
 from optcodec.console import streams
-from optcodec.console.files import Source, place
+from optcodec.console.files import Source, output_paths
 from optcodec.console.streams import STREAM
 from restore import restore_image
 from restore.cli import main as restore_main
@@ -56,7 +56,9 @@ def test_encode_to_stdout_says_what_it_did_on_stderr(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 def test_other_names_of_stdout(picture: Path, name: str) -> None:
-    assert place([Source(picture, Path("a.png"))], Path(name), suffix=".jpg", folder=False, force=False) == [STREAM]
+    assert output_paths([Source(picture, Path("a.png"))], Path(name), suffix=".jpg", folder=False, force=False) == [
+        STREAM
+    ]
 
 
 def test_stdin_goes_to_files_and_folders(picture: Path, tmp_path: Path) -> None:
@@ -70,7 +72,7 @@ def test_stdin_goes_to_files_and_folders(picture: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["encode", "-"], "stdin has no place beside it for the output; expected -o FILE, or -o - for stdout"),
+        (["encode", "-"], "the output cannot be written beside stdin; expected -o FILE, or -o - for stdout"),
         (["encode", "-", "-o", "-"], "-: not an image file"),
         (["encode", "PICTURE", "-o", "-", "--json"], "--json prints to stdout, where the image goes"),
         (["encode", "FOLDER", "-o", "-"], "stdout takes one image, got 1; expected -o FOLDER"),
@@ -158,7 +160,7 @@ def test_pipes_with_names_are_read_and_written(tmp_path: Path, suffix: str) -> N
 @pytest.mark.parametrize("name", ["a.webp", "a.png", "a.json", "a.JPG.bak"])
 def test_names_of_other_formats_are_refused(picture: Path, name: str) -> None:
     line = refusal("encode", picture, "-o", picture.with_name(name))
-    assert f"{name}: a JPEG file is written; expected a name with .jpg, .jpeg, .jpe, .jfif" in line
+    assert f"{name}: the output is a JPEG file; expected a name with .jpg, .jpeg, .jpe, .jfif" in line
     assert not picture.with_name(name).exists() or name == picture.name
 
 
@@ -175,7 +177,7 @@ def test_the_place_is_checked_once_before_the_work(
     for number in range(5):
         save(picture.with_name(f"{number}.png"), photograph(8, 8))
     opened = []
-    monkeypatch.setattr(f"optcodec.cli.{verb[0]}.open_image", lambda *given, **options: opened.append(given))
+    monkeypatch.setattr(f"optcodec.cli.{verb[0]}.open_image", lambda *arguments, **options: opened.append(arguments))
     blocked = picture.parent.parent / "file"
     blocked.touch()
     for output in (blocked, blocked / "out"):
@@ -195,11 +197,11 @@ def test_a_folder_in_the_place_of_one_of_many_is_its_failure(picture: Path, tmp_
 
 def test_times_are_kept_on_request(picture: Path) -> None:
     old = picture.with_name("b.jpg")
-    for options, kept in ([], False), (["--keep-times"], True):
+    for options, same_times in ([], False), (["--keep-times"], True):
         old.write_bytes(b"old")
         os.utime(old, ns=(10**18, 10**18))
         assert run("encode", picture, "-o", old, *options).exit_code == 0
-        assert (old.stat().st_mtime_ns == 10**18) is kept
+        assert (old.stat().st_mtime_ns == 10**18) is same_times
 
 
 def test_an_input_is_replaced_in_place_behind_its_link(tmp_path: Path) -> None:
@@ -227,6 +229,6 @@ def test_a_stream_without_end_is_refused(command: list[str], tmp_path: Path, mon
     monkeypatch.setattr(streams, "MAX_STREAM_NBYTES", 1 << 16)
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 1
-    reason = "it goes on after 65,536 bytes; expected an image, or a file of it"
+    reason = "it has more than 65,536 bytes; expected an image, or a file in place of the stream"
     assert result.stderr == f"Error: /dev/zero: cannot read /dev/zero: {reason}\n"
     assert list(tmp_path.iterdir()) == []

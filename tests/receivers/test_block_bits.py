@@ -1,4 +1,4 @@
-"""Bits of 32x32 blocks: against the entropy coder's own count, and against a slow decoder that looks where it is."""
+"""Bits of 32x32 blocks, against the count of the entropy coder, and against a slow decoder that tracks its position."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def naive_block_bits(data: bytes, groups: list[list[int]], monkeypatch: pytest.M
     factors = [(part.h, part.v) for part in image.components]
     h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
     order = [
-        place
+        position
         for group in groups
         for mcu in naive.naive_mcus(image.width, image.height, factors, group)
-        for place in mcu
+        for position in mcu
     ]
     bits = np.zeros((-(-image.height // 32), -(-image.width // 32)), int)
     before: tuple[naive.NaiveBits | None, int] = (None, 0)
@@ -73,9 +73,9 @@ def naive_block_bits(data: bytes, groups: list[list[int]], monkeypatch: pytest.M
 @pytest.mark.parametrize("factors", FACTORS.values(), ids=FACTORS)
 def test_the_sum_is_the_bits_of_the_scan(factors: tuple[tuple[int, int], ...], size: tuple[int, int]) -> None:
     image = image_of(factors, *size)
-    found = block_bits(image)
-    assert found.shape == (-(-size[1] // 32), -(-size[0] // 32))
-    assert found.sum() == counted(image)
+    bits = block_bits(image)
+    assert bits.shape == (-(-size[1] // 32), -(-size[0] // 32))
+    assert bits.sum() == counted(image)
 
 
 @settings(max_examples=60, deadline=None)
@@ -100,9 +100,9 @@ def test_files_of_another_coder_with_their_own_tables(
     Image.fromarray(photograph(75, 101)).save(
         file, "jpeg", quality=60, subsampling=subsampling, restart_marker_blocks=restart
     )
-    found = file_block_bits(file.getvalue())
-    np.testing.assert_array_equal(found, naive_block_bits(file.getvalue(), [[0, 1, 2]], monkeypatch))
-    assert found.sum() > block_bits(read_jpeg(file.getvalue())).sum()  # Annex K tables are not optimal
+    bits = file_block_bits(file.getvalue())
+    np.testing.assert_array_equal(bits, naive_block_bits(file.getvalue(), [[0, 1, 2]], monkeypatch))
+    assert bits.sum() > block_bits(read_jpeg(file.getvalue())).sum()  # Annex K tables are not optimal
 
 
 def test_files_with_luminance_in_a_scan_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Curves of blocks, how they are measured, and tasks."""
+"""Rate-distortion curves of blocks, their measurement, and restoration tasks."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_curves_are_joined_and_chosen() -> None:
         ({"qualities": (0, 50, 90)}, "two or more whole numbers 1..100"),
         ({"qualities": (15.0, 50.0, 90.0)}, "two or more whole numbers"),
         ({"qualities": ((1, 2), (3,))}, "two or more whole numbers"),
-        ({"qualities": (15, 15, 90)}, r"qualities rise, got \[15, 15, 90\]"),
+        ({"qualities": (15, 15, 90)}, r"qualities are in rising order, got \[15, 15, 90\]"),
         ({"before": np.ones((2, 4))}, r"before of 2 blocks have the shape \(2, 3\), got \(2, 4\)"),
         ({"after": np.full((2, 3), np.nan)}, "after of blocks are finite and not negative, got nan"),
         ({"nbytes": np.full((2, 3), -1)}, "nbytes of blocks are finite and not negative, got -1"),
@@ -95,9 +95,9 @@ def test_only_curves_of_the_same_qualities_are_joined() -> None:
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (33, 64), (75, 101), (31, 1)])
 def test_blocks_of_an_image(height: int, width: int) -> None:
     one, other = (RANDOM.integers(0, 256, (height, width, 3), np.uint8) for _ in range(2))
-    found = block_errors(one, other, 32)
-    assert found.shape == block_grid(width, height)
-    np.testing.assert_allclose(found, naive_errors(one, other, 32), rtol=1e-12)
+    errors = block_errors(one, other, 32)
+    assert errors.shape == block_grid(width, height)
+    np.testing.assert_allclose(errors, naive_errors(one, other, 32), rtol=1e-12)
     sizes = [
         [len(one[y : y + 32, 0]) == len(one[0, x : x + 32]) == 32 for x in range(0, width, 32)]
         for y in range(0, height, 32)
@@ -117,17 +117,17 @@ def test_curves_are_those_of_the_files_of_the_encoder(
     encoder: str, options: dict[str, bool], subsampling: str, scale: int
 ) -> None:
     task, clean = BlurTask(scale), photograph(75 * scale + 1, 101 * scale)
-    found = measure_curves(clean, task, encoder=encoder, subsampling=subsampling, qualities=FEW, seed=5)
-    assert found.nbytes.shape == (3 * 4, 3)
+    curves = measure_curves(clean, task, encoder=encoder, subsampling=subsampling, qualities=FEW, seed=5)
+    assert curves.nbytes.shape == (3 * 4, 3)
     sent = task.sent(task.reference(clean), 5)
-    for place, quality in enumerate(FEW):
+    for column, quality in enumerate(FEW):
         data = encode(sent, quality=quality, subsampling=subsampling, **options).data  # type: ignore[arg-type]
-        np.testing.assert_array_equal(found.nbytes[:, place], file_block_bits(data).ravel() / 8)
-        assert 0.9 * len(data) - 700 < found.nbytes[:, place].sum() <= len(data)  # a file has 600 bytes of tables
+        np.testing.assert_array_equal(curves.nbytes[:, column], file_block_bits(data).ravel() / 8)
+        assert 0.9 * len(data) - 700 < curves.nbytes[:, column].sum() <= len(data)  # a file has 600 bytes of tables
         before = naive_errors(decoded_pixels(data), sent, 32)
         after = naive_errors(task.restored(data), task.reference(clean), 32 * scale)
-        np.testing.assert_allclose(found.before[:, place], np.ravel(before), rtol=1e-12)
-        np.testing.assert_allclose(found.after[:, place], np.ravel(after), rtol=1e-12)
+        np.testing.assert_allclose(curves.before[:, column], np.ravel(before), rtol=1e-12)
+        np.testing.assert_allclose(curves.after[:, column], np.ravel(after), rtol=1e-12)
 
 
 def test_threads_do_not_matter() -> None:
@@ -243,7 +243,7 @@ def test_tasks_by_name() -> None:
         ("tests.blur_task:nothing", "got 'tests.blur_task:nothing': module .* has no attribute 'nothing'"),
         (":factory", "expected a task as package.module:factory, got ':factory'"),
         ("tests.blur_task:__doc__", "expected a function that makes a task, .* is a str"),
-        ("tests.blur_task:no_task", r"gives a task \(name, scale, reference, sent, restored\), got int"),
+        ("tests.blur_task:no_task", r"to return a task \(name, scale, reference, sent, restored\), got int"),
         ("tests.blur_task:fraction", "scale of a task is a whole number from 1 on, got 0"),
     ],
 )
@@ -258,9 +258,9 @@ def test_blocks_alone_keep_their_coefficients(monkeypatch: pytest.MonkeyPatch) -
     plain = task.restored
     monkeypatch.setattr(task, "restored", lambda data: files.append(data) or plain(data))
     measure_curves(CLEAN, task, qualities=(30, 80), isolated=True)
-    whole, part = read_jpeg(encode(CLEAN, quality=30).data), read_jpeg(files[6])
-    assert (part.width, part.height) == (32, 32)
-    for large, small in zip(whole.components, part.components, strict=True):
+    image, block = read_jpeg(encode(CLEAN, quality=30).data), read_jpeg(files[6])
+    assert (block.width, block.height) == (32, 32)
+    for large, small in zip(image.components, block.components, strict=True):
         side = len(small.blocks)
         np.testing.assert_array_equal(small.blocks, large.blocks[side : 2 * side, 2 * side : 3 * side])
-    assert files[6] == write_jpeg(part)
+    assert files[6] == write_jpeg(block)

@@ -1,4 +1,4 @@
-"""Rate-accuracy figures: what they show, not how they look; and the verb that draws them."""
+"""Rate-accuracy figures: their content, not their appearance; and the verb that draws them."""
 
 from __future__ import annotations
 
@@ -40,45 +40,45 @@ def written(path: Path, record: object) -> Path:
 
 
 def line(axes: Axes, label: str) -> np.ndarray:
-    return np.array(next(each for each in axes.lines if each.get_label() == label).get_xydata())
+    return np.array(next(drawn for drawn in axes.lines if drawn.get_label() == label).get_xydata())
 
 
 def test_lines_are_the_points_of_the_file(record: dict[str, Any], result: Path) -> None:
     figure = rate_accuracy_figure([read_result(result)])
     assert len(figure.axes) == 4
-    points = [each for each in record["points"] if (each["method"], each["setting"]) == ("opts", "bytes")]
-    rates = [each["bpp"]["value"] for each in points]
+    points = [point for point in record["points"] if (point["method"], point["setting"]) == ("opts", "bytes")]
+    rates = [point["bpp"]["value"] for point in points]
     accuracy, loss = figure.axes[2:]
     for axes, name in ((accuracy, "top1_percent"), (loss, "loss_increase")):
-        assert np.array_equal(line(axes, "OptS"), np.transpose([rates, [each[name]["value"] for each in points]]))
+        assert np.array_equal(line(axes, "OptS"), np.transpose([rates, [point[name]["value"] for point in points]]))
 
 
 def test_bands_are_the_paired_intervals(record: dict[str, Any], result: Path) -> None:
     accuracy, loss = rate_accuracy_figure([read_result(result)], settings=["1"]).axes
-    whole = record["uncompressed"]["top1_percent"]["value"]
-    for axes, name, base in ((accuracy, "top1_change_points", whole), (loss, "loss_increase", 0)):
+    top1 = record["uncompressed"]["top1_percent"]["value"]
+    for axes, name, base in ((accuracy, "top1_change_points", top1), (loss, "loss_increase", 0)):
         assert len(axes.collections) == len(METHODS)
         for band, method in zip(axes.collections, ("jpeg", "opts", "mozjpeg"), strict=True):
-            points = [each for each in record["points"] if (each["method"], each["setting"]) == (method, "1")]
+            points = [point for point in record["points"] if (point["method"], point["setting"]) == (method, "1")]
             corners = {tuple(corner) for corner in band.get_paths()[0].vertices.tolist()}
             for end in ("low", "high"):
-                assert {(each["bpp"]["value"], base + each[name][end]) for each in points} <= corners
+                assert {(point["bpp"]["value"], base + point[name][end]) for point in points} <= corners
 
 
 def test_words(record: dict[str, Any], result: Path) -> None:
     figure = rate_accuracy_figure([read_result(result)], settings=["1"])
     accuracy, loss = figure.axes
-    found = record["uncompressed"]["top1_percent"]
+    top1 = record["uncompressed"]["top1_percent"]
     legend = accuracy.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == [
         "JPEG",
         "OptS",
         "mozjpeg",
-        f"uncompressed, {found['value']:.1f} % ({found['low']:.1f} to {found['high']:.1f})",
+        f"uncompressed, {top1['value']:.1f} % ({top1['low']:.1f} to {top1['high']:.1f})",
     ]
-    dashed = next(each for each in accuracy.lines if str(each.get_label()).startswith("uncompressed"))
-    assert (list(dashed.get_ydata()), dashed.get_linestyle()) == ([found["value"]] * 2, "--")
+    dashed = next(drawn for drawn in accuracy.lines if str(drawn.get_label()).startswith("uncompressed"))
+    assert (list(dashed.get_ydata()), dashed.get_linestyle()) == ([top1["value"]] * 2, "--")
     assert accuracy.get_title("left") == "mobilenet_v2, 4:4:4, 60 images"
     assert loss.get_title("left") == "equal SWE of JPEG, luminance and chrominance apart (setting 1)"
     assert (accuracy.get_xlabel(), accuracy.get_ylabel()) == ("bits per pixel", "top-1 accuracy (%)")
@@ -88,13 +88,13 @@ def test_words(record: dict[str, Any], result: Path) -> None:
 
 def test_a_method_looks_the_same_in_every_row(record: dict[str, Any], result: Path, tmp_path: Path) -> None:
     fewer = copy.deepcopy(record)
-    fewer["points"] = [each for each in fewer["points"] if each["method"] == "mozjpeg"]
+    fewer["points"] = [point for point in fewer["points"] if point["method"] == "mozjpeg"]
     results = [read_result(result), read_result(written(tmp_path / "b.json", fewer))]
     figure = rate_accuracy_figure(results, settings=["1"])
     looks = set()
     for axes in figure.axes:
-        found = next(each for each in axes.lines if each.get_label() == "mozjpeg")
-        looks.add((found.get_color(), found.get_marker()))
+        curve = next(drawn for drawn in axes.lines if drawn.get_label() == "mozjpeg")
+        looks.add((curve.get_color(), curve.get_marker()))
     assert len(figure.axes) == 4
     assert len(looks) == 1
 
@@ -112,7 +112,7 @@ def test_loss_has_the_scale_that_shows_it(
     record: dict[str, Any], tmp_path: Path, values: list[float], scale: str
 ) -> None:
     record = copy.deepcopy(record)
-    record["points"] = [each for each in record["points"] if (each["method"], each["setting"]) == ("jpeg", "1")]
+    record["points"] = [point for point in record["points"] if (point["method"], point["setting"]) == ("jpeg", "1")]
     for point, value in zip(record["points"], values, strict=True):
         point["loss_increase"] = {"value": value, "low": value - abs(value) / 10, "high": value + abs(value) / 10}
     axes = rate_accuracy_figure([read_result(written(tmp_path / "r.json", record))]).axes[1]
@@ -150,8 +150,8 @@ def test_the_verb_draws_all_results(result: Path, tmp_path: Path) -> None:
     assert (done.exit_code, done.output) == (0, f"{output}: {len(both):,} bytes\n")
     assert output.read_bytes() == both
     one = draw_to(rate_accuracy_figure([read_result(result)], settings=["bytes"]), ".png")
-    told = run_json("plot", result, "--setting", "bytes", "-o", output)
-    assert told == {"results": [str(result)], "output": str(output), "nbytes": len(one)}
+    report = run_json("plot", result, "--setting", "bytes", "-o", output)
+    assert report == {"results": [str(result)], "output": str(output), "nbytes": len(one)}
     assert output.read_bytes() == one
 
 

@@ -1,4 +1,4 @@
-"""Contact sheet and heatmaps: what they show, not how they look."""
+"""Contact sheet and heatmaps: their content, not their appearance."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_heatmap_shows_every_step() -> None:
     axes = figure.axes
     assert [text.get_text() for text in axes[0].texts] == [str(step) for step in range(1, 65)]
     assert np.array_equal(axes[0].images[0].get_array(), table.steps)
-    assert len([each for each in axes if each.images]) == 3
+    assert len([panel for panel in axes if panel.images]) == 3
 
 
 def test_numbers_can_be_left_out() -> None:

@@ -24,7 +24,7 @@ def write_images(folder: Path, names: list[str], mode: str = "RGB") -> None:
         Image.fromarray(pixels).convert(mode).save(folder / name)
 
 
-def found(images: list[LabelledImage], root: Path) -> dict[str, int | None]:
+def labels_by_name(images: list[LabelledImage], root: Path) -> dict[str, int | None]:
     return {image.path.relative_to(root).as_posix(): image.label for image in images}
 
 
@@ -32,20 +32,20 @@ def test_one_folder_for_each_class(tmp_path: Path) -> None:
     write_images(tmp_path, ["b/2.png", "b/x/1.JPG", "a/1.png", "c/1.webp"])
     (tmp_path / "a" / "notes.txt").write_text("no image")
     images = find_images(tmp_path, "folders")
-    assert found(images, tmp_path) == {"a/1.png": 0, "b/2.png": 1, "b/x/1.JPG": 1, "c/1.webp": 2}
+    assert labels_by_name(images, tmp_path) == {"a/1.png": 0, "b/2.png": 1, "b/x/1.JPG": 1, "c/1.webp": 2}
     assert [image.path for image in images] == sorted(image.path for image in images)
 
 
 def test_folders_that_are_numbers_are_the_class_indices(tmp_path: Path) -> None:
     write_images(tmp_path, ["7/a.png", "012/a.png"])
-    assert found(find_images(tmp_path, "folders"), tmp_path) == {"7/a.png": 7, "012/a.png": 12}
+    assert labels_by_name(find_images(tmp_path, "folders"), tmp_path) == {"7/a.png": 7, "012/a.png": 12}
 
 
 def test_a_csv_of_labels(tmp_path: Path) -> None:
     write_images(tmp_path / "images", ["b.png", "a.png", "unnamed.png"])
     csv = tmp_path / "labels.csv"
     csv.write_text("class_index,file,more\n3,b.png,x\n5,a.png,y\n")
-    assert found(find_images(tmp_path / "images", csv), tmp_path / "images") == {"a.png": 5, "b.png": 3}
+    assert labels_by_name(find_images(tmp_path / "images", csv), tmp_path / "images") == {"a.png": 5, "b.png": 3}
 
 
 def test_the_labels_of_the_data_set() -> None:
@@ -58,7 +58,7 @@ def test_the_labels_of_the_data_set() -> None:
 
 def test_no_labels(tmp_path: Path) -> None:
     write_images(tmp_path, ["b.png", "x/a.png"])
-    assert found(find_images(tmp_path, "self"), tmp_path) == {"b.png": None, "x/a.png": None}
+    assert labels_by_name(find_images(tmp_path, "self"), tmp_path) == {"b.png": None, "x/a.png": None}
 
 
 def test_wrong_folders_and_labels(tmp_path: Path) -> None:
@@ -140,11 +140,13 @@ def test_unreadable_images_are_named_and_left_out(tmp_path: Path) -> None:
     (tmp_path / "1" / "a.png").write_bytes((tmp_path / "1" / "a.png").read_bytes()[:60])
     (tmp_path / "3" / "a.png").write_text("no image")
     images = find_images(tmp_path, "folders")
-    told: list[tuple[Path, str]] = []
-    stacked = list(batches(images, to_tensor, size=2, on_unreadable=lambda path, reason: told.append((path, reason))))
+    unreadable: list[tuple[Path, str]] = []
+    stacked = list(
+        batches(images, to_tensor, size=2, on_unreadable=lambda path, reason: unreadable.append((path, reason)))
+    )
     assert [labels.tolist() for _, labels in stacked if labels is not None] == [[0, 2]]
-    assert [path.parent.name for path, _ in told] == ["1", "3"]
-    assert all("cannot read the image" in reason for _, reason in told)
+    assert [path.parent.name for path, _ in unreadable] == ["1", "3"]
+    assert all("cannot read the image" in reason for _, reason in unreadable)
     with pytest.raises(InvalidInputError, match=r"cannot read the image .*a\.png"):
         list(batches(images, to_tensor))
 
@@ -187,20 +189,20 @@ def test_folders_that_cannot_be_the_classes_of_the_model(tmp_path: Path, target:
 def test_a_survey_has_a_limit_of_pixels(tmp_path: Path, target: TargetModel) -> None:
     write_images(tmp_path, ["a.png", "b.png"])
     Image.fromarray(np.zeros((60, 70, 3), np.uint8)).save(tmp_path / "wide.png")
-    told: list[str] = []
+    reasons: list[str] = []
     survey = Survey(tmp_path, labels="self", max_pixels=60 * 70 - 1)
-    profile = sensitivity_of(target, survey, on_unreadable=lambda path, reason: told.append(reason))
+    profile = sensitivity_of(target, survey, on_unreadable=lambda path, reason: reasons.append(reason))
     assert profile.provenance.images == 2
-    assert len(told) == 1
-    assert "wide.png: the image has 70x60 = 4,200 pixels; expected at most 4,199" in told[0]
+    assert len(reasons) == 1
+    assert "wide.png: the image has 70x60 = 4,200 pixels; expected at most 4,199" in reasons[0]
 
 
 def test_a_survey_tells_of_unreadable_images(tmp_path: Path, target: TargetModel) -> None:
     write_images(tmp_path, [f"{i}.png" for i in range(3)])
     (tmp_path / "1.png").write_text("no image")
-    told: list[str] = []
+    names: list[str] = []
     survey = Survey(tmp_path, labels="self")
-    profile = sensitivity_of(target, survey, on_unreadable=lambda path, reason: told.append(path.name))
-    assert (told, profile.provenance.images) == (["1.png"], 2)
+    profile = sensitivity_of(target, survey, on_unreadable=lambda path, reason: names.append(path.name))
+    assert (names, profile.provenance.images) == (["1.png"], 2)
     with pytest.raises(InvalidInputError, match=r"cannot read the image .*1\.png"):
         sensitivity_of(target, survey)

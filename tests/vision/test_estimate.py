@@ -17,7 +17,7 @@ FACTORS = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:4:0": (1, 2)}
 
 
 def smooth_network(seed: int = 0, dtype: Any = torch.float64) -> Any:
-    """Small, smooth, and unlike in its three colours."""
+    """A small, smooth network that reacts differently to the three colours."""
     nn = torch.nn
     torch.manual_seed(seed)
     layers = nn.Sequential(
@@ -105,8 +105,8 @@ def output_itself(output: Any, labels: Any) -> Any:
 def test_cb_and_cr_each_have_their_own_gradient(colour: tuple[float, ...], cb: float, cr: float) -> None:
     images = random_images(2, 16, 24)
     y, *chroma = estimate_sensitivity(Coloured(*colour), [images], loss=output_itself).weights
-    for found, factor in zip(chroma, (cb, cr), strict=True):
-        assert_allclose(found, y * (factor / sum(colour)) ** 2, rtol=1e-5, atol=1e-12 * y.max())
+    for weights, factor in zip(chroma, (cb, cr), strict=True):
+        assert_allclose(weights, y * (factor / sum(colour)) ** 2, rtol=1e-5, atol=1e-12 * y.max())
 
 
 def test_a_chroma_sample_of_four_pixels_collects_their_gradients() -> None:
@@ -144,11 +144,13 @@ def test_images_do_not_interact_and_batches_do_not_matter() -> None:
 
 def test_mean_and_standard_error_over_images() -> None:
     network, images, labels = smooth_network(), random_images(6), torch.arange(6) % 5
-    each = np.array([estimate_sensitivity(network, [(images[i : i + 1], labels[i : i + 1])]).weights for i in range(6)])
+    weights = np.array(
+        [estimate_sensitivity(network, [(images[i : i + 1], labels[i : i + 1])]).weights for i in range(6)]
+    )
     batches = [(images[a:b], labels[a:b]) for a, b in ((0, 1), (1, 4), (4, 6))]
     profile = estimate_sensitivity(network, batches)
-    assert_allclose(profile.weights, each.mean(0), rtol=1e-9)
-    assert_allclose(profile.provenance.standard_errors, each.std(0, ddof=1) / np.sqrt(6), rtol=1e-7)
+    assert_allclose(profile.weights, weights.mean(0), rtol=1e-9)
+    assert_allclose(profile.provenance.standard_errors, weights.std(0, ddof=1) / np.sqrt(6), rtol=1e-7)
     assert (profile.provenance.images, profile.provenance.image_size) == (6, "16x16")
     assert estimate_sensitivity(network, batches[:1]).provenance.standard_errors is None
 
@@ -156,7 +158,9 @@ def test_mean_and_standard_error_over_images() -> None:
 def test_bytes_are_floats_times_255() -> None:
     network = smooth_network()
     pixels = torch.randint(0, 256, (3, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    as_bytes, as_floats = (estimate_sensitivity(network, [(given, None)]) for given in (pixels, pixels.double() / 255))
+    as_bytes, as_floats = (
+        estimate_sensitivity(network, [(images, None)]) for images in (pixels, pixels.double() / 255)
+    )
     assert_allclose(as_bytes.weights, as_floats.weights, rtol=1e-5)
     assert np.array_equal(estimate_sensitivity(network, [pixels.numpy()]).weights, as_bytes.weights)
 
@@ -174,10 +178,10 @@ def test_a_gpu_gives_what_the_processor_gives() -> None:
 def test_without_labels_the_prediction_counts() -> None:
     network, images = smooth_network(), random_images(4)
     predicted = network(images).argmax(1)
-    own = estimate_sensitivity(network, [images]).weights
-    assert np.array_equal(own, estimate_sensitivity(network, [(images, predicted)]).weights)
+    unlabelled = estimate_sensitivity(network, [images]).weights
+    assert np.array_equal(unlabelled, estimate_sensitivity(network, [(images, predicted)]).weights)
     other = estimate_sensitivity(network, [(images, (predicted + 1) % 5)]).weights
-    assert np.abs(own / other - 1).max() > 0.1
+    assert np.abs(unlabelled / other - 1).max() > 0.1
 
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
@@ -194,21 +198,21 @@ def test_at_an_operating_point_gradients_are_those_on_the_compressed_image(subsa
         return (expected * (expected.log() - output.log_softmax(1))).sum(1)
 
     by_hand = estimate_sensitivity(network, [decoded.double()], loss=loss, subsampling=subsampling)
-    found = estimate_sensitivity(network, [clean], subsampling=subsampling, quality=30)
-    assert found.provenance.quality == 30
-    assert found.provenance.loss == "divergence"
+    profile = estimate_sensitivity(network, [clean], subsampling=subsampling, quality=30)
+    assert profile.provenance.quality == 30
+    assert profile.provenance.loss == "divergence"
     # our DCT and Pillow's round a few coefficients differently
-    assert_allclose(found.weights, by_hand.weights, rtol=0.05, atol=1e-3 * by_hand.weights.max())
+    assert_allclose(profile.weights, by_hand.weights, rtol=0.05, atol=1e-3 * by_hand.weights.max())
     other = estimate_sensitivity(network, [clean], subsampling=subsampling, quality=90)
     assert other.weights.sum() < 0.5 * by_hand.weights.sum()  # a finer file has moved the output less
 
 
 def test_at_an_operating_point_another_loss_has_its_labels() -> None:
     network, image = smooth_network(), random_images(1, 16, 16)
-    found = estimate_sensitivity(network, [(image, torch.tensor([2]))], loss=cross_entropy, quality=50)
+    profile = estimate_sensitivity(network, [(image, torch.tensor([2]))], loss=cross_entropy, quality=50)
     seen = compressed(image, "4:4:4", 50)
     expected = estimate_sensitivity(network, [(seen, torch.tensor([2]))])
-    assert_allclose(found.weights, expected.weights, rtol=1e-9)
+    assert_allclose(profile.weights, expected.weights, rtol=1e-9)
 
 
 def test_stops_once_every_weight_is_known_well_enough() -> None:
@@ -279,12 +283,12 @@ def zero_loss(output: Any, labels: Any) -> Any:
         ((random_images(2), [0.5, 1.0]), {}, r"got \[0.5, 1.0\]"),
         (random_images(2), {"loss": lambda output, labels: output}, r"for each of 2 images, got shape \(2, 5\)"),
         (random_images(2), {"loss": lambda output, labels: output.mean()}, r"got shape \(\)"),
-        (random_images(2), {"loss": constant_loss}, "got one cut off"),
-        (random_images(2), {"loss": weights_only_loss}, "got one cut off"),
+        (random_images(2), {"loss": constant_loss}, "got a detached one"),
+        (random_images(2), {"loss": weights_only_loss}, "got a detached one"),
         (random_images(2), {"loss": nan_loss}, r"losses are finite, got \[nan, nan\]"),
         (random_images(2), {"loss": zero_loss}, "does not depend on their pixels"),
         (random_images(2), {"subsampling": "4:1:1"}, "subsampling is one of .* got '4:1:1'"),
-        (random_images(2), {"until_stderr": 0}, "until_stderr is a positive part of the weights, got 0"),
+        (random_images(2), {"until_stderr": 0}, "until_stderr is a relative standard error above 0, got 0"),
         (random_images(2), {"dtype": "float16"}, "dtype is float32 or bfloat16, got 'float16'"),
     ],
 )

@@ -64,12 +64,12 @@ def test_a_local_file_of_weights(folder: Path, network: Any, name: str) -> None:
 
 def test_pictures_are_prepared_as_torchvision_does(folder: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (300, 411, 3), np.uint8)
-    found = load_model(NAME, weights=folder / "net.pth").preprocess(Image.fromarray(pixels))
-    assert (found.shape, found.dtype) == ((3, 224, 224), torch.uint8)
+    prepared = load_model(NAME, weights=folder / "net.pth").preprocess(Image.fromarray(pixels))
+    assert (prepared.shape, prepared.dtype) == ((3, 224, 224), torch.uint8)
     preset = torchvision.models.get_model_weights(NAME).IMAGENET1K_V1.transforms()
     mean, deviation = (torch.tensor(parts)[:, None, None] for parts in (preset.mean, preset.std))
     expected = preset(Image.fromarray(pixels)) * deviation + mean
-    assert torch.allclose(found / 255, expected, atol=1e-6)
+    assert torch.allclose(prepared / 255, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("choice", ["default", "IMAGENET1K_V1"])
@@ -79,11 +79,11 @@ def test_torchvision_weights_on_request(
     # A file that lies where torchvision keeps its downloads is not fetched again.
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     url = torchvision.models.get_model_weights(NAME).DEFAULT.url
-    kept = tmp_path / "hub" / "checkpoints" / url.rpartition("/")[2]
-    kept.parent.mkdir(parents=True)
-    kept.write_bytes((folder / "net.pth").read_bytes())
+    cached = tmp_path / "hub" / "checkpoints" / url.rpartition("/")[2]
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes((folder / "net.pth").read_bytes())
     target = load_model(NAME, weights=choice)
-    assert target.weights_sha256 == hashlib.sha256(kept.read_bytes()).hexdigest()
+    assert target.weights_sha256 == hashlib.sha256(cached.read_bytes()).hexdigest()
     images = torch.rand(1, 3, 64, 64)
     assert torch.equal(logits(target, images), logits(load_model(NAME, weights=folder / "net.pth"), images))
 
@@ -97,9 +97,9 @@ def test_a_factory(factories: Any, tmp_path: Path) -> None:
     filled = load_model("optcodec_test_factories:net", weights=tmp_path / "ones.pth")
     assert torch.equal(logits(filled, torch.full((1, 3, 1, 1), 0.5)).flatten(), torch.tensor([1.5, 1.5]))
     assert filled.weights_sha256 == hashlib.sha256((tmp_path / "ones.pth").read_bytes()).hexdigest()
-    own = TargetModel("own", torch.nn.Identity(), lambda image: torch.zeros(3, 8, 8, dtype=torch.uint8))
-    factories.target = lambda: own
-    assert load_model("optcodec_test_factories:target") is own
+    model = TargetModel("own", torch.nn.Identity(), lambda image: torch.zeros(3, 8, 8, dtype=torch.uint8))
+    factories.target = lambda: model
+    assert load_model("optcodec_test_factories:target") is model
 
 
 def test_no_model_with_random_weights() -> None:

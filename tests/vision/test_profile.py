@@ -61,9 +61,9 @@ def test_a_profile_may_lack_its_provenance(tmp_path: Path) -> None:
 
 
 def test_a_profile_is_frozen_and_owns_its_weights() -> None:
-    given = np.ones((3, 8, 8))
-    profile = SensitivityProfile("p", given)
-    given[0, 0, 0] = 5
+    weights = np.ones((3, 8, 8))
+    profile = SensitivityProfile("p", weights)
+    weights[0, 0, 0] = 5
     assert profile.weights[0, 0, 0] == 1
     with pytest.raises(FrozenInstanceError):
         profile.name = "q"  # type: ignore[misc]
@@ -97,7 +97,7 @@ def changed(index: tuple[int, int, int], value: float) -> np.ndarray:
         ([[1, 2], [3]], "not regular"),
         ("weights", "not regular"),
         (None, "got"),
-        (np.zeros((3, 8, 8)), "all zero"),
+        (np.zeros((3, 8, 8)), "above 0, got only zeros"),
         (changed((1, 2, 3), -1e-9), "got -1e-09"),
         (changed((0, 0, 0), np.nan), "got nan"),
         (changed((2, 7, 7), np.inf), "got inf"),
