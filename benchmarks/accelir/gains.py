@@ -41,7 +41,8 @@ from benchmarks.accelir.speed import SIDES, timed
 from benchmarks.rates.rd import load, photographs
 from benchmarks.receiver.tasks import TASKS, make_task
 from benchmarks.record import ROOT, write_result
-from optcodec import TargetNotMetError, write_whole
+from optcodec import TargetNotMetError
+from optcodec.shared import write_whole
 
 RATES, MIDDLE = (0.6, 0.9, 1.2, 1.8), 1.2
 AT_ALL_RATES = (

@@ -12,7 +12,7 @@ from optcodec.cli.images import needed_nbytes, open_image, opening_of
 from optcodec.cli.totals import table_of, total_of
 from optcodec.cli.tuning import Tuned, tuned, tuning_options
 from optcodec.console.files import Source, check_jpeg_name, find_images, place
-from optcodec.console.many import Done, available_cores, failure_records, for_each, report_failures
+from optcodec.console.many import Done, failure_records, for_each, report_failures
 from optcodec.console.options import (
     ExpertOption,
     GroupedCommand,
@@ -35,6 +35,7 @@ from optcodec.console.options import (
 from optcodec.console.show import json_option, print_json
 from optcodec.console.streams import STREAM, check_stdout, output_file
 from optcodec.errors import InvalidInputError
+from optcodec.limits import processor_count
 
 if TYPE_CHECKING:
     from optcodec.jpeg.image import CoefficientImage
@@ -114,7 +115,7 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     several = len(sources) > 1 or any(path.is_dir() for path in inputs)
     targets = _places(sources, output, several, force, as_json)
     paths = [source.path for source in sources]
-    threads = options["threads"] or available_cores()
+    threads = options["threads"] or processor_count()
     workers = min(threads, len(paths))
     made = _tuned(options)
     nbytes_per_pixel = _nbytes_per_pixel(made, options)

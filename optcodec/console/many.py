@@ -18,7 +18,6 @@ from optcodec.errors import DiskFullError, OptcodecError
 __all__ = [
     "Done",
     "Failure",
-    "available_cores",
     "failure_records",
     "for_each",
     "notice_count",
@@ -52,13 +51,6 @@ class Failure:
         """The failure that an error makes of a file."""
         reason = _NO_MEMORY if isinstance(error, MemoryError) else str(error)
         return cls(path, reason.removeprefix(f"{path}: "))
-
-
-def available_cores() -> int:
-    """Number of cores that this process may use."""
-    from optcodec.jpeg.layout import thread_count
-
-    return thread_count(None)
 
 
 def for_each(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from optcodec import check_writable, require_packages
+from optcodec import require_packages
 from optcodec.console.show import columns, json_option, print_json
 
 __all__ = ["command"]
@@ -31,6 +31,8 @@ def command(network: Path, output: Path, as_json: bool, **options: Any) -> None:
     Four times a tenth of the filters is pruned, then the layers are slimmed, batch norms folded, and weights and values
     become INT8; after each stage that loses something comes a fine-tuning. Started again, it goes on where it stopped.
     """
+    from optcodec.shared import check_writable
+
     check_writable(output / "route.json")
     require_packages("torch", "safetensors.torch", "onnx", "scipy.linalg", extra="torch")
     records = _compress(network, output, **options)

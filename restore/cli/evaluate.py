@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import optcodec
-from optcodec import InvalidInputError, check_writable, require_packages, write_whole
+from optcodec import InvalidInputError, require_packages
 from optcodec.console.about import processor
 from optcodec.console.show import json_option, print_json
 
@@ -103,6 +103,8 @@ def command(sets: tuple[str, ...], as_json: bool, **options: Any) -> None:
     A SET is a folder of lossless images, or the name of one in the folder of data sets (Set5, Set14, Set12, BSD68,
     Classic5, LIVE1, Kodak, McMaster, ...). Luminance is measured unless --colour is given.
     """
+    from optcodec.shared import check_writable, write_whole
+
     for path in (options["output"], options["figure"]):
         if path is not None:
             check_writable(path)
@@ -131,6 +133,7 @@ def _require_packages(options: dict[str, Any]) -> None:
 
 def _measure(given: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
     """The whole result, ready for JSON."""
+    from optcodec.shared import write_whole
     from restore.evaluation.evaluate import Conditions, comparisons, evaluate, means
     from restore.evaluation.measures import load_measures
     from restore.evaluation.receivers import make_receiver

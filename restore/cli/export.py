@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from optcodec import InvalidInputError, check_writable, require_packages, write_whole
+from optcodec import InvalidInputError, require_packages
 from optcodec.console.show import json_option, print_json
 
 __all__ = ["command"]
@@ -30,6 +30,8 @@ def command(network: Path, chrominance: Path | None, output: Path, as_json: bool
     A model is what "restore run --model NAME.json" takes: NETWORK for luminance, and perhaps one for CHROMINANCE.
     A network that was fine-tuned with 8 bits, as by "restore compress", becomes an INT8 file as it is.
     """
+    from optcodec.shared import check_writable, write_whole
+
     as_model = output.suffix.lower() == ".json"
     if chrominance is not None and not as_model:
         raise InvalidInputError(f"two networks make a model; expected an output NAME.json, got {output}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from optcodec import check_writable, require_packages
+from optcodec import require_packages
 from optcodec.console.show import json_option, print_json
 
 __all__ = ["command"]
@@ -55,6 +55,7 @@ def command(recipe: str, output: Path, as_json: bool, **options: Any) -> None:
 
 def _train(name: str, output: Path, *, start: Path | None, threads: int | None, **options: Any) -> dict[str, Any]:
     """Run it, and say what came out."""
+    from optcodec.shared import check_writable
     from restore.training.recipe import load_recipe
 
     recipe = load_recipe(name)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from optcodec import InvalidInputError
+from optcodec.shared import processor_count
 
 __all__ = ["measure_cost", "peak_nbytes"]
 
@@ -49,7 +50,6 @@ def measure_cost(given: str, data: bytes, *, colour: bool, repeats: int = 5) -> 
         If the receiver does not run.
     """
     from restore.evaluation.receivers import make_receiver
-    from restore.runtime.models import processors
 
     receiver = make_receiver(given, colour=colour, threads=1)
     one, every = (_in_child(given, data, colour, repeats, single) for single in (True, False))
@@ -58,7 +58,7 @@ def measure_cost(given: str, data: bytes, *, colour: bool, repeats: int = 5) -> 
         "macs_per_pixel": receiver.count_macs() if receiver.count_macs else None,
         "seconds_one_thread": one["seconds"],
         "seconds_all_threads": every["seconds"],
-        "threads": processors(),
+        "threads": processor_count(),
         "peak_nbytes": every["peak_nbytes"],
     }
 

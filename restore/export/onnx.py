@@ -32,7 +32,7 @@ def to_onnx(network: nn.Module) -> bytes:
     Returns
     -------
     bytes
-        To be written with `optcodec.write_whole`.
+        To be written with `optcodec.shared.write_whole`.
 
     Raises
     ------

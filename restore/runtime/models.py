@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec import InvalidInputError, parse_json, require_packages, whole_number
+from optcodec.shared import processor_count
 
-__all__ = ["Model", "Network", "find_model", "load_model", "processors", "shipped_models"]
+__all__ = ["Model", "Network", "find_model", "load_model", "shipped_models"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -205,7 +206,7 @@ def _network(name: str, data: bytes, planes: int, threads: int | None) -> Networ
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or processors()
+    options.intra_op_num_threads = threads or processor_count()
     options.log_severity_level = 3  # errors, which are raised as well
     options.enable_mem_pattern = False  # made for one shape only, and tiles have several
     options.enable_cpu_mem_arena = False  # keeps what the largest tile took, and is not faster
@@ -220,11 +221,6 @@ def _network(name: str, data: bytes, planes: int, threads: int | None) -> Networ
         found = f"inputs {inputs} and outputs {outputs}"
         raise InvalidInputError(f"{name} has {found}; expected image with {planes} planes, table, and restored")
     return Network(session, name)
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _line(error: Exception) -> str:
