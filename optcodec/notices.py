@@ -6,17 +6,31 @@ it. `sentences` makes of all those of a file what its reader is told.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from optcodec.errors import JpegWarning, MalformedJpegError
 
-__all__ = ["PARTIAL_HINT", "Finding", "Notify", "Tolerate", "ignore", "refuse", "sentences", "told_once", "warn_of"]
+__all__ = [
+    "PARTIAL_HINT",
+    "Finding",
+    "Notify",
+    "Tolerate",
+    "ignore",
+    "refuse",
+    "sentences",
+    "told_once",
+    "warn_of",
+    "warn_user",
+]
 
 PARTIAL_HINT = "partial=True or --partial takes what is there"  # for errors about files that end early
 
 Notify = Callable[[str], None]
+
+_PACKAGES = ("optcodec", "restore")
 
 
 @dataclass(frozen=True)
@@ -72,10 +86,21 @@ def _sentence(done: str, findings: list[Finding]) -> str:
     return f"{first.message} ({places}at byte {first.offset}); {amount}{done}"
 
 
-def warn_of(notices: Iterable[str], *, stacklevel: int = 3) -> None:
-    """A `JpegWarning` for each sentence; by default the place that is named is the caller of the caller."""
+def warn_of(notices: Iterable[str]) -> None:
+    """A `JpegWarning` for each sentence, which names the user's line."""
     for sentence in notices:
-        warnings.warn(sentence, JpegWarning, stacklevel=stacklevel)
+        warn_user(sentence, JpegWarning)
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn, and name the line that called into our packages: the nearest one that is in neither.
+
+    A fixed ``stacklevel`` would name a line of ours as soon as one public function calls another.
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PACKAGES:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def told_once(notify: Notify) -> Notify:

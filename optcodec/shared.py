@@ -7,12 +7,14 @@ and nothing else that is internal, which the import contracts check.
 from __future__ import annotations
 
 from optcodec.bootstrap import percentile_interval
+from optcodec.cached import cached_property
 from optcodec.files import check_writable, whole_file, write_whole
 from optcodec.jpeg.dct import forward
 from optcodec.limits import processor_count
 from optcodec.metrics import check_pixels, luminance, mean_square, ssim
 
 __all__ = [
+    "cached_property",
     "check_pixels",
     "check_writable",
     "forward",
