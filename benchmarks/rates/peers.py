@@ -26,10 +26,10 @@ from unittest.mock import patch
 import jpeglib
 import numpy as np
 import simplejpeg
-from rich.progress import track
 
 from benchmarks.rates.rd import MEASURES, QUALITIES, REFERENCE, bd_rate, encoders, load, measured, photographs
 from benchmarks.record import RESULTS, write_result
+from optcodec.console.progress import tracked
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.sources import PixelSource
 from optcodec.pictures.pixels import decoded_pixels
@@ -144,7 +144,7 @@ def main(samplings: list[str]) -> None:
     for subsampling in samplings or ["4:2:0", "4:4:4"]:
         tasks = [(path, subsampling) for path in paths]
         with ProcessPoolExecutor(2) as pool:
-            images = list(track(pool.map(one_image, tasks), description=subsampling, total=len(tasks)))
+            images = list(tracked(pool.map(one_image, tasks), subsampling, len(tasks)))
         name = f"rd_peers_{subsampling.replace(':', '')}"
         columns = ("nbytes", *MEASURES)
         rows = {

@@ -10,7 +10,7 @@ import click
 
 from optcodec.cli.images import needed_nbytes, open_image, opening_of
 from optcodec.cli.totals import table_of, total_of
-from optcodec.cli.tuning import Tuned, tuned, tuning_options
+from optcodec.cli.tuning import EncodeSettings, tuned, tuning_options
 from optcodec.console.files import Source, check_jpeg_name, find_images, place
 from optcodec.console.many import Done, failure_records, for_each, report_failures
 from optcodec.console.options import (
@@ -145,7 +145,7 @@ def _places(sources: list[Source], output: Path | None, several: bool, force: bo
     return targets
 
 
-def _nbytes_per_pixel(made: Tuned, options: dict[str, Any]) -> int:
+def _nbytes_per_pixel(made: EncodeSettings, options: dict[str, Any]) -> int:
     if options["match_ssim"] is not None:
         return _NBYTES_PER_PIXEL["ssim"]
     busy = made.settings.get("rdo") or options["match_psnr"] is not None
@@ -184,7 +184,7 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
     return encode_one
 
 
-def _tuned(options: dict[str, Any]) -> Tuned:
+def _tuned(options: dict[str, Any]) -> EncodeSettings:
     """What the file is asked for: a quality, tables or a target, and the effort for it."""
     target = choose_target(options)
     quality = options["quality"]
@@ -198,7 +198,7 @@ def _tuned(options: dict[str, Any]) -> Tuned:
     return tuned(options, quality, target)
 
 
-def _settings(options: dict[str, Any], made: Tuned) -> dict[str, Any]:
+def _settings(options: dict[str, Any], made: EncodeSettings) -> dict[str, Any]:
     """Arguments of `optcodec.encode`."""
     kinds = {"--progressive": True, "--smaller": "smaller", "--baseline": False}
     kind = one_of({name: options[name[2:]] or None for name in kinds})

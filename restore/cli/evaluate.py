@@ -7,8 +7,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,10 +18,11 @@ import click
 import optcodec
 from optcodec import InvalidInputError, require_packages
 from optcodec.console.about import processor
+from optcodec.console.progress import progress_bar
 from optcodec.console.show import json_option, print_json
 
 if TYPE_CHECKING:
-    from restore.evaluation.evaluate import Conditions, Row
+    from restore.evaluation.evaluate import Conditions
     from restore.evaluation.receiver import Receiver
     from restore.evaluation.testsets import TestSet
 
@@ -155,8 +155,11 @@ def _measure(given: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
     if options["figure"] is not None:
         write_whole(options["figure"], _figure(sets, receivers, conditions, options["crop"]))
     images = sum(len(each.paths) for each in sets)
-    with _progress(images * len(conditions.qualities) * len(conditions.sigmas) * len(receivers)) as step:
-        rows = [step(row) for row in evaluate(sets, receivers, judges, conditions)]
+    rows, total = [], images * len(conditions.qualities) * len(conditions.sigmas) * len(receivers)
+    with progress_bar(total, "evaluate") as tell:
+        for row in evaluate(sets, receivers, judges, conditions):
+            rows.append(row)
+            tell(label=f"{row.set} q{row.quality} {row.receiver}")
     document = _about(sets, options) | {"means": means(rows)}
     if against is not None:
         document["comparisons"] = comparisons(rows, against, seed=options["seed"])
@@ -237,23 +240,3 @@ def _figure(
     restored = [(receiver.name, receiver.receive(data)) for receiver in receivers]
     title = f"{sets[0].name} {path.stem}, JPEG quality {quality}"
     return draw(crops_figure(image, restored, Crop(*crop), title=title))
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[Row], Row]]:
-    """Progress bar on stderr, if that is a terminal; rows go through it."""
-    if not sys.stderr.isatty():
-        yield lambda row: row
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    shape = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*shape, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("evaluate", total=total)
-
-        def step(row: Row) -> Row:
-            bar.update(task, advance=1, description=f"{row.set} q{row.quality} {row.receiver}")
-            return row
-
-        yield step

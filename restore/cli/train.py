@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from optcodec import require_packages
+from optcodec.console.progress import progress_bar
 from optcodec.console.show import json_option, print_json
 
 __all__ = ["command"]
@@ -74,7 +72,11 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
     if network is not None:
         config = configuration(network)  # of a quantized network a recipe has what it is of, as in a route
         recipe = dataclasses.replace(recipe, network=config.get("of", config))
-    with _progress() as progress:
+    with progress_bar(None, note="steps") as tell:
+
+        def progress(step: int, total: int, seen: dict[str, float]) -> None:
+            tell(step, total=total, note=f"steps {_text(seen)}")
+
         train(recipe, folder=output, network=network, progress=progress, **options)
     row = {key: float(value) for key, value in read_log(output)[-1].items() if value}
     steps, seconds = int(row.pop("step")), row.pop("seconds")
@@ -84,19 +86,3 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
 def _text(seen: dict[str, float]) -> str:
     """The PSNRs, such as ``27.17 dB at q10``."""
     return ", ".join(f"{seen[name]:.2f} dB at {name[5:]}" for name in seen if name.startswith("psnr_"))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int, dict[str, float]], None]]:
-    """Progress bar on stderr, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda step, steps, seen: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), TextColumn("{task.completed}/{task.total} steps"), TextColumn("{task.fields[last]}"))
-    times = (TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *times, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, last="")
-        yield lambda step, steps, seen: bar.update(task, completed=step, total=steps, last=_text(seen))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from optcodec import InvalidInputError, require_packages
 from optcodec.shared import percentile_interval
 
-__all__ = ["Difference", "compare"]
+__all__ = ["PairedDifference", "compare"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -22,7 +22,7 @@ _RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """Mean difference of a measure over the same images.
 
     Attributes
@@ -43,7 +43,7 @@ class Difference:
     wilcoxon_p: float | None
 
 
-def compare(values: Sequence[float], against: Sequence[float], *, seed: int = 0) -> Difference:
+def compare(values: Sequence[float], against: Sequence[float], *, seed: int = 0) -> PairedDifference:
     """How much larger the one is than the other.
 
     Parameters
@@ -71,10 +71,10 @@ def compare(values: Sequence[float], against: Sequence[float], *, seed: int = 0)
     differences = pairs[0] - pairs[1]
     count = differences.size
     if not count:
-        return Difference(0, None, None, None, None, None)
+        return PairedDifference(0, None, None, None, None, None)
     low, high = percentile_interval(differences, resamples=_RESAMPLES, seed=seed)
     tests = _tests(differences) if count > 1 else (None, None)
-    return Difference(count, float(differences.mean()), low, high, *tests)
+    return PairedDifference(count, float(differences.mean()), low, high, *tests)
 
 
 def _tests(differences: Floats) -> tuple[float, float]:

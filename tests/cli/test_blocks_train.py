@@ -16,7 +16,7 @@ from optcodec import Bpp, Rdo, blocks_by, encode
 from optcodec.blocks.curves import Curves
 from optcodec.blocks.profile import UtilityProfile, load_utility_profile
 from optcodec.blocks.qpnet import load_qpnet
-from optcodec.receivers.survey import Survey, read_part
+from optcodec.receivers.survey import BlockSurvey, read_part
 from optcodec.receivers.train_qpnet import Labelled, train_qpnet
 from tests.blur_task import BlurTask
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
@@ -56,7 +56,7 @@ def place(tmp_path: Path, measured: Path) -> Path:
 
 def parts_of(place: Path, seed: int = 0) -> list[Path]:
     """Parts of the images in order."""
-    survey = Survey(BlurTask(), TASK, place / "p.json.parts", seed=seed)
+    survey = BlockSurvey(BlurTask(), TASK, place / "p.json.parts", seed=seed)
     return [survey.image(place / f"in/{number}.png").part for number in range(IMAGES)]
 
 
@@ -224,7 +224,7 @@ def test_progress_by_epoch(place: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     command([str(place / "p.json"), "-o", str(place / "p.npz"), "--epochs", "2"], standalone_mode=False)
     shown = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
-    assert re.search(r" 0/2 epochs, .* 2/2 epochs, validation loss \d\.\d{3} ", shown, re.DOTALL)
+    assert re.search(r" 0/2 epochs .* 2/2 epochs, validation loss \d\.\d{3} ", shown, re.DOTALL)
 
 
 def test_profile_and_train_name_one_another() -> None:
