@@ -12,8 +12,10 @@ from optcodec.files import check_writable, whole_file, write_whole
 from optcodec.jpeg.dct import forward
 from optcodec.limits import processor_count
 from optcodec.metrics import check_pixels, luminance, mean_square, ssim
+from optcodec.shipped import ShippedFiles
 
 __all__ = [
+    "ShippedFiles",
     "cached_property",
     "check_pixels",
     "check_writable",

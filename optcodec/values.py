@@ -6,12 +6,15 @@ written to. A `Value` is made by its constructor again, so that a value that exi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import Field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
-__all__ = ["Value"]
+from optcodec.errors import InvalidInputError
+
+__all__ = ["Value", "check_field_types"]
 
 
 class Value:
@@ -32,3 +35,23 @@ def _made_again(kind: type[Any], given: dict[str, Any], read_only: list[str]) ->
     for name in read_only:
         given[name].flags.writeable = False  # also spares the constructor a copy
     return kind(**given)
+
+
+def check_field_types(value: Any, what: str, others: Mapping[str, Any] | None = None) -> None:
+    """Raise `InvalidInputError` unless each field of a dataclass has the type of its default; a bool is no number.
+
+    Parameters
+    ----------
+    value : dataclass
+        Every field has a default.
+    what : str
+        What the value is of, for messages.
+    others : mapping of str to type, optional
+        Types of fields by name where that of the default is not meant; None for those that are checked elsewhere.
+    """
+    for item in fields(value):
+        held, kind = getattr(value, item.name), (others or {}).get(item.name, type(item.default))
+        is_bool = isinstance(held, bool) and kind is not bool
+        if kind is not None and (is_bool or not isinstance(held, kind)):
+            expected = getattr(kind, "__name__", kind)
+            raise InvalidInputError(f"{item.name} of {what} is of type {expected}, got {held!r}")

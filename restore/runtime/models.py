@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec import InvalidInputError, parse_json, require_packages, whole_number
-from optcodec.shared import processor_count
+from optcodec.shared import ShippedFiles, processor_count
 
 __all__ = ["Model", "Network", "find_model", "load_model", "shipped_models"]
 
 Floats = npt.NDArray[np.float32]
+
+_FILES = ShippedFiles("a model", "a .json file", "restore", ("data", "models"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +110,7 @@ class Model:
 
 def shipped_models() -> list[str]:
     """Names of the models that come with the package."""
-    folder = _shipped()
-    if not folder.is_dir():
-        return []
-    return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))
+    return list(_FILES.names)
 
 
 def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None = None) -> Model:
@@ -151,15 +149,11 @@ def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None
 _PLANES = {"luminance": 1, "chrominance": 3}  # of the input
 
 
-def _shipped() -> Traversable:
-    return resources.files("restore") / "data" / "models"
-
-
 def find_model(model: str | os.PathLike[str]) -> tuple[Traversable, str]:
     """Folder and name of the index of a model, by its name or its path."""
     known = shipped_models()
     if isinstance(model, str) and model in known:
-        return _shipped(), f"{model}.json"
+        return _FILES.folder, f"{model}.json"
     path = Path(model)
     if path.suffix.lower() != ".json":
         raise InvalidInputError(f"no model {os.fspath(model)!r}; expected {', '.join([*known, 'a .json file'])}")
