@@ -6,6 +6,8 @@ tables (N, tables, 8, 8) in natural order, and gives the restored planes (N, res
 
 Those of papers on other restoration take (N, channels, H, W) of any size of at least 8, look at no table, which may be
 None, and give all planes, scale times as high and wide.
+CARN, LatticeNet and MIMO-UNet come without weights, a recipe or a benchmark: they are here for measurements that are
+still to be made, of files made for restoring networks (AccelIR).
 """
 
 from __future__ import annotations
