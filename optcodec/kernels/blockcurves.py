@@ -6,9 +6,10 @@ import numpy as np
 
 from optcodec.kernels.dct import MAGIC
 from optcodec.kernels.export import export, helper
+from optcodec.kernels.hull import lower_hull
 from optcodec.kernels.vector import F32, I32, address_of, emit
 
-__all__ = ["add_component", "lower_hulls"]
+__all__ = ["add_component", "hull_vertices"]
 
 _LANES = 16
 _MAGNITUDE = 0x7FFFFFFF  # bits of a float without its sign
@@ -131,30 +132,21 @@ def add_component(
                 errors[row, column, q] += error
 
 
-@export("f64[:,:], f64[:,:], out i64[:,:]")
-def lower_hulls(costs, losses, vertices):
+@export("f64[:,:], f64[:,:], i64[:,:], out i64[:,:]")
+def hull_vertices(costs, losses, order, vertices):
     """Vertices of the lower convex hull of each curve's points, from the cheapest on; -1 behind the last.
 
-    From each vertex the hull goes to the point with the most loss saved for its cost; the nearest of equal ones.
+    Points on a side of the hull are vertices, too.
 
     Parameters
     ----------
     costs, losses, vertices : (curves, Q)
+    order : (curves, Q) numbers of the points by falling cost, equal ones by falling loss
     """
     for curve in range(costs.shape[0]):
-        cost, loss = costs[curve], losses[curve]
-        here = 0
-        for q in range(1, cost.shape[0]):
-            if cost[q] < cost[here] or (cost[q] == cost[here] and loss[q] < loss[here]):
-                here = q
-        for place in range(cost.shape[0]):
-            vertices[curve, place] = here
-            if here < 0:
-                continue
-            best, following = 0.0, -1
-            for q in range(cost.shape[0]):
-                if cost[q] > cost[here] and loss[q] < loss[here]:
-                    slope = (loss[here] - loss[q]) / (cost[q] - cost[here])
-                    if slope > best or (slope == best and cost[q] < cost[following]):
-                        best, following = slope, q
-            here = following
+        hull = vertices[curve]
+        count = lower_hull(losses[curve], costs[curve], order[curve], 1, hull)
+        for place in range(count // 2):
+            hull[place], hull[count - 1 - place] = hull[count - 1 - place], hull[place]
+        for place in range(count, hull.shape[0]):
+            hull[place] = -1

@@ -22,6 +22,7 @@ import math
 import numpy as np
 
 from optcodec.kernels.export import export, inlined
+from optcodec.kernels.hull import lower_hull
 
 UNIT = 1 << 15  # fixed-point steps to one; finer than the error of a single-precision DCT
 BIN_SHIFT = 14  # steps to half a unit, as a power of two
@@ -148,25 +149,13 @@ def lower_hulls(error, bits, order, slopes, steps, counts):
 
 
 @inlined
-def _hull(error, bits, order, stack):
-    """Andrew's monotone chain; returns the number of steps left in ``stack``."""
-    top = 0
-    for index in order:
-        while top > 0 and error[index] <= error[stack[top - 1] - 1]:  # not more error, and not more bits
-            top -= 1
-        while top > 1 and _is_above(error, bits, stack[top - 2] - 1, stack[top - 1] - 1, index):
-            top -= 1
-        stack[top] = index + 1
-        top += 1
-    rising = 1
-    for i in range(1, top):
-        if stack[i] > stack[rising - 1]:
-            stack[rising] = stack[i]
+def _hull(error, bits, order, steps):
+    """Steps of the hull, those that rise only; returns the number of them left in ``steps``."""
+    top = lower_hull(error, bits, order, 0, steps)
+    rising = 0
+    for i in range(top):
+        step = steps[i] + 1
+        if rising == 0 or step > steps[rising - 1]:
+            steps[rising] = step
             rising += 1
     return rising
-
-
-@inlined
-def _is_above(error, bits, a, b, c):
-    """Whether point b does not lie below the line from a to c."""
-    return (error[b] - error[a]) * (bits[a] - bits[c]) >= (error[c] - error[a]) * (bits[a] - bits[b])
