@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from optcodec import JpegWarning, Metadata, encode, read_jpeg, transcode, write_jpeg
+from optcodec.jpeg.metadata.writer import made_segments
 from optcodec.jpeg.segments import read_segments
 from tests.cli_helpers import photograph, run
 from tests.jpegfile import segment
@@ -156,6 +157,24 @@ def test_density_beside_adobe() -> None:
     assert Image.open(io.BytesIO(write_jpeg(put_together))).info["dpi"] == (300, 300)
 
 
+@pytest.mark.parametrize(
+    ("transform", "density", "components", "is_jfif"),
+    [
+        (1, (1, 300, 300), 3, True),  # the density of YCbCr has no other place
+        (1, Metadata.density, 3, False),
+        (0, (1, 300, 300), 3, False),  # JFIF would say that RGB is YCbCr
+        (2, (1, 300, 300), 4, False),  # and knows no four components
+        (None, Metadata.density, 3, True),
+    ],
+)
+def test_jfif_beside_adobe_is_only_for_the_density_of_ycbcr(
+    transform: int | None, density: tuple[int, int, int], components: int, is_jfif: bool
+) -> None:
+    segments = made_segments(Metadata(adobe_transform=transform, density=density), range(1, components + 1))
+    markers = [0xE0] * is_jfif + [0xEE] * (transform is not None)
+    assert [made.marker for made in segments] == markers
+
+
 # ---- Further pictures ------------------------------------------------------------------------------------------------
 
 
@@ -205,6 +224,17 @@ def test_a_damaged_list_of_pictures_stays_as_it_is(payload: bytes) -> None:
     damaged = segment(0xE2, b"MPF\0" + payload)
     data = FILE[:20] + damaged + FILE[20:] + b"more"
     assert carried_by(encode(read_jpeg(data), progressive=True).data) == JFIF + damaged
+
+
+def test_a_list_of_pictures_that_are_gone_stays_as_it_is() -> None:
+    """Without a trailer there is nothing to point at."""
+    data = with_pictures(FILE, [FILE], "<")
+    image = read_jpeg(data)
+    assert image.metadata.trailer == FILE
+    alone = replace(image, metadata=replace(image.metadata, trailer=b""))
+    payload = data[data.index(b"MPF\0") : data.index(b"MPF\0") + 4 + 8 + 2 + 36 + 4 + 32]
+    assert payload in write_jpeg(alone, progressive=True)
+    assert payload not in write_jpeg(image, progressive=True)
 
 
 def test_names_of_what_is_carried() -> None:

@@ -80,7 +80,7 @@ def made_segments(metadata: Metadata, ids: Sequence[int]) -> list[CarriedSegment
             made[kind] = []
     front = made[JFIF] if JFIF in changed else []
     behind = [each for kind in (ADOBE, ICC) if kind in changed for each in made[kind]]
-    if EXIF in changed and made[EXIF]:
+    if EXIF in changed:
         at = next((place for place, each in enumerate(kept) if kind_of(each) != JFIF), len(kept))
         kept[at:at] = made[EXIF]
     return [*front, *kept, *behind]
