@@ -30,7 +30,7 @@ from optcodec.blocks.qpnet import QpNet, save_qpnet
 from optcodec.console.progress import tracked
 from optcodec.receivers.measure import grid_offsets, training_blocks
 from optcodec.receivers.survey import BlockSurvey, SurveyedImage, read_part, write_part
-from optcodec.receivers.train_qpnet import scores, train_qpnet
+from optcodec.receivers.train_qpnet import QpNetRecipe, scores, train_qpnet
 
 GROUPS, EPOCHS = 10, 12
 IMAGES, GRIDS = {"sr4": 90}, 2  # of the profile
@@ -91,7 +91,8 @@ def made(name: str, work: Path) -> None:
     check = joined(parts[::VALIDATION])
     known = [(blocks, profile.rank(curves)) for curves, blocks in (train, check)]
     origin = {"profile": name, "task": task.name, "photographs": "imagenet_sample"}
-    net = train_qpnet(*known[0], GROUPS, validation=known[1], epochs=EPOCHS, halve_every=3, provenance=origin)
+    recipe = QpNetRecipe(EPOCHS, halve_every=3)
+    net = train_qpnet(*known[0], GROUPS, validation=known[1], recipe=recipe, provenance=origin)
     unseen = BlockSurvey(task, f"restore.tasks:{name}", work / f"{name}.card", encoder="rdo", grids=1)
     test = surveyed(unseen, card_images(task), f"{name}, card")
     curves, blocks = joined([part for part in (read_part(image.part) for image in test) if part is not None])

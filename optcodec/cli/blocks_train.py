@@ -127,7 +127,7 @@ def _trained(profile: UtilityProfile, parts: Sequence[Part], epochs: int, seed: 
     import numpy as np
 
     from optcodec.blocks.curves import Curves
-    from optcodec.receivers.train_qpnet import train_qpnet
+    from optcodec.receivers.train_qpnet import QpNetRecipe, train_qpnet
 
     check, train = parts[::_VALIDATION], [part for number, part in enumerate(parts) if number % _VALIDATION]
     labelled = [
@@ -152,9 +152,7 @@ def _trained(profile: UtilityProfile, parts: Sequence[Part], epochs: int, seed: 
             groups,
             profile.groups,
             validation=labelled[1],
-            epochs=epochs,
-            seed=seed,
-            halve_every=-(-epochs // _HALVINGS),
+            recipe=QpNetRecipe(epochs, seed, halve_every=-(-epochs // _HALVINGS)),
             provenance=origin,
             progress=lambda epoch: tell(epoch.number, note=f"epochs, validation loss {epoch.validation_loss:.3f}"),
         )

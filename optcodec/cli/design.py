@@ -85,7 +85,7 @@ def command(
         targets = place(sources, output, suffix=".json", folder=True, force=force)
 
         def work(index: int) -> Done:
-            image, notices, *_ = open_image(paths[index], **opening)
+            image, notices, *_ = open_image(paths[index], opening)
             return Done({"input": str(paths[index])} | _design(image, targets[index], settings), notices)
 
         def nbytes(index: int) -> int:
@@ -94,7 +94,7 @@ def command(
         records, failures = for_each(paths, work, workers=processor_count(), label="design", nbytes=nbytes)
     else:
         check_writable(output)
-        images = ImageSet(paths, **opening)
+        images = ImageSet(paths, opening)
         records = _for_all(images, len(paths), output, settings | {"threads": processor_count()})
         report_notices(images.noticed)
         failures = list(images.failed.values())

@@ -161,7 +161,7 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
     opening = opening_of(options)
 
     def encode_one(path: Path, target: Path) -> Done:
-        opened = open_image(path, **opening)
+        opened = open_image(path, opening)
         image, notices, kept = opened.image, [*opened.notices], None
         encoded: EncodedJpeg
         if isinstance(image, Picture):

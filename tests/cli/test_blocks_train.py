@@ -17,7 +17,7 @@ from optcodec.blocks.curves import Curves
 from optcodec.blocks.profile import UtilityProfile, load_utility_profile
 from optcodec.blocks.qpnet import load_qpnet
 from optcodec.receivers.survey import BlockSurvey, read_part
-from optcodec.receivers.train_qpnet import Labelled, train_qpnet
+from optcodec.receivers.train_qpnet import Labelled, QpNetRecipe, train_qpnet
 from tests.blur_task import BlurTask
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 
@@ -73,9 +73,11 @@ def test_the_network_is_that_of_the_parts_of_the_profile(place: Path, epochs: in
     net = load_qpnet(place / "p.npz")
     check, train = [parts[0], parts[7]], [*parts[1:7], parts[8]]
     expected = train_qpnet(
-        *labelled(profile, train), 3, validation=labelled(profile, check), epochs=epochs, seed=5,
-        halve_every=halve_every,
-    )  # fmt: skip
+        *labelled(profile, train),
+        3,
+        validation=labelled(profile, check),
+        recipe=QpNetRecipe(epochs, seed=5, halve_every=halve_every),
+    )
     for name, values in expected.weights.items():
         np.testing.assert_array_equal(net.weights[name], values)
     assert net.card == expected.card

@@ -157,6 +157,17 @@ def test_density_beside_adobe() -> None:
     assert Image.open(io.BytesIO(write_jpeg(put_together))).info["dpi"] == (300, 300)
 
 
+def test_segments_behind_the_scans_stay_whatever_the_metadata_says() -> None:
+    """Readers that stop at the scan have never seen them."""
+    behind = segment(0xE1, b"Exif\0\0" + TIFF)
+    image = read_jpeg(FILE[:-2] + behind + FILE[-2:])
+    for exif in (b"MM" + TIFF[2:], None):
+        made = write_jpeg(replace(image, metadata=replace(image.metadata, exif=exif)), progressive=True)
+        front = b"" if exif is None else segment(0xE1, b"Exif\0\0" + exif)
+        assert carried_by(made) == JFIF + front + behind
+        assert made.endswith(behind + b"\xff\xd9")
+
+
 @pytest.mark.parametrize(
     ("transform", "density", "components", "is_jfif"),
     [

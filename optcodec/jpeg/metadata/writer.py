@@ -75,8 +75,8 @@ def made_segments(metadata: Metadata, ids: Sequence[int]) -> list[CarriedSegment
         kind = kind_of(segment)
         if kind not in changed or segment.place == 2:
             kept.append(segment)
-        elif made[kind]:
-            kept += made.pop(kind)
+        else:
+            kept += made[kind]
             made[kind] = []
     front = made[JFIF] if JFIF in changed else []
     behind = [each for kind in (ADOBE, ICC) if kind in changed for each in made[kind]]
