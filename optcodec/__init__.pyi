@@ -4,6 +4,9 @@ from .blocks.choice import blocks_by as blocks_by
 from .blocks.curves import Curves as Curves
 from .blocks.profile import UtilityProfile as UtilityProfile
 from .blocks.profile import load_utility_profile as load_utility_profile
+from .blocks.profile import shipped_utility_profiles as shipped_utility_profiles
+from .blocks.provenance import UtilityProvenance as UtilityProvenance
+from .design import SamplingMismatchWarning as SamplingMismatchWarning
 from .design import design_tables as design_tables
 from .effort import Rdo as Rdo
 from .encoder import EncodedJpeg as EncodedJpeg
@@ -17,12 +20,9 @@ from .errors import OptcodecError as OptcodecError
 from .errors import TargetNotMetError as TargetNotMetError
 from .errors import UnsupportedJpegError as UnsupportedJpegError
 from .extras import require_packages as require_packages
-from .files import check_writable as check_writable
-from .files import whole_file as whole_file
-from .files import write_whole as write_whole
-from .jpeg.dct import forward as forward
 from .jpeg.image import CoefficientImage as CoefficientImage
 from .jpeg.image import Component as Component
+from .jpeg.image import DctComponent as DctComponent
 from .jpeg.image import DctImage as DctImage
 from .jpeg.image import Metadata as Metadata
 from .jpeg.reading.reader import CoefficientRows as CoefficientRows
@@ -41,6 +41,7 @@ from .pictures.opening import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from .pictures.opening import opened_image as opened_image
 from .pictures.orientation import orientation_of as orientation_of
 from .pictures.orientation import upright as upright
+from .pictures.pixels import Picture as Picture
 from .pictures.pixels import load_picture as load_picture
 from .receivers.measure import measure_curves as measure_curves
 from .receivers.task import Task as Task
@@ -51,14 +52,24 @@ from .targets import MatchQuality as MatchQuality
 from .targets import MatchSsim as MatchSsim
 from .targets import MatchSwe as MatchSwe
 from .targets import MaxBytes as MaxBytes
+from .targets import Quality as Quality
 from .targets import WaterLevel as WaterLevel
 from .transcode import Transcoded as Transcoded
 from .transcode import transcode as transcode
 from .trellis.field import QualityField as QualityField
+from .trellis.tuning import Masking as Masking
 from .trellis.tuning import Tuning as Tuning
 from .vision.estimate import estimate_sensitivity as estimate_sensitivity
+from .vision.profile import Provenance as Provenance
 from .vision.profile import SensitivityProfile as SensitivityProfile
 from .vision.profile import load_profile as load_profile
 from .vision.profile import shipped_profiles as shipped_profiles
 
 __version__: str
+
+# Kept so that programs which import them from here go on working; they are not documented, and those that we use
+# ourselves come from `optcodec.shared`.
+from .files import check_writable as check_writable
+from .files import whole_file as whole_file
+from .files import write_whole as write_whole
+from .jpeg.dct import forward as forward

@@ -7,11 +7,13 @@ calls `require_packages` before its work begins; if a package is missing, the er
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from importlib.util import find_spec
+from typing import Any
 
 from optcodec.errors import InvalidInputError
 
-__all__ = ["OPTIONAL_PACKAGES", "missing_package", "require_packages"]
+__all__ = ["OPTIONAL_PACKAGES", "load_factory", "missing_package", "require_packages"]
 
 # Import name: name on the package index, and the extra of optcodec that an error message recommends.
 OPTIONAL_PACKAGES = {
@@ -77,3 +79,30 @@ def _missing(packages: list[str], extra: str | None) -> InvalidInputError:
 def _command(packages: list[str], extra: str | None) -> str:
     extras = {extra} if extra else {OPTIONAL_PACKAGES[package][1] for package in packages}
     return f"pip install 'optcodec[{','.join(sorted(extras))}]'"
+
+
+def load_factory(name: str, what: str) -> Callable[[], Any]:
+    """A function of somebody else's, by its name.
+
+    Parameters
+    ----------
+    name : str
+        ``"package.module:function"``; the function takes no arguments.
+    what : str
+        What it makes, for messages, such as ``"a task"``.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such function, or its module needs an optional package that is missing.
+    """
+    module_name, _, factory_name = name.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module_name), factory_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        wrong = InvalidInputError(f"expected {what} as package.module:factory, got {name!r}: {error}")
+        raise missing_package(error) or wrong from None
+    if not callable(factory):
+        raise InvalidInputError(f"expected a function that makes {what}, {name} is a {type(factory).__name__}")
+    made: Callable[[], Any] = factory
+    return made

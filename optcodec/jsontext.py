@@ -1,13 +1,14 @@
-"""Parse JSON from files that may be invalid; any problem becomes one `InvalidInputError`."""
+"""Parse JSON from files that may be invalid (any problem becomes one `InvalidInputError`), and write our own."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from optcodec.errors import InvalidInputError
 
-__all__ = ["parse_json"]
+__all__ = ["document_text", "parse_document", "parse_json"]
 
 _MAX_DEPTH = 100  # of nested lists and objects; documents of optcodec have fewer than ten levels
 
@@ -46,6 +47,54 @@ def parse_json(text: str | bytes, what: str = "JSON") -> Any:
             f"expected {what}, found half of a surrogate pair ({error.object[error.start]!a})"
         ) from None
     return document
+
+
+def parse_document(
+    text: str | bytes, what: str, *, format_name: str, required: Collection[str], optional: Collection[str] = ()
+) -> dict[str, Any]:
+    """Entries of a document of ours, by name, without its ``format``.
+
+    Parameters
+    ----------
+    text : str or bytes
+        The whole document.
+    what : str
+        What it should be, for messages, such as ``"a utility profile"``.
+    format_name : str
+        What its entry ``format`` says.
+    required, optional : collection of str
+        Names of the entries that it must and may have.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no JSON object of that format, or has other entries.
+    """
+    document = parse_json(text, f"the JSON of {what}")
+    found = document.pop("format", None) if isinstance(document, dict) else type(document).__name__
+    if not isinstance(document, dict) or found != format_name:
+        raise InvalidInputError(f"expected a JSON object with format {format_name!r}, found {found!r}")
+    unknown = sorted(document.keys() - set(required) - set(optional))
+    missing = sorted(set(required) - document.keys())
+    if unknown or missing:
+        raise InvalidInputError(f"expected the entries of {what}: unknown {unknown}, missing {missing}")
+    return document
+
+
+def document_text(format_name: str, entries: Mapping[str, Any]) -> str:
+    """JSON of a document of ours, an entry a line; `parse_document` reads it. Numbers keep every digit."""
+    lines = [f'"{name}": {_text(value)}' for name, value in ({"format": format_name} | dict(entries)).items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _text(value: Any) -> str:
+    """JSON of a value; of lists of lists, the innermost on lines of their own, as the rows of a matrix."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(name)}: {_text(held)}" for name, held in value.items()) + "}"
+    if not isinstance(value, (list, tuple)) or not value or not all(isinstance(held, (list, tuple)) for held in value):
+        return json.dumps(value)
+    deeper = any(isinstance(held, (list, tuple)) for each in value for held in each)
+    return "[" + (",\n\n " if deeper else ",\n  ").join(map(_text, value)) + "]"
 
 
 def _containers_in(container: object) -> list[Any]:

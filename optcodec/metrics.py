@@ -17,6 +17,8 @@ __all__ = [
     "EQUAL_WEIGHTS",
     "Weighted",
     "bpp",
+    "check_pixels",
+    "luminance",
     "luminance_ssim",
     "mean_square",
     "psnr_db",
@@ -116,7 +118,7 @@ def psnr_db(reference: Pixels, test: Pixels) -> float:
 
 def mean_square(reference: Pixels, test: Pixels) -> float:
     """Mean squared difference over all samples of two 8-bit images; see `psnr_db`."""
-    _check_pixels(reference, test)
+    check_pixels(reference, test)
     difference = reference.astype(np.float32) - test
     return float(np.mean(np.square(difference, out=difference), dtype=np.float64))
 
@@ -142,7 +144,7 @@ def ssim(reference: Pixels, test: Pixels) -> float:
     require_packages("skimage.metrics")
     from skimage.metrics import structural_similarity
 
-    _check_pixels(reference, test)
+    check_pixels(reference, test)
     if min(reference.shape[:2]) < 11:
         raise InvalidInputError(f"SSIM needs at least 11 pixels on each side, got shape {reference.shape}")
     axis = -1 if reference.ndim == 3 else None
@@ -152,10 +154,11 @@ def ssim(reference: Pixels, test: Pixels) -> float:
 
 def luminance_ssim(reference: Pixels, test: Pixels) -> float:
     """Compute `ssim` of the 8-bit luminance (T.871) of two images."""
-    return ssim(_luminance(reference), _luminance(test))
+    return ssim(luminance(reference), luminance(test))
 
 
-def _luminance(pixels: Pixels) -> Pixels:
+def luminance(pixels: Pixels) -> Pixels:
+    """Luminance (T.871, rounded to 8 bits) of RGB pixels (H, W, 3); that of grey pixels (H, W) is they themselves."""
     if pixels.ndim == 2:
         return pixels
     from PIL import Image
@@ -193,7 +196,8 @@ def _mean_squares(reference: DctComponent, test: DctComponent) -> npt.NDArray[np
     return total / len(a)
 
 
-def _check_pixels(reference: Pixels, test: Pixels) -> None:
+def check_pixels(reference: Pixels, test: Pixels) -> None:
+    """Raise `InvalidInputError` unless both are uint8 pixels of one shape, (H, W, 3) or (H, W)."""
     for image in (reference, test):
         if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
             raise InvalidInputError(

@@ -6,6 +6,7 @@ it. `sentences` turns the findings of a file into notices for the user.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,12 +22,15 @@ __all__ = [
     "refuse",
     "sentences",
     "warn_of",
+    "warn_user",
     "without_repeats",
 ]
 
 PARTIAL_HINT = "partial=True or --partial takes what is there"  # appended to errors about files that end too early
 
 Notify = Callable[[str], None]
+
+_PACKAGES = ("optcodec", "restore")
 
 
 @dataclass(frozen=True)
@@ -82,10 +86,21 @@ def _sentence(remedy: str, findings: list[Finding]) -> str:
     return f"{first.message} ({places}at byte {first.offset}); {amount}{remedy}"
 
 
-def warn_of(notices: Iterable[str], *, stacklevel: int = 3) -> None:
-    """Warn with a `JpegWarning` for each sentence; by default the warning points at the caller of the caller."""
+def warn_of(notices: Iterable[str]) -> None:
+    """Warn with a `JpegWarning` for each sentence; the warning points at the user's line."""
     for sentence in notices:
-        warnings.warn(sentence, JpegWarning, stacklevel=stacklevel)
+        warn_user(sentence, JpegWarning)
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn, and name the line that called into our packages: the nearest one that is in neither.
+
+    A fixed ``stacklevel`` would name a line of ours as soon as one public function calls another.
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PACKAGES:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def without_repeats(notify: Notify) -> Notify:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
+import typing
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 import optcodec
+import restore
 
 STUB = Path(optcodec.__file__).with_suffix(".pyi")
 
@@ -44,3 +49,44 @@ def test_every_module_lists_what_it_has() -> None:
 def test_unknown_names_are_attribute_errors() -> None:
     with pytest.raises(AttributeError, match="nothing"):
         optcodec.nothing  # noqa: B018
+
+
+MADE_BY_FUNCTIONS = {"BlockChoice", "CoefficientRows", "Model"}  # and by no constructor that users call
+ATTRIBUTES_OF_READ_FILES = {"CarriedSegment"}  # `Metadata` hands them on; nobody has to make one
+
+
+def classes_in(annotation: object) -> set[type]:
+    """All classes of a type, such as those in ``list[A] | None``."""
+    parts = set().union(*(classes_in(part) for part in typing.get_args(annotation)))
+    return parts | ({annotation} if isinstance(annotation, type) else set())
+
+
+def test_what_public_functions_take_and_return_is_public() -> None:
+    public = {name: getattr(package, name) for package in (optcodec, restore) for name in package.__all__}
+    missing = set()
+    for name, item in public.items():
+        is_class = inspect.isclass(item)
+        if not (inspect.isfunction(item) or (is_class and "__init__" in vars(item))) or name in MADE_BY_FUNCTIONS:
+            continue
+        function = item.__init__ if is_class else item
+        module = importlib.import_module(item.__module__)
+        for annotation in annotations_of(function, module).values():
+            missing |= {
+                (name, each.__name__)
+                for each in classes_in(annotation)
+                if each.__module__.partition(".")[0] in ("optcodec", "restore")
+                and each.__name__ not in public.keys() | ATTRIBUTES_OF_READ_FILES
+                and not getattr(each, "_is_protocol", False)
+            }
+    assert not missing, "these are needed by users of the function, and cannot be imported from the package"
+
+
+def annotations_of(function: Any, module: ModuleType) -> dict[str, Any]:
+    """Types of the parameters and of the result; those of names that only type checkers import are left out."""
+    known = {}
+    for name, annotation in function.__annotations__.items():
+        try:
+            known[name] = eval(annotation, vars(module)) if isinstance(annotation, str) else annotation
+        except (NameError, TypeError):
+            continue
+    return known

@@ -87,7 +87,7 @@ CALLS = [
     Case(PIXELS + "optcodec.encode(image, quality=50)"),
     Case(PIXELS + "optcodec.encode(image, target=optcodec.MatchSsim(0.9))", ("skimage",)),
     Case(PIXELS + "from optcodec.metrics import ssim; ssim(image, image)", ("skimage",)),
-    Case(PIXELS + "from restore.evaluation.measures import ssim; ssim(image, image)", ("skimage",)),
+    Case(PIXELS + "from restore.evaluation.measures import load_measures; load_measures(['ssim'])", ("skimage",)),
     Case(PIXELS + "optcodec.estimate_sensitivity(None, [])", ("torch",)),
     Case(
         PIXELS + "from optcodec.report.blocks import blocks_figure; blocks_figure(image, [], title='')", ("matplotlib",)

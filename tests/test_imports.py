@@ -22,8 +22,8 @@ def heavy_after(code: str, *, cwd: Path | None = None) -> set[str]:
     return set(done.stdout.rpartition("HEAVY")[2].split())
 
 
-def command(*arguments: object) -> str:
-    return f"from optcodec.cli import main\nmain({[str(argument) for argument in arguments]!r})"
+def command(*arguments: object, package: str = "optcodec") -> str:
+    return f"from {package}.cli import main\nmain({[str(argument) for argument in arguments]!r})"
 
 
 @pytest.fixture
@@ -56,6 +56,11 @@ VERBS = (
 @pytest.mark.parametrize("verb", ["", "blocks", *VERBS])
 def test_help_imports_nothing_heavy(verb: str) -> None:
     assert heavy_after(command(*verb.split(), "--help")) == set()
+
+
+@pytest.mark.parametrize("verb", ["", "run", "train", "compress", "export", "evaluate"])
+def test_help_of_restore_imports_nothing_heavy(verb: str) -> None:
+    assert heavy_after(command(*verb.split(), "--help", package="restore")) == set()
 
 
 def test_inspect_imports_numpy_at_most(picture: Path) -> None:

@@ -17,8 +17,6 @@ import pytest
 import optcodec
 import restore
 from optcodec import Bpp, CoefficientRows, Metadata, QuantTable, SensitivityProfile
-from optcodec.jpeg.image import DctComponent
-from optcodec.pictures.pixels import Picture
 from restore.training.recipe import load_recipe
 from tests.cli_helpers import photograph
 
@@ -48,13 +46,14 @@ EXAMPLES: dict[str, list[Any]] = {
     "Component": list(FILE.coefficients.components),
     "Curves": [optcodec.Curves(np.array([20, 80]), BLOCK, 2 + BLOCK, 1 + BLOCK)],
     "DctImage": [optcodec.forward(PHOTO, "4:2:0")],
-    "DctComponent": [DctComponent(1, 1, 1, BLOCKS.astype(np.float32))],
+    "DctComponent": [optcodec.DctComponent(1, 1, 1, BLOCKS.astype(np.float32))],
     "DiskFullError": [optcodec.DiskFullError("cannot write a.jpg: No space left on device")],
     "EncodedJpeg": [FILE],
     "Transcoded": [optcodec.transcode(FILE.data), optcodec.transcode(FILE.data, target=optcodec.MaxBytes(10**6))],
     "InvalidInputError": [optcodec.InvalidInputError("found this, expected that")],
     "JpegWarning": [optcodec.JpegWarning("found this (at byte 9); done that")],
     "MalformedJpegError": [optcodec.MalformedJpegError("found this, expected that", 17)],
+    "Masking": [optcodec.Masking(0.5, 60.0)],
     "MatchPsnr": [optcodec.MatchPsnr(30.0)],
     "MatchQuality": [optcodec.MatchQuality(75)],
     "MatchSsim": [optcodec.MatchSsim(0.9)],
@@ -67,17 +66,21 @@ EXAMPLES: dict[str, list[Any]] = {
     ],
     "Model": [restore.load_model("tiny", threads=1)],
     "OptcodecError": [optcodec.OptcodecError("found this, expected that")],
-    "Picture": [Picture(PHOTO, Metadata(exif=b"exif"), ("a notice",))],
+    "Picture": [optcodec.Picture(PHOTO, Metadata(exif=b"exif"), ("a notice",))],
+    "Provenance": [profile().provenance],
+    "Quality": [optcodec.Quality(50)],
     "QualityField": [optcodec.QualityField.from_mask(PHOTO[..., 0])],
     "QuantTable": [QuantTable(np.arange(1, 65).reshape(8, 8))],
     "Rdo": [optcodec.Rdo(), optcodec.Rdo(profile(), optcodec.QualityField.from_mask(PHOTO[..., 0]), thorough=True)],
     "Recipe": [load_recipe("tiny")],
+    "SamplingMismatchWarning": [optcodec.SamplingMismatchWarning("found this, expected that")],
     "SensitivityProfile": [profile()],
     "TargetNotMetError": [optcodec.TargetNotMetError("found this, expected that")],
     "Tuning": [optcodec.Tuning(np.ones((3, 64)))],
     "UnreadableSizeWarning": [optcodec.UnreadableSizeWarning("found this, handled is that")],
     "UnsupportedJpegError": [optcodec.UnsupportedJpegError("found this, handled is that")],
     "UtilityProfile": [optcodec.load_utility_profile("deblock")],
+    "UtilityProvenance": [optcodec.load_utility_profile("deblock").provenance],
     "WaterLevel": [optcodec.WaterLevel(0.05)],
 }
 PROTOCOLS = {"Task"}  # what users write themselves

@@ -31,7 +31,6 @@ from typing import Any
 
 import click
 import numpy as np
-from rich.progress import track
 
 import restore
 from benchmarks.accelir import report as accelir_report
@@ -41,7 +40,9 @@ from benchmarks.accelir.speed import SIDES, timed
 from benchmarks.rates.rd import load, photographs
 from benchmarks.receiver.tasks import TASKS, make_task
 from benchmarks.record import ROOT, write_result
-from optcodec import TargetNotMetError, write_whole
+from optcodec import TargetNotMetError
+from optcodec.console.progress import tracked
+from optcodec.shared import write_whole
 
 RATES, MIDDLE = (0.6, 0.9, 1.2, 1.8), 1.2
 AT_ALL_RATES = (
@@ -164,7 +165,7 @@ def _one_thread() -> None:
 def run(jobs: Sequence[Job], work: Path, workers: int) -> list[dict[str, Any]]:
     """Measure what is missing, and give all."""
     with ProcessPoolExecutor(workers, initializer=_one_thread) as pool:
-        for _ in track(pool.map(partial(measured, work=work), jobs), "photographs", total=len(jobs)):
+        for _ in tracked(pool.map(partial(measured, work=work), jobs), "photographs", len(jobs)):
             pass
     return [record for job in jobs for record in job.kept(work)]
 

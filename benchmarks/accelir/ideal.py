@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from optcodec.blocks.curves import BLOCK_SIDE
 from optcodec.jpeg.image import CoefficientImage, Component, DctComponent, DctImage
 from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import write_jpeg
+from optcodec.shared import luminance
 
 _GRID = 8
 _ONES = QuantTable(np.ones((_GRID, _GRID), int))
@@ -66,9 +66,9 @@ def luminance_seams(pixels: npt.NDArray[np.uint8]) -> float:
 
     NaN where the image has no line of either kind.
     """
-    luminance = np.asarray(Image.fromarray(pixels).convert("L")).astype(np.float64)
+    samples = luminance(pixels).astype(np.float64)
     squares: dict[bool, list[npt.NDArray[np.float64]]] = {True: [], False: []}
-    for plane in (luminance, luminance.T):
+    for plane in (samples, samples.T):
         steps = np.diff(plane, axis=1) ** 2
         for line in range(_GRID, plane.shape[1], _GRID):
             squares[line % BLOCK_SIDE == 0].append(steps[:, line - 1])

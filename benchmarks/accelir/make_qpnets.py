@@ -21,16 +21,16 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from rich.progress import track
 
 from benchmarks.receiver.tasks import FOLDER, TASKS, RestorationTask, as_files, make_task, photographs
 from benchmarks.record import write_result
 from optcodec.blocks.curves import QUALITIES, Curves
 from optcodec.blocks.profile import build_profile, load_utility_profile, shipped_utility_profiles
 from optcodec.blocks.qpnet import QpNet, save_qpnet
+from optcodec.console.progress import tracked
 from optcodec.receivers.measure import grid_offsets, training_blocks
-from optcodec.receivers.survey import Survey, SurveyedImage, read_part, write_part
-from optcodec.receivers.train_qpnet import scores, train_qpnet
+from optcodec.receivers.survey import BlockSurvey, SurveyedImage, read_part, write_part
+from optcodec.receivers.train_qpnet import QpNetRecipe, scores, train_qpnet
 
 GROUPS, EPOCHS = 10, 12
 IMAGES, GRIDS = {"sr4": 90}, 2  # of the profile
@@ -40,15 +40,15 @@ VALIDATION = 7  # one photograph of so many
 CARD = ("Set14",)
 
 
-def surveyed(survey: Survey, paths: list[Path], what: str) -> list[SurveyedImage]:
-    return [survey.image(path) for path in track(paths, what)]
+def surveyed(survey: BlockSurvey, paths: list[Path], what: str) -> list[SurveyedImage]:
+    return [survey.image(path) for path in tracked(paths, what, len(paths))]
 
 
 def labelled(name: str, task: RestorationTask, work: Path) -> list[tuple[Curves, np.ndarray]]:
     """Blocks of the photographs that QP-NET learns from, with their curves at two qualities."""
     folder, found = work / f"{name}.labels", []
     folder.mkdir(parents=True, exist_ok=True)
-    for number, (stem, pixels) in enumerate(track(islice(photographs(name), TRAINING), f"{name}, labels", TRAINING)):
+    for number, (stem, pixels) in enumerate(tracked(islice(photographs(name), TRAINING), f"{name}, labels", TRAINING)):
         part = folder / f"{stem}.npz"
         kept = read_part(part)
         if kept is None:
@@ -76,7 +76,7 @@ def card_images(task: RestorationTask) -> list[Path]:
 
 def made(name: str, work: Path) -> None:
     task = make_task(name)
-    survey = Survey(task, f"restore.tasks:{name}", work / f"{name}.parts", encoder="rdo", grids=GRIDS)
+    survey = BlockSurvey(task, f"restore.tasks:{name}", work / f"{name}.parts", encoder="rdo", grids=GRIDS)
     images = surveyed(survey, as_files(name, 0, IMAGES.get(name, USUAL_IMAGES), work / name), name)
     profile = build_profile(
         name, [image.curves for image in images], groups=GROUPS, provenance=survey.provenance(images)
@@ -91,8 +91,9 @@ def made(name: str, work: Path) -> None:
     check = joined(parts[::VALIDATION])
     known = [(blocks, profile.rank(curves)) for curves, blocks in (train, check)]
     origin = {"profile": name, "task": task.name, "photographs": "imagenet_sample"}
-    net = train_qpnet(*known[0], GROUPS, validation=known[1], epochs=EPOCHS, halve_every=3, provenance=origin)
-    unseen = Survey(task, f"restore.tasks:{name}", work / f"{name}.card", encoder="rdo", grids=1)
+    recipe = QpNetRecipe(EPOCHS, halve_every=3)
+    net = train_qpnet(*known[0], GROUPS, validation=known[1], recipe=recipe, provenance=origin)
+    unseen = BlockSurvey(task, f"restore.tasks:{name}", work / f"{name}.card", encoder="rdo", grids=1)
     test = surveyed(unseen, card_images(task), f"{name}, card")
     curves, blocks = joined([part for part in (read_part(image.part) for image in test) if part is not None])
     shares = net.distributions(blocks.reshape(-1, 32, 3))[:, 0]

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.shared import percentile_interval
+
 Floats = npt.NDArray[np.float64]
 Record = dict[str, Any]
 Figure = dict[str, Any]
@@ -34,9 +36,10 @@ def figure(columns: Floats, statistic: Callable[[Floats], float] = mean) -> Figu
 
     Draws for which it is not defined (NaN) are left out.
     """
-    draws = np.random.default_rng(0).integers(0, len(columns), (DRAWS, len(columns)))
-    found = np.array([statistic(columns[each]) for each in draws])
-    low, high = np.nanpercentile(found, [2.5, 97.5]).round(DIGITS).tolist()
+    interval = percentile_interval(
+        columns, resamples=DRAWS, statistic=lambda draws: [statistic(drawn) for drawn in draws]
+    )
+    low, high = np.round(interval, DIGITS).tolist()
     return {"value": round(statistic(columns), DIGITS), "low": low, "high": high, "images": len(columns)}
 
 

@@ -29,7 +29,7 @@ from benchmarks.accuracy.tables import NETWORKS
 from optcodec.accuracy.grid import grid
 from optcodec.vision.models import TargetModel
 from optcodec.vision.profile import SensitivityProfile, load_profile
-from optcodec.vision.survey import Survey, sensitivity_of
+from optcodec.vision.survey import ImageSample, sensitivity_of
 
 SUBSAMPLING = "4:2:0"
 KNOWN = {
@@ -48,7 +48,7 @@ def profiles(target: TargetModel) -> dict[str, SensitivityProfile]:
         "generic": load_profile("generic"),
         "own, 100 images": unlabelled_profile(target, SUBSAMPLING, quality=40, images=100),
         "own, from nips2017_dev": sensitivity_of(
-            target, Survey(data() / "nips2017_dev", "self"), subsampling=SUBSAMPLING, quality=40
+            target, ImageSample(data() / "nips2017_dev", "self"), subsampling=SUBSAMPLING, quality=40
         ),
     }
 

@@ -23,11 +23,11 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import brentq
 
 from optcodec.design import Statistics, gather
-from optcodec.jpeg.dct import forward
 from optcodec.jpeg.image import DctImage
 from optcodec.jpeg.quantize import dequantize, quantize
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import write_jpeg
+from optcodec.shared import forward
 from optcodec.vision.gradients import component_gradients, dct_gradients
 from optcodec.vision.models import TargetModel
 from optcodec.vision.operating import divergence

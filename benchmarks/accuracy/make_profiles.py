@@ -21,7 +21,7 @@ from benchmarks.accuracy.networks import data, network, unlabelled_profile
 from benchmarks.accuracy.tables import NETWORKS
 from benchmarks.record import ROOT
 from optcodec.vision.profile import Provenance, SensitivityProfile, load_profile
-from optcodec.vision.survey import Survey, sensitivity_of
+from optcodec.vision.survey import ImageSample, sensitivity_of
 
 QUALITY = 40
 FOLDER = ROOT / "optcodec" / "data"
@@ -29,7 +29,7 @@ FOLDER = ROOT / "optcodec" / "data"
 
 def clean(name: str) -> SensitivityProfile:
     folder = data() / "imagenet_sample"
-    return sensitivity_of(network(name), Survey(folder, folder / "labels.csv"))
+    return sensitivity_of(network(name), ImageSample(folder, folder / "labels.csv"))
 
 
 def small_files(name: str) -> SensitivityProfile:

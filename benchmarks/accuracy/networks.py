@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import MofNCompleteColumn, Progress
 
 from benchmarks.rates.rd import jpegli, mozjpeg
 from benchmarks.record import RESULTS, write_result
@@ -24,10 +23,11 @@ from optcodec.accuracy.partial import remove_partial
 from optcodec.accuracy.rows import Rows
 from optcodec.accuracy.run import measure, profile_sha256
 from optcodec.accuracy.statistics import summarize
+from optcodec.console.progress import progress_bar
 from optcodec.vision.datasets import LabelledImage, find_images
 from optcodec.vision.models import TargetModel, load_model
 from optcodec.vision.profile import SensitivityProfile, load_profile
-from optcodec.vision.survey import Survey, sensitivity_of
+from optcodec.vision.survey import ImageSample, sensitivity_of
 
 BUDGETS = (10.0, 20.0, 35.0, 50.0, 75.0, 90.0, 95.0)  # quality factors of default JPEG whose bytes are matched
 _PER_FILE = ("nbytes", "loss", "rank", "predicted", "psnr_db", "swe", "met")  # arrays of `Rows`
@@ -51,14 +51,14 @@ def clean_profile(target: TargetModel, subsampling: str) -> SensitivityProfile:
     if subsampling == "4:4:4":
         return load_profile(target.name)
     folder = data() / "imagenet_sample"
-    return sensitivity_of(target, Survey(folder, folder / "labels.csv"), subsampling=subsampling)
+    return sensitivity_of(target, ImageSample(folder, folder / "labels.csv"), subsampling=subsampling)
 
 
 def unlabelled_profile(
     target: TargetModel, subsampling: str, *, quality: int | None = None, images: int | None = None
 ) -> SensitivityProfile:
     """Measured on other photographs than those of the test, without labels."""
-    survey = Survey(data() / "BSDS500", "self", images=images)
+    survey = ImageSample(data() / "BSDS500", "self", images=images)
     return sensitivity_of(target, survey, subsampling=subsampling, quality=quality)
 
 
@@ -79,8 +79,7 @@ def run(
 ) -> tuple[Rows, dict[str, float]]:
     """Rows of a run, and the seconds it took; one that was killed goes on."""
     partial = RESULTS / f"{name}.partial"
-    with Progress(*Progress.get_default_columns(), MofNCompleteColumn()) as bar:
-        task = bar.add_task(name, total=len(images))
+    with progress_bar(len(images), name) as progress:
         measured = measure(
             target,
             images,
@@ -89,7 +88,7 @@ def run(
             subsampling=subsampling,
             partial=partial,
             peers=peers,
-            progress=lambda done: bar.update(task, completed=done),
+            progress=progress,
         )
     remove_partial(partial)
     return measured.rows, {stage: round(seconds, 1) for stage, seconds in measured.seconds.items()}

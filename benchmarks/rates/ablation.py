@@ -24,12 +24,12 @@ import numpy as np
 from benchmarks.rates.rd import QUALITIES, bd_rate, load, photographs, turbo
 from benchmarks.record import write_result
 from optcodec import psnr_db
-from optcodec.jpeg.dct import forward
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.tables import QuantTable
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.pictures.pixels import decoded_pixels
+from optcodec.shared import forward
 from optcodec.trellis import indices as rdo
 from optcodec.trellis.chroma import Planes
 from optcodec.trellis.coder import Coder

@@ -18,13 +18,13 @@ import numpy as np
 
 from benchmarks.record import write_result
 from optcodec.design import DISTORTIONS, gather, resolve
-from optcodec.jpeg.dct import forward
 from optcodec.jpeg.image import DctImage
 from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.metrics import swe_by_component
 from optcodec.pictures.pixels import load_picture
+from optcodec.shared import forward
 from optcodec.targets import MatchQuality
 from optcodec.vision.profile import SensitivityProfile, load_profile
 

@@ -26,13 +26,14 @@ from unittest.mock import patch
 import jpeglib
 import numpy as np
 import simplejpeg
-from rich.progress import track
 
 from benchmarks.rates.rd import MEASURES, QUALITIES, REFERENCE, bd_rate, encoders, load, measured, photographs
 from benchmarks.record import RESULTS, write_result
+from optcodec.console.progress import tracked
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.sources import PixelSource
 from optcodec.pictures.pixels import decoded_pixels
+from optcodec.shared import percentile_interval
 
 # SSIMULACRA2 takes long: for the reference and for those that are made for eyes.
 FOR_EYES = (
@@ -101,8 +102,7 @@ def one_image(task: tuple[Path, str]) -> dict[str, list[dict[str, float]]]:
 
 def interval(values: np.ndarray) -> list[float]:
     """95 % interval of the mean over images."""
-    draws = np.random.default_rng(0).integers(0, len(values), (DRAWS, len(values)))
-    return np.percentile(values[draws].mean(1), [2.5, 97.5]).round(2).tolist()
+    return np.round(percentile_interval(values, resamples=DRAWS), 2).tolist()
 
 
 def points(files: list[dict[str, float]], measure: str) -> list[tuple[float, float]]:
@@ -144,7 +144,7 @@ def main(samplings: list[str]) -> None:
     for subsampling in samplings or ["4:2:0", "4:4:4"]:
         tasks = [(path, subsampling) for path in paths]
         with ProcessPoolExecutor(2) as pool:
-            images = list(track(pool.map(one_image, tasks), description=subsampling, total=len(tasks)))
+            images = list(tracked(pool.map(one_image, tasks), subsampling, len(tasks)))
         name = f"rd_peers_{subsampling.replace(':', '')}"
         columns = ("nbytes", *MEASURES)
         rows = {

@@ -24,6 +24,7 @@ from ssimulacra2 import compute_ssimulacra2
 from optcodec import Rdo, encode, psnr_db
 from optcodec.metrics import luminance_ssim
 from optcodec.pictures.pixels import decoded_pixels
+from optcodec.shared import luminance
 
 Pixels = npt.NDArray[np.uint8]
 Encoder = Callable[[Pixels, str, int], bytes]
@@ -94,10 +95,6 @@ def measured(pixels: Pixels, data: bytes, *, people: bool) -> dict[str, float]:
         "ssim_y": luminance_ssim(pixels, decoded),
     }
     return found | {"ssimulacra2": ssimulacra2(pixels, decoded) if people else float("nan")}
-
-
-def luminance(pixels: Pixels) -> Pixels:
-    return np.asarray(Image.fromarray(pixels).convert("L"))
 
 
 def ssimulacra2(reference: Pixels, test: Pixels) -> float:

@@ -118,9 +118,6 @@ def survey(paths: list[Path]) -> dict[str, Any]:
         for spec in costs:
             costs[spec] += scan_nbytes(image, spec) / len(theirs)
     costs = {spec: cost / len(rows) for spec, cost in costs.items()}
-    default = scan_script(image)
-    luminance = best_bands(costs, 0)
-    dc = {"interleaved": [(0, 1, 2)], "separate": [(0,), (1,), (2,)]}
     return {
         "mean_ratio": round(mean(row["ours"] / row["libjpeg"] for row in rows), 4),
         "mean_ratio_by_setting": {
@@ -131,20 +128,26 @@ def survey(paths: list[Path]) -> dict[str, Any]:
         },
         "largest_ratio": round(max(row["ours"] / row["libjpeg"] for row in rows), 4),
         "mean_ratio_baseline": round(mean(row["baseline"] / row["libjpeg"] for row in rows), 4),
-        "search_percent_of_libjpeg": {
-            "luminance AC, default": percent(sum(costs[s] for s in default if s.Ss and s.components == (0,))),
-            "luminance AC, best": [described(*found) for found in luminance[:5]],
-            "Cb AC, best": [described(*found) for found in best_bands(costs, 1)[:2]],
-            "Cr AC, best": [described(*found) for found in best_bands(costs, 2)[:2]],
-            **{
-                f"DC {name}, {refinements} refinements": percent(
-                    sum(costs[ScanSpec(group, 0, 0, 0, refinements)] for group in groups)
-                    + sum(costs[ScanSpec(g, 0, 0, low + 1, low)] for g in groups for low in range(refinements))
-                )
-                for (name, groups), refinements in itertools.product(dc.items(), (0, 1, 2))
-            },
-        },
+        "search_percent_of_libjpeg": searched(costs, scan_script(image)),
         "images": rows,
+    }
+
+
+def searched(costs: dict[ScanSpec, float], default: list[ScanSpec]) -> dict[str, Any]:
+    """What the scans of the default script and the best ones cost, in percent of Pillow's file."""
+    dc = {"interleaved": [(0, 1, 2)], "separate": [(0,), (1,), (2,)]}
+    return {
+        "luminance AC, default": percent(sum(costs[s] for s in default if s.Ss and s.components == (0,))),
+        "luminance AC, best": [described(*found) for found in best_bands(costs, 0)[:5]],
+        "Cb AC, best": [described(*found) for found in best_bands(costs, 1)[:2]],
+        "Cr AC, best": [described(*found) for found in best_bands(costs, 2)[:2]],
+        **{
+            f"DC {name}, {refinements} refinements": percent(
+                sum(costs[ScanSpec(group, 0, 0, 0, refinements)] for group in groups)
+                + sum(costs[ScanSpec(g, 0, 0, low + 1, low)] for g in groups for low in range(refinements))
+            )
+            for (name, groups), refinements in itertools.product(dc.items(), (0, 1, 2))
+        },
     }
 
 

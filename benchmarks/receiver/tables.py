@@ -17,7 +17,7 @@ _RIVAL = "DnCNN-3, its authors' weights"
 _NAMES = {"default": "`default`", "tiny": "`tiny`", "dncnn": "`dncnn`, the paper's route"}
 _REFERENCE = "jpeg"  # as decoded, what others are measured against
 Figures = dict[str, Any]
-Curves = dict[str, dict[int, float]]  # of receivers, by quality
+CurvesByReceiver = dict[str, dict[int, float]]  # of receivers, by quality
 
 
 def receiver() -> dict[str, str]:
@@ -141,7 +141,7 @@ def colour(evaluated: Figures) -> str:
     """PSNR of RGB by set and quality."""
     parts = []
     for name, records in _sets(evaluated).items():
-        curves: Curves = {}
+        curves: CurvesByReceiver = {}
         for record in records:
             curves.setdefault(record["receiver"], {})[record["quality"]] = record["psnr"]
         qualities = list(dict.fromkeys(record["quality"] for record in records))
@@ -176,7 +176,7 @@ def _sets(evaluated: Figures) -> dict[str, list[Figures]]:
     return found
 
 
-def _by_quality(title: str, curves: Curves, qualities: Sequence[int]) -> list[list[str]]:
+def _by_quality(title: str, curves: CurvesByReceiver, qualities: Sequence[int]) -> list[list[str]]:
     """PSNR of each receiver, and what it gains over JPEG as it is decoded."""
     rows = [[title, *(f"quality {at}" for at in qualities)], _marks(len(qualities))]
     for name, curve in curves.items():

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from benchmarks.record import ROOT
-from optcodec import write_whole
+from optcodec.shared import write_whole
 from restore.channel.problem import PROBLEMS
 from restore.tasks import RestorationTask, make_task
 

@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from benchmarks.record import write_result
 from optcodec.design import design_tables, gather, resolve
-from optcodec.jpeg.dct import forward
 from optcodec.pictures.pixels import load_picture
+from optcodec.shared import forward
 from optcodec.targets import Bpp, WaterLevel
 from optcodec.vision.profile import Provenance, SensitivityProfile, load_profile
 

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.accuracy.bootstrap import Estimate, Means, estimate
 from optcodec.accuracy.conditions import Condition
-from optcodec.accuracy.curves import Curves, bd_quality, bd_rate, monotone_curves, rate_at
+from optcodec.accuracy.curves import MonotoneCurves, bd_quality, bd_rate, monotone_curves, rate_at
+from optcodec.accuracy.means import Estimate, Means, estimate
 from optcodec.accuracy.rows import Rows
 
 __all__ = ["CURVE_RESAMPLES", "compare_curves", "grouped", "named"]
@@ -35,8 +35,8 @@ class _Curve:
     method: str
     setting: str
     points: int
-    top1: Curves
-    loss: Curves
+    top1: MonotoneCurves
+    loss: MonotoneCurves
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from optcodec.extras import require_packages
 
-__all__ = ["Curves", "Delta", "bd_quality", "bd_rate", "monotone_curves", "rate_at"]
+__all__ = ["Delta", "MonotoneCurves", "bd_quality", "bd_rate", "monotone_curves", "rate_at"]
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -31,7 +31,7 @@ _SAME = 1e-9  # tolerance within which qualities (percentage points, nats) or lo
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class MonotoneCurves:
     """R monotone curves of n points.
 
     Parameters
@@ -65,7 +65,7 @@ class Delta:
     reason: str | None
 
 
-def monotone_curves(rates: Floats, qualities: Floats) -> Curves:
+def monotone_curves(rates: Floats, qualities: Floats) -> MonotoneCurves:
     """Make measured curves monotone.
 
     Parameters
@@ -83,10 +83,10 @@ def monotone_curves(rates: Floats, qualities: Floats) -> Curves:
     quality = np.take_along_axis(qualities.T, order, axis=1)
     for row in np.flatnonzero((np.diff(quality, axis=1) < 0).any(axis=1)):
         quality[row] = isotonic_regression(quality[row]).x
-    return Curves(log_rate, quality)
+    return MonotoneCurves(log_rate, quality)
 
 
-def bd_rate(anchor: Curves, test: Curves) -> Delta:
+def bd_rate(anchor: MonotoneCurves, test: MonotoneCurves) -> Delta:
     """Bjøntegaard-Delta rate: mean difference in rate at equal quality, in percent; below 0 if ``test`` needs less.
 
     Points to which the regression gave the same quality are replaced by one, at the mean of their logarithms of rates.
@@ -110,7 +110,7 @@ def bd_rate(anchor: Curves, test: Curves) -> Delta:
     return delta
 
 
-def bd_quality(anchor: Curves, test: Curves) -> Delta:
+def bd_quality(anchor: MonotoneCurves, test: MonotoneCurves) -> Delta:
     """Bjøntegaard-Delta quality: mean difference in quality at equal rate; above 0 if ``test`` is better.
 
     The mean is taken over the logarithm of the rate; see `bd_rate`.
@@ -131,12 +131,12 @@ def bd_quality(anchor: Curves, test: Curves) -> Delta:
     return delta
 
 
-def rate_at(curves: Curves, target: Floats) -> tuple[Floats, Floats]:
+def rate_at(curves: MonotoneCurves, target: Floats) -> tuple[Floats, Floats]:
     """Bounds of the smallest rate at which each curve reaches a quality.
 
     Parameters
     ----------
-    curves : Curves
+    curves : MonotoneCurves
         For a curve with a single point, the rate is known only if that point has the quality.
     target : ndarray of float64, shape (R,)
         Quality to reach.
@@ -160,7 +160,7 @@ def rate_at(curves: Curves, target: Floats) -> tuple[Floats, Floats]:
     return lower, np.where(never, np.inf, rate)
 
 
-def _crossing(curves: Curves, right: Index, target: Floats) -> Floats:
+def _crossing(curves: MonotoneCurves, right: Index, target: Floats) -> Floats:
     """Logarithm of the rate at which each curve reaches the target, between the points ``right - 1`` and ``right``."""
     rows = np.arange(len(right))
     slopes = _pchip_slopes(curves.log_rate, curves.quality)
@@ -176,7 +176,7 @@ def _crossing(curves: Curves, right: Index, target: Floats) -> Floats:
     return np.asarray(x0 + high * (x1 - x0))
 
 
-def _knots(curves: Curves) -> Iterator[tuple[Index, Floats, Floats]]:
+def _knots(curves: MonotoneCurves) -> Iterator[tuple[Index, Floats, Floats]]:
     """Merge points of equal quality, and yield the rows that have the same points merged.
 
     Rows are yielded with their qualities (G, m), which rise strictly, and logarithms of rates (G, m).

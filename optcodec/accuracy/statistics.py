@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from optcodec.accuracy.bootstrap import CONFIDENCE_PERCENT, Means, estimate, means, resample
 from optcodec.accuracy.compare import CURVE_RESAMPLES, compare_curves, grouped, named
 from optcodec.accuracy.conditions import Condition
+from optcodec.accuracy.means import Means, estimate, means
 from optcodec.accuracy.rows import Rows
+from optcodec.bootstrap import CONFIDENCE_PERCENT, draw_counts
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 
@@ -44,7 +45,7 @@ def summarize(rows: Rows, *, baseline: str = "jpeg", seed: int = 0) -> dict[str,
         ``uncompressed``: accuracy and loss of the uncompressed images. ``points``: one record for each condition, in
         the same order. ``comparisons``: ``pairs`` of methods at the same setting and level, and ``curves``, one record
         for each method and setting. A figure is ``{"value", "low", "high"}`` with the ends of its interval; see
-        `optcodec.accuracy.bootstrap.estimate`. Figures are None instead of NaN or infinite.
+        `optcodec.accuracy.means.estimate`. Figures are None instead of NaN or infinite.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def summarize(rows: Rows, *, baseline: str = "jpeg", seed: int = 0) -> dict[str,
     """
     if not rows.images:
         raise InvalidInputError("expected rows of at least one image, got none")
-    averages = means(rows, resample(len(rows.images), RESAMPLES, seed))
+    averages = means(rows, draw_counts(len(rows.images), RESAMPLES, seed))
     return {
         "uncompressed": {
             "images": len(rows.images),

@@ -51,7 +51,8 @@ class Hulls:
     def of(cls, costs: Floats, losses: Floats) -> Hulls:
         """The hulls of points (curves, Q), in any order, with finite costs and losses."""
         indices = np.empty(costs.shape, np.int64)
-        load("blockcurves").lower_hulls(np.ascontiguousarray(costs), np.ascontiguousarray(losses), indices)
+        order = np.ascontiguousarray(np.lexsort((losses, costs))[:, ::-1])
+        load("blockcurves").hull_vertices(np.ascontiguousarray(costs), np.ascontiguousarray(losses), order, indices)
         vertices = np.maximum(indices, 0)
         is_side = indices[:, 1:] >= 0
         cost, loss = (np.take_along_axis(values, vertices, axis=1) for values in (costs, losses))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from numbers import Real
 from typing import Any, NamedTuple
@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.blocks.curves import BLOCK_SIDE, Curves, checked_qualities
-from optcodec.blocks.profile_files import parse_profile, profile_text, shipped_utility_profiles, write_profile
 from optcodec.blocks.provenance import UtilityProvenance
 from optcodec.errors import InvalidInputError
+from optcodec.files import write_whole
+from optcodec.jsontext import document_text, parse_document
+from optcodec.shipped import ShippedFiles
 from optcodec.trellis.tuning import Tuning
 from optcodec.values import Value
 
@@ -29,6 +31,8 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 
+_FORMAT = "optcodec utility profile 1"
+_FILES = ShippedFiles("a utility profile", "a JSON file", "optcodec", ("data", "utility"))
 _CURVES = "nbytes", "psnr_db", "before", "after"
 _FROM_ZERO = "nbytes", "before", "after"
 # Least residual ratio relative to the largest. Some would be below 0: errors after restoration may rise with the bytes.
@@ -175,7 +179,7 @@ class UtilityProfile(Value):
         document["strength"] = self.strength
         if self.tuning is not None:
             document["tuning"] = self.tuning.to_json()
-        write_profile(path, document)
+        write_whole(path, document_text(_FORMAT, document).encode())
 
 
 def build_profile(
@@ -225,6 +229,11 @@ def build_profile(
     )
 
 
+def shipped_utility_profiles() -> tuple[str, ...]:
+    """Names of the profiles that come with the package."""
+    return _FILES.names
+
+
 def load_utility_profile(
     name_or_path: str | os.PathLike[str], *, block: int = BLOCK_SIDE, subsampling: str | None = None
 ) -> UtilityProfile:
@@ -244,23 +253,21 @@ def load_utility_profile(
     InvalidInputError
         If there is no such profile, the file does not hold one, or it is for other blocks or another sampling.
     """
-    text = profile_text(name_or_path)
+    text = _FILES.read_text(name_or_path)
     try:
-        profile = _profile(parse_profile(text))
+        profile = _parse(text)
         profile.check(block=block, subsampling=subsampling)
     except InvalidInputError as error:
         raise InvalidInputError(f"{os.fspath(name_or_path)}: {error}") from None
     return profile
 
 
-def _profile(document: Mapping[str, Any]) -> UtilityProfile:
+def _parse(text: str) -> UtilityProfile:
     """The profile of what `UtilityProfile.save` writes."""
     about = {item.name for item in fields(UtilityProvenance)}
     own = {item.name for item in fields(UtilityProfile)} - {"provenance"}
-    unknown = sorted(document.keys() - about - own)
-    missing = sorted((own - {"tuning", "strength"}) - document.keys())
-    if unknown or missing:
-        raise InvalidInputError(f"a profile has curves, groups and provenance: unknown {unknown}, missing {missing}")
+    required, optional = own - {"tuning", "strength"}, about | {"tuning", "strength"}
+    document = parse_document(text, "a utility profile", format_name=_FORMAT, required=required, optional=optional)
     given = {key: document[key] for key in about & document.keys()}
     if isinstance(given.get("images"), list):
         given["images"] = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in given["images"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from optcodec.blocks.curves import BLOCK_SIDE
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import sampling_factors
+from optcodec.values import check_field_types
 
 __all__ = ["UtilityProvenance"]
 
@@ -60,10 +61,7 @@ class UtilityProvenance:
     version: str = ""
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value, kind = getattr(self, item.name), type(item.default)
-            if type(value) is not kind:
-                raise InvalidInputError(f"{item.name} of a profile is of type {kind.__name__}, got {value!r}")
+        check_field_types(self, "a profile")
         if not all(isinstance(pair, tuple) and list(map(type, pair)) == [str, str] for pair in self.images):
             raise InvalidInputError("images of a profile are pairs of a name and a SHA-256, got something else")
         sampling_factors(self.subsampling)

@@ -14,8 +14,6 @@ import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +25,7 @@ from optcodec.files import write_whole
 from optcodec.jpeg.layout import in_parallel, thread_count
 from optcodec.jsontext import parse_json
 from optcodec.kernels import load
+from optcodec.shipped import ShippedFiles
 from optcodec.values import Value
 
 __all__ = [
@@ -49,7 +48,8 @@ MOST_GROUPS = 64
 _SIDE = 32
 _FORMAT = "optcodec qp-net 1"
 _HEADER = "header"
-_LARGEST_FILE, _LARGEST_HEADER = 1 << 20, 1 << 16  # bytes
+_LARGEST_HEADER = 1 << 16  # bytes
+_FILES = ShippedFiles("a QP-NET", "an .npz file", "optcodec", ("data", "qpnet"), ".npz", 1 << 20)
 _ROWS_PER_PART = 4
 
 
@@ -217,9 +217,7 @@ def save_qpnet(net: QpNet, path: str | os.PathLike[str]) -> None:
 
 def shipped_qpnets() -> tuple[str, ...]:
     """Names of the networks that come with the package."""
-    folder = files("optcodec") / "data" / "qpnet"
-    names = (entry.name for entry in folder.iterdir()) if folder.is_dir() else ()
-    return tuple(sorted(name.removesuffix(".npz") for name in names if name.endswith(".npz")))
+    return _FILES.names
 
 
 def load_qpnet(name_or_path: str | os.PathLike[str]) -> QpNet:
@@ -235,27 +233,14 @@ def load_qpnet(name_or_path: str | os.PathLike[str]) -> QpNet:
     InvalidInputError
         If there is no such network, or the file does not hold one.
     """
-    path = Path(name_or_path)
-    try:
-        if isinstance(name_or_path, str) and name_or_path in shipped_qpnets():
-            content = (files("optcodec") / "data" / "qpnet" / f"{name_or_path}.npz").read_bytes()
-        else:
-            with path.open("rb") as file:
-                content = file.read(_LARGEST_FILE + 1)
-    except (OSError, ValueError) as error:
-        reason, names = getattr(error, "strerror", None) or error, ", ".join(shipped_qpnets()) or "none"
-        raise InvalidInputError(
-            f"a QP-NET is an .npz file or a shipped one ({names}); cannot read {os.fspath(name_or_path)!r}: {reason}"
-        ) from None
+    content = _FILES.read(name_or_path)
     try:
         return _parse(content)
     except InvalidInputError as error:
-        raise InvalidInputError(f"{path}: {error}") from None
+        raise InvalidInputError(f"{os.fspath(name_or_path)}: {error}") from None
 
 
 def _parse(content: bytes) -> QpNet:
-    if len(content) > _LARGEST_FILE:
-        raise InvalidInputError(f"expected a QP-NET of at most {_LARGEST_FILE} bytes, found more")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             header = parse_json(_member(archive, _HEADER, "u1", (None,)).tobytes(), "a QP-NET's header of JSON")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +13,7 @@ from optcodec.cli.models import open_model
 from optcodec.console.about import about
 from optcodec.console.many import Failure, failure_records, report_failures
 from optcodec.console.options import SUBSAMPLINGS, max_pixels_option
+from optcodec.console.progress import progress_bar
 from optcodec.console.show import columns, count, json_option, print_json
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
@@ -127,7 +125,7 @@ def _measure(output: Path, options: dict[str, Any], failures: list[Failure]) -> 
         water_levels=options["water_levels"] or WATER_LEVELS,
     )
     partial = output.with_name(f"{output.name}.partial")
-    with _progress(len(images)) as progress:
+    with progress_bar(len(images), "accuracy") as progress:
         measured = measure(
             target,
             images,
@@ -221,32 +219,3 @@ def _text(document: dict[str, Any]) -> str:
 def _interval(figure: dict[str, float], form: str) -> str:
     value, low, high = (format(figure[key], form) for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Progress bar on stderr, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    shape = (TextColumn("accuracy"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*shape, console=Console(stderr=True), transient=True) as bar:
-        tasks: list[Any] = []
-
-        def tell(done: int) -> None:
-            # the first news is what an earlier run did, which must not count as speed
-            if tasks:
-                bar.update(tasks[0], completed=done)
-            else:
-                tasks.append(bar.add_task("", total=total, completed=done))
-
-        yield tell

@@ -35,7 +35,7 @@ from optcodec.files import check_writable, write_whole
 if TYPE_CHECKING:
     from optcodec.blocks.profile import UtilityProfile
     from optcodec.pictures.pixels import Picture
-    from optcodec.receivers.survey import Survey, SurveyedImage
+    from optcodec.receivers.survey import BlockSurvey, SurveyedImage
     from optcodec.receivers.task import Task
     from optcodec.report.blocks import BlockMap
 
@@ -94,12 +94,12 @@ def profile(
     --keep-parts they stay, and "optcodec blocks train" uses them to train a QP-NET for the profile.
     """
     from optcodec.blocks.profile import build_profile
-    from optcodec.receivers.survey import Survey
+    from optcodec.receivers.survey import BlockSurvey
 
     paths = [source.path for source in find_images(inputs)]
     check_writable(output)
     folder = parts_folder(output)
-    survey = Survey(_open_task(task), task, folder, grids=options.pop("offsets"), **options)
+    survey = BlockSurvey(_open_task(task), task, folder, grids=options.pop("offsets"), **options)
     images, failures = _measure(survey, paths)
     record: dict[str, Any] = {}
     if images:
@@ -116,7 +116,7 @@ def profile(
     report_failures(failures, len(paths))
 
 
-def _measure(survey: Survey, paths: Sequence[Path]) -> tuple[list[SurveyedImage], list[Failure]]:
+def _measure(survey: BlockSurvey, paths: Sequence[Path]) -> tuple[list[SurveyedImage], list[Failure]]:
     """Measure one image after the other, since the network itself uses all threads."""
     images: list[SurveyedImage] = []
 

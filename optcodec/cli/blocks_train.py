@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ import click
 
 from optcodec.console.many import report_notices
 from optcodec.console.options import output_option
+from optcodec.console.progress import progress_bar
 from optcodec.console.show import count, json_option, print_json
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from optcodec.blocks.curves import Curves
     from optcodec.blocks.profile import UtilityProfile
     from optcodec.blocks.qpnet import QpNet
-    from optcodec.receivers.train_qpnet import Epoch
 
     Part = tuple[Curves, npt.NDArray[np.uint8]]
 
@@ -142,7 +140,7 @@ def _trained(profile: UtilityProfile, parts: Sequence[Part], epochs: int, seed: 
     import numpy as np
 
     from optcodec.blocks.curves import Curves
-    from optcodec.receivers.train_qpnet import train_qpnet
+    from optcodec.receivers.train_qpnet import QpNetRecipe, train_qpnet
 
     check, train = parts[::_VALIDATION], [part for number, part in enumerate(parts) if number % _VALIDATION]
     labelled = [
@@ -164,33 +162,16 @@ def _trained(profile: UtilityProfile, parts: Sequence[Part], epochs: int, seed: 
         "validation_images": len(check),
         "card": ["validation"],
     }
-    with _progress(epochs) as tell:
+    with progress_bar(epochs, note="epochs") as tell:
         return train_qpnet(
             blocks,
             groups,
             profile.groups,
             validation=labelled[1],
-            epochs=epochs,
-            seed=seed,
-            halve_every=-(-epochs // _HALVINGS),
+            recipe=QpNetRecipe(epochs, seed, halve_every=-(-epochs // _HALVINGS)),
             provenance=origin,
-            progress=tell,
+            progress=lambda epoch: tell(epoch.number, note=f"epochs, validation loss {epoch.validation_loss:.3f}"),
         )
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[Epoch], None]]:
-    """Progress bar on stderr, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda epoch: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    shape = (BarColumn(), MofNCompleteColumn(), TextColumn("epochs, validation loss {task.fields[loss]:.3f}"))
-    with Progress(*shape, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total, loss=float("inf"))
-        yield lambda epoch: bar.update(task, completed=epoch.number, loss=epoch.validation_loss)
 
 
 def _record(output: Path, profile: UtilityProfile, net: QpNet) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 
 from optcodec.cli.images import ImageSet, needed_nbytes, open_image, opening_of
 from optcodec.console.files import find_images, output_paths
-from optcodec.console.many import Done, available_cores, failure_records, for_each, report_failures, report_notices
+from optcodec.console.many import Done, failure_records, for_each, report_failures, report_notices
 from optcodec.console.options import (
     TABLE_TARGETS,
     ExpertOption,
@@ -35,6 +35,7 @@ from optcodec.console.show import count, json_option, print_json, side_by_side
 from optcodec.console.streams import STREAM
 from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable
+from optcodec.limits import processor_count
 
 __all__ = ["command"]
 
@@ -91,17 +92,17 @@ def command(
         targets = output_paths(sources, output, suffix=".json", folder=True, force=force)
 
         def work(index: int) -> Done:
-            image, notices, *_ = open_image(paths[index], **opening)
+            image, notices, *_ = open_image(paths[index], opening)
             return Done({"input": str(paths[index])} | _design(image, targets[index], settings), notices)
 
         def nbytes(index: int) -> int:
             return needed_nbytes(paths[index], _NBYTES_PER_PIXEL)
 
-        records, failures = for_each(paths, work, workers=available_cores(), label="design", nbytes=nbytes)
+        records, failures = for_each(paths, work, workers=processor_count(), label="design", nbytes=nbytes)
     else:
         check_writable(output)
-        images = ImageSet(paths, **opening)
-        records = _for_all(images, len(paths), output, settings | {"threads": available_cores()})
+        images = ImageSet(paths, opening)
+        records = _for_all(images, len(paths), output, settings | {"threads": processor_count()})
         report_notices(images.noticed)
         failures = list(images.failed.values())
     if as_json:

@@ -10,9 +10,9 @@ import click
 
 from optcodec.cli.images import needed_nbytes, open_image, opening_of
 from optcodec.cli.totals import table_of, total_of
-from optcodec.cli.tuning import Tuned, tuned, tuning_options
+from optcodec.cli.tuning import EncodeSettings, tuned, tuning_options
 from optcodec.console.files import Source, check_jpeg_name, find_images, output_paths
-from optcodec.console.many import Done, available_cores, failure_records, for_each, report_failures
+from optcodec.console.many import Done, failure_records, for_each, report_failures
 from optcodec.console.options import (
     ExpertOption,
     GroupedCommand,
@@ -35,6 +35,7 @@ from optcodec.console.options import (
 from optcodec.console.show import json_option, print_json
 from optcodec.console.streams import STREAM, check_stdout, output_file
 from optcodec.errors import InvalidInputError
+from optcodec.limits import processor_count
 
 if TYPE_CHECKING:
     from optcodec.jpeg.image import CoefficientImage
@@ -118,7 +119,7 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     several = len(sources) > 1 or any(path.is_dir() for path in inputs)
     targets = _places(sources, output, several, force, as_json)
     paths = [source.path for source in sources]
-    threads = options["threads"] or available_cores()
+    threads = options["threads"] or processor_count()
     workers = min(threads, len(paths))
     tuning = _tuned(options)
     nbytes_per_pixel = _nbytes_per_pixel(tuning, options)
@@ -148,7 +149,7 @@ def _places(sources: list[Source], output: Path | None, several: bool, force: bo
     return targets
 
 
-def _nbytes_per_pixel(tuning: Tuned, options: dict[str, Any]) -> int:
+def _nbytes_per_pixel(tuning: EncodeSettings, options: dict[str, Any]) -> int:
     if options["match_ssim"] is not None:
         return _NBYTES_PER_PIXEL["ssim"]
     busy = tuning.settings.get("rdo") or options["match_psnr"] is not None
@@ -164,7 +165,7 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
     opening = opening_of(options)
 
     def encode_one(path: Path, target: Path) -> Done:
-        opened = open_image(path, **opening)
+        opened = open_image(path, opening)
         image, notices, reason = opened.image, [*opened.notices], None
         encoded: EncodedJpeg
         if isinstance(image, Picture):
@@ -187,7 +188,7 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
     return encode_one
 
 
-def _tuned(options: dict[str, Any]) -> Tuned:
+def _tuned(options: dict[str, Any]) -> EncodeSettings:
     """Check which of quality, tables and target is set, and combine it with the effort and tuning."""
     target = choose_target(options)
     quality = options["quality"]
@@ -201,7 +202,7 @@ def _tuned(options: dict[str, Any]) -> Tuned:
     return tuned(options, quality, target)
 
 
-def _settings(options: dict[str, Any], tuning: Tuned) -> dict[str, Any]:
+def _settings(options: dict[str, Any], tuning: EncodeSettings) -> dict[str, Any]:
     """Arguments of `optcodec.encode`."""
     kinds = {"--progressive": True, "--smaller": "smaller", "--baseline": False}
     kind = one_of({name: options[name[2:]] or None for name in kinds})

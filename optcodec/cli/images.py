@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from optcodec.pictures.orientation import Orient
     from optcodec.pictures.pixels import Picture
 
-__all__ = ["ImageSet", "Opened", "needed_nbytes", "open_image", "opening_of"]
+__all__ = ["ImageSet", "Opened", "Opening", "needed_nbytes", "open_image", "opening_of"]
 
 
 class Opened(NamedTuple):
@@ -31,29 +32,12 @@ class Opened(NamedTuple):
     data: bytes = b""
 
 
-def opening_of(options: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `open_image` from the options of a verb."""
-    shared = {name: options[name] for name in ("background", "max_pixels", "orient", "to_rgb")}
-    return shared | reading_of(options) | {"decode": options["pixels"]}
-
-
-def open_image(
-    path: Path,
-    *,
-    background: str | None = None,
-    decode: bool = False,
-    max_pixels: int | None = MAX_PIXELS,
-    orient: Orient = "keep",
-    to_rgb: bool = False,
-    partial: bool = False,
-    strict: bool = False,
-) -> Opened:
-    """Read an image.
+@dataclass(frozen=True)
+class Opening:
+    """How inputs are opened.
 
     Parameters
     ----------
-    path : Path
-        Image file; ``-`` is stdin.
     background : str, optional
         Colour on which transparent pixels are composited.
     decode : bool
@@ -66,6 +50,32 @@ def open_image(
         Convert CMYK images to RGB; JPEG files with four components are decoded for this.
     partial, strict : bool
         As in `optcodec.read_jpeg`, also if the JPEG file is decoded.
+    """
+
+    background: str | None = None
+    decode: bool = False
+    max_pixels: int | None = MAX_PIXELS
+    orient: Orient = "keep"
+    to_rgb: bool = False
+    partial: bool = False
+    strict: bool = False
+
+
+def opening_of(options: dict[str, Any]) -> Opening:
+    """Settings for opening inputs, from the options of a verb."""
+    shared: dict[str, Any] = {name: options[name] for name in ("background", "max_pixels", "orient", "to_rgb")}
+    return Opening(**shared | reading_of(options), decode=options["pixels"])
+
+
+def open_image(path: Path, how: Opening) -> Opened:
+    """Read an image.
+
+    Parameters
+    ----------
+    path : Path
+        Image file; ``-`` is stdin.
+    how : Opening
+        How it is opened.
 
     Returns
     -------
@@ -78,21 +88,25 @@ def open_image(
         If coefficients would have to be rotated.
     """
     source, notices = image_source(path), list[str]()
-    if is_jpeg(source) and (not decode or partial or strict):
+    if is_jpeg(source) and (not how.decode or how.partial or how.strict):
         from optcodec.jpeg.reading.reader import read_jpeg
 
         data = read_bytes(source) if isinstance(source, Path) else source.read()
-        image = read_jpeg(data, max_pixels=max_pixels, partial=partial, strict=strict, notify=notices.append)
-        if not decode and not (to_rgb and len(image.components) == 4):
-            if orient == "apply":
+        image = read_jpeg(
+            data, max_pixels=how.max_pixels, partial=how.partial, strict=how.strict, notify=notices.append
+        )
+        if not how.decode and not (how.to_rgb and len(image.components) == 4):
+            if how.orient == "apply":
                 raise InvalidInputError(
                     "--orient apply turns pixels, got the coefficients of a JPEG file; expected --pixels"
                 )
             return Opened(image, tuple(notices), len(data), data)
-        source = io.BytesIO(_mended(image) if partial and notices else data)
+        source = io.BytesIO(_mended(image) if how.partial and notices else data)
     from optcodec.pictures.pixels import load_picture
 
-    picture = load_picture(source, background=background, max_pixels=max_pixels, orient=orient, to_rgb=to_rgb)
+    picture = load_picture(
+        source, background=how.background, max_pixels=how.max_pixels, orient=how.orient, to_rgb=how.to_rgb
+    )
     nbytes = source.stat().st_size if isinstance(source, Path) else source.seek(0, 2)
     return Opened(picture, (*notices, *picture.notices), nbytes)
 
@@ -124,11 +138,11 @@ class ImageSet:
     ----------
     paths : sequence of Path
         The files.
-    **opening
-        Arguments of `open_image`.
+    opening : Opening
+        How they are opened.
     """
 
-    def __init__(self, paths: Sequence[Path], **opening: Any) -> None:
+    def __init__(self, paths: Sequence[Path], opening: Opening) -> None:
         self._paths, self._opening = paths, opening
         self.failed: dict[Path, Failure] = {}
         self.noticed: dict[str, list[Path]] = {}
@@ -138,7 +152,7 @@ class ImageSet:
             if path in self.failed:
                 continue
             try:
-                image, notices, *_ = open_image(path, **self._opening)
+                image, notices, *_ = open_image(path, self._opening)
             except (OptcodecError, MemoryError) as error:
                 self.failed[path] = Failure.of(path, error)
                 continue

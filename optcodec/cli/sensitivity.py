@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +10,7 @@ import click
 from optcodec.cli.models import open_model
 from optcodec.console.many import Failure, failure_records, report_failures
 from optcodec.console.options import SUBSAMPLINGS, max_pixels_option
+from optcodec.console.progress import progress_bar
 from optcodec.console.show import count, json_option, print_json
 from optcodec.files import check_writable
 
@@ -86,15 +84,16 @@ def _estimate(
     model: str, folder: Path, weights: str | None, options: dict[str, Any]
 ) -> tuple[SensitivityProfile, list[Failure]]:
     failures: list[Failure] = []
-    from optcodec.vision.survey import Survey, sensitivity_of
+    from optcodec.vision.survey import ImageSample, sensitivity_of
 
     target = open_model(model, weights=weights, device=options["device"])
-    survey = Survey(folder, **{name: options[name] for name in ("labels", "images", "seed", "batch", "max_pixels")})
-    with _progress(options["images"]) as progress:
+    names = ("labels", "images", "seed", "batch", "max_pixels")
+    survey = ImageSample(folder, **{name: options[name] for name in names})
+    with progress_bar(options["images"], note="images") as tell:
         profile = sensitivity_of(
             target,
             survey,
-            progress=progress,
+            progress=lambda done, worst: tell(done, note=f"images, standard error {worst:.3f}"),
             on_unreadable=lambda path, reason: failures.append(Failure(path, reason)),
             **{name: options[name] for name in ("subsampling", "quality", "until_stderr", "dtype")},
         )
@@ -105,18 +104,3 @@ def _largest_error(profile: SensitivityProfile) -> float | None:
     """Largest standard error relative to its weight, over weights above 0; None if the errors are not known."""
     errors, weights = profile.provenance.standard_errors, profile.weights
     return None if errors is None else float((errors[weights > 0] / weights[weights > 0]).max())
-
-
-@contextmanager
-def _progress(total: int | None) -> Iterator[Callable[[int, float], None]]:
-    """Progress bar on stderr, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda done, worst: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), TextColumn("{task.completed} images, standard error {task.fields[worst]:.3f}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total, worst=float("inf"))
-        yield lambda done, worst: bar.update(task, completed=done, worst=worst)

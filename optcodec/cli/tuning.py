@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from optcodec.targets import Target
     from optcodec.trellis.field import QualityField
 
-__all__ = ["Tuned", "block_options", "tune_option", "tuned", "tuning_options"]
+__all__ = ["EncodeSettings", "block_options", "tune_option", "tuned", "tuning_options"]
 
 _NETWORK, _RECEIVER, _QPNET = "dnn:", "receiver:", "qpnet:"  # prefixes of names of profiles
 _METHODS_OF_PROFILES = ("rdopt", "opts")
@@ -81,7 +81,7 @@ def block_options(function: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Tuned:
+class EncodeSettings:
     """Effort and tuning after all defaults are filled in, and the arguments of `optcodec.encode` for them.
 
     Parameters
@@ -108,7 +108,7 @@ class Tuned:
         return {"effort": self.effort, "tune": self.tune, "blocks": self.blocks, "allocator": self.allocator}
 
 
-def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -> Tuned:
+def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -> EncodeSettings:
     """Check the options for effort, tuning, profile, region and blocks, and fill in their defaults.
 
     Raises
@@ -133,7 +133,7 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
     if profile is not None:
         settings["subsampling"] = profile.provenance.subsampling
     if effort < 3:
-        return Tuned(effort, name, None, None, settings)
+        return EncodeSettings(effort, name, None, None, settings)
     from optcodec.effort import Rdo
 
     blocks = _blocks(options, target)
@@ -150,7 +150,7 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
     tune = receiver or measure or profile or (None if tuned_net else "psnr")
     settings["rdo"] = Rdo(tune=tune, field=_field(options), blocks=blocks, thorough=True)
     name = name or (f"{_RECEIVER}{tuned_net}" if tuned_net else "psnr")
-    return Tuned(effort, name, options["blocks"], blocks.way if blocks and utility_profile else None, settings)
+    return EncodeSettings(effort, name, options["blocks"], blocks.way if blocks and utility_profile else None, settings)
 
 
 def _blocks(options: dict[str, Any], target: Target | None) -> BlockChoice | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,12 +12,12 @@ from typing import Any
 import click
 
 from optcodec.console.memory import Room, available_nbytes
+from optcodec.console.progress import progress_bar
 from optcodec.errors import DiskFullError, OptcodecError
 
 __all__ = [
     "Done",
     "Failure",
-    "available_cores",
     "failure_records",
     "for_each",
     "notice_count",
@@ -52,13 +51,6 @@ class Failure:
         """The failure of a file by an exception."""
         reason = _NO_MEMORY if isinstance(error, MemoryError) else str(error)
         return cls(path, reason.removeprefix(f"{path}: "))
-
-
-def available_cores() -> int:
-    """Number of cores that this process may use."""
-    from optcodec.jpeg.layout import thread_count
-
-    return thread_count(None)
 
 
 def for_each(
@@ -111,7 +103,7 @@ def for_each(
     records: list[dict[str, Any]] = []
     failures: list[Failure] = []
     noticed: dict[str, list[Path]] = {}
-    with _progress(len(paths), label) as advance, _workers(workers) as parallel:
+    with progress_bar(len(paths), label) as advance, _workers(workers) as parallel:
         for path, outcome in zip(paths, parallel(guarded, range(len(paths))), strict=True):
             advance()
             for notice in outcome.notices:
@@ -137,21 +129,6 @@ def _workers(count: int) -> Iterator[Callable[..., Iterator[Any]]]:
         yield pool.map
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _progress(total: int, label: str) -> Iterator[Callable[[], object]]:
-    """Progress bar on stderr, if that is a terminal and there is something to wait for."""
-    if total < 2 or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(label, total=total)
-        yield lambda: progress.advance(task)
 
 
 def report_notices(noticed: Mapping[str, Sequence[Path]]) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 
 from optcodec.kernels.dct import MAGIC
 from optcodec.kernels.export import export, helper
+from optcodec.kernels.hull import lower_hull
 from optcodec.kernels.vector import F32, I32, address_of, emit
 
-__all__ = ["add_component", "lower_hulls"]
+__all__ = ["add_component", "hull_vertices"]
 
 _LANES = 16
 _MAGNITUDE = 0x7FFFFFFF  # bits of a float without its sign
@@ -131,32 +132,22 @@ def add_component(
                 errors[row, column, q] += error
 
 
-@export("f64[:,:], f64[:,:], out i64[:,:]")
-def lower_hulls(costs, losses, vertices):
+@export("f64[:,:], f64[:,:], i64[:,:], out i64[:,:]")
+def hull_vertices(costs, losses, order, vertices):
     """Find the vertices of the lower convex hull of each curve, from the cheapest point on.
 
-    From each vertex, the hull goes to the point that saves the most loss for its additional cost; of several such
-    points, to the cheapest.
+    Points on a side of the hull are vertices, too.
 
     Parameters
     ----------
     costs, losses : (curves, Q) the points of each curve
+    order : (curves, Q) indices of the points by falling cost, and of equal cost by falling loss
     vertices : (curves, Q) receives the indices of the vertices, and -1 behind the last
     """
     for curve in range(costs.shape[0]):
-        cost, loss = costs[curve], losses[curve]
-        vertex = 0
-        for q in range(1, cost.shape[0]):
-            if cost[q] < cost[vertex] or (cost[q] == cost[vertex] and loss[q] < loss[vertex]):
-                vertex = q
-        for number in range(cost.shape[0]):
-            vertices[curve, number] = vertex
-            if vertex < 0:
-                continue
-            best, following = 0.0, -1
-            for q in range(cost.shape[0]):
-                if cost[q] > cost[vertex] and loss[q] < loss[vertex]:
-                    slope = (loss[vertex] - loss[q]) / (cost[q] - cost[vertex])
-                    if slope > best or (slope == best and cost[q] < cost[following]):
-                        best, following = slope, q
-            vertex = following
+        hull = vertices[curve]
+        count = lower_hull(losses[curve], costs[curve], order[curve], 1, hull)
+        for index in range(count // 2):
+            hull[index], hull[count - 1 - index] = hull[count - 1 - index], hull[index]
+        for index in range(count, hull.shape[0]):
+            hull[index] = -1

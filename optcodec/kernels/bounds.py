@@ -67,9 +67,8 @@ def _call(builder: ir.IRBuilder, function: Any, *arguments: ir.Value) -> ir.Valu
     return builder.call(builder.inttoptr(ir.Constant(_I64, function.address), pointer), arguments)
 
 
-@functools.cache
-def _functions() -> tuple[Any, Any]:
-    """Compile the functions that `checked_address` and `known_address` call."""
+def _reading_and_writing() -> tuple[Any, Any]:
+    """Functions for kernels: the number at an address, and putting one there."""
 
     @intrinsic
     def get(typing_context: Any, address: Any) -> Any:
@@ -85,6 +84,14 @@ def _functions() -> tuple[Any, Any]:
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64), generate
+
+    return get, put
+
+
+@functools.cache
+def _functions() -> tuple[Any, Any]:
+    """Machine code of `checked_address` and of `known_address`."""
+    get, put = _reading_and_writing()
 
     @cfunc("int64(int64, int64)")
     def check(address, nbytes):

@@ -22,6 +22,7 @@ import math
 import numpy as np
 
 from optcodec.kernels.export import export, inlined
+from optcodec.kernels.hull import lower_hull
 
 UNIT = 1 << 15  # the fixed-point number of 1; its precision is finer than the error of a single-precision DCT
 BIN_SHIFT = 14  # 2**14 is the fixed-point number of the width of a bin
@@ -168,24 +169,12 @@ def lower_hulls(error, bits, order, slopes, steps, counts):
 
 @inlined
 def _hull(error, bits, order, stack):
-    """Find the hull by Andrew's monotone chain; return the number of steps that are left in ``stack``."""
-    top = 0
-    for index in order:
-        while top > 0 and error[index] <= error[stack[top - 1] - 1]:  # not more error, and not more bits
-            top -= 1
-        while top > 1 and _is_above(error, bits, stack[top - 2] - 1, stack[top - 1] - 1, index):
-            top -= 1
-        stack[top] = index + 1
-        top += 1
-    rising = 1
-    for i in range(1, top):
-        if stack[i] > stack[rising - 1]:
-            stack[rising] = stack[i]
+    """Find the steps of the hull that rise; return the number of steps that are left in ``stack``."""
+    top = lower_hull(error, bits, order, 0, stack)
+    rising = 0
+    for i in range(top):
+        step = stack[i] + 1
+        if rising == 0 or step > stack[rising - 1]:
+            stack[rising] = step
             rising += 1
     return rising
-
-
-@inlined
-def _is_above(error, bits, a, b, c):
-    """Tell whether point b lies on or above the line from a to c."""
-    return (error[b] - error[a]) * (bits[a] - bits[c]) >= (error[c] - error[a]) * (bits[a] - bits[b])

@@ -22,7 +22,7 @@ from optcodec.pictures.pixels import load_picture
 from optcodec.receivers.measure import STRIDE, grid_offsets, training_blocks
 from optcodec.receivers.task import Task
 
-__all__ = ["Survey", "SurveyedImage", "read_part", "write_part"]
+__all__ = ["BlockSurvey", "SurveyedImage", "read_part", "write_part"]
 
 Pixels = npt.NDArray[np.uint8]
 _ARRAYS = "qualities", "nbytes", "before", "after"
@@ -49,7 +49,7 @@ class SurveyedImage:
 
 
 @dataclass(frozen=True)
-class Survey:
+class BlockSurvey:
     """Settings of the measurement of many images, and the folder of its results.
 
     Parameters
@@ -137,8 +137,8 @@ def read_part(path: str | os.PathLike[str]) -> tuple[Curves, Pixels] | None:
     Parameters
     ----------
     path : str or path
-        An .npz file as `Survey.image` writes it, with the arrays ``qualities``, ``nbytes``, ``before`` and ``after`` of
-        `Curves`, and ``blocks`` (blocks, 32, 32, 3) uint8.
+        An .npz file as `BlockSurvey.image` writes it, with the arrays ``qualities``, ``nbytes``, ``before`` and
+        ``after`` of `Curves`, and ``blocks`` (blocks, 32, 32, 3) uint8.
 
     Returns
     -------

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
-from optcodec.extras import missing_package
+from optcodec.extras import load_factory
 from optcodec.scalars import whole_number
 
 __all__ = ["Task", "load_task"]
@@ -65,15 +64,7 @@ def load_task(name: str) -> Task:
         If there is no such function, it returns something else, or its module needs an optional package that is
         missing.
     """
-    module_name, _, factory_name = name.partition(":")
-    try:
-        factory = getattr(importlib.import_module(module_name), factory_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        wrong = InvalidInputError(f"expected a task as package.module:factory, got {name!r}: {error}")
-        raise missing_package(error) or wrong from None
-    if not callable(factory):
-        raise InvalidInputError(f"expected a function that makes a task, {name} is a {type(factory).__name__}")
-    task = factory()
+    task = load_factory(name, "a task")()
     if not isinstance(task, Task) or isinstance(task, type):
         raise InvalidInputError(
             f"expected {name} to return a task (name, scale, reference, sent, restored), got {type(task).__name__}"

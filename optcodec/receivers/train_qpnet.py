@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,16 @@ from optcodec.blocks.qpnet import CONVOLUTIONS, MOST_GROUPS, QpNet
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 
-__all__ = ["Epoch", "Labelled", "module_input", "qpnet_module", "scores", "soft_labels", "train_qpnet"]
+__all__ = [
+    "Epoch",
+    "Labelled",
+    "QpNetRecipe",
+    "module_input",
+    "qpnet_module",
+    "scores",
+    "soft_labels",
+    "train_qpnet",
+]
 
 Blocks = npt.NDArray[np.uint8]
 Labelled = tuple[Blocks, npt.NDArray[np.integer[Any]]]  # blocks (N, 32, 32, 3) in RGB, and their groups (N,)
@@ -80,16 +89,45 @@ def module_input(blocks: Blocks) -> Any:
     return (torch.from_numpy(np.array(blocks, np.float32, order="C")).permute(0, 3, 1, 2) - 128) / 16
 
 
+@dataclass(frozen=True)
+class QpNetRecipe:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    epochs : int
+        At least 1.
+    seed : int
+        Of the first weights, the order and the turns.
+    rate : float
+        First learning rate, above 0.
+    halve_every : int
+        Epochs after each of which the learning rate is halved, at least 1.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is too small.
+    """
+
+    epochs: int = 24
+    seed: int = 0
+    rate: float = 1e-3
+    halve_every: int = 4
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.halve_every < 1 or not self.rate > 0:
+            found = f"{self.epochs}, {self.halve_every} and {self.rate}"
+            raise InvalidInputError(f"epochs and halve_every are at least 1, rate is above 0; got {found}")
+
+
 def train_qpnet(
     blocks: Blocks,
     groups: npt.NDArray[np.integer[Any]],
     count: int,
     *,
     validation: Labelled,
-    epochs: int = 24,
-    seed: int = 0,
-    rate: float = 1e-3,
-    halve_every: int = 4,
+    recipe: QpNetRecipe | None = None,
     provenance: Mapping[str, Any] | None = None,
     progress: Callable[[Epoch], None] | None = None,
 ) -> QpNet:
@@ -108,13 +146,8 @@ def train_qpnet(
         Number of groups, 2..64.
     validation : (ndarray, ndarray)
         Other blocks with their groups, which select the epoch and on which the accuracies of the card are measured.
-    epochs : int
-        Number of epochs, at least 1.
-    seed : int
-        Seed of the initial weights, the order and the rotations. With the same number of torch threads the result is
-        the same.
-    rate : float
-        Initial learning rate; halved after every `halve_every` epochs.
+    recipe : QpNetRecipe, optional
+        Settings of the training. With the same recipe and the same number of torch threads the result is the same.
     provenance : mapping, optional
         Further entries of the network's provenance; the training settings are added.
     progress : callable, optional
@@ -128,23 +161,21 @@ def train_qpnet(
     Raises
     ------
     InvalidInputError
-        If blocks or groups have another type, shape or range, a number is too small, or torch or SciPy is missing.
+        If blocks or groups have another type, shape or range, training diverges, or torch or SciPy is missing.
     """
     for what, pair in (("training", (blocks, groups)), ("validation", validation)):
         _check(what, *pair, count)
-    if epochs < 1 or halve_every < 1 or not rate > 0:
-        numbers = f"{epochs}, {halve_every} and {rate}"
-        raise InvalidInputError(f"epochs and halve_every are at least 1, rate is above 0; got {numbers}")
+    recipe = recipe or QpNetRecipe()
     require_packages("torch", "scipy.stats", extra="torch")
     import torch
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(recipe.seed)
         module = qpnet_module(count)
-        best = _trained(module, (blocks, groups), validation, (epochs, halve_every), rate, progress)
+        best = _trained(module, (blocks, groups), validation, recipe, progress)
     weights = {name: tensor.numpy() for name, tensor in best.items()}
-    recipe = {"epochs": epochs, "seed": seed, "rate": rate, "halve_every": halve_every, "batch": _BATCH}
-    origin = {**(provenance or {}), "recipe": recipe, "blocks": len(blocks), "validation_blocks": len(validation[0])}
+    about = asdict(recipe) | {"batch": _BATCH}
+    origin = {**(provenance or {}), "recipe": about, "blocks": len(blocks), "validation_blocks": len(validation[0])}
     net = QpNet(count, weights, origin, {})
     return QpNet(count, weights, origin, scores(_predicted(net, validation[0]), validation[1]))
 
@@ -197,18 +228,17 @@ def _trained(
     module: Any,
     training: Labelled,
     validation: Labelled,
-    schedule: tuple[int, int],
-    rate: float,
+    recipe: QpNetRecipe,
     progress: Callable[[Epoch], None] | None,
 ) -> dict[str, Any]:
     """Train the module; parameters of the epoch with the least validation loss."""
     import torch
 
     labels = torch.from_numpy(soft_labels(module.dense.out_features))
-    optimizer = torch.optim.Adam(module.parameters(), rate)
-    halving = torch.optim.lr_scheduler.StepLR(optimizer, schedule[1], 0.5)
+    optimizer = torch.optim.Adam(module.parameters(), recipe.rate)
+    halving = torch.optim.lr_scheduler.StepLR(optimizer, recipe.halve_every, 0.5)
     least, best = np.inf, {}
-    for number in range(1, schedule[0] + 1):
+    for number in range(1, recipe.epochs + 1):
         loss = _epoch(module, training, labels, optimizer)
         halving.step()
         epoch = Epoch(number, loss, _loss(module, validation, labels))
@@ -217,7 +247,7 @@ def _trained(
         if progress is not None:
             progress(epoch)
     if not best:
-        raise InvalidInputError(f"training diverged at the rate {rate}; expected a smaller one")
+        raise InvalidInputError(f"training diverged at the rate {recipe.rate}; expected a smaller one")
     return best
 
 

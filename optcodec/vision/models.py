@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
 import pickle
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optcodec.errors import InvalidInputError
-from optcodec.extras import missing_package, require_packages
+from optcodec.extras import load_factory, require_packages
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -109,13 +108,7 @@ def _from_factory(name: str, weights: str | os.PathLike[str] | None) -> TargetMo
     import torch
     from torchvision.transforms._presets import ImageClassification
 
-    module_name, _, factory_name = name.partition(":")
-    try:
-        factory = getattr(importlib.import_module(module_name), factory_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        wrong = InvalidInputError(f"expected package.module:factory, got {name!r}: {error}")
-        raise missing_package(error) or wrong from None
-    model = factory()
+    model = load_factory(name, "a model")()
     if isinstance(model, TargetModel):
         target = model
     elif isinstance(model, torch.nn.Module):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, field, fields, replace
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,14 +12,15 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
 from optcodec.jpeg.image import sampling_factors
-from optcodec.jsontext import parse_json
-from optcodec.values import Value
+from optcodec.jsontext import document_text, parse_document
+from optcodec.shipped import ShippedFiles
+from optcodec.values import Value, check_field_types
 
 __all__ = ["Provenance", "SensitivityProfile", "load_profile", "shipped_profiles"]
 
 _FORMAT = "optcodec sensitivity profile 1"
-# Types of those fields of a provenance that are not text; None: the field is checked separately.
-_KINDS: dict[str, Any] = {"images": int, "seed": int | None, "quality": int | None, "standard_errors": None}
+_REQUIRED = "name", "weights"
+_FILES = ShippedFiles("a profile", "a JSON file", "optcodec", ("data",))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +70,7 @@ class Provenance(Value):
     version: str = ""
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value, kind = getattr(self, item.name), _KINDS.get(item.name, str)
-            if kind is not None and not isinstance(value, kind):
-                expected = getattr(kind, "__name__", kind)
-                raise InvalidInputError(f"{item.name} of a profile is of type {expected}, got {value!r}")
+        check_field_types(self, "a profile", {"seed": int | None, "quality": int | None, "standard_errors": None})
         sampling_factors(self.subsampling)
         if self.standard_errors is not None:
             object.__setattr__(self, "standard_errors", _checked(self.standard_errors, "standard errors"))
@@ -149,18 +143,16 @@ class SensitivityProfile(Value):
         InvalidInputError
             If the file cannot be written. There is then no file, or the old one.
         """
-        document: dict[str, Any] = {"format": _FORMAT, "name": self.name}
-        document |= {item.name: getattr(self.provenance, item.name) for item in fields(Provenance)}
-        document |= {"weights": self.weights}
-        lines = [f'"{key}": {_json(value)}' for key, value in document.items()]
-        write_whole(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+        entries: dict[str, Any] = {"name": self.name}
+        entries |= {item.name: getattr(self.provenance, item.name) for item in fields(Provenance)}
+        if self.provenance.standard_errors is not None:
+            entries["standard_errors"] = self.provenance.standard_errors.tolist()
+        write_whole(path, document_text(_FORMAT, entries | {"weights": self.weights.tolist()}).encode())
 
 
 def shipped_profiles() -> tuple[str, ...]:
     """Names of the profiles that come with the package."""
-    folder = files("optcodec") / "data"
-    names = (entry.name for entry in folder.iterdir() if entry.name.endswith(".json"))
-    return tuple(sorted(name.removesuffix(".json") for name in names))
+    return _FILES.names
 
 
 def load_profile(name_or_path: str | os.PathLike[str]) -> SensitivityProfile:
@@ -176,36 +168,18 @@ def load_profile(name_or_path: str | os.PathLike[str]) -> SensitivityProfile:
     InvalidInputError
         If there is no such profile, or the file does not hold one.
     """
-    path = Path(name_or_path)
-    try:
-        if isinstance(name_or_path, str) and name_or_path in shipped_profiles():
-            text = (files("optcodec") / "data" / f"{name_or_path}.json").read_text("utf-8")
-        else:
-            text = path.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        names = ", ".join(shipped_profiles())
-        reason = getattr(error, "strerror", None) or "not text"
-        raise InvalidInputError(
-            f"a profile is a JSON file or one of {names}; cannot read {os.fspath(name_or_path)!r}: {reason}"
-        ) from None
+    text = _FILES.read_text(name_or_path)
     try:
         return _parse(text)
     except InvalidInputError as error:
-        raise InvalidInputError(f"{path}: {error}") from None
+        raise InvalidInputError(f"{os.fspath(name_or_path)}: {error}") from None
 
 
 def _parse(text: str) -> SensitivityProfile:
-    document = parse_json(text, "the JSON of a sensitivity profile")
-    found = document.get("format") if isinstance(document, dict) else type(document).__name__
-    if found != _FORMAT:
-        raise InvalidInputError(f"expected a JSON object with format {_FORMAT!r}, found {found!r}")
-    allowed = {item.name for item in fields(Provenance)}
-    wrong = sorted(document.keys() - allowed - {"format", "name", "weights"})
-    missing = sorted({"name", "weights"} - document.keys())
-    if wrong or missing:
-        raise InvalidInputError(f"a profile has name, weights and provenance: unknown {wrong}, missing {missing}")
-    provenance = Provenance(**{key: document[key] for key in allowed & document.keys()})
-    return SensitivityProfile(document["name"], document["weights"], provenance)
+    about = {item.name for item in fields(Provenance)}
+    entries = parse_document(text, "a sensitivity profile", format_name=_FORMAT, required=_REQUIRED, optional=about)
+    provenance = Provenance(**{name: entries[name] for name in about & entries.keys()})
+    return SensitivityProfile(entries["name"], entries["weights"], provenance)
 
 
 def _checked(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float64]:
@@ -221,10 +195,3 @@ def _checked(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float64]:
         raise InvalidInputError(f"{what} are finite and not negative, got {wrong}")
     array.flags.writeable = False
     return array
-
-
-def _json(value: Any) -> str:
-    """JSON of a field; of an array, one row of a block a line."""
-    if not isinstance(value, np.ndarray):
-        return json.dumps(value)
-    return json.dumps(value.tolist()).replace("]], [[", "]],\n\n [[").replace("], [", "],\n  [")

@@ -16,11 +16,11 @@ from optcodec.vision.profile import SensitivityProfile
 if TYPE_CHECKING:
     from optcodec.vision.models import TargetModel
 
-__all__ = ["Survey", "check_classes", "sensitivity_of"]
+__all__ = ["ImageSample", "check_classes", "sensitivity_of"]
 
 
 @dataclass(frozen=True)
-class Survey:
+class ImageSample:
     """The images of an estimate, and how they are read.
 
     Parameters
@@ -49,7 +49,7 @@ class Survey:
 
 def sensitivity_of(
     target: TargetModel,
-    survey: Survey,
+    survey: ImageSample,
     *,
     subsampling: str = "4:4:4",
     quality: int | None = None,
@@ -64,7 +64,7 @@ def sensitivity_of(
     ----------
     target : TargetModel
         See `optcodec.vision.models.load_model`.
-    survey : Survey
+    survey : ImageSample
         The images.
     subsampling, quality, until_stderr, dtype, progress
         As in `optcodec.vision.estimate.estimate_sensitivity`.

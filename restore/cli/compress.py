@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from optcodec import check_writable, require_packages
+from optcodec import require_packages
 from optcodec.console.show import columns, json_option, print_json
 
 __all__ = ["command"]
@@ -46,6 +46,8 @@ def command(network: Path, output: Path, as_json: bool, **options: Any) -> None:
     stage that changes the output. If the command was interrupted, the same command continues with the first stage that
     is missing.
     """
+    from optcodec.shared import check_writable
+
     check_writable(output / "route.json")
     require_packages("torch", "safetensors.torch", "onnx", "scipy.linalg", extra="torch")
     records = _compress(network, output, **options)

@@ -7,8 +7,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import optcodec
-from optcodec import InvalidInputError, check_writable, require_packages, write_whole
+from optcodec import InvalidInputError, require_packages
 from optcodec.console.about import processor
+from optcodec.console.progress import progress_bar
 from optcodec.console.show import json_option, print_json
 
 if TYPE_CHECKING:
-    from restore.evaluation.evaluate import Conditions, Row
+    from restore.evaluation.evaluate import Conditions
     from restore.evaluation.receiver import Receiver
     from restore.evaluation.testsets import TestSet
 
@@ -117,6 +117,8 @@ def command(sets: tuple[str, ...], as_json: bool, **options: Any) -> None:
     A SET is a folder of lossless images, or the name of a folder below --data (Set5, Set14, Set12, BSD68, Classic5,
     LIVE1, Kodak, McMaster, ...). Luminance is measured unless --colour is given.
     """
+    from optcodec.shared import check_writable, write_whole
+
     for path in (options["output"], options["figure"]):
         if path is not None:
             check_writable(path)
@@ -145,6 +147,7 @@ def _require_packages(options: dict[str, Any]) -> None:
 
 def _measure(set_names: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
     """Measure everything, and return the document that --output writes."""
+    from optcodec.shared import write_whole
     from restore.evaluation.evaluate import Conditions, comparisons, evaluate, means
     from restore.evaluation.measures import load_measures
     from restore.evaluation.receivers import make_receiver
@@ -168,8 +171,11 @@ def _measure(set_names: tuple[str, ...], options: dict[str, Any]) -> dict[str, A
     if options["figure"] is not None:
         write_whole(options["figure"], _figure(sets, receivers, conditions, options["crop"]))
     images = sum(len(test_set.paths) for test_set in sets)
-    with _progress(images * len(conditions.qualities) * len(conditions.sigmas) * len(receivers)) as step:
-        rows = [step(row) for row in evaluate(sets, receivers, measures, conditions)]
+    rows, total = [], images * len(conditions.qualities) * len(conditions.sigmas) * len(receivers)
+    with progress_bar(total, "evaluate") as advance:
+        for row in evaluate(sets, receivers, measures, conditions):
+            rows.append(row)
+            advance(label=f"{row.set} q{row.quality} {row.receiver}")
     document = _provenance(sets, options) | {"means": means(rows)}
     if against is not None:
         document["comparisons"] = comparisons(rows, against, seed=options["seed"])
@@ -253,23 +259,3 @@ def _figure(
     restored = [(receiver.name, receiver.receive(data)) for receiver in receivers]
     title = f"{sets[0].name} {path.stem}, JPEG quality {quality}"
     return draw(crops_figure(image, restored, Crop(*crop), title=title))
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[Row], Row]]:
-    """Progress bar on stderr, if that is a terminal; rows go through it."""
-    if not sys.stderr.isatty():
-        yield lambda row: row
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    shape = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*shape, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("evaluate", total=total)
-
-        def step(row: Row) -> Row:
-            bar.update(task, advance=1, description=f"{row.set} q{row.quality} {row.receiver}")
-            return row
-
-        yield step

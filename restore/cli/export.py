@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from optcodec import InvalidInputError, check_writable, require_packages, write_whole
+from optcodec import InvalidInputError, require_packages
 from optcodec.console.show import json_option, print_json
 
 __all__ = ["command"]
@@ -31,6 +31,8 @@ def command(network: Path, chrominance: Path | None, output: Path, as_json: bool
     consists of NETWORK for luminance and optionally a second network for CHROMINANCE. A network that has been quantized
     to 8 bits already, as by "restore compress", becomes an INT8 file without --int8.
     """
+    from optcodec.shared import check_writable, write_whole
+
     as_model = output.suffix.lower() == ".json"
     if chrominance is not None and not as_model:
         raise InvalidInputError(f"two networks are written as a model; expected an output NAME.json, got {output}")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from optcodec import check_writable, require_packages
+from optcodec import require_packages
+from optcodec.console.progress import progress_bar
 from optcodec.console.show import json_option, print_json
 
 __all__ = ["command"]
@@ -62,6 +60,7 @@ def command(recipe: str, output: Path, as_json: bool, **options: Any) -> None:
 
 def _train(name: str, output: Path, *, start: Path | None, threads: int | None, **options: Any) -> dict[str, Any]:
     """Run the training, and return its summary."""
+    from optcodec.shared import check_writable
     from restore.training.recipe import load_recipe
 
     recipe = load_recipe(name)
@@ -81,7 +80,11 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
         config = configuration(network)
         # for a quantized network, the recipe has the configuration of the float network
         recipe = dataclasses.replace(recipe, network=config.get("of", config))
-    with _progress() as progress:
+    with progress_bar(None, note="steps") as tell:
+
+        def progress(step: int, total: int, seen: dict[str, float]) -> None:
+            tell(step, total=total, note=f"steps {_text(seen)}")
+
         train(recipe, folder=output, network=network, progress=progress, **options)
     row = {key: float(value) for key, value in read_log(output)[-1].items() if value}
     steps, seconds = int(row.pop("step")), row.pop("seconds")
@@ -91,19 +94,3 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
 def _text(measured: dict[str, float]) -> str:
     """The PSNR values as text, such as ``27.17 dB at q10``."""
     return ", ".join(f"{measured[name]:.2f} dB at {name[5:]}" for name in measured if name.startswith("psnr_"))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int, dict[str, float]], None]]:
-    """Progress bar on stderr, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda step, steps, seen: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), TextColumn("{task.completed}/{task.total} steps"), TextColumn("{task.fields[last]}"))
-    times = (TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *times, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, last="")
-        yield lambda step, steps, seen: bar.update(task, completed=step, total=steps, last=_text(seen))

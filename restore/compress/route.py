@@ -18,6 +18,7 @@ from torch import nn
 
 import optcodec
 from optcodec import InvalidInputError
+from optcodec.shared import write_whole
 from restore.channel.degradation import load_photographs
 from restore.compress.prune import layer_widths, prune
 from restore.compress.quantize import calibration_patches, quantize
@@ -136,7 +137,7 @@ def _same_plan(path: Path, plan: Plan, network: Path, recipe: Recipe) -> None:
             f"{path.parent} has stages of another network, plan or recipe; expected an empty folder"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    optcodec.write_whole(path, json.dumps(current, indent=2).encode())
+    write_whole(path, json.dumps(current, indent=2).encode())
 
 
 def _on_dncnn(transform: Callable[[DnCNN], nn.Module]) -> Transform:
@@ -200,7 +201,7 @@ def compress(
         announce(stage.name)
         network = _stage_network(stage, start, stage_folder, recipe, data, budget)
         records.append({"stage": stage.name, **_record(network, stage_folder, recipe, data)})
-        optcodec.write_whole(folder / "route.json", json.dumps({"stages": records}, indent=2).encode())
+        write_whole(folder / "route.json", json.dumps({"stages": records}, indent=2).encode())
         last = start if stage.ablation else network
     return records
 
@@ -234,12 +235,12 @@ def _record(network: nn.Module, stage_folder: Path, recipe: Recipe, data: Path) 
     if path.exists():
         return cast(dict[str, Any], optcodec.parse_json(path.read_text()))
     model = to_onnx(network)
-    optcodec.write_whole(stage_folder / "network.onnx", model)
+    write_whole(stage_folder / "network.onnx", model)
     rows = read_log(stage_folder)
     measured = {key: float(value) for key, value in rows[-1].items()} if rows else validated(network, recipe, data)
     psnr = {key: value for key, value in measured.items() if key.startswith("psnr_")}
     record = {**count(network).to_json(), "bytes": len(model), **psnr}
-    optcodec.write_whole(path, json.dumps(record, indent=2).encode())
+    write_whole(path, json.dumps(record, indent=2).encode())
     return record
 
 

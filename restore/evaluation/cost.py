@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from optcodec import InvalidInputError
+from optcodec.shared import processor_count
 
 __all__ = ["measure_cost", "peak_nbytes"]
 
@@ -50,7 +51,6 @@ def measure_cost(receiver_name: str, data: bytes, *, colour: bool, repeats: int 
         If there is no such receiver, or the child process fails.
     """
     from restore.evaluation.receivers import make_receiver
-    from restore.runtime.models import processors
 
     receiver = make_receiver(receiver_name, colour=colour, threads=1)
     one_thread, all_threads = (
@@ -61,7 +61,7 @@ def measure_cost(receiver_name: str, data: bytes, *, colour: bool, repeats: int 
         "macs_per_pixel": receiver.count_macs() if receiver.count_macs else None,
         "seconds_one_thread": one_thread["seconds"],
         "seconds_all_threads": all_threads["seconds"],
-        "threads": processors(),
+        "threads": processor_count(),
         "peak_nbytes": all_threads["peak_nbytes"],
     }
 

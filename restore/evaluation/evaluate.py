@@ -165,7 +165,7 @@ def comparisons(rows: Sequence[Row], against: str, *, seed: int = 0) -> list[dic
     -------
     list of dict
         ``set``, ``quality``, ``sigma``, ``receiver``, ``measure``, and the fields of
-        `restore.evaluation.statistics.Difference`.
+        `restore.evaluation.statistics.PairedDifference`.
 
     Raises
     ------

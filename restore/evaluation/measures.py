@@ -11,18 +11,17 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 import optcodec
 from optcodec import InvalidInputError, require_packages
+from optcodec.shared import check_pixels, luminance, mean_square, ssim
 
-__all__ = ["MEASURES", "Measure", "blocking_effect", "load_measures", "psnr_b_db", "ssim"]
+__all__ = ["MEASURES", "Measure", "blocking_effect", "load_measures", "psnr_b_db"]
 
 Samples: TypeAlias = npt.NDArray[np.uint8]
 MeasureFunction: TypeAlias = Callable[[Samples, Samples], float]
 
 _BLOCK = 8
-_WINDOW = 11  # side of the window of SSIM, in pixels
 
 
 @dataclass(frozen=True)
@@ -108,10 +107,10 @@ def psnr_b_db(reference: Samples, test: Samples) -> float:
     -----
     Yim and Bovik, "Quality assessment of deblocked images", IEEE Trans. Image Processing 20(1), 2011, eq. (9)-(15).
     """
-    _check_images(reference, test)
+    check_pixels(reference, test)
     if min(reference.shape[:2]) < 2:
         raise InvalidInputError(f"PSNR-B needs at least 2 pixels on each side, got shape {reference.shape}")
-    error = float(np.mean(np.square(reference.astype(np.float64) - test)))
+    error = mean_square(reference, test)
     planes = np.atleast_3d(test)
     error += float(np.mean([blocking_effect(planes[..., plane]) for plane in range(planes.shape[2])]))
     return 10 * math.log10(255**2 / error) if error else math.inf
@@ -144,25 +143,6 @@ def blocking_effect(plane: Samples) -> float:
     return math.log2(_BLOCK) / math.log2(min(plane.shape)) * excess if excess > 0 else 0.0
 
 
-def ssim(reference: Samples, test: Samples) -> float:
-    """Mean structural similarity, averaged over colour channels; at most 1.
-
-    Notes
-    -----
-    scikit-image with the settings of Wang, Bovik, Sheikh and Simoncelli (2004), as published figures have them:
-    Gaussian window of 11x11 pixels and sigma 1.5, population covariance, dynamic range 255.
-    """
-    require_packages("skimage.metrics")
-    from skimage.metrics import structural_similarity
-
-    _check_images(reference, test)
-    if min(reference.shape[:2]) < _WINDOW:
-        raise InvalidInputError(f"SSIM needs at least {_WINDOW} pixels on each side, got shape {reference.shape}")
-    axis = -1 if reference.ndim == 3 else None
-    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
-    return float(structural_similarity(reference, test, channel_axis=axis, **settings))  # type: ignore[no-untyped-call]
-
-
 def _load_measure(name: str, weights: Path | None) -> MeasureFunction:
     simple: dict[str, MeasureFunction] = {"psnr": optcodec.psnr_db, "psnr_b": psnr_b_db, "ssim": ssim}
     if name in simple:
@@ -178,7 +158,7 @@ def _load_measure(name: str, weights: Path | None) -> MeasureFunction:
     from restore.evaluation.no_reference import Brisque, Niqe
 
     quality = Niqe.load(files[0]) if name == "niqe" else Brisque.load(files[0], files[1])
-    return lambda reference, test: quality(_luminance(test))
+    return lambda reference, test: quality(luminance(test))
 
 
 def _weight_files(name: str, weights: Path | None) -> list[Path]:
@@ -203,7 +183,7 @@ def _lpips(name: str, weights: Path) -> MeasureFunction:
     distance = Lpips({"lpips": "alex", "lpips_vgg": "vgg", "lpips_squeeze": "squeeze"}[name], weights)
 
     def lpips(reference: Samples, test: Samples) -> float:
-        _check_images(reference, test)
+        check_pixels(reference, test)
         pair = [torch.from_numpy(_rgb(image).transpose(2, 0, 1)[None] / np.float32(255)) for image in (reference, test)]
         with torch.no_grad():
             return float(distance(*pair))
@@ -213,15 +193,3 @@ def _lpips(name: str, weights: Path) -> MeasureFunction:
 
 def _rgb(image: Samples) -> Samples:
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-
-
-def _luminance(image: Samples) -> Samples:
-    return image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("L"))
-
-
-def _check_images(reference: Samples, test: Samples) -> None:
-    for image in (reference, test):
-        if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
-            raise InvalidInputError(f"expected uint8 of shape (H, W) or (H, W, 3), got {image.dtype} {image.shape}")
-    if reference.shape != test.shape:
-        raise InvalidInputError(f"images to compare have one shape, got {reference.shape} and {test.shape}")

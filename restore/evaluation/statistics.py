@@ -12,17 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec import InvalidInputError, require_packages
+from optcodec.shared import percentile_interval
 
-__all__ = ["Difference", "compare"]
+__all__ = ["PairedDifference", "compare"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 _RESAMPLES = 10_000
-_DRAWN = 1 << 20  # values that are in memory at once
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """Mean paired difference of a measure over the same images.
 
     Attributes
@@ -43,7 +43,7 @@ class Difference:
     wilcoxon_p: float | None
 
 
-def compare(values: Sequence[float], against: Sequence[float], *, seed: int = 0) -> Difference:
+def compare(values: Sequence[float], against: Sequence[float], *, seed: int = 0) -> PairedDifference:
     """Compare two receivers by paired values of one measure.
 
     Parameters
@@ -73,20 +73,10 @@ def compare(values: Sequence[float], against: Sequence[float], *, seed: int = 0)
     differences = pairs[0] - pairs[1]
     count = differences.size
     if not count:
-        return Difference(0, None, None, None, None, None)
-    low, high = np.percentile(_resampled_means(differences, seed), (2.5, 97.5))
+        return PairedDifference(0, None, None, None, None, None)
+    low, high = percentile_interval(differences, resamples=_RESAMPLES, seed=seed)
     tests = _tests(differences) if count > 1 else (None, None)
-    return Difference(count, float(differences.mean()), float(low), float(high), *tests)
-
-
-def _resampled_means(differences: Floats, seed: int) -> Floats:
-    rng, count = np.random.default_rng(seed), differences.size
-    found = np.empty(_RESAMPLES)
-    step = max(1, _DRAWN // count)
-    for start in range(0, _RESAMPLES, step):
-        part = found[start : start + step]
-        part[:] = differences[rng.integers(count, size=(part.size, count))].mean(axis=1)
-    return found
+    return PairedDifference(count, float(differences.mean()), low, high, *tests)
 
 
 def _tests(differences: Floats) -> tuple[float, float]:

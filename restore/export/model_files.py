@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from optcodec import InvalidInputError, write_whole
+from optcodec import InvalidInputError
+from optcodec.shared import write_whole
 from restore.export.onnx import to_onnx
 from restore.networks.operations import configuration, plane_spec
 from restore.networks.quantized import Quantized

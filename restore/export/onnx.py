@@ -32,7 +32,7 @@ def to_onnx(network: nn.Module) -> bytes:
     Returns
     -------
     bytes
-        The contents of the file, to be written with `optcodec.write_whole`.
+        The contents of the file, to be written with `optcodec.shared.write_whole`.
 
     Raises
     ------

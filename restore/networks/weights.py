@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from optcodec import InvalidInputError, parse_json, write_whole
+from optcodec import InvalidInputError, parse_json
+from optcodec.shared import write_whole
 from restore.networks import build
 
 __all__ = ["load_network", "save_network", "shipped_network"]

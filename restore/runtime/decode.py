@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 import optcodec
 from optcodec import MAX_PIXELS, CoefficientImage, CoefficientRows, Metadata, UnsupportedJpegError
+from optcodec.shared import cached_property
 from restore.runtime.band import Band, Blocks, Span
 from restore.runtime.cells import Floats, centroid_offset, fit_laplacian, inverse_dct, project
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec import InvalidInputError, parse_json, require_packages, whole_number
+from optcodec.shared import ShippedFiles, processor_count
 
-__all__ = ["Model", "Network", "find_model", "load_model", "processors", "shipped_models"]
+__all__ = ["Model", "Network", "find_model", "load_model", "shipped_models"]
 
 Floats = npt.NDArray[np.float32]
+
+_FILES = ShippedFiles("a model", "a .json file", "restore", ("data", "models"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,10 +113,7 @@ class Model:
 
 def shipped_models() -> list[str]:
     """Names of the models that come with the package."""
-    folder = _shipped_folder()
-    if not folder.is_dir():
-        return []
-    return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))
+    return list(_FILES.names)
 
 
 def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None = None) -> Model:
@@ -153,15 +152,11 @@ def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None
 _PLANES = {"luminance": 1, "chrominance": 3}  # number of planes of the input
 
 
-def _shipped_folder() -> Traversable:
-    return resources.files("restore") / "data" / "models"
-
-
 def find_model(model: str | os.PathLike[str]) -> tuple[Traversable, str]:
     """Folder and file name of the index (.json) of a model, from the name of a shipped model or a path."""
     known = shipped_models()
     if isinstance(model, str) and model in known:
-        return _shipped_folder(), f"{model}.json"
+        return _FILES.folder, f"{model}.json"
     path = Path(model)
     if path.suffix.lower() != ".json":
         raise InvalidInputError(f"no model {os.fspath(model)!r}; expected {', '.join([*known, 'a .json file'])}")
@@ -209,7 +204,7 @@ def _network(name: str, data: bytes, planes: int, threads: int | None) -> Networ
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or processors()
+    options.intra_op_num_threads = threads or processor_count()
     options.log_severity_level = 3  # errors only, which are raised as exceptions as well
     options.enable_mem_pattern = False  # a memory plan holds for one shape only, and tiles have several
     options.enable_cpu_mem_arena = False  # the arena would keep the memory of the largest tile, and is not faster
@@ -224,11 +219,6 @@ def _network(name: str, data: bytes, planes: int, threads: int | None) -> Networ
         signature = f"inputs {inputs} and outputs {outputs}"
         raise InvalidInputError(f"{name} has {signature}; expected image with {planes} planes, table, and restored")
     return Network(session, name)
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _first_line(error: Exception) -> str:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 import optcodec
 from optcodec import Metadata
+from optcodec.shared import whole_file
 
 __all__ = ["left_out", "write_jpeg", "write_png"]
 
@@ -89,7 +90,7 @@ def write_png(target: Path | BinaryIO, strips: Iterable[Samples], width: int, he
 
 
 def _open_target(target: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
-    return optcodec.whole_file(target) if isinstance(target, Path) else nullcontext(target)
+    return whole_file(target) if isinstance(target, Path) else nullcontext(target)
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -10,8 +10,8 @@ from typing import Any
 import safetensors
 from safetensors.torch import load_file, save
 
-import optcodec
 from optcodec import InvalidInputError, parse_json
+from optcodec.shared import write_whole
 from restore.training.learner import Learner
 from restore.training.recipe import Recipe
 
@@ -33,7 +33,7 @@ def save_checkpoint(path: Path, recipe: Recipe, learners: Sequence[Learner], **n
         Further state, as values of JSON.
     """
     tensors = {name: tensor for learner in learners for name, tensor in learner.state().items()}
-    optcodec.write_whole(path, save(tensors, {"run": json.dumps({"recipe": recipe.to_json(), **numbers})}))
+    write_whole(path, save(tensors, {"run": json.dumps({"recipe": recipe.to_json(), **numbers})}))
 
 
 def load_checkpoint(path: Path, recipe: Recipe, learners: Sequence[Learner]) -> dict[str, Any]:

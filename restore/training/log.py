@@ -7,8 +7,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import optcodec
 from optcodec import InvalidInputError, require_packages
+from optcodec.shared import write_whole
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -65,7 +65,7 @@ class TrainingLog:
         writer = csv.DictWriter(text, list(dict.fromkeys(name for row in self._rows for name in row)))
         writer.writeheader()
         writer.writerows(self._rows)
-        optcodec.write_whole(self._path, text.getvalue().encode())
+        write_whole(self._path, text.getvalue().encode())
         if self._tensorboard is not None:
             for name, value in measured.items():
                 self._tensorboard.add_scalar(name, value, step)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from optcodec import InvalidInputError, parse_json
+from optcodec.shared import ShippedFiles
 from restore.channel.degradation import Degradation
 from restore.channel.problem import find_problem
 
 __all__ = ["Recipe", "Validation", "load_recipe", "shipped_recipes"]
+
+_FILES = ShippedFiles("a recipe", "a JSON file", "restore", ("data", "recipes"))
 
 
 @dataclass(frozen=True)
@@ -165,8 +166,7 @@ class Recipe:
 
 def shipped_recipes() -> list[str]:
     """Names of the recipes in the package."""
-    folder = resources.files("restore") / "data" / "recipes"
-    return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))
+    return list(_FILES.names)
 
 
 def load_recipe(name: str) -> Recipe:
@@ -177,16 +177,7 @@ def load_recipe(name: str) -> Recipe:
     InvalidInputError
         If there is no such recipe, or the file is not a valid one.
     """
-    if name in shipped_recipes():
-        text = (resources.files("restore") / "data" / "recipes" / f"{name}.json").read_text()
-    else:
-        try:
-            text = Path(name).read_text()
-        except OSError as error:
-            names = ", ".join(shipped_recipes())
-            raise InvalidInputError(f"cannot read the recipe {name} ({error.strerror}); shipped are {names}") from None
-        except UnicodeDecodeError:
-            raise InvalidInputError(f"{name} is not a JSON file: it is no text") from None
+    text = _FILES.read_text(name)
     try:
         document = parse_json(text)
     except InvalidInputError as error:

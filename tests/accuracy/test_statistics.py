@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optcodec.accuracy.bootstrap import estimate, means, resample, weighted_means
 from optcodec.accuracy.conditions import Condition
+from optcodec.accuracy.means import estimate, means
 from optcodec.accuracy.rows import Rows
 from optcodec.accuracy.statistics import mcnemar, summarize
+from optcodec.bootstrap import draw_counts, weighted_means
 from optcodec.errors import InvalidInputError
 from tests.synthetic_rows import RATES, synthetic_rows
 
@@ -45,7 +46,7 @@ def holds(figure: dict[str, Any], truth: float) -> bool:
 
 
 def test_counts_are_draws_with_replacement() -> None:
-    counts = resample(50, 3000, seed=3)
+    counts = draw_counts(50, 3000, seed=3)
     assert counts.shape == (3001, 50)
     assert (counts[0] == 1).all()
     assert (counts.sum(axis=1) == 50).all()
@@ -55,7 +56,7 @@ def test_counts_are_draws_with_replacement() -> None:
 
 
 def test_means_are_those_of_a_loop() -> None:
-    counts = resample(37, 20, seed=0)
+    counts = draw_counts(37, 20, seed=0)
     values = np.random.default_rng(1).normal(0, 3, (4, 37)).astype(np.float32)
     expected = [[np.repeat(row, drawn.astype(int)).mean(dtype=np.float64) for drawn in counts] for row in values]
     assert weighted_means(values, counts) == pytest.approx(np.array(expected), rel=1e-12, abs=1e-12)
@@ -64,14 +65,14 @@ def test_means_are_those_of_a_loop() -> None:
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1e-30, 1.0, 1e12]))
 def test_means_do_not_depend_on_the_order_of_addition(seed: int, scale: float) -> None:
     rng = np.random.default_rng(seed)
-    counts, values = resample(91, 7, seed), rng.lognormal(0, 3, (2, 91)) * scale
+    counts, values = draw_counts(91, 7, seed), rng.lognormal(0, 3, (2, 91)) * scale
     order = rng.permutation(91)
     assert np.array_equal(weighted_means(values, counts), weighted_means(values[:, order], counts[:, order]))
     assert weighted_means(values, counts)[:, 0] == pytest.approx(values.mean(axis=1), rel=1e-9)
 
 
 def test_means_of_zeros() -> None:
-    assert np.array_equal(weighted_means(np.zeros((2, 5)), resample(5, 3, seed=0)), np.zeros((2, 4)))
+    assert np.array_equal(weighted_means(np.zeros((2, 5)), draw_counts(5, 3, seed=0)), np.zeros((2, 4)))
 
 
 def test_estimate_takes_the_order_statistics() -> None:
@@ -94,7 +95,7 @@ def test_estimate_widens_where_resamples_say_nothing() -> None:
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     rng = np.random.default_rng(8)
-    counts = resample(300, 1000, seed=4)
+    counts = draw_counts(300, 1000, seed=4)
     wrong = {"skewed loss": 0, "accuracy": 0}
     skewed = weighted_means(rng.gamma(2, 0.5, (1000, 300)), counts)
     hits = weighted_means(rng.random((1000, 300)) < 0.75, counts)
@@ -109,7 +110,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
 
 
 def test_points_are_those_of_a_loop(rows: Rows, summary: dict[str, Any]) -> None:
-    counts = resample(len(rows.images), 2000, seed=0)[1:].astype(int)
+    counts = draw_counts(len(rows.images), 2000, seed=0)[1:].astype(int)
     index = 7
     point = summary["points"][index]
     assert (point["method"], point["setting"], point["level"]) == ("opts", "1", 65.0)
@@ -180,7 +181,7 @@ def test_pairs(rows: Rows, summary: dict[str, Any]) -> None:
     assert pair["mcnemar_p"] == mcnemar(int(wins), int(losses))
     assert pair["bytes_ratio"]["value"] == pytest.approx(rows.nbytes[opts].sum() / rows.nbytes[jpeg].sum())
     assert pair["top1_points"]["value"] == pytest.approx(100 * (wins - losses) / len(rows.images))
-    counts = resample(len(rows.images), 2000, seed=0)[1:].astype(int)
+    counts = draw_counts(len(rows.images), 2000, seed=0)[1:].astype(int)
     change = (rows.loss[opts].astype(float) - rows.loss[jpeg]).astype(float)
     drawn = sorted(np.repeat(change, row).mean() for row in counts)
     assert tuple(pair["loss"].values()) == pytest.approx((change.mean(), drawn[50], drawn[1949]), abs=1e-9)
@@ -311,6 +312,6 @@ def test_refusals(rows: Rows) -> None:
     loss = rows.loss.copy()
     loss[2, 3] = np.inf
     with pytest.raises(InvalidInputError, match="expected finite losses"):
-        means(replace(rows, loss=loss), resample(len(rows.images), 1, seed=0))
+        means(replace(rows, loss=loss), draw_counts(len(rows.images), 1, seed=0))
     with pytest.raises(InvalidInputError, match="at least one image, got none"):
         summarize(synthetic_rows({"jpeg": 1}, images=0))

@@ -176,6 +176,29 @@ def test_lagrangian_leaves_out_what_is_above_the_hull():
     assert lagrangian(curves, 5, [1]).tolist() == [60]
 
 
+def naive_hull(costs: np.ndarray, losses: np.ndarray) -> list[int]:
+    """From the cheapest point on, always to the point that saves the most for its cost; the nearest of equal ones."""
+    points = range(len(costs))
+    vertices = [min(points, key=lambda q: (costs[q], losses[q]))]
+    while True:
+        here = vertices[-1]
+        others = [q for q in points if costs[q] > costs[here] and losses[q] < losses[here]]
+        if not others:
+            return vertices
+        slopes = {q: (losses[here] - losses[q]) / (costs[q] - costs[here]) for q in others}
+        vertices.append(min(others, key=lambda q: (-slopes[q], costs[q])))
+
+
+@pytest.mark.parametrize("largest", [2, 5, 50])
+def test_hulls_of_points_in_any_order(largest: int) -> None:
+    """Whole numbers, so that points coincide and lie on lines."""
+    costs, losses = np.random.default_rng(largest).integers(0, largest, (2, 400, 9)).astype(np.float64)
+    hulls = Hulls.of(costs, losses)
+    for vertices, count, cost, loss in zip(hulls.vertices, hulls.counts, costs, losses, strict=True):
+        assert vertices[: count + 1].tolist() == naive_hull(cost, loss)
+        assert not vertices[count + 1 :].any()
+
+
 def test_hulls_by_hand():
     hulls = Hulls.of(
         np.array([[1.0, 3, 5, 9], [4, 2, 2, 8], [1, 1, 1, 1]]),

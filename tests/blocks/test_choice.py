@@ -25,7 +25,7 @@ from optcodec import (
 )
 from optcodec.blocks.choice import WAYS, BlockContext, pixels_of_blocks
 from optcodec.blocks.curves import block_grid
-from optcodec.blocks.profile_files import shipped_utility_profiles
+from optcodec.blocks.profile import shipped_utility_profiles
 from optcodec.blocks.qpnet import shipped_qpnets
 from optcodec.blocks.slopes import weights_from_qualities
 from optcodec.blocks.vaq import VAQ

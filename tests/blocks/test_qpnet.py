@@ -23,7 +23,7 @@ from optcodec.blocks.qpnet import (
     shipped_qpnets,
     weight_shapes,
 )
-from optcodec.receivers.train_qpnet import module_input, qpnet_module, scores, soft_labels, train_qpnet
+from optcodec.receivers.train_qpnet import QpNetRecipe, module_input, qpnet_module, scores, soft_labels, train_qpnet
 
 torch = pytest.importorskip("torch")
 
@@ -281,8 +281,8 @@ def test_training_learns_what_can_be_told():
     torch.set_num_threads(1)
     epochs = []
     blocks, validation = noisy_blocks(1280, 1), noisy_blocks(256, 2)
-    options = {"validation": validation, "epochs": 8, "seed": 5, "rate": 4e-3, "halve_every": 3}
-    net = train_qpnet(*blocks, 4, **options, provenance={"profile": "noise"}, progress=epochs.append)
+    recipe, origin = QpNetRecipe(epochs=8, seed=5, rate=4e-3, halve_every=3), {"profile": "noise"}
+    net = train_qpnet(*blocks, 4, validation=validation, recipe=recipe, provenance=origin, progress=epochs.append)
     assert net.card["top1"] > 0.9
     assert net.card["within_one"] == 1
     assert net.card["rank_correlation"] > 0.95
@@ -301,7 +301,7 @@ def test_training_is_seeded_and_leaves_torchs_own_numbers_alone():
     nets = []
     for seed in (1, 1, 2):
         torch.manual_seed(9)
-        nets.append(train_qpnet(blocks, groups, 4, validation=(blocks, groups), epochs=1, seed=seed))
+        nets.append(train_qpnet(blocks, groups, 4, validation=(blocks, groups), recipe=QpNetRecipe(1, seed)))
         drawn = torch.rand(())
         torch.manual_seed(9)
         assert drawn == torch.rand(())
@@ -327,7 +327,11 @@ def test_what_cannot_be_trained_on_is_refused(changed, message):
     blocks, groups = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8), np.arange(4)
     options = {"blocks": blocks, "groups": groups, "count": 5, "validation": (blocks, groups), "epochs": 1} | changed
     with pytest.raises(InvalidInputError, match=message):
-        train_qpnet(options.pop("blocks"), options.pop("groups"), options.pop("count"), **options)
+        trained(**options)
+
+
+def trained(*, blocks, groups, count, validation, **recipe):
+    return train_qpnet(blocks, groups, count, validation=validation, recipe=QpNetRecipe(**recipe))
 
 
 def test_inference_imports_neither_torch_nor_numba(tmp_path):

@@ -15,7 +15,6 @@ from optcodec.accuracy.grid import QUALITIES, WATER_LEVELS, grid
 from optcodec.accuracy.rows import Rows
 from optcodec.accuracy.run import measure
 from optcodec.accuracy.statistics import summarize
-from optcodec.cli import accuracy
 from optcodec.design import SamplingMismatchWarning
 from optcodec.vision.datasets import sample
 from tests.accuracy.test_rows import assert_equal
@@ -178,19 +177,6 @@ def test_default_levels() -> None:
     assert levels["jpeg", "fixed"] == levels["deepn", "fixed"] == list(QUALITIES)
     assert levels["opts", "fixed"] == levels["opts:laplacian", "fixed"] == list(WATER_LEVELS)
     np.testing.assert_allclose(levels["optd", "fixed"], [0.5, 1, 2, 5.1, 10, 20, 50, 100])
-
-
-def test_progress_begins_where_an_earlier_run_ended(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    with accuracy._progress(9) as tell:
-        tell(3)
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "100")
-    with accuracy._progress(9) as tell:
-        tell(3)
-        tell(4)
-    assert "4/9" in capsys.readouterr().err
 
 
 # ---- What is refused -------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from PIL import Image
 from optcodec import __version__
 from optcodec.blocks.profile import build_profile, load_utility_profile
 from optcodec.errors import InvalidInputError
-from optcodec.receivers.survey import Survey, read_part
+from optcodec.receivers.survey import BlockSurvey, read_part
 from tests.blur_task import BlurTask
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 
@@ -84,7 +84,7 @@ def test_options_are_those_of_the_survey(tmp_path: Path) -> None:
     options = ("--encoder", "rdo", "--subsampling", "4:4:4", "--offsets", 2, "--seed", 9, "--isolated")
     run_json("blocks", "profile", path, "-o", tmp_path / "p.json", *TASK, "--groups", 2, *options)
     settings = {"encoder": "rdo", "subsampling": "4:4:4", "seed": 9, "isolated": True, "grids": 2}
-    survey = Survey(BlurTask(), TASK[1], tmp_path / "other", **settings)  # type: ignore[arg-type]
+    survey = BlockSurvey(BlurTask(), TASK[1], tmp_path / "other", **settings)  # type: ignore[arg-type]
     image = survey.image(path)
     profile, expected = load_utility_profile(tmp_path / "p.json"), build_profile("p", [image.curves], groups=2)
     assert profile.provenance == survey.provenance([image])
@@ -131,7 +131,7 @@ def test_parts_that_are_kept(tmp_path: Path, images: list[Path], calls: list[int
 
 @pytest.mark.parametrize("kind", ["empty", "cut", "text", "flipped", "other arrays", "an array"])
 def test_broken_parts_are_made_again(tmp_path: Path, images: list[Path], kind: str) -> None:
-    survey = Survey(BlurTask(), "blur", tmp_path / "parts")
+    survey = BlockSurvey(BlurTask(), "blur", tmp_path / "parts")
     first = survey.image(images[0])
     content = first.part.read_bytes()
     if kind == "other arrays":
@@ -153,7 +153,7 @@ def test_noise_differs_from_image_to_image_and_is_that_of_the_seed(tmp_path: Pat
     paths = [save(tmp_path / f"{value}.png", flat + value) for value in (0, 1)]
     noisy = []
     for folder, seed in (("one", 1), ("again", 1), ("other", 2)):
-        survey = Survey(BlurTask(), "blur", tmp_path / folder, seed=seed)
+        survey = BlockSurvey(BlurTask(), "blur", tmp_path / folder, seed=seed)
         noisy.append([(read_part(survey.image(path).part) or pytest.fail("no part"))[1] for path in paths])
     np.testing.assert_array_equal(noisy[0], noisy[1])
     assert (noisy[0][0] != noisy[2][0]).any()
@@ -233,7 +233,7 @@ def test_output_that_cannot_be_written_is_found_out_first(tmp_path: Path, images
 
 def test_grids_of_a_survey_are_checked_before_anything_is_measured(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"number of grids lies in 1\.\.64, got 65"):
-        Survey(BlurTask(), "blur", tmp_path, grids=65)
+        BlockSurvey(BlurTask(), "blur", tmp_path, grids=65)
 
 
 def test_transparent_images_are_named(tmp_path: Path) -> None:

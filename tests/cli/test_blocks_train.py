@@ -16,8 +16,8 @@ from optcodec import Bpp, Rdo, blocks_by, encode
 from optcodec.blocks.curves import Curves
 from optcodec.blocks.profile import UtilityProfile, load_utility_profile
 from optcodec.blocks.qpnet import load_qpnet
-from optcodec.receivers.survey import Survey, read_part
-from optcodec.receivers.train_qpnet import Labelled, train_qpnet
+from optcodec.receivers.survey import BlockSurvey, read_part
+from optcodec.receivers.train_qpnet import Labelled, QpNetRecipe, train_qpnet
 from tests.blur_task import BlurTask
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 
@@ -56,7 +56,7 @@ def folder(tmp_path: Path, measured: Path) -> Path:
 
 def parts_of(folder: Path, seed: int = 0) -> list[Path]:
     """Parts of the images in order."""
-    survey = Survey(BlurTask(), TASK, folder / "p.json.parts", seed=seed)
+    survey = BlockSurvey(BlurTask(), TASK, folder / "p.json.parts", seed=seed)
     return [survey.image(folder / f"in/{number}.png").part for number in range(IMAGES)]
 
 
@@ -75,9 +75,11 @@ def test_the_network_is_that_of_the_parts_of_the_profile(folder: Path, epochs: i
     net = load_qpnet(folder / "p.npz")
     check, train = [parts[0], parts[7]], [*parts[1:7], parts[8]]
     expected = train_qpnet(
-        *labelled(profile, train), 3, validation=labelled(profile, check), epochs=epochs, seed=5,
-        halve_every=halve_every,
-    )  # fmt: skip
+        *labelled(profile, train),
+        3,
+        validation=labelled(profile, check),
+        recipe=QpNetRecipe(epochs, seed=5, halve_every=halve_every),
+    )
     for name, values in expected.weights.items():
         np.testing.assert_array_equal(net.weights[name], values)
     assert net.card == expected.card
@@ -226,7 +228,7 @@ def test_progress_by_epoch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     command([str(folder / "p.json"), "-o", str(folder / "p.npz"), "--epochs", "2"], standalone_mode=False)
     shown = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
-    assert re.search(r" 0/2 epochs, .* 2/2 epochs, validation loss \d\.\d{3} ", shown, re.DOTALL)
+    assert re.search(r" 0/2 epochs .* 2/2 epochs, validation loss \d\.\d{3} ", shown, re.DOTALL)
 
 
 def test_profile_and_train_name_one_another() -> None:

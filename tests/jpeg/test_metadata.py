@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from optcodec import JpegWarning, Metadata, encode, read_jpeg, transcode, write_jpeg
+from optcodec.jpeg.metadata.writer import made_segments
 from optcodec.jpeg.segments import read_segments
 from tests.cli_helpers import photograph, run
 from tests.jpegfile import segment
@@ -156,6 +157,35 @@ def test_density_beside_adobe() -> None:
     assert Image.open(io.BytesIO(write_jpeg(put_together))).info["dpi"] == (300, 300)
 
 
+def test_segments_behind_the_scans_stay_whatever_the_metadata_says() -> None:
+    """Readers that stop at the scan have never seen them."""
+    behind = segment(0xE1, b"Exif\0\0" + TIFF)
+    image = read_jpeg(FILE[:-2] + behind + FILE[-2:])
+    for exif in (b"MM" + TIFF[2:], None):
+        made = write_jpeg(replace(image, metadata=replace(image.metadata, exif=exif)), progressive=True)
+        front = b"" if exif is None else segment(0xE1, b"Exif\0\0" + exif)
+        assert carried_by(made) == JFIF + front + behind
+        assert made.endswith(behind + b"\xff\xd9")
+
+
+@pytest.mark.parametrize(
+    ("transform", "density", "components", "is_jfif"),
+    [
+        (1, (1, 300, 300), 3, True),  # the density of YCbCr has no other place
+        (1, Metadata.density, 3, False),
+        (0, (1, 300, 300), 3, False),  # JFIF would say that RGB is YCbCr
+        (2, (1, 300, 300), 4, False),  # and knows no four components
+        (None, Metadata.density, 3, True),
+    ],
+)
+def test_jfif_beside_adobe_is_only_for_the_density_of_ycbcr(
+    transform: int | None, density: tuple[int, int, int], components: int, is_jfif: bool
+) -> None:
+    segments = made_segments(Metadata(adobe_transform=transform, density=density), range(1, components + 1))
+    markers = [0xE0] * is_jfif + [0xEE] * (transform is not None)
+    assert [made.marker for made in segments] == markers
+
+
 # ---- Further pictures ------------------------------------------------------------------------------------------------
 
 
@@ -205,6 +235,17 @@ def test_a_damaged_list_of_pictures_stays_as_it_is(payload: bytes) -> None:
     damaged = segment(0xE2, b"MPF\0" + payload)
     data = FILE[:20] + damaged + FILE[20:] + b"more"
     assert carried_by(encode(read_jpeg(data), progressive=True).data) == JFIF + damaged
+
+
+def test_a_list_of_pictures_that_are_gone_stays_as_it_is() -> None:
+    """Without a trailer there is nothing to point at."""
+    data = with_pictures(FILE, [FILE], "<")
+    image = read_jpeg(data)
+    assert image.metadata.trailer == FILE
+    alone = replace(image, metadata=replace(image.metadata, trailer=b""))
+    payload = data[data.index(b"MPF\0") : data.index(b"MPF\0") + 4 + 8 + 2 + 36 + 4 + 32]
+    assert payload in write_jpeg(alone, progressive=True)
+    assert payload not in write_jpeg(image, progressive=True)
 
 
 def test_names_of_carried_segments() -> None:

@@ -132,6 +132,14 @@ def test_exact_images_are_counted_not_averaged() -> None:
     assert json.dumps([row.to_json() for row in rows], allow_nan=False)
 
 
+def test_an_image_is_exact_where_any_measure_is_infinite() -> None:
+    """SSIM of an exact image is 1, which is finite."""
+    values = [{"psnr": math.inf, "ssim": 1.0}, {"psnr": 30.0, "ssim": 0.9}]
+    rows = [Row("s", image, 10, 0.0, "jpeg", 0.5, measures) for image, measures in zip("ab", values, strict=True)]
+    (record,) = means(rows)
+    assert (record["exact"], record["psnr"], record["ssim"]) == (1, 30.0, 0.95)
+
+
 def evaluate_row(image: str, psnr: float) -> Row:
     return Row("s", image, 10, 0.0, "jpeg", 0.5, {"psnr": psnr})
 

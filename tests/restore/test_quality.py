@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optcodec import InvalidInputError
-from optcodec.metrics import ssim as our_ssim
-from restore.evaluation.measures import MEASURES, blocking_effect, load_measures, psnr_b_db, ssim
+from optcodec.metrics import ssim
+from restore.evaluation.measures import MEASURES, blocking_effect, load_measures, psnr_b_db
 from restore.evaluation.no_reference import Brisque, Niqe, halved, normalized
 
 
@@ -64,7 +64,7 @@ def test_psnr_and_ssim_are_those_of_the_encoder() -> None:
     worse = (image // 16 * 16).astype(np.uint8)
     judges = load_measures(["psnr", "ssim"])
     assert judges["psnr"](np.zeros((9, 9), np.uint8), np.full((9, 9), 255, np.uint8)) == 0
-    assert judges["ssim"](image, worse) == our_ssim(image, worse) < ssim(image, image) == 1
+    assert judges["ssim"](image, worse) == ssim(image, worse) < ssim(image, image) == 1
 
 
 def test_halving_is_a_stretched_cubic_with_mirrored_borders() -> None:

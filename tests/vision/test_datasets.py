@@ -12,7 +12,7 @@ from PIL import Image
 from optcodec.errors import InvalidInputError
 from optcodec.vision.datasets import LabelledImage, batches, find_images, sample
 from optcodec.vision.models import TargetModel
-from optcodec.vision.survey import Survey, sensitivity_of
+from optcodec.vision.survey import ImageSample, sensitivity_of
 
 torch = pytest.importorskip("torch")
 
@@ -162,7 +162,7 @@ def target() -> TargetModel:
 def test_a_survey_from_folder_to_profile(tmp_path: Path, target: TargetModel) -> None:
     write_images(tmp_path / "set", [f"{name}/{i}.png" for name in "abc" for i in range(4)])
     calls: list[int] = []
-    survey = Survey(tmp_path / "set", images=6, seed=5, batch=4)
+    survey = ImageSample(tmp_path / "set", images=6, seed=5, batch=4)
     profile = sensitivity_of(target, survey, subsampling="4:2:0", progress=lambda done, error: calls.append(done))
     about = profile.provenance
     assert (profile.name, about.model, about.weights_sha256) == ("small", "small", "00" * 32)
@@ -176,21 +176,21 @@ def test_a_survey_from_folder_to_profile(tmp_path: Path, target: TargetModel) ->
 def test_folders_that_cannot_be_the_classes_of_the_model(tmp_path: Path, target: TargetModel) -> None:
     write_images(tmp_path, [f"{name}/1.png" for name in "ab"])
     with pytest.raises(InvalidInputError, match=r"class of small, whose output has shape \(1, 3\); found 2 folders"):
-        sensitivity_of(target, Survey(tmp_path))
-    assert sensitivity_of(target, Survey(tmp_path, labels="self")).provenance.labels == "self"
+        sensitivity_of(target, ImageSample(tmp_path))
+    assert sensitivity_of(target, ImageSample(tmp_path, labels="self")).provenance.labels == "self"
     (tmp_path / "a").rename(tmp_path / "0")
     (tmp_path / "b").rename(tmp_path / "2")
-    assert sensitivity_of(target, Survey(tmp_path)).provenance.images == 2
+    assert sensitivity_of(target, ImageSample(tmp_path)).provenance.images == 2
     (tmp_path / "2").rename(tmp_path / "3")
     with pytest.raises(InvalidInputError, match=r"expected 2 labels in 0\.\.2, got"):
-        sensitivity_of(target, Survey(tmp_path))
+        sensitivity_of(target, ImageSample(tmp_path))
 
 
 def test_a_survey_has_a_limit_of_pixels(tmp_path: Path, target: TargetModel) -> None:
     write_images(tmp_path, ["a.png", "b.png"])
     Image.fromarray(np.zeros((60, 70, 3), np.uint8)).save(tmp_path / "wide.png")
     reasons: list[str] = []
-    survey = Survey(tmp_path, labels="self", max_pixels=60 * 70 - 1)
+    survey = ImageSample(tmp_path, labels="self", max_pixels=60 * 70 - 1)
     profile = sensitivity_of(target, survey, on_unreadable=lambda path, reason: reasons.append(reason))
     assert profile.provenance.images == 2
     assert len(reasons) == 1
@@ -201,7 +201,7 @@ def test_a_survey_tells_of_unreadable_images(tmp_path: Path, target: TargetModel
     write_images(tmp_path, [f"{i}.png" for i in range(3)])
     (tmp_path / "1.png").write_text("no image")
     names: list[str] = []
-    survey = Survey(tmp_path, labels="self")
+    survey = ImageSample(tmp_path, labels="self")
     profile = sensitivity_of(target, survey, on_unreadable=lambda path, reason: names.append(path.name))
     assert (names, profile.provenance.images) == (["1.png"], 2)
     with pytest.raises(InvalidInputError, match=r"cannot read the image .*1\.png"):

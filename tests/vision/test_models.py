@@ -115,8 +115,13 @@ def test_names_that_are_no_classifier(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["no_such_package:net", "math:net", ":net", "math:"])
 def test_factories_that_are_not_there(name: str) -> None:
-    with pytest.raises(InvalidInputError, match=f"expected package.module:factory, got '{name}'"):
+    with pytest.raises(InvalidInputError, match=f"expected a model as package.module:factory, got '{name}'"):
         load_model(name)
+
+
+def test_a_factory_that_is_no_function() -> None:
+    with pytest.raises(InvalidInputError, match="expected a function that makes a model, math:pi is a float"):
+        load_model("math:pi")
 
 
 def test_a_factory_that_makes_something_else(factories: Any) -> None:

@@ -80,12 +80,12 @@ def segments_of(metadata: Metadata, ids: Sequence[int]) -> list[CarriedSegment]:
         kind = kind_of(segment)
         if kind not in changed or segment.place == 2:
             body.append(segment)
-        elif new[kind]:
-            body += new.pop(kind)
+        else:
+            body += new[kind]
             new[kind] = []
     front = new[JFIF] if JFIF in changed else []
     back = [segment for kind in (ADOBE, ICC) if kind in changed for segment in new[kind]]
-    if EXIF in changed and new[EXIF]:
+    if EXIF in changed:
         behind_jfif = next((index for index, segment in enumerate(body) if kind_of(segment) != JFIF), len(body))
         body[behind_jfif:behind_jfif] = new[EXIF]
     return [*front, *body, *back]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial as bound
 from typing import Any
 
-from optcodec.errors import MalformedJpegError, UnsupportedJpegError
+from optcodec.errors import JpegWarning, MalformedJpegError, UnsupportedJpegError
 from optcodec.jpeg.image import CoefficientImage, Metadata, subsampling_name
 from optcodec.jpeg.layout import McuLayout, mcu_layout
 from optcodec.jpeg.reading.decoding import Blocks, Reading, decoded_rows, read_all, rows_of
@@ -21,7 +21,7 @@ from optcodec.jpeg.reading.structure import CodedScan, JpegStructure, read_struc
 from optcodec.jpeg.segments import file_bytes
 from optcodec.jpeg.tables import QuantTable
 from optcodec.limits import MAX_PIXELS, too_many_pixels
-from optcodec.notices import Notify, ignore, warn_of, without_repeats
+from optcodec.notices import Notify, ignore, warn_of, warn_user, without_repeats
 
 __all__ = ["CoefficientRows", "ComponentHeader", "read_jpeg", "read_jpeg_rows"]
 
@@ -224,7 +224,7 @@ def read_jpeg_rows(
     structure = read_structure(content, strict=strict, partial=partial, notify=notify or notices.append)
     layouts = _checked_layouts(structure, len(content), max_pixels, partial)
     warn_of(notices)
-    notify_each_once = without_repeats(notify or (lambda sentence: warn_of([sentence], stacklevel=6)))
+    notify_each_once = without_repeats(notify or (lambda sentence: warn_user(sentence, JpegWarning)))
     return CoefficientRows(content, structure, layouts, Reading(strict, partial, notify_each_once))
 
 

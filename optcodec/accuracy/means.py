@@ -1,7 +1,7 @@
 """Means over images, with confidence intervals by the percentile bootstrap.
 
 All means use the same resamples of images, so that a difference of two means in a resample is the mean of the paired
-differences. Source of the interval: Efron and Tibshirani, *An Introduction to the Bootstrap* (1993), section 13.3.
+differences. See `optcodec.bootstrap`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.accuracy.rows import Rows
+from optcodec.bootstrap import CONFIDENCE_PERCENT, weighted_means
 from optcodec.errors import InvalidInputError
 
-__all__ = ["CONFIDENCE_PERCENT", "Estimate", "Means", "estimate", "means", "resample"]
+__all__ = ["Estimate", "Means", "estimate", "means"]
 
 Floats = npt.NDArray[np.float64]
 Estimate = dict[str, Any]
-
-CONFIDENCE_PERCENT = 95
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,33 +56,6 @@ class Means:
     reference_loss: Floats
 
 
-def resample(images: int, resamples: int, seed: int) -> Floats:
-    """How often each image is drawn.
-
-    Returns
-    -------
-    ndarray of float64, shape (1 + resamples, images)
-        Whole numbers; the first row is the sample itself, the others are drawn with replacement. Each sums to
-        ``images``.
-    """
-    drawn = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=resamples)
-    return np.vstack([np.ones((1, images)), drawn])
-
-
-def weighted_means(values: npt.NDArray[Any], counts: Floats) -> Floats:
-    """Mean of ``values`` (..., N) in each row of ``counts`` (R, N), as an array (..., R).
-
-    Values are first rounded to a fixed point that leaves every sum below 2^53. All sums are then exact, in whichever
-    order a matrix product adds, so that the result is the same with any number of threads and on any machine.
-    """
-    values = np.asarray(values, np.float64)
-    images = counts.shape[1]
-    largest = float(np.abs(values).max(initial=0))
-    bits = min(52 - math.ceil(math.log2(images * largest)), 1000) if largest else 0
-    sums = np.rint(np.ldexp(values, bits)) @ counts.T
-    return np.asarray(np.ldexp(sums, -bits) / images)
-
-
 def means(rows: Rows, counts: Floats) -> Means:
     """All means of the measured rows, in the sample and in each resample.
 
@@ -92,7 +64,7 @@ def means(rows: Rows, counts: Floats) -> Means:
     rows : Rows
         C conditions on N images.
     counts : ndarray of float64, shape (R, N)
-        From `resample`.
+        From `optcodec.bootstrap.draw_counts`.
 
     Raises
     ------

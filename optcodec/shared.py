@@ -1,0 +1,30 @@
+"""What `restore` and the benchmarks use of optcodec besides its public names.
+
+These are helpers of the project, not of its users: they may change with any version. `restore` imports them from here
+and nothing else that is internal, which the import contracts check.
+"""
+
+from __future__ import annotations
+
+from optcodec.bootstrap import percentile_interval
+from optcodec.cached import cached_property
+from optcodec.files import check_writable, whole_file, write_whole
+from optcodec.jpeg.dct import forward
+from optcodec.limits import processor_count
+from optcodec.metrics import check_pixels, luminance, mean_square, ssim
+from optcodec.shipped import ShippedFiles
+
+__all__ = [
+    "ShippedFiles",
+    "cached_property",
+    "check_pixels",
+    "check_writable",
+    "forward",
+    "luminance",
+    "mean_square",
+    "percentile_interval",
+    "processor_count",
+    "ssim",
+    "whole_file",
+    "write_whole",
+]

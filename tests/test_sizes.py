@@ -1,0 +1,98 @@
+"""Files, functions and lists of parameters stay short enough to be read at a glance."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LINES_OF_FILE, LINES_OF_FUNCTION, PARAMETERS = 300, 40, 7
+
+KERNELS = "optcodec/kernels/"  # take arrays and numbers one by one, since compiled code knows no classes
+
+# What is longer, or has more parameters, and why.
+_PUBLIC = "a public function, whose options are keyword-only and stay"
+EXCEPTIONS = {
+    "optcodec/encoder.py: encode": "the whole pipeline on one screen",
+    "optcodec/encoder.py: encode()": "the options of a JPEG encoder, each with a default",
+    "optcodec/design/resolve.py: design_tables()": _PUBLIC,
+    "optcodec/receivers/measure.py: measure_curves()": _PUBLIC,
+    "optcodec/vision/estimate.py: estimate_sensitivity()": _PUBLIC,
+    "optcodec/vision/survey.py: sensitivity_of()": "the options of estimate_sensitivity, handed through",
+    "optcodec/kernels/decode.py: unstuff": "one loop whose parts share eight variables, which a kernel cannot return",
+    "optcodec/accuracy/run.py: measure()": "to be mended: batch, workers, peers and max_pixels are one value",
+    "optcodec/design/resolve.py: resolve()": "to be mended with the one search for all targets",
+    "optcodec/trellis/indices.py: _component()": "to be mended with the one search for all targets",
+    "restore/training/train.py: train()": "to be mended: data and weights are one value, where files lie",
+}
+
+
+def functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.FunctionDef]]:
+    """All functions, also those within others, with their qualified names."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            name = f"{prefix}{node.name}"
+            if isinstance(node, ast.FunctionDef):
+                yield name, node
+            yield from functions(node, f"{name}.")
+        else:
+            yield from functions(node, prefix)
+
+
+def parameters(function: ast.FunctionDef) -> int:
+    """Those that a caller may name: all but ``self`` and ``cls``; ``*args`` and ``**options`` are one each."""
+    arguments = function.args
+    named = [*arguments.posonlyargs, *arguments.args]
+    named = named[1:] if named and named[0].arg in ("self", "cls") else named
+    return len(named) + len(arguments.kwonlyargs) + (arguments.vararg is not None) + (arguments.kwarg is not None)
+
+
+def lines(function: ast.FunctionDef) -> int:
+    """Lines of the signature and the body, without the docstring."""
+    documentation = function.body[0] if ast.get_docstring(function) is not None else None
+    return extent(function) - (0 if documentation is None else extent(documentation))
+
+
+def extent(node: ast.stmt) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def too_large(path: Path) -> dict[str, str]:
+    """What is over a limit in a file, by name."""
+    name, text = path.relative_to(ROOT).as_posix(), path.read_text()
+    found = {}
+    if (count := len(text.splitlines())) > LINES_OF_FILE:
+        found[name] = f"{count} lines"
+    for function, node in functions(ast.parse(text)):
+        if (count := lines(node)) > LINES_OF_FUNCTION:
+            found[f"{name}: {function}"] = f"{count} lines"
+        if (count := parameters(node)) > PARAMETERS and not name.startswith(KERNELS):
+            found[f"{name}: {function}()"] = f"{count} parameters"
+    return found
+
+
+def test_sizes() -> None:
+    paths = [path for package in ("optcodec", "restore", "benchmarks") for path in (ROOT / package).rglob("*.py")]
+    found: dict[str, str] = {}
+    for path in paths:
+        found |= too_large(path)
+    assert {name: size for name, size in found.items() if name not in EXCEPTIONS} == {}
+    assert [name for name in EXCEPTIONS if name not in found] == [], "these keep the limits now: strike them out"
+
+
+def test_a_file_that_is_too_large_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is counted: self and docstrings are not, keyword-only parameters are."""
+    monkeypatch.setattr("tests.test_sizes.ROOT", tmp_path)
+    names = ", ".join("abcdef")
+    text = (
+        f"class A:\n    def b(self, {names}, *, g):\n" + '        """\n' + "x\n" * 50 + '"""\n' + "        c = 1\n" * 39
+    )
+    (tmp_path / "a.py").write_text(text)
+    assert too_large(tmp_path / "a.py") == {}
+    (tmp_path / "a.py").write_text(text.replace("g):", "g, h):") + "        c = 1\n" + "\n" * 300)
+    count = len(text.splitlines()) + 301
+    found = {"a.py": f"{count} lines", "a.py: A.b": "41 lines", "a.py: A.b()": "8 parameters"}
+    assert too_large(tmp_path / "a.py") == found
