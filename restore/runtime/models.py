@@ -159,12 +159,12 @@ def _shipped_folder() -> Traversable:
 
 def find_model(model: str | os.PathLike[str]) -> tuple[Traversable, str]:
     """Folder and file name of the index (.json) of a model, from the name of a shipped model or a path."""
-    known = shipped_models()
-    if isinstance(model, str) and model in known:
+    names = shipped_models()
+    if isinstance(model, str) and model in names:
         return _shipped_folder(), f"{model}.json"
     path = Path(model)
     if path.suffix.lower() != ".json":
-        raise InvalidInputError(f"no model {os.fspath(model)!r}; expected {', '.join([*known, 'a .json file'])}")
+        raise InvalidInputError(f"no model {os.fspath(model)!r}; expected {', '.join([*names, 'a .json file'])}")
     return path.parent, path.name
 
 
