@@ -28,7 +28,7 @@ def _dct() -> Tensor:
 
 
 class DualDomain(nn.Module):
-    """Restores the luminance.
+    """Restores luminance with a DCT branch and a pixel branch, whose features are joined.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class DualDomain(nn.Module):
             "dct_width": dct_width, "dct_blocks": dct_blocks,
         }  # fmt: skip
         self.register_buffer("dct", _dct(), persistent=False)
-        self.told = nn.Conv2d(64, dct_width, 1)
+        self.told = nn.Conv2d(64, dct_width, 1)  # of the quantization steps; files have the weights under this name
         self.dct_head = nn.Conv2d(64, dct_width, 3, padding=1)
         self.dct_body = nn.Sequential(*(Residual(dct_width) for _ in range(dct_blocks)))
         self.dct_tail = nn.Conv2d(dct_width, 64, 3, padding=1)

@@ -66,7 +66,7 @@ def shipped_network(name: str) -> nn.Module:
         If there is no such network in the package.
     """
     folder = Path(__file__).parents[1] / "data" / "models"
-    known = sorted(path.stem for path in folder.glob("*.safetensors"))
-    if name not in known:
-        raise InvalidInputError(f"no network {name!r} comes with the package; expected {', '.join(known)}")
+    names = sorted(path.stem for path in folder.glob("*.safetensors"))
+    if name not in names:
+        raise InvalidInputError(f"no network {name!r} comes with the package; expected {', '.join(names)}")
     return load_network(folder / f"{name}.safetensors")

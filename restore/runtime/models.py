@@ -154,12 +154,12 @@ _PLANES = {"luminance": 1, "chrominance": 3}  # number of planes of the input
 
 def find_model(model: str | os.PathLike[str]) -> tuple[Traversable, str]:
     """Folder and file name of the index (.json) of a model, from the name of a shipped model or a path."""
-    known = shipped_models()
-    if isinstance(model, str) and model in known:
+    names = shipped_models()
+    if isinstance(model, str) and model in names:
         return _FILES.folder, f"{model}.json"
     path = Path(model)
     if path.suffix.lower() != ".json":
-        raise InvalidInputError(f"no model {os.fspath(model)!r}; expected {', '.join([*known, 'a .json file'])}")
+        raise InvalidInputError(f"no model {os.fspath(model)!r}; expected {', '.join([*names, 'a .json file'])}")
     return path.parent, path.name
 
 
