@@ -193,7 +193,7 @@ class CoefficientImage(Value):
 
     @property
     def is_rgb(self) -> bool:
-        """Whether the three components are red, green and blue, as an Adobe segment may say, instead of YCbCr."""
+        """Whether the three components are red, green and blue instead of YCbCr; an Adobe segment may say so."""
         return len(self.components) == 3 and self.metadata.adobe_transform == 0
 
     @property

@@ -167,7 +167,7 @@ class Vector:
         return self._with(self.builder.ctlz(self.value, ir.Constant(ir.IntType(1), 0)))
 
     def count_ones(self) -> Vector:
-        """How many bits of an integer are set."""
+        """Number of bits of an integer that are set."""
         return self._with(self.builder.ctpop(self.value))
 
     def swap_bytes(self) -> Vector:

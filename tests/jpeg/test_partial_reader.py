@@ -105,7 +105,7 @@ def test_rows_that_pause_are_the_same(options, monkeypatch):
 
 @pytest.mark.parametrize("name", ["progressive", "progressive, restarts", "two scans", "two scans, restarts"])
 def test_missing_data_in_the_middle_of_a_file(name, tmp_path):
-    """The end of each scan that no later one refines, and where there are restart intervals the end of one."""
+    """Bytes are removed at the end of each scan that no later scan refines, and at the ends of restart intervals."""
     data = FILES[name]
     for scan in [scan.segment for scan in read_structure(data).scans if scan.header.Al == 0]:
         for missing in (1, scan.data_nbytes // 3, scan.data_nbytes):
@@ -223,5 +223,5 @@ def test_a_scan_that_refines_ambiguous_coefficients_is_refused():
     """In a scan in the middle of the file, zero bits are decoded to a coefficient outside of its band."""
     table = Huffman((0, 1, 2) + (0,) * 13, (0xF1, 0, 1))
     scan = sos([(1, 0, 0)], 1, 5, 0, 1) + entropy_coded([""]) + sos([(1, 0, 0)], 1, 5, 1, 0)
-    with pytest.raises(MalformedJpegError, match="goes on from one that ended early"):
+    with pytest.raises(MalformedJpegError, match="refines coefficients of one that ended early"):
         read_jpeg(grey_file("0", scan=scan, before=dht(1, 0, table)), partial=True, notify=lambda notice: None)

@@ -39,7 +39,7 @@ LIBJPEG_GREY = tuple(ScanSpec((0,), s.Ss, s.Se, s.Ah, s.Al) for s in LIBJPEG_COL
 
 
 def grey_image(blocks: np.ndarray, restart_interval: int = 0) -> CoefficientImage:
-    """A grey image of whole blocks."""
+    """Make a grey image that consists of whole blocks."""
     component = Component(1, 1, 1, 0, blocks.astype(np.int16))
     table = QuantTable(np.full((8, 8), 2))
     height, width = blocks.shape[0] * 8, blocks.shape[1] * 8
@@ -53,14 +53,14 @@ def file_of(image: CoefficientImage, script: list[ScanSpec] | tuple[ScanSpec, ..
 
 
 def entropy_coded(data: bytes) -> list[bytes]:
-    """Entropy-coded data of each scan of a file."""
+    """Return the entropy-coded data of each scan of a file."""
     scans = read_structure(data).scans
     return [data[scan.segment.data_offset : scan.segment.end] for scan in scans]
 
 
 @st.composite
 def scripts(draw: st.DrawFn, count: int) -> list[ScanSpec]:
-    """Scans with random bands and bits."""
+    """Make a random progressive script: random bands, and a random number of refinement scans."""
     everyone = tuple(range(count))
     groups = draw(st.sampled_from([[everyone], [(index,) for index in everyone]]))
     top = draw(st.integers(0, 3))
@@ -82,7 +82,7 @@ def scripts(draw: st.DrawFn, count: int) -> list[ScanSpec]:
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("size", [(1, 1), (9, 8), (33, 17), (151, 143)])
 def test_scans_are_those_of_libjpeg(size, subsampling, blocks_per_restart):
-    """Byte for byte with the same script, so every choice is the same: runs, order of bits, filling blocks, codes."""
+    """With the same script, the bytes are equal: runs, order of bits, blocks that fill up MCUs, and codes."""
     for quality in (30, 90):
         options = {"quality": quality, "subsampling": subsampling, "restart_marker_blocks": blocks_per_restart}
         theirs = pillow_jpeg(picture(*size), progressive=True, **options)
@@ -126,7 +126,7 @@ def test_any_script_is_read_back(data):
 
 
 def interval_bits(tokens: ScanTokens, codes: np.ndarray) -> list[int]:
-    """Bits of each restart interval, token by token."""
+    """Write the bits of each restart interval, token by token."""
     array, count = tokens.parts[0]
     sizes = codes[array[:count] >> 16] & 255
     bounds = [0, count] if tokens.bounds is None else tokens.bounds.tolist()
@@ -151,7 +151,7 @@ def test_bits_are_known_before_they_are_written(data):
 
 
 def runs(tokens: ScanTokens) -> list[int]:
-    """Blocks of each end-of-band run."""
+    """Return the number of blocks of each end-of-band run."""
     array, count = tokens.parts[0]
     used = array[:count].astype(np.int64)
     symbols, extra = (used >> 16) - 256, used & 0xFFFF
@@ -161,14 +161,14 @@ def runs(tokens: ScanTokens) -> list[int]:
 
 @pytest.mark.parametrize("spec", [ScanSpec((0,), 1, 63, 0, 1), ScanSpec((0,), 1, 63, 1, 0)])
 def test_runs_of_more_than_32767_blocks(spec):
-    """With a restart interval of 40000 the second run starts anew there."""
+    """With a restart interval of 40000 blocks, the second run ends there and another one begins."""
     blocks = np.zeros((200, 400, 8, 8))
     for interval, expected in ((0, [32767, 32767, 14466]), (40000, [32767, 7233, 32767, 7233])):
         assert runs(progressive_scan(grey_image(blocks, interval), spec).tokens) == expected
 
 
 def test_long_runs_keep_their_correction_bits():
-    """libjpeg ends a run when some 900 correction bits wait; T.81 knows no such limit."""
+    """libjpeg ends a run when it has about 900 correction bits; T.81 has no such limit."""
     blocks = np.zeros((180, 200, 8, 8))
     blocks[..., 1, 1:] = np.random.default_rng(3).choice([-3, -2, 2, 3], blocks[..., 1, 1:].shape)
     image = grey_image(blocks)
@@ -180,7 +180,7 @@ def test_long_runs_keep_their_correction_bits():
 
 
 def test_runs_of_zeros_around_correction_bits():
-    """16 and more zeros before a new coefficient, with coefficients between them that are known already."""
+    """Runs of 16 and more zeros before a new coefficient have coefficients between them that were nonzero before."""
     blocks = np.zeros((1, 4, 64))
     for column, (known, new) in enumerate(
         [((5, 17, 18, 19), (40,)), ((), (63,)), ((16, 17), (18, 62)), ((1, 63), (35,))]

@@ -48,7 +48,7 @@ DC, CODES = HUFFMAN[0].for_dc().codes(), HUFFMAN[0].codes()
 
 @functools.cache
 def photo(width: int, height: int, mode: str = "RGB") -> Image.Image:
-    """A picture with smooth parts, edges and noise."""
+    """Make a picture with smooth areas, edges and noise."""
     y, x = np.mgrid[:height, :width]
     waves = 120 + 90 * np.sin(x / 7 + y / 11) + 40 * ((x // 9 + y // 5) % 2)
     noise = np.random.default_rng(1).normal(0, 12, (height, width, 4))
@@ -65,7 +65,7 @@ def pillow_file(mode: str = "RGB", size: tuple[int, int] = (61, 43), **options: 
 
 
 def libjpeg_coefficients(data: bytes, folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Blocks and table of each component as libjpeg reads them."""
+    """Read blocks and quantization table of each component with libjpeg."""
     path = folder / "file.jpg"
     path.write_bytes(data)
     jpeg = jpeglib.read_dct(str(path))
@@ -248,7 +248,7 @@ def test_files_of_the_writer_are_read_back(image):
 
 
 def coefficient_image(factors: tuple[tuple[int, int], ...], width: int, height: int, **more: int) -> CoefficientImage:
-    """Sparse random coefficients."""
+    """Make an image with sparse random coefficients."""
     generator = np.random.default_rng(5)
     h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
     components = []
@@ -263,7 +263,7 @@ def coefficient_image(factors: tuple[tuple[int, int], ...], width: int, height: 
 
 
 def two_scans(before: bytes, between: bytes, dc: tuple[int, int] = (0, 0)) -> tuple[bytes, CoefficientImage]:
-    """A colour file with a scan of Y and one of Cb and Cr."""
+    """Make a colour file with one scan of Y and one of Cb and Cr."""
     image = coefficient_image(((1, 1), (1, 1), (1, 1)), 16, 16)
     components = [(1, 1, 1, 0), (2, 1, 1, 0), (3, 1, 1, 0)]
     pieces = [SOI, before, sof(0xC0, 16, 16, components), sos([(1, dc[0], 0)])]
@@ -336,7 +336,7 @@ def test_arrays_are_read_only():
 
 
 def grey_file(bits: str | list[str], *, blocks: int = 1, scan: bytes | None = None, before: bytes = b"") -> bytes:
-    """A row of grey blocks; progressive, with a DC scan of zeros first, if the scan is one of AC."""
+    """Make a file with a row of grey blocks; for an AC scan, it is progressive and begins with a DC scan of zeros."""
     frame = sof(0xC2 if scan else 0xC0, 8 * blocks, 8, [(1, 1, 1, 0)])
     pieces = [SOI, dqt(0, [1] * 64), frame, dht(0, 0, HUFFMAN[0].for_dc()), dht(1, 0, HUFFMAN[0])]
     if scan:
@@ -400,7 +400,7 @@ def test_coefficients_at_the_limits_of_int16():
 
 
 def test_where_the_damage_is():
-    """In the third of five restart intervals, behind stuffed zeros and restart markers."""
+    """The damage is in the third of five restart intervals, behind stuffed zeros and restart markers."""
     good = DC[8] + "1" * 8 + CODES[0] + "1" * 7  # ends with FF 00
     intervals = [good, good, ZERO + "1" * 6 + UNKNOWN, good, good]
     data = grey_file(intervals, blocks=5, before=RESTARTS)
@@ -422,7 +422,7 @@ def test_where_the_damage_is():
 
 @pytest.mark.parametrize("marker", [0xC0, 0xC2])
 def test_a_header_that_claims_too_much(marker):
-    """65535x65535 in some 200 bytes: refused before memory is taken."""
+    """A file of about 200 bytes claims 65535x65535 pixels, and is refused before memory is allocated."""
     Se = 63 if marker == 0xC0 else 0
     pieces = [SOI, dqt(0, [1] * 64), sof(marker, 65535, 65535, [(1, 1, 1, 0)])]
     tiny = Huffman((1,) + (0,) * 15, (0,))

@@ -56,7 +56,7 @@ def text_of(data: bytes, *, by_rows: bool) -> str:
 
 @pytest.fixture
 def little_space(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Decoding has to pause within rows, and within restart intervals."""
+    """Let decoding pause within rows and within restart intervals."""
     monkeypatch.setattr(decoding, "_SPACE_NBYTES", SMALLEST)
 
 
@@ -87,7 +87,7 @@ def test_rows_of_what_was_written(image, together):
 
 
 def test_blocks_with_the_most_bits_are_not_taken_for_truncated(monkeypatch):
-    """Ten blocks an MCU, each coefficient 31 bits long: the space is never more than one MCU ahead of the decoder."""
+    """An MCU has ten blocks, and each coefficient has 31 bits; the work space holds hardly more than one such MCU."""
     monkeypatch.setattr(decoding, "_SPACE_NBYTES", SMALLEST)
     image = coefficient_image(((2, 4), (1, 2)), 50, 100)
     generator = np.random.default_rng(3)

@@ -25,7 +25,7 @@ needs_data = pytest.mark.skipif(not DATA, reason="OPTCODEC_DATA does not name th
 
 
 def libjpeg_takes(factors: tuple[tuple[int, int], ...]) -> bool:
-    """1, 3 or 4 components, and sampling factors that divide the largest."""
+    """Images of 1, 3 or 4 components with sampling factors that divide the largest ones."""
     h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
     return len(factors) != 2 and all(h_max % h == v_max % v == 0 for h, v in factors)
 
@@ -85,7 +85,7 @@ def test_any_number_of_threads_makes_the_same_file():
 
 @pytest.mark.parametrize(("factors", "adobe"), [*((f, None) for f in ALL_FACTORS), (((1, 1),) * 3, 0)], ids=str)
 def test_the_script_carries_every_bit_once_and_in_order(factors, adobe):
-    """T.81, G.1.1.1.1: DC first; each band from its highest bits down, Ah the Al of the scan before."""
+    """By T.81, G.1.1.1.1, DC comes first, each band is sent from its highest bits down, and Ah is the previous Al."""
     image = random_image(factors, 40, 30)
     image = CoefficientImage(40, 30, image.components, image.tables, Metadata(adobe_transform=adobe))
     precision: dict[tuple[int, int], int] = {}  # Al of the last scan with component and position
@@ -102,7 +102,7 @@ def test_the_script_carries_every_bit_once_and_in_order(factors, adobe):
 
 
 def test_components_too_large_to_interleave():
-    """More than 10 blocks in an MCU: DC scans have one component each (T.81, B.2.3)."""
+    """If an MCU would have more than 10 blocks, each DC scan has one component (T.81, B.2.3)."""
     image = random_image(((4, 2), (2, 1), (1, 1)), 70, 50)
     assert [spec.components for spec in scan_script(image) if spec.Ss == 0] == [(0,), (1,), (2,)]
     assert_same_image(read_jpeg(write_jpeg(image, progressive=True)), image)
@@ -123,7 +123,7 @@ def _fields(spec: ScanSpec) -> tuple[object, ...]:
 @needs_data
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
 def test_files_are_smaller_than_those_of_libjpeg(subsampling):
-    """Same coefficients, twelve photographs, three qualities."""
+    """Twelve photographs at three qualities are written again with the same coefficients as libjpeg's files."""
     ratios = []
     for path in sorted(Path(DATA or "", "Kodak").glob("*.png")):
         with Image.open(path) as photo:

@@ -43,7 +43,7 @@ def grey(**changed: bytes) -> bytes:
 
 
 def offset_of(piece: str) -> int:
-    """Where a piece of `grey()` begins."""
+    """Return the offset of a piece of `grey()` in the file."""
     names = list(GREY)
     return len(b"".join(GREY[name] for name in names[: names.index(piece)]))
 

@@ -89,7 +89,7 @@ def in_each_interval(inserted: bytes) -> bytes:
 
 
 def other_order(order: tuple[int, ...]) -> tuple[bytes, CoefficientImage]:
-    """A file of four components with a scan of the others first, then these in their order."""
+    """Make a file of four components: first a scan of some in the given order, then a scan of the others."""
     image = coefficient_image(((2, 1), (1, 1), (1, 2), (1, 1)), 40, 23)
     other_indices = tuple(index for index in range(4) if index not in order)
     return build(image, [ScanSpec(order), *([ScanSpec(other_indices)] if other_indices else [])]), image
@@ -193,7 +193,7 @@ def read_with_notices(data: bytes) -> tuple[CoefficientImage, list[str]]:
 
 
 def turbo_coefficients(data: bytes, folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Blocks and table of each component as libjpeg-turbo reads them."""
+    """Read blocks and quantization table of each component with libjpeg-turbo."""
     with jpeglib.version("turbo210"):
         return libjpeg_coefficients(data, folder)
 
@@ -357,7 +357,7 @@ def test_one_identifier_in_several_scans_is_the_first_component_each_time():
 
 
 def test_the_structure_lists_coefficients_with_steps_of_0():
-    """The table is checked against the components that use it."""
+    """The steps of 0 belong to the components that use the table."""
     data = zero_steps(62)
     structure = read_structure(data, notify=lambda notice: None)
     assert structure.zero_steps == ((62, 63),)

@@ -37,7 +37,7 @@ GREY, COLOUR = ((1, 1),), ((2, 2), (1, 1), (1, 1))
 
 
 def with_values(values: list[int], position: int = 0, restart_interval: int = 0) -> CoefficientImage:
-    """A grey row of blocks that have one coefficient each, at a row-major position."""
+    """Make a row of grey blocks with one nonzero coefficient each, at a row-major position."""
     blocks = np.zeros((1, len(values), 64), np.int16)
     blocks[0, :, position] = values
     component = Component(1, 1, 1, 0, blocks.reshape(1, -1, 8, 8))
@@ -56,7 +56,7 @@ def payloads(data: bytes, name: str) -> list[bytes]:
 
 
 def test_every_byte_of_a_small_file():
-    """One grey block with DC 3 and nothing else: the only symbol of each table has the code 0; ones fill the byte."""
+    """A grey block with DC 3 and no AC: the only symbol of each table has the code 0, and ones fill up the byte."""
     expected = (
         "FFD8"
         "FFE0 0010 4A46494600 0102 00 0001 0001 00 00"
@@ -157,7 +157,7 @@ def test_frame_and_scan_header():
 @pytest.mark.parametrize("interval", [1, 2, 7, 100, 65535])
 @pytest.mark.parametrize("progressive", [False, True])
 def test_restart_markers(factors, interval, progressive):
-    """One between any two intervals and none at the end, RST0 to RST7 in turn; intervals count MCUs of their scan."""
+    """There is a marker between any two intervals and none at the end, RST0 to RST7 in turn; intervals count MCUs."""
     image = image_of(factors, 90, 60, restart_interval=interval)
     data = write_jpeg(image, progressive=progressive)
     assert payloads(data, "DRI") == [struct.pack(">H", interval)]
@@ -178,7 +178,7 @@ def test_restart_markers(factors, interval, progressive):
 @pytest.mark.parametrize("size", [(1, 1), (7, 40), (33, 17), (201, 143)])
 @pytest.mark.parametrize("restart_blocks", [0, 1, 5])
 def test_scans_are_those_of_libjpeg(size, subsampling, restart_blocks):
-    """Byte for byte: order of blocks, filling blocks, symbols, optimal codes; and headers that are no longer."""
+    """Scans are equal to those of libjpeg in every byte, and headers are not longer."""
     for quality in (10, 75, 98):
         options = {"quality": quality, "subsampling": subsampling, "restart_marker_blocks": restart_blocks}
         theirs = pillow_jpeg(picture(*size), optimize=True, **options)
@@ -204,7 +204,7 @@ def test_the_naive_decoder_reads_what_was_written(image):
 @settings(max_examples=40, deadline=None)
 @given(coefficient_images(factors=COLOUR_FACTORS + GREY_FACTORS, max_side=40, with_metadata=True))
 def test_other_decoders_see_the_same_picture(image):
-    """Beside a file of the same coefficients that a naive coder wrote with fixed Huffman tables."""
+    """The pixels are those of a file with the same coefficients that a naive coder wrote with fixed Huffman tables."""
     plain = build(image, [ScanSpec(tuple(range(len(image.components))))])
     space = "GRAY" if len(image.components) == 1 else "RGB"
     for data in (write_jpeg(image), write_jpeg(image, progressive=True)):
@@ -215,7 +215,7 @@ def test_other_decoders_see_the_same_picture(image):
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("factors", [((4, 2), (2, 1), (1, 1)), ((2, 2),) * 3, ((4, 4), (4, 4))], ids=str)
 def test_components_too_large_to_interleave(factors, progressive, tmp_path):
-    """An MCU has at most 10 blocks (T.81, B.2.3); otherwise each component has its own scan, whole blocks only."""
+    """An MCU has at most 10 blocks (T.81, B.2.3); if it would have more, each component has its own scan."""
     image = image_of(factors, 75, 45)
     data = write_jpeg(image, progressive=progressive)
     first = [scan.header for scan in read_structure(data).scans if scan.header.Ss == 0]

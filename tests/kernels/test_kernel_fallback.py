@@ -26,7 +26,7 @@ NOTICE = "optcodec: no machine code of kernels in this process ({}); numba.njit 
 
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As in a new process, whose cache is empty."""
+    """Set up the state of a new process whose cache is empty."""
     monkeypatch.setattr(loading, "_objects", {})
     monkeypatch.setattr(loading, "_failures", [])
     monkeypatch.setenv("OPTCODEC_CACHE", str(tmp_path / "cache"))
@@ -43,7 +43,7 @@ def assert_quantizes(kernels: SimpleNamespace) -> None:
 
 
 def assert_falls_back(capfd: pytest.CaptureFixture[str], reason: str) -> None:
-    """Loading gives kernels that work, and says once why they are not machine code."""
+    """Check that loaded kernels work, and that one notice says why they are not machine code."""
     assert_quantizes(loading.load("quantize"))
     loading.load("quantize")
     loading.load("distortion")
@@ -144,7 +144,7 @@ def test_kernels_can_be_chosen_by_the_environment(tmp_path: Path, mode: str) -> 
 
 
 def test_a_disabled_compiler_is_reported(tmp_path: Path) -> None:
-    """It stays on in the processes that make machine code."""
+    """The compiler stays enabled in the processes that compile machine code."""
     program = "from optcodec.kernels import load\nload('quantize')"
     done = run_python(tmp_path / "cache", program, NUMBA_DISABLE_JIT="1", NUMBA_BOUNDSCHECK="1", NUMBA_DUMP_IR="1")
     assert (done.returncode, done.stdout) == (0, "")
@@ -158,7 +158,7 @@ def test_a_disabled_compiler_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the full device of Linux")
 def test_a_closed_stderr_is_no_error(tmp_path: Path, stderr: str) -> None:
-    """Nor do they go to stdout, which may be a file."""
+    """The notices do not go to stdout either, which may be a file."""
     (tmp_path / "program.py").write_text(COUNT)
     (tmp_path / "sitecustomize.py").write_text(DYING)
     command = f"{sys.executable} {tmp_path / 'program.py'} {stderr}"
@@ -167,7 +167,7 @@ def test_a_closed_stderr_is_no_error(tmp_path: Path, stderr: str) -> None:
 
 
 class Child:
-    """A process that was started, as far as the caller can tell."""
+    """A replacement for a started process."""
 
     def __init__(self, ended: list[Child]) -> None:
         self._ended = ended

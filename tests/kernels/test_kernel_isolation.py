@@ -20,7 +20,7 @@ LOAD = "from optcodec.kernels import load; print(load('quantize'))"
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
-    """A folder with files that are called like modules, and leave a file behind when they are executed."""
+    """A folder with files that have names of modules, and that create a file when they are executed."""
     folder = tmp_path / "photographs"
     save(folder / "a.png", photograph(20, 24))
     for name in TRAPS:
@@ -51,7 +51,7 @@ def test_encoding_among_modules_executes_none_of_them(photographs: Path, tmp_pat
 
 @pytest.mark.parametrize(("how", "path"), [("-c", ""), ("-c", ":"), ("-m", "")])
 def test_compiling_processes_do_not_import_from_the_current_folder(tmp_path: Path, how: str, path: str) -> None:
-    """The standard library comes behind PYTHONPATH, so that nothing of it may be called like a file there."""
+    """PYTHONPATH comes before the standard library, so only files whose names are not in that library can be tested."""
     trap(tmp_path, "numba")
     (tmp_path / "program.py").write_text(LOAD)
     arguments = ("-c", LOAD) if how == "-c" else ("-m", "program")
@@ -87,7 +87,7 @@ def test_a_removed_current_folder_is_left_out(tmp_path: Path, monkeypatch: pytes
 
 
 def test_standard_input_is_left_to_the_command(tmp_path: Path) -> None:
-    """The processes that compile would otherwise share it."""
+    """Otherwise the processes that compile would share stdin with the command."""
     read, write = os.pipe()
     os.write(write, b"for the command")
     os.close(write)

@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def as_stranger(text: str) -> str:
-    """What a program prints as another user, who may not even read the interpreter's libraries."""
+    """Run a program as another user, who may not even read the interpreter's libraries; return what it prints."""
     program = f"import os\nfrom optcodec.kernels import store\nos.setgroups([])\nos.setuid({STRANGER})\n{text}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

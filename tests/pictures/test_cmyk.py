@@ -42,7 +42,7 @@ def srgb_of(lab: tuple[float, float, float]) -> np.ndarray:
 
 
 def middles(pixels: np.ndarray) -> np.ndarray:
-    """The middle of each patch."""
+    """Return the colour in the middle of each patch."""
     return pixels[8, 8::16].astype(float)
 
 

@@ -33,7 +33,7 @@ LITTLE_MEMORY = (
 
 
 def sof(width: int, height: int) -> bytes:
-    """A grey baseline file with so little data that no such image can be in it."""
+    """Make a grey baseline file with too little data for its size."""
     whole = bytearray(jpeg(8, 8, "L"))
     at = whole.index(b"\xff\xc0") + 5
     whole[at : at + 4] = struct.pack(">HH", height, width)
@@ -72,7 +72,7 @@ def test_a_large_image_is_refused_before_memory_is_taken(read: str) -> None:
 
 @pytest.fixture(scope="module")
 def flat() -> bytes:
-    """A whole file of 2000x1500 pixels."""
+    """Make a complete file of 2000x1500 pixels."""
     return optcodec.encode(np.full((1500, 2000), 90, np.uint8)).data
 
 
@@ -98,7 +98,7 @@ def test_the_usual_limit_is_that_of_pillow() -> None:
 
 
 def test_arrays_have_no_limit() -> None:
-    """What is in memory fits, and files of ours are read whatever their size."""
+    """Arrays in memory and files that this package wrote have no limit."""
     coded = optcodec.encode(np.zeros((2733, 65500), np.uint8), progressive="smaller")
     assert coded.coefficients.width == 65500
 

@@ -32,7 +32,7 @@ def png_with_long_text() -> bytes:
 
 
 def damaged_avif() -> bytes:
-    """The file type box of an AVIF file, and then nothing that is one."""
+    """Make the file type box of an AVIF file, followed by bytes that are not AVIF."""
     return struct.pack(">I", 24) + b"ftypavif" + bytes(4) + b"avifmif1" + b"\xff" * 200
 
 
@@ -62,7 +62,7 @@ def odd_files() -> dict[str, bytes]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Odd files, and two good ones at both ends of the alphabet."""
+    """A folder of bad files, with two good files that come first and last in alphabetical order."""
     (tmp_path / "in").mkdir()
     for name, content in odd_files().items():
         suffix = ".png" if name.endswith(".avif") else ""  # folders are searched by suffix

@@ -20,7 +20,7 @@ COLOURS = np.random.default_rng(1).integers(0, 256, (5, 7, 3), np.uint8)
 
 
 def exif_of(orientation: int, order: str = ">", kind: int = 3, count: int = 1) -> bytes:
-    """Exif with a camera's name, an orientation, a resolution behind it, and a second directory with its own."""
+    """Make Exif with a camera's name, an orientation, a resolution, and a second directory with another orientation."""
     value = struct.pack(order + ("I" if kind == 4 else "Hxx"), orientation)
     entries = [
         struct.pack(f"{order}HHI4s", 0x010F, 2, 4, b"Cam\0"),
@@ -33,7 +33,7 @@ def exif_of(orientation: int, order: str = ">", kind: int = 3, count: int = 1) -
 
 
 def pillows(exif: bytes) -> int:
-    """What Pillow reads."""
+    """Read the orientation with Pillow."""
     read = Image.Exif()
     read.load(exif)
     return int(read.get(0x0112, 1))

@@ -23,7 +23,7 @@ def ramp(*shape: int) -> np.ndarray:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that declares a size and ends there."""
+    """Make a PNG file that has a size and no data."""
     body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -103,7 +103,7 @@ def test_lists_of_numbers_are_no_data_set(numbers: list[object]) -> None:
 
 
 class Stream(io.RawIOBase):
-    """A file that can be read once, as a pipe is."""
+    """A file that can only be read once, like a pipe."""
 
     def __init__(self, content: bytes) -> None:
         self._rest = io.BytesIO(content)

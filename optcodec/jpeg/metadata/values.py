@@ -69,7 +69,7 @@ class CarriedSegment:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file carries besides the coded image.
+    """Everything that a file carries besides the coded image.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ def read_all(data: bytes, structure: JpegStructure, layouts: Sequence[McuLayout]
     is_ambiguous = False
     for scan, layout in zip(structure.scans, layouts, strict=True):
         if is_ambiguous:
-            message = "a scan goes on from one that ended early, which decoders do in several ways"
+            message = "a scan refines coefficients of one that ended early, for which decoders differ"
             raise MalformedJpegError(message, scan.segment.offset)
         scan_starts = [starts[component.index] for component in scan.header.components]
         decoder = reading.decoder(data, scan, layout, space)
