@@ -1,4 +1,4 @@
-"""Properties that are computed once, without a lock."""
+"""A cached property that takes no lock."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 class cached_property(Generic[T]):  # noqa: N801 (called as in functools)
-    """As `functools.cached_property` is from Python 3.12 on.
+    """`functools.cached_property` as it is since Python 3.12, also for Python 3.11.
 
-    That of Python 3.11 holds one lock for all objects of a class while it computes: threads wait for one another, and
-    in a process that was forked meanwhile nobody ever releases it. Here two threads may both compute the value, which
-    is the same.
+    In Python 3.11, it holds one lock for all objects of a class while it computes a value: threads wait for one
+    another, and in a process that is forked meanwhile the lock is never released. Without the lock, two threads may
+    both compute the value, with the same result.
     """
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
@@ -30,5 +30,7 @@ class cached_property(Generic[T]):  # noqa: N801 (called as in functools)
     def __get__(self, instance: object | None, owner: type[Any]) -> Self | T:
         if instance is None:
             return self
-        value = instance.__dict__[self._name] = self._compute(instance)  # found before this property from now on
+        value = instance.__dict__[self._name] = self._compute(
+            instance
+        )  # from now on, Python finds this attribute before the property
         return value

@@ -1,16 +1,16 @@
-"""The errors of optcodec.
+"""The errors and warnings of optcodec.
 
 ::
 
     OptcodecError
-    ├── InvalidInputError       you called it wrongly: shape, dtype, range, options that exclude one another
-    │   ├── TargetNotMetError   the request is sound, but no table reaches it
-    │   └── DiskFullError       an output does not fit on its disk, and others there would not either
-    ├── MalformedJpegError      the file breaks ITU-T T.81
-    └── UnsupportedJpegError    a legal file of a kind that is not handled here (arithmetic coding, 12 bit, ...)
+    ├── InvalidInputError       a wrong argument: its shape, dtype or range, or arguments that exclude one another
+    │   ├── TargetNotMetError   a valid target that no quantization table reaches
+    │   └── DiskFullError       the disk of an output file is full, so further files would fail as well
+    ├── MalformedJpegError      a file that breaks ITU-T T.81
+    └── UnsupportedJpegError    a legal file of a kind that optcodec does not read (arithmetic coding, 12 bit, ...)
 
-Every message holds the value that was met and the value that was expected. What the reader of JPEG files tolerates is
-no error: it warns with a `JpegWarning`.
+Every message has the value that was found and the value that is expected. Breaches of T.81 that the reader tolerates
+raise no error but a `JpegWarning`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class OptcodecError(Exception):
-    """Root of every error that optcodec raises on purpose."""
+    """Root of all errors that optcodec raises on purpose."""
 
 
 class InvalidInputError(OptcodecError, ValueError):
@@ -35,11 +35,11 @@ class InvalidInputError(OptcodecError, ValueError):
 
 
 class TargetNotMetError(InvalidInputError):
-    """No quantization table reaches the target that was asked for."""
+    """No quantization table reaches the requested target."""
 
 
 class DiskFullError(InvalidInputError):
-    """The disk of an output is full, or its quota is used up."""
+    """The disk of an output file is full, or its quota is used up."""
 
 
 class MalformedJpegError(OptcodecError):
@@ -50,11 +50,11 @@ class MalformedJpegError(OptcodecError):
     message : str
         What was found and what was expected.
     offset : int
-        Position in the file, in bytes, where it was noticed.
+        Position in the file, in bytes, of the error.
     """
 
     def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message, offset)  # all that it is made of, so that it can be pickled
+        super().__init__(message, offset)  # both arguments, so that the error can be pickled
         self.offset = offset
 
     def __str__(self) -> str:
@@ -63,8 +63,8 @@ class MalformedJpegError(OptcodecError):
 
 
 class UnsupportedJpegError(OptcodecError):
-    """The file is legal, but of a kind that optcodec does not handle."""
+    """The file is legal, but of a kind that optcodec does not read."""
 
 
 class JpegWarning(UserWarning):
-    """A JPEG file breaks ITU-T T.81 in a way that is tolerated; the message says what was found, and what was done."""
+    """A JPEG file breaks ITU-T T.81 in a way that is tolerated; the message says what was found and what was done."""

@@ -1,7 +1,7 @@
-"""Packages that only some functions need: which extra installs each, and the one line that says so.
+"""Optional packages: which extra of optcodec installs each, and the error message if one is missing.
 
-The core of optcodec is small. A function that needs scikit-image, matplotlib, SciPy, ONNX Runtime or torch asks for it
-here before its work begins, and who lacks the package is told the command that installs it.
+The core of optcodec needs few packages. A function that needs scikit-image, matplotlib, SciPy, ONNX Runtime or torch
+calls `require_packages` before its work begins; if a package is missing, the error has the command that installs it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from optcodec.errors import InvalidInputError
 
 __all__ = ["OPTIONAL_PACKAGES", "missing_package", "require_packages"]
 
-# Name in Python: name on the package index, and the extra of optcodec that a user is told to install.
+# Import name: name on the package index, and the extra of optcodec that an error message recommends.
 OPTIONAL_PACKAGES = {
     "bjontegaard": ("bjontegaard", "accuracy"),
     "matplotlib": ("matplotlib", "plot"),
@@ -30,19 +30,20 @@ OPTIONAL_PACKAGES = {
 
 
 def require_packages(*modules: str, extra: str | None = None) -> None:
-    """Import modules of optional packages, or say how to install the packages.
+    """Import modules of optional packages, or raise an error that says how to install the packages.
 
     Parameters
     ----------
     *modules : str
-        Such as ``"skimage.metrics"``; each is in a package of `OPTIONAL_PACKAGES`.
+        Module names such as ``"skimage.metrics"``; each module is in a package of `OPTIONAL_PACKAGES`.
     extra : str, optional
-        The extra to name where several have a package. By default that of `OPTIONAL_PACKAGES`.
+        The extra that the error recommends, if several extras install the package. By default that of
+        `OPTIONAL_PACKAGES`.
 
     Raises
     ------
     InvalidInputError
-        If a package is missing, or is there but cannot be imported; the message has the command that installs it.
+        If a package is not installed or cannot be imported; the message has the command that installs it.
     """
     packages = list(dict.fromkeys(module.partition(".")[0] for module in modules))
     missing = [package for package in packages if find_spec(package) is None]
@@ -58,7 +59,7 @@ def require_packages(*modules: str, extra: str | None = None) -> None:
 
 
 def missing_package(error: Exception) -> InvalidInputError | None:
-    """What to tell the user if an error says that an optional package is missing; None for any other error."""
+    """Translate the import error of a missing optional package for the user; return None for any other error."""
     name = error.name if isinstance(error, ModuleNotFoundError) else None
     package = (name or "").partition(".")[0]
     return _missing([package], None) if package in OPTIONAL_PACKAGES else None

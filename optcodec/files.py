@@ -1,4 +1,4 @@
-"""Output files appear whole or not at all."""
+"""Write output files so that they appear complete, or not at all."""
 
 from __future__ import annotations
 
@@ -15,29 +15,31 @@ from optcodec.errors import DiskFullError, InvalidInputError
 
 __all__ = ["check_writable", "whole_file", "write_whole"]
 
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes, *, keep_times: bool = False) -> None:
-    """Write a file beside its place and move it there when it is complete; folders above it are made.
+    """Write a file: first to a temporary file in the same folder, which is moved to `path` when it is complete.
+
+    Missing folders are created. If writing fails, no temporary file is left behind.
 
     Parameters
     ----------
     path : str or path
-        A file that is there is replaced, and its permissions are kept; of a symbolic link, the file that it leads to. A
-        device or a pipe is written to.
+        An existing file is replaced, and its permissions are kept. If it is a symbolic link, its target is replaced. A
+        device or a pipe is written to directly.
     data : bytes
-        The content.
+        Content of the file.
     keep_times : bool
-        A file that is replaced also hands on its times of access and of modification.
+        Also keep the access and modification time of a file that is replaced.
 
     Raises
     ------
     DiskFullError
-        If there is no space for it; nothing is left behind.
+        If the disk is full.
     InvalidInputError
-        If it is not possible for another reason; nothing is left behind.
+        If the file cannot be written for another reason.
     """
     with whole_file(path, keep_times=keep_times) as file:
         file.write(data)
@@ -45,7 +47,7 @@ def write_whole(path: str | os.PathLike[str], data: bytes, *, keep_times: bool =
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str], *, keep_times: bool = False) -> Iterator[BinaryIO]:
-    """A file to write to piece by piece, as `write_whole` does it: it takes its place when all went well.
+    """Open a file for writing piece by piece; like `write_whole`, it appears at `path` when the block ends normally.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def whole_file(path: str | os.PathLike[str], *, keep_times: bool = False) -> Ite
     Yields
     ------
     binary file
-        To be written to. Where an error ends the writing, nothing is left behind.
+        The file to write to. If the block ends with an error, nothing is left behind.
 
     Raises
     ------
@@ -70,52 +72,55 @@ def whole_file(path: str | os.PathLike[str], *, keep_times: bool = False) -> Ite
             with path.open("wb") as file:
                 yield file
             return
-        place = _behind_links(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        replaced = _status(place)
-        part = _new_part(place.parent, 0o666 if replaced is None else 0o600)
+        target = _link_target(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replaced = _status(target)
+        temporary = _temporary_file(target.parent, 0o666 if replaced is None else 0o600)
         try:
-            with part.open("wb") as file:
+            with temporary.open("wb") as file:
                 yield file
                 if replaced is not None:
-                    _hand_on(replaced, file, keep_times)
-            part.replace(place)
+                    _copy_attributes(replaced, file, keep_times)
+            temporary.replace(target)
         finally:
-            part.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise _not_written(path, error) from None
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Raise `InvalidInputError` now if a file could not be written later, after much work; nothing is left behind."""
+    """Raise `InvalidInputError` if a file cannot be written, before the work that makes its content begins.
+
+    Nothing is left behind.
+    """
     path = Path(path)
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         if _is_stream(path):
             return
-        folder = _behind_links(path).parent
+        folder = _link_target(path).parent
         while _status(folder) is None:
             folder = folder.parent
-        _new_part(folder, 0o600).unlink()
+        _temporary_file(folder, 0o600).unlink()
     except OSError as error:
         raise _not_written(path, error) from None
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether something is written to and not replaced: a device, a pipe, and what /dev/stdout stands for."""
+    """Tell whether a path is written to directly instead of being replaced: a device, a pipe, or ``/dev/stdout``."""
     folder = os.path.realpath(path.parent)
     return folder == "/dev" or f"{folder}/".startswith("/proc/") or (path.exists() and not path.is_file())
 
 
-def _behind_links(path: Path) -> Path:
-    """The file that a symbolic link leads to, whether it is there or not; another path as it is."""
+def _link_target(path: Path) -> Path:
+    """Follow symbolic links to the file that they lead to, which need not exist; return any other path as it is."""
     if not path.is_symlink():
         return path
-    place = Path(os.path.realpath(path))
-    if place.is_symlink():
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-    return place
+    return target
 
 
 def _status(path: Path) -> os.stat_result | None:
@@ -125,33 +130,34 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
-def _new_part(folder: Path, mode: int) -> Path:
-    """A new empty file that is nobody else's: threads, processes and machines may write into one folder at a time.
+def _temporary_file(folder: Path, mode: int) -> Path:
+    """Create an empty file with a random name, since threads, processes and machines may write to the same folder.
 
-    Its name is short whatever that of the output is. The umask applies to its mode.
+    The name does not depend on that of the output file, which may be too long to be extended. The umask applies to
+    `mode`.
     """
     while True:
-        part = folder / f".optcodec-{secrets.token_hex(8)}.part"
+        path = folder / f".optcodec-{secrets.token_hex(8)}.part"
         with suppress(FileExistsError):
-            os.close(os.open(part, _NEW_FILE, mode))
-            return part
+            os.close(os.open(path, _NEW_FILE_FLAGS, mode))
+            return path
 
 
-def _hand_on(replaced: os.stat_result, file: BinaryIO, keep_times: bool) -> None:
-    """Owner, permissions and perhaps times of a file to the one that takes its place."""
+def _copy_attributes(replaced: os.stat_result, file: BinaryIO, keep_times: bool) -> None:
+    """Copy owner, permissions and perhaps times from the file that will be replaced to the new one."""
     if hasattr(os, "fchown"):
-        with suppress(PermissionError):  # only root can give files away
+        with suppress(PermissionError):  # only root may change the owner
             os.fchown(file.fileno(), replaced.st_uid, replaced.st_gid)
     file.flush()
     if hasattr(os, "fchmod"):
         os.fchmod(file.fileno(), stat.S_IMODE(replaced.st_mode))
-    # The old content is gone once the new one takes its place, so that must have reached the disk by then. Where
-    # nothing is replaced, its source is still there after a power cut, and waiting for the disk would only take time.
+    # The old content is lost when the new file replaces it, so the new content must have reached the disk before. If no
+    # file is replaced, there is no need to wait for the disk: after a power cut, the source of the output still exists.
     os.fsync(file.fileno())
     if keep_times:
         os.utime(file.name, ns=(replaced.st_atime_ns, replaced.st_mtime_ns))
 
 
 def _not_written(path: Path, error: OSError) -> InvalidInputError:
-    kind = DiskFullError if error.errno in _FULL else InvalidInputError
-    return kind(f"cannot write {path}: {error.strerror}")
+    error_class = DiskFullError if error.errno in _DISK_FULL else InvalidInputError
+    return error_class(f"cannot write {path}: {error.strerror}")

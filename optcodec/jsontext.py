@@ -1,4 +1,4 @@
-"""Reading JSON that somebody else wrote: whatever is wrong with it is one error."""
+"""Parse JSON from files that may be invalid; any problem becomes one `InvalidInputError`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from optcodec.errors import InvalidInputError
 
 __all__ = ["parse_json"]
 
-_DEEPEST = 100  # lists and objects within one another; ours have fewer than ten
+_MAX_DEPTH = 100  # of nested lists and objects; documents of optcodec have fewer than ten levels
 
 
 def parse_json(text: str | bytes, what: str = "JSON") -> Any:
@@ -20,23 +20,23 @@ def parse_json(text: str | bytes, what: str = "JSON") -> Any:
     text : str or bytes
         The whole document; bytes are UTF-8, UTF-16 or UTF-32.
     what : str
-        What it should be, for messages.
+        Description of the expected document, for error messages.
 
     Raises
     ------
     InvalidInputError
-        If it is no JSON, is nested more than 100 deep, which what goes through it later could not take, or has texts
-        with half of a surrogate pair, which can be neither printed nor be the name of a file.
+        If the text is not JSON; if it has more than 100 nested levels, for which recursive functions that read the
+        document could fail; or if a string has half of a surrogate pair, which cannot be printed or be a file name.
     """
     try:
         document = json.loads(text)
     except RecursionError:
         raise _too_deep(what) from None
-    except ValueError as error:  # also bytes that are no text, and numbers of too many digits
+    except ValueError as error:  # also for bytes in another encoding, and for numbers with too many digits
         raise InvalidInputError(f"expected {what}, found {error}") from None
     level = [document]
-    for _ in range(_DEEPEST):
-        level = [each for holder in level for each in _held(holder)]
+    for _ in range(_MAX_DEPTH):
+        level = [child for container in level for child in _containers_in(container)]
     if level:
         raise _too_deep(what)
     try:
@@ -48,11 +48,11 @@ def parse_json(text: str | bytes, what: str = "JSON") -> Any:
     return document
 
 
-def _held(holder: object) -> list[Any]:
-    """What a list or an object holds that can hold something itself."""
-    values = holder.values() if isinstance(holder, dict) else holder if isinstance(holder, list) else ()
+def _containers_in(container: object) -> list[Any]:
+    """Return the lists and objects that are direct members of a list or an object."""
+    values = container.values() if isinstance(container, dict) else container if isinstance(container, list) else ()
     return [value for value in values if isinstance(value, (dict, list))]
 
 
 def _too_deep(what: str) -> InvalidInputError:
-    return InvalidInputError(f"expected {what}, found more than {_DEEPEST} levels of lists and objects")
+    return InvalidInputError(f"expected {what}, found more than {_MAX_DEPTH} levels of lists and objects")

@@ -1,4 +1,4 @@
-"""How much is too much: the pixels of an image before memory is taken for it, and the threads of a process."""
+"""Limits: the size of images that are decoded by default, and the number of processors that threads may use."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 
 __all__ = ["MAX_PIXELS", "processor_count", "too_many_pixels"]
 
-# 512 MiB of RGB. Pillow refuses from here on, too: from twice its ``Image.MAX_IMAGE_PIXELS``.
+# 512 MiB of RGB. Pillow has the same limit: it refuses images above twice its ``Image.MAX_IMAGE_PIXELS``.
 MAX_PIXELS = 178_956_970
 
 
 def too_many_pixels(width: int, height: int, max_pixels: int | None) -> str | None:
-    """What is wrong with the size of an image, or None if nothing is; ``max_pixels`` None allows every size."""
+    """Return an error message if an image has more than `max_pixels` pixels, else None; None allows every size."""
     if max_pixels is None or width * height <= max_pixels:
         return None
     return (

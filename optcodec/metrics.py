@@ -1,4 +1,4 @@
-"""Measures of a coded image: its rate, and its distance from the original in pixels and in DCT coefficients."""
+"""Measures of a coded image: rate in bits per pixel, and error in pixels (PSNR, SSIM) or coefficients (SWE)."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ __all__ = [
 
 Pixels = npt.NDArray[np.uint8]
 
-# Blocks per step of a sum: differences and squares of one step stay in the second-level cache (256 KiB each).
-_STEP = 1024
+# Blocks in one step of a sum: the differences and squares of a step (256 KiB each) stay in the second-level cache.
+_BLOCKS_PER_STEP = 1024
 
 
 class Weighted(Protocol):
-    """Anything with a weight for each coefficient, such as `optcodec.vision.profile.SensitivityProfile`."""
+    """An object with a weight for each coefficient, such as `optcodec.vision.profile.SensitivityProfile`."""
 
     @property
     def weights(self) -> npt.NDArray[np.float64]:
-        """Of Y, Cb and Cr: shape (3, 8, 8), row-major frequencies."""
+        """Weights of the coefficients of Y, Cb and Cr: shape (3, 8, 8), row-major frequencies."""
 
 
 class _Equal:
@@ -52,15 +52,15 @@ def swe(reference: DctImage | CoefficientImage, test: DctImage | CoefficientImag
     Parameters
     ----------
     reference, test : DctImage or CoefficientImage
-        Two images of the same size and sampling. Coefficients that are quantized count by the values that they
-        reconstruct. Nothing is rounded to pixels.
+        Two images of the same size and sampling. Quantized coefficients are dequantized first. Nothing is rounded to
+        pixels.
     profile : SensitivityProfile
-        Weights as they are: normalize them first where figures are to be comparable between profiles.
+        The weights. Normalize them first if the errors under several profiles are to be compared.
 
     Returns
     -------
     float
-        In the unit of the weights times a squared coefficient; 0 for equal coefficients.
+        The error, in the unit of the weights times a squared coefficient; 0 for equal coefficients.
 
     Raises
     ------
@@ -75,12 +75,13 @@ def swe_by_component(
 ) -> tuple[float, ...]:
     """Sensitivity weighted error of each component: (1 / B) sum over blocks and frequencies of s (C - qK)^2.
 
-    Takes and raises what `swe` does. B is the number of blocks of that component. A grey image uses the weights of Y.
+    s are the weights, C the reference coefficients, qK the reconstructed ones, and B is the number of blocks of the
+    component. A grey image uses the weights of Y. Parameters and errors are those of `swe`.
 
     Returns
     -------
     tuple of float
-        One for each component: Y, or Y, Cb and Cr.
+        The error of each component: Y, or Y, Cb and Cr.
     """
     pairs = _paired(_as_dct(reference), _as_dct(test))
     weights = np.asarray(profile.weights, np.float64).reshape(-1, 64)
@@ -88,7 +89,7 @@ def swe_by_component(
 
 
 def bpp(nbytes: int, width: int, height: int) -> float:
-    """Bits of a whole file, headers included, per pixel."""
+    """Compute the bits per pixel of a whole file of `nbytes` bytes, headers included."""
     if nbytes < 0 or width < 1 or height < 1:
         raise InvalidInputError(
             f"expected a size in bytes and a width and height of at least 1, got {nbytes}, {width}x{height}"
@@ -131,12 +132,12 @@ def ssim(reference: Pixels, test: Pixels) -> float:
     Returns
     -------
     float
-        At most 1, which equal images have.
+        At most 1; equal images have 1.
 
     Notes
     -----
-    scikit-image, with the settings of Wang, Bovik, Sheikh and Simoncelli (2004): Gaussian window of sigma 1.5 and
-    11x11 pixels, population covariance, dynamic range 255.
+    Computed by scikit-image with the settings of Wang, Bovik, Sheikh and Simoncelli (2004): Gaussian window of sigma
+    1.5 and 11x11 pixels, population covariance, dynamic range 255.
     """
     require_packages("skimage.metrics")
     from skimage.metrics import structural_similarity
@@ -150,7 +151,7 @@ def ssim(reference: Pixels, test: Pixels) -> float:
 
 
 def luminance_ssim(reference: Pixels, test: Pixels) -> float:
-    """`ssim` of the luminance (T.871, 8 bits) of two images."""
+    """Compute `ssim` of the 8-bit luminance (T.871) of two images."""
     return ssim(_luminance(reference), _luminance(test))
 
 
@@ -167,10 +168,10 @@ def _as_dct(image: DctImage | CoefficientImage) -> DctImage:
 
 
 def _paired(reference: DctImage, test: DctImage) -> list[tuple[DctComponent, DctComponent]]:
-    """Components side by side, once both images are known to have the same ones."""
-    found, expected = _geometry(test), _geometry(reference)
-    if found != expected:
-        raise InvalidInputError(f"images to compare have one size and sampling: {expected} against {found}")
+    """Pair the components of two images; raise `InvalidInputError` if size, sampling or components differ."""
+    expected, actual = _geometry(reference), _geometry(test)
+    if actual != expected:
+        raise InvalidInputError(f"images to compare have one size and sampling: {expected} against {actual}")
     if len(test.components) not in (1, 3):
         raise InvalidInputError(f"expected the components Y, or Y, Cb and Cr; got {len(test.components)} components")
     return list(zip(reference.components, test.components, strict=True))
@@ -184,12 +185,11 @@ def _mean_squares(reference: DctComponent, test: DctComponent) -> npt.NDArray[np
     """Mean over blocks of the squared difference at each of the 64 frequencies."""
     a, b = reference.coefficients.reshape(-1, 64), test.coefficients.reshape(-1, 64)
     total = np.zeros(64)
-    for start in range(0, len(a), _STEP):
-        difference = a[start : start + _STEP] - b[start : start + _STEP]
+    for start in range(0, len(a), _BLOCKS_PER_STEP):
+        difference = a[start : start + _BLOCKS_PER_STEP] - b[start : start + _BLOCKS_PER_STEP]
         np.square(difference, out=difference)
-        total += difference.sum(
-            axis=0, dtype=np.float64
-        )  # not by a product of matrices: its last bits depend on the processor
+        # A matrix product would be faster, but its last bits depend on the processor.
+        total += difference.sum(axis=0, dtype=np.float64)
     return total / len(a)
 
 

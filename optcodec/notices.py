@@ -1,7 +1,7 @@
-"""What a JPEG file does that ITU-T T.81 does not allow, and that does no harm: refused, or told in a sentence.
+"""Harmless breaches of ITU-T T.81 in a JPEG file: each is refused, or tolerated and reported in a sentence.
 
-The parts of the reader hand each `Finding` to a callable: `refuse` where reading is strict, otherwise one that keeps
-it. `sentences` makes of all those of a file what its reader is told.
+The reader passes each breach, as a `Finding`, to a function: `refuse` if reading is strict, otherwise one that collects
+it. `sentences` turns the findings of a file into notices for the user.
 """
 
 from __future__ import annotations
@@ -12,9 +12,19 @@ from dataclasses import dataclass
 
 from optcodec.errors import JpegWarning, MalformedJpegError
 
-__all__ = ["PARTIAL_HINT", "Finding", "Notify", "Tolerate", "ignore", "refuse", "sentences", "told_once", "warn_of"]
+__all__ = [
+    "PARTIAL_HINT",
+    "Finding",
+    "Notify",
+    "Tolerate",
+    "ignore",
+    "refuse",
+    "sentences",
+    "warn_of",
+    "without_repeats",
+]
 
-PARTIAL_HINT = "partial=True or --partial takes what is there"  # for errors about files that end early
+PARTIAL_HINT = "partial=True or --partial takes what is there"  # appended to errors about files that end too early
 
 Notify = Callable[[str], None]
 
@@ -29,17 +39,17 @@ class Finding:
         What was found and what is expected.
     offset : int
         Position in the file, in bytes.
-    done : str
-        What is done about it where it is tolerated. Findings with the same text are of one kind.
+    remedy : str
+        How the reader goes on if the breach is tolerated. Findings with the same remedy are of one kind.
     nbytes : int
-        Bytes that `done` is about; 0 where it is about something else.
+        Number of bytes that the remedy concerns, to be reported with it; 0 if it does not concern bytes.
     count : int
-        In how many places, of which this is the first.
+        Number of places in the file with this breach; `offset` is the first.
     """
 
     message: str
     offset: int
-    done: str
+    remedy: str
     nbytes: int = 0
     count: int = 1
 
@@ -48,43 +58,43 @@ Tolerate = Callable[[Finding], None]
 
 
 def refuse(finding: Finding) -> None:
-    """Raise what was found as an error."""
+    """Raise a finding as `MalformedJpegError`."""
     raise MalformedJpegError(finding.message, finding.offset)
 
 
 def ignore(sentence: str) -> None:
-    """Take a notice that nobody waits for."""
+    """Discard a notice."""
 
 
 def sentences(findings: Iterable[Finding]) -> list[str]:
-    """One sentence for each kind of findings: the first of them, how many there are, and what was done."""
+    """Write one sentence for each kind of findings: the first finding, the number of places, and the remedy."""
     kinds: dict[str, list[Finding]] = {}
     for finding in findings:
-        kinds.setdefault(finding.done, []).append(finding)
-    return [_sentence(done, several) for done, several in kinds.items()]
+        kinds.setdefault(finding.remedy, []).append(finding)
+    return [_sentence(remedy, same_kind) for remedy, same_kind in kinds.items()]
 
 
-def _sentence(done: str, findings: list[Finding]) -> str:
+def _sentence(remedy: str, findings: list[Finding]) -> str:
     first, nbytes = findings[0], sum(finding.nbytes for finding in findings)
     count = sum(finding.count for finding in findings)
     places = "" if count == 1 else f"in {count:,} places, the first "
     amount = f"{nbytes:,} byte{'s' * (nbytes != 1)} " if nbytes else ""
-    return f"{first.message} ({places}at byte {first.offset}); {amount}{done}"
+    return f"{first.message} ({places}at byte {first.offset}); {amount}{remedy}"
 
 
 def warn_of(notices: Iterable[str], *, stacklevel: int = 3) -> None:
-    """A `JpegWarning` for each sentence; by default the place that is named is the caller of the caller."""
+    """Warn with a `JpegWarning` for each sentence; by default the warning points at the caller of the caller."""
     for sentence in notices:
         warnings.warn(sentence, JpegWarning, stacklevel=stacklevel)
 
 
-def told_once(notify: Notify) -> Notify:
-    """The same, but a sentence that was told before is not told again."""
-    told: set[str] = set()
+def without_repeats(notify: Notify) -> Notify:
+    """Wrap `notify` so that it is called only once with the same sentence."""
+    reported: set[str] = set()
 
-    def tell(sentence: str) -> None:
-        if sentence not in told:
-            told.add(sentence)
+    def notify_once(sentence: str) -> None:
+        if sentence not in reported:
+            reported.add(sentence)
             notify(sentence)
 
-    return tell
+    return notify_once

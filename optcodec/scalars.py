@@ -1,4 +1,4 @@
-"""Numbers that callers hand over: those of Python and of numpy alike, kept as plain ``int`` and ``float``."""
+"""Check numbers that callers pass, of Python or of numpy, and convert them to plain ``int`` and ``float``."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["real_number", "whole_number"]
 
 
 def whole_number(value: object, what: str, least: int, most: int | None = None) -> int:
-    """A whole number that a caller hands over.
+    """Check that a value is a whole number within a range.
 
     Parameters
     ----------
     value : object
-        An ``int``, an integer of numpy, or whatever else counts as an index in Python.
+        An ``int``, an integer of numpy, or another object with ``__index__``.
     what : str
-        What it is, for the message.
+        Name of the value in the error message.
     least, most : int
-        Range; without `most` there is no upper end.
+        Smallest and largest number allowed; without `most` there is no upper limit.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def whole_number(value: object, what: str, least: int, most: int | None = None) 
     Raises
     ------
     InvalidInputError
-        If it is something else (a bool and a float with a whole value, too), or out of range.
+        If the value has another type, which includes bool and float, or is out of range.
     """
     try:
         number = None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
@@ -43,26 +43,26 @@ def whole_number(value: object, what: str, least: int, most: int | None = None) 
 
 
 def real_number(value: object, what: str, *, or_zero: bool = False) -> float:
-    """A finite number above 0 that a caller hands over.
+    """Check that a value is a finite number above 0.
 
     Parameters
     ----------
     value : object
         An ``int``, a ``float``, a number of numpy, or another real number.
     what : str
-        What it is, for the message.
+        Name of the value in the error message.
     or_zero : bool
-        Whether 0 is one of them.
+        Whether 0 is allowed, too.
 
     Returns
     -------
     float or int
-        A whole number stays one.
+        An ``int`` for integer types, otherwise a ``float``.
 
     Raises
     ------
     InvalidInputError
-        If it is something else (a bool, too), negative, or not finite.
+        If the value has another type, which includes bool, is negative, or is not finite.
     """
     number = _plain(value)
     if number is None or number < 0 or (number == 0 and not or_zero):
@@ -71,12 +71,12 @@ def real_number(value: object, what: str, *, or_zero: bool = False) -> float:
 
 
 def _plain(value: object) -> float | None:
-    """The number as Python has it; None where it is none, or not finite."""
+    """Convert a value to ``int`` or ``float``; return None if it is not a number, or not finite."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     try:
         number = float(value)
-    except OverflowError:  # of whole numbers and fractions that are larger than any float
+    except OverflowError:  # for whole numbers and fractions that are larger than any float
         return None
     if not math.isfinite(number):
         return None

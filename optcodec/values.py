@@ -1,7 +1,7 @@
-"""Values that stay what they are when they are pickled or copied: checked, and with read-only arrays.
+"""Base class of values with arrays, which stay checked and read-only when they are pickled or copied.
 
-pickle and `copy` fill in the attributes of an object behind its constructor's back, and give it arrays that can be
-written to. A `Value` is made by its constructor again, so that a value that exists is valid wherever it came from.
+pickle and `copy` normally set the attributes of an object without calling its constructor, and make its arrays
+writable. A `Value` is rebuilt by its constructor instead, so that every value that exists has been checked.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ class Value:
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        given = {item.name: getattr(self, item.name) for item in fields(self) if item.init}
-        return _made_again, (type(self), given, [name for name, value in given.items() if _is_read_only(value)])
+        arguments = {item.name: getattr(self, item.name) for item in fields(self) if item.init}
+        read_only = [name for name, value in arguments.items() if _is_read_only(value)]
+        return _rebuilt, (type(self), arguments, read_only)
 
 
 def _is_read_only(value: object) -> bool:
     return isinstance(value, np.ndarray) and not value.flags.writeable
 
 
-def _made_again(kind: type[Any], given: dict[str, Any], read_only: list[str]) -> Any:
+def _rebuilt(value_type: type[Any], arguments: dict[str, Any], read_only: list[str]) -> Any:
     for name in read_only:
-        given[name].flags.writeable = False  # also spares the constructor a copy
-    return kind(**given)
+        arguments[name].flags.writeable = False  # then the constructor does not copy the array
+    return value_type(**arguments)

@@ -1,7 +1,7 @@
-"""The receiver: restores what the encoder sent.
+"""The receiver: decodes JPEG files and restores what quantization removed, with small neural networks.
 
-The public names are listed in ``__init__.pyi`` and imported when they are first used. Restoring takes numpy and ONNX
-Runtime; torch is needed to train only.
+The public names are listed in ``__init__.pyi`` and imported when they are first used. Restoring needs numpy and
+ONNX Runtime; torch is needed only for training, compressing, exporting and evaluating networks.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-# The public names: type checkers read this list, and `restore/__init__.py` imports from it on first use.
+# The public names. Type checkers read this list; `restore/__init__.py` imports each name when it is first used.
 from .runtime.infer import restore_image as restore_image
 from .runtime.models import Model as Model
 from .runtime.models import load_model as load_model

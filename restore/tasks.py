@@ -1,7 +1,8 @@
-"""Restoration problems with a receiver that undoes them: what an encoder can be measured with, and made for.
+"""Restoration tasks: a problem (super-resolution, denoising, deblurring, JPEG artifacts) and a receiver that solves it.
 
-``optcodec blocks profile --task restore.tasks:denoise25`` takes the functions of this module; with a network of one's
-own, ``make_task("denoise25", Path("network.safetensors"))`` is what such a function gives.
+An encoder can be measured with a task, and optimized for it. ``optcodec blocks profile --task restore.tasks:denoise25``
+takes the functions of this module. A function of your own returns, for a network of your own,
+``make_task("denoise25", Path("network.safetensors"))``.
 """
 
 from __future__ import annotations
@@ -30,18 +31,18 @@ _FOLDER = Path(__file__).parent / "data" / "tasks"
 
 @dataclass(frozen=True, eq=False)
 class RestorationTask:
-    """A problem and what the receiver makes of a file; an `optcodec.Task`.
+    """A restoration problem and a receiver that solves it; implements the protocol `optcodec.Task`.
 
     Parameters
     ----------
     problem : Problem
-        What has happened to the image before it is coded.
+        The degradation of the image before it is coded.
     receive : callable
-        Bytes of a JPEG file to the restored image, RGB uint8, `scale` times as large.
+        Takes the bytes of a JPEG file, returns the restored image: RGB uint8, each side `scale` times as long.
     receiver : str
-        What it is called.
+        Name of the receiver.
     network : Module or None
-        The network in it, from and to RGB of 0..1, where it is one of torch.
+        The torch network of the receiver, from and to RGB of 0..1; None where it has none.
     """
 
     problem: Problem
@@ -51,12 +52,12 @@ class RestorationTask:
 
     @property
     def name(self) -> str:
-        """Problem and receiver."""
+        """Name of the problem and of the receiver."""
         return f"{self.problem.name} by {self.receiver}"
 
     @property
     def scale(self) -> int:
-        """Side of the restored image over that of the sent one."""
+        """Ratio of the sides of the restored image and the sent image."""
         return self.problem.scale
 
     def reference(self, clean: Samples) -> Samples:
@@ -64,48 +65,49 @@ class RestorationTask:
         return self.problem.reference(clean)
 
     def sent(self, clean: Samples, seed: int) -> Samples:
-        """See `Problem.sent`; a seed for its generator."""
+        """See `Problem.sent`; the seed is for its random generator."""
         return self.problem.sent(clean, np.random.default_rng(seed))
 
     def restored(self, data: bytes) -> Samples:
-        """What the receiver makes of a file."""
+        """The image that the receiver restores from the bytes of a JPEG file."""
         return self.receive(data)
 
 
 def make_task(problem: str, network: Path | str | None = None) -> RestorationTask:
-    """A problem with a network.
+    """Make a task from a problem and a network.
 
     Parameters
     ----------
     problem : str
-        See `restore.channel.problem.PROBLEMS`.
+        Name of a problem in `restore.channel.problem.PROBLEMS`.
     network : path or str, optional
-        A file of `restore train` for RGB; the name of a shipped one (see `shipped_tasks`); ``spandrel:FILE``, the
-        weights of others. By default the shipped network of the problem; for ``deblock`` the model ``default``.
+        A network file of `restore train` for RGB; the name of a shipped network (see `shipped_tasks`); or
+        ``spandrel:FILE`` for published weights that the package spandrel can load. By default the shipped network of
+        the problem; for ``deblock`` the model ``default``.
 
     Raises
     ------
     InvalidInputError
-        If there is no such problem or network, the network does not fit the problem, or a package is missing that the
-        two need.
+        If there is no such problem or network, the network does not fit the problem, or a package that they need is
+        not installed.
     """
-    found = find_problem(problem)
-    if found.name == "deblock" and network is None:
+    restoration = find_problem(problem)
+    if restoration.name == "deblock" and network is None:
         require_packages("onnxruntime")
-        return RestorationTask(found, _deblocked, "default")
-    given = f"{problem}-64" if network is None else str(network)
-    if given.startswith("spandrel:"):
-        require_packages("torch", "safetensors.torch", "spandrel", *found.modules, extra="evaluate")
+        return RestorationTask(restoration, _restore_by_default_model, "default")
+    network_name = f"{problem}-64" if network is None else str(network)
+    if network_name.startswith("spandrel:"):
+        require_packages("torch", "safetensors.torch", "spandrel", *restoration.modules, extra="evaluate")
         from restore.evaluation.torch_receivers import spandrel_restorer
 
-        run, scale = spandrel_restorer(Path(given.removeprefix("spandrel:")))
-        _check_scale(given, scale, found)
-        return RestorationTask(found, lambda data: _shown(run(_planes(data))), given)
-    return _of_network(found, _file(given))
+        run, scale = spandrel_restorer(Path(network_name.removeprefix("spandrel:")))
+        _check_scale(network_name, scale, restoration)
+        return RestorationTask(restoration, lambda data: _to_image(run(_decoded_planes(data))), network_name)
+    return _network_task(restoration, _network_path(network_name))
 
 
 def shipped_tasks() -> list[str]:
-    """Names of the networks for the problems in the package: problem, hyphen, and width or kind."""
+    """Names of the networks in the package, each made of a problem, a hyphen, and a width or a kind of network."""
     return sorted(path.stem for path in _FOLDER.glob("*.safetensors"))
 
 
@@ -125,19 +127,21 @@ def deblur() -> RestorationTask:
 
 
 def deblock() -> RestorationTask:
-    """Nothing but JPEG."""
+    """JPEG artifacts: no degradation other than the JPEG coding itself."""
     return make_task("deblock")
 
 
-def _file(given: str) -> Path:
-    if given in shipped_tasks():
-        return _FOLDER / f"{given}.safetensors"
-    if not Path(given).exists():
-        raise InvalidInputError(f"no network {given!r}; expected a file, spandrel:FILE or {', '.join(shipped_tasks())}")
-    return Path(given)
+def _network_path(network_name: str) -> Path:
+    if network_name in shipped_tasks():
+        return _FOLDER / f"{network_name}.safetensors"
+    if not Path(network_name).exists():
+        raise InvalidInputError(
+            f"no network {network_name!r}; expected a file, spandrel:FILE or {', '.join(shipped_tasks())}"
+        )
+    return Path(network_name)
 
 
-def _of_network(problem: Problem, path: Path) -> RestorationTask:
+def _network_task(problem: Problem, path: Path) -> RestorationTask:
     require_packages("torch", "safetensors.torch", *problem.modules, extra="torch")
     import torch
 
@@ -153,7 +157,7 @@ def _of_network(problem: Problem, path: Path) -> RestorationTask:
 
     def receive(data: bytes) -> Samples:
         with torch.inference_mode():
-            return _shown(network(torch.from_numpy(_planes(data))[None])[0].numpy())
+            return _to_image(network(torch.from_numpy(_decoded_planes(data))[None])[0].numpy())
 
     return RestorationTask(problem, receive, path.stem, network)
 
@@ -163,19 +167,19 @@ def _check_scale(name: str, scale: float, problem: Problem) -> None:
         raise InvalidInputError(f"{name} enlarges {scale:g} times, {problem.name} asks for {problem.scale}")
 
 
-def _planes(data: bytes) -> npt.NDArray[np.float32]:
-    """RGB (3, height, width) of 0..1, as Pillow (libjpeg-turbo) decodes a file."""
+def _decoded_planes(data: bytes) -> npt.NDArray[np.float32]:
+    """Decode a file with Pillow (libjpeg-turbo) to RGB planes, shape (3, height, width), 0..1."""
     with Image.open(io.BytesIO(data)) as file:
         image = np.asarray(file.convert("RGB"))
     return np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32) / np.float32(255)
 
 
-def _shown(planes: npt.NDArray[np.float32]) -> Samples:
+def _to_image(planes: npt.NDArray[np.float32]) -> Samples:
     samples: Samples = np.rint(np.clip(planes * 255, 0, 255)).astype(np.uint8).transpose(1, 2, 0)
     return np.ascontiguousarray(samples)
 
 
-def _deblocked(data: bytes) -> Samples:
+def _restore_by_default_model(data: bytes) -> Samples:
     from restore.runtime.infer import restore_image
 
     restored = restore_image(data)

@@ -1,4 +1,4 @@
-"""A JPEG file put together from its scans: SOI, segments, tables, frame header, scans, EOI (ITU-T T.81, B.2)."""
+"""Assemble a JPEG file from its scans: SOI, segments, tables, frame header, scans, EOI (ITU-T T.81, B.2)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["Preamble", "Scan", "compact_tables", "group_slots", "jpeg_bytes", "s
 
 _SOI = b"\xff\xd8"
 _SOF0, _SOF1, _SOF2, _DHT, _SOS, _DQT, _DRI = 0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD
-_MCU_LIMIT = 10  # T.81, B.2.3: at most 10 blocks in an interleaved MCU
+_MAX_BLOCKS_IN_MCU = 10  # T.81, B.2.3
 
 
 @dataclass(frozen=True)
 class Preamble:
-    """Everything in a file but its scans."""
+    """Everything in a file but its scans: size, components, quantization tables, metadata, restart interval."""
 
     width: int
     height: int
@@ -36,19 +36,20 @@ class Preamble:
 
     @classmethod
     def of(cls, image: CoefficientImage) -> Preamble:
-        """What a coefficient image says besides its coefficients."""
-        tables, places = compact_tables(image.tables, [part.table for part in image.components])
+        """Take everything but the coefficients from an image."""
+        tables, indices = compact_tables(image.tables, [component.table for component in image.components])
         components = [
-            FrameComponent(part.id, part.h, part.v, table) for part, table in zip(image.components, places, strict=True)
+            FrameComponent(component.id, component.h, component.v, index)
+            for component, index in zip(image.components, indices, strict=True)
         ]
         return cls(image.width, image.height, components, tables, image.metadata, image.restart_interval)
 
 
 def compact_tables(tables: Sequence[QuantTable], indices: Sequence[int]) -> tuple[list[QuantTable], list[int]]:
-    """Tables that are used, each once, and new indices of them."""
+    """Drop unused and repeated tables; return the remaining tables, and the indices that point into them."""
     used: dict[QuantTable, int] = {}
-    places = [used.setdefault(tables[index], len(used)) for index in indices]
-    return list(used), places
+    new_indices = [used.setdefault(tables[index], len(used)) for index in indices]
+    return list(used), new_indices
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,9 @@ class Scan:
     components : sequence of int
         Indices of the components in the frame.
     slots : sequence of int
-        DC slot of each, twice the number of its Huffman tables.
+        DC slot of each component, which is twice the number of its Huffman tables.
     tokens : ScanTokens
-        What is coded.
+        Symbols and additional bits of the scan.
     Ss, Se, Ah, Al : int
         Spectral selection and successive approximation; the defaults are those of a sequential scan.
     """
@@ -77,31 +78,35 @@ class Scan:
 
 
 def scan_groups(image: CoefficientImage, *, apart: bool = False) -> list[list[int]]:
-    """Indices of the components that are interleaved: all, or each alone where the MCU would be too large.
+    """Group the indices of the components that share a scan: all, or one a scan if the MCU would be too large.
 
-    With `apart`, the first of three has a scan of its own if it is finer than the others. Its blocks then follow one
-    another row by row, which makes differences of DC smaller.
+    With `apart`, the first of three components has a scan of its own if it has a finer sampling than the others. The
+    scan then has its blocks row by row, which makes the DC differences smaller.
     """
-    everything = list(range(len(image.components)))
-    blocks = sum(part.h * part.v for part in image.components)
-    if blocks > _MCU_LIMIT and len(everything) > 1:
-        return [[index] for index in everything]
-    finer = len(everything) == 3 and image.components[0].h * image.components[0].v > 1
-    return [everything[:1], everything[1:]] if apart and finer else [everything]
+    indices = list(range(len(image.components)))
+    blocks = sum(component.h * component.v for component in image.components)
+    if blocks > _MAX_BLOCKS_IN_MCU and len(indices) > 1:
+        return [[index] for index in indices]
+    is_finer = len(indices) == 3 and image.components[0].h * image.components[0].v > 1
+    return [indices[:1], indices[1:]] if apart and is_finer else [indices]
 
 
 def group_slots(components: int, group: Sequence[int]) -> list[int]:
-    """DC slot of each component of a scan: tables 0 are those of the first one, or of all others in their own scan."""
+    """Return the DC slot of each component of a scan: tables 0 for component 0, tables 1 for the others.
+
+    A scan without component 0 uses tables 0 for all its components.
+    """
     slots = dc_slots(components)
     return [slots[index] if 0 in group else 0 for index in group]
 
 
 def jpeg_bytes(preamble: Preamble, scans: Iterable[Scan], *, progressive: bool, share_tables: bool = True) -> bytes:
-    """Put a file together; `share_tables` allows one pair of Huffman tables for all components.
+    """Assemble a file in the order of T.81, B.2.
 
-    Reads like the grammar of T.81, B.2: SOI, APPn, DQT, SOF, DRI, and for each scan DHT, SOS, entropy-coded data; EOI.
+    That is SOI, APPn, DQT, SOF, DRI, and for each scan DHT, SOS and entropy-coded data; then EOI. `share_tables` allows
+    one pair of Huffman tables for all components, if that makes the scan smaller.
     """
-    metadata, ids = preamble.metadata, [part.id for part in preamble.components]
+    metadata, ids = preamble.metadata, [component.id for component in preamble.components]
     front, behind_frame, end = application_segments(metadata, ids)
     pieces: list[bytes | memoryview] = [_SOI, front, _dqt(tuple(preamble.tables))]
     pieces += [_frame_header(preamble, progressive), behind_frame]
@@ -114,12 +119,12 @@ def jpeg_bytes(preamble: Preamble, scans: Iterable[Scan], *, progressive: bool, 
 
 
 def _scan_pieces(preamble: Preamble, scan: Scan, share_tables: bool) -> list[bytes | memoryview]:
-    """DHT, SOS and entropy-coded data, with the Huffman tables that take the fewest bytes in all."""
-    apart = optimal_tables(scan.tokens.histogram)
-    joint = joint_tables(scan.tokens, apart) if share_tables else None
+    """Write DHT, SOS and entropy-coded data, with the Huffman tables that take the fewest bytes in all."""
+    separate = optimal_tables(scan.tokens.histogram)
+    joint = joint_tables(scan.tokens, separate) if share_tables else None
     choices: list[list[bytes | memoryview]] = []
-    for tables in (apart, joint) if joint else (apart,):
-        # a scan of plain bits has no codes
+    for tables in (separate, joint) if joint else (separate,):
+        # A DC refinement scan consists of plain bits, and has no Huffman table.
         definition = [segment_bytes(_DHT, tables.definition)] if tables.definition else []
         choices.append([*definition, _scan_header(preamble, scan, tables), *scan_bytes(scan.tokens, tables)])
     return min(choices, key=lambda pieces: sum(map(len, pieces)))
@@ -127,7 +132,7 @@ def _scan_pieces(preamble: Preamble, scan: Scan, share_tables: bool) -> list[byt
 
 @lru_cache(maxsize=64)
 def _dqt(tables: tuple[QuantTable, ...]) -> bytes:
-    """All tables in one segment: precision and number, then 64 steps in zig-zag order (T.81, B.2.4.1)."""
+    """Write all tables in one segment: precision and number, then 64 steps in zig-zag order (T.81, B.2.4.1)."""
     payload = bytearray()
     for number, table in enumerate(tables):
         payload.append((0 if table.is_baseline else 16) | number)
@@ -136,17 +141,23 @@ def _dqt(tables: tuple[QuantTable, ...]) -> bytes:
 
 
 def _frame_header(preamble: Preamble, progressive: bool) -> bytes:
-    """T.81, B.2.2. Precision, lines, samples a line, components; baseline only where the tables allow it."""
-    baseline = all(table.is_baseline for table in preamble.tables)
-    marker = _SOF2 if progressive else _SOF0 if baseline else _SOF1
+    """Write the frame header (T.81, B.2.2): precision, lines, samples a line, components.
+
+    A sequential file is baseline (SOF0) if all steps have 8 bits, and extended sequential (SOF1) otherwise.
+    """
+    is_baseline = all(table.is_baseline for table in preamble.tables)
+    marker = _SOF2 if progressive else _SOF0 if is_baseline else _SOF1
     payload = bytearray(struct.pack(">BHHB", 8, preamble.height, preamble.width, len(preamble.components)))
-    for part in preamble.components:
-        payload += bytes([part.id, part.h << 4 | part.v, part.table])
+    for component in preamble.components:
+        payload += bytes([component.id, component.h << 4 | component.v, component.table])
     return segment_bytes(marker, bytes(payload))
 
 
 def _scan_header(preamble: Preamble, scan: Scan, tables: HuffmanTables) -> bytes:
-    """T.81, B.2.3. Components with their Huffman tables (0 where a scan does not use one), Ss, Se, Ah and Al."""
+    """Write the scan header (T.81, B.2.3): components with their Huffman tables, Ss, Se, Ah and Al.
+
+    The number of a Huffman table that the scan does not use is 0.
+    """
     payload = bytearray([len(scan.components)])
     for index, slot in zip(scan.components, scan.slots, strict=True):
         dc = slot >> 1 if tables.used[slot] else 0

@@ -1,4 +1,4 @@
-"""Pixels to DCT coefficients that are not quantized yet."""
+"""Forward transform: from pixels to DCT coefficients before quantization."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ __all__ = ["forward", "forward_planes"]
 
 
 def forward(pixels: npt.NDArray[np.uint8], subsampling: str = "4:4:4", *, threads: int | None = None) -> DctImage:
-    """Colour conversion, chroma downsampling and floating-point DCT, as the encoder does them.
+    """Convert pixels to YCbCr, downsample chroma, and apply the floating-point DCT, as the encoder does.
 
     Parameters
     ----------
     pixels : ndarray of uint8, shape (height, width, 3) or (height, width)
         RGB or grey.
     subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0"}
-        Chroma is averaged; without effect on grey pixels.
+        Chroma samples are averages of pixels. Ignored for grey pixels.
     threads : int, optional
-        At most so many; all processors by default. The result is the same.
+        Maximum number of threads; by default all processors. The result does not depend on it.
 
     Returns
     -------
     DctImage
-        Orthonormal coefficients of 8-bit samples, which YCbCr is rounded to as in T.871.
+        Orthonormal coefficients. YCbCr is rounded to 8-bit samples before the DCT, as in T.871.
     """
     pixels = with_channels(pixels)
     layout, h, v = pixel_layout(pixels, subsampling)
-    arrays = [_blocks(rows, columns) for rows, columns in layout.parts[:, :2].tolist()]
+    arrays = [_blocks(rows, columns) for rows, columns in layout.components[:, :2].tolist()]
     workers = worker_count(layout, threads)
-    parts, rows = layout.with_addresses(arrays), segments(layout, workers)
+    addressed, rows = layout.with_addresses(arrays), segments(layout, workers)
 
     def work(index: int) -> None:
         space = layout.sample_space(), np.empty(128, np.float32)
-        load("forward").pixel_coefficients(pixels, parts, h, v, *rows[index], *space)
+        load("forward").pixel_coefficients(pixels, addressed, h, v, *rows[index], *space)
 
     in_parallel(work, len(rows), workers)
     for array in arrays:
         array.flags.writeable = False
-    factors = layout.parts[:, 2:4].tolist()
+    factors = layout.components[:, 2:4].tolist()
     components = (
         DctComponent(k + 1, h, v, array) for k, ((h, v), array) in enumerate(zip(factors, arrays, strict=True))
     )
@@ -57,19 +57,19 @@ def _blocks(rows: int, columns: int) -> npt.NDArray[np.float32]:
 
 
 def forward_planes(planes: Sequence[npt.NDArray[np.float32]], factors: Sequence[tuple[int, int]]) -> DctImage:
-    """Floating-point DCT of planes of samples that are not rounded.
+    """Apply the floating-point DCT to planes of samples that are not rounded.
 
     Parameters
     ----------
     planes : sequence of ndarray of float32, shape (rows, columns)
-        Samples minus 128, one plane a component, the first in full resolution.
+        Samples minus 128: one plane a component, the first one in full resolution.
     factors : sequence of (int, int)
-        Sampling factors (h, v) of each.
+        Sampling factors (h, v) of each component.
 
     Returns
     -------
     DctImage
-        Orthonormal coefficients; edges are repeated to fill up blocks.
+        Orthonormal coefficients. Partial blocks are filled up by repeating the last row and column of samples.
     """
     components = []
     for k, (plane, (h, v)) in enumerate(zip(planes, factors, strict=True)):

@@ -1,8 +1,8 @@
-"""Entropy coding of a scan: tokens, Huffman tables made for them, exact bit counts, bytes.
+"""Entropy coding of a scan: its tokens, optimal Huffman tables for them, exact bit counts, and the coded bytes.
 
-A scan is turned into tokens once (see `optcodec.kernels.entropy` for what a token is). Their histogram gives the
-optimal Huffman tables and the exact number of bits before anything is written; several threads can then write their
-parts of one bit stream, each starting at its own bit.
+A scan is turned into tokens once (`optcodec.kernels.entropy` defines them). Their histogram gives the optimal Huffman
+tables and the exact number of bits before anything is written. Then several threads can write parts of the bit stream,
+since it is known at which bit each part starts.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ __all__ = [
     "sequential_tokens",
 ]
 
-CONTEXTS = 9 * 256  # 4 DC and 4 AC tables, and plain bits
-_SHARED_TOKENS = 2048  # some 64x64 pixels; above, separate tables mostly take less, and the trial would take time
+CONTEXTS = 9 * 256  # 4 DC and 4 AC tables with 256 symbols each, and bits without a code
+# About 64x64 pixels. For larger scans, separate tables mostly take fewer bytes, and trying both would take time.
+_MAX_TOKENS_OF_JOINT_TABLES = 2048
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,14 @@ class ScanTokens:
     Parameters
     ----------
     parts : sequence of (ndarray of uint32, int)
-        Arrays of tokens, in the order of the scan, and how many are used of each.
+        The scan in one or more parts: an array of tokens, and the number of tokens in it.
     histograms : ndarray of int64, shape (parts, 9 * 256)
-        How often each context occurs in each part.
+        Number of tokens of each context in each part.
     bounds : ndarray of int64, optional
-        Where restart intervals begin in the one part, and where the last one ends; None without restart markers.
+        Index of the first token of each restart interval, then the number of all tokens. A scan with restart markers
+        has one part. None without restart markers.
     workers : int
-        Threads to write the parts with.
+        Number of threads that write the parts.
     """
 
     parts: Sequence[tuple[npt.NDArray[np.uint32], int]]
@@ -61,23 +63,24 @@ class ScanTokens:
 
     @property
     def histogram(self) -> npt.NDArray[np.int64]:
-        """Counts of all parts together, shape (9 * 256,)."""
+        """Number of tokens of each context in the whole scan, shape (9 * 256,)."""
         total: npt.NDArray[np.int64] = self.histograms[0] if len(self.histograms) == 1 else self.histograms.sum(0)
         return total
 
 
 @dataclass(frozen=True)
 class HuffmanTables:
-    """Code tables by slot: slot 2 t is DC table t, slot 2 t + 1 AC table t.
+    """Huffman tables by slot: slot 2 t is DC table t, slot 2 t + 1 is AC table t.
 
     Parameters
     ----------
     definition : bytes
         Payload of a DHT segment: for each table Tc and Th, 16 numbers of codes, symbols (T.81, B.2.4.2).
     used : sequence of int
-        Number of symbols of each slot; 0 for a table that is not there.
+        Number of symbols of each slot; 0 if the slot has no table.
     codes : ndarray of int64, shape (9 * 256,)
-        By context: the code, shifted left by the number of extra bits, then by 8; plus the bits of both.
+        By context: ``code << (extra + 8) | length``, where `extra` is the number of additional bits and `length` that
+        of code and additional bits together.
     """
 
     definition: bytes
@@ -86,7 +89,10 @@ class HuffmanTables:
 
 
 def optimal_tables(histogram: npt.NDArray[np.int64]) -> HuffmanTables:
-    """Shortest codes of at most 16 bits for symbol counts (T.81, K.2), shape (9 * 256,)."""
+    """Build the Huffman tables with the shortest codes of at most 16 bits for a histogram of shape (9 * 256,).
+
+    The procedure is that of T.81, K.2.
+    """
     used = np.empty(8, np.int64)
     codes = np.zeros(CONTEXTS, np.int64)
     definition = np.empty(8 * 273, np.uint8)
@@ -94,29 +100,32 @@ def optimal_tables(histogram: npt.NDArray[np.int64]) -> HuffmanTables:
     return HuffmanTables(definition[:size].tobytes(), used.tolist(), codes)
 
 
-def joint_tables(tokens: ScanTokens, apart: HuffmanTables) -> HuffmanTables | None:
-    """One pair of optimal tables for luminance and chrominance; None where two pairs (`apart`) mostly take less.
+def joint_tables(tokens: ScanTokens, separate: HuffmanTables) -> HuffmanTables | None:
+    """Build one pair of optimal tables for luminance and chrominance together.
 
-    A second pair has to be defined: up to 64x64 pixels one pair saves some 35 bytes, which is 3 to 6 % of the file.
+    Defining a second pair of tables takes bytes: up to 64x64 pixels, one pair saves about 35 bytes, which is 3 to 6 %
+    of the file. The result is None for larger scans, for which `separate` tables mostly take fewer bytes, and if there
+    is no second pair.
     """
-    if not (apart.used[2] or apart.used[3]) or sum(count for _, count in tokens.parts) > _SHARED_TOKENS:
+    is_single_pair = not (separate.used[2] or separate.used[3])
+    if is_single_pair or sum(count for _, count in tokens.parts) > _MAX_TOKENS_OF_JOINT_TABLES:
         return None
-    pair = slice(0, 512), slice(512, 1024)
+    luminance, chrominance = slice(0, 512), slice(512, 1024)  # contexts of a DC and an AC table each
     merged = tokens.histogram.copy()
-    merged[pair[0]] += merged[pair[1]]
-    merged[pair[1]] = 0
+    merged[luminance] += merged[chrominance]
+    merged[chrominance] = 0
     tables = optimal_tables(merged)
-    tables.codes[pair[1]] = tables.codes[pair[0]]
+    tables.codes[chrominance] = tables.codes[luminance]
     return tables
 
 
 def scan_bits(tokens: ScanTokens, tables: HuffmanTables) -> int:
-    """Exact bits of a scan, without writing it; byte stuffing, padding and restart markers are not included."""
+    """Count the exact bits of a scan without writing it; byte stuffing, padding and restart markers do not count."""
     return int(load("huffman").count_bits(tokens.histogram, tables.codes))
 
 
 def scan_bytes(tokens: ScanTokens, tables: HuffmanTables) -> list[memoryview]:
-    """Entropy-coded segments of a scan, with stuffing and restart markers, in pieces to be joined."""
+    """Write the entropy-coded data of a scan, with stuffing and restart markers, in pieces to be joined."""
     if tokens.bounds is not None:
         (array, count), kernels = tokens.parts[0], load("bits")
         raw, target = scratch(4 * count + 80), scratch(8 * count + 3 * len(tokens.bounds) + 160)
@@ -137,35 +146,39 @@ def scan_bytes(tokens: ScanTokens, tables: HuffmanTables) -> list[memoryview]:
 
 
 def _joined(parts: list[memoryview], edges: list[list[int]]) -> list[memoryview]:
-    """Parts of a bit stream with the bytes that two of them share, and the last one, filled up with ones."""
+    """Join the parts of a bit stream: add the bytes that two parts share, and fill up the last byte with ones.
+
+    `edges` has for each part its first bits, which belong to the byte before; its last bits, in the byte behind; and
+    the number of the last bits.
+    """
     pieces: list[memoryview] = []
-    behind, used = 0, 0
-    for whole, (before, rest, bits) in zip(parts, edges, strict=True):
-        if used:
-            pieces.append(_byte(behind | before))
-        pieces.append(whole)
-        behind, used = rest, bits
-    if used:
-        pieces.append(_byte(behind | 0xFF >> used))
+    last_bits, count = 0, 0  # of the part before
+    for whole_bytes, (first_bits, next_last_bits, next_count) in zip(parts, edges, strict=True):
+        if count:
+            pieces.append(_byte(last_bits | first_bits))
+        pieces.append(whole_bytes)
+        last_bits, count = next_last_bits, next_count
+    if count:
+        pieces.append(_byte(last_bits | 0xFF >> count))
     return pieces
 
 
 def _byte(value: int) -> memoryview:
-    """One byte, stuffed if need be."""
+    """Return one byte, with a stuffed zero if it is 0xFF."""
     return memoryview(b"\xff\x00" if value == 0xFF else bytes([value]))
 
 
 def sequential_tokens(
-    image: CoefficientImage, chosen: Sequence[int], slots: Sequence[int], *, threads: int | None = None
+    image: CoefficientImage, indices: Sequence[int], slots: Sequence[int], *, threads: int | None = None
 ) -> ScanTokens:
-    """Tokens of a sequential scan of the components with the indices `chosen`; `slots` names a DC slot for each."""
-    factors = [(part.h, part.v) for part in image.components]
-    layout = mcu_layout(image.width, image.height, factors, slots, chosen)
-    parts = layout.with_addresses([image.components[index].blocks for index in chosen])
+    """Make the tokens of a sequential scan of the components `indices`; `slots` are their DC slots."""
+    factors = [(component.h, component.v) for component in image.components]
+    layout = mcu_layout(image.width, image.height, factors, slots, indices)
+    components = layout.with_addresses([image.components[index].blocks for index in indices])
 
     def make(first: int, last: int, *results: npt.NDArray[Any]) -> int:
         count: int = load("entropy").scan_tokens(
-            parts, first, last, layout.columns, image.restart_interval, *layout.work_space(), *results
+            components, first, last, layout.columns, image.restart_interval, *layout.work_space(), *results
         )
         return count
 
@@ -181,22 +194,22 @@ def pixel_tokens(
     restart_interval: int = 0,
     threads: int | None = None,
 ) -> ScanTokens:
-    """Tokens of the one scan of a baseline file, straight from pixels.
+    """Make the tokens of the only scan of a baseline file directly from pixels.
 
     Parameters
     ----------
     pixels : ndarray of uint8, shape (height, width, 1 or 3)
         Grey or RGB, C-contiguous.
     subsampling : str
-        Name of the sampling; without effect on grey pixels.
+        Name of the sampling, such as ``"4:2:0"``; ignored for grey pixels.
     tables : sequence of QuantTable
-        One a component, steps at most 255.
+        One table a component; steps are at most 255.
     dct : {"float", "exact"}
-        Floating-point DCT, or libjpeg's accurate integer one.
+        Floating-point DCT, or the accurate integer DCT of libjpeg.
     restart_interval : int
         MCUs between restart markers, 0 for none.
     threads : int, optional
-        At most so many; all processors by default.
+        Maximum number of threads; by default all processors.
     """
     prepare("encode", "huffman", "bits")
     layout, h, v = pixel_layout(pixels, subsampling)
@@ -205,7 +218,7 @@ def pixel_tokens(
 
     def make(first: int, last: int, *results: npt.NDArray[Any]) -> int:
         count: int = load("encode").pixel_tokens(
-            pixels, layout.parts, h, v, first, last, layout.columns, restart_interval, exact, quantizers,
+            pixels, layout.components, h, v, first, last, layout.columns, restart_interval, exact, quantizers,
             layout.sample_space(), *layout.work_space(), *results,
         )  # fmt: skip
         return count
@@ -215,7 +228,7 @@ def pixel_tokens(
 
 @lru_cache(maxsize=64)
 def _quantizers(tables: tuple[QuantTable, ...], exact: int) -> npt.NDArray[np.float32]:
-    """Constants of each table as `optcodec.kernels.dct` reads them, shape (tables, 256)."""
+    """Compute the constants of each table that `optcodec.kernels.dct` reads, shape (tables, 256)."""
     rows = []
     for table in tables:
         steps = table.steps.astype(np.float32)
@@ -227,20 +240,22 @@ def _quantizers(tables: tuple[QuantTable, ...], exact: int) -> npt.NDArray[np.fl
 def collect_tokens(
     layout: McuLayout, restart_interval: int, workers: int, make: Callable[..., int], *, per_block: int = 64
 ) -> ScanTokens:
-    """Tokens of a scan, made in parts by several threads; in one part where there are restart intervals.
+    """Make the tokens of a scan in parts, with several threads; in one part if there are restart intervals.
 
     Parameters
     ----------
     layout : McuLayout
-        Of the scan.
+        Geometry of the scan.
     restart_interval : int
         MCUs between restart markers, 0 for none.
     workers : int
-        Threads; 0 for one that makes everything in one part.
+        Number of threads; 0 for one thread that makes all tokens in one part.
     make : callable
-        ``make(first, last, tokens, counts, starts)`` makes the tokens of the MCU rows first..last-1 and says how many.
+        ``make(first, last, tokens, histogram, bounds)`` makes the tokens of the MCU rows first..last-1, and returns
+        their number.
     per_block : int
-        Most tokens of a block. In a sequential scan one for each coefficient: a run of zeros takes fewer.
+        Maximum number of tokens in a block. In a sequential scan that is 64, one for each coefficient, since a run of
+        zeros takes fewer tokens.
     """
     mcus = layout.rows * layout.columns
     intervals = -(-mcus // restart_interval) if restart_interval else 0

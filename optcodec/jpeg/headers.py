@@ -1,7 +1,7 @@
-"""What frame and scan headers say (ITU-T T.81, B.2.2 and B.2.3), as small frozen values.
+"""Frame and scan headers (ITU-T T.81, B.2.2 and B.2.3) as small frozen values, and the functions that parse them.
 
-Each ``parse_*`` function takes one segment, checks it against T.81, and gives back values; it sees no other segment.
-What libjpeg reads although T.81 does not allow it is handed to `tolerate`, which by default refuses it.
+Each ``parse_*`` function checks one segment against T.81 and returns its values; it does not see other segments. A
+breach of T.81 that libjpeg tolerates is passed to `tolerate`, which by default raises.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MAX_POINT_TRANSFORM = 13  # T.81, Table B.3
 
 @dataclass(frozen=True)
 class FrameComponent:
-    """A component as the frame header declares it: identifier, sampling factors 1..4, number 0..3 of its table."""
+    """A component in a frame header: identifier, sampling factors 1..4, number 0..3 of its quantization table."""
 
     id: int
     h: int
@@ -59,7 +59,7 @@ class Frame:
     name : str
         ``"SOF0"`` baseline, ``"SOF1"`` extended sequential, ``"SOF2"`` progressive.
     width, height : int
-        Size in pixels; height 0 means that a DNL segment after the first scan gives it.
+        Size in pixels; height 0 means that a DNL segment behind the first scan has the height.
     components : tuple of FrameComponent
         One to four.
     """
@@ -71,24 +71,24 @@ class Frame:
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """Identifiers of the components: those of the file, or from 1 on if these do not tell components apart."""
+        """Identifiers of the components: those of the file if they all differ, else 1, 2, ..."""
         ids = tuple(component.id for component in self.components)
         return ids if len(set(ids)) == len(ids) else tuple(range(1, len(ids) + 1))
 
     @property
     def is_progressive(self) -> bool:
-        """Whether the coefficients come in several scans by band and by bit."""
+        """Whether the file is progressive: each scan has a band of coefficients, or one more bit of them."""
         return self.name == "SOF2"
 
 
 @dataclass(frozen=True)
 class HuffmanSpec:
-    """A Huffman table as DHT gives it (T.81, B.2.4.2).
+    """A Huffman table as in a DHT segment (T.81, B.2.4.2).
 
     Parameters
     ----------
     counts : bytes
-        16 numbers: how many codes have 1..16 bits.
+        16 numbers of codes, for code lengths of 1..16 bits.
     symbols : bytes
         The symbols in the order of their codes.
     """
@@ -99,7 +99,7 @@ class HuffmanSpec:
 
 @dataclass(frozen=True)
 class ScanComponent:
-    """A component of a scan: index into `Frame.components`, numbers 0..3 of its DC and AC Huffman tables."""
+    """A component in a scan header: index into `Frame.components`, numbers 0..3 of its DC and AC Huffman tables."""
 
     index: int
     dc_table: int
@@ -118,25 +118,25 @@ class ScanHeader:
 
     @property
     def needs_dc(self) -> bool:
-        """Whether it takes Huffman tables for DC. Refinement of DC is bare bits (T.81, G.1.2.1)."""
+        """Whether the scan needs DC Huffman tables; a DC refinement scan has bits without codes (T.81, G.1.2.1)."""
         return self.Ss == 0 and self.Ah == 0
 
     @property
     def needs_ac(self) -> bool:
-        """Whether it takes Huffman tables for AC."""
+        """Whether the scan needs AC Huffman tables."""
         return self.Se > 0
 
 
 def parse_frame(segment: Segment, tolerate: Tolerate = refuse) -> Frame:
-    """Read a frame header. Components with the same identifier may be tolerated.
+    """Read a frame header; components with equal identifiers may be tolerated.
 
     Raises
     ------
     UnsupportedJpegError
-        If the frame is legal, but neither sequential nor progressive Huffman coding of 8-bit samples with 1 to 4
-        components.
+        If the frame is legal but not supported: only sequential and progressive Huffman coding of 8-bit samples with 1
+        to 4 components is.
     MalformedJpegError
-        If it breaks T.81, B.2.2.
+        If the segment breaks T.81, B.2.2.
     """
     if segment.name in _UNSUPPORTED_FRAMES:
         raise UnsupportedJpegError(
@@ -160,7 +160,7 @@ def parse_frame(segment: Segment, tolerate: Tolerate = refuse) -> Frame:
     fields.expect(
         len(set(ids)) == count,
         message,
-        "scans were taken to have the first that is left, and identifiers to be 1, 2, ...",
+        "the components of scans were assigned in the order of the frame, and numbered 1, 2, ...",
     )
     return Frame(segment.name, width, height, components)
 
@@ -175,24 +175,24 @@ def _frame_component(fields: Fields) -> FrameComponent:
 
 
 def parse_scan(segment: Segment, frame: Frame, tolerate: Tolerate = refuse) -> ScanHeader:
-    """Read a scan header; its parameters are checked against the kind of frame (T.81, B.2.3 and Table B.3).
+    """Read a scan header and check it against the kind of frame (T.81, B.2.3 and Table B.3).
 
-    Some orders of components may be tolerated, any Ss, Se, Ah and Al in a sequential file, and numbers of tables that
-    the scan does not need.
+    Breaches that may be tolerated: some orders of components; any Ss, Se, Ah and Al in a sequential file; wrong numbers
+    of tables that the scan does not need.
     """
     fields = Fields(segment, tolerate)
     count = fields.u8()
     fields.check(1 <= count <= len(frame.components), f"1 to {len(frame.components)} components, found {count}")
-    names, tables = [], []
+    scan_ids, tables = [], []
     ids = [component.id for component in frame.components]
     for _ in range(count):
-        names.append(fields.u8())
-        fields.check(names[-1] in ids, f"the frame has components {ids}, found {names[-1]}")
+        scan_ids.append(fields.u8())
+        fields.check(scan_ids[-1] in ids, f"the frame has components {ids}, found {scan_ids[-1]}")
         tables.append(fields.nibbles())
     Ss, Se = fields.u8(), fields.u8()
     Ah, Al = fields.nibbles()
     fields.end()
-    indices = _indices_of(names, ids)
+    indices = _indices_of(scan_ids, ids)
     message = f"components keep the order of the frame, found indices {indices}"
     fields.check(_is_known_order(indices), message)
     fields.expect(indices == sorted(indices), message, "components were taken in the order of their scan")
@@ -204,45 +204,47 @@ def parse_scan(segment: Segment, frame: Frame, tolerate: Tolerate = refuse) -> S
     return header
 
 
-def _indices_of(names: Sequence[int], ids: Sequence[int]) -> list[int]:
-    """Components that identifiers stand for.
+def _indices_of(scan_ids: Sequence[int], ids: Sequence[int]) -> list[int]:
+    """Find the components of the frame that have the identifiers in a scan header.
 
-    Where several have one identifier, the k-th of a scan is none of the first k of the frame (k from 0). So does
-    libjpeg-turbo choose (jdmarker.c, ``get_sos``), which thereby takes the order of the frame, and few others.
+    If several components have the same identifier, component k of the scan (k from 0) cannot be one of the first k
+    components of the frame. libjpeg-turbo chooses in this way (jdmarker.c, ``get_sos``), which gives the order of the
+    frame for most files.
     """
     indices = []
-    for position, name in enumerate(names):
-        candidates = [index for index, identifier in enumerate(ids) if identifier == name]
+    for position, scan_id in enumerate(scan_ids):
+        candidates = [index for index, identifier in enumerate(ids) if identifier == scan_id]
         indices.append(next((index for index in candidates if index >= position), candidates[0]))
     return indices
 
 
 def _is_known_order(indices: Sequence[int]) -> bool:
-    """Whether libjpeg-turbo takes a scan with components in this order."""
+    """Tell whether libjpeg-turbo accepts a scan with its components in this order."""
     return len(set(indices)) == len(indices) and all(index >= position for position, index in enumerate(indices))
 
 
 def _checked_band(fields: Fields, scan: ScanHeader, frame: Frame) -> ScanHeader:
-    """T.81, Table B.3 and G.1.1.1: DC and AC in scans of their own, AC of one component, one bit more a refinement.
+    """Check Ss, Se, Ah and Al (T.81, Table B.3 and G.1.1.1).
 
-    A scan of a sequential file has all coefficients, whatever it says.
+    In a progressive file, DC and AC are in separate scans, an AC scan has one component, and a refinement scan adds one
+    bit. A scan of a sequential file always has all coefficients, whatever its header says.
     """
     message = f"no such scan in {frame.name}: Ss={scan.Ss} Se={scan.Se} Ah={scan.Ah} Al={scan.Al}"
     if not frame.is_progressive:
         is_legal = (scan.Ss, scan.Se, scan.Ah, scan.Al) == (0, 63, 0, 0)
         fields.expect(is_legal, message, "it was read as Ss=0 Se=63 Ah=0 Al=0")
         return ScanHeader(scan.components, 0, 63, 0, 0)
-    band = scan.Se == 0 if scan.Ss == 0 else scan.Ss <= scan.Se <= 63 and len(scan.components) == 1
-    fields.check(band and scan.Al <= MAX_POINT_TRANSFORM and scan.Ah in (0, scan.Al + 1), message)
+    is_band = scan.Se == 0 if scan.Ss == 0 else scan.Ss <= scan.Se <= 63 and len(scan.components) == 1
+    fields.check(is_band and scan.Al <= MAX_POINT_TRANSFORM and scan.Ah in (0, scan.Al + 1), message)
     return scan
 
 
 def _check_numbers(fields: Fields, scan: ScanHeader, frame: Frame) -> None:
-    """Huffman tables have the numbers 0..3; of those that a scan does not need it is no matter what they are."""
-    for part in scan.components:
-        if max(part.dc_table, part.ac_table) <= 3:
+    """Refuse Huffman table numbers above 3, or tolerate them if the scan does not need the table."""
+    for component in scan.components:
+        if max(component.dc_table, component.ac_table) <= 3:
             continue
-        for number, is_needed in ((part.dc_table, scan.needs_dc), (part.ac_table, scan.needs_ac)):
+        for number, is_needed in ((component.dc_table, scan.needs_dc), (component.ac_table, scan.needs_ac)):
             message = f"Huffman tables have the numbers 0..3, found {number}"
             fields.check(number <= 3 or not is_needed, message)
             fields.expect(number <= 3, message, "the scan needs no such table")

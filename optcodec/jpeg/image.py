@@ -1,7 +1,7 @@
-"""The coded image as a plain value: size, components, coefficients, tables.
+"""The image as JPEG codes it, held in plain values: size, components, coefficients and quantization tables.
 
-Everything is in natural (row-major) order. Blocks that only fill up the last MCU are not part of a component: the
-writer makes them, the reader drops them, and no statistic sees them.
+All arrays are in natural (row-major) order. Blocks that only fill up the last MCU are not part of a component: the
+writer adds them, the reader drops them, and no statistic counts them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SUBSAMPLINGS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4
 
 
 def sampling_factors(subsampling: str) -> tuple[int, int]:
-    """Sampling factors (H, V) of the luminance component for a name such as ``"4:2:0"``."""
+    """Look up the sampling factors (H, V) of the luminance component by a name such as ``"4:2:0"``."""
     try:
         return SUBSAMPLINGS[subsampling]
     except (KeyError, TypeError):
@@ -47,7 +47,7 @@ def sampling_factors(subsampling: str) -> tuple[int, int]:
 
 
 def blocks_shape(width: int, height: int, h: int, v: int, h_max: int, v_max: int) -> tuple[int, int]:
-    """Rows and columns of 8x8 blocks of a component (T.81, A.1.1 and A.2.3).
+    """Count the rows and columns of 8x8 blocks of a component (T.81, A.1.1 and A.2.3).
 
     Parameters
     ----------
@@ -74,9 +74,9 @@ class Component(Value):
     h, v : int
         Sampling factors, 1..4.
     table : int
-        Index of its quantization table in `CoefficientImage.tables`.
+        Index of the component's quantization table in `CoefficientImage.tables`.
     blocks : ndarray of int16, shape (rows, columns, 8, 8)
-        Indices of the quantizer; ``blocks[r, c, y, x]`` has vertical frequency ``y`` and horizontal frequency ``x``.
+        Quantized coefficients; ``blocks[r, c, y, x]`` has vertical frequency ``y`` and horizontal frequency ``x``.
     """
 
     id: int
@@ -99,7 +99,7 @@ class DctComponent(Value):
     id, h, v : int
         As in `Component`.
     coefficients : ndarray of float32, shape (rows, columns, 8, 8)
-        Orthonormal 8x8 DCT of the level-shifted samples (range 0..255 before the shift): DC is 8 times the mean.
+        Orthonormal 8x8 DCT of the samples, which lie in 0..255 and are level-shifted by 128: DC is 8 times their mean.
     """
 
     id: int
@@ -120,37 +120,38 @@ def _check_identity(identifier: int, h: int, v: int) -> None:
 
 
 def _frozen(array: npt.ArrayLike, dtype: type[np.generic]) -> npt.NDArray[np.generic]:
-    """Read-only, C-contiguous array of blocks; copied only where someone else could still write to it."""
-    given = np.asarray(array)
-    if given.dtype != dtype or given.ndim != 4 or given.shape[2:] != (8, 8):
+    """Check an array of blocks and make it read-only and C-contiguous; copy it only if the caller can write to it."""
+    blocks = np.asarray(array)
+    if blocks.dtype != dtype or blocks.ndim != 4 or blocks.shape[2:] != (8, 8):
         expected = f"{np.dtype(dtype)} of shape (rows, columns, 8, 8)"
-        raise InvalidInputError(f"blocks are {expected}, got {given.dtype} of shape {given.shape}")
-    if given.flags.writeable or not given.flags.c_contiguous:
-        given = np.array(given, order="C")
-        given.flags.writeable = False
-    return given
+        raise InvalidInputError(f"blocks are {expected}, got {blocks.dtype} of shape {blocks.shape}")
+    if blocks.flags.writeable or not blocks.flags.c_contiguous:
+        blocks = np.array(blocks, order="C")
+        blocks.flags.writeable = False
+    return blocks
 
 
-def _check_geometry(width: int, height: int, parts: Sequence[tuple[int, int, tuple[int, ...]]]) -> None:
+def _check_geometry(width: int, height: int, components: Sequence[tuple[int, int, tuple[int, ...]]]) -> None:
+    """Check the image size and, for the (h, v, shape of blocks) of each component, the number of its blocks."""
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise InvalidInputError(f"width and height lie in 1..{MAX_SIDE}, got {width}x{height}")
-    if not 1 <= len(parts) <= 4:
-        raise InvalidInputError(f"an image has 1 to 4 components here, got {len(parts)}")
-    h_max, v_max = max(h for h, _, _ in parts), max(v for _, v, _ in parts)
-    for h, v, shape in parts:
+    if not 1 <= len(components) <= 4:
+        raise InvalidInputError(f"an image has 1 to 4 components here, got {len(components)}")
+    h_max, v_max = max(h for h, _, _ in components), max(v for _, v, _ in components)
+    for h, v, shape in components:
         expected = blocks_shape(width, height, h, v, h_max, v_max)
         if shape[:2] != expected:
             raise InvalidInputError(f"a {h}x{v} component has {expected} rows and columns of blocks, got {shape[:2]}")
 
 
 def checked_interval(interval: int) -> int:
-    """Give back a restart interval, MCUs or 0 for none, or raise if it is not a whole number in 0..65535."""
+    """Return a restart interval in MCUs (0 for none), or raise if it is not a whole number in 0..65535."""
     return whole_number(interval, "the restart interval", 0, 65535)
 
 
 @dataclass(frozen=True, eq=False)
 class CoefficientImage(Value):
-    """A coded image: what a JPEG file says about its pixels.
+    """A coded image: the part of a JPEG file that describes pixels.
 
     Parameters
     ----------
@@ -159,13 +160,13 @@ class CoefficientImage(Value):
     components : tuple of Component
         One (grey) to four.
     tables : tuple of QuantTable
-        One to four quantization tables; components name them by index.
+        One to four quantization tables; `Component.table` is an index into them.
     metadata : Metadata
-        Colour profile, Exif, and the like.
+        Colour profile, Exif, and whatever else the file carries besides the image.
     restart_interval : int
         MCUs between restart markers, 0 for none; 0..65535.
     progressive : bool
-        Whether the file that it was read from is progressive, which is what it is transcoded to by default.
+        Whether the file that the image was read from is progressive; `transcode` by default writes the same kind.
 
     Raises
     ------
@@ -203,7 +204,7 @@ class CoefficientImage(Value):
 
 @dataclass(frozen=True, eq=False)
 class DctImage(Value):
-    """An image as DCT coefficients that are not quantized yet.
+    """An image as DCT coefficients before quantization.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where the blocks of a scan lie: MCU geometry, in the form that the kernels read."""
+"""MCU geometry of a scan, in the form that the kernels read, and how its MCU rows are shared among threads."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class McuLayout:
 
     Parameters
     ----------
-    parts : ndarray of int64, shape (components, 8)
-        A row a component: rows and columns of blocks, h, v, DC slot, offset and pitch (in blocks) within the work
+    components : ndarray of int64, shape (components, 8)
+        One row a component: rows and columns of blocks, h, v, DC slot, offset and pitch (in blocks) within the work
         space of one MCU row, address of its blocks. See `optcodec.kernels.entropy`.
     rows, columns : int
         MCUs in the image.
@@ -50,31 +50,34 @@ class McuLayout:
         Blocks of work space for one MCU row.
     """
 
-    parts: npt.NDArray[np.int64]
+    components: npt.NDArray[np.int64]
     rows: int
     columns: int
     row_blocks: int
 
     @cached_property
     def blocks(self) -> int:
-        """Blocks of the whole scan, those that only fill up MCUs included."""
-        return int(self.rows * self.columns * (self.parts[:, 2] * self.parts[:, 3]).sum())
+        """Number of blocks of the whole scan, including those that only fill up MCUs."""
+        return int(self.rows * self.columns * (self.components[:, 2] * self.components[:, 3]).sum())
 
     def work_space(self) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
-        """Arrays for the blocks of one MCU row, and for their masks and the state of the entropy coder."""
+        """Allocate arrays for the blocks of one MCU row, and for their masks and the state of the entropy coder."""
         return np.empty(self.row_blocks * 64, np.int16), np.empty(self.row_blocks + 36, np.int64)
 
     def sample_space(self) -> npt.NDArray[np.uint8]:
-        """Array for the samples of one MCU row; see `optcodec.kernels.samples.load_mcu_row`."""
-        h, v = int(self.parts[0, 2]), int(self.parts[0, 3])
+        """Allocate an array for the samples of one MCU row; see `optcodec.kernels.samples.load_mcu_row`."""
+        h, v = int(self.components[0, 2]), int(self.components[0, 3])
         stride = (self.columns * 8 * h + 63) // 32 * 32
         return np.empty(stride * (10 * v + 17), np.uint8)
 
     def with_addresses(self, arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[np.int64]:
-        """`parts` with the addresses of one array of blocks a component; the arrays must outlive the use."""
-        parts = self.parts.copy()
-        parts[:, 7] = [array.ctypes.data for array in arrays]
-        return parts
+        """Copy `components` and fill in the addresses of one array of blocks a component.
+
+        The caller must keep the arrays alive while the addresses are in use.
+        """
+        components = self.components.copy()
+        components[:, 7] = [array.ctypes.data for array in arrays]
+        return components
 
 
 def mcu_layout(
@@ -82,9 +85,9 @@ def mcu_layout(
     height: int,
     factors: Sequence[tuple[int, int]],
     slots: Sequence[int],
-    chosen: Sequence[int] | None = None,
+    indices: Sequence[int] | None = None,
 ) -> McuLayout:
-    """Layout of a scan of the components `chosen` (all of them by default).
+    """Compute the MCU geometry of a scan of the components with these indices (all by default).
 
     A scan of one component is not interleaved: its MCU is one block, whatever its sampling factors (T.81, A.2.2).
 
@@ -96,37 +99,37 @@ def mcu_layout(
         Sampling factors (h, v) of all components of the image.
     slots : sequence of int
         DC slot of each component in the scan: twice the number of its Huffman tables.
-    chosen : sequence of int, optional
+    indices : sequence of int, optional
         Indices of the components in the scan.
     """
     h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
-    chosen = range(len(factors)) if chosen is None else chosen
-    shapes = [blocks_shape(width, height, *factors[index], h_max, v_max) for index in chosen]
+    indices = range(len(factors)) if indices is None else indices
+    shapes = [blocks_shape(width, height, *factors[index], h_max, v_max) for index in indices]
     if len(shapes) == 1:
-        (rows, columns), units = shapes[0], [(1, 1)]
+        (rows, columns), blocks_in_mcu = shapes[0], [(1, 1)]
     else:
         rows, columns = -(-height // (8 * v_max)), -(-width // (8 * h_max))
-        units = [factors[index] for index in chosen]
-    parts, offset = [], 0
-    for slot, (h, v), shape in zip(slots, units, shapes, strict=True):
+        blocks_in_mcu = [factors[index] for index in indices]
+    components, offset = [], 0
+    for slot, (h, v), shape in zip(slots, blocks_in_mcu, shapes, strict=True):
         pitch = columns * h + columns * h % 2  # the kernels work on pairs of blocks
-        parts.append((*shape, h, v, slot, offset, pitch, 0))
+        components.append((*shape, h, v, slot, offset, pitch, 0))
         offset += pitch * v
-    return McuLayout(np.array(parts, np.int64), rows, columns, offset)
+    return McuLayout(np.array(components, np.int64), rows, columns, offset)
 
 
 def dc_slots(components: int) -> list[int]:
-    """DC slot of each of so many components: the first has tables 0, all others tables 1."""
+    """Return the DC slot of each component: the first one has Huffman tables 0, all others tables 1."""
     return [0] + [2] * (components - 1)
 
 
 def with_channels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Pixels of shape (height, width, 3) or (height, width) as the kernels take them: C-contiguous, 1 or 3 channels."""
+    """Return pixels of shape (height, width, 3) or (height, width) as C-contiguous (height, width, 3 or 1)."""
     return np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis])
 
 
 def pixel_layout(pixels: npt.NDArray[np.uint8], subsampling: str) -> tuple[McuLayout, int, int]:
-    """Layout of pixels of shape (height, width, 1 or 3), and the sampling factors of luminance."""
+    """Compute the layout of pixels of shape (height, width, 1 or 3); return it and the luminance sampling factors."""
     return _pixel_layout(pixels.shape, subsampling)
 
 
@@ -148,10 +151,10 @@ def worker_count(layout: McuLayout, threads: int | None) -> int:
 
 
 def segments(layout: McuLayout, workers: int) -> list[tuple[int, int]]:
-    """Split MCU rows, for several threads into more parts than threads: not every part takes as long.
+    """Split the MCU rows into parts; for several threads, into more parts than threads, as some parts take longer.
 
-    Large images are split for one thread too, so that no part needs too much memory at once. What is made never
-    depends on the split.
+    Large images are split for one thread, too, to limit the memory that a part needs. The results do not depend on the
+    split.
     """
     parts = max(1 if workers == 1 else _PARTS_PER_THREAD * workers, layout.blocks // _BLOCKS_PER_PART)
     parts = min(parts, layout.rows)
@@ -159,18 +162,18 @@ def segments(layout: McuLayout, workers: int) -> list[tuple[int, int]]:
 
 
 def in_parallel(work: Callable[[int], T], count: int, workers: int) -> list[T]:
-    """Results of ``work(0) .. work(count - 1)``; this thread and others take one after another.
+    """Call ``work(0) .. work(count - 1)`` in `workers` threads, of which this is one; return the results in order.
 
-    Kernels release the interpreter lock.
+    Threads run in parallel since kernels release the interpreter lock.
     """
     results: dict[int, T] = {}
     errors: list[BaseException] = []
-    places = iter(range(count))  # handing out the next number is one step of the interpreter
+    indices = iter(range(count))  # shared without a lock: taking the next number is one step of the interpreter
 
     def run() -> None:
         try:
-            for place in places:
-                results[place] = work(place)
+            for index in indices:
+                results[index] = work(index)
         except BaseException as error:
             errors.append(error)
 
@@ -182,4 +185,4 @@ def in_parallel(work: Callable[[int], T], count: int, workers: int) -> list[T]:
         thread.join()
     if errors:
         raise errors[0]
-    return [results[place] for place in range(count)]
+    return [results[index] for index in range(count)]

@@ -1,7 +1,7 @@
-"""Work memory that is used again.
+"""Scratch memory: large buffers that are reused from one call to the next.
 
-Fresh memory of the size of an image costs a page fault for every 4 KiB, which is an eighth of the time it takes to
-encode the image. So the larger buffers are kept, and lent again once nobody refers to them any more.
+Fresh memory of the size of an image costs a page fault for every 4 KiB, which takes an eighth of the time of encoding
+the image. So large buffers are kept in a pool, and used again when no array refers to them any more.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 __all__ = ["scratch"]
 
-_SMALL = 1 << 18  # the C library reuses smaller ones by itself
-_LARGE = 1 << 27  # larger ones are rare, and too much to keep; most of a buffer is never touched
-_KEPT = 16
-# Only here does a count of references tell for sure that nobody holds a buffer.
-_COUNTED = sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
+# Sizes in bytes that are pooled. The C library reuses smaller buffers by itself; larger ones are rare, and too large to
+# keep. Most of the memory of a buffer is never touched.
+_MIN_NBYTES, _MAX_NBYTES = 1 << 18, 1 << 27
+_MAX_BUFFERS = 16
+# Only with CPython's global interpreter lock does the number of references prove that a buffer is free.
+_HAS_EXACT_COUNTS = sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
 _pool: list[npt.NDArray[np.uint8]] = []
 _lock = threading.Lock()
 if hasattr(os, "register_at_fork"):  # a child has no thread that could release a lock which is held at the fork
@@ -27,28 +28,28 @@ if hasattr(os, "register_at_fork"):  # a child has no thread that could release 
 
 
 def scratch(nbytes: int) -> npt.NDArray[np.uint8]:
-    """Memory of undefined content, shape (nbytes,); it is the caller's for as long as any array refers to it."""
-    if not (_COUNTED and _SMALL <= nbytes <= _LARGE):
+    """Return uninitialized memory of shape (nbytes,); it is not reused as long as any array refers to it."""
+    if not (_HAS_EXACT_COUNTS and _MIN_NBYTES <= nbytes <= _MAX_NBYTES):
         return np.empty(nbytes, np.uint8)
     with _lock:
         free = sorted(
-            (place for place in range(len(_pool)) if _references(place) == _IDLE), key=lambda place: _pool[place].size
+            (index for index in range(len(_pool)) if _references(index) == _FREE), key=lambda index: _pool[index].size
         )
-        for place in free:
-            if _pool[place].size >= nbytes:
-                return _pool[place][:nbytes]
-        if free and len(_pool) == _KEPT:
+        for index in free:
+            if _pool[index].size >= nbytes:
+                return _pool[index][:nbytes]
+        if free and len(_pool) == _MAX_BUFFERS:
             del _pool[free[0]]
         buffer = np.empty(nbytes, np.uint8)
-        if len(_pool) < _KEPT:
+        if len(_pool) < _MAX_BUFFERS:
             _pool.append(buffer)
         return buffer[:]
 
 
-def _references(place: int) -> int:
-    return sys.getrefcount(_pool[place])
+def _references(index: int) -> int:
+    return sys.getrefcount(_pool[index])
 
 
 _pool.append(np.empty(0, np.uint8))
-_IDLE = _references(0)  # what the count is when only the pool refers to a buffer
+_FREE = _references(0)  # the number of references when only the pool refers to a buffer
 _pool.clear()

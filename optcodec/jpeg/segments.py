@@ -1,16 +1,16 @@
-"""The marker segments of a JPEG file, found without decoding anything (ITU-T T.81, B.1).
+"""Split a JPEG file into its marker segments, without decoding anything (ITU-T T.81, B.1).
 
 A file is a chain of marker segments; after each SOS comes the entropy-coded data of its scan::
 
     FF D8                               SOI
     [FF ...] FF mm  Lh Ll  payload      a segment; any number of FF may fill the space before it (B.1.1.2)
     FF DA    Lh Ll  payload  data       SOS; in the data FF 00 stands for the byte FF, FF D0..D7 are restart markers
-    FF D9                               EOI; what follows is no part of the image
+    FF D9                               EOI; bytes behind it do not belong to the image
 
-What else may stand between two segments, and how a file may end, is that which libjpeg reads (jdmarker.c,
-``next_marker`` and ``read_markers``).
+Bytes between two segments and missing ends are tolerated where libjpeg tolerates them (jdmarker.c, ``next_marker`` and
+``read_markers``).
 
-Only the standard library is imported here, so that listing the segments of a file costs no start-up time.
+This module needs only the standard library, so that listing the segments of a file costs no start-up time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from optcodec.notices import Finding, Tolerate, refuse
 
 __all__ = ["EOI", "SEGMENT_LIMIT", "Segment", "file_bytes", "marker_name", "read_segments", "segment_bytes"]
 
-SEGMENT_LIMIT = 65533  # bytes of payload; a length field counts itself
+SEGMENT_LIMIT = 65533  # bytes of payload: the length field has 16 bits, and counts its own two bytes
 EOI = b"\xff\xd9"
 
 _NAMES = {
@@ -41,8 +41,8 @@ _NAMES = {
     0xFE: "COM",
 }
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
-_SKIPPED_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # TEM and RSTn have no length; between segments they say nothing
-_SKIPPED_WITH_LENGTH = frozenset((0xDC, *range(0xE0, 0xF0), 0xFE))  # DNL, APPn, COM: no matter for decoding
+_SKIPPED_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # TEM and RSTn have no length and no meaning there
+_SKIPPED_WITH_LENGTH = frozenset((0xDC, *range(0xE0, 0xF0), 0xFE))  # DNL, APPn and COM are not needed for decoding
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _FILL = re.compile(rb"\xff+")
@@ -65,7 +65,7 @@ class Segment:
     nbytes : int
         Size in bytes of fill bytes, marker, length and payload; the entropy-coded data is not counted.
     payload : bytes
-        What follows the length.
+        The bytes behind the length field.
     data_nbytes : int
         Size in bytes of the entropy-coded data behind an SOS, restart markers and stuffed zeros included.
     """
@@ -84,7 +84,7 @@ class Segment:
 
     @property
     def data_offset(self) -> int:
-        """Position in the file of the first byte behind the segment: of an SOS, the entropy-coded data."""
+        """Position in the file of the first byte behind the segment; behind SOS, of the entropy-coded data."""
         return self.offset + self.nbytes
 
     @property
@@ -104,17 +104,17 @@ def marker_name(marker: int) -> str:
 
 
 def segment_bytes(marker: int, payload: bytes) -> bytes:
-    """A whole segment: marker, given its second byte; length, which counts its own two bytes; payload."""
+    """Write a segment: marker, given by its second byte; length, which counts its own two bytes; payload."""
     return bytes([0xFF, marker]) + (len(payload) + 2).to_bytes(2) + payload
 
 
 def file_bytes(data: bytes | bytearray | memoryview) -> bytes:
-    """A file as bytes, which nobody else can change.
+    """Return a file as immutable bytes.
 
     Raises
     ------
     InvalidInputError
-        If it is anything else.
+        If `data` has another type.
     """
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise InvalidInputError(f"a JPEG file is given as bytes, got {type(data).__name__}")
@@ -127,49 +127,51 @@ def read_segments(data: bytes, *, tolerate: Tolerate = refuse, partial: bool = F
     Parameters
     ----------
     data : bytes
-        The whole file. What follows EOI is left alone: its size is ``len(data) - segments[-1].end``.
+        The whole file. Bytes after EOI are not read; there are ``len(data) - segments[-1].end`` of them.
     tolerate : callable
-        Takes what libjpeg reads although T.81 does not allow it: other bytes between segments, restart markers and TEM
-        there, no EOI behind the last scan, APPn and COM whose length is below 2. By default it is refused.
+        Called with a `Finding` for each breach of T.81 that libjpeg tolerates: other bytes, restart markers or TEM
+        between segments, no EOI behind the last scan, APPn and COM with a length below 2. By default it raises.
     partial : bool
-        Leave out a segment behind the first scan that the end of the file cuts off.
+        Ignore a segment behind the first scan that is cut off by the end of the file.
 
     Returns
     -------
     tuple of Segment
-        In file order. Each begins at the `Segment.end` of the one before, unless bytes between them were skipped; the
-        last is EOI, unless that is missing.
+        In file order. Each begins at the `Segment.end` of the segment before it, unless bytes between them were
+        skipped. The last one is EOI, unless EOI is missing.
 
     Raises
     ------
     InvalidInputError
         If `data` is not bytes.
     MalformedJpegError
-        If there is no SOI, a length is wrong, or the file ends before there is a scan; and for what is not tolerated.
+        If there is no SOI, a length is wrong, or the file ends before its first scan; and by default for the breaches
+        that may be tolerated.
     """
     data = file_bytes(data)
     if data[:2] != b"\xff\xd8":
-        found = data[:2].hex(" ") or "an empty file"
-        raise MalformedJpegError(f"a JPEG file begins with the marker SOI (ff d8), found {found}", 0)
+        beginning = data[:2].hex(" ") or "an empty file"
+        raise MalformedJpegError(f"a JPEG file begins with the marker SOI (ff d8), found {beginning}", 0)
     segments = [Segment(_SOI, "SOI", 0, 2)]
     while segments[-1].marker != _EOI:
-        place = _next_marker(data, segments[-1].end, tolerate)
-        if place is None:
+        start_and_marker = _next_marker(data, segments[-1].end, tolerate)
+        if start_and_marker is None:
             _end_without_eoi(data, segments, tolerate)
             break
-        reason = _cut_off(data, place[1])
+        start, position = start_and_marker
+        reason = _truncation(data, position)
         if reason is None:
-            segments.append(_segment_at(data, *place, tolerate))
-        elif _may_be_left_out(data[place[1] + 1], segments, partial):
-            tolerate(Finding(reason, place[1], "this segment was left out"))
+            segments.append(_segment_at(data, start, position, tolerate))
+        elif _may_be_left_out(data[position + 1], segments, partial):
+            tolerate(Finding(reason, position, "this segment was left out"))
             break
         else:
-            raise MalformedJpegError(reason, place[1])
+            raise MalformedJpegError(reason, position)
     return tuple(segments)
 
 
 def _next_marker(data: bytes, offset: int, tolerate: Tolerate) -> tuple[int, int] | None:
-    """Where the next segment begins, and where its marker does, behind fill bytes; None at the end of the file."""
+    """Find the next segment: the positions of its first fill byte and of its marker; None at the end of the file."""
     match = _MARKER.match(data, offset)
     if match is not None and data[offset + 1] not in _SKIPPED_ALONE:
         return offset, offset
@@ -186,26 +188,27 @@ def _next_marker(data: bytes, offset: int, tolerate: Tolerate) -> tuple[int, int
 
 
 def _instead_of_segment(data: bytes, offset: int) -> tuple[str, int]:
-    """What stands where a segment is expected, and where, behind fill bytes."""
+    """Describe the bytes at a position where a segment is expected, and return their position behind fill bytes."""
     fill = _FILL.match(data, offset)
     position = fill.end() - 1 if fill else offset
-    found = data[position : position + 2]
-    if found[0] != 0xFF or len(found) == 1:
-        return f"expected a marker (ff ..), found {found.hex(' ')}", position
-    return f"expected a segment or EOI, found the marker {marker_name(found[1])} ({found.hex(' ')})", position
+    bytes_there = data[position : position + 2]
+    if bytes_there[0] != 0xFF or len(bytes_there) == 1:
+        return f"expected a marker (ff ..), found {bytes_there.hex(' ')}", position
+    marker = f"{marker_name(bytes_there[1])} ({bytes_there.hex(' ')})"
+    return f"expected a segment or EOI, found the marker {marker}", position
 
 
 def _end_without_eoi(data: bytes, segments: list[Segment], tolerate: Tolerate) -> None:
-    """A file may end like that behind a scan."""
+    """Report a missing EOI: tolerated if the file has a scan, refused otherwise."""
     has_scan = any(segment.marker == _SOS for segment in segments)
     (tolerate if has_scan else refuse)(Finding(_NO_EOI, len(data), _READ_TO_THE_END))
 
 
 def _may_be_left_out(marker: int, segments: list[Segment], partial: bool) -> bool:
-    """Whether the picture does not depend on a segment that the file ends in.
+    """Tell whether a segment that is cut off by the end of the file can be ignored without changing the picture.
 
-    Behind a scan, libjpeg skips what it needs not (jdmarker.c, ``skip_variable``). It makes up the rest of the others:
-    in a sequential file, it may decode a scan with such a header.
+    Behind a scan, libjpeg skips segments that it does not need (jdmarker.c, ``skip_variable``). If another segment is
+    cut off, libjpeg invents its missing bytes; in a sequential file it may decode a scan with such a header.
     """
     names = {segment.name for segment in segments}
     if "SOS" not in names:
@@ -213,18 +216,18 @@ def _may_be_left_out(marker: int, segments: list[Segment], partial: bool) -> boo
     return marker in _SKIPPED_WITH_LENGTH or (partial and (marker != _SOS or "SOF2" in names))
 
 
-def _cut_off(data: bytes, position: int) -> str | None:
-    """What is wrong if the file ends before the segment whose marker is at a position."""
+def _truncation(data: bytes, position: int) -> str | None:
+    """Describe the error if the file ends within the segment whose marker is at a position; None if it does not."""
     marker, start = data[position + 1], position + 4
     length = int.from_bytes(data[position + 2 : start])
     if marker < 0xC0 or marker in (_SOI, _EOI) or (start <= len(data) and position + 2 + length <= len(data)):
         return None
-    wanted = f"needs {length} bytes" if start <= len(data) else "has no length"
-    return f"truncated {marker_name(marker)}: it {wanted}, the file ends after {len(data)}"
+    problem = f"needs {length} bytes" if start <= len(data) else "has no length"
+    return f"truncated {marker_name(marker)}: it {problem}, the file ends after {len(data)}"
 
 
 def _segment_at(data: bytes, offset: int, position: int, tolerate: Tolerate) -> Segment:
-    """The segment that begins at an offset, and whose marker is at a position."""
+    """Read the segment whose first byte, perhaps a fill byte, is at `offset`, and whose marker is at `position`."""
     marker = data[position + 1]
     name = marker_name(marker)
     if marker == _EOI:
@@ -235,7 +238,7 @@ def _segment_at(data: bytes, offset: int, position: int, tolerate: Tolerate) -> 
     length = int.from_bytes(data[position + 2 : start])
     if length < 2:
         message = f"the length of {name} counts itself and is at least 2, found {length}"
-        finding = Finding(message, position + 2, "such a segment was taken as an empty one")
+        finding = Finding(message, position + 2, "these segments were taken as empty")
         (tolerate if marker in _SKIPPED_WITH_LENGTH else refuse)(finding)
     end = max(start, position + 2 + length)
     data_nbytes = _scan_end(data, end) - end if marker == _SOS else 0
@@ -243,9 +246,9 @@ def _segment_at(data: bytes, offset: int, position: int, tolerate: Tolerate) -> 
 
 
 def _scan_end(data: bytes, start: int) -> int:
-    """Where the entropy-coded data that begins at `start` ends: at the next marker that is no restart marker."""
+    """Find the end of the entropy-coded data that begins at `start`: the next marker that is no restart marker."""
     match = _END_OF_SCAN.search(data, start)
     end = len(data) if match is None else match.start()
-    while end > start and data[end - 1] == 0xFF:  # an FF of the image would have a stuffed zero behind it
+    while end > start and data[end - 1] == 0xFF:  # fill bytes: an FF of the data has a stuffed zero behind it
         end -= 1
     return end

@@ -1,4 +1,4 @@
-"""Quantization tables in files: JSON, the text of cjpeg's ``-qtables``, and any JPEG file; Pillow's lists.
+"""Read and write quantization tables: as JSON, as text for ``cjpeg -qtables``, from a JPEG file, as Pillow's lists.
 
 JSON, as `save_tables` writes it, one row of a table a line::
 
@@ -6,10 +6,10 @@ JSON, as `save_tables` writes it, one row of a table a line::
      "subsampling": "4:4:4",
      "tables": [[[16, 11, ...], ...], [[17, 18, ...], ...]]}
 
-The subsampling that the tables were designed for may be missing. One to four tables (luminance, chrominance, ...)
-of 8 rows of 8 steps: row v, column u is the step of vertical frequency v and horizontal frequency u. Instead of this
-object, `load_tables` also takes the JSON of a Pillow ``qtables`` list (``[[64 numbers], ...]``) or dictionary
-(``{"0": [64 numbers], ...}``).
+The subsampling is that for which the tables were designed; it may be missing. There are one to four tables (luminance,
+chrominance, ...) of 8 rows of 8 steps: row v, column u is the step of vertical frequency v and horizontal frequency u.
+Instead of this object, `load_tables` also takes the JSON of a Pillow ``qtables`` list (``[[64 numbers], ...]``) or
+dictionary (``{"0": [64 numbers], ...}``).
 
 Text: whole numbers between white space, 64 a table, row by row; ``#`` begins a comment that ends with its line.
 """
@@ -37,16 +37,16 @@ __all__ = ["from_pillow", "load_tables", "save_tables", "tables_subsampling", "t
 
 _FORMAT = "optcodec quantization tables 1"
 _TEXT_SUFFIXES = (".txt", ".qtables")
-_LARGEST = 255  # of a baseline file
+_MAX_STEP = 255  # of a baseline file
 
 
 def load_tables(path: str | os.PathLike[str]) -> tuple[QuantTable, ...]:
-    """Read quantization tables from a file of any of the kinds above; its content tells which.
+    """Read quantization tables from a JSON, text or JPEG file; the format is recognized by the content.
 
     Parameters
     ----------
     path : str or path
-        From a JPEG file come the tables that its components use, in the order of their first use.
+        The file. From a JPEG file, the tables that its components use are read, in the order of their first use.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def load_tables(path: str | os.PathLike[str]) -> tuple[QuantTable, ...]:
     Raises
     ------
     InvalidInputError
-        If the file cannot be read, or a table is not right; the message names the place.
+        If the file cannot be read, or a table is not valid; the message says which table and step.
     """
     path = Path(path)
     try:
@@ -76,36 +76,42 @@ def load_tables(path: str | os.PathLike[str]) -> tuple[QuantTable, ...]:
 
 
 def tables_subsampling(path: str | os.PathLike[str]) -> str | None:
-    """Chroma subsampling that the tables of a file were designed for; None where the file does not say.
+    """Read the chroma subsampling for which the tables of a file were designed; None if the file does not have it.
 
-    Only JSON of `save_tables` does. A file that is not right is found out by `load_tables`.
+    Only JSON written by `save_tables` has it. Other errors in the file are reported by `load_tables`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file has an unknown subsampling.
     """
     try:
         document = parse_json(Path(path).read_text("utf-8-sig"))
     except (OSError, ValueError):
         return None
-    found = document.get("subsampling") if isinstance(document, dict) else None
-    if found is not None and not (isinstance(found, str) and found in SUBSAMPLINGS):
-        raise InvalidInputError(f"{path}: expected a subsampling of {', '.join(SUBSAMPLINGS)}, found {found!r}")
-    return found
+    subsampling = document.get("subsampling") if isinstance(document, dict) else None
+    if subsampling is not None and not (isinstance(subsampling, str) and subsampling in SUBSAMPLINGS):
+        raise InvalidInputError(f"{path}: expected a subsampling of {', '.join(SUBSAMPLINGS)}, found {subsampling!r}")
+    return subsampling
 
 
 def save_tables(tables: Sequence[QuantTable], path: str | os.PathLike[str], *, subsampling: str | None = None) -> None:
-    """Write quantization tables: JSON to ``.json``, cjpeg's text to ``.txt`` or ``.qtables``.
+    """Write quantization tables: as JSON to ``.json``, as text for cjpeg to ``.txt`` or ``.qtables``.
 
     Parameters
     ----------
     tables : sequence of QuantTable
         One to four, with steps in 1..255.
     path : str or path
-        Appears whole or not at all.
+        The file to write. It appears when it is complete, or not at all.
     subsampling : str, optional
-        What the tables were designed for, such as ``"4:4:4"``; written to JSON only.
+        The subsampling for which the tables were designed, such as ``"4:4:4"``; written to JSON only.
 
     Raises
     ------
     InvalidInputError
-        If the tables or the suffix are not of these kinds, or the file cannot be written.
+        If a step is above 255, there are not one to four tables, the suffix is another one, or the file cannot be
+        written.
     """
     path = Path(path)
     checked = _checked(table.steps.ravel().tolist() for table in tables)
@@ -116,8 +122,8 @@ def save_tables(tables: Sequence[QuantTable], path: str | os.PathLike[str], *, s
         content = f'{{"format": "{_FORMAT}",\n{sampling}"tables": [\n{blocks}\n]}}\n'
     elif path.suffix.lower() in _TEXT_SUFFIXES:
         titles = ("luminance", "chrominance", "third table", "fourth table")
-        parts = (f"# {title}\n" + "\n".join(table) for title, table in zip(titles, rows, strict=False))
-        content = "\n\n".join(parts).replace(",", "") + "\n"
+        texts = (f"# {title}\n" + "\n".join(table) for title, table in zip(titles, rows, strict=False))
+        content = "\n\n".join(texts).replace(",", "") + "\n"
     else:
         expected = ", ".join((".json", *_TEXT_SUFFIXES))
         raise InvalidInputError(f"{path}: expected a name that ends in one of {expected}, got {path.suffix!r}")
@@ -125,23 +131,23 @@ def save_tables(tables: Sequence[QuantTable], path: str | os.PathLike[str], *, s
 
 
 def to_pillow(tables: Sequence[QuantTable]) -> list[list[int]]:
-    """Tables as Pillow takes them: ``image.save(path, qtables=to_pillow(tables))``.
+    """Convert tables to the form that Pillow takes: ``image.save(path, qtables=to_pillow(tables))``.
 
     Returns
     -------
     list of list of int
-        64 steps a table, row by row: the order of Pillow from version 8.3 on.
+        64 steps a table, row by row, which is the order of Pillow since version 8.3.
     """
     return [[int(step) for step in table.steps.ravel()] for table in tables]
 
 
 def from_pillow(qtables: Sequence[Iterable[int]] | Mapping[int, Iterable[int]]) -> tuple[QuantTable, ...]:
-    """Tables from Pillow: a ``qtables`` list, or the dictionary ``image.quantization`` of an open JPEG file.
+    """Convert tables from Pillow: a ``qtables`` list, or the dictionary ``image.quantization`` of an open JPEG file.
 
     Raises
     ------
     InvalidInputError
-        If a table is not 64 whole numbers in 1..255; the message names the place.
+        If a table is not 64 whole numbers in 1..255; the message says which table and step.
     """
     if isinstance(qtables, Mapping):
         qtables = [qtables[key] for key in sorted(qtables)]
@@ -149,28 +155,24 @@ def from_pillow(qtables: Sequence[Iterable[int]] | Mapping[int, Iterable[int]]) 
 
 
 def _checked(tables: Iterable[list[Any]]) -> tuple[QuantTable, ...]:
-    """Tables from lists of 64 steps, row by row."""
-    made = []
+    """Make tables from lists of 64 steps, row by row; raise `InvalidInputError` if a list is not valid."""
+    quant_tables = []
     for number, steps in enumerate(tables, start=1):
-        place = f"table {number}"
         if len(steps) != 64:
-            raise InvalidInputError(f"{place}: expected 64 steps, got {len(steps)}")
+            raise InvalidInputError(f"table {number}: expected 64 steps, got {len(steps)}")
         for index, step in enumerate(steps):
-            if (
-                isinstance(step, (bool, np.bool_))
-                or not isinstance(step, (int, np.integer))
-                or not 1 <= step <= _LARGEST
-            ):
-                where = f"{place}, row {index // 8 + 1}, column {index % 8 + 1}"
-                raise InvalidInputError(f"{where}: expected a whole number in 1..{_LARGEST}, got {step!r}")
-        made.append(QuantTable(np.array(steps, np.uint16).reshape(8, 8)))
-    if not 1 <= len(made) <= 4:
-        raise InvalidInputError(f"expected 1 to 4 quantization tables, got {len(made)}")
-    return tuple(made)
+            is_whole = isinstance(step, (int, np.integer)) and not isinstance(step, (bool, np.bool_))
+            if not (is_whole and 1 <= step <= _MAX_STEP):
+                position = f"table {number}, row {index // 8 + 1}, column {index % 8 + 1}"
+                raise InvalidInputError(f"{position}: expected a whole number in 1..{_MAX_STEP}, got {step!r}")
+        quant_tables.append(QuantTable(np.array(steps, np.uint16).reshape(8, 8)))
+    if not 1 <= len(quant_tables) <= 4:
+        raise InvalidInputError(f"expected 1 to 4 quantization tables, got {len(quant_tables)}")
+    return tuple(quant_tables)
 
 
 def _from_jpeg(content: bytes) -> tuple[QuantTable, ...]:
-    structure = read_structure(content, partial=True, notify=ignore)  # of the picture nothing is taken
+    structure = read_structure(content, partial=True, notify=ignore)  # the coefficients may be damaged
     if any(structure.zero_steps):
         raise InvalidInputError("quantization steps are at least 1, found 0")
     return _checked(table.steps.ravel().tolist() for table in structure.tables)
@@ -180,9 +182,9 @@ def _from_text(text: str) -> tuple[QuantTable, ...]:
     numbers: list[int] = []
     for line_number, line in enumerate(text.splitlines(), start=1):
         for word in line.partition("#")[0].split():
-            place = f"line {line_number}, step {len(numbers) % 64 + 1} of table {len(numbers) // 64 + 1}"
-            if not re.fullmatch(r"[0-9]{1,9}", word) or not 1 <= int(word) <= _LARGEST:
-                raise InvalidInputError(f"{place}: expected a whole number in 1..{_LARGEST}, got {word!r}")
+            position = f"line {line_number}, step {len(numbers) % 64 + 1} of table {len(numbers) // 64 + 1}"
+            if not re.fullmatch(r"[0-9]{1,9}", word) or not 1 <= int(word) <= _MAX_STEP:
+                raise InvalidInputError(f"{position}: expected a whole number in 1..{_MAX_STEP}, got {word!r}")
             numbers.append(int(word))
     return _checked(numbers[start : start + 64] for start in range(0, len(numbers), 64))
 
@@ -201,7 +203,7 @@ def _from_json(text: str) -> tuple[QuantTable, ...]:
 
 
 def _flat(table: Any, number: int) -> list[Any]:
-    """The 64 steps of a table that is written as 8 rows of 8, or as they are."""
+    """Flatten a table of 8 rows of 8 steps; a flat list of steps is returned as it is."""
     if not isinstance(table, list):
         raise InvalidInputError(f"table {number}: expected a list of steps, found {type(table).__name__}")
     if not any(isinstance(row, list) for row in table):

@@ -1,4 +1,4 @@
-"""Quantization tables: the type, the zig-zag order, and the example tables of T.81 with libjpeg's quality scale."""
+"""Quantization tables: their type, the zig-zag order, and the tables of T.81, Annex K, at a JPEG quality."""
 
 from __future__ import annotations
 
@@ -62,26 +62,26 @@ class QuantTable(Value):
     steps: npt.NDArray[np.uint16]
 
     def __post_init__(self) -> None:
-        given = np.asarray(self.steps)
-        if given.shape != (8, 8):
-            raise InvalidInputError(f"a quantization table has shape (8, 8), got {given.shape}")
-        if given.dtype.kind not in "iuf" or not np.array_equal(given, np.floor(given)):
-            raise InvalidInputError(f"quantization steps are whole numbers, got an array of {given.dtype}")
-        if given.min() < 1 or given.max() > 65535:
-            wrong = given.min() if given.min() < 1 else given.max()
-            raise InvalidInputError(f"quantization steps lie in 1..255 (1..65535 with 16 bits), got {wrong}")
-        steps = given.astype(np.uint16)
+        steps = np.asarray(self.steps)
+        if steps.shape != (8, 8):
+            raise InvalidInputError(f"a quantization table has shape (8, 8), got {steps.shape}")
+        if steps.dtype.kind not in "iuf" or not np.array_equal(steps, np.floor(steps)):
+            raise InvalidInputError(f"quantization steps are whole numbers, got an array of {steps.dtype}")
+        if steps.min() < 1 or steps.max() > 65535:
+            step = steps.min() if steps.min() < 1 else steps.max()
+            raise InvalidInputError(f"quantization steps lie in 1..255 (1..65535 with 16 bits), got {step}")
+        steps = steps.astype(np.uint16)
         steps.flags.writeable = False
         object.__setattr__(self, "steps", steps)
 
     @classmethod
     def from_zigzag(cls, steps_zz: npt.ArrayLike) -> QuantTable:
         """Make a table from 64 steps in zig-zag order."""
-        given = np.asarray(steps_zz)
-        if given.shape != (64,):
-            raise InvalidInputError(f"a zig-zag table has 64 steps, got shape {given.shape}")
-        natural = np.empty(64, given.dtype)
-        natural[NATURAL_ORDER] = given
+        steps_zz = np.asarray(steps_zz)
+        if steps_zz.shape != (64,):
+            raise InvalidInputError(f"a zig-zag table has 64 steps, got shape {steps_zz.shape}")
+        natural = np.empty(64, steps_zz.dtype)
+        natural[NATURAL_ORDER] = steps_zz
         return cls(natural.reshape(8, 8))
 
     @cached_property
@@ -91,7 +91,7 @@ class QuantTable(Value):
 
     @cached_property
     def is_baseline(self) -> bool:
-        """Whether all steps fit into 8 bits, as baseline JPEG demands."""
+        """Whether all steps fit into 8 bits, as baseline JPEG requires."""
         return bool(self.steps.max() <= 255)
 
     def __eq__(self, other: object) -> bool:
@@ -106,12 +106,12 @@ class QuantTable(Value):
 
 
 def check_quality(quality: int) -> int:
-    """Give back a JPEG quality factor, or raise if it is not a whole number in 1..100."""
+    """Return a JPEG quality factor, or raise if it is not a whole number in 1..100."""
     return whole_number(quality, "quality", 1, 100)
 
 
 def annex_k_tables(quality: int) -> tuple[QuantTable, QuantTable]:
-    """Luminance and chrominance table of default JPEG at a quality factor.
+    """Compute the luminance and chrominance table of default JPEG at a quality factor.
 
     Parameters
     ----------

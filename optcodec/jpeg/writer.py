@@ -1,4 +1,7 @@
-"""Write JPEG files: baseline, extended sequential or progressive, whatever the data asks for."""
+"""Write a coefficient image as a JPEG file.
+
+The file is sequential (baseline, or extended if a quantization step needs 16 bits) or progressive.
+"""
 
 from __future__ import annotations
 
@@ -29,16 +32,17 @@ def write_jpeg(
     Parameters
     ----------
     image : CoefficientImage
-        What to write; every coefficient is kept.
+        The image; every coefficient is written as it is.
     progressive : {False, True, "smaller"}
-        Sequential; progressive; or whichever file is smaller.
+        Write a sequential file, a progressive file, or whichever of the two is smaller.
     smallest : bool
-        Choose the scans of a progressive file by trial, which takes longer; otherwise they are always the same.
+        Choose the scans of a progressive file by trial, which takes longer; by default they are always the same.
     apart : bool
-        Give luminance a scan of its own in a sequential file where it is finer than chrominance, which mostly makes the
-        file 1 to 2 % smaller, but some decoders read one scan only. By default all components are interleaved.
+        Put luminance into a scan of its own in a sequential file, if it has a finer sampling than chrominance. This
+        mostly makes the file 1 to 2 % smaller, but some decoders only read files with one scan. By default all
+        components are interleaved.
     threads : int, optional
-        At most so many; all processors by default. The bytes are the same.
+        Maximum number of threads; by default all processors. The bytes do not depend on it.
 
     Returns
     -------
@@ -48,13 +52,14 @@ def write_jpeg(
     Raises
     ------
     InvalidInputError
-        If a coefficient is outside of the range that 8-bit JPEG codes (T.81, F.1.2.1: differences of DC need at most
-        11 bits, AC coefficients at most 10).
+        If a coefficient is outside of the range of 8-bit JPEG (T.81, F.1.2.1: DC differences have at most 11 bits, AC
+        coefficients at most 10).
     """
     check_progressive(progressive)
-    for part in image.components:
-        if part.blocks.size and part.blocks.min() == -32768:
-            raise InvalidInputError(f"a coefficient of component {part.id} is -32768; 8-bit JPEG codes -1023..1023")
+    for component in image.components:
+        if component.blocks.size and component.blocks.min() == -32768:
+            message = f"a coefficient of component {component.id} is -32768; 8-bit JPEG codes -1023..1023"
+            raise InvalidInputError(message)
     preamble, files = Preamble.of(image), []
     if progressive is not True:
         scans = _sequential_scans(image, scan_groups(image, apart=apart), threads)
@@ -74,7 +79,7 @@ def check_progressive(progressive: object) -> None:
 
 
 def _check_range(scans: Sequence[Scan]) -> None:
-    """Refuse what 8-bit JPEG has no code for; the histograms of the scans hold the sizes of all values."""
+    """Refuse values for which 8-bit JPEG has no code, by the histograms of value sizes of the scans."""
     for scan in scans:
         sizes = scan.tokens.histogram[: 8 * 256].reshape(4, 2, 16, 16)
         if sizes[:, 0, 0, 12:].any() or sizes[:, 0, 1:].any():
@@ -84,9 +89,9 @@ def _check_range(scans: Sequence[Scan]) -> None:
 
 
 def _sequential_scans(image: CoefficientImage, groups: Sequence[Sequence[int]], threads: int | None) -> list[Scan]:
-    """Sequential scans of groups of components."""
+    """Make one sequential scan for each group of components."""
     scans = []
     for group in groups:
-        chosen = group_slots(len(image.components), group)
-        scans.append(Scan(group, chosen, sequential_tokens(image, group, chosen, threads=threads)))
+        slots = group_slots(len(image.components), group)
+        scans.append(Scan(group, slots, sequential_tokens(image, group, slots, threads=threads)))
     return scans

@@ -1,4 +1,4 @@
-"""Numba functions on plain arrays: the inner loops of everything.
+"""Kernels: the inner loops of the codec, as numba functions on plain arrays.
 
 A kernel file is ordinary numba code; ``@export("signature")`` marks what the rest of the package may call, through
 ``load("file").name(...)``. Kernels allocate nothing, raise nothing and know no files, classes or options.
@@ -18,22 +18,22 @@ __all__ = ["load", "prepare", "warm_up"]
 
 @functools.cache
 def load(stem: str) -> SimpleNamespace:
-    """Give the kernels of ``optcodec/kernels/<stem>.py``, see `optcodec.kernels.loading.load`."""
-    from optcodec.kernels import loading  # costs 20 ms of start-up that commands without kernels need not wait for
+    """Return the kernels of ``optcodec/kernels/<stem>.py``, see `optcodec.kernels.loading.load`."""
+    from optcodec.kernels import loading  # takes 20 ms, which commands without kernels save
 
     return loading.load(stem)
 
 
 @functools.cache
 def prepare(*stems: str) -> None:
-    """Have the kernels of several files ready at once, see `optcodec.kernels.loading.prepare`."""
+    """Prepare the kernels of several files at once, see `optcodec.kernels.loading.prepare`."""
     from optcodec.kernels import loading
 
     loading.prepare(*stems)
 
 
 def warm_up() -> WarmUp:
-    """Compile all kernels and keep them, see `optcodec.kernels.loading.warm_up`."""
+    """Compile all kernels and store them in the cache, see `optcodec.kernels.loading.warm_up`."""
     from optcodec.kernels import loading
 
     return loading.warm_up()

@@ -11,8 +11,9 @@ os.dup2(2, 1)  # numba prints to stdout where its NUMBA_DUMP settings ask for it
 from optcodec.kernels.export import build  # noqa: E402
 from optcodec.kernels.native import link  # noqa: E402
 
-built = {stem: build(stem) for stem in sys.argv[1:]}
-for code, signatures in built.values():
-    link(code, signatures)  # where an object cannot be loaded, LLVM may end the process: this one, not the user's
+objects = [build(stem) for stem in sys.argv[1:]]
+for code, signatures in objects:
+    # If an object file cannot be loaded, LLVM may end the process. That happens here, and not in the user's process.
+    link(code, signatures)
 with stdout:
-    stdout.write(joined([pack(code, signatures) for code, signatures in built.values()]))
+    stdout.write(joined([pack(code, signatures) for code, signatures in objects]))

@@ -1,4 +1,4 @@
-"""Tokens to bytes: code words into a bit stream, a zero byte after each 0xFF, restart markers."""
+"""Write tokens as bytes: code words in a bit stream, a stuffed zero after each 0xFF, restart markers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["copy_and_find", "write_intervals", "write_part"]
 
 @emit(2, types.int64)
 def copy_and_find(b, source, target):
-    """Copy 64 bytes; a mask of those that are 0xFF."""
+    """Copy 64 bytes, and return a mask of those that are 0xFF."""
     chunk = b.load(source, U8, 64)
     chunk.store(target)
     return chunk.equal_mask(255)
@@ -28,7 +28,7 @@ def copy_and_find(b, source, target):
 
 @helper
 def _word(token, codes):
-    """Length and value of the code word, with its extra bits, of the token at an address."""
+    """Return length and value of the code word, with its additional bits, of the token at an address."""
     bits = load_u32(token)
     entry = load_u64(codes + 8 * (bits >> 16))
     return entry & 255, (entry >> 8) | (bits & 0xFFFF)
@@ -36,10 +36,10 @@ def _word(token, codes):
 
 @helper
 def _write(tokens, count, codes, raw, fill):
-    """Code words of the tokens at an address, from bit `fill` (0..7) of the byte at `raw`; the bits in use after it.
+    """Write the code words of tokens, from bit `fill` (0..7) of the byte at `raw`; return the bits used from there on.
 
-    The words of four tokens at a time, where they are short enough, collect at the upper end of 64 bits. Eight bytes
-    are stored each time, whole or not: what is not yet whole is stored again.
+    Four code words at a time, if they are short enough, are collected at the upper end of a 64-bit number. All of its
+    eight bytes are stored each time; those that are not complete yet are stored again later.
     """
     position = raw
     held = 0
@@ -48,12 +48,12 @@ def _write(tokens, count, codes, raw, fill):
         bits, word = _word(tokens + 4 * index, codes)
         index += 1
         if index + 3 <= count:
-            second, after = _word(tokens + 4 * index, codes)
-            third, next_after = _word(tokens + 4 * index + 4, codes)
-            fourth, last = _word(tokens + 4 * index + 8, codes)
-            if bits + second + third + fourth <= 56:  # fits behind 7 bits that are left over
-                word = ((word << second) | after) << (third + fourth) | (next_after << fourth) | last
-                bits += second + third + fourth
+            bits_2, word_2 = _word(tokens + 4 * index, codes)
+            bits_3, word_3 = _word(tokens + 4 * index + 4, codes)
+            bits_4, word_4 = _word(tokens + 4 * index + 8, codes)
+            if bits + bits_2 + bits_3 + bits_4 <= 56:  # fits behind the 7 bits that may be left over
+                word = ((word << bits_2) | word_2) << (bits_3 + bits_4) | (word_3 << bits_4) | word_4
+                bits += bits_2 + bits_3 + bits_4
                 index += 3
         fill += bits
         held |= word << (64 - fill)
@@ -66,7 +66,7 @@ def _write(tokens, count, codes, raw, fill):
 
 @helper
 def _finish(raw, bits):
-    """Fill the last byte with ones (T.81, F.1.2.3); the number of whole bytes."""
+    """Fill up the last byte with ones (T.81, F.1.2.3), and return the number of bytes."""
     if bits & 7:
         last = raw + (bits >> 3)
         store_u8(last, load_u8(last) | (0xFF >> (bits & 7)))
@@ -75,7 +75,7 @@ def _finish(raw, bits):
 
 @helper
 def _stuff(source, count, target):
-    """Copy bytes and put a zero behind each 0xFF (T.81, B.1.1.5); the number of bytes written."""
+    """Copy bytes and put a zero behind each 0xFF (T.81, B.1.1.5); return the number of bytes written."""
     start = target
     position = 0
     while position < count:
@@ -94,11 +94,12 @@ def _stuff(source, count, target):
 
 @export("u32[:], i64, i64[:], i64, out u8[:], out u8[:], out u8[:] -> i64")
 def write_part(tokens, count, codes, fill, raw, target, edges):
-    """Write the first `count` tokens of a part that begins at bit `fill` of a byte; the bytes written.
+    """Write the first `count` tokens of a part of a scan that begins at bit `fill` of a byte; return the bytes written.
 
-    `target` receives the whole bytes, stuffed. The bits before them, in a byte that the part before began, and those
-    behind them go to `edges`, with zeros in the other bits; then the number of the latter. `raw` and `target` have 64
-    bytes to spare. A part has at least 8 bits: parts are made of hundreds of blocks, which take 2 or more.
+    `target` receives the complete bytes, stuffed. `edges` receives three numbers: a byte with the first bits of this
+    part, which belong behind the last bits of the part before; a byte with the last bits; and the number of last bits.
+    `raw` and `target` need 64 spare bytes at their ends. A part has at least 8 bits, since it has hundreds of blocks
+    with 2 or more bits each.
     """
     start = address_of(raw)
     bits = _write(address_of(tokens), count, address_of(codes), start, fill)
@@ -111,17 +112,20 @@ def write_part(tokens, count, codes, fill, raw, target, edges):
 
 @export("u32[:], i64[:], i64[:], out u8[:], out u8[:] -> i64")
 def write_intervals(tokens, bounds, codes, raw, target):
-    """A scan with restart markers: tokens ``bounds[i]..bounds[i + 1]`` are interval i; the bytes written."""
-    source, place = address_of(tokens), address_of(target)
-    start = place
+    """Write a scan with restart markers; return the number of bytes.
+
+    Restart interval i has the tokens ``bounds[i]..bounds[i + 1] - 1``.
+    """
+    source, end = address_of(tokens), address_of(target)
+    start = end
     intervals = bounds.shape[0] - 1
     for interval in range(intervals):
         first = bounds[interval]
         count = bounds[interval + 1] - first
         bits = _write(source + 4 * first, count, address_of(codes), address_of(raw), 0)
-        place += _stuff(address_of(raw), _finish(address_of(raw), bits), place)
+        end += _stuff(address_of(raw), _finish(address_of(raw), bits), end)
         if interval + 1 < intervals:
-            store_u8(place, 0xFF)
-            store_u8(place + 1, 0xD0 + (interval & 7))  # RST0..RST7 in turn
-            place += 2
-    return place - start
+            store_u8(end, 0xFF)
+            store_u8(end + 1, 0xD0 + (interval & 7))  # RST0..RST7 in turn
+            end += 2
+    return end - start

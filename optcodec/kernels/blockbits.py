@@ -1,4 +1,4 @@
-"""Bits of a sequential scan by place, from its tokens."""
+"""Count the bits of a sequential scan by regions of the image, from its tokens."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ __all__ = ["add_bits"]
 
 @export("u32[:], i64, i64[:], i64[:], i64, out i64[:] -> i64")
 def add_bits(tokens, count, codes, owners, first, bits):
-    """Add the bits of each block of coefficients to the count of its owner; the number of blocks before the next token.
+    """Add the bits of each block of coefficients to the sum of the region that owns it.
+
+    Returned is the number of blocks of the scan before the next token.
 
     Parameters
     ----------
     tokens : (tokens,) as `optcodec.kernels.entropy` makes them, of which `count` are used
-    codes : (9 * 256,) by context, the number of bits of code and value in the lowest 8
+    codes : (9 * 256,) by context; the lowest 8 bits are the number of bits of code and additional bits
     owners : (blocks,) index into `bits` of each block in the order of the scan
-    first : number of blocks before the first token
-    bits : sums
+    first : number of blocks of the scan before the first token
+    bits : sum of each region, to which is added
     """
-    place, block = 0, first
-    while place < count:
+    token, block = 0, first
+    while token < count:
         owner = owners[block]
-        bits[owner] += codes[tokens[place] >> 16] & 255
-        place += 1
+        bits[owner] += codes[tokens[token] >> 16] & 255
+        token += 1
         position = 0
         while position < 63:
-            context = tokens[place] >> 16
+            context = tokens[token] >> 16
             bits[owner] += codes[context] & 255
-            place += 1
+            token += 1
             symbol = context & 255
             if symbol == 0:  # end of block
                 break

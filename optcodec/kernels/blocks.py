@@ -1,8 +1,8 @@
-"""One block at a time: the decoding procedures of sequential and progressive scans (ITU-T T.81, F.2 and G.2).
+"""Decode one block: the decoding procedures of sequential and progressive scans (ITU-T T.81, F.2 and G.2).
 
-Blocks are addresses of 64 row-major int16. The bit stream is `held, count, position` of `optcodec.kernels.codewords`;
-each procedure gives back a result of `optcodec.kernels.scancodes`, a value of its own, and the bit stream behind it.
-It may read up to SLACK bytes behind the data: whoever calls it compares the position with the end.
+A block is the address of 64 row-major int16. The bit stream is `held, count, position` of `optcodec.kernels.codewords`.
+Each procedure returns a result code of `optcodec.kernels.scancodes`, a value of its own, and the bit stream behind the
+block. It may read up to SLACK bytes behind the data, so its caller has to compare the position with the end.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def store_i16(b, address, value):
 
 @emit(1, types.int64)
 def _nonzero_zz(b, block):
-    """A bit for each coefficient of a row-major block that is not 0, in zig-zag order."""
+    """Return the zig-zag mask of the nonzero coefficients of a row-major block."""
     natural = b.load(block, I16, 64)
     return natural.shuffle(natural, NATURAL_ORDER).nonzero_mask()
 
 
 @helper
 def sequential_block(block, dc, ac, held, count, position):
-    """T.81, F.2.2: DC difference into block[0], AC behind it. The block is all zero before."""
+    """Decode a block of a sequential scan (T.81, F.2.2): return its DC difference, store AC in the zeroed block."""
     code, value, held, count, position = difference(dc, held, count, position)
     natural = address_of(_NATURAL)
     k = 1
@@ -73,14 +73,14 @@ def sequential_block(block, dc, ac, held, count, position):
 
 @inlined
 def _end_of_band(size, held, count):
-    """T.81, Figure G.4: blocks of an end-of-band run, this one included, from `size` additional bits."""
+    """Read the length of an end-of-band run, this block included, from `size` additional bits (T.81, Figure G.4)."""
     blocks = (1 << size) + shift_down(shift_down(held, 1), 63 - size)
     return blocks, held << size, count - size
 
 
 @helper
 def ac_first_block(block, ac, Ss, Se, Al, held, count, position):
-    """T.81, G.1.2.2: a band of AC at reduced precision; also the blocks of the end-of-band run that begins here."""
+    """Decode a block of a first AC scan (T.81, G.1.2.2); also return the length of an end-of-band run that begins."""
     natural = address_of(_NATURAL)
     largest = LARGEST >> Al
     code, blocks = DONE, 0
@@ -117,15 +117,15 @@ def ac_first_block(block, ac, Ss, Se, Al, held, count, position):
 
 @helper
 def _correct(block, mask, Al, held, count, position):
-    """T.81, G.1.2.3: one more bit for each coefficient of the mask, away from zero."""
+    """Read a correction bit for each coefficient in the mask (T.81, G.1.2.3); a 1 adds to its magnitude."""
     natural = address_of(_NATURAL)
     while mask:
         if count < 1:
             held, count, position = refill(held, count, position)
         if held < 0:  # the next bit is 1
-            place = block + load_u8(natural + trailing_zeros(mask))
-            old = load_i16(place)
-            store_i16(place, old + (((old >> 63) | 1) << Al))
+            address = block + load_u8(natural + trailing_zeros(mask))
+            value = load_i16(address)
+            store_i16(address, value + (((value >> 63) | 1) << Al))
         held <<= 1
         count -= 1
         mask &= mask - 1
@@ -134,7 +134,7 @@ def _correct(block, mask, Al, held, count, position):
 
 @inlined
 def _skip_zeros(zeros, run):
-    """Position of the coefficient behind the first `run` ones of the mask; 64 if there is none."""
+    """Return the position of the one behind the first `run` ones of a mask; 64 if there is none."""
     for _ in range(run):
         zeros &= zeros - 1
     return trailing_zeros(zeros) if zeros else 64
@@ -142,9 +142,12 @@ def _skip_zeros(zeros, run):
 
 @helper
 def ac_refine_block(block, ac, blocks, Ss, Se, Al, held, count, position):
-    """T.81, Figure G.7: new coefficients of the band and a bit for the old ones; blocks left of an end-of-band run."""
+    """Decode a block of an AC refinement scan (T.81, Figure G.7): new coefficients, and correction bits of known ones.
+
+    `blocks` is the number of blocks left in the end-of-band run before, and in the returned values that after.
+    """
     natural = address_of(_NATURAL)
-    old = _nonzero_zz(block)
+    known = _nonzero_zz(block)
     band = shift_down(-1, 63 - Se)  # coefficients 0..Se
     code = DONE
     k = Ss
@@ -166,16 +169,16 @@ def ac_refine_block(block, ac, blocks, Ss, Se, Al, held, count, position):
             coefficient = (1 if held < 0 else -1) << Al
             held <<= 1
             count -= 1
-        end = _skip_zeros(~old & band & (-1 << k), run)
+        end = _skip_zeros(~known & band & (-1 << k), run)
         if end > Se:
             code = INDEX
             break
-        held, count, position = _correct(block, old & (-1 << k) & ((1 << end) - 1), Al, held, count, position)
+        held, count, position = _correct(block, known & (-1 << k) & ((1 << end) - 1), Al, held, count, position)
         if coefficient:
             store_i16(block + load_u8(natural + end), coefficient)
         k = end + 1
     if blocks:
         blocks -= 1
         if k <= Se:
-            held, count, position = _correct(block, old & band & (-1 << k), Al, held, count, position)
+            held, count, position = _correct(block, known & band & (-1 << k), Al, held, count, position)
     return code, blocks, held, count, position

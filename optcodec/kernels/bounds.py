@@ -1,11 +1,11 @@
 """Checks of the addresses that kernels read and write, for ``OPTCODEC_KERNELS=checked``.
 
-There numba checks the indices of arrays. Most kernels go by addresses instead, which all come from `address_of` an
-array or from `memory_at` a number. In a checked process these two note the array, and each load and store looks whether
-its bytes lie within an array that was noted. If they do not, it goes to a spare place, and an IndexError is raised when
-the kernel returns. Kernels run one at a time.
+In a checked process, numba checks the indices of arrays. But most kernels use addresses, which all come from
+`address_of` an array or from `memory_at` a number. In a checked process, these two record the array, and each load and
+store checks whether its bytes lie within a recorded array. If they do not, it uses spare memory instead, and an
+IndexError is raised when the kernel returns. Only one kernel runs at a time.
 
-What is not told: an address that leaves its array and ends up within another one of the same call.
+An address that leaves its array but lies within another array of the same call is not detected.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from optcodec.kernels.mode import mode
 __all__ = ["checked_address", "known_address", "raising"]
 
 _I64 = ir.IntType(64)
-_MOST = 100  # arrays of one call whose addresses are taken
-# how many arrays are known; address and length of the first wrong access; begin and end of each array
-_STATE = np.zeros(3 + 2 * _MOST, np.int64)
+_MAX_ARRAYS = 100  # recorded in one call
+# Number of recorded arrays; address and length of the first wrong access; begin and end of each array.
+_STATE = np.zeros(3 + 2 * _MAX_ARRAYS, np.int64)
 _SPARE = np.zeros(1024, np.uint8)  # longer than any vector
 _STATE_ADDRESS, _SPARE_ADDRESS = _STATE.ctypes.data, _SPARE.ctypes.data
 _lock = threading.Lock()
 
 
-def checked_address(builder: ir.IRBuilder, address: ir.Value, kind: ir.Type) -> ir.Value:
-    """The address at which a value of this kind may be loaded or stored; itself, unless this process is checked."""
+def checked_address(builder: ir.IRBuilder, address: ir.Value, ir_type: ir.Type) -> ir.Value:
+    """Emit the check of an address at which a value of a type is loaded or stored, if this process is checked."""
     if mode() != "checked":
         return address
-    count, element = (kind.count, kind.element) if isinstance(kind, ir.VectorType) else (1, kind)
+    count, element = (ir_type.count, ir_type.element) if isinstance(ir_type, ir.VectorType) else (1, ir_type)
     nbytes = count * (element.width // 8 if isinstance(element, ir.IntType) else 4)
     return _call(builder, _functions()[0], address, ir.Constant(_I64, nbytes))
 
 
 def known_address(builder: ir.IRBuilder, address: ir.Value, nbytes: ir.Value) -> ir.Value:
-    """The address of an array, whose bytes may be loaded and stored from here on."""
+    """Emit the recording of an array at an address, if this process is checked."""
     return _call(builder, _functions()[1], address, nbytes) if mode() == "checked" else address
 
 
 def raising(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A compiled kernel that raises an IndexError if a checked address was wrong."""
+    """Wrap a compiled kernel so that it raises an IndexError if a checked address was wrong."""
 
     def checked(*arguments: Any) -> Any:
         with _lock:
@@ -69,7 +69,7 @@ def _call(builder: ir.IRBuilder, function: Any, *arguments: ir.Value) -> ir.Valu
 
 @functools.cache
 def _functions() -> tuple[Any, Any]:
-    """Machine code of `checked_address` and of `known_address`."""
+    """Compile the functions that `checked_address` and `known_address` call."""
 
     @intrinsic
     def get(typing_context: Any, address: Any) -> Any:
@@ -88,25 +88,25 @@ def _functions() -> tuple[Any, Any]:
 
     @cfunc("int64(int64, int64)")
     def check(address, nbytes):
-        for place in range(_STATE_ADDRESS + 24, _STATE_ADDRESS + 24 + 16 * get(_STATE_ADDRESS), 16):
-            if get(place) <= address and address + nbytes <= get(place + 8):
+        for entry in range(_STATE_ADDRESS + 24, _STATE_ADDRESS + 24 + 16 * get(_STATE_ADDRESS), 16):
+            if get(entry) <= address and address + nbytes <= get(entry + 8):
                 return address
-        if get(_STATE_ADDRESS + 16) == 0:  # the first wrong one
+        if get(_STATE_ADDRESS + 16) == 0:  # the first wrong access
             put(_STATE_ADDRESS + 8, address)
             put(_STATE_ADDRESS + 16, nbytes)
         return _SPARE_ADDRESS
 
     @cfunc("int64(int64, int64)")
-    def know(address, nbytes):
+    def record(address, nbytes):
         count = get(_STATE_ADDRESS)
         end = _STATE_ADDRESS + 24 + 16 * count
-        for place in range(_STATE_ADDRESS + 24, end, 16):
-            if get(place) <= address and address + nbytes <= get(place + 8):
+        for entry in range(_STATE_ADDRESS + 24, end, 16):
+            if get(entry) <= address and address + nbytes <= get(entry + 8):
                 return address
-        if count < _MOST:
+        if count < _MAX_ARRAYS:
             put(end, address)
             put(end + 8, address + nbytes)
             put(_STATE_ADDRESS, count + 1)
         return address
 
-    return check, know
+    return check, record

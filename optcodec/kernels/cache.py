@@ -1,8 +1,8 @@
-"""Object files of kernels: compiled once, kept under the user's cache folder.
+"""The cache of compiled kernels: object files that are compiled once and stored in the user's cache folder.
 
-The name of an object is a hash of everything that it depends on: the source of all kernels it contains, the version of
-the compiler, the processor and its features. Where the cache cannot be written or read, the kernels are compiled again
-in each process; the results are the same.
+The name of an object is a hash of everything that it depends on: the source of all kernels in it, the version of the
+compiler, the processor and its features. If the cache cannot be written or read, kernels are compiled again in each
+process; the results are the same.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ from pathlib import Path
 
 from optcodec.kernels.notice import tell
 from optcodec.kernels.processes import Object, compile_objects, pack, search_path, unpack
-from optcodec.kernels.store import FolderError, cache_folder, keep, kept, make_folder
+from optcodec.kernels.store import FolderError, cache_folder, make_folder, read_object, write_object
 from optcodec.kernels.target import processor
 
-__all__ = ["Object", "exporting_stems", "kept_objects", "objects"]
+__all__ = ["Object", "cached_objects", "exporting_stems", "objects"]
 
 _FOLDER = Path(__file__).parent
 _ADVICE = "OPTCODEC_CACHE names another folder"
 
 
 def objects(stems: Sequence[str]) -> dict[str, Object]:
-    """Objects of several files of kernels; what must be compiled is compiled side by side."""
-    found = kept_objects(stems)
-    missing = [stem for stem in stems if stem not in found]
+    """Return the objects of several files of kernels; those that are not in the cache are compiled in parallel."""
+    available = cached_objects(stems)
+    missing = [stem for stem in stems if stem not in available]
     if missing:
-        folder = _folder_to_keep(missing)
+        folder = _prepare_folder(missing)
         compiled = compile_objects(missing, [sum(map(len, _sources(stem, set()))) for stem in missing])
         if folder:
-            _keep(folder, compiled)
-        found.update(compiled)
-    return found
+            _store(folder, compiled)
+        available.update(compiled)
+    return available
 
 
-def kept_objects(stems: Sequence[str]) -> dict[str, Object]:
-    """Those objects that need not be compiled."""
+def cached_objects(stems: Sequence[str]) -> dict[str, Object]:
+    """Return those objects of some files of kernels that are in the cache."""
     try:
         folder = cache_folder()
     except FolderError:
         return {}
-    contents = {stem: kept(folder, _file_name(stem)) for stem in stems}
+    contents = {stem: read_object(folder, _file_name(stem)) for stem in stems}
     return {stem: unpack(content) for stem, content in contents.items() if content is not None}
 
 
 def exporting_stems() -> list[str]:
-    """All files of kernels that `optcodec.kernels.load` takes."""
+    """List all files of kernels that `optcodec.kernels.load` can load."""
     return [path.stem for path in sorted(_FOLDER.glob("*.py")) if re.search(rb"^@export\(", path.read_bytes(), re.M)]
 
 
-def _folder_to_keep(stems: Sequence[str]) -> Path | None:
-    """Say what is compiled, and whether it will be so again; the folder that is ready to keep it, if there is one."""
+def _prepare_folder(stems: Sequence[str]) -> Path | None:
+    """Create the cache folder; return None if that fails. Tell the user what is compiled, and whether only once."""
     text = f"compiling {', '.join(stems)} kernels for this processor"
     try:
         folder = cache_folder()
@@ -68,10 +68,10 @@ def _folder_to_keep(stems: Sequence[str]) -> Path | None:
     return folder
 
 
-def _keep(folder: Path, compiled: dict[str, Object]) -> None:
+def _store(folder: Path, compiled: dict[str, Object]) -> None:
     try:
         for stem, (code, signatures) in compiled.items():
-            keep(folder, _file_name(stem), pack(code, signatures))
+            write_object(folder, _file_name(stem), pack(code, signatures))
     except FolderError as error:
         tell(f"the kernels could not be kept: {error}; {_ADVICE}")
 
@@ -85,7 +85,7 @@ def _file_name(stem: str) -> str:
 
 
 def _versions() -> list[bytes]:
-    """What changes with the versions of the compiler; importlib.metadata would take 10 ms to tell them."""
+    """Read the files with the versions of numba and llvmlite, since importlib.metadata would take 10 ms."""
     path, versions = search_path(), []
     for package in ("numba", "llvmlite"):
         spec = PathFinder.find_spec(package, path) or find_spec(package)
@@ -94,7 +94,7 @@ def _versions() -> list[bytes]:
 
 
 def _sources(stem: str, seen: set[str]) -> list[bytes]:
-    """Source of a kernel file and of all kernel files that it imports, whose functions become part of its code."""
+    """Read the source of a kernel file and of all kernel files that it imports, which are compiled with it."""
     text = (_FOLDER / f"{stem}.py").read_bytes()
     sources = [text]
     for name in re.findall(rb"^from optcodec\.kernels\.(\w+) import", text, re.MULTILINE):

@@ -1,4 +1,4 @@
-"""Python functions that check their arrays and hand them to a compiled kernel."""
+"""Make Python functions that check the types of their arguments and pass them to a compiled kernel."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ C_TYPES: dict[str, tuple[Any, type[np.generic]]] = {
 
 
 def arguments_of(signature: Signature) -> list[str]:
-    """Names of the arguments in the text of `checking`: ``a0``, ``a1``; the address of an array ``a0`` is ``p0``."""
+    """Name the arguments in the source that `checking` generates: ``a0``, ``a1``; the address of ``a0`` is ``p0``."""
     return [f"a{index}" for index in range(len(signature.arguments))]
 
 
 def checking(name: str, signature: Signature, body: list[str], scope: dict[str, Any]) -> Callable[..., Any]:
-    """Python function that checks type and layout of its arrays, and then does what the lines of `body` say.
+    """Make a Python function that checks type and layout of its arrays, then executes the lines of `body`.
 
-    Its text has no loops: one over the arguments would cost more than many a kernel takes.
+    The function is generated as source text without loops: a loop over the arguments would take longer than many
+    kernels do.
     """
 
     def fail(index: int, value: npt.NDArray[Any]) -> None:
@@ -42,29 +43,29 @@ def checking(name: str, signature: Signature, body: list[str], scope: dict[str, 
         raise TypeError(f"{expected}; got {value.dtype} of shape {value.shape}")
 
     names, lines = arguments_of(signature), []
-    for index, (value, argument) in enumerate(zip(names, signature.arguments, strict=True)):
+    for index, (variable, argument) in enumerate(zip(names, signature.arguments, strict=True)):
         if argument.ndim:
-            kind = np.dtype(C_TYPES[argument.dtype][1]).char
-            wrong = f"{value}.dtype.char != {kind!r} or {value}.ndim != {argument.ndim}"
-            lines.append(f"if {wrong}: fail({index}, {value})")
-            lines.append(f"p{index} = {'writable' if argument.writable else 'readable'}({value})")
+            char = np.dtype(C_TYPES[argument.dtype][1]).char
+            wrong = f"{variable}.dtype.char != {char!r} or {variable}.ndim != {argument.ndim}"
+            lines.append(f"if {wrong}: fail({index}, {variable})")
+            lines.append(f"p{index} = {'writable' if argument.writable else 'readable'}({variable})")
     source = "\n    ".join([f"def {name}({', '.join(names)}):", *lines, *body])
-    known = {"fail": fail, "readable": _address, "writable": _writable_address, **scope}
-    exec(source, known)  # the text is made of generated names only
-    function: Callable[..., Any] = known[name]
+    namespace = {"fail": fail, "readable": _address, "writable": _writable_address, **scope}
+    exec(source, namespace)  # safe: the source has generated names only
+    function: Callable[..., Any] = namespace[name]
     return function
 
 
 def _writable_address(array: Any) -> int:
-    """Address of the first element; refuses arrays that are read-only or not C-contiguous.
+    """Return the address of the first element; raise TypeError if the array is read-only or not C-contiguous.
 
-    A third of the time of `numpy.ndarray.ctypes`.
+    This takes a third of the time of `numpy.ndarray.ctypes`.
     """
     return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0
 
 
 def _address(array: Any) -> int:
-    """Address of the first element of an array that need not be writable."""
+    """Return the address of the first element of an array, which may be read-only but must be C-contiguous."""
     flags = array.flags
     if flags.writeable:
         return _writable_address(array)

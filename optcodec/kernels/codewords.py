@@ -1,14 +1,16 @@
-"""Huffman codes from a bit stream (ITU-T T.81, F.2.2).
+"""Decode Huffman codes from a bit stream (ITU-T T.81, F.2.2).
 
-The bits in hand are the upper `count` bits of a 64-bit number `held`; `position` is the address of the byte behind
-them. Stuffed zeros and restart markers have been taken out before, so that eight bytes can be loaded at a time.
+The state of the bit stream is `held, count, position`: the next `count` bits are the upper bits of the 64-bit number
+`held`, and `position` is the address of the byte behind them. Stuffed zeros and restart markers have been removed
+before, so that eight bytes can be loaded at a time.
 
 A Huffman table is a row of int32 (see TABLE_SIZE in `optcodec.kernels.scancodes`). It begins with an entry for each
 value of the next LOOKAHEAD bits::
 
     value << 16 | run << 12 | size << 8 | bits to drop
 
-The value is there, and size is 0, if code and additional bits fit into the lookahead. An entry of 0 is a longer code.
+If the code and its additional bits fit into the lookahead, the entry has their value, and size is 0. An entry of 0
+stands for codes that are longer than the lookahead.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ from optcodec.kernels.vector import I32, U64, Vector, emit
 
 __all__ = ["difference", "extend", "lookup", "put_entries", "refill", "shift_down"]
 
-_MAX_CODE = 4 << LOOKAHEAD  # byte offsets in a table
-_TO_PLACE = _MAX_CODE + 4 * 17
-_SYMBOLS = _TO_PLACE + 4 * 17
+# Byte offsets in a table.
+_MAX_CODE = 4 << LOOKAHEAD
+_TO_INDEX = _MAX_CODE + 4 * 17
+_SYMBOLS = _TO_INDEX + 4 * 17
 
 
 @emit(1, types.int64)
@@ -40,32 +43,32 @@ def shift_down(b, value, bits):
 
 @inlined
 def refill(held, count, position):
-    """Fill up to 56 bits or more; bits already there are or-ed with themselves."""
+    """Load bytes until at least 56 bits are held; some bytes are loaded again, which changes nothing."""
     held |= shift_down(load_u64_big_endian(position), count)
     return held, count | 56, position + ((63 - count) >> 3)
 
 
 @inlined
 def extend(bits, size):
-    """T.81, Figure F.12: value of `size` additional bits."""
+    """Return the value that `size` additional bits stand for (T.81, Figure F.12)."""
     return bits - (((bits >> (size - 1)) - 1) & ((1 << size) - 1))
 
 
 @helper
 def _long_code(table, held):
-    """T.81, Figure F.16: entry of a code longer than the lookahead; 0 if there is none."""
+    """Find the entry of a code longer than the lookahead (T.81, Figure F.16); 0 if the bits begin no code."""
     for length in range(LOOKAHEAD + 1, 17):
         code = shift_down(held, 64 - length)
         if code <= _load_i32(table + _MAX_CODE + 4 * length):
-            place = code + _load_i32(table + _TO_PLACE + 4 * length)
-            symbol = _load_i32(table + _SYMBOLS + 4 * place)
+            index = code + _load_i32(table + _TO_INDEX + 4 * length)
+            symbol = _load_i32(table + _SYMBOLS + 4 * index)
             return symbol << 8 | length
     return 0
 
 
 @inlined
 def lookup(table, held):
-    """Entry of the next code; 0 if the bits begin no code."""
+    """Find the entry of the next code; 0 if the bits begin no code."""
     entry = _load_i32(table + 4 * shift_down(held, 64 - LOOKAHEAD))
     if entry == 0:
         entry = _long_code(table, held)
@@ -74,7 +77,7 @@ def lookup(table, held):
 
 @inlined
 def difference(table, held, count, position):
-    """T.81, F.2.2.1: the next DC difference."""
+    """Decode the next DC difference (T.81, F.2.2.1)."""
     if count < 32:
         held, count, position = refill(held, count, position)
     entry = lookup(table, held)
@@ -96,11 +99,14 @@ def difference(table, held, count, position):
 
 @helper
 def put_entries(table, first, length, symbol, fuse):
-    """Entries of all lookaheads that begin with a code; with its additional bits if they fit and `fuse` is set."""
-    size, rest = symbol & 15, LOOKAHEAD - length
-    for tail in range(1 << rest):
-        if fuse and size <= rest:
-            value = extend(tail >> (rest - size), size) if size else 0
+    """Write the entries of all lookaheads that begin with a code.
+
+    They have the value of the additional bits, too, if these fit into the lookahead and `fuse` is set.
+    """
+    size, remaining = symbol & 15, LOOKAHEAD - length
+    for tail in range(1 << remaining):
+        if fuse and size <= remaining:
+            value = extend(tail >> (remaining - size), size) if size else 0
             table[first + tail] = value << 16 | (symbol >> 4) << 12 | (length + size)
         else:
             table[first + tail] = symbol << 8 | length

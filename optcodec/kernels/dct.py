@@ -1,7 +1,7 @@
-"""Forward DCT and quantization of two neighbouring 8x8 blocks at once: floating point, and libjpeg's integer one.
+"""Forward DCT and quantization of two neighbouring 8x8 blocks at once, in floating point or as libjpeg's integer DCT.
 
-Sixteen lanes hold a row of two blocks. Each butterfly works on whole rows, so one 8-point transform of all columns
-is plain vector arithmetic; a transposition in between turns columns into rows.
+A vector of 16 lanes has one row of two blocks. Each butterfly works on whole rows, so that the 8-point transform of all
+columns is vector arithmetic; a transposition between the two passes turns columns into rows.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _transpose(rows):
 
 
 def _zigzag(rows, order, target, masks):
-    """Store eight vectors of whole numbers (low 16 bits of each lane) as two zig-zag blocks, and where they are not 0.
+    """Store eight vectors of whole numbers (low 16 bits of each lane) as two zig-zag blocks, and their nonzero masks.
 
     Coefficient ``k`` of a block is number ``order[k]`` of its 64: lane ``order[k] % 8`` of vector ``order[k] // 8``.
     """
@@ -86,7 +86,7 @@ def _zigzag(rows, order, target, masks):
 
 
 def _float_columns(b, samples, stride, real=False):
-    """Orthonormal DCT of two blocks of samples, 8 bits or `real`; vector ``x`` holds horizontal frequency ``x``."""
+    """Transform two blocks of 8-bit samples (floats if `real`); vector ``x`` has the horizontal frequency ``x``."""
     rows = []
     address = samples
     for _ in range(8):
@@ -100,7 +100,7 @@ def _float_columns(b, samples, stride, real=False):
 
 @emit(5)
 def float_zigzag(b, samples, stride, reciprocals, target, masks):
-    """Two blocks of samples to quantized zig-zag blocks; `reciprocals` holds 1 / step, transposed, rows twice."""
+    """Transform two blocks of samples to quantized zig-zag blocks; `reciprocals`: 1 / step, transposed, rows twice."""
     quantized = []
     for x, column in enumerate(_float_columns(b, samples, stride)):
         quantized.append(column.fma(b.load(reciprocals + 64 * x, F32, 16), MAGIC))
@@ -108,7 +108,7 @@ def float_zigzag(b, samples, stride, reciprocals, target, masks):
 
 
 def _store_natural(columns, target):
-    """Two blocks of 64 floats, row-major."""
+    """Store two blocks of 64 floats, row-major."""
     for y, row in enumerate(_transpose(columns)):
         row.shuffle(row, range(8)).store(target + 32 * y)
         row.shuffle(row, range(8, 16)).store(target + 256 + 32 * y)
@@ -116,20 +116,20 @@ def _store_natural(columns, target):
 
 @emit(3)
 def float_natural(b, samples, stride, target):
-    """Two blocks of samples to two blocks of 64 floats, row-major."""
+    """Transform two blocks of samples to two blocks of 64 floats, row-major."""
     _store_natural(_float_columns(b, samples, stride), target)
 
 
 @emit(3)
 def plane_natural(b, samples, stride, target):
-    """Two blocks of samples that are floats around 0 to two blocks of 64 floats, row-major."""
+    """Transform two blocks of level-shifted float samples to two blocks of 64 floats, row-major."""
     _store_natural(_float_columns(b, samples, stride, real=True), target)
 
 
 def _islow(d, first):
     """8-point integer DCT of Loeffler, Ligtenberg and Moschytz (ICASSP 1989) with libjpeg's 13-bit constants.
 
-    Its first pass keeps 2 more fraction bits, the second takes them off again; the result is 8 times the coefficient.
+    The first pass has 2 additional fraction bits, which the second one removes; the result is 8 times the coefficient.
     """
 
     def fix(value):
@@ -161,9 +161,9 @@ def _islow(d, first):
 
 @emit(6)
 def exact_zigzag(b, samples, stride, reciprocals, offsets, target, masks):
-    """Two blocks of samples to the zig-zag blocks that libjpeg makes with its accurate integer DCT.
+    """Transform two blocks of samples to the quantized zig-zag blocks of libjpeg's accurate integer DCT.
 
-    `reciprocals` holds 1 / (8 step) and `offsets` 4 step + 1/2, row-major, each row twice.
+    `reciprocals` has 1 / (8 step) and `offsets` has 4 step + 1/2, row-major, each row twice.
     """
     rows = []
     address = samples

@@ -1,4 +1,4 @@
-"""Weighted squared error of quantized blocks."""
+"""Compute the weighted squared error of quantized blocks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ __all__ = ["weighted_error"]
 
 @export("f32[:,:], i16[:,:], f32[:], f64[:], f32[:], out f64[:] -> f64")
 def weighted_error(coefficients, indices, steps, weights, scales, sums):
-    """Sum of scale of the block times weight of the coefficient times (coefficient - index * step)^2.
+    """Sum up (coefficient - index * step)^2 times the weight of the coefficient times the scale of the block.
 
     Parameters
     ----------
     coefficients, indices : (blocks, 64)
-    steps, weights, sums : (64,); the last is work space
-    scales : (blocks,)
+    steps, weights : (64,) step and weight of each coefficient
+    scales : (blocks,) factor of the error of each block
+    sums : (64,) work space
     """
     for f in range(64):
         sums[f] = 0.0
@@ -34,7 +35,7 @@ def weighted_error(coefficients, indices, steps, weights, scales, sums):
 
 @export("f32[:,:], f32[:], f32, f64[:], f32[:], out f64[:] -> f64")
 def dead_zone_error(coefficients, steps, threshold, weights, scales, sums):
-    """As `weighted_error`, of the nearest index, but 0 where the magnitude over the step is below a threshold."""
+    """Compute `weighted_error` for rounded indices, which are 0 if magnitude / step is below a threshold."""
     for f in range(64):
         sums[f] = 0.0
     for block in range(coefficients.shape[0]):

@@ -1,4 +1,4 @@
-"""Pixels to tokens, one MCU row at a time: all stages meet while the row is still in the cache."""
+"""Encode pixels to tokens, one MCU row at a time, so that all stages work on a row while it is in the cache."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ __all__ = ["pixel_tokens"]
 
 @helper
 def _quantized_row(components, row, planes, stride, exact, quantizers, blocks, masks):
-    """Quantized zig-zag blocks of the MCU row of samples at `planes`; two blocks at a time, maybe one too many."""
+    """Store the quantized zig-zag blocks of the MCU row of samples at `planes`.
+
+    Two blocks are computed at a time; in a row with an odd number of blocks, the last one has no meaning.
+    """
     sample_row = planes
-    for part in range(components.shape[0]):
-        quantizer = address_of(quantizers) + 1024 * part
-        for y in range(components[part, V]):
-            if row * components[part, V] + y < components[part, ROWS]:
-                index = components[part, OFFSET] + y * components[part, PITCH]
-                for x in range(0, components[part, COLUMNS], 2):
-                    place = index + x
+    for component in range(components.shape[0]):
+        quantizer = address_of(quantizers) + 1024 * component
+        for y in range(components[component, V]):
+            if row * components[component, V] + y < components[component, ROWS]:
+                index = components[component, OFFSET] + y * components[component, PITCH]
+                for x in range(0, components[component, COLUMNS], 2):
+                    target = index + x
                     if exact:
                         exact_zigzag(
                             sample_row + 8 * x,
                             stride,
                             quantizer,
                             quantizer + 512,
-                            blocks + 128 * place,
-                            masks + 8 * place,
+                            blocks + 128 * target,
+                            masks + 8 * target,
                         )
                     else:
-                        float_zigzag(sample_row + 8 * x, stride, quantizer, blocks + 128 * place, masks + 8 * place)
+                        float_zigzag(sample_row + 8 * x, stride, quantizer, blocks + 128 * target, masks + 8 * target)
             sample_row += 8 * stride
 
 
@@ -44,16 +47,16 @@ def pixel_tokens(
     pixels, components, h, v, first, last, columns, restart_interval, exact, quantizers, planes, blocks, masks, tokens,
     histogram, intervals,
 ):  # fmt: skip
-    """Tokens of the MCU rows first..last-1 of a sequential scan; how many were made.
+    """Store the tokens of the MCU rows first..last-1 of a sequential scan; return their number.
 
     Parameters
     ----------
     pixels : (height, width, 1 or 3) grey or RGB
     components : see `optcodec.kernels.entropy`
-    h, v : sampling factors of luminance against chrominance
-    quantizers : (components, 256) constants as `optcodec.kernels.dct` wants them: 8 rows of 16, twice
+    h, v : sampling factors of luminance; those of chrominance are 1
+    quantizers : (components, 256) constants for `optcodec.kernels.dct`: 8 rows of 16, twice
     planes, blocks, masks : work space for one MCU row; `masks` has 36 more entries
-    histogram : counts by context in its first half
+    histogram : receives the number of tokens by context in its first half
     """
     height, width, grey = pixels.shape[0], pixels.shape[1], pixels.shape[2] == 1
     plane_start, block_start, mask_start = address_of(planes), address_of(blocks), address_of(masks)

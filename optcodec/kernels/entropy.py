@@ -1,8 +1,8 @@
-"""Blocks to tokens: the symbols of a sequential scan, made once, then counted for the tables and written.
+"""Turn the blocks of a sequential scan into tokens, which are then counted for the Huffman tables and written.
 
 A token is 32 bits: ``context << 16 | extra``. The context is ``slot * 256 + symbol``; slot ``2 t`` is DC table t, slot
-``2 t + 1`` AC table t. `extra` holds the additional bits that follow the code (T.81, F.1.2.1 and F.1.2.2); how many
-follow from the symbol. A token of slot 8 has no code: its symbol is the number of additional bits.
+``2 t + 1`` is AC table t. `extra` has the additional bits that follow the code (T.81, F.1.2.1 and F.1.2.2); the symbol
+determines their number. A token of slot 8 has no code: its symbol is the number of additional bits.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ __all__ = [
     "value_token",
 ]
 
-# Columns of the table `components`, one row a component: rows and columns of blocks, sampling factors, DC slot; where
-# its blocks of one MCU row begin in the work space, and how many it keeps there for each row of blocks; the address of
-# its row-major int16 blocks.
+# Columns of the table `components`, one row a component: rows and columns of blocks, sampling factors, DC slot; in the
+# work space for one MCU row, the index of its first block, and the number of blocks between two rows of blocks; the
+# address of its row-major int16 blocks.
 ROWS, COLUMNS, H, V, SLOT, OFFSET, PITCH, ADDRESS = range(8)
-PLAIN = 8 * 256  # context of tokens without a code, to which the number of bits is added
+PLAIN = 8 * 256  # context of tokens without a code; the number of bits is added to it
 ZERO_RUN = 0xF0  # T.81, F.1.2.2: ZRL, a run of 16 zeros
 
 
 @helper
 def put_token(tokens, count, histogram, context, extra):
-    """Append one token at an address and count it."""
+    """Store one token behind the `count` tokens at address `tokens`, and count it in the histogram."""
     store_u32(tokens + 4 * count, (context << 16) | extra)
     histogram[context] += 1
     return count + 1
@@ -50,7 +50,7 @@ def put_token(tokens, count, histogram, context, extra):
 
 @helper
 def value_token(tokens, count, histogram, context, value):
-    """Token of a value: its size is added to the context, its low bits follow (one less where it is negative)."""
+    """Store the token of a value: its size is the symbol, and its low bits (minus one if negative) are `extra`."""
     sign = value >> 63
     size = bit_length((value ^ sign) - sign)
     return put_token(tokens, count, histogram, context + size, (value + sign) & ((1 << size) - 1))
@@ -58,9 +58,9 @@ def value_token(tokens, count, histogram, context, value):
 
 @emit(2)
 def _prepare(b, block, ready):
-    """For each of 64 coefficients that is not 0, the token with a run of 0 in slot 0: ``size << 16 | extra``.
+    """Compute the token of each of 64 coefficients with a run of 0 in slot 0, ``size << 16 | extra``; not used for 0.
 
-    The exponent of the magnitude as a float is its size in bits (T.81, Table F.2), plus 126.
+    The size of a magnitude in bits (T.81, Table F.2) is the exponent of the magnitude as a float, minus 126.
     """
     for quarter in range(4):
         value = b.load(block + 32 * quarter, I16, 16).widen_signed(I32)
@@ -78,19 +78,20 @@ def _count(b, bank, context):
 
 
 @helper
-def run_tokens(tokens, count, histogram, context, block, rest, last, ready):
-    """Tokens of the coefficients in the mask `rest`, each with the run of zeros before it (T.81, Figure F.2).
+def run_tokens(tokens, count, histogram, context, block, nonzero, last, ready):
+    """Store the tokens of the coefficients in the mask `nonzero`, each with the run of zeros before it.
 
-    `last` is the position before the first one that counts for a run; `ready` is work space of 256 bytes. The two
-    halves of `histogram` take turns: the same symbol often comes twice, and the second would wait for the first.
+    See T.81, Figure F.2. `last` is the position before the first coefficient of the band; `ready` is work space of 256
+    bytes. The tokens are counted in the two halves of `histogram` in turn: if a symbol is repeated, which is frequent,
+    the second addition need not wait for the first.
     """
-    if rest:
+    if nonzero:
         _prepare(block, ready)
     target = tokens + 4 * count
-    bank, other = address_of(histogram), address_of(histogram) + 4 * histogram.shape[0]
-    while rest:
-        position = trailing_zeros(rest)
-        rest &= rest - 1
+    bank, other_bank = address_of(histogram), address_of(histogram) + 4 * histogram.shape[0]
+    while nonzero:
+        position = trailing_zeros(nonzero)
+        nonzero &= nonzero - 1
         run = position - last - 1
         last = position
         while run > 15:
@@ -102,15 +103,15 @@ def run_tokens(tokens, count, histogram, context, block, rest, last, ready):
         store_u32(target, token)
         _count(bank, token >> 16)
         target += 4
-        bank, other = other, bank
+        bank, other_bank = other_bank, bank
     return (target - tokens) >> 2
 
 
 @helper
 def block_tokens(tokens, count, histogram, slot, block, mask, previous, ready):
-    """Tokens of one block: DC difference to `previous`, then AC run-length symbols.
+    """Store the tokens of one block: DC difference to `previous`, then AC run-length symbols.
 
-    `block` is the address of 64 zig-zag coefficients, `mask` has a bit for each that is not 0.
+    `block` is the address of 64 zig-zag coefficients; `mask` has a bit for each coefficient that is not 0.
     """
     count = value_token(tokens, count, histogram, slot * 256, load_i16(block) - previous)
     context = (slot + 1) * 256
@@ -130,10 +131,10 @@ def merge_banks(histogram):
 
 @helper
 def row_tokens(components, row, columns, restart_interval, blocks, masks, state, tokens, count, histogram, intervals):
-    """Tokens of one MCU row whose zig-zag blocks and masks lie at `blocks` and `masks`.
+    """Store the tokens of one MCU row; `blocks` and `masks` are the addresses of its zig-zag blocks and their masks.
 
     Blocks outside of a component only fill up an MCU: they repeat the DC before them and have no AC. `intervals[i]`
-    receives the number of tokens before restart interval i. `state` holds the DC predictions, then 32 words of work
+    receives the number of tokens before restart interval i. `state` has the DC predictions, then 32 words of work
     space.
     """
     predictions, ready = state[:4], address_of(state) + 32
@@ -141,34 +142,34 @@ def row_tokens(components, row, columns, restart_interval, blocks, masks, state,
         if restart_interval and (row * columns + column) % restart_interval == 0:
             intervals[(row * columns + column) // restart_interval] = count
             predictions[:] = 0
-        for part in range(components.shape[0]):
-            h, v, slot = components[part, H], components[part, V], components[part, SLOT]
+        for component in range(components.shape[0]):
+            h, v, slot = components[component, H], components[component, V], components[component, SLOT]
             for y in range(v):
                 for x in range(column * h, column * h + h):
-                    if row * v + y >= components[part, ROWS] or x >= components[part, COLUMNS]:
+                    if row * v + y >= components[component, ROWS] or x >= components[component, COLUMNS]:
                         count = put_token(tokens, count, histogram, slot * 256, 0)
                         count = put_token(tokens, count, histogram, slot * 256 + 256, 0)
                         continue
-                    index = components[part, OFFSET] + y * components[part, PITCH] + x
+                    index = components[component, OFFSET] + y * components[component, PITCH] + x
                     block, mask = blocks + 128 * index, load_u64(masks + 8 * index)
-                    count = block_tokens(tokens, count, histogram, slot, block, mask, predictions[part], ready)
-                    predictions[part] = load_i16(block)
+                    count = block_tokens(tokens, count, histogram, slot, block, mask, predictions[component], ready)
+                    predictions[component] = load_i16(block)
     return count
 
 
 @helper
 def prime(components, row, blocks, predictions):
-    """DC predictions after MCU row `row`, whose blocks lie at `blocks`: those of its last blocks."""
-    for part in range(components.shape[0]):
-        v = components[part, V]
-        y = min(row * v + v, components[part, ROWS]) - 1 - row * v
-        index = components[part, OFFSET] + y * components[part, PITCH] + components[part, COLUMNS] - 1
-        predictions[part] = load_i16(blocks + 128 * index)
+    """Set the DC predictions to those after MCU row `row`: the DC of its last blocks; `blocks` is their address."""
+    for component in range(components.shape[0]):
+        v = components[component, V]
+        y = min(row * v + v, components[component, ROWS]) - 1 - row * v
+        index = components[component, OFFSET] + y * components[component, PITCH] + components[component, COLUMNS] - 1
+        predictions[component] = load_i16(blocks + 128 * index)
 
 
 @emit(3)
 def _zigzag_block(b, block, target, mask):
-    """One row-major block of 64 coefficients to zig-zag order, and its mask of nonzero coefficients."""
+    """Store one row-major block of 64 coefficients in zig-zag order, and the mask of its nonzero coefficients."""
     natural = b.load(block, I16, 64)
     zigzag = natural.shuffle(natural, NATURAL_ORDER)
     zigzag.store(target)
@@ -177,23 +178,23 @@ def _zigzag_block(b, block, target, mask):
 
 @helper
 def _gather(components, row, blocks, masks):
-    """Zig-zag blocks and masks of one MCU row."""
-    for part in range(components.shape[0]):
-        v, columns, rows = components[part, V], components[part, COLUMNS], components[part, ROWS]
-        coefficients = memory_at(components[part, ADDRESS], 128 * rows * columns)
+    """Store the zig-zag blocks and masks of one MCU row."""
+    for component in range(components.shape[0]):
+        v, columns, rows = components[component, V], components[component, COLUMNS], components[component, ROWS]
+        coefficients = memory_at(components[component, ADDRESS], 128 * rows * columns)
         for y in range(min(v, rows - row * v)):
             source = coefficients + 128 * (row * v + y) * columns
-            index = components[part, OFFSET] + y * components[part, PITCH]
+            index = components[component, OFFSET] + y * components[component, PITCH]
             for x in range(columns):
                 _zigzag_block(source + 128 * x, blocks + 128 * (index + x), masks + 8 * (index + x))
 
 
 @export("i64[:,:], i64, i64, i64, i64, out i16[:], out i64[:], out u32[:], out i64[:], out i64[:] -> i64")
 def scan_tokens(components, first, last, columns, restart_interval, blocks, masks, tokens, histogram, intervals):
-    """Tokens of the MCU rows first..last-1 of a sequential scan; how many were made.
+    """Store the tokens of the MCU rows first..last-1 of a sequential scan; return their number.
 
-    `columns` counts the MCUs of a row; `blocks` and `masks` are work space for one MCU row, with 36 more entries in
-    `masks`. The first half of `histogram` receives the counts.
+    `columns` is the number of MCUs in a row; `blocks` and `masks` are work space for one MCU row, with 36 more entries
+    in `masks`. The first half of `histogram` receives the number of tokens by context.
     """
     block_start, mask_start, token_start = address_of(blocks), address_of(masks), address_of(tokens)
     state = masks[masks.shape[0] - 36 :]

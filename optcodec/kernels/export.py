@@ -1,6 +1,6 @@
-"""Turn the numba kernels of one file into one object file of machine code.
+"""Compile the numba kernels of one file into one object file of machine code.
 
-Imported only when there is no object in the cache yet, since it imports numba.
+This module imports numba, so it is imported only if there is no object file in the cache.
 """
 
 from __future__ import annotations
@@ -42,26 +42,26 @@ _SCALARS = {
     "f64": types.float64,
 }
 _EXPORTS: dict[str, dict[str, tuple[Signature, Any]]] = {}
-_COUNTING = re.compile(r"^(define [^\n]*@NRT_(?:inc|dec)ref\([^\n]*) \{\n.*?^\}", re.MULTILINE | re.DOTALL)
-# What a kernel may call outside of itself: LLVM's own, and what every C library has. Anything else would mean that it
-# allocates, raises or talks to the interpreter, and could not be loaded without numba.
+_REFERENCE_COUNTING = re.compile(r"^(define [^\n]*@NRT_(?:inc|dec)ref\([^\n]*) \{\n.*?^\}", re.MULTILINE | re.DOTALL)
+# Prefixes of external functions that a kernel may call: those of LLVM, and those that every C library has. Any other
+# function would mean that the kernel allocates, raises or calls the interpreter, and needs numba to be loaded.
 _ALLOWED_SYMBOLS = ("llvm.", "memcpy", "memset", "memmove", "exp", "log", "log2", "pow", "sqrt", "expm1", "sinh")
 
 
 _SEMANTICS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": mode() == "checked"}
-# Without the wrappers for callers in Python, functions that only kernels call compile much faster.
+# Functions that only kernels call need no wrappers for callers in Python; without them they compile much faster.
 _OPTIONS: dict[str, Any] = {**_SEMANTICS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 helper = numba.njit(**_OPTIONS)
 inlined = numba.njit(**_OPTIONS, forceinline=True)
 
 
 def export(signature: str) -> Callable[[Callable[..., Any]], Any]:
-    """Compile the decorated function with numba, and let `optcodec.kernels.load` find it.
+    """Decorate a kernel: compile it with numba, and register it for `optcodec.kernels.load`.
 
     Parameters
     ----------
     signature : str
-        Such as ``"u8[:,:], out u32[:], i64 -> i64"``; see `optcodec.kernels.signature.Signature`.
+        Types of the kernel, such as ``"u8[:,:], out u32[:], i64 -> i64"``; see `optcodec.kernels.signature.Signature`.
     """
     parsed = Signature.parse(signature)
 
@@ -75,18 +75,18 @@ def export(signature: str) -> Callable[[Callable[..., Any]], Any]:
 
 
 def exports_of(stem: str) -> dict[str, tuple[Signature, Any]]:
-    """Signature and numba function of each exported kernel of ``optcodec/kernels/<stem>.py``, by name."""
+    """Return signature and numba function of each exported kernel of ``optcodec/kernels/<stem>.py``, by name."""
     importlib.import_module(f"optcodec.kernels.{stem}")
     return _EXPORTS[stem]
 
 
 def compiler_is_off() -> bool:
-    """Whether numba's decorators do nothing in this process."""
+    """Tell whether numba is disabled, so that its decorators do nothing in this process."""
     return bool(numba.config.DISABLE_JIT)
 
 
 def callable_from_python(signature: Signature, compiled: Any) -> Any:
-    """Compile an exported kernel for callers in Python, by nothing but ``numba.njit``."""
+    """Compile an exported kernel for callers in Python, using only ``numba.njit``."""
     parameters = [
         types.Array(_SCALARS[argument.dtype], argument.ndim, "C", readonly=not argument.writable)
         if argument.ndim
@@ -103,17 +103,17 @@ def build(stem: str) -> tuple[bytes, dict[str, str]]:
 
 
 def compile_exports(stem: str) -> tuple[bytes, dict[str, str]]:
-    """Compile all exported kernels of a module that is imported already, named by the last part of its name.
+    """Compile all exported kernels of a module that is already imported; `stem` is the last component of its name.
 
     Returns
     -------
     tuple of (bytes, dict)
-        The object file, and the text of each kernel's signature by name.
+        The object file, and by name the signature of each kernel as text.
 
     Notes
     -----
-    The C functions keep numba's calling convention: a status is returned (0 is success), the first argument points to
-    the result, the second to an exception record that these kernels never fill.
+    The C functions have numba's calling convention: they return a status (0 is success); the first argument points to
+    the result, the second to an exception record, which these kernels never fill.
     """
     exports = _EXPORTS[stem]
     module = llvm.parse_assembly("")
@@ -125,18 +125,18 @@ def compile_exports(stem: str) -> tuple[bytes, dict[str, str]]:
 
 
 def _module_of(name: str, signature: Signature, compiled: Any) -> llvm.ModuleRef:
-    """LLVM module with one C function ``name`` that calls the compiled kernel."""
+    """Make an LLVM module with one C function ``name`` that calls the compiled kernel."""
     jit = numba.njit(_c_signature(signature), **_OPTIONS)
     entry = jit(_entry(signature, compiled))
     symbol = entry.overloads[entry.signatures[0]].fndesc.llvm_func_name
-    # Views of the caller's arrays have no reference count, so that counting it does nothing: let it be nothing.
-    module = llvm.parse_assembly(_COUNTING.sub(r"\1 { ret void }", entry.inspect_llvm(entry.signatures[0])))
+    # Views of the caller's arrays have no reference count, so numba's counting functions have no effect: empty them.
+    module = llvm.parse_assembly(_REFERENCE_COUNTING.sub(r"\1 { ret void }", entry.inspect_llvm(entry.signatures[0])))
     module.get_function(symbol).name = name
     return module
 
 
 def _optimize(module: llvm.ModuleRef, machine: Any, keep: set[str]) -> None:
-    """Optimize the kernels as one program, then refuse what they call outside of themselves."""
+    """Optimize the kernels as one program, then refuse calls of external functions that are not allowed."""
     for function in module.functions:
         if not function.is_declaration and function.name not in keep:
             function.linkage = "internal"
@@ -165,7 +165,7 @@ def _result(signature: Signature) -> Any:
 
 
 def _entry(signature: Signature, kernel: Any) -> FunctionType:
-    """Python source of the C entry: pointers and lengths in, arrays to the kernel."""
+    """Make the function behind the C entry: it takes pointers and lengths, and passes arrays to the kernel."""
     parameters: list[str] = []
     values: list[str] = []
     for index, argument in enumerate(signature.arguments):
@@ -174,7 +174,7 @@ def _entry(signature: Signature, kernel: Any) -> FunctionType:
         values.append(f"carray({names[0]}, ({', '.join(names[1:])},))" if argument.ndim else names[0])
     source = f"def entry({', '.join(parameters)}):\n    return kernel({', '.join(values)})\n"
     scope: dict[str, Any] = {"carray": carray, "kernel": kernel}
-    exec(source, scope)  # the text is made of generated names only
+    exec(source, scope)  # safe: the source has generated names only
     entry: FunctionType = scope["entry"]
     return entry
 

@@ -1,4 +1,4 @@
-"""Pixels to coefficients that are not quantized, one MCU row at a time."""
+"""Forward transform: pixels to DCT coefficients before quantization, one MCU row at a time."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ __all__ = ["pixel_coefficients", "plane_coefficients"]
 
 @emit(2)
 def _copy_block(b, source, target):
-    """64 floats."""
+    """Copy a block of 64 floats."""
     for offset in range(0, 256, 64):
         b.load(source + offset, F32, 16).store(target + offset)
 
 
 @export("u8[:,:,:], i64[:,:], i64, i64, i64, i64, out u8[:], out f32[:]")
 def pixel_coefficients(pixels, components, h, v, first, last, planes, pair):
-    """Unquantized coefficients of the MCU rows first..last-1, to the float32 blocks that `components` points to."""
+    """Store the coefficients of the MCU rows first..last-1 in the float32 blocks whose addresses `components` has."""
     height, width, grey = pixels.shape[0], pixels.shape[1], pixels.shape[2] == 1
     plane_start, work = address_of(planes), address_of(pair)
     stride = planes.shape[0] // (10 * v + 17)
     for row in range(first, last):
         load_mcu_row(address_of(pixels), width, height, row * 8 * v, h, v, grey, plane_start, stride)
         sample_row = plane_start
-        for part in range(components.shape[0]):
-            columns = components[part, COLUMNS]
-            coefficients = memory_at(components[part, ADDRESS], 256 * components[part, ROWS] * columns)
-            for y in range(row * components[part, V], row * components[part, V] + components[part, V]):
-                if y < components[part, ROWS]:
+        for component in range(components.shape[0]):
+            columns = components[component, COLUMNS]
+            coefficients = memory_at(components[component, ADDRESS], 256 * components[component, ROWS] * columns)
+            for y in range(row * components[component, V], row * components[component, V] + components[component, V]):
+                if y < components[component, ROWS]:
                     target = coefficients + 256 * y * columns
                     for x in range(0, columns - 1, 2):
                         float_natural(sample_row + 8 * x, stride, target + 256 * x)
@@ -43,12 +43,12 @@ def pixel_coefficients(pixels, components, h, v, first, last, planes, pair):
 
 @export("f32[:,:], out f32[:,:]")
 def plane_coefficients(samples, blocks):
-    """Unquantized coefficients of samples around 0.
+    """Compute the coefficients of level-shifted samples.
 
     Parameters
     ----------
-    samples : (8 * rows, 8 * columns) with an even number of columns
-    blocks : (rows * columns, 64)
+    samples : (8 * rows, 8 * columns) samples minus 128; the number of columns is even
+    blocks : (rows * columns, 64) receives the coefficients
     """
     rows, columns = samples.shape[0] // 8, samples.shape[1] // 8
     for y in range(rows):

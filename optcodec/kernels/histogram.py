@@ -1,18 +1,18 @@
-"""Histograms of DCT coefficients, and what every quantization step does to them.
+"""Histograms of DCT coefficients, and from them the error and entropy of every quantization step.
 
-A bin is half a unit wide, so that the decision thresholds (k + 1/2) q of every whole step q fall on its edges. Bin j of
-a magnitude holds j/2 <= |x| < (j + 1)/2; frequency f owns the bins from ``first[f]`` to ``first[f + 1]``, those of its
-negative coefficients running down from the middle, the others up:
+A bin is half a unit wide, so that the decision thresholds (k + 1/2) q of every whole step q are edges of bins. Bin j
+holds the magnitudes j/2 <= |x| < (j + 1)/2. Frequency f has the bins ``first[f]`` to ``first[f + 1] - 1``: from the
+middle, those of its negative coefficients run down, and the others up:
 
 ::
 
     first[f]                       middle                      first[f + 1]
        | -(extent-1) ...  -1   -0   |   0   1   ...  extent-1   |
 
-Coefficients count in fixed point, UNIT to one: sums are then integers, the same in any order. What a bin knows of its
-members is their number, and the sum of their distances r from its inner edge; the sum of all r^2 is known for each
-frequency. That is enough for the exact squared error of every step: with index k and the edge e of its bin, that of a
-coefficient is (e + r - kq)^2 = (e^2 + 2er) - 2kq (e + r) + (kq)^2 + r^2.
+Coefficients are fixed-point numbers in units of 1 / UNIT, so that sums are integers, which do not depend on the order.
+For each bin, the number of its coefficients and the sum of their distances r from its inner edge are stored; for each
+frequency, the sum of all r^2. That is enough for the exact squared error of every step q: the error of a coefficient
+with index k in a bin with inner edge e is (e + r - kq)^2 = (e^2 + 2er) - 2kq (e + r) + (kq)^2 + r^2.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import numpy as np
 
 from optcodec.kernels.export import export, inlined
 
-UNIT = 1 << 15  # fixed-point steps to one; finer than the error of a single-precision DCT
-BIN_SHIFT = 14  # steps to half a unit, as a power of two
-# While counting, number and sum of r share one 64-bit word, so that a coefficient costs one addition to memory. The sum
-# of r stays below 2**(24 + 14).
+UNIT = 1 << 15  # the fixed-point number of 1; its precision is finer than the error of a single-precision DCT
+BIN_SHIFT = 14  # 2**14 is the fixed-point number of the width of a bin
+# While counting, number and sum of r share one 64-bit word, so that each coefficient takes one addition in memory. The
+# sum of r is below 2**(24 + 14).
 NUMBER_BITS = 24
 LOG_ENTRIES = 8192
 STEPS = 255
@@ -34,29 +34,34 @@ STEPS = 255
 
 @export("f32[:,:], out f32[:]")
 def largest_magnitudes(blocks, largest):
-    """Largest |coefficient| of each frequency; NaN where one is not a number."""
+    """Find the largest magnitude at each frequency; NaN if one of its coefficients is NaN."""
     for f in range(64):
         largest[f] = 0
     for block in range(blocks.shape[0]):
         for f in range(64):
             magnitude = abs(blocks[block, f])
-            # false for NaN, which so comes in; and stays, since it does not equal itself
-            keeps = magnitude <= largest[f] or largest[f] != largest[f]
-            largest[f] = largest[f] if keeps else magnitude
+            # For a NaN magnitude, the first comparison is false, so that NaN is stored. Then the second one is true for
+            # all further magnitudes, so that NaN stays.
+            is_unchanged = magnitude <= largest[f] or largest[f] != largest[f]
+            largest[f] = largest[f] if is_unchanged else magnitude
 
 
 @export("f32[:,:], i64, i64, i64[:], out i64[:], out i64[:,:], out i64[:,:]")
 def count_coefficients(blocks, start, stop, middle, words, lines, sums):
-    """Histograms of a range of less than 2**24 blocks.
+    """Count the coefficients of the blocks start..stop-1, fewer than 2**24, in histograms.
 
-    ``middle`` (64) is the first bin of the magnitudes that are not negative. ``words`` (bins) is scratch, all zeros.
-    ``sums`` (bins, 2) receives number and sum of r of each bin, the last of the three ``lines`` (3, 64) the sum of r^2
-    of each frequency.
+    Parameters
+    ----------
+    blocks : (blocks, 64) coefficients
+    middle : (64,) bin of each frequency with magnitudes below 1/2 that are not negative
+    words : (bins,) work space, all zeros
+    lines : (3, 64) the last row receives the sum of r^2 of each frequency; the others are work space
+    sums : (bins, 2) receives number and sum of r of each bin
     """
     for f in range(64):
         lines[2, f] = 0
     for block in range(start, stop):
-        for f in range(64):  # this loop becomes vectors, the next one cannot
+        for f in range(64):  # LLVM vectorizes this loop; the next one cannot be vectorized
             fixed = np.int32(np.rint(abs(blocks[block, f]) * np.float32(UNIT)))
             sign = np.int32(0) if blocks[block, f] >= 0 else np.int32(-1)
             r = fixed & np.int32((1 << BIN_SHIFT) - 1)
@@ -64,7 +69,7 @@ def count_coefficients(blocks, start, stop, middle, words, lines, sums):
             lines[1, f] = (np.int64(r) << NUMBER_BITS) + 1
             lines[2, f] += np.int64(np.int32(r * r))
         for f in range(64):
-            # unsigned: an index that cannot count from the end
+            # An unsigned index spares numba the handling of negative ones.
             words[np.uint64(lines[0, f])] += lines[1, f]
     for b in range(words.size):
         sums[b, 0] = words[b] & ((1 << NUMBER_BITS) - 1)
@@ -73,7 +78,7 @@ def count_coefficients(blocks, start, stop, middle, words, lines, sums):
 
 @export("f32[:,:], i64, i64, i64[:], out i64[:]")
 def sum_deviations(blocks, start, stop, centre, deviations):
-    """Sum of |coefficient - centre| (64 each) over a range of blocks, both in fixed point."""
+    """Sum |coefficient - centre| over the blocks start..stop-1 at each of 64 frequencies, in fixed point."""
     for f in range(64):
         deviations[f] = 0
     for block in range(start, stop):
@@ -84,10 +89,16 @@ def sum_deviations(blocks, start, stop, centre, deviations):
 
 @export("i64[:,:], i64[:], i64[:], f64[:], out f64[:,:], out f64[:,:], out f64[:,:]")
 def step_curves(sums, squares, first, n_log_n, prefix, distortion, bits):
-    """Mean squared error and entropy of every step at every frequency.
+    """Compute the mean squared error and the entropy of every step at every frequency.
 
-    ``first`` (65) bounds the bins of each frequency; ``n_log_n`` holds n log2 n of 0 .. LOG_ENTRIES - 1; ``prefix``
-    (at least extent + 1, 3) is scratch; ``distortion`` and ``bits`` (64, STEPS) are per coefficient.
+    Parameters
+    ----------
+    sums : (bins, 2) number and sum of r of each bin
+    squares : (64,) sum of r^2 of each frequency
+    first : (65,) first bin of each frequency, then the number of all bins
+    n_log_n : (LOG_ENTRIES,) n log2 n
+    prefix : (at least extent + 1, 3) work space
+    distortion, bits : (64, STEPS) receive error and bits a coefficient
     """
     for f in range(64):
         extent = (first[f + 1] - first[f]) // 2
@@ -99,7 +110,7 @@ def step_curves(sums, squares, first, n_log_n, prefix, distortion, bits):
 
 @inlined
 def _prefix_sums(sums, middle, extent, prefix):
-    """Number, sum of e + r, and sum of e^2 + 2er of all magnitudes below each bin, both signs together."""
+    """Sum over all magnitudes below each bin, both signs together: their number, e + r, and e^2 + 2er."""
     number, total, square = 0.0, 0.0, 0.0
     for j in range(extent):
         prefix[j, 0], prefix[j, 1], prefix[j, 2] = number, total, square
@@ -114,7 +125,10 @@ def _prefix_sums(sums, middle, extent, prefix):
 
 @inlined
 def _one_step(prefix, extent, within, q, n_log_n, distortion, bits):
-    """Index k takes the bins from (2k - 1) q to (2k + 1) q; its reconstruction is kq. ``within`` is the sum of r^2."""
+    """Compute error and bits of step q, at which index k has the bins (2k - 1) q to (2k + 1) q - 1.
+
+    The value of index k is kq; ``within`` is the sum of r^2.
+    """
     number = prefix[extent, 0]
     low, k = 0, 0
     error, information, nonzero = within, 0.0, 0.0
@@ -133,23 +147,28 @@ def _one_step(prefix, extent, within, q, n_log_n, distortion, bits):
 
 @export("f64[:,:], f64[:,:], i64[:,:], out f64[:,:], out i64[:,:], out i64[:]")
 def lower_hulls(error, bits, order, slopes, steps, counts):
-    """Lower convex hull of error over bits at each frequency, from the least error to the fewest bits.
+    """Find the lower convex hull of error over bits at each frequency, from the least error to the fewest bits.
 
-    ``order`` (frequencies, steps) has the indices of the steps by falling bits; equal ones by falling error, equal ones
-    again by rising step, so that the largest step stays. ``counts`` vertices are left in ``steps`` (1 for the first
-    column of ``error``, rising), with the slope that leads to each in ``slopes`` (0 for the first).
+    Parameters
+    ----------
+    error, bits : (frequencies, steps) error and bits of each step
+    order : (frequencies, steps) indices of the steps by falling bits; if equal, by falling error; if equal again, by
+        rising step, so that the largest of equal steps stays on the hull
+    slopes : (frequencies, steps) receives the slope that leads to each vertex; 0 for the first
+    steps : (frequencies, steps) receives the steps of the vertices, rising; 1 is the first column of `error`
+    counts : (frequencies,) receives the number of vertices
     """
     for f in range(error.shape[0]):
         counts[f] = _hull(error[f], bits[f], order[f], steps[f])
         slopes[f, 0] = 0.0
         for i in range(1, counts[f]):
-            here, before = steps[f, i] - 1, steps[f, i - 1] - 1
-            slopes[f, i] = (error[f, here] - error[f, before]) / (bits[f, before] - bits[f, here])
+            vertex, before = steps[f, i] - 1, steps[f, i - 1] - 1
+            slopes[f, i] = (error[f, vertex] - error[f, before]) / (bits[f, before] - bits[f, vertex])
 
 
 @inlined
 def _hull(error, bits, order, stack):
-    """Andrew's monotone chain; returns the number of steps left in ``stack``."""
+    """Find the hull by Andrew's monotone chain; return the number of steps that are left in ``stack``."""
     top = 0
     for index in order:
         while top > 0 and error[index] <= error[stack[top - 1] - 1]:  # not more error, and not more bits
@@ -168,5 +187,5 @@ def _hull(error, bits, order, stack):
 
 @inlined
 def _is_above(error, bits, a, b, c):
-    """Whether point b does not lie below the line from a to c."""
+    """Tell whether point b lies on or above the line from a to c."""
     return (error[b] - error[a]) * (bits[a] - bits[c]) >= (error[c] - error[a]) * (bits[a] - bits[b])

@@ -1,6 +1,6 @@
-"""Huffman tables: optimal code lengths from symbol counts, and the codes.
+"""Build optimal Huffman tables from symbol counts: code lengths, then codes.
 
-The choices among equal counts are those of libjpeg (jchuff.c), so that tables and scans are equal to its own.
+Ties between equal counts are resolved as in libjpeg (jchuff.c), so that tables and scans are the same as there.
 """
 
 from __future__ import annotations
@@ -13,37 +13,38 @@ _RESERVED = 256  # T.81, K.2: a symbol that is never coded keeps the code of all
 
 
 @helper
-def _sink(heap, place, size):
-    """Move the key at `place` down until no key below it is smaller."""
-    key = heap[place]
+def _sink(heap, index, size):
+    """Move the key at `index` down until no key below it is smaller."""
+    key = heap[index]
     while True:
-        child = 2 * place + 1
+        child = 2 * index + 1
         if child >= size:
             break
         if child + 1 < size and heap[child + 1] < heap[child]:
             child += 1
         if heap[child] >= key:
             break
-        heap[place] = heap[child]
-        place = child
-    heap[place] = key
+        heap[index] = heap[child]
+        index = child
+    heap[index] = key
 
 
 @helper
 def _code_sizes(heap, size, sizes, chain):
-    """T.81, Figure K.1: merge the two rarest until one tree is left; `chain` lists the members of each tree.
+    """Compute code sizes (T.81, Figure K.1): merge the two rarest trees until one is left.
 
-    A key is ``count << 9 | 511 - symbol``: of equal counts the larger symbol comes first.
+    A key is ``count << 9 | 511 - symbol``, so that the larger of two symbols with equal counts comes first. `chain`
+    lists the symbols of each tree.
     """
-    for place in range(size // 2 - 1, -1, -1):
-        _sink(heap, place, size)
+    for index in range(size // 2 - 1, -1, -1):
+        _sink(heap, index, size)
     while size > 1:
         low = heap[0]
         size -= 1
         heap[0] = heap[size]
         _sink(heap, 0, size)
         second = heap[0]
-        heap[0] = low + (second >> 9 << 9)  # the tree keeps the symbol of its rarer half
+        heap[0] = low + (second >> 9 << 9)  # the merged tree has the symbol of the rarer tree
         _sink(heap, 0, size)
         end, member = 511 - (low & 511), 511 - (second & 511)
         sizes[end] += 1
@@ -58,7 +59,7 @@ def _code_sizes(heap, size, sizes, chain):
 
 @helper
 def _limit(lengths):
-    """T.81, Figure K.3: no code longer than 16 bits; then the reserved code, one of the longest, is dropped."""
+    """Limit codes to 16 bits (T.81, Figure K.3), then drop the reserved code, which is one of the longest."""
     for length in range(lengths.shape[0] - 1, 16, -1):
         while lengths[length] > 0:
             shorter = length - 2
@@ -76,11 +77,11 @@ def _limit(lengths):
 
 @helper
 def _sort(counts, sizes, spread, starts, symbols):
-    """Symbols by code size, then value. The reserved symbol is the last of its size, which is the largest."""
-    place = 0
+    """Sort the symbols by code size, then value. The reserved symbol is the last one of the largest size."""
+    index = 0
     for length in range(spread.shape[0]):
-        starts[length] = place
-        place += spread[length]
+        starts[length] = index
+        index += spread[length]
     for symbol in range(256):
         if counts[symbol]:
             symbols[starts[sizes[symbol]]] = symbol
@@ -89,23 +90,24 @@ def _sort(counts, sizes, spread, starts, symbols):
 
 @helper
 def _assign(lengths, symbols, slot, codes):
-    """T.81, Figures C.1 and C.2: codes of one table, each with the number of bits that it and its extra bits take."""
+    """Assign the codes of one table (T.81, Figures C.1 and C.2), each with the bits of code and additional bits."""
     code = 0
-    place = 0
+    index = 0
     for length in range(1, 17):
         for _ in range(lengths[length]):
-            symbol = symbols[place]
-            # Low half: size of a value. Upper half where that is 0: EOBn of progressive scans, but neither EOB nor ZRL.
+            symbol = symbols[index]
+            # The number of additional bits is the size in the low four bits. If that is 0, it is the n of EOBn in the
+            # upper four bits, which is 0 for EOB; ZRL (15) has no additional bits.
             extra = (symbol & 15 or (symbol >> 4) % 15) if slot & 1 else symbol & 31
             codes[slot * 256 + symbol] = (code << (8 + extra)) | (length + extra)
             code += 1
-            place += 1
+            index += 1
         code <<= 1
 
 
 @helper
 def _list_symbols(counts, heap, sizes, chain):
-    """Keys of the symbols that occur, and of the reserved one; how many, or 0 where none occurs."""
+    """List the keys of the symbols that occur, and of the reserved one; return their number, or 0 if none occurs."""
     size = 0
     for symbol in range(256):
         if counts[symbol]:
@@ -121,15 +123,17 @@ def _list_symbols(counts, heap, sizes, chain):
 
 @export("i64[:], out i64[:], out i64[:], out i64[:], out u8[:] -> i64")
 def build_tables(histogram, work, used, codes, definition):
-    """Optimal tables for the symbol counts of all eight slots; the bytes of their definition.
+    """Build optimal tables for the symbol counts of all eight slots; return the number of bytes of their definition.
 
     Parameters
     ----------
-    histogram : (9 * 256,) counts by context (see `optcodec.kernels.entropy`)
+    histogram : (9 * 256,) number of tokens by context (see `optcodec.kernels.entropy`)
     work : (4 * 257 + 2 * 258,) work space
-    used : (8,) symbols of each slot, 0 where it has no table
-    codes : (9 * 256,) ``code << extra << 8 | bits``: bits counts code and extra bits; slot 8 has no codes
-    definition : (8 * 273,) for each table Tc and Th, 16 numbers of codes, the symbols by code (T.81, B.2.4.2)
+    used : (8,) receives the number of symbols of each slot, 0 if it has no table
+    codes : (9 * 256,) receives ``code << extra << 8 | bits``: `extra` is the number of additional bits, `bits` that of
+        code and additional bits together; slot 8 has no codes
+    definition : (8 * 273,) receives for each table Tc and Th, 16 numbers of codes, and the symbols by code (T.81,
+        B.2.4.2)
     """
     heap, sizes, chain, symbols = work[:257], work[257:514], work[514:771], work[771:1028]
     spread, starts = work[1028:1286], work[1286:]
@@ -154,15 +158,15 @@ def build_tables(histogram, work, used, codes, definition):
         definition[end] = (slot & 1) << 4 | slot >> 1
         for length in range(1, 17):
             definition[end + length] = spread[length]
-        for place in range(size - 1):
-            definition[end + 17 + place] = symbols[place]
+        for index in range(size - 1):
+            definition[end + 17 + index] = symbols[index]
         end += 16 + size
     return end
 
 
 @export("i64[:], i64[:] -> i64")
 def count_bits(histogram, codes):
-    """Bits of all tokens that were counted, extra bits included."""
+    """Count the bits of all tokens in a histogram, additional bits included."""
     bits = 0
     for context in range(histogram.shape[0]):
         bits += histogram[context] * (codes[context] & 255)

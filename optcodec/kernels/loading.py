@@ -1,9 +1,9 @@
-"""Have kernels ready: as machine code from the cache, or else compiled by numba in this process.
+"""Load kernels: as machine code from the cache or, if that fails, compiled by numba in this process.
 
-Both are the same functions with the same results. Machine code is loaded in milliseconds, but it is made with parts of
-numba and llvmlite that other versions of these may lack. Where anything fails on that way, the other one is taken for
-the rest of the process, with one line that says why; it rests on the public ``numba.njit``, and takes some seconds in
-each process.
+Both ways give the same functions with the same results. Machine code is loaded in milliseconds, but compiling it uses
+internal functions of numba and llvmlite, which other versions may lack. If anything fails, kernels are compiled by the
+public ``numba.njit`` for the rest of the process, and a line on stderr says why; that takes some seconds in each
+process.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from optcodec.kernels.notice import tell
 __all__ = ["WarmUp", "load", "prepare", "warm_up"]
 
 _objects: dict[str, tuple[bytes, dict[str, str]]] = {}
-_failures: list[str] = []  # why there is no machine code in this process; empty as long as there is
+_failures: list[str] = []  # why machine code cannot be used in this process; empty if it can
 _lock = threading.RLock()
 
 
 def load(stem: str) -> SimpleNamespace:
-    """Give the kernels of ``optcodec/kernels/<stem>.py`` as callables on numpy arrays.
+    """Return the kernels of ``optcodec/kernels/<stem>.py`` as callables on numpy arrays.
 
     They release the interpreter lock, and check the type and layout of their arguments.
 
@@ -54,7 +54,7 @@ def load(stem: str) -> SimpleNamespace:
 
 
 def prepare(*stems: str) -> None:
-    """Have the objects of several files ready, so that `load` need not wait for them one by one."""
+    """Read or compile the objects of several files together, so that `load` need not wait for each of them."""
     with _lock:
         missing = [stem for stem in dict.fromkeys(stems) if stem not in _objects]
         if mode() != "native" or _failures or not missing:
@@ -63,7 +63,7 @@ def prepare(*stems: str) -> None:
             from optcodec.kernels.cache import objects
 
             _objects.update(objects(missing))
-        except Exception as error:  # whatever it is: the other way does not depend on it
+        except Exception as error:  # any error, since numba.njit can still be used
             _failures.append(_reason(error))
 
 
@@ -79,18 +79,18 @@ def _reason(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """What `warm_up` did.
+    """Result of `warm_up`.
 
     Parameters
     ----------
     folder : Path
-        Where the compiled kernels lie.
+        The folder with the compiled kernels.
     processor : str
-        The kind of processor that they are for.
+        LLVM's name of the processor for which they are compiled.
     compiled : tuple of str
-        Kernel files that had to be compiled.
+        Kernel files that were compiled by this call.
     kernels : dict of str to int
-        Number of kernels by kernel file, compiled now or before.
+        Number of kernels in each kernel file, whether compiled by this call or before.
     """
 
     folder: Path
@@ -100,24 +100,24 @@ class WarmUp:
 
 
 def warm_up() -> WarmUp:
-    """Compile all kernels that are not in the cache, and load every one of them.
+    """Compile all kernels that are not in the cache, and load all kernels.
 
     Raises
     ------
     OptcodecError
-        If they cannot be compiled, or cannot be kept for other processes.
+        If kernels cannot be compiled, or cannot be stored for other processes.
     """
     if mode() != "native":
         raise OptcodecError(f"OPTCODEC_KERNELS is {mode()!r}, for which nothing is kept; expected 'native'")
-    from optcodec.kernels.cache import exporting_stems, kept_objects
+    from optcodec.kernels.cache import cached_objects, exporting_stems
     from optcodec.kernels.store import FolderError, cache_folder, make_folder
     from optcodec.kernels.target import processor
 
     try:
         folder, stems = cache_folder(), exporting_stems()
-        before = kept_objects(stems)
+        before = cached_objects(stems)
         if len(before) < len(stems):
-            make_folder(folder)  # rather than compile for nothing
+            make_folder(folder)  # before compiling, since it may fail
         prepare(*stems)
         kernels = {} if _failures else {stem: len(vars(load(stem))) for stem in stems}
     except FolderError as error:
@@ -126,14 +126,14 @@ def warm_up() -> WarmUp:
         raise OptcodecError(f"there is no machine code of kernels to be kept: {_reason(error)}") from error
     if _failures:
         raise OptcodecError(f"there is no machine code of kernels to be kept: {_failures[0]}")
-    lost = [stem for stem in stems if stem not in kept_objects(stems)]
-    if lost:
-        raise OptcodecError(f"the compiled {', '.join(lost)} kernels could not be kept in {folder}")
+    not_stored = [stem for stem in stems if stem not in cached_objects(stems)]
+    if not_stored:
+        raise OptcodecError(f"the compiled {', '.join(not_stored)} kernels could not be kept in {folder}")
     return WarmUp(folder, processor()[0], tuple(stem for stem in stems if stem not in before), kernels)
 
 
 def _forget_threads() -> None:
-    """In a forked child, the thread that held the lock is not there to release it."""
+    """Replace the lock in a forked child: a thread that held it does not exist there, and cannot release it."""
     global _lock
     _lock = threading.RLock()
 

@@ -1,4 +1,4 @@
-"""How kernels come to run in this process: ``OPTCODEC_KERNELS``."""
+"""How kernels are compiled in this process: the environment variable ``OPTCODEC_KERNELS``."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ _MODES = ("native", "plain", "checked")
 
 
 def mode() -> str:
-    """What the environment variable ``OPTCODEC_KERNELS`` says.
+    """Read the environment variable ``OPTCODEC_KERNELS``.
 
     Returns
     -------
     str
         "native", the default: machine code from the cache. "plain": compiled by numba in this process, which takes
-        some seconds. "checked": the same, but an index or an address outside of the arrays raises an IndexError, which
-        is very slow, and for tests.
+        some seconds. "checked", for tests: like "plain", but an index or an address outside of the arrays raises an
+        IndexError, which is very slow.
+
+    Raises
+    ------
+    InvalidInputError
+        If the variable has another value.
     """
-    chosen = os.environ.get("OPTCODEC_KERNELS") or _MODES[0]
-    if chosen not in _MODES:
-        raise InvalidInputError(f"OPTCODEC_KERNELS is {chosen!r}; expected {', '.join(_MODES[:-1])} or {_MODES[-1]}")
-    return chosen
+    name = os.environ.get("OPTCODEC_KERNELS") or _MODES[0]
+    if name not in _MODES:
+        raise InvalidInputError(f"OPTCODEC_KERNELS is {name!r}; expected {', '.join(_MODES[:-1])} or {_MODES[-1]}")
+    return name

@@ -1,8 +1,8 @@
-"""Load the kernels as machine code, without numba.
+"""Load kernels as machine code, without importing numba.
 
 Importing numba and unpickling its own cache takes longer than encoding a small picture. So each file of kernels is
-compiled once to an ordinary object file (`optcodec.kernels.export`), kept in a cache (`optcodec.kernels.cache`), and
-loaded from there through llvmlite.
+compiled once to an ordinary object file (`optcodec.kernels.export`), stored in a cache (`optcodec.kernels.cache`), and
+loaded from there by llvmlite.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from optcodec.kernels.target import llvm_binding, target_machine
 
 __all__ = ["link"]
 
-_engines: list[Any] = []  # machine code lives as long as the process
+_engines: list[Any] = []  # LLVM frees machine code with its engine, so engines are kept for the life of the process
 
 
 def link(code: bytes, signatures: dict[str, str]) -> SimpleNamespace:
-    """Give the kernels of an object file as callables on numpy arrays.
+    """Load an object file and return its kernels as callables on numpy arrays.
 
-    They release the interpreter lock, allocate nothing and check nothing but the type and layout of their arguments.
+    They release the interpreter lock, allocate nothing, and check only the type and layout of their arguments.
     """
     llvm, machine = llvm_binding(), target_machine()
-    # all sections side by side: code of the small model reaches its constants only within 2 GiB
+    # `use_lmm` places all sections next to each other: with the small code model, constants must lie within 2 GiB.
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine, use_lmm=True)
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
     engine.finalize_object()
@@ -41,29 +41,29 @@ def link(code: bytes, signatures: dict[str, str]) -> SimpleNamespace:
 
 
 def _callable(name: str, address: int, signature: Signature) -> Callable[..., Any]:
-    """Python function that passes arrays as pointer and lengths."""
+    """Make a Python function that passes each array as pointer and lengths."""
 
     def stopped(status: int) -> None:
         raise RuntimeError(f"kernel {name} stopped with status {status}")
 
-    kinds: list[Any] = [ctypes.c_void_p, ctypes.c_void_p]
-    body, flat = [], []
-    for index, (value, argument) in enumerate(zip(arguments_of(signature), signature.arguments, strict=True)):
+    c_types: list[Any] = [ctypes.c_void_p, ctypes.c_void_p]
+    body, values = [], []
+    for index, (variable, argument) in enumerate(zip(arguments_of(signature), signature.arguments, strict=True)):
         if not argument.ndim:
-            kinds.append(C_TYPES[argument.dtype][0])
-            flat.append(value)
+            c_types.append(C_TYPES[argument.dtype][0])
+            values.append(variable)
             continue
-        kinds += [ctypes.c_void_p] + [ctypes.c_ssize_t] * argument.ndim
-        lengths = [f"{value}_{axis}" for axis in range(argument.ndim)]
-        body.append(f"({', '.join(lengths)},) = {value}.shape")
-        flat += [f"p{index}", *lengths]
+        c_types += [ctypes.c_void_p] + [ctypes.c_ssize_t] * argument.ndim
+        lengths = [f"{variable}_{axis}" for axis in range(argument.ndim)]
+        body.append(f"({', '.join(lengths)},) = {variable}.shape")
+        values += [f"p{index}", *lengths]
     body += [
         "result, error = result_type(), void()",
-        f"status = function({', '.join(['byref(result)', 'byref(error)', *flat])})",
+        f"status = function({', '.join(['byref(result)', 'byref(error)', *values])})",
         "if status: stopped(status)",
     ]
     scope = {
-        "function": ctypes.CFUNCTYPE(ctypes.c_int32, *kinds)(address),
+        "function": ctypes.CFUNCTYPE(ctypes.c_int32, *c_types)(address),
         "result_type": C_TYPES[signature.result or "i64"][0],
         "void": ctypes.c_void_p,
         "byref": ctypes.byref,

@@ -1,4 +1,4 @@
-"""Notices about kernels, which go to stderr."""
+"""Write notices about kernels to stderr."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["tell"]
 
 
 def tell(text: str) -> None:
-    """One line on stderr. Where that is closed or full, the work goes on without the line."""
-    if sys.stderr is not None:  # for which print would take stdout, where there may be a file
+    """Write one line to stderr; if stderr is closed or its disk is full, the line is lost, and the work goes on."""
+    if sys.stderr is not None:  # for None, print would write to stdout, which may be an image file
         with contextlib.suppress(OSError, ValueError):
             print(f"optcodec: {text}", file=sys.stderr, flush=True)

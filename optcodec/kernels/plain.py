@@ -1,4 +1,4 @@
-"""The kernels compiled by ``numba.njit`` in this process, one by one at their first call."""
+"""Compile kernels with ``numba.njit`` in this process, each at its first call."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["plain_kernels"]
 
 
 def plain_kernels(stem: str) -> SimpleNamespace:
-    """Give the kernels of ``optcodec/kernels/<stem>.py`` as callables on numpy arrays.
+    """Return the kernels of ``optcodec/kernels/<stem>.py`` as callables on numpy arrays.
 
-    They take and refuse the same arguments as those of `optcodec.kernels.native.link`, and give the same results.
+    They accept and refuse the same arguments as those of `optcodec.kernels.native.link`, and have the same results.
 
     Raises
     ------
     OptcodecError
-        If there is no numba, or one that cannot compile them; then the callables raise it.
+        If numba is missing or cannot import the kernels. If numba cannot compile a kernel, its callable raises it.
     """
     try:
         from optcodec.kernels.export import compiler_is_off, exports_of
@@ -34,7 +34,7 @@ def plain_kernels(stem: str) -> SimpleNamespace:
         raise _not_compiled(f"the {stem} kernels", error) from error
     if is_off:
         raise OptcodecError(f"NUMBA_DISABLE_JIT is set, which leaves the {stem} kernels without a compiler")
-    return SimpleNamespace(**{name: _callable(name, *known) for name, known in exports.items()})
+    return SimpleNamespace(**{name: _callable(name, *kernel) for name, kernel in exports.items()})
 
 
 def _callable(name: str, signature: Signature, compiled: Any) -> Callable[..., Any]:
@@ -53,9 +53,9 @@ def _callable(name: str, signature: Signature, compiled: Any) -> Callable[..., A
         return raising(name, function)
 
     values = []
-    for value, argument in zip(arguments_of(signature), signature.arguments, strict=True):
+    for variable, argument in zip(arguments_of(signature), signature.arguments, strict=True):
         convert = "" if argument.ndim else "float" if argument.dtype.startswith("f") else "index"
-        values.append(f"{convert}({value})" if convert else value)
+        values.append(f"{convert}({variable})" if convert else variable)
     body = [f"return kernel()({', '.join(values)})"]
     return checking(name, signature, body, {"kernel": kernel, "index": operator.index})
 

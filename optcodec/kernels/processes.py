@@ -1,4 +1,4 @@
-"""Compile kernels in processes of their own: ``python -P -m optcodec.kernels``."""
+"""Compile kernels in separate processes: ``python -P -m optcodec.kernels``."""
 
 from __future__ import annotations
 
@@ -14,28 +14,33 @@ from optcodec.limits import processor_count
 
 __all__ = ["compile_objects", "joined", "pack", "search_path", "split", "unpack"]
 
-Object = tuple[bytes, dict[str, str]]  # machine code, and the text of each kernel's signature by name
+Object = tuple[bytes, dict[str, str]]  # machine code, and by name the signature of each kernel as text
 _PACKAGE = Path(__file__).parents[1]
 
 
 def compile_objects(stems: Sequence[str], loads: Sequence[int]) -> dict[str, Object]:
-    """Objects of some files of kernels, made side by side, in one process for each processor.
+    """Compile several files of kernels in parallel, in one process for each processor.
 
-    There numba neither optimizes nor assembles every function by itself (``NUMBA_OPT=0``): `export` optimizes all of
-    them together, which takes a third of the time; and the settings of a numba in this process do not matter.
+    In these processes, numba does not optimize every function by itself (``NUMBA_OPT=0``), since `export` optimizes all
+    functions together, which takes a third of the time. The settings of numba in this process have no effect on them.
 
     Parameters
     ----------
     stems : sequence of str
         Names of the files.
     loads : sequence of int
-        How much work each of them is, in any unit.
+        Amount of work of each file, in any unit.
+
+    Returns
+    -------
+    dict
+        The object of each file, by its name.
 
     Raises
     ------
     RuntimeError
-        If a process fails; the message has the last line of what it said. ``python -m optcodec.kernels STEM >file``
-        shows everything.
+        If a process fails; the message has the last line of its output. ``python -m optcodec.kernels STEM >file`` shows
+        all of it.
     """
     if getattr(sys, "frozen", False) or not sys.executable:  # no interpreter to start
         from optcodec.kernels.export import build
@@ -47,16 +52,16 @@ def compile_objects(stems: Sequence[str], loads: Sequence[int]) -> dict[str, Obj
 
 
 def _run(commands: Sequence[Sequence[str]]) -> list[bytes]:
-    """What each command writes to stdout."""
+    """Run commands in parallel, and return what each of them writes to stdout."""
     import subprocess
 
-    # In the folder of this package, since numba reads its settings from a file in the current one, too.
+    # The commands run in the folder of this package, since numba also reads settings from a file in the current folder.
     settings = {"NUMBA_OPT": "0", "NUMBA_DISABLE_JIT": "0", "NUMBA_BOUNDSCHECK": "0", "OPTCODEC_KERNELS": ""}
     environment = {**os.environ, **settings, "PYTHONPATH": os.pathsep.join(search_path())}
     options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     children: list[subprocess.Popen[bytes]] = []
     try:
-        for command in commands:  # a session of their own: Ctrl-C reaches this process alone, which then ends them
+        for command in commands:  # in new sessions, so that Ctrl-C reaches only this process, which then ends them
             child = subprocess.Popen(command, cwd=_PACKAGE, env=environment, start_new_session=True, **options)
             children.append(child)
         outputs = [child.communicate() for child in children]
@@ -73,60 +78,60 @@ def _run(commands: Sequence[Sequence[str]]) -> list[bytes]:
 
 
 def search_path() -> list[str]:
-    """Absolute folders in which this process looks for packages, without the current one.
+    """List the absolute folders in which this process looks for packages, without the current folder.
 
-    In the current folder lie somebody's photographs, and perhaps a file that happens to be called ``numba.py``. It
-    stays only where this package lies in it.
+    The current folder may hold any files of the user, perhaps one with the name ``numba.py``. It is listed only if this
+    package lies in it.
     """
     try:
         current = os.path.realpath(os.getcwd())  # noqa: PTH109
-    except OSError:  # it was removed, so that nothing can be found from there
+    except OSError:  # the folder was removed, so relative entries of the path lead nowhere
         current = ""
     home = os.path.realpath(_PACKAGE.parent)
     path = []
     for entry in sys.path:
         if not current and not os.path.isabs(entry):  # noqa: PTH117
             continue
-        place = os.path.abspath(entry)  # noqa: PTH100
-        if os.path.realpath(place) != current or current == home:
-            path.append(place)
+        folder = os.path.abspath(entry)  # noqa: PTH100
+        if os.path.realpath(folder) != current or current == home:
+            path.append(folder)
     return path
 
 
 def _shared_out(stems: Sequence[str], loads: Sequence[int], most: int) -> list[list[str]]:
-    """Groups that take about equally long, the largest file first."""
+    """Distribute files over at most `most` groups of about equal work, beginning with the largest file."""
     groups: list[list[str]] = [[] for _ in range(min(most, len(stems)))]
     totals = [0] * len(groups)
     for load, stem in sorted(zip(loads, stems, strict=True), reverse=True):
-        place = totals.index(min(totals))
-        groups[place].append(stem)
-        totals[place] += load
+        least = totals.index(min(totals))
+        groups[least].append(stem)
+        totals[least] += load
     return groups
 
 
 def pack(code: bytes, signatures: dict[str, str]) -> bytes:
-    """One file: signatures as JSON, newline, object file."""
+    """Write an object as one file: signatures as JSON, newline, object file."""
     return json.dumps(signatures).encode() + b"\n" + code
 
 
 def unpack(content: bytes) -> Object:
-    """Object and signatures of `pack`."""
+    """Read the object that `pack` has written."""
     header, code = content.split(b"\n", 1)
     return code, json.loads(header)
 
 
 def joined(contents: Sequence[bytes]) -> bytes:
-    """Several packed objects, each behind its length as 8 bytes."""
+    """Join several packed objects, each behind its length as 8 bytes."""
     return b"".join(len(content).to_bytes(8, "big") + content for content in contents)
 
 
 def split(output: bytes) -> list[bytes]:
-    """The objects of `joined`."""
-    contents, place = [], 0
-    while place < len(output):
-        size = int.from_bytes(output[place : place + 8], "big")
-        place += 8 + size
-        contents.append(output[place - size : place])
-    if place != len(output):
+    """Split the output of `joined` into packed objects."""
+    contents, end = [], 0
+    while end < len(output):
+        size = int.from_bytes(output[end : end + 8], "big")
+        end += 8 + size
+        contents.append(output[end - size : end])
+    if end != len(output):
         raise RuntimeError("the compiling process wrote something else than objects")
     return contents

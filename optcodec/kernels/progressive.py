@@ -1,8 +1,8 @@
-"""Blocks to tokens for progressive scans (T.81, G.1.2): bands of coefficients, and one bit of precision after another.
+"""Turn the blocks of a progressive scan into tokens (T.81, G.1.2): a band of coefficients, or one more bit of them.
 
 Tokens are those of `optcodec.kernels.entropy`; correction bits have no code. The symbol EOBn is one token with the n
-bits that follow its code. Its place is kept where the run of end-of-band blocks begins, and filled when its length is
-known: the correction bits of these blocks are then behind it already.
+bits that follow its code. The token is reserved where the run of end-of-band blocks begins, and stored when the length
+of the run is known; the correction bits of these blocks come behind it.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from optcodec.kernels.zigzag import NATURAL_ORDER
 __all__ = ["ac_scan", "dc_scan"]
 
 AC = 256  # contexts of AC table 0
-LONGEST_RUN = 0x7FFF  # T.81, Table G.1: EOB14 with all its bits set
+LONGEST_RUN = 0x7FFF  # blocks; T.81, Table G.1: EOB14 with all its bits set
 
 
 def _magnitude(b, block, low):
-    """A block in zig-zag order: its signs (0 or -1), and its absolute values without their `low` lowest bits."""
+    """Load a block in zig-zag order; return its signs (0 or -1), and its magnitudes without their `low` lowest bits."""
     natural = b.load(block, I16, 64)
     zigzag = natural.shuffle(natural, NATURAL_ORDER)
     sign = zigzag >> 15
@@ -45,7 +45,7 @@ def _magnitude(b, block, low):
 
 @emit(3, types.int64)
 def _transform_point(b, block, low, target):
-    """A block in zig-zag order, divided by 2^low towards zero (T.81, G.1.2.2); a mask of what is not 0 then."""
+    """Store a block in zig-zag order, divided by 2^low towards zero (T.81, G.1.2.2); return its nonzero mask."""
     sign, magnitude = _magnitude(b, block, low)
     ((magnitude ^ sign) - sign).store(target)
     return magnitude.nonzero_mask()
@@ -53,7 +53,7 @@ def _transform_point(b, block, low, target):
 
 @emit(3)
 def _bit_planes(b, block, low, target):
-    """Zig-zag masks of a block: values that have a bit above bit `low`, that have bit `low`, that are not negative."""
+    """Store three zig-zag masks of a block: magnitudes with bits above `low`; with bit `low`; values of 0 or more."""
     sign, magnitude = _magnitude(b, block, low)
     (magnitude >> 1).nonzero_mask().store(target)
     (magnitude & 1).nonzero_mask().store(target + 8)
@@ -62,18 +62,18 @@ def _bit_planes(b, block, low, target):
 
 @helper
 def _below(position):
-    """Mask of all bits below a position in 0..63."""
+    """Return the mask of all bits below a position in 0..63."""
     return (1 << position) - 1
 
 
 @helper
-def _plain_bits(tokens, count, histogram, chosen, bits):
-    """Tokens of the bits at the positions `chosen`, at most 16 each."""
-    while chosen:
+def _plain_bits(tokens, count, histogram, positions, bits):
+    """Store the bits at the positions in a mask as tokens of at most 16 bits."""
+    while positions:
         size, value = 0, 0
-        while chosen and size < 16:
-            value = value << 1 | (bits >> trailing_zeros(chosen)) & 1
-            chosen &= chosen - 1
+        while positions and size < 16:
+            value = value << 1 | (bits >> trailing_zeros(positions)) & 1
+            positions &= positions - 1
             size += 1
         count = put_token(tokens, count, histogram, PLAIN + size, value)
     return count
@@ -81,9 +81,11 @@ def _plain_bits(tokens, count, histogram, chosen, bits):
 
 @helper
 def _refinement_tokens(tokens, count, histogram, last, new, known, bits, positive):
-    """Symbols of the coefficients `new` in this scan, with the bits of those `known` before (T.81, Figures G.7, G.8).
+    """Store the tokens of a block of an AC refinement scan (T.81, Figures G.7 and G.8).
 
-    Runs count only coefficients that stay 0. The bits of known ones follow the symbol whose run passes them.
+    `new` is the mask of coefficients that become nonzero in this scan, `known` that of coefficients that were nonzero
+    before. Runs count only coefficients that stay 0. The correction bits of known coefficients follow the symbol whose
+    run passes them.
     """
     while new:
         position = trailing_zeros(new)
@@ -107,17 +109,17 @@ def _refinement_tokens(tokens, count, histogram, last, new, known, bits, positiv
 
 
 @helper
-def _end_run(tokens, histogram, place, run):
-    """Put EOBn (T.81, Figure G.4) at its place, if there is a run; the length of the next run, 0."""
+def _end_run(tokens, histogram, index, run):
+    """Store the token EOBn of an end-of-band run, if there is one, at `index` (T.81, Figure G.4); return a run of 0."""
     if run:
         size = bit_length(run) - 1
-        put_token(tokens, place, histogram, AC + (size << 4), run & _below(size))
+        put_token(tokens, index, histogram, AC + (size << 4), run & _below(size))
     return 0
 
 
 @export("i16[:,:,:,:], i64, i64, i64, i64, i64, out i64[:], out u32[:], out i64[:], out i64[:] -> i64")
 def ac_scan(blocks, Ss, Se, Ah, Al, restart_interval, work, token_array, histogram, intervals):
-    """Tokens of an AC scan of all blocks of one component, in AC table 0; how many were made.
+    """Store the tokens of an AC scan of all blocks of one component, with AC table 0; return their number.
 
     Parameters
     ----------
@@ -125,16 +127,16 @@ def ac_scan(blocks, Ss, Se, Ah, Al, restart_interval, work, token_array, histogr
     Ss, Se, Ah, Al : the scan's parameters (T.81, G.1.1.1); Ah is 0 or Al + 1
     restart_interval : blocks between restart markers, 0 for none
     work : (48,) work space
-    token_array : for each block, Se - Ss + 2 tokens
-    histogram : counts by context in its first half
+    token_array : room for Se - Ss + 2 tokens a block
+    histogram : receives the number of tokens by context in its first half
     intervals : receives the number of tokens before each restart interval
     """
     source, target, tokens = address_of(blocks), address_of(work), address_of(token_array)
     band = _below(Se) & ~_below(Ss) | (1 << Se)
-    count, run, place = 0, 0, 0
+    count, run, eob_index = 0, 0, 0
     for index in range(blocks.shape[0] * blocks.shape[1]):
         if restart_interval and index % restart_interval == 0:
-            run = _end_run(tokens, histogram, place, run)
+            run = _end_run(tokens, histogram, eob_index, run)
             intervals[index // restart_interval] = count
         block = source + 128 * index
         known, bits = 0, 0
@@ -145,7 +147,7 @@ def ac_scan(blocks, Ss, Se, Ah, Al, restart_interval, work, token_array, histogr
             known, bits = load_u64(target) & band, load_u64(target + 8) & band
             new = bits & ~known
         if new:
-            run = _end_run(tokens, histogram, place, run)
+            run = _end_run(tokens, histogram, eob_index, run)
             if Ah == 0:
                 count = run_tokens(tokens, count, histogram, AC, target, new, Ss - 1, target + 128)
             else:
@@ -154,20 +156,20 @@ def ac_scan(blocks, Ss, Se, Ah, Al, restart_interval, work, token_array, histogr
             if (new >> Se) & 1:
                 continue
         if run == 0:
-            place = count
+            eob_index = count
             count += 1
         run += 1
         count = _plain_bits(tokens, count, histogram, known & ~_below(bit_length(new)), bits)
         if run == LONGEST_RUN:
-            run = _end_run(tokens, histogram, place, run)
-    _end_run(tokens, histogram, place, run)
+            run = _end_run(tokens, histogram, eob_index, run)
+    _end_run(tokens, histogram, eob_index, run)
     merge_banks(histogram)
     return count
 
 
 @export("i64[:,:], i64, i64, i64, i64, i64, out i64[:], out u32[:], out i64[:], out i64[:] -> i64")
 def dc_scan(components, rows, columns, Ah, Al, restart_interval, previous, token_array, histogram, intervals):
-    """Tokens of a DC scan (T.81, G.1.2.1): differences, or one more bit of each; how many were made.
+    """Store the tokens of a DC scan (T.81, G.1.2.1): DC differences, or one more bit of each DC; return their number.
 
     Parameters
     ----------
@@ -176,7 +178,7 @@ def dc_scan(components, rows, columns, Ah, Al, restart_interval, previous, token
     Ah, Al : the scan's parameters; Ah is 0 or Al + 1
     restart_interval : MCUs between restart markers, 0 for none
     previous : work space, 4 entries or more
-    token_array : a token for each block, those that only fill up an MCU included: they repeat the DC before them
+    token_array : room for one token a block, including blocks that only fill up an MCU, which repeat the DC before
     histogram, intervals : as for `ac_scan`
     """
     tokens = address_of(token_array)
@@ -190,11 +192,11 @@ def dc_scan(components, rows, columns, Ah, Al, restart_interval, previous, token
                 size, held = 0, 0
             intervals[mcu // restart_interval] = count
             previous[:4] = 0
-        for part in range(components.shape[0]):
-            h, v, context = components[part, H], components[part, V], components[part, SLOT] * 256
-            width, height = components[part, COLUMNS], components[part, ROWS]
-            coefficients = memory_at(components[part, ADDRESS], 128 * width * height)
-            last = previous[part]
+        for component in range(components.shape[0]):
+            h, v, context = components[component, H], components[component, V], components[component, SLOT] * 256
+            width, height = components[component, COLUMNS], components[component, ROWS]
+            coefficients = memory_at(components[component, ADDRESS], 128 * width * height)
+            last = previous[component]
             for y in range(row * v, row * v + v):
                 for x in range(column * h, column * h + h):
                     value = last
@@ -209,7 +211,7 @@ def dc_scan(components, rows, columns, Ah, Al, restart_interval, previous, token
                             count = put_token(tokens, count, histogram, PLAIN + size, held)
                             size, held = 0, 0
                     last = value
-            previous[part] = last
+            previous[component] = last
     if size:
         count = put_token(tokens, count, histogram, PLAIN + size, held)
     return count

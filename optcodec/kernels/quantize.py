@@ -1,4 +1,4 @@
-"""Quantization of whole arrays of coefficients."""
+"""Quantize arrays of coefficients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["quantize_blocks"]
 
 @emit(4)
 def _quantize_16(b, coefficients, reciprocals, limits, indices):
-    """As `optcodec.kernels.dct.float_zigzag` does it, so that both agree wherever a multiplication is rounded."""
+    """Quantize 16 coefficients by the operations of `optcodec.kernels.dct.float_zigzag`, with the same results."""
     limit = b.load(limits, F32, 16)
     value = b.load(coefficients, F32, 16).at_least(limit * -1.0).at_most(limit)
     words = value.fma(b.load(reciprocals, F32, 16), MAGIC).bits_as(I16, 32)
@@ -20,14 +20,14 @@ def _quantize_16(b, coefficients, reciprocals, limits, indices):
 
 @export("f32[:,:], f32[:], f32[:], out i16[:,:]")
 def quantize_blocks(coefficients, reciprocals, limits, indices):
-    """Coefficients times 1 / step, rounded to nearest, halves to even.
+    """Multiply coefficients by 1 / step and round to nearest, halves to even.
 
     Parameters
     ----------
     coefficients, indices : (blocks, 64)
-    reciprocals, limits : (64,) 1 / step, and the largest magnitude of a coefficient that counts
+    reciprocals, limits : (64,) 1 / step, and the magnitude to which coefficients are clipped before
     """
     source, target = address_of(coefficients), address_of(indices)
-    for place in range(0, 64 * coefficients.shape[0], 16):
-        row = 4 * (place & 63)
-        _quantize_16(source + 4 * place, address_of(reciprocals) + row, address_of(limits) + row, target + 2 * place)
+    for first in range(0, 64 * coefficients.shape[0], 16):
+        row = 4 * (first & 63)
+        _quantize_16(source + 4 * first, address_of(reciprocals) + row, address_of(limits) + row, target + 2 * first)

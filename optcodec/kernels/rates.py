@@ -1,4 +1,4 @@
-"""Bits of AC codes by size and run of zeros; see `optcodec.kernels.ratelayout`."""
+"""Fill a table of rates: bits of AC codes by size and run of zeros; see `optcodec.kernels.ratelayout`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from optcodec.kernels.ratelayout import EMPTY, END, GROWTH, RUNS, SIZES, SPREAD,
 
 __all__ = ["rate_table"]
 
-_LONGEST = 62  # zeros between DC and the last coefficient
+_LONGEST_RUN = 62  # zeros between DC and the last coefficient
 _ZERO_RUN = 0xF0
 
 
@@ -17,20 +17,20 @@ def rate_table(lengths, end, empty, rates):
 
     Parameters
     ----------
-    lengths : (256,) bits of the code of each symbol with the additional bits that follow it
-    end, empty : bits times UNIT of the end of a block, and of a block with nothing but zeros
-    rates : (LENGTH,)
+    lengths : (256,) bits of the code of each symbol, and of the additional bits that follow it
+    end, empty : UNIT times the bits of the end-of-block code, and of a block whose AC coefficients are all 0
+    rates : (LENGTH,) the table
     """
     least, most = lengths[1], lengths[1]
     for size in range(1, SIZES):
-        for run in range(_LONGEST + 1):
+        for run in range(_LONGEST_RUN + 1):
             bits = (run >> 4) * lengths[_ZERO_RUN] + lengths[((run & 15) << 4) | size]
             rates[size * RUNS + run] = bits * UNIT
             least, most = min(least, bits), max(most, bits)
     rates[END], rates[EMPTY], rates[SPREAD] = end, empty, (most - least) * UNIT
-    for more in range(1, _LONGEST + 1):
+    for added in range(1, _LONGEST_RUN + 1):
         growth = rates[SPREAD]
         for size in range(1, SIZES):
-            for run in range(_LONGEST + 1 - more):
-                growth = min(growth, rates[size * RUNS + run + more] - rates[size * RUNS + run])
-        rates[GROWTH + more] = growth
+            for run in range(_LONGEST_RUN + 1 - added):
+                growth = min(growth, rates[size * RUNS + run + added] - rates[size * RUNS + run])
+        rates[GROWTH + added] = growth

@@ -1,4 +1,4 @@
-"""Pixels to samples: JFIF colour conversion, chroma downsampling and edge padding, one MCU row at a time.
+"""Convert pixels to samples: JFIF colour conversion, chroma downsampling and edge padding, one MCU row at a time.
 
 Samples are 8-bit, as T.871 has them. The arithmetic is that of libjpeg (jccolor.c, jcsample.c), so that the samples
 are equal to its own: 16-bit fixed-point colour sums, averages with an alternating rounding bias, replicated edges.
@@ -13,8 +13,8 @@ from optcodec.kernels.vector import I16, I32, U8, emit
 __all__ = ["load_mcu_row"]
 
 # T.871, section 7: rows of the RGB -> YCbCr matrix in 16-bit fixed point, and an addend for the offset of 128 and the
-# rounding. libjpeg rounds chroma down by a 2^-16 (ONE_HALF - 1), so that 255.5 does not become 256. All sums are
-# multiples of 2^-16 below 2^8, hence exact in single precision; the sample is their whole part.
+# rounding. For chroma the addend is smaller by 2^-16, as in libjpeg (ONE_HALF - 1), so that 255.5 does not become 256.
+# All sums are multiples of 2^-16 below 2^8, hence exact in single precision; the sample is their whole part.
 _Y, _CB, _CR = (
     [number / 65536 for number in row]
     for row in (
@@ -27,35 +27,35 @@ _Y, _CB, _CR = (
 
 @emit(4)
 def _convert_16(b, source, luminance, blue, red):
-    """16 RGB pixels (48 bytes) at `source` to 16 samples of each component."""
+    """Convert 16 RGB pixels (48 bytes) at `source` to 16 samples of each component."""
     first, second, third = (b.load(source + offset, U8, 16) for offset in (0, 16, 32))
     channels = []
     for channel in range(3):
-        places = [3 * pixel + channel for pixel in range(16)]
-        in_two = first.shuffle(second, [place if place < 32 else 0 for place in places])
-        order = [pixel if place < 32 else place - 16 for pixel, place in enumerate(places)]
-        channels.append(in_two.shuffle(third, order).widen(I32).to_float())
+        offsets = [3 * pixel + channel for pixel in range(16)]  # in bytes
+        from_two = first.shuffle(second, [offset if offset < 32 else 0 for offset in offsets])
+        order = [pixel if offset < 32 else offset - 16 for pixel, offset in enumerate(offsets)]
+        channels.append(from_two.shuffle(third, order).widen(I32).to_float())
     r, g, blue_channel = channels
     for target, (of_r, of_g, of_b, offset) in ((luminance, _Y), (blue, _CB), (red, _CR)):
         total = r.fma(of_r, g.fma(of_g, blue_channel.fma(of_b, offset)))
         total.to_int().narrow(U8).store(target)
 
 
-def _halves_added(row):
-    """32 bytes as 16 sums of neighbours (16 bits each)."""
+def _sums_of_neighbours(row):
+    """Add neighbours among 32 bytes: 16 sums of 16 bits each."""
     pairs = row.bits_as(I16, 16)
     return (pairs & 255) + ((pairs >> 8) & 255)
 
 
 @emit(3)
 def _average_2x2(b, upper, lower, target):
-    total = _halves_added(b.load(upper, U8, 32)) + _halves_added(b.load(lower, U8, 32))
+    total = _sums_of_neighbours(b.load(upper, U8, 32)) + _sums_of_neighbours(b.load(lower, U8, 32))
     ((total + b.constant(I16, [1, 2] * 8)) >> 2).narrow(U8).store(target)
 
 
 @emit(2)
 def _average_2x1(b, row, target):
-    total = _halves_added(b.load(row, U8, 32)) + b.constant(I16, [0, 1] * 8)
+    total = _sums_of_neighbours(b.load(row, U8, 32)) + b.constant(I16, [0, 1] * 8)
     (total >> 1).narrow(U8).store(target)
 
 
@@ -92,15 +92,15 @@ def _extend(row, length, stride):
 
 @helper
 def _convert_row(pixels, width, tail, targets, stride):
-    """One row of RGB pixels to three rows of samples, padded to the stride."""
+    """Convert a row of RGB pixels to three rows of samples, padded to the stride; `tail` is work space of 48 bytes."""
     luminance, blue, red = targets
-    whole = width // 16 * 16
-    for x in range(0, whole, 16):
+    full = width // 16 * 16  # pixels in full groups of 16
+    for x in range(0, full, 16):
         _convert_16(pixels + 3 * x, luminance + x, blue + x, red + x)
-    if whole < width:
-        for byte in range(3 * (width - whole)):
-            store_u8(tail + byte, load_u8(pixels + 3 * whole + byte))
-        _convert_16(tail, luminance + whole, blue + whole, red + whole)
+    if full < width:
+        for byte in range(3 * (width - full)):
+            store_u8(tail + byte, load_u8(pixels + 3 * full + byte))
+        _convert_16(tail, luminance + full, blue + full, red + full)
     _extend(luminance, width, stride)
     _extend(blue, width, stride)
     _extend(red, width, stride)
@@ -115,7 +115,7 @@ def _copy(source, target, length):
 
 @helper
 def _downsample(rows, target, stride, h, v):
-    """`v` full rows (at `rows`, one stride apart) to one row of 1/h the length."""
+    """Average `v` rows of full resolution (at `rows`, one stride apart) to one row with 1/h of their length."""
     if h == 2 and v == 2:
         for x in range(0, stride // 2, 16):
             _average_2x2(rows + 2 * x, rows + stride + 2 * x, target + x)
@@ -129,10 +129,10 @@ def _downsample(rows, target, stride, h, v):
 
 @helper
 def load_mcu_row(pixels, width, height, first, h, v, grey, planes, stride):
-    """Samples of the MCU row whose first pixel row is `first`.
+    """Compute the samples of the MCU row whose first pixel row is `first`.
 
-    `planes` is the address of rows of `stride` bytes (a multiple of 32): 8 v of luminance, 8 of Cb, 8 of Cr, then
-    2 v + 1 rows of work space. Rows below the image repeat the last sample row of their component, as libjpeg does.
+    `planes` is the address of rows of `stride` bytes (a multiple of 32): 8 v rows of luminance, 8 of Cb, 8 of Cr, then
+    2 v + 1 rows of work space. Rows below the image repeat the last sample row of their component, as in libjpeg.
     """
     blue, red = planes + 8 * v * stride, planes + (8 * v + 8) * stride
     full_blue, full_red = planes + (8 * v + 16) * stride, planes + (9 * v + 16) * stride

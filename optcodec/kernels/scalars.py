@@ -1,6 +1,7 @@
-"""Single numbers at addresses, and bit counts: what numba has no name for.
+"""Loads and stores of single numbers at addresses, and bit counts, which numba does not offer.
 
-Numba's own indexing wraps negative indices and widens types; the entropy coder's inner loops cannot afford either.
+Numba's own indexing handles negative indices and widens types, which takes too long in the inner loops of entropy
+coding.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ __all__ = [
 
 @emit(1, types.int64)
 def trailing_zeros(b, value):
-    """Position of the lowest set bit; the value is not 0."""
+    """Return the position of the lowest set bit of a value that is not 0."""
     return value.count_trailing_zeros()
 
 
 @emit(1, types.int64)
 def bit_length(b, value):
-    """Bits that a value of 0 or more needs; 0 for 0."""
+    """Return the number of bits of a value of 0 or more; 0 has 0 bits."""
     return (value.count_leading_zeros() ^ -1) + 65
 
 
 @emit(1, types.int64)
 def count_ones(b, value):
-    """How many bits are set."""
+    """Count the bits that are set."""
     return value.count_ones()
 
 

@@ -1,4 +1,4 @@
-"""The types of kernels, in one line of text each."""
+"""Signatures of kernels: the types of arguments and result, and their notation in one line of text."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Argument:
 
 @dataclass(frozen=True)
 class Signature:
-    """Types of a kernel, written like ``"u8[:,:], out u32[:], i64 -> i64"``.
+    """Types of the arguments and the result of a kernel, written like ``"u8[:,:], out u32[:], i64 -> i64"``.
 
-    ``out`` marks an array that the kernel writes. All arrays are C-contiguous.
+    ``out`` marks an array to which the kernel writes. All arrays are C-contiguous.
     """
 
     arguments: tuple[Argument, ...]
@@ -32,14 +32,14 @@ class Signature:
 
     @classmethod
     def parse(cls, text: str) -> Signature:
-        """Read the notation above."""
-        left, _, result = text.partition("->")
-        flat = left.replace(":,", ":;")  # commas inside brackets do not separate arguments
+        """Parse the notation above."""
+        argument_types, _, result = text.partition("->")
+        flat = argument_types.replace(":,", ":;")  # commas inside brackets do not separate arguments
         arguments = []
-        for part in flat.split(","):
-            name = part.strip()
-            writable = name.startswith("out ")
-            dtype, _, shape = name.removeprefix("out ").partition("[")
+        for argument in flat.split(","):
+            array_type = argument.strip()
+            writable = array_type.startswith("out ")
+            dtype, _, shape = array_type.removeprefix("out ").partition("[")
             arguments.append(Argument(dtype, shape.count(":"), writable))
         return cls(tuple(arguments), result.strip())
 

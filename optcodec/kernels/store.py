@@ -1,8 +1,8 @@
-"""The folder that keeps compiled kernels, which are machine code: nothing is read that somebody else can have written.
+"""The folder with compiled kernels. They are machine code, so files that somebody else may have written are not read.
 
-A file holds the sha256 of its name and its content, a newline, and the content. So one that was cut, or put in the
-place of another, is told. It must belong to the user or to root, as must the folder, and nobody else may write to
-either; what is not so is neither read nor repaired.
+A file holds the sha256 of its name and its content, a newline, and the content, so that a file that was truncated or
+renamed is recognized. The file and the folder must belong to the user or to root, and nobody else may have permission
+to write to them; otherwise they are neither read nor repaired.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import stat
 import sys
 from pathlib import Path
 
-__all__ = ["FolderError", "cache_folder", "keep", "kept", "make_folder"]
+__all__ = ["FolderError", "cache_folder", "make_folder", "read_object", "write_object"]
 
 
 class FolderError(Exception):
-    """Kernels cannot be kept between two processes; the message says why."""
+    """Compiled kernels cannot be stored for other processes; the message says why."""
 
 
 def cache_folder() -> Path:
-    """The folder, which need not exist: ``OPTCODEC_CACHE``, or ``optcodec`` among the caches of the user.
+    """Return the folder, which need not exist: ``OPTCODEC_CACHE``, or ``optcodec`` in the user's cache folder.
 
     Raises
     ------
     FolderError
-        If no such folder is known, or if somebody else can write to it.
+        If the cache folder of the user is unknown, or if somebody else can write to the folder.
     """
-    folder = _place()
+    folder = _configured_folder()
     try:
         status = folder.stat()
     except FileNotFoundError:
@@ -46,25 +46,25 @@ def cache_folder() -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """Have the folder of `cache_folder` there, ready for new files.
+    """Create the folder of `cache_folder`, and check that files can be written to it.
 
     Raises
     ------
     FolderError
-        If it cannot be made or written to.
+        If the folder cannot be created or written to.
     """
     try:
-        for part in (*reversed(folder.parents), folder):
-            if not part.exists():
-                part.mkdir(mode=0o755, exist_ok=True)  # not by the umask, which may let a group write
+        for path in (*reversed(folder.parents), folder):
+            if not path.exists():
+                path.mkdir(mode=0o755, exist_ok=True)  # an umask may allow a group to write
     except OSError as error:
         raise FolderError(f"{error.filename}: {error.strerror}") from error
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise FolderError(f"{folder} cannot be written to")
 
 
-def kept(folder: Path, name: str) -> bytes | None:
-    """Content of a file; None where there is no whole file that only this user, or root, can have written."""
+def read_object(folder: Path, name: str) -> bytes | None:
+    """Read the content of a file; None if there is no complete file that only this user or root can have written."""
     flags = [getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")]
     try:
         with open(os.open(folder / name, os.O_RDONLY | sum(flags)), "rb") as file:  # noqa: PTH123
@@ -77,23 +77,23 @@ def kept(folder: Path, name: str) -> bytes | None:
     return content if digest == _digest(name, content) else None
 
 
-def keep(folder: Path, name: str, content: bytes) -> None:
-    """Write a file that `kept` reads, whole or not at all.
+def write_object(folder: Path, name: str, content: bytes) -> None:
+    """Write a file for `read_object`; it appears when it is complete, or not at all.
 
     Raises
     ------
     FolderError
-        If it cannot be written, as on a full disk.
+        If the file cannot be written, for example because the disk is full.
     """
-    part = folder / f".{os.urandom(8).hex()}.part"
+    temporary = folder / f".{os.urandom(8).hex()}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         try:
-            with open(os.open(part, flags, 0o644), "wb") as file:  # noqa: PTH123
+            with open(os.open(temporary, flags, 0o644), "wb") as file:  # noqa: PTH123
                 file.write(_digest(name, content) + b"\n" + content)
-            part.replace(folder / name)
+            temporary.replace(folder / name)
         finally:
-            part.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise FolderError(f"{folder / name}: {error.strerror}") from error
 
@@ -103,35 +103,35 @@ def _digest(name: str, content: bytes) -> bytes:
 
 
 def _is_foreign(status: os.stat_result) -> bool:
-    """Whether somebody else owns it. Root does not count, who can change the interpreter itself."""
+    """Tell whether another user owns a file; root is trusted, who could also change the interpreter."""
     return hasattr(os, "geteuid") and status.st_uid not in (0, os.geteuid())
 
 
 def _is_open(status: os.stat_result) -> bool:
-    """Whether others than the owner may write to it."""
+    """Tell whether other users than the owner may write to a file."""
     return hasattr(os, "geteuid") and bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
-def _place() -> Path:
-    chosen = os.environ.get("OPTCODEC_CACHE")
-    if chosen:
-        return Path(chosen)
+def _configured_folder() -> Path:
+    path = os.environ.get("OPTCODEC_CACHE")
+    if path:
+        return Path(path)
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
         return (Path(local) if local else _home() / "AppData" / "Local") / "optcodec"
     if sys.platform == "darwin":
         return _home() / "Library" / "Caches" / "optcodec"
     base = os.environ.get("XDG_CACHE_HOME", "")
-    # the XDG Base Directory Specification: "All paths set in these environment variables must be absolute", or ignored
+    # By the XDG Base Directory Specification, a path that is not absolute is invalid and should be ignored.
     return (Path(base) if os.path.isabs(base) else _home() / ".cache") / "optcodec"  # noqa: PTH117
 
 
 def _home() -> Path:
-    if os.environ.get("HOME") == "":  # for which pathlib gives the root folder
+    if os.environ.get("HOME") == "":  # then pathlib would return the root folder
         raise FolderError("no home folder is known (HOME is empty)")
     try:
         home = Path.home()
-    except RuntimeError as error:  # neither HOME nor an entry among the users, as in many a container
+    except RuntimeError as error:  # no HOME and no entry in the list of users, as in many containers
         raise FolderError("no home folder is known") from error
     if not home.is_absolute() or not home.is_dir():
         raise FolderError(f"the home folder {home} does not exist")

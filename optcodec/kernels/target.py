@@ -1,4 +1,4 @@
-"""The processor that kernels are compiled for."""
+"""The processor for which kernels are compiled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["fuses", "llvm_binding", "processor", "target_machine"]
 
 
 def target_machine() -> Any:
-    """LLVM target of this processor; ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` replace it, as in numba."""
+    """Make the LLVM target of this processor; as in numba, ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` replace it."""
     llvm = llvm_binding()
     name, features = processor()
     target = llvm.Target.from_default_triple()
@@ -19,8 +19,8 @@ def target_machine() -> Any:
 
 @functools.cache
 def llvm_binding() -> Any:
-    """LLVM, ready to work."""
-    import llvmlite.binding as llvm  # some 40 ms that commands without kernels need not wait for
+    """Import and initialize LLVM."""
+    import llvmlite.binding as llvm  # takes 40 ms, which commands without kernels save
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -28,7 +28,7 @@ def llvm_binding() -> Any:
 
 
 def processor() -> tuple[str, str]:
-    """Name and features of the processor, as LLVM calls them."""
+    """Return name and features of the processor in LLVM's notation."""
     llvm = llvm_binding()
     name = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
     features = os.environ.get("NUMBA_CPU_FEATURES")
@@ -38,6 +38,6 @@ def processor() -> tuple[str, str]:
 
 
 def fuses() -> bool:
-    """Whether the processor multiplies and adds in one instruction, rounding once; of those for x86-64 not all do."""
+    """Tell whether the processor has an instruction that multiplies and adds, rounding once; not all x86-64 ones do."""
     _, features = processor()
     return "+fma" in features.split(",") or not llvm_binding().get_default_triple().startswith("x86_64")

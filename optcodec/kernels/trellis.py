@@ -1,15 +1,15 @@
 """Rate-distortion optimized quantization: the AC indices of each block with the least weighted error plus bits.
 
-The bits are those of run-length codes (T.81, F.1.2.2, and G.1.2.2 without successive approximation). Which coefficients
-are coded, and how large, is found by dynamic programming over the run lengths: a state is the last coefficient that was
-coded so far, since the bits of the next one depend on nothing but the zeros in between and its own size. Ramchandran
-and Vetterli, "Rate-Distortion Optimal Fast Thresholding with Complete JPEG/MPEG Decoder Compatibility", IEEE Trans.
-Image Processing 3(5), 1994; here indices may also be lowered, and states that cannot win any more are dropped, by a
-bound that keeps the result exact.
+The bits are those of run-length codes (T.81, F.1.2.2, and G.1.2.2 without successive approximation). Dynamic
+programming over run lengths decides which coefficients are coded, and with which index. A state is the last coefficient
+that was coded so far, since the bits of the next one depend only on the zeros in between and on its own size. The
+method is that of Ramchandran and Vetterli, "Rate-Distortion Optimal Fast Thresholding with Complete JPEG/MPEG Decoder
+Compatibility", IEEE Trans. Image Processing 3(5), 1994. Here indices may also be lowered, and states that can no longer
+lead to the least cost are dropped, by a bound that keeps the result exact.
 
-Costs are whole numbers, UNIT to a bit, against a block whose AC coefficients are all 0: index k of a coefficient C with
-step q changes the weighted error by ``w k (k - 2 |C| / q)``, where w is its weight times q^2 over the error that a bit
-is worth.
+Costs are whole numbers in units of 1 / UNIT bit, relative to a block whose AC coefficients are all 0. Index k of a
+coefficient C with step q changes the weighted error by ``w k (k - 2 |C| / q)``, where w is its weight times q^2,
+divided by the error that is worth one bit.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from optcodec.kernels.zigzag import NATURAL_ORDER
 __all__ = ["choose_rows"]
 
 _ORDER = np.array(NATURAL_ORDER)
-# Columns of the work space: of each state its position, index and the state before it; of those that may still win
-# their cost, position and number.
-_POSITION, _INDEX, _BEFORE, _COST, _PLACE, _STATE = range(6)
+# Rows of the work space: position, index and predecessor of each state; then cost, position and state of each
+# candidate, which is a state that may still lead to the least cost.
+_POSITION, _INDEX, _BEFORE, _COST, _CANDIDATE_POSITION, _STATE = range(6)
 
 
 @emit(5, types.int64)
 def _round_block(b, coefficients, reciprocals, limits, ratios, indices):
-    """C / q of 64 coefficients, their rounded indices, and a mask, in zig-zag order, of those that are not 0."""
+    """Store C / q and the rounded indices of 64 coefficients; return the zig-zag mask of indices that are not 0."""
     words = []
     for offset in range(0, 256, 64):
         limit = b.load(limits + offset, F32, 16)
@@ -51,112 +51,119 @@ def _round_block(b, coefficients, reciprocals, limits, ratios, indices):
 
 @emit(1)
 def _clear_block(b, indices):
-    """Indices of a block to 0."""
+    """Set the indices of a block to 0."""
     b.constant(I16, [0] * 64).store(indices)
 
 
 @inlined
-def _at(array, place):
-    """An element, by an index that cannot count from the end."""
-    return array[np.uint64(place)]
+def _at(array, index):
+    """Return an element; an unsigned index spares numba the handling of negative ones."""
+    return array[np.uint64(index)]
 
 
 @inlined
 def _cost(weight, index, ratio):
-    """Weighted error of an index, against that of 0."""
+    """Return the weighted error of an index, relative to that of index 0."""
     return np.int64(np.rint(weight * (index * (index - 2.0 * ratio))))
 
 
 @helper
 def _cheapest(index, position, weight, ratio, rates, states, head, count):
-    """Cheapest way to code a coefficient: cost, index and state before it.
+    """Find the cheapest way to code a coefficient; return its cost, its index, and the state before it.
 
-    Smaller sizes, with the largest index of each, follow for as long as bits might make up for the error.
+    After the rounded index, the largest index of each smaller size is tried, as long as fewer bits could outweigh the
+    larger error.
     """
     size = bit_length(index)
-    least = _cost(weight, index, ratio)
+    least_error = _cost(weight, index, ratio)
     best, before = _from_any(size * RUNS + position - 1, rates, states, head, count)
-    best += least
-    chosen = index
+    best += least_error
+    best_index = index
     while size > 1:
         size -= 1
         index = (1 << size) - 1
         error = _cost(weight, index, ratio)
-        if error - least >= rates[SPREAD]:
+        if error - least_error >= rates[SPREAD]:
             break
-        found, state = _from_any(size * RUNS + position - 1, rates, states, head, count)
-        if found + error < best:
-            best, chosen, before = found + error, index, state
-    return best, chosen, before
+        cost, state = _from_any(size * RUNS + position - 1, rates, states, head, count)
+        if cost + error < best:
+            best, best_index, before = cost + error, index, state
+    return best, best_index, before
 
 
 @inlined
 def _from_any(row, rates, states, head, count):
-    """Least cost to come from the latest state or one of `count` older ones to a row of rates, and from which."""
+    """Find the cheapest predecessor among the latest state `head` and `count` older candidates; return cost and state.
+
+    A predecessor at position p costs ``rates[row - p]`` in addition to its own cost.
+    """
     best, before = head[0] + _at(rates, row - head[1]), head[2]
-    for place in range(count):
-        found = _at(states[_COST], place) + _at(rates, row - _at(states[_PLACE], place))
-        if found < best:
-            best, before = found, _at(states[_STATE], place)
+    for candidate in range(count):
+        cost = _at(states[_COST], candidate) + _at(rates, row - _at(states[_CANDIDATE_POSITION], candidate))
+        if cost < best:
+            best, before = cost, _at(states[_STATE], candidate)
     return best, before
 
 
 @helper
 def _keep(cost, position, rates, states, head, count):
-    """Drop the states that a new one beats whatever follows, the latest one and `count` older ones; how many stay."""
-    kept = 0
-    for place in range(count):
-        old, where = _at(states[_COST], place), _at(states[_PLACE], place)
-        if cost > old + _at(rates, GROWTH + position - where):
-            number = _at(states[_STATE], place)
-            _put(states, kept, old, where, number)
-            kept += 1
-    old, where, number = head
-    if cost > old + _at(rates, GROWTH + position - where):
-        _put(states, kept, old, where, number)
-        kept += 1
-    return kept
+    """Drop the candidates that a new state with this cost and position beats, whatever follows; return how many stay.
+
+    The candidates are `count` older ones and the latest state `head`, which becomes an older one.
+    """
+    remaining = 0
+    for candidate in range(count):
+        old_cost, old_position = _at(states[_COST], candidate), _at(states[_CANDIDATE_POSITION], candidate)
+        if cost > old_cost + _at(rates, GROWTH + position - old_position):
+            state = _at(states[_STATE], candidate)
+            _put(states, remaining, old_cost, old_position, state)
+            remaining += 1
+    old_cost, old_position, state = head
+    if cost > old_cost + _at(rates, GROWTH + position - old_position):
+        _put(states, remaining, old_cost, old_position, state)
+        remaining += 1
+    return remaining
 
 
 @inlined
-def _put(states, place, cost, position, state):
-    """Note a state that may still win."""
-    there = np.uint64(place)
-    states[_COST, there], states[_PLACE, there], states[_STATE, there] = cost, position, state
+def _put(states, candidate, cost, position, state):
+    """Store a candidate."""
+    row = np.uint64(candidate)
+    states[_COST, row], states[_CANDIDATE_POSITION, row], states[_STATE, row] = cost, position, state
 
 
 @helper
 def _solve(mask, indices, ratios, weights, scale, rates, states):
-    """State to end with in a block whose rounded indices have the given mask, where the cost is least.
+    """Find the last state of the cheapest way to code a block; `mask` has its nonzero rounded indices.
 
-    The latest state is kept apart from the older ones, of which mostly none is left.
+    The latest state, `head`, is held apart from the older candidates, of which mostly none is left.
     """
-    head, count, made = (0, 0, 0), 0, 0
+    head, count, number = (0, 0, 0), 0, 0
     last, total = 0, rates[EMPTY]
     while mask:
         position = trailing_zeros(mask)
         mask &= mask - 1
-        place = _at(_ORDER, position)
-        index, ratio = abs(np.int64(_at(indices, place))), abs(np.float64(_at(ratios, place)))
-        weight = _at(weights, place) * scale
-        cost, chosen, before = _cheapest(index, position, weight, ratio, rates, states, head, count)
+        natural = _at(_ORDER, position)
+        index, ratio = abs(np.int64(_at(indices, natural))), abs(np.float64(_at(ratios, natural)))
+        weight = _at(weights, natural) * scale
+        cost, chosen_index, before = _cheapest(index, position, weight, ratio, rates, states, head, count)
         count = _keep(cost, position, rates, states, head, count)
-        made += 1
-        states[_POSITION, np.uint64(made)], states[_INDEX, np.uint64(made)] = position, chosen
-        states[_BEFORE, np.uint64(made)] = before
-        head = (cost, position, made)
+        number += 1
+        states[_POSITION, np.uint64(number)], states[_INDEX, np.uint64(number)] = position, chosen_index
+        states[_BEFORE, np.uint64(number)] = before
+        head = (cost, position, number)
         cost += rates[END] if position < 63 else 0
         if cost < total:
-            last, total = made, cost
+            last, total = number, cost
     return last
 
 
 @helper
-def _choose_ac(place, mask, row, ratios, weights, scale, rates, states):
-    """Replace the rounded AC indices of a block, whose row of indices lies at `place`."""
+def _choose_ac(address, mask, row, ratios, weights, scale, rates, states):
+    """Replace the rounded AC indices of a block; `row` has its indices, which lie at `address`."""
     last = _solve(mask, row, ratios, weights, scale, rates, states)
     dc = row[0]
-    _clear_block(place)
+    _clear_block(address)
     row[0] = dc
     while last > 0:
         position, index = _at(_ORDER, _at(states[_POSITION], last)), _at(states[_INDEX], last)
@@ -176,33 +183,33 @@ def choose_rows(
 
     Parameters
     ----------
-    coefficients, indices : (rows * columns, 64) row-major
+    coefficients, indices : (rows * columns, 64) row-major; the indices are written
     h, v : sampling factors in the scan
-    reciprocals, limits : (64,) 1 / step, and the largest magnitude of a coefficient that counts
-    weights : (64,) UNIT times the weight of a coefficient times step^2 over the error that a bit is worth
+    reciprocals, limits : (64,) 1 / step, and the magnitude to which coefficients are clipped before
+    weights : (64,) UNIT times the weight of a coefficient times step^2, divided by the error that is worth one bit
     scales : (rows * columns,) factor of the weights of each block
-    ac : see `optcodec.kernels.ratelayout`
-    dc : (18,) UNIT times the bits of a difference of DC by its size, additional bits included
+    ac : table of rates, see `optcodec.kernels.ratelayout`
+    dc : (18,) UNIT times the bits of a DC difference by its size, additional bits included
     ratios : (64 + v * columns,) work space
     states : (WORK, 64) work space
     ways : (v * columns,) work space
     """
     source, target, ratio = address_of(coefficients), address_of(indices), address_of(ratios)
-    divided = ratios[64:]
+    dc_ratios = ratios[64:]
     before = 0
-    if first > 0:  # the index that the MCU row before ends with, to be found anew
+    if first > 0:  # the rounded DC index at the end of the MCU row before is computed again
         block = first * v * columns - 1
         _round_block(source + 256 * block, address_of(reciprocals), address_of(limits), ratio, address_of(states))
         before = load_i16(address_of(states))
     for mcu_row in range(first, last):
         start, height = mcu_row * v * columns, min(v, rows - mcu_row * v)
-        for place in range(height * columns):
-            block = start + place
-            at = target + 128 * block
-            mask = _round_block(source + 256 * block, address_of(reciprocals), address_of(limits), ratio, at) & ~1
-            divided[place] = ratios[0]
+        for number in range(height * columns):
+            block = start + number
+            row = target + 128 * block  # address of its indices
+            mask = _round_block(source + 256 * block, address_of(reciprocals), address_of(limits), ratio, row) & ~1
+            dc_ratios[number] = ratios[0]
             if mask:
                 scale = np.float64(scales[block])
-                _choose_ac(at, mask, indices[block], ratios, weights, scale, ac, states)
-        choose_dc_row(divided, columns, h, height, start, before, weights[0], scales, dc, ways, indices)
+                _choose_ac(row, mask, indices[block], ratios, weights, scale, ac, states)
+        choose_dc_row(dc_ratios, columns, h, height, start, before, weights[0], scales, dc, ways, indices)
         before = np.int64(indices[start + height * columns - 1, 0])

@@ -1,4 +1,4 @@
-"""Systems of linear equations whose matrix has three diagonals."""
+"""Solve systems of linear equations with a tridiagonal matrix."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ __all__ = ["solve_tridiagonal"]
 
 @export("out f32[:], out f32[:], out f32[:,:]")
 def solve_tridiagonal(diagonal, beside, lines):
-    """Solve ``A x = lines`` for a symmetric positive definite A, a column of `lines` at a time, in place.
+    """Solve ``A x = b`` for a symmetric positive definite tridiagonal A and several b, in place.
 
-    A is factored as L D L' (Golub and Van Loan, Matrix Computations, section 4.3.6), which spoils both diagonals.
+    A is factored as L D L' (Golub and Van Loan, Matrix Computations, section 4.3.6), which overwrites both diagonals.
 
     Parameters
     ----------
-    diagonal : (n,)
-        The main diagonal.
-    beside : (n - 1,)
-        The ones above and below it.
-    lines : (n, columns)
-        Right-hand sides in, solutions out.
+    diagonal : (n,) the main diagonal of A
+    beside : (n - 1,) the diagonal above the main one, which equals that below
+    lines : (n, columns) the right-hand sides, one a column; receives the solutions
     """
     count, columns = lines.shape
     for i in range(1, count):

@@ -1,19 +1,19 @@
-"""Explicit SIMD for kernels: LLVM vectors behind a small arithmetic type.
+"""Explicit SIMD for kernels: a small arithmetic type for LLVM vectors.
 
-Loops that LLVM vectorizes by itself are fragile: moved into a callee, or given a slice, the same loop may run ten times
-slower. The stages that see every sample (colour, DCT, quantization, zig-zag) are therefore written out in vectors.
+LLVM's own vectorization of loops is fragile: the same loop may run ten times slower in a called function, or on a
+slice. Therefore the stages that process every sample (colour, DCT, quantization, zig-zag) use vectors explicitly.
 
-`emit` turns a Python function into a numba intrinsic. The function runs once, when the kernel is compiled; what it does
-with its `Vector` arguments becomes machine instructions:
+`emit` turns a Python function into a numba intrinsic. The function runs once, when the kernel is compiled; its
+operations on `Vector` arguments become machine instructions:
 
 >>> @emit(2)
 ... def add_sixteen(b, source, target):
 ...     (b.load(source, U8, 16) + b.load(target, U8, 16)).store(target)
 
 Arguments are 64-bit integers, addresses or numbers; `address_of` gives the address of an array. Vectors may be wider
-than the processor's registers: LLVM splits them. ``a * b + c`` is rounded once everywhere, so that the bytes of files
-are the same on all processors: by one instruction where the processor has it, by a few in double precision where it
-has not (``llvm.fma`` would become a library call there).
+than the processor's registers: LLVM splits them. `Vector.fma` rounds ``a * b + c`` once on all processors, so that the
+bytes of files are the same everywhere: with one instruction if the processor has it, otherwise with a few instructions
+in double precision (``llvm.fma`` would become a call to a C library).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _F64 = ir.DoubleType()
 
 
 class Vector:
-    """A value of one machine type (or vector of it) in the code that is being emitted."""
+    """A number or a vector of numbers of one machine type, in the code that is being emitted."""
 
     def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
         self.builder = builder
@@ -55,15 +55,15 @@ class Vector:
         return Vector(self.builder, value)
 
     def _other(self, other: Vector | float) -> ir.Value:
-        """The second operand; a Python number stands for a vector of it."""
+        """Return the second operand of an operation; a Python number becomes a vector with that number in all lanes."""
         if isinstance(other, Vector):
             return other.value
-        kind = self.value.type
-        return ir.Constant(kind, [other] * kind.count if isinstance(kind, ir.VectorType) else other)
+        ir_type = self.value.type
+        return ir.Constant(ir_type, [other] * ir_type.count if isinstance(ir_type, ir.VectorType) else other)
 
     def _is_float(self) -> bool:
-        kind = self.value.type
-        return bool((kind.element if isinstance(kind, ir.VectorType) else kind) == F32)
+        ir_type = self.value.type
+        return bool((ir_type.element if isinstance(ir_type, ir.VectorType) else ir_type) == F32)
 
     def __add__(self, other: Vector | float) -> Vector:
         make = self.builder.fadd if self._is_float() else self.builder.add
@@ -91,7 +91,7 @@ class Vector:
         return self._with(self.builder.shl(self.value, bits.value))
 
     def __rshift__(self, bits: int) -> Vector:
-        """Arithmetic shift: the sign stays."""
+        """Arithmetic shift, which keeps the sign."""
         return self._with(self.builder.ashr(self.value, self._other(bits)))
 
     def fma(self, factor: Vector | float, addend: Vector | float) -> Vector:
@@ -155,8 +155,8 @@ class Vector:
         return self._mask("==", number)
 
     def _mask(self, relation: str, number: int) -> Vector:
-        found = self.builder.icmp_unsigned(relation, self.value, self._other(number))
-        return self._with(self.builder.bitcast(found, ir.IntType(self.lanes)))
+        matches = self.builder.icmp_unsigned(relation, self.value, self._other(number))
+        return self._with(self.builder.bitcast(matches, ir.IntType(self.lanes)))
 
     def count_trailing_zeros(self) -> Vector:
         """Position of the lowest bit that is set in an integer that is not 0."""
@@ -182,37 +182,37 @@ class Vector:
 
     def store(self, address: Vector) -> None:
         """Write to an address of any alignment."""
-        kind = self.value.type
-        pointer = self.builder.inttoptr(checked_address(self.builder, address.value, kind), kind.as_pointer())
+        ir_type = self.value.type
+        pointer = self.builder.inttoptr(checked_address(self.builder, address.value, ir_type), ir_type.as_pointer())
         self.builder.store(self.value, pointer, align=1)
 
 
 class Builder:
-    """Where new values come from while a function is emitted."""
+    """Source of new values while a function is emitted: loads and constants."""
 
     def __init__(self, builder: ir.IRBuilder) -> None:
         self.builder = builder
 
     def load(self, address: Vector, element: ir.Type, lanes: int = 0) -> Vector:
-        """Vector (or, without lanes, one number) at an address of any alignment."""
-        kind = ir.VectorType(element, lanes) if lanes else element
-        pointer = self.builder.inttoptr(checked_address(self.builder, address.value, kind), kind.as_pointer())
+        """Load a vector (or, if `lanes` is 0, one number) from an address of any alignment."""
+        ir_type = ir.VectorType(element, lanes) if lanes else element
+        pointer = self.builder.inttoptr(checked_address(self.builder, address.value, ir_type), ir_type.as_pointer())
         return Vector(self.builder, self.builder.load(pointer, align=1))
 
     def constant(self, element: ir.Type, values: Sequence[float]) -> Vector:
-        """Vector of known values."""
+        """Make a vector of constants."""
         return Vector(self.builder, ir.Constant(ir.VectorType(element, len(values)), list(values)))
 
 
-def _rounded_once(builder: ir.IRBuilder, kind: ir.Type) -> ir.Function:
-    """A function of three floats (or vectors of them) that gives the one nearest to ``left * right + addend``.
+def _rounded_once(builder: ir.IRBuilder, ir_type: ir.Type) -> ir.Function:
+    """Return a function of three floats (or vectors of floats): ``left * right + addend``, rounded once.
 
-    In double precision the product is exact and the sum is rounded to odd, after which rounding to a float gives what
-    rounding once would have given: Boldo and Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms
-    using rounding to odd", IEEE Trans. Computers 57(4), 2008. The error of the sum is found as by Knuth (TwoSum).
+    In double precision, the product is exact and the sum is rounded to odd. Rounding that to a float has the same
+    result as rounding once: Boldo and Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using
+    rounding to odd", IEEE Trans. Computers 57(4), 2008. The error of the sum is computed by Knuth's TwoSum.
     """
-    name = f"rounded_once_{getattr(kind, 'count', 1)}"
-    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
+    name = f"rounded_once_{getattr(ir_type, 'count', 1)}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir_type, [ir_type] * 3), name)
     if function.is_declaration:
         function.linkage = "linkonce_odr"
         function.attributes.add("noinline")  # a kernel calls it a hundred times
@@ -221,51 +221,51 @@ def _rounded_once(builder: ir.IRBuilder, kind: ir.Type) -> ir.Function:
 
 
 def _emit_rounded_once(builder: ir.IRBuilder, left: ir.Value, right: ir.Value, addend: ir.Value) -> None:
-    """The body of `_rounded_once`."""
+    """Emit the body of `_rounded_once`."""
     lanes = getattr(left.type, "count", 0)
-    double, bits = (ir.VectorType(kind, lanes) if lanes else kind for kind in (_F64, U64))
+    double, bits = (ir.VectorType(ir_type, lanes) if lanes else ir_type for ir_type in (_F64, U64))
 
-    def constant(kind: ir.Type, value: float) -> ir.Constant:
-        return ir.Constant(kind, [value] * lanes if lanes else value)
+    def constant(ir_type: ir.Type, value: float) -> ir.Constant:
+        return ir.Constant(ir_type, [value] * lanes if lanes else value)
 
     product = builder.fmul(builder.fpext(left, double), builder.fpext(right, double))
     wide = builder.fpext(addend, double)
     total = builder.fadd(product, wide)
-    part = builder.fsub(total, product)
-    error = builder.fadd(builder.fsub(product, builder.fsub(total, part)), builder.fsub(wide, part))
-    # the neighbour on the other side of the exact sum has the odd last bit where `total` has the even one
+    rounded = builder.fsub(total, product)  # the addend as far as it is in the total
+    error = builder.fadd(builder.fsub(product, builder.fsub(total, rounded)), builder.fsub(wide, rounded))
+    # If the last bit of `total` is even, its neighbour on the other side of the exact sum has the odd last bit.
     zero, one = constant(double, 0.0), constant(bits, 1)
     signs = (builder.fcmp_ordered(">", value, zero) for value in (error, total))
     step = builder.select(builder.icmp_unsigned("==", *signs), one, constant(bits, -1))
-    whole = builder.bitcast(total, bits)
-    is_even = builder.icmp_unsigned("==", builder.and_(whole, one), constant(bits, 0))
+    total_bits = builder.bitcast(total, bits)
+    is_even = builder.icmp_unsigned("==", builder.and_(total_bits, one), constant(bits, 0))
     moves = builder.and_(is_even, builder.fcmp_ordered("!=", error, zero))
-    odd = builder.select(moves, builder.add(whole, step), whole)
+    odd = builder.select(moves, builder.add(total_bits, step), total_bits)
     builder.ret(builder.fptrunc(builder.bitcast(odd, double), left.type))
 
 
-def _intrinsic(builder: ir.IRBuilder, name: str, kind: ir.Type, arguments: int) -> Any:
-    element = f"v{kind.count}f32" if isinstance(kind, ir.VectorType) else f"i{kind.width}"
-    signature = ir.FunctionType(kind, [kind] * arguments)
+def _intrinsic(builder: ir.IRBuilder, name: str, ir_type: ir.Type, arguments: int) -> Any:
+    element = f"v{ir_type.count}f32" if isinstance(ir_type, ir.VectorType) else f"i{ir_type.width}"
+    signature = ir.FunctionType(ir_type, [ir_type] * arguments)
     return cgutils.get_or_insert_function(builder.module, signature, f"{name}.{element}")
 
 
 def emit(arguments: int, result: Any = types.void) -> Callable[[Callable[..., Any]], Any]:
-    """Make a numba intrinsic of a function that emits vector code.
+    """Decorate a function that emits vector code: turn it into a numba intrinsic.
 
     Parameters
     ----------
     arguments : int
-        How many arguments it takes besides the builder; each is a 64-bit integer.
+        Number of arguments of the function besides the builder; each is a 64-bit integer.
     result : numba type
-        Type of the value that the function returns, if it does.
+        Type of the value that the function returns, if it returns one.
     """
 
     def decorate(body: Callable[..., Any]) -> Any:
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
             packed = builder.extract_value if arguments else None
-            given = [Vector(builder, packed(values[0], index)) for index in range(arguments)] if packed else []
-            returned = body(Builder(builder), *given)
+            vectors = [Vector(builder, packed(values[0], index)) for index in range(arguments)] if packed else []
+            returned = body(Builder(builder), *vectors)
             return context.get_dummy_value() if returned is None else returned.value
 
         def typed(typing_context: Any, *values: Any) -> Any:
@@ -291,7 +291,7 @@ def address_of(typing_context: Any, array: Any) -> Any:
 
 @intrinsic
 def memory_at(typing_context: Any, address: Any, nbytes: Any) -> Any:
-    """An address that is handed over as a number, of so many bytes that the kernel may use."""
+    """Turn a number into an address at which the kernel may use `nbytes` bytes."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
         return known_address(builder, *values)

@@ -1,1 +1,1 @@
-"""What people hand over as an image, in any file format or in memory, to checked pixels and metadata."""
+"""Input images: from files of any format, Pillow images or arrays to checked 8-bit samples and metadata."""

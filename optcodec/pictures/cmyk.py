@@ -1,4 +1,4 @@
-"""CMYK images to RGB, by their ICC profile where they have one that can be used."""
+"""Convert CMYK images to RGB, with their ICC profile if they have a valid one."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
     Parameters
     ----------
     image : Pillow image
-        Of mode CMYK, where 0 is no ink: of JPEG files, Pillow has undone Adobe's inversion.
+        An image of mode CMYK in which 0 is no ink. (Adobe's JPEG files hold inverted values, which Pillow corrects.)
 
     Returns
     -------
     tuple of (Pillow image, str)
-        The image in RGB, and a sentence that says how it was converted.
+        The image in RGB, and a notice that says how it was converted.
 
     Raises
     ------
@@ -33,11 +33,11 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
 
     Notes
     -----
-    With a profile, relative colorimetric with black point compensation (ICC.1, 0.3): the white of the paper becomes
-    white, and its darkest black becomes black. Without one, Pillow's plain rule, which knows no inks:
-    ``R = (255 - C) * (255 - K) / 255``.
+    With a profile, the conversion is relative colorimetric with black point compensation (ICC.1, 0.3): the white of the
+    paper becomes white, and its darkest black becomes black. Without one, it is Pillow's plain rule, which does not
+    model inks: ``R = (255 - C) * (255 - K) / 255``.
     """
-    image.load()  # now, so that a damaged file is not taken for a profile that cannot be used
+    image.load()  # before the conversion, so that errors of a damaged file are not mistaken for those of its profile
     profile = image.info.get("icc_profile")
     if not profile:
         return image.convert("RGB"), "converted CMYK to RGB by Pillow's plain rule, as there is no ICC profile"
@@ -48,7 +48,7 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """The image in sRGB; None where the profile is damaged, or one of other colours."""
+    """Convert an image to sRGB; return None if the profile is damaged, or is not a CMYK profile."""
     from PIL import ImageCms, features
 
     if not features.check("littlecms2"):

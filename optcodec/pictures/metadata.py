@@ -1,4 +1,4 @@
-"""What an image that Pillow has opened carries besides its pixels."""
+"""Read the metadata of an image that Pillow has opened."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optcodec.jpeg.metadata.values import XMP, CarriedSegment, Metadata
-from optcodec.jpeg.metadata.writer import made_segments
+from optcodec.jpeg.metadata.writer import segments_of
 from optcodec.jpeg.segments import SEGMENT_LIMIT
 from optcodec.pictures.orientation import minimal_exif
 
@@ -18,41 +18,44 @@ if TYPE_CHECKING:
 __all__ = ["metadata_of", "orientation_of_tiff"]
 
 _ORIENTATION_TAG = 0x0112
-_IDS = (1, 2, 3)  # of the components of the files that are written
-# What is given by fields, belongs to the file instead of the image, or is not told (JFIF, Adobe).
-_OF_THE_FILE = (None, "Exif", "ICC profile", "list of further pictures (MPF)")
+_IDS = (1, 2, 3)  # component identifiers of the files that the encoder writes
+# Contents of segments that are not copied: Exif and the ICC profile are fields of `Metadata`; JFIF and Adobe (None) and
+# the list of further pictures describe the file, not the image.
+_NOT_COPIED = (None, "Exif", "ICC profile", "list of further pictures (MPF)")
 
 
 def metadata_of(image: Image.Image) -> Metadata:
-    """ICC profile, Exif, density, XMP, and of a JPEG file the comments and other application segments.
+    """Read ICC profile, Exif, density and XMP; from a JPEG file also comments and other application segments.
 
-    Pillow's Exif bytes may start with the header of the APP1 segment. What describes the JPEG file and not the image
-    (JFIF, Adobe, a list of further pictures in the same file) is left out.
+    Segments that describe the JPEG file and not the image (JFIF, Adobe, a list of further pictures) are left out.
     """
-    exif = _exif(image) or minimal_exif(_pillows_orientation(image))
+    exif = _exif(image) or minimal_exif(_orientation_without_exif(image))
     density = (0, 1, 1)
     dpi = image.info.get("dpi")
     if dpi is not None and all(np.isfinite(value) and 0.5 <= value < 65535.5 for value in map(float, dpi)):
         density = (1, round(float(dpi[0])), round(float(dpi[1])))
     plain = Metadata(icc_profile=image.info.get("icc_profile") or None, exif=exif or None, density=density)
-    others = _others(image)
-    return replace(plain, segments=(*made_segments(plain, _IDS), *others)) if others else plain
+    further = _further_segments(image)
+    return replace(plain, segments=(*segments_of(plain, _IDS), *further)) if further else plain
 
 
-def _others(image: Image.Image) -> list[CarriedSegment]:
-    """Segments of a JPEG file, or XMP of another one, besides those that the fields of `Metadata` give."""
+def _further_segments(image: Image.Image) -> list[CarriedSegment]:
+    """List the segments of a JPEG file that are not fields of `Metadata`; for another file, its XMP as a segment."""
     applications: list[tuple[str, Any]] | None = getattr(image, "applist", None)
     if applications is None:
         xmp = image.info.get("xmp")
         fits = isinstance(xmp, bytes) and len(XMP + xmp) <= SEGMENT_LIMIT
         return [CarriedSegment(0xE1, XMP + xmp)] if isinstance(xmp, bytes) and fits else []
     markers = {"COM": 0xFE} | {f"APP{number}": 0xE0 + number for number in range(16)}
-    found = [CarriedSegment(markers[name], bytes(payload)) for name, payload in applications if name in markers]
-    return [each for each in found if each.content not in _OF_THE_FILE]
+    segments = [CarriedSegment(markers[name], bytes(payload)) for name, payload in applications if name in markers]
+    return [segment for segment in segments if segment.content not in _NOT_COPIED]
 
 
 def _exif(image: Image.Image) -> bytes | None:
-    """Exif as a TIFF structure: of the file, or of a text as ImageMagick has put it into PNG files (hexadecimal)."""
+    """Return the TIFF structure of Exif, without the header of its APP1 segment.
+
+    ImageMagick has stored Exif in PNG files as hexadecimal text; that is read, too.
+    """
     exif = image.info.get("exif")
     if exif is None:
         try:
@@ -62,18 +65,18 @@ def _exif(image: Image.Image) -> bytes | None:
     return exif.removeprefix(b"Exif\0\0") if isinstance(exif, bytes) else None
 
 
-def _pillows_orientation(image: Image.Image) -> int:
-    """What Pillow knows of the orientation of an image without Exif: from XMP, or set by hand."""
+def _orientation_without_exif(image: Image.Image) -> int:
+    """Return the orientation of an image without Exif: Pillow reads it from XMP, or the caller has set it."""
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
     except MemoryError:
         raise
-    except Exception:  # whatever damaged Exif makes Pillow raise
+    except Exception:  # damaged Exif can make Pillow raise any error
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def orientation_of_tiff(image: Image.Image) -> int:
-    """By which a TIFF file that is not decoded yet will be turned by Pillow."""
+    """Return the orientation of a TIFF file that is not decoded yet; Pillow turns its pixels while it decodes them."""
     value = getattr(image, "tag_v2", {}).get(_ORIENTATION_TAG, 1)
     return value if isinstance(value, int) and 2 <= value <= 8 else 1

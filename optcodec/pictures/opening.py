@@ -1,4 +1,4 @@
-"""Opening image files with Pillow: whatever goes wrong with a file is one error that names it."""
+"""Open image files with Pillow; any problem with a file becomes one `InvalidInputError` that names the file."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ if TYPE_CHECKING:
 
 __all__ = ["IMAGE_SUFFIXES", "JPEG_SUFFIXES", "first_line", "opened_image"]
 
-# How the names of files end that are looked for in folders; a name may be in capitals, too.
+# Suffixes of the image files that commands look for in folders; capital letters match, too.
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 IMAGE_SUFFIXES = tuple(sorted({*JPEG_SUFFIXES, ".bmp", ".gif", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}))
 
-_PREFIX_NBYTES = 16  # of the file, which Pillow's plugins know their format by
-_NOT_THIS_FORMAT = (SyntaxError, IndexError, TypeError, struct.error)  # what they raise where it is another one
+_PREFIX_NBYTES = 16  # bytes at the beginning of a file by which Pillow's plugins recognize their format
+_NOT_THIS_FORMAT = (SyntaxError, IndexError, TypeError, struct.error)  # raised by a plugin for files of other formats
 
 
 @contextmanager
 def opened_image(source: str | PathLike[str] | BinaryIO, *, max_pixels: int | None = MAX_PIXELS) -> Iterator[ImageFile]:
-    """An image file, open as long as the block lasts.
+    """Open an image file for the duration of a ``with`` block.
 
     Parameters
     ----------
     source : str, path or binary file
-        A file of any format that Pillow knows.
+        A file of any format that Pillow reads.
     max_pixels : int or None
         Larger images are refused before they are decoded; None allows every size.
 
     Yields
     ------
     PIL.ImageFile.ImageFile
-        Not decoded yet.
+        The image; its pixels are not decoded yet.
 
     Raises
     ------
     InvalidInputError
-        If the file cannot be opened or decoded, or is too large: also for whatever Pillow raises within the block.
+        If the file cannot be opened or decoded, or is too large; also in place of any error raised within the block.
 
     Notes
     -----
-    Pillow warns of large images from a process-wide limit on. `warnings.catch_warnings` would silence that, but it
-    changes the state of the whole process, so that threads would need a lock, which a fork could find taken. So the
-    plugins are asked here, as ``PIL.Image.open`` asks them.
+    ``PIL.Image.open`` warns of images above a process-wide limit. `warnings.catch_warnings` would suppress the warning,
+    but it changes the state of the whole process, so threads would need a lock, and a fork could happen while the lock
+    is held. Therefore this function tries Pillow's plugins itself, in the same way as ``PIL.Image.open``.
     """
     path = Path(source) if isinstance(source, (str, PathLike)) else None
     try:
@@ -65,7 +65,7 @@ def opened_image(source: str | PathLike[str] | BinaryIO, *, max_pixels: int | No
 
 
 def _bytes_of(source: str | PathLike[str] | BinaryIO) -> AbstractContextManager[BinaryIO]:
-    """The file from its beginning, to be closed if it was opened here; of a stream, which has none, what it gives."""
+    """Open a path, rewind a file, or read a stream that cannot be rewound; only a file opened here will be closed."""
     if isinstance(source, (str, PathLike)):
         return Path(source).open("rb")
     if hasattr(source, "seekable") and not source.seekable():
@@ -85,26 +85,26 @@ def _reason(error: Exception) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What an error of Pillow says, in one line."""
+    """Return the first line of an error message, or the name of the error if it has no message."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _identified(file: BinaryIO, name: str, max_pixels: int | None) -> ImageFile:
-    """The file as an image of the first format that takes it."""
+    """Open a file with the first of Pillow's plugins that accepts it."""
     from PIL import Image
 
     prefix = file.read(_PREFIX_NBYTES)
     if not isinstance(prefix, bytes):
         raise InvalidInputError(f"an image file is opened in binary mode, got one that gives {type(prefix).__name__}")
-    asked: set[str] = set()
-    for register in (Image.preinit, Image.init):  # the usual formats, then all
+    tried: set[str] = set()
+    for register in (Image.preinit, Image.init):  # common formats first, then all
         register()
-        for kind in [each for each in Image.ID if each not in asked]:
-            asked.add(kind)
-            factory, accepts = Image.OPEN[kind]
+        for format_name in [name for name in Image.ID if name not in tried]:
+            tried.add(format_name)
+            factory, accepts = Image.OPEN[format_name]
             try:
                 accepted = True if accepts is None else accepts(prefix)
-                if not accepted or isinstance(accepted, str):  # a text says what Pillow was built without
+                if not accepted or isinstance(accepted, str):  # a text says which library this Pillow lacks
                     continue
                 file.seek(0)
                 image = factory(file, name)

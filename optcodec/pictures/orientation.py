@@ -1,10 +1,10 @@
-"""The orientation of an image: how its pixels have to be turned to be seen upright, as Exif says it.
+"""Image orientation: read it from Exif, turn the pixels upright, and write it back to Exif.
 
-Exif (CIPA DC-008, 4.6.5, tag 274) counts from 1 to 8 and says where the first row and the first column of the pixels
-belong:
+The orientation in Exif (CIPA DC-008, 4.6.5, tag 274) is a number from 1 to 8. It says on which side of the upright
+image the first row and the first column of the stored pixels belong:
 
 =====  ===========  ============  ==================================================
-value  first row    first column  what brings the pixels upright
+value  first row    first column  operation that makes the pixels upright
 =====  ===========  ============  ==================================================
 1      top          left          nothing
 2      top          right         mirrored left to right
@@ -25,7 +25,7 @@ Exif is a TIFF structure (TIFF 6.0, section 2)::
     count      16 bits, and so many entries of 12 bytes:
                    tag (16 bits), type (16 bits), number of values (32 bits), the value or its offset (32 bits)
 
-Damaged Exif is no reason to refuse a picture: what cannot be read there says nothing, and the orientation is 1.
+A picture with damaged Exif is not refused: the orientation is 1 if it cannot be read.
 """
 
 from __future__ import annotations
@@ -57,19 +57,19 @@ Orient: TypeAlias = Literal["keep", "apply"]
 
 _TAG = 0x0112
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_FORMATS = {3: "H", 4: "I"}  # of a value, by its type: SHORT, which Exif asks for, and LONG
-_OF_XMP = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>))[2-8](?=["'<])""")
-_EXCHANGED = (5, 6, 7, 8)  # rows become columns
+_FORMATS = {3: "H", 4: "I"}  # `struct` formats by type: SHORT, which Exif requires, and LONG, which some files have
+_XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>))[2-8](?=["'<])""")
+_EXCHANGED = (5, 6, 7, 8)  # orientations for which rows become columns
 
 
 def check_orient(orient: str) -> None:
-    """Raise `InvalidInputError` if it is neither ``"keep"`` nor ``"apply"``."""
+    """Raise `InvalidInputError` if `orient` is neither ``"keep"`` nor ``"apply"``."""
     if orient not in ("keep", "apply"):
         raise InvalidInputError(f'orient is "keep" or "apply", got {orient!r}')
 
 
 def orientation_of(exif: bytes | None) -> int:
-    """The orientation that Exif tells.
+    """Read the orientation from Exif.
 
     Parameters
     ----------
@@ -79,44 +79,44 @@ def orientation_of(exif: bytes | None) -> int:
     Returns
     -------
     int
-        1..8; 1, which is upright, where there is nothing else to be read.
+        1..8; 1, which is upright, if Exif has no valid orientation.
     """
     value = 1
-    for place, form in _places(exif or b""):  # where the tag is there twice, Pillow takes the last one, too
-        (value,) = struct.unpack_from(form, exif or b"", place)
+    for offset, form in _orientation_values(exif or b""):  # if the tag is repeated, the last one counts, as in Pillow
+        (value,) = struct.unpack_from(form, exif or b"", offset)
     return value if 1 <= value <= 8 else 1
 
 
 def with_orientation(exif: bytes, orientation: int) -> bytes:
-    """The same Exif, byte for byte but for the orientation in its first directory, if that tells one."""
+    """Replace the orientation in the first directory of Exif, if it has one; all other bytes stay the same."""
     changed = bytearray(exif)
-    for place, form in _places(exif):
-        struct.pack_into(form, changed, place, orientation)
+    for offset, form in _orientation_values(exif):
+        struct.pack_into(form, changed, offset, orientation)
     return bytes(changed)
 
 
 def minimal_exif(orientation: int) -> bytes | None:
-    """Exif that holds an orientation and nothing else, 26 bytes; None for an upright image, which needs none."""
+    """Make Exif that holds only an orientation (26 bytes); None for an upright image, which needs no Exif."""
     if orientation == 1:
         return None
     entry = struct.pack(">HHIHH", _TAG, 3, 1, orientation, 0)
-    return b"MM\0*" + struct.pack(">IH", 8, 1) + entry + struct.pack(">I", 0)  # no second directory
+    return b"MM\0*" + struct.pack(">IH", 8, 1) + entry + struct.pack(">I", 0)  # there is no second directory
 
 
 def turned(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
-    """Pixels as they are to be seen.
+    """Turn pixels upright.
 
     Parameters
     ----------
     pixels : ndarray of uint8, shape (height, width) or (height, width, 3)
-        As a file stores them.
+        Pixels as a file stores them.
     orientation : int
-        1..8.
+        Orientation of the pixels, 1..8.
 
     Returns
     -------
     ndarray of uint8
-        C-contiguous; with an orientation of 5..8 of shape (width, height) or (width, height, 3).
+        Upright pixels, C-contiguous; for orientations 5..8 the shape is (width, height) or (width, height, 3).
     """
     if orientation in _EXCHANGED:
         pixels = pixels.swapaxes(0, 1)
@@ -128,49 +128,51 @@ def turned(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.ui
 
 
 def upright(pixels: npt.NDArray[np.uint8], metadata: Metadata) -> tuple[npt.NDArray[np.uint8], Metadata]:
-    """Turn pixels as the orientation of their file says.
+    """Turn pixels upright by the orientation in the metadata of their file.
 
     Parameters
     ----------
     pixels : ndarray of uint8, shape (height, width) or (height, width, 3)
-        As the file stores them.
+        Pixels as the file stores them.
     metadata : Metadata
-        Of the file.
+        Metadata of the file.
 
     Returns
     -------
     tuple of (ndarray of uint8, Metadata)
-        The pixels as they are to be seen, and metadata that say so: an orientation of 1 in Exif, and in XMP where it
-        tells one, all else of which stays, and the densities across and down exchanged where rows became columns.
+        The upright pixels and their metadata: with an orientation of 1 in Exif, and in XMP if that has one; and with
+        horizontal and vertical density exchanged if rows became columns. All else stays the same.
     """
     orientation = orientation_of(metadata.exif)
     if metadata.exif is None or orientation == 1:
         return pixels, metadata
     exif, segments = with_orientation(metadata.exif, 1), _upright_xmp(metadata.segments)
-    about = replace(metadata, exif=exif, density=turned_density(metadata.density, orientation), segments=segments)
-    return turned(pixels, orientation), about
+    density = turned_density(metadata.density, orientation)
+    return turned(pixels, orientation), replace(metadata, exif=exif, density=density, segments=segments)
 
 
 def turned_density(density: tuple[int, int, int], orientation: int) -> tuple[int, int, int]:
-    """Units and densities across and down, as `Metadata.density` has them, of pixels that were turned."""
-    unit, across, down = density
-    return (unit, down, across) if orientation in _EXCHANGED else density
+    """Return `Metadata.density` (units, horizontal, vertical) of pixels after they were turned upright."""
+    units, horizontal, vertical = density
+    return (units, vertical, horizontal) if orientation in _EXCHANGED else density
 
 
 def _upright_xmp(segments: tuple[CarriedSegment, ...] | None) -> tuple[CarriedSegment, ...] | None:
-    """Segments with 1 as the orientation that XMP tells as an attribute or an element (ISO 16684-1, ``tiff``)."""
+    """Set the orientation in XMP segments, where it is an attribute or an element (ISO 16684-1, ``tiff``), to 1."""
     if segments is None:
         return None
     return tuple(
-        replace(each, payload=_OF_XMP.sub(rb"\g<1>1", each.payload)) if each.content == "XMP" else each
-        for each in segments
+        replace(segment, payload=_XMP_ORIENTATION.sub(rb"\g<1>1", segment.payload))
+        if segment.content == "XMP"
+        else segment
+        for segment in segments
     )
 
 
-def _places(exif: bytes) -> Iterator[tuple[int, str]]:
-    """Where the first directory has an orientation, and the format of `struct` that it has; nothing where it has none.
+def _orientation_values(exif: bytes) -> Iterator[tuple[int, str]]:
+    """Find the orientation in the first directory: yield the offset of its value, and the `struct` format of the value.
 
-    A directory that ends before its last entry does counts as far as it goes.
+    A truncated directory is read up to its last complete entry.
     """
     order = _BYTE_ORDERS.get(exif[:4])
     if order is None or len(exif) < 8:
@@ -179,7 +181,7 @@ def _places(exif: bytes) -> Iterator[tuple[int, str]]:
     if start + 2 > len(exif):
         return
     (count,) = struct.unpack_from(f"{order}H", exif, start)
-    for place in range(start + 2, min(start + 2 + 12 * count, len(exif) - 11), 12):
-        tag, kind, values = struct.unpack_from(f"{order}HHI", exif, place)
-        if tag == _TAG and kind in _FORMATS and values == 1:
-            yield place + 8, order + _FORMATS[kind]
+    for entry in range(start + 2, min(start + 2 + 12 * count, len(exif) - 11), 12):
+        tag, value_type, values = struct.unpack_from(f"{order}HHI", exif, entry)
+        if tag == _TAG and value_type in _FORMATS and values == 1:
+            yield entry + 8, order + _FORMATS[value_type]

@@ -1,9 +1,9 @@
-"""What people hand over as an image -> checked 8-bit samples, and what else the file carried.
+"""Load an input image as checked 8-bit samples and metadata.
 
-Taken: grey and RGB with 8 bits a sample, as numpy array, Pillow image, path, or file in memory. Palette and
-black-and-white images are expanded to RGB or grey, which loses nothing. Everything that would lose something (alpha, 16
-bits, CMYK) is refused, unless the caller says how: ``background`` for alpha, ``to_rgb`` for CMYK. The orientation is
-kept in the metadata, or applied to the pixels, as the caller says.
+Grey and RGB images with 8 bits a sample are accepted as numpy array, Pillow image, path, open file, or file in memory.
+Palette and black-and-white images are expanded to RGB or grey without loss. An image that would lose information
+(alpha, 16 bits, CMYK) is refused, unless the caller says how to convert it: ``background`` for alpha, ``to_rgb`` for
+CMYK. The orientation stays in the metadata, or is applied to the pixels, as the caller chooses.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ class Picture(Value):
     pixels : ndarray of uint8, shape (height, width) or (height, width, 3)
         Grey or RGB samples; sides of 1..65535.
     metadata : Metadata
-        ICC profile, Exif and density of the file.
+        Metadata of the file: ICC profile, Exif, density, and more.
     notices : tuple of str
-        What was done to the image so that it could be encoded, one sentence each; most images have none.
+        One sentence for each conversion that was necessary; most images need none.
 
     Raises
     ------
     InvalidInputError
-        If dtype, shape or size are others.
+        If `pixels` has another dtype, shape or size.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -88,42 +88,43 @@ def load_picture(
     orient: Orient = "keep",
     to_rgb: bool = False,
 ) -> Picture:
-    """Check an image, or read it from a file.
+    """Load and check an image.
 
     Parameters
     ----------
     image : ndarray, Pillow image, str, path, bytes, bytearray, memoryview, binary file or Picture
-        Array: uint8 of shape (height, width) or (height, width, 1), grey, (height, width, 3), RGB, or, with
-        ``background``, (height, width, 4). File, by its name, its content or opened: anything that Pillow opens. Of
-        several frames the first is taken. A `Picture` is given back, but for its orientation.
+        An array is uint8 of shape (height, width) or (height, width, 1) for grey, (height, width, 3) for RGB, or with
+        ``background`` (height, width, 4) for RGBA. A path, the bytes of a file, or an open file can have any format
+        that Pillow reads; if it has several frames, the first one is used. A `Picture` is returned as it is, except
+        that `orient` is applied.
     background : str or tuple of int, optional
         Colour on which transparent pixels are composited: a name (``"white"``), ``"#rrggbb"`` or (R, G, B).
     max_pixels : int or None
-        Files of larger images are refused before they are decoded; None allows every size. Without effect on arrays and
-        images that are in memory.
+        Files of larger images are refused before they are decoded; None allows every size. Arrays and Pillow images are
+        not affected.
     orient : {"keep", "apply"}
-        Leave the pixels as the file stores them, and what it says about their orientation in the Exif of the metadata;
-        or turn the pixels, and say 1 (upright) there. TIFF files are turned by Pillow in any case. Arrays have no
+        "keep" leaves the pixels as the file stores them, and the orientation in the Exif of the metadata. "apply" turns
+        the pixels upright and sets the orientation in Exif to 1. Pillow always turns TIFF files. Arrays have no
         orientation.
     to_rgb : bool
-        Convert CMYK images to sRGB: with their ICC profile, relative colorimetric with black point compensation, or,
-        where they have none, by Pillow's plain rule. The profile is not kept. Without effect on other images.
+        Convert CMYK images to sRGB: with their ICC profile, relative colorimetric with black point compensation, or by
+        Pillow's plain rule if they have none. The profile is then dropped. Other images are not affected.
 
     Returns
     -------
     Picture
-        Samples, metadata, and notices of any conversion.
+        Samples, metadata, and a notice of each conversion.
 
     Raises
     ------
     InvalidInputError
-        If the file cannot be decoded, or the image is not of a kind that JPEG holds: the message says what was found
-        and what is expected.
+        If the file cannot be decoded, or JPEG cannot hold the image; the message says what was found and what is
+        expected.
 
     Notes
     -----
-    Compositing is ``(alpha * sample + (255 - alpha) * background) / 255``, rounded, on the gamma-coded samples, as
-    browsers do.
+    Compositing is ``(alpha * sample + (255 - alpha) * background) / 255``, rounded, on the gamma-coded samples, as in
+    browsers.
     """
     check_orient(orient)
     colour = None if background is None else colour_of(background)
@@ -137,14 +138,15 @@ def load_picture(
 
 
 def decoded_pixels(data: bytes, mode: str = "RGB") -> npt.NDArray[np.uint8]:
-    """Pixels of a JPEG file in memory, as Pillow (libjpeg-turbo) decodes it.
+    """Decode a JPEG file in memory with Pillow (libjpeg-turbo).
 
     Parameters
     ----------
     data : bytes
-        A file that this package wrote: however large, it is decoded.
+        A file that this package wrote; it is decoded whatever its size.
     mode : {"RGB", "L", "YCbCr"}
-        Of Pillow. YCbCr is what the file holds, chrominance upsampled; the others are converted to.
+        Pillow's mode of the result. YCbCr is stored in the file, and its chrominance is upsampled; the other modes are
+        converted from it.
 
     Returns
     -------
@@ -161,10 +163,10 @@ def decoded_pixels(data: bytes, mode: str = "RGB") -> npt.NDArray[np.uint8]:
 def _check_dtype(array: npt.NDArray[Any]) -> None:
     if array.dtype == np.uint8:
         return
-    found = f"has dtype {array.dtype}"
+    description = f"has dtype {array.dtype}"
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        found += " and holds NaN or infinity"
-    raise InvalidInputError(f"the image {found}; {_EXPECTED}")
+        description += " and holds NaN or infinity"
+    raise InvalidInputError(f"the image {description}; {_EXPECTED}")
 
 
 def _shape_hint(shape: tuple[int, ...]) -> str:
@@ -185,7 +187,7 @@ def _from_array(array: npt.NDArray[Any], colour: npt.NDArray[np.uint8] | None) -
 
 
 def _from_image(image: Any, colour: npt.NDArray[np.uint8] | None, max_pixels: int | None, to_rgb: bool) -> Picture:
-    """Of a Pillow image or a file."""
+    """Load a picture from a Pillow image or a file."""
     from PIL import Image
 
     if isinstance(image, Image.Image):
@@ -202,7 +204,7 @@ def _from_image(image: Any, colour: npt.NDArray[np.uint8] | None, max_pixels: in
 
 
 def _upright(picture: Picture) -> Picture:
-    """The picture with its pixels turned as its orientation says."""
+    """Turn the pixels of a picture upright, by the orientation in its metadata."""
     orientation = orientation_of(picture.metadata.exif)
     if orientation == 1:
         return picture
@@ -214,16 +216,16 @@ def _upright(picture: Picture) -> Picture:
 def _from_pillow(image: Image.Image, colour: npt.NDArray[np.uint8] | None, to_rgb: bool) -> Picture:
     if 0 in image.size:
         raise InvalidInputError(f"the image has {image.width}x{image.height} pixels; expected sides of 1..{MAX_SIDE}")
-    convert_cmyk = to_rgb and image.mode == "CMYK"
-    mode = _working_mode(image, convert_cmyk)
+    is_cmyk = to_rgb and image.mode == "CMYK"
+    mode = _working_mode(image, is_cmyk)
     notices = []
     if getattr(image, "n_frames", 1) > 1:
         notices.append(f"took the first of {getattr(image, 'n_frames', 1)} frames")
-    stored = orientation_of_tiff(image)
+    orientation = orientation_of_tiff(image)
     try:
-        if convert_cmyk:
-            converted, said = cmyk_to_rgb(image)
-            notices.append(said)
+        if is_cmyk:
+            converted, notice = cmyk_to_rgb(image)
+            notices.append(notice)
         else:
             converted = image if image.mode == mode else image.convert(mode)
         samples = np.array(converted)
@@ -231,28 +233,27 @@ def _from_pillow(image: Image.Image, colour: npt.NDArray[np.uint8] | None, to_rg
         raise
     except Exception as error:  # Pillow's decoders raise almost anything on a broken file
         raise InvalidInputError(f"cannot be decoded: {first_line(error)}") from error
-    metadata = metadata_of(image)  # now, as some of it may lie behind the pixels
-    if stored != 1:
-        metadata = replace(metadata, density=turned_density(metadata.density, stored))
-        notices.append(f"turned the pixels upright, from orientation {stored}, as Pillow does with TIFF files")
+    metadata = metadata_of(image)  # after decoding, since a file may have metadata behind its pixels
+    if orientation != 1:
+        metadata = replace(metadata, density=turned_density(metadata.density, orientation))
+        notices.append(f"turned the pixels upright, from orientation {orientation}, as Pillow does with TIFF files")
     if mode != image.mode and image.mode in ("1", "P", "PA"):
         kind = "black and white" if image.mode == "1" else "palette"
         notices.append(f"expanded {kind} to {'grey' if mode == 'L' else 'RGB'}")
     if mode in ("LA", "RGBA"):
-        samples, said = without_alpha(samples, colour)
-        notices.append(said)
-    if convert_cmyk:
+        samples, notice = without_alpha(samples, colour)
+        notices.append(notice)
+    if is_cmyk:
         metadata = replace(metadata, icc_profile=None)
     return Picture(np.ascontiguousarray(samples), metadata, tuple(notices))
 
 
-def _working_mode(image: Image.Image, convert_cmyk: bool) -> str:
-    """Pillow mode in which the samples are taken; raises for images that would lose something by it."""
-    if any(
-        _DEEP.search(str(part)) for tile in getattr(image, "tile", ()) for part in tile
-    ):  # Pillow opens 16-bit RGB under the mode "RGB" and keeps the upper bytes only
+def _working_mode(image: Image.Image, is_cmyk: bool) -> str:
+    """Choose the Pillow mode to which an image is converted; refuse images that would lose information by that."""
+    # Pillow opens 16-bit RGB files in mode "RGB" and keeps the upper bytes only. The raw mode in `tile` shows it.
+    if any(_DEEP.search(str(item)) for tile in getattr(image, "tile", ()) for item in tile):
         raise InvalidInputError(f"the image {_NO_MODE['I;16']}")
-    if convert_cmyk:
+    if is_cmyk:
         return "RGB"
     if image.mode not in _MODES:
         family = "I;16" if image.mode.startswith("I;16") else image.mode

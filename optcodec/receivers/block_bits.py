@@ -98,7 +98,7 @@ def _owners(image: CoefficientImage, indices: Sequence[int], layout: McuLayout) 
     h_max, v_max = (max(getattr(part, name) for part in image.components) for name in ("h", "v"))
     rows, columns = block_grid(image.width, image.height)
     owners = []
-    for index, (_, _, h, v, *_) in zip(indices, layout.parts.tolist(), strict=True):
+    for index, (_, _, h, v, *_) in zip(indices, layout.components.tolist(), strict=True):
         part = image.components[index]
         top = 8 * np.arange(layout.rows * v) * v_max // (part.v * BLOCK_SIDE)
         left = 8 * np.arange(layout.columns * h) * h_max // (part.h * BLOCK_SIDE)

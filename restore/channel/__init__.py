@@ -1,1 +1,1 @@
-"""What happens to a picture on its way to the receiver: other problems (noise, blur, size), and JPEG coding."""
+"""The channel from the original to the receiver: degradations (noise, blur, downscaling), and JPEG coding."""

@@ -1,7 +1,7 @@
-"""What happens to an image on its way: JPEG, and noise. And patches of photographs that it happened to.
+"""Degradation of images by JPEG coding and noise, and batches of degraded patches for the training.
 
-A degradation is a value; `Patches` draws from it with a generator of its own for each batch, so that batch 7 of seed 0
-is the same whatever was drawn before, and a resumed training goes on as if it had never stopped.
+`Patches` uses a new random generator for each batch, seeded by the number of the batch: batch 7 of seed 0 is the same
+whatever was drawn before, so that a resumed training gives the same result as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -19,30 +19,31 @@ import optcodec
 from optcodec import InvalidInputError
 from restore.channel.problem import Problem
 
-__all__ = ["Batch", "Degradation", "Patches", "arrived", "load_photographs"]
+__all__ = ["Batch", "Degradation", "Patches", "load_photographs", "transmit"]
 
 Samples = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Degradation:
-    """y = C_Q(x) + n: JPEG at a quality, decoded, plus Gaussian noise.
+    """The degradation y = C_Q(x) + n: JPEG coding with quantization tables Q, decoding, and Gaussian noise n.
 
     Parameters
     ----------
     qualities : sequence of int
-        Drawn from evenly; JPEG quality factors 1..100.
+        JPEG quality factors, 1..100, drawn with equal probability.
     sigmas : sequence of float
-        Standard deviations of the noise in units of 8-bit samples, drawn from evenly; the noisy image is rounded and
-        clipped to 0..255 only where there is noise.
+        Standard deviations of the noise in units of 8-bit samples, drawn with equal probability. The noisy image is
+        rounded and clipped to 0..255.
     subsamplings : sequence of str
-        Sampling of colour patches, drawn from evenly.
+        Chroma subsampling of colour patches, drawn with equal probability.
     own_tables : float
-        Share of the patches whose tables are not those of Annex K but between them and flat ones, each entry moved a
-        little, as designed tables are.
+        Share (0..1) of the patches whose quantization tables are not those of Annex K, but lie between them and flat
+        tables, with each entry varied a little, to resemble designed tables.
     encoder : {"pillow", "optcodec", "rdo", "mixed"}
-        libjpeg-turbo through Pillow, our encoder, or ours with rate-distortion optimized quantization. Mixed: every
-        other patch by libjpeg-turbo, the rest by ours with tables and indices chosen for the quality.
+        libjpeg-turbo (through Pillow), optcodec, or optcodec with rate-distortion optimized quantization. "mixed": each
+        patch by libjpeg-turbo or, with probability 1/2, by optcodec with tables and coefficients optimized for the
+        quality.
     """
 
     qualities: Sequence[int] = (10, 20, 30, 50)
@@ -56,42 +57,44 @@ class Degradation:
             raise InvalidInputError(f"qualities are 1..100, at least one; got {list(self.qualities)}")
         if not self.sigmas or any(not 0 <= sigma <= 255 for sigma in self.sigmas):
             raise InvalidInputError(f"sigmas are 0..255, at least one; got {list(self.sigmas)}")
-        known = ("4:4:4", "4:2:2", "4:2:0")
-        if not self.subsamplings or not set(self.subsamplings) <= set(known):
-            raise InvalidInputError(f"subsamplings are {', '.join(known)}, at least one; got {list(self.subsamplings)}")
+        samplings = ("4:4:4", "4:2:2", "4:2:0")
+        if not self.subsamplings or not set(self.subsamplings) <= set(samplings):
+            raise InvalidInputError(
+                f"subsamplings are {', '.join(samplings)}, at least one; got {list(self.subsamplings)}"
+            )
         if not 0 <= self.own_tables <= 1:
             raise InvalidInputError(f"own_tables is a share, 0..1; got {self.own_tables}")
         if self.encoder not in ("pillow", "optcodec", "rdo", "mixed"):
             raise InvalidInputError(f"encoder is pillow, optcodec, rdo or mixed; got {self.encoder!r}")
 
     def __call__(self, image: Samples, rng: np.random.Generator) -> tuple[Samples, npt.NDArray[np.uint16]]:
-        """The image as it arrives, and the tables that it was quantized with.
+        """Degrade an image.
 
         Parameters
         ----------
         image : ndarray of uint8, shape (height, width) or (height, width, 3)
             Gray, or Y, Cb, Cr.
         rng : Generator
-            Where all choices come from.
+            Generator of all random choices.
 
         Returns
         -------
         ndarray of uint8
-            The same shape.
+            The degraded image, of the same shape.
         ndarray of uint16, shape (1 or 2, 8, 8)
             Quantization tables in natural order, luminance first.
         """
         quality = int(rng.choice(self.qualities))
-        tables = _tables(quality, 1 if image.ndim == 2 else 2)
+        tables = _annex_k_tables(quality, 1 if image.ndim == 2 else 2)
         if rng.random() < self.own_tables:
-            tables = _moved(tables, rng)
+            tables = _perturbed(tables, rng)
         subsampling = str(rng.choice(np.asarray(self.subsamplings)))
         if self.encoder == "mixed" and rng.random() < 0.5:
-            coded = optcodec.encode(_as_rgb(image), quality=quality, subsampling=subsampling, rdo=True)
+            coded = optcodec.encode(_to_rgb(image), quality=quality, subsampling=subsampling, rdo=True)
             data, tables = coded.data, np.stack([table.steps for table in coded.coefficients.tables])
         else:
-            data = _encoded(image, tables, subsampling, "pillow" if self.encoder == "mixed" else self.encoder)
-        received = _decoded(data, image.ndim)
+            data = _encode(image, tables, subsampling, "pillow" if self.encoder == "mixed" else self.encoder)
+        received = _decode(data, image.ndim)
         sigma = float(rng.choice(self.sigmas))
         if sigma:
             noisy = received + rng.normal(0.0, sigma, received.shape)
@@ -99,24 +102,28 @@ class Degradation:
         return received, tables
 
 
-def arrived(
+def transmit(
     image: Samples, degradation: Degradation, problem: Problem | None, rng: np.random.Generator
 ) -> tuple[Samples, npt.NDArray[np.uint16]]:
-    """What a degradation gives, see there; of RGB with a problem, which comes first, as RGB."""
+    """Apply a problem, if there is one, and then a degradation; returns the image as received, and its tables.
+
+    Without a problem, the image is gray or Y, Cb, Cr, as for `Degradation`. With a problem, it is RGB, and so is the
+    result.
+    """
     if problem is None:
         return degradation(image, rng)
     sent = Image.fromarray(problem.sent(image, rng)).convert("YCbCr")
     received, tables = degradation(np.asarray(sent), rng)
-    return _as_rgb(received), tables
+    return _to_rgb(received), tables
 
 
-def _tables(quality: int, count: int) -> npt.NDArray[np.uint16]:
+def _annex_k_tables(quality: int, count: int) -> npt.NDArray[np.uint16]:
     annex_k = optcodec.annex_k_tables(quality)
     return np.stack([table.steps for table in annex_k[:count]]).astype(np.uint16)
 
 
-def _moved(tables: npt.NDArray[np.uint16], rng: np.random.Generator) -> npt.NDArray[np.uint16]:
-    """Tables part of the way to flat ones of the same geometric mean, each entry within some 20 % of that."""
+def _perturbed(tables: npt.NDArray[np.uint16], rng: np.random.Generator) -> npt.NDArray[np.uint16]:
+    """Move tables by a random share towards flat ones of the same geometric mean, and vary each entry by some 20 %."""
     logs = np.log(tables.astype(np.float64))
     centre = logs.mean(axis=(1, 2), keepdims=True)
     logs = centre + (logs - centre) * rng.uniform(0.0, 1.0) + rng.normal(0.0, 0.1, logs.shape)
@@ -124,47 +131,47 @@ def _moved(tables: npt.NDArray[np.uint16], rng: np.random.Generator) -> npt.NDAr
     return steps
 
 
-def _encoded(image: Samples, tables: npt.NDArray[np.uint16], subsampling: str, encoder: str) -> bytes:
+def _encode(image: Samples, tables: npt.NDArray[np.uint16], subsampling: str, encoder: str) -> bytes:
     if encoder == "pillow":
         target = io.BytesIO()
         mode = "L" if image.ndim == 2 else "YCbCr"
-        # Pillow takes tables in natural order, and needs to be told of sampling for colour only
+        # Pillow takes tables in natural order, and the subsampling for colour only
         options = {} if mode == "L" else {"subsampling": subsampling}
         Image.fromarray(image, mode=mode).save(
             target, "JPEG", qtables=[table.ravel().tolist() for table in tables], **options
         )
         return target.getvalue()
-    quant = [optcodec.QuantTable(table) for table in tables]
-    return optcodec.encode(_as_rgb(image), tables=quant, subsampling=subsampling, rdo=encoder == "rdo").data
+    quant_tables = [optcodec.QuantTable(table) for table in tables]
+    return optcodec.encode(_to_rgb(image), tables=quant_tables, subsampling=subsampling, rdo=encoder == "rdo").data
 
 
-def _as_rgb(image: Samples) -> Samples:
-    """Y, Cb, Cr as RGB; gray stays."""
+def _to_rgb(image: Samples) -> Samples:
+    """Convert Y, Cb, Cr to RGB; gray images stay as they are."""
     return image if image.ndim == 2 else np.asarray(Image.fromarray(image, mode="YCbCr").convert("RGB"))
 
 
-def _decoded(data: bytes, dimensions: int) -> Samples:
+def _decode(data: bytes, dimensions: int) -> Samples:
     with Image.open(io.BytesIO(data)) as file:
         file.draft("L" if dimensions == 2 else "YCbCr", file.size)
         return np.asarray(file)
 
 
 def load_photographs(folder: Path, *, mode: str, shrink: int = 1) -> list[Samples]:
-    """All photographs of a folder.
+    """Load all photographs of a folder.
 
     Parameters
     ----------
     folder : path
-        Read in the order of the names.
+        Folder of the images, which are read in the order of their names.
     mode : {"L", "YCbCr", "RGB"}
-        Luminance only, or what the planes are.
+        Colour space of the result, as in Pillow; "L" is luminance.
     shrink : int
-        Averages squares of this side, which takes the traces of an earlier JPEG away.
+        Downscales the images by this factor, by averaging squares, which removes the artifacts of earlier JPEG coding.
 
     Raises
     ------
     InvalidInputError
-        If there is no such folder, nothing in it that is an image, or one that cannot be read.
+        If there is no such folder, it has no images, or one of them cannot be read.
     """
     if not folder.is_dir():
         raise InvalidInputError(f"{folder} is not a folder; expected one with photographs to train on")
@@ -181,14 +188,14 @@ def load_photographs(folder: Path, *, mode: str, shrink: int = 1) -> list[Sample
 
 @dataclass(frozen=True)
 class Batch:
-    """Patches before and after.
+    """A batch of patches, before and after the degradation.
 
     Attributes
     ----------
     clean, received : ndarray of uint8, shape (count, planes, side, side)
-        Gray or Y, Cb, Cr; with a problem RGB, and then clean ones may be larger.
+        Gray or Y, Cb, Cr. With a problem RGB; for super-resolution, clean patches are larger.
     tables : ndarray of uint16, shape (count, tables, 8, 8)
-        What each was quantized with.
+        Quantization tables of each patch, luminance first.
     """
 
     clean: Samples
@@ -197,24 +204,24 @@ class Batch:
 
 
 class Patches:
-    """Square patches of photographs, flipped and turned, each degraded on its own.
+    """Square patches at random positions of photographs, randomly flipped and rotated, each degraded separately.
 
     Parameters
     ----------
     photographs : list of ndarray of uint8
-        Gray or Y, Cb, Cr, all alike, or RGB with a problem; those smaller than a patch are left out.
+        All gray or all Y, Cb, Cr; or RGB with a problem. Photographs smaller than a patch are left out.
     degradation : Degradation
-        What happens to each patch.
+        Degradation of the patches.
     side : int
         Side of a patch in pixels, as it is coded.
     count : int
-        Patches in a batch.
+        Number of patches in a batch.
     seed : int
-        With the number of the batch, all that the choices depend on.
+        Seed. All random choices depend only on it and on the number of the batch.
     stride : int
-        Patches begin at multiples of it (the papers cut a grid); 1 is anywhere.
+        Patches start at multiples of it, in pixels (the papers cut patches from a grid); 1 allows all positions.
     problem : Problem, optional
-        What happens to a patch before it is coded.
+        Degradation of a patch before it is coded.
     """
 
     def __init__(
@@ -237,11 +244,11 @@ class Patches:
         self._share = np.cumsum(areas / areas.sum())
 
     def batch(self, number: int) -> Batch:
-        """Batch of that number: always the same one."""
+        """The batch with this number; every call returns the same one."""
         rng = np.random.default_rng((self._seed, number))
-        drawn = [self._patch(rng) for _ in range(self._count)]
-        pairs = [(patch, *arrived(patch, self._degradation, self._problem, rng)) for patch in drawn]
-        clean, received, tables = (np.stack(part) for part in zip(*pairs, strict=True))
+        patches = [self._patch(rng) for _ in range(self._count)]
+        pairs = [(patch, *transmit(patch, self._degradation, self._problem, rng)) for patch in patches]
+        clean, received, tables = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
         return Batch(_planes_first(clean), _planes_first(received), tables)
 
     def _patch(self, rng: np.random.Generator) -> Samples:

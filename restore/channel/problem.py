@@ -1,4 +1,4 @@
-"""What has happened to a photograph before it is coded, and is to be undone by the receiver."""
+"""Restoration problems: degradations of an image before its JPEG coding, which the receiver is to undo."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Problem:
     Parameters
     ----------
     name : str
-        For tables and files.
+        Name in tables and of files.
     scale : int
-        How many times smaller the sent image is, by Pillow's bicubic filter, which is widened with the scale as that of
-        MATLAB's imresize is.
+        Factor by which the image is downscaled, with Pillow's bicubic filter, which is widened with the scale like that
+        of MATLAB's imresize.
     blur : float
-        Standard deviation of a Gaussian, in pixels.
+        Standard deviation of the Gaussian blur, in pixels.
     sigma : float
-        Standard deviation of Gaussian noise, in units of 8-bit samples.
+        Standard deviation of the Gaussian noise, in units of 8-bit samples.
     """
 
     name: str
@@ -39,25 +39,25 @@ class Problem:
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """What `sent` imports of optional packages."""
+        """Optional packages that `sent` imports."""
         return ("scipy.ndimage",) if self.blur else ()
 
     def reference(self, clean: Samples) -> Samples:
-        """What the restored image is compared with: the clean one, cut to what the scale divides."""
+        """The image that the restored one is compared with: the clean image, cut to multiples of the scale."""
         height, width = (extent - extent % self.scale for extent in clean.shape[:2])
         if min(height, width) == 0:
             raise InvalidInputError(f"{self.name} needs at least {self.scale}x{self.scale} pixels, got {clean.shape}")
         return np.ascontiguousarray(clean[:height, :width])
 
     def sent(self, clean: Samples, rng: np.random.Generator) -> Samples:
-        """What is coded.
+        """Degrade a clean image to the one that is coded and sent.
 
         Parameters
         ----------
         clean : ndarray of uint8, shape (height, width, 3)
             RGB, as `reference` gives it.
         rng : Generator
-            Where noise comes from.
+            Generator of the noise.
 
         Returns
         -------
@@ -79,7 +79,7 @@ class Problem:
         return image
 
 
-# AccelIR (Ye et al., CVPR 2023): super-resolution x4, denoising of sigma 25, deblurring, and JPEG itself.
+# The problems of AccelIR (Ye et al., CVPR 2023): super-resolution x4, denoising of sigma 25, deblurring, and JPEG.
 PROBLEMS = {
     problem.name: problem
     for problem in (
@@ -92,12 +92,12 @@ PROBLEMS = {
 
 
 def find_problem(name: str) -> Problem:
-    """The problem of a name.
+    """The problem with this name.
 
     Raises
     ------
     InvalidInputError
-        If there is none.
+        If there is no such problem.
     """
     if name not in PROBLEMS:
         raise InvalidInputError(f"problem is one of {', '.join(PROBLEMS)}; got {name!r}")

@@ -1,8 +1,8 @@
-"""The command ``restore``: one file a verb, with the manners of the command ``optcodec``.
+"""The command ``restore``: one file for each verb, with the same conventions as the command ``optcodec``.
 
-The files of the verbs import click only; ONNX Runtime and torch come in with the work that needs them. Results go to
-stdout, messages to stderr. Exit status: 0 done, 1 an error of ours in one line (or files that failed), 2 a command line
-that cannot be read, 128 and the number of the signal that ended it.
+The modules of the verbs import only click; ONNX Runtime and torch are imported by the functions that need them. Results
+go to stdout, messages to stderr. Exit status: 0 for success, 1 for an `OptcodecError` (printed in one line) or
+for files that failed, 2 for a wrong command line, and 128 plus the number of the signal that ended the command.
 """
 
 from __future__ import annotations
@@ -20,4 +20,4 @@ _VERBS = ("run", "train", "compress", "evaluate", "export")
 @click.group(cls=Verbs, package="restore.cli", names=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="restore")
 def main() -> None:
-    """Take back what JPEG did to images: decode them better, and train what does it."""
+    """Restore JPEG images with neural networks, and train, compress, evaluate and export such networks."""

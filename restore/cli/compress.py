@@ -1,4 +1,4 @@
-"""``restore compress``: a trained DnCNN, made small and fast."""
+"""``restore compress``: prune and quantize a trained DnCNN, so that it becomes small and fast."""
 
 from __future__ import annotations
 
@@ -17,19 +17,34 @@ Folder = click.Path(path_type=Path, file_okay=False)
 
 @click.command()
 @click.argument("network", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=Folder, help="Gets a folder for each stage, and route.json.")
-@click.option("--data", required=True, envvar="OPTCODEC_DATA", type=Folder, help="Folder of the photographs; also the "
-              "environment variable OPTCODEC_DATA.")  # fmt: skip
-@click.option("--recipe", metavar="NAME|FILE", help="How to fine-tune.  [default: as the network was trained]")
-@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="MINUTES", help="Of each fine-tuning.")
-@click.option("--width", type=click.IntRange(1), help="Filters of each inner layer in the end.  [default: 32]")
-@click.option("--separable", is_flag=True, help="Train the depthwise-separable variant, too, as an ablation.")
+@click.option("-o", "--output", required=True, type=Folder, help="Folder to write to: one folder for each "
+              "stage, and route.json with the results of all stages.")  # fmt: skip
+@click.option("--data", required=True, envvar="OPTCODEC_DATA", type=Folder, help="Folder with the recipe's folders of "
+              "photographs; also the environment variable OPTCODEC_DATA.")  # fmt: skip
+@click.option(
+    "--recipe",
+    metavar="NAME|FILE",
+    help="Recipe for the fine-tuning.  [default: the recipe that the network was trained with]",
+)
+@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="MINUTES", help="Time for each "
+              "fine-tuning.  [default: the number of steps of the recipe]")  # fmt: skip
+@click.option(
+    "--width", type=click.IntRange(1), help="Filters of each inner layer of the final network.  [default: 32]"
+)
+@click.option(
+    "--separable",
+    is_flag=True,
+    help="Also train a variant with depthwise-separable convolutions, "
+    "for comparison (an ablation; the other stages do not depend on it).",
+)
 @json_option
 def command(network: Path, output: Path, as_json: bool, **options: Any) -> None:
     """Compress NETWORK, the network.safetensors of a DnCNN.
 
-    Four times a tenth of the filters is pruned, then the layers are slimmed, batch norms folded, and weights and values
-    become INT8; after each stage that loses something comes a fine-tuning. Started again, it goes on where it stopped.
+    The stages are: prune a tenth of the original filters, four times; slim the layers to --width filters; fold the
+    batch norms into the convolutions; quantize weights and activations to 8 bits (INT8). A fine-tuning follows every
+    stage that changes the output. If the command was interrupted, the same command continues with the first stage that
+    is missing.
     """
     check_writable(output / "route.json")
     require_packages("torch", "safetensors.torch", "onnx", "scipy.linalg", extra="torch")
@@ -38,11 +53,11 @@ def command(network: Path, output: Path, as_json: bool, **options: Any) -> None:
         print_json({"stages": records})
         return
     psnr = [name for name in records[0] if name.startswith("psnr_")]
-    header = ("stage", "parameters", "MAC a pixel", "bytes", *(f"dB at {name[5:]}" for name in psnr))
+    header = ("stage", "parameters", "MAC per pixel", "bytes", *(f"dB at {name[5:]}" for name in psnr))
     rows = [
-        (each["stage"], f"{each['parameters']:,}", f"{each['macs']:,.0f}", f"{each['bytes']:,}",
-         *(f"{each[name]:.2f}" for name in psnr))
-        for each in records
+        (stage["stage"], f"{stage['parameters']:,}", f"{stage['macs']:,.0f}", f"{stage['bytes']:,}",
+         *(f"{stage[name]:.2f}" for name in psnr))
+        for stage in records
     ]  # fmt: skip
     click.echo(columns(header, rows))
 
@@ -50,11 +65,11 @@ def command(network: Path, output: Path, as_json: bool, **options: Any) -> None:
 def _compress(
     path: Path, folder: Path, *, data: Path, recipe: str | None, width: int | None, separable: bool, **options: Any
 ) -> list[dict[str, Any]]:
-    """All stages; the name of the one that is run goes to stderr."""
+    """Run all stages; the name of each goes to stderr when it begins."""
     from restore.compress.route import Plan, compress
     from restore.training.recipe import load_recipe
 
-    def announced(stage: str) -> None:
+    def announce(stage: str) -> None:
         click.echo(stage, err=True)
 
     return compress(
@@ -63,6 +78,6 @@ def _compress(
         data,
         plan=Plan(separable=separable) if width is None else Plan(separable=separable, width=width),
         recipe=None if recipe is None else load_recipe(recipe),
-        announced=announced,
+        announce=announce,
         **options,
     )

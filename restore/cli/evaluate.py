@@ -1,4 +1,4 @@
-"""``restore evaluate``: how well, and at what cost, receivers restore the images of test sets."""
+"""``restore evaluate``: measure how well, and at what cost, receivers restore the images of test sets."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ __all__ = ["command"]
 _PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "onnxruntime", "torch", "spandrel")
 
 
-def _integers(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[int, ...] | None:
-    """Four whole numbers with commas in between."""
+def _crop(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[int, ...] | None:
+    """Parse the four whole numbers of --crop."""
     if text is None:
         return None
     try:
@@ -44,7 +44,11 @@ def _integers(ctx: click.Context, option: click.Parameter, text: str | None) -> 
 
 @click.command()
 @click.argument("sets", nargs=-1, required=True, metavar="SET...")
-@click.option("--data", type=click.Path(path_type=Path), help="Where named sets lie.  [default: $OPTCODEC_DATA]")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Folder of the data sets that are given by name.  [default: $OPTCODEC_DATA]",
+)
 @click.option(
     "-q",
     "--quality",
@@ -53,7 +57,7 @@ def _integers(ctx: click.Context, option: click.Parameter, text: str | None) -> 
     type=click.IntRange(1, 100),
     default=(10, 20, 30, 40),
     show_default=True,
-    help="Of the JPEG files; may be given again.",
+    help="Quality of the JPEG files; can be repeated.",
 )
 @click.option(
     "--sigma",
@@ -62,7 +66,7 @@ def _integers(ctx: click.Context, option: click.Parameter, text: str | None) -> 
     type=click.FloatRange(0, 255),
     default=(0.0,),
     show_default=True,
-    help="Noise on the decoded image, in 8-bit units; may be given again.",
+    help="Standard deviation of Gaussian noise that is added to the decoded image, in 8-bit units; can be repeated.",
 )
 @click.option(
     "--receiver",
@@ -71,45 +75,55 @@ def _integers(ctx: click.Context, option: click.Parameter, text: str | None) -> 
     metavar="[LABEL=]RECEIVER",
     default=("jpeg", "default"),
     show_default=True,
-    help="jpeg, centroid, deblock, smooth, a shipped model or its .json file (also with "
-    "':unprojected' behind it), FILE.safetensors[+FILE], or spandrel:FILE; may be given again.",
+    help="jpeg, centroid, deblock, smooth; the name of a shipped model or the .json file of another (append "
+    "':unprojected' to skip the projection into the quantization intervals); FILE.safetensors[+FILE]; or "
+    "spandrel:FILE. Can be repeated.",
 )
 @click.option(
     "--measure",
     "measures",
     default="psnr,psnr_b,ssim",
     show_default=True,
-    help="Of psnr, psnr_b, ssim, lpips, lpips_vgg, lpips_squeeze, niqe, brisque.",
+    help="Comma-separated list of: psnr, psnr_b, ssim, lpips, lpips_vgg, lpips_squeeze, niqe, brisque.",
 )
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
-    help="Folder of the files that LPIPS, NIQE and BRISQUE need.  [default: $OPTCODEC_DATA/weights]",
+    help="Folder with the weights that LPIPS, NIQE and BRISQUE need.  [default: $OPTCODEC_DATA/weights]",
 )
-@click.option("--against", metavar="NAME", help="Hold the other receivers against this one, with tests.")
-@click.option("--colour", is_flag=True, help="RGB instead of luminance.")
-@click.option("--subsampling", type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]), help="Of colour.  [default: 4:2:0]")
-@click.option("--encoder", type=click.Choice(["pillow", "optcodec", "rdo"]), default="pillow", show_default=True)
-@click.option("-n", "--images", type=click.IntRange(1), help="The first so many of each set.  [default: all]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of noise and intervals.")
-@click.option("--cost", is_flag=True, help="Also model size, operations, latency and memory, on the first image.")
-@click.option("--figure", type=click.Path(path_type=Path), help="A .png file: crops of the first image, error maps.")
-@click.option("--crop", callback=_integers, metavar="LEFT,TOP,WIDTH,HEIGHT", help="[default: 128x128 in the middle]")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The result, a .json file.")
+@click.option("--against", metavar="NAME", help="Compare all other receivers with this one, by paired "
+              "tests over the images.")  # fmt: skip
+@click.option("--colour", is_flag=True, help="Measure RGB images instead of luminance.")
+@click.option("--subsampling", type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]), help="Chroma subsampling, "
+              "with --colour.  [default: 4:2:0]")  # fmt: skip
+@click.option("--encoder", type=click.Choice(["pillow", "optcodec", "rdo"]), default="pillow", show_default=True,
+              help="pillow is libjpeg-turbo; rdo is optcodec with rate-distortion optimized quantization.")  # fmt: skip
+@click.option("-n", "--images", type=click.IntRange(1), help="Number of images to use from each set, the first ones "
+              "by name.  [default: all]")  # fmt: skip
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed of the noise and of the bootstrap intervals."
+)
+@click.option("--cost", is_flag=True, help="Also measure model size, operations, latency and memory, on the first "
+              "image.")  # fmt: skip
+@click.option("--figure", type=click.Path(path_type=Path), help="Write a .png file with crops and error maps "
+              "of the first image.")  # fmt: skip
+@click.option("--crop", callback=_crop, metavar="LEFT,TOP,WIDTH,HEIGHT", help="Part of the image "
+              "that --figure shows.  [default: 128x128 in the middle]")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write all results to this .json file.")
 @json_option
 def command(sets: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Encode the images of test sets, restore them by several receivers, and measure.
+    """Encode the images of test sets as JPEG, restore them with several receivers, and measure the quality.
 
-    A SET is a folder of lossless images, or the name of one in the folder of data sets (Set5, Set14, Set12, BSD68,
-    Classic5, LIVE1, Kodak, McMaster, ...). Luminance is measured unless --colour is given.
+    A SET is a folder of lossless images, or the name of a folder below --data (Set5, Set14, Set12, BSD68, Classic5,
+    LIVE1, Kodak, McMaster, ...). Luminance is measured unless --colour is given.
     """
     for path in (options["output"], options["figure"]):
         if path is not None:
             check_writable(path)
     if options["crop"] and not options["figure"]:
-        raise click.UsageError("--crop is of the --figure, which is not asked for")
+        raise click.UsageError("--crop is the part that --figure shows; expected it with --figure")
     if options["subsampling"] and not options["colour"]:
-        raise click.UsageError("--subsampling is of --colour, which is not asked for")
+        raise click.UsageError("--subsampling is that of colour images; expected it with --colour")
     options["subsampling"] = options["subsampling"] or "4:2:0"
     _require_packages(options)
     document = _measure(sets, options)
@@ -124,13 +138,13 @@ def command(sets: tuple[str, ...], as_json: bool, **options: Any) -> None:
 
 
 def _require_packages(options: dict[str, Any]) -> None:
-    """What is needed after the images were measured must not be missing then."""
+    """Check for the packages of later steps first, so that they do not fail after a long measurement."""
     needed = {"against": "scipy.stats", "figure": "matplotlib.figure", "cost": "onnx"}
     require_packages(*(module for option, module in needed.items() if options[option]), extra="evaluate")
 
 
-def _measure(given: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
-    """The whole result, ready for JSON."""
+def _measure(set_names: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """Measure everything, and return the document that --output writes."""
     from restore.evaluation.evaluate import Conditions, comparisons, evaluate, means
     from restore.evaluation.measures import load_measures
     from restore.evaluation.receivers import make_receiver
@@ -143,18 +157,20 @@ def _measure(given: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
         options["encoder"],
         options["seed"],
     )
-    judges = load_measures(options["measures"].split(","), options["weights"])
+    measures = load_measures(options["measures"].split(","), options["weights"])
     receivers = [make_receiver(name, colour=options["colour"]) for name in options["receivers"]]
     against = options["against"]
     if against is not None and against not in [receiver.name for receiver in receivers]:
-        raise InvalidInputError(f"no --receiver {against!r} to hold against; expected one of those measured")
-    sets = _sets(given, options)
+        raise InvalidInputError(
+            f"--against {against!r} is not among the receivers; expected one that a --receiver names"
+        )
+    sets = _test_sets(set_names, options)
     if options["figure"] is not None:
         write_whole(options["figure"], _figure(sets, receivers, conditions, options["crop"]))
-    images = sum(len(each.paths) for each in sets)
+    images = sum(len(test_set.paths) for test_set in sets)
     with _progress(images * len(conditions.qualities) * len(conditions.sigmas) * len(receivers)) as step:
-        rows = [step(row) for row in evaluate(sets, receivers, judges, conditions)]
-    document = _about(sets, options) | {"means": means(rows)}
+        rows = [step(row) for row in evaluate(sets, receivers, measures, conditions)]
+    document = _provenance(sets, options) | {"means": means(rows)}
     if against is not None:
         document["comparisons"] = comparisons(rows, against, seed=options["seed"])
     if options["cost"]:
@@ -162,19 +178,20 @@ def _measure(given: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
     return document | {"rows": [row.to_json() for row in rows]}
 
 
-def _sets(given: tuple[str, ...], options: dict[str, Any]) -> list[TestSet]:
+def _test_sets(set_names: tuple[str, ...], options: dict[str, Any]) -> list[TestSet]:
+    """The test sets, shortened to the first --images images."""
     from restore.evaluation.testsets import TestSet, find_set
 
     data = options["data"] or (Path(os.environ["OPTCODEC_DATA"]) if "OPTCODEC_DATA" in os.environ else None)
-    found = [find_set(each, data) for each in given]
-    names = [each.name for each in found]
+    sets = [find_set(name, data) for name in set_names]
+    names = [test_set.name for test_set in sets]
     if len(set(names)) < len(names):
-        raise InvalidInputError(f"sets have different names, got {', '.join(names)}")
-    return [TestSet(each.name, each.paths[: options["images"]], each.expected) for each in found]
+        raise InvalidInputError(f"expected test sets with different names, got {', '.join(names)}")
+    return [TestSet(full.name, full.paths[: options["images"]], full.expected) for full in sets]
 
 
-def _about(sets: Sequence[TestSet], options: dict[str, Any]) -> dict[str, Any]:
-    """What one needs to read the figures later."""
+def _provenance(sets: Sequence[TestSet], options: dict[str, Any]) -> dict[str, Any]:
+    """How the results came about: the command, the versions of the packages, the machine and the protocol."""
     return {
         "command": shlex.join(["restore", *sys.argv[1:]]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -183,23 +200,25 @@ def _about(sets: Sequence[TestSet], options: dict[str, Any]) -> dict[str, Any]:
         "protocol": "RGB" if options["colour"] else "luminance",
         **{name: options[name] for name in ("encoder", "subsampling", "seed", "against")},
         "measures": options["measures"].split(","),
-        "sets": {each.name: {"images": len(each.paths), "complete": each.expected} for each in sets},
+        "sets": {test_set.name: {"images": len(test_set.paths), "complete": test_set.expected} for test_set in sets},
     }
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    """Versions of the installed packages that results may depend on."""
+    versions = {}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _cost(
-    sets: Sequence[TestSet], receivers: Sequence[Receiver], conditions: Conditions, given: Sequence[str]
+    sets: Sequence[TestSet], receivers: Sequence[Receiver], conditions: Conditions, names: Sequence[str]
 ) -> dict[str, Any]:
+    """What each receiver costs on the first image, at the first quality."""
     from restore.evaluation.cost import measure_cost
     from restore.evaluation.evaluate import encoded
     from restore.evaluation.testsets import load_image
@@ -207,11 +226,11 @@ def _cost(
     path = sets[0].paths[0]
     image = load_image(path, colour=conditions.colour)
     data = encoded(image, conditions.qualities[0], conditions)
-    found = {
+    costs = {
         receiver.name: measure_cost(name, data, colour=conditions.colour)
-        for receiver, name in zip(receivers, given, strict=True)
+        for receiver, name in zip(receivers, names, strict=True)
     }
-    return {"image": path.name, "width": image.shape[1], "height": image.shape[0], "receivers": found}
+    return {"image": path.name, "width": image.shape[1], "height": image.shape[0], "receivers": costs}
 
 
 def _figure(
@@ -220,7 +239,7 @@ def _figure(
     conditions: Conditions,
     crop: tuple[int, int, int, int] | None,
 ) -> bytes:
-    """The first image at the first quality, without noise."""
+    """A PNG file that compares the receivers on the first image at the first quality, without noise."""
     from restore.evaluation.evaluate import encoded
     from restore.evaluation.figures import Crop, crops_figure, draw
     from restore.evaluation.testsets import load_image

@@ -1,4 +1,4 @@
-"""``restore run``: JPEG files in, restored images out."""
+"""``restore run``: restore JPEG files and write the results as PNG or JPEG files."""
 
 from __future__ import annotations
 
@@ -32,29 +32,34 @@ _QUALITY = 95
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="File, - for stdout, or folder for several inputs.",
+    help="Output file, - for stdout, or a folder for several inputs.",
 )
 @click.option(
-    "--format", "file_format", type=click.Choice(list(_SUFFIXES)), help="[default: as the output's name says, or png]"
+    "--format",
+    "file_format",
+    type=click.Choice(list(_SUFFIXES)),
+    help="File format of the output.  [default: by the suffix of the output, or png]",
 )
-@click.option("-q", "--quality", type=click.IntRange(1, 100), help=f"Of JPEG files.  [default: {_QUALITY}]")
-@click.option("--model", default="default", show_default=True, metavar="NAME|FILE", help="Shipped model, or its .json.")
+@click.option("-q", "--quality", type=click.IntRange(1, 100), help=f"Quality of JPEG output.  [default: {_QUALITY}]")
+@click.option("--model", default="default", show_default=True, metavar="NAME|FILE", help="Name of a shipped model, or "
+              "the .json file of another one.")  # fmt: skip
 @click.option(
     "--project/--no-project",
     default=True,
-    help="Keep luminance within the quantization cells of the file.  [default: project]",
+    help="Clip the restored luminance to the quantization intervals of the file.  [default: project]",
 )
-@click.option("--threads", type=click.IntRange(1), help="Threads to use at most.  [default: all cores]")
+@click.option("--threads", type=click.IntRange(1), help="Maximum number of threads.  [default: all cores]")
 @orient_option
 @reading_options
 @max_pixels_option
 @json_option
 def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: Any) -> None:
-    """Decode JPEG files, or all below folders, and restore what quantization did to them. The input - is stdin.
+    """Decode JPEG files, and reduce the errors of their quantization with a neural network.
 
-    The output is PNG or JPEG. PNG keeps ICC profile, Exif and XMP, JPEG all that the input carried. A PNG file is
-    written while it is made, so that images of any size can be restored; for JPEG all pixels are in memory at once, and
-    so they are where --orient apply has to turn them.
+    An INPUT is a JPEG file, a folder (all JPEG files below it), or - for stdin. The output is PNG or JPEG. A PNG file
+    keeps the ICC profile, Exif and XMP, a JPEG file all metadata of the input. PNG files are written row by row, so
+    that images of any size can be restored; a JPEG output, and --orient apply where it has to turn the image, needs
+    memory for all pixels.
     """
     sources = find_images(inputs, JPEG_SUFFIXES)
     several = len(sources) > 1 or output.is_dir() or any(path.is_dir() for path in inputs)
@@ -78,24 +83,26 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
         record = _restore(received, targets[index], kind, model, options, notices)
         return Done({"input": str(paths[index])} | record | {"notices": notices}, tuple(notices))
 
-    # one file after another: each has all cores, and memory for one is enough
+    # one file after another: each can use all cores, and only one image at a time is in memory
     records, failures = for_each(paths, work, workers=1, label="restore")
     if as_json:
-        about = {"model": model.name, "files": records, "failures": failure_records(failures)}
-        print_json(about | {"notices": notice_count(records)})
+        result = {"model": model.name, "files": records, "failures": failure_records(failures)}
+        print_json(result | {"notices": notice_count(records)})
     elif records and targets != [STREAM]:
-        rows = [(each["output"], f"{each['width']}x{each['height']}", f"{each['nbytes']:,}") for each in records]
+        rows = [(file["output"], f"{file['width']}x{file['height']}", f"{file['nbytes']:,}") for file in records]
         click.echo(columns(("file", "pixels", "bytes"), rows))
     report_failures(failures, len(paths))
 
 
 def _format(output: Path, chosen: str | None, several: bool) -> str:
-    """What to write: as chosen, or as the name of the file says."""
+    """The format of the output: the one of --format, or else that of the suffix, or else PNG."""
     if is_stdout(output):
         return chosen or "png"
     named = None if several else _FORMATS.get(output.suffix.lower())
     if chosen is None and named is None and not several:
-        raise InvalidInputError(f"{output} names no format; expected {', '.join(_FORMATS)}, or --format")
+        raise InvalidInputError(
+            f"{output} has no suffix of an output format; expected {', '.join(_FORMATS)}, or --format"
+        )
     if chosen and named and chosen != named:
         raise InvalidInputError(f"{output} and --format {chosen} exclude one another; expected one format")
     return chosen or named or "png"
@@ -104,7 +111,7 @@ def _format(output: Path, chosen: str | None, several: bool) -> str:
 def _restore(
     received: Received, target: Path, kind: str, model: Model, options: dict[str, Any], notices: list[str]
 ) -> dict[str, Any]:
-    """Write the restored image; what is done to it, and what is found while it is decoded, comes to the notices."""
+    """Write one restored image, append what the user should know to the notices, and return its record."""
     from optcodec import orientation_of, upright
     from restore.runtime.infer import restored_image, restored_strips
     from restore.runtime.output import left_out, write_jpeg, write_png
@@ -132,5 +139,5 @@ def _restore(
 
 
 def _size_of(target: Path) -> dict[str, int]:
-    """What was written is as long as its file; of stdout nobody asks."""
+    """The size of the file that was written; nothing for stdout, whose size is not known."""
     return {} if target == STREAM else {"nbytes": target.stat().st_size}

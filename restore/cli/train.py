@@ -1,4 +1,4 @@
-"""``restore train``: photographs in, weights out."""
+"""``restore train``: train a restoration network on photographs, as a recipe describes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["command"]
 Folder = click.Path(path_type=Path, file_okay=False)
 
 
-def _list(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
-    """Name the recipes of the package, and be done."""
-    if wanted:
+def _list(ctx: click.Context, option: click.Parameter, is_set: bool) -> None:
+    """Print the names of the shipped recipes, and exit."""
+    if is_set:
         from restore.training.recipe import shipped_recipes
 
         click.echo("\n".join(shipped_recipes()))
@@ -30,21 +30,28 @@ def _list(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
 
 @click.command()
 @click.argument("recipe")
-@click.option("-o", "--output", required=True, type=Folder, help="Folder of the run: log, checkpoint, network.")
-@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Name the recipes.")
-@click.option("--data", required=True, envvar="OPTCODEC_DATA", type=Folder, help="Folder of the recipe's photographs; "
-              "also the environment variable OPTCODEC_DATA.")  # fmt: skip
-@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="MINUTES", help="Take about so long.")
-@click.option("--start", type=click.Path(path_type=Path), metavar="FILE", help="Begin from this network.safetensors; "
-              "stage 2 begins from that of stage 1.")  # fmt: skip
-@click.option("--weights", type=Folder, help="Weights of the networks that stage 2 asks.  [default: DATA/weights]")
-@click.option("--threads", type=click.IntRange(1), help="Threads of torch.  [default: torch's own choice]")
-@click.option("--tensorboard", is_flag=True, help="Write TensorBoard's log, too.")
+@click.option("-o", "--output", required=True, type=Folder, help="Folder for the log, the checkpoint and the "
+              "trained network.")  # fmt: skip
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Print the names of the "
+              "shipped recipes, and exit.")  # fmt: skip
+@click.option("--data", required=True, envvar="OPTCODEC_DATA", type=Folder, help="Folder with the recipe's folders of "
+              "photographs; also the environment variable OPTCODEC_DATA.")  # fmt: skip
+@click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="MINUTES", help="Approximate "
+              "training time; sets the number of steps.  [default: the number of steps of the recipe]")  # fmt: skip
+@click.option("--start", type=click.Path(path_type=Path), metavar="FILE", help="Start from the weights in this "
+              "network.safetensors, for fine-tuning, or for stage 2 from the result of stage 1.")  # fmt: skip
+@click.option("--weights", type=Folder, help="Folder with the weights of the networks behind the feature loss "
+              "and LPIPS, for stage 2.  [default: DATA/weights]")  # fmt: skip
+@click.option(
+    "--threads", type=click.IntRange(1), help="Number of threads of PyTorch.  [default: PyTorch's own choice]"
+)
+@click.option("--tensorboard", is_flag=True, help="Also write a log for TensorBoard.")
 @json_option
 def command(recipe: str, output: Path, as_json: bool, **options: Any) -> None:
-    """Train a network as RECIPE says: the name of a shipped one, or a JSON file.
+    """Train a restoration network as RECIPE describes: the name of a shipped recipe, or a JSON file.
 
-    A run that was stopped goes on when it is started again. At the end OUTPUT has network.safetensors.
+    A training that was interrupted continues when the same command is given again. At the end the folder of --output
+    has the trained network, network.safetensors.
     """
     summary = {"recipe": recipe, **_train(recipe, output, **options)}
     if as_json:
@@ -54,7 +61,7 @@ def command(recipe: str, output: Path, as_json: bool, **options: Any) -> None:
 
 
 def _train(name: str, output: Path, *, start: Path | None, threads: int | None, **options: Any) -> dict[str, Any]:
-    """Run it, and say what came out."""
+    """Run the training, and return its summary."""
     from restore.training.recipe import load_recipe
 
     recipe = load_recipe(name)
@@ -71,7 +78,8 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
         torch.set_num_threads(threads)
     network = None if start is None else load_network(start)
     if network is not None:
-        config = configuration(network)  # of a quantized network a recipe has what it is of, as in a route
+        config = configuration(network)
+        # for a quantized network, the recipe has the configuration of the float network
         recipe = dataclasses.replace(recipe, network=config.get("of", config))
     with _progress() as progress:
         train(recipe, folder=output, network=network, progress=progress, **options)
@@ -80,9 +88,9 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
     return {"network": str(output / "network.safetensors"), "steps": steps, "seconds": seconds, "seen": row}
 
 
-def _text(seen: dict[str, float]) -> str:
-    """The PSNRs, such as ``27.17 dB at q10``."""
-    return ", ".join(f"{seen[name]:.2f} dB at {name[5:]}" for name in seen if name.startswith("psnr_"))
+def _text(measured: dict[str, float]) -> str:
+    """The PSNR values as text, such as ``27.17 dB at q10``."""
+    return ", ".join(f"{measured[name]:.2f} dB at {name[5:]}" for name in measured if name.startswith("psnr_"))
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Smaller and faster networks: each stage is a function from network to network, the old one untouched."""
+"""Network compression: pruning, slimming and quantization. Each function returns a new network."""

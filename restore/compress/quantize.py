@@ -1,4 +1,4 @@
-"""INT8: which range the 8 bits of each value cover, from what the values are on some patches."""
+"""INT8 quantization: calibrates the range that the 8 bits of each activation cover, from its values on some patches."""
 
 from __future__ import annotations
 
@@ -16,102 +16,103 @@ from restore.channel.degradation import Patches, load_photographs
 from restore.compress.equalize import equalize
 from restore.networks import DnCNN
 from restore.networks.fold import fold
-from restore.networks.operations import MAPS, configuration, face, value_names, walk
+from restore.networks.operations import MAPS, configuration, plane_spec, value_names, walk
 from restore.networks.quantized import MAP_LEVELS, Quantized, TorchOperations
 from restore.training.recipe import Recipe
 
 __all__ = ["best_change_range", "best_range", "calibration_patches", "quantize"]
 
-_KEPT = 512  # values that are kept of each patch and layer
-_SHRINKS = np.linspace(0.3, 1.0, 71)  # shares of the whole range that are tried
-_CHANGE_STEPS = (2.0, *(1 / part for part in range(1, 16, 2)))  # samples; the first reaches from black to white
+_RECORDED = 512  # values that are recorded for each patch and layer
+_SHRINKS = np.linspace(0.3, 1.0, 71)  # fractions of the full range that are tried
+_CHANGE_STEPS = (2.0, *(1 / odd for odd in range(1, 16, 2)))  # in samples (0..255); 2 covers a change of black to white
 Values = npt.NDArray[np.float32]
 
 
 @torch.no_grad()
 def quantize(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Quantized:
-    """A network with 8-bit weights and values, each value in the range of least squared error on some patches.
+    """Quantize weights and activations to 8 bits, with the ranges that have the least squared error on some patches.
 
     Parameters
     ----------
     network : Module
-        A compact one or a dncnn with 32-bit floats; batch norms are folded away, and channels equalized.
+        A `Compact` or a `DnCNN` with 32-bit floats. Batch norms are folded, and channels equalized.
     batches : iterable of (Tensor, Tensor)
-        Images (N, planes, H, W) 0..1 and tables (N, tables, 8, 8) to calibrate on; the paper has 1 024 patches.
+        Images (N, planes, H, W), 0..1, and quantization tables (N, tables, 8, 8) for the calibration; the paper uses
+        1 024 patches.
 
     Returns
     -------
     Quantized
-        In evaluation mode, to be used as it is or fine-tuned.
+        In evaluation mode; it can be used or fine-tuned.
 
     Raises
     ------
     InvalidInputError
-        If it is another network.
+        If it is another kind of network.
     """
     patches = list(batches)
-    plain = equalize(fold(network) if isinstance(network, DnCNN) else network, patches)
-    seen: dict[str, list[Tensor]] = {name: [] for name in value_names(plain)}
+    float_network = equalize(fold(network) if isinstance(network, DnCNN) else network, patches)
+    recorded: dict[str, list[Tensor]] = {name: [] for name in value_names(float_network)}
     for image, table in patches:
-        walk(plain, _Watched(image, table, seen))
-    quantized = Quantized(configuration(plain))
-    quantized.inner.load_state_dict(plain.state_dict())
+        walk(float_network, _Recorder(image, table, recorded))
+    quantized = Quantized(configuration(float_network))
+    quantized.inner.load_state_dict(float_network.state_dict())
     for index, name in enumerate(quantized.names):
-        values = torch.cat(seen[name]).numpy()
+        values = torch.cat(recorded[name]).numpy()
         if name == MAPS:
-            found = float(np.abs(values).max()) / MAP_LEVELS or 1.0, 0
+            step_and_zero = float(np.abs(values).max()) / MAP_LEVELS or 1.0, 0
         else:
-            found = best_change_range(values) if name == quantized.names[-1] else best_range(values)
-        quantized.scales[index], quantized.zeros[index] = found
+            step_and_zero = best_change_range(values) if name == quantized.names[-1] else best_range(values)
+        quantized.scales[index], quantized.zeros[index] = step_and_zero
     return quantized.eval()
 
 
-class _Watched(TorchOperations):
-    """Operations that keep some of the values, always with the largest and the smallest."""
+class _Recorder(TorchOperations):
+    """Operations that record some numbers of each value, always including the largest and the smallest."""
 
-    def __init__(self, image: Tensor, table: Tensor, seen: dict[str, list[Tensor]]) -> None:
+    def __init__(self, image: Tensor, table: Tensor, recorded: dict[str, list[Tensor]]) -> None:
         super().__init__(image, table)
-        self.seen = seen
+        self.recorded = recorded
 
-    def settled(self, name: str, value: Tensor) -> Tensor:
+    def process_value(self, name: str, value: Tensor) -> Tensor:
         flat = value.flatten()
-        stride = max(1, len(flat) // (_KEPT * len(value))) | 1  # odd, so that it does not keep to some columns
-        self.seen[name].append(torch.cat([flat[::stride], flat.amin()[None], flat.amax()[None]]))
+        stride = max(1, len(flat) // (_RECORDED * len(value))) | 1  # odd, so as not to stay in a few columns
+        self.recorded[name].append(torch.cat([flat[::stride], flat.amin()[None], flat.amax()[None]]))
         return value
 
 
 def best_range(values: Values) -> tuple[float, int]:
-    """Step and zero level of 8 bits that keep values best.
+    """The quantization step and the zero level of 8 bits with the least squared error.
 
-    The whole range is shrunk by several factors; the one with the least squared error of rounding and clipping wins.
+    The full range is shrunk by several factors, and the one with the least error by rounding and clipping is taken.
 
     Parameters
     ----------
     values : ndarray of float32
-        What is to be kept; zero is always kept exactly.
+        The values to quantize; zero is always represented exactly.
 
     Returns
     -------
     float, int
-        What a level is worth, and which level of 0..255 is zero.
+        The step between two levels, and the level (0..255) that represents zero.
     """
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     if low == high:
         return 1.0, 0
     steps = _SHRINKS * (high - low) / 255
-    return _best(values, [(float(step), round(-low / (high - low) * 255)) for step in steps])
+    return _least_error(values, [(float(step), round(-low / (high - low) * 255)) for step in steps])
 
 
 def best_change_range(values: Values) -> tuple[float, int]:
-    """The same for what is added to the image at the end, with steps that suit an output of whole samples.
+    """Like `best_range`, for the change that is added to the image at the end, whose result is rounded to samples.
 
-    A step is an odd part of a sample: then the borders between whole samples lie midway between two levels, and
-    rounding twice, to levels and to samples, is rounding once.
+    Only steps of 2 or 1/odd samples are tried: the borders between whole samples then lie midway between two levels, so
+    that rounding to levels and then to samples has the same result as rounding to samples once.
     """
-    return _best(values, [(step / 255, 128) for step in _CHANGE_STEPS])
+    return _least_error(values, [(step / 255, 128) for step in _CHANGE_STEPS])
 
 
-def _best(values: Values, candidates: list[tuple[float, int]]) -> tuple[float, int]:
+def _least_error(values: Values, candidates: list[tuple[float, int]]) -> tuple[float, int]:
     def error(candidate: tuple[float, int]) -> float:
         step, zero = candidate
         levels = np.clip(np.rint(values / np.float32(step)) + zero, 0, 255)
@@ -123,32 +124,32 @@ def _best(values: Values, candidates: list[tuple[float, int]]) -> tuple[float, i
 def calibration_patches(
     recipe: Recipe, data: Path, *, count: int = 1024, at_once: int = 32
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Patches that a network is calibrated on: drawn as for its training, but not the same ones.
+    """Patches for the calibration of a network: drawn like those of its training, but with another seed.
 
     Parameters
     ----------
     recipe : Recipe
-        Of the training.
+        Recipe of the training.
     data : path
-        The folder that holds the recipe's folders of photographs.
+        Folder that contains the recipe's folders of photographs.
     count : int
-        At least so many patches, in whole batches.
+        Number of patches, rounded up to whole batches.
     at_once : int
-        Patches of a batch.
+        Patches in a batch.
 
     Yields
     ------
     Tensor and Tensor
-        Images and tables, as `quantize` takes them.
+        Images and quantization tables, as for `quantize`.
 
     Raises
     ------
     InvalidInputError
-        Photographs are missing, or the recipe is for another problem than JPEG.
+        If photographs are missing, or the recipe is for a problem other than JPEG.
     """
     if recipe.problem:
         raise InvalidInputError(f"only networks that undo JPEG alone are quantized; got one for {recipe.problem}")
-    gray = face(recipe.network).planes == 1
+    gray = plane_spec(recipe.network).planes == 1
     photographs = [
         photograph
         for name, shrink in recipe.photographs.items()
@@ -159,5 +160,5 @@ def calibration_patches(
     )
     for number in range(math.ceil(count / at_once)):
         batch = patches.batch(number)
-        image, tables = (torch.from_numpy(part.astype(np.float32)) for part in (batch.received, batch.tables))
+        image, tables = (torch.from_numpy(array.astype(np.float32)) for array in (batch.received, batch.tables))
         yield image / 255, tables

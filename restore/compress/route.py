@@ -1,4 +1,4 @@
-"""The whole way from a trained DnCNN to a small INT8 file, in stages that are not run again once they are done."""
+"""The compression of a trained DnCNN to a small INT8 file, in stages; finished stages are not run again."""
 
 from __future__ import annotations
 
@@ -27,38 +27,38 @@ from restore.export.onnx import to_onnx
 from restore.networks import DnCNN
 from restore.networks.count import count
 from restore.networks.fold import fold
-from restore.networks.operations import configuration, face
+from restore.networks.operations import configuration, plane_spec
 from restore.networks.weights import load_network, save_network
 from restore.training.log import read_log
 from restore.training.recipe import Recipe
 from restore.training.train import train
-from restore.training.validation import Watch
+from restore.training.validation import ValidationSet
 
 __all__ = ["Plan", "Stage", "compress", "stages", "trained_recipe", "validated"]
 
-Made = Callable[[nn.Module], nn.Module]
+Transform = Callable[[nn.Module], nn.Module]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How far to go.
+    """Settings of the compression.
 
     Parameters
     ----------
     steps : int
-        Prunings, each followed by fine-tuning; four in the paper.
+        Number of prunings, each followed by a fine-tuning; four in the paper.
     share : float
-        Share of the first network's filters that each takes from every inner layer, 0.1 in the paper.
+        Share of the original number of filters that each pruning removes from every inner layer, 0.1 in the paper.
     width : int
-        Filters of each inner layer after slimming.
+        Number of filters of each inner layer after slimming.
     sparsity : float
         Weight of the L1 penalty on batch-norm scales in the fine-tuning before slimming.
     rate, quantized_rate : float
-        Learning rates of fine-tuning, and of that of the INT8 network.
+        Learning rates of the fine-tunings, and of the last one, of the INT8 network.
     patches : int
-        What INT8 is calibrated on; 1 024 in the paper.
+        Number of patches for the INT8 calibration; 1 024 in the paper.
     separable : bool
-        Whether the first network's depthwise-separable variant is trained, too, as an ablation.
+        Whether a depthwise-separable variant of the original network is trained, too, as an ablation.
     """
 
     steps: int = 4
@@ -80,67 +80,68 @@ class Plan:
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the way.
+    """One stage of the compression.
 
     Parameters
     ----------
     name : str
-        Of its folder.
-    made : callable
-        The new network from the last one.
+        Name of the stage and of its folder.
+    transform : callable
+        Takes the network of the last stage, returns the new one.
     changes : dict, optional
-        What its fine-tuning changes in the recipe; without it there is none.
-    aside : bool
-        An ablation: it begins at the first network, and the next stage does not begin with it.
+        Entries of the recipe that the fine-tuning of the stage changes; None for a stage without fine-tuning.
+    ablation : bool
+        Whether the stage is an ablation: it starts from the original network, and the next stage ignores its result.
     """
 
     name: str
-    made: Made
+    transform: Transform
     changes: dict[str, Any] | None = None
-    aside: bool = False
+    ablation: bool = False
 
 
 def stages(plan: Plan, network: DnCNN, recipe: Recipe, data: Path) -> list[Stage]:
-    """All stages of a plan, after the network that it begins with."""
-    whole = width = min(layer_widths(network)[1:], default=0)
-    tuned = {"rate": plan.rate, "schedule": "cosine"}
-    found = [Stage("separable", _for_dncnn(separate), tuned, aside=True)] if plan.separable else []
+    """All stages of a plan, without the original network."""
+    full_width = width = min(layer_widths(network)[1:], default=0)
+    fine_tuning = {"rate": plan.rate, "schedule": "cosine"}
+    early_stages = [Stage("separable", _on_dncnn(separate), fine_tuning, ablation=True)] if plan.separable else []
     for step in range(1, plan.steps + 1):
-        width = round(whole * (1 - plan.share * step))
-        changes = tuned | ({"sparsity": plan.sparsity} if step == plan.steps and plan.sparsity else {})
-        found.append(Stage(f"prune-{step}", _for_dncnn(partial(prune, width=width)), changes))
+        width = round(full_width * (1 - plan.share * step))
+        changes = fine_tuning | ({"sparsity": plan.sparsity} if step == plan.steps and plan.sparsity else {})
+        early_stages.append(Stage(f"prune-{step}", _on_dncnn(partial(prune, width=width)), changes))
     if not 1 <= plan.width <= width:
         raise InvalidInputError(f"width is 1..{width}, the filters that pruning leaves; got {plan.width}")
     return [
-        *found,
-        Stage("slim", _for_dncnn(partial(slim, width=plan.width)), tuned),
-        Stage("fold", _for_dncnn(fold)),
+        *early_stages,
+        Stage("slim", _on_dncnn(partial(slim, width=plan.width)), fine_tuning),
+        Stage("fold", _on_dncnn(fold)),
         Stage("int8", lambda last: quantize(last, calibration_patches(recipe, data, count=plan.patches))),
-        # rounding to bfloat16 would be as coarse as that to 8 bits
-        Stage("int8-tuned", lambda last: last, tuned | {"rate": plan.quantized_rate, "precision": "float32"}),
+        # in float32, as the rounding of bfloat16 would be as coarse as that to 8 bits
+        Stage("int8-tuned", lambda last: last, fine_tuning | {"rate": plan.quantized_rate, "precision": "float32"}),
     ]
 
 
 def _same_plan(path: Path, plan: Plan, network: Path, recipe: Recipe) -> None:
-    """Stages that are there already have to be those of this plan, network and recipe."""
+    """Check that existing stages belong to this plan, network and recipe, and write the plan file."""
     digest = hashlib.sha256(network.read_bytes()).hexdigest()
-    # through JSON, so that tuples compare as the lists that the file has
-    known = json.loads(json.dumps({"network": digest, "recipe": recipe.to_json(), **dataclasses.asdict(plan)}))
-    del known["separable"]  # nothing else depends on it
+    # through JSON, so that tuples become lists, as in the file
+    current = json.loads(json.dumps({"network": digest, "recipe": recipe.to_json(), **dataclasses.asdict(plan)}))
+    del current["separable"]  # no other stage depends on it
     try:
-        is_same = not path.exists() or optcodec.parse_json(path.read_text()) == known
-    except ValueError:  # no JSON, or no text
+        is_same = not path.exists() or optcodec.parse_json(path.read_text()) == current
+    except ValueError:  # not JSON, or not text
         is_same = False
     if not is_same:
         raise InvalidInputError(
             f"{path.parent} has stages of another network, plan or recipe; expected an empty folder"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    optcodec.write_whole(path, json.dumps(known, indent=2).encode())
+    optcodec.write_whole(path, json.dumps(current, indent=2).encode())
 
 
-def _for_dncnn(made: Callable[[DnCNN], nn.Module]) -> Made:
-    return lambda last: made(cast(DnCNN, last))
+def _on_dncnn(transform: Callable[[DnCNN], nn.Module]) -> Transform:
+    """A function of any network, from one of DnCNN."""
+    return lambda last: transform(cast(DnCNN, last))
 
 
 def compress(
@@ -151,27 +152,27 @@ def compress(
     plan: Plan | None = None,
     recipe: Recipe | None = None,
     budget: float | None = None,
-    announced: Callable[[str], None] = lambda stage: None,
+    announce: Callable[[str], None] = lambda stage: None,
 ) -> list[dict[str, Any]]:
     """Compress a trained DnCNN.
 
     Parameters
     ----------
     path : path
-        Its ``network.safetensors``.
+        Its file, ``network.safetensors``.
     folder : path
-        Gets a folder for each stage, with ``network.safetensors``, ``network.onnx`` and ``record.json``, and
-        ``route.json`` with all records. Stages that are there already are not run again.
+        Output folder: a folder for each stage, with ``network.safetensors``, ``network.onnx`` and ``record.json``, and
+        ``route.json`` with all records. Stages that exist already are not run again.
     data : path
-        The folder that holds the recipe's folders of photographs.
+        Folder that contains the recipe's folders of photographs.
     plan : Plan, optional
-        How far to go.
+        Settings of the compression.
     recipe : Recipe, optional
-        What fine-tuning is like, but for rate and schedule; by default as the network was trained.
+        Recipe of the fine-tunings, except for learning rate and schedule; by default the one in the network file.
     budget : float, optional
-        Minutes of each fine-tuning; by default it has the recipe's steps.
-    announced : callable, optional
-        Takes the name of each stage when it begins.
+        Time for each fine-tuning in minutes; by default the number of steps of the recipe.
+    announce : callable, optional
+        Called with the name of each stage when it begins.
 
     Returns
     -------
@@ -182,8 +183,8 @@ def compress(
     Raises
     ------
     InvalidInputError
-        If the network is no dense DnCNN with batch norms, is too narrow for the plan, photographs are missing, or the
-        folder has stages of another plan, network or recipe.
+        If the network is not a dense DnCNN with batch norms or is too narrow for the plan, photographs are missing, or
+        the folder has stages of another plan, network or recipe.
     """
     plan, recipe = plan or Plan(), recipe or trained_recipe(path)
     full = load_network(path)
@@ -194,67 +195,69 @@ def compress(
     last: nn.Module = full
     records = []
     for stage in route:
-        place = folder / stage.name
-        begin = full if stage.aside else last
-        announced(stage.name)
-        network = _done(stage, begin, place, recipe, data, budget)
-        records.append({"stage": stage.name, **_record(network, place, recipe, data)})
+        stage_folder = folder / stage.name
+        start = full if stage.ablation else last
+        announce(stage.name)
+        network = _stage_network(stage, start, stage_folder, recipe, data, budget)
+        records.append({"stage": stage.name, **_record(network, stage_folder, recipe, data)})
         optcodec.write_whole(folder / "route.json", json.dumps({"stages": records}, indent=2).encode())
-        last = begin if stage.aside else network
+        last = start if stage.ablation else network
     return records
 
 
-def _done(stage: Stage, last: nn.Module, place: Path, recipe: Recipe, data: Path, budget: float | None) -> nn.Module:
-    """The network of a stage, from its folder or made now."""
-    path = place / "network.safetensors"
+def _stage_network(
+    stage: Stage, last: nn.Module, stage_folder: Path, recipe: Recipe, data: Path, budget: float | None
+) -> nn.Module:
+    """The network of a stage: from its folder if it exists, or else by running the stage."""
+    path = stage_folder / "network.safetensors"
     if path.exists():
         return load_network(path)
-    network = stage.made(last)
+    network = stage.transform(last)
     if stage.changes is None:
-        place.mkdir(parents=True, exist_ok=True)
+        stage_folder.mkdir(parents=True, exist_ok=True)
         save_network(path, network, recipe=recipe.to_json())
         return network
-    tuned = dataclasses.replace(recipe, network=_plain(network), **stage.changes)
-    # a copy is trained: the networks of the stages before stay as they were written
-    return train(tuned, data, place, network=copy.deepcopy(network), budget=budget).cpu()
+    stage_recipe = dataclasses.replace(recipe, network=_float_configuration(network), **stage.changes)
+    # train a copy: the networks of the stages before must stay as they were saved
+    return train(stage_recipe, data, stage_folder, network=copy.deepcopy(network), budget=budget).cpu()
 
 
-def _plain(network: nn.Module) -> dict[str, Any]:
-    """Configuration without what quantization adds: what a recipe says of a network is its planes."""
+def _float_configuration(network: nn.Module) -> dict[str, Any]:
+    """The configuration of the float network, which recipes have also for quantized networks."""
     config = configuration(network)
     return cast(dict[str, Any], config["of"]) if config["network"] == "quantized" else config
 
 
-def _record(network: nn.Module, place: Path, recipe: Recipe, data: Path) -> dict[str, Any]:
-    """What a stage has reached; its PSNR is in the log where it was trained, and measured elsewhere."""
-    path = place / "record.json"
+def _record(network: nn.Module, stage_folder: Path, recipe: Recipe, data: Path) -> dict[str, Any]:
+    """Size and PSNR of the network of a stage. The PSNR is that of the log, or measured if there was no training."""
+    path = stage_folder / "record.json"
     if path.exists():
         return cast(dict[str, Any], optcodec.parse_json(path.read_text()))
     model = to_onnx(network)
-    optcodec.write_whole(place / "network.onnx", model)
-    rows = read_log(place)
-    seen = {key: float(value) for key, value in rows[-1].items()} if rows else validated(network, recipe, data)
-    psnr = {key: value for key, value in seen.items() if key.startswith("psnr_")}
+    optcodec.write_whole(stage_folder / "network.onnx", model)
+    rows = read_log(stage_folder)
+    measured = {key: float(value) for key, value in rows[-1].items()} if rows else validated(network, recipe, data)
+    psnr = {key: value for key, value in measured.items() if key.startswith("psnr_")}
     record = {**count(network).to_json(), "bytes": len(model), **psnr}
     optcodec.write_whole(path, json.dumps(record, indent=2).encode())
     return record
 
 
 def validated(network: nn.Module, recipe: Recipe, data: Path) -> dict[str, float]:
-    """PSNR in dB of a network on the validation images of a recipe, by the names that the log of a training has."""
-    watched = recipe.validation
-    gray = face(recipe.network).planes == 1
-    images = load_photographs(data / watched.folder, mode="L" if gray else "YCbCr")[: watched.images]
-    return Watch(images, watched.qualities, torch.device("cpu")).look(network)
+    """PSNR in dB of a network on the validation images of a recipe, with the names of the columns of the log."""
+    validation = recipe.validation
+    gray = plane_spec(recipe.network).planes == 1
+    images = load_photographs(data / validation.folder, mode="L" if gray else "YCbCr")[: validation.images]
+    return ValidationSet(images, validation.qualities, torch.device("cpu")).measure(network)
 
 
 def trained_recipe(path: Path) -> Recipe:
-    """The recipe that a network was trained with, which its file names.
+    """The recipe that a network was trained with, from its file.
 
     Raises
     ------
     InvalidInputError
-        If the file has none.
+        If the file has no recipe.
     """
     try:
         with safetensors.safe_open(path, "pt") as file:

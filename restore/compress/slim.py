@@ -1,7 +1,7 @@
-"""Network slimming (Liu et al., ICCV 2017): pruning where the batch norms tell what a filter is worth.
+"""Network slimming (Liu et al., ICCV 2017): prunes the filters with the smallest batch-norm scales.
 
-Training with an L1 penalty on the scales of the batch norms (`sparsity` of a recipe) pushes those of useless filters to
-zero; the mechanism is that of `restore.compress.prune`.
+Training with an L1 penalty on these scales (`sparsity` of a recipe) drives those of useless filters to zero;
+`restore.compress.prune.keep_filters` removes the filters.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ __all__ = ["norm_scales", "slim"]
 
 
 def slim(network: DnCNN, width: int) -> DnCNN:
-    """Keep the filters of largest batch-norm scale in each inner layer; arguments and errors are those of `prune`."""
+    """Keep the filters with the largest batch-norm scales in each inner layer; arguments and errors as for `prune`."""
     return keep_filters(network, width, norm_scales)
 
 
 def norm_scales(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
-    """Size of the scale of each filter's batch norm, gamma in the paper."""
+    """Absolute value of the batch-norm scale of each filter (gamma in the paper)."""
     return norm.weight.abs()

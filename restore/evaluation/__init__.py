@@ -1,1 +1,1 @@
-"""How good receivers are: test sets, measures, other receivers, statistics, figures."""
+"""Evaluation of receivers: test sets, quality measures, receivers to compare with, statistics, cost and figures."""

@@ -1,4 +1,4 @@
-"""Measure receivers on test sets: one row for each image, quality, noise and receiver, then means and comparisons."""
+"""Measure receivers on test sets: one row for each image, quality, noise and receiver; then means and comparisons."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from restore.evaluation.testsets import TestSet, load_image
 __all__ = ["Conditions", "Row", "comparisons", "encoded", "evaluate", "means"]
 
 Samples: TypeAlias = npt.NDArray[np.uint8]
-Judges: TypeAlias = Mapping[str, Callable[[Samples, Samples], float]]
+Measures: TypeAlias = Mapping[str, Callable[[Samples, Samples], float]]
 
-_POOLED = "all"  # name of all sets together
+_POOLED = "all"  # name of the union of all sets
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """How originals are sent.
+    """How the original images are coded, and which planes are measured.
 
     Parameters
     ----------
@@ -40,13 +40,13 @@ class Conditions:
     sigmas : tuple of float
         Standard deviations of Gaussian noise on the decoded image, in units of 8-bit samples.
     colour : bool
-        RGB; otherwise luminance only.
+        True: RGB images; False: luminance only.
     subsampling : str
-        Of colour, such as "4:2:0".
+        Chroma subsampling of RGB images, such as "4:2:0".
     encoder : {"pillow", "optcodec", "rdo"}
-        libjpeg-turbo through Pillow, our encoder, or ours with rate-distortion optimized quantization.
+        libjpeg-turbo (through Pillow), optcodec, or optcodec with rate-distortion optimized quantization.
     seed : int
-        Of the noise.
+        Seed of the noise.
     """
 
     qualities: tuple[int, ...] = (10, 20, 30, 40)
@@ -57,12 +57,12 @@ class Conditions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        Degradation(self.qualities, self.sigmas, (self.subsampling,), encoder=self.encoder)  # refuses what is wrong
+        Degradation(self.qualities, self.sigmas, (self.subsampling,), encoder=self.encoder)  # raises for bad values
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one image.
+    """The measurements of one image under one condition by one receiver.
 
     Attributes
     ----------
@@ -71,11 +71,11 @@ class Row:
     quality, sigma : int, float
         See `Conditions`.
     receiver : str
-        Its name.
+        Name of the receiver.
     bpp : float
         Bits of the whole file per pixel.
     measures : dict of str to float
-        PSNR is infinite for exact images.
+        Values by name of the measure; PSNR is infinite where the restored image equals the original.
     """
 
     set: str
@@ -87,14 +87,14 @@ class Row:
     measures: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
-        """One flat record; None instead of infinite."""
+        """A flat record for JSON; infinite values become None."""
         values = asdict(self)
-        measured = values.pop("measures")
-        return values | {name: _finite(value) for name, value in measured.items()}
+        measures = values.pop("measures")
+        return values | {name: _finite(value) for name, value in measures.items()}
 
 
 def encoded(image: Samples, quality: int, conditions: Conditions) -> bytes:
-    """The JPEG file of an image, gray or RGB."""
+    """Encode an image, gray or RGB, as a JPEG file."""
     if conditions.encoder == "pillow":
         target = io.BytesIO()
         options = {"subsampling": conditions.subsampling} if image.ndim == 3 else {}
@@ -106,15 +106,15 @@ def encoded(image: Samples, quality: int, conditions: Conditions) -> bytes:
 
 
 def evaluate(
-    sets: Sequence[TestSet], receivers: Sequence[Receiver], judges: Judges, conditions: Conditions
+    sets: Sequence[TestSet], receivers: Sequence[Receiver], measures: Measures, conditions: Conditions
 ) -> Iterator[Row]:
-    """Measure, row by row; there are images x qualities x sigmas x receivers of them.
+    """Restore and measure all images; yields images x qualities x sigmas x receivers rows.
 
     Raises
     ------
     InvalidInputError
-        If receivers share a name, an image cannot be read or is too small for a measure, a receiver gives another
-        size, or noise is asked for of one that works on files only.
+        If receivers share a name, an image cannot be read or is too small for a measure, a receiver returns an image
+        of another size, or noise is requested for a receiver that works on files only.
     """
     names = [receiver.name for receiver in receivers]
     if len(set(names)) < len(names):
@@ -128,18 +128,20 @@ def evaluate(
             for quality, sigma in product(conditions.qualities, conditions.sigmas):
                 data = encoded(original, quality, conditions)
                 bpp = 8 * len(data) / (original.shape[0] * original.shape[1])
-                noisy = _noisy(original, quality, sigma, f"{test_set.name}/{path.name}", conditions) if sigma else None
+                name = f"{test_set.name}/{path.name}"
+                noisy_planes = _noisy_planes(original, quality, sigma, name, conditions) if sigma else None
                 for receiver in receivers:
-                    restored = _received(receiver, data, noisy)
+                    restored = _restore(receiver, data, noisy_planes)
                     _check_size(receiver, restored, original, path.name)
-                    found = {name: judge(original, restored) for name, judge in judges.items()}
-                    yield Row(test_set.name, path.name, quality, float(sigma), receiver.name, bpp, found)
+                    values = {name: measure(original, restored) for name, measure in measures.items()}
+                    yield Row(test_set.name, path.name, quality, float(sigma), receiver.name, bpp, values)
 
 
 def means(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Mean of each measure over the images of a set, for each quality, noise and receiver, in the order of the rows.
 
-    PSNR is averaged in dB, as papers do; exact images are left out of it and counted (``exact``).
+    PSNR is averaged in dB, as is usual in papers. Images without any error are left out of the mean, and counted in
+    ``exact``.
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
@@ -157,7 +159,7 @@ def means(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def comparisons(rows: Sequence[Row], against: str, *, seed: int = 0) -> list[dict[str, Any]]:
-    """Each receiver held against one: differences of each measure on the same images, in each set and in all.
+    """Compare each receiver with one of them: paired differences of each measure, in each set and in all sets.
 
     Returns
     -------
@@ -168,50 +170,52 @@ def comparisons(rows: Sequence[Row], against: str, *, seed: int = 0) -> list[dic
     Raises
     ------
     InvalidInputError
-        If nothing was measured of the one to hold against.
+        If there are no rows of the receiver to compare with.
     """
     names = list(dict.fromkeys(row.receiver for row in rows))
     if against not in names:
-        raise InvalidInputError(f"no receiver {against!r} to hold against; expected one of {', '.join(names)}")
+        raise InvalidInputError(f"no receiver {against!r} to compare with; expected one of {', '.join(names)}")
     sets = list(dict.fromkeys(row.set for row in rows))
     values = {(row.set, row.image, row.quality, row.sigma, row.receiver): row.measures for row in rows}
     conditions = list(dict.fromkeys((row.quality, row.sigma) for row in rows))
     records = []
     for name, (quality, sigma), receiver in product(
-        [*sets, *([_POOLED] if len(sets) > 1 else [])], conditions, (each for each in names if each != against)
+        [*sets, *([_POOLED] if len(sets) > 1 else [])], conditions, (other for other in names if other != against)
     ):
         images = list(dict.fromkeys((row.set, row.image) for row in rows if name in (row.set, _POOLED)))
-        pair = [[values[(*image, quality, sigma, each)] for image in images] for each in (receiver, against)]
+        measured, reference = (
+            [values[(*image, quality, sigma, side)] for image in images] for side in (receiver, against)
+        )
         for measure in rows[0].measures:
-            one, other = ([found[measure] for found in side] for side in pair)
+            pairs = [[row[measure] for row in side] for side in (measured, reference)]
             record = {"set": name, "quality": quality, "sigma": sigma, "receiver": receiver, "measure": measure}
-            records.append(record | asdict(compare(one, other, seed=seed)))
+            records.append(record | asdict(compare(*pairs, seed=seed)))
     return records
 
 
-def _noisy(
+def _noisy_planes(
     image: Samples, quality: int, sigma: float, name: str, conditions: Conditions
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Planes and tables of the image as the paper sends it, y = C_Q(x) + n; the same for all receivers."""
+    """Decoded planes plus noise, y = C_Q(x) + n, and the quantization tables; the same for all receivers."""
     rng = np.random.default_rng((conditions.seed, crc32(name.encode()), quality, round(1000 * sigma)))
-    ours = image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("YCbCr"))
+    planar = image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("YCbCr"))
     send = Degradation((quality,), (sigma,), (conditions.subsampling,), encoder=conditions.encoder)
-    received, tables = send(ours, rng)
+    received, tables = send(planar, rng)
     planes = received[None] if received.ndim == 2 else received.transpose(2, 0, 1)
     return planes.astype(np.float32), tables.astype(np.float32)
 
 
-def _received(receiver: Receiver, data: bytes, noisy: tuple[Any, Any] | None) -> Samples:
-    if noisy is None:
+def _restore(receiver: Receiver, data: bytes, noisy_planes: tuple[Any, Any] | None) -> Samples:
+    if noisy_planes is None:
         return receiver.receive(data)
-    assert receiver.restore is not None  # checked before the first image
-    return receiver.restore(*noisy)
+    assert receiver.restore is not None  # `evaluate` has checked it
+    return receiver.restore(*noisy_planes)
 
 
 def _check_size(receiver: Receiver, restored: Samples, original: Samples, name: str) -> None:
     if restored.shape != original.shape or restored.dtype != np.uint8:
-        found = f"{restored.dtype} {restored.shape}"
-        raise InvalidInputError(f"{receiver.name} gives {found} for {name}; expected uint8 {original.shape}")
+        actual = f"{restored.dtype} {restored.shape}"
+        raise InvalidInputError(f"{receiver.name} gives {actual} for {name}; expected uint8 {original.shape}")
 
 
 def _finite(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Crops side by side, and where they are wrong: error maps with one colour scale for all."""
+"""Figures that compare receivers: crops side by side, above their error maps with a common colour scale."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ __all__ = ["Crop", "crops_figure", "draw"]
 
 Samples: TypeAlias = npt.NDArray[np.uint8]
 
-_WIDTH = 2.6  # inches, of a crop
+_WIDTH = 2.6  # width of a crop in inches
 _DPI = 150
-_LARGEST = 99.5  # percentile of the errors at which the scale ends, so that a few samples do not darken the rest
-_MAP = "magma"
+_SCALE_PERCENTILE = 99.5  # of the errors, where the colour scale ends: a few large errors must not darken the rest
+_COLOUR_MAP = "magma"
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of an image.
+    """A rectangular part of an image.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ class Crop:
     height: int
 
     def of(self, image: Samples) -> Samples:
-        """The part.
+        """Cut the part out of an image.
 
         Raises
         ------
         InvalidInputError
-            If it does not lie in the image.
+            If the part does not lie within the image.
         """
         bottom, right = self.top + self.height, self.left + self.width
         inside = min(self.left, self.top) >= 0 and min(self.width, self.height) >= 1
@@ -62,66 +62,68 @@ class Crop:
 
 
 def crops_figure(original: Samples, restored: Sequence[tuple[str, Samples]], crop: Crop, *, title: str) -> Figure:
-    """The original and what receivers made of it, above their absolute errors.
+    """Crops of the original and of the restored images, above the absolute errors of the latter.
 
     Parameters
     ----------
     original : ndarray of uint8, shape (H, W) or (H, W, 3)
         The whole image.
     restored : sequence of (str, ndarray of uint8)
-        Names and images of the same shape, at least one.
+        Names of receivers and their restored images, of the shape of the original; at least one.
     crop : Crop
         The part that is drawn.
     title : str
-        Over all.
+        Title above the whole figure.
 
     Returns
     -------
     Figure
-        PSNR below the names is that of the whole image. The error of colour is the mean over the channels.
+        The PSNR below a name is that of the whole image. For colour, the error is the mean over the channels.
     """
     require_packages("matplotlib.figure")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    part = crop.of(original)
-    errors = [_error(part, crop.of(image)) for _, image in restored]
-    largest = max(1.0, float(np.percentile(np.concatenate([error.ravel() for error in errors]), _LARGEST)))
+    original_crop = crop.of(original)
+    errors = [_absolute_error(original_crop, crop.of(image)) for _, image in restored]
+    largest = max(1.0, float(np.percentile(np.concatenate([error.ravel() for error in errors]), _SCALE_PERCENTILE)))
     count, aspect = len(restored) + 1, crop.height / crop.width
     figure = Figure(figsize=(_WIDTH * count, 2 * _WIDTH * aspect + 0.8), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, count)
     names = ["original", *(f"{name}\n{optcodec.psnr_db(original, image):.2f} dB" for name, image in restored)]
-    for axis, name, image in zip(axes[0], names, [part, *(crop.of(image) for _, image in restored)], strict=True):
+    for axis, name, image in zip(
+        axes[0], names, [original_crop, *(crop.of(image) for _, image in restored)], strict=True
+    ):
         axis.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axis.set_title(name, fontsize=9)
     for axis, error in zip(axes[1, 1:], errors, strict=True):
-        shown = axis.imshow(error, cmap=_MAP, vmin=0, vmax=largest, interpolation="nearest")
+        error_map = axis.imshow(error, cmap=_COLOUR_MAP, vmin=0, vmax=largest, interpolation="nearest")
     for axis in axes.flat:
         axis.set_xticks([])
         axis.set_yticks([])
-    _scale(figure, axes[1, 0], shown)
+    _colour_bar(figure, axes[1, 0], error_map)
     figure.suptitle(title, fontsize=10)
     return figure
 
 
-def _scale(figure: Figure, place: Axes, shown: AxesImage) -> None:
-    """The colour bar of all error maps, in the place below the original."""
-    place.axis("off")
-    bar = figure.colorbar(shown, cax=place.inset_axes((0.72, 0.08, 0.08, 0.84)), extend="max")
+def _colour_bar(figure: Figure, cell: Axes, error_map: AxesImage) -> None:
+    """Draw the colour bar of all error maps in the cell below the original."""
+    cell.axis("off")
+    bar = figure.colorbar(error_map, cax=cell.inset_axes((0.72, 0.08, 0.08, 0.84)), extend="max")
     bar.ax.yaxis.set_ticks_position("left")
     bar.set_label("absolute error, 8-bit units", fontsize=9)
     bar.ax.yaxis.set_label_position("left")
 
 
 def draw(figure: Figure) -> bytes:
-    """The figure as a PNG file; the same figure gives the same bytes."""
+    """Render a figure as a PNG file; equal figures give equal bytes."""
     target = io.BytesIO()
     figure.savefig(target, format="png", metadata={"Software": None})
     return target.getvalue()
 
 
-def _error(original: Samples, image: Samples) -> npt.NDArray[np.float64]:
+def _absolute_error(original: Samples, image: Samples) -> npt.NDArray[np.float64]:
     error = np.abs(original.astype(np.float64) - image)
     mean: npt.NDArray[np.float64] = error.mean(axis=2) if error.ndim == 3 else error
     return mean

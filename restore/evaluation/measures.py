@@ -1,4 +1,4 @@
-"""How good a restored image is, by the measures of the papers; each takes 8-bit images as a decoder shows them."""
+"""Quality measures for restored images: PSNR, PSNR-B, SSIM, LPIPS, NIQE and BRISQUE of 8-bit images."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from optcodec import InvalidInputError, require_packages
 __all__ = ["MEASURES", "Measure", "blocking_effect", "load_measures", "psnr_b_db", "ssim"]
 
 Samples: TypeAlias = npt.NDArray[np.uint8]
-Judge: TypeAlias = Callable[[Samples, Samples], float]
+MeasureFunction: TypeAlias = Callable[[Samples, Samples], float]
 
 _BLOCK = 8
-_WINDOW = 11  # pixels, of SSIM
+_WINDOW = 11  # side of the window of SSIM, in pixels
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What a measure is.
+    """Description of a measure.
 
     Parameters
     ----------
     title : str
-        As tables write it.
+        Heading in tables.
     digits : int
-        After the point, in tables.
+        Decimal places in tables.
     files : tuple of str
-        What users have to bring.
+        Files that the measure needs and that are not in the package.
     source : str
         Where those files come from.
     """
@@ -60,53 +60,55 @@ MEASURES = {
 }
 
 
-def load_measures(names: Iterable[str], weights: Path | None = None) -> dict[str, Judge]:
-    """Functions of an original and a received image, by name.
+def load_measures(names: Iterable[str], weights: Path | None = None) -> dict[str, MeasureFunction]:
+    """Functions that measure a restored image against its original, by name.
 
     Parameters
     ----------
     names : iterable of str
-        Of `MEASURES`.
+        Names in `MEASURES`.
     weights : path, optional
         Folder of the files that some measures need; by default ``weights`` in the folder that OPTCODEC_DATA names.
 
     Returns
     -------
     dict of str to callable
-        In the order given. Each takes two arrays of uint8 of one shape, (H, W) or (H, W, 3), and gives a float.
+        In the order of `names`. Each function takes two arrays of uint8 of equal shape, (H, W) or (H, W, 3), original
+        first, and returns a float.
 
     Raises
     ------
     InvalidInputError
         If there is no such measure, or a file or a package that it needs is missing; the message says where the file
-        goes, or how to install the package.
+        is expected, or how to install the package.
     """
-    return {name: _load(name, weights) for name in names}
+    return {name: _load_measure(name, weights) for name in names}
 
 
 def psnr_b_db(reference: Samples, test: Samples) -> float:
-    """PSNR with the blocking effect added to the error, in dB.
+    """PSNR-B in dB: PSNR with the blocking effect factor (BEF) added to the mean squared error.
 
     Parameters
     ----------
     reference, test : ndarray of uint8, shape (H, W) or (H, W, 3)
-        One shape for both.
+        Original and restored image, of equal shape.
 
     Returns
     -------
     float
-        10 log10(255^2 / (MSE + BEF)), BEF that of the test image; colour takes the means over the channels.
+        10 log10(255^2 / (MSE + BEF)), where BEF is that of the test image. For colour, MSE and BEF are means over the
+        channels.
 
     Raises
     ------
     InvalidInputError
-        If the images are one pixel wide or high: the logarithm of that side, which BEF is divided by, is 0.
+        If the images are one pixel wide or high: BEF is divided by the logarithm of the shorter side, which is 0 then.
 
     Notes
     -----
     Yim and Bovik, "Quality assessment of deblocked images", IEEE Trans. Image Processing 20(1), 2011, eq. (9)-(15).
     """
-    _check(reference, test)
+    _check_images(reference, test)
     if min(reference.shape[:2]) < 2:
         raise InvalidInputError(f"PSNR-B needs at least 2 pixels on each side, got shape {reference.shape}")
     error = float(np.mean(np.square(reference.astype(np.float64) - test)))
@@ -116,7 +118,7 @@ def psnr_b_db(reference: Samples, test: Samples) -> float:
 
 
 def blocking_effect(plane: Samples) -> float:
-    """Blocking effect factor of 8x8 blocks: how much larger steps at their borders are than elsewhere.
+    """Blocking effect factor of 8x8 blocks: how much larger the differences across block borders are than others.
 
     Parameters
     ----------
@@ -125,17 +127,17 @@ def blocking_effect(plane: Samples) -> float:
     Returns
     -------
     float
-        eta (D_B - D_B^C), the means of squared differences of neighbours across borders and elsewhere; 0 where steps
-        at the borders are no larger, or where there are no borders.
+        eta (D_B - D_B^C), where D_B and D_B^C are the mean squared differences of neighbours across borders and
+        elsewhere; 0 where D_B is not the larger one, or where there are no borders.
     """
     samples = plane.astype(np.float64)
-    edges, inside = [], []
+    across_borders, within_blocks = [], []
     for axis in (0, 1):
         steps = np.square(np.diff(samples, axis=axis))
         border = np.arange(steps.shape[axis]) % _BLOCK == _BLOCK - 1
-        edges.append(np.compress(border, steps, axis).ravel())
-        inside.append(np.compress(~border, steps, axis).ravel())
-    at_borders, elsewhere = np.concatenate(edges), np.concatenate(inside)
+        across_borders.append(np.compress(border, steps, axis).ravel())
+        within_blocks.append(np.compress(~border, steps, axis).ravel())
+    at_borders, elsewhere = np.concatenate(across_borders), np.concatenate(within_blocks)
     if not at_borders.size:
         return 0.0
     excess = float(at_borders.mean() - elsewhere.mean())
@@ -153,7 +155,7 @@ def ssim(reference: Samples, test: Samples) -> float:
     require_packages("skimage.metrics")
     from skimage.metrics import structural_similarity
 
-    _check(reference, test)
+    _check_images(reference, test)
     if min(reference.shape[:2]) < _WINDOW:
         raise InvalidInputError(f"SSIM needs at least {_WINDOW} pixels on each side, got shape {reference.shape}")
     axis = -1 if reference.ndim == 3 else None
@@ -161,26 +163,26 @@ def ssim(reference: Samples, test: Samples) -> float:
     return float(structural_similarity(reference, test, channel_axis=axis, **settings))  # type: ignore[no-untyped-call]
 
 
-def _load(name: str, weights: Path | None) -> Judge:
-    simple: dict[str, Judge] = {"psnr": optcodec.psnr_db, "psnr_b": psnr_b_db, "ssim": ssim}
+def _load_measure(name: str, weights: Path | None) -> MeasureFunction:
+    simple: dict[str, MeasureFunction] = {"psnr": optcodec.psnr_db, "psnr_b": psnr_b_db, "ssim": ssim}
     if name in simple:
         if name == "ssim":
             require_packages("skimage.metrics")
         return simple[name]
     if name not in MEASURES:
         raise InvalidInputError(f"measure is one of {', '.join(MEASURES)}; got {name!r}")
-    files = _files(name, weights)
+    files = _weight_files(name, weights)
     if name.startswith("lpips"):
         return _lpips(name, files[0])
     require_packages("scipy.ndimage", "scipy.special", extra="evaluate")
     from restore.evaluation.no_reference import Brisque, Niqe
 
-    judge = Niqe.load(files[0]) if name == "niqe" else Brisque.load(files[0], files[1])
-    return lambda reference, test: judge(_luminance(test))
+    quality = Niqe.load(files[0]) if name == "niqe" else Brisque.load(files[0], files[1])
+    return lambda reference, test: quality(_luminance(test))
 
 
-def _files(name: str, weights: Path | None) -> list[Path]:
-    """The files of a measure."""
+def _weight_files(name: str, weights: Path | None) -> list[Path]:
+    """Paths of the files that a measure needs."""
     if weights is None and "OPTCODEC_DATA" in os.environ:
         weights = Path(os.environ["OPTCODEC_DATA"]) / "weights"
     measure = MEASURES[name]
@@ -192,7 +194,7 @@ def _files(name: str, weights: Path | None) -> list[Path]:
     return [weights / file for file in measure.files]
 
 
-def _lpips(name: str, weights: Path) -> Judge:
+def _lpips(name: str, weights: Path) -> MeasureFunction:
     require_packages("torch", "torchvision", "safetensors.torch")
     import torch
 
@@ -200,13 +202,13 @@ def _lpips(name: str, weights: Path) -> Judge:
 
     distance = Lpips({"lpips": "alex", "lpips_vgg": "vgg", "lpips_squeeze": "squeeze"}[name], weights)
 
-    def judge(reference: Samples, test: Samples) -> float:
-        _check(reference, test)
+    def lpips(reference: Samples, test: Samples) -> float:
+        _check_images(reference, test)
         pair = [torch.from_numpy(_rgb(image).transpose(2, 0, 1)[None] / np.float32(255)) for image in (reference, test)]
         with torch.no_grad():
             return float(distance(*pair))
 
-    return judge
+    return lpips
 
 
 def _rgb(image: Samples) -> Samples:
@@ -217,7 +219,7 @@ def _luminance(image: Samples) -> Samples:
     return image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("L"))
 
 
-def _check(reference: Samples, test: Samples) -> None:
+def _check_images(reference: Samples, test: Samples) -> None:
     for image in (reference, test):
         if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
             raise InvalidInputError(f"expected uint8 of shape (H, W) or (H, W, 3), got {image.dtype} {image.shape}")

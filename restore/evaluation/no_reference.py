@@ -1,7 +1,7 @@
-"""How natural an image looks without its original: NIQE and BRISQUE, written from the papers.
+"""No-reference quality measures, which need no original image: NIQE and BRISQUE, implemented from the papers.
 
-Both describe an image by statistics of its samples after local normalization (MSCN coefficients), and both need a
-model of the authors, which users bring as a file.
+Both describe an image by statistics of its samples after local normalization (MSCN coefficients: mean subtracted,
+contrast normalized). Both need a model of their authors, which the user provides as a file.
 
 - BRISQUE: Mittal, Moorthy and Bovik, "No-reference image quality assessment in the spatial domain", TIP 2012.
 - NIQE: Mittal, Soundararajan and Bovik, "Making a completely blind image quality analyzer", SPL 2013.
@@ -26,17 +26,17 @@ __all__ = ["Brisque", "Niqe", "halved", "normalized"]
 
 Floats = npt.NDArray[np.float64]
 
-_SIDE = 96  # of the blocks of NIQE, SPL 2013 section II
-_NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (-1, 1))  # right, below and the two diagonals, TIP 2012 eq. (7)-(10)
-_FEATURES = 36  # 18 at each of two scales, in both papers
-_LEAST = 16  # side in pixels below which the second scale has next to nothing
+_BLOCK_SIDE = 96  # side of the blocks of NIQE in pixels, SPL 2013 section II
+_NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (-1, 1))  # right, below and both diagonals, TIP 2012 eq. (7)-(10)
+_FEATURES = 36  # 18 features at each of two scales, in both papers
+_SMALLEST_SIDE = 16  # in pixels; below it, too few samples are left at the second scale
 
 
 def normalized(image: Floats, *, border: str) -> Floats:
-    """MSCN coefficients, TIP 2012 eq. (1)-(3): a Gaussian window of 7x7 whose sigma is 7/6, constant 1.
+    """MSCN coefficients, TIP 2012 eq. (1)-(3), with a Gaussian window of 7x7 samples, sigma 7/6 and the constant 1.
 
-    Beyond the border the authors' code has zeros for BRISQUE ("constant") and the last sample for NIQE ("nearest");
-    their models depend on it.
+    The parameter `border` says how the image is continued beyond its border. The authors' code uses zeros for BRISQUE
+    ("constant") and the last sample for NIQE ("nearest"), and their models depend on it.
     """
     offsets = np.arange(-3, 4)
     line = np.exp(-(offsets**2) / (2 * (7 / 6) ** 2))
@@ -48,9 +48,9 @@ def normalized(image: Floats, *, border: str) -> Floats:
 
 
 def halved(image: Floats) -> Floats:
-    """Half the size by a cubic kernel (Keys, a = -1/2) that is stretched by two, borders mirrored.
+    """Downscale by two with a cubic kernel (Keys, a = -1/2) stretched by two, and mirrored borders.
 
-    It is what the authors' code uses for the second scale (imresize of Matlab).
+    The authors' code computes the second scale this way (imresize of Matlab).
     """
     x = np.abs(np.arange(-3.5, 4.0)) / 2
     near = 1.5 * x**3 - 2.5 * x**2 + 1
@@ -58,16 +58,16 @@ def halved(image: Floats) -> Floats:
     taps = np.where(x <= 1, near, far)
     taps /= taps.sum()
     for axis in (0, 1):
-        # an even number of taps is centred on the right one of the middle pair; its left one is where samples start
+        # correlate1d centres an even number of taps on the right tap of the middle pair; here the left one is needed
         smooth = correlate1d(image, taps, axis=axis, mode="reflect", origin=-1)
         image = np.take(smooth, np.arange(0, image.shape[axis], 2), axis=axis)
     return image
 
 
 def _asymmetric_fit(samples: Floats) -> tuple[float, float, float]:
-    """Shape and left and right standard deviation of an asymmetric generalized Gaussian.
+    """Fit an asymmetric generalized Gaussian: its shape, and its left and right standard deviation.
 
-    Moment matching of Lasmar, Stitou and Berthoumieu (ICIP 2009), shapes 0.2 to 10 in steps of 0.001.
+    By moment matching (Lasmar, Stitou and Berthoumieu, ICIP 2009), with shapes from 0.2 to 10 in steps of 0.001.
     """
     left = float(np.sqrt(np.mean(samples[samples < 0] ** 2))) if (samples < 0).any() else 0.0
     right = float(np.sqrt(np.mean(samples[samples > 0] ** 2))) if (samples > 0).any() else 0.0
@@ -81,7 +81,7 @@ def _asymmetric_fit(samples: Floats) -> tuple[float, float, float]:
 
 
 def _symmetric_fit(samples: Floats) -> tuple[float, float]:
-    """Shape and variance of a generalized Gaussian, by the same moments."""
+    """Fit a symmetric generalized Gaussian by the same moments: its shape and its variance."""
     variance = float(np.mean(samples**2))
     if not variance:
         return float("nan"), 0.0
@@ -96,34 +96,34 @@ def _shapes() -> tuple[Floats, Floats]:
 
 
 def _statistics(coefficients: Floats, *, scales: bool) -> list[float]:
-    """18 statistics of MSCN coefficients: the fit to them, and to the products of neighbours.
+    """The 18 statistics of MSCN coefficients: fits to them, and to the products of four kinds of neighbours.
 
-    NIQE describes the width of a side by the scale of the distribution, BRISQUE by its variance; NIQE alone lets the
-    sides of the coefficients themselves differ.
+    With `scales` as for NIQE: widths are scale parameters, and the fit to the coefficients is asymmetric. Without it as
+    for BRISQUE: widths are variances, and the fit to the coefficients is symmetric.
     """
     if scales:
         shape, left, right = _asymmetric_fit(coefficients)
-        found = [shape, np.sqrt(gamma(1 / shape) / gamma(3 / shape)) * (left + right) / 2]
+        statistics = [shape, np.sqrt(gamma(1 / shape) / gamma(3 / shape)) * (left + right) / 2]
     else:
-        found = [*_symmetric_fit(coefficients)]
+        statistics = [*_symmetric_fit(coefficients)]
     for down, across in _NEIGHBOURS:
         shape, left, right = _asymmetric_fit(coefficients * np.roll(coefficients, (down, across), (0, 1)))
         to_scale = np.sqrt(gamma(1 / shape) / gamma(3 / shape))
         mean = (right - left) * to_scale * gamma(2 / shape) / gamma(1 / shape)
-        found += [shape, mean, *((to_scale * left, to_scale * right) if scales else (left**2, right**2))]
-    return found
+        statistics += [shape, mean, *((to_scale * left, to_scale * right) if scales else (left**2, right**2))]
+    return statistics
 
 
 @dataclass(frozen=True, eq=False)
 class Niqe:
-    """Distance of an image's statistics from those of pristine photographs; lower is better.
+    """NIQE: distance between the statistics of an image and those of pristine photographs; lower is better.
 
     Parameters
     ----------
     mean : ndarray of float64, shape (36,)
-        Of the pristine features.
+        Mean of the features of pristine photographs.
     covariance : ndarray of float64, shape (36, 36)
-        Of the same.
+        Their covariance.
     """
 
     mean: Floats
@@ -131,15 +131,15 @@ class Niqe:
 
     @classmethod
     def load(cls, path: Path) -> Niqe:
-        """The authors' model of pristine images, as basicsr 1.4.2 stores it.
+        """Load the authors' model of pristine images, as basicsr 1.4.2 stores it.
 
         Raises
         ------
         InvalidInputError
-            If the file is not that.
+            If the file cannot be read or has other contents.
         """
         try:
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 mean, covariance = file["mu_pris_param"].ravel(), file["cov_pris_param"]
         except (OSError, EOFError, TypeError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise InvalidInputError(f"{path} is no model of NIQE ({error}); expected niqe_pris_params.npz") from None
@@ -148,45 +148,47 @@ class Niqe:
         return cls(mean.astype(np.float64), covariance.astype(np.float64))
 
     def __call__(self, luminance: npt.NDArray[np.uint8]) -> float:
-        """NIQE, SPL 2013 eq. (10), of an image of at least two blocks of 96x96."""
+        """NIQE, SPL 2013 eq. (10), of 8-bit luminance with at least two blocks of 96x96 pixels that are not flat."""
         features = self.features(luminance)
         if len(features) < 2:
             raise InvalidInputError(f"NIQE needs two blocks of 96x96 that are not flat, got shape {luminance.shape}")
-        away = self.mean - features.mean(axis=0)
-        pooled = np.linalg.pinv((self.covariance + np.cov(features, rowvar=False)) / 2)
-        return float(np.sqrt(away @ pooled @ away))
+        difference = self.mean - features.mean(axis=0)
+        inverse_covariance = np.linalg.pinv((self.covariance + np.cov(features, rowvar=False)) / 2)
+        return float(np.sqrt(difference @ inverse_covariance @ difference))
 
     @staticmethod
     def features(luminance: npt.NDArray[np.uint8]) -> Floats:
         """Features of each block that is not flat, shape (blocks, 36)."""
-        rows, columns = (extent // _SIDE for extent in luminance.shape)
-        image = luminance[: rows * _SIDE, : columns * _SIDE].astype(np.float64)
+        rows, columns = (extent // _BLOCK_SIDE for extent in luminance.shape)
+        image = luminance[: rows * _BLOCK_SIDE, : columns * _BLOCK_SIDE].astype(np.float64)
         if not image.size:
             return np.empty((0, _FEATURES))
-        parts = []
-        for side, scale in ((_SIDE, image), (_SIDE // 2, halved(image))):
+        features_by_scale = []
+        for side, scale in ((_BLOCK_SIDE, image), (_BLOCK_SIDE // 2, halved(image))):
             coefficients = normalized(scale, border="nearest")
             starts = itertools.product(range(0, rows * side, side), range(0, columns * side, side))
-            parts.append([_statistics(coefficients[y : y + side, x : x + side], scales=True) for y, x in starts])
-        features = np.concatenate([np.array(part) for part in parts], axis=1)
-        whole: Floats = features[np.isfinite(features).all(axis=1)]
-        return whole
+            features_by_scale.append(
+                [_statistics(coefficients[y : y + side, x : x + side], scales=True) for y, x in starts]
+            )
+        features = np.concatenate([np.array(values) for values in features_by_scale], axis=1)
+        complete: Floats = features[np.isfinite(features).all(axis=1)]
+        return complete
 
 
 @dataclass(frozen=True, eq=False)
 class Brisque:
-    """Opinion score that a support vector regression predicts from the statistics; 0 (best) to 100.
+    """BRISQUE: opinion score that a support vector regression predicts from the statistics; 0 (best) to 100.
 
     Parameters
     ----------
     low, high : ndarray of float64, shape (36,)
-        Range of each feature that becomes -1..1.
+        Range of each feature that is scaled to -1..1.
     vectors : ndarray of float64, shape (V, 36)
         Support vectors.
     weights : ndarray of float64, shape (V,)
-        Of the vectors.
+        Weights of the support vectors.
     width, offset : float
-        gamma and rho of libsvm.
+        Parameters gamma and rho of libsvm.
     """
 
     low: Floats
@@ -198,20 +200,20 @@ class Brisque:
 
     @classmethod
     def load(cls, model: Path, ranges: Path) -> Brisque:
-        """The authors' model: ``allmodel`` (libsvm) and ``allrange`` (svm-scale), both text.
+        """Load the authors' model: the text files ``allmodel`` (libsvm) and ``allrange`` (svm-scale).
 
         Raises
         ------
         InvalidInputError
-            If the files are not those.
+            If the files cannot be read or have other contents.
         """
         try:
             low, high = np.array([line.split()[1:] for line in ranges.read_text().splitlines()[2:]], np.float64).T
-            head, _, body = model.read_text().partition("\nSV\n")
-            settings = dict(line.split(maxsplit=1) for line in head.splitlines())
+            header, _, vector_lines = model.read_text().partition("\nSV\n")
+            settings = dict(line.split(maxsplit=1) for line in header.splitlines())
             if (settings["svm_type"], settings["kernel_type"]) != ("epsilon_svr", "rbf"):
                 raise ValueError(f"{settings['svm_type']} with kernel {settings['kernel_type']}")
-            weights, vectors = _support_vectors(body)
+            weights, vectors = _support_vectors(vector_lines)
             width, offset = float(settings["gamma"]), float(settings["rho"])
         except (OSError, ValueError, KeyError, IndexError) as error:
             raise InvalidInputError(
@@ -222,27 +224,31 @@ class Brisque:
         return cls(low, high, vectors, weights, width, offset)
 
     def __call__(self, luminance: npt.NDArray[np.uint8]) -> float:
-        """BRISQUE of an image of at least 16x16."""
-        if min(luminance.shape) < _LEAST:
-            raise InvalidInputError(f"BRISQUE needs at least {_LEAST} pixels on each side, got shape {luminance.shape}")
+        """BRISQUE of 8-bit luminance of at least 16x16 pixels."""
+        if min(luminance.shape) < _SMALLEST_SIDE:
+            raise InvalidInputError(
+                f"BRISQUE needs at least {_SMALLEST_SIDE} pixels on each side, got shape {luminance.shape}"
+            )
         scaled = 2 * (self.features(luminance) - self.low) / (self.high - self.low) - 1
         kernel = np.exp(-self.width * ((self.vectors - scaled) ** 2).sum(axis=1))
         return float(self.weights @ kernel - self.offset)
 
     @staticmethod
     def features(luminance: npt.NDArray[np.uint8]) -> Floats:
-        """18 statistics at each of two scales, shape (36,)."""
+        """The 18 statistics at each of two scales, shape (36,)."""
         image = luminance.astype(np.float64)
-        found = [_statistics(normalized(scale, border="constant"), scales=False) for scale in (image, halved(image))]
-        features = np.concatenate([np.array(part) for part in found])
+        features_by_scale = [
+            _statistics(normalized(scale, border="constant"), scales=False) for scale in (image, halved(image))
+        ]
+        features = np.concatenate([np.array(values) for values in features_by_scale])
         if not np.isfinite(features).all():
             raise InvalidInputError("BRISQUE is not defined for a flat image")
         return features
 
 
-def _support_vectors(body: str) -> tuple[Floats, Floats]:
-    """Weights and vectors of the lines ``weight index:value ...``; indices count from 1, zeros are left out."""
-    lines = [line.split() for line in body.splitlines() if line.strip()]
+def _support_vectors(text: str) -> tuple[Floats, Floats]:
+    """Parse lines ``weight index:value ...`` to weights and vectors; indices start at 1, zeros are omitted."""
+    lines = [line.split() for line in text.splitlines() if line.strip()]
     vectors = np.zeros((len(lines), _FEATURES))
     for row, line in enumerate(lines):
         for entry in line[1:]:

@@ -1,10 +1,11 @@
-"""Receivers by name: each takes the bytes of a JPEG file and gives the image that it shows.
+"""Receivers by name, for the command line: each turns the bytes of a JPEG file into an image.
 
-- ``jpeg``: as decoded by libjpeg-turbo (Pillow); ``centroid``: at the centroids of the cells; ``deblock`` and
-  ``smooth``: see `restore.evaluation.baselines`.
-- a model of the package, or the .json file of another; with ``:unprojected`` behind it, without projection.
-- ``FILE.safetensors``, or two of them with ``+`` in between: networks of ours, as `restore train` leaves them.
-- ``spandrel:FILE``: a network of others, of the many kinds that spandrel knows.
+- ``jpeg``: decoded by libjpeg-turbo (Pillow); ``centroid``: decoded at the centroids of the quantization cells;
+  ``deblock`` and ``smooth``: the classical filters of `restore.evaluation.baselines`.
+- The name of a shipped model, or the .json file of another one; with ``:unprojected`` appended, the restored luminance
+  is not clipped to the quantization intervals.
+- ``FILE.safetensors``, or two files joined by ``+``: networks as `restore train` writes them.
+- ``spandrel:FILE``: a published network that the package spandrel can load.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from optcodec import InvalidInputError, parse_json, require_packages
-from restore.evaluation.receiver import Planes, Receiver, Samples, planes_of, shown
+from restore.evaluation.receiver import Planes, Receiver, Samples, decoded_planes, to_image
 from restore.runtime.decode import decode_image, receive
 from restore.runtime.models import find_model, load_model, shipped_models
 
@@ -26,31 +27,31 @@ __all__ = ["CLASSICAL", "make_receiver"]
 
 _UNPROJECTED = ":unprojected"
 _SPANDREL = "spandrel:"
-_FILTERS = ("deblock", "smooth")  # those of `restore.evaluation.baselines`, with SciPy
+_NEED_SCIPY = ("deblock", "smooth")  # the filters of `restore.evaluation.baselines`
 
 
-def make_receiver(given: str, *, colour: bool = False, threads: int | None = None) -> Receiver:
-    """The receiver that a text names.
+def make_receiver(text: str, *, colour: bool = False, threads: int | None = None) -> Receiver:
+    """Make the receiver with this name.
 
     Parameters
     ----------
-    given : str
-        One of the above, or ``LABEL=`` and one of them.
+    text : str
+        One of the names listed at the top of this module, or ``LABEL=NAME`` to call it LABEL in tables.
     colour : bool
-        Whether it is for colour files: a model's size and operations are then those of all its networks.
+        Whether the files are colour files: the size and operations of a model are then those of all its networks.
     threads : int, optional
-        At most so many for shipped models; all by default.
+        Maximum number of threads of a model; by default one for each processor.
 
     Raises
     ------
     InvalidInputError
-        If nothing has that name, or what it needs is missing or broken.
+        If there is no such receiver, or a file or package that it needs is missing or damaged.
     """
-    label, separator, name = given.partition("=")
-    if not separator or "/" in label:  # a path may have the sign in it
-        label, name = "", given
+    label, separator, name = text.partition("=")
+    if not separator or "/" in label:  # a path may contain the sign "="
+        label, name = "", text
     if name in CLASSICAL:
-        if name in _FILTERS:
+        if name in _NEED_SCIPY:
             require_packages("scipy.fft", extra="evaluate")
         receiver = CLASSICAL[name]
     elif name.startswith(_SPANDREL):
@@ -62,50 +63,50 @@ def make_receiver(given: str, *, colour: bool = False, threads: int | None = Non
         require_packages("torch", "safetensors.torch")
         from restore.evaluation.torch_receivers import network_receiver
 
-        receiver = network_receiver([Path(part) for part in name.split("+")])
+        receiver = network_receiver([Path(path) for path in name.split("+")])
     elif name.removesuffix(_UNPROJECTED) in shipped_models() or name.removesuffix(_UNPROJECTED).endswith(".json"):
-        receiver = _shipped(name, colour, threads)
+        receiver = _model_receiver(name, colour, threads)
     else:
-        known = ", ".join([*CLASSICAL, *shipped_models()])
-        expected = f"{known}, a .json or .safetensors file, or spandrel:FILE"
+        names = ", ".join([*CLASSICAL, *shipped_models()])
+        expected = f"{names}, a .json or .safetensors file, or spandrel:FILE"
         raise InvalidInputError(f"no receiver {name!r}; expected {expected}")
     return replace(receiver, name=label) if label else receiver
 
 
-def _pillow(data: bytes) -> Samples:
+def _decode_by_pillow(data: bytes) -> Samples:
     with Image.open(io.BytesIO(data)) as file:
         image: Samples = np.asarray(file if file.mode == "L" else file.convert("RGB"))
         return image
 
 
 def _deblock_planes(planes: Planes, tables: Planes) -> Samples:
-    """Luminance is filtered. Chrominance stays: where it is subsampled, its upsampling has smoothed its borders."""
-    from restore.evaluation.baselines import deblocked
+    """Filter the luminance. Chrominance is left alone: where it was subsampled, upsampling has smoothed its borders."""
+    from restore.evaluation.baselines import deblock_plane
 
-    return shown(np.concatenate([deblocked(planes[0], tables[0])[None], planes[1:]]))
+    return to_image(np.concatenate([deblock_plane(planes[0], tables[0])[None], planes[1:]]))
 
 
 def _deblock(data: bytes) -> Samples:
     received = receive(data)
-    return _deblock_planes(planes_of(received), received.tables)
+    return _deblock_planes(decoded_planes(received), received.tables)
 
 
 def _smooth(data: bytes) -> Samples:
-    from restore.evaluation.baselines import smooth
+    from restore.evaluation.baselines import smooth_image
 
-    return smooth(receive(data))
+    return smooth_image(receive(data))
 
 
 CLASSICAL = {
-    "jpeg": Receiver("jpeg", _pillow, lambda planes, tables: shown(planes)),
+    "jpeg": Receiver("jpeg", _decode_by_pillow, lambda planes, tables: to_image(planes)),
     "centroid": Receiver("centroid", lambda data: decode_image(receive(data), centroid=True)),
     "deblock": Receiver("deblock", _deblock, _deblock_planes),
     "smooth": Receiver("smooth", _smooth),
 }
 
 
-def _shipped(name: str, colour: bool, threads: int | None) -> Receiver:
-    """A model of the package or of a .json file, as the product runs it."""
+def _model_receiver(name: str, colour: bool, threads: int | None) -> Receiver:
+    """A shipped model or one of a .json file, run by `restore.restore_image`."""
     from restore.runtime.infer import restore_image
 
     path, project = name.removesuffix(_UNPROJECTED), not name.endswith(_UNPROJECTED)
@@ -114,7 +115,7 @@ def _shipped(name: str, colour: bool, threads: int | None) -> Receiver:
     index: dict[str, Any] = parse_json((folder / file).read_bytes())
     roles = ["luminance", "chrominance"] if colour and index["chrominance"] else ["luminance"]
 
-    def count() -> float:
+    def count_macs() -> float:
         from restore.evaluation.macs import onnx_macs
 
         return sum(onnx_macs((folder / index[role]["file"]).read_bytes()) for role in roles)
@@ -123,5 +124,5 @@ def _shipped(name: str, colour: bool, threads: int | None) -> Receiver:
         name,
         lambda data: restore_image(data, model=model, project=project),
         nbytes=sum(index[role]["bytes"] for role in roles),
-        count_macs=count,
+        count_macs=count_macs,
     )

@@ -1,4 +1,4 @@
-"""Results of `restore evaluate` as tables for people."""
+"""Print the results of `restore evaluate` as tables."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from restore.evaluation.measures import MEASURES
 
 __all__ = ["show"]
 
-_PLAIN_WIDTH = 160  # columns where the output is no terminal
+_PLAIN_WIDTH = 160  # characters in a line, where the output is not a terminal
 
 
 def show(document: dict[str, Any], console: Console | None = None) -> None:
-    """Print the tables of a result to stdout: means, comparisons, costs; each where it was measured."""
+    """Print the tables of a result to stdout: means, and comparisons and costs where they were measured."""
     if console is None:
         console = Console()
         if not console.is_terminal:
@@ -29,8 +29,8 @@ def show(document: dict[str, Any], console: Console | None = None) -> None:
 
 def _means(document: dict[str, Any]) -> Table:
     sets = ", ".join(
-        f"{name} {each['images']}" + (f" of {each['complete']}" if (each["complete"] or 0) > each["images"] else "")
-        for name, each in document["sets"].items()
+        f"{name} {size['images']}" + (f" of {size['complete']}" if (size["complete"] or 0) > size["images"] else "")
+        for name, size in document["sets"].items()
     )
     table = Table(title=f"{document['protocol']}, means over images ({sets})")
     noisy = any(record["sigma"] for record in document["means"])
@@ -38,12 +38,12 @@ def _means(document: dict[str, Any]) -> Table:
         table.add_column(heading, justify="left" if heading in ("set", "receiver") else "right")
     for name in document["measures"]:
         table.add_column(MEASURES[name].title, justify="right")
-    before = None
+    previous = None
     for record in document["means"]:
         group = (record["set"], record["quality"], record["sigma"])
-        if before not in (None, group):
+        if previous not in (None, group):
             table.add_section()
-        before = group
+        previous = group
         sigma = [f"{record['sigma']:g}"] if noisy else []
         values = [_number(record[name], MEASURES[name].digits) for name in document["measures"]]
         table.add_row(
@@ -56,26 +56,28 @@ def _comparisons(document: dict[str, Any]) -> Table:
     table = Table(title=f"difference from {document['against']} on the same images, with 95 % interval")
     for heading in ("set", "quality", "sigma", "receiver", "measure", "images", "difference", "t-test p", "Wilcoxon p"):
         table.add_column(heading, justify="left" if heading in ("set", "receiver", "measure") else "right")
-    for each in document["comparisons"]:
-        digits = MEASURES[each["measure"]].digits + 1
-        mean, low, high = (_number(each[name], digits, sign="+") for name in ("mean", "low", "high"))
-        tests = [_probability(each[name]) for name in ("t_p", "wilcoxon_p")]
-        labels = [each["set"], str(each["quality"]), f"{each['sigma']:g}", each["receiver"]]
-        table.add_row(*labels, MEASURES[each["measure"]].title, str(each["images"]), f"{mean} [{low}, {high}]", *tests)
+    for record in document["comparisons"]:
+        digits = MEASURES[record["measure"]].digits + 1
+        mean, low, high = (_number(record[name], digits, sign="+") for name in ("mean", "low", "high"))
+        tests = [_probability(record[name]) for name in ("t_p", "wilcoxon_p")]
+        labels = [record["set"], str(record["quality"]), f"{record['sigma']:g}", record["receiver"]]
+        table.add_row(
+            *labels, MEASURES[record["measure"]].title, str(record["images"]), f"{mean} [{low}, {high}]", *tests
+        )
     return table
 
 
 def _cost(cost: dict[str, Any]) -> Table:
     table = Table(title=f"cost of one file: {cost['image']}, {cost['width']}x{cost['height']}")
     threads = next(iter(cost["receivers"].values()))["threads"]
-    headings = ("model kB", "kMAC a pixel", "ms, 1 thread", f"ms, {threads} threads", "peak MiB")
+    headings = ("model kB", "kMAC per pixel", "ms, 1 thread", f"ms, {threads} threads", "peak MiB")
     table.add_column("receiver")
     for heading in headings:
         table.add_column(heading, justify="right")
-    for name, each in cost["receivers"].items():
-        size, macs = (None if each[key] is None else each[key] / 1000 for key in ("model_nbytes", "macs_per_pixel"))
-        times = [f"{1000 * each[key]:.1f}" for key in ("seconds_one_thread", "seconds_all_threads")]
-        table.add_row(name, _number(size, 0), _number(macs, 1), *times, f"{each['peak_nbytes'] / 2**20:.0f}")
+    for name, costs in cost["receivers"].items():
+        size, macs = (None if costs[key] is None else costs[key] / 1000 for key in ("model_nbytes", "macs_per_pixel"))
+        times = [f"{1000 * costs[key]:.1f}" for key in ("seconds_one_thread", "seconds_all_threads")]
+        table.add_row(name, _number(size, 0), _number(macs, 1), *times, f"{costs['peak_nbytes'] / 2**20:.0f}")
     return table
 
 

@@ -1,4 +1,4 @@
-"""Whether two receivers differ: paired tests over images, and how large the difference may be."""
+"""Statistical comparison of two receivers: paired tests over images, and a confidence interval of the difference."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _DRAWN = 1 << 20  # values that are in memory at once
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean difference of a measure over the same images.
+    """Mean paired difference of a measure over the same images.
 
     Attributes
     ----------
     images : int
-        Pairs of finite values.
+        Number of pairs with two finite values.
     mean, low, high : float or None
-        Of the differences, and the ends of the 95 % interval of the mean; None without images.
+        Mean of the differences, and the ends of its 95 % confidence interval; None without images.
     t_p, wilcoxon_p : float or None
         Two-sided p-values of the paired t-test and of Wilcoxon's signed-rank test; None for fewer than two images.
     """
@@ -44,28 +44,30 @@ class Difference:
 
 
 def compare(values: Sequence[float], against: Sequence[float], *, seed: int = 0) -> Difference:
-    """How much larger the one is than the other.
+    """Compare two receivers by paired values of one measure.
 
     Parameters
     ----------
     values, against : sequence of float
-        A measure on the same images in the same order. Pairs with an infinite value (PSNR of an exact image) are left
-        out.
+        The measure for both receivers on the same images, in the same order. Pairs with an infinite value (the PSNR of
+        an image without error) are left out.
     seed : int
-        Of the resamples.
+        Seed of the bootstrap resamples.
 
     Raises
     ------
     InvalidInputError
-        If there are not as many of both.
+        If the two sequences differ in length.
 
     Notes
     -----
     The interval is that of the percentile bootstrap (Efron and Tibshirani 1993, section 13.3) with 10 000 resamples of
-    the images: it says what another choice of images of the same kind would do.
+    the images: it estimates how the mean would vary with another choice of images of the same kind.
     """
     if len(values) != len(against):
-        raise InvalidInputError(f"paired values are as many of both; got {len(values)} and {len(against)}")
+        raise InvalidInputError(
+            f"expected one value of both receivers for each image; got {len(values)} and {len(against)}"
+        )
     pairs = np.array([values, against], np.float64)
     pairs = pairs[:, np.isfinite(pairs).all(axis=0)]
     differences = pairs[0] - pairs[1]
@@ -88,14 +90,14 @@ def _resampled_means(differences: Floats, seed: int) -> Floats:
 
 
 def _tests(differences: Floats) -> tuple[float, float]:
-    """p-values; 1 where nothing differs at all."""
+    """The p-values of the paired t-test and of Wilcoxon's signed-rank test; 1 where all differences are 0."""
     require_packages("scipy.stats", extra="evaluate")
     from scipy.stats import ttest_1samp, wilcoxon
 
     if not differences.any():
         return 1.0, 1.0
     with warnings.catch_warnings():
-        # where all images differ by the same, t is infinite and its p-value 0
+        # where all images have the same difference, t is infinite and its p-value is 0
         warnings.filterwarnings("ignore", "Precision loss occurred", RuntimeWarning)
         t_p = float(ttest_1samp(differences, 0).pvalue)
     return (0.0 if math.isnan(t_p) else t_p), float(wilcoxon(differences).pvalue)

@@ -1,1 +1,1 @@
-"""From a trained network to the files that `restore.runtime` runs."""
+"""Export of trained networks to the ONNX files and models that `restore.runtime` runs."""

@@ -1,7 +1,7 @@
-"""ONNX graphs, written node by node: small files of any height and width, without tracing.
+"""ONNX graphs, written node by node (no tracing), which gives small files for images of any height and width.
 
-The graph of a network is what `restore.networks.operations.walk` does with `FloatGraph` (32-bit floats) or with the
-`Int8Graph` of `restore.export.int8`.
+`restore.networks.operations.walk` builds the graph of a network with `FloatGraph` (32-bit floats), or with `Int8Graph`
+of `restore.export.int8`.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from restore.networks import Compact
 __all__ = ["FloatGraph", "Graph", "Signal", "array", "biases", "depth_order"]
 
 _OPSET = 17
-_IR_VERSION = 8  # that of opset 17, so that runtimes from 2022 on read the file
+_IR_VERSION = 8  # the one that belongs to opset 17; runtimes from 2022 on can read the file
 
 Array = npt.NDArray[Any]
 
 
 def array(tensor: Tensor) -> npt.NDArray[np.float32]:
-    """A parameter as an array."""
+    """Convert a parameter to an array of 32-bit floats."""
     return np.ascontiguousarray(tensor.detach().cpu().float().numpy())
 
 
 def biases(layer: nn.Conv2d) -> npt.NDArray[np.float32]:
-    """The bias of each filter, 0 where a layer has none."""
+    """The bias of each filter; zeros for a layer without bias."""
     return np.zeros(layer.out_channels, np.float32) if layer.bias is None else array(layer.bias)
 
 
 class Graph:
-    """Nodes and constants of a graph while it is written."""
+    """An ONNX graph under construction: its nodes and constants."""
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
@@ -46,7 +46,7 @@ class Graph:
         self._tensors: list[onnx.TensorProto] = []
 
     def constant(self, values: Array) -> str:
-        """Name of a constant; equal ones are stored once."""
+        """Add a constant, and return its name; equal constants are stored once."""
         key = (values.dtype.str, values.shape, values.tobytes())
         if key not in self._constants:
             self._constants[key] = f"c{len(self._tensors)}"
@@ -54,13 +54,13 @@ class Graph:
         return self._constants[key]
 
     def node(self, kind: str, inputs: list[str], *, layer: str = "", **attributes: Any) -> str:
-        """Add a node; gives the name of its output. A layer's name tells it apart in a profile."""
+        """Add a node, and return the name of its output. The name of the layer shows in profiles of the runtime."""
         output = f"v{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, inputs, [output], name=layer or None, **attributes))
         return output
 
     def model(self, inputs: dict[str, list[int | str]], output: str, channels: int) -> onnx.ModelProto:
-        """The whole; the value of that name becomes ``restored``."""
+        """Finish the graph; the value named by `output` becomes the output ``restored``."""
         self._nodes.append(helper.make_node("Identity", [output], ["restored"]))
         sides: list[int | str] = [1, channels, "height", "width"]
         graph = helper.make_graph(
@@ -76,30 +76,31 @@ class Graph:
 
 @dataclass(frozen=True)
 class Signal:
-    """A value of the graph, and how its channels are made of those that the next layer was trained for.
+    """A value of the graph. Its channels may differ from those that the next layer was trained with.
 
-    `mix` has shape (trained channels, channels here); without it they are the same.
+    Those of the training are `mix` times the channels of the graph; `mix` has shape (trained channels, graph channels).
+    Without it, both are the same.
     """
 
     name: str
     mix: npt.NDArray[np.float32] | None = None
 
     def weights(self, layer: nn.Conv2d) -> npt.NDArray[np.float32]:
-        """Weights of a layer for these channels."""
+        """The weights of a layer for the channels of this value."""
         weights = array(layer.weight)
         return weights if self.mix is None else np.einsum("oihw,ic->ochw", weights, self.mix)
 
 
 class FloatGraph:
-    """The operations of a network as nodes of 32-bit floats."""
+    """The operations of a network as ONNX nodes with 32-bit floats."""
 
     def __init__(self) -> None:
         self.graph = Graph()
 
-    def samples(self) -> Signal:
+    def image_input(self) -> Signal:
         return Signal("image")
 
-    def informed(self, network: Compact) -> Signal:
+    def conditioned_input(self, network: Compact) -> Signal:
         low = self.graph.node("SpaceToDepth", ["image"], blocksize=2)
         maps = self.tiled(network, self.maps(network, 1.0), low)
         mix = block_diag(depth_order(network), np.eye(network.maps)).astype(np.float32)
@@ -110,15 +111,15 @@ class FloatGraph:
         out = self.convolved(name, layer, [value.name, weights, bias])
         return Signal(self.graph.node("Relu", [out]) if rectified else out)
 
-    def sum(self, name: str, one: Signal, other: Signal) -> Signal:
-        return Signal(self.graph.node("Add", [one.name, other.name], layer=name))
+    def sum(self, name: str, features: Signal, change: Signal) -> Signal:
+        return Signal(self.graph.node("Add", [features.name, change.name], layer=name))
 
     def restored(self, change: Signal, planes: int, *, shuffled: bool) -> Signal:
         name = self.shuffled(change.name) if shuffled else change.name
-        return Signal(self.graph.node("Add", [self.last(planes), name]))
+        return Signal(self.graph.node("Add", [self.last_planes(planes), name]))
 
-    def last(self, planes: int) -> str:
-        """The last planes of the input."""
+    def last_planes(self, planes: int) -> str:
+        """The last planes of the input image."""
         bounds = (np.array([bound]) for bound in (-planes, np.iinfo(np.int64).max, 1))
         return self.graph.node("Slice", ["image", *(self.graph.constant(bound) for bound in bounds)])
 
@@ -128,21 +129,23 @@ class FloatGraph:
         return self.graph.node("Conv", inputs, layer=name, pads=[height, width, height, width], group=layer.groups)
 
     def maps(self, network: Compact, scale: float) -> str:
-        """One period of the maps of the table, divided by a scale."""
-        first, last = cast(nn.Linear, network.condition[0]), cast(nn.Linear, network.condition[2])
+        """One period of the maps of the quantization tables, divided by a scale."""
+        first_layer, last_layer = cast(nn.Linear, network.condition[0]), cast(nn.Linear, network.condition[2])
         logarithm = self.graph.node("Log", [self.graph.node("Flatten", ["table"], axis=1)])
-        hidden = self.dense(logarithm, array(first.weight) / (8 * math.log(2)), array(first.bias))
-        told = self.dense(self.graph.node("Relu", [hidden]), array(last.weight) / scale, array(last.bias) / scale)
+        hidden = self.dense(logarithm, array(first_layer.weight) / (8 * math.log(2)), array(first_layer.bias))
+        maps = self.dense(
+            self.graph.node("Relu", [hidden]), array(last_layer.weight) / scale, array(last_layer.bias) / scale
+        )
         shape = np.array([1, network.maps, network.period, network.period])
-        return self.graph.node("Reshape", [told, self.graph.constant(shape)])
+        return self.graph.node("Reshape", [maps, self.graph.constant(shape)])
 
     def dense(self, value: str, weights: Array, bias: Array) -> str:
         """A fully connected layer."""
-        constants = [self.graph.constant(part.astype(np.float32)) for part in (weights, bias)]
+        constants = [self.graph.constant(parameter.astype(np.float32)) for parameter in (weights, bias)]
         return self.graph.node("Gemm", [value, *constants], transB=1)
 
     def tiled(self, network: Compact, maps: str, like: str) -> str:
-        """Maps as often as it takes to be as large as another value."""
+        """Repeat maps to the height and width of another value."""
         sides = self.graph.node("Shape", [like], start=2)
         times = self.graph.node("Div", [sides, self.graph.constant(np.array([network.period] * 2))])
         repeats = self.graph.node("Concat", [self.graph.constant(np.array([1, 1])), times], axis=0)

@@ -1,7 +1,7 @@
-"""INT8 graphs: each value between layers is 8 bits, written as QuantizeLinear and DequantizeLinear (QDQ).
+"""INT8 graphs: values between layers have 8 bits, expressed by pairs of QuantizeLinear and DequantizeLinear (QDQ).
 
-A runtime fuses what stands between the two into integer operations: ONNX Runtime makes QLinearConv and QLinearAdd.
-Values are uint8, weights int8 with a step for each filter, biases int32 (Jacob et al., CVPR 2018, section 2).
+A runtime fuses the operations between such pairs into integer operations; ONNX Runtime uses QLinearConv and QLinearAdd.
+Values are uint8, weights int8 with one step for each filter, biases int32 (Jacob et al., CVPR 2018, section 2).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from restore.networks.quantized import MAP_LEVELS, SAMPLE_STEP, WEIGHT_LEVELS, w
 
 __all__ = ["Int8Graph"]
 
-_SAMPLE = (SAMPLE_STEP, 0)
+_SAMPLE_RANGE = (SAMPLE_STEP, 0)
 
 
 @dataclass(frozen=True)
-class Levels(Signal):
-    """A value of 8 bits: what a step is worth, and which level is zero."""
+class QuantizedSignal(Signal):
+    """A value with 8 bits: the step between two levels, and the level that represents zero."""
 
     step: float = 1.0
     zero: int = 0
@@ -46,53 +46,57 @@ class Int8Graph(FloatGraph):
         super().__init__()
         self.ranges = ranges
 
-    def samples(self) -> Levels:
-        return self._levels("image", _SAMPLE)
+    def image_input(self) -> QuantizedSignal:
+        return self._quantize("image", _SAMPLE_RANGE)
 
-    def informed(self, network: Compact) -> Levels:
+    def conditioned_input(self, network: Compact) -> QuantizedSignal:
         largest = self.ranges[MAPS][0] * MAP_LEVELS
         maps = self.maps(network, largest)
-        # unsigned levels of the samples' step: the maps are scaled to 1, their positive and negative part kept apart
-        apart = self.graph.node("Relu", [self.graph.node("Concat", [maps, self.graph.node("Neg", [maps])], axis=1)])
+        # unsigned levels with the step of samples: maps are scaled to 1, and split into positive and negative parts
+        signed_parts = self.graph.node(
+            "Relu", [self.graph.node("Concat", [maps, self.graph.node("Neg", [maps])], axis=1)]
+        )
         low = self.graph.node("SpaceToDepth", ["image"], blocksize=2)
-        both = self.graph.node("Concat", [low, self.tiled(network, apart, low)], axis=1)
-        parts = np.hstack([np.eye(network.maps), -np.eye(network.maps)]) * largest
-        return self._levels(both, _SAMPLE, block_diag(depth_order(network), parts).astype(np.float32))
+        channels = self.graph.node("Concat", [low, self.tiled(network, signed_parts, low)], axis=1)
+        mix = np.hstack([np.eye(network.maps), -np.eye(network.maps)]) * largest
+        return self._quantize(channels, _SAMPLE_RANGE, block_diag(depth_order(network), mix).astype(np.float32))
 
-    def convolution(self, name: str, layer: nn.Conv2d, value: Signal, *, rectified: bool) -> Levels:
-        assert isinstance(value, Levels)
-        assert rectified <= (self.ranges[name][1] == 0)  # levels from zero up are the ReLU
+    def convolution(self, name: str, layer: nn.Conv2d, value: Signal, *, rectified: bool) -> QuantizedSignal:
+        assert isinstance(value, QuantizedSignal)
+        assert rectified <= (self.ranges[name][1] == 0)  # with zero as the lowest level, quantization includes the ReLU
         weights = value.weights(layer)
         scales = weight_scales(torch.from_numpy(weights), layer.bias, value.step).numpy()
         levels = np.rint(weights / scales[:, None, None, None]).clip(-WEIGHT_LEVELS, WEIGHT_LEVELS).astype(np.int8)
         bias_scales = scales * np.float32(value.step)
         bias = np.rint(biases(layer) / bias_scales).astype(np.int32)
-        inputs = [self._floats(value), self._constant(levels, scales), self._constant(bias, bias_scales)]
-        return self._levels(self.convolved(name, layer, inputs), self.ranges[name])
+        inputs = [self._dequantize(value), self._constant(levels, scales), self._constant(bias, bias_scales)]
+        return self._quantize(self.convolved(name, layer, inputs), self.ranges[name])
 
-    def sum(self, name: str, one: Signal, other: Signal) -> Levels:
-        added = super().sum(name, Signal(self._floats(one)), Signal(self._floats(other)))
-        return self._levels(added.name, self.ranges[name])
+    def sum(self, name: str, features: Signal, change: Signal) -> QuantizedSignal:
+        total = super().sum(name, Signal(self._dequantize(features)), Signal(self._dequantize(change)))
+        return self._quantize(total.name, self.ranges[name])
 
     def restored(self, change: Signal, planes: int, *, shuffled: bool) -> Signal:
-        return super().restored(Signal(self._floats(change)), planes, shuffled=shuffled)
+        return super().restored(Signal(self._dequantize(change)), planes, shuffled=shuffled)
 
-    def _levels(self, name: str, levels: tuple[float, int], mix: npt.NDArray[np.float32] | None = None) -> Levels:
-        """A value of floats, quantized."""
-        step, zero = levels
+    def _quantize(
+        self, name: str, step_and_zero: tuple[float, int], mix: npt.NDArray[np.float32] | None = None
+    ) -> QuantizedSignal:
+        """Quantize a value of floats."""
+        step, zero = step_and_zero
         inputs = [name, *self._scalars(step, zero)]
-        return Levels(self.graph.node("QuantizeLinear", inputs), mix, step, zero)
+        return QuantizedSignal(self.graph.node("QuantizeLinear", inputs), mix, step, zero)
 
-    def _floats(self, value: Signal) -> str:
-        """A value of levels, as floats."""
-        assert isinstance(value, Levels)
+    def _dequantize(self, value: Signal) -> str:
+        """Dequantize a value, and return the name of the result."""
+        assert isinstance(value, QuantizedSignal)
         return self.graph.node("DequantizeLinear", [value.name, *self._scalars(value.step, value.zero)])
 
     def _scalars(self, step: float, zero: int) -> list[str]:
         return [self.graph.constant(np.array(step, np.float32)), self.graph.constant(np.array(zero, np.uint8))]
 
     def _constant(self, levels: npt.NDArray[Any], scales: npt.NDArray[np.float32]) -> str:
-        """Weights or biases of 8 or 32 bits, as floats."""
+        """Add weights (int8) or biases (int32) as constants, dequantize them, and return the name of the result."""
         zeros = self.graph.constant(np.zeros(len(scales), levels.dtype))
         inputs = [self.graph.constant(levels), self.graph.constant(scales), zeros]
         return self.graph.node("DequantizeLinear", inputs, axis=0)

@@ -1,4 +1,4 @@
-"""Networks as a model that `restore run` takes: ONNX files, and an index with their hashes."""
+"""Writes a model for `restore run`: the ONNX files of its networks, and an index (.json) with their hashes."""
 
 from __future__ import annotations
 
@@ -12,50 +12,50 @@ from torch import nn
 
 from optcodec import InvalidInputError, write_whole
 from restore.export.onnx import to_onnx
-from restore.networks.operations import configuration, face
+from restore.networks.operations import configuration, plane_spec
 from restore.networks.quantized import Quantized
 
-__all__ = ["reach", "write_model"]
+__all__ = ["receptive_radius", "write_model"]
 
 
 def write_model(
     path: Path, luminance: nn.Module, chrominance: nn.Module | None = None, *, card: Mapping[str, Any] | None = None
 ) -> int:
-    """Write a model: its index, and beside it the ONNX file of each network.
+    """Write a model: its index, and the ONNX file of each network in the same folder.
 
     Parameters
     ----------
     path : path
-        The index, ``NAME.json``; the others are ``NAME.onnx`` and ``NAME-chroma.onnx``.
+        The index, ``NAME.json``; the ONNX files are ``NAME.onnx`` and ``NAME-chroma.onnx``.
     luminance, chrominance : Module
-        Restore one plane of one, and two of three.
+        The networks: for luminance from one plane to one plane, for chrominance from Y, Cb, Cr to Cb and Cr.
     card : dict, optional
-        What the networks were trained on; goes into the index.
+        Model card (what the networks were trained on, for instance), stored in the index.
 
     Returns
     -------
     int
-        Bytes of the ONNX files.
+        Size of all ONNX files in bytes.
 
     Raises
     ------
     InvalidInputError
-        If a network has other planes.
+        If a network takes or restores other planes.
     """
     files = {}
     for role, network, planes in (("luminance", luminance, (1, 1)), ("chrominance", chrominance, (3, 2))):
         if network is None:
             continue
-        found = face(configuration(network))
-        if (found.planes, found.restored) != planes:
-            message = f"the network for {role} takes {found.planes} and restores {found.restored} planes"
+        spec = plane_spec(configuration(network))
+        if (spec.planes, spec.restored) != planes:
+            message = f"the network for {role} takes {spec.planes} and restores {spec.restored} planes"
             raise InvalidInputError(f"{message}; expected {planes[0]} and {planes[1]}")
         files[role] = (f"{path.stem}{'' if role == 'luminance' else '-chroma'}.onnx", to_onnx(network))
     index = {
         "name": path.stem,
         "luminance": _entry(*files["luminance"]),
         "chrominance": _entry(*files["chrominance"]) if chrominance is not None else None,
-        "border": max(reach(network) for network in (luminance, chrominance) if network is not None),
+        "border": max(receptive_radius(network) for network in (luminance, chrominance) if network is not None),
         "card": dict(card or {}),
     }
     for name, data in files.values():
@@ -64,11 +64,11 @@ def write_model(
     return sum(len(data) for _, data in files.values())
 
 
-def reach(network: nn.Module) -> int:
-    """Pixels in each direction that a restored sample depends on: all our convolutions follow one another."""
-    plain = network.inner if isinstance(network, Quantized) else network
-    steps = sum(layer.kernel_size[0] // 2 for layer in plain.modules() if isinstance(layer, nn.Conv2d))
-    return 2 * steps + 1 if configuration(plain)["network"] == "compact" else steps
+def receptive_radius(network: nn.Module) -> int:
+    """Receptive radius: pixels in each direction that a restored sample depends on. Layers are all in one sequence."""
+    float_network = network.inner if isinstance(network, Quantized) else network
+    radius = sum(layer.kernel_size[0] // 2 for layer in float_network.modules() if isinstance(layer, nn.Conv2d))
+    return 2 * radius + 1 if configuration(float_network)["network"] == "compact" else radius
 
 
 def _entry(name: str, data: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Networks as ONNX files: dynamic height and width, 32-bit floats or INT8."""
+"""Export of a network to an ONNX file with 32-bit floats or INT8, for images of any height and width."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ __all__ = ["to_onnx"]
 
 
 def to_onnx(network: nn.Module) -> bytes:
-    """A network as an ONNX file.
+    """Export a network to an ONNX file.
 
-    Inputs are ``image`` (1, planes, height, width) and, unless the network is blind, ``table`` (1, tables, 8, 8), the
-    output is ``restored`` (1, restored, height, width), all float32, as for the network itself. Heights and widths are
-    multiples of 8, or of 16 for colour.
+    The inputs are ``image`` (1, planes, height, width) and, for networks that use quantization tables, ``table``
+    (1, tables, 8, 8). The output is ``restored`` (1, restored, height, width). All are float32 with the ranges of the
+    network. Heights and widths are multiples of 8, or of 16 for colour.
 
     Parameters
     ----------
     network : Module
-        A compact one or a dncnn. A `restore.networks.quantized.Quantized` one (see `restore.compress.quantize`) becomes
-        an INT8 file, the others one of 32-bit floats; batch norms are folded away.
+        A `Compact` or a `DnCNN`, whose batch norms are folded, gives a file with 32-bit floats. A
+        `restore.networks.quantized.Quantized` (see `restore.compress.quantize`) gives an INT8 file.
 
     Returns
     -------
     bytes
-        To be written with `optcodec.write_whole`.
+        The contents of the file, to be written with `optcodec.write_whole`.
 
     Raises
     ------
     InvalidInputError
-        If it is another network.
+        If it is another kind of network.
     """
     graph = FloatGraph()
     if isinstance(network, Quantized):
@@ -51,7 +51,7 @@ def to_onnx(network: nn.Module) -> bytes:
 
 
 def _inputs(config: dict[str, Any]) -> dict[str, list[int | str]]:
-    """Names and shapes; a blind network has no table."""
+    """Names and shapes of the inputs; there is no table for a network that does not use it."""
     if "tables" not in config:
         return {"image": [1, config["channels"], "height", "width"]}
     return {"image": [1, config["planes"], "height", "width"], "table": [1, config["tables"], 8, 8]}

@@ -1,11 +1,11 @@
-"""The networks by name. Each has the same face, so that training, compression and export know none of them by name.
+"""The restoration networks, by name. All have the same interface, which training, compression and export use.
 
-``network(image, table)`` takes planes (N, planes, H, W) float32 in 0..1, H and W multiples of 8, and quantization
-tables (N, tables, 8, 8) in natural order, and gives the restored planes (N, restored, H, W). ``network.config`` is what
-`build` needs to make it again.
+``network(image, table)`` takes planes, float32, shape (N, planes, H, W), 0..1, where H and W are multiples of 8, and
+quantization tables in natural order, shape (N, tables, 8, 8). It returns restored planes, shape (N, restored, H, W).
+``network.config`` is the configuration from which `build` makes the network again.
 
-Those of papers on other restoration take (N, channels, H, W) of any size of at least 8, look at no table, which may be
-None, and give all planes, scale times as high and wide.
+The networks in `TAKING_RGB`, from papers on other restoration problems, take images of shape (N, channels, H, W) and of
+any size of at least 8. They ignore the table, which may be None, and return all channels, scale times as high and wide.
 """
 
 from __future__ import annotations
@@ -58,22 +58,22 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "quantized": Quantized,
 }
 
-# With three channels they are trained on RGB (see `restore.channel.problem`); the others on luminance, or Y, Cb and Cr.
+# Trained on RGB if they have three channels (see `restore.channel.problem`); the others on luminance, or on Y, Cb, Cr.
 TAKING_RGB = frozenset({"carn", "edsr", "ffdnet", "fsrcnn", "ircnn", "latticenet", "mimounet"})
 
 
 def build(config: dict[str, Any]) -> nn.Module:
-    """The network that a configuration describes, with fresh weights.
+    """Build the network that a configuration describes, with initial weights.
 
     Parameters
     ----------
     config : dict
-        ``{"network": name, ...}``; the other entries are the arguments of the network's class.
+        ``{"network": name, ...}``; the other entries are arguments of the class of the network.
 
     Raises
     ------
     InvalidInputError
-        No such network, or arguments that it does not have.
+        If there is no such network, or it has no such arguments.
     """
     arguments = dict(config) if isinstance(config, dict) else {}
     name = arguments.pop("network", None)

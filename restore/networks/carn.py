@@ -9,31 +9,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from restore.networks.parts import enlarged, zeroed
+from restore.networks.parts import enlarge, with_zero_weights
 
 __all__ = ["Carn"]
 
-_STEPS = 3  # in each cascade: blocks of the network, residual blocks of a block
+_STEPS = 3  # in each cascade: residual blocks of a block, and blocks of the network
 
 
 class Carn(nn.Module):
     """Cascades of residual blocks within a cascade, and pixel shuffling to the larger size (section 3.1).
 
-    ``Carn(groups=4, recursive=True)`` is CARN-M, the mobile form (section 3.2). What is computed is added to the
-    bilinear enlargement, and no mean is taken off the image; the paper does neither. An untrained network is the
-    enlargement. The paper's parameters are those of one network with tails for x2, x3 and x4; this one has one tail.
+    ``Carn(groups=4, recursive=True)`` is CARN-M, the mobile variant (section 3.2). Unlike in the paper, the output is
+    added to the bilinearly enlarged image, which is what an untrained network returns, and no mean is subtracted from
+    the image. The number of parameters in the paper is that of a network with tails for x2, x3 and x4; this one has one
+    tail.
 
     Parameters
     ----------
     width : int
         Channels of the features, a multiple of `groups`.
     groups : int
-        Of the 3x3 convolutions between head and tail. With more than one, a residual block ends in a 1x1 convolution
-        over all channels (the residual-E block).
+        Groups of the 3x3 convolutions between head and tail. With more than one, a residual block ends with a 1x1
+        convolution over all channels (the residual-E block).
     recursive : bool
-        The residual blocks of a cascade share their weights.
+        Whether the residual blocks of a cascade share their weights.
     scale : {2, 3, 4}
-        Side of the output over that of the input.
+        Ratio of the sides of output and input.
     channels : int
         Planes of the image.
     """
@@ -58,28 +59,28 @@ class Carn(nn.Module):
         for factor in (2, 2) if scale == 4 else (scale,):
             larger += [nn.Conv2d(width, factor**2 * width, 3, padding=1, groups=groups), nn.ReLU(inplace=True)]
             larger.append(nn.PixelShuffle(factor))
-        self.tail = nn.Sequential(*larger, zeroed(nn.Conv2d(width, channels, 3, padding=1)))
+        self.tail = nn.Sequential(*larger, with_zero_weights(nn.Conv2d(width, channels, 3, padding=1)))
 
     def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The enlarged image; the table is not looked at."""
-        restored: Tensor = enlarged(image, self.scale) + self.tail(self.body(self.head(image)))
+        """The enlarged image; the table is ignored."""
+        restored: Tensor = enlarge(image, self.scale) + self.tail(self.body(self.head(image)))
         return restored
 
 
 class _Cascade(nn.Module):
-    """Steps one after the other; before each next one, a 1x1 convolution over all that came before."""
+    """A sequence of blocks, each followed by a 1x1 convolution over the outputs of all blocks so far."""
 
     def __init__(self, steps: Sequence[nn.Module], width: int) -> None:
         super().__init__()
-        self.steps = nn.ModuleList(steps)  # one that is used each time, or one for each time
+        self.steps = nn.ModuleList(steps)  # one that is used three times, or three
         self.joins = nn.ModuleList(nn.Conv2d((number + 2) * width, width, 1) for number in range(_STEPS))
 
     def forward(self, features: Tensor) -> Tensor:
-        before = features
+        outputs = features
         for number, join in enumerate(self.joins):
             step = self.steps[number % len(self.steps)]
-            before = torch.cat([before, step(features)], 1)
-            features = functional.relu(join(before))
+            outputs = torch.cat([outputs, step(features)], 1)
+            features = functional.relu(join(outputs))
         return features
 
 

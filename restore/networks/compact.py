@@ -1,8 +1,8 @@
-"""The product's own network: residual blocks at half the resolution, told of the quantization tables.
+"""`Compact`, the network of the shipped models: residual blocks at half resolution, conditioned on quantization tables.
 
-A pixel-unshuffle by two gives the convolutions four pixels at a time: the same filters cost a quarter. What the file
-says of its own noise, the quantization table, becomes a few maps that repeat with the 8x8 blocks, so the network knows
-how coarse the steps are and where the block borders lie.
+A pixel-unshuffle by two turns each 2x2 pixels into channels, so that the same filters cost a quarter. The quantization
+table is turned into a few feature maps that repeat with the 8x8 blocks: they tell the network how coarse the
+quantization is and where the block borders lie.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from torch.nn import functional
 
 __all__ = ["Compact", "Residual"]
 
-_HIDDEN = 16  # values between a table and its maps
+_HIDDEN = 16  # width of the hidden layer between a table and its maps
 
 
 class Residual(nn.Module):
-    """Two convolutions and a shortcut."""
+    """A residual block: two convolutions and a shortcut."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Residual(nn.Module):
 
 
 class Compact(nn.Module):
-    """Restores some planes of an image.
+    """Restores luminance, or chrominance, of an image.
 
     Parameters
     ----------
@@ -45,12 +45,12 @@ class Compact(nn.Module):
     blocks : int
         Residual blocks, two convolutions each.
     tables : int
-        Quantization tables that it is told of.
+        Number of quantization tables.
     maps : int
-        Maps made from them.
+        Number of maps that are computed from the tables.
     period : int
-        Side of a map in pixels at half resolution, 4 for the 8x8 grid of a plane that was not subsampled, 1 for maps
-        that are the same everywhere.
+        Period of the maps in pixels at half resolution: 4 for the 8x8 block grid of a plane that was not subsampled, 1
+        for constant maps.
     """
 
     def __init__(
@@ -81,8 +81,8 @@ class Compact(nn.Module):
 
     def forward(self, image: Tensor, table: Tensor) -> Tensor:
         low = functional.pixel_unshuffle(image, 2)
-        told = self.condition(torch.log2(table.flatten(1)) / 8)
-        told = told.view(-1, self.maps, self.period, self.period)
-        told = told.repeat(1, 1, low.shape[2] // self.period, low.shape[3] // self.period)
-        features = self.body(self.head(torch.cat([low, told.to(low.dtype)], 1)))
+        maps = self.condition(torch.log2(table.flatten(1)) / 8)
+        maps = maps.view(-1, self.maps, self.period, self.period)
+        maps = maps.repeat(1, 1, low.shape[2] // self.period, low.shape[3] // self.period)
+        features = self.body(self.head(torch.cat([low, maps.to(low.dtype)], 1)))
         return image[:, -self.restored :] + functional.pixel_shuffle(self.tail(features), 2)

@@ -1,4 +1,4 @@
-"""How large and how slow a network is by count: parameters, and multiplications for each pixel."""
+"""Counts the parameters of a network, and its multiply-accumulate operations (MACs) per pixel."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from restore.networks.operations import configuration, face
+from restore.networks.operations import configuration, plane_spec
 from restore.networks.quantized import Quantized
 
 __all__ = ["Size", "count", "macs_per_pixel"]
 
-_SIDE = 1024  # of the image that is counted on, so that work on the table, once an image, hardly counts
+_SIDE = 1024  # side of the image; so large that work on the table, once per image, hardly counts
 
 
 @dataclass(frozen=True)
 class Size:
-    """What a network has and does.
+    """Size of a network.
 
     Attributes
     ----------
     parameters : int
-        Numbers that are trained.
+        Number of trained parameters.
     macs : float
-        Multiplications and additions for each pixel of the image, in convolutions and matrix products.
+        Multiply-accumulate operations of convolutions and matrix products, per pixel of the image.
     """
 
     parameters: int
     macs: float
 
     def __str__(self) -> str:
-        return f"{self.parameters:,} parameters, {self.macs:,.0f} MAC a pixel"
+        return f"{self.parameters:,} parameters, {self.macs:,.0f} MAC per pixel"
 
     def to_json(self) -> dict[str, float]:
         """Plain values for a JSON file."""
@@ -42,23 +42,23 @@ class Size:
 
 
 def count(network: nn.Module) -> Size:
-    """Parameters and MACs per pixel of any network of ours; nothing is computed, only counted.
+    """Count the parameters and the MACs per pixel of a network, without computing anything.
 
     Parameters
     ----------
     network : Module
-        Left as it is.
+        A network of this package; it is not changed.
     """
-    plain = network.inner if isinstance(network, Quantized) else network
-    shapes, sides = copy.deepcopy(plain).to("meta").eval(), face(configuration(plain))
-    image = torch.empty(1, sides.planes, _SIDE, _SIDE, device="meta")
-    table = torch.empty(1, sides.tables, 8, 8, device="meta")
+    float_network = network.inner if isinstance(network, Quantized) else network
+    meta_network, spec = copy.deepcopy(float_network).to("meta").eval(), plane_spec(configuration(float_network))
+    image = torch.empty(1, spec.planes, _SIDE, _SIDE, device="meta")
+    table = torch.empty(1, spec.tables, 8, 8, device="meta")
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Size(parameters, macs_per_pixel(lambda: shapes(image, table), _SIDE**2))
+    return Size(parameters, macs_per_pixel(lambda: meta_network(image, table), _SIDE**2))
 
 
 def macs_per_pixel(run: Callable[[], object], pixels: int) -> float:
-    """Multiplications and additions of what a torch network does while it is run on so many pixels."""
+    """MACs per pixel of a function that runs a torch network on this number of pixels."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         run()
     return float(counter.get_total_flops()) / 2 / pixels

@@ -1,4 +1,4 @@
-"""The adversary of an adversarial training: tells restored patches from clean ones, part by part."""
+"""The critic (discriminator) of an adversarial training, which tells restored patches from clean ones."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["Critic"]
 class Critic(nn.Module):
     """A patch critic (Isola et al., CVPR 2017) with spectral normalization (Miyato et al., ICLR 2018).
 
-    It is shown what was received beside the candidate, so that it judges the restoration and not the scene.
+    Its input includes the received planes, so that it judges the restoration and not the scene.
 
     Parameters
     ----------
     planes : int
-        Planes of what was received.
+        Number of received planes.
     restored : int
-        Planes of a candidate.
+        Number of planes of a candidate (restored or clean).
     width : int
         Channels of the first convolution; the others have twice as many.
     """
@@ -37,6 +37,6 @@ class Critic(nn.Module):
         )
 
     def forward(self, received: Tensor, candidate: Tensor) -> Tensor:
-        """Scores (N, 1, H / 4, W / 4): the larger, the more a part of the candidate looks clean."""
+        """Scores, shape (N, 1, H / 4, W / 4): the larger, the cleaner this part of the candidate looks."""
         scores: Tensor = self.layers(torch.cat([received, candidate], 1))
         return scores

@@ -1,4 +1,4 @@
-"""DnCNN (Zhang et al., TIP 2017): a stack of convolutions that predicts the error of its input."""
+"""DnCNN (Zhang et al., TIP 2017): a sequence of convolutions that predicts the error of its input."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ __all__ = ["DnCNN"]
 
 
 class DnCNN(nn.Module):
-    """Convolution and ReLU, then convolution, batch norm and ReLU, then one convolution; the output is what to add.
+    """DnCNN: convolution and ReLU; then convolution, batch norm and ReLU, repeated; then a convolution.
+
+    The output of the last convolution is added to the image.
 
     Parameters
     ----------
     depth : int
-        Convolutions; 17 in the paper.
+        Number of convolutions; 17 in the paper.
     width : int or sequence of int
-        Channels between them, for all or for each of the ``depth - 1`` places; pruning makes them differ.
+        Channels between the convolutions: one number for all, or one for each of the first ``depth - 1`` convolutions
+        (pruning makes them differ).
     channels : int
         Planes of the image: 1 for gray, 3 for RGB.
     separable : bool
-        The inner convolutions are a 3x3 one per channel and then a 1x1 one (the ablation of depthwise variants).
+        Whether the inner convolutions are depthwise-separable: 3x3 for each channel, then 1x1 (an ablation).
     normalized : bool
-        Batch norm after the inner convolutions; without it they have a bias, which is what folding makes of them.
+        Whether batch norms follow the inner convolutions; without them (after folding) these have a bias.
     """
 
     def __init__(
@@ -45,24 +48,24 @@ class DnCNN(nn.Module):
             "channels": channels, "separable": separable, "normalized": normalized,
         }  # fmt: skip
         layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, padding=1), nn.ReLU(inplace=True)]
-        for before, after in pairwise(widths):
-            layers += _convolution(before, after, separable, bias=not normalized)
+        for input_channels, output_channels in pairwise(widths):
+            layers += _convolution(input_channels, output_channels, separable, bias=not normalized)
             if normalized:
-                layers.append(nn.BatchNorm2d(after))
+                layers.append(nn.BatchNorm2d(output_channels))
             layers.append(nn.ReLU(inplace=True))
         layers.append(nn.Conv2d(widths[-1], channels, 3, padding=1))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The restored image; DnCNN is blind, so it takes no notice of the table."""
+        """The restored image; DnCNN is blind and ignores the table."""
         restored: Tensor = image + self.layers(image)
         return restored
 
 
-def _convolution(before: int, after: int, separable: bool, bias: bool) -> list[nn.Module]:
+def _convolution(input_channels: int, output_channels: int, separable: bool, bias: bool) -> list[nn.Module]:
     if not separable:
-        return [nn.Conv2d(before, after, 3, padding=1, bias=bias)]
+        return [nn.Conv2d(input_channels, output_channels, 3, padding=1, bias=bias)]
     return [
-        nn.Conv2d(before, before, 3, padding=1, groups=before, bias=False),
-        nn.Conv2d(before, after, 1, bias=bias),
+        nn.Conv2d(input_channels, input_channels, 3, padding=1, groups=input_channels, bias=False),
+        nn.Conv2d(input_channels, output_channels, 1, bias=bias),
     ]

@@ -1,8 +1,8 @@
-"""A small dual-domain network: one branch sees the DCT coefficients of the file's own blocks, one the pixels.
+"""A small dual-domain network: one branch works on the DCT coefficients of the blocks of the file, one on pixels.
 
 After DDCN (Guo and Chao, "Building dual-domain representations for compression artifacts reduction", ECCV 2016) and D3
 (Wang et al., "D3: deep dual-domain based fast restoration of JPEG-compressed images", CVPR 2016), at the size of
-`tiny`: the branches run beside each other and a few convolutions join them.
+`tiny`: the branches run in parallel, and a few convolutions join them.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ __all__ = ["DualDomain"]
 
 
 def _dct() -> Tensor:
-    """The 8x8 DCT (ITU-T T.81, A.3.3) as a 1x1 convolution over 64 samples: 64 coefficients in natural order."""
-    frequency, place = np.arange(8)[:, None], np.arange(8)[None]
-    rows = np.cos((2 * place + 1) * frequency * np.pi / 16) / 2
+    """The 8x8 DCT (T.81, A.3.3) as a 1x1 convolution from 64 samples to 64 coefficients in natural order."""
+    frequency, position = np.arange(8)[:, None], np.arange(8)[None]
+    rows = np.cos((2 * position + 1) * frequency * np.pi / 16) / 2
     rows[0] /= np.sqrt(2)
     return torch.from_numpy(np.kron(rows, rows).astype(np.float32))[:, :, None, None]
 
@@ -33,13 +33,13 @@ class DualDomain(nn.Module):
     Parameters
     ----------
     width : int
-        Channels of the features of pixels, at half the resolution.
+        Channels of the pixel branch, at half the resolution.
     blocks : int
-        Residual blocks after the branches are joined; there is one before.
+        Residual blocks after the branches are joined; the pixel branch has one before.
     dct_width : int
-        Channels of the features of coefficients, at one eighth of the resolution.
+        Channels of the DCT branch, at one eighth of the resolution.
     dct_blocks : int
-        Residual blocks of that branch.
+        Residual blocks of the DCT branch.
     """
 
     dct: Tensor
@@ -66,20 +66,20 @@ class DualDomain(nn.Module):
             nn.init.zeros_(tail.bias)
 
     def forward(self, image: Tensor, table: Tensor) -> Tensor:
-        moved = self._in_cells(image, table.flatten(1)[:, :, None, None])
-        seen = self.before(self.head(functional.pixel_unshuffle(image, 2)))
-        joined = self.join(torch.cat([seen, functional.pixel_unshuffle(moved, 2).to(seen.dtype)], 1))
-        return image + moved + functional.pixel_shuffle(self.tail(self.body(joined)), 2)
+        dct_change = self._dct_branch(image, table.flatten(1)[:, :, None, None])
+        features = self.before(self.head(functional.pixel_unshuffle(image, 2)))
+        joined = self.join(torch.cat([features, functional.pixel_unshuffle(dct_change, 2).to(features.dtype)], 1))
+        return image + dct_change + functional.pixel_shuffle(self.tail(self.body(joined)), 2)
 
-    def _in_cells(self, image: Tensor, steps: Tensor) -> Tensor:
-        """What the DCT branch adds to the image: each coefficient moves by half a step at most.
+    def _dct_branch(self, image: Tensor, steps: Tensor) -> Tensor:
+        """The change that the DCT branch adds to the image, where coefficients change by at most half a step.
 
-        What was quantized lies in the cell that it fell into, which both papers build in. The limit is written with
-        ReLUs, which every runtime has.
+        The original coefficient lies in its quantization interval, which both papers enforce. The limit is expressed by
+        ReLUs, which every runtime supports.
         """
         coefficients = functional.conv2d(functional.pixel_unshuffle(image, 8), self.dct)
         features = self.dct_head(coefficients) + self.told(torch.log2(steps) / 8)
-        wanted = self.dct_tail(self.dct_body(features)).float()
-        limited = functional.relu(wanted + 0.5) - functional.relu(wanted - 0.5) - 0.5
-        back = functional.conv2d(limited * (steps / 255), self.dct.transpose(0, 1))
-        return functional.pixel_shuffle(back, 8)
+        change = self.dct_tail(self.dct_body(features)).float()
+        limited = functional.relu(change + 0.5) - functional.relu(change - 0.5) - 0.5
+        samples = functional.conv2d(limited * (steps / 255), self.dct.transpose(0, 1))
+        return functional.pixel_shuffle(samples, 8)

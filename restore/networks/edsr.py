@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from restore.networks.compact import Residual
-from restore.networks.parts import enlarged, zeroed
+from restore.networks.parts import enlarge, with_zero_weights
 
 __all__ = ["Edsr"]
 
@@ -15,7 +15,7 @@ __all__ = ["Edsr"]
 class Edsr(nn.Module):
     """Residual blocks without normalization, and pixel shuffling to the larger size (section 3, figure 3).
 
-    What is computed is added to the bilinear enlargement, which the paper does not do; an untrained network is that.
+    Unlike in the paper, the output is added to the bilinearly enlarged image; an untrained network returns just that.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Edsr(nn.Module):
     blocks : int
         Residual blocks; 16 in EDSR-baseline.
     scale : int
-        Side of the output over that of the input: 2 or 4.
+        Ratio of the sides of output and input: 2 or 4.
     channels : int
         Planes of the image.
     direct : bool
@@ -49,11 +49,11 @@ class Edsr(nn.Module):
         if not direct:
             for _ in range(scale // 2):
                 larger += [nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2)]
-        tail = zeroed(nn.Conv2d(width, channels * (scale * scale if direct else 1), 3, padding=1))
+        tail = with_zero_weights(nn.Conv2d(width, channels * (scale * scale if direct else 1), 3, padding=1))
         self.tail = nn.Sequential(*larger, tail, *([nn.PixelShuffle(scale)] if direct else []))
 
     def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The enlarged image; the table is not looked at."""
+        """The enlarged image; the table is ignored."""
         first = self.head(image)
-        restored: Tensor = enlarged(image, self.scale) + self.tail(first + self.body(first))
+        restored: Tensor = enlarge(image, self.scale) + self.tail(first + self.body(first))
         return restored

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from restore.networks.parts import zeroed
+from restore.networks.parts import with_zero_weights
 
 __all__ = ["Ffdnet"]
 
@@ -16,7 +16,7 @@ __all__ = ["Ffdnet"]
 class Ffdnet(nn.Module):
     """Convolutions on the image pixel-unshuffled by two, with a map of the noise level (section III).
 
-    What is computed is added to the image, which the paper does not do, and there is no batch norm.
+    Unlike in the paper, the output is added to the image, and there are no batch norms.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Ffdnet(nn.Module):
     width : int
         Channels between them; 96 for colour in the paper.
     level : float
-        Noise level that the map says, in units of 8-bit samples; 0 is no map, where noise is not what is to be removed.
+        Noise level in the map, in units of 8-bit samples; 0 means no map, for problems other than denoising.
     channels : int
         Planes of the image.
     """
@@ -42,10 +42,10 @@ class Ffdnet(nn.Module):
         for layer in layers[::2]:
             assert isinstance(layer, nn.Conv2d)
             nn.init.orthogonal_(layer.weight, 2**0.5)  # section III-C
-        self.layers = nn.Sequential(*layers, zeroed(nn.Conv2d(width, 4 * channels, 3, padding=1)))
+        self.layers = nn.Sequential(*layers, with_zero_weights(nn.Conv2d(width, 4 * channels, 3, padding=1)))
 
     def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The restored image, of any size; the table is not looked at."""
+        """The restored image, of any size; the table is ignored."""
         height, width = image.shape[2:]
         even = functional.pad(image, (0, width % 2, 0, height % 2), mode="replicate")
         low = functional.pixel_unshuffle(even, 2)

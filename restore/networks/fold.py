@@ -1,4 +1,4 @@
-"""Batch norm folding: after training, a batch norm is a scale and a shift, which the convolution can do itself."""
+"""Batch-norm folding: after training, a batch norm is a scale and a shift, which the convolution can include."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["fold", "layers"]
 
 @torch.no_grad()
 def fold(network: DnCNN) -> DnCNN:
-    """The same network without batch norms, equal in evaluation mode up to rounding.
+    """Fold the batch norms into the convolutions; in evaluation mode, outputs are equal up to rounding.
 
     With running mean m and variance v, gamma (x - m) / sqrt(v + eps) + beta is the convolution with weights
     W gamma / sqrt(v + eps) and bias beta - m gamma / sqrt(v + eps) (Jacob et al., CVPR 2018, eq. 14).
@@ -20,7 +20,7 @@ def fold(network: DnCNN) -> DnCNN:
     Parameters
     ----------
     network : DnCNN
-        With batch norms or without.
+        A network with or without batch norms.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def fold(network: DnCNN) -> DnCNN:
     """
     folded = build({**network.config, "normalized": False})
     assert isinstance(folded, DnCNN)
-    for (layer, norm), (twin, _) in zip(layers(network), layers(folded), strict=True):
+    for (layer, norm), (folded_layer, _) in zip(layers(network), layers(folded), strict=True):
         bias = torch.zeros(layer.out_channels) if layer.bias is None else layer.bias
         scale = torch.ones(layer.out_channels)
         if norm is not None:
@@ -37,17 +37,17 @@ def fold(network: DnCNN) -> DnCNN:
             assert norm.running_var is not None
             scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
             bias = norm.bias + (bias - norm.running_mean) * scale
-        twin.weight.copy_(layer.weight * scale[:, None, None, None])
-        if twin.bias is not None:
-            twin.bias.copy_(bias)
+        folded_layer.weight.copy_(layer.weight * scale[:, None, None, None])
+        if folded_layer.bias is not None:
+            folded_layer.bias.copy_(bias)
     return folded.eval()
 
 
 def layers(network: DnCNN) -> list[tuple[nn.Conv2d, nn.BatchNorm2d | None]]:
-    """Convolutions, each with its batch norm if it has one."""
-    following = [*list(network.layers)[1:], nn.Identity()]
+    """The convolutions in order, each with the batch norm that follows it, or None."""
+    next_layers = [*list(network.layers)[1:], nn.Identity()]
     return [
-        (layer, after if isinstance(after, nn.BatchNorm2d) else None)
-        for layer, after in zip(network.layers, following, strict=True)
+        (layer, next_layer if isinstance(next_layer, nn.BatchNorm2d) else None)
+        for layer, next_layer in zip(network.layers, next_layers, strict=True)
         if isinstance(layer, nn.Conv2d)
     ]

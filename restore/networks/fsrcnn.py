@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from restore.networks.parts import enlarged, zeroed
+from restore.networks.parts import enlarge, with_zero_weights
 
 __all__ = ["Fsrcnn"]
 
@@ -14,7 +14,7 @@ __all__ = ["Fsrcnn"]
 class Fsrcnn(nn.Module):
     """Feature extraction, shrinking, mapping, expanding, and a transposed convolution that enlarges (section 3).
 
-    What is computed is added to the bilinear enlargement, which the paper does not do; an untrained network is that.
+    Unlike in the paper, the output is added to the bilinearly enlarged image; an untrained network returns just that.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Fsrcnn(nn.Module):
     depth : int
         Convolutions of the mapping, m.
     scale : int
-        Side of the output over that of the input.
+        Ratio of the sides of output and input.
     channels : int
         Planes of the image.
     """
@@ -42,9 +42,11 @@ class Fsrcnn(nn.Module):
             layers += [nn.Conv2d(shrunk, shrunk, 3, padding=1), nn.PReLU(shrunk)]
         layers += [nn.Conv2d(shrunk, width, 1), nn.PReLU(width)]
         self.features = nn.Sequential(*layers)
-        self.tail = zeroed(nn.ConvTranspose2d(width, channels, 9, stride=scale, padding=4, output_padding=scale - 1))
+        self.tail = with_zero_weights(
+            nn.ConvTranspose2d(width, channels, 9, stride=scale, padding=4, output_padding=scale - 1)
+        )
 
     def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The enlarged image; the table is not looked at."""
-        restored: Tensor = enlarged(image, self.scale) + self.tail(self.features(image))
+        """The enlarged image; the table is ignored."""
+        restored: Tensor = enlarge(image, self.scale) + self.tail(self.features(image))
         return restored

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from restore.networks.parts import zeroed
+from restore.networks.parts import with_zero_weights
 
 __all__ = ["Ircnn"]
 
@@ -16,8 +16,8 @@ _DILATIONS = (1, 2, 3, 4, 3, 2, 1)
 class Ircnn(nn.Module):
     """Seven dilated convolutions that predict the error of the image (section 3.2).
 
-    There is no batch norm: weights that others published have those of the paper folded in. The last convolution
-    begins with zeros, so an untrained network changes nothing.
+    There are no batch norms: in the published weights, those of the paper are folded. The weights of the last
+    convolution start at zero, so that an untrained network changes nothing.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ class Ircnn(nn.Module):
         super().__init__()
         self.config: dict[str, Any] = {"network": "ircnn", "width": width, "channels": channels}
         layers: list[nn.Module] = []
-        before = channels
+        input_channels = channels
         for dilation in _DILATIONS[:-1]:
-            layers += [nn.Conv2d(before, width, 3, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)]
-            before = width
-        self.layers = nn.Sequential(*layers, zeroed(nn.Conv2d(width, channels, 3, padding=_DILATIONS[-1])))
+            layers += [nn.Conv2d(input_channels, width, 3, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)]
+            input_channels = width
+        self.layers = nn.Sequential(*layers, with_zero_weights(nn.Conv2d(width, channels, 3, padding=_DILATIONS[-1])))
 
     def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The restored image; the table is not looked at."""
+        """The restored image; the table is ignored."""
         restored: Tensor = image + self.layers(image)
         return restored

@@ -8,20 +8,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from restore.networks.parts import enlarged, zeroed
+from restore.networks.parts import enlarge, with_zero_weights
 
 __all__ = ["LatticeNet"]
 
-_SLOPE = 0.05  # of the LeakyReLUs below zero
-_REDUCTION = 16  # channels of the features over those inside of the attention
-_LEAST = 1e-6  # of a variance: the root of zero has no gradient
+_SLOPE = 0.05  # slope of the LeakyReLUs below zero
+_REDUCTION = 16  # channels of the features divided by those inside the attention
+_VARIANCE_OFFSET = 1e-6  # added to variances, as the square root has no gradient at zero
 
 
 class LatticeNet(nn.Module):
     """Lattice blocks in a row, whose outputs are joined from the last to the first, and a pixel shuffle (section 3).
 
-    What is computed is added to the bilinear enlargement, and no mean is taken off the image; the paper does neither.
-    An untrained network is the enlargement.
+    Unlike in the paper, the output is added to the bilinearly enlarged image, which is what an untrained network
+    returns, and no mean is subtracted from the image.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class LatticeNet(nn.Module):
     blocks : int
         Lattice blocks; 4 in the paper.
     scale : int
-        Side of the output over that of the input.
+        Ratio of the sides of output and input.
     channels : int
         Planes of the image.
     """
@@ -51,22 +51,22 @@ class LatticeNet(nn.Module):
         self.earlier = nn.ModuleList(nn.Conv2d(width, width // 2, 1) for _ in range(blocks - 1))
         self.tail = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1),
-            zeroed(nn.Conv2d(width, channels * scale**2, 3, padding=1)),
+            with_zero_weights(nn.Conv2d(width, channels * scale**2, 3, padding=1)),
             nn.PixelShuffle(scale),
         )
 
     def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The enlarged image; the table is not looked at."""
+        """The enlarged image; the table is ignored."""
         features = first = self.head(image)
         outputs = []
         for block in self.body:
             features = block(features)
             outputs.append(features)
-        # backward fusion: half of the channels from what is fused so far, half from the block before
+        # backward fusion: half of the channels from the fused features so far, half from the block before
         fused = outputs.pop()
         for later, earlier in zip(self.later, self.earlier, strict=True):
             fused = functional.relu(torch.cat([later(fused), earlier(outputs.pop())], 1))
-        restored: Tensor = enlarged(image, self.scale) + self.tail(first + fused)
+        restored: Tensor = enlarge(image, self.scale) + self.tail(first + fused)
         return restored
 
 
@@ -86,7 +86,7 @@ class _Lattice(nn.Module):
 
 
 def _branch(width: int) -> nn.Sequential:
-    """Three convolutions, those inside with three quarters of the channels."""
+    """Three convolutions, with three quarters of the channels in between."""
     inner = width - width // 4
     layers: list[nn.Module] = []
     for before, after in ((width, inner), (inner, inner), (inner, width)):
@@ -95,7 +95,7 @@ def _branch(width: int) -> nn.Sequential:
 
 
 class _Butterfly(nn.Module):
-    """Each of two values plus the other one, weighted by what is seen in that other one."""
+    """Adds to each of two values the other one, weighted by coefficients that are computed from that other one."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class _Butterfly(nn.Module):
 
 
 class _Coefficients(nn.Module):
-    """A combination coefficient for each channel, from the means and from the standard deviations of all."""
+    """A combination coefficient for each channel, from the means and standard deviations of all channels."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class _Coefficients(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         variances, means = torch.var_mean(features, (2, 3), correction=0, keepdim=True)
-        result: Tensor = (self.of_means(means) + self.of_deviations((variances + _LEAST).sqrt())) / 2
+        result: Tensor = (self.of_means(means) + self.of_deviations((variances + _VARIANCE_OFFSET).sqrt())) / 2
         return result
 
 

@@ -1,8 +1,8 @@
-"""LPIPS: how different two images are for a network's features, weighted by what people see.
+"""LPIPS: perceptual distance of two images, a weighted distance of their features in a classification network.
 
 Zhang, Isola, Efros, Shechtman and Wang, "The unreasonable effectiveness of deep features as a perceptual metric",
-CVPR 2018, eq. (1). The weights of the features (version 0.1) are in the package; those of the network below are a
-file that users bring.
+CVPR 2018, eq. (1). The weights of the features (version 0.1) are in the package; those of the classification network
+are a file that the user provides.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from optcodec import InvalidInputError
 
 __all__ = ["BACKBONES", "Lpips"]
 
-# Name, function of torchvision, and the layers whose outputs count (all are ReLUs, or blocks that end in one).
+# Name: (function of torchvision, layers whose outputs are compared); all are ReLUs, or blocks that end with one.
 BACKBONES: dict[str, tuple[str, tuple[int, ...]]] = {
     "alex": ("alexnet", (1, 4, 7, 9, 11)),
     "vgg": ("vgg16", (3, 8, 15, 22, 29)),
     "squeeze": ("squeezenet1_1", (1, 4, 7, 9, 10, 11, 12)),
 }
-_LEAST = 64  # side in pixels; below it the deepest features of AlexNet vanish
+_SMALLEST_SIDE = 64  # in pixels; for smaller images, the deepest features of AlexNet are empty
 # Mean and standard deviation of ImageNet for samples in -1..1, as rounded in the authors' code.
 _MEAN, _DEVIATION = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 
 
 class Lpips(nn.Module):
-    """Distance of images in features; 0 for equal ones.
+    """LPIPS distance of images; 0 for equal images.
 
     Parameters
     ----------
     backbone : {"alex", "vgg", "squeeze"}
         Network whose features are compared; published figures use "alex".
     weights : path
-        Its parameters in torchvision's names (safetensors).
+        Safetensors file with the parameters of this network, with the tensor names of torchvision.
 
     Raises
     ------
     InvalidInputError
-        The file is missing or does not fit.
+        If the file is missing or does not fit the network.
     """
 
     def __init__(self, backbone: str, weights: Path) -> None:
@@ -68,7 +68,7 @@ class Lpips(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, reference: Tensor, test: Tensor) -> Tensor:
-        """Distance of each pair.
+        """The distance of each pair of images.
 
         Parameters
         ----------
@@ -79,18 +79,20 @@ class Lpips(nn.Module):
         -------
         Tensor of float32, shape (N,)
         """
-        if min(reference.shape[2:]) < _LEAST:
-            raise InvalidInputError(f"LPIPS needs at least {_LEAST} pixels on each side, got {tuple(reference.shape)}")
+        if min(reference.shape[2:]) < _SMALLEST_SIDE:
+            raise InvalidInputError(
+                f"LPIPS needs at least {_SMALLEST_SIDE} pixels on each side, got {tuple(reference.shape)}"
+            )
         pairs = zip(self._unit_features(reference), self._unit_features(test), self.heads, strict=True)
         distances = [torch.einsum("nchw,c->nhw", (a - b) ** 2, head).mean((1, 2)) for a, b, head in pairs]
         return torch.stack(distances).sum(0)
 
     def _unit_features(self, image: Tensor) -> list[Tensor]:
-        """Features of the layers that count, each of length one at every place."""
+        """Features of the compared layers, normalized to unit length at each position."""
         mean, deviation = (image.new_tensor(part).view(1, 3, 1, 1) for part in (_MEAN, _DEVIATION))
-        value, found = (2 * image - 1 - mean) / deviation, []
+        value, features_by_layer = (2 * image - 1 - mean) / deviation, []
         for number, layer in enumerate(self.features):
             value = layer(value)
             if number in self.layers:
-                found.append(functional.normalize(value, dim=1, eps=1e-10))
-        return found
+                features_by_layer.append(functional.normalize(value, dim=1, eps=1e-10))
+        return features_by_layer

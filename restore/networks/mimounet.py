@@ -9,24 +9,24 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from restore.networks.compact import Residual
-from restore.networks.parts import multiples, zeroed
+from restore.networks.parts import pad_to_multiples, with_zero_weights
 
 __all__ = ["MimoUnet"]
 
 
 class MimoUnet(nn.Module):
-    """A U-net that is shown the image at three sizes (section 3).
+    """A U-net that takes the image at three sizes (section 3).
 
-    It gives the image at full size only. The paper's also gives the two smaller ones, each through one more convolution
-    (0.1 % of the parameters), for a loss at each size. The last convolution begins with zeros, so an untrained network
-    changes nothing.
+    It returns the image at full size only. That of the paper also returns it at the two smaller sizes, each through one
+    more convolution (0.1 % of the parameters), for a loss at each size. The weights of the last convolution start at
+    zero, so that an untrained network changes nothing.
 
     Parameters
     ----------
     width : int
         Channels of the features at full size, at least 2; there are twice and four times as many at the smaller ones.
     blocks : int
-        Residual blocks at each size, before and after: 8 in the paper, 20 in MIMO-UNet+.
+        Residual blocks in the encoder and in the decoder of each size: 8 in the paper, 20 in MIMO-UNet+.
     channels : int
         Planes of the image, fewer than twice the width.
     """
@@ -48,15 +48,15 @@ class MimoUnet(nn.Module):
         self.from_quarter = _rectified(nn.ConvTranspose2d(quarter, half, 4, stride=2, padding=1))
         self.from_half = _rectified(nn.ConvTranspose2d(half, full, 4, stride=2, padding=1))
         self.half_joined, self.full_joined = (_rectified(nn.Conv2d(2 * size, size, 1)) for size in (half, full))
-        self.tail = zeroed(nn.Conv2d(full, channels, 3, padding=1))
+        self.tail = with_zero_weights(nn.Conv2d(full, channels, 3, padding=1))
 
     def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The restored image, of any size; the table is not looked at."""
+        """The restored image, of any size; the table is ignored."""
         height, width = image.shape[2:]
-        full, half, quarter = self._encoded(multiples(image, 4))
-        halved, doubled = full[:, :, ::2, ::2], _doubled(quarter)
+        full, half, quarter = self._encoded(pad_to_multiples(image, 4))
+        halved, doubled = full[:, :, ::2, ::2], _upsample_by_two(quarter)
         half_skip = self.half_fused(torch.cat([halved, half, doubled], 1))
-        full_skip = self.full_fused(torch.cat([full, _doubled(half), _doubled(doubled)], 1))
+        full_skip = self.full_fused(torch.cat([full, _upsample_by_two(half), _upsample_by_two(doubled)], 1))
         features = self.from_quarter(self.decoders[2](quarter))
         features = self.decoders[1](self.half_joined(torch.cat([features, half_skip], 1)))
         features = self.from_half(features)
@@ -74,7 +74,7 @@ class MimoUnet(nn.Module):
 
 
 class _Shallow(nn.Module):
-    """What is seen in a smaller image, and the image itself (the shallow convolutional module, SCM)."""
+    """Features of a smaller image, joined with the image itself (the shallow convolutional module, SCM)."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -92,19 +92,19 @@ class _Shallow(nn.Module):
 
 
 class _Attention(nn.Module):
-    """Features, and a convolution of their product with those of a smaller image (feature attention module, FAM)."""
+    """Adds a convolution of the product of features and those of a smaller image (feature attention module, FAM)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.merge = nn.Conv2d(width, width, 3, padding=1)
 
-    def forward(self, features: Tensor, seen: Tensor) -> Tensor:
-        result: Tensor = features + self.merge(features * seen)
+    def forward(self, features: Tensor, image_features: Tensor) -> Tensor:
+        result: Tensor = features + self.merge(features * image_features)
         return result
 
 
 def _fusion(channels: int, width: int) -> nn.Sequential:
-    """Features of all sizes to those of one (asymmetric feature fusion, section 3.3)."""
+    """Fuses features of all sizes to those of one size (asymmetric feature fusion, section 3.3)."""
     return nn.Sequential(_rectified(nn.Conv2d(channels, width, 1)), nn.Conv2d(width, width, 3, padding=1))
 
 
@@ -116,5 +116,5 @@ def _rectified(layer: nn.Module) -> nn.Sequential:
     return nn.Sequential(layer, nn.ReLU(inplace=True))
 
 
-def _doubled(features: Tensor) -> Tensor:
+def _upsample_by_two(features: Tensor) -> Tensor:
     return functional.interpolate(features, scale_factor=2, mode="nearest")

@@ -1,8 +1,8 @@
-"""What each network does, step by step, told to whoever carries the steps out.
+"""The computation of a network, written once as a sequence of operations with exchangeable implementations.
 
-Fake quantization, calibration and the writer of ONNX files all have to walk through a network and do something at each
-value. The walk is written here once for each network; they are `Operations`. Every value has a name, that of the layer
-it comes out of, and the names are all that a quantization has to know.
+Fake quantization, calibration and the export to ONNX all need to do something at each value of a network. `walk` calls
+the operations of a network in order; each of these uses is an implementation of `Operations`. Every value has the name
+of the layer that it comes from, and quantization parameters are stored by these names.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from optcodec import InvalidInputError
 from restore.networks.compact import Compact, Residual
 from restore.networks.dncnn import DnCNN
 
-__all__ = ["MAPS", "Face", "Operations", "configuration", "face", "value_names", "walk"]
+__all__ = ["MAPS", "Operations", "PlaneSpec", "configuration", "plane_spec", "value_names", "walk"]
 
-MAPS = "maps"  # the name of what a table becomes
+MAPS = "maps"  # name of the maps that are computed from a quantization table
 Value = TypeVar("Value")
 
 
 def configuration(network: nn.Module) -> dict[str, Any]:
-    """What `restore.networks.build` needs to make a network of ours again."""
+    """The configuration of a network, from which `restore.networks.build` can build it again."""
     return cast(dict[str, Any], network.config)
 
 
 @dataclass(frozen=True)
-class Face:
-    """Planes that a network takes, tables that it is told of, planes that it restores: the last of those, and scale.
+class PlaneSpec:
+    """Inputs and outputs of a network: input planes, quantization tables, restored planes, and scale.
 
-    The scale is the side of the restored planes over that of the planes taken.
+    The restored planes are the last ones of the input planes. The scale is the ratio of the sides of output and input.
     """
 
     planes: int
@@ -40,44 +40,44 @@ class Face:
     scale: int = 1
 
 
-def face(config: dict[str, Any]) -> Face:
-    """What a network with this configuration takes and gives; a quantized one is like the one it is of."""
+def plane_spec(config: dict[str, Any]) -> PlaneSpec:
+    """Inputs and outputs of a network with this configuration; a quantized one has those of its float network."""
     config = config.get("of", config)
     planes = config.get("planes", config.get("channels", 1))
-    return Face(planes, config.get("tables", 1), config.get("restored", planes), config.get("scale", 1))
+    return PlaneSpec(planes, config.get("tables", 1), config.get("restored", planes), config.get("scale", 1))
 
 
 class Operations(Protocol[Value]):
-    """What a network is made of."""
+    """The operations that networks consist of."""
 
-    def samples(self) -> Value:
+    def image_input(self) -> Value:
         """The input image."""
         ...
 
-    def informed(self, network: Compact) -> Value:
-        """The input image, pixels unshuffled by two, and the maps of the table (`MAPS`) as further channels."""
+    def conditioned_input(self, network: Compact) -> Value:
+        """The input image, pixel-unshuffled by two, with the maps of the table (`MAPS`) as further channels."""
         ...
 
     def convolution(self, name: str, layer: nn.Conv2d, value: Value, *, rectified: bool) -> Value:
-        """A convolution and perhaps a ReLU."""
+        """A convolution, followed by a ReLU if `rectified`."""
         ...
 
-    def sum(self, name: str, one: Value, other: Value) -> Value:
-        """The end of a shortcut."""
+    def sum(self, name: str, features: Value, change: Value) -> Value:
+        """The sum at the end of a shortcut."""
         ...
 
     def restored(self, change: Value, planes: int, *, shuffled: bool) -> Value:
-        """The last so many planes of the input, plus what is to change, which may come pixel-unshuffled."""
+        """The last planes of the input image plus the change, which is pixel-shuffled by two first if `shuffled`."""
         ...
 
 
 def walk(network: nn.Module, operations: Operations[Value]) -> Value:
-    """Carry a network out.
+    """Run the operations of a network in order, and return the restored value.
 
     Raises
     ------
     InvalidInputError
-        If it is a kind of network that is not written down here, or has batch norms, which `fold` takes away.
+        If the network is neither a `Compact` nor a `DnCNN`, or has batch norms, which `fold` removes.
     """
     if isinstance(network, Compact):
         return _compact(network, operations)
@@ -87,17 +87,17 @@ def walk(network: nn.Module, operations: Operations[Value]) -> Value:
 
 
 def _compact(network: Compact, operations: Operations[Value]) -> Value:
-    features = operations.convolution("head", network.head, operations.informed(network), rectified=False)
+    features = operations.convolution("head", network.head, operations.conditioned_input(network), rectified=False)
     for index, block in enumerate(cast(list[Residual], list(network.body))):
-        inner = operations.convolution(f"body.{index}.first", block.first, features, rectified=True)
-        change = operations.convolution(f"body.{index}.second", block.second, inner, rectified=False)
+        hidden = operations.convolution(f"body.{index}.first", block.first, features, rectified=True)
+        change = operations.convolution(f"body.{index}.second", block.second, hidden, rectified=False)
         features = operations.sum(f"body.{index}", features, change)
     change = operations.convolution("tail", network.tail, features, rectified=False)
     return operations.restored(change, network.restored, shuffled=True)
 
 
 def _dncnn(network: DnCNN, operations: Operations[Value]) -> Value:
-    value = operations.samples()
+    value = operations.image_input()
     following = [*list(network.layers)[1:], nn.Identity()]
     for index, (layer, after) in enumerate(zip(network.layers, following, strict=True)):
         if isinstance(layer, nn.Conv2d):
@@ -107,27 +107,27 @@ def _dncnn(network: DnCNN, operations: Operations[Value]) -> Value:
 
 
 class _Names:
-    """Operations that only note the names of the values that are computed."""
+    """Operations that only record the names of the values."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def samples(self) -> None: ...
+    def image_input(self) -> None: ...
 
-    def informed(self, network: Compact) -> None:
+    def conditioned_input(self, network: Compact) -> None:
         self.names.append(MAPS)
 
     def convolution(self, name: str, layer: nn.Conv2d, value: None, *, rectified: bool) -> None:
         self.names.append(name)
 
-    def sum(self, name: str, one: None, other: None) -> None:
+    def sum(self, name: str, features: None, change: None) -> None:
         self.names.append(name)
 
     def restored(self, change: None, planes: int, *, shuffled: bool) -> None: ...
 
 
 def value_names(network: nn.Module) -> list[str]:
-    """Names of all values between the layers, in the order in which they are computed."""
-    noted = _Names()
-    walk(network, noted)
-    return noted.names
+    """Names of all values between the layers, in the order of their computation."""
+    recorder = _Names()
+    walk(network, recorder)
+    return recorder.names

@@ -1,4 +1,4 @@
-"""What networks from several papers share."""
+"""Helpers that the networks of several papers share."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import TypeVar
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["enlarged", "multiples", "zeroed"]
+__all__ = ["enlarge", "pad_to_multiples", "with_zero_weights"]
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d)
 
 
-def zeroed(layer: Layer) -> Layer:
-    """The layer, its weights and its bias zero: the tail of a network that begins as its shortcut."""
+def with_zero_weights(layer: Layer) -> Layer:
+    """Set the weights and the bias of a layer to zero, so that an untrained network returns its shortcut."""
     nn.init.zeros_(layer.weight)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return layer
 
 
-def enlarged(image: Tensor, scale: int) -> Tensor:
-    """The image, so many times larger, bilinear: the shortcut of a network for super-resolution."""
+def enlarge(image: Tensor, scale: int) -> Tensor:
+    """Enlarge an image bilinearly by a factor: the shortcut of networks for super-resolution."""
     return functional.interpolate(image, scale_factor=scale, mode="bilinear", align_corners=False)
 
 
-def multiples(image: Tensor, of: int) -> Tensor:
-    """The image, its last samples repeated until both sides are multiples of a number."""
+def pad_to_multiples(image: Tensor, factor: int) -> Tensor:
+    """Pad an image to sides that are multiples of a factor, by repeating its last samples."""
     height, width = image.shape[2:]
-    return functional.pad(image, (0, -width % of, 0, -height % of), mode="replicate")
+    return functional.pad(image, (0, -width % factor, 0, -height % factor), mode="replicate")

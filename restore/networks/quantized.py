@@ -1,5 +1,7 @@
-"""A network that computes as its INT8 file will: each value and each weight goes through its 8 bits (Jacob et al., CVPR
-2018), the gradient goes past the rounding (the straight-through estimator of Bengio et al., 2013).
+"""Fake quantization: a network whose weights and activations are rounded like those of its INT8 file.
+
+Quantization follows Jacob et al., CVPR 2018. Gradients ignore the rounding (the straight-through estimator of Bengio et
+al., 2013), so that the network can be fine-tuned.
 """
 
 from __future__ import annotations
@@ -26,16 +28,16 @@ __all__ = [
 ]
 
 # Weights are -64..64 steps. x86 processors without VNNI multiply unsigned by signed bytes and add pairs of products in
-# 16 bits that saturate (PMADDUBSW); 2 * 255 * 64 still fits. With more levels, results would be others there.
+# 16 bits with saturation (PMADDUBSW); 2 * 255 * 64 still fits. With more levels, their results would differ.
 WEIGHT_LEVELS = 64
-_BIAS_LEVELS = 2**30  # well within 32 bits
-SAMPLE_STEP = 1 / 255  # of the input: decoded samples go through it without loss
-MAP_LEVELS = 255  # maps are -255..255 steps: the file keeps their positive and their negative part apart
+_BIAS_LEVELS = 2**30  # limit for a bias in steps, well within 32 bits
+SAMPLE_STEP = 1 / 255  # step of the input, which represents decoded samples without loss
+MAP_LEVELS = 255  # maps are -255..255 steps, as the file has their positive and negative parts as separate channels
 
 
 @dataclass(frozen=True)
 class Activation:
-    """A value on its way through a network, its name, and how much each of its channels was made smaller."""
+    """A value of a network, its name, and for each channel how many times smaller the file stores it (its gain)."""
 
     tensor: Tensor
     name: str = ""
@@ -43,45 +45,45 @@ class Activation:
 
 
 class TorchOperations:
-    """The operations as they are in torch, with two places where subclasses step in."""
+    """The operations in torch, with hooks that subclasses override to observe or quantize values and weights."""
 
     def __init__(self, image: Tensor, table: Tensor | None) -> None:
         self.image, self.table = image, table
 
-    def settled(self, name: str, value: Tensor) -> Tensor:
-        """What becomes of a value."""
+    def process_value(self, name: str, value: Tensor) -> Tensor:
+        """Hook for each computed value; returns it unchanged."""
         return value
 
     def weights(self, layer: nn.Conv2d, value: Activation) -> Tensor:
-        """What becomes of the weights of a layer that takes a value."""
+        """The weights to use for a layer and its input value."""
         return layer.weight
 
     def bias(self, layer: nn.Conv2d, value: Activation) -> Tensor | None:
-        """What becomes of the bias of a layer that takes a value."""
+        """The bias to use for a layer and its input value."""
         return layer.bias
 
     def gains(self, network: Compact) -> Tensor | None:
-        """How many times larger than a sample the maps may be, for each channel of the informed image."""
+        """The gain of each channel of the conditioned input: the range of the maps relative to that of samples."""
         return None
 
-    def samples(self) -> Activation:
+    def image_input(self) -> Activation:
         return Activation(self.image)
 
-    def informed(self, network: Compact) -> Activation:
+    def conditioned_input(self, network: Compact) -> Activation:
         assert self.table is not None
         low = functional.pixel_unshuffle(self.image, 2)
         maps = network.condition(torch.log2(self.table.flatten(1)) / 8)
-        maps = self.settled(MAPS, maps.view(-1, network.maps, network.period, network.period)).to(low.dtype)
+        maps = self.process_value(MAPS, maps.view(-1, network.maps, network.period, network.period)).to(low.dtype)
         tiled = maps.repeat(1, 1, low.shape[2] // network.period, low.shape[3] // network.period)
         return Activation(torch.cat([low, tiled], 1), gains=self.gains(network))
 
     def convolution(self, name: str, layer: nn.Conv2d, value: Activation, *, rectified: bool) -> Activation:
         weights, bias = self.weights(layer, value), self.bias(layer, value)
         out = functional.conv2d(value.tensor, weights, bias, padding=layer.padding, groups=layer.groups)
-        return Activation(self.settled(name, functional.relu(out) if rectified else out), name)
+        return Activation(self.process_value(name, functional.relu(out) if rectified else out), name)
 
-    def sum(self, name: str, one: Activation, other: Activation) -> Activation:
-        return Activation(self.settled(name, one.tensor + other.tensor), name)
+    def sum(self, name: str, features: Activation, change: Activation) -> Activation:
+        return Activation(self.process_value(name, features.tensor + change.tensor), name)
 
     def restored(self, change: Activation, planes: int, *, shuffled: bool) -> Activation:
         tensor = functional.pixel_shuffle(change.tensor, 2) if shuffled else change.tensor
@@ -89,10 +91,10 @@ class TorchOperations:
 
 
 def weight_scales(weights: Tensor, bias: Tensor | None, step: float) -> Tensor:
-    """Step of the weights of each filter: the largest is at `WEIGHT_LEVELS`; a filter of zeros has any step.
+    """Quantization step of the weights of each filter, so that the largest weight has the level `WEIGHT_LEVELS`.
 
-    The bias of a filter is a whole number of its weights' step times the `step` of the values that it takes. Weights
-    that are next to nothing have a larger step than they need, so that this number stays well within 32 bits.
+    The bias of a filter is a multiple of its weight step times the `step` of its input values. Filters with very small
+    weights get a larger step, so that this multiple stays well within 32 bits. A filter of zeros may have any step.
     """
     largest = weights.detach().abs().flatten(1).amax(1)
     scales = torch.where(largest > 0, largest, torch.ones_like(largest)) / WEIGHT_LEVELS
@@ -100,20 +102,20 @@ def weight_scales(weights: Tensor, bias: Tensor | None, step: float) -> Tensor:
 
 
 class FakeQuantized(TorchOperations):
-    """Everything through its 8 bits and back."""
+    """Operations whose weights, biases and values are quantized and dequantized."""
 
     def __init__(self, network: Quantized, image: Tensor, table: Tensor | None) -> None:
         super().__init__(image, table)
         self.ranges = {name: (network.scales[i], network.zeros[i]) for i, name in enumerate(network.names)}
 
-    def settled(self, name: str, value: Tensor) -> Tensor:
+    def process_value(self, name: str, value: Tensor) -> Tensor:
         low, high = (-MAP_LEVELS, MAP_LEVELS) if name == MAPS else (0, 255)
         return torch.fake_quantize_per_tensor_affine(value, *self.ranges[name], low, high)
 
     def weights(self, layer: nn.Conv2d, value: Activation) -> Tensor:
         weights, scales = self._scaled(layer, value)
-        none = torch.zeros_like(scales, dtype=torch.int32)
-        weights = torch.fake_quantize_per_channel_affine(weights, scales, none, 0, -WEIGHT_LEVELS, WEIGHT_LEVELS)
+        zero_points = torch.zeros_like(scales, dtype=torch.int32)
+        weights = torch.fake_quantize_per_channel_affine(weights, scales, zero_points, 0, -WEIGHT_LEVELS, WEIGHT_LEVELS)
         return weights if value.gains is None else weights / value.gains
 
     def bias(self, layer: nn.Conv2d, value: Activation) -> Tensor | None:
@@ -123,12 +125,12 @@ class FakeQuantized(TorchOperations):
         return layer.bias + (torch.round(layer.bias / steps) * steps - layer.bias).detach()
 
     def _scaled(self, layer: nn.Conv2d, value: Activation) -> tuple[Tensor, Tensor]:
-        """Weights as the file has them before they are rounded, and their steps."""
+        """The weights as the file has them, before rounding, and their quantization steps."""
         weights = layer.weight if value.gains is None else layer.weight * value.gains
         return weights, weight_scales(weights, layer.bias, self._step(value))
 
     def _step(self, value: Activation) -> float:
-        """What a level of a value is worth; the input has whole samples."""
+        """The quantization step of a value; that of the input is one sample."""
         return self.ranges[value.name][0].item() if value.name else SAMPLE_STEP
 
     def gains(self, network: Compact) -> Tensor:
@@ -138,23 +140,23 @@ class FakeQuantized(TorchOperations):
 
 
 class Quantized(nn.Module):
-    """A network with 8-bit weights and values, for fine-tuning and as what an INT8 file is written from.
+    """A network with 8-bit weights and activations, for fine-tuning and for the export to an INT8 file.
 
-    The input stays as it is: samples of a decoded image are whole multiples of 1/255, which is the step of the file's
-    input. Steps of weights follow the weights; those of values are calibrated and stay.
+    The input is not quantized: decoded samples are multiples of 1/255, which is the step of the input in the file. The
+    steps of the weights are computed from the weights; those of the activations are calibrated, and constant.
 
     Parameters
     ----------
     of : dict
-        Configuration of the network, as for `restore.networks.build`; without batch norms.
+        Configuration of the float network, as for `restore.networks.build`; without batch norms.
     """
 
-    scales: Tensor  # of each value, in the order of `names`
-    zeros: Tensor  # the level that stands for zero
+    scales: Tensor  # quantization step of each value, in the order of `names`
+    zeros: Tensor  # level (0..255) that represents zero, for each value
 
     def __init__(self, of: dict[str, Any]) -> None:
         super().__init__()
-        from restore.networks import build  # here, for the registry of networks has this class in it
+        from restore.networks import build  # here, as that module imports this class
 
         self.config: dict[str, Any] = {"network": "quantized", "of": of}
         self.inner = build(of)

@@ -1,4 +1,4 @@
-"""Trained networks as files: safetensors, with what makes the network again in the header. Never a pickle."""
+"""Saves and loads networks: safetensors files (never pickles) with the configuration of the network in the header."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ __all__ = ["load_network", "save_network", "shipped_network"]
 
 
 def save_network(path: Path, network: nn.Module, **provenance: Any) -> None:
-    """Write weights, the network's configuration and where they come from into one file."""
+    """Write the weights of a network, its configuration, and where the weights come from, to one file."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     header = {"config": json.dumps(network.config), "provenance": json.dumps(provenance, sort_keys=True)}
     write_whole(path, save(tensors, header))
 
 
 def load_network(path: Path) -> nn.Module:
-    """The network of a file, ready to be used.
+    """Load the network of a file, in evaluation mode.
 
     Raises
     ------
     InvalidInputError
-        If the file is missing, is no safetensors file of ours, or its weights do not fit its own configuration.
+        If the file is missing, is not one of `save_network`, or its weights do not fit its configuration.
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
@@ -48,7 +48,7 @@ def load_network(path: Path) -> nn.Module:
 
 
 def _check_shapes(config: dict[str, Any], shapes: dict[str, list[int]]) -> None:
-    """Refuse a configuration that is not that of the tensors, before memory is taken for it."""
+    """Check that a configuration fits the shapes of the tensors, before memory is allocated for the network."""
     with torch.device("meta"):
         expected = {name: list(tensor.shape) for name, tensor in build(config).state_dict().items()}
     if shapes != expected:
@@ -57,12 +57,12 @@ def _check_shapes(config: dict[str, Any], shapes: dict[str, list[int]]) -> None:
 
 
 def shipped_network(name: str) -> nn.Module:
-    """The 32-bit weights that a shipped INT8 file was made from, for fine-tuning and comparison.
+    """Load the network with 32-bit floats that a shipped INT8 file was made from, for fine-tuning and comparison.
 
     Raises
     ------
     InvalidInputError
-        No such network in the package.
+        If there is no such network in the package.
     """
     folder = Path(__file__).parents[1] / "data" / "models"
     known = sorted(path.stem for path in folder.glob("*.safetensors"))

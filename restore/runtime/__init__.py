@@ -1,1 +1,1 @@
-"""What restores a JPEG file, and is all that a user ships: numpy and ONNX Runtime, no torch."""
+"""Restoring JPEG files with trained models: all that an application needs. Imports numpy and ONNX Runtime, no torch."""

@@ -1,4 +1,4 @@
-"""Quantization cells: where in them a coefficient is most likely, and what samples they allow."""
+"""Quantization cells (the interval of values behind each quantized coefficient): their centroids, and projection."""
 
 from __future__ import annotations
 
@@ -7,38 +7,39 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Floats", "centroid_offset", "fit_laplacian", "inverse", "project"]
+__all__ = ["Floats", "centroid_offset", "fit_laplacian", "inverse_dct", "project"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
 
 def _basis() -> npt.NDArray[np.float64]:
-    """Rows are the cosines of the orthonormal DCT-II of 8 samples (T.81, A.3.3)."""
+    """The matrix of the orthonormal DCT-II of 8 samples (T.81, A.3.3): row k is the cosine of frequency k."""
     k, n = np.mgrid[:8, :8]
     basis: npt.NDArray[np.float64] = np.cos((2 * n + 1) * k * np.pi / 16) / 2
     basis[0] /= np.sqrt(2)
     return basis
 
 
-# In double precision, the samples of a block do not depend on what is decoded with it, and ties round as they should.
+# In double precision: the samples of a block then do not depend on which blocks are transformed with it, and ties are
+# rounded correctly.
 _DCT = _basis()
 
 
 def project(plane: Floats, blocks: npt.NDArray[np.int16], steps: npt.NDArray[np.generic]) -> Floats:
-    """The plane nearest to a restored one that the file could have been made from.
+    """Clip the DCT coefficients of a restored plane to the quantization intervals of the file.
 
-    Each DCT coefficient is moved into its quantization cell, [(k - 1/2) q, (k + 1/2) q]. The cells are convex, so where
-    the encoder rounded to nearest this never adds to the squared error (projection onto convex sets: Yang, Galatsanos
-    and Katsaggelos, IEEE Trans. CSVT 3(6), 1993).
+    The interval (cell) of index k and step q is [(k - 1/2) q, (k + 1/2) q]. If the encoder rounded to nearest, the
+    original lies in these intervals, and as they are convex, clipping never increases the squared error (projection
+    onto convex sets: Yang, Galatsanos and Katsaggelos, IEEE Trans. CSVT 3(6), 1993).
 
     Parameters
     ----------
     plane : ndarray of float32, shape (8 rows, 8 columns)
-        Restored samples, 0..255, in whole blocks.
+        Restored samples, 0..255; height and width are multiples of 8.
     blocks : ndarray of int16, shape (rows, columns, 8, 8)
-        Indices k of the file.
+        Quantized coefficients (indices k) of the file.
     steps : ndarray, shape (8, 8)
-        Steps q.
+        Quantization steps q.
 
     Returns
     -------
@@ -50,21 +51,22 @@ def project(plane: Floats, blocks: npt.NDArray[np.int16], steps: npt.NDArray[np.
     values = _DCT @ samples @ _DCT.T
     size = steps.astype(np.float64)
     np.clip(values, (blocks - 0.5) * size, (blocks + 0.5) * size, out=values)
-    return inverse(values)
+    return inverse_dct(values)
 
 
 def fit_laplacian(blocks: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
-    """Decay of the Laplacian that makes the indices of each frequency most likely.
+    """Maximum-likelihood decay of a Laplacian distribution for the coefficients of each frequency.
 
     Parameters
     ----------
     blocks : ndarray of int16, shape (rows, columns, 8, 8)
-        Indices of the quantizer.
+        Quantized coefficients.
 
     Returns
     -------
     ndarray of float64, shape (8, 8)
-        lambda q: the density is (lambda / 2) exp(-lambda |x|), q the step. Infinite where all indices are zero.
+        The product lambda q of the density (lambda / 2) exp(-lambda |x|) and the step q. Infinite where all indices are
+        zero.
 
     Notes
     -----
@@ -75,7 +77,7 @@ def fit_laplacian(blocks: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
     """
     count = blocks.shape[0] * blocks.shape[1]
     total, zeros = np.zeros((8, 8)), np.zeros((8, 8))
-    for row in blocks:  # by rows, so that no second array of the size of the image is made
+    for row in blocks:  # row by row, so that no second array as large as the image is needed
         total += np.abs(row.astype(np.int32)).sum(axis=0)
         zeros += (row == 0).sum(axis=0)
     square, constant = count + 2 * total, 2 * total - (count - zeros)
@@ -86,20 +88,20 @@ def fit_laplacian(blocks: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
 
 
 def centroid_offset(decay: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Distance, in steps, of a cell's centroid from its middle: coth(d / 2) / 2 - 1 / d, d = lambda q.
+    """Distance, in quantization steps, of a cell's centroid from its middle: coth(d / 2) / 2 - 1 / d, d = lambda q.
 
-    It is the mean of the exponential density within one cell, the same for each but that of 0. DC is not Laplacian and
-    stays in the middle; so does a frequency without a decay.
+    The centroid is the mean of the exponential density within one cell; its distance is the same in all cells but that
+    of index 0. It is set to 0 for DC, which is not Laplacian, and for frequencies whose decay is infinite or nearly 0.
     """
     offset = np.zeros((8, 8))
-    some = (decay > 1e-6) & np.isfinite(decay)
-    offset[some] = 0.5 / np.tanh(decay[some] / 2) - 1 / decay[some]
+    is_laplacian = (decay > 1e-6) & np.isfinite(decay)
+    offset[is_laplacian] = 0.5 / np.tanh(decay[is_laplacian] / 2) - 1 / decay[is_laplacian]
     offset[0, 0] = 0
     return offset
 
 
-def inverse(values: npt.NDArray[np.float64]) -> Floats:
-    """Samples of blocks of dequantized coefficients, as one plane."""
+def inverse_dct(values: npt.NDArray[np.float64]) -> Floats:
+    """Inverse DCT of blocks of dequantized coefficients, shape (rows, columns, 8, 8), to one plane of samples."""
     rows, columns = values.shape[:2]
     samples = (_DCT.T @ values @ _DCT).astype(np.float32) + np.float32(128)
     return samples.transpose(0, 2, 1, 3).reshape(8 * rows, 8 * columns)

@@ -1,7 +1,7 @@
-"""What the bit stream tells the receiver: samples, centroids of the quantization cells, and the cells themselves.
+"""Decoding of JPEG files for restoration: samples, quantized coefficients and quantization steps of any region.
 
-Samples come out region by region, so that no image needs more memory than one region and the coefficients around it. A
-region is ``(start, stop)`` in rows and in columns, in pixels of the whole image; starts are multiples of 16.
+Samples are decoded region by region, so that only one region and the coefficients around it need to be in memory. A
+region is given by ``(start, stop)`` in rows and in columns, in pixels of the whole image; starts are multiples of 16.
 """
 
 from __future__ import annotations
@@ -17,72 +17,72 @@ import numpy.typing as npt
 import optcodec
 from optcodec import MAX_PIXELS, CoefficientImage, CoefficientRows, Metadata, UnsupportedJpegError
 from restore.runtime.band import Band, Blocks, Span
-from restore.runtime.cells import Floats, centroid_offset, fit_laplacian, inverse, project
+from restore.runtime.cells import Floats, centroid_offset, fit_laplacian, inverse_dct, project
 
 __all__ = ["Received", "Span", "decode_image", "project", "receive", "to_rgb"]
 
-_BAND = 64  # rows that are decoded together
+_BAND_ROWS = 64  # rows of pixels that are decoded together
 
 
 @dataclass(frozen=True, eq=False)
 class Received:
-    """A file that is not decoded yet: gray, or Y, Cb, Cr with luminance in full resolution.
+    """A JPEG file to be restored: gray, or Y, Cb, Cr with luminance at full resolution.
 
-    Coefficients that are decoded row by row are kept, for other regions, until `release`.
+    Samples are decoded on request. Coefficients that are read row by row stay in memory until `release`.
 
     Parameters
     ----------
     source : CoefficientImage or CoefficientRows
-        What `optcodec.read_jpeg` or `optcodec.read_jpeg_rows` gives.
+        The result of `optcodec.read_jpeg` or `optcodec.read_jpeg_rows`.
 
     Raises
     ------
     UnsupportedJpegError
-        Other components than these (RGB, CMYK), or luminance that is coarser than chrominance.
+        If the components are others (RGB, CMYK), or luminance has a lower resolution than chrominance.
     """
 
     source: CoefficientImage | CoefficientRows
 
     def __post_init__(self) -> None:
         image, expected = self.source, "expected gray, or Y, Cb and Cr"
-        parts, transform = image.components, image.metadata.adobe_transform
-        if len(parts) not in (1, 3):
-            raise UnsupportedJpegError(f"the file has {len(parts)} components; {expected}")
-        if len(parts) == 3 and transform == 0:
+        components, transform = image.components, image.metadata.adobe_transform
+        if len(components) not in (1, 3):
+            raise UnsupportedJpegError(f"the file has {len(components)} components; {expected}")
+        if len(components) == 3 and transform == 0:
             raise UnsupportedJpegError(f"the components are red, green and blue; {expected}")
-        luminance = parts[0]
-        if any(part.h > luminance.h or part.v > luminance.v for part in parts):
+        luminance = components[0]
+        if any(component.h > luminance.h or component.v > luminance.v for component in components):
             raise UnsupportedJpegError(f"the sampling is {image.subsampling}; expected luminance in full resolution")
 
     @property
     def width(self) -> int:
-        """Pixels in a row."""
+        """Width in pixels."""
         return self.source.width
 
     @property
     def height(self) -> int:
-        """Rows of pixels."""
+        """Height in pixels."""
         return self.source.height
 
     @property
     def is_gray(self) -> bool:
-        """Whether there is luminance only."""
+        """Whether the file has luminance only."""
         return len(self.source.components) == 1
 
     @property
     def metadata(self) -> Metadata:
-        """Colour profile, Exif, and the like."""
+        """ICC profile, Exif and all other metadata of the file."""
         return self.source.metadata
 
     @property
     def coefficients(self) -> CoefficientImage:
-        """All coefficients; where `source` does not hold them, they are decoded for each use of this."""
+        """All coefficients. If `source` is read row by row, each access decodes the whole file."""
         return self.source if isinstance(self.source, CoefficientImage) else self.source.whole()
 
     @property
     def extent(self) -> tuple[int, int]:
-        """Rows and columns of luminance samples, those included that fill up the last blocks."""
-        rows, columns = _shape(self.source, 0)
+        """Rows and columns of luminance samples, including those that pad the image to whole blocks."""
+        rows, columns = _block_grid(self.source, 0)
         return 8 * rows, 8 * columns
 
     @property
@@ -95,16 +95,16 @@ class Received:
         return self.source.tables[self.source.components[index].table].steps
 
     def release(self, row: int) -> None:
-        """Forget the coefficients that only regions above a row of pixels depend on.
+        """Drop the coefficients that only regions above this row of pixels depend on.
 
-        Regions there can still be asked for. The file is decoded from its beginning for them.
+        Such regions can still be requested, but for them the file is decoded again from its beginning.
         """
-        parts = self.source.components
-        # interpolated chrominance depends on one row of its samples above
-        self._band.release([max(0, row * part.v // parts[0].v - 1) // 8 for part in parts])
+        components = self.source.components
+        # interpolated chrominance also depends on the row of samples above
+        self._band.release([max(0, row * component.v // components[0].v - 1) // 8 for component in components])
 
     def luminance_blocks(self, rows: Span, columns: Span) -> Blocks:
-        """Quantized luminance of a region in whole blocks, shape (rows / 8, columns / 8, 8, 8)."""
+        """Quantized luminance coefficients of a region of whole blocks, shape (rows / 8, columns / 8, 8, 8)."""
         return self._band.blocks(0, (rows[0] // 8, rows[1] // 8), (columns[0] // 8, columns[1] // 8))
 
     def luminance(self, rows: Span, columns: Span, *, centroid: bool = False) -> Floats:
@@ -113,12 +113,12 @@ class Received:
         Parameters
         ----------
         rows, columns : (int, int)
-            May go on into the samples that fill up the last blocks, which are the file's own, and further, where these
-            are repeated.
+            The region. It may extend into the samples that pad the image to whole blocks, which come from the file,
+            and beyond them, where the last sample is repeated.
         centroid : bool
-            Reconstruct each coefficient at the centroid of its cell, and do not round; otherwise what a decoder gives,
-            whole numbers. Centroids take the statistics of the whole file: for the first of them all coefficients are
-            in memory at once.
+            True: reconstruct each coefficient at the centroid of its quantization cell, and do not round the samples.
+            False: the whole numbers that a decoder gives. Centroids depend on statistics of the whole file, so their
+            first use loads all coefficients into memory.
 
         Returns
         -------
@@ -127,11 +127,12 @@ class Received:
         return self._window(0, np.arange(*rows), np.arange(*columns), self.extent, centroid)
 
     def chrominance(self, rows: Span, columns: Span, *, centroid: bool = False) -> Floats:
-        """Decoded Cb and Cr of a region at the size of luminance, 0..255; takes what `luminance` does.
+        """Decoded Cb and Cr of a region at the size of luminance, 0..255; the arguments are those of `luminance`.
 
-        Factors of two are interpolated as libjpeg's "fancy" upsampling does, with weights 3/4 and 1/4; others repeat
-        samples. As there, what fills up the last blocks has no part in it: the last sample is repeated. Where two
-        columns of samples or fewer are doubled, libjpeg repeats samples in both directions, and so does this.
+        Factors of two are interpolated like libjpeg's "fancy" upsampling, with weights 3/4 and 1/4; other factors
+        repeat samples. As in libjpeg, samples that only pad the last blocks are not used: the last sample is repeated
+        instead. Where at most two columns of samples are upsampled by two, samples are repeated in both directions, as
+        libjpeg does.
 
         Returns
         -------
@@ -140,11 +141,11 @@ class Received:
         return np.stack([self._upsampled(index, rows, columns, centroid) for index in (1, 2)])
 
     def _upsampled(self, index: int, rows: Span, columns: Span, centroid: bool) -> Floats:
-        first, part = self.source.components[0], self.source.components[index]
-        extent = -(-self.height * part.v // first.v), -(-self.width * part.h // first.h)
-        factors = (first.v / part.v, first.h / part.h)
+        luminance, component = self.source.components[0], self.source.components[index]
+        extent = -(-self.height * component.v // luminance.v), -(-self.width * component.h // luminance.h)
+        factors = (luminance.v / component.v, luminance.h / component.h)
         if not _is_interpolated(factors, extent[1]):
-            repeated = (np.arange(*rows) * part.v // first.v, np.arange(*columns) * part.h // first.h)
+            repeated = (np.arange(*rows) * component.v // luminance.v, np.arange(*columns) * component.h // luminance.h)
             return self._window(index, *repeated, extent, centroid)
         down, across = (
             np.arange(start // int(factor) - (factor == 2), -(-stop // int(factor)) + (factor == 2))
@@ -152,21 +153,21 @@ class Received:
         )
         plane = self._window(index, down, across, extent, centroid)
         for axis, factor in enumerate(factors):
-            plane = _doubled(plane, axis) if factor == 2 else plane
-        plane = plane[: rows[1] - rows[0], : columns[1] - columns[0]]  # an odd side has half a pair at its end
+            plane = _upsample_by_two(plane, axis) if factor == 2 else plane
+        plane = plane[: rows[1] - rows[0], : columns[1] - columns[0]]  # an odd side ends with half a pair
         if not centroid:
             _round_ties(plane, factors)
         return plane
 
     def _window(self, index: int, rows: Any, columns: Any, extent: tuple[int, int], centroid: bool) -> Floats:
-        """Samples of a component at rows and columns that ascend; outside of the extent its border is repeated."""
-        down, across = (np.clip(places, 0, size - 1) for places, size in zip((rows, columns), extent, strict=True))
+        """Samples of a component at ascending rows and columns; outside of the extent the border sample is repeated."""
+        down, across = (np.clip(indices, 0, size - 1) for indices, size in zip((rows, columns), extent, strict=True))
         top, left = down[0] // 8, across[0] // 8
         blocks = self._band.blocks(index, (int(top), int(down[-1]) // 8 + 1), (int(left), int(across[-1]) // 8 + 1))
         values = np.multiply(blocks, self.steps(index), dtype=np.float64)
         if centroid:
             values -= np.sign(blocks) * self._shrinkage[index]
-        samples = inverse(values)
+        samples = inverse_dct(values)
         if not centroid:
             samples = np.clip(np.floor(samples + np.float32(0.5)), 0, 255)
         return samples[np.ix_(down - 8 * top, across - 8 * left)]
@@ -177,8 +178,8 @@ class Received:
 
     @cached_property
     def _shrinkage(self) -> list[npt.NDArray[np.float64]]:
-        """How far the centroids lie from the middle of their cells, towards zero, for each component."""
-        decays = [fit_laplacian(part.blocks) for part in self.coefficients.components]
+        """Distance of the centroids from the middle of their cells, towards zero, for each component."""
+        decays = [fit_laplacian(component.blocks) for component in self.coefficients.components]
         return [self.steps(index) * centroid_offset(decay) for index, decay in enumerate(decays)]
 
 
@@ -190,35 +191,35 @@ def receive(
     partial: bool = False,
     strict: bool = False,
 ) -> Received:
-    """Read a file that can be restored.
+    """Read a JPEG file for restoration.
 
     Parameters
     ----------
     data : bytes
         A JPEG file, gray or YCbCr.
     max_pixels : int or None
-        Larger images are refused; None allows every size.
+        Images with more pixels are refused; None allows every size.
     notify, partial, strict
-        As of `optcodec.read_jpeg_rows`.
+        As for `optcodec.read_jpeg_rows`.
 
     Raises
     ------
     MalformedJpegError, UnsupportedJpegError
-        As `optcodec.read_jpeg_rows` and `Received`; for damaged coefficients not before their region is asked for.
+        As from `optcodec.read_jpeg_rows` and `Received`. Damaged coefficients raise only when their region is decoded.
     """
-    read = optcodec.read_jpeg_rows(data, max_pixels=max_pixels, notify=notify, partial=partial, strict=strict)
-    return Received(read)
+    source = optcodec.read_jpeg_rows(data, max_pixels=max_pixels, notify=notify, partial=partial, strict=strict)
+    return Received(source)
 
 
 def decode_image(received: Received, *, centroid: bool = False) -> npt.NDArray[np.uint8]:
-    """The image as a decoder shows it, without restoration.
+    """Decode the image like an ordinary decoder, without restoration.
 
     Parameters
     ----------
     received : Received
         From `receive`.
     centroid : bool
-        Reconstruct at the centroids of the cells, and round once, at the end.
+        Reconstruct coefficients at the centroids of their quantization cells, and round only the final samples.
 
     Returns
     -------
@@ -227,32 +228,32 @@ def decode_image(received: Received, *, centroid: bool = False) -> npt.NDArray[n
     """
     height, width = received.height, received.width
     image = np.empty((height, width) if received.is_gray else (height, width, 3), np.uint8)
-    for top in range(0, height, _BAND):
-        rows, columns = (top, min(top + _BAND, height)), (0, width)
+    for top in range(0, height, _BAND_ROWS):
+        rows, columns = (top, min(top + _BAND_ROWS, height)), (0, width)
         received.release(top)
         luminance = received.luminance(rows, columns, centroid=centroid)
         if received.is_gray:
-            image[slice(*rows)] = _to_bytes(luminance)
+            image[slice(*rows)] = _to_uint8(luminance)
         else:
             image[slice(*rows)] = to_rgb(luminance, received.chrominance(rows, columns, centroid=centroid))
     return image
 
 
 def to_rgb(luminance: Floats, chrominance: Floats) -> npt.NDArray[np.uint8]:
-    """RGB of Y, shape (rows, columns), and Cb and Cr, shape (2, rows, columns): T.871, clause 7, rounded once."""
+    """Convert Y, shape (rows, columns), and Cb and Cr, shape (2, rows, columns), to RGB (T.871, clause 7)."""
     blue, red = chrominance - np.float32(128)
     green = luminance - np.float32(0.344136286) * blue - np.float32(0.714136286) * red
     rgb = (luminance + np.float32(1.402) * red, green, luminance + np.float32(1.772) * blue)
-    return np.stack([_to_bytes(plane) for plane in rgb], axis=-1)
+    return np.stack([_to_uint8(plane) for plane in rgb], axis=-1)
 
 
 def _is_interpolated(factors: tuple[float, float], columns: int) -> bool:
-    """Whether libjpeg interpolates a component with so many columns of samples (jdsample.c, ``jinit_upsampler``)."""
+    """Whether libjpeg interpolates a component with this number of columns (jdsample.c, ``jinit_upsampler``)."""
     return set(factors) <= {1.0, 2.0} and not (factors[1] == 2 and columns <= 2)
 
 
-def _doubled(plane: Floats, axis: int) -> Floats:
-    """Twice as many samples along an axis but for the first and the last, which are there as neighbours only."""
+def _upsample_by_two(plane: Floats, axis: int) -> Floats:
+    """Upsample by two along an axis. The first and the last line serve as neighbours only and have no output."""
     lines = np.moveaxis(plane, axis, 0)
     near = np.float32(0.75) * lines[1:-1]
     out = np.empty((2 * len(near), lines.shape[1]), np.float32)
@@ -262,23 +263,23 @@ def _doubled(plane: Floats, axis: int) -> Floats:
 
 
 def _round_ties(plane: Floats, factors: tuple[float, float]) -> None:
-    """Round in place as libjpeg does: ties up and down in turns, so that the mean stays."""
+    """Round in place as libjpeg does: ties alternate between up and down, so that the mean is kept."""
     if factors == (2, 2):
         plane[:, 0::2] += np.float32(8 / 16)
         plane[:, 1::2] += np.float32(7 / 16)
     elif factors != (1, 1):
-        turns = plane if factors[0] == 2 else plane.T
-        turns[0::2] += np.float32(1 / 4)
-        turns[1::2] += np.float32(2 / 4)
+        lines = plane if factors[0] == 2 else plane.T
+        lines[0::2] += np.float32(1 / 4)
+        lines[1::2] += np.float32(2 / 4)
     np.floor(plane, out=plane)
 
 
-def _shape(source: CoefficientImage | CoefficientRows, index: int) -> tuple[int, ...]:
+def _block_grid(source: CoefficientImage | CoefficientRows, index: int) -> tuple[int, ...]:
     """Rows and columns of blocks of a component."""
     if isinstance(source, CoefficientImage):
         return source.components[index].blocks.shape[:2]
     return source.components[index].shape
 
 
-def _to_bytes(plane: Floats) -> npt.NDArray[np.uint8]:
+def _to_uint8(plane: Floats) -> npt.NDArray[np.uint8]:
     return np.clip(np.rint(plane), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Restore an image tile by tile, from top to bottom: what is in memory beside the file does not grow with the image."""
+"""Restore an image tile by tile, from top to bottom, so that memory does not grow with the size of the image."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from restore.runtime.models import Model, load_model
 
 __all__ = ["restore_image", "restored_image", "restored_strips"]
 
-TILE = 256  # larger ones are a little faster and take more than the 200 MB that are promised
-_GRID = 16  # tiles begin at whole blocks of chrominance that is subsampled by two
-_STRIP_NBYTES = 1 << 23  # of a finished strip, however wide the image; three may be alive while one is written
+TILE = 256  # pixels; larger tiles are a little faster, but need more than the documented 200 MB
+_GRID = 16  # pixels; tiles begin at whole blocks also of chrominance that is subsampled by two
+_STRIP_NBYTES = 1 << 23  # limit for a finished strip; up to three strips are in memory while one is written
 
 
 def restore_image(
@@ -32,26 +32,27 @@ def restore_image(
     max_pixels: int | None = MAX_PIXELS,
     orient: Literal["keep", "apply"] = "keep",
 ) -> npt.NDArray[np.uint8]:
-    """Decode a JPEG file and take back what its quantization did.
+    """Decode a JPEG file and reduce the errors of its quantization with a neural network.
 
     Parameters
     ----------
     data : bytes
-        The whole file, gray or YCbCr.
+        The whole JPEG file, gray or YCbCr.
     model : str, path or Model
-        Name of a shipped model, the .json file of another, or what `load_model` gave.
+        Name of a shipped model, the .json file of another one, or the result of `load_model`.
     project : bool
-        Move the restored luminance into the quantization cells of the file. This helps where its encoder rounded to
-        nearest, as most do.
+        Clip the restored luminance to the quantization intervals of the file. This reduces errors if the encoder
+        rounded coefficients to nearest, as most encoders do.
     threads : int, optional
-        At most so many; all processors by default. Of no use with a `Model`, which has its threads.
+        Maximum number of threads; by default one for each processor. Must be None with a loaded `Model`, which has its
+        own number.
     tile : int
-        Pixels that are restored at once, in each direction, and what they depend on around them; a multiple of 16. The
-        image is the same with any.
+        Side of the square tiles that are restored one by one, in pixels, a multiple of 16. The result is the same for
+        every size.
     max_pixels : int or None
-        Larger images are refused before memory is taken for them; None allows every size.
+        Images with more pixels are refused before memory is allocated for them; None allows every size.
     orient : {"keep", "apply"}
-        Pixels as the file stores them, or turned upright, as its Exif says.
+        "keep" returns the pixels as the file stores them, "apply" turned upright by the orientation in its Exif.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def restore_image(
     Raises
     ------
     InvalidInputError
-        If there is no such model, its files are broken, or ONNX Runtime is missing.
+        If an argument is out of range, there is no such model, its files are damaged, or ONNX Runtime is missing.
     MalformedJpegError, UnsupportedJpegError
         If the file breaks T.81, or is neither gray nor YCbCr.
     """
@@ -78,7 +79,7 @@ def restore_image(
 def restored_image(
     received: Received, model: Model, *, project: bool = True, tile: int = TILE
 ) -> npt.NDArray[np.uint8]:
-    """All of `restored_strips` as one array, shape (height, width) or (height, width, 3)."""
+    """The strips of `restored_strips` joined to one image, shape (height, width) or (height, width, 3)."""
     height, width = received.height, received.width
     image = np.empty((height, width) if received.is_gray else (height, width, 3), np.uint8)
     top = 0
@@ -91,7 +92,7 @@ def restored_image(
 def restored_strips(
     received: Received, model: Model, *, project: bool = True, tile: int = TILE
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    """Restore an image from top to bottom.
+    """Restore an image strip by strip, from top to bottom.
 
     Parameters
     ----------
@@ -105,15 +106,15 @@ def restored_strips(
     Yields
     ------
     ndarray of uint8, shape (rows, width) or (rows, width, 3)
-        The next rows.
+        The next rows of the image.
     """
     if not isinstance(tile, (int, np.integer)) or tile < _GRID or tile % _GRID:
         raise InvalidInputError(f"tile is a multiple of {_GRID}, got {tile!r}")
-    tile = int(tile)  # a number of numpy with few bits would overflow
+    tile = int(tile)  # a NumPy integer with few bits would overflow
     height, width, channels = received.height, received.width, 1 if received.is_gray else 3
-    most = _STRIP_NBYTES // (channels * width) // _GRID * _GRID
-    for rows in _spans(height, min(tile, most)):
-        received.release(max(0, rows[0] - _whole(model.border)))
+    max_rows = _STRIP_NBYTES // (channels * width) // _GRID * _GRID
+    for rows in _spans(height, min(tile, max_rows)):
+        received.release(max(0, rows[0] - _round_up_to_grid(model.border)))
         strip = np.empty((min(rows[1], height) - rows[0], width, channels), np.uint8)
         for columns in _spans(width, tile):
             restored = _restored_tile(received, model, rows, columns, project)
@@ -122,24 +123,24 @@ def restored_strips(
 
 
 def _spans(extent: int, tile: int) -> list[Span]:
-    """Parts of an extent, the last one a whole multiple of the grid too."""
-    whole = _whole(extent)
-    return [(start, min(start + tile, whole)) for start in range(0, whole, tile)]
+    """Divide an extent into tiles; the last one ends at a multiple of the grid."""
+    padded = _round_up_to_grid(extent)
+    return [(start, min(start + tile, padded)) for start in range(0, padded, tile)]
 
 
-def _whole(extent: int) -> int:
-    """The extent, up to a multiple of the grid."""
+def _round_up_to_grid(extent: int) -> int:
+    """The extent, rounded up to a multiple of the grid."""
     return -(-extent // _GRID) * _GRID
 
 
 def _restored_tile(received: Received, model: Model, rows: Span, columns: Span, project: bool) -> npt.NDArray[np.uint8]:
-    """One tile, shape (rows, columns, 1 or 3); less where the blocks of the image end before the tile does."""
+    """One restored tile, shape (rows, columns, 1 or 3); smaller where the blocks of the image end within the tile."""
     height, width = received.extent
     down, across = (rows[0], min(rows[1], height)), (columns[0], min(columns[1], width))
-    outer = _around(down, model.border, height), _around(across, model.border, width)
-    image = received.luminance(*outer)[None]
+    input_region = _with_border(down, model.border, height), _with_border(across, model.border, width)
+    image = received.luminance(*input_region)[None]
     restored = model.luminance(image / np.float32(255), received.tables[:1])
-    luminance = _core(restored, (down, across), outer)[0] * np.float32(255)
+    luminance = _crop(restored, (down, across), input_region)[0] * np.float32(255)
     if project:
         luminance = cells.project(luminance, received.luminance_blocks(down, across), received.steps(0))
     luminance = np.clip(luminance, 0, 255)
@@ -151,27 +152,27 @@ def _restored_tile(received: Received, model: Model, rows: Span, columns: Span, 
 
 
 def _restored_chrominance(received: Received, model: Model, rows: Span, columns: Span) -> Floats:
-    """Cb and Cr of a tile, 0..255; the network sees whole multiples of the grid, with the last samples repeated."""
+    """Restored Cb and Cr of a tile, 0..255. The input of the network is padded to multiples of the grid."""
     if model.chrominance is None:
         return received.chrominance(rows, columns)
-    outer = (
-        _around(rows, model.border, _whole(received.height)),
-        _around(columns, model.border, _whole(received.width)),
+    input_region = (
+        _with_border(rows, model.border, _round_up_to_grid(received.height)),
+        _with_border(columns, model.border, _round_up_to_grid(received.width)),
     )
-    image: Floats = np.concatenate([received.luminance(*outer)[None], received.chrominance(*outer)])
-    restored = _core(model.chrominance(image / np.float32(255), received.tables), (rows, columns), outer)
+    image: Floats = np.concatenate([received.luminance(*input_region)[None], received.chrominance(*input_region)])
+    restored = _crop(model.chrominance(image / np.float32(255), received.tables), (rows, columns), input_region)
     clipped: Floats = np.clip(restored * np.float32(255), 0, 255)
     return clipped
 
 
-def _around(span: Span, border: int, extent: int) -> Span:
-    """The span and what its samples depend on, within the image and on the grid."""
-    margin = _whole(border)
+def _with_border(span: Span, border: int, extent: int) -> Span:
+    """The span and a border on both sides, rounded up to the grid and limited to the image."""
+    margin = _round_up_to_grid(border)
     return max(0, span[0] - margin), min(span[1] + margin, extent)
 
 
-def _core(planes: Floats, inner: tuple[Span, Span], outer: tuple[Span, Span]) -> Floats:
-    """Samples of the inner region in planes of the outer one."""
-    (top, bottom), (left, right) = inner
-    start, first = outer[0][0], outer[1][0]
-    return planes[:, top - start : bottom - start, left - first : right - first]
+def _crop(planes: Floats, region: tuple[Span, Span], input_region: tuple[Span, Span]) -> Floats:
+    """The samples of a region, from planes that cover the larger input region."""
+    (top, bottom), (left, right) = region
+    origin_y, origin_x = input_region[0][0], input_region[1][0]
+    return planes[:, top - origin_y : bottom - origin_y, left - origin_x : right - origin_x]

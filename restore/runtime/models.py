@@ -1,4 +1,4 @@
-"""Trained models, ready to run: which come with the package, and loading one without torch."""
+"""Trained models: lists those in the package, and loads a model into ONNX Runtime (no torch needed)."""
 
 from __future__ import annotations
 
@@ -24,45 +24,48 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """One network of a model.
+    """One network of a model, loaded into ONNX Runtime.
 
     Parameters
     ----------
     session : onnxruntime.InferenceSession
-        Has the input ``image``, maybe ``table``, and the output ``restored``.
+        Has an input ``image``, optionally an input ``table``, and an output ``restored``.
     name : str
-        Of its file, for messages.
+        Name of the network in error messages.
     """
 
     session: Any
     name: str
 
     def __call__(self, image: Floats, tables: Floats) -> Floats:
-        """Restore some planes.
+        """Run the network.
 
         Parameters
         ----------
         image : ndarray of float32, shape (planes, height, width)
-            Decoded samples, 0..1; sides are multiples of 8, for chrominance of 16.
+            Decoded samples, 0..1. Height and width are multiples of 8, or of 16 for the chrominance network.
         tables : ndarray of float32, shape (tables, 8, 8)
-            Quantization steps; networks that do not ask for them never see them.
+            Quantization steps in natural order; ignored by networks without an input ``table``.
 
         Returns
         -------
         ndarray of float32, shape (restored, height, width)
+            Restored samples, 0..1 up to over- and undershoot: one plane of one, Cb and Cr of three.
 
         Raises
         ------
         InvalidInputError
-            If the network cannot be run on such an image.
+            If the network cannot be run on such an image, or its output has another shape.
         """
-        given = {"image": image[None], "table": tables[None]}
-        feed = {part.name: given[part.name] for part in self.session.get_inputs()}
+        inputs = {"image": image[None], "table": tables[None]}
+        used_inputs = {tensor.name: inputs[tensor.name] for tensor in self.session.get_inputs()}
         try:
-            (restored,) = self.session.run(["restored"], feed)
-        except Exception as error:  # those of ONNX Runtime have no class in common
-            raise InvalidInputError(f"{self.name} does not run on {image.shape} samples: {_line(error)}") from None
-        expected = (1, max(1, len(image) - 1), *image.shape[1:])  # Cb and Cr of three planes
+            (restored,) = self.session.run(["restored"], used_inputs)
+        except Exception as error:  # exceptions of ONNX Runtime have no common base class
+            raise InvalidInputError(
+                f"{self.name} does not run on {image.shape} samples: {_first_line(error)}"
+            ) from None
+        expected = (1, max(1, len(image) - 1), *image.shape[1:])  # one plane of one; Cb and Cr of three
         if restored.shape != expected:
             raise InvalidInputError(f"{self.name} gives {restored.shape} samples; expected {expected}")
         result: Floats = restored[0]
@@ -71,25 +74,25 @@ class Network:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Networks for luminance and chrominance.
+    """A loaded model: a network for luminance, and optionally one for chrominance.
 
     Parameters
     ----------
     name : str
-        What it is called.
+        Name of the model.
     luminance : Network
         Restores Y.
     chrominance : Network or None
-        Restores Cb and Cr, told of decoded Y; without it they stay as they were decoded.
+        Restores Cb and Cr from decoded Y, Cb and Cr; without it, Cb and Cr stay as they were decoded.
     border : int
-        Pixels around a tile that its samples depend on.
+        Receptive radius: number of pixels around a tile that its restored samples depend on.
     card : dict
-        What it was trained on and how it does.
+        Model card: what the networks were trained on, and their results.
     source : str
-        Name of a shipped model, or the path of the .json file; a copy of the model (by `copy` or `pickle`) is loaded
-        from there.
+        Name of a shipped model, or path of the .json file. Copies of the model (by `copy` or `pickle`) are loaded from
+        there.
     threads : int, optional
-        That it was loaded with.
+        Maximum number of threads that the model was loaded with.
     """
 
     name: str
@@ -108,26 +111,26 @@ class Model:
 
 def shipped_models() -> list[str]:
     """Names of the models that come with the package."""
-    folder = _shipped()
+    folder = _shipped_folder()
     if not folder.is_dir():
         return []
     return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))
 
 
 def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None = None) -> Model:
-    """Load a model, for many images.
+    """Load a model once, to restore many images with it.
 
     Parameters
     ----------
     model : str or path
-        Name of a shipped model, or the .json file of another; its .onnx files lie beside it.
+        Name of a shipped model, or the .json file of another one, whose .onnx files are in the same folder.
     threads : int, optional
-        At most so many; all processors by default. The result is the same.
+        Maximum number of threads; by default one for each processor. It does not change the results.
 
     Raises
     ------
     InvalidInputError
-        If there is no such model, one of its files is missing or is not the one that its index tells of, or ONNX
+        If there is no such model, one of its files is missing or has another hash than in the index (.json), or ONNX
         Runtime is missing.
     """
     threads = None if threads is None else whole_number(threads, "threads", 1)
@@ -135,11 +138,11 @@ def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None
     index = _index(folder, file)
     try:
         name, border, card, chrominance = (index[key] for key in ("name", "border", "card", "chrominance"))
-        files = {"luminance": _checked(folder, index["luminance"])}
+        files = {"luminance": _read_verified(folder, index["luminance"])}
         if chrominance is not None:
-            files["chrominance"] = _checked(folder, chrominance)
+            files["chrominance"] = _read_verified(folder, chrominance)
     except (KeyError, TypeError) as error:
-        raise _no_model(file, f"no entry {error}" if isinstance(error, KeyError) else _line(error)) from None
+        raise _not_a_model(file, f"no entry {error}" if isinstance(error, KeyError) else _first_line(error)) from None
     if not isinstance(border, int) or border < 0:
         raise InvalidInputError(f"{file}: border is a whole number from 0 on, got {border!r}")
     networks = {role: _network(f"{name} ({role})", data, _PLANES[role], threads) for role, data in files.items()}
@@ -147,18 +150,18 @@ def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None
     return Model(name, networks["luminance"], networks.get("chrominance"), border, card, source, threads)
 
 
-_PLANES = {"luminance": 1, "chrominance": 3}  # of the input
+_PLANES = {"luminance": 1, "chrominance": 3}  # number of planes of the input
 
 
-def _shipped() -> Traversable:
+def _shipped_folder() -> Traversable:
     return resources.files("restore") / "data" / "models"
 
 
 def find_model(model: str | os.PathLike[str]) -> tuple[Traversable, str]:
-    """Folder and name of the index of a model, by its name or its path."""
+    """Folder and file name of the index (.json) of a model, from the name of a shipped model or a path."""
     known = shipped_models()
     if isinstance(model, str) and model in known:
-        return _shipped(), f"{model}.json"
+        return _shipped_folder(), f"{model}.json"
     path = Path(model)
     if path.suffix.lower() != ".json":
         raise InvalidInputError(f"no model {os.fspath(model)!r}; expected {', '.join([*known, 'a .json file'])}")
@@ -166,16 +169,16 @@ def find_model(model: str | os.PathLike[str]) -> tuple[Traversable, str]:
 
 
 def _index(folder: Traversable, file: str) -> Any:
-    """What the .json file of a model says."""
+    """The parsed index (.json) of a model."""
     data = _read(folder, file)
     try:
         return parse_json(data)
     except InvalidInputError as error:
-        raise _no_model(file, str(error)) from None
+        raise _not_a_model(file, str(error)) from None
 
 
-def _no_model(file: str, found: str) -> InvalidInputError:
-    return InvalidInputError(f"{file} does not describe a model: {found}; expected what `restore export` writes")
+def _not_a_model(file: str, reason: str) -> InvalidInputError:
+    return InvalidInputError(f"{file} does not describe a model: {reason}; expected what `restore export` writes")
 
 
 def _read(folder: Traversable, name: str) -> bytes:
@@ -185,17 +188,18 @@ def _read(folder: Traversable, name: str) -> bytes:
         raise InvalidInputError(f"cannot read {folder / name}: {error.strerror}") from None
 
 
-def _checked(folder: Traversable, entry: Mapping[str, Any]) -> bytes:
-    """Content of the file that an entry of the index names, if it is that file."""
+def _read_verified(folder: Traversable, entry: Mapping[str, Any]) -> bytes:
+    """Read the file that an entry of the index names, and check its hash."""
     name = entry["file"]
-    if not isinstance(name, str) or Path(name).name != name or not name.isprintable():  # /dev/zero has no end
+    if not isinstance(name, str) or Path(name).name != name or not name.isprintable():
+        # such as /dev/zero, which never ends
         raise InvalidInputError(f"the index of a model names files beside it, got {name!r}")
     data = _read(folder, name)
-    found = hashlib.sha256(data).hexdigest()
-    if found != entry["sha256"]:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != entry["sha256"]:
         expected = f"expected {str(entry['sha256'])[:12]}... of {entry['bytes']}"
         raise InvalidInputError(
-            f"the weights in {entry['file']} are corrupted: SHA-256 {found[:12]}... of {len(data)} bytes, {expected}"
+            f"the weights in {entry['file']} are corrupted: SHA-256 {digest[:12]}... of {len(data)} bytes, {expected}"
         )
     return data
 
@@ -206,19 +210,19 @@ def _network(name: str, data: bytes, planes: int, threads: int | None) -> Networ
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or processors()
-    options.log_severity_level = 3  # errors, which are raised as well
-    options.enable_mem_pattern = False  # made for one shape only, and tiles have several
-    options.enable_cpu_mem_arena = False  # keeps what the largest tile took, and is not faster
+    options.log_severity_level = 3  # errors only, which are raised as exceptions as well
+    options.enable_mem_pattern = False  # a memory plan holds for one shape only, and tiles have several
+    options.enable_cpu_mem_arena = False  # the arena would keep the memory of the largest tile, and is not faster
     try:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # those of ONNX Runtime have no class in common
-        raise InvalidInputError(f"{name} is no ONNX model that can be run: {_line(error)}") from None
-    inputs = {part.name: part.shape for part in session.get_inputs()}
-    outputs = [part.name for part in session.get_outputs()]
+    except Exception as error:  # exceptions of ONNX Runtime have no common base class
+        raise InvalidInputError(f"{name} is no ONNX model that can be run: {_first_line(error)}") from None
+    inputs = {tensor.name: tensor.shape for tensor in session.get_inputs()}
+    outputs = [tensor.name for tensor in session.get_outputs()]
     fits = {"image"} <= set(inputs) <= {"image", "table"} and outputs == ["restored"]
     if not fits or inputs["image"][1:2] != [planes]:
-        found = f"inputs {inputs} and outputs {outputs}"
-        raise InvalidInputError(f"{name} has {found}; expected image with {planes} planes, table, and restored")
+        signature = f"inputs {inputs} and outputs {outputs}"
+        raise InvalidInputError(f"{name} has {signature}; expected image with {planes} planes, table, and restored")
     return Network(session, name)
 
 
@@ -227,5 +231,6 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
+    """The first line of an error message, or the name of its class where it has none."""
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""Restored images as files: PNG row by row, JPEG whole; each with the metadata of its source."""
+"""Write restored images: PNG files row by row, JPEG files at once; both with the metadata of the input."""
 
 from __future__ import annotations
 
@@ -21,74 +21,74 @@ __all__ = ["left_out", "write_jpeg", "write_png"]
 
 Samples = npt.NDArray[np.uint8]
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_XMP = b"http://ns.adobe.com/xap/1.0/\0"  # what XMP begins with in a JPEG file
-_CHUNK_NBYTES = 1 << 18  # of samples that are filtered together
-_METRES = {1: 1 / 0.0254, 2: 100.0}  # dots a metre, by the units of JFIF: dots per inch, per centimetre
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"  # the identifier of XMP segments in a JPEG file
+_CHUNK_NBYTES = 1 << 18  # bytes of samples that are filtered together
+_METRES = {1: 1 / 0.0254, 2: 100.0}  # dots per metre for the units of JFIF: 1 is dots per inch, 2 per centimetre
 
 
 def write_jpeg(
     target: Path | BinaryIO, pixels: Samples, metadata: Metadata, *, quality: int, threads: int | None = None
 ) -> None:
-    """Write a JPEG file at 4:4:4, which keeps the chrominance that was restored.
+    """Write a JPEG file without chroma subsampling (4:4:4), so that the restored chrominance keeps its resolution.
 
     Parameters
     ----------
     target : path or binary file
-        A path is written whole or not at all.
+        A file at a path appears complete or not at all.
     pixels : ndarray of uint8, shape (height, width) or (height, width, 3)
         Gray or RGB.
     metadata : Metadata
-        Passed on: ICC profile, Exif, density, all other application segments, and what lies behind the image.
+        Written to the file: ICC profile, Exif, density, all other application segments, and data behind the image.
     quality : int
-        1..100.
+        JPEG quality, 1..100.
     threads : int, optional
         As for `optcodec.encode`.
     """
-    kept = dataclasses.replace(metadata, adobe_transform=None)
-    picture = dataclasses.replace(optcodec.load_picture(pixels), metadata=kept)
+    without_adobe = dataclasses.replace(metadata, adobe_transform=None)
+    picture = dataclasses.replace(optcodec.load_picture(pixels), metadata=without_adobe)
     encoded = optcodec.encode(picture, quality=quality, subsampling="4:4:4", metadata=True, threads=threads)
-    with _opened(target) as file:
+    with _open_target(target) as file:
         file.write(encoded.data)
 
 
 def write_png(target: Path | BinaryIO, strips: Iterable[Samples], width: int, height: int, metadata: Metadata) -> None:
-    """Write a PNG file while its rows are made.
+    """Write a PNG file strip by strip.
 
     Parameters
     ----------
     target : path or binary file
-        A path is written whole or not at all.
+        A file at a path appears complete or not at all.
     strips : iterable of ndarray of uint8, shape (rows, width) or (rows, width, 3)
         Gray or RGB, from top to bottom.
     width, height : int
         Size of the image in pixels.
     metadata : Metadata
-        ICC profile, Exif, XMP and density are passed on; see `left_out`.
+        ICC profile, Exif, XMP and density are written; `left_out` lists the rest.
 
     Raises
     ------
     InvalidInputError
-        If the file cannot be written. Errors of the strips go through; no file is left behind then.
+        If the file cannot be written. Errors of the iterable are passed on. In both cases no file is left behind.
 
     Notes
     -----
     PNG, third edition (W3C, 2025): chunks in clause 11, filters in clause 9.
     """
     rows = _rows(strips)
-    first, pixel = next(rows)
-    first = first.copy()  # not a view that would keep the whole first strip
-    with _opened(target) as file:
+    first, pixel_nbytes = next(rows)
+    first = first.copy()  # a copy, as a view would keep the whole first strip in memory
+    with _open_target(target) as file:
         file.write(_SIGNATURE)
-        colour_type = 0 if pixel == 1 else 2
+        colour_type = 0 if pixel_nbytes == 1 else 2
         file.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)))
         for kind, content in _metadata_chunks(metadata):
             file.write(_chunk(kind, content))
-        for data in _compressed(chain([(first, pixel)], rows)):
+        for data in _compress_rows(chain([(first, pixel_nbytes)], rows)):
             file.write(_chunk(b"IDAT", data))
         file.write(_chunk(b"IEND", b""))
 
 
-def _opened(target: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+def _open_target(target: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
     return optcodec.whole_file(target) if isinstance(target, Path) else nullcontext(target)
 
 
@@ -110,50 +110,50 @@ def _metadata_chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
 
 
 def left_out(metadata: Metadata) -> tuple[str, ...]:
-    """What metadata holds and a PNG file of `write_png` does not."""
+    """Names of the metadata that `write_png` cannot keep in a PNG file."""
     return tuple(name for name in metadata.contents if name not in ("ICC profile", "Exif", "XMP"))
 
 
 def _rows(strips: Iterable[Samples]) -> Iterator[tuple[Samples, int]]:
-    """Samples as rows of bytes, some at a time, and the bytes of a pixel."""
+    """Chunks of rows as arrays of shape (rows, bytes), each with the number of bytes of a pixel."""
     for strip in strips:
-        lines, pixel = strip.reshape(len(strip), -1), 1 if strip.ndim == 2 else 3
-        step = max(1, _CHUNK_NBYTES // lines.shape[1])
-        for top in range(0, len(lines), step):
-            yield lines[top : top + step], pixel
+        rows, pixel_nbytes = strip.reshape(len(strip), -1), 1 if strip.ndim == 2 else 3
+        step = max(1, _CHUNK_NBYTES // rows.shape[1])
+        for top in range(0, len(rows), step):
+            yield rows[top : top + step], pixel_nbytes
 
 
-def _compressed(parts: Iterable[tuple[Samples, int]]) -> Iterator[bytes]:
-    """The filtered rows as a zlib stream, in pieces that are not empty."""
-    packer = zlib.compressobj()
-    above: Samples | None = None
-    for lines, pixel in parts:
-        before = np.zeros_like(lines[:1]) if above is None else above
-        piece = packer.compress(_filtered(lines, before, pixel))
-        above = lines[-1:].copy()
-        if piece:
-            yield piece
-    yield packer.flush()
+def _compress_rows(chunks: Iterable[tuple[Samples, int]]) -> Iterator[bytes]:
+    """Filter and compress the rows to one zlib stream, which is yielded in non-empty pieces."""
+    compressor = zlib.compressobj()
+    last_row: Samples | None = None
+    for rows, pixel_nbytes in chunks:
+        row_above = np.zeros_like(rows[:1]) if last_row is None else last_row
+        compressed = compressor.compress(_filter_rows(rows, row_above, pixel_nbytes))
+        last_row = rows[-1:].copy()
+        if compressed:
+            yield compressed
+    yield compressor.flush()
 
 
-def _filtered(lines: Samples, above: Samples, pixel: int) -> bytes:
-    """Each row with the filter that makes the smallest differences, its number in front (clause 12.7)."""
-    up = np.concatenate([above, lines[:-1]])
-    left, corner = (np.pad(part, ((0, 0), (pixel, 0)))[:, :-pixel] for part in (lines, up))
+def _filter_rows(rows: Samples, above: Samples, pixel_nbytes: int) -> bytes:
+    """Filter each row by the type with the least sum of absolute differences (clause 12.7); the type comes first."""
+    up = np.concatenate([above, rows[:-1]])
+    left, corner = (np.pad(plane, ((0, 0), (pixel_nbytes, 0)))[:, :-pixel_nbytes] for plane in (rows, up))
     average = ((left.astype(np.uint16) + up) // 2).astype(np.uint8)
-    candidates = [lines - prediction for prediction in (np.uint8(0), left, up, average, _paeth(left, up, corner))]
-    sizes = [np.abs(part.view(np.int8).astype(np.int16)).sum(axis=1, dtype=np.int64) for part in candidates]
-    chosen = np.argmin(sizes, axis=0)
-    out = np.empty((len(lines), 1 + lines.shape[1]), np.uint8)
-    out[:, 0] = chosen
-    for number, part in enumerate(candidates):
-        out[chosen == number, 1:] = part[chosen == number]
+    candidates = [rows - prediction for prediction in (np.uint8(0), left, up, average, _paeth(left, up, corner))]
+    sizes = [np.abs(plane.view(np.int8).astype(np.int16)).sum(axis=1, dtype=np.int64) for plane in candidates]
+    best_types = np.argmin(sizes, axis=0)
+    out = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
+    out[:, 0] = best_types
+    for filter_type, plane in enumerate(candidates):
+        out[best_types == filter_type, 1:] = plane[best_types == filter_type]
     return out.tobytes()
 
 
 def _paeth(left: Samples, up: Samples, corner: Samples) -> Samples:
-    """Whichever of the three is nearest to left + up - corner; ties in this order."""
-    a, b, c = (part.astype(np.int16) for part in (left, up, corner))
+    """Paeth predictor: the neighbour nearest to left + up - corner; ties prefer left, then up."""
+    a, b, c = (neighbour.astype(np.int16) for neighbour in (left, up, corner))
     to_left, to_up, to_corner = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
     is_left = (to_left <= to_up) & (to_left <= to_corner)
     return np.where(is_left, left, np.where(to_up <= to_corner, up, corner))

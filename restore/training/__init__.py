@@ -1,1 +1,1 @@
-"""From a recipe and photographs to a trained network, resumable."""
+"""Training of restoration networks from recipes and photographs; interrupted trainings can be resumed."""

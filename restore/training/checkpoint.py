@@ -1,4 +1,4 @@
-"""A training that was stopped, as a file: safetensors, with the numbers that are no tensors in its header."""
+"""Checkpoints: the whole state of a training in one safetensors file, with recipe and numbers in its header."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ __all__ = ["load_checkpoint", "save_checkpoint"]
 
 
 def save_checkpoint(path: Path, recipe: Recipe, learners: Sequence[Learner], **numbers: Any) -> None:
-    """Write a training into one file.
+    """Write the state of a training to a file.
 
     Parameters
     ----------
     path : path
-        Appears whole or not at all.
+        The file; it appears complete or not at all.
     recipe : Recipe
-        How it is trained.
+        The recipe of the training.
     learners : sequence of Learner
-        Networks, with the state of their optimizers.
+        The networks, with the state of their optimizers.
     **numbers
-        What else it needs, as JSON has it.
+        Further state, as values of JSON.
     """
     tensors = {name: tensor for learner in learners for name, tensor in learner.state().items()}
     optcodec.write_whole(path, save(tensors, {"run": json.dumps({"recipe": recipe.to_json(), **numbers})}))
 
 
 def load_checkpoint(path: Path, recipe: Recipe, learners: Sequence[Learner]) -> dict[str, Any]:
-    """Put the learners into the state that a file holds.
+    """Load the state of a training from a file into the learners.
 
     Returns
     -------
     dict
-        The numbers that were saved beside it.
+        The further state that was saved as `numbers`.
 
     Raises
     ------
     InvalidInputError
-        If the file is damaged, or is that of another recipe. Entries that a recipe has got since it was written count
-        as what they are by default.
+        If the file is damaged, or belongs to another recipe. Entries of recipes that did not exist when the file was
+        written have their default values.
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
             numbers: dict[str, Any] = parse_json((file.metadata() or {})["run"])
-        written = numbers.pop("recipe")
+        saved_recipe = numbers.pop("recipe")
         tensors = load_file(path)
     except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
         raise _damaged(path, error) from None
-    if not _same(written, recipe):
+    if not _is_same_recipe(saved_recipe, recipe):
         raise InvalidInputError(f"{path} belongs to another recipe; expected that recipe, or a folder without it")
     try:
         for learner in learners:
@@ -67,12 +67,12 @@ def load_checkpoint(path: Path, recipe: Recipe, learners: Sequence[Learner]) -> 
     return numbers
 
 
-def _same(written: dict[str, Any], recipe: Recipe) -> bool:
+def _is_same_recipe(document: dict[str, Any], recipe: Recipe) -> bool:
     try:
-        theirs, ours = Recipe.from_json(written).to_json(), recipe.to_json()
+        saved, current = Recipe.from_json(document).to_json(), recipe.to_json()
     except InvalidInputError:
         return False
-    return json.dumps(theirs, sort_keys=True) == json.dumps(ours, sort_keys=True)
+    return json.dumps(saved, sort_keys=True) == json.dumps(current, sort_keys=True)
 
 
 def _damaged(path: Path, error: Exception) -> InvalidInputError:

@@ -1,6 +1,6 @@
-"""Features of networks that learned to see (VGG-16, SqueezeNet 1.1): what stage 2 of the training compares.
+"""Feature loss for stage 2 of the training (VGG-16 or SqueezeNet 1.1), and LPIPS for its validation.
 
-And LPIPS, which it watches. The weights of those networks are files that users bring.
+The weights of these classification networks are not in the package; users provide them as files.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from optcodec import InvalidInputError, require_packages
 
 __all__ = ["Features", "load_features", "load_lpips", "to_rgb"]
 
-# What torchvision's networks take off RGB in 0..1, and divide it by.
+# Mean and standard deviation by which the networks of torchvision normalize RGB in 0..1.
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
-class _Source:
-    """Where features come from: what people call the network, and the layers up to the one that is compared."""
+class _FeatureLayers:
+    """The usual name of a network, and the number of its first layers whose output is compared."""
 
     title: str
     layers: int
 
 
-# relu2_2 is what Johnson et al. (ECCV 2016, section 4.2) compare for images to be restored; the fourth layer of
-# SqueezeNet has as many channels, 128
-_SOURCES = {"vgg16": _Source("VGG-16", 9), "squeezenet1_1": _Source("SqueezeNet 1.1", 5)}
+# VGG-16 up to relu2_2, which Johnson et al. (ECCV 2016, section 4.2) compare; SqueezeNet up to its fourth layer, which
+# has the same number of channels, 128.
+_FEATURE_LAYERS = {"vgg16": _FeatureLayers("VGG-16", 9), "squeezenet1_1": _FeatureLayers("SqueezeNet 1.1", 5)}
 
 
 class Features(nn.Module):
-    """Feature reconstruction loss (Johnson et al., ECCV 2016, eq. 2), as a share of the features' own mean square.
+    """Feature reconstruction loss (Johnson et al., ECCV 2016, eq. 2), divided by the mean square of the clean features.
 
-    Divided in that way it means the same with any network: 0 is no difference, and 1 one as large as the features are.
+    The division makes the loss comparable between networks: 0 means no difference, 1 one as large as the features.
 
     Parameters
     ----------
     layers : Module
-        The first layers of a network; they are frozen.
+        The first layers of a network; they are frozen (not trained).
     """
 
     mean: Tensor
@@ -56,19 +56,19 @@ class Features(nn.Module):
         self.register_buffer("deviation", torch.tensor(_DEVIATION)[:, None, None])
 
     def forward(self, restored: Tensor, clean: Tensor) -> Tensor:
-        """Loss of gray or Y, Cb, Cr planes (N, 1 or 3, H, W) in 0..1."""
-        seen = self._of(restored)
+        """The loss of gray or Y, Cb, Cr planes, shape (N, 1 or 3, H, W), 0..1."""
+        restored_features = self._features(restored)
         with torch.no_grad():
-            wanted = self._of(clean)
-        return (seen - wanted).square().mean() / wanted.square().mean()
+            clean_features = self._features(clean)
+        return (restored_features - clean_features).square().mean() / clean_features.square().mean()
 
-    def _of(self, planes: Tensor) -> Tensor:
+    def _features(self, planes: Tensor) -> Tensor:
         features: Tensor = self.layers((to_rgb(planes) - self.mean) / self.deviation)
         return features.float()
 
 
 def to_rgb(planes: Tensor) -> Tensor:
-    """RGB (N, 3, H, W) of gray or Y, Cb, Cr planes in 0..1 (ITU-T T.871, section 7); gray is repeated."""
+    """Convert gray or Y, Cb, Cr planes in 0..1 to RGB (N, 3, H, W) by ITU-T T.871, section 7; gray is repeated."""
     if planes.shape[1] == 1:
         return planes.expand(-1, 3, -1, -1)
     luminance, blue, red = planes[:, :1], planes[:, 1:2] - 128 / 255, planes[:, 2:] - 128 / 255
@@ -77,57 +77,57 @@ def to_rgb(planes: Tensor) -> Tensor:
 
 
 def load_features(name: str, folder: Path) -> Features:
-    """The features of a network.
+    """Load the feature loss of a network.
 
     Parameters
     ----------
     name : {"vgg16", "squeezenet1_1"}
-        Its weights are ``<name>.safetensors``, named as torchvision names them.
+        The network; its weights are in ``<name>.safetensors``, with the tensor names of torchvision.
     folder : path
-        Of weights.
+        Folder of the weights.
 
     Raises
     ------
     InvalidInputError
-        No such network, no such file, or other weights in it; torchvision is missing.
+        If there is no such network or file, the file holds other weights, or torchvision is not installed.
     """
-    if name not in _SOURCES:
-        raise InvalidInputError(f"features is one of {', '.join(_SOURCES)}; got {name!r}")
-    source, path = _SOURCES[name], _at_hand(name, folder, "stage 2")
+    if name not in _FEATURE_LAYERS:
+        raise InvalidInputError(f"features is one of {', '.join(_FEATURE_LAYERS)}; got {name!r}")
+    spec, path = _FEATURE_LAYERS[name], _weights_path(name, folder, "stage 2")
     from torchvision import models
 
-    layers: nn.Sequential = models.get_model(name, weights=None).features[: source.layers]
+    layers: nn.Sequential = models.get_model(name, weights=None).features[: spec.layers]
     try:
         tensors = load_file(path)
         layers.load_state_dict({key: tensors[f"features.{key}"] for key in layers.state_dict()})
     except (OSError, KeyError, RuntimeError, safetensors.SafetensorError) as error:
         reason = str(error).splitlines()[0]
-        raise InvalidInputError(f"{path} does not fit ({reason}); expected {source.title} of torchvision") from None
+        raise InvalidInputError(f"{path} does not fit ({reason}); expected {spec.title} of torchvision") from None
     return Features(layers)
 
 
 def load_lpips(backbone: str, folder: Path, device: torch.device) -> Callable[[Tensor, Tensor], float]:
-    """LPIPS of two images, gray or Y, Cb, Cr planes (1, 1 or 3, H, W) in 0..1.
+    """Load LPIPS, as a function of two images: gray or Y, Cb, Cr planes, shape (1, 1 or 3, H, W), 0..1.
 
     Parameters
     ----------
     backbone : {"alex", "vgg", "squeeze"}
-        Its weights are ``alexnet.safetensors``, ``vgg16.safetensors`` or ``squeezenet1_1.safetensors``.
+        The network; its weights are in ``alexnet.safetensors``, ``vgg16.safetensors`` or ``squeezenet1_1.safetensors``.
     folder : path
-        Of weights.
+        Folder of the weights.
     device : torch.device
-        Where it is computed.
+        Device on which it is computed.
 
     Raises
     ------
     InvalidInputError
-        As `load_features`.
+        As from `load_features`.
     """
-    from restore.networks.lpips import BACKBONES, Lpips  # only stage 2 needs torchvision
+    from restore.networks.lpips import BACKBONES, Lpips  # here, as only stage 2 needs torchvision
 
     if backbone not in BACKBONES:
         raise InvalidInputError(f"lpips is one of {', '.join(BACKBONES)}, or empty; got {backbone!r}")
-    measure = Lpips(backbone, _at_hand(BACKBONES[backbone][0], folder, f"LPIPS ({backbone})")).to(device)
+    measure = Lpips(backbone, _weights_path(BACKBONES[backbone][0], folder, f"LPIPS ({backbone})")).to(device)
 
     def distance(reference: Tensor, test: Tensor) -> float:
         with torch.no_grad():
@@ -136,8 +136,8 @@ def load_lpips(backbone: str, folder: Path, device: torch.device) -> Callable[[T
     return distance
 
 
-def _at_hand(name: str, folder: Path, purpose: str) -> Path:
-    """The file of a network's weights."""
+def _weights_path(name: str, folder: Path, purpose: str) -> Path:
+    """Path of the weights of a network of torchvision."""
     require_packages("torchvision")
     path = folder / f"{name}.safetensors"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""A network and the Adam that trains it, with all that a resumed training needs of them."""
+"""A network with its Adam optimizer: one training step, and saving and restoring the state of both."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ State = dict[str, Tensor]
 
 
 class Learner:
-    """What takes steps down a loss.
+    """A network and its optimizer.
 
     Parameters
     ----------
     module : Module
-        On the device where it is trained.
+        The network, on the device where it is trained.
     rate : float
         Learning rate at the start.
     name, adam : str
-        What the names of its tensors begin with in a checkpoint: of the weights, and of Adam's averages.
+        Prefixes of the names of tensors in a checkpoint: for the weights, and for the averages of Adam.
     """
 
     def __init__(self, module: nn.Module, rate: float, *, name: str = "network.", adam: str = "adam.") -> None:
-        self.module, self._rate, self._name, self._adam = module, rate, name, adam
+        self.module, self._rate, self._prefix, self._adam_prefix = module, rate, name, adam
         self._optimizer = torch.optim.Adam(module.parameters(), lr=rate)
 
     def descend(self, loss: Tensor, rate: float, clip: float = 0.0) -> None:
-        """One step of Adam; `clip` is the largest norm of the gradient, 0 leaves it."""
+        """Take one step of Adam. `clip` limits the norm of the gradient; 0 means no limit."""
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.zero_grad()
@@ -37,8 +37,8 @@ class Learner:
             nn.utils.clip_grad_norm_(self.module.parameters(), clip)
         self._optimizer.step()
 
-    def forget(self, weights: State) -> None:
-        """Go back to these weights, with an Adam that has seen nothing."""
+    def reset(self, weights: State) -> None:
+        """Set the weights, and start Adam anew."""
         self.module.load_state_dict(weights)
         self._optimizer = torch.optim.Adam(self.module.parameters(), lr=self._rate)
 
@@ -47,26 +47,27 @@ class Learner:
         return {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
 
     def state(self) -> State:
-        """All of it as tensors with names of their own."""
-        state = {self._name + name: tensor.contiguous() for name, tensor in self.module.state_dict().items()}
+        """The whole state as named tensors: weights, and averages of Adam."""
+        state = {self._prefix + name: tensor.contiguous() for name, tensor in self.module.state_dict().items()}
         for index, averages in self._optimizer.state_dict()["state"].items():
-            state |= {f"{self._adam}{index}.{name}": tensor.contiguous() for name, tensor in averages.items()}
+            state |= {f"{self._adam_prefix}{index}.{name}": tensor.contiguous() for name, tensor in averages.items()}
         return state
 
     def restore(self, state: State) -> None:
-        """The opposite of `state`; tensors of others in it are left alone."""
-        self.module.load_state_dict(_under(state, self._name))
+        """Set the state that `state` returned; tensors with other prefixes are ignored."""
+        self.module.load_state_dict(_with_prefix(state, self._prefix))
         adam, parameters = self._optimizer.state_dict(), list(self.module.parameters())
-        for name, tensor in _under(state, self._adam).items():
+        for name, tensor in _with_prefix(state, self._adam_prefix).items():
             index, _, key = name.partition(".")
-            adam["state"].setdefault(int(index), {})[key] = _laid_out_as(tensor, parameters[int(index)])
+            adam["state"].setdefault(int(index), {})[key] = _with_layout_of(tensor, parameters[int(index)])
         self._optimizer.load_state_dict(adam)
 
 
-def _laid_out_as(tensor: Tensor, parameter: Tensor) -> Tensor:
-    """The order in memory decides how Adam's arithmetic is vectorized, and so its last bit."""
+def _with_layout_of(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """Copy a tensor to the memory layout of a parameter: the layout can change the last bit of Adam's arithmetic."""
     return tensor if tensor.shape != parameter.shape else torch.empty_like(parameter, device="cpu").copy_(tensor)
 
 
-def _under(state: State, prefix: str) -> State:
+def _with_prefix(state: State, prefix: str) -> State:
+    """The tensors whose names have the prefix, by their names without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""The log of a training: a CSV file, and TensorBoard's if it is asked for."""
+"""The log of a training: a CSV file, and optionally files for TensorBoard."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from optcodec import InvalidInputError, require_packages
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-__all__ = ["Journal", "read_log"]
+__all__ = ["TrainingLog", "read_log"]
 
 
 def read_log(folder: Path) -> list[dict[str, str]]:
-    """Rows of the log of a training, oldest first; none where there is no log.
+    """Read the log of a training: its rows, oldest first; an empty list where there is no log.
 
     Raises
     ------
     InvalidInputError
-        If what is there is no log of a training.
+        If the file is not the log of a training.
     """
     path = folder / "log.csv"
     if not path.exists():
@@ -34,49 +34,49 @@ def read_log(folder: Path) -> list[dict[str, str]]:
     return rows
 
 
-class Journal:
-    """The log of a training that is at some step.
+class TrainingLog:
+    """Writer for the log of a training, which may be a resumed one.
 
     Parameters
     ----------
     folder : path
-        Gets ``log.csv``, and files of TensorBoard in ``tensorboard/``.
+        Folder to which ``log.csv`` is written, and the files for TensorBoard in ``tensorboard/``.
     step : int
-        Rows after it are dropped: they belong to steps that are taken again.
+        Step at which the training continues. Later rows of an existing log are dropped, as these steps are repeated.
     tensorboard : bool
-        Whether TensorBoard's files are written, too.
+        Whether files for TensorBoard are written, too.
 
     Raises
     ------
     InvalidInputError
-        If TensorBoard is wanted, and is not installed.
+        If `tensorboard` is set, but TensorBoard is not installed.
     """
 
     def __init__(self, folder: Path, step: int, *, tensorboard: bool = False) -> None:
         self._path = folder / "log.csv"
         self._rows = [row for row in read_log(folder) if int(row["step"]) <= step]
-        self._board = _board(folder / "tensorboard", step) if tensorboard else None
+        self._tensorboard = _open_tensorboard(folder / "tensorboard", step) if tensorboard else None
 
-    def add(self, step: int, seconds: float, seen: dict[str, float]) -> None:
-        """One row; the file is written anew, so that it is whole at all times."""
-        values = {name: f"{value:.6g}" for name, value in seen.items()}
+    def add(self, step: int, seconds: float, measured: dict[str, float]) -> None:
+        """Add a row. The whole file is replaced, so that it is complete at all times."""
+        values = {name: f"{value:.6g}" for name, value in measured.items()}
         self._rows.append({"step": str(step), "seconds": f"{seconds:.1f}", **values})
         text = io.StringIO()
         writer = csv.DictWriter(text, list(dict.fromkeys(name for row in self._rows for name in row)))
         writer.writeheader()
         writer.writerows(self._rows)
         optcodec.write_whole(self._path, text.getvalue().encode())
-        if self._board is not None:
-            for name, value in seen.items():
-                self._board.add_scalar(name, value, step)
+        if self._tensorboard is not None:
+            for name, value in measured.items():
+                self._tensorboard.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Finish TensorBoard's file."""
-        if self._board is not None:
-            self._board.close()
+        """Close the file for TensorBoard."""
+        if self._tensorboard is not None:
+            self._tensorboard.close()
 
 
-def _board(folder: Path, step: int) -> SummaryWriter:
+def _open_tensorboard(folder: Path, step: int) -> SummaryWriter:
     require_packages("tensorboard")
     from torch.utils.tensorboard import SummaryWriter
 

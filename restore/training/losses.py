@@ -1,4 +1,4 @@
-"""What training lowers: an error of samples, and in stage 2 one of features and what a critic says."""
+"""Losses of the training: pixel losses, the losses of an adversarial training, and the penalty of network slimming."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def mean_square(restored: Tensor, clean: Tensor, table: Tensor) -> Tensor:
-    """Mean squared error, samples in 0..1."""
+    """Mean squared error of samples in 0..1."""
     return (restored - clean).square().mean()
 
 
 def balanced(restored: Tensor, clean: Tensor, table: Tensor) -> Tensor:
-    """Mean squared error, each patch divided by its mean quantization step in units of samples 0..1.
+    """Mean squared error, where the error of each patch is divided by its mean quantization step (samples in 0..1).
 
-    The error of JPEG grows with the step, a little more than in proportion: without the division the coarsest files
-    have nearly all of the loss, and fine ones are hardly learned.
+    The error of JPEG grows a little more than in proportion to the step. Without the division, the coarsest files
+    dominate the loss, and the network hardly learns to restore fine ones.
     """
     step = table.flatten(1).mean(1) / 255
     return ((restored - clean).square().flatten(1).mean(1) / step).mean()
 
 
-_PIXEL: dict[str, Loss] = {"mse": mean_square, "balanced": balanced}
+_PIXEL_LOSSES: dict[str, Loss] = {"mse": mean_square, "balanced": balanced}
 
 
 def pixel_loss(name: str) -> Loss:
-    """The loss on samples of that name.
+    """The pixel loss with this name.
 
     Raises
     ------
     InvalidInputError
-        No such loss.
+        If there is no such loss.
     """
-    if name not in _PIXEL:
-        raise InvalidInputError(f"loss is one of {', '.join(_PIXEL)}; got {name!r}")
-    return _PIXEL[name]
+    if name not in _PIXEL_LOSSES:
+        raise InvalidInputError(f"loss is one of {', '.join(_PIXEL_LOSSES)}; got {name!r}")
+    return _PIXEL_LOSSES[name]
 
 
 def critic_loss(clean: Tensor, restored: Tensor) -> Tensor:
-    """Hinge loss of a critic's scores (Lim and Ye, "Geometric GAN", 2017, eq. 23): clean above 1, restored below -1."""
+    """Hinge loss of the critic (Lim and Ye, "Geometric GAN", 2017, eq. 23): clean scores above 1, restored below -1."""
     return functional.relu(1 - clean).mean() + functional.relu(1 + restored).mean()
 
 
 def fooling_loss(restored: Tensor) -> Tensor:
-    """What the restoring network lowers against it (eq. 24 there): the score of its images, negated."""
+    """Adversarial loss of the restoring network (eq. 24 there): the negated score of its images."""
     return -restored.mean()
 
 
 def norm_scale_sum(network: nn.Module) -> Tensor:
     """Sum of the absolute scales of all batch norms (Liu et al., "Network Slimming", ICCV 2017, eq. 1)."""
-    sizes = [layer.weight.abs().sum() for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
-    return torch.stack(sizes).sum() if sizes else torch.zeros(())
+    sums = [layer.weight.abs().sum() for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    return torch.stack(sums).sum() if sums else torch.zeros(())

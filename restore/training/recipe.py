@@ -1,4 +1,4 @@
-"""How a network is trained, as a value that is a JSON file: the paper's schedule and ours lie in the package."""
+"""Recipes: all settings of a training, as a value that is stored as a JSON file. Some recipes are in the package."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ __all__ = ["Recipe", "Validation", "load_recipe", "shipped_recipes"]
 
 @dataclass(frozen=True)
 class Validation:
-    """Photographs to watch while training.
+    """Validation during a training: the images, the qualities, and how often.
 
     Parameters
     ----------
     folder : str
-        Under the data folder.
+        Folder of the images, below the data folder.
     images : int
-        The first so many.
+        Number of images to use, the first ones by name.
     qualities : tuple of int
-        JPEG qualities.
+        JPEG qualities at which the images are coded, 1..100.
     every : int
-        Steps between two looks.
+        Number of training steps between two validations.
     lpips : {"", "alex", "vgg", "squeeze"}
-        Network of the LPIPS that is watched beside the PSNR, whose weights must be at hand; "" watches none.
+        Network of the LPIPS that is measured besides PSNR, whose weights must be available; "" means no LPIPS.
     """
 
     folder: str = "Val20"
@@ -49,48 +49,48 @@ class Validation:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that a training depends on; with the same photographs and machine it gives the same weights again.
+    """All settings of a training. With the same photographs and machine, it gives the same weights again.
 
     Parameters
     ----------
     network : dict
-        What `restore.networks.build` takes.
+        Configuration of the network, as for `restore.networks.build`.
     photographs : dict of str to int
-        Folders under the data folder, and how much each is shrunk (1: not at all).
+        Folders below the data folder, and the factor by which their images are downscaled (1: not at all).
     problem : str
-        What happens to the patches before they are coded, see `restore.channel.problem`; the planes are then R, G, B.
-        "" is nothing.
+        Restoration problem: the degradation of the patches before they are coded, see `restore.channel.problem`; the
+        planes are then R, G, B. "" means JPEG alone.
     degradation : Degradation
-        What happens to the patches when they are coded.
+        How the patches are coded.
     side, count, stride : int
-        Side of a patch in pixels, patches in a batch, grid that patches are cut from.
+        Side of a patch in pixels, patches in a batch, spacing in pixels of the grid that patches are cut from.
     steps : int
-        Batches in all; `--budget` replaces it.
+        Number of batches (training steps); the option `--budget` overrides it.
     rate : float
         Learning rate of Adam at the start.
     schedule : {"cosine", "halving", "plateau"}
-        To zero along half a cosine after a short rise; halved at `halvings` equal parts of the steps; or divided by ten
-        when validation has not got better for three looks.
+        Learning rate over time. "cosine": falls to zero along half a cosine after a short rise. "halving": halved
+        `halvings` times at equal distances. "plateau": divided by ten after three validations without progress.
     halvings : int
-        For "halving".
+        Number of halvings of the schedule "halving".
     clip : float
-        Largest norm of the gradient; 0 leaves it.
+        Limit for the norm of the gradient; 0 means no limit.
     loss : {"mse", "balanced"}
-        See `restore.training.losses`.
+        Loss of samples, see `restore.training.losses`.
     perceptual : float
-        Weight of the loss on features (stage 2), 0.05 to 0.2 in the paper; 0 is stage 1.
+        Weight of the feature loss of stage 2, 0.05 to 0.2 in the paper; 0 for stage 1.
     features : {"vgg16", "squeezenet1_1"}
-        Network of those features, see `restore.training.features`.
+        Network of the feature loss, see `restore.training.features`.
     adversarial : float
-        Weight of what a critic says that is trained beside the network; 0 is no critic.
+        Weight of the loss from a critic that is trained at the same time; 0 means no critic.
     sparsity : float
-        Weight of the sum of the sizes of batch-norm scales, which network slimming lowers; 0 leaves them.
+        Weight of the L1 penalty on batch-norm scales, for network slimming; 0 means no penalty.
     precision : {"float32", "bfloat16"}
-        Of the convolutions while training; weights and updates are always float32.
+        Precision of the convolutions in training; weights and updates are always float32.
     seed : int
-        Of patches, degradation and first weights.
+        Seed of the patches, the degradation and the initial weights.
     validation : Validation
-        What is watched.
+        The validation during the training.
     """
 
     network: dict[str, Any]
@@ -122,9 +122,9 @@ class Recipe:
                 raise InvalidInputError(f"{name} is a whole number; got {getattr(self, name)!r}")
         if self.seed < 0:
             raise InvalidInputError(f"seed is at least 0; got {self.seed}")
-        for name, known in (("schedule", ("cosine", "halving", "plateau")), ("precision", ("float32", "bfloat16"))):
-            if getattr(self, name) not in known:
-                raise InvalidInputError(f"{name} is one of {', '.join(known)}; got {getattr(self, name)!r}")
+        for name, allowed in (("schedule", ("cosine", "halving", "plateau")), ("precision", ("float32", "bfloat16"))):
+            if getattr(self, name) not in allowed:
+                raise InvalidInputError(f"{name} is one of {', '.join(allowed)}; got {getattr(self, name)!r}")
         for name in ("side", "count", "stride", "steps", "halvings"):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"{name} is at least 1; got {getattr(self, name)}")
@@ -139,23 +139,23 @@ class Recipe:
             raise InvalidInputError(f"side is a multiple of 8, the blocks of JPEG; got {self.side}")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a JSON file."""
+        """The recipe as plain values for a JSON file."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Recipe:
-        """The recipe of a JSON file.
+        """Make a recipe from the values of a JSON file.
 
         Raises
         ------
         InvalidInputError
-            Unknown entries, or values out of their range.
+            If there are unknown entries, or values out of range.
         """
         try:
             values = dict(values)
-            for name, part in (("degradation", Degradation), ("validation", Validation)):
+            for name, kind in (("degradation", Degradation), ("validation", Validation)):
                 if name in values:
-                    values[name] = part(**values[name])
+                    values[name] = kind(**values[name])
             return cls(**values)
         except (TypeError, ValueError) as error:
             if isinstance(error, InvalidInputError):
@@ -170,12 +170,12 @@ def shipped_recipes() -> list[str]:
 
 
 def load_recipe(name: str) -> Recipe:
-    """A recipe by name, or from a JSON file.
+    """Load a shipped recipe by its name, or a recipe from a JSON file.
 
     Raises
     ------
     InvalidInputError
-        If there is none, or it is not JSON.
+        If there is no such recipe, or the file is not a valid one.
     """
     if name in shipped_recipes():
         text = (resources.files("restore") / "data" / "recipes" / f"{name}.json").read_text()
@@ -183,8 +183,8 @@ def load_recipe(name: str) -> Recipe:
         try:
             text = Path(name).read_text()
         except OSError as error:
-            known = ", ".join(shipped_recipes())
-            raise InvalidInputError(f"cannot read the recipe {name} ({error.strerror}); shipped are {known}") from None
+            names = ", ".join(shipped_recipes())
+            raise InvalidInputError(f"cannot read the recipe {name} ({error.strerror}); shipped are {names}") from None
         except UnicodeDecodeError:
             raise InvalidInputError(f"{name} is not a JSON file: it is no text") from None
     try:

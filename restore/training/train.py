@@ -1,4 +1,4 @@
-"""Training: patches in, weights out; it can be stopped at any time and goes on as if it had not been."""
+"""Training of a network by a recipe. It can be interrupted at any time, and continues with the same result."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ from restore.channel.degradation import Batch, Patches, Samples, load_photograph
 from restore.channel.problem import find_problem
 from restore.networks import build
 from restore.networks.critic import Critic
-from restore.networks.operations import configuration, face
+from restore.networks.operations import configuration, plane_spec
 from restore.networks.weights import save_network
 from restore.training.checkpoint import load_checkpoint, save_checkpoint
 from restore.training.features import load_features, load_lpips
 from restore.training.learner import Learner
-from restore.training.log import Journal
+from restore.training.log import TrainingLog
 from restore.training.losses import critic_loss, fooling_loss, norm_scale_sum, pixel_loss
 from restore.training.recipe import Recipe
-from restore.training.validation import Watch
+from restore.training.validation import ValidationSet
 
 __all__ = ["train"]
 
-_WARM_UP = 0.02  # share of the steps in which the learning rate rises
-_TRIAL = 10  # steps that are timed to see how many fit into a budget
-_CRITIC_FASTER = 4  # learning rate of a critic over that of its network (Zhang et al., "SAGAN", ICML 2019, section 4)
-_PATIENCE = 3  # looks without progress before the rate falls
+_WARM_UP = 0.02  # share of the steps during which the learning rate rises (schedule "cosine")
+_TIMED_STEPS = 10  # steps that are timed, to estimate how many fit into a budget
+# Ratio of the learning rates of critic and network (Zhang et al., "SAGAN", ICML 2019, section 4).
+_CRITIC_RATE_RATIO = 4
+_PATIENCE = 3  # validations without progress, after which the rate falls (schedule "plateau")
 Progress = Callable[[int, int, dict[str, float]], None]
 
 
@@ -50,27 +51,29 @@ def train(
     tensorboard: bool = False,
     progress: Progress | None = None,
 ) -> nn.Module:
-    """Train a network, or go on where the last run in this folder stopped.
+    """Train a network, or continue the interrupted training in this folder.
 
     Parameters
     ----------
     recipe : Recipe
-        How; must be that of the run that is resumed.
+        Settings of the training; a resumed training must have the same recipe.
     data : path
-        The folder that holds the recipe's folders of photographs.
+        Folder that contains the recipe's folders of photographs.
     folder : path
-        Gets ``checkpoint.safetensors`` and ``log.csv`` at every look at the validation images, and
+        Output folder. ``checkpoint.safetensors`` and ``log.csv`` are written at every validation, and
         ``network.safetensors`` at the end.
     network : Module, optional
-        What to start from, for fine-tuning and stage 2; by default a new network. A run that is resumed has its own.
+        Network to start from, for fine-tuning and stage 2; by default a new one. A resumed training continues with the
+        weights of its checkpoint.
     budget : float, optional
-        Minutes; the steps are set so that they take about that long on this machine, and stay so when resumed.
+        Training time in minutes: sets the number of steps so that they take about that long on this machine. A resumed
+        training keeps its number.
     weights : path, optional
-        Folder with the weights that stage 2 and LPIPS ask for; by default ``weights`` in `data`.
+        Folder with the weights that the feature loss and LPIPS need; by default ``weights`` in `data`.
     tensorboard : bool
-        Whether TensorBoard's log is written, too, into ``tensorboard`` in `folder`.
+        Whether a log for TensorBoard is written, too, to ``tensorboard`` in `folder`.
     progress : callable, optional
-        Called with step, steps and the last measurements.
+        Called after each step with its number, the number of steps, and the results of the last validation.
 
     Returns
     -------
@@ -80,69 +83,71 @@ def train(
     Raises
     ------
     InvalidInputError
-        Photographs or weights are missing, the folder has a checkpoint that is damaged or of another recipe, or the
+        If photographs or weights are missing, the folder has a checkpoint that is damaged or of another recipe, or the
         loss is no longer finite.
     """
     torch.manual_seed(recipe.seed)
-    run = _Run(recipe, data, weights or data / "weights", build(recipe.network) if network is None else network)
+    training = _Training(
+        recipe, data, weights or data / "weights", build(recipe.network) if network is None else network
+    )
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "checkpoint.safetensors").exists():
-        run.resume(folder)
+        training.resume(folder)
     elif budget is not None:
-        run.fit_to(budget)
-    with contextlib.closing(Journal(folder, run.step, tensorboard=tensorboard)) as journal:
-        run.go(folder, journal, progress or (lambda step, steps, seen: None))
-    save_network(folder / "network.safetensors", run.network, recipe=recipe.to_json(), steps=run.steps)
-    return run.network.eval()
+        training.fit_steps(budget)
+    with contextlib.closing(TrainingLog(folder, training.step, tensorboard=tensorboard)) as log:
+        training.run_steps(folder, log, progress or (lambda step, steps, measured: None))
+    save_network(folder / "network.safetensors", training.network, recipe=recipe.to_json(), steps=training.steps)
+    return training.network.eval()
 
 
-class _Run:
-    """A training: what changes from step to step, and what does not."""
+class _Training:
+    """A training: the networks, the patches, and the state that changes from step to step."""
 
     def __init__(self, recipe: Recipe, data: Path, weights: Path, network: nn.Module) -> None:
         self.recipe, self.steps, self.step, self.seconds = recipe, recipe.steps, 0, 0.0
         self.plateau = {"rate": recipe.rate, "best": -math.inf, "since": 0.0}
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.loss = pixel_loss(recipe.loss)
-        watched = recipe.validation
-        distance = load_lpips(watched.lpips, weights, self.device) if watched.lpips else None
+        lpips = recipe.validation.lpips
+        distance = load_lpips(lpips, weights, self.device) if lpips else None
         self.features = load_features(recipe.features, weights).to(self.device) if recipe.perceptual else None
-        sides = face(configuration(network))
+        spec = plane_spec(configuration(network))
         problem = find_problem(recipe.problem) if recipe.problem else None
-        if problem and (sides.planes, sides.scale) != (3, problem.scale):
-            found = f"{sides.planes} planes, and enlarges {sides.scale} times"
-            raise InvalidInputError(f"{problem.name} needs a network for RGB with scale {problem.scale}; got {found}")
-        mode = "RGB" if problem else ("L" if sides.planes == 1 else "YCbCr")
+        if problem and (spec.planes, spec.scale) != (3, problem.scale):
+            actual = f"{spec.planes} planes, and enlarges {spec.scale} times"
+            raise InvalidInputError(f"{problem.name} needs a network for RGB with scale {problem.scale}; got {actual}")
+        mode = "RGB" if problem else ("L" if spec.planes == 1 else "YCbCr")
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.learners = [Learner(self.network, recipe.rate)]
         if recipe.adversarial:
-            critic = Critic(sides.planes, sides.restored).to(self.device)
+            critic = Critic(spec.planes, spec.restored).to(self.device)
             self.learners.append(Learner(critic, recipe.rate, name="critic.", adam="critic_adam."))
         photographs: list[Samples] = []
         for name, shrink in recipe.photographs.items():
             photographs += load_photographs(data / name, mode=mode, shrink=shrink)
-        cut = {name: getattr(recipe, name) for name in ("side", "count", "seed", "stride")}
-        self.patches = Patches(photographs, recipe.degradation, **cut, problem=problem)
-        images = load_photographs(data / watched.folder, mode=mode)[: watched.images]
-        self.watch = Watch(images, watched.qualities, self.device, distance, problem)
+        patch_options = {name: getattr(recipe, name) for name in ("side", "count", "seed", "stride")}
+        self.patches = Patches(photographs, recipe.degradation, **patch_options, problem=problem)
+        images = load_photographs(data / recipe.validation.folder, mode=mode)[: recipe.validation.images]
+        self.validation = ValidationSet(images, recipe.validation.qualities, self.device, distance, problem)
 
-    def fit_to(self, minutes: float) -> None:
-        """Set the number of steps by timing some; the weights are as before."""
-        before = [learner.weights() for learner in self.learners]
+    def fit_steps(self, minutes: float) -> None:
+        """Set the number of steps from the time that a few steps take, and reset the weights afterwards."""
+        initial_weights = [learner.weights() for learner in self.learners]
         times = []
-        for number in range(_TRIAL):
+        for number in range(_TIMED_STEPS):
             start = time.perf_counter()
             self.update(self.patches.batch(number), 0.0)
             times.append(time.perf_counter() - start)
-        for learner, weights in zip(self.learners, before, strict=True):
-            learner.forget(weights)
+        for learner, weights in zip(self.learners, initial_weights, strict=True):
+            learner.reset(weights)
         self.steps = max(1, int(60 * minutes / float(np.median(times))))
 
-    def go(self, folder: Path, journal: Journal, progress: Progress) -> None:
-        """All steps that are left; a look at the validation images every so often."""
-        seen: dict[str, float] = {}
+    def run_steps(self, folder: Path, log: TrainingLog, progress: Progress) -> None:
+        """Run the remaining steps; validate, log and save a checkpoint at the interval of the recipe."""
+        measured: dict[str, float] = {}
         total, count, started = Counter[str](), 0, time.perf_counter()
-        for batch in _ahead(self.patches, self.step, self.steps):
+        for batch in _prefetched(self.patches, self.step, self.steps):
             rate = self.rate()
             losses = self.update(batch, rate)
             self.step += 1
@@ -153,11 +158,12 @@ class _Run:
             if self.step % self.recipe.validation.every == 0 or self.step == self.steps:
                 self.seconds, started = self.seconds + time.perf_counter() - started, time.perf_counter()
                 means = {name: value / count for name, value in total.items()}
-                seen = {"loss": means.pop("loss"), "rate": rate, **self.look(), **means}
+                measured = {"loss": means.pop("loss"), "rate": rate, **self.validate(), **means}
                 total, count = Counter(), 0
-                journal.add(self.step, self.seconds, seen)  # first, for a row too many goes when the run is resumed
+                # the log first: a resumed training drops rows that are later than its checkpoint
+                log.add(self.step, self.seconds, measured)
                 self.save(folder)
-            progress(self.step, self.steps, seen)
+            progress(self.step, self.steps, measured)
 
     def rate(self) -> float:
         """Learning rate of this step."""
@@ -169,8 +175,8 @@ class _Run:
         return recipe.rate * min(1.0, (share + 1 / self.steps) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * share))
 
     def update(self, batch: Batch, rate: float) -> dict[str, float]:
-        """One step of Adam, and of the critic's before it; gives the loss, and its parts if there are several."""
-        received, clean, table = (self._tensor(part) for part in (batch.received, batch.clean, batch.tables))
+        """Take one step: first of the critic, if there is one, then of the network. Returns the loss and its terms."""
+        received, clean, table = (self._tensor(value) for value in (batch.received, batch.clean, batch.tables))
         received = received / 255
         self.network.train()
         with self._autocast():
@@ -178,48 +184,50 @@ class _Run:
         restored = restored.float()
         clean = clean[:, -restored.shape[1] :] / 255
         loss = self.loss(restored, clean, table)
-        parts: dict[str, Tensor] = {}
+        terms: dict[str, Tensor] = {}
         if self.features is not None:
-            parts["features"] = self._unlike(self.features, received, restored, clean)
-            loss = loss + self.recipe.perceptual * parts["features"]
+            terms["features"] = self._feature_loss(self.features, received, restored, clean)
+            loss = loss + self.recipe.perceptual * terms["features"]
         if len(self.learners) > 1:
-            parts["critic"], parts["fooling"] = self._criticized(received, restored, clean, rate)
-            loss = loss + self.recipe.adversarial * parts["fooling"]
+            terms["critic"], terms["fooling"] = self._adversarial_step(received, restored, clean, rate)
+            loss = loss + self.recipe.adversarial * terms["fooling"]
         if self.recipe.sparsity:
             loss = loss + self.recipe.sparsity * norm_scale_sum(self.network)
         self.learners[0].descend(loss, rate, self.recipe.clip)
-        return {name: float(part.detach()) for name, part in {"loss": loss, **parts}.items()}
+        return {name: float(value.detach()) for name, value in {"loss": loss, **terms}.items()}
 
-    def _unlike(self, features: nn.Module, received: Tensor, restored: Tensor, clean: Tensor) -> Tensor:
-        """The loss on features; a network that restores chrominance only is judged with the luminance it was given."""
-        kept = received[:, : received.shape[1] - restored.shape[1]]
+    def _feature_loss(self, features: nn.Module, received: Tensor, restored: Tensor, clean: Tensor) -> Tensor:
+        """The feature loss. If the network restores only chrominance, it is combined with the received luminance."""
+        luminance = received[:, : received.shape[1] - restored.shape[1]]
         with self._autocast():
-            loss: Tensor = features(torch.cat([kept, restored], 1), torch.cat([kept, clean], 1))
+            loss: Tensor = features(torch.cat([luminance, restored], 1), torch.cat([luminance, clean], 1))
         return loss
 
-    def _criticized(self, received: Tensor, restored: Tensor, clean: Tensor, rate: float) -> tuple[Tensor, Tensor]:
-        """A step of the critic; gives its loss before, and what it then holds against the restored patches."""
+    def _adversarial_step(
+        self, received: Tensor, restored: Tensor, clean: Tensor, rate: float
+    ) -> tuple[Tensor, Tensor]:
+        """Take a step of the critic. Returns its loss before, and the adversarial loss of the network after it."""
         learner = self.learners[1]
         critic = learner.module.train().requires_grad_(True)
         with self._autocast():
             scores = critic(received, clean), critic(received, restored.detach())
         loss = critic_loss(*(score.float() for score in scores))
-        learner.descend(loss, _CRITIC_FASTER * rate)
-        critic.requires_grad_(False)  # the network's own step leaves it alone
+        learner.descend(loss, _CRITIC_RATE_RATIO * rate)
+        critic.requires_grad_(False)  # the step of the network must not change the critic
         with self._autocast():
-            fooling = critic(received, restored)
-        return loss, fooling_loss(fooling.float())
+            restored_scores = critic(received, restored)
+        return loss, fooling_loss(restored_scores.float())
 
-    def look(self) -> dict[str, float]:
-        """What is measured on the validation images; lowers the rate on a plateau of the PSNR."""
-        seen = self.watch.look(self.network)
-        mean = float(np.mean([value for name, value in seen.items() if name.startswith("psnr")]))
+    def validate(self) -> dict[str, float]:
+        """Measure the validation images, and lower the rate of the schedule "plateau" if the PSNR stagnates."""
+        measured = self.validation.measure(self.network)
+        mean = float(np.mean([value for name, value in measured.items() if name.startswith("psnr")]))
         state = self.plateau
         state["since"] = 0.0 if mean > state["best"] else state["since"] + 1
         state["best"] = max(mean, state["best"])
         if state["since"] >= _PATIENCE:
             state["rate"], state["since"] = state["rate"] / 10, 0.0
-        return seen
+        return measured
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
@@ -228,23 +236,23 @@ class _Run:
         return torch.from_numpy(array.astype(np.float32)).to(self.device)
 
     def save(self, folder: Path) -> None:
-        """The checkpoint."""
+        """Write the checkpoint."""
         numbers = {"step": self.step, "steps": self.steps, "plateau": self.plateau, "seconds": self.seconds}
         save_checkpoint(folder / "checkpoint.safetensors", self.recipe, self.learners, **numbers)
 
     def resume(self, folder: Path) -> None:
-        """Go back to where a checkpoint was written."""
+        """Load the state from the checkpoint."""
         numbers = load_checkpoint(folder / "checkpoint.safetensors", self.recipe, self.learners)
         self.step, self.steps, self.plateau = numbers["step"], numbers["steps"], numbers["plateau"]
         self.seconds = numbers["seconds"]
 
 
-def _ahead(patches: Patches, first: int, last: int) -> Iterator[Batch]:
-    """Batches in order, the next one made while one is used."""
+def _prefetched(patches: Patches, start: int, stop: int) -> Iterator[Batch]:
+    """Batches in order; the next batch is prepared in a thread while one is used."""
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(patches.batch, first)
-        for number in range(first, last):
-            batch = waiting.result()
-            if number + 1 < last:
-                waiting = pool.submit(patches.batch, number + 1)
+        next_batch = pool.submit(patches.batch, start)
+        for number in range(start, stop):
+            batch = next_batch.result()
+            if number + 1 < stop:
+                next_batch = pool.submit(patches.batch, number + 1)
             yield batch

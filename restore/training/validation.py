@@ -1,4 +1,4 @@
-"""The validation images: how good the network is on them while it is trained."""
+"""Validation: measures how well a network restores a set of images while it is trained."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ import torch
 from torch import Tensor, nn
 
 import optcodec
-from restore.channel.degradation import Degradation, Samples, arrived
+from restore.channel.degradation import Degradation, Samples, transmit
 from restore.channel.problem import Problem
 
-__all__ = ["Distance", "Watch"]
+__all__ = ["Distance", "ValidationSet"]
 
 Distance = Callable[[Tensor, Tensor], float]
 
 
 @dataclass(frozen=True)
-class _Sent:
-    """An image, planes first, before and after JPEG, and the tables."""
+class _CodedImage:
+    """The planes of an image, (planes, height, width), before and after coding, and its quantization tables."""
 
     clean: Samples
     received: Samples
     tables: npt.NDArray[np.uint16]
 
 
-class Watch:
-    """Images at some qualities.
+class ValidationSet:
+    """Validation images, coded at several qualities.
 
     Parameters
     ----------
     images : sequence of ndarray of uint8
-        Gray or Y, Cb, Cr.
+        Images, gray or Y, Cb, Cr; or RGB with a problem.
     qualities : sequence of int
-        JPEG qualities.
+        JPEG qualities, 1..100.
     device : torch.device
-        Where the network is.
+        Device of the network.
     distance : callable, optional
         LPIPS, see `restore.training.features.load_lpips`.
     problem : Problem, optional
-        What happens to the images before they are coded; they are RGB then.
+        Degradation of the images before they are coded.
     """
 
     def __init__(
@@ -53,33 +53,34 @@ class Watch:
         distance: Distance | None = None,
         problem: Problem | None = None,
     ) -> None:
-        self._sent = {quality: [_sent(image, quality, problem) for image in images] for quality in qualities}
+        self._coded = {quality: [_code(image, quality, problem) for image in images] for quality in qualities}
         self._device, self._distance = device, distance
 
-    def look(self, network: nn.Module) -> dict[str, float]:
-        """Mean PSNR in dB, and LPIPS if it is watched, at each quality; leaves the network in evaluation mode."""
+    def measure(self, network: nn.Module) -> dict[str, float]:
+        """Mean PSNR in dB, and LPIPS if there is a distance, at each quality. Puts the network into evaluation mode."""
         network.eval()
         psnr: dict[str, float] = {}
         lpips: dict[str, float] = {}
-        for quality, kept in self._sent.items():
-            pairs = [(sent, self._restored(network, sent)) for sent in kept]
-            psnr[f"psnr_q{quality}"] = _mean(optcodec.psnr_db(sent.clean[-len(out) :], out) for sent, out in pairs)
+        for quality, images in self._coded.items():
+            pairs = [(image, self._restored(network, image)) for image in images]
+            values = (optcodec.psnr_db(image.clean[-len(restored) :], restored) for image, restored in pairs)
+            psnr[f"psnr_q{quality}"] = _mean(values)
             if self._distance is not None:
-                lpips[f"lpips_q{quality}"] = _mean(self._far(sent, out) for sent, out in pairs)
+                lpips[f"lpips_q{quality}"] = _mean(self._lpips(image, restored) for image, restored in pairs)
         return psnr | lpips
 
     @torch.no_grad()
-    def _restored(self, network: nn.Module, sent: _Sent) -> Samples:
-        restored: Tensor = network(self._tensor(sent.received) / 255, self._tensor(sent.tables))[0]
-        samples: Samples = np.clip(np.rint(restored.cpu().numpy() * 255), 0, 255).astype(np.uint8)
+    def _restored(self, network: nn.Module, image: _CodedImage) -> Samples:
+        output: Tensor = network(self._tensor(image.received) / 255, self._tensor(image.tables))[0]
+        samples: Samples = np.clip(np.rint(output.cpu().numpy() * 255), 0, 255).astype(np.uint8)
         return samples
 
-    def _far(self, sent: _Sent, restored: Samples) -> float:
-        """LPIPS; chrominance that was restored alone is seen with the luminance that was received."""
+    def _lpips(self, image: _CodedImage, restored: Samples) -> float:
+        """LPIPS. If only chrominance was restored, it is combined with the received luminance."""
         assert self._distance is not None
-        kept = sent.received[: -len(restored)]
-        clean, image = (np.concatenate([kept, planes]) for planes in (sent.clean[-len(restored) :], restored))
-        return self._distance(self._tensor(clean) / 255, self._tensor(image) / 255)
+        luminance, clean = image.received[: -len(restored)], image.clean[-len(restored) :]
+        reference, test = (np.concatenate([luminance, planes]) for planes in (clean, restored))
+        return self._distance(self._tensor(reference) / 255, self._tensor(test) / 255)
 
     def _tensor(self, array: Samples | npt.NDArray[np.uint16]) -> Tensor:
         return torch.from_numpy(array[None].astype(np.float32)).to(self._device)
@@ -89,11 +90,11 @@ def _mean(values: Iterable[float]) -> float:
     return float(np.mean(list(values)))
 
 
-def _sent(image: Samples, quality: int, problem: Problem | None) -> _Sent:
-    """Cut so that whole 16x16 pixels are sent."""
+def _code(image: Samples, quality: int, problem: Problem | None) -> _CodedImage:
+    """Cut an image to a multiple of 16x16 coded pixels, and code it."""
     grid = 16 * (problem.scale if problem else 1)
     height, width = (extent - extent % grid for extent in image.shape[:2])
     image = image[:height, :width]
-    received, tables = arrived(image, Degradation((quality,)), problem, np.random.default_rng(0))
+    received, tables = transmit(image, Degradation((quality,)), problem, np.random.default_rng(0))
     clean, received = (part[None] if part.ndim == 2 else part.transpose(2, 0, 1) for part in (image, received))
-    return _Sent(clean, received, tables)
+    return _CodedImage(clean, received, tables)

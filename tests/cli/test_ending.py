@@ -144,16 +144,16 @@ def check_unwritable(arguments: list[str], reason: str, *, full: bool) -> None:
 
 def fill_disk(monkeypatch: pytest.MonkeyPatch, files: int) -> None:
     """Let so many files be written, and no more."""
-    new_part, written = module._new_part, []
+    new_file, written = module._temporary_file, []
 
     def part(folder: Path, mode: int) -> Path:
         if mode == 0o666:  # not of the check before the work
             written.append(folder)
             if len(written) > files:
                 raise OSError(28, "No space left on device")
-        return new_part(folder, mode)
+        return new_file(folder, mode)
 
-    monkeypatch.setattr(module, "_new_part", part)
+    monkeypatch.setattr(module, "_temporary_file", part)
 
 
 @pytest.mark.parametrize("verb", [["encode"], ["design", "--per-image", "-q", 50, "--method", "jpeg"]])

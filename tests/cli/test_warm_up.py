@@ -78,7 +78,7 @@ def test_code_for_many_processors_does_not_depend_on_the_one_at_hand(
         monkeypatch.setattr(binding, "get_host_cpu_name", lambda: "another")
         monkeypatch.setattr(binding, "get_host_cpu_features", dict)
         cache._file_name.cache_clear()
-        assert set(cache.kept_objects(FEW)) == set(FEW)
+        assert set(cache.cached_objects(FEW)) == set(FEW)
     finally:
         cache._file_name.cache_clear()
 

@@ -1,4 +1,4 @@
-"""What a JPEG file carries besides its image, from one file to the next."""
+"""Metadata of JPEG files: segments and trailers are read, kept, changed and written again."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def pixels(data: bytes) -> np.ndarray:
 
 
 def carried_by(data: bytes) -> bytes:
-    """Application segments and comments, as they stand in a file."""
+    """The application and comment segments of a file, joined."""
     return b"".join(data[s.offset : s.end] for s in read_segments(data) if s.name.startswith("APP") or s.name == "COM")
 
 
@@ -58,11 +58,11 @@ def test_segments_and_what_lies_behind_the_end_stay_byte_for_byte(names: list[st
     segments = b"".join(CARRIED[name] for name in names)
     data = BARE[:2] + segments + BARE[2:] + trailer
     for progressive in (False, True):
-        made = encode(read_jpeg(data), progressive=progressive).data
-        assert carried_by(made) == segments
-        assert made.endswith(b"\xff\xd9" + trailer)
-        np.testing.assert_array_equal(pixels(made), pixels(data))
-        assert read_jpeg(made).metadata == read_jpeg(data).metadata
+        written = encode(read_jpeg(data), progressive=progressive).data
+        assert carried_by(written) == segments
+        assert written.endswith(b"\xff\xd9" + trailer)
+        np.testing.assert_array_equal(pixels(written), pixels(data))
+        assert read_jpeg(written).metadata == read_jpeg(data).metadata
 
 
 def test_segments_stay_before_the_frame_header_behind_it_or_behind_the_scan() -> None:
@@ -73,39 +73,39 @@ def test_segments_stay_before_the_frame_header_behind_it_or_behind_the_scan() ->
     image = read_jpeg(data, notify=lambda sentence: None)
     assert (image.metadata.adobe_transform, image.metadata.icc_profile) == (None, None)
     progressive = encode(image, progressive=True).data
-    for made in (progressive, encode(image, restart_interval=2).data):
-        assert made.startswith(FILE[:20] + CARRIED["comment"])
-        assert made.endswith(damaged + b"\xff\xd9")
-        assert made.index(b"\xff\xc2" if made == progressive else b"\xff\xc0") + 19 == made.index(behind_frame)
-        np.testing.assert_array_equal(pixels(made), pixels(data))
+    for written in (progressive, encode(image, restart_interval=2).data):
+        assert written.startswith(FILE[:20] + CARRIED["comment"])
+        assert written.endswith(damaged + b"\xff\xd9")
+        assert written.index(b"\xff\xc2" if written == progressive else b"\xff\xc0") + 19 == written.index(behind_frame)
+        np.testing.assert_array_equal(pixels(written), pixels(data))
     with pytest.warns(JpegWarning):
         assert transcode(data, metadata=False).data == FILE
 
 
-def test_segments_that_say_no_more_than_the_fields_are_not_kept_twice() -> None:
+def test_segments_that_the_fields_describe_completely_are_not_kept() -> None:
     assert read_jpeg(FILE).metadata == Metadata()
     assert read_jpeg(FILE[:20] + CARRIED["comment"] + FILE[20:]).metadata.segments is not None
 
 
-def test_what_is_changed_is_made_anew_and_the_rest_stays() -> None:
+def test_changed_fields_get_new_segments_and_all_other_segments_stay() -> None:
     names = "JFIF 1.01, in cm, thumbnail", "Exif", "second Exif", "XMP", "ICC", "comment"
     data = BARE[:2] + b"".join(CARRIED[name] for name in names) + BARE[2:]
     image = read_jpeg(data)
     changes = {"exif": b"MM\0*other", "icc_profile": None, "density": (1, 300, 200)}
-    made = write_jpeg(replace(image, metadata=replace(image.metadata, **changes)))
+    written = write_jpeg(replace(image, metadata=replace(image.metadata, **changes)))
     expected = segment(0xE0, b"JFIF\0\1\2\1\1\x2c\0\xc8\0\0") + segment(0xE1, b"Exif\0\0MM\0*other")
-    assert carried_by(made) == expected + CARRIED["XMP"] + CARRIED["comment"]
-    found = read_jpeg(made).metadata
-    assert (found.exif, found.icc_profile, found.density) == tuple(changes.values())
+    assert carried_by(written) == expected + CARRIED["XMP"] + CARRIED["comment"]
+    metadata = read_jpeg(written).metadata
+    assert (metadata.exif, metadata.icc_profile, metadata.density) == tuple(changes.values())
     without = replace(image, metadata=replace(image.metadata, exif=None))
-    kept = b"".join(CARRIED[name] for name in names if "Exif" not in name)
-    assert carried_by(write_jpeg(without)) == kept
+    all_but_exif = b"".join(CARRIED[name] for name in names if "Exif" not in name)
+    assert carried_by(write_jpeg(without)) == all_but_exif
 
 
-def test_an_exif_that_was_not_there_comes_behind_jfif() -> None:
+def test_a_new_exif_segment_comes_behind_jfif() -> None:
     image = read_jpeg(FILE[:20] + CARRIED["comment"] + FILE[20:])
-    made = write_jpeg(replace(image, metadata=replace(image.metadata, exif=TIFF)))
-    assert carried_by(made) == JFIF + CARRIED["Exif"] + CARRIED["comment"]
+    written = write_jpeg(replace(image, metadata=replace(image.metadata, exif=TIFF)))
+    assert carried_by(written) == JFIF + CARRIED["Exif"] + CARRIED["comment"]
 
 
 # ---- Colours: what decoders make of a file stays ---------------------------------------------------------------------
@@ -115,8 +115,8 @@ RGB_IDS = tuple(b"RGB")
 
 def rgb_by_ids() -> bytes:
     image = read_jpeg(FILE)
-    named = tuple(replace(part, id=id) for part, id in zip(image.components, RGB_IDS, strict=True))
-    return write_jpeg(replace(image, components=named)).replace(JFIF, b"")
+    components = tuple(replace(component, id=id) for component, id in zip(image.components, RGB_IDS, strict=True))
+    return write_jpeg(replace(image, components=components)).replace(JFIF, b"")
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"metadata": False}, {"metadata": True}])
@@ -128,30 +128,30 @@ def rgb_by_ids() -> bytes:
 @pytest.mark.parametrize("data", [BARE, rgb_by_ids()], ids=["ids 1 2 3", "ids R G B"])
 def test_colours_are_the_same_afterwards(data: bytes, front: bytes, options: dict[str, object]) -> None:
     data = data[:2] + front + data[2:]
-    made = transcode(data, allow_larger=True, **options).data
-    np.testing.assert_array_equal(pixels(made), pixels(data))
+    written = transcode(data, allow_larger=True, **options).data
+    np.testing.assert_array_equal(pixels(written), pixels(data))
     if options.get("metadata") is not False:
-        assert carried_by(made) == front
+        assert carried_by(written) == front
 
 
 @pytest.mark.parametrize("transform", [None, 0, 1])
 @pytest.mark.parametrize("front", [b"", JFIF, ADOBE[0], ADOBE[1], JFIF + ADOBE[0], JFIF + ADOBE[1]], ids=bytes.hex)
 @pytest.mark.parametrize("data", [BARE, rgb_by_ids()], ids=["ids 1 2 3", "ids R G B"])
-def test_colours_that_are_set_are_what_is_read(data: bytes, front: bytes, transform: int | None) -> None:
+def test_a_colour_transform_that_is_set_is_read_back(data: bytes, front: bytes, transform: int | None) -> None:
     image = read_jpeg(data[:2] + front + CARRIED["comment"] + data[2:])
-    made = write_jpeg(replace(image, metadata=replace(image.metadata, adobe_transform=transform)))
-    assert read_jpeg(made).metadata.adobe_transform == transform
-    assert CARRIED["comment"] in made
+    written = write_jpeg(replace(image, metadata=replace(image.metadata, adobe_transform=transform)))
+    assert read_jpeg(written).metadata.adobe_transform == transform
+    assert CARRIED["comment"] in written
     alone = write_jpeg(replace(image, metadata=Metadata(adobe_transform=transform)))
-    np.testing.assert_array_equal(pixels(made), pixels(alone))
+    np.testing.assert_array_equal(pixels(written), pixels(alone))
 
 
 def test_density_beside_adobe() -> None:
-    """Of a file, and of metadata that was put together."""
+    """The density is kept, of a file that was read and of metadata that was made by hand."""
     jfif = segment(0xE0, b"JFIF\0\1\1\1\1\x2c\1\x2c\0\0")
     for data in (BARE[:2] + jfif + ADOBE[1] + BARE[2:], BARE[:2] + ADOBE[1] + jfif + BARE[2:]):
-        made = encode(read_jpeg(data)).data
-        assert Image.open(io.BytesIO(made)).info["dpi"] == (300, 300)
+        written = encode(read_jpeg(data)).data
+        assert Image.open(io.BytesIO(written)).info["dpi"] == (300, 300)
     put_together = replace(read_jpeg(FILE), metadata=Metadata(adobe_transform=1, density=(1, 300, 300)))
     assert Image.open(io.BytesIO(write_jpeg(put_together))).info["dpi"] == (300, 300)
 
@@ -162,17 +162,17 @@ def test_density_beside_adobe() -> None:
 def with_pictures(first: bytes, others: list[bytes], order: str) -> bytes:
     """A file of the Multi-Picture Format (CIPA DC-007)."""
     count = 1 + len(others)
-    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, 3)
-    head += struct.pack(f"{order}HHI4s", 0xB000, 7, 4, b"0100")
-    head += struct.pack(f"{order}HHII", 0xB001, 4, 1, count)
-    head += struct.pack(f"{order}HHII", 0xB002, 7, 16 * count, 8 + 2 + 36 + 4) + bytes(4)
-    nbytes = len(first) + 4 + 4 + len(head) + 16 * count  # of the first picture with its segment
+    header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, 3)
+    header += struct.pack(f"{order}HHI4s", 0xB000, 7, 4, b"0100")
+    header += struct.pack(f"{order}HHII", 0xB001, 4, 1, count)
+    header += struct.pack(f"{order}HHII", 0xB002, 7, 16 * count, 8 + 2 + 36 + 4) + bytes(4)
+    nbytes = len(first) + 4 + 4 + len(header) + 16 * count  # of the first picture with its segment
     start = 2 + 4 + 4  # of the structure in the file: SOI, marker, length, signature
-    entries, place = struct.pack(f"{order}IIIHH", 0x030000, nbytes, 0, 0, 0), nbytes - start
+    entries, offset = struct.pack(f"{order}IIIHH", 0x030000, nbytes, 0, 0, 0), nbytes - start
     for other in others:
-        entries += struct.pack(f"{order}IIIHH", 0, len(other), place, 0, 0)
-        place += len(other)
-    return first[:2] + segment(0xE2, b"MPF\0" + head + entries) + first[2:] + b"".join(others)
+        entries += struct.pack(f"{order}IIIHH", 0, len(other), offset, 0, 0)
+        offset += len(other)
+    return first[:2] + segment(0xE2, b"MPF\0" + header + entries) + first[2:] + b"".join(others)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -182,9 +182,9 @@ def test_offsets_to_further_pictures_are_right_afterwards(order: str, options: d
     plain = io.BytesIO()
     Image.fromarray(PHOTO).save(plain, "JPEG", quality=90)
     data = with_pictures(plain.getvalue(), others, order)
-    made = transcode(data, allow_larger=True, **options).data
-    assert len(made) != len(data)
-    for file in (data, made):
+    written = transcode(data, allow_larger=True, **options).data
+    assert len(written) != len(data)
+    for file in (data, written):
         with Image.open(io.BytesIO(file)) as image:
             assert (image.format, image.n_frames) == ("MPO", 3)
             for number, other in enumerate(others, start=1):
@@ -207,7 +207,7 @@ def test_a_damaged_list_of_pictures_stays_as_it_is(payload: bytes) -> None:
     assert carried_by(encode(read_jpeg(data), progressive=True).data) == JFIF + damaged
 
 
-def test_names_of_what_is_carried() -> None:
+def test_names_of_carried_segments() -> None:
     front = b"".join(CARRIED[name] for name in SOUND)
     metadata = read_jpeg(BARE[:2] + front + BARE[2:] + bytes(2000)).metadata
     assert metadata.contents == (
@@ -221,7 +221,7 @@ def test_names_of_what_is_carried() -> None:
 # ---- From pixels -----------------------------------------------------------------------------------------------------
 
 
-def test_pixels_of_a_jpeg_file_bring_all_but_what_describes_the_file(tmp_path: Path) -> None:
+def test_encoding_the_pixels_of_a_jpeg_file_keeps_all_metadata_that_does_not_describe_the_file(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x010E] = "a description"
     plain = io.BytesIO()
@@ -231,12 +231,12 @@ def test_pixels_of_a_jpeg_file_bring_all_but_what_describes_the_file(tmp_path: P
     data = data[:20] + b"".join(CARRIED[name] for name in names) + mpf + ADOBE[1] + data[20:]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow says that there are no further pictures
-        made = encode(data, metadata=True).data
-    found = read_jpeg(made).metadata
-    assert (found.exif, found.icc_profile, found.density) == (exif.tobytes()[6:], b"profile", (1, 300, 300))
-    assert carried_by(made).endswith(b"".join(CARRIED[name] for name in names))
-    assert b"MPF" not in made
-    assert b"Adobe\0d" not in made
+        written = encode(data, metadata=True).data
+    metadata = read_jpeg(written).metadata
+    assert (metadata.exif, metadata.icc_profile, metadata.density) == (exif.tobytes()[6:], b"profile", (1, 300, 300))
+    assert carried_by(written).endswith(b"".join(CARRIED[name] for name in names))
+    assert b"MPF" not in written
+    assert b"Adobe\0d" not in written
 
 
 @pytest.mark.parametrize(("kind", "option"), [("PNG", None), ("WEBP", "xmp"), ("TIFF", None)])
@@ -251,8 +251,8 @@ def test_xmp_of_other_files(tmp_path: Path, kind: str, option: str | None) -> No
     if kind == "TIFF":
         options = {"tiffinfo": {700: xmp}}
     Image.fromarray(PHOTO).save(path, kind, **options)
-    found = read_jpeg(encode(path, metadata=True).data).metadata
-    assert found.contents == ("XMP",)
+    metadata = read_jpeg(encode(path, metadata=True).data).metadata
+    assert metadata.contents == ("XMP",)
     assert encode(path, metadata=True).data.count(b"http://ns.adobe.com/xap/1.0/\0" + xmp) == 1
     result = run("encode", path, "-o", tmp_path / "out.jpg")
     assert "left out XMP, which --metadata keeps" in result.stderr
@@ -261,13 +261,13 @@ def test_xmp_of_other_files(tmp_path: Path, kind: str, option: str | None) -> No
 @pytest.mark.parametrize("name", ["out.png", "out.jpg"])
 def test_restoring_keeps_what_the_format_can_hold(tmp_path: Path, name: str) -> None:
     names = "Exif", "XMP", "comment", "IPTC"
-    (tmp_path / "in.jpg").write_bytes(FILE[:20] + b"".join(CARRIED[each] for each in names) + FILE[20:])
+    (tmp_path / "in.jpg").write_bytes(FILE[:20] + b"".join(CARRIED[carried] for carried in names) + FILE[20:])
     result = run_restore(tmp_path / "in.jpg", "-o", tmp_path / name, "--model", "tiny")
     assert result.exit_code == 0
     with Image.open(tmp_path / name) as image:
         assert image.info["exif"].removeprefix(b"Exif\0\0") == TIFF
         assert image.info["xmp"] == b"<x:xmpmeta/>"
-    said = "left out comment, IPTC, which a JPEG output keeps" in result.stderr
-    assert said is (name == "out.png")
+    has_notice = "left out comment, IPTC, which a JPEG output keeps" in result.stderr
+    assert has_notice is (name == "out.png")
     if name == "out.jpg":
-        assert carried_by((tmp_path / name).read_bytes()) == JFIF + b"".join(CARRIED[each] for each in names)
+        assert carried_by((tmp_path / name).read_bytes()) == JFIF + b"".join(CARRIED[carried] for carried in names)

@@ -1,4 +1,4 @@
-"""Files that end early: with `partial`, the coefficients that libjpeg-turbo has, in each of its cases."""
+"""Files that end too early: with `partial`, their coefficients are those of libjpeg-turbo, in each of its cases."""
 
 from __future__ import annotations
 
@@ -56,34 +56,34 @@ def read_part(data: bytes) -> tuple[CoefficientImage, list[str]]:
 
 
 def assert_as_libjpeg(data: bytes, folder: Path) -> list[str]:
-    """The coefficients are libjpeg-turbo's, as a whole and row by row; gives the notices."""
+    """Check that all coefficients, also row by row, are those of libjpeg-turbo; return the notices."""
     image, notices = read_part(data)
     for index, (blocks, _) in enumerate(turbo_coefficients(data, folder)):
         np.testing.assert_array_equal(image.components[index].blocks, blocks, f"component {index} of {len(data)} bytes")
     rows = list(read_jpeg_rows(data, partial=True, notify=lambda notice: None))
-    for index, part in enumerate(image.components):
-        np.testing.assert_array_equal(np.concatenate([row[index] for row in rows]), part.blocks)
+    for index, component in enumerate(image.components):
+        np.testing.assert_array_equal(np.concatenate([row[index] for row in rows]), component.blocks)
     return notices
 
 
 def cuts(data: bytes) -> list[int]:
-    """Places in the data of scans: around restart markers and stuffed zeros, near both ends, and here and there."""
-    scans = [part for part in read_segments(data) if part.name == "SOS"]
-    generator, places = random.Random(len(data)), set()
+    """Positions in the data of scans: near restart markers, stuffed zeros and both ends, and at random."""
+    scans = [segment for segment in read_segments(data) if segment.name == "SOS"]
+    generator, positions = random.Random(len(data)), set()
     for scan in scans:
         first, last = scan.data_offset + (scan is scans[0]), scan.end
-        places |= {first, first + 1, last - 2, last - 1, last}
+        positions |= {first, first + 1, last - 2, last - 1, last}
         near = [match.start() + 1 for match in re.finditer(rb"\xff", data[first:last])]
-        places |= {first + at + step for at in generator.sample(near, min(3, len(near))) for step in range(3)}
-        places |= set(generator.sample(range(first, last), min(5, last - first)))
-    return sorted(place for place in places if any(scan.data_offset < place <= scan.end for scan in scans))
+        positions |= {first + at + step for at in generator.sample(near, min(3, len(near))) for step in range(3)}
+        positions |= set(generator.sample(range(first, last), min(5, last - first)))
+    return sorted(position for position in positions if any(scan.data_offset < position <= scan.end for scan in scans))
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_part_is_that_of_libjpeg(name, tmp_path):
+def test_coefficients_of_partial_files_are_those_of_libjpeg(name, tmp_path):
     data = FILES[name]
-    for place in cuts(data):
-        cut = data[:place]
+    for position in cuts(data):
+        cut = data[:position]
         assert_as_libjpeg(cut, tmp_path)
         assert_as_libjpeg(cut + EOI, tmp_path)
         if "progressive" not in name and "two scans" not in name:
@@ -94,34 +94,34 @@ def test_a_part_is_that_of_libjpeg(name, tmp_path):
 def test_rows_that_pause_are_the_same(options, monkeypatch):
     monkeypatch.setattr(decoding, "_SPACE_NBYTES", SMALLEST)
     data = pillow_file(size=(300, 200), quality=97, **options)
-    for place in random.Random(1).sample(range(700, len(data)), 20):
-        image, expected = read_part(data[:place])
+    for position in random.Random(1).sample(range(700, len(data)), 20):
+        image, expected = read_part(data[:position])
         notices: list[str] = []
-        rows = list(read_jpeg_rows(data[:place], partial=True, notify=notices.append))
+        rows = list(read_jpeg_rows(data[:position], partial=True, notify=notices.append))
         assert notices == expected
-        for index, part in enumerate(image.components):
-            np.testing.assert_array_equal(np.concatenate([row[index] for row in rows]), part.blocks)
+        for index, component in enumerate(image.components):
+            np.testing.assert_array_equal(np.concatenate([row[index] for row in rows]), component.blocks)
 
 
 @pytest.mark.parametrize("name", ["progressive", "progressive, restarts", "two scans", "two scans, restarts"])
-def test_data_that_is_missing_within_the_file(name, tmp_path):
+def test_missing_data_in_the_middle_of_a_file(name, tmp_path):
     """The end of each scan that no later one refines, and where there are restart intervals the end of one."""
     data = FILES[name]
     for scan in [scan.segment for scan in read_structure(data).scans if scan.header.Al == 0]:
         for missing in (1, scan.data_nbytes // 3, scan.data_nbytes):
             assert_as_libjpeg(data[: scan.end - missing] + data[scan.end :], tmp_path)
         for match in list(re.finditer(rb"(?<!\xff)[^\xff]{3}\xff[\xd0-\xd7]", data[scan.data_offset : scan.end]))[::3]:
-            place = scan.data_offset + match.start()
-            assert_as_libjpeg(data[:place] + data[place + 3 :], tmp_path)
-            assert_as_libjpeg(data[:place] + data[place + 2 :], tmp_path)
+            position = scan.data_offset + match.start()
+            assert_as_libjpeg(data[:position] + data[position + 3 :], tmp_path)
+            assert_as_libjpeg(data[:position] + data[position + 2 :], tmp_path)
 
 
-def test_bits_that_only_zeros_make_a_code(tmp_path):
-    """Ends of data in codes, in their bits, in runs; where zero bits are a code, mean too much, or begin no code."""
+def test_data_that_ends_within_a_code_is_completed_with_zero_bits(tmp_path):
+    """The data ends in codes, in additional bits, in runs; zero bits are valid codes, invalid codes, or no codes."""
     first = {0x11: Huffman((0, 1, 2) + (0,) * 13, (0x11, 0, 1)), 0xF1: Huffman((0, 1, 2) + (0,) * 13, (0xF1, 0, 1))}
     bits = [DC[3] + "1", DC[0] + CODES[5] + "10", ZERO + "1" * 7, DC[0] + "1" * 9, ZERO + DC[9][:5], "", ZERO]
-    files = [grey_file(each, blocks=5) for each in bits]
-    files += [grey_file([ZERO * 2, each], blocks=7, before=RESTARTS.replace(b"\1", b"\2")) for each in bits]
+    files = [grey_file(code_bits, blocks=5) for code_bits in bits]
+    files += [grey_file([ZERO * 2, code_bits], blocks=7, before=RESTARTS.replace(b"\1", b"\2")) for code_bits in bits]
     files += [grey_file("1", blocks=3, before=dht(1, 0, table)) for table in first.values()]
     files += [grey_file("0001", scan=AC, blocks=3, before=dht(1, 0, table)) for table in first.values()]
     files += [grey_file("", scan=REFINE, before=dht(1, 0, table)) for table in first.values()]
@@ -137,25 +137,25 @@ def test_bits_that_only_zeros_make_a_code(tmp_path):
 
 
 def test_refinement_that_ends_early(tmp_path):
-    """Every band in many bits, with runs over blocks: cut at all bytes of its last scans."""
+    """Progressive files with many bits and runs over blocks in every band are cut at every third byte of a scan."""
     image = coefficient_image(((1, 1),), 48, 40)
     script = [ScanSpec((0,), 0, 0, 0, 2), ScanSpec((0,), 1, 9, 0, 3), ScanSpec((0,), 10, 63, 0, 2)]
     script += [ScanSpec((0,), 1, 9, low + 1, low) for low in (2, 1, 0)] + [ScanSpec((0,), 0, 0, 2, 1)]
     script += [ScanSpec((0,), 10, 63, 2, 1)]
     data = build(image, script, table=HUFFMAN[-1])
-    scans = [part for part in read_segments(data) if part.name == "SOS"]
+    scans = [segment for segment in read_segments(data) if segment.name == "SOS"]
     for scan in scans[1:]:
-        for place in range(scan.data_offset, scan.end, 3):
-            assert_as_libjpeg(data[:place], tmp_path)
+        for position in range(scan.data_offset, scan.end, 3):
+            assert_as_libjpeg(data[:position], tmp_path)
 
 
-def test_what_is_missing_is_said():
+def test_missing_data_is_reported():
     data = FILES["restarts"]
     image, notices = read_part(data[: len(data) // 2])
     assert len(notices) == 2
     assert re.search(r"^the file ends where a marker .*at byte \d+.; the file was read up to there$", notices[0])
     assert re.search(
-        r"^truncated scan: a block needs .*at byte \d+.; what is missing of a scan was taken as 0", notices[1]
+        r"^truncated scan: a block needs .*at byte \d+.; missing coefficients of a scan were taken as 0", notices[1]
     )
     assert not image.components[0].blocks[-1].any()
     _, notices = read_part(PROGRESSIVE[: PROGRESSIVE.rindex(b"\xff\xc4")])
@@ -175,7 +175,7 @@ def test_components_without_a_scan(tmp_path):
     assert not image.components[1].blocks.any()
     np.testing.assert_array_equal(decoded(write_jpeg(image)), decoded(data[: data.rindex(b"\xff\xda")] + EOI))
     rows = read_jpeg_rows(data[: data.rindex(b"\xff\xda")], partial=True, notify=lambda notice: None)
-    assert [part.id for part in rows.components] == [1, 2, 3]
+    assert [component.id for component in rows.components] == [1, 2, 3]
 
 
 SEQUENTIAL = FILES["4:2:0"]
@@ -195,14 +195,14 @@ HEADERS = SEQUENTIAL.index(b"\xff\xda") + 14
         (grey_file([""] * 1200, blocks=1200, before=RESTARTS), "more than 1000 restart intervals of a scan end early"),
     ],
 )
-def test_what_is_refused_all_the_same(data, message):
-    for read in (read_jpeg, lambda *given, **options: list(read_jpeg_rows(*given, **options))):
+def test_breaches_that_are_never_tolerated(data, message):
+    for read in (read_jpeg, lambda *arguments, **options: list(read_jpeg_rows(*arguments, **options))):
         with pytest.raises(MalformedJpegError, match=message):
             read(data, partial=True, notify=lambda notice: None)
 
 
 def test_a_header_that_claims_too_much():
-    """Less than is allowed is a picture with something in its corner; memory is taken for no more than that."""
+    """A file with little data is read, with coefficients in one corner, unless its size is above the limit."""
     tiny = Huffman((1,) + (0,) * 15, (0,))
     pieces = [SOI, dqt(0, [1] * 64), sof(0xC0, 65500, 65500, [(1, 1, 1, 0)]), dht(0, 0, tiny), dht(1, 0, tiny)]
     data = b"".join([*pieces, sos([(1, 0, 0)]), bytes(50)])
@@ -219,8 +219,8 @@ def test_a_header_that_claims_too_much():
         read_jpeg(small, notify=lambda notice: None)
 
 
-def test_a_scan_that_goes_on_from_made_up_coefficients_is_refused():
-    """Zero bits have brought a coefficient outside of the band of a scan in the middle of the file."""
+def test_a_scan_that_refines_ambiguous_coefficients_is_refused():
+    """In a scan in the middle of the file, zero bits are decoded to a coefficient outside of its band."""
     table = Huffman((0, 1, 2) + (0,) * 13, (0xF1, 0, 1))
     scan = sos([(1, 0, 0)], 1, 5, 0, 1) + entropy_coded([""]) + sos([(1, 0, 0)], 1, 5, 1, 0)
     with pytest.raises(MalformedJpegError, match="goes on from one that ended early"):

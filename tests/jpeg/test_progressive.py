@@ -1,4 +1,4 @@
-"""Progressive scans: equal to libjpeg's and to a naive coder's, and read back by every decoder at hand."""
+"""Progressive scans are equal to those of libjpeg and of a naive coder, and all available decoders read them."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ def test_any_script_is_read_back(data):
     image = data.draw(coefficient_images(max_side=40))
     file = file_of(image, data.draw(scripts(len(image.components))))
     assert_same_image(read_jpeg(file), image)
-    for part, (blocks, _) in zip(image.components, naive_read(file), strict=True):
-        np.testing.assert_array_equal(part.blocks, blocks)
+    for component, (blocks, _) in zip(image.components, naive_read(file), strict=True):
+        np.testing.assert_array_equal(component.blocks, blocks)
 
 
 def interval_bits(tokens: ScanTokens, codes: np.ndarray) -> list[int]:

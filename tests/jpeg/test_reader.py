@@ -1,4 +1,4 @@
-"""Coefficients out of files: equal to libjpeg's, to the naive decoder's, to those that went in; or a clear refusal."""
+"""Coefficients read from files are equal to libjpeg's, a naive decoder's, and those written; bad files are refused."""
 
 from __future__ import annotations
 
@@ -161,21 +161,21 @@ def adobe(transform: int) -> bytes:
         (adobe(1) + adobe(0), b"", 0),
         (segment(0xE0, JFIF[4:-1]) + adobe(0), b"", 0),  # too short for JFIF
         (segment(0xE0, JFIF[4:-1]), b"", None),
-        (b"", adobe(0) + JFIF, None),  # colours are what is said before the first scan
+        (b"", adobe(0) + JFIF, None),  # only segments before the first scan decide the colours
         (adobe(1), adobe(0), 1),
     ],
     ids=lambda value: value.hex() if isinstance(value, bytes) else str(value),
 )
 def test_colours_are_those_of_libjpeg(before, behind, transform, ids):
     image = coefficient_image(((1, 1), (1, 1), (1, 1)), 16, 16)
-    named = tuple(replace(part, id=id) for part, id in zip(image.components, ids, strict=True))
-    data = build(replace(image, components=named), [ScanSpec((0,)), ScanSpec((1, 2))])
+    components = tuple(replace(component, id=id) for component, id in zip(image.components, ids, strict=True))
+    data = build(replace(image, components=components), [ScanSpec((0,)), ScanSpec((1, 2))])
     second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
     data = data[:2] + before + data[2:second] + behind + data[second:]
-    found = read_jpeg(data)
+    read_image = read_jpeg(data)
     says_nothing = ids == RGB_IDS and JFIF not in before and b"Adobe" not in before
-    assert found.metadata.adobe_transform == (0 if says_nothing else transform)
-    np.testing.assert_array_equal(decoded(write_jpeg(found)), decoded(data))
+    assert read_image.metadata.adobe_transform == (0 if says_nothing else transform)
+    np.testing.assert_array_equal(decoded(write_jpeg(read_image)), decoded(data))
 
 
 def decoded(data: bytes) -> np.ndarray:
@@ -183,10 +183,12 @@ def decoded(data: bytes) -> np.ndarray:
         return np.asarray(image)
 
 
-@pytest.mark.parametrize("said", [b"", JFIF, adobe(0), adobe(2), JFIF + adobe(2), adobe(2) + adobe(0)], ids=bytes.hex)
-def test_colours_of_four_components(said):
+@pytest.mark.parametrize(
+    "segments", [b"", JFIF, adobe(0), adobe(2), JFIF + adobe(2), adobe(2) + adobe(0)], ids=bytes.hex
+)
+def test_colours_of_four_components(segments):
     data = build(coefficient_image(((1, 1),) * 4, 16, 16), [ScanSpec((0, 1, 2, 3))])
-    data = data[:2] + said + data[2:]
+    data = data[:2] + segments + data[2:]
     np.testing.assert_array_equal(decoded(write_jpeg(read_jpeg(data))), decoded(data))
 
 
@@ -220,10 +222,10 @@ def test_what_went_in_comes_out(data):
     script = data.draw(scripts(len(image.components)))
     table, longest_run = data.draw(st.sampled_from(HUFFMAN)), data.draw(st.sampled_from([1, 3, 32767]))
     file = build(image, script, table=table, longest_run=longest_run)
-    found = read_jpeg(file)
-    assert_same_image(found, image)
-    assert found.restart_interval == image.restart_interval
-    assert_coefficients(found, naive_read(file))
+    read_image = read_jpeg(file)
+    assert_same_image(read_image, image)
+    assert read_image.restart_interval == image.restart_interval
+    assert_coefficients(read_image, naive_read(file))
 
 
 @pytest.mark.parametrize("factors", [f for f in ALL_FACTORS if known_to_libjpeg(f)], ids=str)
@@ -239,10 +241,10 @@ def test_odd_sampling_as_libjpeg_reads_it(factors, tmp_path):
 
 @settings(max_examples=60, deadline=None)
 @given(coefficient_images(with_metadata=True))
-def test_what_the_writer_writes(image):
-    found = read_jpeg(write_jpeg(image))
-    assert_same_image(found, image)
-    assert (found.metadata, found.restart_interval) == (image.metadata, image.restart_interval)
+def test_files_of_the_writer_are_read_back(image):
+    read_image = read_jpeg(write_jpeg(image))
+    assert_same_image(read_image, image)
+    assert (read_image.metadata, read_image.restart_interval) == (image.metadata, image.restart_interval)
 
 
 def coefficient_image(factors: tuple[tuple[int, int], ...], width: int, height: int, **more: int) -> CoefficientImage:
@@ -272,10 +274,10 @@ def two_scans(before: bytes, between: bytes, dc: tuple[int, int] = (0, 0)) -> tu
 def test_the_table_at_the_first_scan_of_a_component_counts():
     codes = dht(0, 0, HUFFMAN[0].for_dc()) + dht(1, 0, HUFFMAN[0])
     data, image = two_scans(dqt(0, [9] * 64) + dqt(0, [7] * 64) + codes, dqt(0, [8] * 64))
-    found = read_jpeg(data)
-    assert [part.table for part in found.components] == [0, 1, 1]
-    assert [int(table.steps[0, 0]) for table in found.tables] == [7, 8]
-    for ours, theirs in zip(found.components, image.components, strict=True):
+    read_image = read_jpeg(data)
+    assert [component.table for component in read_image.components] == [0, 1, 1]
+    assert [int(table.steps[0, 0]) for table in read_image.tables] == [7, 8]
+    for ours, theirs in zip(read_image.components, image.components, strict=True):
         np.testing.assert_array_equal(ours.blocks, theirs.blocks)
 
 
@@ -302,25 +304,25 @@ def test_garbage_and_fill_bytes():
     assert_same_image(read_jpeg(filled), image)
 
 
-def test_lines_given_behind_the_first_scan():
+def test_height_from_dnl_behind_the_first_scan():
     image = coefficient_image(((1, 1), (1, 1)), 20, 44)
     data = build(image, [ScanSpec((0,)), ScanSpec((1,))])
-    height, place = (44).to_bytes(2), data.index(b"\xff\xc0") + 5
-    assert data[place : place + 2] == height
+    height, position = (44).to_bytes(2), data.index(b"\xff\xc0") + 5
+    assert data[position : position + 2] == height
     second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
-    open_height = data[:place] + b"\0\0" + data[place + 2 : second] + segment(0xDC, height) + data[second:]
+    open_height = data[:position] + b"\0\0" + data[position + 2 : second] + segment(0xDC, height) + data[second:]
     assert_same_image(read_jpeg(open_height), image)
     assert_coefficients(read_jpeg(open_height), naive_read(open_height))
 
 
 def test_progressive_files_may_leave_coefficients_out():
     image = coefficient_image(((1, 1),), 30, 30)
-    found = read_jpeg(build(image, [ScanSpec((0,), 0, 0, 0, 1), ScanSpec((0,), 1, 9)])).components[0].blocks
+    read_image = read_jpeg(build(image, [ScanSpec((0,), 0, 0, 0, 1), ScanSpec((0,), 1, 9)])).components[0].blocks
     expected = np.zeros((4, 4, 64), np.int16)
-    places = [0, 1, 8, 16, 9, 2, 3, 10, 17, 24]  # of the zig-zag sequence
-    expected[..., places] = image.components[0].blocks.reshape(4, 4, 64)[..., places]
+    coefficients = [0, 1, 8, 16, 9, 2, 3, 10, 17, 24]  # of the zig-zag sequence
+    expected[..., coefficients] = image.components[0].blocks.reshape(4, 4, 64)[..., coefficients]
     expected[..., 0] &= ~1
-    np.testing.assert_array_equal(found, expected.reshape(4, 4, 8, 8))
+    np.testing.assert_array_equal(read_image, expected.reshape(4, 4, 8, 8))
 
 
 def test_arrays_are_read_only():
@@ -357,8 +359,8 @@ REFINE = sos([(1, 0, 0)], 1, 63, 0, 1) + entropy_coded([CODES[0]]) + sos([(1, 0,
         (grey_file(DC[0] + CODES[5] + "101"), "truncated scan"),
         (grey_file(UNKNOWN * 2), "begin no code"),
         (grey_file(DC[0] + UNKNOWN), "begin no code"),
-        (grey_file(CODES[16] + CODES[0], before=dht(0, 0, HUFFMAN[0])), "symbol means nothing"),
-        (grey_file(DC[0] + CODES[0x20] + CODES[0]), "symbol means nothing"),
+        (grey_file(CODES[16] + CODES[0], before=dht(0, 0, HUFFMAN[0])), "symbol is not allowed"),
+        (grey_file(DC[0] + CODES[0x20] + CODES[0]), "symbol is not allowed"),
         (grey_file(DC[0] + CODES[0xF0] * 3 + CODES[0xF1] + "1"), "behind the last one of the band"),
         (grey_file(DC[0] + CODES[0xF0] * 4), "behind the last one of the band"),
         (grey_file(DC[15] + "1" * 15 + CODES[0] + DC[1] + "1" + CODES[0], blocks=2), "outside of -32768..32767"),
@@ -376,7 +378,7 @@ REFINE = sos([(1, 0, 0)], 1, 63, 0, 1) + entropy_coded([CODES[0]]) + sos([(1, 0,
         (grey_file(CODES[0x06] + "1" * 6 + CODES[0], scan=AC_HIGH), "outside of -32768..32767"),
         (grey_file(UNKNOWN, scan=AC), "begin no code"),
         (grey_file("", scan=AC), "truncated scan"),
-        (grey_file(CODES[0x02] + "11", scan=REFINE), "symbol means nothing"),
+        (grey_file(CODES[0x02] + "11", scan=REFINE), "symbol is not allowed"),
         (grey_file(UNKNOWN, scan=REFINE), "begin no code"),
         (grey_file(CODES[0xF0] * 4, scan=REFINE), "behind the last one of the band"),
         (grey_file(CODES[0x10] + "0", scan=REFINE), "end-of-band run goes on"),
@@ -390,7 +392,7 @@ def test_broken_data(data, message):
         naive_read(data)
 
 
-def test_a_range_that_int16_just_takes():
+def test_coefficients_at_the_limits_of_int16():
     bits = DC[15] + "0" * 15 + CODES[0x0F] + "1" * 15 + CODES[0x0F] + "0" * 15 + CODES[0]
     blocks = read_jpeg(grey_file(bits + DC[1] + "0" + CODES[0], blocks=2)).components[0].blocks
     assert blocks[0, :, 0, 0].tolist() == [-32767, -32768]
@@ -443,8 +445,8 @@ def test_restart_intervals_that_the_data_cannot_hold():
         read_jpeg(data)
 
 
-def test_scans_without_end():
-    """Every coefficient in 14 scans of its own, each a few bytes for a quarter of a million blocks."""
+def test_too_many_scans_of_runs_are_refused():
+    """Each coefficient has 14 scans of its own, and each scan has few bytes for a quarter of a million blocks."""
     tiny = Huffman((2,) + (0,) * 15, (0x00, 0xE0))
     blocks = 500 * 500
     runs = "1" + "0" * 14

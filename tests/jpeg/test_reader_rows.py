@@ -1,4 +1,4 @@
-"""Coefficients row by row: the same as all at once, in less memory, and with the same refusals."""
+"""Coefficients read row by row are the same as all at once, in less memory, and the same files are refused."""
 
 from __future__ import annotations
 
@@ -20,24 +20,29 @@ SMALLEST = 4096  # bytes that wait to be decoded; an MCU takes up to 3200
 
 
 def assert_rows(data: bytes) -> CoefficientImage:
-    """The rows of a file are those of the whole, and as high as MCUs are; gives the whole."""
+    """Check that the rows of a file make up the whole image, and are as high as its MCUs; return the whole image."""
     image, rows = read_jpeg(data), read_jpeg_rows(data)
-    parts = list(rows)
+    mcu_rows = list(rows)
     assert (rows.width, rows.height) == (image.width, image.height)
     assert (rows.tables, rows.metadata, rows.restart_interval) == (image.tables, image.metadata, image.restart_interval)
     assert rows.subsampling == image.subsampling
-    for index, (header, part) in enumerate(zip(rows.components, image.components, strict=True)):
-        assert (header.id, header.h, header.v, header.table) == (part.id, part.h, part.v, part.table)
-        assert header.shape == part.blocks.shape[:2]
-        height = part.v if len(image.components) > 1 else 1
-        assert [len(row[index]) for row in parts[:-1]] == [height] * (len(parts) - 1)
-        np.testing.assert_array_equal(np.concatenate([row[index] for row in parts]), part.blocks)
-        assert not any(row[index].flags.writeable for row in parts)
+    for index, (header, component) in enumerate(zip(rows.components, image.components, strict=True)):
+        assert (header.id, header.h, header.v, header.table) == (
+            component.id,
+            component.h,
+            component.v,
+            component.table,
+        )
+        assert header.shape == component.blocks.shape[:2]
+        height = component.v if len(image.components) > 1 else 1
+        assert [len(row[index]) for row in mcu_rows[:-1]] == [height] * (len(mcu_rows) - 1)
+        np.testing.assert_array_equal(np.concatenate([row[index] for row in mcu_rows]), component.blocks)
+        assert not any(row[index].flags.writeable for row in mcu_rows)
     return image
 
 
 def text_of(data: bytes, *, by_rows: bool) -> str:
-    """What a file is refused for; empty if it is not."""
+    """Return the error for which a file is refused; empty if it is not refused."""
     try:
         if by_rows:
             for _ in read_jpeg_rows(data, strict=True):
@@ -81,27 +86,29 @@ def test_rows_of_what_was_written(image, together):
     assert_rows(build(image, [ScanSpec(everyone)] if together else [ScanSpec((index,)) for index in everyone]))
 
 
-def test_blocks_of_the_greatest_length_do_not_pass_for_truncated(monkeypatch):
+def test_blocks_with_the_most_bits_are_not_taken_for_truncated(monkeypatch):
     """Ten blocks an MCU, each coefficient 31 bits long: the space is never more than one MCU ahead of the decoder."""
     monkeypatch.setattr(decoding, "_SPACE_NBYTES", SMALLEST)
     image = coefficient_image(((2, 4), (1, 2)), 50, 100)
     generator = np.random.default_rng(3)
     loud = [
-        np.where(generator.random(part.blocks.shape) < 0.5, 32767, -32767).astype(np.int16) for part in image.components
+        np.where(generator.random(component.blocks.shape) < 0.5, 32767, -32767).astype(np.int16)
+        for component in image.components
     ]
     for blocks in loud:
         blocks[..., 0, 0] = np.where(np.arange(blocks.shape[1]) % 2, 16383, -16384)
-    parts = [
-        type(part)(part.id, part.h, part.v, 0, blocks) for part, blocks in zip(image.components, loud, strict=True)
+    components = [
+        type(component)(component.id, component.h, component.v, 0, blocks)
+        for component, blocks in zip(image.components, loud, strict=True)
     ]
-    whole = CoefficientImage(50, 100, tuple(parts), image.tables)
+    whole = CoefficientImage(50, 100, tuple(components), image.tables)
 
     assert_rows(build(whole, [ScanSpec((0, 1))], table=HUFFMAN[2]))
 
 
-def test_rows_can_be_gone_through_again():
+def test_rows_can_be_iterated_over_again():
     rows = read_jpeg_rows(pillow_file(size=(90, 70)))
-    first, again = ([part.tobytes() for row in rows for part in row] for _ in range(2))
+    first, again = ([component.tobytes() for row in rows for component in row] for _ in range(2))
     assert first == again
     np.testing.assert_array_equal(rows.whole().components[0].blocks, read_jpeg(rows.data).components[0].blocks)
 
@@ -131,7 +138,7 @@ def test_damaged_files_are_refused_alike(number):
     assert refused > 20
 
 
-def test_what_is_behind_the_last_row_is_refused_with_it():
+def test_errors_behind_the_last_row_are_raised_with_that_row():
     rows = iter(read_jpeg_rows(grey_file(ZERO + "0" * 8), strict=True))
     with pytest.raises(OptcodecError, match="left over"):
         next(rows)
@@ -140,9 +147,9 @@ def test_what_is_behind_the_last_row_is_refused_with_it():
 def test_wrong_markers_are_found_before_anything_is_decoded(monkeypatch):
     monkeypatch.setattr(decoding, "_SPACE_NBYTES", SMALLEST)
     data = pillow_file("L", (400, 300), quality=97, restart_marker_rows=1)
-    place = data.rindex(b"\xff\xd0")
-    damaged = data[: place + 1] + b"\xd3" + data[place + 2 :]
-    assert place > len(data) // 2 > 4 * SMALLEST
+    position = data.rindex(b"\xff\xd0")
+    damaged = data[: position + 1] + b"\xd3" + data[position + 2 :]
+    assert position > len(data) // 2 > 4 * SMALLEST
     rows = iter(read_jpeg_rows(damaged))
     with pytest.raises(OptcodecError, match="restart markers") as error:
         next(rows)
@@ -151,8 +158,8 @@ def test_wrong_markers_are_found_before_anything_is_decoded(monkeypatch):
 
 def test_a_header_that_claims_too_much_is_refused_at_once():
     data = bytearray(grey_file("0" * 400))
-    place = data.index(b"\xff\xc0")
-    data[place + 5 : place + 9] = b"\xff\xff\xff\xff"
+    position = data.index(b"\xff\xc0")
+    data[position + 5 : position + 9] = b"\xff\xff\xff\xff"
     with pytest.raises(OptcodecError, match="67108864 blocks takes"):
         read_jpeg_rows(bytes(data))
 

@@ -1,4 +1,4 @@
-"""Progressive files by the default script: what it carries, what decoders make of it, how large they are."""
+"""Progressive files by the default script: their scans, how decoders read them, how large they are."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def libjpeg_takes(factors: tuple[tuple[int, int], ...]) -> bool:
 @settings(max_examples=80, deadline=None)
 @given(coefficient_images(with_metadata=True))
 def test_progressive_files_are_read_back(image):
-    found = read_jpeg(write_jpeg(image, progressive=True))
-    assert_same_image(found, image)
-    assert (found.metadata, found.restart_interval) == (image.metadata, image.restart_interval)
+    read_image = read_jpeg(write_jpeg(image, progressive=True))
+    assert_same_image(read_image, image)
+    assert (read_image.metadata, read_image.restart_interval) == (image.metadata, image.restart_interval)
 
 
 @settings(max_examples=40, deadline=None)
@@ -55,8 +55,8 @@ def test_other_decoders_see_the_pixels_of_the_baseline_file(image):
 def test_libjpeg_reads_every_coefficient(factors, restart_interval, tmp_path):
     image = random_image(factors, 45, 27, restart_interval=restart_interval)
     planes = libjpeg_coefficients(write_jpeg(image, progressive=True), tmp_path)
-    for part, plane in zip(image.components, planes, strict=True):
-        np.testing.assert_array_equal(part.blocks, plane)
+    for component, plane in zip(image.components, planes, strict=True):
+        np.testing.assert_array_equal(component.blocks, plane)
 
 
 def random_image(factors: tuple[tuple[int, int], ...], width: int, height: int, **more: object) -> CoefficientImage:
@@ -138,5 +138,5 @@ def test_files_are_smaller_than_those_of_libjpeg(subsampling):
 def test_scans_come_in_the_order_of_the_script():
     image = random_image(((2, 1), (1, 1), (1, 1)), 300, 300)
     scans = progressive_scans(image, threads=2)
-    made = [(tuple(scan.components), scan.Ss, scan.Se, scan.Ah, scan.Al) for scan in scans]
-    assert made == [_fields(spec) for spec in scan_script(image)]
+    fields = [(tuple(scan.components), scan.Ss, scan.Se, scan.Ah, scan.Al) for scan in scans]
+    assert fields == [_fields(spec) for spec in scan_script(image)]

@@ -1,4 +1,4 @@
-"""Work memory is never lent to two holders at once, and is lent again when it is free."""
+"""Scratch memory is never used for two arrays at once, and is used again when it is free."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
 
 
-def test_what_is_held_is_not_lent_again():
-    held = [scratch(SIZE) for _ in range(20)]
-    starts = sorted(address(array) for array in held)
+def test_memory_in_use_is_not_reused():
+    buffers = [scratch(SIZE) for _ in range(20)]
+    starts = sorted(address(array) for array in buffers)
     assert all(after - before >= SIZE for before, after in itertools.pairwise(starts))
-    assert all(array.size == SIZE for array in held)
+    assert all(array.size == SIZE for array in buffers)
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def test_what_is_held_is_not_lent_again():
     [lambda a: a[10:20], lambda a: a.view(np.uint32), lambda a: a[:100].data, lambda a: a.reshape(2, -1)[1]],
     ids=["slice", "view", "memoryview", "row"],
 )
-def test_any_view_holds_the_memory(keep):
-    lent = scratch(SIZE)
-    start = address(lent)
-    view = keep(lent)
-    del lent
+def test_any_view_keeps_the_memory_in_use(keep):
+    buffer = scratch(SIZE)
+    start = address(buffer)
+    view = keep(buffer)
+    del buffer
     assert address(scratch(SIZE)) != start
     del view
     assert start in {address(array) for array in [scratch(SIZE), scratch(SIZE)]}
@@ -53,7 +53,7 @@ def test_free_memory_serves_smaller_requests():
     assert again.size == SIZE // 2
 
 
-@pytest.mark.parametrize("nbytes", [0, 1000, module._LARGE + 1])
+@pytest.mark.parametrize("nbytes", [0, 1000, module._MAX_NBYTES + 1])
 def test_small_and_very_large_requests_are_not_kept(nbytes):
     assert scratch(nbytes).size == nbytes
     assert module._pool == []
@@ -63,12 +63,12 @@ def test_threads_do_not_share_memory():
     def work(number: int) -> bool:
         generator = random.Random(number)
         for _ in range(200):
-            lent = scratch(SIZE + generator.randrange(SIZE))
-            lent[::4096] = number
-            if not (lent[::4096] == number).all():
+            buffer = scratch(SIZE + generator.randrange(SIZE))
+            buffer[::4096] = number
+            if not (buffer[::4096] == number).all():
                 return False
         return True
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(work, range(1, 9)))
-    assert len(module._pool) <= module._KEPT
+    assert len(module._pool) <= module._MAX_BUFFERS

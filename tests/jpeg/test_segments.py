@@ -1,4 +1,4 @@
-"""Segments, headers and metadata: what is found in sound files, and what is said about broken ones."""
+"""Segments, headers and metadata: their values in valid files, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ GREY = {
 
 
 def grey(**changed: bytes) -> bytes:
-    """A sound file of one grey block, with some pieces changed."""
+    """A valid file of one grey block, with some pieces replaced."""
     assert set(changed) <= set(GREY)
     return b"".join((GREY | changed).values())
 
@@ -72,17 +72,17 @@ def test_segments_cover_the_file(options):
 
 def test_data_of_a_scan_includes_stuffing_and_restart_markers():
     data = b"\x12\xff\x00\xff\xd0\x34\xff\xff\xd1\x56"
-    found = {s.name: s for s in read_segments(grey(data=data))}
-    assert found["SOS"].data_nbytes == len(data)
-    assert found["SOS"].data_offset == offset_of("data")
+    by_name = {s.name: s for s in read_segments(grey(data=data))}
+    assert by_name["SOS"].data_nbytes == len(data)
+    assert by_name["SOS"].data_offset == offset_of("data")
 
 
 def test_fill_bytes_belong_to_the_segment_behind_them():
     data = grey(dqt=b"\xff\xff\xff" + GREY["dqt"], eoi=b"\xff\xff" + EOI)
-    found = {s.name: s for s in read_segments(data)}
-    assert (found["DQT"].offset, found["DQT"].nbytes) == (2, len(GREY["dqt"]) + 3)
-    assert found["DQT"].payload == GREY["dqt"][4:]
-    assert (found["SOS"].data_nbytes, found["EOI"].nbytes) == (1, 4)
+    by_name = {s.name: s for s in read_segments(data)}
+    assert (by_name["DQT"].offset, by_name["DQT"].nbytes) == (2, len(GREY["dqt"]) + 3)
+    assert by_name["DQT"].payload == GREY["dqt"][4:]
+    assert (by_name["SOS"].data_nbytes, by_name["EOI"].nbytes) == (1, 4)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_structure_of_a_progressive_file():
     assert structure.tables == annex_k_tables(70)
     assert structure.table_indices == (0, 1, 1)
     first, second = structure.scans[0], structure.scans[1]
-    parts = (ScanComponent(0, 0, 0), ScanComponent(1, 1, 0), ScanComponent(2, 1, 0))
-    assert first.header == ScanHeader(parts, Ss=0, Se=0, Ah=0, Al=1)
+    components = (ScanComponent(0, 0, 0), ScanComponent(1, 1, 0), ScanComponent(2, 1, 0))
+    assert first.header == ScanHeader(components, Ss=0, Se=0, Ah=0, Al=1)
     assert second.header == ScanHeader((ScanComponent(0, 0, 0),), Ss=1, Se=5, Ah=0, Al=2)
     assert None not in first.dc_tables
     assert first.ac_tables == (None, None, None)
@@ -194,8 +194,12 @@ def bad_frame(content: str) -> bytes:
         ({"app": segment(0xEE, b"Adobe\0d\0\0\0\0")}, "has 6 bytes, needs 7", "app"),
         ({"app": segment(0xE2, b"ICC_PROFILE\0\1")}, "has 1 bytes, needs 2", "app"),
         ({"app": segment(0xE2, b"ICC_PROFILE\0\1\2abc")}, "of 2 chunks lacks number 2", "app"),
-        ({"app": segment(0xE2, b"ICC_PROFILE\0\0\1abc")}, "of 1 chunks says 0 of 1", "app"),
-        ({"app": segment(0xE2, b"ICC_PROFILE\0\1\2abc") * 2}, "chunk 1 of 2 .* comes again", "app"),
+        (
+            {"app": segment(0xE2, b"ICC_PROFILE\0\0\1abc")},
+            "chunk 0 of 1 does not fit a colour profile of 1 chunks",
+            "app",
+        ),
+        ({"app": segment(0xE2, b"ICC_PROFILE\0\1\2abc") * 2}, "chunk 1 of 2 .* is repeated", "app"),
     ],
 )
 def test_broken_header(changed, message, at):
@@ -207,7 +211,7 @@ def test_broken_header(changed, message, at):
     assert start <= error.value.offset <= start + sizes[at]
 
 
-def test_the_sound_file_is_sound():
+def test_the_valid_file_is_read():
     assert read_structure(grey()).frame.width == 8
 
 
@@ -258,7 +262,7 @@ def test_an_interleaved_mcu_has_at_most_ten_blocks():
         ({"sof": segment(0xF7, GREY["sof"][4:])}, "JPG7 belongs to"),
     ],
 )
-def test_legal_but_not_handled(changed, message):
+def test_legal_but_unsupported_files(changed, message):
     with pytest.raises(UnsupportedJpegError, match=message):
         read_structure(grey(**changed))
 
@@ -278,10 +282,12 @@ def test_metadata_of_a_cmyk_file():
 def test_chunks_of_a_profile_in_any_order_and_other_segments():
     chunks = [segment(0xE2, b"ICC_PROFILE\0" + bytes([n, 3]) + text) for n, text in ((2, b"b"), (3, b"c"), (1, b"a"))]
     others = [segment(0xE2, b"MPF\0"), segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0"), segment(0xE0, b"JFXX\0")]
-    found = read_structure(grey(app=b"".join(chunks + others))).metadata
-    assert replace(found, segments=None) == Metadata(icc_profile=b"abc")
-    assert found.segments is not None
-    assert b"".join(segment(each.marker, each.payload) for each in found.segments) == b"".join(chunks + others)
+    metadata = read_structure(grey(app=b"".join(chunks + others))).metadata
+    assert replace(metadata, segments=None) == Metadata(icc_profile=b"abc")
+    assert metadata.segments is not None
+    assert b"".join(segment(carried.marker, carried.payload) for carried in metadata.segments) == b"".join(
+        chunks + others
+    )
 
 
 @pytest.mark.parametrize("quality", [1, 10, 50, 75, 99, 100])

@@ -24,7 +24,7 @@ def picture() -> Image.Image:
 
 @settings(max_examples=40, deadline=None)
 @given(tables=st.lists(quant_tables(), min_size=1, max_size=4), suffix=st.sampled_from([".json", ".txt", ".qtables"]))
-def test_what_is_saved_is_loaded(
+def test_saved_tables_are_loaded_again(
     tmp_path_factory: pytest.TempPathFactory, tables: list[QuantTable], suffix: str
 ) -> None:
     path = tmp_path_factory.mktemp("tables") / f"some{suffix}"
@@ -118,7 +118,7 @@ def test_bad_files_are_named_with_the_place(tmp_path: Path, content: str, messag
     assert "\n" not in str(caught.value)
 
 
-def test_bytes_that_are_nothing(tmp_path: Path) -> None:
+def test_files_of_unknown_formats(tmp_path: Path) -> None:
     path = tmp_path / "bad.bin"
     path.write_bytes(b"\x89PNG\xff\xfe")
     with pytest.raises(InvalidInputError, match=r"bad.bin: expected JSON, text or a JPEG file"):
@@ -149,7 +149,7 @@ def test_no_such_file(tmp_path: Path) -> None:
         ([ASYMMETRIC], "file/a.json", "cannot write .*a.json"),
     ],
 )
-def test_nothing_is_left_of_what_cannot_be_saved(
+def test_nothing_is_left_of_tables_that_cannot_be_saved(
     tmp_path: Path, tables: list[QuantTable], name: str, message: str
 ) -> None:
     (tmp_path / "file").touch()
@@ -171,9 +171,9 @@ def test_subsampling_is_kept(tmp_path):
     save_tables([ASYMMETRIC], path)
     assert tables_subsampling(path) is None
     text = path.read_text()
-    for wrong, found in (('"4:1:0"', "'4:1:0'"), ("[]", r"\[\]"), ('{"a": 1}', "{'a': 1}"), ("2", "2")):
-        path.write_text(text.replace('"tables"', f'"subsampling": {wrong}, "tables"'))
-        with pytest.raises(InvalidInputError, match=f"found {found}"):
+    for json_text, description in (('"4:1:0"', "'4:1:0'"), ("[]", r"\[\]"), ('{"a": 1}', "{'a': 1}"), ("2", "2")):
+        path.write_text(text.replace('"tables"', f'"subsampling": {json_text}, "tables"'))
+        with pytest.raises(InvalidInputError, match=f"found {description}"):
             tables_subsampling(path)
 
 

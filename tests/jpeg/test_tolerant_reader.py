@@ -1,4 +1,4 @@
-"""Files that break T.81 and that libjpeg reads: the same pixels, a notice, and a refusal where reading is strict."""
+"""Files that break T.81 but that libjpeg reads have the same pixels and a notice, or are refused by strict reading."""
 
 from __future__ import annotations
 
@@ -50,40 +50,40 @@ RESTARTS = pillow_file(size=SIZE, quality=80, restart_marker_blocks=3)
 
 
 def tolerated(finding: Finding) -> None:
-    """Take what was found."""
+    """Tolerate a finding without a notice."""
 
 
 def before(name: str, inserted: bytes, data: bytes = COLOUR, which: int = 0) -> bytes:
-    """The file with something in front of a segment."""
-    place = [part.offset for part in read_segments(data, tolerate=tolerated) if part.name == name][which]
-    return data[:place] + inserted + data[place:]
+    """Insert bytes in front of a segment of a file."""
+    position = [s.offset for s in read_segments(data, tolerate=tolerated) if s.name == name][which]
+    return data[:position] + inserted + data[position:]
 
 
 def without(name: str, data: bytes = COLOUR) -> bytes:
-    """The file without the segments of a name."""
-    for part in reversed([part for part in read_segments(data) if part.name == name]):
-        data = data[: part.offset] + data[part.data_offset :]
+    """Remove all segments with a name from a file."""
+    for header in reversed([s for s in read_segments(data) if s.name == name]):
+        data = data[: header.offset] + data[header.data_offset :]
     return data
 
 
-def changed(name: str, place: int, value: bytes, data: bytes = COLOUR) -> bytes:
-    """The file with other bytes in the payload of the first segment of a name; a negative place is from its end."""
-    part = next(part for part in read_segments(data, tolerate=tolerated) if part.name == name)
-    at = (part.payload_offset if place >= 0 else part.data_offset) + place
+def changed(name: str, position: int, value: bytes, data: bytes = COLOUR) -> bytes:
+    """Replace bytes in the payload of the first segment with a name; a negative position counts from its end."""
+    first = next(s for s in read_segments(data, tolerate=tolerated) if s.name == name)
+    at = (first.payload_offset if position >= 0 else first.data_offset) + position
     return data[:at] + value + data[at + len(value) :]
 
 
 def identical_ids(data: bytes = COLOUR) -> bytes:
-    """All three components are called 1, in the frame and in its scan."""
-    for place in (9, 12):
-        data = changed("SOF0", place, b"\1", data)
-    for place in (3, 5):
-        data = changed("SOS", place, b"\1", data)
+    """Make a file whose three components have the identifier 1, in the frame and in the scan."""
+    for position in (9, 12):
+        data = changed("SOF0", position, b"\1", data)
+    for position in (3, 5):
+        data = changed("SOS", position, b"\1", data)
     return data
 
 
 def in_each_interval(inserted: bytes) -> bytes:
-    """Bytes in front of the restart markers."""
+    """Insert bytes in front of each restart marker."""
     start = RESTARTS.index(b"\xff\xda")
     return RESTARTS[:start] + re.sub(rb"(?=\xff[\xd0-\xd7])", inserted, RESTARTS[start:])
 
@@ -91,8 +91,8 @@ def in_each_interval(inserted: bytes) -> bytes:
 def other_order(order: tuple[int, ...]) -> tuple[bytes, CoefficientImage]:
     """A file of four components with a scan of the others first, then these in their order."""
     image = coefficient_image(((2, 1), (1, 1), (1, 2), (1, 1)), 40, 23)
-    rest = tuple(index for index in range(4) if index not in order)
-    return build(image, [ScanSpec(order), *([ScanSpec(rest)] if rest else [])]), image
+    other_indices = tuple(index for index in range(4) if index not in order)
+    return build(image, [ScanSpec(order), *([ScanSpec(other_indices)] if other_indices else [])]), image
 
 
 NO_STEP = coefficient_image(((1, 1),), 30, 30)
@@ -102,7 +102,7 @@ NO_STEP.components[0].blocks.flags.writeable = False
 
 
 def zero_steps(first: int) -> bytes:
-    """Steps of 0 from a place of the zig-zag sequence on; the coefficients of 62 and 63 are all 0."""
+    """Set the steps from a zig-zag position on to 0; the coefficients 62 and 63 of the file are all 0."""
     data = build(NO_STEP, [ScanSpec((0,))])
     return data.replace(dqt(0, [7] * 64), dqt(0, [7] * first + [0] * (64 - first)))
 
@@ -125,16 +125,22 @@ TOLERATED = {
         "truncated COM: .*; this segment was left",
     ),
     "a comment before no EOI": (COLOUR[:-2] + segment(0xFE, b"abc") + b"\0\xff", "EOI .* is missing"),
-    "bytes left over": (before("EOI", b"\0\0"), "left over behind the last block .*; what is left over was skipped"),
+    "bytes left over": (before("EOI", b"\0\0"), "left over behind the last block .*; these bytes were skipped"),
     "many bytes left over": (before("EOI", bytes(9000) + b"\xff\0" * 9), "left over behind the last block"),
     "left over in each interval": (in_each_interval(b"ab"), "left over .*in [0-9]+ places, the first at byte"),
     "much left over in each interval": (in_each_interval(bytes(5000)), "left over .*in [0-9]+ places"),
     "a restart marker behind the last interval": (
         before("EOI", b"\xff\xd5", RESTARTS),
-        "restart markers .*; those beh",
+        "restart markers .*; restart markers behind",
     ),
-    "restart markers without DRI": (before("EOI", b"\xff\xd0\xff\xff\xd7"), "restart markers .*; those behind"),
-    "restart markers between scans": (before("DHT", b"\xff\xd0", PROGRESSIVE, 3), "restart markers .*; those behind"),
+    "restart markers without DRI": (
+        before("EOI", b"\xff\xd0\xff\xff\xd7"),
+        "restart markers .*; restart markers behind",
+    ),
+    "restart markers between scans": (
+        before("DHT", b"\xff\xd0", PROGRESSIVE, 3),
+        "restart markers .*; restart markers behind",
+    ),
     "data behind a needless restart marker": (before("EOI", b"\xff\xd1ab\xff\0\xff\xd2cd"), "restart markers"),
     "an empty DHT": (before("SOS", segment(0xC4, b"")), "empty DHT segments were ignored"),
     "empty DHT in progressive files": (before("SOS", segment(0xC4, b""), PROGRESSIVE, 4), "empty DHT segments"),
@@ -144,19 +150,22 @@ TOLERATED = {
         COLOUR.replace(re.search(rb"\xff\xc4\x00\x1f\x01.{28}", COLOUR, re.DOTALL)[0], b""),
         "DC table 1",
     ),
-    "identical identifiers": (identical_ids(), "identifiers differ, found .1, 1, 1.*; scans were taken to have"),
+    "identical identifiers": (
+        identical_ids(),
+        "identifiers differ, found .1, 1, 1.*; the components of scans were",
+    ),
     "a step of 0": (zero_steps(62), "steps are at least 1, found 0 .*; steps of 0 were taken as 1"),
     "SOS of zeros": (changed("SOS", -3, b"\0\0\0"), "no such scan in SOF0: .*; it was read as Ss=0 Se=63"),
     "SOS of anything": (changed("SOS", -3, b"\7\xff\x9d"), "no such scan in SOF0"),
     "a length of 0": (
         before("DQT", b"\xff\xfe\0\0"),
-        "the length of COM .* found 0 .*; such a segment was",
+        "the length of COM .* found 0 .*; these segments were",
     ),
     "a length of 1": (before("DQT", b"\xff\xe5\0\1"), "the length of APP5 .* found 1"),
     "DNL in front": (before("DQT", segment(0xDC, b"\0\x32")), "DNL stands right behind .*; other DNL segments were"),
     "another DNL": (before("EOI", segment(0xDC, b"\0\x31")), "DNL stands right behind"),
     "a short DNL": (before("EOI", segment(0xDC, b"")), "DNL stands right behind"),
-    "steps of 16 bits, said oddly": (
+    "steps of 16 bits, with an invalid precision": (
         without("DQT").replace(
             b"\xff\xc0", segment(0xDB, b"\x20" + b"\0\4" * 64 + b"\xf1" + b"\0\6" * 64) + b"\xff\xc0"
         ),
@@ -171,7 +180,7 @@ TOLERATED = {
         "found indices .3, 2.*; components were",
     ),
     "three components in another order": (other_order((1, 3, 2))[0], "found indices .1, 3, 2"),
-    "an end-of-band run that goes on": (grey_file(CODES[0x10] + "1", scan=AC), "end-of-band run .*; the rest of such"),
+    "an end-of-band run that goes on": (grey_file(CODES[0x10] + "1", scan=AC), "end-of-band run .*; the rest of these"),
 }
 
 
@@ -190,15 +199,15 @@ def turbo_coefficients(data: bytes, folder: Path) -> list[tuple[np.ndarray, np.n
 
 
 @pytest.mark.parametrize("name", TOLERATED)
-def test_what_libjpeg_reads_is_read_with_a_notice(name, tmp_path):
+def test_breaches_that_libjpeg_tolerates_are_read_with_a_notice(name, tmp_path):
     data, notice = TOLERATED[name]
     image, notices = read_with_notices(data)
-    (about,) = [each for each in notices if re.search(notice, each)]
+    (about,) = [sentence for sentence in notices if re.search(notice, sentence)]
     assert len(notices) == (2 if name in TWO_NOTICES else 1), notices
     assert re.search(r"\((in \d+ places, the first )?at byte \d+\); ", about)
     if "a length" not in name:  # jpeglib itself wants those
-        for part, (blocks, _) in zip(image.components, turbo_coefficients(data, tmp_path), strict=True):
-            np.testing.assert_array_equal(part.blocks, blocks)
+        for component, (blocks, _) in zip(image.components, turbo_coefficients(data, tmp_path), strict=True):
+            np.testing.assert_array_equal(component.blocks, blocks)
     if data.count(b"\xff\1") == 0:  # Pillow itself does not know TEM
         ended = data + EOI * ("missing" in "".join(notices) or "truncated" in about)  # which Pillow waits for
         np.testing.assert_array_equal(decoded(write_jpeg(image)), decoded(ended))
@@ -212,13 +221,13 @@ def test_what_libjpeg_reads_is_read_with_a_notice(name, tmp_path):
 def test_rows_are_as_tolerant(name, space, monkeypatch):
     data = TOLERATED[name][0]
     monkeypatch.setattr(decoding, "_SPACE_NBYTES", space)
-    expected, said = read_with_notices(data)
+    expected, expected_notices = read_with_notices(data)
     notices: list[str] = []
     rows = read_jpeg_rows(data, notify=notices.append)
-    for _ in range(2):  # what was told is not told again
+    for _ in range(2):  # the same notice is not given again
         for index, blocks in enumerate(zip(*rows, strict=True)):
             np.testing.assert_array_equal(np.concatenate(blocks), expected.components[index].blocks)
-        assert notices == said
+        assert notices == expected_notices
     with pytest.raises(MalformedJpegError):
         list(read_jpeg_rows(data, strict=True))
 
@@ -227,19 +236,25 @@ def test_notices_are_warnings_by_default():
     data = before("DHT", b"a", before("EOI", bytes(2)))
     with pytest.warns(JpegWarning) as warned:
         read_jpeg(data)
-    assert [("between" in str(each.message), each.filename) for each in warned] == [(True, __file__), (False, __file__)]
+    assert [("between" in str(warning.message), warning.filename) for warning in warned] == [
+        (True, __file__),
+        (False, __file__),
+    ]
     with pytest.warns(JpegWarning) as warned:
         list(read_jpeg_rows(data))
-    assert [("between" in str(each.message), each.filename) for each in warned] == [(True, __file__), (False, __file__)]
+    assert [("between" in str(warning.message), warning.filename) for warning in warned] == [
+        (True, __file__),
+        (False, __file__),
+    ]
     with pytest.warns(JpegWarning, match="skipped between") as warned:
         read_structure(data)
-    assert [each.filename for each in warned] == [__file__]
+    assert [warning.filename for warning in warned] == [__file__]
     assert issubclass(JpegWarning, UserWarning)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": "smaller"}, {"quality": 60, "rdo": True}], ids=str)
-def test_what_was_tolerated_is_told_once_however_it_is_encoded(options):
-    """Damaged application segments are kept: they are in what is written, and read again for some ways to encode."""
+def test_tolerated_breaches_are_reported_once_by_every_way_to_encode(options):
+    """A notice is given once, although damaged application segments are kept, and read again by some ways to encode."""
     data = COLOUR[:2] + segment(0xE1, b"Exif\0\0") + before("EOI", b"\0\0")[2:]
     image, notices = read_with_notices(data)
     assert len(notices) == 2
@@ -247,7 +262,7 @@ def test_what_was_tolerated_is_told_once_however_it_is_encoded(options):
     assert encoded.coefficients.width == SIZE[0]
 
 
-def test_sound_files_are_read_without_notices():
+def test_valid_files_are_read_without_notices():
     for data in (COLOUR, PROGRESSIVE, RESTARTS):
         image, notices = read_with_notices(data + b"anything")
         assert notices == []
@@ -305,7 +320,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("data", "message"), REFUSED.values(), ids=list(REFUSED))
-def test_what_is_not_certain_is_refused(data, message):
+def test_files_with_uncertain_pixels_are_refused(data, message):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", JpegWarning)
         for read in (read_jpeg, lambda data: list(read_jpeg_rows(data))):
@@ -323,9 +338,9 @@ def test_components_in_another_order_are_those_of_the_frame():
 @pytest.mark.parametrize("progressive", [False, True])
 def test_identical_identifiers_are_not_written_again(progressive):
     image, _ = read_with_notices(identical_ids())
-    assert [part.id for part in image.components] == [1, 2, 3]
+    assert [component.id for component in image.components] == [1, 2, 3]
     rows = read_jpeg_rows(identical_ids(), notify=lambda notice: None)
-    assert [part.id for part in rows.components] == [1, 2, 3]
+    assert [component.id for component in rows.components] == [1, 2, 3]
     file = write_jpeg(image, progressive=progressive)
     assert_same_image(read_jpeg(file, strict=True), image)
     np.testing.assert_array_equal(decoded(file), decoded(COLOUR))
@@ -341,7 +356,7 @@ def test_one_identifier_in_several_scans_is_the_first_component_each_time():
         read_jpeg(b"".join([*pieces, EOI]), notify=lambda notice: None)
 
 
-def test_steps_of_0_of_a_component_whose_coefficients_are_in_another_one():
+def test_the_structure_lists_coefficients_with_steps_of_0():
     """The table is checked against the components that use it."""
     data = zero_steps(62)
     structure = read_structure(data, notify=lambda notice: None)
@@ -349,7 +364,7 @@ def test_steps_of_0_of_a_component_whose_coefficients_are_in_another_one():
     assert structure.tables[0].steps.ravel()[61:].tolist() == [7, 1, 1]
 
 
-def test_tables_with_steps_of_0_are_no_tables_to_encode_with(tmp_path):
+def test_tables_with_steps_of_0_are_not_loaded(tmp_path):
     path = tmp_path / "zero.jpg"
     path.write_bytes(zero_steps(62))
     with pytest.raises(InvalidInputError, match="quantization steps are at least 1, found 0"):
@@ -359,19 +374,19 @@ def test_tables_with_steps_of_0_are_no_tables_to_encode_with(tmp_path):
 
 
 GARBAGE = st.binary(min_size=1, max_size=12).map(lambda data: data.replace(b"\xff", b"\xff\0"))
-SEGMENTS = [part.offset for part in read_segments(COLOUR)][2:]
-SCANS = [part.offset for part in read_segments(PROGRESSIVE)][2:]
+SEGMENTS = [s.offset for s in read_segments(COLOUR)][2:]
+SCANS = [s.offset for s in read_segments(PROGRESSIVE)][2:]
 
 
 @settings(max_examples=80, deadline=None)
 @given(st.booleans(), st.dictionaries(st.integers(0, 50), GARBAGE, min_size=1, max_size=5))
 def test_garbage_between_segments(progressive, garbage):
-    data, places = (PROGRESSIVE, SCANS) if progressive else (COLOUR, SEGMENTS)
+    data, positions = (PROGRESSIVE, SCANS) if progressive else (COLOUR, SEGMENTS)
     expected, damaged = read_jpeg(data), data
-    for place, inserted in sorted(
-        ((places[number % len(places)], each) for number, each in garbage.items()), reverse=True
+    for position, inserted in sorted(
+        ((positions[number % len(positions)], inserted) for number, inserted in garbage.items()), reverse=True
     ):
-        damaged = damaged[:place] + inserted + damaged[place:]
+        damaged = damaged[:position] + inserted + damaged[position:]
     image, notices = read_with_notices(damaged)
     assert 1 <= len(notices) <= 2, notices
     assert_same_image(image, expected)
@@ -380,18 +395,18 @@ def test_garbage_between_segments(progressive, garbage):
     assert_same_image(rows.whole(), expected)
 
 
-def test_segments_leave_out_what_was_skipped():
+def test_segments_do_not_contain_skipped_bytes():
     data = before("DHT", b"abc", before("EOI", b"\xff\1"))
     segments = read_segments(data, tolerate=tolerated)
-    names = [part.name for part in segments]
-    assert names == [part.name for part in read_segments(COLOUR)]
-    gaps = [after.offset - part.end for part, after in pairwise(segments)]
+    names = [s.name for s in segments]
+    assert names == [s.name for s in read_segments(COLOUR)]
+    gaps = [after.offset - before.end for before, after in pairwise(segments)]
     assert {name: gap for name, gap in zip(names[1:], gaps, strict=True) if gap} == {"DHT": 3, "EOI": 2}
-    assert [part.name for part in read_segments(COLOUR[:-2], tolerate=tolerated)] == names[:-1]
+    assert [s.name for s in read_segments(COLOUR[:-2], tolerate=tolerated)] == names[:-1]
 
 
 def test_long_runs_of_fill_bytes_take_no_long_time():
-    """Twice as many would take four times as long, if each were gone through from each: minutes."""
+    """If the rest of the file were searched again for each marker, the time would grow with the square: minutes."""
     many = b"\xff" * 400_000
     image, notices = read_with_notices(before("DHT", many + b"\0", before("EOI", b"\0" + many)))
     assert_same_image(image, read_jpeg(COLOUR))

@@ -1,4 +1,4 @@
-"""Files: every byte of the headers, scans equal to libjpeg's, and other decoders see what was written."""
+"""Written files: every byte of the headers, scans equal to libjpeg's, and the coefficients that other decoders read."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_metadata():
 
 
 def test_an_adobe_segment_stands_for_jfif():
-    """Both would contradict each other about the colours."""
+    """There is no JFIF segment beside an Adobe segment, since both could contradict each other about the colours."""
     data = write_jpeg(image_of(((1, 1),) * 3, 8, 8, metadata=Metadata(adobe_transform=0)))
     assert payloads(data, "APP14") == [b"Adobe\0\x64\0\0\0\0\0"]
     assert "APP0" not in names(data)
@@ -139,14 +139,15 @@ def test_tables_take_16_bits_only_where_they_must(largest, frame, precisions):
 
 def test_frame_and_scan_header():
     image = image_of(((2, 1), (1, 1), (1, 1)), 300, 7, (FLAT, QuantTable(np.full((8, 8), 9))))
-    parts = (replace(image.components[0], id=82), image.components[1], replace(image.components[2], id=0))
-    named = replace(image, components=parts)
-    scans = [Scan([0, 1, 2], [0, 2, 2], sequential_tokens(named, [0, 1, 2], [0, 2, 2]))]
-    data = jpeg_bytes(Preamble.of(named), scans, progressive=False, share_tables=False)
+    components = (replace(image.components[0], id=82), image.components[1], replace(image.components[2], id=0))
+    renamed = replace(image, components=components)
+    scans = [Scan([0, 1, 2], [0, 2, 2], sequential_tokens(renamed, [0, 1, 2], [0, 2, 2]))]
+    data = jpeg_bytes(Preamble.of(renamed), scans, progressive=False, share_tables=False)
     (frame,), (scan,) = payloads(data, "SOF0"), payloads(data, "SOS")
     assert frame == bytes([8, 0, 7, 300 >> 8, 300 & 255, 3, 82, 0x21, 0, 2, 0x11, 1, 0, 0x11, 1])
     assert scan == bytes([3, 82, 0x00, 2, 0x11, 0, 0x11, 0, 63, 0])
-    assert payloads(write_jpeg(named), "SOS") == [bytes([3, 82, 0x00, 2, 0x00, 0, 0x00, 0, 63, 0])]  # one pair
+    one_pair = bytes([3, 82, 0x00, 2, 0x00, 0, 0x00, 0, 63, 0])  # of Huffman tables for all components
+    assert payloads(write_jpeg(renamed), "SOS") == [one_pair]
 
 
 # ---- Restart markers -------------------------------------------------------------------------------------------------
@@ -163,8 +164,8 @@ def test_restart_markers(factors, interval, progressive):
     for scan in read_structure(data).scans:
         coded = data[scan.segment.data_offset : scan.segment.end]
         markers = [coded[at + 1] for at in range(len(coded) - 1) if coded[at] == 0xFF and coded[at + 1]]
-        chosen = [part.index for part in scan.header.components]
-        layout = mcu_layout(90, 60, factors, [0] * len(chosen), chosen)
+        indices = [component.index for component in scan.header.components]
+        layout = mcu_layout(90, 60, factors, [0] * len(indices), indices)
         intervals = -(-layout.rows * layout.columns // interval)
         assert markers == [0xD0 + number % 8 for number in range(intervals - 1)]
     assert_same_image(read_jpeg(data), image)
@@ -195,9 +196,9 @@ def scan_data(data: bytes) -> list[bytes]:
 @settings(max_examples=60, deadline=None)
 @given(coefficient_images(max_side=50))
 def test_the_naive_decoder_reads_what_was_written(image):
-    for part, (blocks, table) in zip(image.components, naive_read(write_jpeg(image)), strict=True):
-        np.testing.assert_array_equal(part.blocks, blocks)
-        np.testing.assert_array_equal(image.tables[part.table].steps, table)
+    for component, (blocks, table) in zip(image.components, naive_read(write_jpeg(image)), strict=True):
+        np.testing.assert_array_equal(component.blocks, blocks)
+        np.testing.assert_array_equal(image.tables[component.table].steps, table)
 
 
 @settings(max_examples=40, deadline=None)
@@ -218,11 +219,13 @@ def test_components_too_large_to_interleave(factors, progressive, tmp_path):
     image = image_of(factors, 75, 45)
     data = write_jpeg(image, progressive=progressive)
     first = [scan.header for scan in read_structure(data).scans if scan.header.Ss == 0]
-    assert [[part.index for part in header.components] for header in first] == [[n] for n in range(len(factors))]
+    assert [[component.index for component in header.components] for header in first] == [
+        [n] for n in range(len(factors))
+    ]
     assert_same_image(read_jpeg(data), image)
     if len(factors) == 3:
-        for part, plane in zip(image.components, libjpeg_coefficients(data, tmp_path), strict=True):
-            np.testing.assert_array_equal(part.blocks, plane)
+        for component, plane in zip(image.components, libjpeg_coefficients(data, tmp_path), strict=True):
+            np.testing.assert_array_equal(component.blocks, plane)
 
 
 @pytest.mark.parametrize("factors", [f for f in ALL_FACTORS if sum(h * v for h, v in f) <= 10], ids=str)
@@ -290,6 +293,6 @@ def test_the_largest_values_that_have_a_code(image, progressive):
 
 
 @pytest.mark.parametrize("progressive", ["yes", None, 2])
-def test_what_progressive_can_be(progressive):
+def test_values_of_progressive(progressive):
     with pytest.raises(InvalidInputError, match=r'progressive is False, True or "smaller"; got '):
         write_jpeg(image_of(GREY, 8, 8), progressive=progressive)

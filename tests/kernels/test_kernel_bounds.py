@@ -106,16 +106,16 @@ def endings(tmp_path: Path, indices: dict[str, tuple[int, ...]]) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_wrong_indices_and_addresses_are_told_and_right_ones_are_not(tmp_path: Path) -> None:
+def test_wrong_indices_and_addresses_raise_and_right_ones_do_not(tmp_path: Path) -> None:
     both = {name: (*INSIDE[name], *OUTSIDE[name]) for name in INSIDE}
     lines = endings(tmp_path, both)
     expected = []
     for name, indices in both.items():
         nbytes = {"load_8": 8, "store_8": 8, "store_16": 16}.get(name, 1)
-        told = f"kernel {name} loads or stores {nbytes} bytes"
+        error = f"kernel {name} loads or stores {nbytes} bytes"
         if name.endswith("index"):
-            told = "index is out of bounds"  # in numba's words
-        expected += [f"{name} {index} {'fine' if index in INSIDE[name] else told}" for index in indices]
+            error = "index is out of bounds"  # in numba's words
+        expected += [f"{name} {index} {'fine' if index in INSIDE[name] else error}" for index in indices]
     assert lines == expected
 
 

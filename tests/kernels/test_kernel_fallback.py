@@ -1,4 +1,4 @@
-"""Where machine code of kernels cannot be made or loaded, numba compiles the same kernels in the process."""
+"""If machine code of kernels cannot be made or loaded, numba compiles the same kernels in the process."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ CHILDREN = {
 
 
 @pytest.mark.parametrize("damage", CHILDREN)
-def test_a_process_that_fails_is_told_in_one_line(
+def test_a_failing_process_is_reported_in_one_line(
     fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], damage: str
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(damage)
@@ -143,7 +143,7 @@ def test_kernels_can_be_chosen_by_the_environment(tmp_path: Path, mode: str) -> 
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_compiler_that_is_turned_off_is_told(tmp_path: Path) -> None:
+def test_a_disabled_compiler_is_reported(tmp_path: Path) -> None:
     """It stays on in the processes that make machine code."""
     program = "from optcodec.kernels import load\nload('quantize')"
     done = run_python(tmp_path / "cache", program, NUMBA_DISABLE_JIT="1", NUMBA_BOUNDSCHECK="1", NUMBA_DUMP_IR="1")
@@ -157,7 +157,7 @@ def test_a_compiler_that_is_turned_off_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the full device of Linux")
-def test_notices_that_nobody_can_read_do_not_matter(tmp_path: Path, stderr: str) -> None:
+def test_a_closed_stderr_is_no_error(tmp_path: Path, stderr: str) -> None:
     """Nor do they go to stdout, which may be a file."""
     (tmp_path / "program.py").write_text(COUNT)
     (tmp_path / "sitecustomize.py").write_text(DYING)

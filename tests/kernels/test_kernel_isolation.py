@@ -1,4 +1,4 @@
-"""What lies in the current folder is not executed when kernels are compiled."""
+"""Files in the current folder are not executed when kernels are compiled."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_encoding_among_modules_executes_none_of_them(photographs: Path, tmp_pat
 
 
 @pytest.mark.parametrize(("how", "path"), [("-c", ""), ("-c", ":"), ("-m", "")])
-def test_a_process_that_looks_in_the_current_folder_has_others_that_do_not(tmp_path: Path, how: str, path: str) -> None:
+def test_compiling_processes_do_not_import_from_the_current_folder(tmp_path: Path, how: str, path: str) -> None:
     """The standard library comes behind PYTHONPATH, so that nothing of it may be called like a file there."""
     trap(tmp_path, "numba")
     (tmp_path / "program.py").write_text(LOAD)
@@ -65,9 +65,9 @@ def test_the_current_folder_is_left_out_of_the_path(tmp_path: Path, monkeypatch:
     (tmp_path / "lib").mkdir()
     (tmp_path / "link").symlink_to(tmp_path)
     monkeypatch.chdir(tmp_path)
-    kept = [str(tmp_path / "elsewhere"), "/usr/lib/python3"]
-    monkeypatch.setattr(sys, "path", ["", ".", "lib", str(tmp_path), str(tmp_path / "link"), "./", *kept])
-    assert processes.search_path() == [str(tmp_path / "lib"), *kept]
+    outside = [str(tmp_path / "elsewhere"), "/usr/lib/python3"]
+    monkeypatch.setattr(sys, "path", ["", ".", "lib", str(tmp_path), str(tmp_path / "link"), "./", *outside])
+    assert processes.search_path() == [str(tmp_path / "lib"), *outside]
 
 
 def test_the_folder_of_the_package_stays_in_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_the_folder_of_the_package_stays_in_the_path(monkeypatch: pytest.MonkeyP
     assert processes.search_path() == [str(checkout), "/usr/lib/python3"]
 
 
-def test_a_current_folder_that_is_gone_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removed_current_folder_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()

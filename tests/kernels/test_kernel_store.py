@@ -1,4 +1,4 @@
-"""The folder of compiled kernels: where it is, whom it trusts, what it refuses."""
+"""The folder of compiled kernels: which path it has, which owners it trusts, which files it refuses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from optcodec.kernels import store
-from optcodec.kernels.store import FolderError, cache_folder, keep, kept, make_folder
+from optcodec.kernels.store import FolderError, cache_folder, make_folder, read_object, write_object
 from tests.kernel_helpers import run_python
 
 STRANGER = 4242
@@ -22,11 +22,11 @@ as_root = pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() != 0, reaso
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of compiled kernels with one file ``a``, which holds ``code``."""
-    chosen = tmp_path / "kernels"
-    monkeypatch.setenv("OPTCODEC_CACHE", str(chosen))
-    make_folder(chosen)
-    keep(chosen, "a", b"code")
-    return chosen
+    folder_path = tmp_path / "kernels"
+    monkeypatch.setenv("OPTCODEC_CACHE", str(folder_path))
+    make_folder(folder_path)
+    write_object(folder_path, "a", b"code")
+    return folder_path
 
 
 def as_stranger(text: str) -> str:
@@ -39,25 +39,27 @@ def as_stranger(text: str) -> str:
 
 def test_a_file_is_read_as_it_was_written(folder: Path) -> None:
     assert cache_folder() == folder
-    assert kept(folder, "a") == b"code"
-    assert kept(folder, "b") is None
-    keep(folder, "a", b"other\ncode")
-    assert kept(folder, "a") == b"other\ncode"
+    assert read_object(folder, "a") == b"code"
+    assert read_object(folder, "b") is None
+    write_object(folder, "a", b"other\ncode")
+    assert read_object(folder, "a") == b"other\ncode"
     assert [path.name for path in folder.iterdir()] == ["a"]
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077])
-def test_no_umask_makes_what_would_be_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int) -> None:
-    chosen = tmp_path / "several" / "folders"
-    monkeypatch.setenv("OPTCODEC_CACHE", str(chosen))
+def test_no_umask_leads_to_a_refused_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int) -> None:
+    folder_path = tmp_path / "several" / "folders"
+    monkeypatch.setenv("OPTCODEC_CACHE", str(folder_path))
     before = os.umask(umask)
     try:
-        make_folder(chosen)
-        keep(chosen, "a", b"code")
+        make_folder(folder_path)
+        write_object(folder_path, "a", b"code")
     finally:
         os.umask(before)
-    assert [oct(path.stat().st_mode & 0o777 & ~0o755) for path in (chosen.parent, chosen, chosen / "a")] == ["0o0"] * 3
-    assert kept(cache_folder(), "a") == b"code"
+    assert [
+        oct(path.stat().st_mode & 0o777 & ~0o755) for path in (folder_path.parent, folder_path, folder_path / "a")
+    ] == ["0o0"] * 3
+    assert read_object(cache_folder(), "a") == b"code"
 
 
 @pytest.mark.parametrize("mode", [0o775, 0o757, 0o777, 0o1777])
@@ -77,47 +79,47 @@ def test_a_folder_of_somebody_else_is_refused(folder: Path) -> None:
 @as_root
 def test_a_file_of_somebody_else_is_not_read(folder: Path) -> None:
     os.chown(folder / "a", STRANGER, STRANGER)
-    assert kept(folder, "a") is None
+    assert read_object(folder, "a") is None
 
 
 @as_root
-def test_what_root_has_compiled_is_read_by_everybody() -> None:
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "kernels"
+def test_kernels_compiled_by_root_are_read_by_all_users() -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "kernels"
         make_folder(folder)
-        keep(folder, "a", b"code")
+        write_object(folder, "a", b"code")
         folder.parent.chmod(0o755)
-        chosen = f"os.environ['OPTCODEC_CACHE'] = {str(folder)!r}\nfolder = store.cache_folder()\n"
-        assert as_stranger(chosen + "print(store.kept(folder, 'a'))") == "b'code'"
+        program = f"os.environ['OPTCODEC_CACHE'] = {str(folder)!r}\nfolder = store.cache_folder()\n"
+        assert as_stranger(program + "print(store.read_object(folder, 'a'))") == "b'code'"
         refused = "try: store.make_folder(folder)\nexcept store.FolderError as error: print(error)"
-        assert as_stranger(chosen + refused) == f"{folder} cannot be written to"
+        assert as_stranger(program + refused) == f"{folder} cannot be written to"
 
 
 @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
 def test_a_file_that_others_can_write_to_is_not_read(folder: Path, mode: int) -> None:
     (folder / "a").chmod(mode)
-    assert kept(folder, "a") is None
+    assert read_object(folder, "a") is None
 
 
 def test_a_file_in_the_place_of_another_is_not_read(folder: Path) -> None:
     (folder / "a").rename(folder / "b")
-    assert kept(folder, "b") is None
+    assert read_object(folder, "b") is None
 
 
 def test_only_regular_files_are_read(folder: Path) -> None:
     (folder / "a").rename(folder / "file")
     (folder / "a").symlink_to(folder / "file")
-    assert kept(folder, "a") is None
+    assert read_object(folder, "a") is None
     (folder / "a").unlink()
     os.mkfifo(folder / "a")  # nobody writes to it, so that reading it in the usual way never ends
-    assert kept(folder, "a") is None
+    assert read_object(folder, "a") is None
     (folder / "a").unlink()
     (folder / "a").mkdir()
-    assert kept(folder, "a") is None
+    assert read_object(folder, "a") is None
 
 
-def test_what_is_checked_is_what_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep(folder, "b", b"other code")
+def test_the_file_that_is_checked_is_the_one_that_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_object(folder, "b", b"other code")
 
     def swapping(what: object, **options: object) -> os.stat_result:
         status = original(what, **options)
@@ -129,8 +131,8 @@ def test_what_is_checked_is_what_is_read(folder: Path, monkeypatch: pytest.Monke
         with monkeypatch.context() as patch:
             original = getattr(os, name)
             patch.setattr(os, name, swapping)
-            assert kept(folder, "a") == b"code"
-        keep(folder, "a", b"code")
+            assert read_object(folder, "a") == b"code"
+        write_object(folder, "a", b"code")
 
 
 def test_a_full_disk_leaves_nothing(folder: Path) -> None:
@@ -140,7 +142,7 @@ from pathlib import Path
 from optcodec.kernels import store
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    store.keep(Path({str(folder)!r}), "b", bytes(5000))
+    store.write_object(Path({str(folder)!r}), "b", bytes(5000))
 except store.FolderError as error:
     print(error)
 """
@@ -176,7 +178,7 @@ def test_the_folder_is_among_the_users_caches(tmp_path: Path, monkeypatch: pytes
 
 
 @as_root
-def test_a_user_that_nobody_knows_has_no_folder() -> None:
+def test_a_user_without_a_home_has_no_folder() -> None:
     text = """
 os.environ.pop("HOME"), os.environ.pop("OPTCODEC_CACHE", ""), os.environ.pop("XDG_CACHE_HOME", "")
 try: store.cache_folder()
@@ -185,7 +187,7 @@ except store.FolderError as error: print(error)
     assert as_stranger(text) == "no home folder is known"
 
 
-def test_the_notice_says_once_only_where_it_is_kept(tmp_path: Path) -> None:
+def test_the_notice_says_once_only_if_kernels_are_stored(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     for folder, reason in ((tmp_path / "file", "is not a folder"), (None, "HOME is empty")):
         program = "import os\nos.environ.update(HOME='', XDG_CACHE_HOME='')\n" + MAKE

@@ -69,7 +69,7 @@ def test_a_second_process_compiles_nothing_and_imports_no_numba(compiled, tmp_pa
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "open to others"])
-def test_a_file_that_cannot_be_trusted_is_made_again(compiled, tmp_path, damage):
+def test_a_file_that_cannot_be_trusted_is_compiled_again(compiled, tmp_path, damage):
     shutil.copytree(compiled, tmp_path, dirs_exist_ok=True)
     (kernel,) = tmp_path.iterdir()
     content = kernel.read_bytes()

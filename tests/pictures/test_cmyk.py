@@ -1,4 +1,4 @@
-"""CMYK and YCCK to RGB: by the profile where there is one, and Adobe's inverted inks come out right."""
+"""CMYK and YCCK are converted to RGB with the profile if there is one; Adobe's inverted values come out right."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_without_a_profile_inks_count_as_ideal(kind: str) -> None:
 
 
 @pytest.mark.parametrize("icc", [b"no profile", profile()[:200], None])
-def test_a_profile_that_cannot_be_used_is_left_aside(icc: bytes | None) -> None:
+def test_an_unusable_profile_is_ignored(icc: bytes | None) -> None:
     if icc is None:
         from PIL import ImageCms
 
@@ -85,7 +85,7 @@ def test_without_littlecms_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_it_has_to_be_asked_for(kind: str) -> None:
+def test_cmyk_is_refused_by_default(kind: str) -> None:
     for take in (load_picture, encode):
         with pytest.raises(InvalidInputError, match=r"CMYK colours; expected RGB or grey, or to_rgb=True \(--to-rgb\)"):
             take(FILES[kind]())
@@ -94,8 +94,8 @@ def test_it_has_to_be_asked_for(kind: str) -> None:
 def test_other_images_are_left_alone() -> None:
     file = io.BytesIO()
     Image.fromarray(photograph(16, 24)).save(file, "PNG", icc_profile=b"colours")
-    for given in (photograph(16, 24), photograph(16, 24)[..., 0], file.getvalue()):
-        one, other = load_picture(given), load_picture(given, to_rgb=True)
+    for image in (photograph(16, 24), photograph(16, 24)[..., 0], file.getvalue()):
+        one, other = load_picture(image), load_picture(image, to_rgb=True)
         np.testing.assert_array_equal(one.pixels, other.pixels)
         assert one.metadata == other.metadata
         assert other.notices == ()

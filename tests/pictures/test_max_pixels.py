@@ -1,4 +1,4 @@
-"""Images that are too large are refused before memory is taken for them."""
+"""Images that are too large are refused before memory is allocated for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One odd file never ends a batch, whatever its decoder raises."""
+"""A single bad file never ends a batch, whatever error its decoder raises."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def check_batch(result: Any, folder: Path) -> None:
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
     report = json.loads(result.stdout)
-    failed = {Path(each["path"]).name.removesuffix(".avif.png"): each["error"] for each in report["failures"]}
+    failed = {Path(record["path"]).name.removesuffix(".avif.png"): record["error"] for record in report["failures"]}
     assert failed.keys() == {name.removesuffix(".avif") for name in odd_files()}
     assert all(error and "\n" not in error for error in failed.values())
     count = len(odd_files())
@@ -101,7 +101,7 @@ def test_compare_goes_on(folder: Path) -> None:
     reference = save(folder.parent / "reference.png", PIXELS)
     result = run("compare", reference, folder, "--json")
     check_batch(result, folder)
-    assert [Path(each["path"]).name for each in json.loads(result.stdout)["files"]] == ["0.png", "z.png"]
+    assert [Path(record["path"]).name for record in json.loads(result.stdout)["files"]] == ["0.png", "z.png"]
 
 
 def test_inspect_and_restore_go_on(tmp_path: Path) -> None:
@@ -145,6 +145,6 @@ def test_whatever_a_plugin_raises_names_the_file(tmp_path: Path, monkeypatch: py
             raise error
 
         monkeypatch.setitem(Image.OPEN, "PNG", (broken, Image.OPEN["PNG"][1]))
-        with pytest.raises(InvalidInputError, match=r"^.*a\.png: cannot be decoded: \w+") as found:
+        with pytest.raises(InvalidInputError, match=r"^.*a\.png: cannot be decoded: \w+") as error:
             load_picture(path)
-        assert "\n" not in str(found.value)
+        assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""Orientation: read from any Exif, applied as Pillow applies it, or passed on; never lost."""
+"""The orientation is read from any Exif, and either applied to the pixels as in Pillow, or written to the output."""
 
 from __future__ import annotations
 
@@ -71,18 +71,18 @@ def test_values_that_exif_does_not_know_are_upright(orientation: int) -> None:
         exif_of(6)[:33],  # ends within the entry
     ],
 )
-def test_what_says_nothing_is_upright(exif: bytes | None) -> None:
+def test_without_a_valid_orientation_pixels_are_upright(exif: bytes | None) -> None:
     assert orientation_of(exif) == 1
     if exif is not None:
         assert with_orientation(exif, 3) == exif
 
 
-def test_a_directory_that_ends_early_counts_as_far_as_it_goes() -> None:
+def test_a_truncated_directory_is_read_up_to_its_last_complete_entry() -> None:
     assert orientation_of(exif_of(6)[:40]) == 6
 
 
 @given(st.binary(max_size=120), st.sampled_from([b"", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", exif_of(6)[:20]]))
-def test_no_bytes_make_it_fail(tail: bytes, head: bytes) -> None:
+def test_no_damaged_exif_raises(tail: bytes, head: bytes) -> None:
     orientation = orientation_of(head + tail)
     assert 1 <= orientation <= 8
     rewritten = with_orientation(head + tail, 7)
@@ -91,9 +91,9 @@ def test_no_bytes_make_it_fail(tail: bytes, head: bytes) -> None:
 
 
 @given(st.integers(0, len(exif_of(6)) - 1), st.integers(0, 255), st.sampled_from("<>"))
-def test_a_changed_byte_leaves_all_others_alone(place: int, value: int, order: str) -> None:
+def test_a_changed_byte_leaves_all_others_alone(position: int, value: int, order: str) -> None:
     damaged = bytearray(exif_of(6, order))
-    damaged[place] = value
+    damaged[position] = value
     rewritten = with_orientation(bytes(damaged), 1)
     assert orientation_of(rewritten) == 1
     assert sum(a != b for a, b in zip(damaged, rewritten, strict=True)) <= 2

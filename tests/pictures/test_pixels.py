@@ -1,4 +1,4 @@
-"""Images that are taken, images that are refused, and what the refusal says."""
+"""Input images that are accepted, and those that are refused, with the message of the error."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_strided_arrays_become_contiguous() -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "found"),
+    ("array", "message"),
     [
         (np.zeros((4, 4, 3)), "dtype float64; expected uint8"),
         (np.full((4, 4, 3), np.nan, np.float32), "dtype float32 and holds NaN"),
@@ -83,8 +83,8 @@ def test_strided_arrays_become_contiguous() -> None:
         (np.zeros((2, 4, 4, 3), np.uint8), r"shape \(2, 4, 4, 3\)"),
     ],
 )
-def test_arrays_refused(array: np.ndarray, found: str) -> None:
-    with pytest.raises(InvalidInputError, match=found):
+def test_arrays_refused(array: np.ndarray, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
         load_picture(array)
 
 
@@ -166,8 +166,8 @@ def test_files_that_give_text_are_refused(tmp_path: Path) -> None:
 def test_files_and_pillow_images_give_their_samples(tmp_path: Path, mode: str) -> None:
     array = ramp(9, 11) if mode == "L" else ramp(9, 11, 3)
     Image.fromarray(array).save(tmp_path / "a.png")
-    for given in (Image.fromarray(array), tmp_path / "a.png", str(tmp_path / "a.png")):
-        picture = load_picture(given)
+    for image in (Image.fromarray(array), tmp_path / "a.png", str(tmp_path / "a.png")):
+        picture = load_picture(image)
         assert np.array_equal(picture.pixels, array)
         assert picture.notices == ()
 
@@ -256,7 +256,7 @@ def test_background_must_be_a_colour(background: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "message"),
     [
         (b"", "not an image file"),
         (b"plain text", "not an image file"),
@@ -267,10 +267,10 @@ def test_background_must_be_a_colour(background: object) -> None:
     ],
     ids=["empty", "text", "bomb", "truncated 100 MP", "truncated", "16 bit"],
 )
-def test_files_refused(tmp_path: Path, content: bytes, found: str) -> None:
+def test_files_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(content)
-    with pytest.raises(InvalidInputError, match=found) as error:
+    with pytest.raises(InvalidInputError, match=message) as error:
         load_picture(path)
     assert str(error.value).startswith(f"{path}: ")
     assert "\n" not in str(error.value)
@@ -285,7 +285,7 @@ def test_truncated_jpeg_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "found"),
+    ("mode", "message"),
     [
         ("CMYK", "CMYK colours; expected RGB or grey"),
         ("I;16", "16 bits a sample; expected 8"),
@@ -294,8 +294,8 @@ def test_truncated_jpeg_is_refused(tmp_path: Path) -> None:
         ("LAB", "mode LAB"),
     ],
 )
-def test_modes_refused(mode: str, found: str) -> None:
-    with pytest.raises(InvalidInputError, match=found):
+def test_modes_refused(mode: str, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
         load_picture(Image.new(mode, (4, 4)))
 
 
@@ -325,7 +325,7 @@ def test_metadata_is_kept_and_orientation_not_applied(tmp_path: Path, kind: str)
     assert picture.metadata.density == (1, 300, 72)
 
 
-def test_picture_checks_what_it_is_made_of() -> None:
+def test_picture_checks_its_pixels() -> None:
     with pytest.raises(InvalidInputError, match="dtype int64"):
         Picture(np.zeros((4, 4), np.int64))  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Deblocking and smoothing without a network: against a naive filter, and by what they promise."""
+"""The classical baselines: deblocking compared with a naive filter, and properties of the smoothed images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.fft import dctn
 
 import optcodec
-from restore.evaluation.baselines import deblocked, smooth, smoothed
+from restore.evaluation.baselines import deblock_plane, smooth_image, smooth_plane
 from restore.evaluation.measures import psnr_b_db
 from restore.evaluation.receivers import make_receiver
 from restore.runtime.decode import decode_image, receive
@@ -49,7 +49,7 @@ def naive_line(line: list[float], alpha: float, beta: float) -> list[float]:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(8, 30), st.integers(8, 30), st.integers(2, 120), st.integers(0, 2**32 - 1))
-def test_deblocking_is_the_naive_filter(height: int, width: int, step: int, seed: int) -> None:
+def test_deblocking_equals_the_naive_filter(height: int, width: int, step: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     level = rng.integers(0, 12, (4, 4)).repeat(8, 0).repeat(8, 1)[:height, :width]
     plane = (100 + level * step / 10 + rng.integers(0, 3, (height, width))).astype(np.float32)
@@ -57,28 +57,28 @@ def test_deblocking_is_the_naive_filter(height: int, width: int, step: int, seed
     alpha, beta = 0.8 * (2 ** (min(quantization, 51) / 6) - 1), 0.5 * min(quantization, 51) - 7
     expected = np.array([naive_line(row, alpha, beta) for row in plane.tolist()])
     expected = np.array([naive_line(row, alpha, beta) for row in expected.T.tolist()]).T
-    assert deblocked(plane, np.full((8, 8), step)) == pytest.approx(expected, abs=1e-3)
+    assert deblock_plane(plane, np.full((8, 8), step)) == pytest.approx(expected, abs=1e-3)
 
 
-def test_small_steps_at_borders_go_and_large_ones_stay() -> None:
+def test_small_jumps_at_block_borders_are_smoothed_and_edges_are_kept() -> None:
     steps = np.full((8, 8), 16)
     plane = np.full((16, 24), 100, np.float32)
     plane[:, 8:16] = 108  # alpha is 19.5 (QP 28), so this is filtered by 3 taps
     plane[:, 16:] = 220  # an edge of the image
-    out = deblocked(plane, steps)
+    out = deblock_plane(plane, steps)
     assert out[5, 5:11].tolist() == [100, 100, 102, 106, 108, 108]
     assert np.array_equal(out[:, 14:], plane[:, 14:])
     plane[:, 8:16] = 104  # less than alpha / 4 + 2: the strong filter
-    assert deblocked(plane, steps)[5, 4:12].tolist() == [100, 100.5, 101, 101.5, 102.5, 103, 103.5, 104]
-    assert np.array_equal(deblocked(plane, np.ones((8, 8))), plane)  # fine steps: nothing to filter
+    assert deblock_plane(plane, steps)[5, 4:12].tolist() == [100, 100.5, 101, 101.5, 102.5, 103, 103.5, 104]
+    assert np.array_equal(deblock_plane(plane, np.ones((8, 8))), plane)  # fine steps: nothing to filter
 
 
 @pytest.mark.parametrize("quality", [10, 40])
-def test_smoothing_stays_in_the_cells_and_varies_less(quality: int) -> None:
+def test_smoothing_stays_in_the_quantization_intervals_and_lowers_the_variation(quality: int) -> None:
     noise = np.random.default_rng(0).integers(-20, 21, (64, 72))
     received = receive(jpeg(np.clip(waves(64, 72) + noise, 0, 255).astype(np.uint8), quality))
     blocks, steps = received.coefficients.components[0].blocks, received.steps(0)
-    plane = smoothed(blocks, steps)
+    plane = smooth_plane(blocks, steps)
     tiles = plane.reshape(8, 8, 9, 8).transpose(0, 2, 1, 3).astype(np.float64) - 128
     away = np.abs(dctn(tiles, axes=(2, 3), norm="ortho") / steps - blocks)
     assert away.max() <= 0.5 + 1e-4
@@ -89,14 +89,14 @@ def test_smoothing_stays_in_the_cells_and_varies_less(quality: int) -> None:
     assert variation(plane) < 0.95 * variation(decode_image(received).astype(np.float64))
 
 
-def test_both_help_a_smooth_image() -> None:
+def test_both_baselines_improve_a_smooth_image() -> None:
     image = waves(90, 101)
     data = jpeg(image, 10)
     received = receive(data)
     plain = decode_image(received)
     for filtered, psnr_gain, psnr_b_gain in (
         (make_receiver("deblock").receive(data), 0.5, 1.0),
-        (smooth(received), 1.0, 1.5),
+        (smooth_image(received), 1.0, 1.5),
     ):
         assert filtered.shape == image.shape
         assert optcodec.psnr_db(image, filtered) > optcodec.psnr_db(image, plain) + psnr_gain
@@ -109,13 +109,13 @@ def test_colour_of_any_sampling_and_odd_size(subsampling: str) -> None:
     data = jpeg(image, 20, subsampling=subsampling)
     received = receive(data)
     plain = optcodec.psnr_db(image, decode_image(received))
-    for restored in (make_receiver("deblock").receive(data), smooth(received)):
+    for restored in (make_receiver("deblock").receive(data), smooth_image(received)):
         assert restored.shape == image.shape
         assert optcodec.psnr_db(image, restored) > plain
 
 
-def test_a_flat_file_is_left_alone() -> None:
+def test_a_flat_image_is_not_changed() -> None:
     data = jpeg(np.full((16, 24), 128, np.uint8), 30)
     received = receive(data)
-    for restored in (make_receiver("deblock").receive(data), smooth(received)):
+    for restored in (make_receiver("deblock").receive(data), smooth_image(received)):
         assert np.array_equal(restored, np.full((16, 24), 128))

@@ -24,7 +24,7 @@ __all__ = ["data", "one_thread"]  # fixtures
 
 
 def invoked(*arguments: object) -> Any:
-    """What the command prints."""
+    """The result of the command."""
     return CliRunner().invoke(command, [str(argument) for argument in arguments], env={"OPTCODEC_DATA": None})
 
 
@@ -35,7 +35,7 @@ def written(folder: Path, **options: Any) -> Path:
     return path
 
 
-def test_the_command_trains_and_says_how_well(data: Path, tmp_path: Path) -> None:
+def test_the_command_trains_and_reports_the_psnr(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     result = invoked(written(tmp_path), "-o", out, "--data", data, "--threads", 1, "--json")
     assert result.exit_code == 0, result.output
@@ -43,7 +43,8 @@ def test_the_command_trains_and_says_how_well(data: Path, tmp_path: Path) -> Non
     assert summary["network"] == str(out / "network.safetensors")
     assert summary["steps"] == 6
     assert summary["seen"]["psnr_q10"] == float(log(out)[-1]["psnr_q10"])
-    text = invoked(written(tmp_path), "-o", out, "--data", data)  # it is done, so it only says so
+    # the training is finished: only the summary is printed
+    text = invoked(written(tmp_path), "-o", out, "--data", data)
     assert text.stdout == f"{out / 'network.safetensors'}: 6 steps, {summary['seen']['psnr_q10']:.2f} dB at q10\n"
 
 
@@ -73,7 +74,7 @@ def test_the_command_names_its_recipes() -> None:
     assert {"tiny", "paper", "perceptual", "gan", "dual"} < set(shipped_recipes())
 
 
-def test_the_command_wants_data(tmp_path: Path) -> None:
+def test_the_command_needs_data(tmp_path: Path) -> None:
     result = invoked("tiny", "-o", tmp_path)
     assert result.exit_code == 2
     assert "--data" in result.stderr

@@ -1,4 +1,4 @@
-"""Pruning, slimming, separable variants, folding, counting, and the route through all of them."""
+"""Pruning, slimming, separable convolutions, folding, counting, and the whole compression."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from restore.training.recipe import Recipe, Validation  # noqa: E402
 
 
 def trained(seed: int = 0, **config: Any) -> DnCNN:
-    """A network with batch norms that have seen something."""
+    """A network whose batch norms have statistics of some images."""
     torch.manual_seed(seed)
     network = DnCNN(**{"depth": 5, "width": 8, **config})
     for layer in network.modules():
@@ -73,15 +73,15 @@ def test_folding_changes_nothing_but_the_norms(config: dict[str, Any]) -> None:
 
 @settings(max_examples=20)
 @given(st.data())
-def test_filters_that_give_zero_are_pruned_without_a_trace(data: st.DataObject) -> None:
+def test_pruning_filters_without_output_does_not_change_the_result(data: st.DataObject) -> None:
     network = trained()
     width = data.draw(st.integers(1, 8))
-    kept = []
+    kept_filters = []
     for convolution, norm in layers(network):
         if norm is None:
             continue
         dead = data.draw(st.lists(st.integers(0, 7), min_size=8 - width, max_size=8 - width, unique=True))
-        kept.append([index for index in range(8) if index not in dead])
+        kept_filters.append([index for index in range(8) if index not in dead])
         for tensor in (convolution.weight, norm.weight, norm.bias):
             tensor.data[dead] = 0
     before = copy.deepcopy(network.state_dict())
@@ -89,12 +89,12 @@ def test_filters_that_give_zero_are_pruned_without_a_trace(data: st.DataObject) 
         assert smaller.config["width"] == [8, width, width, width]
         assert torch.allclose(output(smaller), output(network), rtol=1e-6, atol=1e-6)
         for index, ((old, _), (new, _)) in enumerate(zip(layers(network)[1:-1], layers(smaller)[1:-1], strict=True)):
-            inputs = kept[index - 1] if index else list(range(8))
-            assert torch.equal(new.weight, old.weight[kept[index]][:, inputs])
+            inputs = kept_filters[index - 1] if index else list(range(8))
+            assert torch.equal(new.weight, old.weight[kept_filters[index]][:, inputs])
     assert same_weights(network, before)
 
 
-def test_the_two_criteria() -> None:
+def test_the_two_scores_of_filters() -> None:
     network = trained(depth=3, width=4)
     convolution, norm = layers(network)[1]
     for index, size in enumerate((3.0, -1.0, 4.0, -2.0)):
@@ -127,7 +127,7 @@ def test_separable_weights_are_nearest() -> None:
     assert (depthwise.shape, pointwise.shape) == ((4, 1, 3, 3), (6, 4, 1, 1))
     product = pointwise[:, :, 0, 0, None, None] * depthwise[None, :, 0]
     left = (weights - product).square().sum((0, 2, 3))
-    for channel in range(4):  # what is left is what the other singular values hold (Eckart and Young)
+    for channel in range(4):  # the error is the energy of the other singular values (Eckart and Young)
         values = np.linalg.svd(weights[:, channel].reshape(6, 9).numpy(), compute_uv=False)
         assert left[channel].item() == pytest.approx(float((values[1:] ** 2).sum()), rel=1e-9)
     image = torch.randn(1, 4, 7, 9, dtype=torch.float64)
@@ -137,7 +137,7 @@ def test_separable_weights_are_nearest() -> None:
 
 
 @pytest.mark.parametrize("normalized", [True, False])
-def test_separable_is_exact_where_it_can_be(normalized: bool) -> None:
+def test_separable_weights_of_rank_one_are_exact(normalized: bool) -> None:
     network = trained(normalized=normalized)
     for convolution, _ in layers(network)[1:-1]:
         convolution.weight.data = convolution.weight[:, :, :1, :1] * torch.rand(1, 8, 3, 3)
@@ -150,14 +150,14 @@ def test_separable_is_exact_where_it_can_be(normalized: bool) -> None:
 
 def test_counts_by_hand() -> None:
     dense = count(DnCNN())
-    assert dense.macs == 9 * (64 + 15 * 64 * 64 + 64)  # 554 kMAC a pixel, as the issue has it
+    assert dense.macs == 9 * (64 + 15 * 64 * 64 + 64)  # 554 kMAC per pixel
     assert dense.parameters == dense.macs + 65 + 15 * 2 * 64
     assert count(DnCNN(separable=True)).macs == 9 * (64 + 64) + 15 * (9 * 64 + 64 * 64)
     assert count(fold(DnCNN(5, 8))).parameters == 9 * (8 + 3 * 64 + 8) + 4 * 8 + 1
-    told = 64 * 16 + 16 * 64  # multiplications on the table, once an image
+    table_macs = 64 * 16 + 16 * 64  # multiplications on the table, once per image
     compact = count(Compact(width=32, blocks=3))
-    assert compact.macs == pytest.approx(9 / 4 * (8 * 32 + 6 * 32 * 32 + 32 * 4) + told / 1024**2, abs=1e-9)
-    assert str(count(DnCNN(3, 2))) == "79 parameters, 72 MAC a pixel"
+    assert compact.macs == pytest.approx(9 / 4 * (8 * 32 + 6 * 32 * 32 + 32 * 4) + table_macs / 1024**2, abs=1e-9)
+    assert str(count(DnCNN(3, 2))) == "79 parameters, 72 MAC per pixel"
 
 
 @pytest.fixture(scope="module")
@@ -188,11 +188,13 @@ def test_the_route_and_its_resumption(
 ) -> None:
     folder, begun = tmp_path / "out", []
     plan = Plan(steps=2, share=0.25, width=3, patches=4, separable=True)
-    records = compress(network, folder, data, plan=plan, announced=begun.append)
+    records = compress(network, folder, data, plan=plan, announce=begun.append)
     assert [record["stage"] for record in records] == begun == STAGES
     widths = {name: load_network(folder / name / "network.safetensors") for name in STAGES[:6]}
-    found = [widths[name].config["width"] for name in ("full", "separable", "prune-1", "prune-2", "slim", "fold")]
-    assert found == [8, 8, [8, 6, 6, 6], [8, 4, 4, 4], [8, 3, 3, 3], [8, 3, 3, 3]]
+    widths_by_stage = [
+        widths[name].config["width"] for name in ("full", "separable", "prune-1", "prune-2", "slim", "fold")
+    ]
+    assert widths_by_stage == [8, 8, [8, 6, 6, 6], [8, 4, 4, 4], [8, 3, 3, 3], [8, 3, 3, 3]]
     by_name = {record["stage"]: record for record in records}
     assert by_name["slim"]["parameters"] == 9 * (8 + 8 * 3 + 2 * 9 + 3) + 9 + 3 * 6
     assert by_name["fold"]["psnr_q20"] == pytest.approx(by_name["slim"]["psnr_q20"], abs=0.01)
@@ -230,7 +232,7 @@ def test_another_plan_network_or_recipe_needs_another_folder(tmp_path: Path, dat
         compress(network, folder, data, plan=PLAN, recipe=dataclasses.replace(RECIPE, seed=RECIPE.seed + 1))
 
 
-def test_networks_that_the_route_does_not_take(tmp_path: Path, data: Path, network: Path) -> None:
+def test_networks_that_cannot_be_compressed_are_refused(tmp_path: Path, data: Path, network: Path) -> None:
     for wrong in (Compact(width=8, blocks=1), DnCNN(4, 8, separable=True), DnCNN(4, 8, normalized=False)):
         save_network(tmp_path / "wrong.safetensors", wrong, recipe=RECIPE.to_json())
         with pytest.raises(InvalidInputError, match="expected a dense dncnn with batch norms"):
@@ -247,11 +249,11 @@ def test_networks_that_the_route_does_not_take(tmp_path: Path, data: Path, netwo
 def test_the_commands(tmp_path: Path, data: Path, network: Path) -> None:
     from restore.cli import main
 
-    made = CliRunner().invoke(
+    result = CliRunner().invoke(
         main, ["compress", str(network), "-o", str(tmp_path / "out"), "--data", str(data), "--width", "4", "--json"]
     )
-    assert made.exit_code == 0, made.output
-    records = json.loads(made.stdout)["stages"]
+    assert result.exit_code == 0, result.output
+    records = json.loads(result.stdout)["stages"]
     assert [record["stage"] for record in records] == [
         "full", "prune-1", "prune-2", "prune-3", "prune-4", "slim", "fold", "int8", "int8-tuned"
     ]  # fmt: skip
@@ -266,7 +268,7 @@ def test_the_commands(tmp_path: Path, data: Path, network: Path) -> None:
     assert quantized.exit_code == 0, quantized.output
     assert b"QuantizeLinear" in (tmp_path / "b.onnx").read_bytes()
     for arguments, message in (
-        ([str(last), "--int8", "--data", str(data)], "has 8-bit values already"),
+        ([str(last), "--int8", "--data", str(data)], "is quantized to 8 bits already"),
         ([str(network), "--int8"], "expected --data or OPTCODEC_DATA"),
         ([str(network), "--patches", "3"], "expected it with --int8"),
     ):

@@ -1,4 +1,4 @@
-"""Samples from coefficients: those of libjpeg, naive twins of the mathematics, and what a better decoder gains."""
+"""Decoding to samples, compared with libjpeg and naive implementations; the gain by centroids and projection."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def from_scratch(factors: list[tuple[int, int]], size: tuple[int, int] = (45, 83
 
 @pytest.mark.parametrize("quality", [10, 50, 95])
 @pytest.mark.parametrize("size", SIZES)
-def test_luminance_is_that_of_libjpeg_but_for_its_rounding(size: tuple[int, int], quality: int) -> None:
+def test_luminance_equals_libjpeg_up_to_rounding(size: tuple[int, int], quality: int) -> None:
     data = jpeg(*size, "L", quality=quality)
     difference = np.abs(decode_image(receive(data)) - pillow_pixels(data))
     assert difference.max() <= 1
@@ -93,7 +93,7 @@ def test_colours_are_those_of_libjpeg(subsampling: str, quality: int) -> None:
     assert np.mean(difference) < 0.06
 
 
-def test_a_region_is_cut_out_of_the_whole() -> None:
+def test_a_region_equals_that_part_of_the_whole_image() -> None:
     received = receive(jpeg(100, 150, subsampling="4:2:0"))
     for centroid in (False, True):
         luminance = received.luminance((0, 100), (0, 150), centroid=centroid)
@@ -151,7 +151,7 @@ def test_other_channels_are_refused(data: bytes, message: str) -> None:
     assert str(refusal.value) == message
 
 
-def test_rgb_that_only_its_identifiers_tell_is_refused() -> None:
+def test_rgb_marked_only_by_component_identifiers_is_refused() -> None:
     image = from_scratch([(1, 1)] * 3)
     named = [replace(part, id=ord(name)) for part, name in zip(image.components, "RGB", strict=True)]
     beside_jfif = optcodec.write_jpeg(replace(image, components=tuple(named)))
@@ -165,7 +165,7 @@ def test_rgb_that_only_its_identifiers_tell_is_refused() -> None:
 
 
 def minus_log_likelihood(decay: float, indices: np.ndarray) -> float:
-    """Of indices of a Laplacian, cell by cell, from its distribution function."""
+    """Negative log-likelihood of quantized Laplacian values, from the distribution function."""
     sizes = np.abs(indices)
     cells = np.where(sizes == 0, -np.expm1(-decay / 2), np.exp(-decay * (sizes - 0.5)) * -np.expm1(-decay) / 2)
     return -float(np.log(cells).sum())
@@ -206,7 +206,7 @@ def test_centroids_win_on_laplacian_coefficients_what_the_formula_says() -> None
     offset = centroid_offset(np.full((8, 8), decay))[1, 1]
     kept, index = coefficients[..., 1, 1], blocks[..., 1, 1]
     errors = [np.mean((kept - index + shift * np.sign(index)) ** 2) for shift in (0, offset)]
-    # moving to the mean of a cell takes the square of the way off its mean squared error
+    # reconstruction at the mean lowers the mean squared error by the square of the distance
     assert errors[0] - errors[1] == pytest.approx(offset**2 * np.mean(index != 0), rel=0.02)
 
 

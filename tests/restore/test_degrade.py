@@ -1,4 +1,4 @@
-"""What happens to an image on its way, and the patches that are drawn."""
+"""Degradations of images, and batches of degraded patches."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def ramp(side: int) -> np.ndarray:
 
 
 def coded(monkeypatch: pytest.MonkeyPatch, image: np.ndarray, degradation: Degradation) -> tuple[bytes, np.ndarray]:
-    """The file that a degradation writes on its way, and the tables that it reports."""
+    """The JPEG file that a degradation encodes, and the tables that it returns."""
     files: list[bytes] = []
-    encoded = degrade._encoded
+    encode = degrade._encode
 
-    def kept(*arguments: object) -> bytes:
-        files.append(encoded(*arguments))
+    def recording_encode(*arguments: object) -> bytes:
+        files.append(encode(*arguments))
         return files[-1]
 
-    monkeypatch.setattr(degrade, "_encoded", kept)
+    monkeypatch.setattr(degrade, "_encode", recording_encode)
     tables = degradation(image, np.random.default_rng(3))[1]
     return files[0], tables
 
@@ -47,8 +47,8 @@ def test_the_file_has_the_tables_that_are_reported(
     data, tables = coded(monkeypatch, noise(*shape), degradation)
     image = optcodec.read_jpeg(data)
     assert tables.shape == (1 if len(shape) == 2 else 2, 8, 8)
-    for component, wanted in zip(image.components, [tables[0], *tables[1:], *tables[1:]], strict=True):
-        np.testing.assert_array_equal(image.tables[component.table].steps, wanted)
+    for component, table in zip(image.components, [tables[0], *tables[1:], *tables[1:]], strict=True):
+        np.testing.assert_array_equal(image.tables[component.table].steps, table)
 
 
 @pytest.mark.parametrize("quality", [1, 10, 95])
@@ -69,7 +69,7 @@ def test_own_tables_lie_between_those_of_annex_k_and_flat_ones() -> None:
     np.testing.assert_allclose(np.log(drawn).mean(), np.log(annex_k).mean(), atol=0.01)
 
 
-def test_the_image_is_what_pillow_makes_of_it() -> None:
+def test_the_image_equals_that_of_pillow() -> None:
     image = noise(24, 40)
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=20)
@@ -84,7 +84,7 @@ def test_colour_stays_luminance_and_chrominance() -> None:
     np.testing.assert_allclose(received.mean((0, 1)), (60, 90, 200), atol=1.5)
 
 
-def test_noise_has_the_asked_deviation() -> None:
+def test_noise_has_the_standard_deviation_sigma() -> None:
     image = np.full((256, 256), 128, np.uint8)  # JPEG leaves a flat image as it is
     received, _ = Degradation((50,), sigmas=(10.0,))(image, np.random.default_rng(1))
     error = received.astype(float) - 128
@@ -154,14 +154,14 @@ def origins(stride: int) -> set[tuple[int, int]]:
     """Where patches of 16x16 samples of a numbered 40x56 image begin; also that they are whole squares of it."""
     rows, columns = np.mgrid[:40, :56].astype(np.uint8)
     image = np.stack([rows, columns, np.zeros_like(rows)], -1)
-    found = set()
+    corners = set()
     patches = Patches([image], Degradation((100,)), side=16, count=64, stride=stride)
     for patch in np.concatenate([patches.batch(number).clean for number in range(3)]):
         top, left = int(patch[0].min()), int(patch[1].min())
-        wanted = {(row, column) for row in range(top, top + 16) for column in range(left, left + 16)}
-        assert set(zip(patch[0].ravel().tolist(), patch[1].ravel().tolist(), strict=True)) == wanted
-        found.add((top, left))
-    return found
+        square = {(row, column) for row in range(top, top + 16) for column in range(left, left + 16)}
+        assert set(zip(patch[0].ravel().tolist(), patch[1].ravel().tolist(), strict=True)) == square
+        corners.add((top, left))
+    return corners
 
 
 def test_patches_begin_at_multiples_of_the_stride() -> None:
@@ -169,12 +169,14 @@ def test_patches_begin_at_multiples_of_the_stride() -> None:
     assert {top for top, _ in origins(1)} > {0, 1, 24}
 
 
-def test_patches_are_flipped_and_turned_in_all_eight_ways() -> None:
+def test_patches_are_flipped_and_rotated_in_all_eight_ways() -> None:
     image = noise(8, 8)
     patches = Patches([image], Degradation((100,)), side=8, count=64)
-    turns = [np.rot90(image, turn) for turn in range(4)]
-    wanted = {turned.tobytes() for turned in [*turns, *(turned[:, ::-1] for turned in turns)]}
-    assert {patch[0].tobytes() for patch in patches.batch(0).clean} == wanted
+    rotations = [np.rot90(image, turn) for turn in range(4)]
+    expected = {
+        orientation.tobytes() for orientation in [*rotations, *(orientation[:, ::-1] for orientation in rotations)]
+    }
+    assert {patch[0].tobytes() for patch in patches.batch(0).clean} == expected
 
 
 def test_photographs_smaller_than_a_patch_are_left_out() -> None:

@@ -1,4 +1,4 @@
-"""Test sets, receivers by name, rows, comparisons, cost, figures, and the verb that puts them together."""
+"""The command `restore evaluate` and its parts: test sets, rows, means, comparisons and figures."""
 
 from __future__ import annotations
 
@@ -76,34 +76,35 @@ def test_the_plain_receiver_is_libjpeg_and_noise_is_the_same_for_all(sets: Path)
     image = load_image(sets / "mine/0.tif", colour=True)
     data = encoded(image, 20, Conditions(colour=True))
     assert np.array_equal(make_receiver("jpeg").receive(data), np.asarray(Image.open(io.BytesIO(data))))
-    seen: list[np.ndarray] = []
+    received_planes: list[np.ndarray] = []
 
-    def keep(planes: np.ndarray, tables: np.ndarray) -> np.ndarray:
-        seen.append(planes)
+    def record(planes: np.ndarray, tables: np.ndarray) -> np.ndarray:
+        received_planes.append(planes)
         assert np.array_equal(tables[0], optcodec.annex_k_tables(20)[0].steps)
         return np.clip(planes[0], 0, 255).astype(np.uint8)
 
-    two = [Receiver(name, lambda data: data, keep) for name in "ab"]  # type: ignore[arg-type, return-value]
+    two = [Receiver(name, lambda data: data, record) for name in "ab"]  # type: ignore[arg-type, return-value]
     noisy = Conditions((20,), (0.5, 12.0))
     rows = list(evaluate([find_set("mine", sets)], two, load_measures(["psnr"]), noisy))
     assert len(rows) == 3 * 2 * 2
-    assert all(np.array_equal(*seen[i : i + 2]) for i in range(0, 12, 2))
+    assert all(np.array_equal(*received_planes[i : i + 2]) for i in range(0, 12, 2))
     gray = load_image(sets / "mine/0.tif", colour=False)
     decoded = np.asarray(Image.open(io.BytesIO(encoded(gray, 20, noisy)))).astype(float)
     second = encoded(load_image(sets / "mine/1.tif", colour=False), 20, noisy)
     first_of_second = np.asarray(Image.open(io.BytesIO(second))).astype(float)
-    assert np.std(seen[2][0] - decoded) == pytest.approx(12, rel=0.05)
-    assert not np.array_equal(seen[2] - decoded, seen[6] - first_of_second)  # every image has noise of its own
+    assert np.std(received_planes[2][0] - decoded) == pytest.approx(12, rel=0.05)
+    # the noise of every image is different
+    assert not np.array_equal(received_planes[2] - decoded, received_planes[6] - first_of_second)
 
 
 def test_rows_are_what_was_sent_and_means_are_over_images(sets: Path) -> None:
     receivers = [make_receiver("jpeg"), make_receiver("best=smooth")]
-    judges = load_measures(["psnr", "ssim"])
-    found = [find_set("mine", sets), find_set("set5", sets)]
-    rows = list(evaluate(found, receivers, judges, Conditions((10, 50))))
+    measures = load_measures(["psnr", "ssim"])
+    test_sets = [find_set("mine", sets), find_set("set5", sets)]
+    rows = list(evaluate(test_sets, receivers, measures, Conditions((10, 50))))
     assert len(rows) == 2 * 3 * 2 * 2
     row = rows[0]
-    gray = load_image(found[0].paths[0], colour=False)
+    gray = load_image(test_sets[0].paths[0], colour=False)
     data = encoded(gray, 10, Conditions())
     assert (row.set, row.image, row.quality, row.receiver) == ("mine", "0.tif", 10, "jpeg")
     assert row.bpp == 8 * len(data) / gray.size
@@ -119,7 +120,7 @@ def test_rows_are_what_was_sent_and_means_are_over_images(sets: Path) -> None:
     pooled = next(p for p in pairs if p["set"] == "all" and p["quality"] == 10 and p["measure"] == "psnr")
     assert pooled["images"] == 6
     assert pooled["mean"] == pytest.approx((records[1]["psnr"] - records[0]["psnr"]), rel=1e-9)  # both sets are alike
-    with pytest.raises(InvalidInputError, match="no receiver 'x' to hold against; expected one of jpeg, best"):
+    with pytest.raises(InvalidInputError, match="no receiver 'x' to compare with; expected one of jpeg, best"):
         comparisons(rows, "x")
 
 
@@ -135,7 +136,7 @@ def evaluate_row(image: str, psnr: float) -> Row:
     return Row("s", image, 10, 0.0, "jpeg", 0.5, {"psnr": psnr})
 
 
-def test_refusals_of_an_evaluation(sets: Path) -> None:
+def test_bad_evaluations_are_refused(sets: Path) -> None:
     mine = [find_set("mine", sets)]
     judges = load_measures(["psnr"])
     with pytest.raises(InvalidInputError, match="smooth reads JPEG files, which have no noise; expected sigma 0"):
@@ -151,9 +152,9 @@ def test_refusals_of_an_evaluation(sets: Path) -> None:
 
 def test_statistics_by_hand_and_by_scipy() -> None:
     one, other = np.random.default_rng(3).normal(0, 1, (2, 12))
-    found = compare(one + 0.4, other)
-    assert found.mean == pytest.approx(float(np.mean(one + 0.4 - other)), rel=1e-12)
-    assert found.t_p == pytest.approx(float(ttest_rel(one + 0.4, other).pvalue), rel=1e-9)
+    difference = compare(one + 0.4, other)
+    assert difference.mean == pytest.approx(float(np.mean(one + 0.4 - other)), rel=1e-12)
+    assert difference.t_p == pytest.approx(float(ttest_rel(one + 0.4, other).pvalue), rel=1e-9)
     # the interval of the mean of many: about 1.96 standard errors to each side
     many = np.random.default_rng(4).normal(1, 2, 400)
     wide = compare(many, np.zeros(400))
@@ -190,7 +191,7 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
 
 
-def test_the_verb_measures_compares_and_draws(sets: Path, tmp_path: Path) -> None:
+def test_the_command_measures_compares_and_draws(sets: Path, tmp_path: Path) -> None:
     output, figure = tmp_path / "out.json", tmp_path / "crops.png"
     common = ("SET5", "--data", sets, "-q", 10, "--receiver", "jpeg", "--receiver", "soft=deblock", "-n", 2)
     more = ("--measure", "psnr,psnr_b", "--against", "jpeg", "--figure", figure, "--crop", "0,0,32,32", "-o", output)
@@ -213,15 +214,15 @@ def test_the_verb_measures_compares_and_draws(sets: Path, tmp_path: Path) -> Non
     ("arguments", "status", "message"),
     [
         (("--measure", "vmaf"), 1, "Error: measure is one of psnr"),
-        (("--against", "other"), 1, "Error: no --receiver 'other'"),
-        (("--crop", "0,0,8,8"), 2, "--crop is of the --figure"),
+        (("--against", "other"), 1, "Error: --against 'other' is not among the receivers"),
+        (("--crop", "0,0,8,8"), 2, "expected it with --figure"),
         (("--crop", "0,0,8"), 2, "expected LEFT,TOP,WIDTH,HEIGHT"),
-        (("--subsampling", "4:4:4"), 2, "--subsampling is of --colour"),
+        (("--subsampling", "4:4:4"), 2, "expected it with --colour"),
         (("--colour", "--subsampling", "4:4:0"), 2, "'4:4:0' is not one of '4:4:4', '4:2:2', '4:2:0'"),
         (("-q", "0"), 2, "0 is not in the range"),
     ],
 )
-def test_refusals_of_the_verb(sets: Path, arguments: tuple[str, ...], status: int, message: str) -> None:
+def test_the_command_refuses_bad_options(sets: Path, arguments: tuple[str, ...], status: int, message: str) -> None:
     result = run(sets / "mine", "--receiver", "jpeg", *arguments)
     assert result.exit_code == status
     assert message in result.stderr

@@ -1,4 +1,4 @@
-"""Fine-tuning with 8 bits against the network with 32-bit floats."""
+"""Distillation: fine-tuning of an 8-bit network to the output of the network with 32-bit floats."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def network() -> Compact:
     return network.eval()
 
 
-def test_the_outputs_come_nearer_on_other_images(network: Compact) -> None:
+def test_the_error_falls_also_on_other_images(network: Compact) -> None:
     rough = quantize(network, [batch(seed) for seed in range(4)])
     before = {name: tensor.clone() for name, tensor in rough.state_dict().items()}
     told: list[tuple[int, float]] = []
@@ -44,11 +44,13 @@ def test_the_outputs_come_nearer_on_other_images(network: Compact) -> None:
     assert all(torch.equal(tensor, before[name]) for name, tensor in rough.state_dict().items())
     image, table = batch(1000)
     with torch.no_grad():
-        errors = [(each(image, table) - network(image, table)).square().mean().item() for each in (rough, fine)]
+        errors = [
+            (candidate(image, table) - network(image, table)).square().mean().item() for candidate in (rough, fine)
+        ]
     assert errors[1] < 0.85 * errors[0]
 
 
-def test_the_difference_is_told_in_samples(network: Compact) -> None:
+def test_the_reported_difference_is_in_8_bit_units(network: Compact) -> None:
     rough = quantize(network, [batch(0)])
     told: list[float] = []
     imitate(rough, network, [batch(1)], steps=1, progress=lambda step, difference: told.append(difference))

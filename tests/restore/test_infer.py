@@ -1,4 +1,4 @@
-"""Restoring: tiles that leave no trace, what the networks are told, projection, and models that are refused."""
+"""Restoring images: tiles, inputs of the networks, projection, and bad models."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_without_a_network_the_image_is_what_a_decoder_gives(tmp_path: Path, mod
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_images_of_every_tiny_size_are_restored(tmp_path: Path, mode: str) -> None:
-    """What a network that changes nothing gives is what a decoder gives, and a shipped one stays near to it."""
+    """With a network that changes nothing, the result is that of a decoder; that of a shipped model is close to it."""
     unchanged, shipped = loaded(tmp_path, tiny.identity()), load_model("tiny", threads=1)
     for size in itertools.product(range(1, 9), repeat=2):
         received = receive(jpeg(*size, mode, quality=90))
@@ -50,7 +50,9 @@ def test_images_of_every_tiny_size_are_restored(tmp_path: Path, mode: str) -> No
 
 @pytest.mark.parametrize("size", [(1, 1), (17, 70), (200, 333), (72, 88)])
 @pytest.mark.parametrize("options", [{"mode": "L"}, {"subsampling": "4:2:0"}, {"subsampling": "4:2:2"}])
-def test_tiles_leave_no_trace(tmp_path: Path, size: tuple[int, int], options: dict[str, str]) -> None:
+def test_the_result_does_not_depend_on_the_tiles(
+    tmp_path: Path, size: tuple[int, int], options: dict[str, str]
+) -> None:
     data = jpeg(*size, **options, quality=20)
     model = loaded(tmp_path, tiny.box(), tiny.box_chrominance(), border=1)
     whole = restore_image(data, model=model, tile=512)
@@ -58,7 +60,7 @@ def test_tiles_leave_no_trace(tmp_path: Path, size: tuple[int, int], options: di
         np.testing.assert_array_equal(restore_image(data, model=model, tile=tile), whole)
 
 
-def test_without_the_border_they_would(tmp_path: Path) -> None:
+def test_without_a_border_tiles_would_be_visible(tmp_path: Path) -> None:
     data = jpeg(64, 64, "L", quality=20)
     model = loaded(tmp_path, tiny.box(), border=0)
     tiled, whole = (restore_image(data, model=model, project=False, tile=tile) for tile in (16, 64))
@@ -69,10 +71,10 @@ def test_without_the_border_they_would(tmp_path: Path) -> None:
     assert not different[np.ix_(~seams, ~seams)].any()
 
 
-def test_networks_see_tiles_on_the_grid_and_no_more_than_their_border(tmp_path: Path) -> None:
-    """The file of an image of any size is restored with as much memory: no network sees more than this."""
+def test_inputs_of_networks_are_on_the_grid_and_limited_by_tile_and_border(tmp_path: Path) -> None:
+    """Memory does not depend on the size of the image, as the input of a network is never larger than this."""
     model = loaded(tmp_path, tiny.identity(), tiny.box_chrominance(), border=20)
-    seen: list[tuple[int, ...]] = []
+    input_shapes: list[tuple[int, ...]] = []
 
     def spy(network: Network) -> Network:
         class Session:
@@ -80,7 +82,7 @@ def test_networks_see_tiles_on_the_grid_and_no_more_than_their_border(tmp_path: 
 
             @staticmethod
             def run(names: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:
-                seen.append(feed["image"].shape[1:])
+                input_shapes.append(feed["image"].shape[1:])
                 result: list[np.ndarray] = network.session.run(names, feed)
                 return result
 
@@ -91,10 +93,10 @@ def test_networks_see_tiles_on_the_grid_and_no_more_than_their_border(tmp_path: 
     strips = restored_strips(receive(jpeg(150, 203)), spied, tile=64)
     first = next(strips)
     assert first.shape == (64, 203, 3)
-    assert len(seen) == 2 * 4  # nothing is done before it is asked for
+    assert len(input_shapes) == 2 * 4  # networks run only when strips are requested
     assert sum(map(len, strips)) == 150 - 64
-    assert all(side % 8 == 0 and side <= 64 + 2 * 32 for shape in seen for side in shape[1:])
-    assert all(side % 16 == 0 for planes, *sides in seen if planes == 3 for side in sides)
+    assert all(side % 8 == 0 and side <= 64 + 2 * 32 for shape in input_shapes for side in shape[1:])
+    assert all(side % 16 == 0 for planes, *sides in input_shapes if planes == 3 for side in sides)
 
 
 def test_strips_of_very_wide_images_are_lower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +116,7 @@ def test_threads_change_nothing(tmp_path: Path) -> None:
     np.testing.assert_array_equal(one, two)
 
 
-def test_networks_are_told_of_their_tables(tmp_path: Path) -> None:
+def test_networks_get_the_quantization_tables(tmp_path: Path) -> None:
     """Luminance gets the steps of luminance; chrominance those of both, and Y as it was decoded."""
     data = jpeg(40, 40, quality=50)  # DC steps of 16 and 17
     received = receive(data)
@@ -127,17 +129,17 @@ def test_networks_are_told_of_their_tables(tmp_path: Path) -> None:
     assert np.mean(restore_image(data, model=model, project=False) == expected) > 0.99
 
 
-def test_luminance_is_projected_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_luminance_is_projected_if_project_is_set(tmp_path: Path) -> None:
     data = jpeg(48, 64, "L", quality=20)
     received = receive(data)
     region = (0, 48), (0, 64)
     model = loaded(tmp_path, tiny.brighter_by_table(1))
     step = received.steps(0)[0, 0]
     brighter = received.luminance(*region) + np.float32(step)
-    kept = project(brighter, received.luminance_blocks(*region), received.steps(0))
+    projected = project(brighter, received.luminance_blocks(*region), received.steps(0))
     # DC is eight times the mean, and may move by half a step
-    assert (kept - received.luminance(*region)).mean() == pytest.approx(step / 16, abs=0.05)
-    np.testing.assert_allclose(restore_image(data, model=model), np.clip(kept, 0, 255), atol=0.51)
+    assert (projected - received.luminance(*region)).mean() == pytest.approx(step / 16, abs=0.05)
+    np.testing.assert_allclose(restore_image(data, model=model), np.clip(projected, 0, 255), atol=0.51)
     plain = restore_image(data, model=model, project=False)
     np.testing.assert_allclose(plain, np.clip(brighter, 0, 255), atol=0.51)
 
@@ -150,13 +152,13 @@ def test_values_outside_of_the_range_are_clipped(tmp_path: Path) -> None:
     assert restored.max() == 255
 
 
-def test_a_model_knows_what_it_is(tmp_path: Path) -> None:
+def test_a_model_has_its_name_and_card(tmp_path: Path) -> None:
     model = loaded(tmp_path, tiny.box(), border=7)
     assert (model.name, model.border, model.card, model.chrominance) == ("mine", 7, {"data": "none"}, None)
 
 
 def test_a_name_finds_what_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restore.runtime.models._shipped", lambda: tmp_path)
+    monkeypatch.setattr("restore.runtime.models._shipped_folder", lambda: tmp_path)
     save_model(tmp_path, tiny.identity(), name="small")
     save_model(tmp_path, tiny.identity(), name="default")
     assert shipped_models() == ["default", "small"]
@@ -266,6 +268,6 @@ def test_what_is_no_jpeg_is_refused(tmp_path: Path) -> None:
         restore_image(b"\x89PNG\r\n\x1a\n", model=loaded(tmp_path, tiny.box()))
 
 
-def test_the_package_offers_what_it_lists() -> None:
+def test_the_public_names_can_be_imported() -> None:
     assert set(restore.__all__) == {"Model", "load_model", "restore_image", "shipped_models"}
     assert set(restore.__all__) <= set(dir(restore))

@@ -1,4 +1,4 @@
-"""What training lowers."""
+"""The losses of the training."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def test_hinge_losses() -> None:
 
 def test_rgb_is_that_of_pillow() -> None:
     planes = np.random.default_rng(0).integers(16, 240, (3, 8, 8), dtype=np.uint8)
-    wanted = np.asarray(Image.fromarray(planes.transpose(1, 2, 0), mode="YCbCr").convert("RGB"))
+    expected = np.asarray(Image.fromarray(planes.transpose(1, 2, 0), mode="YCbCr").convert("RGB"))
     rgb = to_rgb(torch.from_numpy(planes[None].astype(np.float32) / 255))[0].permute(1, 2, 0).numpy() * 255
-    inside = (wanted > 0) & (wanted < 255)  # ours is not clipped
+    inside = (expected > 0) & (expected < 255)  # `to_rgb` does not clip
     assert inside.sum() > 60
-    assert np.abs(rgb - wanted)[inside].max() < 1.01  # Pillow rounds
+    assert np.abs(rgb - expected)[inside].max() < 1.01  # Pillow rounds
 
 
 def test_gray_is_repeated() -> None:
@@ -91,8 +91,8 @@ def test_vgg_features_are_relu2_2(weights: Path, monkeypatch: pytest.MonkeyPatch
         return x
 
     a, b = relu2_2(restored), relu2_2(clean)
-    wanted = float(((a - b) ** 2).mean() / (b**2).mean())
-    assert float(features(restored, clean)) == pytest.approx(wanted, rel=1e-5)
+    expected = float(((a - b) ** 2).mean() / (b**2).mean())
+    assert float(features(restored, clean)) == pytest.approx(expected, rel=1e-5)
 
 
 class _OnlyFeatures:
@@ -155,10 +155,10 @@ def test_coarser_jpeg_is_further_away() -> None:
     image = load_photographs(data / "Val20", mode="L")[0][:256, :256]
     features, lpips = load_features("squeezenet1_1", data / "weights"), load_lpips("squeeze", data / "weights", CPU)
     clean = torch.from_numpy(image.astype(np.float32) / 255)[None, None]
-    seen = []
+    distances = []
     for quality in (10, 40, 80):
         received, _ = Degradation((quality,))(image, np.random.default_rng(0))
         planes = torch.from_numpy(received.astype(np.float32) / 255)[None, None]
-        seen.append((float(features(planes, clean)), lpips(clean, planes)))
-    assert seen == sorted(seen, reverse=True)
-    assert all(2 * fine < coarse for fine, coarse in zip(seen[2], seen[0], strict=True))
+        distances.append((float(features(planes, clean)), lpips(clean, planes)))
+    assert distances == sorted(distances, reverse=True)
+    assert all(2 * fine < coarse for fine, coarse in zip(distances[2], distances[0], strict=True))

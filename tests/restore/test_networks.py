@@ -1,4 +1,4 @@
-"""The networks: what they are without training, how many weights they have, and what they know of blocks."""
+"""The networks: behaviour without training, numbers of weights, and dependence on blocks and tables."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from torch.nn import functional
 import optcodec
 from restore.networks import NETWORKS, Compact, DnCNN, DualDomain, build
 from restore.networks.critic import Critic
-from restore.networks.operations import face
+from restore.networks.operations import plane_spec
 from restore.networks.weights import load_network, save_network
 from restore.training.recipe import load_recipe
 
 
 def shaken(network: nn.Module) -> nn.Module:
-    """The network with random weights everywhere, also where it begins with zeros."""
+    """The network with random weights, also in layers that are initialized with zeros."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -35,12 +35,12 @@ def shaken(network: nn.Module) -> nn.Module:
 
 
 def count(network: nn.Module) -> int:
-    """Trained numbers."""
+    """Number of trained parameters."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def macs(network: nn.Module, side: int) -> float:
-    """Multiplications of the convolutions a pixel, from the shapes that pass through them."""
+    """Multiplications of the convolutions per pixel, from the shapes of their inputs and outputs."""
     total = 0
 
     def add(module: nn.Module, inputs: object, output: torch.Tensor) -> None:
@@ -80,13 +80,13 @@ def test_a_shift_by_a_block_shifts_the_result_and_a_smaller_one_changes_it(netwo
     image, table = torch.rand(1, 1, 160, 160), torch.arange(1.0, 65).view(1, 1, 8, 8)
     with torch.no_grad():
         whole, block, part = (network(image[..., top : top + 152, top : top + 152], table) for top in (0, 8, 2))
-    middle = slice(72, 80)  # beyond the reach of the borders
+    middle = slice(72, 80)  # outside the receptive field of the borders
     torch.testing.assert_close(block[..., middle, middle], whole[..., 80:88, 80:88], rtol=0, atol=1e-5)
     assert float((part[..., middle, middle] - whole[..., 74:82, 74:82]).abs().max()) > 1e-3
 
 
 @pytest.mark.parametrize("name", ["compact", "dualdomain"])
-def test_the_table_matters(name: str) -> None:
+def test_the_result_depends_on_the_table(name: str) -> None:
     network = shaken(build({"network": name, "width": 8}))
     image = torch.rand(1, 1, 16, 16)
     with torch.no_grad():
@@ -117,12 +117,12 @@ def test_dncnn_takes_a_width_a_layer() -> None:
     assert torch.equal(network.eval()(image), network(image, torch.ones(1, 1, 8, 8)))
 
 
-def test_the_dct_branch_stays_in_the_cells() -> None:
+def test_the_dct_branch_stays_in_the_quantization_intervals() -> None:
     network = shaken(DualDomain(dct_width=8))
     with torch.no_grad():
-        network.dct_tail.weight.mul_(100)  # wants to leave them
+        network.dct_tail.weight.mul_(100)  # large changes, which leave the intervals if they are not limited
         image, steps = torch.rand(1, 1, 16, 16), torch.randint(1, 100, (1, 64, 1, 1)).float()
-        moved = network._in_cells(image, steps)[0, 0].numpy() * 255
+        moved = network._dct_branch(image, steps)[0, 0].numpy() * 255
     blocks = moved.reshape(2, 8, 2, 8).transpose(0, 2, 1, 3)
     shares = dctn(blocks.astype(np.float64), axes=(2, 3), norm="ortho") / steps.view(8, 8).numpy()
     assert np.abs(shares).max() < 0.5 + 1e-4
@@ -148,7 +148,7 @@ def test_a_configuration_makes_the_network_again(name: str) -> None:
     first = shaken(build({"network": name, "of": inner} if name == "quantized" else inner))
     second = build(first.config).eval()
     second.load_state_dict(first.state_dict())
-    image, table = torch.rand(1, face(first.config).planes, 16, 16), torch.full((1, 1, 8, 8), 8.0)
+    image, table = torch.rand(1, plane_spec(first.config).planes, 16, 16), torch.full((1, 1, 8, 8), 8.0)
     assert torch.equal(first(image, table), second(image, table))
 
 
@@ -166,11 +166,11 @@ def test_configurations_that_do_not_fit_are_refused(config: dict[str, object], m
         build(config)
 
 
-def test_the_critic_judges_parts_and_is_nowhere_steep() -> None:
+def test_the_critic_scores_patches_and_has_bounded_slope() -> None:
     torch.manual_seed(0)
     critic = Critic(1, 1, width=8)
     received, candidate = torch.rand(2, 1, 32, 48), torch.rand(2, 1, 32, 48)
-    for _ in range(100):  # the power iteration goes on at each pass in training
+    for _ in range(100):  # each forward pass in training is a step of the power iteration
         scores = critic(received, candidate)
     assert scores.shape == (2, 1, 8, 12)
     matrices = [part.weight.flatten(1) for part in critic.layers if isinstance(part, nn.Conv2d)]

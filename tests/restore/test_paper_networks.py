@@ -1,4 +1,4 @@
-"""Networks of papers: their published sizes, what they are without training, any size of image; those of spandrel."""
+"""Networks from papers: published sizes, behaviour without training, any size of image; and those of spandrel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from restore.evaluation.receivers import make_receiver
 from restore.evaluation.torch_receivers import spandrel_restorer
 from restore.networks import build
 from restore.networks.count import Size, count
-from restore.networks.operations import Face, face
+from restore.networks.operations import PlaneSpec, plane_spec
 from restore.networks.weights import load_network, save_network
 
 CARN_M = {"network": "carn", "groups": 4, "recursive": True}
@@ -45,7 +45,7 @@ def name(config: dict[str, Any]) -> str:
 
 
 def shaken(network: nn.Module) -> nn.Module:
-    """The network with weights above zero everywhere, also where it begins with zeros, so that all ReLUs are open."""
+    """The network with positive weights, also in layers initialized with zeros, so that all ReLUs are active."""
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -54,16 +54,16 @@ def shaken(network: nn.Module) -> nn.Module:
 
 
 def picture(config: dict[str, Any], height: int, width: int) -> torch.Tensor:
-    return torch.rand(2, face(config).planes, height, width, generator=torch.Generator().manual_seed(height))
+    return torch.rand(2, plane_spec(config).planes, height, width, generator=torch.Generator().manual_seed(height))
 
 
 def size(**config: Any) -> Size:
-    with torch.device("meta"):  # weights are counted, not made
+    with torch.device("meta"):  # counts weights without allocating them
         return count(build(config))
 
 
 def giga(macs: float, scale: int) -> float:
-    """Of an image of 1280x720 once it is enlarged, which is what papers on super-resolution say."""
+    """10^9 MACs for an enlarged image of 1280x720 pixels, the unit of papers on super-resolution."""
     return macs * (1280 * 720 / scale**2) / 1e9
 
 
@@ -100,28 +100,28 @@ def weights(network: nn.Module) -> list[int]:
 
 @pytest.mark.parametrize(("scale", "parameters", "macs"), [(2, 756, 169.5), (4, 777, 43.6)])
 def test_latticenet_is_as_large_as_in_the_paper(scale: int, parameters: int, macs: float) -> None:
-    found = size(network="latticenet", scale=scale)
-    assert round(found.parameters / 1e3) == parameters
-    assert round(giga(found.macs, scale), 1) == macs
+    counted = size(network="latticenet", scale=scale)
+    assert round(counted.parameters / 1e3) == parameters
+    assert round(giga(counted.macs, scale), 1) == macs
 
 
 def test_edsr_baseline_is_as_large_as_published() -> None:
-    found = size(network="edsr")
-    assert round(found.parameters / 1e3) == 1518
-    assert round(giga(found.macs, 4)) == 114
+    counted = size(network="edsr")
+    assert round(counted.parameters / 1e3) == 1518
+    assert round(giga(counted.macs, 4)) == 114
 
 
 @pytest.mark.parametrize(("blocks", "published"), [(8, 6.8), (20, 16.1)])
 def test_mimounet_is_as_large_as_in_the_paper(blocks: int, published: float) -> None:
-    found = size(network="mimounet", blocks=blocks)
+    counted = size(network="mimounet", blocks=blocks)
     outputs = 9 * 3 * (128 + 64) + 2 * 3  # of the smaller images, which ours does not give
-    assert round(found.parameters / 1e6, 1) == round((found.parameters + outputs) / 1e6, 1) == published
+    assert round(counted.parameters / 1e6, 1) == round((counted.parameters + outputs) / 1e6, 1) == published
 
 
 def test_mimounet_and_ircnn_by_hand() -> None:
-    found = size(network="ircnn")
-    assert found.macs == 9 * (3 * 64 + 5 * 64 * 64 + 64 * 3)
-    assert found.parameters == found.macs + 6 * 64 + 3
+    counted = size(network="ircnn")
+    assert counted.macs == 9 * (3 * 64 + 5 * 64 * 64 + 64 * 3)
+    assert counted.parameters == counted.macs + 6 * 64 + 3
 
     def residuals(width: int) -> int:
         return 2 * 2 * 2 * 9 * width**2  # two places, two blocks, two convolutions
@@ -136,15 +136,16 @@ def test_mimounet_and_ircnn_by_hand() -> None:
     assert size(network="mimounet", width=8, blocks=2).macs == full + half / 4 + quarter / 16
 
 
-def test_faces() -> None:
-    assert face(build({"network": "carn"}).config) == Face(planes=3, tables=1, restored=3, scale=4)
-    assert face(build({"network": "ircnn", "channels": 1}).config) == Face(planes=1, tables=1, restored=1, scale=1)
+def test_plane_specs() -> None:
+    carn, ircnn = build({"network": "carn"}).config, build({"network": "ircnn", "channels": 1}).config
+    assert plane_spec(carn) == PlaneSpec(planes=3, tables=1, restored=3, scale=4)
+    assert plane_spec(ircnn) == PlaneSpec(planes=1, tables=1, restored=1, scale=1)
 
 
 @pytest.mark.parametrize("config", SMALL, ids=name)
 def test_without_training_they_only_enlarge(config: dict[str, Any]) -> None:
     network = build(config)
-    image, scale = picture(network.config, 9, 14), face(network.config).scale
+    image, scale = picture(network.config, 9, 14), plane_spec(network.config).scale
     expected = functional.interpolate(image, scale_factor=scale, mode="bilinear") if scale > 1 else image
     assert torch.equal(network(image), expected)
 
@@ -155,7 +156,7 @@ def test_any_size_and_no_table(config: dict[str, Any], tmp_path: Path) -> None:
     save_network(tmp_path / "network.safetensors", first)
     second = load_network(tmp_path / "network.safetensors")
     assert second.config == first.config
-    scale = face(first.config).scale
+    scale = plane_spec(first.config).scale
     for height, width in ((8, 8), (9, 11), (13, 18), (10, 15)):
         image = picture(first.config, height, width)
         out = first(image)
@@ -192,7 +193,7 @@ def test_a_first_step_of_training_makes_the_loss_smaller() -> None:
         assert losses[-1] < 0.9 * losses[0], config
 
 
-def test_ircnn_sees_33_pixels() -> None:
+def test_ircnn_has_a_receptive_field_of_33_pixels() -> None:
     network = shaken(build({"network": "ircnn", "width": 6}))
     image = picture(network.config, 41, 41).requires_grad_()
     network(image)[:, :, 20, 20].sum().backward()
@@ -212,8 +213,8 @@ def test_the_coefficients_of_a_butterfly() -> None:
     lattice = shaken(build({"network": "latticenet", "width": 16})).body[0]
     butterfly, one, other = lattice.analysis, torch.rand(1, 16, 5, 6), torch.rand(1, 16, 5, 6) * 3
 
-    def weighed(layers: Callable[[torch.Tensor], torch.Tensor], seen: list[float]) -> np.ndarray:
-        return layers(torch.tensor(seen, dtype=torch.float32)[None, :, None, None]).detach().numpy().ravel()
+    def weighed(layers: Callable[[torch.Tensor], torch.Tensor], statistics: list[float]) -> np.ndarray:
+        return layers(torch.tensor(statistics, dtype=torch.float32)[None, :, None, None]).detach().numpy().ravel()
 
     def coefficients(part: nn.Module, value: torch.Tensor) -> np.ndarray:
         planes = value[0].numpy().astype(np.float64)
@@ -252,7 +253,7 @@ def rgb(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).random((3, height, width), np.float32)
 
 
-def test_others_may_enlarge(tmp_path: Path) -> None:
+def test_spandrel_networks_may_enlarge(tmp_path: Path) -> None:
     pytest.importorskip("spandrel")
     # SRVGGNetCompact adds what it computes, here 1/64, to the nearest enlargement
     state = {"body.0.weight": torch.zeros(4, 3, 3, 3), "body.0.bias": torch.zeros(4), "body.1.weight": torch.zeros(4)}
@@ -261,8 +262,7 @@ def test_others_may_enlarge(tmp_path: Path) -> None:
     save_file(state, tmp_path / "others.safetensors")
     restore, scale = spandrel_restorer(tmp_path / "others.safetensors")
     assert scale == 2
-    image = rgb(7, 10)
-    restored = restore(image)
+    restored = restore(image := rgb(7, 10))
     assert restored.dtype == np.float32
     expected = np.minimum(image.repeat(2, axis=1).repeat(2, axis=2) + np.float32(1 / 64), 1)
     np.testing.assert_array_equal(restored, expected)
@@ -271,32 +271,30 @@ def test_others_may_enlarge(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:torch.meshgrid")
-def test_swinir_of_others_is_found_and_padded(tmp_path: Path) -> None:
+def test_spandrel_loads_swinir_and_pads_its_input(tmp_path: Path) -> None:
     pytest.importorskip("spandrel")
     from spandrel.architectures.SwinIR import SwinIR
 
     torch.manual_seed(0)
-    kept = {"depths": [2], "num_heads": [2], "embed_dim": 12, "mlp_ratio": 2, "window_size": 8, "img_size": 16}
-    network = SwinIR(upscale=2, upsampler="pixelshuffledirect", **kept).eval()
+    options = {"depths": [2], "num_heads": [2], "embed_dim": 12, "mlp_ratio": 2, "window_size": 8, "img_size": 16}
+    network = SwinIR(upscale=2, upsampler="pixelshuffledirect", **options).eval()
     save_file(network.state_dict(), tmp_path / "swinir.safetensors")
     restore, scale = spandrel_restorer(tmp_path / "swinir.safetensors")
     assert scale == 2
-    image = rgb(16, 24)
     with torch.no_grad():
-        expected = network(torch.from_numpy(image)[None])[0].clamp(0, 1).numpy()
+        expected = network(torch.from_numpy(image := rgb(16, 24))[None])[0].clamp(0, 1).numpy()
     np.testing.assert_allclose(restore(image), expected, atol=1e-6)
     assert restore(rgb(11, 13)).shape == (3, 22, 26)
 
 
-def test_others_for_gray_change_luminance_alone(tmp_path: Path) -> None:
+def test_spandrel_networks_for_gray_change_only_luminance(tmp_path: Path) -> None:
     pytest.importorskip("spandrel")
     state = {}
-    for index, (into, out) in enumerate([(1, 3), *[(3, 3)] * 6, (3, 1)]):  # KAIR's DnCNN gives x - n(x)
-        state[f"model.{2 * index}.weight"] = torch.zeros(out, into, 3, 3)
-        state[f"model.{2 * index}.bias"] = torch.zeros(out)
+    for index, (inputs, outputs) in enumerate([(1, 3), *[(3, 3)] * 6, (3, 1)]):  # KAIR's DnCNN returns x - n(x)
+        name = f"model.{2 * index}"
+        state |= {f"{name}.weight": torch.zeros(outputs, inputs, 3, 3), f"{name}.bias": torch.zeros(outputs)}
     state["model.14.bias"] -= 1 / 16
     save_file(state, tmp_path / "gray.safetensors")
     restore, scale = spandrel_restorer(tmp_path / "gray.safetensors")
-    image = rgb(9, 12) / 2
     assert scale == 1
-    np.testing.assert_allclose(restore(image), image + 1 / 16, atol=1e-6)
+    np.testing.assert_allclose(restore(image := rgb(9, 12) / 2), image + 1 / 16, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Restoration problems: what is sent, patches of them, and tasks with a network."""
+"""Restoration problems: their degradations, training patches, and tasks with a network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from skimage import data
 
 import optcodec
 from optcodec import InvalidInputError
-from restore.channel.degradation import Degradation, Patches, arrived
+from restore.channel.degradation import Degradation, Patches, transmit
 from restore.channel.problem import PROBLEMS, Problem, find_problem
 from restore.compress.quantize import calibration_patches
 from restore.evaluation.receivers import make_receiver
@@ -67,7 +67,7 @@ def test_blur_is_a_gaussian_of_one_and_a_half_pixels() -> None:
     assert abs(sent[..., 1] - expected).max() <= 0.51
 
 
-def test_nothing_happens_before_jpeg_alone() -> None:
+def test_the_problem_deblock_does_not_change_the_image() -> None:
     np.testing.assert_array_equal(PROBLEMS["deblock"].sent(photograph(), rng()), photograph())
 
 
@@ -82,7 +82,7 @@ def test_what_has_no_pixel_left_and_unknown_problems_are_refused() -> None:
 
 def test_what_arrives_is_rgb_that_was_a_file() -> None:
     problem = Problem("nothing")
-    received, tables = arrived(photograph(), Degradation((75,)), problem, rng())
+    received, tables = transmit(photograph(), Degradation((75,)), problem, rng())
     file = io.BytesIO()
     Image.fromarray(photograph()).convert("YCbCr").save(file, "JPEG", quality=75, subsampling="4:2:0")
     expected = np.asarray(Image.open(file).convert("RGB")).astype(int)
@@ -102,14 +102,14 @@ def test_patches_of_a_problem_are_sent_at_the_side_and_compared_at_its_scale() -
 
 
 @pytest.mark.parametrize(
-    ("network", "found"),
+    ("network", "planes_and_scale"),
     [({"network": "ffdnet", "depth": 2, "width": 4}, "3 planes, and enlarges 1 times"),
      ({"network": "edsr", "width": 4, "blocks": 1, "channels": 1}, "1 planes, and enlarges 4 times")],
 )  # fmt: skip
 def test_networks_that_do_not_fit_the_problem_are_not_trained(
-    network: dict[str, object], found: str, tmp_path: Path
+    network: dict[str, object], planes_and_scale: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(InvalidInputError, match=f"sr4 needs a network for RGB with scale 4; got {found}"):
+    with pytest.raises(InvalidInputError, match=f"sr4 needs a network for RGB with scale 4; got {planes_and_scale}"):
         train(Recipe(network, problem="sr4"), tmp_path, tmp_path / "run")
 
 
@@ -119,7 +119,7 @@ def test_only_networks_for_jpeg_alone_are_calibrated(tmp_path: Path) -> None:
         next(calibration_patches(recipe, tmp_path))
 
 
-def test_mixed_files_are_every_other_time_those_of_the_trellis() -> None:
+def test_half_of_the_mixed_files_are_those_of_the_trellis() -> None:
     degradation = Degradation((40,), encoder="mixed")
     image = np.asarray(Image.fromarray(photograph()).convert("YCbCr"))
     flat = 0
@@ -148,7 +148,7 @@ def test_untrained_networks_enlarge_bilinearly(config: dict[str, object]) -> Non
     torch.testing.assert_close(build(config)(image), larger, rtol=0, atol=0)
 
 
-def test_ffdnet_is_told_the_level_only_where_there_is_noise() -> None:
+def test_ffdnet_has_a_noise_map_only_for_noise() -> None:
     noisy, blurred = (build({"network": "ffdnet", "depth": 2, "width": 4, "level": level}) for level in (25.0, 0.0))
     assert noisy.layers[0].in_channels == 13
     assert blurred.layers[0].in_channels == 12
@@ -184,7 +184,7 @@ def test_networks_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", shipped_tasks())
-def test_shipped_networks_restore_better_than_nothing(name: str) -> None:
+def test_shipped_networks_improve_the_psnr(name: str) -> None:
     problem = name.rsplit("-", 1)[0]
     task = make_task(problem, name)
     clean = task.reference(photograph(192, 192))
@@ -194,7 +194,7 @@ def test_shipped_networks_restore_better_than_nothing(name: str) -> None:
     assert optcodec.psnr_db(clean, task.restored(data)) > optcodec.psnr_db(clean, np.asarray(shown)) + 0.1
 
 
-def test_jpeg_alone_is_undone_by_the_models_of_the_package() -> None:
+def test_the_problem_deblock_uses_the_default_model() -> None:
     task = make_task("deblock")
     data = jpeg(photograph(64, 64))
     from restore import restore_image

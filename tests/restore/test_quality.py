@@ -1,4 +1,4 @@
-"""Measures of restored images against naive twins, hand values, and what the published programs give."""
+"""Quality measures, compared with naive implementations, values by hand, and published programs."""
 
 from __future__ import annotations
 

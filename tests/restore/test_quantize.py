@@ -1,4 +1,4 @@
-"""ONNX files, 32-bit and 8-bit: they compute what torch computes, and ONNX Runtime makes integer operations of them."""
+"""ONNX files with 32-bit floats and INT8: same results as in torch, and integer operations in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ NETWORKS = {
 }
 
 
-def lively(make: Any) -> Any:
-    """A network whose values are all of some size."""
+def network_with_weights(make: Any) -> Any:
+    """A network with random weights, none of whose values is negligible."""
     torch.manual_seed(0)
     network = make()
     for layer in network.modules():
@@ -49,7 +49,8 @@ def lively(make: Any) -> Any:
             layer.running_mean.normal_(0, 0.1)
             layer.running_var.uniform_(0.5, 2)
     last = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)][-1]
-    torch.nn.init.normal_(last.weight, 0, 0.1 / last.weight[0].numel() ** 0.5)  # changes of some samples, not of all
+    # small, so that the change of the image is a few samples (0..255)
+    torch.nn.init.normal_(last.weight, 0, 0.1 / last.weight[0].numel() ** 0.5)
     torch.nn.init.zeros_(last.bias)
     return network.eval()
 
@@ -73,9 +74,9 @@ def session(model: bytes, optimized: Path | None = None) -> Any:
     return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
 
 
-def computed(model: Any, image: Any, table: Any) -> np.ndarray:
-    known = {"image": image.numpy(), "table": table.numpy()}
-    result: np.ndarray = model.run(["restored"], {each.name: known[each.name] for each in model.get_inputs()})[0]
+def run_session(model: Any, image: Any, table: Any) -> np.ndarray:
+    values = {"image": image.numpy(), "table": table.numpy()}
+    result: np.ndarray = model.run(["restored"], {node.name: values[node.name] for node in model.get_inputs()})[0]
     return result
 
 
@@ -85,25 +86,25 @@ def calibrated(network: Any) -> Quantized:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_float_files_compute_what_torch_does(name: str) -> None:
-    network = lively(NETWORKS[name])
+    network = network_with_weights(NETWORKS[name])
     model = to_onnx(network)
     onnx.checker.check_model(onnx.load_from_string(model), full_check=True)
-    running = session(model)
-    told = ["table"] if "tables" in network.config else []
-    assert [each.name for each in running.get_inputs()] == ["image", *told]
+    onnx_session = session(model)
+    table_input = ["table"] if "tables" in network.config else []
+    assert [node.name for node in onnx_session.get_inputs()] == ["image", *table_input]
     for height, width in ((32, 48), (16, 16), (80, 24 if network.config.get("planes") == 1 else 32)):
         image, table = inputs(network, height, width)
         with torch.no_grad():
             expected = network(image, table).numpy()
-        assert np.abs(computed(running, image, table) - expected).max() < 1e-5
+        assert np.abs(run_session(onnx_session, image, table) - expected).max() < 1e-5
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_int8_files_are_integer_operations_that_compute_what_torch_simulates(name: str, tmp_path: Path) -> None:
-    quantized = calibrated(lively(NETWORKS[name]))
+    quantized = calibrated(network_with_weights(NETWORKS[name]))
     model = to_onnx(quantized)
     onnx.checker.check_model(onnx.load_from_string(model), full_check=True)
-    running = session(model, tmp_path / "optimized.onnx")
+    onnx_session = session(model, tmp_path / "optimized.onnx")
     kinds = Counter(node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node)
     convolutions = sum(isinstance(layer, torch.nn.Conv2d) for layer in quantized.modules())
     assert kinds["QLinearConv"] == convolutions
@@ -112,31 +113,32 @@ def test_int8_files_are_integer_operations_that_compute_what_torch_simulates(nam
     with torch.no_grad():
         expected, unquantized = quantized(image, table).numpy(), quantized.inner(image, table).numpy()
     step = quantized.ranges[quantized.names[-1]][0]
-    away = np.abs(computed(running, image, table) - expected) / step
-    assert away.max() < 2.01  # a value at the border of two levels may fall to the other side, and take others along
-    assert np.mean(away > 0.01) < 0.02
+    difference = np.abs(run_session(onnx_session, image, table) - expected) / step
+    # a value between two levels may be rounded differently, with effects on later values
+    assert difference.max() < 2.01
+    assert np.mean(difference > 0.01) < 0.02
     changes = unquantized - image.numpy()[:, -expected.shape[1] :]
     error = np.sqrt(np.mean((expected - unquantized) ** 2)) / np.std(changes)
     assert error < 0.06
 
 
-def test_filters_of_next_to_no_weight_keep_their_bias() -> None:
-    network = lively(NETWORKS["folded"])
+def test_filters_with_tiny_weights_keep_their_bias() -> None:
+    network = network_with_weights(NETWORKS["folded"])
     first = network.layers[0]
     with torch.no_grad():
         first.weight[2] = 1e-20
-        first.bias[2] = 0.3  # 10**17 of its steps, were these of the size of the weights
+        first.bias[2] = 0.3  # 10**17 steps, if the step were that of the weights
     quantized = calibrated(network)
     image, table = inputs(quantized, seed=9)
     with torch.no_grad():
         expected = quantized(image, table).numpy()
     step = quantized.ranges[quantized.names[-1]][0]
-    assert np.abs(computed(session(to_onnx(quantized)), image, table) - expected).max() < 1.01 * step
+    assert np.abs(run_session(session(to_onnx(quantized)), image, table) - expected).max() < 1.01 * step
 
 
 def test_walking_in_torch_is_the_network_itself() -> None:
     for name in ("gray", "chroma", "folded"):
-        network = lively(NETWORKS[name])
+        network = network_with_weights(NETWORKS[name])
         image, table = inputs(network)
         with torch.no_grad():
             assert torch.equal(walk(network, TorchOperations(image, table)).tensor, network(image, table))
@@ -151,7 +153,7 @@ def test_names_of_values() -> None:
             value_names(network)
 
 
-def test_sizes_of_the_products_files() -> None:
+def test_sizes_of_exported_files() -> None:
     for width, blocks, limit in ((32, 3, 80_000), (64, 4, 330_000)):
         network = Compact(width=width, blocks=blocks)
         torch.nn.init.normal_(network.tail.weight)
@@ -161,21 +163,21 @@ def test_sizes_of_the_products_files() -> None:
 def test_decoded_samples_enter_without_loss() -> None:
     samples = np.arange(256, dtype=np.float32) / 255
     assert np.array_equal(np.rint(samples / np.float32(1 / 255)), np.arange(256))
-    network = lively(NETWORKS["folded"])
+    network = network_with_weights(NETWORKS["folded"])
     for layer in network.layers:
-        if isinstance(layer, torch.nn.Conv2d):  # each layer hands on the centre of its first channel
+        if isinstance(layer, torch.nn.Conv2d):  # each layer passes on the centre of its first channel
             layer.weight.data.zero_()
             layer.bias.data.zero_()
             layer.weight.data[0, 0, 1, 1] = 1
     quantized = quantize(network, [(torch.from_numpy(samples).view(1, 1, 16, 16), torch.ones(1, 1, 8, 8))])
-    quantized.scales[:], quantized.zeros[:] = 1 / 255, 0  # twice the image, if nothing is lost on the way
+    quantized.scales[:], quantized.zeros[:] = 1 / 255, 0  # the result is twice the image if nothing is lost
     image = torch.from_numpy(samples).view(1, 1, 16, 16)
-    restored = computed(session(to_onnx(quantized)), image, image)
+    restored = run_session(session(to_onnx(quantized)), image, image)
     assert np.array_equal(np.rint(restored.ravel() * 255), 2 * np.arange(256))
 
 
 def test_calibration_leaves_the_network_alone_and_its_scales_are_saved(tmp_path: Path) -> None:
-    network = lively(NETWORKS["gray"]).train()
+    network = network_with_weights(NETWORKS["gray"]).train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     quantized = calibrated(network)
     assert network.training
@@ -194,8 +196,8 @@ def test_calibration_leaves_the_network_alone_and_its_scales_are_saved(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["gray", "folded"])
-def test_fine_tuning_goes_past_the_rounding_and_leaves_the_scales(name: str) -> None:
-    quantized = calibrated(lively(NETWORKS[name])).train()
+def test_gradients_ignore_the_rounding_and_fine_tuning_keeps_the_scales(name: str) -> None:
+    quantized = calibrated(network_with_weights(NETWORKS[name])).train()
     ranges = quantized.ranges
     image, table = inputs(quantized)
     optimizer = torch.optim.Adam(quantized.parameters(), 1e-3)
@@ -212,15 +214,15 @@ def test_fine_tuning_goes_past_the_rounding_and_leaves_the_scales(name: str) -> 
 
 
 def test_equal_constants_are_stored_once() -> None:
-    model = onnx.load_from_string(to_onnx(calibrated(lively(NETWORKS["gray"]))))
-    contents = [(each.data_type, tuple(each.dims), each.raw_data) for each in model.graph.initializer]
+    model = onnx.load_from_string(to_onnx(calibrated(network_with_weights(NETWORKS["gray"]))))
+    contents = [(constant.data_type, tuple(constant.dims), constant.raw_data) for constant in model.graph.initializer]
     assert len(contents) == len(set(contents))
     assert (model.ir_version, model.opset_import[0].version) == (8, 17)
 
 
 @pytest.mark.parametrize("name", ["gray", "chroma", "folded"])
-def test_equalizing_narrows_what_differs_and_changes_nothing_else(name: str) -> None:
-    network = lively(NETWORKS[name])
+def test_equalizing_narrows_ranges_and_keeps_the_output(name: str) -> None:
+    network = network_with_weights(NETWORKS[name])
     spread = torch.tensor([2.0 ** -(index % 6) for index in range(8)])
     for layer in network.modules():  # some channels far narrower than others
         if isinstance(layer, torch.nn.Conv2d) and layer.out_channels > 4:
@@ -228,28 +230,28 @@ def test_equalizing_narrows_what_differs_and_changes_nothing_else(name: str) -> 
             layer.bias.data *= spread[: layer.out_channels]
     image, table = inputs(network, seed=9)
     batches = [inputs(network, seed=seed) for seed in range(4)]
-    equal = equalize(network, batches)
+    equalized = equalize(network, batches)
     with torch.no_grad():
         expected = network(image, table)
-        assert (equal(image, table) - expected).abs().max() < 1e-5
+        assert (equalized(image, table) - expected).abs().max() < 1e-5
     ranges: dict[str, list[float]] = {}
 
-    class Watched(TorchOperations):
-        def settled(self, name: str, value: Any) -> Any:
+    class Recorder(TorchOperations):
+        def process_value(self, name: str, value: Any) -> Any:
             largest = value.abs().amax((0, 2, 3))
             ranges.setdefault(name, []).append((largest.max() / largest.min()).item())
             return value
 
-    for each in (network, equal):
+    for candidate in (network, equalized):
         with torch.no_grad():
-            walk(each, Watched(image, table))
-    inner = [name for name in ranges if name.endswith(".first") or name in ("layers.0", "layers.2")]
-    assert len(inner) == {"gray": 2, "chroma": 1, "folded": 2}[name]
-    assert all(ranges[name][1] < ranges[name][0] ** 0.5 for name in inner)
+            walk(candidate, Recorder(image, table))
+    hidden = [name for name in ranges if name.endswith(".first") or name in ("layers.0", "layers.2")]
+    assert len(hidden) == {"gray": 2, "chroma": 1, "folded": 2}[name]
+    assert all(ranges[name][1] < ranges[name][0] ** 0.5 for name in hidden)
 
 
-def test_equalizing_helps_what_is_folded() -> None:
-    network = lively(NETWORKS["folded"])
+def test_equalizing_improves_folded_networks() -> None:
+    network = network_with_weights(NETWORKS["folded"])
     middle = network.layers[2]
     for layer in (network.layers[0], middle):
         layer.weight.data[::2] *= 0.03
@@ -258,20 +260,20 @@ def test_equalizing_helps_what_is_folded() -> None:
         layer.weight.data[:, ::2] /= 0.03
     image, table = inputs(network, seed=9)
     batches = [inputs(network, seed=seed) for seed in range(4)]
-    even, uneven = quantize(network, batches), Quantized(network.config)
-    uneven.inner.load_state_dict(network.state_dict())
-    seen: dict[str, Any] = {}
+    equalized, plain = quantize(network, batches), Quantized(network.config)
+    plain.inner.load_state_dict(network.state_dict())
+    values: dict[str, Any] = {}
 
-    class Keeping(TorchOperations):
-        def settled(self, name: str, value: Any) -> Any:
-            seen[name] = value
+    class Recorder(TorchOperations):
+        def process_value(self, name: str, value: Any) -> Any:
+            values[name] = value
             return value
 
     with torch.no_grad():
-        walk(network, Keeping(image, table))
-        for index, name in enumerate(uneven.names[:-1]):  # the ranges that the values have as they are
-            uneven.scales[index], uneven.zeros[index] = best_range(seen[name].numpy().ravel())
-        uneven.scales[-1], uneven.zeros[-1] = even.scales[-1], even.zeros[-1]
+        walk(network, Recorder(image, table))
+        for index, name in enumerate(plain.names[:-1]):  # the ranges that the values have as they are
+            plain.scales[index], plain.zeros[index] = best_range(values[name].numpy().ravel())
+        plain.scales[-1], plain.zeros[-1] = equalized.scales[-1], equalized.zeros[-1]
         expected = network(image, table)
-        errors = [(each(image, table) - expected).square().mean().item() for each in (even, uneven)]
+        errors = [(candidate(image, table) - expected).square().mean().item() for candidate in (equalized, plain)]
     assert errors[0] < 0.3 * errors[1]

@@ -1,4 +1,4 @@
-"""Which numbers the 8 bits of values and weights stand for."""
+"""Quantization ranges: which numbers the 8 bits of activations and weights represent."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ def test_the_best_range() -> None:
         return float(np.mean((tails - restored) ** 2))
 
     whole = (tails.max() - tails.min()) / 255
-    found = error(*best_range(tails))
-    assert found < error(whole, round(-tails.min() / whole))
-    assert found < 1.01 * min(error(step, zero) for step in np.linspace(0.3, 1, 8) * whole for zero in (110, 118, 126))
+    least_error = error(*best_range(tails))
+    assert least_error < error(whole, round(-tails.min() / whole))
+    assert least_error < 1.01 * min(
+        error(step, zero) for step in np.linspace(0.3, 1, 8) * whole for zero in (110, 118, 126)
+    )
 
 
 @given(st.integers(0, 7), st.floats(-0.5, 0.5))

@@ -1,4 +1,4 @@
-"""Receivers by name: networks of ours and of others, shipped models, and what they cost."""
+"""Receivers by name: networks of this package and published ones, shipped models, and their cost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def picture(height: int, width: int) -> np.ndarray:
 
 
 def shifting(path: Path, config: dict[str, Any], shift: float) -> Path:
-    """A network that adds so many 8-bit units."""
+    """The file of a network that adds a constant, in 8-bit units."""
     network = build(config)
     for parameter in network.parameters():
         torch.nn.init.zeros_(parameter)
@@ -44,7 +44,7 @@ def shifting(path: Path, config: dict[str, Any], shift: float) -> Path:
     return path
 
 
-def test_networks_of_ours_restore_their_planes(tmp_path: Path) -> None:
+def test_networks_restore_their_planes(tmp_path: Path) -> None:
     luma = shifting(tmp_path / "y.safetensors", {"network": "compact", "width": 4, "blocks": 1}, 3)
     chroma = {"network": "compact", "planes": 3, "restored": 2, "tables": 2, "width": 4, "blocks": 1}
     both = f"net={luma}+{shifting(tmp_path / 'c.safetensors', chroma, 5)}"
@@ -66,7 +66,7 @@ def test_networks_of_ours_restore_their_planes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])
-def test_networks_of_others_come_through_spandrel(tmp_path: Path, suffix: str) -> None:
+def test_published_networks_are_loaded_by_spandrel(tmp_path: Path, suffix: str) -> None:
     pytest.importorskip("spandrel")
     # KAIR's DnCNN of 8 layers gives x - n(x); this n is -4 units everywhere
     state = {}
@@ -114,7 +114,7 @@ def test_operations_by_hand() -> None:
     assert onnx_macs(to_onnx(halved)) == 9 * (8 * 8 + 2 * 64 + 8 * 4) / 4
 
 
-def test_cost_is_measured_in_a_child() -> None:
+def test_cost_is_measured_in_a_child_process() -> None:
     data = encoded(picture(40, 56), 20, Conditions())
     cost = measure_cost("jpeg", data, colour=False, repeats=3)
     assert cost["model_nbytes"] is None
@@ -141,7 +141,7 @@ def test_unknown_receivers_are_refused() -> None:
         make_receiver("missing.safetensors")
 
 
-def test_models_run_as_the_product_does(tmp_path: Path) -> None:
+def test_models_run_as_in_restore_image(tmp_path: Path) -> None:
     path = save_model(tmp_path, box(), box_chrominance())
     gray = encoded(picture(40, 56), 20, Conditions())
     for suffix, project in (("", True), (":unprojected", False)):

@@ -1,4 +1,4 @@
-"""Recipes: values that are JSON files."""
+"""Recipes of trainings, and their JSON files."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_recipes_out_of_range_are_refused(wrong: dict[str, Any], message: str) -
         Recipe.from_json({"network": SMALL, **wrong})
 
 
-def test_recipes_that_are_not_there_or_no_json(tmp_path: Path) -> None:
+def test_missing_recipes_and_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"cannot read the recipe nothing .*shipped are .*default.*, tiny"):
         load_recipe("nothing")
     (tmp_path / "recipe.json").write_text("{")
@@ -71,12 +71,12 @@ def test_recipes_that_are_not_there_or_no_json(tmp_path: Path) -> None:
         (7, "network is one of .*compact, .*; got None"),
     ],
 )
-def test_what_makes_no_network_is_refused(config: Any, message: str) -> None:
+def test_bad_configurations_of_networks_are_refused(config: Any, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         build(config)
 
 
-def test_shipped_stage_2_differs_from_tiny_in_what_it_lowers() -> None:
+def test_shipped_stage_2_differs_from_tiny_in_its_losses() -> None:
     tiny, gan = load_recipe("tiny"), load_recipe("gan")
     assert gan.adversarial > 0
     assert 0.05 <= gan.perceptual <= 0.2

@@ -1,4 +1,4 @@
-"""A training can be stopped anywhere, and goes on as if it had not been."""
+"""Interrupted trainings continue with the result of uninterrupted ones; bad checkpoints and logs are refused."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_stopped_training_goes_on_as_if_it_had_not_been(weighed: Path, tmp_path: Path, kind: str) -> None:
+def test_an_interrupted_training_has_the_result_of_an_uninterrupted_one(
+    weighed: Path, tmp_path: Path, kind: str
+) -> None:
     how = recipe(**KINDS[kind], validation=Validation("photographs", 1, (10,), 3))
     at_once = train(how, weighed, tmp_path / "at once")
     with pytest.raises(KeyboardInterrupt):
@@ -66,12 +68,12 @@ def test_rows_of_the_log_after_the_checkpoint_are_dropped(data: Path, tmp_path: 
     assert [row["step"] for row in log(tmp_path / "again")] == ["2", "4", "6"]
     assert "99" not in [row["psnr_q10"] for row in log(tmp_path / "again")]
     (tmp_path / "checkpoint.safetensors").unlink()
-    train(recipe(), data, tmp_path)  # begins anew, and so does its log
+    train(recipe(), data, tmp_path)  # starts from the beginning, with a new log
     assert [row["step"] for row in log(tmp_path)] == ["2", "4", "6"]
     assert len(early.splitlines()) == 4
 
 
-def test_a_finished_training_is_left_as_it_is(data: Path, tmp_path: Path) -> None:
+def test_a_finished_training_is_not_changed(data: Path, tmp_path: Path) -> None:
     first = weights_of(train(recipe(), data, tmp_path))
     again = train(recipe(), data, tmp_path, network=build(SMALL), budget=5, progress=stopped_at(1))
     assert all(torch.equal(tensor, first[name]) for name, tensor in weights_of(again).items())
@@ -91,7 +93,7 @@ def rewritten(path: Path, change: Any) -> None:
     save_file(load(path.read_bytes()), path, {"run": json.dumps(header)})
 
 
-def test_entries_that_a_recipe_got_later_do_not_matter(data: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_without_newer_entries_of_recipes_is_resumed(data: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(recipe(), data, tmp_path, progress=stopped_at(3))
 

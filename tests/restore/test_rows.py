@@ -1,4 +1,4 @@
-"""Restoring while the file is decoded: the same image, each row decoded once, and bounded memory."""
+"""Restoring while the file is decoded row by row: same image, each row decoded once, and bounded memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def loaded(folder: Path) -> Model:
 
 @pytest.fixture
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[CoefficientRows]:
-    """One entry for each time that a file is decoded from its beginning."""
+    """A list that gets one entry each time that a file is decoded from its beginning."""
     begun: list[CoefficientRows] = []
     every_row = CoefficientRows.__iter__
 
@@ -53,7 +53,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[CoefficientRows]:
     ],
     ids=str,
 )
-def test_the_image_is_the_same_both_ways_and_rows_are_decoded_once(
+def test_rows_give_the_same_image_as_coefficients_and_are_decoded_once(
     tmp_path: Path, passes: list[CoefficientRows], options: dict[str, object], size: tuple[int, int]
 ) -> None:
     data = jpeg(*size, **options, quality=20)
@@ -67,17 +67,17 @@ def test_the_image_is_the_same_both_ways_and_rows_are_decoded_once(
 
 
 @pytest.mark.parametrize("factors", [(4, 1), (1, 4), (4, 2), (3, 1), (1, 2)])
-def test_any_sampling_is_the_same_both_ways(
+def test_rows_give_the_same_image_at_any_sampling(
     tmp_path: Path, passes: list[CoefficientRows], factors: tuple[int, int]
 ) -> None:
     data = optcodec.write_jpeg(from_scratch([factors, (1, 1), (1, 1)], (150, 131)))
     model = loaded(tmp_path)
-    found = restored_image(receive(data), model, tile=32)
-    np.testing.assert_array_equal(found, restored_image(Received(optcodec.read_jpeg(data)), model, tile=32))
+    restored = restored_image(receive(data), model, tile=32)
+    np.testing.assert_array_equal(restored, restored_image(Received(optcodec.read_jpeg(data)), model, tile=32))
     assert len(passes) == 1
 
 
-def test_rows_that_were_released_come_again(passes: list[CoefficientRows]) -> None:
+def test_released_rows_are_decoded_again(passes: list[CoefficientRows]) -> None:
     data = jpeg(200, 90, "L")
     received, whole = receive(data), optcodec.read_jpeg(data).components[0].blocks
     np.testing.assert_array_equal(received.luminance_blocks((0, 64), (16, 80)), whole[:8, 2:10])
@@ -88,17 +88,17 @@ def test_rows_that_were_released_come_again(passes: list[CoefficientRows]) -> No
     assert len(passes) == 2
 
 
-def test_a_band_forgets_what_is_released() -> None:
+def test_a_band_drops_released_rows() -> None:
     rows = optcodec.read_jpeg_rows(jpeg(400, 64, subsampling="4:2:0"))
     band = Band(rows)
     for top in range(0, 50, 2):
         band.release([top, top // 2, top // 2])
         band.blocks(0, (top, min(top + 6, 50)), (0, 8))
-        assert sum(len(blocks) for _, blocks in band._parts[0]) <= 6
-        assert sum(len(blocks) for _, blocks in band._parts[2]) <= 3
+        assert sum(len(blocks) for _, blocks in band._chunks[0]) <= 6
+        assert sum(len(blocks) for _, blocks in band._chunks[2]) <= 3
 
 
-def test_damage_is_noticed_when_its_rows_are_reached(tmp_path: Path) -> None:
+def test_damage_raises_when_its_rows_are_decoded(tmp_path: Path) -> None:
     data = bytearray(jpeg(400, 300, "L", quality=80, restart_marker_rows=1))
     place = data.rindex(b"\xff\xd0") + 2
     data[place : place + 40] = bytes(40)

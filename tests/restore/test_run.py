@@ -87,7 +87,7 @@ def test_jpeg_keeps_colours_and_exif_at_the_quality_asked_for(tmp_path: Path, mo
     assert sizes[1] < 0.8 * sizes[0]
 
 
-def test_projection_can_be_left_out(tmp_path: Path, model: Path, photo: Path) -> None:
+def test_projection_can_be_switched_off(tmp_path: Path, model: Path, photo: Path) -> None:
     for option, projected in (("--project", True), ("--no-project", False)):
         assert run(photo, "-o", tmp_path / "out.png", "--model", model, option, "--threads", 1).exit_code == 0
         with Image.open(tmp_path / "out.png") as written:
@@ -108,12 +108,12 @@ def test_a_folder_of_images_with_a_broken_one(tmp_path: Path, model: Path, photo
     assert result.exit_code == 1
     report = json.loads(result.stdout)
     assert report["model"] == "mine"
-    assert [(Path(each["output"]), each["width"], each["height"]) for each in report["files"]] == [
+    assert [(Path(record["output"]), record["width"], record["height"]) for record in report["files"]] == [
         (out / "a.png", 70, 50),
         (out / "deep/b.png", 1, 1),
     ]
-    assert all(each["nbytes"] == Path(each["output"]).stat().st_size for each in report["files"])
-    assert [Path(each["path"]).name for each in report["failures"]] == ["c.jpg", "d.jpg", "e.jpg"]
+    assert all(record["nbytes"] == Path(record["output"]).stat().st_size for record in report["files"])
+    assert [Path(record["path"]).name for record in report["failures"]] == ["c.jpg", "d.jpg", "e.jpg"]
     assert report["failures"][2]["error"] == "the file has 4 components; expected gray, or Y, Cb and Cr"
     lines = result.stderr.splitlines()
     assert lines[0] == "Error: 3 of 5 files failed:"
@@ -154,7 +154,7 @@ def test_an_input_is_never_replaced(tmp_path: Path, model: Path, photo: Path) ->
 def test_formats_that_exclude_one_another(tmp_path: Path, model: Path, photo: Path) -> None:
     wrong = refusal(photo, "-o", tmp_path / "a.png", "--format", "jpeg", "--model", model)
     assert "--format jpeg exclude one another" in wrong
-    assert "names no format" in refusal(photo, "-o", tmp_path / "a.tif", "--model", model)
+    assert "has no suffix of an output format" in refusal(photo, "-o", tmp_path / "a.tif", "--model", model)
     assert "--quality 80 is for JPEG" in refusal(photo, "-o", tmp_path / "a.png", "--quality", 80, "--model", model)
     assert run(photo, "-o", tmp_path / "a.dat", "--format", "png", "--model", model).exit_code == 0
     with Image.open(tmp_path / "a.dat") as written:
@@ -252,7 +252,7 @@ def test_strips_that_fail_leave_the_old_file_and_nothing_else(tmp_path: Path) ->
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.png", b"old")]
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InvalidInputError, match=r"cannot write .*a\.png: (Not a directory|File exists)"):
         write_png(tmp_path / "file" / "a.png", strips_of(NOISE, 16), 50, 60, Metadata())

@@ -1,7 +1,7 @@
-"""INT8 files give the same on processors that add pairs of products in 16 bits: no pair of ours ever saturates there.
+"""INT8 files have the same results on processors that add pairs of products in 16 bits: no such pair ever saturates.
 
-Such a processor is emulated here, whatever this one is. The packing of the runtime decides which products are pairs;
-several are tried, and the bound holds for any.
+Such a processor is emulated here. How the runtime packs weights decides which products form pairs; several orders are
+tried, and the bound on weights holds for any.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.saturation import Layer, exact_sums, layers, saturating_sums  # noqa:
 
 
 def extreme(layer: Layer) -> np.ndarray:
-    """Values (positions, n) as the layer may get: random, all at the top, and at the top where a filter is positive."""
+    """Inputs of a layer, shape (positions, n): random, all at maximum, and at maximum where a filter is positive."""
     rng = np.random.default_rng(0)
     flat = layer.weights.reshape(len(layer.weights), -1)
     worst = np.where(flat > 0, 255, 0)
@@ -31,9 +31,9 @@ def extreme(layer: Layer) -> np.ndarray:
 
 
 def assert_exact(model: bytes, count: int) -> None:
-    found = list(layers(model))
-    assert len(found) == count
-    for layer in found:
+    int8_layers = list(layers(model))
+    assert len(int8_layers) == count
+    for layer in int8_layers:
         values = extreme(layer)
         flat = layer.weights.reshape(len(layer.weights), -1)
         channels_last = np.arange(flat.shape[1]).reshape(layer.weights.shape[1], -1).T.ravel()
@@ -44,7 +44,7 @@ def assert_exact(model: bytes, count: int) -> None:
 
 
 def test_the_emulation_saturates() -> None:
-    """One pair of 255 * 127 is more than 16 bits hold, one of 255 * 64 is not."""
+    """A pair of products 255 * 127 overflows 16 bits, a pair of 255 * 64 does not."""
     white = np.full((1, 3), 255)
     assert saturating_sums(white, np.full((1, 3), 127)).item() == 2**15 - 1 + 255 * 127
     assert saturating_sums(white, np.full((1, 3), -127)).item() == -(2**15) - 255 * 127

@@ -1,4 +1,4 @@
-"""Training: it learns, keeps to its schedule, and says in one line what it lacks."""
+"""Training: it lowers the loss, follows its schedule, and refuses missing files in one line."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from optcodec import InvalidInputError
 from restore.channel.degradation import Degradation
 from restore.networks import build
 from restore.training.recipe import Validation
-from restore.training.train import _Run, train
+from restore.training.train import _Training, train
 from tests.train_helpers import SMALL, data, log, one_thread, recipe, stopped_at, weighed, weights_of
 
 __all__ = ["data", "one_thread", "weighed"]  # fixtures
 
 
-def test_seeds_decide(data: Path, tmp_path: Path) -> None:
+def test_equal_seeds_give_equal_weights(data: Path, tmp_path: Path) -> None:
     runs = [weights_of(train(recipe(seed=seed), data, tmp_path / str(k))) for k, seed in enumerate((0, 0, 1))]
     assert all(torch.equal(runs[0][name], runs[1][name]) for name in runs[0])
     assert not torch.equal(runs[0]["head.weight"], runs[2]["head.weight"])
@@ -34,7 +34,7 @@ def test_training_lowers_the_loss_on_new_patches(data: Path, tmp_path: Path) -> 
     noisy = Degradation((50,), sigmas=(20.0,))  # noise on flat shapes: much is learned in a hundred steps
     how = recipe(steps=100, rate=3e-3, degradation=noisy, validation=Validation("photographs", 1, (10,), 25))
     trained = train(how, data, tmp_path)
-    patches = _Run(how, data, data, build(SMALL)).patches
+    patches = _Training(how, data, data, build(SMALL)).patches
     before = after = 0.0
     for number in range(1000, 1004):
         batch = patches.batch(number)
@@ -49,7 +49,7 @@ def test_training_lowers_the_loss_on_new_patches(data: Path, tmp_path: Path) -> 
     assert losses == sorted(losses, reverse=True)
 
 
-def test_bfloat16_stays_close_to_float32_but_is_not_it(data: Path, tmp_path: Path) -> None:
+def test_bfloat16_is_close_to_float32_but_not_equal(data: Path, tmp_path: Path) -> None:
     runs = [train(recipe(precision=name), data, tmp_path / name) for name in ("float32", "bfloat16")]
     full, half = (weights_of(run)["body.0.first.weight"] for run in runs)
     assert full.dtype == half.dtype == torch.float32
@@ -57,57 +57,59 @@ def test_bfloat16_stays_close_to_float32_but_is_not_it(data: Path, tmp_path: Pat
     torch.testing.assert_close(full, half, rtol=0, atol=2 * 6 * 1e-3)  # six steps of Adam, each as long as the rate
 
 
-def run_of(data: Path, **options: Any) -> _Run:
-    """A training that has not begun."""
+def run_of(data: Path, **options: Any) -> _Training:
+    """A training before its first step."""
     how = recipe(**options)
-    return _Run(how, data, data, build(how.network))
+    return _Training(how, data, data, build(how.network))
 
 
-def rates(run: _Run) -> list[float]:
-    """Of all steps."""
-    found = []
-    for step in range(run.steps):
-        run.step = step
-        found.append(run.rate())
-    return found
+def rates(training: _Training) -> list[float]:
+    """The learning rates of all steps."""
+    rates_by_step = []
+    for step in range(training.steps):
+        training.step = step
+        rates_by_step.append(training.rate())
+    return rates_by_step
 
 
 def test_cosine_rises_shortly_and_ends_near_zero(data: Path) -> None:
-    seen = rates(run_of(data, steps=1000, rate=1.0))
+    rates_by_step = rates(run_of(data, steps=1000, rate=1.0))
     share = np.arange(1000) / 1000
     rise = np.minimum(1, (np.arange(1000) + 1) / 20)
-    np.testing.assert_allclose(seen, rise * (1 + np.cos(np.pi * share)) / 2)
+    np.testing.assert_allclose(rates_by_step, rise * (1 + np.cos(np.pi * share)) / 2)
 
 
 def test_halving_halves_at_equal_parts(data: Path) -> None:
     assert rates(run_of(data, steps=6, rate=1.0, schedule="halving", halvings=2)) == [1, 1, 0.5, 0.5, 0.25, 0.25]
 
 
-def test_plateau_divides_by_ten_after_three_looks_without_progress(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = run_of(data, schedule="plateau", rate=1.0)
-    looks = iter([30.0, 31.0, 30.9, 31.0, 30.0, 31.1, 31.0, 31.0, 31.0])
-    monkeypatch.setattr(run.watch, "look", lambda network: {"psnr_q10": next(looks), "lpips_q10": 9.0})
-    seen = []
+def test_plateau_divides_by_ten_after_three_validations_without_progress(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = run_of(data, schedule="plateau", rate=1.0)
+    psnrs = iter([30.0, 31.0, 30.9, 31.0, 30.0, 31.1, 31.0, 31.0, 31.0])
+    monkeypatch.setattr(training.validation, "measure", lambda network: {"psnr_q10": next(psnrs), "lpips_q10": 9.0})
+    rates_by_step = []
     for _ in range(9):
-        run.look()
-        seen.append(run.rate())
-    assert seen == [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01]
+        training.validate()
+        rates_by_step.append(training.rate())
+    assert rates_by_step == [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01]
 
 
-def test_a_budget_sets_the_steps_and_leaves_the_start(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = run_of(data, adversarial=0.01)
-    before = [weights_of(learner.module) for learner in run.learners]
+def test_a_budget_sets_the_steps_and_keeps_the_initial_weights(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = run_of(data, adversarial=0.01)
+    before = [weights_of(learner.module) for learner in training.learners]
     ticks = iter(np.repeat(np.arange(0, 11), 2)[1:] * 0.5)  # half a second a step
     monkeypatch.setattr("restore.training.train.time.perf_counter", lambda: float(next(ticks)))
-    run.fit_to(2.0)
-    assert run.steps == 240
-    for learner, start in zip(run.learners, before, strict=True):
+    training.fit_steps(2.0)
+    assert training.steps == 240
+    for learner, start in zip(training.learners, before, strict=True):
         assert all(torch.equal(tensor, start[name]) for name, tensor in weights_of(learner.module).items())
         assert not any("adam." in name for name in learner.state())
 
 
 def test_a_budget_stays_when_resumed(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Run, "fit_to", lambda run, minutes: setattr(run, "steps", round(minutes)))
+    monkeypatch.setattr(_Training, "fit_steps", lambda run, minutes: setattr(run, "steps", round(minutes)))
     with pytest.raises(KeyboardInterrupt):
         train(recipe(), data, tmp_path, budget=8, progress=stopped_at(3))
     train(recipe(), data, tmp_path, budget=99)
@@ -153,7 +155,7 @@ def test_chrominance_alone_can_be_trained_in_stage_2(weighed: Path, tmp_path: Pa
         ({"validation": Validation("photographs", 1, (10,), 2, lpips="alex")}, "alexnet.safetensors"),
     ],
 )
-def test_missing_weights_stop_it_before_it_begins(
+def test_missing_weights_are_refused_before_the_training(
     data: Path, tmp_path: Path, options: dict[str, Any], file: str
 ) -> None:
     with pytest.raises(InvalidInputError, match=f"expected them at {re.escape(str(data / 'weights' / file))}$"):
@@ -163,7 +165,7 @@ def test_missing_weights_stop_it_before_it_begins(
         train(recipe(**options), data, tmp_path / "run", weights=tmp_path)
 
 
-def test_a_loss_that_is_not_finite_ends_it(data: Path, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_stops_the_training(data: Path, tmp_path: Path) -> None:
     network = build(SMALL)
     with torch.no_grad():
         network.tail.bias.fill_(float("nan"))
@@ -171,7 +173,7 @@ def test_a_loss_that_is_not_finite_ends_it(data: Path, tmp_path: Path) -> None:
         train(recipe(), data, tmp_path, network=network)
 
 
-def test_tensorboard_is_asked_for_by_name(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_tensorboard_is_named(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(InvalidInputError, match=r"tensorboard is needed .* pip install 'optcodec\[tensorboard\]'"):
         train(recipe(), data, tmp_path, tensorboard=True)

@@ -1,1 +1,1 @@
-"""Application segments, comments, and what lies behind EOI: read, kept, and written again."""
+"""Metadata of a JPEG file: application segments, comments, and the bytes behind EOI. Read, kept, written again."""

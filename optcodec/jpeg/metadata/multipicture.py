@@ -1,8 +1,8 @@
-"""Multi-Picture Format: offsets to pictures behind the first one (CIPA DC-007, 5.2).
+"""Multi-Picture Format: correct the offsets to the pictures that follow the first one (CIPA DC-007, 5.2).
 
 An APP2 segment ``MPF\\0`` holds a TIFF structure with 16 bytes for each picture: attributes (4), size (4), offset (4)
 from the beginning of that structure, 0 for the first picture, two numbers of dependent pictures (2 + 2). When the
-first picture gets another size, the others, such as the gain map of an HDR photograph, lie somewhere else.
+first picture is coded anew, its size changes, and the others, such as the gain map of an HDR photograph, move.
 """
 
 from __future__ import annotations
@@ -14,45 +14,53 @@ from optcodec.jpeg.metadata.values import CarriedSegment, Metadata
 __all__ = ["repointed"]
 
 _SIGNATURE, _MARKER = b"MPF\0", 0xE2
-_ENTRIES = 0xB002  # tag of the list of pictures
+_PICTURES_TAG = 0xB002  # "MP Entry": the list of pictures
 _ENTRY_NBYTES = 16
 
 
 def repointed(data: bytes, metadata: Metadata) -> bytes:
-    """A file with the offsets and sizes that are right once the trailer of its metadata is put behind it.
+    """Correct the offsets and sizes in the list of pictures for a file that the trailer of its metadata will follow.
 
     Parameters
     ----------
     data : bytes
-        From SOI to EOI, with the segments of the metadata.
+        The file from SOI to EOI, with the segments of the metadata.
     metadata : Metadata
-        As it was read. A list of pictures that is damaged is left as it is, and so are offsets to other places.
+        As it was read. A damaged list of pictures is not changed, and neither are offsets that do not point into the
+        trailer.
+
+    Returns
+    -------
+    bytes
+        The file, without the trailer.
     """
     for segment in metadata.segments or ():
-        entries = _entries(segment)
-        start = data.find(segment.payload) if entries else -1
-        if entries and start >= 0:
-            order, first, count = entries
+        pictures = _picture_list(segment)
+        start = data.find(segment.payload) if pictures else -1
+        if pictures and start >= 0:
+            order, first, count = pictures
             payload = bytearray(segment.payload)
-            for place in range(first, first + count * _ENTRY_NBYTES, _ENTRY_NBYTES):
-                _repoint(payload, order, place, segment.offset, start, metadata.trailer_offset, len(data))
+            for entry in range(first, first + count * _ENTRY_NBYTES, _ENTRY_NBYTES):
+                _repoint(payload, order, entry, (segment.offset, start), (metadata.trailer_offset, len(data)))
             data = data[:start] + bytes(payload) + data[start + len(payload) :]
     return data
 
 
-def _repoint(payload: bytearray, order: str, place: int, old: int, new: int, before: int, after: int) -> None:
-    """Change one entry: the payload moves from byte `old` to byte `new`, the trailer from `before` to `after`."""
-    size, offset = struct.unpack_from(f"{order}II", payload, place + 4)
+def _repoint(
+    payload: bytearray, order: str, entry: int, payload_at: tuple[int, int], trailer_at: tuple[int, int]
+) -> None:
+    """Correct the entry at byte `entry` of the payload, given where payload and trailer begin, before and after."""
+    size, offset = struct.unpack_from(f"{order}II", payload, entry + 4)
     if offset == 0:
-        size = after
-    elif old + len(_SIGNATURE) + offset >= before:
-        offset += (after - new) - (before - old)
+        size = trailer_at[1]
+    elif payload_at[0] + len(_SIGNATURE) + offset >= trailer_at[0]:
+        offset += (trailer_at[1] - payload_at[1]) - (trailer_at[0] - payload_at[0])
     if 0 <= offset < 1 << 32:
-        struct.pack_into(f"{order}II", payload, place + 4, size, offset)
+        struct.pack_into(f"{order}II", payload, entry + 4, size, offset)
 
 
-def _entries(segment: CarriedSegment) -> tuple[str, int, int] | None:
-    """Byte order of a list of pictures, where in the payload it begins, how many there are; None if there is none."""
+def _picture_list(segment: CarriedSegment) -> tuple[str, int, int] | None:
+    """Return byte order, first byte in the payload and length of a list of pictures; None if the segment has none."""
     if segment.marker != _MARKER or not segment.payload.startswith(_SIGNATURE):
         return None
     tiff = segment.payload[len(_SIGNATURE) :]
@@ -64,8 +72,8 @@ def _entries(segment: CarriedSegment) -> tuple[str, int, int] | None:
         (fields,) = struct.unpack_from(f"{order}H", tiff, directory)
         for number in range(fields):
             tag, _, nbytes, start = struct.unpack_from(f"{order}HHII", tiff, directory + 2 + 12 * number)
-            if tag == _ENTRIES and directory + 2 + 12 * fields <= start <= len(tiff) - nbytes:
+            if tag == _PICTURES_TAG and directory + 2 + 12 * fields <= start <= len(tiff) - nbytes:
                 return order, len(_SIGNATURE) + start, nbytes // _ENTRY_NBYTES
-    except struct.error:  # it ends too early
+    except struct.error:  # the directory ends too early
         pass
     return None

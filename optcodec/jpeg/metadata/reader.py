@@ -1,4 +1,4 @@
-"""Metadata of a file that is read: what its segments say, the segments themselves, and what lies behind EOI."""
+"""Collect the metadata of a JPEG file: its application and comment segments, their contents, the bytes behind EOI."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from optcodec.errors import MalformedJpegError
-from optcodec.jpeg.metadata.application import Complain, said_by
+from optcodec.jpeg.metadata.application import Complain, read_contents
 from optcodec.jpeg.metadata.values import CarriedSegment, Metadata, is_carried
-from optcodec.jpeg.metadata.writer import made_segments
+from optcodec.jpeg.metadata.writer import segments_of
 from optcodec.jpeg.segments import Segment
 
 __all__ = ["read_metadata", "refuse"]
@@ -22,35 +22,35 @@ def refuse(message: str, offset: int) -> None:
 def read_metadata(
     data: bytes, segments: Sequence[Segment], ids: Sequence[int], complain: Complain = refuse
 ) -> Metadata:
-    """Put together the metadata of a file.
+    """Collect the metadata of a file.
 
     Parameters
     ----------
     data : bytes
         The whole file.
     segments : sequence of Segment
-        All of its segments.
+        All segments of the file.
     ids : sequence of int
         Identifiers of the components of the frame.
     complain : callable
-        Told of each application segment that is damaged, and where it is; by default that is an error. If it returns,
-        such a segment says nothing, but it is kept like all others.
+        Called with a message and an offset in bytes for each damaged application segment; by default it raises. If
+        it returns, the contents of the segment are ignored, but the segment itself is kept like all others.
 
     Returns
     -------
     Metadata
-        Its `segments` are None where the fields alone would give the same ones.
+        Its `segments` are None if the writer makes the same segments from the other fields.
     """
     starts = [next((s.offset for s in segments if s.name.startswith(name)), len(data)) for name in ("SOF", "SOS")]
-    kept = tuple(
+    carried = tuple(
         CarriedSegment(s.marker, s.payload, s.payload_offset, sum(s.offset > start for start in starts))
         for s in segments
         if is_carried(s.marker)
     )
-    said = said_by(kept, ids, complain=complain)
-    plain = Metadata(said.icc_profile, said.exif, said.adobe_transform, said.density)
+    contents = read_contents(carried, ids, complain=complain)
+    plain = Metadata(contents.icc_profile, contents.exif, contents.adobe_transform, contents.density)
     end = segments[-1].end
     trailer = data[end:] if segments[-1].name == "EOI" else b""
-    if not trailer and list(kept) == made_segments(plain, ids):
+    if not trailer and list(carried) == segments_of(plain, ids):
         return plain
-    return replace(plain, segments=kept, trailer=trailer, trailer_offset=end if trailer else 0)
+    return replace(plain, segments=carried, trailer=trailer, trailer_offset=end if trailer else 0)

@@ -1,4 +1,4 @@
-"""What a JPEG file carries besides its image, as plain values."""
+"""Metadata of a JPEG file, which it carries besides its image, as plain values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["XMP", "CarriedSegment", "Metadata", "is_carried"]
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
-# Marker, beginning of the payload, name; None for what only serves decoding.
+# Marker, beginning of the payload, name for users; None for segments that only serve decoding.
 _CONTENTS = (
     (0xE0, b"JFIF\0", None),
     (0xE0, b"JFXX\0", "thumbnail"),
@@ -33,19 +33,19 @@ def is_carried(marker: int) -> bool:
 
 @dataclass(frozen=True)
 class CarriedSegment:
-    """An application or comment segment, as a file has it.
+    """An application or comment segment of a file.
 
     Parameters
     ----------
     marker : int
         Second byte of the marker: 0xE0..0xEF for APP0 to APP15, 0xFE for COM.
     payload : bytes
-        What follows the length; at most 65533 bytes.
+        The bytes behind the length field; at most 65533.
     offset : int
-        Where the payload lay in the file that it was read from, in bytes. Does not count when segments are compared.
+        Position of the payload in the file that it was read from, in bytes. Ignored when segments are compared.
     place : int
-        Where it stands: 0 in front of the frame header, 1 between that and the first scan, 2 behind the first scan,
-        where it says nothing about how the image is decoded.
+        0 in front of the frame header, 1 between the frame header and the first scan, 2 behind the first scan, where
+        it does not affect how the image is decoded.
     """
 
     marker: int
@@ -60,7 +60,7 @@ class CarriedSegment:
 
     @property
     def content(self) -> str | None:
-        """What people call it, such as ``"XMP"``; None for what only serves decoding (JFIF, Adobe)."""
+        """Name for users, such as ``"XMP"``; None for segments that only serve decoding (JFIF, Adobe)."""
         for marker, start, name in _CONTENTS:
             if self.marker == marker and self.payload.startswith(start):
                 return name
@@ -78,19 +78,19 @@ class Metadata:
     exif : bytes, optional
         TIFF structure of the APP1 Exif segment, without the ``Exif\\0\\0`` in front.
     adobe_transform : int, optional
-        Colour transform of an APP14 Adobe segment: 0 RGB or CMYK, 1 YCbCr, 2 YCCK. None where there is no segment, or
-        a JFIF segment says otherwise; 0 also where the identifiers of the components are the letters R, G and B and
-        there is neither segment.
+        Colour transform of an APP14 Adobe segment: 0 RGB or CMYK, 1 YCbCr, 2 YCCK. None if there is no such segment,
+        or if a JFIF segment overrides it; 0 also if there is neither segment and the identifiers of the components are
+        the letters R, G and B.
     density : tuple of int
         JFIF units (0 aspect ratio, 1 per inch, 2 per cm), horizontal and vertical density.
     segments : tuple of CarriedSegment, optional
-        All application and comment segments of the file that this was read from, in order. They are written again byte
-        for byte, but for kinds of which the fields above say something else: these are made anew. None where the
-        fields say all.
+        All application and comment segments of the file that the metadata was read from, in order. The writer copies
+        them byte for byte, except kinds that no longer agree with the fields above, which it makes anew. None if the
+        fields above hold everything.
     trailer : bytes
-        What lies behind EOI: further pictures (MPF, gain maps), the video of a motion photograph.
+        The bytes behind EOI: further pictures (MPF, gain maps), the video of a motion photograph.
     trailer_offset : int
-        Where it lay in that file, in bytes, for segments that point to it. Does not count when metadata is compared.
+        Position of the trailer in that file, in bytes; segments may point to it. Ignored when metadata is compared.
     """
 
     icc_profile: bytes | None = None
@@ -103,9 +103,9 @@ class Metadata:
 
     @property
     def contents(self) -> tuple[str, ...]:
-        """What people call all that it holds but density and colour transform, each once, such as ``"XMP"``."""
+        """Names for users, such as ``"XMP"``, of all contents but density and colour transform, without repetition."""
         fields = {"ICC profile": self.icc_profile, "Exif": self.exif}
-        found = [each.content for each in self.segments or ()] + [name for name, value in fields.items() if value]
+        names = [segment.content for segment in self.segments or ()] + [name for name, value in fields.items() if value]
         if self.trailer:
-            found.append(f"{len(self.trailer):,} bytes behind the image")
-        return tuple(dict.fromkeys(name for name in found if name is not None))
+            names.append(f"{len(self.trailer):,} bytes behind the image")
+        return tuple(dict.fromkeys(name for name in names if name is not None))

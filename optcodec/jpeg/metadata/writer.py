@@ -1,7 +1,7 @@
-"""Metadata to the bytes in front of an image and behind it: application segments, comments, what follows EOI.
+"""Write metadata: the application and comment segments of a JPEG file, and the trailer behind EOI.
 
-What a file carried is written again byte for byte. Only where `Metadata` says something else than its segments do (an
-Exif that was taken out, another density), the segments of that kind are made anew.
+Segments that were read from a file are written again byte for byte. Only if a field of `Metadata` differs from what the
+segments say (Exif was removed, the density was changed) are the segments of that kind made anew.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import struct
 from collections.abc import Sequence
 
 from optcodec.errors import InvalidInputError
-from optcodec.jpeg.metadata.application import ADOBE, EXIF, ICC, JFIF, adobe_payload, kind_of, said_by
+from optcodec.jpeg.metadata.application import ADOBE, EXIF, ICC, JFIF, adobe_payload, kind_of, read_contents
 from optcodec.jpeg.metadata.multipicture import repointed
 from optcodec.jpeg.metadata.values import CarriedSegment, Metadata, is_carried
 from optcodec.jpeg.segments import EOI, SEGMENT_LIMIT, read_segments, segment_bytes
 
-__all__ = ["application_segments", "made_segments", "with_metadata", "with_trailer"]
+__all__ = ["application_segments", "segments_of", "with_metadata", "with_trailer"]
 
 _KINDS = (JFIF, EXIF, ADOBE, ICC)  # in the order in which they are written
 _FIELDS = {JFIF: "density", EXIF: "exif", ADOBE: "adobe_transform", ICC: "icc_profile"}
@@ -23,28 +23,33 @@ _RGB = 0  # Adobe's transform of three components
 
 
 def application_segments(metadata: Metadata, ids: Sequence[int]) -> tuple[bytes, bytes, bytes]:
-    """Application and comment segments of a file: in front of the frame header, behind it, and behind all scans.
+    """Write the application and comment segments of a file.
 
     Parameters
     ----------
     metadata : Metadata
-        What they say.
+        Contents of the segments.
     ids : sequence of int
-        Identifiers of the components of the frame, which matter for what the colours are.
+        Identifiers of the components of the frame; decoders may tell the colour space by them.
+
+    Returns
+    -------
+    tuple of (bytes, bytes, bytes)
+        The segments in front of the frame header, those behind it, and those behind all scans.
 
     Raises
     ------
     InvalidInputError
-        If Exif or the colour profile are too long for their segments.
+        If Exif or the colour profile is too long for its segments.
     """
     pieces = [b"", b"", b""]
-    for segment in made_segments(metadata, ids):
+    for segment in segments_of(metadata, ids):
         pieces[segment.place] += segment_bytes(segment.marker, segment.payload)
     return pieces[0], pieces[1], pieces[2]
 
 
 def with_metadata(data: bytes, metadata: Metadata, ids: Sequence[int]) -> bytes:
-    """A JPEG file whose scans and tables stay as they are, with other segments and another trailer."""
+    """Replace the metadata of a JPEG file; frame, scans and tables stay as they are."""
     front, behind_frame, end = application_segments(metadata, ids)
     pieces = []
     for segment in read_segments(data, tolerate=lambda finding: None, partial=True):
@@ -57,37 +62,37 @@ def with_metadata(data: bytes, metadata: Metadata, ids: Sequence[int]) -> bytes:
 
 
 def with_trailer(data: bytes, metadata: Metadata) -> bytes:
-    """A file with what lay behind its EOI, and with offsets that still point there."""
+    """Append the trailer of the metadata to a file, and correct the offsets that point into it."""
     return repointed(data, metadata) + metadata.trailer if metadata.trailer else data
 
 
-def made_segments(metadata: Metadata, ids: Sequence[int]) -> list[CarriedSegment]:
-    """The segments of the file as they are, but for kinds of which the metadata says something else."""
-    made = {kind: _made(kind, metadata, ids) for kind in _KINDS}
+def segments_of(metadata: Metadata, ids: Sequence[int]) -> list[CarriedSegment]:
+    """List the segments to write: those of the file, with new ones for each kind that differs from the fields."""
+    new = {kind: _new_segments(kind, metadata, ids) for kind in _KINDS}
     if metadata.segments is None:
-        return [each for kind in _KINDS for each in made[kind]]
-    said = said_by(metadata.segments, ids)
-    changed = {kind for kind in _KINDS if getattr(said, _FIELDS[kind]) != getattr(metadata, _FIELDS[kind])}
+        return [segment for kind in _KINDS for segment in new[kind]]
+    contents = read_contents(metadata.segments, ids)
+    changed = {kind for kind in _KINDS if getattr(contents, _FIELDS[kind]) != getattr(metadata, _FIELDS[kind])}
     if ADOBE in changed:
-        changed.add(JFIF)  # a JFIF segment says what the colours are, too
-    kept: list[CarriedSegment] = []
+        changed.add(JFIF)  # because a JFIF segment overrides the Adobe segment
+    body: list[CarriedSegment] = []
     for segment in metadata.segments:
         kind = kind_of(segment)
         if kind not in changed or segment.place == 2:
-            kept.append(segment)
-        elif made[kind]:
-            kept += made.pop(kind)
-            made[kind] = []
-    front = made[JFIF] if JFIF in changed else []
-    behind = [each for kind in (ADOBE, ICC) if kind in changed for each in made[kind]]
-    if EXIF in changed and made[EXIF]:
-        at = next((place for place, each in enumerate(kept) if kind_of(each) != JFIF), len(kept))
-        kept[at:at] = made[EXIF]
-    return [*front, *kept, *behind]
+            body.append(segment)
+        elif new[kind]:
+            body += new.pop(kind)
+            new[kind] = []
+    front = new[JFIF] if JFIF in changed else []
+    back = [segment for kind in (ADOBE, ICC) if kind in changed for segment in new[kind]]
+    if EXIF in changed and new[EXIF]:
+        behind_jfif = next((index for index, segment in enumerate(body) if kind_of(segment) != JFIF), len(body))
+        body[behind_jfif:behind_jfif] = new[EXIF]
+    return [*front, *body, *back]
 
 
-def _made(kind: bytes, metadata: Metadata, ids: Sequence[int]) -> list[CarriedSegment]:
-    """Segments of one kind, from what the metadata says."""
+def _new_segments(kind: bytes, metadata: Metadata, ids: Sequence[int]) -> list[CarriedSegment]:
+    """Make the segments of one kind from the fields of the metadata."""
     if kind == JFIF:
         return _jfif(metadata, ids)
     if kind == EXIF:
@@ -98,7 +103,7 @@ def _made(kind: bytes, metadata: Metadata, ids: Sequence[int]) -> list[CarriedSe
 
 
 def _jfif(metadata: Metadata, ids: Sequence[int]) -> list[CarriedSegment]:
-    """JFIF header, unless an Adobe segment says what the colours are: then only for a density of YCbCr."""
+    """Make the JFIF segment. If an Adobe segment states the colour transform, only YCbCr with a density needs one."""
     transform = metadata.adobe_transform
     needed = metadata.density != Metadata.density and transform != _RGB and len(ids) == 3
     if transform is not None and not needed:

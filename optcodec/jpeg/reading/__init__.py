@@ -1,1 +1,1 @@
-"""JPEG bytes to coefficients, row by row or all at once; what breaks the standard is tolerated, told or refused."""
+"""Read JPEG files: from bytes to coefficients, all at once or row by row; breaches of T.81 are tolerated or refused."""

@@ -1,9 +1,9 @@
-"""The MCU in which the data of a restart interval ends, as libjpeg decodes it.
+"""Decode the MCU in which the data of a restart interval ends too early, with the same result as libjpeg.
 
-libjpeg takes zero bits for those that are missing, until the MCU is complete, and leaves the rest of the interval as it
-is (jdhuff.c and jdphuff.c: ``insufficient_data``). Zero bits are a code like any other, so that the end of such an MCU
-is made up; what codes mean that T.81 does not allow is part of it. One MCU of a scan is like that, mostly, and so this
-is plain Python.
+libjpeg replaces the missing bits by zeros until the MCU is complete, and does not change the rest of the interval
+(jdhuff.c and jdphuff.c: ``insufficient_data``). Zero bits are codes like any others, so the end of the MCU consists of
+arbitrary coefficients, and the codes may break T.81. A scan that was cut has one such MCU, seldom more, so plain Python
+is fast enough.
 """
 
 from __future__ import annotations
@@ -17,31 +17,36 @@ from optcodec.jpeg.tables import NATURAL_ORDER
 __all__ = ["Bits", "CutMcu"]
 
 Block = npt.NDArray[np.int16]  # 64 coefficients, row-major
-_NATURAL = [int(index) for index in NATURAL_ORDER] + [63] * 16  # libjpeg puts what lies behind the block into its last
+_NATURAL = [int(index) for index in NATURAL_ORDER] + [
+    63
+] * 16  # beyond the block, libjpeg writes to its last coefficient
 
 
 class Bits:
-    """Bits of some bytes, and zeros behind them.
+    """A bit stream that continues with zero bits behind its data.
 
     Parameters
     ----------
     data : bytes
         Entropy-coded data without stuffing.
     skipped : int
-        Bits at its beginning that are used already.
+        Bits at the beginning of the data that have been decoded already.
     """
 
     def __init__(self, data: bytes, skipped: int) -> None:
-        self._value, self._left = int.from_bytes(data), 8 * len(data) - skipped
+        self._value, self._remaining = int.from_bytes(data), 8 * len(data) - skipped
 
     def take(self, count: int) -> int:
-        """The next bits as a number."""
-        self._left -= count
-        value = self._value >> self._left if self._left >= 0 else self._value << -self._left
+        """Read the next `count` bits as a number."""
+        self._remaining -= count
+        value = self._value >> self._remaining if self._remaining >= 0 else self._value << -self._remaining
         return value & ((1 << count) - 1)
 
     def symbol(self, codes: dict[tuple[int, int], int]) -> int:
-        """The symbol of the next code; 0, behind 17 bits, if there is none (jdhuff.c, ``jpeg_huff_decode``)."""
+        """Read the symbol of the next code; as in libjpeg, bits that begin no code are 17 bits with the symbol 0.
+
+        See ``jpeg_huff_decode`` in jdhuff.c.
+        """
         code = 0
         for length in range(1, 17):
             code = code << 1 | self.take(1)
@@ -51,27 +56,27 @@ class Bits:
         return 0
 
     def number(self, size: int) -> int:
-        """T.81, Figure F.12: value of so many additional bits."""
+        """Read `size` additional bits and return the value that they stand for (T.81, Figure F.12)."""
         value = self.take(size)
         return value if size == 0 or value >> (size - 1) else value - (1 << size) + 1
 
 
 class CutMcu:
-    """Decodes the blocks of the MCU, one after another.
+    """Decoder of the blocks of such an MCU, one after another.
 
     Parameters
     ----------
     scan : ScanHeader
-        Kind and band of the scan.
+        Header of the scan.
     bits : Bits
-        From the first bit of the MCU on.
+        The bit stream from the first bit of the MCU on.
     run : int
-        Blocks that are left of an end-of-band run.
+        Blocks left in the current end-of-band run.
     """
 
     def __init__(self, scan: ScanHeader, bits: Bits, run: int) -> None:
         self._scan, self._bits, self._run = scan, bits, run
-        self.is_outside = False  # whether a coefficient got into the block that is not of the band
+        self.is_outside = False  # whether a coefficient outside of the band Ss..Se was written
 
     def decode(self, block: Block, dc: HuffmanSpec | None, ac: HuffmanSpec | None, prediction: int) -> int:
         """Decode one block.
@@ -79,16 +84,16 @@ class CutMcu:
         Parameters
         ----------
         block : ndarray of int16, shape (64,)
-            Row-major, with what earlier scans brought; changed in place.
+            Row-major, with the coefficients of earlier scans; changed in place.
         dc, ac : HuffmanSpec or None
-            As the scan needs them.
+            Huffman tables; None for a table that the scan does not need.
         prediction : int
-            DC of the block before, as the scan codes it.
+            DC of the previous block of the component, divided by 2^Al.
 
         Returns
         -------
         int
-            The next prediction.
+            The prediction for the next block.
         """
         scan, bits = self._scan, self._bits
         if scan.needs_dc:
@@ -151,17 +156,17 @@ class CutMcu:
                 self._put(block, k, value << self._scan.Al)
             k += 1
         if self._run:
-            for place in range(k, Se + 1):
-                if block[_NATURAL[place]]:
-                    self._correct(block, place)
+            for position in range(k, Se + 1):
+                if block[_NATURAL[position]]:
+                    self._correct(block, position)
             self._run -= 1
 
     def _correct(self, block: Block, k: int) -> None:
-        """One more bit of a coefficient that is not 0."""
+        """Read the correction bit of a coefficient that is not 0 (T.81, G.1.2.3)."""
         if self._bits.take(1):
-            old, step = int(block[_NATURAL[k]]), 1 << self._scan.Al
-            if not old & step:
-                block[_NATURAL[k]] = _wrapped(old + (step if old >= 0 else -step))
+            value, step = int(block[_NATURAL[k]]), 1 << self._scan.Al
+            if not value & step:
+                block[_NATURAL[k]] = _wrapped(value + (step if value >= 0 else -step))
 
     def _put(self, block: Block, k: int, value: int) -> None:
         self.is_outside |= k > self._scan.Se and self._scan.Se < 63
@@ -169,7 +174,7 @@ class CutMcu:
 
 
 def _codes(spec: HuffmanSpec) -> dict[tuple[int, int], int]:
-    """Symbols by length and value of their codes (T.81, Annex C)."""
+    """List the symbols of a Huffman table by (length, code) of their codes (T.81, Annex C)."""
     codes, code, symbols = {}, 0, iter(spec.symbols)
     for length, count in enumerate(spec.counts, 1):
         for _ in range(count):
@@ -180,5 +185,5 @@ def _codes(spec: HuffmanSpec) -> dict[tuple[int, int], int]:
 
 
 def _wrapped(value: int) -> int:
-    """What is left of a number in 16 bits, as libjpeg stores it."""
+    """Wrap a number to signed 16 bits, as libjpeg does when it stores a coefficient."""
     return (value + (1 << 15)) % (1 << 16) - (1 << 15)

@@ -1,4 +1,4 @@
-"""Decoding of scans whose data ends early, block for block as libjpeg does it."""
+"""Decode scans whose data ends too early, with the same coefficients as libjpeg."""
 
 from __future__ import annotations
 
@@ -14,37 +14,38 @@ from optcodec.kernels import scancodes as codes
 
 __all__ = ["PartialScanDecoder"]
 
-_TAKEN_AS_0 = "what is missing of a scan was taken as 0, which is gray or less detail"
-_MOST_CUT = 1000  # restart intervals of a scan; one is usual, and each takes about a millisecond
+_TAKEN_AS_0 = "missing coefficients of a scan were taken as 0, which is gray or less detail"
+_MAX_CUT_INTERVALS = 1000  # of a scan; most damaged scans have one, and each takes about a millisecond
 
 
 class PartialScanDecoder(ScanDecoder):
-    """A `ScanDecoder` that takes intervals which end early, and too few of them.
+    """A `ScanDecoder` for scans with restart intervals that end too early or are missing.
 
-    The MCU in which the data ends is completed with zero bits; the rest of the interval stays as it is. Where intervals
-    are missing at the end of a scan, the first of them has an MCU of zero bits, unless the one before ended early.
+    The MCU in which the data ends is completed with zero bits; the rest of the interval is not changed. If intervals
+    are missing at the end of a scan, the first MCU of the first of them is decoded from zero bits, unless the interval
+    before it ended too early.
 
     Attributes
     ----------
     is_outside : bool
-        Whether zero bits brought coefficients that are not of the band of the scan. What a refinement would make of
-        them depends on the decoder.
+        Whether zero bits were decoded to coefficients outside of the band Ss..Se. Decoders differ in how they refine
+        such coefficients in later scans.
     """
 
     is_outside = False
-    _asked = 0  # MCUs
-    _cut: int | None = None  # the last restart interval that ended early
-    _earlier: npt.NDArray[np.int16] | None = None  # blocks of the component of an AC scan before it
+    _asked = 0  # MCUs that `decode` was asked for so far
+    _cut: int | None = None  # number of the last restart interval that ended too early
+    _earlier: npt.NDArray[np.int16] | None = None  # of an AC scan: the component's coefficients before this scan
 
     def decode(self, coefficients: npt.NDArray[np.int16], starts: Sequence[int], mcus: int) -> None:
         state, asked = self._state, self._asked + mcus
-        there = min(self._intervals * self._interval, self._mcus)
-        self._parts[:, codes.OFFSET] = starts
+        available = min(self._intervals * self._interval, self._mcus)
+        self._components[:, codes.OFFSET] = starts
         if self._scan.header.Ss and self._earlier is None:
             self._earlier = coefficients[self._blocks_from(0)].copy()
-        super().decode(coefficients, starts, min(asked, there) - int(state[codes.STOP]))
-        if self._asked <= there < asked and self._cut != self._intervals - 1:
-            state[codes.MCU] = there
+        super().decode(coefficients, starts, min(asked, available) - int(state[codes.STOP]))
+        if self._asked <= available < asked and self._cut != self._intervals - 1:
+            state[codes.MCU] = available
             self._note_missing()
             self._complete(coefficients, b"", is_first=True)
         self._asked = asked
@@ -58,7 +59,7 @@ class PartialScanDecoder(ScanDecoder):
         return int(self._settings[codes.MCUS])
 
     def _go_on(self, coefficients: npt.NDArray[np.int16]) -> int:
-        self._before = self._state.copy(), self._parts.copy()
+        self._before = self._state.copy(), self._components.copy()
         return super()._go_on(coefficients)
 
     def _solve(self, code: int, coefficients: npt.NDArray[np.int16]) -> None:
@@ -68,7 +69,7 @@ class PartialScanDecoder(ScanDecoder):
             super()._solve(code, coefficients)
 
     def _adapt_to_markers(self) -> bool:
-        """Also take fewer intervals, if their markers are in turn."""
+        """Also accept fewer intervals than expected, if their restart markers are in order."""
         if super()._adapt_to_markers():
             return True
         is_missing = bool(self._state[codes.SOURCE] == self._state[codes.END])
@@ -77,44 +78,48 @@ class PartialScanDecoder(ScanDecoder):
         return is_missing
 
     def _end_interval(self, coefficients: npt.NDArray[np.int16]) -> None:
-        """Decode again up to the MCU in which the data ends, then that one, and go on behind the interval."""
+        """Decode again up to the MCU in which the data ends, complete that MCU, and move behind the interval."""
         state = self._state
-        mcu, stop, (before, parts) = int(state[codes.MCU]), int(state[codes.STOP]), self._before
+        mcu, stop, (state_before, components) = int(state[codes.MCU]), int(state[codes.STOP]), self._before
         self._note_missing()
-        self._undo(coefficients, int(before[codes.MCU]), mcu)
-        state[:], self._parts[:] = before, parts
+        self._undo(coefficients, int(state_before[codes.MCU]), mcu)
+        state[:], self._components[:] = state_before, components
         state[codes.STOP] = mcu
         super()._go_on(coefficients)
         number = mcu // self._interval
-        place = number - int(state[codes.MARKERS]) - 1 + int(state[codes.COUNT])
+        index = number - int(state[codes.MARKERS]) - 1 + int(state[codes.COUNT])  # in `bounds`
         is_first = mcu == number * self._interval
         if is_first:
-            state[codes.BIT] = 8 * self._bounds[place]
-        self._complete(coefficients, self._space[: self._bounds[place + 1]].tobytes(), is_first=is_first)
+            state[codes.BIT] = 8 * self._bounds[index]
+        self._complete(coefficients, self._space[: self._bounds[index + 1]].tobytes(), is_first=is_first)
         state[codes.MCU] = min((number + 1) * self._interval, self._mcus)
         state[codes.STOP] = stop
         self._cut = number
 
     def _complete(self, coefficients: npt.NDArray[np.int16], data: bytes, *, is_first: bool) -> None:
-        """Decode the MCU at hand from what is left of the data, and zero bits."""
+        """Decode the current MCU from the remaining data and zero bits."""
         state, scan = self._state, self._scan
         if is_first:
-            state[codes.RUN], self._parts[:, codes.PREDICTION] = 0, 0
-        used = int(state[codes.BIT]) >> 3 if data else 0
-        decoder = CutMcu(
-            scan.header, Bits(data[used:], int(state[codes.BIT]) & 7 if data else 0), int(state[codes.RUN])
-        )
-        for part, block in self._blocks_of(coefficients, int(state[codes.MCU])):
-            tables, prediction = (scan.dc_tables[part], scan.ac_tables[part]), int(self._parts[part, codes.PREDICTION])
-            self._parts[part, codes.PREDICTION] = decoder.decode(block, *tables, prediction)
+            state[codes.RUN], self._components[:, codes.PREDICTION] = 0, 0
+        bit = int(state[codes.BIT]) if data else 0
+        decoder = CutMcu(scan.header, Bits(data[bit >> 3 :], bit & 7), int(state[codes.RUN]))
+        for index, block in self._blocks_of(coefficients, int(state[codes.MCU])):
+            prediction = int(self._components[index, codes.PREDICTION])
+            prediction = decoder.decode(block, scan.dc_tables[index], scan.ac_tables[index], prediction)
+            self._components[index, codes.PREDICTION] = prediction
         self.is_outside |= decoder.is_outside
 
     def _note_missing(self) -> None:
-        if self._note(codes.TRUNCATED, _TAKEN_AS_0).count > _MOST_CUT:
-            raise MalformedJpegError(f"more than {_MOST_CUT} restart intervals of a scan end early", self._position())
+        if self._note(codes.TRUNCATED, _TAKEN_AS_0).count > _MAX_CUT_INTERVALS:
+            message = f"more than {_MAX_CUT_INTERVALS} restart intervals of a scan end early"
+            raise MalformedJpegError(message, self._position())
 
     def _undo(self, coefficients: npt.NDArray[np.int16], first: int, last: int) -> None:
-        """Take back what decoding has made of the MCUs first..last, as far as doing it again would not."""
+        """Undo the decoding of the MCUs first..last where decoding them again would give other coefficients.
+
+        Coefficients of an AC scan are restored from a copy. Other scans write the same values again, except in the MCU
+        `last`, which is reset.
+        """
         header = self._scan.header
         if header.Ss:
             assert self._earlier is not None
@@ -127,17 +132,17 @@ class PartialScanDecoder(ScanDecoder):
                 block[0] &= ~(1 << header.Al)
 
     def _blocks_from(self, first: int, last: int | None = None) -> slice:
-        """Where the MCUs of a scan of one component, which are its blocks, are in the coefficients."""
-        start = int(self._parts[0, codes.OFFSET])
+        """Return the coefficients of the MCUs first..last-1 of an AC scan, each of which is one block, as a slice."""
+        start = int(self._components[0, codes.OFFSET])
         return slice(64 * (start + first), 64 * (start + (self._mcus if last is None else last)))
 
     def _blocks_of(self, coefficients: npt.NDArray[np.int16], mcu: int) -> Iterator[tuple[int, Block]]:
-        """Component and coefficients of each block of an MCU; those that only fill it up are nowhere else."""
+        """Yield component and coefficients of each block of an MCU; a block that only fills it up is a new array."""
         row, column = divmod(mcu, int(self._settings[codes.MCU_COLUMNS]))
-        for part, numbers in enumerate(self._parts.tolist()):
-            h, v = numbers[codes.H], numbers[codes.V]
+        for index, component in enumerate(self._components.tolist()):
+            h, v = component[codes.H], component[codes.V]
             for y in range(row * v, row * v + v):
                 for x in range(column * h, column * h + h):
-                    place = numbers[codes.OFFSET] + y * numbers[codes.COLUMNS] + x
-                    is_there = y < numbers[codes.ROWS] and x < numbers[codes.COLUMNS]
-                    yield part, coefficients[64 * place : 64 * place + 64] if is_there else np.zeros(64, np.int16)
+                    start = 64 * (component[codes.OFFSET] + y * component[codes.COLUMNS] + x)
+                    is_inside = y < component[codes.ROWS] and x < component[codes.COLUMNS]
+                    yield index, coefficients[start : start + 64] if is_inside else np.zeros(64, np.int16)

@@ -1,9 +1,9 @@
-"""JPEG bytes to a coefficient image: sequential and progressive Huffman coding with 8-bit samples (ITU-T T.81).
+"""Read a JPEG file into a coefficient image: sequential or progressive, Huffman coding, 8-bit samples (ITU-T T.81).
 
-A file that breaks T.81 is read, with a notice, where libjpeg-turbo reads it and its pixels are certain: bytes between
-segments, no EOI, something left over behind the last block of a scan, and more. With `strict` all of it is refused.
-Codes that mean nothing and wrong restart markers are refused in any case, and files that end early unless `partial` is
-set. What a header claims is checked against the size of the data before memory is taken for it.
+A file that breaks T.81 is read, with a notice, if libjpeg-turbo reads it and there is no doubt about its pixels: bytes
+between segments, a missing EOI, data behind the last block of a scan, and more. With `strict`, every breach is refused.
+Invalid Huffman codes, and missing or wrong restart markers, are always refused; files that end too early are refused
+unless `partial` is set. The size in a header is checked against the size of the data before memory is allocated for it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from optcodec.jpeg.reading.structure import CodedScan, JpegStructure, read_struc
 from optcodec.jpeg.segments import file_bytes
 from optcodec.jpeg.tables import QuantTable
 from optcodec.limits import MAX_PIXELS, too_many_pixels
-from optcodec.notices import Notify, ignore, told_once, warn_of
+from optcodec.notices import Notify, ignore, warn_of, without_repeats
 
 __all__ = ["CoefficientRows", "ComponentHeader", "read_jpeg", "read_jpeg_rows"]
 
@@ -44,19 +44,19 @@ def read_jpeg(
     ----------
     data : bytes, bytearray or memoryview
         The whole file: baseline, extended sequential or progressive; Huffman coding, 8 bits a sample, 1 to 4
-        components, any sampling factors. What follows EOI is ignored.
+        components, any sampling factors. Bytes behind EOI become the trailer of the metadata.
     max_pixels : int or None
-        Larger images are refused before memory is taken for them; None allows every size.
+        Larger images are refused before memory is allocated for them; None allows every size.
     strict : bool
-        Refuse each breach of T.81. By default those are tolerated where libjpeg-turbo reads the file, and its pixels
-        are certain.
+        Refuse every breach of T.81. By default a breach is tolerated if libjpeg-turbo reads the file and there is no
+        doubt about its pixels.
     partial : bool
-        Take a file that ends early, or whose scans do. What is missing is 0, which is gray, or less detail in a
-        progressive file: the coefficients are those of libjpeg-turbo, and so are the pixels of a sequential file. Of an
-        incomplete progressive file libjpeg-turbo smooths what it shows, and does not smooth it in the file that is
-        written of these coefficients.
+        Also read a file that ends too early, or whose scans do. Missing coefficients are 0, which is gray, or less
+        detail in a progressive file. The coefficients are those of libjpeg-turbo, and so are the pixels of a sequential
+        file. When libjpeg-turbo decodes an incomplete progressive file, it also smooths the picture; it will not do so
+        for a file written from these coefficients.
     notify : callable, optional
-        Takes a sentence for each kind of thing that was tolerated; by default each is a `JpegWarning`.
+        Called with one sentence for each kind of breach that was tolerated; by default each is a `JpegWarning`.
 
     Returns
     -------
@@ -67,11 +67,11 @@ def read_jpeg(
     Raises
     ------
     InvalidInputError
-        If `data` is something else, or both `strict` and `partial` are set.
+        If `data` is not bytes, or both `strict` and `partial` are set.
     MalformedJpegError
-        If the file breaks T.81 in a way that is not tolerated, with the position where that was noticed.
+        If the file breaks T.81 in a way that is not tolerated; the error has the position in the file.
     UnsupportedJpegError
-        If it is legal but not handled here, or larger than `max_pixels`.
+        If the file is legal but not supported, or the image is larger than `max_pixels`.
     """
     notices: list[str] = []
     content = file_bytes(data)
@@ -84,7 +84,7 @@ def read_jpeg(
 
 @dataclass(frozen=True)
 class ComponentHeader:
-    """A component without its coefficients.
+    """A component of `CoefficientRows`: all of it but the coefficients.
 
     Parameters
     ----------
@@ -103,23 +103,23 @@ class ComponentHeader:
 
 @dataclass(frozen=True, eq=False)
 class CoefficientRows:
-    """A JPEG file whose coefficients are decoded while they are asked for, from `read_jpeg_rows`.
+    """A JPEG file whose coefficients are decoded row by row during iteration; made by `read_jpeg_rows`.
 
-    Each iteration begins with the first row. It yields, for one row of MCUs after another, a tuple with the blocks of
-    each component: read-only int16 of shape (rows, columns, 8, 8), as many rows as its sampling factor v, or 1 if it is
-    the only component; the last are those that are left. Put together they are the blocks of `read_jpeg`, and what that
-    refuses is refused when the rows end, or earlier.
+    Each iteration starts at the top of the image. For each row of MCUs it yields a tuple with the blocks of each
+    component: read-only int16 of shape (rows, columns, 8, 8). `rows` is the sampling factor v of the component, or 1 if
+    it is the only component; the last row of MCUs may have fewer. All rows together are the blocks of `read_jpeg`. A
+    file that `read_jpeg` refuses is refused here, too, at the latest when the last row is decoded.
 
     Parameters
     ----------
     data : bytes
         The whole file.
     structure : JpegStructure
-        What it says without its coefficients.
+        Headers, tables and metadata of the file.
     layouts : tuple of McuLayout
-        Geometry of each scan.
+        MCU geometry of each scan.
     reading : Reading
-        What is tolerated.
+        How to read: strict or not, partial or not, and the function that receives notices.
     """
 
     data: bytes = field(repr=False)
@@ -129,17 +129,17 @@ class CoefficientRows:
 
     def __reduce__(self) -> tuple[Any, ...]:
         strict, partial = self.reading.strict, self.reading.partial
-        rest = bound(read_jpeg_rows, max_pixels=None, strict=strict, partial=partial, notify=ignore)
-        return rest, (self.data,)  # all of it comes from there
+        read_again = bound(read_jpeg_rows, max_pixels=None, strict=strict, partial=partial, notify=ignore)
+        return read_again, (self.data,)  # everything else follows from the bytes
 
     @property
     def width(self) -> int:
-        """Pixels in a row."""
+        """Width of the image in pixels."""
         return self.structure.frame.width
 
     @property
     def height(self) -> int:
-        """Rows of pixels."""
+        """Height of the image in pixels."""
         return self.structure.frame.height
 
     @property
@@ -147,18 +147,20 @@ class CoefficientRows:
         """Components in the order of the frame header."""
         structure = self.structure
         return tuple(
-            ComponentHeader(name, part.h, part.v, structure.table_indices[index], structure.blocks_shape(index))
-            for index, (name, part) in enumerate(zip(structure.frame.ids, structure.frame.components, strict=True))
+            ComponentHeader(id, component.h, component.v, table, structure.blocks_shape(index))
+            for index, (id, component, table) in enumerate(
+                zip(structure.frame.ids, structure.frame.components, structure.table_indices, strict=True)
+            )
         )
 
     @property
     def tables(self) -> tuple[QuantTable, ...]:
-        """Quantization tables; components name them by index."""
+        """Quantization tables; `ComponentHeader.table` is an index into them."""
         return self.structure.tables
 
     @property
     def metadata(self) -> Metadata:
-        """Colour profile, Exif, and the like."""
+        """Colour profile, Exif, and whatever else the file carries besides the image."""
         return self.structure.metadata
 
     @property
@@ -169,10 +171,10 @@ class CoefficientRows:
     @property
     def subsampling(self) -> str:
         """Name of the sampling, as in `CoefficientImage.subsampling`."""
-        return subsampling_name([(part.h, part.v) for part in self.components])
+        return subsampling_name([(component.h, component.v) for component in self.components])
 
     def whole(self) -> CoefficientImage:
-        """All of it at once, as `read_jpeg` gives it."""
+        """Decode the whole image at once, as `read_jpeg` does."""
         return read_all(self.data, self.structure, self.layouts, self.reading)
 
     def __iter__(self) -> Iterator[tuple[Blocks, ...]]:
@@ -190,11 +192,11 @@ def read_jpeg_rows(
     partial: bool = False,
     notify: Notify | None = None,
 ) -> CoefficientRows:
-    """Read a JPEG file whose coefficients need not be in memory all at once.
+    """Read a JPEG file row by row, so that its coefficients need not be in memory all at once.
 
-    A sequential file with one scan, as most are, is decoded row by row: beside the file that takes the memory of one
-    row of MCUs and 256 KiB. One with several scans, such as a progressive file, has the last bit of its first block in
-    the last scan: there all coefficients are in memory while the rows are gone through.
+    Most files are sequential and have one scan. They are decoded row by row, which takes the memory of the file, of one
+    row of MCUs, and 256 KiB. If a file has several scans, as progressive files do, no block is complete before the last
+    scan: then all coefficients are in memory while the rows are iterated over.
 
     Parameters
     ----------
@@ -205,8 +207,8 @@ def read_jpeg_rows(
     strict, partial : bool
         As for `read_jpeg`.
     notify : callable, optional
-        As for `read_jpeg`. What is tolerated in coefficients is told with the last row, and once only, however often
-        the rows are gone through.
+        As for `read_jpeg`. Breaches in the entropy-coded data are reported with the last row, and only once, however
+        often the rows are iterated over.
 
     Returns
     -------
@@ -216,20 +218,20 @@ def read_jpeg_rows(
     Raises
     ------
     InvalidInputError, MalformedJpegError, UnsupportedJpegError
-        As `read_jpeg`; for damaged coefficients not before they are reached.
+        As `read_jpeg`. Damaged entropy-coded data raises when iteration reaches it.
     """
     content, notices = file_bytes(data), list[str]()
     structure = read_structure(content, strict=strict, partial=partial, notify=notify or notices.append)
     layouts = _checked_layouts(structure, len(content), max_pixels, partial)
     warn_of(notices)
-    tell = told_once(notify or (lambda sentence: warn_of([sentence], stacklevel=6)))
-    return CoefficientRows(content, structure, layouts, Reading(strict, partial, tell))
+    notify_each_once = without_repeats(notify or (lambda sentence: warn_of([sentence], stacklevel=6)))
+    return CoefficientRows(content, structure, layouts, Reading(strict, partial, notify_each_once))
 
 
 def _checked_layouts(
     structure: JpegStructure, nbytes: int, max_pixels: int | None, partial: bool
 ) -> tuple[McuLayout, ...]:
-    """Geometry of each scan of a file of so many bytes, if it can be and the image is not too large."""
+    """Return the MCU geometry of each scan; refuse images that are too large for `nbytes` of data or `max_pixels`."""
     layouts = tuple(_layout(structure, scan) for scan in structure.scans)
     if not partial:
         _check_size(structure, layouts)
@@ -241,29 +243,32 @@ def _checked_layouts(
 
 
 def _layout(structure: JpegStructure, scan: CodedScan) -> McuLayout:
-    """Geometry of the MCUs of a scan."""
-    frame, chosen = structure.frame, [part.index for part in scan.header.components]
-    return mcu_layout(frame.width, frame.height, [(c.h, c.v) for c in frame.components], [0] * len(chosen), chosen)
+    """Return the MCU geometry of one scan."""
+    frame, indices = structure.frame, [component.index for component in scan.header.components]
+    return mcu_layout(frame.width, frame.height, [(c.h, c.v) for c in frame.components], [0] * len(indices), indices)
 
 
 def _check_size(structure: JpegStructure, layouts: Sequence[McuLayout]) -> None:
-    """Refuse a header that claims more blocks than the data can hold.
+    """Refuse a header that promises more blocks than the data can hold.
 
-    A block takes at least a bit for DC and, in a sequential scan, a bit for AC; and there is a restart marker, two
-    bytes, between any two intervals.
+    A block takes at least one bit for DC and, in a sequential scan, one bit for AC. Between two restart intervals there
+    is a restart marker of two bytes.
     """
     for scan, layout in zip(structure.scans, layouts, strict=True):
         needed = layout.blocks * ((scan.header.Ss == 0) + (not structure.frame.is_progressive))
         if scan.restart_interval:
             needed = max(needed, 16 * ((layout.rows * layout.columns - 1) // scan.restart_interval))
-        if needed > 8 * scan.segment.data_nbytes:
-            found = 8 * scan.segment.data_nbytes
-            message = f"a scan of {layout.blocks} blocks takes {needed} bits or more, found {found}"
+        available = 8 * scan.segment.data_nbytes
+        if needed > available:
+            message = f"a scan of {layout.blocks} blocks takes {needed} bits or more, found {available}"
             raise MalformedJpegError(message, scan.segment.offset)
 
 
 def _check_visits(structure: JpegStructure, layouts: Sequence[McuLayout], nbytes: int) -> None:
-    """AC scans of a progressive file can tell of 32767 blocks at a time: refuse so many that they would never end."""
+    """Refuse files whose AC scans visit so many blocks that decoding would take too long.
+
+    One end-of-band code of a progressive file can stand for 32767 blocks, so that a small file can hold many scans.
+    """
     visits = sum(layout.blocks for scan, layout in zip(structure.scans, layouts, strict=True) if scan.header.Ss)
     if visits > _MAX_VISITS_PER_BIT * 8 * nbytes:
         message = f"AC scans visit {visits} blocks in {nbytes} bytes; handled are {_MAX_VISITS_PER_BIT} for each bit"

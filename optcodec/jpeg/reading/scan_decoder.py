@@ -1,4 +1,4 @@
-"""The entropy-coded data of one scan to blocks, all at once or some MCUs at a time."""
+"""Decode the entropy-coded data of one scan into blocks, all at once or a number of MCUs at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["ScanDecoder", "work_space"]
 _MESSAGES = {
     codes.TRUNCATED: "truncated scan: a block needs more bits than there are",
     codes.BAD_CODE: "bits that begin no code of the Huffman table",
-    codes.BAD_SYMBOL: "a Huffman code whose symbol means nothing in such a scan",
+    codes.BAD_SYMBOL: "a Huffman code whose symbol is not allowed in such a scan",
     codes.INDEX: "a coefficient behind the last one of the band",
     codes.RANGE: "a coefficient outside of -32768..32767",
     codes.LEFTOVER: "bytes are left over behind the last block",
@@ -31,16 +31,16 @@ _MESSAGES = {
     codes.STRAY: "FF is followed by neither 00 nor a restart marker",
 }
 _SKIPPED = {
-    codes.LEFTOVER: "what is left over was skipped",
-    codes.EOB_RUN: "the rest of such runs was left out",
+    codes.LEFTOVER: "these bytes were skipped",
+    codes.EOB_RUN: "the rest of these runs was ignored",
 }
-_BEHIND_THE_LAST = "those behind the last interval of a scan were skipped, and what follows them"
+_SKIPPED_MARKERS = "restart markers behind the last interval of a scan were skipped, with the data behind them"
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
-_REMOVED = re.compile(rb"\xff\x00|\xff+[\xd0-\xd7]")  # what `unstuff` makes one byte and none of
+_REMOVED = re.compile(rb"\xff\x00|\xff+[\xd0-\xd7]")  # stuffed FF and restart markers, as `unstuff` removes them
 
 
 def work_space(nbytes: int) -> npt.NDArray[np.uint8]:
-    """Room for so many bytes of entropy-coded data without stuffing."""
+    """Allocate room for `nbytes` bytes of entropy-coded data without stuffing."""
     return np.empty(nbytes + codes.SLACK, np.uint8)
 
 
@@ -52,40 +52,41 @@ class ScanDecoder:
     data : bytes
         The whole file.
     scan : CodedScan
-        Which scan of it.
+        The scan, with its Huffman tables and restart interval.
     layout : McuLayout
-        Geometry of its MCUs.
+        Geometry of the MCUs of the scan.
     space : ndarray of uint8
-        From `work_space`: for all of the scan, or if it is sequential for less, but several MCUs.
+        From `work_space`: room for the whole scan. For a sequential scan, room for several MCUs is enough.
     strict : bool
-        Refuse what libjpeg skips: bytes and restart markers behind the last block of a restart interval, and what an
-        end-of-band run has left there.
+        Refuse what libjpeg skips: bytes and restart markers behind the last block of a restart interval, and an
+        end-of-band run that goes on there.
 
     Raises
     ------
     MalformedJpegError
-        If a marker is where none may be, or a restart marker is missing.
+        If there is a marker in the entropy-coded data that is not allowed there, or a restart marker is missing.
     """
 
     def __init__(
         self, data: bytes, scan: CodedScan, layout: McuLayout, space: npt.NDArray[np.uint8], *, strict: bool = False
     ) -> None:
         self._data, self._scan, self._space, self._strict = data, scan, space, strict
-        self._found: dict[str, Finding] = {}  # by what is done about it
+        self._findings: dict[str, Finding] = {}  # by remedy
         header, mcus = scan.header, layout.rows * layout.columns
         interval = scan.restart_interval or mcus
-        kind = [_kind(header), header.Ss, header.Se, header.Al, layout.columns, mcus, interval]
-        self._settings = np.array(kind, np.int64)
+        settings = [_kind(header), header.Ss, header.Se, header.Al, layout.columns, mcus, interval]
+        self._settings = np.array(settings, np.int64)
         self._intervals = (mcus - 1) // interval + 1
         count = len(header.components)
-        self._parts = np.zeros((count, codes.PART_COLUMNS), np.int64)
-        self._parts[:, [codes.ROWS, codes.COLUMNS, codes.H, codes.V]] = layout.parts[:, :4]
-        self._parts[:, codes.DC_TABLE], self._parts[:, codes.AC_TABLE] = range(count), range(count, 2 * count)
+        self._components = np.zeros((count, codes.COMPONENT_COLUMNS), np.int64)
+        self._components[:, [codes.ROWS, codes.COLUMNS, codes.H, codes.V]] = layout.components[:, :4]
+        self._components[:, codes.DC_TABLE] = range(count)
+        self._components[:, codes.AC_TABLE] = range(count, 2 * count)
         self._tables = _tables([*scan.dc_tables, *scan.ac_tables], fuse=header.Ah == 0)
         self._bounds = np.empty(min(self._intervals, len(space)) + 1, np.int64)
         self._state = np.zeros(codes.STATE_SIZE, np.int64)
         self._end = scan.segment.end
-        self._dropped = 0  # bytes of the scan, without stuffing, that came before those at hand
+        self._dropped = 0  # bytes of the scan, without stuffing, that were decoded and removed from `space`
         code = self._start()
         if code == codes.RESTART and not strict and self._adapt_to_markers():
             code = self._start()
@@ -93,43 +94,44 @@ class ScanDecoder:
             raise MalformedJpegError(_MESSAGES[code], int(self._state[codes.SOURCE]))
 
     def decode(self, coefficients: npt.NDArray[np.int16], starts: Sequence[int], mcus: int) -> None:
-        """Go on with the next MCUs.
+        """Decode the next MCUs.
 
         Parameters
         ----------
         coefficients : ndarray of int16
-            Blocks of 64, and one block more, for those that only fill up an MCU. Those that a sequential scan sends
-            are all zero before.
+            Blocks of 64 coefficients, then one spare block for blocks that only fill up an MCU. The blocks that a
+            sequential scan writes must be zero before.
         starts : sequence of int
-            For each component of the scan, where in `coefficients` its first block is, or would be, in blocks.
+            For each component of the scan, the index in `coefficients`, in blocks, at which its first block is, or
+            would be if the array had all rows of blocks.
         mcus : int
-            How many.
+            Number of MCUs to decode.
 
         Raises
         ------
         MalformedJpegError
-            If the data ends early or means nothing; with `strict`, also if bytes are left over at the end of a restart
-            interval.
+            If the data ends too early or has invalid codes; with `strict`, also if bytes are left over at the end of a
+            restart interval.
         """
         self._state[codes.STOP] += mcus
-        self._parts[:, codes.OFFSET] = starts
+        self._components[:, codes.OFFSET] = starts
         while code := self._go_on(coefficients):
             self._solve(code, coefficients)
 
     @property
     def findings(self) -> list[Finding]:
-        """What was skipped, and what was missing, so far."""
-        return [*self._found.values()]
+        """The breaches of T.81 that were tolerated so far: data that was skipped or is missing."""
+        return [*self._findings.values()]
 
     def _go_on(self, coefficients: npt.NDArray[np.int16]) -> int:
-        """Decode up to the MCU at which to stop, if nothing comes before it."""
+        """Decode until the MCU at which to stop, or until something prevents that; a result of `decode_scan`."""
         code: int = load("decode").decode_scan(
-            self._space, self._bounds, self._tables, self._settings, self._parts, coefficients, self._state
+            self._space, self._bounds, self._tables, self._settings, self._components, coefficients, self._state
         )
         return code
 
     def _solve(self, code: int, coefficients: npt.NDArray[np.int16]) -> None:
-        """Do what lets decoding go on."""
+        """Remove the reason why decoding stopped, or raise."""
         if code == codes.PAUSED:
             code = self._fetch()
             if code:
@@ -142,7 +144,7 @@ class ScanDecoder:
             raise MalformedJpegError(_MESSAGES[code] + hint, self._position())
 
     def _start(self) -> int:
-        """Fetch the first bytes of the scan, once all of its markers have been seen; a result of `unstuff`."""
+        """Check the markers in the whole scan, then fetch its first bytes; a result of `unstuff`."""
         code = self._begin()
         if code or self._state[codes.SOURCE] == self._state[codes.END]:
             return code
@@ -157,7 +159,7 @@ class ScanDecoder:
         return self._fetch()
 
     def _fetch(self, *, drop: bool = False) -> int:
-        """Drop the bytes that were decoded, or all, and put others behind the rest; a result of `unstuff`."""
+        """Drop the decoded bytes, or with `drop` all bytes, and append the next ones; a result of `unstuff`."""
         state, source = self._state, np.frombuffer(self._data, np.uint8)
         if drop:
             state[codes.BIT] = 8 * state[codes.FILLED]
@@ -170,20 +172,20 @@ class ScanDecoder:
         return code
 
     def _skip_to_next_interval(self) -> None:
-        """Fetch what is left of a restart interval, and more, if another one follows."""
+        """Drop the data up to the end of the restart interval, and fetch the data of the next one, if there is one."""
         state, interval = self._state, self._settings[codes.INTERVAL]
         while state[codes.MCU] // interval > state[codes.MARKERS] and state[codes.SOURCE] < state[codes.END]:
             self._fetch(drop=True)
 
     def _adapt_to_markers(self) -> bool:
-        """Leave out what begins with a restart marker behind the last interval; whether this helps.
+        """If restart markers follow the last interval, end the data in front of them; return whether that was done.
 
-        libjpeg reads no such marker: it skips all up to the next marker of another kind.
+        libjpeg does not read such markers: it skips everything up to the next marker of another kind.
         """
         for number, match in enumerate(_RESTART.finditer(self._data, self._scan.segment.data_offset, self._end)):
             if number == self._intervals - 1:
-                finding = Finding(_MESSAGES[codes.RESTART], match.end() - 1, _BEHIND_THE_LAST)
-                self._found[finding.done] = finding
+                finding = Finding(_MESSAGES[codes.RESTART], match.end() - 1, _SKIPPED_MARKERS)
+                self._findings[finding.remedy] = finding
                 self._end = match.start()
                 while self._data[self._end - 1] == 0xFF and self._end > self._scan.segment.data_offset:
                     self._end -= 1  # fill bytes
@@ -192,24 +194,24 @@ class ScanDecoder:
                 break
         return False
 
-    def _note(self, code: int, done: str) -> Finding:
-        """Note what decoding was stopped by. Finding out where that is takes long, and is done for the first only."""
-        earlier = self._found.get(done)
+    def _note(self, code: int, remedy: str) -> Finding:
+        """Record why decoding stopped. Only the first position is determined, since `_position` is slow."""
+        earlier = self._findings.get(remedy)
         if earlier is None:
-            finding = Finding(_MESSAGES[code], self._position(), done)
+            finding = Finding(_MESSAGES[code], self._position(), remedy)
         else:
             finding = replace(earlier, count=earlier.count + 1)
-        self._found[done] = finding
+        self._findings[remedy] = finding
         return finding
 
     def _position(self) -> int:
-        """Where in the file decoding has stopped."""
+        """Return the byte of the file at which decoding has stopped."""
         position = self._dropped + (int(self._state[codes.BIT]) >> 3)
         return _file_offset(self._data, self._scan.segment.data_offset, self._end, position)
 
 
 def _kind(header: ScanHeader) -> int:
-    """Which of the decoding procedures a scan takes."""
+    """Choose the decoding procedure of a scan."""
     if header.Ss == 0 and header.Se > 0:
         return codes.SEQUENTIAL
     if header.Ss == 0:
@@ -218,7 +220,7 @@ def _kind(header: ScanHeader) -> int:
 
 
 def _tables(specs: Sequence[HuffmanSpec | None], *, fuse: bool) -> npt.NDArray[np.int32]:
-    """Lookup tables for the kernels, one row a table; the row of one that the scan does not need stays unset."""
+    """Build lookup tables for the kernels, one row a table; the row of a table that is None is not initialized."""
     tables = np.empty((len(specs), codes.TABLE_SIZE), np.int32)
     for row, spec in enumerate(specs):
         if spec is not None:
@@ -227,11 +229,14 @@ def _tables(specs: Sequence[HuffmanSpec | None], *, fuse: bool) -> npt.NDArray[n
 
 
 def _file_offset(data: bytes, first: int, last: int, unstuffed: int) -> int:
-    """Position in the file of a byte of the entropy-coded data, given its position without stuffing and markers."""
-    position, left = first, unstuffed
+    """Translate a position in the data without stuffing and restart markers to a position in the file.
+
+    `first` and `last` are where the entropy-coded data of the scan begins and ends in the file.
+    """
+    position, remaining = first, unstuffed
     for removed in _REMOVED.finditer(data, first, last):
-        kept = removed.start() - position + (data[removed.end() - 1] == 0)
-        if left < kept:
+        nbytes = removed.start() - position + (data[removed.end() - 1] == 0)  # a stuffed FF stands for one byte
+        if remaining < nbytes:
             break
-        position, left = removed.end(), left - kept
-    return min(position + left, last)
+        position, remaining = removed.end(), remaining - nbytes
+    return min(position + remaining, last)

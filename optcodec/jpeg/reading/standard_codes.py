@@ -1,4 +1,4 @@
-"""The Huffman tables of ITU-T T.81, K.3: those that a file means that brings none, such as a frame of Motion JPEG."""
+"""The Huffman tables of ITU-T T.81, K.3, which decoders use for files without DHT, such as frames of Motion JPEG."""
 
 from __future__ import annotations
 

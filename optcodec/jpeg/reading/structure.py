@@ -1,10 +1,10 @@
-"""What a JPEG file says before any coefficient is decoded: frame, scans with the tables in force, metadata.
+"""Read everything in a JPEG file but its coefficients: frame, scans with the tables in force, metadata.
 
-A table holds from its segment on until another of the same number replaces it (T.81, B.2.4). This file resolves that
-once: each scan gets the Huffman tables and the restart interval in force at its start, each component the quantization
-table in force at the start of its first scan.
+A table is in force from its segment until another table with the same number replaces it (T.81, B.2.4). This module
+resolves that once: each scan gets the Huffman tables and the restart interval in force at its start, each component
+gets the quantization table in force at the start of its first scan.
 
-What libjpeg reads although T.81 does not allow it is read as it does that, and told; `strict` refuses it.
+Breaches of T.81 that libjpeg tolerates are tolerated and reported, with the same result; `strict` refuses them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = ["CodedScan", "JpegStructure", "read_structure"]
 
 @dataclass(frozen=True)
 class CodedScan:
-    """One scan with what is in force at its start.
+    """One scan, with the Huffman tables and the restart interval in force at its start.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class CodedScan:
     segment : Segment
         The SOS; `Segment.data_offset` and `Segment.data_nbytes` say where the entropy-coded data lies.
     dc_tables, ac_tables : tuple of (HuffmanSpec or None)
-        One a component of the scan; None where the scan needs no such table.
+        One for each component of the scan; None if the scan needs no such table.
     restart_interval : int
         MCUs between restart markers, 0 for none.
     """
@@ -68,9 +68,9 @@ class JpegStructure:
     Parameters
     ----------
     segments : tuple of Segment
-        All segments, from SOI to EOI, which may be missing.
+        All segments from SOI on; EOI is the last one unless it is missing.
     frame : Frame
-        Size and components; the height is that of DNL if the frame header leaves it open.
+        Size and components; the height is that of DNL if it is 0 in the frame header.
     scans : tuple of CodedScan
         In file order.
     tables : tuple of QuantTable
@@ -78,9 +78,9 @@ class JpegStructure:
     table_indices : tuple of int
         Index into `tables` of each component.
     metadata : Metadata
-        Colour profile, Exif, and the like.
+        Colour profile, Exif, and whatever else the file carries besides the image.
     zero_steps : tuple of tuple of int
-        For each component the coefficients, row-major, whose step is 0 in the file; the table has 1 there.
+        For each component the row-major indices of the coefficients whose step is 0 in the file; `tables` have 1.
     """
 
     segments: tuple[Segment, ...] = field(repr=False)
@@ -108,7 +108,7 @@ _UsedTable = tuple[int, QuantTable, tuple[int, ...]]  # number, table, and coeff
 
 
 class _Tables:
-    """Tables and restart interval in force while the segments are read in file order."""
+    """The tables and the restart interval in force, while the segments are read in file order."""
 
     def __init__(self, tolerate: Tolerate) -> None:
         self._tolerate = tolerate
@@ -117,31 +117,34 @@ class _Tables:
         self.restart_interval = 0
 
     def take(self, segment: Segment) -> None:
-        """Note what a segment defines, if it defines something."""
+        """Replace the tables or the restart interval that a segment defines; ignore other segments."""
         if segment.name == "DQT":
             self.quant.update({table[0]: table for table in parse_quant_tables(segment, self._tolerate)})
         elif segment.name == "DHT":
             tables = parse_huffman_tables(segment, self._tolerate)
-            self.huffman.update({(kind, number): spec for kind, number, spec in tables})
+            self.huffman.update({(table_class, number): spec for table_class, number, spec in tables})
         elif segment.name == "DRI":
             self.restart_interval = parse_restart_interval(segment)
 
     def quant_table(self, number: int, segment: Segment) -> _UsedTable:
-        """The table in force, or an error at the scan that lacks it."""
+        """Return the quantization table in force; if there is none, raise an error at the scan that needs it."""
         if number not in self.quant:
             raise MalformedJpegError(f"no DQT before this scan defines table {number}", segment.offset)
         return self.quant[number]
 
-    def huffman_table(self, kind: int, number: int, segment: Segment, *, progressive: bool) -> HuffmanSpec:
-        """The table in force; in sequential files else that of T.81, K.3, as libjpeg-turbo has it (jstdhuff.c)."""
-        spec = self.huffman.get((kind, number))
+    def huffman_table(self, table_class: int, number: int, segment: Segment, *, progressive: bool) -> HuffmanSpec:
+        """Return the Huffman table in force. If there is none in a sequential file, return the one of T.81, K.3.
+
+        libjpeg-turbo does so, too (jstdhuff.c).
+        """
+        spec = self.huffman.get((table_class, number))
         if spec is None:
-            standard = None if progressive else STANDARD_CODES.get((kind, number))
-            message = f"no DHT before this scan defines {('DC', 'AC')[kind]} table {number}"
+            standard = None if progressive else STANDARD_CODES.get((table_class, number))
+            message = f"no DHT before this scan defines {('DC', 'AC')[table_class]} table {number}"
             finding = Finding(message, segment.offset, "scans without tables were read with those of T.81, K.3")
             (refuse if standard is None else self._tolerate)(finding)
             spec = standard
-        assert spec is not None  # otherwise that was refused
+        assert spec is not None  # otherwise `refuse` has raised an error
         return spec
 
 
@@ -153,22 +156,26 @@ def read_structure(
     Parameters
     ----------
     data : bytes, bytearray or memoryview
-        The whole file; what follows EOI is ignored.
+        The whole file.
     strict : bool
-        Refuse what T.81 does not allow, also where libjpeg reads it.
+        Refuse every breach of T.81, also those that libjpeg tolerates.
     partial : bool
-        Take a file that ends before all scans are there.
+        Also read a file that ends before its last scan.
     notify : callable, optional
-        Takes a sentence for each kind of thing that was tolerated; by default each is a `JpegWarning`.
+        Called with one sentence for each kind of breach that was tolerated; by default each is a `JpegWarning`.
+
+    Returns
+    -------
+    JpegStructure
 
     Raises
     ------
     InvalidInputError
-        If `data` is something else, or both `strict` and `partial` are set.
+        If `data` is not bytes, or both `strict` and `partial` are set.
     MalformedJpegError
         If a segment breaks T.81, a table or a scan is missing, or scans contradict one another.
     UnsupportedJpegError
-        If the file is legal but not handled: arithmetic, lossless, hierarchical, 12 bit, more than 4 components.
+        If the file is legal but not supported: arithmetic, lossless, hierarchical, 12 bit, more than 4 components.
     """
     if strict and partial:
         raise InvalidInputError("strict and partial exclude one another; expected one of them")
@@ -194,12 +201,12 @@ def _structure(data: bytes, tolerate: Tolerate, partial: bool) -> JpegStructure:
         if segment.name != "SOS":
             continue
         scan = _scan(segment, frame, tables, tolerate)
-        for part in scan.header.components:
-            if part.index not in used:
-                used[part.index] = tables.quant_table(frame.components[part.index].table, segment)
+        for component in scan.header.components:
+            if component.index not in used:
+                used[component.index] = tables.quant_table(frame.components[component.index].table, segment)
         scans.append(scan)
     _check_complete(frame, scans, segments[-1], tolerate if partial else refuse)
-    # What no scan has is 0 in all coefficients, so that any table will do.
+    # A component without scans has only coefficients of 0, so that any table will do.
     ordered = [used.get(index, next(iter(used.values()))) for index in range(len(frame.components))]
     distinct = list(dict.fromkeys((number, table) for number, table, _ in ordered))
     indices = tuple(distinct.index((number, table)) for number, table, _ in ordered)
@@ -213,7 +220,7 @@ def _structure(data: bytes, tolerate: Tolerate, partial: bool) -> JpegStructure:
 
 
 def _frame(segments: Sequence[Segment], tolerate: Tolerate) -> Frame:
-    """The one frame of the file, which comes before its scans, with the height of DNL where it leaves that open."""
+    """Read the only frame header of the file, which must precede the scans; take the height from DNL if it is 0."""
     for segment in segments:
         if segment.name in ("DAC", "DHP", "EXP") or segment.name.startswith("JPG"):
             raise UnsupportedJpegError(f"{segment.name} belongs to arithmetic, hierarchical or extended coding")
@@ -226,10 +233,10 @@ def _frame(segments: Sequence[Segment], tolerate: Tolerate) -> Frame:
         raise MalformedJpegError(f"the file has one frame header, found a second, {frames[1].name}", frames[1].offset)
     for before, segment in pairwise(segments):
         if segment.name == "DNL":
-            is_behind_it = before is first_scan
-            if is_behind_it and frame.height == 0:
+            is_behind_first_scan = before is first_scan
+            if is_behind_first_scan and frame.height == 0:
                 frame = replace(frame, height=parse_line_count(segment))
-            elif not is_behind_it or segment.payload != frame.height.to_bytes(2):
+            elif not is_behind_first_scan or segment.payload != frame.height.to_bytes(2):
                 message = "DNL stands right behind the first scan and agrees with the frame header"
                 tolerate(Finding(message, segment.offset, "other DNL segments were ignored"))
     if frame.height == 0:
@@ -240,39 +247,43 @@ def _frame(segments: Sequence[Segment], tolerate: Tolerate) -> Frame:
 def _scan(segment: Segment, frame: Frame, tables: _Tables, tolerate: Tolerate) -> CodedScan:
     header = parse_scan(segment, frame, tolerate)
 
-    def table(kind: int, number: int) -> HuffmanSpec | None:
-        is_needed = header.needs_ac if kind else header.needs_dc
-        return tables.huffman_table(kind, number, segment, progressive=frame.is_progressive) if is_needed else None
+    def table(table_class: int, number: int) -> HuffmanSpec | None:
+        if not (header.needs_ac if table_class else header.needs_dc):
+            return None
+        return tables.huffman_table(table_class, number, segment, progressive=frame.is_progressive)
 
-    dc, ac = [table(0, part.dc_table) for part in header.components], [table(1, p.ac_table) for p in header.components]
-    return CodedScan(header, segment, tuple(dc), tuple(ac), tables.restart_interval)
+    dc = tuple(table(0, component.dc_table) for component in header.components)
+    ac = tuple(table(1, component.ac_table) for component in header.components)
+    return CodedScan(header, segment, dc, ac, tables.restart_interval)
 
 
-def _check_complete(frame: Frame, scans: Sequence[CodedScan], last: Segment, lacking: Tolerate) -> None:
-    """Each coefficient is sent once, or first and then refined bit by bit; each component has its DC (T.81, G.1.1.1).
+def _check_complete(frame: Frame, scans: Sequence[CodedScan], last: Segment, tolerate_missing: Tolerate) -> None:
+    """Check that the scans fit together (T.81, G.1.1.1).
 
-    That AC or the lowest bits are never sent is legal in a progressive file: the coefficients are 0 there. But a file
-    that ends without EOI may have lost them. `lacking` takes what is missing.
+    Each coefficient is sent once, or first sent and then refined one bit at a time, and each component has its DC. It
+    is legal in a progressive file that AC coefficients or the lowest bits are never sent: they are 0. But if the file
+    ends without EOI, they may have been lost. Missing data is passed to `tolerate_missing`.
     """
     low_bit = [[-1] * 64 for _ in frame.components]  # Al of the last scan that sent the coefficient, -1 before
     for scan in scans:
         header = scan.header
         band = slice(header.Ss, header.Se + 1)
         expected = [header.Ah if header.Ah else -1] * (header.Se + 1 - header.Ss)
-        for part in header.components:
-            bits = low_bit[part.index]
+        for component in header.components:
+            index, bits = component.index, low_bit[component.index]
             if header.Ss > 0 and bits[0] < 0:
-                raise MalformedJpegError(f"AC of component {part.index} is sent before its DC", scan.segment.offset)
+                raise MalformedJpegError(f"AC of component {index} is sent before its DC", scan.segment.offset)
             if bits[band] != expected:
                 message = f"Ss={header.Ss} Se={header.Se} Ah={header.Ah} does not go on from earlier scans"
-                raise MalformedJpegError(f"scan of component {part.index}: {message}", scan.segment.offset)
+                raise MalformedJpegError(f"scan of component {index}: {message}", scan.segment.offset)
             bits[band] = [header.Al] * len(expected)
     missing = [index for index, bits in enumerate(low_bit) if bits[0] < 0]
     if missing:
-        message, done = f"the file has no scan of the components {missing}", "components without scans were taken as 0"
-        (lacking if scans else refuse)(Finding(message, last.offset, done))
+        message = f"the file has no scan of the components {missing}"
+        finding = Finding(message, last.offset, "components without scans were taken as 0")
+        (tolerate_missing if scans else refuse)(finding)
     elif last.name != "EOI" and any(any(bits) for bits in low_bit):
         message = "the file ends without EOI, before its scans have sent all bits of all coefficients"
-        lacking(Finding(message, last.end, "bits that were not sent were taken as 0"))
+        tolerate_missing(Finding(message, last.end, "bits that were not sent were taken as 0"))
     if last.name != "EOI" and not scans[0].segment.data_nbytes:
         raise MalformedJpegError("truncated scan: the file ends before the first scan has any data", last.end)
