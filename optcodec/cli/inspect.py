@@ -111,11 +111,8 @@ def _segments(structure: JpegStructure, nbytes: int) -> list[dict[str, Any]]:
 
 
 def _text(record: dict[str, Any]) -> str:
-    quality = (
-        f"quality {record['quality']}"
-        if record["quality_exact"]
-        else f"nearest quality {record['quality']}, other tables"
-    )
+    number, exact = record["quality"], record["quality_exact"]
+    quality = f"quality {number}" if exact else f"nearest quality {number}, other tables"
     parts = [record["process"], record["subsampling"], quality]
     parts += [f"restart interval {record['restart_interval']}"] * bool(record["restart_interval"])
     parts += [f"ICC profile {record['icc_nbytes']:,} bytes"] * bool(record["icc_nbytes"])

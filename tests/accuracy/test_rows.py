@@ -46,7 +46,7 @@ def test_rows_are_read_only_copies() -> None:
         copy.loss[0, 0] = 1
 
 
-def test_all_files_do_what_their_condition_says_by_default() -> None:
+def test_all_files_meet_their_condition_by_default() -> None:
     arrays = {name: getattr(rows(), name) for name in PER_IMAGE + PER_FILE if name != "met"}
     created = Rows(CONDITIONS, rows().images, **arrays)
     assert created.met.shape == (2, 3)

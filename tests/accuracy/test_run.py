@@ -165,7 +165,7 @@ def stop_after(count: int) -> Callable[[int], None]:
 
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("stop", [1, 2, 3, 4])
-def test_a_killed_run_goes_on(stop: int, images: list[LabelledImage], tmp_path: Path) -> None:
+def test_an_interrupted_run_continues(stop: int, images: list[LabelledImage], tmp_path: Path) -> None:
     complete = measured(images, tmp_path / "whole")
     partial = tmp_path / "part"
     with pytest.raises(KeyboardInterrupt):
@@ -296,7 +296,7 @@ def test_batch_normalization_is_folded() -> None:
         torch.testing.assert_close(quick(x), module.eval()(x), rtol=1e-4, atol=1e-5)
 
 
-def test_what_is_watched_or_no_chain_is_not_folded() -> None:
+def test_layers_with_hooks_or_outside_a_sequential_are_not_folded() -> None:
     class Parallel(nn.Sequential):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self[0](x) + self[1](x)

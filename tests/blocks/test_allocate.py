@@ -170,7 +170,7 @@ def test_lagrangian_counts_pixels_and_either_error():
     assert lagrangian(curves, 3, [2, 1], which="before").tolist() == [20, 40]
 
 
-def test_lagrangian_leaves_out_what_is_above_the_hull():
+def test_lagrangian_leaves_out_points_above_the_hull():
     curves = curves_of([[1, 3, 5, 9]], [[100, 90, 20, 10]])
     assert lagrangian(curves, 4, [1]).tolist() == [20]
     assert lagrangian(curves, 5, [1]).tolist() == [60]
@@ -212,7 +212,7 @@ def test_hulls_by_hand():
 
 
 @pytest.mark.parametrize(("name", "least"), [("accelir", 8), ("lagrangian", 7.5), ("uniform", 8)])
-def test_a_budget_below_the_least_says_what_that_is(name, least):
+def test_a_budget_below_the_least_is_refused_with_the_least(name, least):
     curves = curves_of([[4, 5, 6, 7], [4, 3.5, 5, 6]], [[4, 3, 2, 1]] * 2)
     assert spent(curves, ALLOCATORS[name](curves, least, [1, 1])) <= least
     with pytest.raises(

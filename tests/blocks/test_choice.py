@@ -214,7 +214,7 @@ def test_a_grey_image_has_no_sampling_to_fit() -> None:
     assert len(read_jpeg(result.data).components) == 1
 
 
-def test_what_is_refused_of_images() -> None:
+def test_images_that_blocks_refuse() -> None:
     with pytest.raises(InvalidInputError, match="profile small is for 4:2:0 sampling; expected 4:4:4"):
         encode(PIXELS, rdo=Rdo(blocks=choice("exchange")), subsampling="4:4:4")
     with pytest.raises(InvalidInputError, match="by their pixels, got coefficients of a file; expected pixels"):

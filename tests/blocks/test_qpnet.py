@@ -116,7 +116,7 @@ def test_operations_of_a_block():
         [[1, 2]],
     ],
 )
-def test_what_is_no_image_is_refused(pixels):
+def test_other_pixels_are_refused(pixels):
     with pytest.raises(InvalidInputError, match="expected uint8 pixels"):
         NET.distributions(pixels)
 
@@ -277,7 +277,7 @@ def noisy_blocks(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(rng.integers(60, 196, (count, 1, 1, 1)) + noise, 0, 255).astype(np.uint8), groups
 
 
-def test_training_learns_what_can_be_told():
+def test_training_learns_groups_that_pixels_show():
     torch.set_num_threads(1)
     epochs = []
     blocks, validation = noisy_blocks(1280, 1), noisy_blocks(256, 2)

@@ -77,7 +77,7 @@ def test_curves_are_those_of_the_slow_twin(width, height, subsampling):
         np.testing.assert_allclose(curves.errors, errors, rtol=3e-6)  # sums in single precision
 
 
-def test_many_qualities_are_each_what_they_are_alone():
+def test_many_qualities_give_the_same_curves_as_each_alone():
     image = image_of(64, 64, "4:2:0")
     curves = estimated_curves(image, FLAT, range(1, 101))
     for quality in (1, 16, 17, 50, 100):

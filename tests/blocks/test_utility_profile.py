@@ -239,7 +239,7 @@ def test_exchange_is_how_errors_fall_together_in_the_lower_half_of_qualities() -
     np.testing.assert_allclose(profile.exchange, [0.5, 0.05, 0.5 / 64], rtol=1e-15)
 
 
-def test_exchange_where_restoration_undoes_what_bytes_tell() -> None:
+def test_exchange_has_a_least_value_where_restored_errors_rise() -> None:
     profile = with_errors([[100, 20, 7]] * 3, [[40, 48, 0], [32, 0, 0], [40, 40, 0]])
     np.testing.assert_allclose(profile.exchange, [0.4 / 64, 0.4, 0.4 / 64], rtol=1e-15)
     lost = with_errors([[100, 20, 7]] * 3, [[40, 48, 0]] * 3)

@@ -137,7 +137,7 @@ def test_text(folder: Path) -> None:
         assert f"{top1['value']:.1f} [{top1['low']:.1f}, {top1['high']:.1f}]" in line
 
 
-def test_a_killed_run_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_continues(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accuracy_run, "_PART", 1)
     run_json(*arguments(folder, output=folder / "whole.json"))
     with monkeypatch.context() as patch:

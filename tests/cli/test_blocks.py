@@ -93,7 +93,7 @@ def test_options_are_those_of_the_survey(tmp_path: Path) -> None:
     np.testing.assert_array_equal(profile.after, expected.after)
 
 
-def test_a_run_goes_on_where_it_was_stopped(
+def test_an_interrupted_run_continues(
     tmp_path: Path, images: list[Path], calls: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reference, output = tmp_path / "q.json", tmp_path / "p.json"

@@ -202,7 +202,7 @@ def test_output_that_cannot_be_written_is_found_out_first(folder: Path) -> None:
     assert line == f"Error: cannot write {folder / 'a folder.npz'}: it is a folder"
 
 
-def test_what_is_no_profile(folder: Path) -> None:
+def test_files_that_are_not_profiles(folder: Path) -> None:
     assert "none.json': No such file" in refusal("blocks", "train", folder / "none.json", "-o", folder / "p.npz")
     assert "0.png': not text" in refusal("blocks", "train", folder / "in/0.png", "-o", folder / "p.npz")
 

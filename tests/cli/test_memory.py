@@ -48,7 +48,7 @@ def most_at_once(needs: list[int], nbytes: int | None, monkeypatch: pytest.Monke
         ([5000, 10, 5000, 10, 10], 1000, 3),  # more than there is: alone
     ],
 )
-def test_what_does_not_fit_waits(
+def test_work_that_does_not_fit_into_memory_waits(
     monkeypatch: pytest.MonkeyPatch, needs: list[int], nbytes: int | None, count: int
 ) -> None:
     pieces, nbytes_in_use = most_at_once(needs, nbytes, monkeypatch)

@@ -67,7 +67,7 @@ def alike(one: np.ndarray, other: np.ndarray) -> bool:
 @pytest.mark.parametrize("orient", ["keep", "apply"])
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("kind", ["PNG", "PNG, late", "PNG, text", "WEBP", "JPEG", "TIFF"])
-def test_what_is_written_shows_as_what_was_read(kind: str, orientation: int, orient: Any, metadata: Any) -> None:
+def test_outputs_are_displayed_like_their_inputs(kind: str, orientation: int, orient: Any, metadata: Any) -> None:
     data = file_of(kind, orientation)
     encoded = encode(data, quality=90, subsampling="4:4:4", orient=orient, metadata=metadata)
     assert alike(shown(encoded.data), turned(PIXELS, orientation))
@@ -81,7 +81,7 @@ def test_what_is_written_shows_as_what_was_read(kind: str, orientation: int, ori
 
 
 @pytest.mark.parametrize("orientation", [3, 6])
-def test_what_is_done_to_pixels_is_said(orientation: int) -> None:
+def test_rotations_of_pixels_are_reported(orientation: int) -> None:
     notice = f"turned the pixels upright, from orientation {orientation}"
     assert load_picture(file_of("PNG", orientation)).notices == ()
     assert load_picture(file_of("PNG", orientation), orient="apply").notices == (notice,)

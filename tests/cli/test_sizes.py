@@ -57,7 +57,7 @@ def test_every_verb_takes_it(photo: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "k", "60x", "60kk", "6 0k", "-60k", "1.2.3k", "1e3", "nan", "inf", "٣k", "6i"])
 @pytest.mark.parametrize("verb", ["encode", "design"])
-def test_what_is_no_size_is_refused_in_one_line(photo: Path, verb: str, text: str) -> None:
+def test_texts_that_are_not_sizes_are_refused_in_one_line(photo: Path, verb: str, text: str) -> None:
     line = refusal(verb, photo, "-o", photo.parent / "out.json", f"--max-bytes={text}")
     assert "--max-bytes is a number of bytes from 1 on, such as 60000, 60k (60,000) or 1.5M (1,500,000)" in line
     assert repr(text) in line

@@ -57,7 +57,7 @@ def test_kernels_are_compiled_once_and_told(few: Path) -> None:
     )
 
 
-def test_what_is_compiled_ahead_is_not_compiled_again(few: Path) -> None:
+def test_kernels_compiled_in_advance_are_not_compiled_again(few: Path) -> None:
     assert "2 of the files compiled now" in run("warm-up").stdout
     program = "from optcodec.kernels import load; print(load('quantize'), load('blockbits'))"
     done = start(few, sys.executable, "-c", program)
