@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 from optcodec.jpeg.entropy import HuffmanTables, ScanTokens, joint_tables, optimal_tables, scan_bytes
@@ -31,8 +31,8 @@ class Preamble:
     height: int
     components: Sequence[FrameComponent]
     tables: Sequence[QuantTable]
-    metadata: Metadata = field(default_factory=Metadata)
-    restart_interval: int = 0
+    metadata: Metadata
+    restart_interval: int
 
     @classmethod
     def of(cls, image: CoefficientImage) -> Preamble:
@@ -85,7 +85,7 @@ def scan_groups(image: CoefficientImage, *, apart: bool = False) -> list[list[in
     """
     indices = list(range(len(image.components)))
     blocks = sum(component.h * component.v for component in image.components)
-    if blocks > _MAX_BLOCKS_IN_MCU and len(indices) > 1:
+    if blocks > _MAX_BLOCKS_IN_MCU:
         return [[index] for index in indices]
     is_finer = len(indices) == 3 and image.components[0].h * image.components[0].v > 1
     return [indices[:1], indices[1:]] if apart and is_finer else [indices]

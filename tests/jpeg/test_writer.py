@@ -11,7 +11,7 @@ import simplejpeg
 from hypothesis import given, settings
 
 from optcodec.errors import InvalidInputError
-from optcodec.jpeg.bitstream import Preamble, Scan, jpeg_bytes
+from optcodec.jpeg.bitstream import Preamble, Scan, jpeg_bytes, scan_groups
 from optcodec.jpeg.entropy import sequential_tokens
 from optcodec.jpeg.image import CoefficientImage, Component, Metadata
 from optcodec.jpeg.layout import mcu_layout, worker_count
@@ -226,6 +226,24 @@ def test_components_too_large_to_interleave(factors, progressive, tmp_path):
     if len(factors) == 3:
         for component, plane in zip(image.components, libjpeg_coefficients(data, tmp_path), strict=True):
             np.testing.assert_array_equal(component.blocks, plane)
+
+
+@pytest.mark.parametrize(
+    ("factors", "apart", "groups"),
+    [
+        (((2, 2), (1, 1), (1, 1)), False, [[0, 1, 2]]),
+        (((2, 2), (1, 1), (1, 1)), True, [[0], [1, 2]]),
+        (((2, 1), (1, 1), (1, 1)), True, [[0], [1, 2]]),
+        (((1, 1), (1, 1), (1, 1)), True, [[0, 1, 2]]),  # luminance is no finer than chrominance
+        (((2, 2),), True, [[0]]),
+        (((4, 4),), False, [[0]]),  # alone, a component has no MCU of 16 blocks
+        (((2, 2), (1, 1)), True, [[0, 1]]),
+        (((2, 2), (1, 1), (1, 1), (2, 2)), True, [[0, 1, 2, 3]]),
+        (((2, 2), (2, 2), (2, 2)), False, [[0], [1], [2]]),  # 12 blocks are more than an MCU may have
+    ],
+)
+def test_which_components_share_a_scan(factors, apart, groups):
+    assert scan_groups(image_of(factors, 40, 24), apart=apart) == groups
 
 
 @pytest.mark.parametrize("factors", [f for f in ALL_FACTORS if sum(h * v for h, v in f) <= 10], ids=str)

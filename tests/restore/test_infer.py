@@ -158,7 +158,7 @@ def test_a_model_has_its_name_and_card(tmp_path: Path) -> None:
 
 
 def test_a_name_finds_what_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restore.runtime.models._shipped_folder", lambda: tmp_path)
+    monkeypatch.setattr("optcodec.shipped.ShippedFiles.folder", tmp_path)
     save_model(tmp_path, tiny.identity(), name="small")
     save_model(tmp_path, tiny.identity(), name="default")
     assert shipped_models() == ["default", "small"]
