@@ -1,4 +1,4 @@
-"""One image, coded with a trellis at any level: what the searches for a target try."""
+"""One image and its weights, coded with a trellis at any level."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Coder:
         return tuple(_multiple(table, before) for table, before in zip(tables, self.lattice, strict=True))
 
     def coded(self, tables: Tables, levels: Levels) -> CoefficientImage:
-        """Best indices with given tables, where a bit is worth so much error.
+        """Best indices with some tables, where a bit is worth so much error.
 
         Raises
         ------
@@ -131,8 +131,8 @@ class Coder:
         return self if image is self.image else replace(self, image=image, criterion=criterion, refine=None)
 
     def level_of(self, tables: Tables) -> float:
-        """Error that a bit is worth with tables that were made otherwise: the mean, over indices that are not 0, of
-        the logarithm of what `tables` would give each."""
+        """Level that fits tables which were not made by `tables`: the geometric mean, over all indices that are not 0,
+        of the level for which `tables` would choose the step of the index."""
         sample = self.sample
         plain = quantize(sample.image, tables)
         weights = sample.criterion.per_coefficient(sample.image)
