@@ -119,8 +119,9 @@ def rdo_encoded(source: PixelSource | CoefficientSource, rdo: bool | Rdo, wanted
     tunings = [receiver.tuning for receiver in rdo.receivers if receiver.tuning is not None]
     tune = rdo.tune or wanted.profile or (tunings[0] if tunings else "psnr")
     if isinstance(tune, SensitivityProfile):
-        check_sampling(tune, {source.sampling} - {"grey"}, stacklevel=4)
         wanted = replace(wanted, profile=wanted.profile or tune)
+    if wanted.profile is not None:
+        check_sampling(wanted.profile, {source.sampling} - {"grey"}, stacklevel=4)
     tuning = tuning_for(tune)
     coder = _coder(source, rdo, tuning, wanted.target)
     wanted = _with_tables(coder, wanted, tuning.method)
@@ -139,7 +140,7 @@ def rdo_encoded(source: PixelSource | CoefficientSource, rdo: bool | Rdo, wanted
 
 
 def _with_tables(coder: Coder, wanted: Wanted, default_method: str | None) -> Wanted:
-    """What is asked for, with the tables of a level that needs no search, and of a quality where a method is usual."""
+    """What is asked for, with designed tables in place of a fixed level, or of a quality for a tuning with a method."""
     target, method = wanted.target, wanted.method
     if target is None and wanted.tables is None and default_method is not None:
         target, method = MatchQuality(wanted.quality or 0, jointly=True), default_method

@@ -277,9 +277,11 @@ def _designed(
     source: PixelSource | CoefficientSource, target: Target, profile: SensitivityProfile | None, method: str | None
 ) -> bytes:
     """The file with tables that are designed for a target."""
-    from optcodec.design import Files, gather, resolve
+    from optcodec.design import Files, check_sampling, gather, resolve
 
     prepare("histogram", *source.kernels)
     statistics = gather(source.coefficients(), threads=thread_count(source.threads))
+    if profile is not None:
+        check_sampling(profile, statistics.samplings, stacklevel=4)
     files = Files(lambda tables: len(source.encoded(tables)), source.encoded, lambda: reference_pixels(source))
     return resolve(target, statistics, profile, method=method, files=files).data

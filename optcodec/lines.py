@@ -140,9 +140,6 @@ class Line(Protocol[C]):
     def settled(self, lower: float, upper: float) -> bool:
         """Whether there is nothing to search for between two levels."""
 
-    def nearby(self, goal: Goal) -> Sequence[float]:
-        """Factors of the place behind a jump of the measure that are tried as well, where the measure is noisy."""
-
     def refinements(self, goal: Goal) -> Sequence[Sequence[Refinement[C]]]:
         """Groups of ways to use up what the line leaves of the limit.
 

@@ -220,7 +220,6 @@ class _Walk(Generic[C]):
                 place = self._further(place, measured)
                 continue
             if exceeds <= fits * (1 + _CLOSEST) or self._settled(fits, exceeds):
-                self._try_nearby(fits)
                 break
             halve, width = math.log(exceeds / fits) > width / 2, math.log(exceeds / fits)
             place = self._between(fits, exceeds, halve=halve)
@@ -234,15 +233,6 @@ class _Walk(Generic[C]):
     def _settled(self, fits: float, exceeds: float) -> bool:
         return self._line.settled(*sorted((self._goal.level(fits), self._goal.level(exceeds))))
 
-    def _try_nearby(self, fits: float) -> None:
-        """Of small images, measures jump up and down by a percent or so: further places may keep the limit again."""
-        for factor in self._line.nearby(self._goal):
-            if self._run.is_near(self._near):
-                break
-            place = fits * factor
-            if place <= self._highest:
-                self._measure(place)
-
     def _wanted(self) -> float:
         """The measure to aim for: in the middle of what the tolerance leaves."""
         return self._goal.limit - self._near / 2
@@ -253,8 +243,8 @@ class _Walk(Generic[C]):
 
     def _further(self, place: float, measured: float) -> float:
         """The next place, where the limit lies beyond all places that were tried."""
-        goal, up = self._goal, measured <= self._goal.limit
-        ratio = self._wanted() / measured if 0 < measured < math.inf and goal.limit > 0 else None
+        up = measured <= self._goal.limit
+        ratio = self._wanted() / measured if 0 < measured < math.inf and self._wanted() > 0 else None
         if ratio is None:
             factor = _BLIND_FACTOR ** (self._steps + 1)
         elif self._estimate is not None:
@@ -263,20 +253,20 @@ class _Walk(Generic[C]):
             factor = max(proposed / place, place / proposed)
         else:
             factor = math.exp(min(abs(math.log(ratio)) / self._growth(place, measured), math.log(_LARGEST_FACTOR)))
-        factor = max(
-            factor, _LEAST_FACTOR ** (2 ** min(self._steps, 18))
-        )  # grows: a measure may stay the same for long
+        least = math.pow(_LEAST_FACTOR, 1 << min(self._steps, 18))  # grows: a measure may stay the same for long
+        factor = max(factor, least)
         self._steps += 1
         self._previous = place, measured
         return min(place * factor, self._highest) if up else max(place / factor, self._lowest)
 
     def _growth(self, place: float, measured: float) -> float:
         """Power of the place with which the measure rises: what the last two trials say, near what the line says."""
-        usual = self._line.growth(self._goal)
-        if self._previous is None or self._previous[0] == place or self._previous[1] <= 0:
-            return usual
-        slope = math.log(measured / self._previous[1]) / math.log(place / self._previous[0])
-        return min(max(slope, usual / 16), usual * 2)
+        default = self._line.growth(self._goal)
+        before, measured_before = self._previous or (place, measured)
+        if before == place or not 0 < measured_before < math.inf:
+            return default
+        slope = math.log(measured / measured_before) / math.log(place / before)
+        return min(max(slope, default / 16), default * 2)
 
     def _between(self, fits: float, exceeds: float, *, halve: bool) -> float:
         """The next place between two others: where estimates or a power law expect the wanted measure."""

@@ -128,10 +128,6 @@ class PeerLine:
         """Whether there is no whole quality in between."""
         return _whole(upper) - _whole(lower) <= 1
 
-    def nearby(self, goal: Goal) -> Sequence[float]:
-        """Nothing."""
-        return ()
-
     def refinements(self, goal: Goal) -> Sequence[Sequence[Refinement[PeerFile]]]:
         """None: encoders have whole qualities."""
         return ()

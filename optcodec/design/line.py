@@ -113,7 +113,7 @@ class DesignLine:
         return {}
 
     def start(self, goal: Goal) -> float:
-        """Where the estimate comes to the limit of a size; of a distance of pixels, to the error of a usual quality."""
+        """Where the estimate comes to the limit of a size; of a distance of pixels, to the error of a quality."""
         estimate, (low, high) = self.estimate(goal), self.bounds
         if estimate is None:
             return float(np.sqrt(low * high))
@@ -140,10 +140,6 @@ class DesignLine:
     def settled(self, lower: float, upper: float) -> bool:
         """Whether there are no other tables between those of two levels."""
         return bool((self._steps(upper) - self._steps(lower)).sum() <= 1)  # no step falls
-
-    def nearby(self, goal: Goal) -> Sequence[float]:
-        """Nothing: each table on the line has its own level."""
-        return ()
 
     def refinements(self, goal: Goal) -> Sequence[Sequence[Refinement[DesignedFile]]]:
         """Tables between two levels, one unit of one step after the other; then single steps in any order."""
@@ -225,10 +221,6 @@ class StepLine:
     def settled(self, lower: float, upper: float) -> bool:
         """Whether there is no whole number of units in between."""
         return _whole(upper) - _whole(lower) <= 1
-
-    def nearby(self, goal: Goal) -> Sequence[float]:
-        """Nothing: all units lie on the line."""
-        return ()
 
     def refinements(self, goal: Goal) -> Sequence[Sequence[Refinement[DesignedFile]]]:
         """None."""

@@ -115,6 +115,8 @@ def design_tables(
     table, up to its statistics: it neither rounds nor averages samples (see the tests).
     """
     statistics = gather(image_or_coefficients, subsampling=subsampling, threads=threads)
+    if profile is not None:
+        check_sampling(profile, statistics.samplings, stacklevel=3)
 
     def size_of(tables: tuple[QuantTable, ...]) -> int:
         return sum(len(write_jpeg(quantize(image, tables))) for image in statistics.images)
@@ -157,8 +159,6 @@ def resolve(
     qmax = LARGEST_STEPS.get(method, MAX_STEP) if qmax is None else qmax
     qmax = whole_number(qmax, "qmax", 1, MAX_STEP)
     _check_options(method, distortion)
-    if profile is not None:
-        check_sampling(profile, statistics.samplings, stacklevel=4)
     design = Design.of(method, statistics, profile, distortion, qmax)
     line = DesignLine(design, METHODS[method](design), files)
     if isinstance(target, FixedLevel):

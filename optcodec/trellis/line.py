@@ -34,9 +34,6 @@ _FARTHEST = 256.0  # factor by which the level alone leaves what fits the tables
 _TOGETHER, _ALONE = (0.5, 0.7), (0.2, 0.25)
 # Relative distance of levels between which there is nothing but a jump of the tables, or chance.
 _SAME_TABLES, _CHANCE = 0.01, 1e-4
-# Of small images measures jump up and down by a percent or so from one level to the next: so many levels are tried
-# behind a jump, so far apart.
-_NEARBY = tuple(1 + 0.003 * number for number in range(1, 13))
 # The search for a level without files: how level and error grow together, when to stop, and after how many steps.
 _GROWTH, _CLOSE, _STEPS = 1.2, 0.01, 12
 # Below it most coefficients become 0. For quality factors 20..90 this gives the error of a trellis within some 0.3 dB,
@@ -194,13 +191,13 @@ class TrellisLine:
         """Level of the goal; for a size, the level that gives some rows of a large image their share of the bytes."""
         if self.designs is not None:
             return self.designs.start(goal)
-        sample, usual = self.coder.sample, goal.start or level_like(self.coder, _FIRST_QUALITY)
+        sample, first = self.coder.sample, goal.start or level_like(self.coder, _FIRST_QUALITY)
         if goal.rising or sample is self.coder:
-            return usual
+            return first
         counts = [sum(part.coefficients.size for part in coder.image.components) for coder in (sample, self.coder)]
         limit = goal.limit * counts[0] / counts[1]
         share = replace(goal, limit=limit, tolerance=goal.tolerance * counts[0] / counts[1])
-        return level_within(replace(self, coder=sample), share) or usual
+        return level_within(replace(self, coder=sample), share) or first
 
     def growth(self, goal: Goal) -> float:
         """Power of the level with which an error rises, or of its inverse with which a size does, about."""
@@ -217,10 +214,6 @@ class TrellisLine:
     def settled(self, lower: float, upper: float) -> bool:
         """Whether levels are too close for anything but a jump of the tables between them."""
         return upper < lower * (1 + _SAME_TABLES)
-
-    def nearby(self, goal: Goal) -> Sequence[float]:
-        """Nothing: refinements look around."""
-        return ()
 
     def refinements(self, goal: Goal) -> Sequence[Sequence[Refinement[CodedFile]]]:
         """The level alone, with the tables of both levels; then the level of chrominance, or of luminance, alone."""
@@ -239,9 +232,9 @@ class TrellisLine:
             return lambda bracket, best: LevelLine(self, best, moving)
 
         groups: list[list[Refinement[CodedFile]]] = [[below, close_above], [above]]
-        if all(self.moving) and len(self.coder.image.components) > 1:
-            groups += [[alone((False, True))], [alone((True, False))]]
-        return groups
+        if goal.of_file or not all(self.moving) or len(self.coder.image.components) == 1:
+            return groups  # a measure that hardly sees chrominance must not give it up for a few bytes
+        return [*groups, [alone((False, True))], [alone((True, False))]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,10 +285,6 @@ class LevelLine:
     def settled(self, lower: float, upper: float) -> bool:
         """Whether levels are too close for anything but chance between them."""
         return upper < lower * (1 + _CHANCE)
-
-    def nearby(self, goal: Goal) -> Sequence[float]:
-        """Factors behind a jump of the measure."""
-        return _NEARBY
 
     def refinements(self, goal: Goal) -> Sequence[Sequence[Refinement[CodedFile]]]:
         """None."""
