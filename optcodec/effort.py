@@ -18,9 +18,9 @@ from optcodec.matching import Target, meet
 from optcodec.metrics import EQUAL_WEIGHTS
 from optcodec.targets import FixedLevel, MatchQuality
 from optcodec.trellis.chroma import Planes
-from optcodec.trellis.coder import Coder
+from optcodec.trellis.coder import Coder, level_like
 from optcodec.trellis.field import QualityField
-from optcodec.trellis.line import CodedFile, TrellisLine, level_like
+from optcodec.trellis.line import CodedFile, TrellisLine
 from optcodec.trellis.tuning import Tuning, tuning_for
 from optcodec.values import Value
 from optcodec.vision.profile import SensitivityProfile

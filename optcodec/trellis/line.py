@@ -14,19 +14,17 @@ from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
-from optcodec.jpeg.tables import QuantTable, annex_k_tables
+from optcodec.jpeg.tables import QuantTable
 from optcodec.lines import Bracket, Goal, Refinement
 from optcodec.matching import TRELLIS_TOLERANCES, Tolerances, reference_pixels
 from optcodec.metrics import EQUAL_WEIGHTS, Weighted, swe_by_component
 from optcodec.search import level_within
-from optcodec.trellis.coder import Coder, Levels
-from optcodec.trellis.indices import ac_steps
+from optcodec.trellis.coder import LEVEL_BOUNDS, Coder, Levels, level_like
 
-__all__ = ["CodedFile", "TrellisLine", "level_like"]
+__all__ = ["CodedFile", "TrellisLine"]
 
 Tables = tuple[QuantTable, ...]
 
-_BOUNDS = 1e-9, 1e12  # of levels
 _FIRST_QUALITY = 75  # default JPEG of this quality has about the error of the first file that is tried
 _FARTHEST = 256.0  # factor by which the level alone leaves what fits the tables
 # Powers of the level with which sizes fall and errors rise, about: where tables and level move together, and where the
@@ -34,11 +32,6 @@ _FARTHEST = 256.0  # factor by which the level alone leaves what fits the tables
 _TOGETHER, _ALONE = (0.5, 0.7), (0.2, 0.25)
 # Relative distance of levels between which there is nothing but a jump of the tables, or chance.
 _SAME_TABLES, _CHANCE = 0.01, 1e-4
-# The search for a level without files: how level and error grow together, when to stop, and after how many steps.
-_GROWTH, _CLOSE, _STEPS = 1.2, 0.01, 12
-# Below it most coefficients become 0. For quality factors 20..90 this gives the error of a trellis within some 0.3 dB,
-# within 1 dB where blocks are masked; targets are searched in closed loop.
-_DEAD_ZONE = 0.74
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +130,7 @@ class TrellisLine:
     @property
     def bounds(self) -> tuple[float, float]:
         """Lowest and highest level."""
-        return _BOUNDS
+        return LEVEL_BOUNDS
 
     @property
     def pixels(self) -> int:
@@ -289,23 +282,3 @@ class LevelLine:
     def refinements(self, goal: Goal) -> Sequence[Sequence[Refinement[CodedFile]]]:
         """None."""
         return ()
-
-
-def level_like(coder: Coder, quality: int) -> float:
-    """Level at which the error is about that of default JPEG at a quality factor.
-
-    It is found on a sample of the image, with a dead zone in place of the trellis: no file is written.
-    """
-    sample = coder.sample
-    criterion, image = sample.criterion, sample.image
-    default = np.array([table.steps.ravel() for table in annex_k_tables(quality)], np.float64)
-    limit = criterion.dead_zone_error(image, default, 0.5)  # rounding to nearest
-    weights = criterion.per_coefficient(image)
-    level = 2 * limit / sum(part.coefficients.size for part in image.components) + 1e-6
-    for _ in range(_STEPS):
-        steps = ac_steps(weights, (level, level), coder.step_ratio, coder.least)
-        factor = limit / max(criterion.dead_zone_error(image, steps, _DEAD_ZONE), 1e-9)
-        level = min(max(level * factor**_GROWTH, _BOUNDS[0]), _BOUNDS[1])
-        if abs(factor - 1) < _CLOSE:
-            break
-    return level
