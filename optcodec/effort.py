@@ -1,4 +1,4 @@
-"""Coding with a trellis: from an image, a tuning and a target to a file."""
+"""Encode with a trellis: from an image, a tuning and a target to a file."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from functools import partial
 
 from optcodec.blocks.choice import BlockChoice, BlockContext
 from optcodec.blocks.profile import UtilityProfile
-from optcodec.design import check_sampling, gather, resolve
+from optcodec.design import Files, check_sampling, gather, line_of_method, resolve
 from optcodec.errors import InvalidInputError
-from optcodec.jpeg.image import DctImage
-from optcodec.jpeg.reading.reader import read_jpeg
+from optcodec.jpeg.image import CoefficientImage, DctImage
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import prepare
-from optcodec.notices import ignore
-from optcodec.targets import Bpp, MatchQuality, MaxBytes, Quality, Target, WaterLevel, target_bytes
+from optcodec.matching import Target, meet
+from optcodec.metrics import EQUAL_WEIGHTS
+from optcodec.targets import FixedLevel, MatchQuality
 from optcodec.trellis.chroma import Planes
-from optcodec.trellis.coder import Coder
+from optcodec.trellis.coder import Coder, level_like
 from optcodec.trellis.field import QualityField
-from optcodec.trellis.meet import Meeting
-from optcodec.trellis.search import level_like
+from optcodec.trellis.line import CodedFile, TrellisLine
 from optcodec.trellis.tuning import Tuning, tuning_for
 from optcodec.values import Value
 from optcodec.vision.profile import SensitivityProfile
@@ -38,7 +37,7 @@ class Rdo(Value):
     Parameters
     ----------
     tune : str, SensitivityProfile, UtilityProfile or Tuning, optional
-        What the file is made for: ``"psnr"`` (of RGB), ``"ssim"`` (of luminance), ``"people"``, a network, by the
+        What the file is tuned for: ``"psnr"`` (of RGB), ``"ssim"`` (of luminance), ``"people"``, a network, by the
         profile that was measured on it, a receiver that restores, by its utility profile, or any weights. By default
         the profile that tables are designed for, then the receiver that `blocks` is for, otherwise ``"psnr"``.
     field : QualityField, optional
@@ -78,7 +77,7 @@ class Rdo(Value):
     def receivers(self) -> list[UtilityProfile]:
         """The utility profiles that the file is tuned, and its blocks are weighed with."""
         known = [self.tune, self.blocks and self.blocks.profile]
-        return [each for each in known if isinstance(each, UtilityProfile)]
+        return [profile for profile in known if isinstance(profile, UtilityProfile)]
 
     @property
     def subsampling(self) -> str | None:
@@ -98,60 +97,75 @@ class Wanted:
     method: str | None
 
 
-def rdo_encoded(source: PixelSource | CoefficientSource, rdo: Rdo, wanted: Wanted) -> bytes:
-    """The file of an image, by a trellis.
+def rdo_encoded(source: PixelSource | CoefficientSource, rdo: bool | Rdo, wanted: Wanted) -> bytes:
+    """The file of an image whose indices a trellis chooses.
 
     Raises
     ------
     InvalidInputError
-        If the field does not fit the image, or image or target are of a kind that is not handled.
+        If `rdo` is something else, the field does not fit the image, or image or target are of a kind that is not
+        handled.
     TargetNotMetError
         If the target cannot be met.
     """
+    if not isinstance(rdo, (bool, Rdo)):
+        raise InvalidInputError(f"rdo is True, False or an Rdo, got {rdo!r}")
+    rdo = Rdo() if isinstance(rdo, bool) else rdo
     pixels = ("forward",) if isinstance(source, PixelSource) else ()
     prepare(*_KERNELS, *pixels, *(rdo.blocks.kernels if rdo.blocks else ()))
     if source.sampling != "grey":
         for receiver in rdo.receivers:
             receiver.check(subsampling=source.sampling)
-    tune = rdo.tune or wanted.profile or next((each.tuning for each in rdo.receivers if each.tuning), "psnr")
+    tunings = [receiver.tuning for receiver in rdo.receivers if receiver.tuning is not None]
+    tune = rdo.tune or wanted.profile or (tunings[0] if tunings else "psnr")
     if isinstance(tune, SensitivityProfile):
-        check_sampling(tune, {source.sampling} - {"grey"}, stacklevel=4)
         wanted = replace(wanted, profile=wanted.profile or tune)
+    if wanted.profile is not None:
+        check_sampling(wanted.profile, {source.sampling} - {"grey"}, stacklevel=4)
     tuning = tuning_for(tune)
-    kinds = (False, True) if source.progressive == "smaller" else (source.progressive,)
-    coders = [_coder(replace(source, progressive=kind), rdo, tuning, wanted.target) for kind in kinds]
-    files = [_data(coder, source, tuning.method, wanted) for coder in coders]
-    if isinstance(wanted.target, (Bpp, MaxBytes)) and len(files) > 1:  # both as large as they may be
-        errors = [
-            sum(coder.errors(read_jpeg(data, max_pixels=None, notify=ignore)))
-            for coder, data in zip(coders, files, strict=True)
-        ]
-        return files[errors.index(min(errors))]
-    return min(files, key=len)
+    coder = _coder(source, rdo, tuning, wanted.target)
+    wanted = _with_tables(coder, wanted, tuning.method)
+    weights = EQUAL_WEIGHTS if wanted.profile is None else wanted.profile.normalized()
+    line = TrellisLine(coder, source, weights, method=wanted.method)
+    method = wanted.method or tuning.method
+    if wanted.target is not None and method is not None:
+        statistics = gather(coder.image, threads=coder.threads)
+        line = replace(line, designs=line_of_method(statistics, method, wanted.profile))
+    kinds = (False, True) if source.progressive == "smaller" else (bool(source.progressive),)
+    coders = [replace(coder, progressive=kind, write=partial(_written, source, rdo, kind)) for kind in kinds]
+    files = [_file(replace(line, coder=one), wanted) for one in coders]
+    if wanted.target is not None and wanted.target.budget(line.pixels) is not None:  # both as large as they may be
+        return min(files, key=lambda file: sum(file.errors)).data
+    return min(files, key=lambda file: file.nbytes).data
 
 
-def _data(coder: Coder, source: PixelSource | CoefficientSource, usual: str | None, wanted: Wanted) -> bytes:
-    """The file, baseline or progressive; `usual` is the method where none is named."""
-    target, tables = wanted.target, wanted.tables
-    if target is None and tables is None and usual is not None:
-        target = MatchQuality(wanted.quality or 0, jointly=True)
-        tables = _designed(coder, target, replace(wanted, method=usual))
-    elif isinstance(target, (WaterLevel, Quality)):
-        tables = _designed(coder, target, wanted)
-    elif target is not None:
-        return Meeting(coder, source, wanted.profile, wanted.method, usual).data(target)
-    if tables is None:
-        level = level_like(coder, wanted.quality or 0)
-        tables = coder.tables((level, level))
-    else:
-        level = coder.level_of(tables)
-    return coder.write(coder.coded(tables, (level, level)))
-
-
-def _designed(coder: Coder, target: Target, wanted: Wanted) -> tuple[QuantTable, ...]:
-    """Tables for plain rounding."""
+def _with_tables(coder: Coder, wanted: Wanted, default_method: str | None) -> Wanted:
+    """What is asked for, with designed tables in place of a fixed level, or of a quality for a tuning with a method."""
+    target, method = wanted.target, wanted.method
+    if target is None and wanted.tables is None and default_method is not None:
+        target, method = MatchQuality(wanted.quality or 0, jointly=True), default_method
+    elif not isinstance(target, FixedLevel):
+        return wanted
     statistics = gather(coder.image, threads=coder.threads)
-    return resolve(target, statistics, wanted.profile, method=wanted.method, size_of=len)
+    designed = resolve(target, statistics, wanted.profile, method=method, files=Files(len))
+    return replace(wanted, target=None, tables=designed.tables)
+
+
+def _file(line: TrellisLine, wanted: Wanted) -> CodedFile:
+    """The file, baseline or progressive."""
+    coder = line.coder
+    if wanted.target is not None:
+        return meet(line, wanted.target).candidate
+    if wanted.tables is None:
+        level = level_like(coder, wanted.quality or 0)
+        return line.file_with(coder.tables((level, level)), (level, level))
+    level = coder.level_of(wanted.tables)
+    return line.file_with(tuple(wanted.tables), (level, level))
+
+
+def _written(source: PixelSource | CoefficientSource, rdo: Rdo, progressive: bool, coded: CoefficientImage) -> bytes:
+    """The file of indices that a trellis chose."""
+    return replace(source, progressive=progressive).written(coded, smallest=rdo.thorough or progressive)
 
 
 def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning, target: Target | None) -> Coder:
@@ -171,8 +185,7 @@ def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning, ta
         image,
         tuning.criterion(image, field),
         tuning.step_ratio,
-        partial(source.written, smallest=rdo.thorough or bool(source.progressive)),
-        progressive=bool(source.progressive),
+        partial(_written, source, rdo, bool(source.progressive)),
         apart=source.apart,
         bounded=isinstance(source, PixelSource),
         lattice=source.lattice if isinstance(source, CoefficientSource) else None,
@@ -191,7 +204,7 @@ def _chosen(
     """Weights of the 32x32 blocks."""
     if isinstance(source, CoefficientSource):
         raise InvalidInputError("blocks are weighed by their pixels, got coefficients of a file; expected pixels")
-    budget = target_bytes(target, image.width * image.height) if isinstance(target, (Bpp, MaxBytes)) else None
+    budget = None if target is None else target.budget(image.width * image.height)
     return blocks.field(BlockContext(source.pixels, image, tuning, blocks.profile, blocks.net, source.threads), budget)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
@@ -16,11 +16,11 @@ from optcodec.jpeg.sources import CoefficientSource, Dct, PixelSource
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import Progressive, check_progressive
 from optcodec.kernels import prepare
+from optcodec.matching import Target, reference_pixels
 from optcodec.notices import ignore
 from optcodec.pictures.alpha import Background
 from optcodec.pictures.orientation import Orient, check_orient, minimal_exif, orientation_of
 from optcodec.pictures.pixels import ImageLike, load_picture
-from optcodec.targets import MatchPsnr, MatchSsim, Target
 from optcodec.values import Value
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def encode(
 ) -> EncodedJpeg:
     """Encode an image as a plain JPEG file, baseline or progressive.
 
-    What is not said is: default JPEG at quality 75; for a `CoefficientImage`, its own tables, which loses nothing.
+    Defaults: JPEG quality 75; for a `CoefficientImage`, the tables of its file, which loses nothing.
 
     Parameters
     ----------
@@ -106,9 +106,9 @@ def encode(
     tables : sequence of QuantTable, optional
         Luminance; luminance and chrominance; or one a component. Steps up to 255. Excludes `quality` and `target`.
     profile : SensitivityProfile, optional
-        What the reader of the image minds; tables are designed for it. Needs a `target`.
-    target : WaterLevel, Quality, MatchQuality, MatchSwe, Bpp or MaxBytes, optional
-        What designed tables aim at; see `optcodec.targets`.
+        Weights of errors that the reader of the image minds; tables are designed for it. Needs a `target`.
+    target : Target, optional
+        What the file has to keep, such as ``MaxBytes(50_000)``; see `optcodec.targets`.
     method : str, optional
         How tables are designed for the target, see `optcodec.design.design_tables`; with `rdo`, by default tables
         that fit the trellis.
@@ -116,7 +116,7 @@ def encode(
         Choose indices by a trellis: those with the least weighted error plus bits, instead of the nearest ones. See
         `optcodec.Rdo` for what the error weighs. With `tables` these stay; with `quality` or nothing, tables and
         indices are made for about the error of default JPEG at that quality; for a `CoefficientImage`, without any of
-        these, its own tables stay.
+        these, the tables of its file stay.
     subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0"}, optional
         4:2:0; with a profile, also one in `rdo`, what it was estimated at. Grey images and coefficients keep what they
         have.
@@ -130,7 +130,8 @@ def encode(
         its own where it is finer than chrominance. That saves 1 to 2 %, but some decoders show another picture, or
         refuse it. Without effect on progressive files.
     restart_interval : int, optional
-        MCUs between restart markers, 0..65535; 0 for none. A `CoefficientImage` keeps its own by default.
+        MCUs between restart markers, 0..65535; 0 for none. By default 0, and for a `CoefficientImage` what its file
+        has.
     metadata : bool, optional
         Whether what the image carries is passed on: by default from a `CoefficientImage`, all of it, not from pixels,
         of which ICC profile and Exif can be. The orientation that Exif tells is never left out:
@@ -184,12 +185,15 @@ def encode(
     if tables is None and target is None and quality is None:
         quality, tables = (None, image.tables) if isinstance(image, CoefficientImage) else (DEFAULT_QUALITY, None)
     if rdo:
-        return EncodedJpeg(_optimized(source, rdo, quality, tables, target, profile, method), *source.size)
-    if target is not None:
-        tables = _designed(source, target, profile, method)
-    elif tables is None:
-        tables = annex_k_tables(DEFAULT_QUALITY if quality is None else quality)
-    return EncodedJpeg(source.encoded(tables), *source.size)
+        from optcodec.effort import Wanted, rdo_encoded
+
+        data = rdo_encoded(source, rdo, Wanted(quality, tables, target, profile, method))
+    elif target is not None:
+        data = _designed(source, target, profile, method)
+    else:
+        plain = annex_k_tables(DEFAULT_QUALITY if quality is None else quality)
+        data = source.encoded(plain if tables is None else tables)
+    return EncodedJpeg(data, *source.size)
 
 
 def kept_metadata(metadata: Metadata, wanted: bool | None) -> Metadata:
@@ -236,9 +240,9 @@ def _check_choices(
 ) -> None:
     """Refuse arguments that exclude one another, or lack their other half."""
     chosen = {"quality": quality, "tables": tables, "target": target}
-    given = [name for name, value in chosen.items() if value is not None]
-    if len(given) > 1:
-        raise InvalidInputError(f"{' and '.join(given)} exclude one another; expected one of them")
+    names = [name for name, value in chosen.items() if value is not None]
+    if len(names) > 1:
+        raise InvalidInputError(f"{' and '.join(names)} exclude one another; expected one of them")
     if target is None and (profile is not None or method is not None):
         wrong = "a profile" if profile is not None else "a method"
         raise InvalidInputError(f"{wrong} designs tables for a target, got none; expected one such as target=Bpp(1.0)")
@@ -269,31 +273,15 @@ def _check_options(
             raise InvalidInputError(f"steps to encode with lie in 1..255, got {table.steps.max()}")
 
 
-def _optimized(source: PixelSource | CoefficientSource, rdo: bool | Rdo, *wanted: Any) -> bytes:
-    from optcodec.effort import Rdo, Wanted, rdo_encoded
-
-    if not isinstance(rdo, (bool, Rdo)):
-        raise InvalidInputError(f"rdo is True, False or an Rdo, got {rdo!r}")
-    return rdo_encoded(source, Rdo() if isinstance(rdo, bool) else rdo, Wanted(*wanted))
-
-
 def _designed(
     source: PixelSource | CoefficientSource, target: Target, profile: SensitivityProfile | None, method: str | None
-) -> tuple[QuantTable, ...]:
-    from optcodec.design import gather, resolve
+) -> bytes:
+    """The file with tables that are designed for a target."""
+    from optcodec.design import Files, check_sampling, gather, resolve
 
     prepare("histogram", *source.kernels)
-
-    def size_of(tables: tuple[QuantTable, ...]) -> int:
-        return len(source.encoded(tables))
-
-    distance_of, largest = None, (0.0, "")
-    if isinstance(target, (MatchPsnr, MatchSsim)):
-        from optcodec.matching import PixelDistance
-
-        distance = PixelDistance.of(target, source)
-        distance_of, largest = (lambda tables: distance(source.encoded(tables))), (distance.limit, distance.what)
     statistics = gather(source.coefficients(), threads=thread_count(source.threads))
-    return resolve(
-        target, statistics, profile, method=method, size_of=size_of, distance_of=distance_of, largest=largest
-    )
+    if profile is not None:
+        check_sampling(profile, statistics.samplings, stacklevel=4)
+    files = Files(lambda tables: len(source.encoded(tables)), source.encoded, lambda: reference_pixels(source))
+    return resolve(target, statistics, profile, method=method, files=files).data

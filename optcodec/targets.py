@@ -1,29 +1,36 @@
-"""What the encoder aims at, one small frozen type each, and the one search that they share.
+"""Targets of the encoder: one small frozen type for each thing that a user may ask of a file.
 
 ============== ========================================================================================
-WaterLevel     weighted error that each coefficient may have (OptS), no search
-Quality        quality factor of a scaled table (default JPEG, DeepN-JPEG), no search
+WaterLevel     weighted error that each coefficient may have (OptS); a level that needs no search
+Quality        quality factor of a scaled table (default JPEG, DeepN-JPEG); a level that needs no search
 MatchQuality   the SWE of default JPEG at a quality factor, luminance and chrominance apart (Setting 1) or jointly
 MatchSwe       a sensitivity weighted error, or one of luminance and one of chrominance
 MatchPsnr      the peak signal-to-noise ratio of the decoded image, at least
 MatchSsim      the structural similarity of the decoded image, at least
+MatchMeasure   a measure of the user, computed from the file (`optcodec.match_measure`)
 Bpp            bits per pixel of the whole file
 MaxBytes       a file no larger than this
 ============== ========================================================================================
+
+A target that needs a search resolves to goals: what is measured of a file, and how large it may be. How closely each
+measure is met is said in `optcodec.matching`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar, TypeVar
 
-from optcodec.errors import InvalidInputError, TargetNotMetError
-from optcodec.jpeg.tables import check_quality
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.tables import annex_k_tables, check_quality
+from optcodec.lines import Candidate, Goal
+from optcodec.matching import MET, Target, TargetLine, decoded_distance, error_goals, file_goal, size_goal
+from optcodec.metrics import luminance_ssim, mean_square
 from optcodec.scalars import real_number, whole_number
 
 __all__ = [
     "Bpp",
+    "FixedLevel",
     "MatchPsnr",
     "MatchQuality",
     "MatchSsim",
@@ -32,19 +39,23 @@ __all__ = [
     "Quality",
     "Target",
     "WaterLevel",
-    "largest_within",
-    "target_bytes",
 ]
+
+C = TypeVar("C", bound=Candidate)
 
 
 def _keep(target: object, **numbers: float) -> None:
-    """Put checked numbers, which are plain ``int`` and ``float``, into a frozen target that is being made."""
+    """Put checked numbers, which are plain ``int`` and ``float``, into a frozen target while it is constructed."""
     for name, number in numbers.items():
         object.__setattr__(target, name, number)
 
 
+class FixedLevel(Target):
+    """A target that is a level of a table design, which needs no search."""
+
+
 @dataclass(frozen=True)
-class WaterLevel:
+class WaterLevel(FixedLevel):
     """Largest weighted error ``s * D`` that one coefficient may have.
 
     Parameters
@@ -53,7 +64,7 @@ class WaterLevel:
         Above 0. With a profile, on its normalized scale (0.005 is nearly transparent, 1 is coarse); for OptD a squared
         error in coefficient units.
     chroma : float, optional
-        Another level for chrominance; `d` if it is not given.
+        Another level for chrominance; `d` by default.
     """
 
     d: float
@@ -71,7 +82,7 @@ class WaterLevel:
 
 
 @dataclass(frozen=True)
-class Quality:
+class Quality(FixedLevel):
     """JPEG quality factor 1..100, on the scale of the Independent JPEG Group."""
 
     quality: int
@@ -81,7 +92,7 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class MatchQuality:
+class MatchQuality(Target):
     """The sensitivity weighted error of default JPEG at a quality factor, which is not exceeded.
 
     Parameters
@@ -101,9 +112,15 @@ class MatchQuality:
         if not isinstance(self.jointly, bool):
             raise InvalidInputError(f"jointly is True or False, got {self.jointly!r}")
 
+    def goals(self, line: TargetLine[C]) -> tuple[Goal, ...]:
+        """The errors that rounding with the tables of T.81, Annex K, makes."""
+        errors = line.errors_of(annex_k_tables(self.quality))
+        limits = (sum(errors),) if self.jointly else errors
+        return error_goals(self, line, lambda candidate: candidate.errors, limits, start=line.level_like(self.quality))
+
 
 @dataclass(frozen=True)
-class MatchSwe:
+class MatchSwe(Target):
     """A sensitivity weighted error, which is approached from below.
 
     Parameters
@@ -112,8 +129,8 @@ class MatchSwe:
         At least 0 (nothing is lost), in the unit of `optcodec.metrics.swe` with the normalized profile; without a
         profile, with all weights 1 (64 times the squared error of a sample, summed over components).
     chroma : float, optional
-        At least 0. Where it is given, luminance is matched to `swe` and chrominance (Cb and Cr together) to this, apart
-        from one another. A grey image has luminance only.
+        At least 0. With it, luminance is matched to `swe` and chrominance (Cb and Cr together) to this, apart from one
+        another. A grey image has luminance only.
     """
 
     swe: float
@@ -124,10 +141,16 @@ class MatchSwe:
         if self.chroma is not None:
             _keep(self, chroma=real_number(self.chroma, "an SWE", or_zero=True))
 
+    def goals(self, line: TargetLine[C]) -> tuple[Goal, ...]:
+        """The sensitivity weighted error, in total or of luminance and chrominance apart."""
+        grey = len(line.errors_of(annex_k_tables(50))) == 1
+        limits = (self.swe,) if self.chroma is None or grey else (self.swe, self.chroma)
+        return error_goals(self, line, lambda candidate: candidate.swe, limits, end=line.tolerances.end)
+
 
 @dataclass(frozen=True)
-class MatchPsnr:
-    """A peak signal-to-noise ratio of the decoded image, which is reached or exceeded by as little as can be.
+class MatchPsnr(Target):
+    """A peak signal-to-noise ratio of the decoded image: the smallest file that has at least so much.
 
     Parameters
     ----------
@@ -140,10 +163,18 @@ class MatchPsnr:
     def __post_init__(self) -> None:
         _keep(self, psnr_db=real_number(self.psnr_db, "a PSNR in dB"))
 
+    needs_file: ClassVar[bool] = True
+
+    def goals(self, line: TargetLine[C]) -> tuple[Goal, ...]:
+        """The mean squared error of this PSNR."""
+        limit = 255.0**2 / 10 ** (self.psnr_db / 10)
+        distance = decoded_distance(line.reference(), mean_square)
+        return (file_goal(line, distance, limit, f"{self}: a squared error"),)
+
 
 @dataclass(frozen=True)
-class MatchSsim:
-    """A structural similarity of the decoded image, which is reached or exceeded by as little as can be.
+class MatchSsim(Target):
+    """A structural similarity of the decoded image: the smallest file that has at least so much.
 
     Parameters
     ----------
@@ -158,10 +189,17 @@ class MatchSsim:
         if self.ssim >= 1:
             raise InvalidInputError(f"an SSIM to match lies below 1, which equal images have; got {self.ssim!r}")
 
+    needs_file: ClassVar[bool] = True
+
+    def goals(self, line: TargetLine[C]) -> tuple[Goal, ...]:
+        """What this SSIM leaves to 1."""
+        distance = decoded_distance(line.reference(), lambda one, other: 1 - luminance_ssim(one, other))
+        return (file_goal(line, distance, 1 - self.ssim, f"{self}: 1 - SSIM"),)
+
 
 @dataclass(frozen=True)
-class Bpp:
-    """Bits of the whole file, headers included, per pixel; met within 1 % from below, with a trellis within 0.5 %.
+class Bpp(Target):
+    """Bits of the whole file, headers included, per pixel; met within 1 % from below.
 
     Parameters
     ----------
@@ -174,12 +212,20 @@ class Bpp:
     def __post_init__(self) -> None:
         _keep(self, bpp=real_number(self.bpp, "a number of bits per pixel"))
 
+    def goals(self, line: TargetLine[C]) -> tuple[Goal, ...]:
+        """The size of the file, which has to be nearly as large as it may be."""
+        return (size_goal(self, line, required=MET),)
+
+    def budget(self, pixels: int) -> int:
+        """Bytes that a file of so many pixels may have."""
+        return max(int(self.bpp * pixels / 8), 1)
+
 
 @dataclass(frozen=True)
-class MaxBytes:
-    """A size of the whole file in bytes that is never exceeded, and approached within 1 % where any table does.
+class MaxBytes(Target):
+    """The largest size of the whole file in bytes: of the files that are no larger, the one with the least error.
 
-    With a trellis within 0.5 %.
+    It is approached within 1 % where any table does, with a trellis mostly within 0.2 %.
 
     Parameters
     ----------
@@ -192,83 +238,10 @@ class MaxBytes:
     def __post_init__(self) -> None:
         _keep(self, nbytes=whole_number(self.nbytes, "a number of bytes", 1))
 
+    def goals(self, line: TargetLine[C]) -> tuple[Goal, ...]:
+        """The size of the file."""
+        return (size_goal(self, line),)
 
-def target_bytes(target: Bpp | MaxBytes, pixels: int) -> int:
-    """Bytes that a file of so many pixels may have."""
-    return target.nbytes if isinstance(target, MaxBytes) else max(int(target.bpp * pixels / 8), 1)
-
-
-Target = WaterLevel | Quality | MatchQuality | MatchSwe | MatchPsnr | MatchSsim | Bpp | MaxBytes
-
-
-def largest_within(
-    measure: Callable[[float], float],
-    limit: float,
-    bounds: tuple[float, float],
-    *,
-    enough: float,
-    propose: Callable[[float, float], float] | None = None,
-    settled: Callable[[float, float], bool] | None = None,
-    what: str = "a measure",
-) -> tuple[float, float]:
-    """Bisect for the largest level whose measure stays within a limit.
-
-    Parameters
-    ----------
-    measure : callable
-        Of a level; should not fall where the level grows. Where it does all the same, the result still keeps the
-        limit, but a larger level may too.
-    limit : float
-        Largest measure allowed.
-    bounds : tuple of float
-        Lowest and highest level, both above 0.
-    enough : float
-        A measure from here to the limit ends the search.
-    propose : callable, optional
-        Next level to try between two others; their geometric mean if it is not given. At most every other step
-        follows it, so that it cannot hold up the search.
-    settled : callable, optional
-        Whether nothing else can be found between two levels that were measured, which ends the search.
-    what : str
-        What is measured, for the message of the error.
-
-    Returns
-    -------
-    tuple of float
-        Highest level known to keep the limit, and lowest level above it known to exceed it (the same level again where
-        the upper bound keeps the limit, or where `enough` was reached).
-
-    Raises
-    ------
-    TargetNotMetError
-        If the lowest level already exceeds the limit.
-
-    Notes
-    -----
-    Bounded: ends after at most 128 measures, or when the levels differ by less than one part in 10^12.
-    """
-    low, high = bounds
-    reached = measure(low)
-    if reached > limit:
-        raise TargetNotMetError(
-            f"expected {what} of at most {limit:.10g}, but the nearest that can be reached is {reached:.10g}"
-        )
-    if reached >= enough:
-        return low, low
-    if measure(high) <= limit:
-        return high, high
-    for step in range(126):
-        if high <= low * (1 + 1e-12) or (settled is not None and settled(low, high)):
-            break
-        middle = math.sqrt(low * high)
-        if propose is not None and step % 2 == 0:
-            proposed = propose(low, high)
-            middle = proposed if low < proposed < high else middle
-        found = measure(middle)
-        if found > limit:
-            high = middle
-        else:
-            low = middle
-            if found >= enough:
-                return low, low
-    return low, high
+    def budget(self, pixels: int) -> int:
+        """The number of bytes, however many pixels there are."""
+        return self.nbytes

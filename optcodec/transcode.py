@@ -1,4 +1,4 @@
-"""JPEG files to JPEG files: never larger, and what need not change stays as it is."""
+"""Code JPEG files anew: the result is never larger, and what need not change stays as it is."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from optcodec.jpeg.metadata.writer import with_metadata
 from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.segments import file_bytes
 from optcodec.limits import MAX_PIXELS
+from optcodec.matching import Target
 from optcodec.notices import Notify, warn_of
-from optcodec.targets import Bpp, MatchPsnr, MatchQuality, MatchSsim, MatchSwe, MaxBytes, Target, target_bytes
 
 __all__ = ["Transcoded", "recoded", "transcode"]
 
 _MEETS = "it meets the target already"
 _NOT_SMALLER = "the new file would not be smaller"
-_OF_ERRORS = (MatchPsnr, MatchQuality, MatchSsim, MatchSwe)
 
 
 @dataclass(frozen=True)
 class Transcoded(EncodedJpeg):
-    """A JPEG file that was made from another one.
+    """A JPEG file that was coded anew from another one.
 
     Parameters
     ----------
@@ -52,9 +51,9 @@ def transcode(
 ) -> Transcoded:
     """Code a JPEG file anew from its coefficients, without decoding it to pixels; it never grows.
 
-    Where the new file would not be smaller, or the file is no larger than a target (`Bpp`, `MaxBytes`) allows, the
-    bytes of the file are given back. A progressive file stays progressive, and what it carries besides the image stays,
-    unless the options say otherwise.
+    The file itself is returned where the new file would not be smaller, or where the file is no larger than a target
+    (`Bpp`, `MaxBytes`) allows. A file that does not meet a `MatchMeasure` is coded anew even if it grows. A progressive
+    file stays progressive, and what it carries besides the image stays, unless the options say otherwise.
 
     Parameters
     ----------
@@ -107,16 +106,19 @@ def recoded(image: CoefficientImage, original: bytes, *, allow_larger: bool = Fa
         Those of `encode`.
     """
     check_transcoding(image, options.get("orient", "keep"), options.get("to_rgb", False))
-    about = image.width, image.height, len(original)
+    target: Target | None = options.get("target")
+    about, pixels = (image.width, image.height, len(original)), image.width * image.height
     may_keep = not allow_larger and _has_form(image, options)
     if may_keep:
         original = _with_wanted_metadata(image, original, options)
-        if _fits(options.get("target"), image, len(original)):
-            return Transcoded(original, *about, _MEETS)
+        if isinstance(target, Target):
+            may_keep = target.allows(original, pixels)
+            if may_keep and target.budget(pixels) is not None:
+                return Transcoded(original, *about, _MEETS)
     try:
         data = encode(image, **options).data
     except TargetNotMetError:
-        if may_keep and isinstance(options.get("target"), _OF_ERRORS):  # the file itself has no error
+        if may_keep:
             return Transcoded(original, *about, _MEETS)
         raise
     if may_keep and len(data) >= len(original):
@@ -136,7 +138,3 @@ def _with_wanted_metadata(image: CoefficientImage, original: bytes, options: dic
     if wanted == image.metadata:
         return original
     return with_metadata(original, wanted, [part.id for part in image.components])
-
-
-def _fits(target: Target | None, image: CoefficientImage, nbytes: int) -> bool:
-    return isinstance(target, (Bpp, MaxBytes)) and nbytes <= target_bytes(target, image.width * image.height)

@@ -30,6 +30,7 @@ from optcodec import (
     read_jpeg,
     write_jpeg,
 )
+from optcodec.design import SamplingMismatchWarning
 from optcodec.jpeg import layout
 from optcodec.jpeg.quantize import quantize
 from tests.peers import picture, pillow_jpeg, pillow_pixels
@@ -256,6 +257,31 @@ def test_smaller_takes_the_smaller_file():
     for pixels in (pixels_of(9, 9), pixels_of(400, 300)):
         sizes = {choice: encode(pixels, progressive=choice).nbytes for choice in (False, True, "smaller")}
         assert sizes["smaller"] == min(sizes[False], sizes[True])
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"progressive": "smaller"}, {"scans": "apart"}])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_other_scans_are_made_of_coefficients_not_of_a_file(monkeypatch, options, mode):
+    pixels = pixels_of(83, 61, mode)
+    expected = write_jpeg(
+        encode(pixels, quality=70).coefficients,
+        progressive=options.get("progressive", False),
+        apart="scans" in options,
+    )
+
+    def refused(*arguments, **options):
+        raise AssertionError("a file was read back")
+
+    monkeypatch.setattr("optcodec.jpeg.sources.read_jpeg", refused)
+    assert encode(pixels, quality=70, **options).data == expected
+
+
+@pytest.mark.parametrize("options", [{}, {"rdo": True}, {"rdo": True, "target": WaterLevel(0.05)}])
+def test_a_profile_of_another_sampling_warns_where_the_caller_stands(options):
+    profile = load_profile("mobilenet_v2_420")
+    with pytest.warns(SamplingMismatchWarning, match=r"estimated at 4:2:0, but is used at 4:4:4") as caught:
+        encode(pixels_of(40, 32), **({"target": Bpp(2.0), "profile": profile, "subsampling": "4:4:4"} | options))
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 @pytest.mark.parametrize("progressive", [False, True])

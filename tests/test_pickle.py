@@ -54,6 +54,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "JpegWarning": [optcodec.JpegWarning("found this (at byte 9); done that")],
     "MalformedJpegError": [optcodec.MalformedJpegError("found this, expected that", 17)],
     "Masking": [optcodec.Masking(0.5, 60.0)],
+    "MatchMeasure": [optcodec.MatchMeasure(len, 1000), optcodec.MatchMeasure(len, -5.5, at_least=True, tolerance=0.1)],
     "MatchPsnr": [optcodec.MatchPsnr(30.0)],
     "MatchQuality": [optcodec.MatchQuality(75)],
     "MatchSsim": [optcodec.MatchSsim(0.9)],
@@ -114,7 +115,7 @@ def described(value: Any) -> Any:
         return type(value), {key: described(each) for key, each in value.items()}
     if isinstance(value, (tuple, list)):
         return type(value), [described(each) for each in value]
-    assert value is None or isinstance(value, (str, bytes, int, float)), type(value)
+    assert value is None or value is len or isinstance(value, (str, bytes, int, float)), type(value)
     return type(value), value
 
 

@@ -4,11 +4,9 @@ import math
 from dataclasses import FrozenInstanceError
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from optcodec.errors import InvalidInputError, TargetNotMetError
-from optcodec.targets import Bpp, MatchQuality, MatchSwe, MaxBytes, Quality, WaterLevel, largest_within
+from optcodec.errors import InvalidInputError
+from optcodec.targets import Bpp, MatchQuality, MatchSwe, MaxBytes, Quality, WaterLevel
 
 
 @pytest.mark.parametrize("kind", [WaterLevel, Bpp])
@@ -59,69 +57,3 @@ def test_targets_are_values() -> None:
     assert len({MaxBytes(5), MaxBytes(5), MaxBytes(6)}) == 2
     with pytest.raises(FrozenInstanceError):
         Bpp(1.0).bpp = 2.0  # type: ignore[misc]
-
-
-@given(steps=st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=30), limit=st.floats(0.5, 30))
-def test_finds_the_largest_level_of_a_staircase(steps: list[float], limit: float) -> None:
-    def measure(level: float) -> float:
-        return sum(level >= step for step in steps)
-
-    found, above = largest_within(measure, limit, (1e-7, 1e7), enough=math.inf)
-    assert measure(found) <= limit
-    if above == found:
-        assert found == 1e7
-    else:
-        assert measure(above) > limit
-        assert above / found < 1 + 1e-11
-
-
-@given(target=st.floats(1.1, 999.0), start=st.floats(0.01, 100))
-def test_a_proposal_is_taken_but_cannot_stop_the_search(target: float, start: float) -> None:
-    calls = []
-
-    def measure(level: float) -> float:
-        calls.append(level)
-        return level
-
-    stubborn = {"enough": 0.999 * target, "propose": lambda low, high: low * (1 + 1e-9)}
-    found, _ = largest_within(measure, target, (1.0, 1000.0), **stubborn)  # type: ignore[arg-type]
-    assert 0.999 * target <= found <= target
-    assert len(calls) < 50
-    calls.clear()
-    helpful = {"enough": 0.999 * target, "propose": lambda low, high: 0.9995 * target}
-    largest_within(measure, target, (1.0, 1000.0), **helpful)  # type: ignore[arg-type]
-    assert len(calls) <= 3
-
-
-def test_a_search_that_is_settled_ends() -> None:
-    brackets = []
-
-    def settled(low: float, high: float) -> bool:
-        brackets.append((low, high))
-        return high < 1.5 * low
-
-    found = largest_within(lambda level: level, 30.0, (1.0, 1000.0), enough=math.inf, settled=settled)
-    assert found == brackets[-1]
-    assert found[0] <= 30.0 < found[1] < 1.5 * found[0]
-    assert all(high >= 1.5 * low for low, high in brackets[:-1])
-
-
-def test_the_lowest_level_ends_the_search_where_it_is_enough() -> None:
-    assert largest_within(lambda level: 5.0, 5.0, (1.0, 2.0), enough=5.0) == (1.0, 1.0)
-
-
-def test_says_what_can_be_reached() -> None:
-    with pytest.raises(TargetNotMetError, match=r"at most 3.*reached is 7\.25"):
-        largest_within(lambda level: 7.25 * level, 3, (1.0, 100.0), enough=0)
-
-
-def test_never_measures_without_end() -> None:
-    calls = []
-
-    def noise(level: float) -> float:
-        calls.append(level)
-        return hash(level) % 3
-
-    found, _ = largest_within(noise, 1, (1e-300, 1e300), enough=10) if noise(1e-300) <= 1 else (1e-300, 0)
-    assert len(calls) <= 129
-    assert found >= 1e-300

@@ -7,6 +7,7 @@ qualities, linearly in the logarithm of their bytes. Ours are told the budget, w
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -23,7 +24,6 @@ from optcodec import MaxBytes, QualityField, Rdo, TargetNotMetError, encode
 from optcodec.blocks.allocate import ALLOCATORS, Allocator, lagrangian
 from optcodec.blocks.choice import WAYS, BlockChoice, BlockContext, blocks_by, pixels_of_blocks
 from optcodec.blocks.curves import Curves, block_grid
-from optcodec.targets import largest_within
 from optcodec.trellis.tuning import tuning_for
 
 Measure = Callable[[bytes], Any]  # a number, or an array of them
@@ -171,16 +171,13 @@ def _ideal(case: Case, budget: int, *, allocator: Allocator, true_curves: bool) 
         return ideal_file(case.image, allocator(curves, told, size).reshape(shape))
 
     bounds = 1.0001 * float(curves.nbytes[:, 0].sum()), float(curves.nbytes.max(axis=1).sum())
-    low, high = largest_within(
-        lambda told: file(told)[0],
-        budget,
-        bounds,
-        enough=budget,
-        settled=lambda low, high: high < low * (1 + _NEAR),
-        what="a file size in bytes",
-    )
-    if low == high and file(low)[0] < budget:
-        raise TargetNotMetError(f"expected a file of {budget} bytes, but the largest has {file(low)[0]:.0f}")
+    low, high = bounds
+    if not file(low)[0] <= budget <= file(high)[0]:
+        sizes = f"{file(low)[0]:.0f}..{file(high)[0]:.0f}"
+        raise TargetNotMetError(f"expected a file of {budget} bytes, but what the allocator chooses takes {sizes}")
+    while high >= low * (1 + _NEAR):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if file(middle)[0] <= budget else (low, middle)
     return budget, between((file(low), file(high)), budget, case.measured)
 
 

@@ -32,8 +32,7 @@ from optcodec.pictures.pixels import decoded_pixels
 from optcodec.shared import forward
 from optcodec.trellis import indices as rdo
 from optcodec.trellis.chroma import Planes
-from optcodec.trellis.coder import Coder
-from optcodec.trellis.search import level_like
+from optcodec.trellis.coder import Coder, level_like
 from optcodec.trellis.tuning import STEP_RATIO, TUNINGS
 
 TUNING = TUNINGS["psnr"]

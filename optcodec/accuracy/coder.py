@@ -1,8 +1,8 @@
-"""One image, coded under many conditions: what they share is done once."""
+"""Code one image under many conditions; what the conditions share is computed once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,19 +10,33 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.accuracy.conditions import TRELLIS, Condition
-from optcodec.design import DEFAULT_DISTORTION, DISTORTIONS, METHODS, SCALED, WATER_FILLING, gather, resolve
+from optcodec.accuracy.peers import Peer, PeerFile, PeerLine, largest_peer_file
+from optcodec.design import (
+    DEFAULT_DISTORTION,
+    DISTORTIONS,
+    METHODS,
+    SCALED,
+    WATER_FILLING,
+    Design,
+    DesignedFile,
+    Files,
+    gather,
+    line_of_method,
+    resolve,
+)
+from optcodec.design.histogram import MAX_STEP
 from optcodec.errors import InvalidInputError, TargetNotMetError
 from optcodec.jpeg.dct import forward
 from optcodec.jpeg.image import Metadata
 from optcodec.jpeg.quantize import quantize
-from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.sources import PixelSource
-from optcodec.jpeg.tables import QuantTable, annex_k_tables, check_quality
+from optcodec.jpeg.tables import QuantTable, check_quality
 from optcodec.jpeg.writer import write_jpeg
-from optcodec.metrics import swe
-from optcodec.targets import MatchSwe, MaxBytes, Quality, Target, WaterLevel, largest_within
+from optcodec.lines import Candidate
+from optcodec.matching import MET, Target, meet
+from optcodec.targets import MatchSwe, MaxBytes, Quality, WaterLevel
 from optcodec.trellis.coder import Coder
-from optcodec.trellis.meet import Meeting
+from optcodec.trellis.line import TrellisLine
 from optcodec.trellis.tuning import tuning_for
 from optcodec.vision.profile import SensitivityProfile
 
@@ -30,11 +44,8 @@ __all__ = ["Coded", "ImageCoder", "Peer", "check_conditions"]
 
 Pixels = npt.NDArray[np.uint8]
 Tables = tuple[QuantTable, ...]
-Peer = Callable[[Pixels, str, int], bytes]  # file of pixels (height, width, 3), a chroma subsampling, a quality factor
 
-_TOLERANCE = 0.01  # to which an SWE or a size counts as met
 _PEER_SETTINGS = ("fixed", "bytes")
-_FINEST, _COARSEST = (2 * (QuantTable(np.full((8, 8), step)),) for step in (1, 255))
 
 
 @dataclass(frozen=True)
@@ -118,10 +129,10 @@ class ImageCoder:
         self._image = forward(pixels, subsampling, threads=1)
         self._statistics = gather(self._image, threads=1)
         self._normalized = profile.normalized()
-        weighted = self._normalized.weights.reshape(3, 64, 1) * self._statistics.empirical
-        self._errors = np.array([weighted[0], weighted[1:].sum(axis=0)])
-        self._opts_tables: dict[float, Tables] = {}
-        self._jpeg_files: dict[float, bytes] = {}
+        self._files = Files(lambda tables: len(self._file(tables)), self._file)
+        self._design = Design.of("jpeg", self._statistics, self._profile)
+        self._opts_files: dict[float, DesignedFile] = {}
+        self._jpeg_files: dict[float, DesignedFile] = {}
 
     def encode(self, condition: Condition) -> Coded:
         """Make the file of a condition.
@@ -132,96 +143,74 @@ class ImageCoder:
             If the condition is one that `check_conditions` refuses.
         """
         check_conditions([condition], self._peers)
-        if condition.method in self._peers:
-            return self._by_peer(condition)
-        if _parts(condition.method)[2]:
-            return self._by_trellis(condition)
         if condition.setting == "bytes":
             return self._within_bytes(condition)
-        tables, met = self._matched(condition)
-        return Coded(self._file(tables), sum(self._swe(tables)), met)
+        if condition.method in self._peers:
+            file: Candidate = PeerFile(self._peer_line(condition.method), int(condition.level))
+            return Coded(file.data, sum(file.swe), True)
+        file, met = self._matched(condition)
+        return Coded(file.data, sum(file.swe), met)
 
-    def _matched(self, condition: Condition) -> tuple[Tables, bool]:
-        """Tables of settings other than equal bytes, and whether they meet the target."""
+    def _matched(self, condition: Condition) -> tuple[DesignedFile, bool]:
+        """File of settings other than equal bytes, and whether it meets the target."""
         method, setting, level = condition.method, condition.setting, condition.level
         if setting == "fixed":
             filling = method.partition(":")[0] in WATER_FILLING
             return self._designed(method, WaterLevel(level) if filling else Quality(_quality(level))), True
-        sets_target = "jpeg" if setting.startswith("1") else "opts"
-        theirs = annex_k_tables(_quality(level)) if sets_target == "jpeg" else self._opts(level)
-        if method == sets_target:
-            return theirs, True
-        wanted = self._swe(theirs)
-        return self._of_swe(method, (sum(wanted),) if setting.endswith("joint") else wanted)
+        reference_method = "jpeg" if setting.startswith("1") else "opts"
+        reference = self._jpeg(level) if reference_method == "jpeg" else self._opts(level)
+        if method == reference_method:
+            return reference, True
+        return self._of_swe(method, reference.swe, jointly=setting.endswith("joint"))
 
-    def _of_swe(self, method: str, wanted: tuple[float, ...]) -> tuple[Tables, bool]:
-        """Tables with an SWE in total, or of luminance and chrominance apart; otherwise the nearest ones."""
-        finest, coarsest = (self._sums(tables, len(wanted)) for tables in (_FINEST, _COARSEST))
-        reachable = np.clip(wanted, finest, coarsest)
-        tables = self._designed(method, MatchSwe(*reachable.tolist()))
-        missed = np.abs(np.subtract(self._sums(tables, len(wanted)), wanted))
-        return tables, bool(missed.max() <= _TOLERANCE * sum(wanted))
+    def _of_swe(self, method: str, wanted: tuple[float, ...], *, jointly: bool) -> tuple[DesignedFile, bool]:
+        """File with an SWE in total, or of luminance and chrominance apart; otherwise the nearest one."""
+
+        def parts(errors: tuple[float, ...]) -> tuple[float, ...]:
+            return (sum(errors),) if jointly else errors
+
+        finest, coarsest = (parts(self._with_steps(step).swe) for step in (1, MAX_STEP))
+        reachable = np.clip(parts(wanted), finest, coarsest)
+        file = self._designed(method, MatchSwe(*reachable.tolist()))
+        missed = np.abs(np.subtract(parts(file.swe), parts(wanted)))
+        return file, bool(missed.max() <= MET * sum(wanted))
 
     def _within_bytes(self, condition: Condition) -> Coded:
         """The best file that is no larger than that of default JPEG."""
-        goal = self._jpeg(condition.level)
+        default = self._jpeg(condition.level)
         if condition.method == "jpeg":
-            return Coded(goal, sum(self._swe(annex_k_tables(_quality(condition.level)))), True)
-        files: dict[Tables, bytes] = {}
-
-        def size_of(tables: Tables) -> int:
-            files[tables] = self._file(tables)
-            return len(files[tables])
-
+            return Coded(default.data, sum(default.swe), True)
+        peer = condition.method in self._peers
         try:
-            tables = self._designed(condition.method, MaxBytes(len(goal)), size_of)
+            file = self._largest(condition.method, default.nbytes)
         except TargetNotMetError:
-            tables = _COARSEST
-            size_of(tables)
-        data = files[tables]
-        met = (1 - _TOLERANCE) * len(goal) <= len(data) <= len(goal)
-        return Coded(data, sum(self._swe(tables)), met)
+            file = PeerFile(self._peer_line(condition.method), 1) if peer else self._with_steps(MAX_STEP)
+        least = 0.0 if peer else (1 - MET) * default.nbytes
+        return Coded(file.data, sum(file.swe), least <= file.nbytes <= default.nbytes)
 
-    def _by_trellis(self, condition: Condition) -> Coded:
-        """The best file that is no larger than that of default JPEG, of those whose indices a trellis chose."""
-        name, distortion, _ = _parts(condition.method)
-        limit = len(self._jpeg(condition.level))
+    def _largest(self, method: str, limit: int) -> Candidate:
+        """The best file of a method that is no larger than a limit."""
+        if method in self._peers:
+            return largest_peer_file(self._peer_line(method), limit)
+        name, distortion, trellis = _parts(method)
+        if not trellis:
+            return self._designed(method, MaxBytes(limit))
         tuning = tuning_for(self._profile)
         source = PixelSource(self._pixels, self._subsampling, "float", False, Metadata(), 0, 1)
         write = partial(write_jpeg, threads=1)
         coder = Coder(self._image, tuning.criterion(self._image), tuning.step_ratio, write, threads=1)
-        try:
-            data = Meeting(coder, source, self._profile, name or None, tuning.method, distortion).data(MaxBytes(limit))
-        except TargetNotMetError:
-            data = self._file(_COARSEST)
-        met = (1 - _TOLERANCE) * limit <= len(data) <= limit
-        return Coded(data, swe(self._image, read_jpeg(data, max_pixels=None), self._normalized), met)
+        line = TrellisLine(coder, source, self._normalized, method=name or None)
+        if name or tuning.method:
+            designs = line_of_method(self._statistics, name or tuning.method or "", self._profile, distortion)
+            line = replace(line, designs=designs)
+        return meet(line, MaxBytes(limit)).candidate
 
-    def _by_peer(self, condition: Condition) -> Coded:
-        """A file of another encoder, at a quality or at the highest quality that is no larger than default JPEG."""
-        files: dict[int, bytes] = {}
+    def _peer_line(self, name: str) -> PeerLine:
+        """Files of another encoder by quality."""
+        return PeerLine(self._peers[name], self._pixels, self._subsampling, self._image, self._normalized)
 
-        def size_at(quality: float) -> int:
-            whole = int(quality)
-            if whole not in files:
-                files[whole] = self._peers[condition.method](self._pixels, self._subsampling, whole)
-            return len(files[whole])
-
-        quality, met = condition.level, True
-        if condition.setting == "fixed":
-            size_at(quality)
-        else:
-            limit = len(self._jpeg(condition.level))
-            try:
-                quality, _ = largest_within(
-                    size_at, limit, (1, 100), enough=np.inf, settled=lambda low, high: int(high) - int(low) <= 1
-                )
-            except TargetNotMetError:
-                quality, met = 1, False
-        data = files[int(quality)]
-        return Coded(data, swe(self._image, read_jpeg(data, max_pixels=None), self._normalized), met)
-
-    def _designed(self, method: str, target: Target, size_of: Callable[[Tables], int] | None = None) -> Tables:
+    def _designed(self, method: str, target: Target) -> DesignedFile:
+        """The file of designed tables that meets a target."""
         name, _, distortion = method.partition(":")
         return resolve(
             target,
@@ -229,33 +218,27 @@ class ImageCoder:
             self._profile,
             method=name,
             distortion=distortion or DEFAULT_DISTORTION,
-            size_of=size_of or (lambda tables: len(self._file(tables))),
+            files=self._files,
         )
 
-    def _swe(self, tables: Tables) -> tuple[float, float]:
-        """Of luminance and of chrominance."""
-        steps = np.array([table.steps.ravel() for table in tables], np.int64)
-        luma, chroma = np.take_along_axis(self._errors, steps[..., None] - 1, axis=2).sum(axis=(1, 2)).tolist()
-        return luma, chroma
-
-    def _sums(self, tables: Tables, count: int) -> tuple[float, ...]:
-        """SWE of luminance and chrominance, or (of a count of 1) their sum."""
-        apart = self._swe(tables)
-        return apart if count == 2 else (sum(apart),)
-
     def _file(self, tables: Tables) -> bytes:
+        """The file with some tables."""
         return write_jpeg(quantize(self._image, tables), threads=1)
 
-    def _opts(self, level: float) -> Tables:
-        """Tables of OptS at a water level."""
-        if level not in self._opts_tables:
-            self._opts_tables[level] = self._designed("opts", WaterLevel(level))
-        return self._opts_tables[level]
+    def _with_steps(self, step: int) -> DesignedFile:
+        """The file with the same step everywhere."""
+        return DesignedFile(np.full((2, 64), step), self._design, self._files)
 
-    def _jpeg(self, quality: float) -> bytes:
+    def _opts(self, level: float) -> DesignedFile:
+        """File of OptS at a water level."""
+        if level not in self._opts_files:
+            self._opts_files[level] = self._designed("opts", WaterLevel(level))
+        return self._opts_files[level]
+
+    def _jpeg(self, quality: float) -> DesignedFile:
         """File of default JPEG."""
         if quality not in self._jpeg_files:
-            self._jpeg_files[quality] = self._file(annex_k_tables(_quality(quality)))
+            self._jpeg_files[quality] = self._designed("jpeg", Quality(_quality(quality)))
         return self._jpeg_files[quality]
 
 

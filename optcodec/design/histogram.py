@@ -206,8 +206,8 @@ def _extents(blocks: npt.NDArray[Any]) -> Integers:
     largest = np.empty(64, np.float32)
     load("histogram").largest_magnitudes(blocks, largest)
     if not (largest <= _LARGEST).all():
-        found = largest[~(largest <= _LARGEST)][0]
-        raise InvalidInputError(f"DCT coefficients of 8-bit samples lie within +-{_LARGEST:.0f}, got {found}")
+        wrong = largest[~(largest <= _LARGEST)][0]
+        raise InvalidInputError(f"DCT coefficients of 8-bit samples lie within +-{_LARGEST:.0f}, got {wrong}")
     # the bin of the largest magnitude, which the kernel may round up by one fixed-point step first
     extents: Integers = np.floor(2 * largest.astype(np.float64) + 2 / _UNIT).astype(np.int64) + 1
     return extents

@@ -25,7 +25,7 @@ class LaplacianModel:
         lambda of OptS: the mean absolute deviation from the mean. (The paper's eq. (12) does not remove the mean, its
         published implementation does.) Frequencies are row-major. That of the DC is of no use: it is not Laplacian.
     variance : array_like of float64, shape (components, 64)
-        Population variance of the coefficients themselves; the model's own is 2 scale^2.
+        Population variance of the coefficients themselves; that of the model is 2 scale^2.
 
     Raises
     ------

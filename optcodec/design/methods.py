@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from optcodec.cached import cached_property
 from optcodec.design.deepn import ScaledTable, deepn_steps
+from optcodec.design.families import Family, Joint
 from optcodec.design.histogram import MAX_STEP
 from optcodec.design.opts import WaterFilling
 from optcodec.design.rdopt import Lagrangian
-from optcodec.design.search import Family, Joint
 from optcodec.design.statistics import Statistics
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import annex_k_tables
@@ -27,14 +27,14 @@ Steps = npt.NDArray[np.int64]
 
 WATER_FILLING = ("opts", "optd")  # those that take a `WaterLevel`
 SCALED = ("deepn", "jpeg")  # those that take a `Quality`
-# Largest steps where none is given: that of the OptS reference, else the largest of a baseline table.
+# Default of the largest step: that of the OptS reference, else the largest of a baseline table.
 LARGEST_STEPS = {"opts": 100, "optd": 100}
 DEFAULT_DISTORTION = "empirical"
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """What a method makes its families of tables from.
+    """What a method designs its families of tables from.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Design:
         distortion: str = DEFAULT_DISTORTION,
         qmax: int | None = None,
     ) -> Design:
-        """Design with the normalized weights of a profile, and the largest step of a method where none is given."""
+        """Design with the normalized weights of a profile, and by default the largest step of the method."""
         weights = None if profile is None else profile.normalized().weights.reshape(3, 64)
         return cls(statistics, weights, distortion, LARGEST_STEPS.get(method, MAX_STEP) if qmax is None else qmax)
 
@@ -77,10 +77,10 @@ class Design:
         parts = self.statistics.components
         return np.array([np.max([part.least_steps for part in parts[group]], axis=0) for group in self.groups])
 
-    def joint(self, families: list[Family], group: int | None = None) -> Joint:
-        """Families of all groups, or of one, with the limits of their steps."""
+    def joint(self, families: Sequence[Family], group: slice) -> Joint:
+        """Families of the groups in a slice, with the limits of their steps."""
         most = max(int(family.steps(family.bounds[1]).max()) for family in families)
-        return Joint(families, self.least if group is None else self.least[group : group + 1], most)
+        return Joint(families, self.least[group], most)
 
     @property
     def error_weights(self) -> Floats:
@@ -137,7 +137,7 @@ def _jpeg(design: Design) -> list[Family]:
 
 def _rdopt(design: Design) -> list[Family]:
     bits = design.bits / design.statistics.components[0].blocks
-    curves = (np.ascontiguousarray(each[..., : design.qmax]) for each in (design.errors, bits))
+    curves = (np.ascontiguousarray(values[..., : design.qmax]) for values in (design.errors, bits))
     return [Lagrangian(error, rate) for error, rate in zip(*curves, strict=True)]
 
 

@@ -44,8 +44,8 @@ class Lagrangian:
     def steps(self, level: float) -> Steps:
         """Steps (64,) at a level, in units of error per bit."""
         slopes, steps = self._hulls
-        found: Steps = steps[np.arange(len(steps)), (slopes <= level).sum(axis=1) - 1]
-        return found
+        chosen: Steps = steps[np.arange(len(steps)), (slopes <= level).sum(axis=1) - 1]
+        return chosen
 
     @cached_property
     def bounds(self) -> tuple[float, float]:
@@ -56,7 +56,7 @@ class Lagrangian:
 
     @cached_property
     def _hulls(self) -> tuple[Floats, Steps]:
-        """Steps worth taking at some level, and the level from which on each is; infinite where there are no more."""
+        """Steps worth taking at some level, and the level from which on they are; infinite where there are no more."""
         numbers = np.broadcast_to(np.arange(self.error.shape[1]), self.error.shape)
         order = np.lexsort((numbers, -self.error, -self.bits))
         slopes, steps = np.empty(self.error.shape), np.empty(self.error.shape, np.int64)

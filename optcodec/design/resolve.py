@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.design.candidates import DesignedFile, Files
 from optcodec.design.deepn import quality_scale
+from optcodec.design.families import Family
 from optcodec.design.histogram import MAX_STEP
+from optcodec.design.line import DesignLine
 from optcodec.design.methods import (
     DEFAULT_DISTORTION,
     LARGEST_STEPS,
@@ -19,33 +22,26 @@ from optcodec.design.methods import (
     Design,
     default_method,
 )
-from optcodec.design.search import Family, Joint, match_error, meet_size
 from optcodec.design.statistics import DISTORTIONS, Source, Statistics, gather
-from optcodec.errors import InvalidInputError, TargetNotMetError
+from optcodec.errors import InvalidInputError
 from optcodec.jpeg.quantize import quantize
-from optcodec.jpeg.tables import QuantTable, annex_k_tables
+from optcodec.jpeg.tables import QuantTable
 from optcodec.jpeg.writer import write_jpeg
+from optcodec.matching import Target, meet
 from optcodec.scalars import whole_number
-from optcodec.targets import (
-    Bpp,
-    MatchPsnr,
-    MatchQuality,
-    MatchSsim,
-    MatchSwe,
-    MaxBytes,
-    Quality,
-    Target,
-    WaterLevel,
-    largest_within,
-    target_bytes,
-)
+from optcodec.targets import FixedLevel, Quality, WaterLevel
 from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["DEFAULT_DISTORTION", "SamplingMismatchWarning", "check_sampling", "design_tables", "resolve"]
+__all__ = [
+    "DEFAULT_DISTORTION",
+    "SamplingMismatchWarning",
+    "check_sampling",
+    "design_tables",
+    "line_of_method",
+    "resolve",
+]
 
-Floats = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int64]
-SizeOf = Callable[[tuple[QuantTable, ...]], int]
 
 
 class SamplingMismatchWarning(UserWarning):
@@ -119,11 +115,14 @@ def design_tables(
     table, up to its statistics: it neither rounds nor averages samples (see the tests).
     """
     statistics = gather(image_or_coefficients, subsampling=subsampling, threads=threads)
+    if profile is not None:
+        check_sampling(profile, statistics.samplings, stacklevel=3)
 
     def size_of(tables: tuple[QuantTable, ...]) -> int:
         return sum(len(write_jpeg(quantize(image, tables))) for image in statistics.images)
 
-    return resolve(target, statistics, profile, method=method, distortion=distortion, qmax=qmax, size_of=size_of)
+    files = Files(size_of)
+    return resolve(target, statistics, profile, method=method, distortion=distortion, qmax=qmax, files=files).tables
 
 
 def resolve(
@@ -134,48 +133,49 @@ def resolve(
     method: str | None = None,
     distortion: str = DEFAULT_DISTORTION,
     qmax: int | None = None,
-    size_of: SizeOf,
-    distance_of: Callable[[tuple[QuantTable, ...]], float] | None = None,
-    largest: tuple[float, str] = (0.0, ""),
-) -> tuple[QuantTable, ...]:
+    files: Files,
+) -> DesignedFile:
     """Tables for statistics that are there already; otherwise as `design_tables`.
 
     Parameters
     ----------
     target, profile, method, distortion, qmax
-        As in `design_tables`.
+        As in `design_tables`; `MatchPsnr` and what else is measured on a file go with a single image.
     statistics : Statistics
         Of the image or data set; `pixels` is what `Bpp` counts by.
-    size_of : callable
-        Bytes of the whole file, or files, with given tables. Called for `Bpp` and `MaxBytes` only: some five times, at
-        most about twenty, and never twice for the same tables.
-    distance_of, largest : callable, (float, str)
-        Distance in pixels of the decoded file with given tables; the largest allowed, and what it is called. For
-        `MatchPsnr` and `MatchSsim`, which go with one image.
+    files : Files
+        Writes the files with tables that are tried: some five, at most about twenty, and never two with the same
+        tables. For a target that is an error or a level, no file is written.
 
     Returns
     -------
-    tuple of QuantTable
-        Luminance and chrominance; luminance alone for grey images.
+    DesignedFile
+        With the tables; where there is a single image, also with the file.
     """
+    if not isinstance(target, Target) or (target.needs_file and files.write is None):
+        raise InvalidInputError(f"expected a target such as WaterLevel(0.1) or Bpp(1.0), got {target!r}")
     if method is None:
         method = default_method(target, weighted=profile is not None)
     qmax = LARGEST_STEPS.get(method, MAX_STEP) if qmax is None else qmax
     qmax = whole_number(qmax, "qmax", 1, MAX_STEP)
     _check_options(method, distortion)
-    if profile is not None:
-        check_sampling(profile, statistics.samplings, stacklevel=4)
     design = Design.of(method, statistics, profile, distortion, qmax)
-    families = METHODS[method](design)
-    if isinstance(target, (WaterLevel, Quality)):
-        return _tables(np.maximum(_at_level(target, families, method), design.least))
-    if isinstance(target, (MatchQuality, MatchSwe)):
-        return _tables(_at_error(target, families, design))
-    if isinstance(target, (Bpp, MaxBytes)):
-        return _tables(_at_size(target, families, design, size_of))
-    if isinstance(target, (MatchPsnr, MatchSsim)) and distance_of is not None:
-        return _at_distance(design.joint(families), distance_of, *largest)
-    raise InvalidInputError(f"expected a target such as WaterLevel(0.1) or Bpp(1.0), got {target!r}")
+    line = DesignLine(design, METHODS[method](design), files)
+    if isinstance(target, FixedLevel):
+        return line.file_with(np.maximum(_at_level(target, line.families, method), design.least))
+    return meet(line, target).candidate
+
+
+def line_of_method(
+    statistics: Statistics,
+    method: str,
+    profile: SensitivityProfile | None = None,
+    distortion: str = DEFAULT_DISTORTION,
+) -> DesignLine:
+    """Tables of a method by their level, for files that are made otherwise; parameters as in `design_tables`."""
+    _check_options(method, distortion)
+    design = Design.of(method, statistics, profile, distortion)
+    return DesignLine(design, METHODS[method](design), Files(len))
 
 
 def _check_options(method: str, distortion: str) -> None:
@@ -208,72 +208,11 @@ def check_sampling(profile: SensitivityProfile, samplings: Collection[str], *, s
         )
 
 
-def _tables(steps: Steps) -> tuple[QuantTable, ...]:
-    return tuple(QuantTable(each.reshape(8, 8)) for each in steps)
-
-
-def _at_level(target: WaterLevel | Quality, families: list[Family], method: str) -> Steps:
-    """Tables whose level is known without a search."""
-    takes = WaterLevel if method in WATER_FILLING else Quality if method in SCALED else None
-    if takes is None or not isinstance(target, takes):
-        own = f"a {takes.__name__} or " if takes else ""
-        raise InvalidInputError(f"method {method!r} takes {own}a target to search for, got {target!r}")
+def _at_level(target: FixedLevel, families: Sequence[Family], method: str) -> Steps:
+    """Steps (tables, 64) whose level is known without a search."""
+    level_type = WaterLevel if method in WATER_FILLING else Quality if method in SCALED else None
+    if level_type is None or not isinstance(target, level_type):
+        expected = f"a {level_type.__name__} or " if level_type else ""
+        raise InvalidInputError(f"method {method!r} takes {expected}a target to search for, got {target!r}")
     levels = target.levels if isinstance(target, WaterLevel) else 2 * (float(quality_scale(target.quality)),)
     return np.array([family.steps(level) for family, level in zip(families, levels, strict=False)])
-
-
-def _at_error(target: MatchQuality | MatchSwe, families: list[Family], design: Design) -> Steps:
-    errors, limits = design.errors, _limits(target, design.errors)
-    if len(limits) == 1:
-        return _within(design.joint(families), errors, limits[0], target)
-    parts = enumerate(zip(families, errors, limits, strict=True))
-    return np.concatenate([_within(design.joint([f], group), e[None], limit, target) for group, (f, e, limit) in parts])
-
-
-def _limits(target: MatchQuality | MatchSwe, errors: Floats) -> list[float]:
-    """Errors to stay within: of each table, or a single one of all tables together."""
-    if isinstance(target, MatchSwe):
-        return [target.swe] if target.chroma is None else [target.swe, target.chroma][: len(errors)]
-    steps = [table.steps.ravel().astype(np.int64) for table in annex_k_tables(target.quality)]
-    limits = [float(error[np.arange(64), each - 1].sum()) for error, each in zip(errors, steps, strict=False)]
-    return [sum(limits)] if target.jointly else limits
-
-
-def _within(joint: Joint, errors: Floats, limit: float, target: MatchQuality | MatchSwe) -> Steps:
-    steps, error = match_error(joint, errors, limit)
-    if isinstance(target, MatchSwe) and error < 0.99 * limit and (steps == MAX_STEP).all():
-        raise TargetNotMetError(f"expected an SWE of {limit:g}, but that of the coarsest tables is {error:.6g}")
-    return steps
-
-
-def _at_size(target: Bpp | MaxBytes, families: list[Family], design: Design, size_of: SizeOf) -> Steps:
-    pixels = design.statistics.pixels
-    limit = target_bytes(target, pixels)
-    joint = design.joint(families)
-    try:
-        steps, nbytes = meet_size(joint, design.bits, limit, lambda steps: size_of(_tables(steps)))
-    except TargetNotMetError as error:
-        raise TargetNotMetError(f"{target}: {error}") from None
-    if isinstance(target, Bpp) and nbytes < 0.99 * limit:
-        reached = 8 * nbytes / pixels
-        raise TargetNotMetError(f"{target}: the nearest below is {reached:.4g} bpp ({nbytes} bytes)")
-    return steps
-
-
-def _at_distance(
-    joint: Joint, distance_of: Callable[[tuple[QuantTable, ...]], float], limit: float, what: str
-) -> tuple[QuantTable, ...]:
-    """The coarsest tables of a line with which the decoded file keeps a distance."""
-    found: dict[bytes, float] = {}
-
-    def measure(level: float) -> float:
-        steps = joint.steps(level)
-        if steps.tobytes() not in found:
-            found[steps.tobytes()] = distance_of(_tables(steps))
-        return found[steps.tobytes()]
-
-    def settled(low: float, high: float) -> bool:
-        return np.array_equal(joint.steps(low), joint.steps(high))
-
-    level, _ = largest_within(measure, limit, joint.bounds, enough=0.998 * limit, settled=settled, what=what)
-    return _tables(joint.steps(level))

@@ -24,7 +24,7 @@ __all__ = ["DISTORTIONS", "Source", "Statistics", "gather"]
 
 Image: TypeAlias = "ImageLike | DctImage | CoefficientImage"
 Source: TypeAlias = "Image | Iterable[Image]"
-# One image each, although some can be iterated; so is a file that is open.
+# Types of a single image, although some of them can be iterated. An open file is a single image, too.
 _SINGLE = (np.ndarray, str, PathLike, bytes, bytearray, memoryview, DctImage, CoefficientImage)
 
 DISTORTIONS = ("laplacian", "midpoint", "empirical")
@@ -132,11 +132,11 @@ def gather(source: Source, *, subsampling: str = "4:4:4", threads: int | None = 
         pixels += image.width * image.height
         samplings |= {image.subsampling} - {"grey"}
         for index, component in enumerate(image.components):
-            found = Histogram.of(component.coefficients, threads=threads)
+            histogram = Histogram.of(component.coefficients, threads=threads)
             if index < len(components):
-                components[index] = components[index].merged(found)
+                components[index] = components[index].merged(histogram)
             else:
-                components.append(found)
+                components.append(histogram)
     if not components:
         raise InvalidInputError("expected at least one image to design tables for, got none")
     return Statistics(images, tuple(components), pixels, frozenset(samplings), threads)

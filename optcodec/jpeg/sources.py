@@ -1,4 +1,4 @@
-"""What can be coded with any tables, again and again: pixels, or the coefficients of another file."""
+"""Sources of an encode: pixels, or the coefficients of another file, which are coded with any tables."""
 
 from __future__ import annotations
 
@@ -96,6 +96,16 @@ class PixelSource:
 
     def encoded(self, tables: Sequence[QuantTable]) -> bytes:
         """The file, with tables for luminance and chrominance."""
+        if not (self.progressive or self.apart):
+            return self._interleaved(tables)
+        if self.dct == "float":
+            coded = quantize(self.coefficients(), tables)
+        else:  # only the one scan of a baseline file is made with the integer DCT
+            coded = read_jpeg(self._interleaved(tables), max_pixels=None, notify=ignore)
+        return self.written(coded, smallest=False)
+
+    def _interleaved(self, tables: Sequence[QuantTable]) -> bytes:
+        """The baseline file with all components in one scan, straight from pixels."""
         pixels = with_channels(self.pixels)
         count = pixels.shape[2]
         _, h, v = pixel_layout(pixels, self.subsampling)
@@ -114,21 +124,11 @@ class PixelSource:
         )
         preamble = Preamble(*self.size, parts, tables, self.metadata, self.restart_interval)
         scan = Scan(range(count), dc_slots(count), tokens)
-        # libjpeg has a pair of tables for each of luminance and chrominance; so has who wants to be equal to it
-        data = jpeg_bytes(preamble, [scan], progressive=False, share_tables=self.dct == "float")
-        if not (self.progressive or self.apart):
-            return data
-        if self.progressive == "smaller" and not self.apart:
-            return min(data, self._rewritten(data, progressive=True), key=len)
-        return self._rewritten(data, progressive=self.progressive)
-
-    def _rewritten(self, data: bytes, *, progressive: Progressive) -> bytes:
-        """The same coefficients in other scans."""
-        coded = read_jpeg(data, max_pixels=None, notify=ignore)
-        return write_jpeg(coded, progressive=progressive, apart=self.apart, threads=self.threads)
+        # libjpeg always writes two pairs of Huffman tables: files that are to equal its files have them, too.
+        return jpeg_bytes(preamble, [scan], progressive=False, share_tables=self.dct == "float")
 
     def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
-        """The file with given indices; see `write_jpeg`."""
+        """The file with indices that were chosen already; see `write_jpeg`."""
         coded = replace(coded, metadata=self.metadata, restart_interval=self.restart_interval)
         return write_jpeg(
             coded, progressive=self.progressive, smallest=smallest, apart=self.apart, threads=self.threads

@@ -30,7 +30,7 @@ class Criterion:
         Weight of a squared coefficient error by component and row-major frequency, for the mean over the blocks of the
         component, as in `optcodec.metrics.swe`. Finite, at least 0, not all 0.
     fields : sequence of ndarray of float32, shape (rows, columns), optional
-        A further factor for each block of each component; 1 if not given. Finite, at least 0.
+        A further factor for each block of each component; 1 by default. Finite, at least 0.
 
     Raises
     ------
@@ -57,8 +57,8 @@ class Criterion:
         each of them counts for more.
         """
         blocks = np.array([[part.coefficients.size // 64] for part in image.components])
-        found: Floats = self.weights[: len(blocks)] * (blocks[0] / blocks)
-        return found
+        weights: Floats = self.weights[: len(blocks)] * (blocks[0] / blocks)
+        return weights
 
     def scales(self, image: DctImage) -> list[Field]:
         """Factors (blocks,) of each component's blocks.
@@ -71,21 +71,21 @@ class Criterion:
         shapes = [part.coefficients.shape[:2] for part in image.components]
         if self.fields is None:
             return [np.ones(rows * columns, np.float32) for rows, columns in shapes]
-        found = [field.shape for field in self.fields]
-        if found != shapes:
-            raise InvalidInputError(f"weights of blocks have the shapes {shapes}, got {found}")
+        field_shapes = [field.shape for field in self.fields]
+        if field_shapes != shapes:
+            raise InvalidInputError(f"weights of blocks have the shapes {shapes}, got {field_shapes}")
         return [np.ascontiguousarray(field, np.float32).ravel() for field in self.fields]
 
     def errors(self, original: DctImage, coded: CoefficientImage) -> list[float]:
         """Weighted squared error of the coefficients of each component, see `per_coefficient`."""
-        found = []
+        errors = []
         weights, scales = self.per_coefficient(original), self.scales(original)
         for index, (before, after) in enumerate(zip(original.components, coded.components, strict=True)):
             steps = coded.tables[after.table].steps.astype(np.float32).ravel()
             blocks = before.coefficients.reshape(-1, 64), after.blocks.reshape(-1, 64)
             arguments = *blocks, steps, weights[index], scales[index], np.empty(64)
-            found.append(float(load("distortion").weighted_error(*arguments)))
-        return found
+            errors.append(float(load("distortion").weighted_error(*arguments)))
+        return errors
 
     def dead_zone_error(self, image: DctImage, steps: Floats, threshold: float) -> float:
         """Weighted squared error if what is below a threshold, in steps, became 0, and the rest was rounded.

@@ -102,8 +102,8 @@ class QualityField(Value):
     def check_size(self, width: int, height: int) -> None:
         """Raise `InvalidInputError` unless the field is for images of this size."""
         if (self.width, self.height) != (width, height):
-            found = f"{self.width}x{self.height}"
-            raise InvalidInputError(f"the mask or field has {found} pixels, the image {width}x{height}; expected equal")
+            size = f"{self.width}x{self.height}"
+            raise InvalidInputError(f"the mask or field has {size} pixels, the image {width}x{height}; expected equal")
 
     def by_component(self, image: DctImage) -> list[Floats]:
         """Weights of the blocks of each component."""
@@ -112,8 +112,8 @@ class QualityField(Value):
 
 def _pooled(values: Floats, image: DctImage, part: DctComponent) -> Floats:
     """Values (rows, columns) of 8x8 pixels as means over the blocks of a component of an image."""
-    v = max(each.v for each in image.components) // part.v
-    h = max(each.h for each in image.components) // part.h
+    v = max(other.v for other in image.components) // part.v
+    h = max(other.h for other in image.components) // part.h
     rows, columns = part.coefficients.shape[:2]
     missing = (0, rows * v - values.shape[0]), (0, columns * h - values.shape[1])
     return _block_means(np.pad(values, missing, "edge"), v, h)
@@ -121,5 +121,5 @@ def _pooled(values: Floats, image: DctImage, part: DctComponent) -> Floats:
 
 def _block_means(values: Floats, v: int, h: int) -> Floats:
     rows, columns = values.shape[0] // v, values.shape[1] // h
-    found: Floats = values.reshape(rows, v, columns, h).mean(axis=(1, 3))
-    return found
+    means: Floats = values.reshape(rows, v, columns, h).mean(axis=(1, 3))
+    return means

@@ -64,12 +64,12 @@ def tables_for_level(
         Smallest step.
     """
     weights = criterion.per_coefficient(image)
-    found = ac_steps(weights, levels, ratio, least)
-    for group, (steps, level) in enumerate(zip(found, levels, strict=False)):
+    tables = ac_steps(weights, levels, ratio, least)
+    for group, (steps, level) in enumerate(zip(tables, levels, strict=False)):
         members = slice(0, 1) if group == 0 else slice(1, 3)
         parts = [part.coefficients[..., 0, 0].ravel() for part in image.components[members]]
         steps[0] = _dc_step(parts, weights[members, 0] / level, steps[0], least)
-    return tuple(QuantTable(np.rint(steps).astype(np.int64).reshape(8, 8)) for steps in found)
+    return tuple(QuantTable(np.rint(steps).astype(np.int64).reshape(8, 8)) for steps in tables)
 
 
 def ac_steps(weights: Floats, levels: Sequence[float], ratio: float, least: int = 1) -> Floats:
@@ -163,7 +163,7 @@ def choose_indices(
     apart: bool = False,
     threads: int | None = None,
 ) -> CoefficientImage:
-    """Best indices for given bits.
+    """Best indices where the bits of all symbols are known.
 
     Parameters
     ----------

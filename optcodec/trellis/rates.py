@@ -55,14 +55,14 @@ def sequential_rates(image: CoefficientImage, *, apart: bool = False, threads: i
     threads : int, optional
         At most so many; all processors by default. The result is the same.
     """
-    found: dict[int, Rates] = {}
+    by_component: dict[int, Rates] = {}
     for group in scan_groups(image, apart=apart):
         slots = group_slots(len(image.components), group)
         histogram = sequential_tokens(image, group, slots, threads=threads).histogram
         bits = _lengths(histogram, slots)
         by_slot = {slot: _rates(bits[256 * slot :], bits[256 * slot + 256 :]) for slot in dict.fromkeys(slots)}
-        found |= {index: by_slot[slot] for index, slot in zip(group, slots, strict=True)}
-    return [found[index] for index in sorted(found)]
+        by_component |= {index: by_slot[slot] for index, slot in zip(group, slots, strict=True)}
+    return [by_component[index] for index in sorted(by_component)]
 
 
 def progressive_rates(image: CoefficientImage) -> list[Rates]:

@@ -1,4 +1,4 @@
-"""Whom a file is made for: weights of errors by frequency and component, and masking by what surrounds them."""
+"""Tunings, what files are made for: weights of errors by frequency and component, and by the detail of a block."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ class Tuning(Value):
         if not 0 < self.step_ratio < np.inf:
             raise InvalidInputError(f"step_ratio is a finite number above 0, got {self.step_ratio!r}")
         if not isinstance(self.at_resolution, bool) or not isinstance(self.of_rgb, bool):
-            found = self.at_resolution, self.of_rgb
-            raise InvalidInputError(f"at_resolution and of_rgb are True or False, got {found}")
+            values = self.at_resolution, self.of_rgb
+            raise InvalidInputError(f"at_resolution and of_rgb are True or False, got {values}")
         if self.method is not None and self.method not in METHODS:
             raise InvalidInputError(f"method is one of {', '.join(METHODS)}; got {self.method!r}")
         weights.flags.writeable = False
@@ -109,9 +109,9 @@ class Tuning(Value):
             If the values are not those of one.
         """
         try:
-            given = dict(values)
-            masking = given.pop("masking", None)
-            return cls(masking=None if masking is None else Masking(**masking), **given)
+            arguments = dict(values)
+            masking = arguments.pop("masking", None)
+            return cls(masking=None if masking is None else Masking(**masking), **arguments)
         except (TypeError, ValueError) as error:
             if isinstance(error, InvalidInputError):
                 raise
@@ -139,9 +139,9 @@ class Tuning(Value):
             factors = [np.ones(part.coefficients.shape[:2]) for part in image.components]
         if field is not None:
             field.check_size(image.width, image.height)
-            factors = [own * given for own, given in zip(factors, field.by_component(image), strict=True)]
+            factors = [one * other for one, other in zip(factors, field.by_component(image), strict=True)]
         mean = np.exp(np.log(np.maximum(factors[0], _LEAST_FACTOR * factors[0].max())).mean())
-        return Criterion(weights, [(each / mean).astype(np.float32) for each in factors])
+        return Criterion(weights, [(blocks / mean).astype(np.float32) for blocks in factors])
 
 
 def _ratio(image: DctImage) -> tuple[int, int]:
@@ -228,7 +228,7 @@ class Tuned(Protocol):
 
 
 def tuning_for(tune: str | SensitivityProfile | Tuned | Tuning) -> Tuning:
-    """The tuning of a name, for the network that a profile was measured on, or of a utility profile; one is its own.
+    """The tuning of a name, of a network by its profile, or of a utility profile; a tuning stays as it is.
 
     Raises
     ------

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from optcodec.design import DISTORTIONS, METHODS, SamplingMismatchWarning, Statistics, design_tables, gather, resolve
+from optcodec.design import (
+    DISTORTIONS,
+    METHODS,
+    Files,
+    SamplingMismatchWarning,
+    Statistics,
+    design_tables,
+    gather,
+    resolve,
+)
 from optcodec.design.deepn import deepn_steps
 from optcodec.design.opts import WaterFilling
 from optcodec.errors import InvalidInputError, TargetNotMetError
@@ -46,7 +55,10 @@ def size_of(tables: tuple[QuantTable, ...]) -> int:
 
 
 def design(target: Target, method: str = "opts", **options: object) -> tuple[QuantTable, ...]:
-    return resolve(target, STATISTICS, PROFILE, method=method, size_of=size_of, **options)  # type: ignore[arg-type]
+    return resolve(target, STATISTICS, PROFILE, method=method, files=FILES, **options).tables  # type: ignore[arg-type]
+
+
+FILES = Files(size_of)
 
 
 def errors(image: DctImage, tables: tuple[QuantTable, ...], profile: SensitivityProfile) -> tuple[float, float]:
@@ -97,7 +109,7 @@ def test_weights_of_zero_cost_nothing() -> None:
     weights[0, 7, 7] = 0
     blind = SensitivityProfile("blind", weights)
     for distortion in DISTORTIONS:
-        (table, _) = resolve(WaterLevel(1e-6), STATISTICS, blind, distortion=distortion, size_of=size_of)
+        (table, _) = resolve(WaterLevel(1e-6), STATISTICS, blind, distortion=distortion, files=FILES).tables
         assert table.steps[7, 7] == 100
         assert (table.steps.ravel()[:63] == 1).all()
 
@@ -105,7 +117,7 @@ def test_weights_of_zero_cost_nothing() -> None:
 def test_optd_is_opts_with_weights_of_one() -> None:
     tenth = SensitivityProfile("tenth", np.ones((3, 8, 8)))  # normalized to 0.1
     for distortion in DISTORTIONS:
-        opts = resolve(WaterLevel(2.0), STATISTICS, tenth, distortion=distortion, size_of=size_of)
+        opts = resolve(WaterLevel(2.0), STATISTICS, tenth, distortion=distortion, files=FILES).tables
         assert opts == design(WaterLevel(20.0), "optd", distortion=distortion)
 
 
@@ -219,9 +231,9 @@ def test_errors_that_no_table_reaches() -> None:
     finest = sum(errors(IMAGE, (QuantTable(np.ones((8, 8))),) * 2, PROFILE))
     with pytest.raises(TargetNotMetError, match=f"reached is {finest:.4g}"):
         design(MatchSwe(finest / 2))
-    with pytest.raises(TargetNotMetError, match=r"SWE of 1e\+09, but that of the coarsest"):
+    with pytest.raises(TargetNotMetError, match=r"weighted error of 1000000000, but the nearest below"):
         design(MatchSwe(1e9))
-    with pytest.raises(TargetNotMetError, match=r"SWE of 1e\+09, but that of the coarsest"):
+    with pytest.raises(TargetNotMetError, match=r"weighted error of 1000000000, but the nearest below"):
         design(MatchSwe(1.0, chroma=1e9))
 
 
@@ -240,7 +252,7 @@ def test_sizes_that_no_table_reaches() -> None:
     for target in (MaxBytes(coarsest - 1), Bpp(8 * (coarsest - 1) / STATISTICS.pixels)):
         with pytest.raises(TargetNotMetError, match=f"bytes of at most {coarsest - 1}, .* is {coarsest}"):
             design(target)
-    with pytest.raises(TargetNotMetError, match=f"nearest below .*{finest} bytes"):
+    with pytest.raises(TargetNotMetError, match=f"nearest below is {finest}"):
         design(Bpp(8 * 2 * finest / STATISTICS.pixels))
     assert size_of(design(MaxBytes(2 * finest))) == finest  # a limit, not a size to reach
 
@@ -259,7 +271,7 @@ def test_max_bytes_is_never_exceeded(image: CoefficientImage, share: float) -> N
     coarsest, finest = (size((QuantTable(np.full((8, 8), step)),) * 2) for step in (255, 8))
     limit = round(coarsest + share * (finest - coarsest))
     if limit >= coarsest:
-        assert size(resolve(MaxBytes(limit), statistics, method="optd", size_of=size)) <= limit
+        assert size(resolve(MaxBytes(limit), statistics, method="optd", files=Files(size)).tables) <= limit
 
 
 def test_searches_are_bounded() -> None:
@@ -271,7 +283,7 @@ def test_searches_are_bounded() -> None:
 
     for limit in range(3000, 25000, 1000):
         calls.clear()
-        resolve(MaxBytes(limit), STATISTICS, PROFILE, size_of=counted)
+        resolve(MaxBytes(limit), STATISTICS, PROFILE, files=Files(counted))
         assert len(calls) <= 12
         assert len(set(calls)) == len(calls)
 
@@ -287,7 +299,9 @@ def test_steps_are_large_enough_to_be_coded() -> None:
         luminance, chrominance = design_tables(coded, target, profile=PROFILE, method=method)
         expected = np.ones((8, 8))
         expected[3, 4] = expected[0, 0] = 2
-        np.testing.assert_array_equal(luminance.steps, expected)
+        assert (luminance.steps >= expected).all()
+        if target == Quality(100):
+            np.testing.assert_array_equal(luminance.steps, expected)
         assert luminance == chrominance
         (dequantized,) = gather(coded).images
         write_jpeg(quantize(dequantized, (luminance, chrominance)))

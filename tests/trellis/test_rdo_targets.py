@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 from optcodec import (
+    BlockChoice,
     Bpp,
     CoefficientImage,
     InvalidInputError,
@@ -26,6 +28,7 @@ from optcodec import (
     TargetNotMetError,
     WaterLevel,
     annex_k_tables,
+    blocks_by,
     design_tables,
     encode,
     forward,
@@ -85,6 +88,62 @@ def test_small_files_keep_the_limit(size, options):
         found = encode(pixels, target=MaxBytes(nbytes), **options)
         assert found.nbytes <= nbytes
         assert pillow_pixels(found.data).shape == pixels.shape
+
+
+def test_more_bytes_do_not_have_more_error():
+    """Of the files within a size the one with the least error is kept, not the one that is nearest to the size."""
+    pixels = np.ascontiguousarray(astronaut()[300:460, :208])
+    original = forward(pixels, "4:2:0")
+    criterion = tuning_for("psnr").criterion(original)
+    files = [encode(pixels, rdo=True, target=MaxBytes(nbytes)) for nbytes in (1370, 1385, 1400, 1415)]
+    errors = [sum(criterion.errors(original, file.coefficients)) for file in files]
+    for less, more in itertools.pairwise(errors):
+        assert more < 1.01 * less
+
+
+def test_a_size_is_that_of_the_whole_image_not_of_the_rows_that_are_searched_first():
+    """Headers are a larger part of a file of some rows: it exceeds its share where the whole file keeps the limit."""
+    y, x = np.mgrid[:1200, :1200]
+    smooth = np.clip(120 + 40 * np.sin(x / 300) + 30 * np.cos(y / 250), 0, 255).astype(np.uint8)
+    assert encode(smooth, rdo=True, target=MaxBytes(6100)).nbytes <= 6100
+    with pytest.raises(TargetNotMetError, match=r"a file size in bytes of at most 4200, but the nearest .* is 5\d\d\d"):
+        encode(smooth, rdo=True, target=MaxBytes(4200))
+
+
+@pytest.mark.parametrize("source", ["4:2:0", "4:4:4"])
+@pytest.mark.parametrize("rdo", [True, Rdo(thorough=True)], ids=["trellis", "thorough"])
+def test_the_smaller_file_needs_one_transform(monkeypatch, rdo, source):
+    """Baseline and progressive files are made of the same coefficients, and none of them is read back."""
+    calls = []
+
+    def counted(*arguments, **options):
+        calls.append(1)
+        return forward(*arguments, **options)
+
+    def refused(*arguments, **options):
+        raise AssertionError("a file was read back")
+
+    monkeypatch.setattr("optcodec.jpeg.sources.forward", counted)
+    monkeypatch.setattr("optcodec.jpeg.sources.read_jpeg", refused)
+    for target in (MaxBytes(5000), MatchPsnr(33.0)):
+        files = [encode(PHOTO, rdo=rdo, target=target, progressive=kind, subsampling=source) for kind in (False, True)]
+        calls.clear()
+        smaller = encode(PHOTO, rdo=rdo, target=target, progressive="smaller", subsampling=source)
+        assert len(calls) <= 1
+        assert smaller.data in [file.data for file in files]
+
+
+def test_the_smaller_file_needs_one_choice_of_blocks(monkeypatch):
+    calls = []
+
+    def counted(self, *arguments):
+        calls.append(1)
+        return field_of(self, *arguments)
+
+    field_of = BlockChoice.field
+    monkeypatch.setattr(BlockChoice, "field", counted)
+    encode(PHOTO, rdo=Rdo(blocks=blocks_by("x264")), target=MaxBytes(5000), progressive="smaller")
+    assert len(calls) == 1
 
 
 def _steps(step: int) -> tuple[QuantTable, ...]:
