@@ -36,6 +36,7 @@ from .jpeg.writer import write_jpeg as write_jpeg
 from .jsontext import parse_json as parse_json
 from .limits import MAX_PIXELS as MAX_PIXELS
 from .match_measure import MatchMeasure as MatchMeasure
+from .matching import Target as Target
 from .metrics import psnr_db as psnr_db
 from .metrics import swe as swe
 from .pictures.opening import IMAGE_SUFFIXES as IMAGE_SUFFIXES

@@ -121,7 +121,7 @@ def rdo_encoded(source: PixelSource | CoefficientSource, rdo: bool | Rdo, wanted
     if isinstance(tune, SensitivityProfile):
         wanted = replace(wanted, profile=wanted.profile or tune)
     if wanted.profile is not None:
-        check_sampling(wanted.profile, {source.sampling} - {"grey"}, stacklevel=4)
+        check_sampling(wanted.profile, {source.sampling} - {"grey"})
     tuning = tuning_for(tune)
     coder = _coder(source, rdo, tuning, wanted.target)
     wanted = _with_tables(coder, wanted, tuning.method)

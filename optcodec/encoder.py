@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +16,7 @@ from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import Progressive, check_progressive
 from optcodec.kernels import prepare
 from optcodec.matching import Target, reference_pixels
-from optcodec.notices import ignore
+from optcodec.notices import ignore, warn_user
 from optcodec.pictures.alpha import Background
 from optcodec.pictures.orientation import Orient, check_orient, minimal_exif, orientation_of
 from optcodec.pictures.pixels import ImageLike, load_picture
@@ -222,7 +221,7 @@ def _warn_of_size(image: CoefficientImage) -> None:
     """Warn of a file that others cannot read."""
     if max(image.width, image.height) > MAX_LIBJPEG_SIDE:
         message = f"the image has {image.width}x{image.height} pixels; no libjpeg opens sides above {MAX_LIBJPEG_SIDE}"
-        warnings.warn(message, UnreadableSizeWarning, stacklevel=3)
+        warn_user(message, UnreadableSizeWarning)
 
 
 def _sampling_of(profile: SensitivityProfile | None, rdo: bool | Rdo) -> str:
@@ -282,6 +281,6 @@ def _designed(
     prepare("histogram", *source.kernels)
     statistics = gather(source.coefficients(), threads=thread_count(source.threads))
     if profile is not None:
-        check_sampling(profile, statistics.samplings, stacklevel=4)
+        check_sampling(profile, statistics.samplings)
     files = Files(lambda tables: len(source.encoded(tables)), source.encoded, lambda: reference_pixels(source))
     return resolve(target, statistics, profile, method=method, files=files).data

@@ -84,7 +84,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "UtilityProvenance": [optcodec.load_utility_profile("deblock").provenance],
     "WaterLevel": [optcodec.WaterLevel(0.05)],
 }
-PROTOCOLS = {"Task"}  # what users write themselves
+PROTOCOLS = {"Target", "Task"}  # the base of all targets, and what users write themselves
 ALL = [
     pytest.param(value, id=f"{name}-{number}") for name, each in EXAMPLES.items() for number, value in enumerate(each)
 ]

@@ -24,8 +24,7 @@ EXCEPTIONS = {
     "optcodec/vision/survey.py: sensitivity_of()": "the options of estimate_sensitivity, handed through",
     "optcodec/kernels/decode.py: unstuff": "one loop whose parts share eight variables, which a kernel cannot return",
     "optcodec/accuracy/run.py: measure()": "to be mended: batch, workers, peers and max_pixels are one value",
-    "optcodec/design/resolve.py: resolve()": "to be mended with the one search for all targets",
-    "optcodec/trellis/indices.py: _component()": "to be mended with the one search for all targets",
+    "optcodec/trellis/indices.py: _component()": "to be mended",
     "restore/training/train.py: train()": "to be mended: data and weights are one value, where files lie",
 }
 

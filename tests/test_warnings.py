@@ -58,6 +58,18 @@ def test_design_tables_names_the_line_that_designs() -> None:
     assert files_of_warnings(category, lambda: optcodec.design_tables(image, target, profile=profile)) == [__file__]
 
 
+@pytest.mark.parametrize("options", [{}, {"rdo": True}], ids=["designed tables", "trellis"])
+@pytest.mark.parametrize("function", [optcodec.encode, lambda image, **more: optcodec.transcode(BASELINE, **more)])
+def test_encoding_with_a_profile_of_another_sampling_names_the_line(
+    function: Callable[..., Any], options: dict[str, Any]
+) -> None:
+    profile, target = optcodec.load_profile("mobilenet_v2"), optcodec.MatchQuality(50, jointly=True)
+    image = optcodec.read_jpeg(BASELINE)
+    category = optcodec.SamplingMismatchWarning
+    names = files_of_warnings(category, lambda: function(image, profile=profile, target=target, **options))
+    assert set(names) == {__file__}
+
+
 def test_a_thread_without_a_line_of_the_user_still_warns() -> None:
     """The function that is called is ours, and the thread calls it by itself."""
     from concurrent.futures import ThreadPoolExecutor

@@ -121,7 +121,7 @@ def measure(
     pipeline = Pipeline(quick, tuple(conditions), profile, subsampling, batch, dict(peers or {}), max_pixels)
     named = list(zip(images, _names(images), strict=True))
     folder = PartialFolder(partial, _experiment(target, pipeline, named))
-    check_sampling(profile, {subsampling}, stacklevel=3)
+    check_sampling(profile, {subsampling})
     parts = folder.parts()
     done = sum(len(rows.images) for rows, _ in parts)
     tell = progress or (lambda count: None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -28,6 +27,7 @@ from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.tables import QuantTable
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.matching import Target, meet
+from optcodec.notices import warn_user
 from optcodec.scalars import whole_number
 from optcodec.targets import FixedLevel, Quality, WaterLevel
 from optcodec.vision.profile import SensitivityProfile
@@ -116,7 +116,7 @@ def design_tables(
     """
     statistics = gather(image_or_coefficients, subsampling=subsampling, threads=threads)
     if profile is not None:
-        check_sampling(profile, statistics.samplings, stacklevel=3)
+        check_sampling(profile, statistics.samplings)
 
     def size_of(tables: tuple[QuantTable, ...]) -> int:
         return sum(len(write_jpeg(quantize(image, tables))) for image in statistics.images)
@@ -185,7 +185,7 @@ def _check_options(method: str, distortion: str) -> None:
         raise InvalidInputError(f"distortion is one of {', '.join(DISTORTIONS)}; got {distortion!r}")
 
 
-def check_sampling(profile: SensitivityProfile, samplings: Collection[str], *, stacklevel: int) -> None:
+def check_sampling(profile: SensitivityProfile, samplings: Collection[str]) -> None:
     """Warn if a profile was estimated at another chroma sampling than one of those it is used at.
 
     Parameters
@@ -194,17 +194,14 @@ def check_sampling(profile: SensitivityProfile, samplings: Collection[str], *, s
         Its provenance says where it comes from.
     samplings : collection of str
         Such as ``{"4:2:0"}``.
-    stacklevel : int
-        As of `warnings.warn`; 2 is whoever calls this.
     """
     expected = profile.provenance.subsampling
     others = sorted(set(samplings) - {expected})
     if others:
-        warnings.warn(
+        warn_user(
             f"profile {profile.name} was estimated at {expected}, but is used at {', '.join(others)}: "
             "its chrominance weights belong to coefficients of another resolution",
             SamplingMismatchWarning,
-            stacklevel=stacklevel,
         )
 
 
