@@ -174,6 +174,7 @@ def test_of_files_within_a_size_the_one_with_the_least_error_is_kept() -> None:
     line.groups = [[lambda bracket, best: NumberLine(lambda level: 99.0, first=1.1, error=lambda level: 2.0)]]
     result = search(line, goal(100.0, rising=False, tolerance=2.0))
     assert (result.candidate.error, result.measured) == (1.0, 50.0)
+    assert (result.data, result.tables) == (result.candidate.data, result.candidate.tables)
 
 
 def test_of_files_within_an_error_the_smallest_one_is_kept() -> None:
@@ -274,3 +275,9 @@ def test_places_with_an_estimate() -> None:
     assert place_with(lambda place: place**2, 49.0, 1.0, 100.0) == pytest.approx(7.0, rel=1e-3)
     assert place_with(lambda place: place**2, 49.0, 1.0, 5.0) == pytest.approx(5.0, rel=1e-6)
     assert place_with(lambda place: place**2, 49.0, 8.0, 9.0) == 8.0
+
+
+def test_a_measure_that_stays_the_same_for_long_does_not_hold_up_the_search() -> None:
+    """Just above the limit, where a power law expects the limit to be very near."""
+    line = NumberLine(lambda level: 0.5 if level < 1e-4 else 1.001)
+    assert search(line, goal(1.0)).measured == 0.5
