@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from optcodec import JpegWarning, Metadata, encode, read_jpeg, transcode, write_jpeg
-from optcodec.jpeg.metadata.writer import made_segments
+from optcodec.jpeg.metadata.writer import segments_of
 from optcodec.jpeg.segments import read_segments
 from tests.cli_helpers import photograph, run
 from tests.jpegfile import segment
@@ -181,7 +181,7 @@ def test_segments_behind_the_scans_stay_whatever_the_metadata_says() -> None:
 def test_jfif_beside_adobe_is_only_for_the_density_of_ycbcr(
     transform: int | None, density: tuple[int, int, int], components: int, is_jfif: bool
 ) -> None:
-    segments = made_segments(Metadata(adobe_transform=transform, density=density), range(1, components + 1))
+    segments = segments_of(Metadata(adobe_transform=transform, density=density), range(1, components + 1))
     markers = [0xE0] * is_jfif + [0xEE] * (transform is not None)
     assert [made.marker for made in segments] == markers
 
