@@ -145,6 +145,16 @@ def test_metadata_that_is_stripped_goes_even_if_the_scans_are_kept() -> None:
         assert transcode(carrying, **options).data == carrying
 
 
+def test_a_file_without_jfif_gets_none_when_it_is_stripped() -> None:
+    bare = FILES["optimal"][:2] + FILES["optimal"][20:]
+    for front in (b"", COMMENT, segment(0xEE, b"Adobe\0d\0\0\0\0\1")):
+        original = bare[:2] + front + bare[2:]
+        stripped = transcode(original, metadata=False)
+        assert stripped.nbytes <= len(original)
+        assert b"JFIF" not in stripped.data
+        np.testing.assert_array_equal(pixels(stripped.data), pixels(original))
+
+
 def test_the_command_line_says_what_was_kept_and_counts_it(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name, data in FILES.items():
