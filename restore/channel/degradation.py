@@ -202,6 +202,16 @@ class Batch:
     received: Samples
     tables: npt.NDArray[np.uint16]
 
+    @property
+    def context(self) -> npt.NDArray[np.uint16]:
+        """What the network gets besides the image."""
+        return self.tables
+
+    @property
+    def reference(self) -> npt.NDArray[np.uint16]:
+        """What the loss relates errors to."""
+        return self.tables
+
 
 class Patches:
     """Square patches at random positions of photographs, randomly flipped and rotated, each degraded separately.

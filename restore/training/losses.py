@@ -1,4 +1,4 @@
-"""Losses of the training: pixel losses, the losses of an adversarial training, and the penalty of network slimming."""
+"""Losses of the training: pixel losses, those of an adversarial training, and penalties of stripes and of scales."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from torch.nn import functional
 
 from optcodec import InvalidInputError
 
-__all__ = ["Loss", "critic_loss", "fooling_loss", "norm_scale_sum", "pixel_loss"]
+__all__ = ["Loss", "critic_loss", "fooling_loss", "norm_scale_sum", "pixel_loss", "relative", "stripes"]
 
 Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+_STRIPE_WINDOW = 8  # side of the windows of `stripes`, in squares of 2x2 pixels
 
 
 def mean_square(restored: Tensor, clean: Tensor, table: Tensor) -> Tensor:
@@ -31,7 +32,20 @@ def balanced(restored: Tensor, clean: Tensor, table: Tensor) -> Tensor:
     return ((restored - clean).square().flatten(1).mean(1) / step).mean()
 
 
-_PIXEL_LOSSES: dict[str, Loss] = {"mse": mean_square, "balanced": balanced}
+def relative(restored: Tensor, clean: Tensor, errors: Tensor) -> Tensor:
+    """Mean squared error of each patch, relative to that of its decoded file: the first-order change of mean PSNR.
+
+    Parameters
+    ----------
+    restored, clean : Tensor, shape (N, planes, rows, columns)
+        Samples, 0..1.
+    errors : Tensor, shape (N,)
+        Mean squared error of the whole decoded file, in units of 8-bit samples.
+    """
+    return ((restored - clean).square().flatten(1).mean(1) * 255**2 / _floored(errors)).mean()
+
+
+_PIXEL_LOSSES: dict[str, Loss] = {"mse": mean_square, "balanced": balanced, "relative": relative}
 
 
 def pixel_loss(name: str) -> Loss:
@@ -45,6 +59,23 @@ def pixel_loss(name: str) -> Loss:
     if name not in _PIXEL_LOSSES:
         raise InvalidInputError(f"loss is one of {', '.join(_PIXEL_LOSSES)}; got {name!r}")
     return _PIXEL_LOSSES[name]
+
+
+def stripes(restored: Tensor, clean: Tensor, errors: Tensor) -> Tensor:
+    """Energy of patterns of period two in the error, relative to that of the decoded file, as `relative`.
+
+    The error is averaged over windows, separately for the four positions within squares of 2x2 pixels. In smooth areas
+    their means should be equal; a network that ends with a pixel-shuffle can add a different bias to each position.
+    """
+    phases = functional.pixel_unshuffle(restored - clean, 2).unflatten(1, (-1, 4))
+    means = functional.avg_pool2d(phases.flatten(1, 2), _STRIPE_WINDOW).unflatten(1, (-1, 4))
+    deviations = means - means.mean(2, keepdim=True)
+    return (deviations.square().flatten(1).mean(1) * 255**2 / _floored(errors)).mean()
+
+
+def _floored(errors: Tensor) -> Tensor:
+    """The errors, but at least half a sample's square: the error that rounding to samples leaves is of no interest."""
+    return errors + 0.5
 
 
 def critic_loss(clean: Tensor, restored: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 
 from optcodec import InvalidInputError, parse_json
 from optcodec.shared import ShippedFiles
+from restore.channel.coded import Mix
 from restore.channel.degradation import Degradation
 from restore.channel.problem import find_problem
 
@@ -32,6 +33,9 @@ class Validation:
         Number of training steps between two validations.
     lpips : {"", "alex", "vgg", "squeeze"}
         Network of the LPIPS that is measured besides PSNR, whose weights must be available; "" means no LPIPS.
+    senders : tuple of str
+        Encoders whose files are restored, by the names of `restore.channel.senders.SENDERS`; more than the first only
+        for networks that take the condition of a file.
     """
 
     folder: str = "Val20"
@@ -39,6 +43,7 @@ class Validation:
     qualities: tuple[int, ...] = (10, 20, 40)
     every: int = 1000
     lpips: str = ""
+    senders: tuple[str, ...] = ("pillow",)
 
     def __post_init__(self) -> None:
         for name in ("images", "every"):
@@ -62,7 +67,9 @@ class Recipe:
         Restoration problem: the degradation of the patches before they are coded, see `restore.channel.problem`; the
         planes are then R, G, B. "" means JPEG alone.
     degradation : Degradation
-        How the patches are coded.
+        How the patches are coded, if there is no `mix`.
+    mix : Mix, optional
+        How whole photographs are coded, from which patches are cut, for networks that take the condition of a file.
     side, count, stride : int
         Side of a patch in pixels, patches in a batch, spacing in pixels of the grid that patches are cut from.
     steps : int
@@ -76,8 +83,10 @@ class Recipe:
         Number of halvings of the schedule "halving".
     clip : float
         Limit for the norm of the gradient; 0 means no limit.
-    loss : {"mse", "balanced"}
-        Loss of samples, see `restore.training.losses`.
+    loss : {"mse", "balanced", "relative"}
+        Loss of samples, see `restore.training.losses`; "relative" with a `mix`.
+    stripes : float
+        Weight of the penalty on patterns of period two, with a `mix`; 0 means no penalty.
     perceptual : float
         Weight of the feature loss of stage 2, 0.05 to 0.2 in the paper; 0 for stage 1.
     features : {"vgg16", "squeezenet1_1"}
@@ -98,6 +107,7 @@ class Recipe:
     photographs: dict[str, int] = field(default_factory=lambda: {"Train400": 1})
     problem: str = ""
     degradation: Degradation = field(default_factory=Degradation)
+    mix: Mix | None = None
     side: int = 40
     count: int = 128
     stride: int = 1
@@ -107,6 +117,7 @@ class Recipe:
     halvings: int = 5
     clip: float = 0.0
     loss: str = "mse"
+    stripes: float = 0.0
     perceptual: float = 0.0
     features: str = "vgg16"
     adversarial: float = 0.0
@@ -129,13 +140,15 @@ class Recipe:
         for name in ("side", "count", "stride", "steps", "halvings"):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"{name} is at least 1; got {getattr(self, name)}")
-        for name in ("clip", "perceptual", "adversarial", "sparsity"):
+        for name in ("clip", "stripes", "perceptual", "adversarial", "sparsity"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InvalidInputError(f"{name} is at least 0; got {getattr(self, name)}")
         if not 0 < self.rate < float("inf"):
             raise InvalidInputError(f"rate is above 0; got {self.rate}")
         if self.problem:
             find_problem(self.problem)
+        if (self.mix is not None) != (self.loss == "relative") or (self.stripes and self.mix is None):
+            raise InvalidInputError('the loss "relative" is that of a mix of whole files; expected both, or neither')
         if self.side % 8:
             raise InvalidInputError(f"side is a multiple of 8, the blocks of JPEG; got {self.side}")
 
@@ -154,8 +167,8 @@ class Recipe:
         """
         try:
             values = dict(values)
-            for name, kind in (("degradation", Degradation), ("validation", Validation)):
-                if name in values:
+            for name, kind in (("degradation", Degradation), ("mix", Mix), ("validation", Validation)):
+                if values.get(name) is not None:
                     values[name] = kind(**values[name])
             return cls(**values)
         except (TypeError, ValueError) as error:

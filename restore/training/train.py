@@ -7,7 +7,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from optcodec import InvalidInputError
 from restore.channel.degradation import Batch, Patches, Samples, load_photographs
+from restore.channel.patches import CodedBatch, CodedPatches
 from restore.channel.problem import find_problem
 from restore.networks import build
 from restore.networks.critic import Critic
@@ -26,7 +27,7 @@ from restore.training.checkpoint import load_checkpoint, save_checkpoint
 from restore.training.features import load_features, load_lpips
 from restore.training.learner import Learner
 from restore.training.log import TrainingLog
-from restore.training.losses import critic_loss, fooling_loss, norm_scale_sum, pixel_loss
+from restore.training.losses import critic_loss, fooling_loss, norm_scale_sum, pixel_loss, stripes
 from restore.training.recipe import Recipe
 from restore.training.validation import ValidationSet
 
@@ -48,6 +49,7 @@ def train(
     network: nn.Module | None = None,
     budget: float | None = None,
     weights: Path | None = None,
+    files: Path | None = None,
     tensorboard: bool = False,
     progress: Progress | None = None,
 ) -> nn.Module:
@@ -70,6 +72,9 @@ def train(
         training keeps its number.
     weights : path, optional
         Folder with the weights that the feature loss and LPIPS need; by default ``weights`` in `data`.
+    files : path, optional
+        Folder where coded files of a recipe with a `mix` are kept; trainings can share it. By default ``files`` in
+        `folder`.
     tensorboard : bool
         Whether a log for TensorBoard is written, too, to ``tensorboard`` in `folder`.
     progress : callable, optional
@@ -88,7 +93,11 @@ def train(
     """
     torch.manual_seed(recipe.seed)
     training = _Training(
-        recipe, data, weights or data / "weights", build(recipe.network) if network is None else network
+        recipe,
+        data,
+        weights or data / "weights",
+        files or folder / "files",
+        build(recipe.network) if network is None else network,
     )
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "checkpoint.safetensors").exists():
@@ -104,7 +113,7 @@ def train(
 class _Training:
     """A training: the networks, the patches, and the state that changes from step to step."""
 
-    def __init__(self, recipe: Recipe, data: Path, weights: Path, network: nn.Module) -> None:
+    def __init__(self, recipe: Recipe, data: Path, weights: Path, files: Path, network: nn.Module) -> None:
         self.recipe, self.steps, self.step, self.seconds = recipe, recipe.steps, 0, 0.0
         self.plateau = {"rate": recipe.rate, "best": -math.inf, "since": 0.0}
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -125,11 +134,21 @@ class _Training:
             self.learners.append(Learner(critic, recipe.rate, name="critic.", adam="critic_adam."))
         photographs: list[Samples] = []
         for name, shrink in recipe.photographs.items():
-            photographs += load_photographs(data / name, mode=mode, shrink=shrink)
-        patch_options = {name: getattr(recipe, name) for name in ("side", "count", "seed", "stride")}
-        self.patches = Patches(photographs, recipe.degradation, **patch_options, problem=problem)
-        images = load_photographs(data / recipe.validation.folder, mode=mode)[: recipe.validation.images]
-        self.validation = ValidationSet(images, recipe.validation.qualities, self.device, distance, problem)
+            photographs += load_photographs(data / name, mode="RGB" if recipe.mix else mode, shrink=shrink)
+        self.patches: Patches | CodedPatches
+        options = {name: getattr(recipe, name) for name in ("side", "count", "seed")}
+        if recipe.mix is None:
+            self.patches = Patches(photographs, recipe.degradation, stride=recipe.stride, **options, problem=problem)
+        else:
+            self.patches = CodedPatches(photographs, recipe.mix, files, planes=spec.planes, **options)
+        validation = recipe.validation
+        image_mode = "RGB" if recipe.mix else mode
+        images = load_photographs(data / validation.folder, mode=image_mode)[: validation.images]
+        if recipe.mix is None:
+            self.validation = ValidationSet.of_images(images, validation.qualities, self.device, distance, problem)
+        else:
+            senders = [(sender, quality) for sender in validation.senders for quality in validation.qualities]
+            self.validation = ValidationSet.of_files(images, senders, spec.planes, self.device, distance)
 
     def fit_steps(self, minutes: float) -> None:
         """Set the number of steps from the time that a few steps take, and reset the weights afterwards."""
@@ -174,17 +193,21 @@ class _Training:
             return recipe.rate * 0.5 ** int(share * (recipe.halvings + 1))
         return recipe.rate * min(1.0, (share + 1 / self.steps) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * share))
 
-    def update(self, batch: Batch, rate: float) -> dict[str, float]:
+    def update(self, batch: Batch | CodedBatch, rate: float) -> dict[str, float]:
         """Take one step: first of the critic, if there is one, then of the network. Returns the loss and its terms."""
-        received, clean, table = (self._tensor(value) for value in (batch.received, batch.clean, batch.tables))
+        arrays = batch.received, batch.clean, batch.context, batch.reference
+        received, clean, context, reference = (self._tensor(array) for array in arrays)
         received = received / 255
         self.network.train()
         with self._autocast():
-            restored = self.network(received, table)
+            restored = self.network(received, context)
         restored = restored.float()
         clean = clean[:, -restored.shape[1] :] / 255
-        loss = self.loss(restored, clean, table)
+        loss = self.loss(restored, clean, reference)
         terms: dict[str, Tensor] = {}
+        if self.recipe.stripes:
+            terms["stripes"] = stripes(restored, clean, reference)
+            loss = loss + self.recipe.stripes * terms["stripes"]
         if self.features is not None:
             terms["features"] = self._feature_loss(self.features, received, restored, clean)
             loss = loss + self.recipe.perceptual * terms["features"]
@@ -232,7 +255,7 @@ class _Training:
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
 
-    def _tensor(self, array: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Tensor:
+    def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(array.astype(np.float32)).to(self.device)
 
     def save(self, folder: Path) -> None:
@@ -247,10 +270,10 @@ class _Training:
         self.seconds = numbers["seconds"]
 
 
-def _prefetched(patches: Patches, start: int, stop: int) -> Iterator[Batch]:
+def _prefetched(patches: Patches | CodedPatches, start: int, stop: int) -> Iterator[Batch | CodedBatch]:
     """Batches in order; the next batch is prepared in a thread while one is used."""
     with ThreadPoolExecutor(1) as pool:
-        next_batch = pool.submit(patches.batch, start)
+        next_batch: Future[Batch | CodedBatch] = pool.submit(patches.batch, start)
         for number in range(start, stop):
             batch = next_batch.result()
             if number + 1 < stop:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import optcodec
 from restore.channel.degradation import Degradation, Samples, transmit
+from restore.channel.patches import coded_planes
 from restore.channel.problem import Problem
 
 __all__ = ["Distance", "ValidationSet"]
@@ -21,57 +22,76 @@ Distance = Callable[[Tensor, Tensor], float]
 
 @dataclass(frozen=True)
 class _CodedImage:
-    """The planes of an image, (planes, height, width), before and after coding, and its quantization tables."""
+    """The planes of an image, (planes, height, width), before and after coding, and what the network gets besides."""
 
     clean: Samples
     received: Samples
-    tables: npt.NDArray[np.uint16]
+    context: npt.NDArray[np.generic]
 
 
 class ValidationSet:
-    """Validation images, coded at several qualities.
+    """Validation images, coded in several ways.
 
     Parameters
     ----------
-    images : sequence of ndarray of uint8
-        Images, gray or Y, Cb, Cr; or RGB with a problem.
-    qualities : sequence of int
-        JPEG qualities, 1..100.
+    coded : dict of str to sequence
+        The coded images by the name of the coding, as `of_images` and `of_files` make them.
     device : torch.device
         Device of the network.
     distance : callable, optional
         LPIPS, see `restore.training.features.load_lpips`.
-    problem : Problem, optional
-        Degradation of the images before they are coded.
     """
 
     def __init__(
-        self,
+        self, coded: dict[str, list[_CodedImage]], device: torch.device, distance: Distance | None = None
+    ) -> None:
+        self._coded, self._device, self._distance = coded, device, distance
+
+    @classmethod
+    def of_images(
+        cls,
         images: Sequence[Samples],
         qualities: Sequence[int],
         device: torch.device,
         distance: Distance | None = None,
         problem: Problem | None = None,
-    ) -> None:
-        self._coded = {quality: [_code(image, quality, problem) for image in images] for quality in qualities}
-        self._device, self._distance = device, distance
+    ) -> ValidationSet:
+        """Images, gray or Y, Cb, Cr, or RGB with a problem, coded by Pillow at several qualities (1..100)."""
+        coded = {f"q{quality}": [_code(image, quality, problem) for image in images] for quality in qualities}
+        return cls(coded, device, distance)
+
+    @classmethod
+    def of_files(
+        cls,
+        images: Sequence[Samples],
+        codings: Sequence[tuple[str, int]],
+        planes: int,
+        device: torch.device,
+        distance: Distance | None = None,
+    ) -> ValidationSet:
+        """Images, RGB, as files of senders at qualities (1..100), of which a number of planes are used (1 or 3)."""
+        coded = {
+            f"{sender}_q{quality}": [_coded_whole(image, sender, quality, planes) for image in images]
+            for sender, quality in codings
+        }
+        return cls(coded, device, distance)
 
     def measure(self, network: nn.Module) -> dict[str, float]:
-        """Mean PSNR in dB, and LPIPS if there is a distance, at each quality. Puts the network into evaluation mode."""
+        """Mean PSNR in dB, and LPIPS if there is a distance, of each coding. Puts the network into evaluation mode."""
         network.eval()
         psnr: dict[str, float] = {}
         lpips: dict[str, float] = {}
-        for quality, images in self._coded.items():
+        for coding, images in self._coded.items():
             pairs = [(image, self._restored(network, image)) for image in images]
             values = (optcodec.psnr_db(image.clean[-len(restored) :], restored) for image, restored in pairs)
-            psnr[f"psnr_q{quality}"] = _mean(values)
+            psnr[f"psnr_{coding}"] = _mean(values)
             if self._distance is not None:
-                lpips[f"lpips_q{quality}"] = _mean(self._lpips(image, restored) for image, restored in pairs)
+                lpips[f"lpips_{coding}"] = _mean(self._lpips(image, restored) for image, restored in pairs)
         return psnr | lpips
 
     @torch.no_grad()
     def _restored(self, network: nn.Module, image: _CodedImage) -> Samples:
-        output: Tensor = network(self._tensor(image.received) / 255, self._tensor(image.tables))[0]
+        output: Tensor = network(self._tensor(image.received) / 255, self._tensor(image.context))[0]
         samples: Samples = np.clip(np.rint(output.cpu().numpy() * 255), 0, 255).astype(np.uint8)
         return samples
 
@@ -82,7 +102,7 @@ class ValidationSet:
         reference, test = (np.concatenate([luminance, planes]) for planes in (clean, restored))
         return self._distance(self._tensor(reference) / 255, self._tensor(test) / 255)
 
-    def _tensor(self, array: Samples | npt.NDArray[np.uint16]) -> Tensor:
+    def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(array[None].astype(np.float32)).to(self._device)
 
 
@@ -98,3 +118,9 @@ def _code(image: Samples, quality: int, problem: Problem | None) -> _CodedImage:
     received, tables = transmit(image, Degradation((quality,)), problem, np.random.default_rng(0))
     clean, received = (part[None] if part.ndim == 2 else part.transpose(2, 0, 1) for part in (image, received))
     return _CodedImage(clean, received, tables)
+
+
+def _coded_whole(image: Samples, sender: str, quality: int, planes: int) -> _CodedImage:
+    """Cut an image to a multiple of 16x16 pixels, and code it by a sender at 4:2:0."""
+    height, width = (extent - extent % 16 for extent in image.shape[:2])
+    return _CodedImage(*coded_planes(image[:height, :width], sender, quality, "4:2:0", planes))

@@ -1,0 +1,273 @@
+"""Coded photographs: whole photographs as files of several senders, coded once or twice, for the training.
+
+Whole files are coded, and not patches, since the condition of a network has statistics of the whole file. Each file
+depends only on the mix, the seed, the photographs, and its number; files are kept in a folder, so that the next
+training, or the next pass, need not code them again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+import optcodec
+from optcodec import InvalidInputError
+from optcodec.shared import whole_file
+from restore.channel.senders import SENDERS, check_senders
+from restore.runtime.deadzone import count_magnitudes, dead_zones
+
+__all__ = ["GRID", "CodedFile", "CodedSet", "Mix", "code_once"]
+
+Samples = npt.NDArray[np.uint8]
+GRID = 16  # pixels: blocks of chrominance that is subsampled by two repeat with it
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How photographs are coded for a training.
+
+    Parameters
+    ----------
+    senders : dict of str to float
+        Shares of the encoders, by the names of `restore.channel.senders.SENDERS`.
+    qualities : sequence of int
+        Quality factors, 1..100, drawn with equal probability.
+    subsamplings : sequence of str
+        Chroma subsamplings, drawn with equal probability.
+    twice : float
+        Share (0..1) of the files that were coded before, with another quality: on the same grid of blocks, on another
+        grid (after cropping), or at another size.
+    known : float
+        Share (0..1) of the files coded twice on a grid of blocks whose first coding the network is told.
+    versions : int
+        Number of files of each photograph.
+    drawings : int
+        Number of drawings besides the photographs, see `restore.channel.drawings`.
+    """
+
+    senders: dict[str, float]
+    qualities: Sequence[int] = tuple(range(5, 94))
+    subsamplings: Sequence[str] = ("4:2:0", "4:2:0", "4:4:4")
+    twice: float = 0.0
+    known: float = 0.75
+    versions: int = 12
+    drawings: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.senders, dict) or not self.senders:
+            raise InvalidInputError(f"senders are shares by name, at least one; got {self.senders!r}")
+        check_senders(self.senders)
+        if not self.qualities or any(not 1 <= quality <= 100 for quality in self.qualities):
+            raise InvalidInputError(f"qualities are 1..100, at least one; got {list(self.qualities)}")
+        if not self.subsamplings or not set(self.subsamplings) <= {"4:4:4", "4:2:0"}:
+            raise InvalidInputError(
+                f"subsamplings are 4:4:4 and 4:2:0, at least one; got {list(self.subsamplings)}"
+            )
+        for name in ("twice", "known"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidInputError(f"{name} is a share, 0..1; got {getattr(self, name)}")
+        if self.versions < 1 or self.drawings < 0:
+            raise InvalidInputError(f"versions are at least 1, drawings 0; got {self.versions}, {self.drawings}")
+
+
+@dataclass(frozen=True)
+class _Coding:
+    """One coding: sender, quality and chroma subsampling."""
+
+    sender: str
+    quality: int
+    subsampling: str
+
+    def __call__(self, pixels: Samples, rng: np.random.Generator) -> bytes:
+        return SENDERS[self.sender](pixels, self.subsampling, self.quality, rng)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How a file is made. The crops are numbers of rows and columns that are cut off before each coding."""
+
+    orientation: int
+    crop: tuple[int, int]
+    coding: _Coding
+    earlier: _Coding | None = None
+    size: float = 1.0
+    later_crop: tuple[int, int] = (0, 0)
+    known: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class CodedFile:
+    """A coded photograph.
+
+    Attributes
+    ----------
+    clean : ndarray of uint8, shape (height, width, 3)
+        RGB, before coding.
+    received : ndarray of uint8, shape (height, width, 3)
+        Y, Cb, Cr, after coding.
+    steps : ndarray of uint16, shape (2, 8, 8)
+        The steps that the network is told: those of the file or, where they are larger, of its first coding.
+    dead_zones : ndarray of float32, shape (2, 8, 8)
+        Statistics of the file, see `restore.runtime.deadzone`.
+    subsampling : (int, int)
+        Ratios of the sampling factors of luminance and chrominance, vertical and horizontal.
+    origin : (int, int)
+        Row and column where the grid of blocks begins that the network is to see, 0..15.
+    errors : ndarray of float64, shape (3,)
+        Mean squared error of Y, Cb, Cr.
+    """
+
+    clean: Samples
+    received: Samples
+    steps: npt.NDArray[np.uint16]
+    dead_zones: npt.NDArray[np.float32]
+    subsampling: tuple[int, int]
+    origin: tuple[int, int]
+    errors: npt.NDArray[np.float64]
+
+
+def code_once(pixels: Samples, sender: str, quality: int, subsampling: str) -> CodedFile:
+    """Code RGB pixels, shape (height, width, 3), by a sender at a quality."""
+    plan = _Plan(0, (0, 0), _Coding(sender, quality, subsampling))
+    return _loaded(pixels, plan, _coded(pixels, plan, np.random.default_rng(0)))
+
+
+class CodedSet:
+    """All files of some photographs.
+
+    Parameters
+    ----------
+    photographs : sequence of ndarray of uint8, shape (height, width, 3)
+        RGB.
+    mix : Mix
+        How they are coded.
+    folder : path
+        Where files are kept, in a subfolder that belongs to these photographs, mix and seed.
+    seed : int
+        Seed of all random choices.
+    """
+
+    def __init__(self, photographs: Sequence[Samples], mix: Mix, folder: Path, seed: int = 0) -> None:
+        self._photographs, self._mix, self._seed = photographs, mix, seed
+        digest = hashlib.sha256(json.dumps([asdict(mix), seed]).encode())
+        for image in photographs:
+            digest.update(repr(image.shape).encode())
+            digest.update(image)
+        self._folder = folder / digest.hexdigest()[:16]
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def __len__(self) -> int:
+        return len(self._photographs) * self._mix.versions
+
+    def file(self, number: int) -> CodedFile:
+        """The file with this number, 0 to the length; version number // photographs of one of the photographs."""
+        rng = np.random.default_rng((self._seed, number))
+        plan = self._plan(rng)
+        image = _turned(self._photographs[number % len(self._photographs)], plan.orientation)
+        image = image[plan.crop[0] :, plan.crop[1] :]
+        path = self._folder / f"{number}.npz"
+        if not path.exists():
+            arrays = _coded(image, plan, rng)
+            with whole_file(path) as target:
+                np.savez(target, **arrays)
+        with np.load(path, allow_pickle=False) as stored:
+            return _loaded(image, plan, {name: stored[name] for name in stored.files})
+
+    def _plan(self, rng: np.random.Generator) -> _Plan:
+        orientation, crop = int(rng.integers(8)), _random_crop(rng)
+        coding = self._coding(rng)
+        if rng.random() >= self._mix.twice:
+            return _Plan(orientation, crop, coding)
+        earlier, chance, later_crop = self._coding(rng), rng.random(), _random_crop(rng)
+        known, size = bool(rng.random() < self._mix.known), float(rng.uniform(0.5, 0.95))
+        if chance < 0.15:
+            return _Plan(orientation, crop, coding, earlier, size)
+        return _Plan(orientation, crop, coding, earlier, 1.0, (0, 0) if chance < 0.7 else later_crop, known)
+
+    def _coding(self, rng: np.random.Generator) -> _Coding:
+        names, shares = list(self._mix.senders), np.array(list(self._mix.senders.values()))
+        sender = names[int(rng.choice(len(names), p=shares / shares.sum()))]
+        return _Coding(sender, int(rng.choice(self._mix.qualities)), str(rng.choice(np.array(self._mix.subsamplings))))
+
+
+def _random_crop(rng: np.random.Generator) -> tuple[int, int]:
+    rows, columns = (int(value) for value in rng.integers(GRID, size=2))
+    return rows, columns
+
+
+def _turned(image: Samples, orientation: int) -> Samples:
+    """One of the eight orientations of an image."""
+    image = np.rot90(image, orientation % 4)
+    return image[:, ::-1] if orientation >= 4 else image
+
+
+def _resized(image: Samples, plan: _Plan) -> Samples:
+    """The image at the size and with the crop of its last coding."""
+    if plan.size != 1:
+        height, width = (max(1, round(extent * plan.size)) for extent in image.shape[:2])
+        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+    return np.ascontiguousarray(image[plan.later_crop[0] :, plan.later_crop[1] :])
+
+
+def _coded(image: Samples, plan: _Plan, rng: np.random.Generator) -> dict[str, Any]:
+    """What is kept of a file: its bytes, the steps of its first coding, and its statistics."""
+    first = np.ones((2, 8, 8), np.uint16)
+    original = image = np.ascontiguousarray(image)
+    if plan.earlier is not None:
+        data = plan.earlier(image, rng)
+        first = _steps(optcodec.read_jpeg(data))
+        image = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    data = plan.coding(_resized(image, plan), rng)
+    clean = _resized(original, plan)
+    coefficients = optcodec.read_jpeg(data)
+    zones = [dead_zones(count_magnitudes([component.blocks])) for component in coefficients.components[:2]]
+    factors = [(component.v, component.h) for component in coefficients.components[:2]]
+    return {
+        "data": np.frombuffer(data, np.uint8),
+        "first": first,
+        "steps": _steps(coefficients),
+        "dead_zones": np.stack(zones),
+        "subsampling": np.array(factors[0]) // np.array(factors[1]),
+        "errors": _errors(clean, _received(data)),
+    }
+
+
+def _steps(coefficients: optcodec.CoefficientImage) -> npt.NDArray[np.uint16]:
+    tables = [coefficients.tables[component.table].steps for component in coefficients.components[:2]]
+    return np.stack(tables).astype(np.uint16)
+
+
+def _received(data: bytes) -> Samples:
+    """Y, Cb, Cr of a file."""
+    with Image.open(io.BytesIO(data)) as file:
+        file.draft("YCbCr", file.size)
+        return np.asarray(file)
+
+
+def _errors(clean: Samples, received: Samples) -> npt.NDArray[np.float64]:
+    """Mean squared error of Y, Cb, Cr of RGB pixels and a decoded file."""
+    difference = np.asarray(Image.fromarray(clean).convert("YCbCr")).astype(np.float32) - received
+    return np.square(difference).mean(axis=(0, 1), dtype=np.float64)
+
+
+def _loaded(image: Samples, plan: _Plan, stored: dict[str, Any]) -> CodedFile:
+    is_known = plan.known and plan.earlier is not None
+    vertical, horizontal = stored["subsampling"].tolist()
+    return CodedFile(
+        _resized(image, plan),
+        _received(stored["data"].tobytes()),
+        np.maximum(stored["first"], stored["steps"]) if is_known else stored["steps"],
+        stored["dead_zones"],
+        (vertical, horizontal),
+        (-plan.later_crop[0] % GRID, -plan.later_crop[1] % GRID) if is_known else (0, 0),
+        stored["errors"],
+    )

@@ -1,0 +1,165 @@
+"""Batches of patches of whole coded photographs, with the condition of the file of each patch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from optcodec import InvalidInputError
+from restore.channel.coded import GRID, CodedFile, CodedSet, Mix, code_once
+from restore.channel.drawings import drawing
+from restore.runtime.condition import make_condition
+
+__all__ = ["CodedBatch", "CodedPatches", "coded_planes"]
+
+Samples = npt.NDArray[np.uint8]
+_OF_A_FILE = 4  # patches that are cut from each file, which is decoded for them
+
+
+@dataclass(frozen=True)
+class CodedBatch:
+    """A batch of patches.
+
+    Attributes
+    ----------
+    clean, received : ndarray of uint8, shape (count, planes, side, side)
+        Y, or Y, Cb, Cr, before and after the coding.
+    conditions : ndarray of float32, shape (count, condition)
+        The condition of each patch, see `restore.runtime.condition`.
+    errors : ndarray of float32, shape (count,)
+        Mean squared error of the whole decoded file, over the planes that are to be restored.
+    """
+
+    clean: Samples
+    received: Samples
+    conditions: npt.NDArray[np.float32]
+    errors: npt.NDArray[np.float32]
+
+    @property
+    def context(self) -> npt.NDArray[np.float32]:
+        """What the network gets besides the image."""
+        return self.conditions
+
+    @property
+    def reference(self) -> npt.NDArray[np.float32]:
+        """What the loss relates errors to."""
+        return self.errors
+
+
+class CodedPatches:
+    """Square patches at random positions of coded photographs and drawings.
+
+    Parameters
+    ----------
+    photographs : sequence of ndarray of uint8
+        RGB.
+    mix : Mix
+        How they are coded.
+    folder : path
+        Where coded files are kept.
+    side, count : int
+        Side of a patch in pixels, a multiple of 16, and the number of patches in a batch.
+    planes : int
+        1 for luminance, 3 for Y, Cb, Cr, of which Cb and Cr are restored.
+    seed : int
+        Seed. All random choices depend only on it and on the number of the batch.
+    """
+
+    def __init__(
+        self,
+        photographs: Sequence[Samples],
+        mix: Mix,
+        folder: Path,
+        *,
+        side: int,
+        count: int,
+        planes: int,
+        seed: int = 0,
+    ) -> None:
+        if side % GRID:
+            raise InvalidInputError(f"side is a multiple of {GRID} for whole coded photographs; got {side}")
+        # the smallest version: halved in size, cropped before each coding, and cut at the grid
+        fitting = [image for image in photographs if min(image.shape[:2]) >= 2 * (side + 2 * GRID) + GRID]
+        if not fitting:
+            raise InvalidInputError(f"no photograph has {2 * (side + 2 * GRID) + GRID} rows and columns")
+        images = [*fitting, *(drawing(number) for number in range(mix.drawings))]
+        self._files, self._side, self._count, self._planes, self._seed = (
+            CodedSet(images, mix, folder, seed), side, count, planes, seed,
+        )  # fmt: skip
+        areas = np.array([image.shape[0] * image.shape[1] for image in images], np.float64)
+        self._share, self._versions = np.cumsum(areas / areas.sum()), mix.versions
+
+    def batch(self, number: int) -> CodedBatch:
+        """The batch with this number; every call returns the same one."""
+        rng = np.random.default_rng((self._seed, number))
+        clean, received, conditions, errors = [], [], [], []
+        for _ in range(-(-self._count // _OF_A_FILE)):
+            file = self._files.file(self._drawn_number(rng))
+            for _ in range(_OF_A_FILE):
+                rows, columns = self._position(file, rng)
+                clean.append(_planes(_to_ycc(file.clean[rows, columns]), self._planes))
+                received.append(_planes(file.received[rows, columns], self._planes))
+            conditions += [_condition(file, self._planes)] * _OF_A_FILE
+            errors += [file.errors[0] if self._planes == 1 else file.errors[1:].mean()] * _OF_A_FILE
+        return CodedBatch(
+            np.stack(clean)[: self._count],
+            np.stack(received)[: self._count],
+            np.stack(conditions)[: self._count],
+            np.array(errors, np.float32)[: self._count],
+        )
+
+    def _drawn_number(self, rng: np.random.Generator) -> int:
+        image = int(np.searchsorted(self._share, rng.random()))
+        return int(rng.integers(self._versions)) * len(self._share) + min(image, len(self._share) - 1)
+
+    def _position(self, file: CodedFile, rng: np.random.Generator) -> tuple[slice, slice]:
+        rows, columns = (
+            origin + GRID * int(rng.integers((extent - origin - self._side) // GRID + 1))
+            for origin, extent in zip(file.origin, file.received.shape[:2], strict=True)
+        )
+        return slice(rows, rows + self._side), slice(columns, columns + self._side)
+
+
+def coded_planes(
+    pixels: Samples, sender: str, quality: int, subsampling: str, planes: int
+) -> tuple[Samples, Samples, npt.NDArray[np.float32]]:
+    """Code an image by a sender.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3)
+        RGB.
+    sender, quality, subsampling
+        See `restore.channel.senders`.
+    planes : int
+        1 for luminance, 3 for Y, Cb, Cr.
+
+    Returns
+    -------
+    ndarray of uint8, shape (planes, height, width), twice
+        The planes before and after coding.
+    ndarray of float32
+        The condition.
+    """
+    file = code_once(pixels, sender, quality, subsampling)
+    return _planes(_to_ycc(file.clean), planes), _planes(file.received, planes), _condition(file, planes)
+
+
+def _condition(file: CodedFile, planes: int) -> npt.NDArray[np.float32]:
+    """The condition of a file for a network that takes these planes."""
+    tables, subsampling = (1, (1, 1)) if planes == 1 else (2, file.subsampling)
+    return make_condition(file.steps[:tables], file.dead_zones[:tables], subsampling)
+
+
+def _to_ycc(rgb: Samples) -> Samples:
+    return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).convert("YCbCr"))
+
+
+def _planes(image: Samples, count: int) -> Samples:
+    """The first planes, shape (planes, rows, columns)."""
+    return np.ascontiguousarray(image[..., :count].transpose(2, 0, 1))

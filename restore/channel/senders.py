@@ -1,0 +1,129 @@
+"""Senders: the encoders whose files networks are trained on, by name, so that a recipe can mix them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+import optcodec
+from optcodec import InvalidInputError, require_packages
+
+__all__ = ["SENDERS", "Sender", "check_senders", "encode_pillow", "varied_tables"]
+
+Samples = npt.NDArray[np.uint8]
+# File of RGB pixels, a chroma subsampling, and a quality factor; the generator is for senders that vary by chance.
+Sender = Callable[[Samples, str, int, np.random.Generator], bytes]
+
+
+def encode_pillow(pixels: Samples, subsampling: str, tables: npt.NDArray[np.uint16]) -> bytes:
+    """Encode by libjpeg-turbo with given quantization tables.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3)
+        RGB.
+    subsampling : {"4:4:4", "4:2:2", "4:2:0"}
+        Chroma subsampling.
+    tables : ndarray of uint16, shape (2, 8, 8)
+        Quantization steps of luminance and chrominance in natural order.
+    """
+    target = io.BytesIO()
+    qtables = [table.ravel().tolist() for table in tables]
+    Image.fromarray(pixels).save(target, "JPEG", qtables=qtables, subsampling=subsampling)
+    return target.getvalue()
+
+
+def varied_tables(quality: int, rng: np.random.Generator) -> npt.NDArray[np.uint16]:
+    """The tables of a quality factor, moved by a random share towards flat ones, with each entry varied by some 20 %."""
+    logs = np.log(_annex_k(quality).astype(np.float64))
+    centre = logs.mean(axis=(1, 2), keepdims=True)
+    logs = centre + (logs - centre) * rng.uniform(0.0, 1.0) + rng.normal(0.0, 0.1, logs.shape)
+    steps: npt.NDArray[np.uint16] = np.clip(np.rint(np.exp(logs)), 1, 255).astype(np.uint16)
+    return steps
+
+
+def _annex_k(quality: int) -> npt.NDArray[np.uint16]:
+    return np.stack([table.steps for table in optcodec.annex_k_tables(quality)]).astype(np.uint16)
+
+
+def _pillow(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator) -> bytes:
+    return encode_pillow(pixels, subsampling, _annex_k(quality))
+
+
+def _varied(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator) -> bytes:
+    return encode_pillow(pixels, subsampling, varied_tables(quality, rng))
+
+
+def _mozjpeg(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator, *, table: int) -> bytes:
+    """The mozjpeg of pyvips, with trellis quantization; table 1 is flat, 3 is its default."""
+    import pyvips
+
+    height, width, bands = pixels.shape
+    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, bands, "uchar")
+    data: bytes = image.jpegsave_buffer(
+        Q=quality,
+        subsample_mode="on" if subsampling == "4:2:0" else "off",
+        optimize_coding=True,
+        trellis_quant=True,
+        overshoot_deringing=True,
+        quant_table=table,
+    )
+    return data
+
+
+def _jpegli(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator) -> bytes:
+    """jpegli, with adaptive quantization."""
+    import ajpegli
+
+    return bytes(ajpegli.encode(pixels, quality=quality, progressive=0, subsampling=subsampling.replace(":", "")))
+
+
+def _optcodec(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator, *, tune: str) -> bytes:
+    """The encoder of this package with a trellis, tuned for a measure, networks (``dnn``) or a receiver.
+
+    Profiles were measured at 4:2:0: files for networks and receivers have that sampling, whatever is asked for.
+    """
+    if tune in ("dnn", "receiver"):
+        subsampling = "4:2:0"
+    arguments: dict[str, Any] = {"quality": quality, "subsampling": subsampling, "threads": 1}
+    return optcodec.encode(pixels, rdo=optcodec.Rdo(_tuning(tune)), **arguments).data
+
+
+@cache
+def _tuning(tune: str) -> Any:
+    if tune == "dnn":
+        return optcodec.load_profile("generic")
+    return optcodec.load_utility_profile("deblock") if tune == "receiver" else tune
+
+
+SENDERS: dict[str, Sender] = {
+    "pillow": _pillow,
+    "varied": _varied,
+    "mozjpeg": partial(_mozjpeg, table=3),
+    "mozjpeg-flat": partial(_mozjpeg, table=1),
+    "jpegli": _jpegli,
+    **{tune: partial(_optcodec, tune=tune) for tune in ("psnr", "ssim", "people", "dnn", "receiver")},
+}
+_PACKAGES = {"mozjpeg": "pyvips", "mozjpeg-flat": "pyvips", "jpegli": "ajpegli"}
+
+
+def check_senders(shares: dict[str, float]) -> None:
+    """Check the shares of senders in a mix.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such sender, a share is not a number above 0, or the package of a sender is missing.
+    """
+    for name, share in shares.items():
+        if name not in SENDERS:
+            raise InvalidInputError(f"senders are {', '.join(SENDERS)}; got {name!r}")
+        if not isinstance(share, (int, float)) or not 0 < share < float("inf"):
+            raise InvalidInputError(f"the share of a sender is a number above 0; got {share!r} for {name}")
+    require_packages(*dict.fromkeys(_PACKAGES[name] for name in shares if name in _PACKAGES))

@@ -1,0 +1,93 @@
+"""`Conditioned`, the network of the shipped models: residual blocks at half resolution that know how the file was made.
+
+A pixel-unshuffle by two turns each 2x2 pixels into channels, so that the same filters cost a quarter. The condition of
+the file (quantization steps, dead zones, subsampling, noise; see `restore.runtime.condition`) is turned into a few
+feature maps that repeat with the 8x8 blocks: they tell the network how coarse the quantization is, how the encoder
+chose its indices, and where the block borders lie. The change that the network makes is scaled by the quantization
+steps, down to no change at all for fine steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from restore.networks.compact import Residual
+from restore.networks.parts import with_zero_weights
+from restore.runtime.condition import condition_size
+
+__all__ = ["Conditioned"]
+
+_HIDDEN = 32  # width of the hidden layer between the condition and its maps
+_SIGMA_UNIT = 16.0  # samples; as in restore.runtime.condition
+
+
+class Conditioned(nn.Module):
+    """Restores luminance, or chrominance, of an image.
+
+    Parameters
+    ----------
+    planes : int
+        Planes of the input: 1 for luminance, 3 for Y, Cb, Cr.
+    restored : int
+        How many of them, counted from the last, are restored: 1 of 1 for luminance, 2 of 3 for chrominance.
+    width : int
+        Channels of the features.
+    blocks : int
+        Residual blocks, two convolutions each.
+    tables : int
+        Number of quantization tables in the condition; the last one belongs to the restored planes.
+    maps : int
+        Number of maps that are computed from the condition.
+    period : int
+        Period of the maps in pixels at half resolution: 4 for 8x8 blocks of a plane that is not subsampled, 8 where
+        chrominance may be subsampled by two.
+    threshold : float
+        Geometric mean of the quantization steps up to which the network changes nothing.
+    """
+
+    def __init__(
+        self,
+        planes: int = 1,
+        restored: int = 1,
+        width: int = 64,
+        blocks: int = 4,
+        tables: int = 1,
+        maps: int = 8,
+        period: int = 4,
+        threshold: float = 4.5,
+    ) -> None:
+        super().__init__()
+        self.config: dict[str, Any] = {
+            "network": "conditioned", "planes": planes, "restored": restored, "width": width, "blocks": blocks,
+            "tables": tables, "maps": maps, "period": period, "threshold": threshold,
+        }  # fmt: skip
+        self.restored, self.maps, self.period, self.tables, self.threshold = restored, maps, period, tables, threshold
+        self.condition = nn.Sequential(
+            nn.Linear(condition_size(tables), _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, maps * period * period)
+        )
+        self.head = nn.Conv2d(4 * planes + maps, width, 3, padding=1)
+        self.body = nn.Sequential(*(Residual(width) for _ in range(blocks)))
+        self.tail = with_zero_weights(nn.Conv2d(width, 4 * restored, 3, padding=1))
+
+    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
+        low = functional.pixel_unshuffle(image, 2)
+        maps = self.condition(condition).view(-1, self.maps, self.period, self.period)
+        maps = maps.repeat(1, 1, low.shape[2] // self.period, low.shape[3] // self.period)
+        features = self.body(self.head(torch.cat([low, maps.to(low.dtype)], 1)))
+        change = functional.pixel_shuffle(self.tail(features).float(), 2)
+        return image[:, -self.restored :] + change * self.scale(condition)
+
+    def scale(self, condition: Tensor) -> Tensor:
+        """The factor of the change, shape (N, 1, 1, 1): about the error of a decoded image with these steps and noise.
+
+        The mean error of decoded photographs grows about with the root of the steps. Below the threshold it is set to
+        that of the noise.
+        """
+        logarithms = condition[:, 64 * self.tables - 64 : 64 * self.tables].mean(1)
+        beyond = functional.relu(torch.exp2(8 * logarithms) - self.threshold)
+        sigma = _SIGMA_UNIT * condition[:, -1]
+        return torch.sqrt(beyond + sigma.square())[:, None, None, None] / 255

@@ -1,0 +1,69 @@
+"""How an encoder chose the indices of a file: the excess of zeros over what rounding to nearest would give.
+
+An encoder with rate-distortion optimization (a trellis) sets many coefficients to zero that rounding would not. Errors
+of such files are larger than their steps suggest, and the original is often outside of its quantization interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["count_magnitudes", "dead_zones"]
+
+_PRIOR_COUNT = 200.0  # weight of the mean over frequencies in the estimate of each frequency, in coefficients
+_PRIOR_EXCESS = 0.3  # the excess of a file with too few coefficients to tell; files of libjpeg have about this one
+_LIMITS = -1.0, 3.0  # range of the estimates; beyond are only frequencies with very few coefficients
+
+
+def count_magnitudes(rows: Iterable[npt.NDArray[np.int16]]) -> npt.NDArray[np.int64]:
+    """Count the indices of each frequency that are 0, +-1, and of larger magnitude.
+
+    Parameters
+    ----------
+    rows : iterable of ndarray of int16, shape (rows, columns, 8, 8)
+        Quantized coefficients of a component, in parts.
+
+    Returns
+    -------
+    ndarray of int64, shape (3, 8, 8)
+    """
+    counts = np.zeros((3, 8, 8), np.int64)
+    for blocks in rows:
+        number = blocks.shape[0] * blocks.shape[1]
+        zeros = number - np.count_nonzero(blocks, axis=(0, 1))
+        ones = np.count_nonzero((blocks == 1) | (blocks == -1), axis=(0, 1))
+        counts += np.stack([zeros, ones, number - zeros - ones])
+    return counts
+
+
+def dead_zones(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Excess of zeros of each frequency: log of the ratio of the odds of a zero to those by rounding to nearest.
+
+    A Laplacian density is fitted to the magnitudes from 1 on: with n1 indices of magnitude 1 and n2 of larger
+    magnitude, rounding to nearest gives exp(-d) = n2 / (n1 + n2) for a decay d per step, and zeros with the odds
+    exp(d / 2) - 1 to all others. Estimates of frequencies with few coefficients are drawn towards the mean of the file.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (3, 8, 8)
+        From `count_magnitudes`.
+
+    Returns
+    -------
+    ndarray of float32, shape (8, 8)
+        0 for a Laplacian density and rounding to nearest; larger, the more zeros the encoder chose. DC, which has no
+        dead zone, has the mean of the other frequencies.
+    """
+    zeros, ones, larger = counts.reshape(3, 64).astype(np.float64)
+    # the halves keep logarithms finite
+    decay = np.log((ones + larger + 1) / (larger + 0.5))
+    excess = np.log((zeros + 0.5) / (ones + larger + 0.5)) - np.log(np.expm1(decay / 2))
+    weight = larger * ones / (ones + larger + 1) * (zeros > 0)  # about the inverse of the variance of the estimate
+    weight[0] = 0
+    excess = np.clip(excess, *_LIMITS)
+    mean = (weight @ excess + _PRIOR_COUNT * _PRIOR_EXCESS) / (weight.sum() + _PRIOR_COUNT)
+    shrunk = (weight * excess + _PRIOR_COUNT * mean) / (weight + _PRIOR_COUNT)
+    return shrunk.reshape(8, 8).astype(np.float32)
