@@ -1,7 +1,7 @@
-"""What `optcodec.encode` took before `effort`: ``rdo=True`` and ``rdo=Rdo(...)``, translated into the words of today.
+"""``rdo=True`` and ``rdo=Rdo(...)``, which `optcodec.encode` took before it had `effort`, and what they mean today.
 
-Files of the old words keep their bytes. They were not always those of effort 3: without `Rdo.thorough`, an error of RGB
-was weighed by components, which today is said by ``tune="ycbcr"``, or by ``of_rgb=False`` in a `Tuning`.
+Their files keep their bytes, which are not always those of effort 3: without `Rdo.thorough` each component was coded by
+itself even where the error of RGB counts. Today ``tune="ycbcr"`` does that, or a `Tuning` with ``of_rgb=False``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from optcodec.blocks.choice import BlockChoice
 from optcodec.blocks.profile import UtilityProfile
-from optcodec.effort import Request, check_tuning_words
+from optcodec.effort import Request, check_tuning
 from optcodec.errors import InvalidInputError
 from optcodec.notices import warn_user
 from optcodec.trellis.field import QualityField
@@ -34,8 +34,8 @@ class Rdo(Value):
     tune, field, blocks
         As of `encode`.
     thorough : bool
-        Whether errors of all components are added up to those of RGB, for tunings where it is these that count. With
-        ``effort=3`` they always are.
+        Whether luminance makes up for errors of chrominance, for tunings where the error of RGB counts. With
+        ``effort=3`` it always does.
 
     Raises
     ------
@@ -54,27 +54,25 @@ class Rdo(Value):
     thorough: bool = False
 
     def __post_init__(self) -> None:
-        check_tuning_words(self.tune, self.field, self.blocks)
-        words = "effort=3, with tune, field and blocks beside it,"
-        warn_user(f"Rdo and thorough are deprecated; write {words} as arguments of encode", DeprecationWarning)
+        check_tuning(self.tune, self.field, self.blocks)
+        advice = "write effort=3, tune, field and blocks as arguments of encode"
+        warn_user(f"Rdo and thorough are deprecated; {advice}", DeprecationWarning)
 
 
 def request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
-    """Put the words of today in place of `rdo`, and warn the user.
+    """Replace `rdo` by `effort`, `tune`, `field` and `blocks`, and warn the user.
 
     Raises
     ------
     InvalidInputError
-        If `rdo` is something else, or the request has words of today beside it.
+        If `rdo` is something else, or the request has one of these four as well.
     """
     if not isinstance(rdo, (bool, Rdo)):
         raise InvalidInputError(f"rdo is True, False or an Rdo, got {rdo!r}; expected effort=3 in place of it")
     beside = [name for name in ("effort", "tune", "field", "blocks") if getattr(request, name) is not None]
     if beside:
         names = " and ".join(beside)
-        raise InvalidInputError(
-            f"rdo is the old word for effort=3, got {names} beside it; expected {names} without rdo"
-        )
+        raise InvalidInputError(f"rdo and {names} exclude one another; expected {names} alone, as rdo is deprecated")
     if rdo is False:
         warn_user("rdo is deprecated; leave out rdo=False", DeprecationWarning)
         return request
@@ -82,7 +80,7 @@ def request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
     tune, field, blocks, thorough = options
     tuned_for = replace(request, tune=tune, blocks=blocks).tuned_for
     exact = tuned_for if thorough else _by_components(tuned_for)
-    advice = f"rdo is deprecated; write {_words(tune, field=field, blocks=blocks)}"
+    advice = f"rdo is deprecated; write {_arguments(tune, field=field, blocks=blocks)}"
     if exact is not tuned_for:
         by_components = 'tune="ycbcr"' if tuned_for == "psnr" else "a tuning with of_rgb=False"
         advice += f"; or {by_components}, which is faster, for the same bytes as before"
@@ -101,7 +99,7 @@ def _by_components(tune: Tune) -> Tune:
     return replace(tune, tuning=tuning) if isinstance(tune, UtilityProfile) else tuning
 
 
-def _words(tune: object, **places: object) -> str:
+def _arguments(tune: object, **places: object) -> str:
     """The arguments to write instead."""
-    words = ["effort=3"] if tune is None else ["effort=3", f'tune="{tune}"' if isinstance(tune, str) else "tune=..."]
-    return ", ".join(words + [f"{name}=..." for name, value in places.items() if value is not None])
+    tuned = [f'tune="{tune}"'] if isinstance(tune, str) else ["tune=..."] if tune is not None else []
+    return ", ".join(["effort=3", *tuned, *(f"{name}=..." for name, value in places.items() if value is not None)])

@@ -1,7 +1,7 @@
-"""The words that say how much work goes into a file, and for whom: `effort`, `tune`, `field` and `blocks`.
+"""What `effort`, `tune`, `field` and `blocks` ask for: how much work goes into a file, and whose error counts.
 
-`optcodec.encode` and the command line use the same words. What a level of effort means, what it is by default, and what
-it does not go together with, stands here for both.
+`optcodec.encode` and the command line share this module: the default level of effort, what a level does with a quality,
+and which arguments have no effect at which level.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
     Tune = str | SensitivityProfile | UtilityProfile | Tuning
 
-__all__ = ["Request", "check_effort", "check_tuning_words"]
+__all__ = ["Request", "check_effort", "check_tuning"]
 
-Words = Mapping[str, object]  # values by their names in `Request`; None, or left out, where nothing is set
-Spell = Callable[[str], str]  # how the user writes such a name
+Arguments = Mapping[str, object]  # values by their names in `Request`; None, or left out, where nothing is set
+Spell = Callable[[str], str]  # the name of an argument as the user writes it
 
-_TUNING_WORDS = "tune", "field", "blocks"
+_FOR_A_TRELLIS = "tune", "field", "blocks"
 _METHODS_OF_PROFILES = ("rdopt", "opts")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a file is asked for; see `optcodec.encode` for each word.
+    """What the user asks of a file; see `optcodec.encode` for each argument.
 
     Of `quality`, `tables` and `target` at most one is set.
     """
@@ -57,15 +57,15 @@ class Request:
         Raises
         ------
         InvalidInputError
-            If words are wrong, or exclude one another.
+            If arguments are wrong, or exclude one another.
         """
-        words = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        chosen = [name for name in ("quality", "tables", "target") if words[name] is not None]
+        arguments = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        chosen = [name for name in ("quality", "tables", "target") if arguments[name] is not None]
         if len(chosen) > 1:
             raise InvalidInputError(f"{' and '.join(chosen)} exclude one another; expected one of them")
         _check_tables(self.tables)
-        check_tuning_words(self.tune, self.field, self.blocks)
-        effort = check_effort(words | {"dct": dct})
+        check_tuning(self.tune, self.field, self.blocks)
+        effort = check_effort(arguments | {"dct": dct})
         if effort == 2 and self.quality is not None:
             return replace(self, effort=effort, quality=None, target=MatchQuality(self.quality, jointly=True))
         return replace(self, effort=effort)
@@ -99,8 +99,8 @@ class Request:
         return receivers[0].provenance.subsampling if receivers else None
 
 
-def check_tuning_words(tune: object, field: object, blocks: object) -> None:
-    """Refuse tunings, fields and block choices that are none; None is left alone.
+def check_tuning(tune: object, field: object, blocks: object) -> None:
+    """Check the types of what effort 3 is told about errors; None stands for nothing set.
 
     Raises
     ------
@@ -137,50 +137,54 @@ def _in_python(name: str) -> str:
     return "a target such as target=Bpp(1.0)" if name == "target" else name
 
 
-def check_effort(words: Words, spell: Spell = _in_python) -> int:
-    """The effort of a request: 1, 2 or 3, where it is not set the least that does what the other words say.
+def check_effort(arguments: Arguments, spell: Spell = _in_python) -> int:
+    """Effort 1, 2 or 3 of a request: by default the least that has what the other arguments ask for.
 
     Parameters
     ----------
-    words : mapping
-        Of the words of `Request`, and `dct`, those that are set. Only of `effort`, `target`, `method` and `dct` the
-        values matter, of all others whether they are set.
+    arguments : mapping
+        Those of `Request`, and `dct`. Values matter of `effort`, `target`, `method` and `dct`, and whether `tune` is
+        the name of a tuning; of all others it matters only whether they are set.
     spell : callable
-        Gives a name as the user writes it, for messages: ``"field"`` is ``--roi`` on the command line.
+        Takes the name of an argument and returns it as the user writes it: on the command line ``--roi`` for
+        ``"field"``. Messages name arguments in this way.
 
     Raises
     ------
     InvalidInputError
-        If effort is not in 1..3, or another word would have no effect with it.
+        If effort is not in 1..3, or another argument would have no effect with it.
     """
-    is_set = {name for name, value in words.items() if value is not None}
+    is_set = {name for name, value in arguments.items() if value is not None}
     if "effort" in is_set:
-        effort = whole_number(words["effort"], "effort", 1, 3)
-    elif is_set.intersection(_TUNING_WORDS):
+        effort = whole_number(arguments["effort"], "effort", 1, 3)
+    elif is_set.intersection(_FOR_A_TRELLIS):
         effort = 3
     else:
         effort = 2 if "target" in is_set else 1
     if "method" in is_set and "target" not in is_set:
         raise InvalidInputError(f"{spell('method')} designs tables for {spell('target')}; got none")
-    refused = {1: _without_effect_at_1, 2: _without_effect_at_2, 3: _without_effect_at_3}[effort](words, is_set, spell)
+    refused = {1: _without_effect_at_1, 2: _without_effect_at_2, 3: _without_effect_at_3}[effort](
+        arguments, is_set, spell
+    )
     for message, applies in refused.items():
         if applies:
             raise InvalidInputError(message)
     return effort
 
 
-def _without_effect_at_1(words: Words, is_set: set[str], spell: Spell) -> dict[str, bool]:
+def _without_effect_at_1(arguments: Arguments, is_set: set[str], spell: Spell) -> dict[str, bool]:
     """Messages, and whether they apply: tables are fixed, and coefficients rounded to nearest."""
     effort, quality = spell("effort"), spell("quality")
     fixed, expected = f"tables are fixed with {effort} 1", f"expected {effort} 2 or 3"
     return _needing_a_trellis(1, is_set, spell) | {
         f"{fixed}, {spell('method')} designs them; {expected}": "method" in is_set,
         f"{fixed}, so that no target can be met; {expected}": "target" in is_set,
+        f"{fixed}, so that {spell('profile')} has no effect; {expected}": {"effort", "profile"} <= is_set,
         f"{spell('profile')} needs {spell('target')}; or {quality} with {effort} 2 or 3": "profile" in is_set,
     }
 
 
-def _without_effect_at_2(words: Words, is_set: set[str], spell: Spell) -> dict[str, bool]:
+def _without_effect_at_2(arguments: Arguments, is_set: set[str], spell: Spell) -> dict[str, bool]:
     """Messages, and whether they apply: tables are designed, and coefficients rounded to nearest."""
     effort, tables, quality = spell("effort"), spell("tables"), spell("quality")
     neither = not is_set.intersection(("quality", "target"))
@@ -192,16 +196,18 @@ def _without_effect_at_2(words: Words, is_set: set[str], spell: Spell) -> dict[s
 
 def _needing_a_trellis(effort: int, is_set: set[str], spell: Spell) -> dict[str, bool]:
     expected = f"has no effect unless coefficients are optimized; expected {spell('effort')} 3, got {effort}"
-    return {f"{spell(name)} {expected}": name in is_set for name in _TUNING_WORDS}
+    return {f"{spell(name)} {expected}": name in is_set for name in _FOR_A_TRELLIS}
 
 
-def _without_effect_at_3(words: Words, is_set: set[str], spell: Spell) -> dict[str, bool]:
+def _without_effect_at_3(arguments: Arguments, is_set: set[str], spell: Spell) -> dict[str, bool]:
     """Messages, and whether they apply: tables are designed unless they are set, and coefficients optimized."""
-    dct, profile, other = spell("dct"), spell("profile"), isinstance(words.get("tune"), str)
-    weighs = isinstance(words.get("target"), (MatchSwe, WaterLevel)) or words.get("method") in _METHODS_OF_PROFILES
+    dct, profile, other = spell("dct"), spell("profile"), isinstance(arguments.get("tune"), str)
+    weighs = (
+        isinstance(arguments.get("target"), (MatchSwe, WaterLevel)) or arguments.get("method") in _METHODS_OF_PROFILES
+    )
     cannot = f"rounds coefficients, so that {spell('effort')} 3 cannot optimize them"
     return {
-        f"{dct} exact {cannot}; expected {dct} float": words.get("dct") == "exact",
+        f"{dct} exact {cannot}; expected {dct} float": arguments.get("dct") == "exact",
         f"{profile} has no effect with {spell('tune')}; expected one of the two, or a target of weighted error: "
         f"{spell('MatchSwe')} or {spell('WaterLevel')}": "profile" in is_set and other and not weighs,
     }

@@ -183,8 +183,8 @@ def encode(
     DeprecationWarning
         If `rdo` is set.
     """
-    words = Request(quality, tables, target, profile, method, effort, tune, field, blocks)
-    request = (words if rdo is None else _request_of_rdo(rdo, words)).resolved(dct)
+    requested = Request(quality, tables, target, profile, method, effort, tune, field, blocks)
+    request = (requested if rdo is None else _request_of_rdo(rdo, requested)).resolved(dct)
     sampling = subsampling or request.subsampling or "4:2:0"
     form = Form(sampling, dct, progressive, scans, restart_interval, metadata, threads)
     source: PixelSource | CoefficientSource
@@ -196,10 +196,10 @@ def encode(
     return EncodedJpeg(_encoded(source, request), *source.size)
 
 
-def _request_of_rdo(rdo: bool | Rdo, words: Request) -> Request:
+def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
     from optcodec.deprecated import request_of_rdo
 
-    return request_of_rdo(rdo, words)
+    return request_of_rdo(rdo, request)
 
 
 def _encoded(source: PixelSource | CoefficientSource, request: Request) -> bytes:

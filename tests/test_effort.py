@@ -1,4 +1,4 @@
-"""The words `effort`, `tune`, `field` and `blocks` of `encode`, and the old word `rdo` that they stand in place of."""
+"""The arguments `effort`, `tune`, `field` and `blocks` of `encode`, and `rdo`, which is deprecated for their sake."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ BLOCKS = blocks_by("x264")
 # Receivers for which errors of RGB count, and for which those of components do.
 DEBLOCK, DENOISE = (load_utility_profile(name) for name in ("deblock", "denoise25"))
 
-Words = dict[str, Any]
+Options = dict[str, Any]
 
 
-def size(**words: Any) -> int:
-    return encode(PHOTO, **words).nbytes
+def size(**options: Any) -> int:
+    return encode(PHOTO, **options).nbytes
 
 
 # ---- Levels ----------------------------------------------------------------------------------------------------------
@@ -56,9 +56,9 @@ def test_the_least_effort_that_does_what_is_asked_for_is_the_default() -> None:
     assert encode(PHOTO, quality=60, effort=1).data == encode(PHOTO, quality=60).data
     target = Bpp(1.5)
     assert encode(PHOTO, target=target, effort=2).data == encode(PHOTO, target=target).data
-    words: Words
-    for words in ({"tune": "psnr"}, {"field": FIELD}, {"blocks": BLOCKS}):
-        assert encode(PHOTO, effort=3, **words).data == encode(PHOTO, **words).data != encode(PHOTO).data
+    options: Options
+    for options in ({"tune": "psnr"}, {"field": FIELD}, {"blocks": BLOCKS}):
+        assert encode(PHOTO, effort=3, **options).data == encode(PHOTO, **options).data != encode(PHOTO).data
 
 
 def test_files_of_a_size_have_less_error_with_more_effort() -> None:
@@ -93,16 +93,16 @@ def test_tables_stay_with_effort_3() -> None:
     assert chosen.nbytes < fixed.nbytes
 
 
-def test_files_are_transcoded_with_the_same_words() -> None:
+def test_files_are_transcoded_with_the_same_arguments() -> None:
     image = read_jpeg(FILE)
     assert transcode(FILE).data == transcode(FILE, effort=1).data == FILE
-    words: Words
-    for words in ({"effort": 3}, {"effort": 2, "quality": 60}, {"tune": "people", "quality": 60}):
-        assert len(FILE) > transcode(FILE, **words).nbytes == encode(image, **words).nbytes
+    options: Options
+    for options in ({"effort": 3}, {"effort": 2, "quality": 60}, {"tune": "people", "quality": 60}):
+        assert len(FILE) > transcode(FILE, **options).nbytes == encode(image, **options).nbytes
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("options", "message"),
     [
         ({"effort": 0}, r"effort is a whole number in 1\.\.3, got 0"),
         ({"effort": 4}, r"effort is a whole number in 1\.\.3, got 4"),
@@ -110,7 +110,10 @@ def test_files_are_transcoded_with_the_same_words() -> None:
         ({"effort": "3"}, r"effort is a whole number in 1\.\.3, got '3'"),
         ({"effort": 1, "target": Bpp(1.0)}, "fixed with effort 1, so that no target can be met; expected effort 2 or"),
         ({"effort": 1, "target": Bpp(1.0), "method": "jpeg"}, "fixed with effort 1, method designs them; expected eff"),
-        ({"effort": 1, "quality": 50, "profile": PROFILE}, r"profile needs a target such as target=Bpp\(1\.0\); or qu"),
+        (
+            {"effort": 1, "quality": 50, "profile": PROFILE},
+            "with effort 1, so that profile has no effect; expected effort 2",
+        ),
         ({"profile": PROFILE}, r"profile needs a target such as target=Bpp\(1\.0\); or quality with effort 2 or 3"),
         ({"method": "jpeg", "quality": 50}, r"method designs tables for a target such as target=Bpp\(1\.0\); got none"),
         ({"effort": 2}, "effort 2 designs tables for quality or a target, got neither"),
@@ -124,18 +127,18 @@ def test_files_are_transcoded_with_the_same_words() -> None:
         ({"blocks": "x264"}, "blocks are weighed by a BlockChoice, got str; expected what blocks_by makes of a name"),
     ],
 )
-def test_what_does_not_go_together(words: Words, message: str) -> None:
+def test_what_does_not_go_together(options: Options, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
-        encode(PHOTO, **words)
+        encode(PHOTO, **options)
 
 
 @pytest.mark.parametrize("effort", [1, 2])
-@pytest.mark.parametrize("word", ["tune", "field", "blocks"])
-def test_words_that_need_a_trellis(word: str, effort: int) -> None:
-    value = {"tune": "ssim", "field": FIELD, "blocks": BLOCKS}[word]
-    message = f"{word} has no effect unless coefficients are optimized; expected effort 3, got {effort}"
+@pytest.mark.parametrize("name", ["tune", "field", "blocks"])
+def test_arguments_that_need_a_trellis(name: str, effort: int) -> None:
+    value = {"tune": "ssim", "field": FIELD, "blocks": BLOCKS}[name]
+    message = f"{name} has no effect unless coefficients are optimized; expected effort 3, got {effort}"
     with pytest.raises(InvalidInputError, match=message):
-        encode(PHOTO, quality=50, effort=effort, **{word: value})
+        encode(PHOTO, quality=50, effort=effort, **{name: value})
 
 
 def test_a_profile_beside_a_tuning_has_an_effect_where_an_error_is_weighed() -> None:
@@ -143,7 +146,7 @@ def test_a_profile_beside_a_tuning_has_an_effect_where_an_error_is_weighed() -> 
     assert size(tune="people", profile=PROFILE, target=limit) != size(tune="people", target=limit)
 
 
-# ---- The old word ----------------------------------------------------------------------------------------------------
+# ---- Deprecated ------------------------------------------------------------------------------------------------------
 
 
 def warned(call: Callable[[], Any]) -> tuple[Any, list[str]]:
@@ -167,7 +170,7 @@ def old(**options: Any) -> Rdo:
 
 
 @pytest.mark.parametrize(
-    ("rdo", "others", "words", "advice"),
+    ("rdo", "others", "options", "advice"),
     [
         (True, {}, {"tune": "ycbcr"}, f'{RDO}; or tune="ycbcr", {FASTER}'),
         (True, {"profile": PROFILE, "target": Bpp(1.5)}, {"effort": 3}, RDO),
@@ -185,12 +188,14 @@ def old(**options: Any) -> Rdo:
         ({"blocks": blocks_by("qpnet:denoise25")}, {}, {"blocks": blocks_by("qpnet:denoise25")}, f"{RDO}, blocks=..."),
     ],
 )  # fmt: skip
-def test_old_words_go_on_working(rdo: bool | Words, others: Words, words: Words, advice: str) -> None:
+def test_deprecated_arguments_go_on_working(
+    rdo: bool | Options, others: Options, options: Options, advice: str
+) -> None:
     """With a warning that says what to write instead, and which gives the same file."""
     value = rdo if isinstance(rdo, bool) else old(**rdo)
     file, messages = warned(lambda: encode(PHOTO, rdo=value, **others))
     assert messages == [advice]
-    assert file.data == encode(PHOTO, **words, **others).data
+    assert file.data == encode(PHOTO, **options, **others).data
 
 
 def test_receivers_of_rgb_were_tuned_by_components_unless_thoroughly() -> None:
@@ -207,43 +212,43 @@ def test_receivers_of_rgb_were_tuned_by_components_unless_thoroughly() -> None:
         assert messages[-1].endswith(f"; or a tuning with of_rgb=False, {FASTER}")
 
 
-def test_the_old_word_for_no_trellis() -> None:
-    for words in ({}, {"target": Bpp(1.5)}):
-        file, messages = warned(lambda words=words: encode(PHOTO, rdo=False, **words))
+def test_rdo_false() -> None:
+    for options in ({}, {"target": Bpp(1.5)}):
+        file, messages = warned(lambda options=options: encode(PHOTO, rdo=False, **options))
         assert messages == ["rdo is deprecated; leave out rdo=False"]
-        assert file.data == encode(PHOTO, **words).data
+        assert file.data == encode(PHOTO, **options).data
 
 
-def test_the_old_word_to_transcode() -> None:
+def test_rdo_of_transcode() -> None:
     file, messages = warned(lambda: transcode(FILE, quality=50, rdo=True))
     assert messages == [f'{RDO}; or tune="ycbcr", {FASTER}']
     assert file.data == transcode(FILE, quality=50, effort=3).data
 
 
-def test_a_profile_without_effect_beside_the_old_word_is_still_taken() -> None:
+def test_a_profile_without_effect_beside_rdo_is_still_taken() -> None:
     rdo = old(tune="people")
     file, _ = warned(lambda: encode(PHOTO, rdo=rdo, profile=PROFILE, target=Bpp(1.5)))
     assert file.data == encode(PHOTO, tune="people", target=Bpp(1.5), subsampling=PROFILE.provenance.subsampling).data
 
 
-def test_copies_of_old_values_name_the_line_of_the_user() -> None:
+def test_copies_of_deprecated_values_name_the_line_of_the_user() -> None:
     rdo = old(tune="people")
     replaced, messages = warned(lambda: dataclasses.replace(rdo, thorough=True))
     assert (replaced.tune, replaced.thorough, len(messages)) == ("people", True, 1)
 
 
 @pytest.mark.parametrize("value", [True, False, "made"])
-def test_old_and_new_words_exclude_one_another(value: bool | str) -> None:
+def test_rdo_and_what_stands_in_its_place_exclude_one_another(value: bool | str) -> None:
     rdo = old() if value == "made" else value
-    words: Words
-    for words in ({"effort": 3}, {"tune": "ssim"}, {"field": FIELD, "blocks": BLOCKS}):
-        names = " and ".join(words)
-        message = f"rdo is the old word for effort=3, got {names} beside it; expected {names} without rdo"
+    options: Options
+    for options in ({"effort": 3}, {"tune": "ssim"}, {"field": FIELD, "blocks": BLOCKS}):
+        names = " and ".join(options)
+        message = f"rdo and {names} exclude one another; expected {names} alone, as rdo is deprecated"
         with pytest.raises(InvalidInputError, match=message):
-            encode(PHOTO, rdo=rdo, **words)  # type: ignore[arg-type]
+            encode(PHOTO, rdo=rdo, **options)  # type: ignore[arg-type]
 
 
-def test_wrong_values_of_the_old_word() -> None:
+def test_wrong_values_of_rdo() -> None:
     for value in ("psnr", 3, 1.0):
         with pytest.raises(InvalidInputError, match=rf"rdo is True, False or an Rdo, got {value!r}; expected effort=3"):
             encode(PHOTO, rdo=value)  # type: ignore[arg-type]

@@ -135,9 +135,9 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
         tuned_for = name == "tune" or (name == "profile" and network)
         return f"--tune {options['tune']}" if tuned_for else _SPELLED.get(name, f"--{name}")
 
-    words = {name: options[name] for name in ("method", "tables", "blocks", "dct")}
-    words |= {"quality": quality, "target": target, "profile": network or options["profile"]}
-    effort = check_effort(words | {"effort": effort, "tune": measure, "field": options["roi"]}, spell)
+    arguments = {name: options[name] for name in ("method", "tables", "blocks", "dct")}
+    arguments |= {"quality": quality, "target": target, "profile": network or options["profile"]}
+    effort = check_effort(arguments | {"effort": effort, "tune": measure, "field": options["roi"]}, spell)
     profile = profile_from(network or options["profile"])
     name = measure or (None if profile is None else f"{_NETWORK}{profile.name}")
     settings: dict[str, Any] = {"effort": effort, "quality": quality, "target": target, "profile": profile}

@@ -115,8 +115,11 @@ def test_alpha_is_composited_on_request(tmp_path: Path) -> None:
         (["--match-ssim", 1], "an SSIM to match lies below 1, which equal images have; got 1.0"),
         (["--effort", 1, "--bpp", 1], "tables are fixed with --effort 1, so that no target can be met; expected "),
         (["--effort", 1, "-q", 9, "--method", "jpeg"], "tables are fixed with --effort 1, --method designs them; "),
-        (["--effort", 1, "--tune", "dnn:generic"], "--tune dnn:generic needs a target: --water-level, "),
-        (["--effort", 1, "--profile", "generic", "-q", 9], "--profile needs a target: --water-level, "),
+        (
+            ["--effort", 1, "--tune", "dnn:generic"],
+            "fixed with --effort 1, so that --tune dnn:generic has no effect; expected --eff",
+        ),
+        (["--effort", 1, "--profile", "generic", "-q", 9], "so that --profile has no effect; expected --effort 2 or 3"),
         (["--effort", 2], "--effort 2 designs tables for -q/--quality or a target, got neither"),
         (["--effort", 2, "--tables", "t.json"], "so that --tables has no effect; expected --effort 1 or 3"),
         (
