@@ -212,6 +212,13 @@ def test_receivers_of_rgb_were_tuned_by_components_unless_thoroughly() -> None:
         assert messages[-1].endswith(f"; or a tuning with of_rgb=False, {FASTER}")
 
 
+def test_receivers_keep_their_sampling() -> None:
+    rdo = old(tune=DEBLOCK)
+    message = "profile deblock is for 4:2:0 sampling; expected 4:4:4"
+    with pytest.warns(DeprecationWarning, match="rdo is"), pytest.raises(InvalidInputError, match=message):
+        encode(PHOTO, rdo=rdo, subsampling="4:4:4")
+
+
 def test_rdo_false() -> None:
     for options in ({}, {"target": Bpp(1.5)}):
         file, messages = warned(lambda options=options: encode(PHOTO, rdo=False, **options))

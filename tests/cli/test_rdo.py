@@ -189,6 +189,16 @@ def test_jpeg_files_keep_their_tables(crop: Path) -> None:
     assert sizes[1] < sizes[0] < old.stat().st_size
 
 
+def test_a_trellis_is_expected_to_need_more_memory(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected: list[int] = []
+    monkeypatch.setattr("optcodec.cli.encode.needed_nbytes", lambda path, nbytes: expected.append(nbytes) or 0)
+    for options in ([], ["--effort", 3], ["--tune", "people"]):
+        save(picture.with_name("b.png"), PIXELS)
+        run_json("encode", picture, picture.with_name("b.png"), "-o", picture.parent / "out", *options)
+    assert expected[0] < expected[-1]
+    assert expected == [*2 * expected[:1], *4 * expected[-1:]]
+
+
 @pytest.mark.parametrize("options", [["-q", 60], ["--bpp", 1], ["--tune", "people", "--match-quality", 60]])
 def test_jpeg_files_get_other_tables(crop: Path, options: list[object]) -> None:
     old = crop.with_name("old.jpg")
