@@ -107,8 +107,8 @@ def encode(
     tables : sequence of QuantTable, optional
         Luminance; luminance and chrominance; or one a component. Steps up to 255. Excludes `quality` and `target`.
     profile : SensitivityProfile, optional
-        Weights of errors that the reader of the image minds; tables are designed for it. Needs a `target`, or `quality`
-        with effort 2 or 3.
+        Weights of errors that the reader of the image minds; tables are designed for it. Needs a `target`, effort 3, or
+        effort 2 with a `quality`.
     target : Target, optional
         What the file has to keep, such as ``MaxBytes(50_000)``; see `optcodec.targets`.
     method : str, optional
@@ -121,8 +121,8 @@ def encode(
         progressive files by trial. With `tables` these stay; with `quality` or nothing, files have about the error of
         default JPEG at that quality; for a `CoefficientImage`, without any of these, the tables of its file stay.
         At equal PSNR of RGB, files of effort 3 are 31 % smaller than those of libjpeg-turbo with optimized Huffman
-        tables (31 photographs, baseline, 4:2:0; see docs/tuning.md). By default 3 with `tune`, `field` or `blocks`, 2
-        with a target, otherwise 1.
+        tables (mean BD-rate of 31 photographs, baseline, 4:2:0; see docs/tuning.md). By default 3 with `tune`, `field`
+        or `blocks`, 2 with a target, otherwise 1.
     tune : str, SensitivityProfile, UtilityProfile or Tuning, optional
         Whose errors effort 3 weighs: ``"psnr"`` (of RGB), ``"ycbcr"`` (the same, but each component by itself, which is
         faster), ``"ssim"`` (of luminance), ``"people"``, a network, by the profile that was measured on it, a receiver
