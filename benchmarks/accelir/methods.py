@@ -20,7 +20,7 @@ from PIL import Image
 from benchmarks.accelir.case import SUBSAMPLING, Case, Floats, Pixels
 from benchmarks.accelir.ideal import ideal_file
 from benchmarks.rates.rd import mozjpeg, turbo
-from optcodec import MaxBytes, QualityField, Rdo, TargetNotMetError, encode
+from optcodec import MaxBytes, QualityField, TargetNotMetError, encode
 from optcodec.blocks.allocate import ALLOCATORS, Allocator, lagrangian
 from optcodec.blocks.choice import WAYS, BlockChoice, BlockContext, blocks_by, pixels_of_blocks
 from optcodec.blocks.curves import Curves, block_grid
@@ -91,9 +91,9 @@ def _moz(pixels: Pixels, quality: int, *, table: int) -> bytes:
     return mozjpeg(pixels, SUBSAMPLING, quality, table=table, progressive=False)
 
 
-def coded(case: Case, budget: int, rdo: Rdo) -> Found:
-    """The file that a trellis makes for a budget."""
-    data = encode(case.sent, rdo=rdo, target=MaxBytes(budget), subsampling=SUBSAMPLING, threads=1).data
+def coded(case: Case, budget: int, **weights: Any) -> Found:
+    """The file of effort 3 for a budget, with these weights of errors."""
+    data = encode(case.sent, effort=3, **weights, target=MaxBytes(budget), subsampling=SUBSAMPLING, threads=1).data
     return len(data), case.measured(data)
 
 
@@ -102,7 +102,7 @@ def _receiver(case: Case, budget: int, *, blocks: str | None = None) -> Found:
     chosen = None
     if blocks is not None:
         chosen = blocks_by(blocks) if blocks in ("x264", "libwebp") else case.tools.blocks(blocks)
-    return coded(case, budget, Rdo(case.tools.tuning, blocks=chosen, thorough=True))
+    return coded(case, budget, tune=case.tools.tuning, blocks=chosen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ def _oracle(case: Case, budget: int) -> Found:
     profile = case.tools.profile
     profile = replace(profile, strength=profile.strength or USUAL_STRENGTH)
     blocks: Any = BlockChoice("exchange", profile, known_groups(case))  # type: ignore[arg-type]
-    return coded(case, budget, Rdo(case.tools.tuning, blocks=blocks, thorough=True))
+    return coded(case, budget, tune=case.tools.tuning, blocks=blocks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +153,7 @@ def _true_lagrangian(case: Case, budget: int, *, before: bool) -> Found:
         known = Curves(known.qualities, known.nbytes, known.before, known.before)
     context = _TrueContext(case.sent, case.image, tuning, threads=1, known=known)
     chosen: QualityField = WAYS["lagrangian"](context, budget)
-    return coded(case, budget, Rdo(tuning, field=chosen, thorough=True))
+    return coded(case, budget, tune=tuning, field=chosen)
 
 
 def _ideal_uniform(case: Case, budget: int) -> Found:
@@ -186,7 +186,7 @@ METHODS: dict[str, Method] = {
     "mozjpeg flat": partial(_peer, encoder=partial(_moz, table=1), least=1),
     "mozjpeg default tables": partial(_peer, encoder=partial(_moz, table=3), least=1),
     "webp": partial(_peer, encoder=_webp, least=0),
-    "rdo": partial(coded, rdo=Rdo("psnr", thorough=True)),
+    "rdo": partial(coded, tune="psnr"),
     "receiver": _receiver,
     "receiver+qpnet": partial(_receiver, blocks="exchange"),
     "receiver+x264": partial(_receiver, blocks="x264"),

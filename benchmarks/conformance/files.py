@@ -20,7 +20,6 @@ from optcodec import (
     MaxBytes,
     Metadata,
     QualityField,
-    Rdo,
     blocks_by,
     encode,
     load_profile,
@@ -79,7 +78,7 @@ def our_files(photos: dict[str, Pixels], foreign: dict[str, bytes]) -> Iterator[
     for name, pixels in photos.items():
         for quality in (10, 50, 75, 95):
             yield OurFile(f"{name}, quality {quality}", "photographs, defaults", encode(pixels, quality=quality).data)
-        data = encode(pixels, quality=75, rdo=Rdo(tune="people", thorough=True), progressive=True).data
+        data = encode(pixels, quality=75, effort=3, tune="people", progressive=True).data
         yield OurFile(f"{name}, effort 3", "photographs, effort 3, progressive", data)
     for name, data in foreign.items():
         yield from _transcoded(name, data)
@@ -133,13 +132,13 @@ def _optimized(part: Pixels) -> Iterator[OurFile]:
     mask = np.zeros(part.shape[:2], np.uint8)
     mask[40:120, 60:200] = 255
     for coding, progressive in PROGRESSIVE.items():
-        ways = {tune: Rdo(tune=tune, thorough=True) for tune in TUNINGS}
-        ways |= {"a network": Rdo(tune=network), "a receiver": Rdo(tune=load_utility_profile("deblock"))}
-        ways |= {"a region": Rdo(field=QualityField.from_mask(mask)), "blocks of x264": Rdo(blocks=blocks_by("x264"))}
-        ways |= {"blocks of a QP-NET": Rdo(blocks=blocks_by("qpnet:deblock"))}
-        for name, rdo in ways.items():
+        ways: dict[str, dict[str, Any]] = {tune: {"tune": tune} for tune in TUNINGS}
+        ways |= {"a network": {"tune": network}, "a receiver": {"tune": load_utility_profile("deblock")}}
+        ways |= {"a region": {"field": QualityField.from_mask(mask)}, "blocks of x264": {"blocks": blocks_by("x264")}}
+        ways |= {"blocks of a QP-NET": {"blocks": blocks_by("qpnet:deblock")}}
+        for name, words in ways.items():
             for sampling in ("4:4:4", "4:2:0") if name in TUNINGS else (None,):
-                data = encode(part, rdo=rdo, subsampling=sampling, progressive=progressive).data
+                data = encode(part, effort=3, **words, subsampling=sampling, progressive=progressive).data
                 title = f"effort 3 for {name}, {sampling or 'its sampling'}, {coding}"
                 yield OurFile(title, f"effort 3, {coding}", data)
 
@@ -218,5 +217,5 @@ def _two_scans(part: Pixels) -> Iterator[OurFile]:
             image = read_jpeg(encode(part, subsampling=sampling, restart_interval=interval).data)
             name = f"two scans, {sampling}, restart interval {interval}"
             yield OurFile(name, TWO_SCANS, write_jpeg(image, apart=True))
-    data = encode(part, rdo=Rdo(tune="people", thorough=True), scans="apart").data
+    data = encode(part, effort=3, tune="people", scans="apart").data
     yield OurFile("two scans, effort 3 for people, 4:2:0", TWO_SCANS, data)
