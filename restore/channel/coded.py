@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,7 @@ class Mix:
         if not self.qualities or any(not 1 <= quality <= 100 for quality in self.qualities):
             raise InvalidInputError(f"qualities are 1..100, at least one; got {list(self.qualities)}")
         if not self.subsamplings or not set(self.subsamplings) <= {"4:4:4", "4:2:0"}:
-            raise InvalidInputError(
-                f"subsamplings are 4:4:4 and 4:2:0, at least one; got {list(self.subsamplings)}"
-            )
+            raise InvalidInputError(f"subsamplings are 4:4:4 and 4:2:0, at least one; got {list(self.subsamplings)}")
         for name in ("twice", "known"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInputError(f"{name} is a share, 0..1; got {getattr(self, name)}")
@@ -150,18 +148,21 @@ class CodedSet:
         RGB.
     mix : Mix
         How they are coded.
-    folder : path
-        Where files are kept, in a subfolder that belongs to these photographs, mix and seed.
+    folder : path or None
+        Where files are kept, in a subfolder that belongs to these photographs, mix and seed; None: they are not kept.
     seed : int
         Seed of all random choices.
     """
 
-    def __init__(self, photographs: Sequence[Samples], mix: Mix, folder: Path, seed: int = 0) -> None:
+    def __init__(self, photographs: Sequence[Samples], mix: Mix, folder: Path | None, seed: int = 0) -> None:
         self._photographs, self._mix, self._seed = photographs, mix, seed
+        self._folder: Path | None = None
+        if folder is None:
+            return
         digest = hashlib.sha256(json.dumps([asdict(mix), seed]).encode())
         for image in photographs:
             digest.update(repr(image.shape).encode())
-            digest.update(image)
+            digest.update(image.tobytes())
         self._folder = folder / digest.hexdigest()[:16]
         self._folder.mkdir(parents=True, exist_ok=True)
 
@@ -174,13 +175,18 @@ class CodedSet:
         plan = self._plan(rng)
         image = _turned(self._photographs[number % len(self._photographs)], plan.orientation)
         image = image[plan.crop[0] :, plan.crop[1] :]
+        return _loaded(image, plan, self._stored(number, lambda: _coded(image, plan, rng)))
+
+    def _stored(self, number: int, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What is kept of a file, made now if it is not there."""
+        if self._folder is None:
+            return make()
         path = self._folder / f"{number}.npz"
         if not path.exists():
-            arrays = _coded(image, plan, rng)
             with whole_file(path) as target:
-                np.savez(target, **arrays)
+                np.savez(target, **make())
         with np.load(path, allow_pickle=False) as stored:
-            return _loaded(image, plan, {name: stored[name] for name in stored.files})
+            return {name: stored[name] for name in stored.files}
 
     def _plan(self, rng: np.random.Generator) -> _Plan:
         orientation, crop = int(rng.integers(8)), _random_crop(rng)
@@ -229,7 +235,7 @@ def _coded(image: Samples, plan: _Plan, rng: np.random.Generator) -> dict[str, A
     data = plan.coding(_resized(image, plan), rng)
     clean = _resized(original, plan)
     coefficients = optcodec.read_jpeg(data)
-    zones = [dead_zones(count_magnitudes([component.blocks])) for component in coefficients.components[:2]]
+    zones = [dead_zones(count_magnitudes(component.blocks)) for component in coefficients.components[:2]]
     factors = [(component.v, component.h) for component in coefficients.components[:2]]
     return {
         "data": np.frombuffer(data, np.uint8),
@@ -256,7 +262,8 @@ def _received(data: bytes) -> Samples:
 def _errors(clean: Samples, received: Samples) -> npt.NDArray[np.float64]:
     """Mean squared error of Y, Cb, Cr of RGB pixels and a decoded file."""
     difference = np.asarray(Image.fromarray(clean).convert("YCbCr")).astype(np.float32) - received
-    return np.square(difference).mean(axis=(0, 1), dtype=np.float64)
+    errors: npt.NDArray[np.float64] = np.square(difference).mean(axis=(0, 1), dtype=np.float64)
+    return errors
 
 
 def _loaded(image: Samples, plan: _Plan, stored: dict[str, Any]) -> CodedFile:

@@ -18,6 +18,7 @@ from PIL import Image
 import optcodec
 from optcodec import InvalidInputError
 from restore.channel.problem import Problem
+from restore.runtime.context import Context
 
 __all__ = ["Batch", "Degradation", "Patches", "load_photographs", "transmit"]
 
@@ -204,9 +205,9 @@ class Batch:
     tables: npt.NDArray[np.uint16]
 
     @property
-    def context(self) -> npt.NDArray[np.uint16]:
-        """What the network gets besides the image."""
-        return self.tables
+    def conditions(self) -> npt.NDArray[np.float32]:
+        """What the network gets besides the image, shape (count, numbers): the steps, and usual values of the rest."""
+        return np.stack([Context.of_steps(steps).condition(len(steps)) for steps in self.tables])
 
     @property
     def reference(self) -> npt.NDArray[np.uint16]:

@@ -96,9 +96,7 @@ def _words(rng: np.random.Generator, count: int) -> str:
     return " ".join(cases[int(rng.integers(len(cases)))](word) for word in words)
 
 
-def _text(
-    draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], paper: Colour, rng: np.random.Generator
-) -> None:
+def _text(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], paper: Colour, rng: np.random.Generator) -> None:
     """Lines of text in a box (left, top, right, bottom)."""
     font, ink, (left, top, right, bottom) = _random_font(rng), _ink(paper, rng), box
     advance = int(font.size * rng.uniform(1.1, 1.6)) + 1

@@ -13,7 +13,7 @@ from PIL import Image
 from optcodec import InvalidInputError
 from restore.channel.coded import GRID, CodedFile, CodedSet, Mix, code_once
 from restore.channel.drawings import drawing
-from restore.runtime.condition import make_condition
+from restore.runtime.context import Context
 
 __all__ = ["CodedBatch", "CodedPatches", "coded_planes"]
 
@@ -30,7 +30,7 @@ class CodedBatch:
     clean, received : ndarray of uint8, shape (count, planes, side, side)
         Y, or Y, Cb, Cr, before and after the coding.
     conditions : ndarray of float32, shape (count, condition)
-        The condition of each patch, see `restore.runtime.condition`.
+        The condition of each patch, see `restore.runtime.context`.
     errors : ndarray of float32, shape (count,)
         Mean squared error of the whole decoded file, over the planes that are to be restored.
     """
@@ -39,11 +39,6 @@ class CodedBatch:
     received: Samples
     conditions: npt.NDArray[np.float32]
     errors: npt.NDArray[np.float32]
-
-    @property
-    def context(self) -> npt.NDArray[np.float32]:
-        """What the network gets besides the image."""
-        return self.conditions
 
     @property
     def reference(self) -> npt.NDArray[np.float32]:
@@ -60,8 +55,8 @@ class CodedPatches:
         RGB.
     mix : Mix
         How they are coded.
-    folder : path
-        Where coded files are kept.
+    folder : path or None
+        Where coded files are kept; None: they are not kept.
     side, count : int
         Side of a patch in pixels, a multiple of 16, and the number of patches in a batch.
     planes : int
@@ -74,7 +69,7 @@ class CodedPatches:
         self,
         photographs: Sequence[Samples],
         mix: Mix,
-        folder: Path,
+        folder: Path | None,
         *,
         side: int,
         count: int,
@@ -152,8 +147,7 @@ def coded_planes(
 
 def _condition(file: CodedFile, planes: int) -> npt.NDArray[np.float32]:
     """The condition of a file for a network that takes these planes."""
-    tables, subsampling = (1, (1, 1)) if planes == 1 else (2, file.subsampling)
-    return make_condition(file.steps[:tables], file.dead_zones[:tables], subsampling)
+    return Context(file.steps, file.dead_zones, file.subsampling).condition(1 if planes == 1 else 2)
 
 
 def _to_ycc(rgb: Samples) -> Samples:

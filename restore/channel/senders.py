@@ -40,7 +40,7 @@ def encode_pillow(pixels: Samples, subsampling: str, tables: npt.NDArray[np.uint
 
 
 def varied_tables(quality: int, rng: np.random.Generator) -> npt.NDArray[np.uint16]:
-    """The tables of a quality factor, moved by a random share towards flat ones, with each entry varied by some 20 %."""
+    """The tables of a quality factor, moved by a random share towards flat ones, each entry varied by some 20 %."""
     logs = np.log(_annex_k(quality).astype(np.float64))
     centre = logs.mean(axis=(1, 2), keepdims=True)
     logs = centre + (logs - centre) * rng.uniform(0.0, 1.0) + rng.normal(0.0, 0.1, logs.shape)
@@ -62,7 +62,7 @@ def _varied(pixels: Samples, subsampling: str, quality: int, rng: np.random.Gene
 
 def _mozjpeg(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator, *, table: int) -> bytes:
     """The mozjpeg of pyvips, with trellis quantization; table 1 is flat, 3 is its default."""
-    import pyvips
+    import pyvips  # type: ignore[import-untyped]
 
     height, width, bands = pixels.shape
     image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, bands, "uchar")

@@ -46,9 +46,9 @@ def equalize(network: Network, batches: Iterable[tuple[Tensor, Tensor]]) -> Netw
     Parameters
     ----------
     network : Module
-        A `Compact`, or a `DnCNN` without batch norms.
+        A `Conditioned`, or a `DnCNN` without batch norms.
     batches : iterable of (Tensor, Tensor)
-        Images (N, planes, H, W), 0..1, and quantization tables (N, tables, 8, 8), on which ranges are observed.
+        Images (N, planes, H, W), 0..1, and conditions (N, numbers), on which ranges are observed.
 
     Returns
     -------
@@ -57,10 +57,10 @@ def equalize(network: Network, batches: Iterable[tuple[Tensor, Tensor]]) -> Netw
     """
     equalized = copy.deepcopy(network).eval()
     groups: dict[str, _Group] = {}
-    for image, table in batches:
+    for image, condition in batches:
         for group in groups.values():
             group.producers, group.consumers = [], []
-        walk(equalized, _Grouping(image, table, groups))
+        walk(equalized, _Grouping(image, condition, groups))
     for group in {id(group): group for group in groups.values()}.values():
         if group.consumers and group.largest is not None:  # the last value has no consumer: it is added to the image
             _rescale(group, (group.largest / group.largest.max()).clamp(min=_SMALLEST_RATIO) ** _POWER)
@@ -80,8 +80,8 @@ def _rescale(group: _Group, factors: Tensor) -> None:
 class _Grouping(TorchOperations):
     """Operations that record which layers produce and consume which value."""
 
-    def __init__(self, image: Tensor, table: Tensor, groups: dict[str, _Group]) -> None:
-        super().__init__(image, table)
+    def __init__(self, image: Tensor, condition: Tensor, groups: dict[str, _Group]) -> None:
+        super().__init__(image, condition)
         self.groups = groups
 
     def convolution(self, name: str, layer: nn.Conv2d, value: Activation, *, rectified: bool) -> Activation:

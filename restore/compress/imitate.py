@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from restore.networks import Conditioned
 from restore.networks.operations import MAPS, walk
 from restore.networks.quantized import FakeQuantized, Quantized
 
@@ -45,7 +46,7 @@ def imitate(
     network : Module
         The network with 32-bit floats.
     batches : iterable of (Tensor, Tensor)
-        Images (N, planes, H, W), 0..1, and quantization tables (N, tables, 8, 8); one batch for each step.
+        Images (N, planes, H, W), 0..1, and conditions (N, numbers); one batch for each step.
     steps : int
         Number of steps of Adam; the learning rates fall to zero along half a cosine.
     rate : float
@@ -57,7 +58,7 @@ def imitate(
     Returns
     -------
     Quantized
-        A new network, in evaluation mode. The zero levels, and the steps of table maps and output, are unchanged.
+        A new network, in evaluation mode. The zero levels, and the steps of maps and output, are unchanged.
     """
     network = copy.deepcopy(network).eval()
     trained = copy.deepcopy(quantized).train()
@@ -65,26 +66,35 @@ def imitate(
     factors = {name: nn.Parameter(torch.zeros(())) for name in names}  # logarithms
     rates = (rate, rate * _STEP_RATE_RATIO)
     optimizer = torch.optim.Adam([{"params": list(trained.parameters())}, {"params": list(factors.values())}])
-    for step, (image, table) in zip(range(steps), batches, strict=False):
+    for step, (image, condition) in zip(range(steps), batches, strict=False):
         for group, initial_rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = initial_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
         with torch.no_grad():
-            target = network(image, table)
-        loss = (walk(trained.inner, _LearnedSteps(trained, image, table, factors)).tensor - target).square().mean()
+            target = network(image, condition)
+        difference = walk(trained.inner, _LearnedSteps(trained, image, condition, factors)).tensor - target
+        loss = (difference * _weight(network, condition)).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        progress(step + 1, 255 * loss.item() ** 0.5)
+        progress(step + 1, 255 * difference.detach().square().mean().item() ** 0.5)
     for name in names:
         trained.scales[trained.names.index(name)] *= factors[name].detach().exp()
     return trained.eval()
 
 
+def _weight(network: nn.Module, condition: Tensor) -> Tensor:
+    """Weight of differences: they count relative to the scale of the network's change, so that fine files count too."""
+    if not isinstance(network, Conditioned):
+        return torch.ones(())
+    scale = network.scale(condition)
+    return torch.where(scale > 0, 1 / scale.clamp(min=1 / 255), 0)
+
+
 class _LearnedSteps(FakeQuantized):
     """Fake quantization with trained steps: the step of a value is multiplied by the exponential of its factor."""
 
-    def __init__(self, network: Quantized, image: Tensor, table: Tensor, factors: dict[str, nn.Parameter]) -> None:
-        super().__init__(network, image, table)
+    def __init__(self, network: Quantized, image: Tensor, condition: Tensor, factors: dict[str, nn.Parameter]) -> None:
+        super().__init__(network, image, condition)
         self.learned = set(factors)
         for name, factor in factors.items():
             step, zero = self.ranges[name]

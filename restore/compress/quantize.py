@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from optcodec import InvalidInputError
-from restore.channel.degradation import Patches, load_photographs
 from restore.compress.equalize import equalize
-from restore.networks import DnCNN
+from restore.networks import Conditioned, DnCNN
 from restore.networks.fold import fold
-from restore.networks.operations import MAPS, configuration, plane_spec, value_names, walk
+from restore.networks.operations import MAPS, configuration, value_names, walk
 from restore.networks.quantized import MAP_LEVELS, Quantized, TorchOperations
+from restore.training.material import training_patches
 from restore.training.recipe import Recipe
 
 __all__ = ["best_change_range", "best_range", "calibration_patches", "quantize"]
@@ -35,9 +35,9 @@ def quantize(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Qu
     Parameters
     ----------
     network : Module
-        A `Compact` or a `DnCNN` with 32-bit floats. Batch norms are folded, and channels equalized.
+        A `Conditioned` or a `DnCNN` with 32-bit floats. Batch norms are folded, and channels equalized.
     batches : iterable of (Tensor, Tensor)
-        Images (N, planes, H, W), 0..1, and quantization tables (N, tables, 8, 8) for the calibration; the paper uses
+        Images (N, planes, H, W), 0..1, and conditions (N, numbers) for the calibration; the paper uses
         1 024 patches.
 
     Returns
@@ -53,8 +53,8 @@ def quantize(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Qu
     patches = list(batches)
     float_network = equalize(fold(network) if isinstance(network, DnCNN) else network, patches)
     recorded: dict[str, list[Tensor]] = {name: [] for name in value_names(float_network)}
-    for image, table in patches:
-        walk(float_network, _Recorder(image, table, recorded))
+    for image, condition in patches:
+        walk(float_network, _Recorder(image, condition, recorded))
     quantized = Quantized(configuration(float_network))
     quantized.inner.load_state_dict(float_network.state_dict())
     for index, name in enumerate(quantized.names):
@@ -62,7 +62,8 @@ def quantize(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Qu
         if name == MAPS:
             step_and_zero = float(np.abs(values).max()) / MAP_LEVELS or 1.0, 0
         else:
-            step_and_zero = best_change_range(values) if name == quantized.names[-1] else best_range(values)
+            is_change = name == quantized.names[-1] and not isinstance(float_network, Conditioned)
+            step_and_zero = best_change_range(values) if is_change else best_range(values)
         quantized.scales[index], quantized.zeros[index] = step_and_zero
     return quantized.eval()
 
@@ -70,8 +71,8 @@ def quantize(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Qu
 class _Recorder(TorchOperations):
     """Operations that record some numbers of each value, always including the largest and the smallest."""
 
-    def __init__(self, image: Tensor, table: Tensor, recorded: dict[str, list[Tensor]]) -> None:
-        super().__init__(image, table)
+    def __init__(self, image: Tensor, condition: Tensor, recorded: dict[str, list[Tensor]]) -> None:
+        super().__init__(image, condition)
         self.recorded = recorded
 
     def process_value(self, name: str, value: Tensor) -> Tensor:
@@ -104,7 +105,7 @@ def best_range(values: Values) -> tuple[float, int]:
 
 
 def best_change_range(values: Values) -> tuple[float, int]:
-    """Like `best_range`, for the change that is added to the image at the end, whose result is rounded to samples.
+    """Like `best_range`, for a change in samples that is added to the image, whose result is rounded to samples.
 
     Only steps of 2 or 1/odd samples are tried: the borders between whole samples then lie midway between two levels, so
     that rounding to levels and then to samples has the same result as rounding to samples once.
@@ -122,7 +123,7 @@ def _least_error(values: Values, candidates: list[tuple[float, int]]) -> tuple[f
 
 
 def calibration_patches(
-    recipe: Recipe, data: Path, *, count: int = 1024, at_once: int = 32
+    recipe: Recipe, data: Path, files: Path | None = None, *, count: int = 1024, at_once: int = 32
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Patches for the calibration of a network: drawn like those of its training, but with another seed.
 
@@ -132,6 +133,8 @@ def calibration_patches(
         Recipe of the training.
     data : path
         Folder that contains the recipe's folders of photographs.
+    files : path, optional
+        Folder where coded files of a recipe with a `mix` are kept; by default they are not kept.
     count : int
         Number of patches, rounded up to whole batches.
     at_once : int
@@ -140,7 +143,7 @@ def calibration_patches(
     Yields
     ------
     Tensor and Tensor
-        Images and quantization tables, as for `quantize`.
+        Images and conditions, as for `quantize`.
 
     Raises
     ------
@@ -149,16 +152,8 @@ def calibration_patches(
     """
     if recipe.problem:
         raise InvalidInputError(f"only networks that undo JPEG alone are quantized; got one for {recipe.problem}")
-    gray = plane_spec(recipe.network).planes == 1
-    photographs = [
-        photograph
-        for name, shrink in recipe.photographs.items()
-        for photograph in load_photographs(data / name, mode="L" if gray else "YCbCr", shrink=shrink)
-    ]
-    patches = Patches(
-        photographs, recipe.degradation, side=recipe.side, count=min(count, at_once), seed=recipe.seed + 1
-    )
+    patches = training_patches(recipe, data, files, count=min(count, at_once), seed=recipe.seed + 1)
     for number in range(math.ceil(count / at_once)):
         batch = patches.batch(number)
-        image, tables = (torch.from_numpy(array.astype(np.float32)) for array in (batch.received, batch.tables))
-        yield image / 255, tables
+        image, conditions = (torch.from_numpy(array.astype(np.float32)) for array in (batch.received, batch.conditions))
+        yield image / 255, conditions

@@ -19,7 +19,6 @@ from torch import nn
 import optcodec
 from optcodec import InvalidInputError
 from optcodec.shared import write_whole
-from restore.channel.degradation import load_photographs
 from restore.compress.prune import layer_widths, prune
 from restore.compress.quantize import calibration_patches, quantize
 from restore.compress.separable import separate
@@ -28,12 +27,12 @@ from restore.export.onnx import to_onnx
 from restore.networks import DnCNN
 from restore.networks.count import count
 from restore.networks.fold import fold
-from restore.networks.operations import configuration, plane_spec
+from restore.networks.operations import configuration
 from restore.networks.weights import load_network, save_network
 from restore.training.log import read_log
+from restore.training.material import validation_set
 from restore.training.recipe import Recipe
 from restore.training.train import train
-from restore.training.validation import ValidationSet
 
 __all__ = ["Plan", "Stage", "compress", "stages", "trained_recipe", "validated"]
 
@@ -246,10 +245,7 @@ def _record(network: nn.Module, stage_folder: Path, recipe: Recipe, data: Path) 
 
 def validated(network: nn.Module, recipe: Recipe, data: Path) -> dict[str, float]:
     """PSNR in dB of a network on the validation images of a recipe, with the names of the columns of the log."""
-    validation = recipe.validation
-    gray = plane_spec(recipe.network).planes == 1
-    images = load_photographs(data / validation.folder, mode="L" if gray else "YCbCr")[: validation.images]
-    return ValidationSet(images, validation.qualities, torch.device("cpu")).measure(network)
+    return validation_set(recipe, data, torch.device("cpu")).measure(network)
 
 
 def trained_recipe(path: Path) -> Recipe:

@@ -20,6 +20,7 @@ from restore.channel.degradation import Degradation
 from restore.evaluation.receiver import Receiver
 from restore.evaluation.statistics import compare
 from restore.evaluation.testsets import TestSet, load_image
+from restore.runtime.context import Context
 
 __all__ = ["Conditions", "Row", "comparisons", "encoded", "evaluate", "means"]
 
@@ -195,14 +196,14 @@ def comparisons(rows: Sequence[Row], against: str, *, seed: int = 0) -> list[dic
 
 def _noisy_planes(
     image: Samples, quality: int, sigma: float, name: str, conditions: Conditions
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Decoded planes plus noise, y = C_Q(x) + n, and the quantization tables; the same for all receivers."""
+) -> tuple[npt.NDArray[np.float32], Context]:
+    """Decoded planes plus noise, y = C_Q(x) + n, and the context of the file; the same for all receivers."""
     rng = np.random.default_rng((conditions.seed, crc32(name.encode()), quality, round(1000 * sigma)))
     planar = image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("YCbCr"))
     send = Degradation((quality,), (sigma,), (conditions.subsampling,), encoder=conditions.encoder)
     received, tables = send(planar, rng)
     planes = received[None] if received.ndim == 2 else received.transpose(2, 0, 1)
-    return planes.astype(np.float32), tables.astype(np.float32)
+    return planes.astype(np.float32), Context.of_steps(tables, sigma)
 
 
 def _restore(receiver: Receiver, data: bytes, noisy_planes: tuple[Any, Any] | None) -> Samples:

@@ -25,7 +25,7 @@ def onnx_macs(model: bytes) -> float:
 
     graph = onnx.load_from_string(model)
     sides = {"image": [1, _channels(graph.graph.input[0]), _SIDE, _SIDE]}
-    sides |= {value.name: [1, _channels(value), 8, 8] for value in graph.graph.input if value.name == "table"}
+    sides |= {value.name: [1, _channels(value)] for value in graph.graph.input if value.name == "condition"}
     outputs = {value.name: [1, _channels(value), _SIDE, _SIDE] for value in graph.graph.output}
     fixed = onnx.shape_inference.infer_shapes(update_inputs_outputs_dims(graph, sides, outputs), data_prop=True)
     values = fixed.graph.value_info

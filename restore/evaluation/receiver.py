@@ -9,13 +9,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from restore.runtime.context import Context
 from restore.runtime.decode import Received, to_rgb
 
 __all__ = ["Planes", "Receiver", "Restore", "Samples", "decoded_planes", "to_image"]
 
 Samples: TypeAlias = npt.NDArray[np.uint8]
 Planes: TypeAlias = npt.NDArray[np.float32]
-Restore: TypeAlias = Callable[[Planes, Planes], Samples]
+Restore: TypeAlias = Callable[[Planes, Context], Samples]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +31,7 @@ class Receiver:
         Takes the bytes of a JPEG file, returns the image: uint8, shape (height, width) or (height, width, 3).
     restore : callable or None
         The same for images to which noise was added after decoding: takes decoded planes, shape (1 or 3, height,
-        width), 0..255, and quantization tables, shape (1 or 2, 8, 8), both float32. None where the receiver needs the
-        file.
+        width), float32, 0..255, and the context of the file. None where the receiver needs the file.
     nbytes : int or None
         Size of its model files; None without a model.
     count_macs : callable or None

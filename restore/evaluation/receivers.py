@@ -20,6 +20,7 @@ from PIL import Image
 
 from optcodec import InvalidInputError, parse_json, require_packages
 from restore.evaluation.receiver import Planes, Receiver, Samples, decoded_planes, to_image
+from restore.runtime.context import Context
 from restore.runtime.decode import decode_image, receive
 from restore.runtime.models import find_model, load_model, shipped_models
 
@@ -79,16 +80,16 @@ def _decode_by_pillow(data: bytes) -> Samples:
         return image
 
 
-def _deblock_planes(planes: Planes, tables: Planes) -> Samples:
+def _deblock_planes(planes: Planes, context: Context) -> Samples:
     """Filter the luminance. Chrominance is left alone: where it was subsampled, upsampling has smoothed its borders."""
     from restore.evaluation.baselines import deblock_plane
 
-    return to_image(np.concatenate([deblock_plane(planes[0], tables[0])[None], planes[1:]]))
+    return to_image(np.concatenate([deblock_plane(planes[0], context.tables[0])[None], planes[1:]]))
 
 
 def _deblock(data: bytes) -> Samples:
     received = receive(data)
-    return _deblock_planes(decoded_planes(received), received.tables)
+    return _deblock_planes(decoded_planes(received), received.context)
 
 
 def _smooth(data: bytes) -> Samples:
@@ -98,7 +99,7 @@ def _smooth(data: bytes) -> Samples:
 
 
 CLASSICAL = {
-    "jpeg": Receiver("jpeg", _decode_by_pillow, lambda planes, tables: to_image(planes)),
+    "jpeg": Receiver("jpeg", _decode_by_pillow, lambda planes, context: to_image(planes)),
     "centroid": Receiver("centroid", lambda data: decode_image(receive(data), centroid=True)),
     "deblock": Receiver("deblock", _deblock, _deblock_planes),
     "smooth": Receiver("smooth", _smooth),

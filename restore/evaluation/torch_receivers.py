@@ -17,6 +17,7 @@ from restore.networks import TAKING_RGB
 from restore.networks.count import count, macs_per_pixel
 from restore.networks.operations import configuration, plane_spec
 from restore.networks.weights import load_network
+from restore.runtime.context import Context
 from restore.runtime.decode import receive
 
 __all__ = ["network_receiver", "spandrel_receiver", "spandrel_restorer"]
@@ -48,7 +49,7 @@ def network_receiver(paths: Sequence[Path]) -> Receiver:
         if config["network"] in TAKING_RGB and plane_spec(config).planes > 1:
             raise InvalidInputError(f"{path} takes RGB; expected a network for luminance, or for Y, Cb and Cr")
 
-    def restore(planes: Planes, tables: Planes) -> Samples:
+    def restore(planes: Planes, context: Context) -> Samples:
         result = planes.copy()
         for path, network in zip(paths, networks, strict=True):
             spec = plane_spec(configuration(network))
@@ -59,7 +60,8 @@ def network_receiver(paths: Sequence[Path]) -> Receiver:
                 )
             image = torch.from_numpy(_pad_to_grid(planes[:planes_taken]) / 255)[None]
             with torch.no_grad():
-                out = network(image, torch.from_numpy(tables[: spec.tables])[None])[0].numpy() * 255
+                condition = torch.from_numpy(context.condition(spec.tables))[None]
+                out = network(image, condition)[0].numpy() * 255
             result[planes_taken - spec.restored : planes_taken] = out[:, : planes.shape[1], : planes.shape[2]]
         return to_image(result)
 
@@ -84,7 +86,7 @@ def spandrel_receiver(path: Path) -> Receiver:
     if network.scale != 1:
         raise InvalidInputError(f"{path} enlarges images by {network.scale}; expected one that keeps their size")
 
-    def restore(planes: Planes, tables: Planes) -> Samples:
+    def restore(planes: Planes, context: Context) -> Samples:
         if network.channels == 1:
             return to_image(np.concatenate([255 * network.run(planes[:1] / np.float32(255)), planes[1:]]))
         gray = len(planes) == 1
@@ -183,7 +185,7 @@ def _load_spandrel(path: Path) -> _SpandrelNetwork:
 def _receiver(name: str, restore: Restore, nbytes: int, macs: Callable[[], float]) -> Receiver:
     def from_file(data: bytes) -> Samples:
         received = receive(data)
-        return restore(decoded_planes(received), received.tables)
+        return restore(decoded_planes(received), received.context)
 
     return Receiver(name, from_file, restore, nbytes, macs)
 

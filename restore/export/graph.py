@@ -17,12 +17,15 @@ from onnx import TensorProto, helper, numpy_helper
 from scipy.linalg import block_diag
 from torch import Tensor, nn
 
-from restore.networks import Compact
+from restore.networks import Conditioned
+from restore.runtime.context import SIGMA_UNIT
 
 __all__ = ["FloatGraph", "Graph", "Signal", "array", "biases", "depth_order"]
 
 _OPSET = 17
 _IR_VERSION = 8  # the one that belongs to opset 17; runtimes from 2022 on can read the file
+
+_END = np.iinfo(np.int64).max  # the end of an axis
 
 Array = npt.NDArray[Any]
 
@@ -100,7 +103,7 @@ class FloatGraph:
     def image_input(self) -> Signal:
         return Signal("image")
 
-    def conditioned_input(self, network: Compact) -> Signal:
+    def conditioned_input(self, network: Conditioned) -> Signal:
         low = self.graph.node("SpaceToDepth", ["image"], blocksize=2)
         maps = self.tiled(network, self.maps(network, 1.0), low)
         mix = block_diag(depth_order(network), np.eye(network.maps)).astype(np.float32)
@@ -114,25 +117,47 @@ class FloatGraph:
     def sum(self, name: str, features: Signal, change: Signal) -> Signal:
         return Signal(self.graph.node("Add", [features.name, change.name], layer=name))
 
-    def restored(self, change: Signal, planes: int, *, shuffled: bool) -> Signal:
-        name = self.shuffled(change.name) if shuffled else change.name
-        return Signal(self.graph.node("Add", [self.last_planes(planes), name]))
+    def restored(self, change: Signal) -> Signal:
+        return Signal(self.graph.node("Add", ["image", change.name]))
+
+    def scaled_restored(self, network: Conditioned, change: Signal) -> Signal:
+        samples = self.graph.node("Mul", [self.shuffled(change.name), self.scale(network)])
+        return Signal(self.graph.node("Add", [self.last_planes(network.restored), samples]))
+
+    def scale(self, network: Conditioned) -> str:
+        """The factor of the change, see `restore.networks.Conditioned.scale`."""
+        stop = 64 * network.tables
+        logarithms = self.sliced("condition", stop - 64, stop)
+        exponent = self.scaled(self.graph.node("ReduceMean", [logarithms], axes=[1]), 8 * math.log(2))
+        threshold = self.graph.constant(np.array(network.threshold, np.float32))
+        beyond = self.graph.node("Relu", [self.graph.node("Sub", [self.graph.node("Exp", [exponent]), threshold])])
+        sigma = self.scaled(self.sliced("condition", -1, _END), SIGMA_UNIT)
+        total = self.graph.node("Add", [beyond, self.graph.node("Mul", [sigma, sigma])])
+        scale = self.scaled(self.graph.node("Sqrt", [total]), 1 / 255)
+        return self.graph.node("Reshape", [scale, self.graph.constant(np.array([1, 1, 1, 1]))])
+
+    def scaled(self, value: str, factor: float) -> str:
+        """A value times a number."""
+        return self.graph.node("Mul", [value, self.graph.constant(np.array(factor, np.float32))])
+
+    def sliced(self, value: str, start: int, stop: int) -> str:
+        """A part of the second axis of a value."""
+        bounds = (self.graph.constant(np.array([bound])) for bound in (start, stop, 1))
+        return self.graph.node("Slice", [value, *bounds])
 
     def last_planes(self, planes: int) -> str:
         """The last planes of the input image."""
-        bounds = (np.array([bound]) for bound in (-planes, np.iinfo(np.int64).max, 1))
-        return self.graph.node("Slice", ["image", *(self.graph.constant(bound) for bound in bounds)])
+        return self.sliced("image", -planes, _END)
 
     def convolved(self, name: str, layer: nn.Conv2d, inputs: list[str]) -> str:
         """A convolution of value, weights and bias."""
         height, width = (extent // 2 for extent in layer.kernel_size)
         return self.graph.node("Conv", inputs, layer=name, pads=[height, width, height, width], group=layer.groups)
 
-    def maps(self, network: Compact, scale: float) -> str:
-        """One period of the maps of the quantization tables, divided by a scale."""
+    def maps(self, network: Conditioned, scale: float) -> str:
+        """One period of the maps of the condition, divided by a scale."""
         first_layer, last_layer = cast(nn.Linear, network.condition[0]), cast(nn.Linear, network.condition[2])
-        logarithm = self.graph.node("Log", [self.graph.node("Flatten", ["table"], axis=1)])
-        hidden = self.dense(logarithm, array(first_layer.weight) / (8 * math.log(2)), array(first_layer.bias))
+        hidden = self.dense("condition", array(first_layer.weight), array(first_layer.bias))
         maps = self.dense(
             self.graph.node("Relu", [hidden]), array(last_layer.weight) / scale, array(last_layer.bias) / scale
         )
@@ -144,7 +169,7 @@ class FloatGraph:
         constants = [self.graph.constant(parameter.astype(np.float32)) for parameter in (weights, bias)]
         return self.graph.node("Gemm", [value, *constants], transB=1)
 
-    def tiled(self, network: Compact, maps: str, like: str) -> str:
+    def tiled(self, network: Conditioned, maps: str, like: str) -> str:
         """Repeat maps to the height and width of another value."""
         sides = self.graph.node("Shape", [like], start=2)
         times = self.graph.node("Div", [sides, self.graph.constant(np.array([network.period] * 2))])
@@ -156,7 +181,7 @@ class FloatGraph:
         return self.graph.node("DepthToSpace", [value], blocksize=2, mode="CRD")
 
 
-def depth_order(network: Compact) -> Array:
+def depth_order(network: Conditioned) -> Array:
     """Permutation from torch's order of unshuffled channels (plane, row, column) to ONNX's (row, column, plane)."""
     samples = network.config["planes"] * 4
     order = np.arange(samples).reshape(-1, 4).T.ravel()

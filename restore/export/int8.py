@@ -16,7 +16,7 @@ from scipy.linalg import block_diag
 from torch import nn
 
 from restore.export.graph import FloatGraph, Signal, biases, depth_order
-from restore.networks import Compact
+from restore.networks import Conditioned
 from restore.networks.operations import MAPS
 from restore.networks.quantized import MAP_LEVELS, SAMPLE_STEP, WEIGHT_LEVELS, weight_scales
 
@@ -49,7 +49,7 @@ class Int8Graph(FloatGraph):
     def image_input(self) -> QuantizedSignal:
         return self._quantize("image", _SAMPLE_RANGE)
 
-    def conditioned_input(self, network: Compact) -> QuantizedSignal:
+    def conditioned_input(self, network: Conditioned) -> QuantizedSignal:
         largest = self.ranges[MAPS][0] * MAP_LEVELS
         maps = self.maps(network, largest)
         # unsigned levels with the step of samples: maps are scaled to 1, and split into positive and negative parts
@@ -76,8 +76,11 @@ class Int8Graph(FloatGraph):
         total = super().sum(name, Signal(self._dequantize(features)), Signal(self._dequantize(change)))
         return self._quantize(total.name, self.ranges[name])
 
-    def restored(self, change: Signal, planes: int, *, shuffled: bool) -> Signal:
-        return super().restored(Signal(self._dequantize(change)), planes, shuffled=shuffled)
+    def restored(self, change: Signal) -> Signal:
+        return super().restored(Signal(self._dequantize(change)))
+
+    def scaled_restored(self, network: Conditioned, change: Signal) -> Signal:
+        return super().scaled_restored(network, Signal(self._dequantize(change)))
 
     def _quantize(
         self, name: str, step_and_zero: tuple[float, int], mix: npt.NDArray[np.float32] | None = None

@@ -69,7 +69,7 @@ def receptive_radius(network: nn.Module) -> int:
     """Receptive radius: pixels in each direction that a restored sample depends on. Layers are all in one sequence."""
     float_network = network.inner if isinstance(network, Quantized) else network
     radius = sum(layer.kernel_size[0] // 2 for layer in float_network.modules() if isinstance(layer, nn.Conv2d))
-    return 2 * radius + 1 if configuration(float_network)["network"] == "compact" else radius
+    return 2 * radius + 1 if configuration(float_network)["network"] == "conditioned" else radius
 
 
 def _entry(name: str, data: bytes) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from torch import nn
 
 from restore.export.graph import FloatGraph
 from restore.export.int8 import Int8Graph
-from restore.networks import Compact, DnCNN
+from restore.networks import Conditioned, DnCNN
 from restore.networks.fold import fold
 from restore.networks.operations import configuration, walk
 from restore.networks.quantized import Quantized
+from restore.runtime.context import condition_size
 
 __all__ = ["to_onnx"]
 
@@ -19,14 +20,14 @@ __all__ = ["to_onnx"]
 def to_onnx(network: nn.Module) -> bytes:
     """Export a network to an ONNX file.
 
-    The inputs are ``image`` (1, planes, height, width) and, for networks that use quantization tables, ``table``
-    (1, tables, 8, 8). The output is ``restored`` (1, restored, height, width). All are float32 with the ranges of the
-    network. Heights and widths are multiples of 8, or of 16 for colour.
+    The inputs are ``image`` (1, planes, height, width) and, for networks that use it, ``condition`` (1, numbers), see
+    `restore.runtime.context`. The output is ``restored`` (1, restored, height, width). All are float32 with the ranges
+    of the network. Heights and widths are multiples of 8, or of 16 for colour.
 
     Parameters
     ----------
     network : Module
-        A `Compact` or a `DnCNN`, whose batch norms are folded, gives a file with 32-bit floats. A
+        A `Conditioned` or a `DnCNN`, whose batch norms are folded, gives a file with 32-bit floats. A
         `restore.networks.quantized.Quantized` (see `restore.compress.quantize`) gives an INT8 file.
 
     Returns
@@ -46,12 +47,12 @@ def to_onnx(network: nn.Module) -> bytes:
         network = fold(network)
     restored = walk(network, graph)
     config = configuration(network)
-    planes = config["restored"] if isinstance(network, Compact) else config["channels"]
+    planes = config["restored"] if isinstance(network, Conditioned) else config["channels"]
     return bytes(graph.graph.model(_inputs(config), restored.name, planes).SerializeToString())
 
 
 def _inputs(config: dict[str, Any]) -> dict[str, list[int | str]]:
-    """Names and shapes of the inputs; there is no table for a network that does not use it."""
+    """Names and shapes of the inputs; there is no condition for a network that does not use it."""
     if "tables" not in config:
         return {"image": [1, config["channels"], "height", "width"]}
-    return {"image": [1, config["planes"], "height", "width"], "table": [1, config["tables"], 8, 8]}
+    return {"image": [1, config["planes"], "height", "width"], "condition": [1, condition_size(config["tables"])]}

@@ -1,11 +1,12 @@
 """The restoration networks, by name. All have the same interface, which training, compression and export use.
 
-``network(image, table)`` takes planes, float32, shape (N, planes, H, W), 0..1, where H and W are multiples of 8, and
-quantization tables in natural order, shape (N, tables, 8, 8). It returns restored planes, shape (N, restored, H, W).
-``network.config`` is the configuration from which `build` makes the network again.
+``network(image, condition)`` takes planes, float32, shape (N, planes, H, W), 0..1, where H and W are multiples of 8,
+and what is known of the files, shape (N, numbers), see `restore.runtime.context`. It returns restored planes, shape
+(N, restored, H, W). ``network.config`` is the configuration from which `build` makes the network again.
 
 The networks in `TAKING_RGB`, from papers on other restoration problems, take images of shape (N, channels, H, W) and of
-any size of at least 8. They ignore the table, which may be None, and return all channels, scale times as high and wide.
+any size of at least 8. They ignore the condition, which may be None, and return all channels, scale times as high and
+wide.
 CARN, LatticeNet and MIMO-UNet come without weights, a recipe or a benchmark. They are here for coming measurements of
 files that are made for restoring networks (AccelIR).
 """
@@ -18,7 +19,6 @@ from torch import nn
 
 from optcodec import InvalidInputError
 from restore.networks.carn import Carn
-from restore.networks.compact import Compact
 from restore.networks.conditioned import Conditioned
 from restore.networks.dncnn import DnCNN
 from restore.networks.dualdomain import DualDomain
@@ -34,7 +34,6 @@ __all__ = [
     "NETWORKS",
     "TAKING_RGB",
     "Carn",
-    "Compact",
     "Conditioned",
     "DnCNN",
     "DualDomain",
@@ -50,7 +49,6 @@ __all__ = [
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "carn": Carn,
-    "compact": Compact,
     "conditioned": Conditioned,
     "dncnn": DnCNN,
     "dualdomain": DualDomain,

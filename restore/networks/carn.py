@@ -61,8 +61,8 @@ class Carn(nn.Module):
             larger.append(nn.PixelShuffle(factor))
         self.tail = nn.Sequential(*larger, with_zero_weights(nn.Conv2d(width, channels, 3, padding=1)))
 
-    def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The enlarged image; the table is ignored."""
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        """The enlarged image; the condition is ignored."""
         restored: Tensor = enlarge(image, self.scale) + self.tail(self.body(self.head(image)))
         return restored
 

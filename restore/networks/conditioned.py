@@ -1,7 +1,7 @@
 """`Conditioned`, the network of the shipped models: residual blocks at half resolution that know how the file was made.
 
 A pixel-unshuffle by two turns each 2x2 pixels into channels, so that the same filters cost a quarter. The condition of
-the file (quantization steps, dead zones, subsampling, noise; see `restore.runtime.condition`) is turned into a few
+the file (quantization steps, dead zones, subsampling, noise; see `restore.runtime.context`) is turned into a few
 feature maps that repeat with the 8x8 blocks: they tell the network how coarse the quantization is, how the encoder
 chose its indices, and where the block borders lie. The change that the network makes is scaled by the quantization
 steps, down to no change at all for fine steps.
@@ -15,14 +15,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from restore.networks.compact import Residual
 from restore.networks.parts import with_zero_weights
-from restore.runtime.condition import condition_size
+from restore.runtime.context import SIGMA_UNIT, condition_size
 
-__all__ = ["Conditioned"]
+__all__ = ["Conditioned", "Residual"]
 
 _HIDDEN = 32  # width of the hidden layer between the condition and its maps
-_SIGMA_UNIT = 16.0  # samples; as in restore.runtime.condition
+
+
+class Residual(nn.Module):
+    """A residual block: two convolutions and a shortcut."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        out: Tensor = features + self.second(functional.relu(self.first(features)))
+        return out
 
 
 class Conditioned(nn.Module):
@@ -75,11 +86,19 @@ class Conditioned(nn.Module):
 
     def forward(self, image: Tensor, condition: Tensor) -> Tensor:
         low = functional.pixel_unshuffle(image, 2)
-        maps = self.condition(condition).view(-1, self.maps, self.period, self.period)
-        maps = maps.repeat(1, 1, low.shape[2] // self.period, low.shape[3] // self.period)
-        features = self.body(self.head(torch.cat([low, maps.to(low.dtype)], 1)))
+        maps = self.tiled(self.period_of_maps(condition), low)
+        features = self.body(self.head(torch.cat([low, maps], 1)))
         change = functional.pixel_shuffle(self.tail(features).float(), 2)
         return image[:, -self.restored :] + change * self.scale(condition)
+
+    def period_of_maps(self, condition: Tensor) -> Tensor:
+        """One period of the maps, shape (N, maps, period, period)."""
+        maps: Tensor = self.condition(condition).view(-1, self.maps, self.period, self.period)
+        return maps
+
+    def tiled(self, maps: Tensor, low: Tensor) -> Tensor:
+        """Repeat maps to the size and type of the image at half resolution."""
+        return maps.repeat(1, 1, low.shape[2] // self.period, low.shape[3] // self.period).to(low.dtype)
 
     def scale(self, condition: Tensor) -> Tensor:
         """The factor of the change, shape (N, 1, 1, 1): about the error of a decoded image with these steps and noise.
@@ -89,5 +108,5 @@ class Conditioned(nn.Module):
         """
         logarithms = condition[:, 64 * self.tables - 64 : 64 * self.tables].mean(1)
         beyond = functional.relu(torch.exp2(8 * logarithms) - self.threshold)
-        sigma = _SIGMA_UNIT * condition[:, -1]
+        sigma = SIGMA_UNIT * condition[:, -1]
         return torch.sqrt(beyond + sigma.square())[:, None, None, None] / 255

@@ -12,10 +12,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from restore.networks.operations import configuration, plane_spec
 from restore.networks.quantized import Quantized
+from restore.runtime.context import condition_size
 
 __all__ = ["Size", "count", "macs_per_pixel"]
 
-_SIDE = 1024  # side of the image; so large that work on the table, once per image, hardly counts
+_SIDE = 1024  # side of the image; so large that work on the condition, once per image, hardly counts
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ def count(network: nn.Module) -> Size:
     float_network = network.inner if isinstance(network, Quantized) else network
     meta_network, spec = copy.deepcopy(float_network).to("meta").eval(), plane_spec(configuration(float_network))
     image = torch.empty(1, spec.planes, _SIDE, _SIDE, device="meta")
-    table = torch.empty(1, spec.tables, 8, 8, device="meta")
+    condition = torch.empty(1, condition_size(spec.tables), device="meta")
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Size(parameters, macs_per_pixel(lambda: meta_network(image, table), _SIDE**2))
+    return Size(parameters, macs_per_pixel(lambda: meta_network(image, condition), _SIDE**2))
 
 
 def macs_per_pixel(run: Callable[[], object], pixels: int) -> float:

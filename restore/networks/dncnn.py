@@ -56,8 +56,8 @@ class DnCNN(nn.Module):
         layers.append(nn.Conv2d(widths[-1], channels, 3, padding=1))
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The restored image; DnCNN is blind and ignores the table."""
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        """The restored image; DnCNN is blind and ignores the condition."""
         restored: Tensor = image + self.layers(image)
         return restored
 

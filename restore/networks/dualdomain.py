@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from restore.networks.compact import Residual
+from restore.networks.conditioned import Residual
 
 __all__ = ["DualDomain"]
 
@@ -65,8 +65,8 @@ class DualDomain(nn.Module):
             assert tail.bias is not None
             nn.init.zeros_(tail.bias)
 
-    def forward(self, image: Tensor, table: Tensor) -> Tensor:
-        dct_change = self._dct_branch(image, table.flatten(1)[:, :, None, None])
+    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
+        dct_change = self._dct_branch(image, torch.exp2(8 * condition[:, :64, None, None]))
         features = self.before(self.head(functional.pixel_unshuffle(image, 2)))
         joined = self.join(torch.cat([features, functional.pixel_unshuffle(dct_change, 2).to(features.dtype)], 1))
         return image + dct_change + functional.pixel_shuffle(self.tail(self.body(joined)), 2)

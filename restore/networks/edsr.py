@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from restore.networks.compact import Residual
+from restore.networks.conditioned import Residual
 from restore.networks.parts import enlarge, with_zero_weights
 
 __all__ = ["Edsr"]
@@ -52,8 +52,8 @@ class Edsr(nn.Module):
         tail = with_zero_weights(nn.Conv2d(width, channels * (scale * scale if direct else 1), 3, padding=1))
         self.tail = nn.Sequential(*larger, tail, *([nn.PixelShuffle(scale)] if direct else []))
 
-    def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The enlarged image; the table is ignored."""
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        """The enlarged image; the condition is ignored."""
         first = self.head(image)
         restored: Tensor = enlarge(image, self.scale) + self.tail(first + self.body(first))
         return restored

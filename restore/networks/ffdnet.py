@@ -44,8 +44,8 @@ class Ffdnet(nn.Module):
             nn.init.orthogonal_(layer.weight, 2**0.5)  # section III-C
         self.layers = nn.Sequential(*layers, with_zero_weights(nn.Conv2d(width, 4 * channels, 3, padding=1)))
 
-    def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The restored image, of any size; the table is ignored."""
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        """The restored image, of any size; the condition is ignored."""
         height, width = image.shape[2:]
         even = functional.pad(image, (0, width % 2, 0, height % 2), mode="replicate")
         low = functional.pixel_unshuffle(even, 2)

@@ -46,7 +46,7 @@ class Fsrcnn(nn.Module):
             nn.ConvTranspose2d(width, channels, 9, stride=scale, padding=4, output_padding=scale - 1)
         )
 
-    def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The enlarged image; the table is ignored."""
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        """The enlarged image; the condition is ignored."""
         restored: Tensor = enlarge(image, self.scale) + self.tail(self.features(image))
         return restored

@@ -37,7 +37,7 @@ class Ircnn(nn.Module):
             input_channels = width
         self.layers = nn.Sequential(*layers, with_zero_weights(nn.Conv2d(width, channels, 3, padding=_DILATIONS[-1])))
 
-    def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The restored image; the table is ignored."""
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        """The restored image; the condition is ignored."""
         restored: Tensor = image + self.layers(image)
         return restored

@@ -55,8 +55,8 @@ class LatticeNet(nn.Module):
             nn.PixelShuffle(scale),
         )
 
-    def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The enlarged image; the table is ignored."""
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        """The enlarged image; the condition is ignored."""
         features = first = self.head(image)
         outputs = []
         for block in self.body:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from restore.networks.compact import Residual
+from restore.networks.conditioned import Residual
 from restore.networks.parts import pad_to_multiples, with_zero_weights
 
 __all__ = ["MimoUnet"]
@@ -50,8 +50,8 @@ class MimoUnet(nn.Module):
         self.half_joined, self.full_joined = (_rectified(nn.Conv2d(2 * size, size, 1)) for size in (half, full))
         self.tail = with_zero_weights(nn.Conv2d(full, channels, 3, padding=1))
 
-    def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        """The restored image, of any size; the table is ignored."""
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        """The restored image, of any size; the condition is ignored."""
         height, width = image.shape[2:]
         full, half, quarter = self._encoded(pad_to_multiples(image, 4))
         halved, doubled = full[:, :, ::2, ::2], _upsample_by_two(quarter)

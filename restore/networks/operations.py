@@ -13,12 +13,12 @@ from typing import Any, Protocol, TypeVar, cast
 from torch import nn
 
 from optcodec import InvalidInputError
-from restore.networks.compact import Compact, Residual
+from restore.networks.conditioned import Conditioned, Residual
 from restore.networks.dncnn import DnCNN
 
 __all__ = ["MAPS", "Operations", "PlaneSpec", "configuration", "plane_spec", "value_names", "walk"]
 
-MAPS = "maps"  # name of the maps that are computed from a quantization table
+MAPS = "maps"  # name of the maps that are computed from the condition
 Value = TypeVar("Value")
 
 
@@ -29,7 +29,7 @@ def configuration(network: nn.Module) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class PlaneSpec:
-    """Inputs and outputs of a network: input planes, quantization tables, restored planes, and scale.
+    """Inputs and outputs of a network: input planes, quantization tables in its condition, restored planes, and scale.
 
     The restored planes are the last ones of the input planes. The scale is the ratio of the sides of output and input.
     """
@@ -54,8 +54,8 @@ class Operations(Protocol[Value]):
         """The input image."""
         ...
 
-    def conditioned_input(self, network: Compact) -> Value:
-        """The input image, pixel-unshuffled by two, with the maps of the table (`MAPS`) as further channels."""
+    def conditioned_input(self, network: Conditioned) -> Value:
+        """The input image, pixel-unshuffled by two, with the maps of the condition (`MAPS`) as further channels."""
         ...
 
     def convolution(self, name: str, layer: nn.Conv2d, value: Value, *, rectified: bool) -> Value:
@@ -66,8 +66,12 @@ class Operations(Protocol[Value]):
         """The sum at the end of a shortcut."""
         ...
 
-    def restored(self, change: Value, planes: int, *, shuffled: bool) -> Value:
-        """The last planes of the input image plus the change, which is pixel-shuffled by two first if `shuffled`."""
+    def restored(self, change: Value) -> Value:
+        """The input image plus the change."""
+        ...
+
+    def scaled_restored(self, network: Conditioned, change: Value) -> Value:
+        """The last planes of the input image plus the change, pixel-shuffled by two and scaled as by the network."""
         ...
 
 
@@ -77,23 +81,23 @@ def walk(network: nn.Module, operations: Operations[Value]) -> Value:
     Raises
     ------
     InvalidInputError
-        If the network is neither a `Compact` nor a `DnCNN`, or has batch norms, which `fold` removes.
+        If the network is neither a `Conditioned` nor a `DnCNN`, or has batch norms, which `fold` removes.
     """
-    if isinstance(network, Compact):
-        return _compact(network, operations)
+    if isinstance(network, Conditioned):
+        return _conditioned(network, operations)
     if isinstance(network, DnCNN) and not network.config["normalized"]:
         return _dncnn(network, operations)
-    raise InvalidInputError(f"expected a compact network or a folded dncnn; got {configuration(network)}")
+    raise InvalidInputError(f"expected a conditioned network or a folded dncnn; got {configuration(network)}")
 
 
-def _compact(network: Compact, operations: Operations[Value]) -> Value:
+def _conditioned(network: Conditioned, operations: Operations[Value]) -> Value:
     features = operations.convolution("head", network.head, operations.conditioned_input(network), rectified=False)
     for index, block in enumerate(cast(list[Residual], list(network.body))):
         hidden = operations.convolution(f"body.{index}.first", block.first, features, rectified=True)
         change = operations.convolution(f"body.{index}.second", block.second, hidden, rectified=False)
         features = operations.sum(f"body.{index}", features, change)
     change = operations.convolution("tail", network.tail, features, rectified=False)
-    return operations.restored(change, network.restored, shuffled=True)
+    return operations.scaled_restored(network, change)
 
 
 def _dncnn(network: DnCNN, operations: Operations[Value]) -> Value:
@@ -103,7 +107,7 @@ def _dncnn(network: DnCNN, operations: Operations[Value]) -> Value:
         if isinstance(layer, nn.Conv2d):
             rectified = isinstance(after, nn.ReLU)
             value = operations.convolution(f"layers.{index}", layer, value, rectified=rectified)
-    return operations.restored(value, network.config["channels"], shuffled=False)
+    return operations.restored(value)
 
 
 class _Names:
@@ -114,7 +118,7 @@ class _Names:
 
     def image_input(self) -> None: ...
 
-    def conditioned_input(self, network: Compact) -> None:
+    def conditioned_input(self, network: Conditioned) -> None:
         self.names.append(MAPS)
 
     def convolution(self, name: str, layer: nn.Conv2d, value: None, *, rectified: bool) -> None:
@@ -123,7 +127,9 @@ class _Names:
     def sum(self, name: str, features: None, change: None) -> None:
         self.names.append(name)
 
-    def restored(self, change: None, planes: int, *, shuffled: bool) -> None: ...
+    def restored(self, change: None) -> None: ...
+
+    def scaled_restored(self, network: Conditioned, change: None) -> None: ...
 
 
 def value_names(network: nn.Module) -> list[str]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from restore.networks.compact import Compact
+from restore.networks.conditioned import Conditioned
 from restore.networks.operations import MAPS, value_names, walk
 
 __all__ = [
@@ -47,8 +47,8 @@ class Activation:
 class TorchOperations:
     """The operations in torch, with hooks that subclasses override to observe or quantize values and weights."""
 
-    def __init__(self, image: Tensor, table: Tensor | None) -> None:
-        self.image, self.table = image, table
+    def __init__(self, image: Tensor, condition: Tensor | None) -> None:
+        self.image, self.condition = image, condition
 
     def process_value(self, name: str, value: Tensor) -> Tensor:
         """Hook for each computed value; returns it unchanged."""
@@ -62,20 +62,18 @@ class TorchOperations:
         """The bias to use for a layer and its input value."""
         return layer.bias
 
-    def gains(self, network: Compact) -> Tensor | None:
+    def gains(self, network: Conditioned) -> Tensor | None:
         """The gain of each channel of the conditioned input: the range of the maps relative to that of samples."""
         return None
 
     def image_input(self) -> Activation:
         return Activation(self.image)
 
-    def conditioned_input(self, network: Compact) -> Activation:
-        assert self.table is not None
+    def conditioned_input(self, network: Conditioned) -> Activation:
+        assert self.condition is not None
         low = functional.pixel_unshuffle(self.image, 2)
-        maps = network.condition(torch.log2(self.table.flatten(1)) / 8)
-        maps = self.process_value(MAPS, maps.view(-1, network.maps, network.period, network.period)).to(low.dtype)
-        tiled = maps.repeat(1, 1, low.shape[2] // network.period, low.shape[3] // network.period)
-        return Activation(torch.cat([low, tiled], 1), gains=self.gains(network))
+        maps = self.process_value(MAPS, network.period_of_maps(self.condition))
+        return Activation(torch.cat([low, network.tiled(maps, low)], 1), gains=self.gains(network))
 
     def convolution(self, name: str, layer: nn.Conv2d, value: Activation, *, rectified: bool) -> Activation:
         weights, bias = self.weights(layer, value), self.bias(layer, value)
@@ -85,9 +83,13 @@ class TorchOperations:
     def sum(self, name: str, features: Activation, change: Activation) -> Activation:
         return Activation(self.process_value(name, features.tensor + change.tensor), name)
 
-    def restored(self, change: Activation, planes: int, *, shuffled: bool) -> Activation:
-        tensor = functional.pixel_shuffle(change.tensor, 2) if shuffled else change.tensor
-        return Activation(self.image[:, -planes:] + tensor)
+    def restored(self, change: Activation) -> Activation:
+        return Activation(self.image + change.tensor)
+
+    def scaled_restored(self, network: Conditioned, change: Activation) -> Activation:
+        assert self.condition is not None
+        samples = functional.pixel_shuffle(change.tensor, 2) * network.scale(self.condition)
+        return Activation(self.image[:, -network.restored :] + samples)
 
 
 def weight_scales(weights: Tensor, bias: Tensor | None, step: float) -> Tensor:
@@ -104,8 +106,8 @@ def weight_scales(weights: Tensor, bias: Tensor | None, step: float) -> Tensor:
 class FakeQuantized(TorchOperations):
     """Operations whose weights, biases and values are quantized and dequantized."""
 
-    def __init__(self, network: Quantized, image: Tensor, table: Tensor | None) -> None:
-        super().__init__(image, table)
+    def __init__(self, network: Quantized, image: Tensor, condition: Tensor | None) -> None:
+        super().__init__(image, condition)
         self.ranges = {name: (network.scales[i], network.zeros[i]) for i, name in enumerate(network.names)}
 
     def process_value(self, name: str, value: Tensor) -> Tensor:
@@ -133,7 +135,7 @@ class FakeQuantized(TorchOperations):
         """The quantization step of a value; that of the input is one sample."""
         return self.ranges[value.name][0].item() if value.name else SAMPLE_STEP
 
-    def gains(self, network: Compact) -> Tensor:
+    def gains(self, network: Conditioned) -> Tensor:
         largest = self.ranges[MAPS][0] * MAP_LEVELS
         samples = network.head.in_channels - network.maps
         return torch.cat([largest.new_ones(samples), largest.expand(network.maps)]).view(1, -1, 1, 1)
@@ -164,8 +166,8 @@ class Quantized(nn.Module):
         self.register_buffer("scales", torch.ones(len(self.names)))
         self.register_buffer("zeros", torch.zeros(len(self.names), dtype=torch.int32))
 
-    def forward(self, image: Tensor, table: Tensor | None = None) -> Tensor:
-        return walk(self.inner, FakeQuantized(self, image, table)).tensor
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
+        return walk(self.inner, FakeQuantized(self, image, condition)).tensor
 
     @property
     def ranges(self) -> dict[str, tuple[float, int]]:

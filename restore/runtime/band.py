@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from optcodec import CoefficientImage, CoefficientRows
 
-__all__ = ["Band", "Blocks", "Span"]
+__all__ = ["Band", "Blocks", "Span", "all_rows"]
 
 Blocks: TypeAlias = npt.NDArray[np.int16]
 Span: TypeAlias = tuple[int, int]
@@ -55,17 +55,19 @@ class Band:
 
     def _rewind(self) -> None:
         count = len(self._source.components)
-        self._row_source = self._all_rows()
+        self._row_source = all_rows(self._source)
         # for each component, pairs of the first row of a chunk and its blocks
         self._chunks: list[deque[tuple[int, Blocks]]] = [deque() for _ in range(count)]
         self._tops, self._ends = [0] * count, [0] * count
-
-    def _all_rows(self) -> Iterator[tuple[Blocks, ...]]:
-        if isinstance(self._source, CoefficientImage):
-            return iter([tuple(component.blocks for component in self._source.components)])
-        return iter(self._source)
 
     def _take_next(self) -> None:
         for index, blocks in enumerate(next(self._row_source)):
             self._chunks[index].append((self._ends[index], blocks))
             self._ends[index] += len(blocks)
+
+
+def all_rows(source: CoefficientImage | CoefficientRows) -> Iterator[tuple[Blocks, ...]]:
+    """Rows of coefficient blocks of all components from top to bottom; all at once where they are in memory."""
+    if isinstance(source, CoefficientImage):
+        return iter([tuple(component.blocks for component in source.components)])
+    return iter(source)

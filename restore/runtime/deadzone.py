@@ -6,8 +6,6 @@ of such files are larger than their steps suggest, and the original is often out
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 
@@ -18,25 +16,22 @@ _PRIOR_EXCESS = 0.3  # the excess of a file with too few coefficients to tell; f
 _LIMITS = -1.0, 3.0  # range of the estimates; beyond are only frequencies with very few coefficients
 
 
-def count_magnitudes(rows: Iterable[npt.NDArray[np.int16]]) -> npt.NDArray[np.int64]:
+def count_magnitudes(blocks: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
     """Count the indices of each frequency that are 0, +-1, and of larger magnitude.
 
     Parameters
     ----------
-    rows : iterable of ndarray of int16, shape (rows, columns, 8, 8)
-        Quantized coefficients of a component, in parts.
+    blocks : ndarray of int16, shape (rows, columns, 8, 8)
+        Quantized coefficients of a component, or of a part of it.
 
     Returns
     -------
     ndarray of int64, shape (3, 8, 8)
     """
-    counts = np.zeros((3, 8, 8), np.int64)
-    for blocks in rows:
-        number = blocks.shape[0] * blocks.shape[1]
-        zeros = number - np.count_nonzero(blocks, axis=(0, 1))
-        ones = np.count_nonzero((blocks == 1) | (blocks == -1), axis=(0, 1))
-        counts += np.stack([zeros, ones, number - zeros - ones])
-    return counts
+    number = blocks.shape[0] * blocks.shape[1]
+    zeros = number - np.count_nonzero(blocks, axis=(0, 1))
+    ones = np.count_nonzero((blocks == 1) | (blocks == -1), axis=(0, 1))
+    return np.stack([zeros, ones, number - zeros - ones])
 
 
 def dead_zones(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -66,4 +61,5 @@ def dead_zones(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     excess = np.clip(excess, *_LIMITS)
     mean = (weight @ excess + _PRIOR_COUNT * _PRIOR_EXCESS) / (weight.sum() + _PRIOR_COUNT)
     shrunk = (weight * excess + _PRIOR_COUNT * mean) / (weight + _PRIOR_COUNT)
-    return shrunk.reshape(8, 8).astype(np.float32)
+    result: npt.NDArray[np.float32] = shrunk.reshape(8, 8).astype(np.float32)
+    return result

@@ -16,8 +16,10 @@ import numpy.typing as npt
 import optcodec
 from optcodec import MAX_PIXELS, CoefficientImage, CoefficientRows, Metadata, UnsupportedJpegError
 from optcodec.shared import cached_property
-from restore.runtime.band import Band, Blocks, Span
+from restore.runtime.band import Band, Blocks, Span, all_rows
 from restore.runtime.cells import Floats, centroid_offset, fit_laplacian, inverse_dct, project
+from restore.runtime.context import Context
+from restore.runtime.deadzone import count_magnitudes, dead_zones
 
 __all__ = ["Received", "Span", "decode_image", "project", "receive", "to_rgb"]
 
@@ -89,6 +91,15 @@ class Received:
     def tables(self) -> Floats:
         """Quantization steps of luminance, and of Cb where there is colour: float32, shape (1 or 2, 8, 8)."""
         return np.stack([self.steps(index) for index in range(1 if self.is_gray else 2)]).astype(np.float32)
+
+    @property
+    def context(self) -> Context:
+        """What a network is told of the file; its first use counts all coefficients."""
+        indices = range(1 if self.is_gray else 2)
+        factors = [(component.v, component.h) for component in self.source.components]
+        vertical, horizontal = (a / b for a, b in zip(factors[0], factors[-1], strict=True))
+        zones = np.stack([dead_zones(self._magnitudes[index]) for index in indices])
+        return Context(np.stack([self.steps(index) for index in indices]), zones, (vertical, horizontal))
 
     def steps(self, index: int) -> npt.NDArray[np.uint16]:
         """Quantization steps of a component, shape (8, 8), in natural order."""
@@ -175,6 +186,15 @@ class Received:
     @cached_property
     def _band(self) -> Band:
         return Band(self.source)
+
+    @cached_property
+    def _magnitudes(self) -> list[npt.NDArray[np.int64]]:
+        """Counts of zero, one, and larger magnitudes in each component."""
+        totals = [np.zeros((3, 8, 8), np.int64) for _ in self.source.components]
+        for rows in all_rows(self.source):
+            for total, blocks in zip(totals, rows, strict=True):
+                total += count_magnitudes(blocks)
+        return totals
 
     @cached_property
     def _shrinkage(self) -> list[npt.NDArray[np.float64]]:

@@ -139,7 +139,7 @@ def _restored_tile(received: Received, model: Model, rows: Span, columns: Span, 
     down, across = (rows[0], min(rows[1], height)), (columns[0], min(columns[1], width))
     input_region = _with_border(down, model.border, height), _with_border(across, model.border, width)
     image = received.luminance(*input_region)[None]
-    restored = model.luminance(image / np.float32(255), received.tables[:1])
+    restored = model.luminance(image / np.float32(255), received.context)
     luminance = _crop(restored, (down, across), input_region)[0] * np.float32(255)
     if project:
         luminance = cells.project(luminance, received.luminance_blocks(down, across), received.steps(0))
@@ -160,7 +160,7 @@ def _restored_chrominance(received: Received, model: Model, rows: Span, columns:
         _with_border(columns, model.border, _round_up_to_grid(received.width)),
     )
     image: Floats = np.concatenate([received.luminance(*input_region)[None], received.chrominance(*input_region)])
-    restored = _crop(model.chrominance(image / np.float32(255), received.tables), (rows, columns), input_region)
+    restored = _crop(model.chrominance(image / np.float32(255), received.context), (rows, columns), input_region)
     clipped: Floats = np.clip(restored * np.float32(255), 0, 255)
     return clipped
 

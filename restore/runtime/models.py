@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from optcodec import InvalidInputError, parse_json, require_packages, whole_number
 from optcodec.shared import ShippedFiles, processor_count
+from restore.runtime.context import Context
 
 __all__ = ["Model", "Network", "find_model", "load_model", "shipped_models"]
 
@@ -31,7 +32,7 @@ class Network:
     Parameters
     ----------
     session : onnxruntime.InferenceSession
-        Has an input ``image``, optionally an input ``table``, and an output ``restored``.
+        Has an input ``image``, optionally an input ``condition``, and an output ``restored``.
     name : str
         Name of the network in error messages.
     """
@@ -39,15 +40,16 @@ class Network:
     session: Any
     name: str
 
-    def __call__(self, image: Floats, tables: Floats) -> Floats:
+    def __call__(self, image: Floats, context: Context) -> Floats:
         """Run the network.
 
         Parameters
         ----------
         image : ndarray of float32, shape (planes, height, width)
             Decoded samples, 0..1. Height and width are multiples of 8, or of 16 for the chrominance network.
-        tables : ndarray of float32, shape (tables, 8, 8)
-            Quantization steps in natural order; ignored by networks without an input ``table``.
+        context : Context
+            What is known of the file; ignored by networks without an input ``condition``. Networks that were exported
+            by earlier versions have an input ``table``, the quantization steps.
 
         Returns
         -------
@@ -59,7 +61,12 @@ class Network:
         InvalidInputError
             If the network cannot be run on such an image, or its output has another shape.
         """
-        inputs = {"image": image[None], "table": tables[None]}
+        tables = 1 if len(image) == 1 else 2
+        inputs = {
+            "image": image[None],
+            "condition": context.condition(tables)[None],
+            "table": context.tables[None, :tables],
+        }
         used_inputs = {tensor.name: inputs[tensor.name] for tensor in self.session.get_inputs()}
         try:
             (restored,) = self.session.run(["restored"], used_inputs)
@@ -214,10 +221,10 @@ def _network(name: str, data: bytes, planes: int, threads: int | None) -> Networ
         raise InvalidInputError(f"{name} is no ONNX model that can be run: {_first_line(error)}") from None
     inputs = {tensor.name: tensor.shape for tensor in session.get_inputs()}
     outputs = [tensor.name for tensor in session.get_outputs()]
-    fits = {"image"} <= set(inputs) <= {"image", "table"} and outputs == ["restored"]
+    fits = {"image"} <= set(inputs) <= {"image", "condition", "table"} and outputs == ["restored"]
     if not fits or inputs["image"][1:2] != [planes]:
         signature = f"inputs {inputs} and outputs {outputs}"
-        raise InvalidInputError(f"{name} has {signature}; expected image with {planes} planes, table, and restored")
+        raise InvalidInputError(f"{name} has {signature}; expected image with {planes} planes, condition, and restored")
     return Network(session, name)
 
 

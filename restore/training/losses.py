@@ -67,10 +67,12 @@ def stripes(restored: Tensor, clean: Tensor, errors: Tensor) -> Tensor:
     The error is averaged over windows, separately for the four positions within squares of 2x2 pixels. In smooth areas
     their means should be equal; a network that ends with a pixel-shuffle can add a different bias to each position.
     """
-    phases = functional.pixel_unshuffle(restored - clean, 2).unflatten(1, (-1, 4))
-    means = functional.avg_pool2d(phases.flatten(1, 2), _STRIPE_WINDOW).unflatten(1, (-1, 4))
+    phases = functional.pixel_unshuffle(restored - clean, 2)
+    means = functional.avg_pool2d(phases, _STRIPE_WINDOW)
+    means = means.reshape(len(means), -1, 4, *means.shape[2:])
     deviations = means - means.mean(2, keepdim=True)
-    return (deviations.square().flatten(1).mean(1) * 255**2 / _floored(errors)).mean()
+    energy = deviations.square().flatten(1).mean(1)
+    return (energy * 255**2 / _floored(errors)).mean()
 
 
 def _floored(errors: Tensor) -> Tensor:

@@ -16,8 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from optcodec import InvalidInputError
-from restore.channel.degradation import Batch, Patches, Samples, load_photographs
-from restore.channel.patches import CodedBatch, CodedPatches
 from restore.channel.problem import find_problem
 from restore.networks import build
 from restore.networks.critic import Critic
@@ -28,8 +26,8 @@ from restore.training.features import load_features, load_lpips
 from restore.training.learner import Learner
 from restore.training.log import TrainingLog
 from restore.training.losses import critic_loss, fooling_loss, norm_scale_sum, pixel_loss, stripes
+from restore.training.material import AnyBatch, AnyPatches, training_patches, validation_set
 from restore.training.recipe import Recipe
-from restore.training.validation import ValidationSet
 
 __all__ = ["train"]
 
@@ -126,29 +124,13 @@ class _Training:
         if problem and (spec.planes, spec.scale) != (3, problem.scale):
             actual = f"{spec.planes} planes, and enlarges {spec.scale} times"
             raise InvalidInputError(f"{problem.name} needs a network for RGB with scale {problem.scale}; got {actual}")
-        mode = "RGB" if problem else ("L" if spec.planes == 1 else "YCbCr")
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.learners = [Learner(self.network, recipe.rate)]
         if recipe.adversarial:
             critic = Critic(spec.planes, spec.restored).to(self.device)
             self.learners.append(Learner(critic, recipe.rate, name="critic.", adam="critic_adam."))
-        photographs: list[Samples] = []
-        for name, shrink in recipe.photographs.items():
-            photographs += load_photographs(data / name, mode="RGB" if recipe.mix else mode, shrink=shrink)
-        self.patches: Patches | CodedPatches
-        options = {name: getattr(recipe, name) for name in ("side", "count", "seed")}
-        if recipe.mix is None:
-            self.patches = Patches(photographs, recipe.degradation, stride=recipe.stride, **options, problem=problem)
-        else:
-            self.patches = CodedPatches(photographs, recipe.mix, files, planes=spec.planes, **options)
-        validation = recipe.validation
-        image_mode = "RGB" if recipe.mix else mode
-        images = load_photographs(data / validation.folder, mode=image_mode)[: validation.images]
-        if recipe.mix is None:
-            self.validation = ValidationSet.of_images(images, validation.qualities, self.device, distance, problem)
-        else:
-            senders = [(sender, quality) for sender in validation.senders for quality in validation.qualities]
-            self.validation = ValidationSet.of_files(images, senders, spec.planes, self.device, distance)
+        self.patches = training_patches(recipe, data, files)
+        self.validation = validation_set(recipe, data, self.device, distance)
 
     def fit_steps(self, minutes: float) -> None:
         """Set the number of steps from the time that a few steps take, and reset the weights afterwards."""
@@ -193,14 +175,14 @@ class _Training:
             return recipe.rate * 0.5 ** int(share * (recipe.halvings + 1))
         return recipe.rate * min(1.0, (share + 1 / self.steps) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * share))
 
-    def update(self, batch: Batch | CodedBatch, rate: float) -> dict[str, float]:
+    def update(self, batch: AnyBatch, rate: float) -> dict[str, float]:
         """Take one step: first of the critic, if there is one, then of the network. Returns the loss and its terms."""
-        arrays = batch.received, batch.clean, batch.context, batch.reference
-        received, clean, context, reference = (self._tensor(array) for array in arrays)
+        arrays = batch.received, batch.clean, batch.conditions, batch.reference
+        received, clean, conditions, reference = (self._tensor(array) for array in arrays)
         received = received / 255
         self.network.train()
         with self._autocast():
-            restored = self.network(received, context)
+            restored = self.network(received, conditions)
         restored = restored.float()
         clean = clean[:, -restored.shape[1] :] / 255
         loss = self.loss(restored, clean, reference)
@@ -270,10 +252,10 @@ class _Training:
         self.seconds = numbers["seconds"]
 
 
-def _prefetched(patches: Patches | CodedPatches, start: int, stop: int) -> Iterator[Batch | CodedBatch]:
+def _prefetched(patches: AnyPatches, start: int, stop: int) -> Iterator[AnyBatch]:
     """Batches in order; the next batch is prepared in a thread while one is used."""
     with ThreadPoolExecutor(1) as pool:
-        next_batch: Future[Batch | CodedBatch] = pool.submit(patches.batch, start)
+        next_batch: Future[AnyBatch] = pool.submit(patches.batch, start)
         for number in range(start, stop):
             batch = next_batch.result()
             if number + 1 < stop:

@@ -14,6 +14,7 @@ import optcodec
 from restore.channel.degradation import Degradation, Samples, transmit
 from restore.channel.patches import coded_planes
 from restore.channel.problem import Problem
+from restore.runtime.context import Context
 
 __all__ = ["Distance", "ValidationSet"]
 
@@ -26,7 +27,7 @@ class _CodedImage:
 
     clean: Samples
     received: Samples
-    context: npt.NDArray[np.generic]
+    condition: npt.NDArray[np.float32]
 
 
 class ValidationSet:
@@ -91,7 +92,7 @@ class ValidationSet:
 
     @torch.no_grad()
     def _restored(self, network: nn.Module, image: _CodedImage) -> Samples:
-        output: Tensor = network(self._tensor(image.received) / 255, self._tensor(image.context))[0]
+        output: Tensor = network(self._tensor(image.received) / 255, self._tensor(image.condition))[0]
         samples: Samples = np.clip(np.rint(output.cpu().numpy() * 255), 0, 255).astype(np.uint8)
         return samples
 
@@ -116,8 +117,9 @@ def _code(image: Samples, quality: int, problem: Problem | None) -> _CodedImage:
     height, width = (extent - extent % grid for extent in image.shape[:2])
     image = image[:height, :width]
     received, tables = transmit(image, Degradation((quality,)), problem, np.random.default_rng(0))
+    condition = Context.of_steps(tables).condition(len(tables))
     clean, received = (part[None] if part.ndim == 2 else part.transpose(2, 0, 1) for part in (image, received))
-    return _CodedImage(clean, received, tables)
+    return _CodedImage(clean, received, condition)
 
 
 def _coded_whole(image: Samples, sender: str, quality: int, planes: int) -> _CodedImage:

@@ -1,0 +1,77 @@
+"""What a training needs besides the network: the patches, and the validation images, as its recipe says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+
+from restore.channel.degradation import Batch, Patches, Samples, load_photographs
+from restore.channel.patches import CodedBatch, CodedPatches
+from restore.channel.problem import find_problem
+from restore.networks.operations import plane_spec
+from restore.training.recipe import Recipe
+from restore.training.validation import Distance, ValidationSet
+
+__all__ = ["AnyBatch", "AnyPatches", "training_patches", "validation_set"]
+
+AnyBatch: TypeAlias = Batch | CodedBatch
+AnyPatches: TypeAlias = Patches | CodedPatches
+
+
+def training_patches(
+    recipe: Recipe, data: Path, files: Path | None, *, count: int | None = None, seed: int | None = None
+) -> AnyPatches:
+    """The patches of a training.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Settings of the training.
+    data : path
+        Folder that contains the recipe's folders of photographs.
+    files : path or None
+        Folder where coded files of a recipe with a `mix` are kept; None: they are not kept.
+    count, seed : int, optional
+        Patches in a batch and seed, if they are to differ from those of the recipe.
+
+    Raises
+    ------
+    InvalidInputError
+        If photographs are missing.
+    """
+    photographs: list[Samples] = []
+    for name, shrink in recipe.photographs.items():
+        photographs += load_photographs(data / name, mode=_mode(recipe), shrink=shrink)
+    side, count, seed = recipe.side, count or recipe.count, recipe.seed if seed is None else seed
+    if recipe.mix is not None:
+        planes = plane_spec(recipe.network).planes
+        return CodedPatches(photographs, recipe.mix, files, side=side, count=count, planes=planes, seed=seed)
+    problem = find_problem(recipe.problem) if recipe.problem else None
+    options = {"side": side, "count": count, "seed": seed, "stride": recipe.stride}
+    return Patches(photographs, recipe.degradation, **options, problem=problem)
+
+
+def validation_set(recipe: Recipe, data: Path, device: torch.device, distance: Distance | None = None) -> ValidationSet:
+    """The validation images of a training, coded as its recipe says.
+
+    Raises
+    ------
+    InvalidInputError
+        If the images are missing.
+    """
+    settings = recipe.validation
+    images = load_photographs(data / settings.folder, mode=_mode(recipe))[: settings.images]
+    if recipe.mix is not None:
+        codings = [(sender, quality) for sender in settings.senders for quality in settings.qualities]
+        return ValidationSet.of_files(images, codings, plane_spec(recipe.network).planes, device, distance)
+    problem = find_problem(recipe.problem) if recipe.problem else None
+    return ValidationSet.of_images(images, settings.qualities, device, distance, problem)
+
+
+def _mode(recipe: Recipe) -> str:
+    """Colour space of the photographs: whole files are coded from RGB, and so are images of a problem."""
+    if recipe.mix is not None or recipe.problem:
+        return "RGB"
+    return "L" if plane_spec(recipe.network).planes == 1 else "YCbCr"
