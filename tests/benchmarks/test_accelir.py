@@ -223,14 +223,14 @@ def test_what_is_kept_is_not_measured_again(tools: Any, tmp_path: Path, monkeypa
     plain = {name: lambda case, budget, name=name: (calls.append(name) or budget, np.ones(4)) for name in "ab"}
     monkeypatch.setattr(ACCELIR, "METHODS", plain)
     job = ACCELIR.Job("denoise25", "default", tools.name, folder / "kodim99.png", (("a", 0.6), ("b", 1.2)))
-    assert ACCELIR.measured(job, tmp_path / "work") == 2
-    assert ACCELIR.measured(job, tmp_path / "work") == 0
-    first, second = job.kept(tmp_path / "work")
+    assert ACCELIR.measure_missing(job, tmp_path / "work") == 2
+    assert ACCELIR.measure_missing(job, tmp_path / "work") == 0
+    first, second = job.kept_records(tmp_path / "work")
     assert (first["method"], first["bpp"], first["budget"]) == ("a", 0.6, 576)
     assert (second["set"], second["image"], second["after"]) == ("Kodak", "kodim99", 1)
     path = job.path(tmp_path / "work", "a", 0.6)
     path.write_text(json.dumps(first | {"digest": "of another network"}))
-    assert ACCELIR.measured(job, tmp_path / "work") == 1
+    assert ACCELIR.measure_missing(job, tmp_path / "work") == 1
     assert calls == ["a", "b", "a"]
 
 
@@ -241,11 +241,13 @@ def test_a_size_that_no_file_has_is_kept_as_that(case: Any, monkeypatch: pytest.
 
 
 def test_plans_have_all_rates_of_the_few_and_the_middle_one_of_all() -> None:
-    wanted = ACCELIR.wanted_of("sr4", list(METHODS.METHODS))
+    wanted = ACCELIR.planned_measurements("sr4", list(METHODS.METHODS))
     assert {bpp for method, bpp in wanted if method == "webp"} == {0.6, 0.9, 1.2, 1.8}
     assert {bpp for method, bpp in wanted if method == "oracle"} == {1.2}
     assert {method for method, _ in wanted} == set(METHODS.METHODS)
-    assert not [method for method, _ in ACCELIR.wanted_of("deblock", list(METHODS.METHODS)) if "ideal" in method]
+    assert not [
+        method for method, _ in ACCELIR.planned_measurements("deblock", list(METHODS.METHODS)) if "ideal" in method
+    ]
 
 
 def test_unseen_takes_every_profile_for_every_receiver(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +256,7 @@ def test_unseen_takes_every_profile_for_every_receiver(monkeypatch: pytest.Monke
     monkeypatch.setattr(ACCELIR, "run", lambda given, work, workers: jobs.extend(given) or [])
     monkeypatch.setattr(ACCELIR, "write_result", lambda name, figures, packages: written.update({name: figures}))
     ACCELIR.unseen.callback(Path(), 1, 1, "sr4,deblock")
-    assert [(job.network, job.tools, len(job.wanted)) for job in jobs] == [
+    assert [(job.network, job.tools, len(job.planned)) for job in jobs] == [
         ("sr4-64", "sr4", 4),
         ("sr4-64", "deblock", 2),
         ("default", "sr4", 2),
