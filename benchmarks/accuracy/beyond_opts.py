@@ -25,12 +25,12 @@ import torch
 from benchmarks.accuracy.learned import Photo, secant_profile, trained_tables
 from benchmarks.accuracy.networks import (
     about_profile,
-    beside,
     data,
+    joined_rows,
     network,
     photographs,
+    rows_of_methods,
     run,
-    taken,
     unlabelled_profile,
     write,
 )
@@ -77,11 +77,11 @@ def fisher(target: TargetModel, subsampling: str) -> SensitivityProfile:
 
 def typical(target: TargetModel, subsampling: str) -> SensitivityProfile:
     """Geometric instead of arithmetic mean over images: few images with a steep loss count less."""
-    each = [
+    weights_by_image = [
         estimate_sensitivity(target.module, [batch], subsampling=subsampling).weights
         for batch in _batches(target, size=1)
     ]
-    weights = np.exp(np.mean(np.log(np.maximum(each, 1e-30)), 0))
+    weights = np.exp(np.mean(np.log(np.maximum(weights_by_image, 1e-30)), 0))
     return SensitivityProfile("typical", weights, Provenance(subsampling=subsampling))
 
 
@@ -117,29 +117,29 @@ def _batches(target: TargetModel, size: int = 16) -> object:
 
 
 def _photos(target: TargetModel, subsampling: str) -> list[Photo]:
-    pixels = (images[0].permute(1, 2, 0).numpy() for images, _ in _batches(target, size=1))
-    return [Photo.of(np.ascontiguousarray(each), subsampling) for each in pixels]
+    photos_pixels = (images[0].permute(1, 2, 0).numpy() for images, _ in _batches(target, size=1))
+    return [Photo.of(np.ascontiguousarray(photo), subsampling) for photo in photos_pixels]
 
 
 KNOWN = {"jpeg": "jpeg", PLAIN: PLAIN, "opts": "opts", "rdopt": "rdopt, clean, labels"}
 
 
-def kept(result: str) -> tuple[dict[str, Rows], dict[str, Any]]:
+def earlier_result(result: str) -> tuple[dict[str, Rows], dict[str, Any]]:
     """Rows by variant, and what else is in an earlier result."""
     if not (RESULTS / f"{result}.json").exists():
         return {}, {"profiles": {}}
     document = json.loads((RESULTS / f"{result}.json").read_text("utf-8"))
     names = [curve["method"] for curve in document["comparisons"]["curves"]]
     about = {key: document[key] for key in ("profiles", "trained_tables") if key in document}
-    return taken(result, {name: name for name in names}, LEVELS), about
+    return rows_of_methods(result, {name: name for name in names}, LEVELS), about
 
 
-def measured(name: str, left_out: list[str]) -> None:
+def measure_network(name: str, left_out: list[str]) -> None:
     target = network(name)
     result = f"beyond_opts_{name}_420"
     images = photographs()
-    earlier, about = kept(result)
-    parts = taken(f"rate_accuracy_{name}_420", KNOWN, LEVELS) | earlier
+    earlier, about = earlier_result(result)
+    parts = rows_of_methods(f"rate_accuracy_{name}_420", KNOWN, LEVELS) | earlier
     conditions = grid(["rdopt"], ["bytes"], qualities=LEVELS)
     for label, weights in WEIGHTS.items():
         variant = f"rdopt, {label}"
@@ -155,12 +155,12 @@ def measured(name: str, left_out: list[str]) -> None:
         parts[TRAINED], _ = run(f"{result}_trained", target, images, conditions, profile, SUBSAMPLING, peers)
         about["trained_tables"] = [table.steps.tolist() for table in tables]
     about |= {"data": "imagenet_sample", "labels": "labels.csv", "subsampling": SUBSAMPLING}
-    print(write(result, target, beside(parts), about, baseline=PLAIN))
+    print(write(result, target, joined_rows(parts), about, baseline=PLAIN))
 
 
 def main(names: list[str]) -> None:
     for name in names[:1] or NETWORKS:
-        measured(name, names[1:])
+        measure_network(name, names[1:])
 
 
 if __name__ == "__main__":

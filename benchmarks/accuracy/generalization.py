@@ -16,12 +16,12 @@ import sys
 from benchmarks.accuracy.beyond_opts import LEVELS, flat
 from benchmarks.accuracy.networks import (
     about_profile,
-    beside,
     data,
+    joined_rows,
     network,
     photographs,
+    rows_of_methods,
     run,
-    taken,
     unlabelled_profile,
     write,
 )
@@ -53,30 +53,34 @@ def profiles(target: TargetModel) -> dict[str, SensitivityProfile]:
     }
 
 
-def measured(name: str) -> None:
+def measure_network(name: str) -> None:
     target = network(name)
-    made = profiles(target)
-    own = load_profile(f"{name}_420")
-    elsewhere = {"jpeg": own, "own": own, **{key: made[key] for key in ("the other network's", "generic")}}
-    elsewhere["no network"] = flat(target, SUBSAMPLING)
-    for folder, chosen, parts in (
-        ("imagenet_sample", made, taken(f"beyond_opts_{name}_420", KNOWN, LEVELS)),
-        ("nips2017_dev", elsewhere, {}),
+    measured_profiles = profiles(target)
+    shipped_profile = load_profile(f"{name}_420")
+    shipped_profiles = {
+        "jpeg": shipped_profile,
+        "own": shipped_profile,
+        **{key: measured_profiles[key] for key in ("the other network's", "generic")},
+    }
+    shipped_profiles["no network"] = flat(target, SUBSAMPLING)
+    for folder, profiles_by_label, parts in (
+        ("imagenet_sample", measured_profiles, rows_of_methods(f"beyond_opts_{name}_420", KNOWN, LEVELS)),
+        ("nips2017_dev", shipped_profiles, {}),
     ):
         result = f"generalization_{name}_{folder}"
-        for label, profile in chosen.items():
+        for label, profile in profiles_by_label.items():
             method = "jpeg" if label == "jpeg" else "rdopt"
             conditions = grid([method], ["bytes"], qualities=LEVELS)
             part = f"{result}_{len(parts)}"
             parts[label], _ = run(part, target, photographs(folder), conditions, profile, SUBSAMPLING)
         about = {"data": folder, "labels": "labels.csv", "subsampling": SUBSAMPLING}
-        about |= {"profiles": {label: about_profile(profile) for label, profile in chosen.items()}}
-        print(write(result, target, beside(parts), about))
+        about |= {"profiles": {label: about_profile(profile) for label, profile in profiles_by_label.items()}}
+        print(write(result, target, joined_rows(parts), about))
 
 
 def main(names: list[str]) -> None:
     for name in names or NETWORKS:
-        measured(name)
+        measure_network(name)
 
 
 if __name__ == "__main__":

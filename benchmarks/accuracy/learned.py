@@ -52,31 +52,31 @@ class Photo:
         return cls(pixels, dct, gather(dct))
 
 
-def products(target: TargetModel, photos: list[Photo], tables: Tables, way: tuple[float, ...]) -> Iterator[Any]:
+def products(target: TargetModel, photos: list[Photo], tables: Tables, path_points: tuple[float, ...]) -> Iterator[Any]:
     """Of each batch: gradient times error (N, 3, 64), mean over points of the way; and squared error (N, 3, 64)."""
     module = target.module.eval()
     for start in range(0, len(photos), BATCH):
         part = photos[start : start + BATCH]
         coded = [quantize(photo.dct, tables) for photo in part]
-        decoded = np.stack([np.asarray(Image.open(io.BytesIO(write_jpeg(each)))) for each in coded])
-        clean, end = (_tensor(each) for each in (np.stack([photo.pixels for photo in part]), decoded))
-        errors = [_errors(photo.dct, dequantize(each)) for photo, each in zip(part, coded, strict=True)]
+        decoded = np.stack([np.asarray(Image.open(io.BytesIO(write_jpeg(image)))) for image in coded])
+        clean, end = (_tensor(pixels) for pixels in (np.stack([photo.pixels for photo in part]), decoded))
+        errors = [_errors(photo.dct, dequantize(image)) for photo, image in zip(part, coded, strict=True)]
         with torch.no_grad():
             reference = module(clean)
         first = np.zeros((len(part), 3, 64))
-        for place in way:
-            pixels = (clean + place * (end - clean)).requires_grad_(True)
+        for fraction in path_points:
+            pixels = (clean + fraction * (end - clean)).requires_grad_(True)
             (gradient,) = torch.autograd.grad(divergence(module(pixels), reference).sum(), pixels)
             for c, plane in enumerate(component_gradients(gradient / 255, part[0].dct.subsampling)):
                 slopes = dct_gradients(plane).reshape(len(part), -1, 64).numpy()
-                first[:, c] += (slopes * np.stack([each[c] for each in errors])).sum(1) / len(way)
-        yield first, np.array([[np.square(component).mean(0) for component in each] for each in errors])
+                first[:, c] += (slopes * np.stack([error[c] for error in errors])).sum(1) / len(path_points)
+        yield first, np.array([[np.square(component).mean(0) for component in error] for error in errors])
 
 
 def secant_profile(target: TargetModel, photos: list[Photo], quality: int) -> SensitivityProfile:
     """Weights (see above) at the tables of default JPEG at a quality."""
     parts = list(products(target, photos, annex_k_tables(quality), (0.5, 1.0)))
-    first, square = (np.concatenate(each) for each in zip(*parts, strict=True))
+    first, square = (np.concatenate(parts_of_batches) for parts_of_batches in zip(*parts, strict=True))
     weights = 2 * first.mean(0) / np.maximum(square.mean(0), 1e-9)
     certainty = np.square(square.mean(0) / np.maximum(first.std(0), 1e-12))
     smooth = _smooth(weights * certainty) / _smooth(certainty)
@@ -90,7 +90,7 @@ def trained_tables(target: TargetModel, photos: list[Photo], quality: int, steps
     limit = _rate(bits, np.log([table.steps.ravel() for table in annex_k_tables(quality)])).sum()
     rng = np.random.default_rng(0)
     moments, last = np.zeros((2, 2, 64)), []
-    logs = _held(bits, np.full((2, 64), np.log(40.0)), limit)
+    logs = _scaled_to_rate(bits, np.full((2, 64), np.log(40.0)), limit)
     slope = np.zeros((2, 64))
     for step in range(1, steps + 1):
         batch = [photos[index] for index in rng.choice(len(photos), BATCH, replace=False)]
@@ -105,7 +105,7 @@ def trained_tables(target: TargetModel, photos: list[Photo], quality: int, steps
         moments[0] += 0.1 * (gradient - moments[0])  # Adam
         moments[1] += 0.02 * (np.square(gradient) - moments[1])
         move = moments[0] / (1 - 0.9**step) / (np.sqrt(moments[1] / (1 - 0.98**step)) + 1e-5)
-        logs = _held(bits, logs - (0.06 * (1 - step / steps) + 0.005) * move, limit)
+        logs = _scaled_to_rate(bits, logs - (0.06 * (1 - step / steps) + 0.005) * move, limit)
         last = [*last, logs][-steps // 2 :]
     return _tables(np.mean(last, 0))
 
@@ -139,7 +139,7 @@ def _rate(bits: np.ndarray, logs: np.ndarray) -> np.ndarray:
     return low + (high - low) * (steps - below)
 
 
-def _held(bits: np.ndarray, logs: np.ndarray, limit: float) -> np.ndarray:
+def _scaled_to_rate(bits: np.ndarray, logs: np.ndarray, limit: float) -> np.ndarray:
     """Steps scaled together until the rate is the limit."""
     largest = np.log(255.0)
     shift = brentq(lambda s: _rate(bits, np.clip(logs + s, 0, largest)).sum() - limit, -5, 5, xtol=1e-4)
@@ -147,4 +147,4 @@ def _held(bits: np.ndarray, logs: np.ndarray, limit: float) -> np.ndarray:
 
 
 def _tables(logs: np.ndarray) -> Tables:
-    return tuple(QuantTable(np.clip(np.rint(np.exp(each)), 1, 255).reshape(8, 8)) for each in logs)
+    return tuple(QuantTable(np.clip(np.rint(np.exp(component_logs)), 1, 255).reshape(8, 8)) for component_logs in logs)

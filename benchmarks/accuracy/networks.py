@@ -114,7 +114,7 @@ def about_profile(profile: SensitivityProfile) -> dict[str, Any]:
     }
 
 
-def beside(parts: dict[str, Rows]) -> Rows:
+def joined_rows(parts: dict[str, Rows]) -> Rows:
     """Rows of the same images as those of one run, their methods named anew."""
     first = next(iter(parts.values()))
     conditions = tuple(Condition(name, c.setting, c.level) for name, rows in parts.items() for c in rows.conditions)
@@ -130,7 +130,7 @@ def of_method(rows: Rows, method: str, levels: Iterable[float] = BUDGETS) -> Row
     return replace(rows, conditions=tuple(rows.conditions[place] for place in places), **arrays)
 
 
-def taken(result: str, names: dict[str, str], levels: Iterable[float]) -> dict[str, Rows]:
+def rows_of_methods(result: str, names: dict[str, str], levels: Iterable[float]) -> dict[str, Rows]:
     """Rows of some methods from an earlier result, under new names."""
     rows = Rows.load(RESULTS / f"{result}.npz")
     return {name: of_method(rows, method, levels) for method, name in names.items()}

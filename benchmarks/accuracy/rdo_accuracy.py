@@ -23,12 +23,12 @@ from unittest.mock import patch
 
 from benchmarks.accuracy.networks import (
     about_profile,
-    beside,
     clean_profile,
+    joined_rows,
     network,
     photographs,
+    rows_of_methods,
     run,
-    taken,
     unlabelled_profile,
     write,
 )
@@ -44,23 +44,23 @@ PLAIN = "opts:laplacian"
 BEST_TABLES = "rdopt, at quality 40"
 
 
-def full(profile: SensitivityProfile) -> Tuning:
+def full_trellis(profile: SensitivityProfile) -> Tuning:
     """A trellis as for people."""
     return replace(tuning_for(profile), step_ratio=STEP_RATIO, method=None)
 
 
-def measured(name: str) -> None:
+def measure_network(name: str) -> None:
     target, result = network(name), f"rdo_accuracy_{name}_420"
     images = photographs()
     clean = clean_profile(target, SUBSAMPLING)
     at_40 = unlabelled_profile(target, SUBSAMPLING, quality=40)
-    parts = taken(f"rate_accuracy_{name}_420", {"jpeg": "jpeg", PLAIN: PLAIN, "mozjpeg": "mozjpeg"}, LEVELS)
-    parts |= taken(f"beyond_opts_{name}_420", {BEST_TABLES: BEST_TABLES}, LEVELS)
+    parts = rows_of_methods(f"rate_accuracy_{name}_420", {"jpeg": "jpeg", PLAIN: PLAIN, "mozjpeg": "mozjpeg"}, LEVELS)
+    parts |= rows_of_methods(f"beyond_opts_{name}_420", {BEST_TABLES: BEST_TABLES}, LEVELS)
     variants = {
         f"{PLAIN} + trellis": (f"{PLAIN}+rdo", clean, tuning_for),
-        f"{PLAIN} + full trellis": (f"{PLAIN}+rdo", clean, full),
+        f"{PLAIN} + full trellis": (f"{PLAIN}+rdo", clean, full_trellis),
         f"{BEST_TABLES} + trellis": ("rdo", at_40, tuning_for),
-        "full trellis and its tables, at quality 40": ("rdo", at_40, full),
+        "full trellis and its tables, at quality 40": ("rdo", at_40, full_trellis),
     }
     for variant, (method, profile, tuning) in variants.items():
         conditions = grid([method], ["bytes"], qualities=LEVELS)
@@ -68,9 +68,9 @@ def measured(name: str) -> None:
             parts[variant], _ = run(f"{result}_{len(parts)}", target, images, conditions, profile, SUBSAMPLING)
     about = {"profiles": {"OptS": about_profile(clean), "at quality 40": about_profile(at_40)}}
     about |= {"data": "imagenet_sample", "labels": "labels.csv", "subsampling": SUBSAMPLING}
-    print(write(result, target, beside(parts), about, baseline=PLAIN))
+    print(write(result, target, joined_rows(parts), about, baseline=PLAIN))
 
 
 if __name__ == "__main__":
-    for each in sys.argv[1:] or NETWORKS:
-        measured(each)
+    for network_name in sys.argv[1:] or NETWORKS:
+        measure_network(network_name)

@@ -8,7 +8,7 @@ Sets beside one another what different runs measured on the same images (samplin
 
 from __future__ import annotations
 
-from benchmarks.accuracy.networks import BUDGETS, PACKAGES, beside, taken
+from benchmarks.accuracy.networks import BUDGETS, PACKAGES, joined_rows, rows_of_methods
 from benchmarks.accuracy.tables import BASELINE, NETWORKS, OURS, PLAIN, Figure, fill
 from benchmarks.record import RESULTS, ROOT, write_result
 from optcodec.accuracy.statistics import summarize
@@ -31,10 +31,10 @@ def curves(name: str, baseline: str) -> list[Figure]:
     shown |= {"mozjpeg": "mozjpeg", "jpegli": "jpegli"}
     for sampling in ("4:4:4", "4:2:0"):
         titles = {method: f"{title}, {sampling}" for method, title in shown.items()}
-        parts |= taken(f"rate_accuracy_{name}_{sampling.replace(':', '')}", titles, BUDGETS)
-    parts |= taken(f"beyond_opts_{name}_420", {"rdopt, at quality 40": OURS}, BUDGETS)
-    found: list[Figure] = summarize(beside(parts), baseline=baseline)["comparisons"]["curves"]
-    return found
+        parts |= rows_of_methods(f"rate_accuracy_{name}_{sampling.replace(':', '')}", titles, BUDGETS)
+    parts |= rows_of_methods(f"beyond_opts_{name}_420", {"rdopt, at quality 40": OURS}, BUDGETS)
+    compared: list[Figure] = summarize(joined_rows(parts), baseline=baseline)["comparisons"]["curves"]
+    return compared
 
 
 if __name__ == "__main__":

@@ -128,13 +128,13 @@ def finite_differences(target: TargetModel, images: list[LabelledImage]) -> dict
             row, column = 8 * rng.integers(0, 28, 2)
             v, u = rng.integers(0, 8, 2)
             cb, cr = (float(dct_energies(p[:, row : row + 8, column : column + 8])[0, v, u]) for p in planes[1:])
-            for own, other, colour, name in (
+            for energy, other_energy, colour, name in (
                 (cb, cr, (0, -0.344136, 1.772), "Cb"),
                 (cr, cb, (1.402, -0.714136, 0), "Cr"),
             ):
                 squared = difference(module, image.detach(), labels, (row, column, v, u), colour) ** 2
-                ratios[name].append(squared / own)
-                ratios[f"{name}_against_{'Cr' if name == 'Cb' else 'Cb'}"].append(squared / other)
+                ratios[name].append(squared / energy)
+                ratios[f"{name}_against_{'Cr' if name == 'Cb' else 'Cb'}"].append(squared / other_energy)
     target.module.float()
     return {
         name: {"median": round(float(np.median(part)), 5), "p10_p90": np.quantile(part, [0.1, 0.9]).round(5).tolist()}
@@ -174,19 +174,20 @@ def disturbed(name: str, data: Path, images: list[LabelledImage]) -> np.ndarray:
 
 def variants(target: TargetModel, data: Path, images: list[LabelledImage], weights: np.ndarray) -> dict[str, Any]:
     """Rank correlation of Y maps that were made differently: with ours, and with the authors' for MobileNetV2."""
-    own = [LabelledImage(image.path, None) for image in images]
+    unlabelled = [LabelledImage(image.path, None) for image in images]
     other = sample(find_images(data / "nips2017_dev", data / "nips2017_dev" / "labels.csv"), None, seed=0)
     maps = {
         "first_half_of_the_images": estimate(target, images[:250]).weights,
         "second_half_of_the_images": estimate(target, images[250:]).weights,
         "nips2017_dev": estimate(target, other).weights,
-        "labels_self": estimate(target, own).weights,
+        "labels_self": estimate(target, unlabelled).weights,
         "random_crops": cropped(target, images),
         "noise_of_8_bits_on_the_filters": disturbed(target.name, data, images),
     }
     authors = authors_maps(data, "mobilenet_v2")
     figures = {
-        name: {"ours": rank(each[0], weights[0]), "authors": rank(each[0], authors[0])} for name, each in maps.items()
+        name: {"ours": rank(tested[0], weights[0]), "authors": rank(tested[0], authors[0])}
+        for name, tested in maps.items()
     }
     halves = rank(maps["first_half_of_the_images"][0], maps["second_half_of_the_images"][0])
     return {**figures, "halves_with_each_other": halves}
@@ -218,7 +219,7 @@ def bfloat16(target: TargetModel, images: list[LabelledImage]) -> dict[str, Any]
     return {"accepted": True, "images": profile.provenance.images, "seconds_with_comparison": round(seconds, 1)}
 
 
-def of_network(name: str, data: Path) -> dict[str, Any]:
+def network_figures(name: str, data: Path) -> dict[str, Any]:
     folder = data / "imagenet_sample"
     target = load_model(name, weights=data / "weights" / f"{name}.safetensors")
     images = sample(find_images(folder, folder / "labels.csv"), None, seed=0)
@@ -250,7 +251,7 @@ def of_network(name: str, data: Path) -> dict[str, Any]:
 def main() -> None:
     torch.set_num_threads(THREADS)
     data = Path(os.environ["OPTCODEC_DATA"])
-    networks = {name: of_network(name, data) for name in NETWORKS}
+    networks = {name: network_figures(name, data) for name in NETWORKS}
     path = write_result("sensitivity", {"threads": THREADS, "networks": networks}, packages=("torch", "torchvision"))
     print(path)
 

@@ -50,15 +50,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """``/NAME.ppm?WxH`` with samples, ``/NAME.error`` with a text, or ``/done``."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        where = urlsplit(self.path)
-        if where.path == "/done":
+        address = urlsplit(self.path)
+        if address.path == "/done":
             self.done.set()
-        elif where.query:
-            width, height = where.query.split("x")
+        elif address.query:
+            width, height = address.query.split("x")
             rgb = np.frombuffer(body, np.uint8).reshape(-1, 4)[:, :3]
             body = f"P6 {width} {height} 255\n".encode() + rgb.tobytes()
-        if where.path != "/done":
-            (self.target / Path(where.path).name).write_bytes(body)
+        if address.path != "/done":
+            (self.target / Path(address.path).name).write_bytes(body)
         self._answer(b"", "text/plain")
 
     def _answer(self, body: bytes, kind: str) -> None:

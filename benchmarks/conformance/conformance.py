@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from benchmarks.conformance.decoders import decoders, said
+from benchmarks.conformance.decoders import decoders, output_of
 from benchmarks.conformance.files import our_files
 from benchmarks.conformance.matrix import matrix
 from benchmarks.conformance.peers import QUALITIES, peer_files, strong_encoders, with_large_steps, with_sampling
@@ -54,23 +54,23 @@ def main() -> None:
     start = time.perf_counter()
     folder = Path(os.environ["OPTCODEC_DATA"]) / "Kodak"
     photos = {path.stem: np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))}
-    files = list(our_files({name: photos[name] for name in PHOTOGRAPHS}, _foreign(photos["kodim03"])))
+    files = list(our_files({name: photos[name] for name in PHOTOGRAPHS}, _files_of_other_encoders(photos["kodim03"])))
     rows = matrix(files, decoders())
     read = agreement(peer_files(photos))
     for kind, row in read.items():
         print(f"{kind}: {row}")
     seconds = round(time.perf_counter() - start)
     kinds = Counter(file.kind for file in files)
-    cjpeg = said(["cjpeg", "-version"], r"(libjpeg-turbo) version (\S+)")
+    cjpeg = output_of(["cjpeg", "-version"], r"(libjpeg-turbo) version (\S+)")
     figures = {"our_files": kinds, "decoders": rows, "qualities": QUALITIES, "cjpeg": cjpeg, "files_of_others": read}
-    installed = {each.metadata["Name"].lower() for each in distributions()}
+    installed = {distribution.metadata["Name"].lower() for distribution in distributions()}
     packages = tuple(name for name in PACKAGES if name in installed)
     write_result("conformance", {"seconds": seconds, **figures}, packages=packages)
     warned = any(rows[name].get("warnings") for name in LIBJPEG_TURBO)
     sys.exit(warned or any(row["disagreements"] for row in read.values()))
 
 
-def _foreign(photo: Pixels) -> dict[str, bytes]:
+def _files_of_other_encoders(photo: Pixels) -> dict[str, bytes]:
     """Files of other encoders that are transcoded without loss."""
     part = np.ascontiguousarray(photo[100:287, 200:451])
     files = {kind: encode(part, 75) for kind, encode in strong_encoders()}

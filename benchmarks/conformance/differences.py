@@ -72,12 +72,12 @@ def difference(decoded: Pixels, expected: Pixels) -> Difference | str:
     if decoded.shape != expected.shape:
         sizes = ("x".join(map(str, picture.shape[1::-1])) for picture in (decoded, expected))
         return "decoded as {} pixels instead of {}".format(*sizes)
-    apart = np.abs(decoded.astype(np.int16) - expected)
+    differences = np.abs(decoded.astype(np.int16) - expected)
     height, width = expected.shape[:2]
     rows, columns = (np.arange(0, side, TILE) for side in (height, width))
-    sums = np.add.reduceat(np.add.reduceat(apart.sum(axis=2, dtype=np.int64), rows, axis=0), columns, axis=1)
+    sums = np.add.reduceat(np.add.reduceat(differences.sum(axis=2, dtype=np.int64), rows, axis=0), columns, axis=1)
     samples = 3 * np.outer(np.diff([*rows, height]), np.diff([*columns, width]))
-    return Difference(int(apart.max()), float(apart.mean()), float((sums / samples).max()))
+    return Difference(int(differences.max()), float(differences.mean()), float((sums / samples).max()))
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -86,12 +86,12 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     ``largest`` and ``largest_by_kind`` have the largest difference among right pictures, by group and by kind.
     """
     return {
-        "opened": sum(each.verdict != "refused" for each in outcomes),
-        "right": sum(each.verdict == "right" for each in outcomes),
-        "wrong": _by_kind({each: _figures(each) for each in outcomes if each.verdict == "wrong"}),
-        "refused": _by_kind({each: each.result for each in outcomes if each.verdict == "refused"}),
-        "warnings": _by_kind({each: each.warning for each in outcomes if each.warning}),
-        "largest": {group: _largest([each for each in outcomes if each.group == group]) for group in GROUPS},
+        "opened": sum(outcome.verdict != "refused" for outcome in outcomes),
+        "right": sum(outcome.verdict == "right" for outcome in outcomes),
+        "wrong": _by_kind({outcome: _figures(outcome) for outcome in outcomes if outcome.verdict == "wrong"}),
+        "refused": _by_kind({outcome: outcome.result for outcome in outcomes if outcome.verdict == "refused"}),
+        "warnings": _by_kind({outcome: outcome.warning for outcome in outcomes if outcome.warning}),
+        "largest": {group: _largest([outcome for outcome in outcomes if outcome.group == group]) for group in GROUPS},
         "largest_by_kind": _largest_by_kind(outcomes),
     }
 
@@ -99,17 +99,17 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def _largest_by_kind(outcomes: Sequence[Outcome]) -> dict[str, int | None]:
     """None where no picture of a kind is right."""
     kinds: dict[str, int | None] = {}
-    for each in outcomes:
-        known = kinds.setdefault(each.kind, None)
-        if isinstance(each.result, Difference) and each.verdict == "right":
-            kinds[each.kind] = max(each.result.largest, known or 0)
+    for outcome in outcomes:
+        largest = kinds.setdefault(outcome.kind, None)
+        if isinstance(outcome.result, Difference) and outcome.verdict == "right":
+            kinds[outcome.kind] = max(outcome.result.largest, largest or 0)
     return kinds
 
 
-def _by_kind(said: Mapping[Outcome, Any]) -> dict[str, dict[str, Any]]:
+def _by_kind(values: Mapping[Outcome, Any]) -> dict[str, dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
-    for outcome, what in said.items():
-        rows.setdefault(outcome.kind, {})[outcome.file] = what
+    for outcome, value in values.items():
+        rows.setdefault(outcome.kind, {})[outcome.file] = value
     return rows
 
 
@@ -121,10 +121,10 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
 
 def _largest(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
     """Figures and name of the file with the largest difference among right pictures, and the largest mean of any."""
-    right = {each: _figures(each) for each in outcomes if each.verdict == "right"}
+    right = {outcome: _figures(outcome) for outcome in outcomes if outcome.verdict == "right"}
     if not right:
         return None
-    worst = max(right, key=lambda each: (right[each]["largest"], right[each]["mean"]))
+    worst = max(right, key=lambda outcome: (right[outcome]["largest"], right[outcome]["mean"]))
     means = (max(figures[name] for figures in right.values()) for name in ("mean", "worst_tile"))
     most = dict(zip(("most_mean", "most_worst_tile"), means, strict=True))
     return {"file": worst.file, "kind": worst.kind, **right[worst], **most}

@@ -133,11 +133,14 @@ def _optimized(part: Pixels) -> Iterator[OurFile]:
     mask = np.zeros(part.shape[:2], np.uint8)
     mask[40:120, 60:200] = 255
     for coding, progressive in PROGRESSIVE.items():
-        ways = {tune: Rdo(tune=tune, thorough=True) for tune in TUNINGS}
-        ways |= {"a network": Rdo(tune=network), "a receiver": Rdo(tune=load_utility_profile("deblock"))}
-        ways |= {"a region": Rdo(field=QualityField.from_mask(mask)), "blocks of x264": Rdo(blocks=blocks_by("x264"))}
-        ways |= {"blocks of a QP-NET": Rdo(blocks=blocks_by("qpnet:deblock"))}
-        for name, rdo in ways.items():
+        variants = {tune: Rdo(tune=tune, thorough=True) for tune in TUNINGS}
+        variants |= {"a network": Rdo(tune=network), "a receiver": Rdo(tune=load_utility_profile("deblock"))}
+        variants |= {
+            "a region": Rdo(field=QualityField.from_mask(mask)),
+            "blocks of x264": Rdo(blocks=blocks_by("x264")),
+        }
+        variants |= {"blocks of a QP-NET": Rdo(blocks=blocks_by("qpnet:deblock"))}
+        for name, rdo in variants.items():
             for sampling in ("4:4:4", "4:2:0") if name in TUNINGS else (None,):
                 data = encode(part, rdo=rdo, subsampling=sampling, progressive=progressive).data
                 title = f"effort 3 for {name}, {sampling or 'its sampling'}, {coding}"
@@ -185,9 +188,9 @@ def _metadata(part: Pixels) -> Iterator[OurFile]:
     carried, second = io.BytesIO(), encode(part[:40, :50, 1].copy()).data
     Image.fromarray(part).save(carried, "JPEG", subsampling="4:4:4", comment=b"a comment", xmp=packet)
     images["XMP, comment, a file behind EOI"] = read_jpeg(carried.getvalue() + second)
-    for name, each in images.items():
+    for name, variant in images.items():
         for coding, progressive in PROGRESSIVE.items():
-            data = write_jpeg(each, progressive=progressive)
+            data = write_jpeg(variant, progressive=progressive)
             yield OurFile(f"{name}, {coding}", "metadata", data)
 
 

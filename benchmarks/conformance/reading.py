@@ -45,17 +45,17 @@ def disagreements(file: PeerFile) -> dict[str, str]:
         return dict.fromkeys(("coefficients", "pixels"), f"refused: {reason}")
     if file.kind == ARITHMETIC:
         return {"refused": "read, although nothing here decodes arithmetic coding"}
-    found = {}
+    reasons = {}
     ours, theirs = [part.blocks for part in image.components], _libjpeg_blocks(file.data)
     if len(ours) != len(theirs) or not all(map(np.array_equal, ours, theirs)):
-        found["coefficients"] = "others than libjpeg reads"
+        reasons["coefficients"] = "others than libjpeg reads"
     expected = np.asarray(Image.open(io.BytesIO(file.data)))
     for name, progressive in (("baseline", False), ("progressive", True)):
         again = np.asarray(Image.open(io.BytesIO(write_jpeg(image, progressive=progressive))))
         if not np.array_equal(again, expected):
-            apart = np.abs(again.astype(int) - expected).max() if again.shape == expected.shape else "another size"
-            found["pixels"] = f"written again, {name}: largest difference {apart}"
-    return found
+            difference = np.abs(again.astype(int) - expected).max() if again.shape == expected.shape else "another size"
+            reasons["pixels"] = f"written again, {name}: largest difference {difference}"
+    return reasons
 
 
 def _libjpeg_blocks(data: bytes) -> list[np.ndarray]:
@@ -75,8 +75,8 @@ def agreement(files: Iterable[PeerFile]) -> dict[str, dict[str, Any]]:
         row = rows.setdefault(file.kind, fresh)
         wrong = disagreements(file)
         row["files"] += 1
-        for what in ("refused",) if file.kind == ARITHMETIC else ("coefficients", "pixels"):
-            row[what] += what not in wrong
+        for test in ("refused",) if file.kind == ARITHMETIC else ("coefficients", "pixels"):
+            row[test] += test not in wrong
         if wrong:
             row["disagreements"][file.name] = wrong
     return rows

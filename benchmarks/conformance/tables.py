@@ -56,13 +56,13 @@ def by_kind(document: Mapping[str, Any]) -> str:
     decoders = {name: figures for name, figures in document["decoders"].items() if figures["version"] is not None}
     for kind, count in document["our_files"].items():
         failed = [
-            {name: len(each[verdict][kind]) for name, each in decoders.items() if kind in each[verdict]}
+            {name: len(figures[verdict][kind]) for name, figures in decoders.items() if kind in figures[verdict]}
             for verdict in ("wrong", "refused")
         ]
-        good = sum(not any(name in each for each in failed) for name in decoders)
-        apart = {name: each["largest_by_kind"][kind] or 0 for name, each in decoders.items()}
-        most = dict(sorted(apart.items(), key=lambda each: -each[1])[:2])
-        cells = [_named(each) for each in (most, *failed)]
+        good = sum(not any(name in counts for counts in failed) for name in decoders)
+        largest = {name: figures["largest_by_kind"][kind] or 0 for name, figures in decoders.items()}
+        most = dict(sorted(largest.items(), key=lambda item: -item[1])[:2])
+        cells = [_named(counts) for counts in (most, *failed)]
         rows.append([kind, str(count), f"{good} of {len(decoders)}", *cells])
     return _lines(rows)
 

@@ -48,7 +48,7 @@ def table(report: dict[str, Any]) -> str:
     rows = []
     for photo in report["photographs"]:
         jpeg, *others = photo["methods"]
-        changes = " | ".join(f"{each['change_percent']:+.1f} %" for each in others)
+        changes = " | ".join(f"{method['change_percent']:+.1f} %" for method in others)
         rows.append(f"| {photo['photograph']} | {jpeg['nbytes']:,} | {changes} |")
     means = report["mean_change_percent"]
     changes = " | ".join(f"{means[method]:+.1f} %" for method in ("optd", "opts", "rdopt"))

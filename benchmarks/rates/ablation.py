@@ -98,7 +98,9 @@ def rate(task: tuple[Path, str, Variant]) -> float:
             coded = quantize(coder.image, tables) if nearest else coder.coded(tables, (level, level))
             files.append(coder.write(coded))
     curves = [[turbo(pixels, subsampling, quality) for quality in QUALITIES], files]
-    return bd_rate(*([(len(f), psnr_db(pixels, decoded_pixels(f))) for f in each] for each in curves))[0]
+    return bd_rate(
+        *([(len(f), psnr_db(pixels, decoded_pixels(f))) for f in files_of_curve] for files_of_curve in curves)
+    )[0]
 
 
 def free_steps(task: tuple[Path, str, float]) -> float:
@@ -119,12 +121,12 @@ def free_steps(task: tuple[Path, str, float]) -> float:
     for steps in tables:
         for place in np.ndindex(8, 8):
             for factor in (1.2, 1 / 1.2):
-                kept, steps[place] = steps[place], np.clip(steps[place] * factor, 1, 255)
-                found = cost()[0]
-                if found < least:
-                    least = found
+                previous, steps[place] = steps[place], np.clip(steps[place] * factor, 1, 255)
+                changed = cost()[0]
+                if changed < least:
+                    least = changed
                     break
-                steps[place] = kept
+                steps[place] = previous
     return 100 * (least - first) / 8 / nbytes
 
 
@@ -133,7 +135,7 @@ def mean(pool: ProcessPoolExecutor, work: Callable[[Any], float], tasks: list[An
 
 
 def main() -> None:
-    paths, found = photographs("Kodak"), {}
+    paths, by_sampling = photographs("Kodak"), {}
     with ProcessPoolExecutor(2) as pool:
         for subsampling in ("4:2:0", "4:4:4"):
             variant, parts = PLAIN, {}
@@ -142,7 +144,7 @@ def main() -> None:
                 parts[name] = mean(pool, rate, [(path, subsampling, variant) for path in paths])
                 print(subsampling, name, parts[name], flush=True)
             trellis = PLAIN | {"indices": "all", "dc_step": True}
-            found[subsampling] = {
+            by_sampling[subsampling] = {
                 "parts": parts,
                 "step_ratio": {
                     str(ratio): mean(pool, rate, [(path, subsampling, trellis | {"ratio": ratio}) for path in paths])
@@ -157,8 +159,12 @@ def main() -> None:
                     for step in FREE_LEVELS
                 },
             }
-            print(subsampling, found[subsampling], flush=True)
-    print(write_result("rd_ablation", {"qualities": QUALITIES, "samplings": found}, packages=("numpy", "bjontegaard")))
+            print(subsampling, by_sampling[subsampling], flush=True)
+    print(
+        write_result(
+            "rd_ablation", {"qualities": QUALITIES, "samplings": by_sampling}, packages=("numpy", "bjontegaard")
+        )
+    )
 
 
 if __name__ == "__main__":

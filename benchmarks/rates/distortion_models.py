@@ -55,16 +55,16 @@ def _one_image(image: DctImage, profile: SensitivityProfile) -> tuple[dict[str, 
     nbytes: dict[str, dict[str, int]] = {}
     mismatch = 0.0
     for quality in QUALITIES:
-        size, wanted = _measured(image, annex_k_tables(quality), profile)
+        size, default_swe = _measured(image, annex_k_tables(quality), profile)
         nbytes[f"quality {quality}"] = {"default JPEG": size}
         for method, distortion, qmax in product(METHODS, DISTORTIONS, LARGEST_STEPS):
             tables = resolve(
                 MatchQuality(quality), statistics, profile, method=method, distortion=distortion, qmax=qmax,
                 size_of=lambda tables: len(write_jpeg(quantize(image, tables))),
             )  # fmt: skip
-            size, found = _measured(image, tables, profile)
+            size, swe = _measured(image, tables, profile)
             nbytes[f"quality {quality}"][f"{method} {distortion} qmax {qmax}"] = size
-            mismatch = max(mismatch, *(abs(1 - a / b) for a, b in zip(found, wanted, strict=True)))
+            mismatch = max(mismatch, *(abs(1 - a / b) for a, b in zip(swe, default_swe, strict=True)))
     return nbytes, mismatch
 
 

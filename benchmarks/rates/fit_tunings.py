@@ -46,12 +46,16 @@ class Trial:
     bd_rate: float
 
 
-def tuning(name: str, c: dict[str, float]) -> Tuning:
-    masking = Masking(c["exponent"], c["floor"])
+def tuning(name: str, constants: dict[str, float]) -> Tuning:
+    masking = Masking(constants["exponent"], constants["floor"])
     if name == "ssim":
-        return Tuning(flat_weights(1.0, 0.12, 0.12), masking, c["ratio"])
-    weights = falling_weights((1.0, c["blue"], c["red"]), (c["half"], c["half_chroma"]), (c["dc"], c["dc_chroma"]))
-    return Tuning(weights, masking, c["ratio"])
+        return Tuning(flat_weights(1.0, 0.12, 0.12), masking, constants["ratio"])
+    weights = falling_weights(
+        (1.0, constants["blue"], constants["red"]),
+        (constants["half"], constants["half_chroma"]),
+        (constants["dc"], constants["dc_chroma"]),
+    )
+    return Tuning(weights, masking, constants["ratio"])
 
 
 def curve(task: tuple[Path, str, dict[str, float] | None]) -> list[tuple[float, float]]:
@@ -71,7 +75,7 @@ def search(name: str, pool: ProcessPoolExecutor) -> list[Trial]:
     paths = [*photographs("McMaster")[::4], *photographs("Val20")[2::7]]
     reference = list(pool.map(curve, [(path, name, None) for path in paths]))
 
-    def tried(constants: dict[str, float]) -> Trial:
+    def run_trial(constants: dict[str, float]) -> Trial:
         curves = pool.map(curve, [(path, name, constants) for path in paths])
         rates = [bd_rate(*pair)[0] for pair in zip(reference, curves, strict=True)]
         trials.append(Trial(constants, round(float(np.mean(rates)), 3)))
@@ -79,16 +83,16 @@ def search(name: str, pool: ProcessPoolExecutor) -> list[Trial]:
         return trials[-1]
 
     trials: list[Trial] = []
-    best = tried(START[name])
+    best = run_trial(START[name])
     for constant in START[name]:
         for factor in (FACTOR, 1 / FACTOR):
-            found = best
-            while (trial := tried(found.constants | {constant: found.constants[constant] * factor})).bd_rate < (
-                found.bd_rate - GAIN
+            moved = best
+            while (trial := run_trial(moved.constants | {constant: moved.constants[constant] * factor})).bd_rate < (
+                moved.bd_rate - GAIN
             ):
-                found = trial
-            if found is not best:
-                best = found
+                moved = trial
+            if moved is not best:
+                best = moved
                 break
     return [*trials, replace(best)]
 

@@ -58,17 +58,17 @@ DRAWS = 2000
 
 
 @contextmanager
-def chosen() -> Iterator[list[CoefficientImage]]:
+def coefficients_written() -> Iterator[list[CoefficientImage]]:
     """Notes the coefficients that files are written from."""
-    noted: list[CoefficientImage] = []
+    written_coefficients: list[CoefficientImage] = []
     original = PixelSource.written
 
     def written(self: PixelSource, coded: CoefficientImage, *, smallest: bool) -> bytes:
-        noted.append(coded)
+        written_coefficients.append(coded)
         return original(self, coded, smallest=smallest)
 
     with patch.object(PixelSource, "written", written):
-        yield noted
+        yield written_coefficients
 
 
 def check(data: bytes, coded: CoefficientImage) -> None:
@@ -92,10 +92,10 @@ def one_image(task: tuple[Path, str]) -> dict[str, list[dict[str, float]]]:
         people = name.startswith(FOR_EYES) and "alone" not in name
         rows[name] = []
         for quality in QUALITIES:
-            with chosen() as noted:
+            with coefficients_written() as written_coefficients:
                 data = encoder(pixels, subsampling, quality)
-            if noted:
-                check(data, noted[-1])
+            if written_coefficients:
+                check(data, written_coefficients[-1])
             rows[name].append(measured(pixels, data, people=people))
     return rows
 
@@ -111,30 +111,33 @@ def points(files: list[dict[str, float]], measure: str) -> list[tuple[float, flo
 
 def summary(images: list[dict[str, list[dict[str, float]]]]) -> dict[str, Any]:
     """BD-rates of each encoder and measure: mean, interval, image by image, and the least overlap of the ranges."""
-    found: dict[str, Any] = {}
+    by_encoder: dict[str, Any] = {}
     for name in images[0]:
-        found[name] = {}
+        by_encoder[name] = {}
         for measure in MEASURES:
             if np.isnan(images[0][name][0][measure]):
                 continue
             curves = [
-                [[(p["nbytes"], p[measure]) for p in rows[each]] for each in (REFERENCE, name)] for rows in images
+                [[(p["nbytes"], p[measure]) for p in rows[compared]] for compared in (REFERENCE, name)]
+                for rows in images
             ]
             rates, overlaps = zip(*(bd_rate(*pair) for pair in curves), strict=True)
-            found[name][measure] = {
+            by_encoder[name][measure] = {
                 "bd_rate": round(float(np.mean(rates)), 2),
                 "interval": interval(np.array(rates)),
                 "least_overlap": round(min(overlaps), 3),
                 "images": np.round(rates, 2).tolist(),
             }
-    return found
+    return by_encoder
 
 
 def oracle(curves: dict[str, Any]) -> dict[str, float]:
     """Mean over images of the best of all that were tried here, by measure."""
-    own = [figures for name, figures in curves.items() if name.startswith("optcodec")]
+    ours = [figures for name, figures in curves.items() if name.startswith("optcodec")]
     return {
-        measure: round(float(np.mean(np.min([each[measure]["images"] for each in own if measure in each], axis=0))), 2)
+        measure: round(
+            float(np.mean(np.min([figures[measure]["images"] for figures in ours if measure in figures], axis=0))), 2
+        )
         for measure in MEASURES
     }
 
@@ -148,13 +151,14 @@ def main(samplings: list[str]) -> None:
         name = f"rd_peers_{subsampling.replace(':', '')}"
         columns = ("nbytes", *MEASURES)
         rows = {
-            each: np.array([[[p[c] for c in columns] for p in image[each]] for image in images]) for each in images[0]
+            encoder: np.array([[[p[c] for c in columns] for p in image[encoder]] for image in images])
+            for encoder in images[0]
         }
         np.savez_compressed(RESULTS / f"{name}.npz", **rows)
         curves = summary(images)
         goals = {
-            f"{each}: {measure}": {"goal": goal, "reached": curves[each][measure]["bd_rate"]}
-            for (each, measure), goal in GOALS[subsampling].items()
+            f"{encoder}: {measure}": {"goal": goal, "reached": curves[encoder][measure]["bd_rate"]}
+            for (encoder, measure), goal in GOALS[subsampling].items()
         }
         document = {
             "images": [f"{path.parent.name}/{path.name}" for path in paths],

@@ -73,28 +73,28 @@ def ours(pixels: Pixels, subsampling: str, quality: int, *, rdo: Rdo, progressiv
 
 def encoders() -> dict[str, Encoder]:
     """All that are compared, baseline and progressive."""
-    found: dict[str, Encoder] = {REFERENCE: turbo, f"{REFERENCE}, progressive": partial(turbo, progressive=True)}
+    by_name: dict[str, Encoder] = {REFERENCE: turbo, f"{REFERENCE}, progressive": partial(turbo, progressive=True)}
     for progressive, ending in ((False, ""), (True, ", progressive")):
         for name, table in (("flat tables", 1), ("default tables", 3)):
-            found[f"mozjpeg, {name}{ending}"] = partial(mozjpeg, table=table, progressive=progressive)
-        found[f"jpegli{ending}"] = partial(jpegli, progressive=progressive)
-        found[f"optcodec psnr, trellis alone{ending}"] = partial(ours, rdo=Rdo("psnr"), progressive=progressive)
+            by_name[f"mozjpeg, {name}{ending}"] = partial(mozjpeg, table=table, progressive=progressive)
+        by_name[f"jpegli{ending}"] = partial(jpegli, progressive=progressive)
+        by_name[f"optcodec psnr, trellis alone{ending}"] = partial(ours, rdo=Rdo("psnr"), progressive=progressive)
         for tune in ("psnr", "ssim", "people"):
             rdo = Rdo(tune, thorough=True)
-            found[f"optcodec {tune}{ending}"] = partial(ours, rdo=rdo, progressive=progressive)
-    return found
+            by_name[f"optcodec {tune}{ending}"] = partial(ours, rdo=rdo, progressive=progressive)
+    return by_name
 
 
 def measured(pixels: Pixels, data: bytes, *, people: bool) -> dict[str, float]:
     """Bytes of a file and its measures; SSIMULACRA2, which takes most of a second, where it is asked for."""
     decoded = decoded_pixels(data)
-    found = {
+    measures = {
         "nbytes": len(data),
         "psnr_rgb": psnr_db(pixels, decoded),
         "psnr_y": psnr_db(luminance(pixels), luminance(decoded)),
         "ssim_y": luminance_ssim(pixels, decoded),
     }
-    return found | {"ssimulacra2": ssimulacra2(pixels, decoded) if people else float("nan")}
+    return measures | {"ssimulacra2": ssimulacra2(pixels, decoded) if people else float("nan")}
 
 
 def ssimulacra2(reference: Pixels, test: Pixels) -> float:

@@ -49,20 +49,20 @@ def direct(subsampling: str) -> dict[str, Any]:
     """BD-rates of pairs, and over parts of the range."""
     name = f"rd_peers_{subsampling.replace(':', '')}"
     document = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-    rows, found = np.load(RESULTS / f"{name}.npz"), {}
-    for own, other, measure in RIVALS:
+    rows, pairs = np.load(RESULTS / f"{name}.npz"), {}
+    for ours, other, measure in RIVALS:
         column = document["columns"].index(measure)
-        curves = {each: rows[each][..., [0, column]] for each in (own, other, document["reference"])}
+        curves = {name: rows[name][..., [0, column]] for name in (ours, other, document["reference"])}
         if any(np.isnan(curve).any() for curve in curves.values()):
             continue
-        found[f"{own}: {measure}"] = {
+        pairs[f"{ours}: {measure}"] = {
             "against": other,
-            "directly": mean_rate(curves[other], curves[own]),
+            "directly": mean_rate(curves[other], curves[ours]),
             "against_reference": {
-                half: mean_rate(curves[document["reference"]][:, part], curves[own]) for half, part in HALVES.items()
+                half: mean_rate(curves[document["reference"]][:, part], curves[ours]) for half, part in HALVES.items()
             },
         }
-    return found
+    return pairs
 
 
 def mean_rate(reference: np.ndarray, test: np.ndarray) -> dict[str, Any]:
@@ -92,7 +92,13 @@ def main() -> None:
     path = ROOT / "docs" / "rd_peers.png"
     figure.savefig(path, dpi=110)
     print(path)
-    print(write_result("rd_direct", {each: direct(each) for each in ("4:2:0", "4:4:4")}, packages=("bjontegaard",)))
+    print(
+        write_result(
+            "rd_direct",
+            {subsampling: direct(subsampling) for subsampling in ("4:2:0", "4:4:4")},
+            packages=("bjontegaard",),
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def best_bands(costs: Costs, index: int) -> list[tuple[float, list[ScanSpec]]]:
         return best[last]
 
     splits = {key: split(*key) for key in _bands()}
-    found = []
+    scripts = []
     for bands in range(1, 4):
         for inner in itertools.combinations(range(1, len(EDGES) - 1), bands - 1):
             ends = [0, *inner, len(EDGES) - 1]
@@ -94,8 +94,8 @@ def best_bands(costs: Costs, index: int) -> list[tuple[float, list[ScanSpec]]]:
                         members = list(group)
                         if deeper:
                             parts.append(splits[ends[members[0]], ends[members[-1] + 1], low + 1, low])
-                found.append((sum(cost for cost, _ in parts), [spec for _, specs in parts for spec in specs]))
-    return sorted(found, key=lambda pair: pair[0])
+                scripts.append((sum(cost for cost, _ in parts), [spec for _, specs in parts for spec in specs]))
+    return sorted(scripts, key=lambda pair: pair[0])
 
 
 def _bands() -> Iterator[tuple[int, int, int, int]]:
@@ -128,19 +128,19 @@ def survey(paths: list[Path]) -> dict[str, Any]:
         },
         "largest_ratio": round(max(row["ours"] / row["libjpeg"] for row in rows), 4),
         "mean_ratio_baseline": round(mean(row["baseline"] / row["libjpeg"] for row in rows), 4),
-        "search_percent_of_libjpeg": searched(costs, scan_script(image)),
+        "search_percent_of_libjpeg": search_result(costs, scan_script(image)),
         "images": rows,
     }
 
 
-def searched(costs: dict[ScanSpec, float], default: list[ScanSpec]) -> dict[str, Any]:
+def search_result(costs: dict[ScanSpec, float], default: list[ScanSpec]) -> dict[str, Any]:
     """What the scans of the default script and the best ones cost, in percent of Pillow's file."""
     dc = {"interleaved": [(0, 1, 2)], "separate": [(0,), (1,), (2,)]}
     return {
         "luminance AC, default": percent(sum(costs[s] for s in default if s.Ss and s.components == (0,))),
-        "luminance AC, best": [described(*found) for found in best_bands(costs, 0)[:5]],
-        "Cb AC, best": [described(*found) for found in best_bands(costs, 1)[:2]],
-        "Cr AC, best": [described(*found) for found in best_bands(costs, 2)[:2]],
+        "luminance AC, best": [describe(*script) for script in best_bands(costs, 0)[:5]],
+        "Cb AC, best": [describe(*script) for script in best_bands(costs, 1)[:2]],
+        "Cr AC, best": [describe(*script) for script in best_bands(costs, 2)[:2]],
         **{
             f"DC {name}, {refinements} refinements": percent(
                 sum(costs[ScanSpec(group, 0, 0, 0, refinements)] for group in groups)
@@ -155,7 +155,7 @@ def percent(cost: float) -> float:
     return round(100 * cost, 2)
 
 
-def described(cost: float, script: list[ScanSpec]) -> str:
+def describe(cost: float, script: list[ScanSpec]) -> str:
     return f"{percent(cost)}: " + ", ".join(f"{s.Ss}-{s.Se} {s.Ah}>{s.Al}" for s in script)
 
 

@@ -42,10 +42,10 @@ def rivals() -> str:
     document = json.loads((RESULTS / "rd_direct.json").read_text("utf-8"))
     for subsampling in ("4:2:0", "4:4:4"):
         for name, figures in document[subsampling].items():
-            one = figures["directly"]
+            direct = figures["directly"]
             halves = (f"{half['bd_rate']:+.1f}" for half in figures["against_reference"].values())
-            extremes = f"{one['most']:+.1f}, {one['least']:+.1f}"
-            rows.append([f"{name}, {subsampling}", figures["against"], f"{one['bd_rate']:+.1f}", extremes, *halves])
+            extremes = f"{direct['most']:+.1f}, {direct['least']:+.1f}"
+            rows.append([f"{name}, {subsampling}", figures["against"], f"{direct['bd_rate']:+.1f}", extremes, *halves])
     return _lines(rows)
 
 
@@ -71,7 +71,7 @@ def _lines(rows: list[list[str]]) -> str:
 def _ours_last(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Encoders but the reference: peers first, baseline before progressive."""
     curves = [(name, figures) for name, figures in document["curves"].items() if name != document["reference"]]
-    return sorted(curves, key=lambda each: (each[0].startswith("optcodec"), each[0].endswith("progressive")))
+    return sorted(curves, key=lambda item: (item[0].startswith("optcodec"), item[0].endswith("progressive")))
 
 
 def _figure(figures: dict[str, Any] | None) -> str:

@@ -54,28 +54,32 @@ def main(names: tuple[str, ...], work: Path, data: Path, route: Path | None, shi
     """Make models by name."""
     for name in names:
         if route is not None:
-            _of_route(name, work, route)
+            _model_of_route(name, work, route)
         elif shipped:
-            _quantized_again(name, work, data)
+            _quantize_shipped(name, work, data)
         else:
-            _trained(name, work, data)
+            _train_model(name, work, data)
 
 
-def _trained(name: str, work: Path, data: Path) -> None:
+def _train_model(name: str, work: Path, data: Path) -> None:
     """A model for luminance and chrominance, from the recipes of its name."""
     folders = {role: _trained_network(role, work, data) for role in (name, f"{name}-chroma")}
-    made = {role: _int8(role, load_network(path / "network.safetensors"), work, data) for role, path in folders.items()}
+    quantized = {
+        role: _int8(role, load_network(path / "network.safetensors"), work, data) for role, path in folders.items()
+    }
     card = {
-        role: {"recipe": load_recipe(role).to_json(), **_last(folder), "int8": made[role][1]}
+        role: {"recipe": load_recipe(role).to_json(), **_last_log_row(folder), "int8": quantized[role][1]}
         for role, folder in folders.items()
     }
-    write_model(MODELS / f"{name}.json", *(network for network, _ in made.values()), card={"licence": LICENCE, **card})
+    write_model(
+        MODELS / f"{name}.json", *(network for network, _ in quantized.values()), card={"licence": LICENCE, **card}
+    )
     for role, folder in folders.items():
         save_network(MODELS / f"{role}.safetensors", load_network(folder / "network.safetensors"), recipe=folder.name)
         _keep_log(role, folder)
 
 
-def _quantized_again(name: str, work: Path, data: Path) -> None:
+def _quantize_shipped(name: str, work: Path, data: Path) -> None:
     """A model whose 32-bit floats stay as they are."""
     path = MODELS / f"{name}.json"
     card = json.loads(path.read_text())["card"]
@@ -98,7 +102,7 @@ def _quantized_again(name: str, work: Path, data: Path) -> None:
 def _trained_network(name: str, work: Path, data: Path) -> Path:
     """Folder of a recipe's network, trained now if it is not there."""
     if not (work / name / "network.safetensors").exists():
-        train(load_recipe(name), data, work / name, progress=_shown(name))
+        train(load_recipe(name), data, work / name, progress=_progress_printer(name))
     return work / name
 
 
@@ -109,31 +113,31 @@ def _int8(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Mod
     if not path.exists():
         plain = fold(network) if isinstance(network, DnCNN) else network
         rough = quantize(plain, calibration_patches(recipe, data))
-        seen: list[float] = []
+        differences: list[float] = []
 
         def progress(step: int, difference: float) -> None:
-            seen.append(difference)
+            differences.append(difference)
             if step % 20 == 0:
-                click.echo(f"{role} int8 {step}/{IMITATION_STEPS} {np.mean(seen[-20:]):.4f} samples", err=True)
+                click.echo(f"{role} int8 {step}/{IMITATION_STEPS} {np.mean(differences[-20:]):.4f} samples", err=True)
 
         start = time.perf_counter()
         patches = calibration_patches(recipe, data, count=16 * IMITATION_STEPS, at_once=16)
         fine = imitate(rough, plain, patches, steps=IMITATION_STEPS, progress=progress)
         save_network(path, fine, recipe=recipe.to_json())
-        figures = {"steps": len(seen), "seconds": round(time.perf_counter() - start, 1)}
-        ends = {"first": seen[:20], "last": seen[-20:]}
+        figures = {"steps": len(differences), "seconds": round(time.perf_counter() - start, 1)}
+        ends = {"first": differences[:20], "last": differences[-20:]}
         figures |= {f"rms_difference_{end}": round(float(np.mean(part)), 4) for end, part in ends.items()}
         record.write_text(json.dumps(figures))
     return load_network(path), json.loads(record.read_text())
 
 
-def _of_route(name: str, work: Path, route: Path) -> None:
+def _model_of_route(name: str, work: Path, route: Path) -> None:
     """The last stage of the way from the full DnCNN, and that one in 16-bit floats, which are half of the bytes."""
     stages = json.loads((route / "route.json").read_text())["stages"]
     write_model(
         MODELS / f"{name}.json",
         load_network(route / "int8-tuned" / "network.safetensors"),
-        card={"licence": LICENCE, name: _last(work / name), "stages": stages},
+        card={"licence": LICENCE, name: _last_log_row(work / name), "stages": stages},
     )
     slim = load_network(route / "slim" / "network.safetensors")
     save_network(MODELS / f"{name}.safetensors", slim, stage="slim")
@@ -145,7 +149,7 @@ def _of_route(name: str, work: Path, route: Path) -> None:
     shutil.copy(route / "route.json", RESULTS / "receiver_route.json")
 
 
-def _last(folder: Path) -> dict[str, Any]:
+def _last_log_row(folder: Path) -> dict[str, Any]:
     """What the log says of the end of a training."""
     return {name: float(value) for name, value in read_log(folder)[-1].items() if value}
 
@@ -156,7 +160,7 @@ def _keep_log(name: str, folder: Path) -> None:
         shutil.copy(folder / "log.csv", RESULTS / "training" / f"{name}.csv")
 
 
-def _shown(name: str) -> Any:
+def _progress_printer(name: str) -> Any:
     def progress(step: int, steps: int, seen: dict[str, float]) -> None:
         if step % 100 == 0 or step == steps:
             click.echo(f"{name} {step}/{steps} {seen}", err=True)

@@ -94,10 +94,10 @@ def timing(rounds: int) -> None:
     table = np.asarray(optcodec.annex_k_tables(10)[0].steps, np.float32)[None, None]
     times: dict[str, list[float]] = {name: [] for name in sessions}
     for _ in range(rounds + 1):
-        for name, each in sessions.items():
-            feed = {part.name: {"image": image, "table": table}[part.name] for part in each.get_inputs()}
+        for name, network_session in sessions.items():
+            feed = {part.name: {"image": image, "table": table}[part.name] for part in network_session.get_inputs()}
             start = time.perf_counter()
-            each.run(None, feed)
+            network_session.run(None, feed)
             times[name].append(time.perf_counter() - start)
     print(json.dumps({name: 1e3 * float(np.median(seconds[1:])) for name, seconds in times.items()}))
 
@@ -128,21 +128,21 @@ def quality(images: int | None) -> None:
 
 def _receivers() -> dict[str, Any]:
     """Receivers of one luminance plane by name."""
-    made: dict[str, Any] = {
+    receivers: dict[str, Any] = {
         "jpeg": lambda data: decode_image(receive(data)),
         "jpeg, centroids": lambda data: decode_image(receive(data), centroid=True),
     }
     for name in MODELS:
         shipped = load_model(name)
         floats = Model(name, Network(session(to_onnx(shipped_network(name)), 2), name), None, shipped.border)
-        made[f"{name}, int8"] = partial(_restored, model=shipped, project=False)
-        made[f"{name}, int8, projected"] = partial(_restored, model=shipped, project=True)
-        made[f"{name}, float32"] = partial(_restored, model=floats, project=False)
+        receivers[f"{name}, int8"] = partial(_restored, model=shipped, project=False)
+        receivers[f"{name}, int8, projected"] = partial(_restored, model=shipped, project=True)
+        receivers[f"{name}, float32"] = partial(_restored, model=floats, project=False)
     rival = _data().parent / "restore_nets" / "dncnn3.safetensors"
     if rival.exists():
         blind = Model(RIVAL, Network(session(to_onnx(_rival(rival)), 2), RIVAL), None, RIVAL_DEPTH)
-        made[RIVAL] = partial(_restored, model=blind, project=False)
-    return made
+        receivers[RIVAL] = partial(_restored, model=blind, project=False)
+    return receivers
 
 
 def _rival(path: Path) -> DnCNN:

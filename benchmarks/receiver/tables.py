@@ -22,7 +22,7 @@ CurvesByReceiver = dict[str, dict[int, float]]  # of receivers, by quality
 
 def receiver() -> dict[str, str]:
     """All tables by name."""
-    made: dict[str, str] = {"receiver files": files(_indices())}
+    tables: dict[str, str] = {"receiver files": files(_indices())}
     needs: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
         "receiver in short": (in_short, ("receiver_speed", "receiver_quality")),
         "receiver quality": (quality, ("receiver_quality",)),
@@ -32,11 +32,11 @@ def receiver() -> dict[str, str]:
         "receiver measures": (measures, ("receiver_evaluate_gray",)),
         "receiver colour": (colour, ("receiver_evaluate_colour",)),
     }
-    for name, (make, results) in needs.items():
+    for name, (fill, results) in needs.items():
         paths = [RESULTS / f"{result}.json" for result in results]
         there = all(path.exists() for path in paths)
-        made[name] = make(*map(_read, paths)) if there else ""
-    return made
+        tables[name] = fill(*map(_read, paths)) if there else ""
+    return tables
 
 
 def in_short(timed: Figures, measured: Figures) -> str:
@@ -50,7 +50,7 @@ def in_short(timed: Figures, measured: Figures) -> str:
         if network in timed["networks"]:
             costs = [*_costs(timed["networks"][network]), f"{timed['without_vnni'][network]['ms']:.1f}"]
         gains = (
-            f"{each[receiver_name] - each[_REFERENCE]:+.2f}" if receiver_name in each else "" for each in ours.values()
+            f"{psnr[receiver_name] - psnr[_REFERENCE]:+.2f}" if receiver_name in psnr else "" for psnr in ours.values()
         )
         rows.append([title, *costs, *gains])
 
@@ -67,7 +67,9 @@ def quality(measured: Figures) -> str:
     for name, figures in measured["psnr_y_db"].items():
         qualities = [int(key) for key in figures if key != "images"]
         receivers = figures[str(qualities[0])]
-        curves = {each: {at: figures[str(at)][each] for at in qualities} for each in receivers}
+        curves = {
+            receiver_name: {at: figures[str(at)][receiver_name] for at in qualities} for receiver_name in receivers
+        }
         parts.append(_lines(_by_quality(f"{name}, {figures['images']} images, dB", curves, qualities)))
     return "\n\n".join(parts)
 
@@ -77,7 +79,7 @@ def speed(timed: Figures) -> str:
     networks = timed["networks"]
     header = ["one thread, 481x321 gray", "parameters", "kMAC a pixel", "file, kB", "ms", "times faster"]
     rows = [[*header, "ms without VNNI", "times faster"], _marks(7)]
-    for name, row in sorted(networks.items(), key=lambda each: -each[1]["ms"]):
+    for name, row in sorted(networks.items(), key=lambda item: -item[1]["ms"]):
         counted, slower = networks[f"{name.split(',')[0]}, float32"], timed["without_vnni"][name]
         counts = [f"{counted['parameters']:,}", f"{counted['macs'] / 1000:.1f}"]
         rows.append([name, *counts, *_costs(row), *_costs(slower)[1:]])
@@ -107,9 +109,9 @@ def route(stages: Figures, timed: Figures) -> str:
     measured = [name for name in full if name.startswith("psnr_")]
     header = ["stage", "parameters", "kMAC a pixel", "file, kB", *(f"dB at {name[6:]}" for name in measured)]
     rows = [header, _marks(3 + len(measured))]
-    for each in records:
-        costs = [f"{each['parameters']:,}", f"{each['macs'] / 1000:.1f}", _kilo(each["bytes"])]
-        rows.append([each["stage"], *costs, *(f"{each[name]:.2f}" for name in measured)])
+    for stage in records:
+        costs = [f"{stage['parameters']:,}", f"{stage['macs'] / 1000:.1f}", _kilo(stage["bytes"])]
+        rows.append([stage["stage"], *costs, *(f"{stage[name]:.2f}" for name in measured)])
     ratio = timed["networks"]["dncnn, int8"]["ms"] / timed["networks"][_FULL]["ms"]
     loss = sum(last[name] - full[name] for name in measured) / len(measured)
     ours = (100 * (last["bytes"] / full["bytes"] - 1), 100 * (ratio - 1), loss)
@@ -127,11 +129,11 @@ def measures(evaluated: Figures) -> str:
     lowest = min(record["quality"] for record in evaluated["means"])
     parts = []
     for name, records in _sets(evaluated).items():
-        header = [f"{name}, quality {lowest}", *(MEASURES[each].title for each in names)]
+        header = [f"{name}, quality {lowest}", *(MEASURES[measure].title for measure in names)]
         rows = [header, _marks(len(names))]
         for record in records:
             if record["quality"] == lowest:
-                cells = (_number(record[each], MEASURES[each].digits) for each in names)
+                cells = (_number(record[measure], MEASURES[measure].digits) for measure in names)
                 rows.append([record["receiver"], *cells])
         parts.append(_lines(rows))
     return "\n\n".join(parts)
@@ -169,11 +171,11 @@ def _indices() -> list[Figures]:
 
 def _sets(evaluated: Figures) -> dict[str, list[Figures]]:
     """Means without noise, by set."""
-    found: dict[str, list[Figures]] = {}
+    records_by_set: dict[str, list[Figures]] = {}
     for record in evaluated["means"]:
         if record["sigma"] == 0:
-            found.setdefault(record["set"], []).append(record)
-    return found
+            records_by_set.setdefault(record["set"], []).append(record)
+    return records_by_set
 
 
 def _by_quality(title: str, curves: CurvesByReceiver, qualities: Sequence[int]) -> list[list[str]]:

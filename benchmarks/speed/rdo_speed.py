@@ -80,14 +80,14 @@ def resized(mosaic_of_photos: Pixels, part: float) -> Pixels:
 def coders(images: list[Pixels]) -> dict[str, Coder]:
     from optcodec import encode
 
-    found: dict[str, Coder] = {
+    by_name: dict[str, Coder] = {
         "trellis": lambda: [encode(image, quality=QUALITY, rdo=True, threads=1) for image in images],
         "default tables": lambda: [encode(image, quality=QUALITY, threads=1) for image in images],
         "libjpeg-turbo": lambda: [turbo(image, "4:2:0", QUALITY) for image in images],
     }
     if images[0].size < 1 << 26:  # mozjpeg takes seconds
-        found["mozjpeg"] = lambda: [mozjpeg(image, "4:2:0", QUALITY, table=1, progressive=False) for image in images]
-    return found
+        by_name["mozjpeg"] = lambda: [mozjpeg(image, "4:2:0", QUALITY, table=1, progressive=False) for image in images]
+    return by_name
 
 
 def threads(image: Pixels) -> dict[str, Coder]:

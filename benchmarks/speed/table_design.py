@@ -47,9 +47,9 @@ def main() -> None:
     profile = SensitivityProfile("mobilenet_v2", weights, Provenance(subsampling="4:2:0"))
 
     def design(distortion: str, threads: int) -> None:
-        found = gather(image, threads=threads)
-        _ = found.bits
-        resolve(LEVEL, found, profile, distortion=distortion, size_of=lambda tables: 0)
+        statistics_of_image = gather(image, threads=threads)
+        _ = statistics_of_image.bits
+        resolve(LEVEL, statistics_of_image, profile, distortion=distortion, size_of=lambda tables: 0)
 
     figures: dict[str, Any] = {"pixels": f"{pixels.shape[1]}x{pixels.shape[0]}", "subsampling": "4:2:0"}
     for threads in (1, 2):

@@ -143,9 +143,9 @@ def test_a_program_that_ends_early_refuses_what_it_left_out(folders: tuple[Path,
 
 
 def test_versions_are_what_programs_say():
-    assert DECODERS.said([sys.executable, "-c", "print('x version 1.2 (old)')"], r"(x) version (\S+)") == "x 1.2"
-    assert DECODERS.said([sys.executable, "-c", ""], r"version (\S+)") is None
-    assert DECODERS.said(["no-such-program-as-this"], r"(.*)") is None
+    assert DECODERS.output_of([sys.executable, "-c", "print('x version 1.2 (old)')"], r"(x) version (\S+)") == "x 1.2"
+    assert DECODERS.output_of([sys.executable, "-c", ""], r"version (\S+)") is None
+    assert DECODERS.output_of(["no-such-program-as-this"], r"(.*)") is None
 
 
 BROWSER_SCRIPT = """#!{python}
