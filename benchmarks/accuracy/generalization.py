@@ -1,12 +1,13 @@
-"""When does a profile serve that was measured elsewhere: on another network, on fewer or other images?
+"""How well does a sensitivity profile work that was measured on another network, or on fewer or other images?
 
     OPTCODEC_DATA=DATA python -m benchmarks.accuracy.generalization [NETWORK]      (after beyond_opts.py)
 
-Tables by RD-OPT at 4:2:0, in as many bytes as default JPEG. Profiles at quality 40 without labels: the network's own
-and the other's (400 photographs of BSDS500), the one called ``generic``, its own from 100 of the photographs, and its
-own from another set (``nips2017_dev``). What `beyond_opts.py` measured on the same images is taken from there: labels
-of the network itself instead of true ones, and no network at all. Two test sets: ``imagenet_sample`` (500) and
-``nips2017_dev`` (150, never JPEG files). Writes ``results/generalization_NETWORK.json`` and its rows.
+RD-OPT designs tables at 4:2:0 for as many bytes as default JPEG needs. The profiles are measured at quality 40 without
+labels: the network's own and the other network's (400 photographs of BSDS500), the shipped profile ``generic``, the
+network's own from only 100 of the photographs, and its own from another set (``nips2017_dev``). Profiles on clean
+images with true labels or the network's own, and weights without a network, are taken from the result of
+`beyond_opts.py` on the same images. There are two test sets: ``imagenet_sample`` (500 photographs) and
+``nips2017_dev`` (150 that were never JPEG files). Writes ``results/generalization_NETWORK_SET.json`` and ``.npz``.
 """
 
 from __future__ import annotations

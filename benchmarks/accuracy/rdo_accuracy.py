@@ -1,18 +1,18 @@
-"""What does a trellis gain for a network at equal bytes?
+"""How much does trellis quantization reduce the loss of a network at equal bytes?
 
     OPTCODEC_DATA=DATA python -m benchmarks.accuracy.rdo_accuracy [NETWORK ...]
 
-(After rate_accuracy.py and beyond_opts.py.)
+Run `rate_accuracy.py` and `beyond_opts.py` first: methods without a trellis are taken from their results.
 
-As ``beyond_opts.py``, which is where tables without a trellis come from: 500 photographs at 4:2:0, each in as many
-bytes as default JPEG takes at some qualities, compared by the mean increase of the loss. A trellis chooses the indices
+The setting is that of `beyond_opts.py`: 500 photographs at 4:2:0, each coded into as many bytes as default JPEG needs
+for it at some qualities, compared by the mean increase of the loss. A trellis chooses the indices
 
 - on top of the tables of plain OptS (eq. 14, steps up to 100), whose profile comes from the test images with labels;
 - on top of the tables of RD-OPT, with a profile at the operating point (quality 40) from other photographs, no labels.
 
-Both at the price of a bit that `optcodec.trellis.tuning` has for networks, and in full, at the price that is best for
-the weighted error; then RD-OPT's tables are replaced by those that fit the full trellis. Writes
-``results/rdo_accuracy_NETWORK_420.json`` and ``.npz``; BD-rates are against plain OptS.
+Both are measured twice: with the price of a bit that `optcodec.trellis.tuning` has for networks, and as a full trellis,
+with the price that is best for the weighted error. The last variant replaces RD-OPT's tables by those that fit the full
+trellis. Writes ``results/rdo_accuracy_NETWORK_420.json`` and ``.npz``; BD-rates are against plain OptS.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ BEST_TABLES = "rdopt, at quality 40"
 
 
 def full_trellis(profile: SensitivityProfile) -> Tuning:
-    """A trellis as for people."""
+    """The profile's tuning with the price of a bit and the tables that the tunings for people have."""
     return replace(tuning_for(profile), step_ratio=STEP_RATIO, method=None)
 
 

@@ -1,9 +1,9 @@
-"""Which figures say how much smaller files may be for a network? From the rows of the accuracy benchmarks.
+"""How much smaller may files be for a network? Summarize the rows of all accuracy benchmarks.
 
     python -m benchmarks.accuracy.report
 
-Sets beside one another what different runs measured on the same images (samplings, profiles), writes that to
-``results/accuracy_summary.json``, puts the tables into the documents, and draws ``docs/rate_accuracy.png``.
+Joins the rows of different runs on the same images (other samplings, other profiles), writes their comparison to
+``results/accuracy_summary.json``, fills the tables of the documents, and draws ``docs/rate_accuracy.png``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def curves(name: str, baseline: str) -> list[Figure]:
-    """Curves of all methods at equal bytes, of both samplings, against one of them."""
+    """Curves of all methods at equal bytes and both samplings, compared with the method ``baseline``."""
     parts = {}
     shown = {"jpeg": "JPEG", "opts:laplacian": "OptS (eq. 14)", "rdopt": "RD-OPT, clean"}
     shown |= {"mozjpeg": "mozjpeg", "jpegli": "jpegli"}

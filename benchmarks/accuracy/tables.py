@@ -1,8 +1,9 @@
-"""The tables of the documents, from the committed results.
+"""Fill the tables of the documents with the figures of the committed results.
 
     python -m benchmarks.accuracy.tables
 
-puts all of them between their marks.
+writes every table of all benchmarks between its marks (``<!-- table: NAME -->`` and ``<!-- end -->``). The tables of
+the accuracy benchmarks are formatted here, the others in the ``tables`` module of their folder.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def fill() -> None:
 
 
 def filled(text: str) -> str:
-    """A text with the tables between their marks as the results have them."""
+    """Replace each table of a text, between its marks, by the one that the results give."""
     formatted = tables()
     return re.sub(
         r"(<!-- table: (.*?) -->\n).*?(<!-- end -->)",
@@ -55,7 +56,7 @@ def filled(text: str) -> str:
 
 
 def tables() -> dict[str, str]:
-    """Tables by name, from the results."""
+    """All tables by the name in their marks."""
     return {
         "in short": in_short(),
         "setting 1": "\n\n".join(setting_1(name) for name in NETWORKS),
@@ -80,7 +81,7 @@ def result(name: str) -> dict[str, Any]:
 
 
 def percent(figure: Figure | None) -> str:
-    """``-12.3 [-15, -9]``; a dash where it is not known."""
+    """Format a figure with its interval as ``-12.3 [-15, -9]``; a dash if it is not known."""
     if figure is None or figure["value"] is None:
         return "-"
     low, high = (unbounded if end is None else f"{end:+.0f}" for end, unbounded in _ends(figure))
@@ -97,7 +98,7 @@ def lines(header: list[str], rows: list[list[str]]) -> str:
 
 
 def setting_1(name: str) -> str:
-    """Bits per pixel and top-1 accuracy of the paper's implementation and of ours."""
+    """Bits per pixel and top-1 accuracy in % of the authors' implementation and of ours, by quality."""
     published = json.loads((Path(__file__).parent / "published.json").read_text("utf-8"))
     theirs = published["networks"][name]
     document = result(f"rate_accuracy_{name}_444")
@@ -129,7 +130,7 @@ def at_margin(curve: Figure, margin: float) -> str:
 
 
 def equal_bytes(name: str) -> str:
-    """All methods against default JPEG and against plain OptS."""
+    """BD-rates in % of all methods against default JPEG and against plain OptS."""
     summary = result("accuracy_summary")["networks"][name]
     against_opts = {curve["method"]: curve for curve in summary[PLAIN]}
     rows = []
@@ -143,7 +144,7 @@ def equal_bytes(name: str) -> str:
 
 
 def in_short() -> str:
-    """Change of the rate at equal loss against default JPEG."""
+    """Change of the rate in % at equal loss, against default JPEG."""
     summaries = [result("accuracy_summary")["networks"][name][BASELINE] for name in NETWORKS]
     curves_by_method = [{curve["method"]: curve for curve in summary} for summary in summaries]
     shown = {PLAIN: "OptS as published, 4:4:4", "RD-OPT, clean, 4:4:4": "the same profile, RD-OPT, 4:4:4"}
@@ -158,7 +159,7 @@ def in_short() -> str:
 
 
 def variant_table(benchmark: str) -> str:
-    """BD-rates against plain OptS, and losses, of the variants of a benchmark at 4:2:0."""
+    """BD-rates in % against plain OptS, and increases of the loss, of the variants of a benchmark at 4:2:0."""
     documents = [result(f"{benchmark}_{name}_420") for name in NETWORKS]
     curves_by_method = [
         {curve["method"]: curve for curve in document["comparisons"]["curves"]} for document in documents

@@ -1,22 +1,24 @@
-"""Do all decoders show our files as libjpeg-turbo does, and do we read files of others as libjpeg does?
+"""Do all decoders show our files as libjpeg-turbo does, and do we read other encoders' files as libjpeg does?
 
-Files of every option are decoded by as many decoders as there are: how many they open, how far pixels are from those
-of libjpeg-turbo (in Pillow), and what they warn of. Grey and 4:4:4 leave room for rounding only. Where chrominance is
-subsampled, decoders interpolate it in more than one way, so these files are counted apart, and a picture counts as
-wrong only where it is another one (`conformance_differences`). The other way round, files of mozjpeg, jpegli, every
-libjpeg and cjpeg's odd options must give the coefficients that libjpeg (jpeglib) reads, and the same pixels in Pillow
-when we write them again, baseline and progressive; arithmetic coding must be refused.
+Files that were encoded with every option of ours are decoded by all decoders that are installed. The result says how
+many files each decoder opens, how far its pixels are from those of libjpeg-turbo (in Pillow), and what it warns of.
+Grey and 4:4:4 files may only differ by rounding. Decoders interpolate subsampled chrominance in different ways: these
+files are counted separately, and a picture counts as wrong only if it shows something else (see `differences.py`).
 
-Photographs come from Kodak below OPTCODEC_DATA. Needs the extra [bench]; decoders that are missing are skipped, and the
-result says so. All of them come with
+Conversely, files of mozjpeg, jpegli, every version of libjpeg and unusual options of cjpeg are read by us. We must read
+the same coefficients as libjpeg (jpeglib), and when we write these again, baseline and progressive, Pillow must decode
+the same pixels. Files with arithmetic coding must be refused.
+
+The photographs are those of the folder Kodak in OPTCODEC_DATA. The extra [bench] must be installed. Decoders that are
+not installed are skipped and listed in the result. All of them are installed with
 
     pip install opencv-python-headless kornia_rs imageio-ffmpeg
     apt-get install libjpeg-turbo-progs ffmpeg imagemagick chromium libstb-dev gcc golang-go default-jdk-headless nodejs
     npm install --prefix FOLDER sharp jpeg-js pdfjs-dist@4
     NODE_PATH=FOLDER/node_modules python -m benchmarks.conformance.conformance
 
-It takes about two minutes, and writes benchmarks/results/conformance.json. The exit status is 1 where libjpeg-turbo
-warns of one of our files, or where a file of others is not read as libjpeg reads it.
+It takes about two minutes, and writes benchmarks/results/conformance.json. The exit status is 1 if libjpeg-turbo warns
+of one of our files, or if a file of another encoder is not read as libjpeg reads it.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ LIBJPEG_TURBO = ("Pillow", "djpeg")
 
 
 def main() -> None:
-    """Run both ways, print and write what came out."""
+    """Decode our files with other decoders, read other encoders' files, print and write the results."""
     start = time.perf_counter()
     folder = Path(os.environ["OPTCODEC_DATA"]) / "Kodak"
     photos = {path.stem: np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))}

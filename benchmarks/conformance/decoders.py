@@ -1,7 +1,7 @@
 """Decoders of JPEG files: Python packages, programs of Debian, packages of npm, and small programs in ``programs``.
 
-Each decodes the files IN/NAME.jpg into OUT/NAME.ppm, or says why not in OUT/NAME.error; OUT/NAME.warning has what it
-said besides. What is not installed is told by its version, which is None.
+Each decodes the files IN/NAME.jpg into OUT/NAME.ppm, or writes to OUT/NAME.error why it did not. Its warnings are
+written to OUT/NAME.warning. The version of a decoder that is not installed is None.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from pathlib import Path
 from benchmarks.conformance.browser import decode_in_chromium
 
 SOURCES = Path(__file__).parent / "programs"
-SECONDS = 240  # for all files, of which none takes a second
-# Not about the file: what ffmpeg says of its own choice of a format, and the addresses of its objects.
+SECONDS = 240  # time limit for all files, none of which takes a second
+# Messages of ffmpeg that are not about the file: on its own choice of a format, and addresses of its objects.
 OF_ITSELF = re.compile(r".*deprecated pixel format used.*\n?|.*Last message repeated.*\n?| @ 0x[0-9a-f]+")
 STB_HEADERS = (Path("/usr/include/stb/stb_image.h"), Path("/usr/local/include/stb/stb_image.h"))
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """A decoder.
+    """A decoder of JPEG files that is compared with libjpeg-turbo.
 
     Parameters
     ----------
     name : str
-        As the tables have it.
+        Name in the tables.
     version : str or None
-        None where it is not installed.
+        Version of the program or package, None if it is not installed.
     install : str
         The command that installs it.
     decode : callable
-        Takes the folders IN and OUT.
+        Decodes all files of a folder; takes the paths of the folders IN and OUT.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Decoder:
 
 
 def decoders() -> list[Decoder]:
-    """All of them, those that are not installed included."""
+    """All decoders, including those that are not installed."""
     return [*_packages(), *_programs(), *_of_npm(), *_built()]
 
 
@@ -87,7 +87,7 @@ def _package_version(package: str) -> str | None:
 
 
 def _zune_version() -> str:
-    """The version of zune-jpeg, from the paths of its sources, which the messages of Rust's panics have."""
+    """The version of zune-jpeg, read from the paths of its source files in the panic messages of the library."""
     spec = find_spec("kornia_rs")
     assert spec is not None
     assert spec.origin is not None
@@ -97,7 +97,7 @@ def _zune_version() -> str:
 
 
 def _programs() -> list[Decoder]:
-    """Programs that decode one file a call."""
+    """Programs that decode one file in each call, and Chromium."""
     chromium = shutil.which("chromium") or "chromium"
     convert = "magick" if shutil.which("magick") else "convert"
     return [
@@ -125,7 +125,7 @@ def _programs() -> list[Decoder]:
 
 
 def _ffmpeg(name: str, program: str, install: str) -> Decoder:
-    """Converts to RGB as exactly as it can; by default it would do so in a hurry."""
+    """ffmpeg with options for an accurate conversion to RGB; its default conversion is fast and inaccurate."""
     accurate = ["-sws_flags", "accurate_rnd+full_chroma_int+bicubic", "-pix_fmt", "rgb24"]
     command = [program, "-v", "warning", "-nostdin", "-i", "IN", *accurate, "-update", "1", "OUT"]
     return Decoder(
@@ -134,7 +134,7 @@ def _ffmpeg(name: str, program: str, install: str) -> Decoder:
 
 
 def _ffmpeg_of_imageio() -> str:
-    """Path of the program in that package; a name that no program has where it is not installed."""
+    """Path of the ffmpeg program in the package imageio_ffmpeg, or a name that no program has if it is missing."""
     if find_spec("imageio_ffmpeg") is None:
         return "ffmpeg-of-imageio"
     import imageio_ffmpeg
@@ -144,7 +144,7 @@ def _ffmpeg_of_imageio() -> str:
 
 
 def _of_npm() -> list[Decoder]:
-    """Packages that lie where NODE_PATH says."""
+    """Packages of npm that node finds in the folder NODE_PATH."""
     npm_decoders = []
     for name, package in {"sharp": "sharp", "jpeg-js": "jpeg-js", "pdf.js": "pdfjs-dist"}.items():
         expression = (
@@ -159,7 +159,7 @@ def _of_npm() -> list[Decoder]:
 
 
 def _built() -> list[Decoder]:
-    """Small programs around libraries, compiled in OUT."""
+    """Small programs around the decoders of Java, Go and stb, compiled when they are run."""
     stb = next((path for path in STB_HEADERS if path.is_file()), None)
     has_stb = stb is not None and shutil.which("gcc")
     stb_version = re.search(r"stb_image - v(\S+)", stb.read_text("utf-8")) if stb is not None and has_stb else None
@@ -192,7 +192,7 @@ def _decode_with_stb(source: Path, target: Path) -> None:
 
 
 def output_of(command: list[str], pattern: str) -> str | None:
-    """The groups of a pattern in what a program says of itself; None if it is not there or says something else."""
+    """The groups of a pattern in the output of a command; None if the program or the pattern is missing."""
     if shutil.which(command[0]) is None:
         return None
     output = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -201,7 +201,7 @@ def output_of(command: list[str], pattern: str) -> str | None:
 
 
 def _run(command: list[str], source: Path, target: Path) -> None:
-    """A program that decodes all files in one call. What it leaves out when it ends early counts as refused."""
+    """Run a program that decodes all files in one call; if it fails, the files without a result count as refused."""
     result = subprocess.run([*command, str(source), str(target)], capture_output=True, text=True, timeout=SECONDS)
     if result.returncode:
         for path in source.glob("*.jpg"):
@@ -211,7 +211,10 @@ def _run(command: list[str], source: Path, target: Path) -> None:
 
 
 def _one_by_one(command: list[str], source: Path, target: Path) -> None:
-    """A program with IN and OUT for the files among its arguments. One that warns may end with a status of its own."""
+    """Run a program for each file, with the paths in place of its arguments IN and OUT.
+
+    The exit status alone does not mean that a file was refused: some programs return another status after a warning.
+    """
     for path in sorted(source.glob("*.jpg")):
         out = target / f"{path.stem}.ppm"
         files = {"IN": str(path), "OUT": str(out)}

@@ -1,8 +1,8 @@
-"""How far a decoded picture is from the expected one, and what many of these differences come to.
+"""Measure how far a decoded picture is from the expected one, and summarize the differences of many files.
 
-Decoders may differ and be right: the inverse DCT may round otherwise (T.81 leaves it open), and chrominance that was
-subsampled may be interpolated in one way or another. Both change samples a little, or few of them. A file that was
-not understood gives another picture.
+Decoders may differ and still be right: T.81 does not prescribe the rounding of the inverse DCT, nor how subsampled
+chrominance is interpolated. Both change samples only slightly, or only a few of them. A decoder that did not understand
+a file shows another picture.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# A picture is wrong whose mean absolute difference, over all samples or over those of one tile, is above these. They
-# lie between the most that decoders here make of a file that they understand (8.5 and 16, both jpegli's, which
-# estimates where a coefficient lay within its step), and the least of a wrong picture (48 and 89).
+# A picture is wrong if its mean absolute difference over all samples is above WRONG_MEAN, or that of one tile above
+# WRONG_TILE. The limits lie between the largest values of files that a decoder understood (8.5 and 16, both of jpegli,
+# which estimates where a coefficient was within its quantization interval) and the least of wrong pictures (48 and 89).
 WRONG_MEAN = 16.0
 WRONG_TILE = 48.0
-TILE = 16  # pixels; an MCU of 4:2:0
+TILE = 16  # side of a tile in pixels, that of an MCU at 4:2:0
 GROUPS = ("full resolution", "subsampled", "four components")
 
 Pixels = npt.NDArray[np.uint8]
@@ -35,22 +35,22 @@ class Difference:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether it is another picture, not another way to round or to interpolate."""
+        """Whether the decoder shows another picture, rather than rounding or interpolating differently."""
         return self.mean > WRONG_MEAN or self.worst_tile > WRONG_TILE
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a decoder made of a file.
+    """The result of one decoder for one file.
 
     Parameters
     ----------
     file, kind, group : str
-        Name of the file, what it is an example of, and one of `GROUPS`.
+        Name of the file, the option or encoder that it is an example of, and one of `GROUPS`.
     result : Difference or str
-        How far the picture is from the expected one, or why there is none.
+        Difference from the expected picture, or the reason why there is no picture.
     warning : str
-        What the decoder had to say; empty for nothing.
+        Warnings of the decoder; empty if there are none.
     """
 
     file: str
@@ -68,7 +68,7 @@ class Outcome:
 
 
 def difference(decoded: Pixels, expected: Pixels) -> Difference | str:
-    """Compare two pictures of shape (height, width, 3); a text if their sizes differ."""
+    """Compare two pictures of shape (height, width, 3); returns a text if their sizes differ."""
     if decoded.shape != expected.shape:
         sizes = ("x".join(map(str, picture.shape[1::-1])) for picture in (decoded, expected))
         return "decoded as {} pixels instead of {}".format(*sizes)
@@ -81,8 +81,9 @@ def difference(decoded: Pixels, expected: Pixels) -> Difference | str:
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """What one decoder made of all files: how many it opened, and by kind and name all that is not right or not silent.
+    """Summary of the results of one decoder.
 
+    ``opened`` and ``right`` count files; ``wrong``, ``refused`` and ``warnings`` list files by kind and name.
     ``largest`` and ``largest_by_kind`` have the largest difference among right pictures, by group and by kind.
     """
     return {
@@ -97,7 +98,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _largest_by_kind(outcomes: Sequence[Outcome]) -> dict[str, int | None]:
-    """None where no picture of a kind is right."""
+    """The largest difference among right pictures of each kind, None if no picture of that kind is right."""
     kinds: dict[str, int | None] = {}
     for outcome in outcomes:
         largest = kinds.setdefault(outcome.kind, None)

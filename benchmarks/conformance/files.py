@@ -1,4 +1,4 @@
-"""Files of every option of our encoder, each an example of some kind."""
+"""Files that our encoder writes with every option, each an example of some kind of file, for other decoders to read."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:4:0")
 PROGRESSIVE = {"baseline": False, "progressive": True}
 TWO_SCANS = "two scans (--scans apart)"
 TUNINGS = ("psnr", "ssim", "people")
-# (width, height): less than a block, an MCU, just above one, and strips.
+# (width, height): smaller than a block, a whole block, a whole MCU, just above one, and narrow strips.
 SIZES = ((1, 1), (7, 5), (8, 8), (16, 16), (17, 33), (1, 300), (300, 1), (3, 2000), (2000, 3), (33, 1025))
 
 
 @dataclass(frozen=True)
 class OurFile:
-    """A file that we wrote: its name, what it is an example of, and its bytes."""
+    """A file that our encoder wrote: its name, the kind of file that it is an example of, and its bytes."""
 
     name: str
     kind: str
@@ -48,7 +48,7 @@ class OurFile:
 
     @cached_property
     def group(self) -> str:
-        """Whether decoders have to interpolate or to convert from four components: one of those in `GROUPS`."""
+        """One of `GROUPS`: says whether decoders interpolate chrominance or convert from four components."""
         image = read_jpeg(self.data)
         if len(image.components) == 4:
             return "four components"
@@ -56,13 +56,13 @@ class OurFile:
 
 
 def our_files(photos: dict[str, Pixels], foreign: dict[str, bytes]) -> Iterator[OurFile]:
-    """All files.
+    """All files that the decoders read.
 
     Parameters
     ----------
-    photos : dict
+    photos : dict of str to ndarray of uint8, shape (H, W, 3)
         RGB photographs by name, at least two.
-    foreign : dict
+    foreign : dict of str to bytes
         Files of other encoders by name, which are transcoded.
     """
     photo = list(photos.values())[1]
@@ -148,7 +148,7 @@ def _optimized(part: Pixels) -> Iterator[OurFile]:
 
 
 def _colours(part: Pixels) -> Iterator[OurFile]:
-    """RGB from a file whose Adobe segment says so; CMYK from one of Pillow; YCCK put together from two encodes."""
+    """RGB marked by an Adobe segment, CMYK (both read from files of Pillow), and YCCK composed of two encodes."""
     rgb, cmyk = io.BytesIO(), io.BytesIO()
     Image.fromarray(part).save(rgb, "JPEG", quality=80, keep_rgb=True)
     Image.fromarray(part).convert("CMYK").save(cmyk, "JPEG", quality=80)
@@ -168,9 +168,9 @@ def _colours(part: Pixels) -> Iterator[OurFile]:
 
 
 def _metadata(part: Pixels) -> Iterator[OurFile]:
-    """Exif with an orientation that turns nothing; an sRGB profile, and one filled up until it takes two segments.
+    """Exif (upright), an ICC profile in one segment and one padded to two segments, and a density in dots per inch.
 
-    And a file of Pillow with XMP, a comment and a second JPEG file behind it, as telephones write them, transcoded.
+    Also a transcoded file of Pillow with XMP, a comment and a second JPEG file behind it, as telephones write them.
     """
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 1, "a picture"
@@ -205,7 +205,7 @@ def _sizes(photo: Pixels) -> Iterator[OurFile]:
 
 
 def _extremes() -> Iterator[OurFile]:
-    """One colour; noise; black and white in squares, whose edges leave the range of samples when quantized."""
+    """White, black, noise, and squares of black and white, whose decoded edges exceed the range of samples."""
     noise = np.random.default_rng(5).integers(0, 256, (65, 71, 3), np.uint8)
     squares = 255 * (np.indices((90, 90)).sum(axis=0) // 3 % 2).astype(np.uint8)
     pictures = {"white": np.full((40, 50, 3), 255, np.uint8), "black": np.zeros((40, 50), np.uint8)}

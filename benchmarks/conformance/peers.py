@@ -1,4 +1,4 @@
-"""Files of other encoders: mozjpeg, jpegli, every libjpeg that jpeglib brings, cjpeg's odd options, and Pillow."""
+"""Files of other encoders: mozjpeg, jpegli, every libjpeg in jpeglib, unusual options of cjpeg, and Pillow."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LIBJPEG = ("6b", "7", "8", "8a", "8b", "8c", "8d", "9", "9a", "9b", "9c", "9d", 
 TURBO = ("turbo120", "turbo130", "turbo140", "turbo150", "turbo200", "turbo210")
 MOZJPEG = ("mozjpeg101", "mozjpeg201", "mozjpeg300", "mozjpeg403")
 
-# What cjpeg's switches are tried for; a switch that is a name of `SCRIPTS` stands for a file with that text.
+# Switches of cjpeg by the kind of file that they produce; a name of `SCRIPTS` stands for a file with that scan script.
 CJPEG: dict[str, tuple[tuple[str, ...], ...]] = {
     "defaults, -optimize, -dct": ((), ("-optimize",), ("-dct", "fast"), ("-dct", "float")),
     "-grayscale": (("-grayscale",), ("-grayscale", "-progressive")),
@@ -70,11 +70,11 @@ SCRIPTS = {
 
 
 def peer_files(photos: dict[str, Pixels]) -> Iterator[PeerFile]:
-    """Files of mozjpeg, jpegli, all versions of libjpeg that jpeglib brings, and cjpeg where it is installed.
+    """Files of mozjpeg, jpegli, all versions of libjpeg in jpeglib, Pillow, and cjpeg if it is installed.
 
     Parameters
     ----------
-    photos : dict
+    photos : dict of str to ndarray of uint8, shape (H, W, 3)
         RGB photographs by name, at least two.
     """
     photo = list(photos.values())[1]
@@ -94,7 +94,7 @@ def peer_files(photos: dict[str, Pixels]) -> Iterator[PeerFile]:
 
 
 def strong_encoders() -> Iterator[tuple[str, Callable[[Pixels, int], bytes]]]:
-    """mozjpeg as pyvips brings it (trellis, overshoot deringing, optimized scans, its tables), and jpegli."""
+    """Encoders by name: mozjpeg in pyvips (trellis, overshoot deringing, its own tables), and jpegli."""
     strong = {"optimize_coding": True, "trellis_quant": True, "overshoot_deringing": True, "quant_table": 3}
     variants: dict[str, dict[str, object]] = {
         "mozjpeg baseline": {},
@@ -122,7 +122,7 @@ def _jpegli(photo: Pixels, quality: int, **options: Any) -> bytes:
 
 
 def with_large_steps(photo: Pixels) -> bytes:
-    """A file of libjpeg-turbo whose tables have steps above 255, as extended sequential files may."""
+    """A file of libjpeg-turbo whose tables have steps above 255, which extended sequential files may have."""
     steps = np.stack([4 * table.steps for table in annex_k_tables(50)])
     return _jpeglib(photo, "turbo210", qt=steps)
 

@@ -1,4 +1,4 @@
-"""The tables of the conformance benchmark, from its result."""
+"""Format the Markdown tables of the conformance benchmark from its result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GROUPS = {"full resolution": "grey, RGB, 4:4:4", "subsampled": "subsampled", "f
 
 
 def conformance() -> dict[str, str]:
-    """Tables by name."""
+    """All tables of this module by name."""
     document = json.loads((RESULTS / "conformance.json").read_text("utf-8"))
     return {
         "decoders of our files": by_decoder(document),
@@ -22,7 +22,7 @@ def conformance() -> dict[str, str]:
 
 
 def by_decoder(document: Mapping[str, Any]) -> str:
-    """How many files each decoder shows, how far its pixels are from libjpeg-turbo's, and what it does not show."""
+    """By decoder: number of files it shows, largest differences from libjpeg-turbo, and files it does not show."""
     total = sum(document["our_files"].values())
     header = ["decoder", "version", f"of {total} files", *_GROUPS.values(), "another picture", "refused", "warnings"]
     rows = [header, ["---", "---", *["---:"] * (len(_GROUPS) + 1), "---", "---", "---:"]]
@@ -38,19 +38,19 @@ def by_decoder(document: Mapping[str, Any]) -> str:
 
 
 def _difference(figures: Mapping[str, Any] | None) -> str:
-    """``64, 0.56``: the largest difference of any sample, and the largest mean of any picture."""
+    """Format the largest difference of any sample and the largest mean of any picture as ``64, 0.56``."""
     if figures is None:
         return ""
     return "0" if figures["largest"] == 0 else f"{figures['largest']}, {figures['most_mean']:.2f}"
 
 
 def _counts(kinds: Mapping[str, Mapping[str, Any]]) -> str:
-    """``4 of CMYK; 2 of metadata``."""
+    """Format the number of files by kind as ``4 of CMYK; 2 of metadata``."""
     return "; ".join(f"{len(files)} of {kind}" for kind, files in kinds.items())
 
 
 def by_kind(document: Mapping[str, Any]) -> str:
-    """Which decoders show all files of a kind, how many of them the others do not, and the two largest differences."""
+    """By kind: how many decoders show all files, how many files the others do not, and the two largest differences."""
     header = ["files", "how many", "decoders that show all", "largest differences", "another picture", "refused"]
     rows = [header, ["---", "---:", "---:", "---", "---", "---"]]
     decoders = {name: figures for name, figures in document["decoders"].items() if figures["version"] is not None}
@@ -68,12 +68,12 @@ def by_kind(document: Mapping[str, Any]) -> str:
 
 
 def _named(numbers: Mapping[str, int]) -> str:
-    """``jpegli 60, ffmpeg 3``, without those that are 0."""
+    """Format numbers by decoder as ``jpegli 60, ffmpeg 3``, without zeros."""
     return ", ".join(f"{name} {number}" for name, number in numbers.items() if number)
 
 
 def of_others(kinds: Mapping[str, Mapping[str, Any]]) -> str:
-    """How many files of other encoders we read and write again as libjpeg has them."""
+    """By kind of other encoders' files: how many we read and write again as libjpeg does."""
     counts = ("files", "coefficients", "pixels", "refused")
     rows = [["files", "how many", "same coefficients", "same pixels when written again", "refused, as they should be"]]
     rows.append(["---", *["---:"] * len(counts)])

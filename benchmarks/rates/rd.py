@@ -1,7 +1,7 @@
-"""What the rate-distortion benchmarks share: photographs, encoders, measures, BD-rates.
+"""Functions that the rate-distortion benchmarks share: photographs, encoders, measures, BD-rates.
 
-Every encoder is a function of pixels, chroma subsampling and a quality factor, and gives a file. Files are decoded by
-Pillow (libjpeg-turbo). OPTCODEC_DATA names the folder with the photographs.
+Every encoder is a function of pixels, chroma subsampling and a quality factor that returns the bytes of a file. Files
+are decoded by Pillow (libjpeg-turbo). OPTCODEC_DATA is the folder with the photographs.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def turbo(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool =
 
 
 def mozjpeg(pixels: Pixels, subsampling: str, quality: int, *, table: int, progressive: bool) -> bytes:
-    """Trellis quantization; table 1 is flat, which is its best for PSNR, 3 is its default."""
+    """mozjpeg with trellis quantization; quantization table 1 is flat (its best for PSNR), table 3 is its default."""
     height, width, bands = pixels.shape
     image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, bands, "uchar")
     options = {"optimize_coding": True, "trellis_quant": True, "overshoot_deringing": True, "quant_table": table}
@@ -62,7 +62,7 @@ def mozjpeg(pixels: Pixels, subsampling: str, quality: int, *, table: int, progr
 
 
 def jpegli(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool) -> bytes:
-    """With adaptive quantization."""
+    """jpegli with adaptive quantization, its default."""
     level = 2 if progressive else 0
     return bytes(ajpegli.encode(pixels, quality=quality, progressive=level, subsampling=subsampling.replace(":", "")))
 
@@ -72,7 +72,7 @@ def ours(pixels: Pixels, subsampling: str, quality: int, *, rdo: Rdo, progressiv
 
 
 def encoders() -> dict[str, Encoder]:
-    """All that are compared, baseline and progressive."""
+    """All encoders that are compared, baseline and progressive, by name."""
     by_name: dict[str, Encoder] = {REFERENCE: turbo, f"{REFERENCE}, progressive": partial(turbo, progressive=True)}
     for progressive, ending in ((False, ""), (True, ", progressive")):
         for name, table in (("flat tables", 1), ("default tables", 3)):
@@ -86,7 +86,7 @@ def encoders() -> dict[str, Encoder]:
 
 
 def measured(pixels: Pixels, data: bytes, *, people: bool) -> dict[str, float]:
-    """Bytes of a file and its measures; SSIMULACRA2, which takes most of a second, where it is asked for."""
+    """Bytes of a file and its measures. SSIMULACRA2, which takes almost a second, is NaN unless ``people`` is true."""
     decoded = decoded_pixels(data)
     measures = {
         "nbytes": len(data),
@@ -98,7 +98,7 @@ def measured(pixels: Pixels, data: bytes, *, people: bool) -> dict[str, float]:
 
 
 def ssimulacra2(reference: Pixels, test: Pixels) -> float:
-    """100 for equal images; the package takes files."""
+    """SSIMULACRA2 of two images, 100 if they are equal. The package reads files, so they are written first."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(Path(folder) / name) for name in ("reference.png", "test.png")]
         for pixels, path in zip((reference, test), paths, strict=True):
@@ -107,10 +107,11 @@ def ssimulacra2(reference: Pixels, test: Pixels) -> float:
 
 
 def bd_rate(reference: Sequence[tuple[float, float]], test: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Difference in bytes at equal measure, in %, over the range that both cover; and the part of the reference's
-    range that this is. Points are (bytes, measure); those that a larger file does not improve on are left out.
+    """BD-rate: the mean difference in bytes at equal measure in %, over the range of the measure that both cover.
 
-    Bjontegaard, VCEG-M33 (2001), with piecewise cubic interpolation of log-rate.
+    Also returns this range as a part of the reference's range. Points are (bytes, measure); a point that has more bytes
+    but no better measure than another one is left out. Bjontegaard, VCEG-M33 (2001), with piecewise cubic interpolation
+    of the logarithm of the rate.
     """
     first, second = _rising(reference), _rising(test)
     low, high = max(first[1][0], second[1][0]), min(first[1][-1], second[1][-1])

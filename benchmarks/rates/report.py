@@ -1,12 +1,12 @@
-"""How do the encoders compare in a picture, with one another, and at low and high qualities?
+"""How does our encoder compare directly with the best other one, and at low and high qualities? Draw the curves, too.
 
-    python -m benchmarks.rates.report  (after rd_peers.py)
+    python -m benchmarks.rates.report  (after peers.py)
 
 Draws ``docs/rd_peers.png`` from ``results/rd_peers_420.npz``: each measure over bits per pixel, both as means over the
-photographs at each quality factor. Writes ``results/rd_direct.json``: BD-rates of ours against the best other encoder
-of each measure, over the range that both have; and those against libjpeg-turbo over its qualities 10 to 50, and 50 to
-95. A range that reaches lower counts differences there that one that ends above does not see: jpegli, for one, makes
-no files as small as the others at their lowest quality.
+photographs at each quality factor. Writes ``results/rd_direct.json``: BD-rates of our encoder against the best other
+encoder of each measure, over the range that both have, and against libjpeg-turbo over its qualities 10 to 50 and 50 to
+95. The direct comparison is needed because BD-rates against libjpeg-turbo are taken over different ranges: the smallest
+files of jpegli, for example, are larger than those of the others.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ HALVES = {"10 to 50": slice(0, 5), "50 to 95": slice(4, 10)}
 
 
 def direct(subsampling: str) -> dict[str, Any]:
-    """BD-rates of pairs, and over parts of the range."""
+    """BD-rates in % of each pair of `RIVALS` directly, and against libjpeg-turbo over each part of its qualities."""
     name = f"rd_peers_{subsampling.replace(':', '')}"
     document = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
     rows, pairs = np.load(RESULTS / f"{name}.npz"), {}
@@ -66,7 +66,7 @@ def direct(subsampling: str) -> dict[str, Any]:
 
 
 def mean_rate(reference: np.ndarray, test: np.ndarray) -> dict[str, Any]:
-    """BD-rate of curves (images, qualities, 2): mean over images, the extremes, the least overlap."""
+    """BD-rate in % of curves (images, qualities, 2): mean over images, extremes, and least overlap of the ranges."""
     rates, overlaps = zip(*map(bd_rate, reference.tolist(), test.tolist()), strict=True)
     figures = {"bd_rate": np.mean(rates), "least": min(rates), "most": max(rates), "least_overlap": min(overlaps)}
     return {name: round(float(value), 2) for name, value in figures.items()}

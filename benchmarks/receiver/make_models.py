@@ -1,13 +1,13 @@
-"""Make the models that come with the package: train by the shipped recipes, quantize to 8 bits, write.
+"""Make the restoring models that come with the package: train by the shipped recipes, quantize to 8 bits, write.
 
-Every stage has a folder below WORK and is not run again when it is there; a stopped training goes on. Writes
-``restore/data/models/<name>.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the
-trainings as ``results/training/*.csv``.
+Every stage has a folder below WORK and is skipped if that folder is complete; an interrupted training continues. Writes
+``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the trainings
+as ``results/training/*.csv``.
 
     python -m benchmarks.receiver.make_models --work WORK default tiny
     python -m benchmarks.receiver.make_models --work WORK --route WORK/route dncnn
 
-With ``--shipped`` nothing is trained: the 32-bit floats that the package has are quantized again.
+With ``--shipped`` nothing is trained: the weights in 32-bit floats that the package has are quantized again.
 
     python -m benchmarks.receiver.make_models --work WORK --shipped default tiny dncnn
 """
@@ -48,10 +48,10 @@ LICENCE = "BSD-3-Clause, as the package; trained on photographs named in restore
 @click.argument("names", nargs=-1, required=True)
 @click.option("--work", required=True, type=click.Path(path_type=Path), help="Folder of the trainings.")
 @click.option("--data", required=True, envvar="OPTCODEC_DATA", type=click.Path(path_type=Path))
-@click.option("--route", type=click.Path(path_type=Path), help="Folder of `restore compress`, for the name dncnn.")
-@click.option("--shipped", is_flag=True, help="Begin with the 32-bit floats that the package has.")
+@click.option("--route", type=click.Path(path_type=Path), help="Folder that `restore compress` wrote, for NAME dncnn.")
+@click.option("--shipped", is_flag=True, help="Quantize the 32-bit floats that the package has.")
 def main(names: tuple[str, ...], work: Path, data: Path, route: Path | None, shipped: bool) -> None:
-    """Make models by name."""
+    """Make the models with these names."""
     for name in names:
         if route is not None:
             _model_of_route(name, work, route)
@@ -62,7 +62,7 @@ def main(names: tuple[str, ...], work: Path, data: Path, route: Path | None, shi
 
 
 def _train_model(name: str, work: Path, data: Path) -> None:
-    """A model for luminance and chrominance, from the recipes of its name."""
+    """Train the luminance and the chrominance network of a model by their recipes, and write the INT8 model."""
     folders = {role: _trained_network(role, work, data) for role in (name, f"{name}-chroma")}
     quantized = {
         role: _int8(role, load_network(path / "network.safetensors"), work, data) for role, path in folders.items()
@@ -80,7 +80,7 @@ def _train_model(name: str, work: Path, data: Path) -> None:
 
 
 def _quantize_shipped(name: str, work: Path, data: Path) -> None:
-    """A model whose 32-bit floats stay as they are."""
+    """Quantize the shipped 32-bit networks of a model again, and write the INT8 model."""
     path = MODELS / f"{name}.json"
     card = json.loads(path.read_text())["card"]
     networks = []
@@ -100,14 +100,14 @@ def _quantize_shipped(name: str, work: Path, data: Path) -> None:
 
 
 def _trained_network(name: str, work: Path, data: Path) -> Path:
-    """Folder of a recipe's network, trained now if it is not there."""
+    """Folder of a recipe's trained network; the network is trained now if the folder does not have it."""
     if not (work / name / "network.safetensors").exists():
         train(load_recipe(name), data, work / name, progress=_progress_printer(name))
     return work / name
 
 
 def _int8(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """A network with 8-bit weights and values that imitates it, and what became of it."""
+    """Train a network with 8-bit weights and activations to imitate ``network``; return it with a record."""
     path, recipe = work / f"{role}-int8" / "network.safetensors", load_recipe(role)
     record = path.with_name("record.json")
     if not path.exists():
@@ -132,7 +132,7 @@ def _int8(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Mod
 
 
 def _model_of_route(name: str, work: Path, route: Path) -> None:
-    """The last stage of the way from the full DnCNN, and that one in 16-bit floats, which are half of the bytes."""
+    """Write the last stage of the compression of DnCNN as a model, and the full DnCNN in 16-bit floats."""
     stages = json.loads((route / "route.json").read_text())["stages"]
     write_model(
         MODELS / f"{name}.json",
@@ -150,7 +150,7 @@ def _model_of_route(name: str, work: Path, route: Path) -> None:
 
 
 def _last_log_row(folder: Path) -> dict[str, Any]:
-    """What the log says of the end of a training."""
+    """The last row of the log of a training, without empty columns."""
     return {name: float(value) for name, value in read_log(folder)[-1].items() if value}
 
 

@@ -1,4 +1,4 @@
-"""The tables of the receiver, from its results; one whose results are not there yet is empty."""
+"""Format the Markdown tables of the restoring models from their results; a table without a result file is empty."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _DATA = ROOT / "restore" / "data"
 _FULL = "dncnn-full, float32"
 _RIVAL = "DnCNN-3, its authors' weights"
 _NAMES = {"default": "`default`", "tiny": "`tiny`", "dncnn": "`dncnn`, the paper's route"}
-_REFERENCE = "jpeg"  # as decoded, what others are measured against
+_REFERENCE = "jpeg"  # the decoded file without restoration, over which gains are measured
 Figures = dict[str, Any]
-CurvesByReceiver = dict[str, dict[int, float]]  # of receivers, by quality
+CurvesByReceiver = dict[str, dict[int, float]]  # PSNR in dB by receiver and quality
 
 
 def receiver() -> dict[str, str]:
@@ -40,7 +40,7 @@ def receiver() -> dict[str, str]:
 
 
 def in_short(timed: Figures, measured: Figures) -> str:
-    """Size, time and gain of each model beside DnCNN and DnCNN-3, on the same files."""
+    """Size, time and gain in dB of each model, of DnCNN and of DnCNN-3, on the same files."""
     ours = {quality: figures for quality, figures in measured["psnr_y_db"]["LIVE1"].items() if quality != "images"}
     header = ["INT8, one thread, 481x321 gray", "file, kB", "ms", "times faster than DnCNN", "ms without VNNI"]
     rows = [[*header, *(f"dB over JPEG at {quality}" for quality in ours)], _marks(4 + len(ours))]
@@ -62,7 +62,7 @@ def in_short(timed: Figures, measured: Figures) -> str:
 
 
 def quality(measured: Figures) -> str:
-    """PSNR of luminance by set and quality."""
+    """PSNR of luminance in dB, a table for each set."""
     parts = []
     for name, figures in measured["psnr_y_db"].items():
         qualities = [int(key) for key in figures if key != "images"]
@@ -75,7 +75,10 @@ def quality(measured: Figures) -> str:
 
 
 def speed(timed: Figures) -> str:
-    """What each network costs; an INT8 file has the operations of the network that it was made from."""
+    """Parameters, MACs, bytes and milliseconds of each network.
+
+    The parameters and MACs of an INT8 file are those of the 32-bit network from which it was made.
+    """
     networks = timed["networks"]
     header = ["one thread, 481x321 gray", "parameters", "kMAC a pixel", "file, kB", "ms", "times faster"]
     rows = [[*header, "ms without VNNI", "times faster"], _marks(7)]
@@ -87,7 +90,7 @@ def speed(timed: Figures) -> str:
 
 
 def large(timed: Figures) -> str:
-    """Seconds and memory by size."""
+    """Seconds and peak memory by image size."""
     rows = [["`default`, one thread", "seconds", "peak memory, MB"], _marks(2)]
     rows += [
         [f"1000x1000, {_planes(row)}, bytes to pixels", f"{row['seconds']:.2f}", ""] for row in timed["one_megapixel"]
@@ -103,7 +106,7 @@ def _planes(row: Figures) -> str:
 
 
 def route(stages: Figures, timed: Figures) -> str:
-    """Each stage from the full DnCNN to INT8, and what all of them change."""
+    """Costs and PSNR after each stage of compression from the full DnCNN to INT8, and the change over all stages."""
     records = stages["stages"]
     full, last = records[0], records[-1]
     measured = [name for name in full if name.startswith("psnr_")]
@@ -124,7 +127,7 @@ def route(stages: Figures, timed: Figures) -> str:
 
 
 def measures(evaluated: Figures) -> str:
-    """All measures at the lowest quality, a table for each set."""
+    """All measures of all receivers at the lowest quality, a table for each set."""
     names = evaluated["measures"]
     lowest = min(record["quality"] for record in evaluated["means"])
     parts = []
@@ -140,7 +143,7 @@ def measures(evaluated: Figures) -> str:
 
 
 def colour(evaluated: Figures) -> str:
-    """PSNR of RGB by set and quality."""
+    """PSNR of RGB in dB, a table for each set."""
     parts = []
     for name, records in _sets(evaluated).items():
         curves: CurvesByReceiver = {}
@@ -170,7 +173,7 @@ def _indices() -> list[Figures]:
 
 
 def _sets(evaluated: Figures) -> dict[str, list[Figures]]:
-    """Means without noise, by set."""
+    """The means that were measured without noise, by set."""
     records_by_set: dict[str, list[Figures]] = {}
     for record in evaluated["means"]:
         if record["sigma"] == 0:
@@ -179,7 +182,7 @@ def _sets(evaluated: Figures) -> dict[str, list[Figures]]:
 
 
 def _by_quality(title: str, curves: CurvesByReceiver, qualities: Sequence[int]) -> list[list[str]]:
-    """PSNR of each receiver, and what it gains over JPEG as it is decoded."""
+    """Rows with the PSNR of each receiver in dB and, in parentheses, its gain over JPEG as it is decoded."""
     rows = [[title, *(f"quality {at}" for at in qualities)], _marks(len(qualities))]
     for name, curve in curves.items():
         gains = ["" if name == _REFERENCE else f" ({curve[at] - curves[_REFERENCE][at]:+.2f})" for at in qualities]
