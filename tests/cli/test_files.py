@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from optcodec.console.files import JPEG_SUFFIXES, Source, find_images, is_jpeg, output_paths
-from optcodec.console.many import Done, Failure, for_each, report_failures
+from optcodec.console.many import Done, Failure, process_files, report_failures
 from optcodec.console.show import columns
 from optcodec.console.streams import read_bytes
 from optcodec.errors import InvalidInputError
@@ -186,7 +186,7 @@ def test_order_of_results_is_that_of_the_paths() -> None:
         assert index or last_is_done.wait(10)  # the first one ends last
         return Done({"index": index})
 
-    records, failures = for_each(paths, work, workers=2, label="")
+    records, failures = process_files(paths, work, workers=2, label="")
     assert [record["index"] for record in records] == list(range(6))
     assert failures == []
 
@@ -197,14 +197,14 @@ def test_a_failure_does_not_stop_the_others() -> None:
             raise InvalidInputError("b: found this, expected that")
         return Done({"index": index})
 
-    records, failures = for_each([Path("a"), Path("b"), Path("c")], work, workers=1, label="")
+    records, failures = process_files([Path("a"), Path("b"), Path("c")], work, workers=1, label="")
     assert [record["index"] for record in records] == [0, 2]
     assert failures == [Failure(Path("b"), "found this, expected that")]
 
 
 def test_a_bug_is_not_a_failure() -> None:
     with pytest.raises(ZeroDivisionError):
-        for_each([Path("a")], lambda index: Done({"index": 1 // index}), workers=1, label="")
+        process_files([Path("a")], lambda index: Done({"index": 1 // index}), workers=1, label="")
 
 
 @pytest.mark.parametrize(

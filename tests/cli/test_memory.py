@@ -10,7 +10,7 @@ import pytest
 
 from optcodec.cli.images import needed_nbytes
 from optcodec.console import memory
-from optcodec.console.many import Done, for_each
+from optcodec.console.many import Done, process_files
 from optcodec.console.memory import Room, available_nbytes
 from tests.cli_helpers import photograph, run, save
 
@@ -32,7 +32,7 @@ def most_at_once(needs: list[int], nbytes: int | None, monkeypatch: pytest.Monke
         return Done({"index": index})
 
     paths = [Path(str(index)) for index in range(len(needs))]
-    records, failures = for_each(paths, work, workers=4, label="", nbytes=needs.__getitem__)
+    records, failures = process_files(paths, work, workers=4, label="", nbytes=needs.__getitem__)
     assert [record["index"] for record in records] == list(range(len(needs)))
     assert failures == []
     return max(count for count, _ in seen), max(nbytes_in_use for _, nbytes_in_use in seen)
