@@ -23,9 +23,9 @@ def small_profile(groups: int = 4, *, subsampling: str = "4:2:0", **fitted: Any)
     provenance = UtilityProvenance(task="test", subsampling=subsampling)
     left = np.linspace(0.1, 0.9, 12 * groups)[:, None]
     curves = Curves(np.array(QUALITIES), 3 + 9 * nbytes, 300 / (1 + before), 200 * left / (1 + after))
-    made = build_profile("small", [curves], groups=groups, provenance=provenance)
-    arrays = {name: getattr(made, name) for name in ("nbytes", "psnr_db", "before", "after", "utility", "borders")}
-    return UtilityProfile(made.name, made.qualities, **arrays, provenance=provenance, **fitted)
+    profile = build_profile("small", [curves], groups=groups, provenance=provenance)
+    arrays = {name: getattr(profile, name) for name in ("nbytes", "psnr_db", "before", "after", "utility", "borders")}
+    return UtilityProfile(profile.name, profile.qualities, **arrays, provenance=provenance, **fitted)
 
 
 def small_net(groups: int = 4) -> QpNet:

@@ -185,15 +185,15 @@ def _field(pixels: Pixels) -> QualityField:
 
 def digests() -> dict[str, str]:
     """Hash of each file; an error of the encoder is one, too."""
-    found = {}
+    hashes = {}
     for name, encode in encodes():
         try:
             data = encode()
         except optcodec.OptcodecError as error:
-            found[name] = f"{type(error).__name__}: {error}"
+            hashes[name] = f"{type(error).__name__}: {error}"
         else:
-            found[name] = hashlib.sha256(data).hexdigest()[:16]
-    return found
+            hashes[name] = hashlib.sha256(data).hexdigest()[:16]
+    return hashes
 
 
 def known() -> dict[str, str]:
@@ -210,16 +210,16 @@ def main() -> int:
     if options.processor:
         command = [sys.executable, "-m", "tests.goldens"]
         return subprocess.run(command, env=without(options.processor), check=False).returncode
-    found = digests()
+    hashes = digests()
     if options.update:
-        FILE.write_text(json.dumps(found, indent=0) + "\n")
-        print(f"{len(found)} hashes written")
+        FILE.write_text(json.dumps(hashes, indent=0) + "\n")
+        print(f"{len(hashes)} hashes written")
         return 0
     expected = known()
-    changed = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+    changed = sorted(name for name in hashes.keys() | expected.keys() if hashes.get(name) != expected.get(name))
     for name in changed:
-        print(f"{name}: {found.get(name)}, expected {expected.get(name)}")
-    print(f"{len(found) - len(changed)} of {len(found)} files have the bytes that they had")
+        print(f"{name}: {hashes.get(name)}, expected {expected.get(name)}")
+    print(f"{len(hashes) - len(changed)} of {len(hashes)} files have the bytes that they had")
     return bool(changed)
 
 

@@ -123,11 +123,11 @@ def match_opts(
     for _ in range(50):
         middle = (low + high) / 2
         steps = family.steps(middle)
-        found = swe(steps)
-        if (found - target) * (swe_low - target) <= 0:
+        swe_middle = swe(steps)
+        if (swe_middle - target) * (swe_low - target) <= 0:
             high = middle
         else:
-            low, swe_low = middle, found
+            low, swe_low = middle, swe_middle
         if high - low < 1e-4:
             break
     return steps, middle

@@ -27,9 +27,9 @@ def layers(model: bytes) -> Iterator[Layer]:
     """The convolutions of an ONNX file whose weights have 8 bits."""
     graph = onnx.load_from_string(model).graph
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    made = {node.output[0]: node for node in graph.node}
+    node_by_output = {node.output[0]: node for node in graph.node}
     for node in graph.node:
-        source = made.get(node.input[1]) if node.op_type == "Conv" else None
+        source = node_by_output.get(node.input[1]) if node.op_type == "Conv" else None
         if source is not None and source.op_type == "DequantizeLinear":
             yield Layer(node.name, constants[source.input[0]].astype(np.int64))
 

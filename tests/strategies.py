@@ -136,12 +136,12 @@ def coefficient_images(
     return CoefficientImage(width, height, tuple(components), tables, carried, draw(restart_intervals))
 
 
-def assert_same_image(found: CoefficientImage, expected: CoefficientImage) -> None:
+def assert_same_image(actual: CoefficientImage, expected: CoefficientImage) -> None:
     """Fail unless size, sampling, tables and every coefficient are equal."""
-    assert (found.width, found.height) == (expected.width, expected.height)
-    assert [(c.h, c.v) for c in found.components] == [(c.h, c.v) for c in expected.components]
-    for index, (ours, theirs) in enumerate(zip(found.components, expected.components, strict=True)):
-        assert found.tables[ours.table] == expected.tables[theirs.table], f"table of component {index}"
+    assert (actual.width, actual.height) == (expected.width, expected.height)
+    assert [(c.h, c.v) for c in actual.components] == [(c.h, c.v) for c in expected.components]
+    for index, (ours, theirs) in enumerate(zip(actual.components, expected.components, strict=True)):
+        assert actual.tables[ours.table] == expected.tables[theirs.table], f"table of component {index}"
         np.testing.assert_array_equal(ours.blocks, theirs.blocks, f"component {index}")
 
 

@@ -49,8 +49,8 @@ def synthetic_rows(
                 rate = RATES[level]
                 conditions.append(Condition(method, setting, level))
                 nbytes.append(np.rint(factor * varied[method] * rate * size * PIXELS / 8))
-                own = noise * rng.normal(0, 1, images) if noise else 0
-                after = margin - 0.25 * (harm[index] + own) * rate**-2.5
+                image_noise = noise * rng.normal(0, 1, images) if noise else 0
+                after = margin - 0.25 * (harm[index] + image_noise) * rate**-2.5
                 losses.append(np.logaddexp(0, -after))
                 ranks.append(_rank(after))
     before = np.logaddexp(0, -margin)

@@ -43,7 +43,7 @@ def _nearest(exact: Fraction) -> np.float32:
     """The float nearest to a number, of two the one with an even last bit."""
     low = np.float32(float(exact))
     near = [np.nextafter(low, np.float32(-np.inf)), low, np.nextafter(low, np.float32(np.inf))]
-    return min(near, key=lambda each: (abs(Fraction(float(each)) - exact), int(each.view(np.uint32)) & 1))
+    return min(near, key=lambda value: (abs(Fraction(float(value)) - exact), int(value.view(np.uint32)) & 1))
 
 
 def _cases() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,14 +65,14 @@ def test_products_and_sums_are_rounded_once(monkeypatch: pytest.MonkeyPatch, one
         pytest.skip("this processor has no instruction for it")
     monkeypatch.setattr(vector, "fuses", lambda: one_instruction)
     left, right, addend = _cases()
-    found = np.empty_like(left)
-    _kernel()(left, right, addend, found)
+    computed = np.empty_like(left)
+    _kernel()(left, right, addend, computed)
     exact = (
         Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
         for a, b, c in zip(left, right, addend, strict=True)
     )
-    expected = np.array([_nearest(each) for each in exact])
-    assert np.array_equal(found, expected)
+    expected = np.array([_nearest(exact_value) for exact_value in exact])
+    assert np.array_equal(computed, expected)
     assert np.mean(left * right + addend != expected) > 0.05  # rounding twice is something else,
     twice = (left.astype(np.float64) * right + addend).astype(np.float32)
     assert np.any(twice != expected)  # also where the first time is in double precision

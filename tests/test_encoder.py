@@ -198,8 +198,8 @@ def test_longest_sides(shape):
 @pytest.mark.parametrize("options", [{}, {"rdo": True}, {"target": Bpp(1.0)}, {"progressive": True}])
 @pytest.mark.parametrize("shape", [(2, 65501), (65501, 1, 3), (1, 65535)])
 def test_sides_that_no_libjpeg_opens_are_refused(shape, options):
-    found = f"{shape[1]}x{shape[0]} pixels; expected sides of at most 65500, as no libjpeg opens larger JPEG files"
-    with pytest.raises(InvalidInputError, match=found):
+    message = f"{shape[1]}x{shape[0]} pixels; expected sides of at most 65500, as no libjpeg opens larger JPEG files"
+    with pytest.raises(InvalidInputError, match=message):
         encode(np.zeros(shape, np.uint8), **options)
 
 
@@ -261,7 +261,7 @@ def test_smaller_takes_the_smaller_file():
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"progressive": "smaller"}, {"scans": "apart"}])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_other_scans_are_made_of_coefficients_not_of_a_file(monkeypatch, options, mode):
+def test_other_scans_are_written_from_coefficients_not_from_a_file(monkeypatch, options, mode):
     pixels = pixels_of(83, 61, mode)
     expected = write_jpeg(
         encode(pixels, quality=70).coefficients,
@@ -285,7 +285,7 @@ def test_a_profile_of_another_sampling_warns_where_the_caller_stands(options):
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_transcoding_with_its_own_tables_keeps_every_coefficient(progressive):
+def test_transcoding_with_the_tables_of_the_file_keeps_every_coefficient(progressive):
     original = pillow_jpeg(picture(99, 61), quality=71, icc_profile=b"profile" * 20)
     encoded = encode(read_jpeg(original), progressive=progressive)
     assert same_blocks(encoded.data, original)

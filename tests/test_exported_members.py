@@ -30,7 +30,7 @@ def test_the_list_is_what_the_package_offers() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(listed()))
-def test_each_name_is_public_where_it_is_defined(name: str) -> None:
+def test_every_name_is_public_where_it_is_defined(name: str) -> None:
     module = importlib.import_module(listed()[name])
     assert getattr(optcodec, name) is getattr(module, name)
     assert name in module.__all__
@@ -51,7 +51,7 @@ def test_unknown_names_are_attribute_errors() -> None:
         optcodec.nothing  # noqa: B018
 
 
-MADE_BY_FUNCTIONS = {"BlockChoice", "CoefficientRows", "Model"}  # and by no constructor that users call
+RETURNED_BY_FUNCTIONS = {"BlockChoice", "CoefficientRows", "Model"}  # and by no constructor that users call
 ATTRIBUTES_OF_READ_FILES = {"CarriedSegment"}  # `Metadata` hands them on; nobody has to make one
 
 
@@ -66,17 +66,17 @@ def test_what_public_functions_take_and_return_is_public() -> None:
     missing = set()
     for name, item in public.items():
         is_class = inspect.isclass(item)
-        if not (inspect.isfunction(item) or (is_class and "__init__" in vars(item))) or name in MADE_BY_FUNCTIONS:
+        if not (inspect.isfunction(item) or (is_class and "__init__" in vars(item))) or name in RETURNED_BY_FUNCTIONS:
             continue
         function = item.__init__ if is_class else item
         module = importlib.import_module(item.__module__)
         for annotation in annotations_of(function, module).values():
             missing |= {
-                (name, each.__name__)
-                for each in classes_in(annotation)
-                if each.__module__.partition(".")[0] in ("optcodec", "restore")
-                and each.__name__ not in public.keys() | ATTRIBUTES_OF_READ_FILES
-                and not getattr(each, "_is_protocol", False)
+                (name, annotated.__name__)
+                for annotated in classes_in(annotation)
+                if annotated.__module__.partition(".")[0] in ("optcodec", "restore")
+                and annotated.__name__ not in public.keys() | ATTRIBUTES_OF_READ_FILES
+                and not getattr(annotated, "_is_protocol", False)
             }
     assert not missing, "these are needed by users of the function, and cannot be imported from the package"
 

@@ -131,28 +131,28 @@ def listed(names: list[str]) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("inputs")
+    inputs = tmp_path_factory.mktemp("inputs")
     noise = np.random.default_rng(3).integers(0, 256, (64, 72, 3), np.uint8)
-    (made / "set").mkdir()
-    (made / "weights").mkdir()
+    (inputs / "set").mkdir()
+    (inputs / "weights").mkdir()
     for name in ("a.png", "in.jpg", "other.jpg", "set/a.png"):
-        Image.fromarray(noise).save(made / name)
+        Image.fromarray(noise).save(inputs / name)
     for name in ("alexnet.safetensors", "niqe_pris_params.npz"):
-        (made / "weights" / name).touch()
-    return made
+        (inputs / "weights" / name).touch()
+    return inputs
 
 
 def check(missing: set[str], folder: Path, commands: list[Case], calls: list[Case]) -> None:
     """A case works, or it is refused in one line that names what is missing and installs it."""
     lines = [case.text.replace("{}", str(folder)).split() for case in commands]
-    found = outcomes(sorted(missing), commands=lines, calls=[case.text for case in calls])
-    for case, outcome in zip(commands, found, strict=False):
+    results = outcomes(sorted(missing), commands=lines, calls=[case.text for case in calls])
+    for case, outcome in zip(commands, results, strict=False):
         if missing.isdisjoint(case.packages):
             assert (outcome.status, outcome.lines) == (0, []), (case, outcome)
         else:
             assert (outcome.status, outcome.stdout) == (1, ""), (case, outcome)
             assert outcome.lines == [f"Error: {message(case, missing)}"], case
-    for case, outcome in zip(calls, found[len(commands) :], strict=True):
+    for case, outcome in zip(calls, results[len(commands) :], strict=True):
         expected = (0, "") if missing.isdisjoint(case.packages) else ("InvalidInputError", message(case, missing))
         assert (outcome.status, outcome.stderr) == expected, case
 
@@ -174,7 +174,7 @@ def test_one_package_is_missing(folder: Path, package: str) -> None:
     check({package}, folder, commands, calls)
 
 
-def test_each_verb_is_among_the_cases() -> None:
+def test_every_verb_is_among_the_cases() -> None:
     named = {tuple(case.text.split()[:2]) for case in COMMANDS}
     verbs = {
         (name, verb) for name, main in (("optcodec", optcodec_main), ("restore", restore_main)) for verb in main.names
@@ -227,18 +227,18 @@ def requirements() -> tuple[dict[str, set[str]], set[str]]:
         return re.split(r"[><=\[ ]", requirement)[0]
 
     def packages(extra: str) -> set[str]:
-        found = set()
+        names = set()
         for requirement in project["optional-dependencies"][extra]:
             inner = re.fullmatch(r"optcodec\[(.*)\]", requirement)
-            found |= {name(requirement)} if inner is None else set().union(*map(packages, inner[1].split(",")))
-        return found
+            names |= {name(requirement)} if inner is None else set().union(*map(packages, inner[1].split(",")))
+        return names
 
     return {extra: packages(extra) for extra in project["optional-dependencies"]}, set(
         map(name, project["dependencies"])
     )
 
 
-def test_each_extra_that_is_named_installs_the_package() -> None:
+def test_every_extra_that_is_named_installs_the_package() -> None:
     extras, core = requirements()
     for name, extra in OPTIONAL_PACKAGES.values():
         assert name in extras[extra]
@@ -247,17 +247,17 @@ def test_each_extra_that_is_named_installs_the_package() -> None:
     assert extras["all"] <= extras["test"] & extras["bench"]
 
 
-def test_each_dependency_states_versions() -> None:
+def test_every_dependency_states_versions() -> None:
     """A lower bound, which CI installs, or a pin; and what compiles the kernels, an upper bound, too."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = [*project["dependencies"], *(line for each in project["optional-dependencies"].values() for line in each)]
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
     bounds = {line: re.findall(r"([><=]=?)[0-9]", line) for line in lines if not line.startswith("optcodec[")}
     assert [line for line, signs in bounds.items() if signs not in ([">="], ["=="], [">=", "<"])] == []
     limited = {line.partition(">")[0] for line, signs in bounds.items() if signs == [">=", "<"]}
     assert limited == {"numba", "llvmlite"}
 
 
-def test_each_place_that_asks_names_an_extra_with_the_packages() -> None:
+def test_every_call_of_require_packages_names_an_extra_with_the_packages() -> None:
     extras, _ = requirements()
     asked = 0
     for path in sources():

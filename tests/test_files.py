@@ -49,7 +49,7 @@ def test_a_private_file_is_private_while_it_is_written(tmp_path: Path, umask: in
     path.write_bytes(b"old")
     path.chmod(0o600)
     with whole_file(path) as file:
-        (part,) = (each for each in tmp_path.iterdir() if each != path)
+        (part,) = (sibling for sibling in tmp_path.iterdir() if sibling != path)
         file.write(b"secret")
         assert mode_of(part) == 0o600
 

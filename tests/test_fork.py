@@ -149,16 +149,16 @@ def test_a_property_that_a_thread_computes_is_free_in_a_child() -> None:
         thread.join()
 
 
-def test_a_property_is_computed_once_for_each_object() -> None:
+def test_a_property_is_computed_once_for_every_object() -> None:
     class Kept:
         def __init__(self, value: int) -> None:
-            self.computed, self.given = 0, value
+            self.computed, self.number = 0, value
 
         @cached_property
         def value(self) -> int:
             """What it is."""
             self.computed += 1
-            return self.given
+            return self.number
 
     first, second = Kept(1), Kept(2)
     assert [first.value, second.value, first.value, second.value] == [1, 2, 1, 2]

@@ -97,15 +97,15 @@ def test_swe_takes_anything_with_weights() -> None:
 
 
 @pytest.mark.parametrize(
-    ("test", "found"),
+    ("test", "shape"),
     [
         (random_dct(1, width=38), "38x21 4:2:0"),
         (random_dct(1, subsampling="4:4:4"), "37x21 4:4:4"),
         (random_dct(1, subsampling="grey"), "37x21 grey"),
     ],
 )
-def test_swe_refuses_images_that_do_not_match(test: DctImage, found: str) -> None:
-    with pytest.raises(InvalidInputError, match=f"37x21 4:2:0 against {found}"):
+def test_swe_refuses_images_that_do_not_match(test: DctImage, shape: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"37x21 4:2:0 against {shape}"):
         swe(random_dct(1), test, UNIT)
 
 

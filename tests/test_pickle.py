@@ -86,7 +86,9 @@ EXAMPLES: dict[str, list[Any]] = {
 }
 PROTOCOLS = {"Target", "Task"}  # the base of all targets, and what users write themselves
 ALL = [
-    pytest.param(value, id=f"{name}-{number}") for name, each in EXAMPLES.items() for number, value in enumerate(each)
+    pytest.param(value, id=f"{name}-{number}")
+    for name, values in EXAMPLES.items()
+    for number, value in enumerate(values)
 ]
 
 
@@ -112,9 +114,9 @@ def described(value: Any) -> Any:
     if isinstance(value, BaseException):
         return type(value), str(value), value.args, vars(value)
     if isinstance(value, Mapping):
-        return type(value), {key: described(each) for key, each in value.items()}
+        return type(value), {key: described(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
-        return type(value), [described(each) for each in value]
+        return type(value), [described(item) for item in value]
     assert value is None or value is len or isinstance(value, (str, bytes, int, float)), type(value)
     return type(value), value
 
@@ -153,7 +155,7 @@ def test_a_model_restores_the_same_after_pickle(tmp_path: Path, monkeypatch: pyt
     assert np.array_equal(restore.restore_image(FILE.data, model=pickle.loads(packed)), expected)
 
 
-def test_a_model_made_by_hand_says_that_it_cannot_be_pickled() -> None:
+def test_a_model_from_a_constructor_says_that_it_cannot_be_pickled() -> None:
     (model,) = EXAMPLES["Model"]
     by_hand = restore.Model("mine", model.luminance, None, model.border)
     with pytest.raises(optcodec.InvalidInputError, match="mine was not loaded from a file"):

@@ -33,7 +33,8 @@ def outcomes(
     missing: Sequence[str], *, commands: Sequence[Sequence[object]] = (), calls: Sequence[str] = ()
 ) -> list[Outcome]:
     """Run commands and calls one after another in a new process without those packages."""
-    request = {"missing": missing, "commands": [[str(part) for part in each] for each in commands], "calls": calls}
+    texts = [[str(part) for part in command] for command in commands]
+    request = {"missing": missing, "commands": texts, "calls": calls}
     done = subprocess.run(
         [sys.executable, "-m", "tests.without_packages"],
         input=json.dumps(request),
@@ -85,5 +86,5 @@ if __name__ == "__main__":
     sys.meta_path[:] = [_Without(finder, wanted["missing"]) for finder in sys.meta_path]
     for arguments in wanted["commands"]:
         print(json.dumps(asdict(_command(arguments))), flush=True)
-    for each in wanted["calls"]:
-        print(json.dumps(asdict(_call(each))), flush=True)
+    for case in wanted["calls"]:
+        print(json.dumps(asdict(_call(case))), flush=True)

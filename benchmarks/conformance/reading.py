@@ -44,11 +44,11 @@ def disagreements(file: PeerFile) -> dict[str, str]:
             return {} if isinstance(error, UnsupportedJpegError) else {"refused": reason}
         return dict.fromkeys(("coefficients", "pixels"), f"refused: {reason}")
     if file.kind == ARITHMETIC:
-        return {"refused": "read, although nothing here decodes arithmetic coding"}
+        return {"refused": "read, although optcodec does not decode arithmetic coding"}
     reasons = {}
     ours, theirs = [part.blocks for part in image.components], _libjpeg_blocks(file.data)
     if len(ours) != len(theirs) or not all(map(np.array_equal, ours, theirs)):
-        reasons["coefficients"] = "others than libjpeg reads"
+        reasons["coefficients"] = "not those that libjpeg reads"
     expected = np.asarray(Image.open(io.BytesIO(file.data)))
     for name, progressive in (("baseline", False), ("progressive", True)):
         again = np.asarray(Image.open(io.BytesIO(write_jpeg(image, progressive=progressive))))

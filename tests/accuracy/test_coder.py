@@ -75,7 +75,7 @@ def test_conditions_are_values() -> None:
         (Condition("pillow", "fixed", 101), r"in 1\.\.100, got 101"),
     ],
 )
-def test_conditions_that_nothing_can_be_made_of(condition: Condition, message: str) -> None:
+def test_conditions_that_cannot_be_coded_are_refused(condition: Condition, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         check_conditions([condition], ["pillow"])
     with pytest.raises(InvalidInputError, match=message):
@@ -134,7 +134,7 @@ def test_equal_bytes_are_never_exceeded(method: str, quality: int) -> None:
     assert 0.99 * len(jpeg.data) <= len(coded.data) <= len(jpeg.data)
 
 
-def test_who_sets_the_target_keeps_its_own_tables() -> None:
+def test_the_method_that_sets_the_target_keeps_its_tables() -> None:
     jpeg = CODER.encode(Condition("jpeg", "fixed", 85))
     assert read_jpeg(jpeg.data).tables == annex_k_tables(85)
     assert all(CODER.encode(Condition("jpeg", setting, 85)) == jpeg for setting in ("1", "1-joint", "bytes"))

@@ -57,18 +57,18 @@ def test_another_picture_is_one_that_differs_throughout_or_in_a_tile(tile: int, 
     assert DIFFERENCES.difference(other, grey(160, 160)).is_wrong == wrong
 
 
-def outcome(file: str, kind: str, group: str, *figures: float, said: str = "") -> Any:
+def outcome(file: str, kind: str, group: str, *figures: float, message: str = "") -> Any:
     """With a difference, or refused because of what it said."""
-    return DIFFERENCES.Outcome(file, kind, group, DIFFERENCES.Difference(*figures) if figures else said, said)
+    return DIFFERENCES.Outcome(file, kind, group, DIFFERENCES.Difference(*figures) if figures else message, message)
 
 
 def outcomes() -> list[Any]:
     return [
         outcome("a", "baseline", "full resolution", 3, 0.51, 1.0),
-        outcome("b", "baseline", "subsampled", 70, 1.25, 9.0, said="hm"),
+        outcome("b", "baseline", "subsampled", 70, 1.25, 9.0, message="hm"),
         outcome("c", "sizes", "subsampled", 9, 2.5, 5.0),
         outcome("d", "sizes", "subsampled", 255, 90.0, 127.0),
-        replace(outcome("e", "CMYK", "four components", said="no"), warning=""),
+        replace(outcome("e", "CMYK", "four components", message="no"), warning=""),
     ]
 
 
@@ -91,7 +91,7 @@ def test_a_summary_names_all_that_is_not_right():
 
 def document() -> dict[str, Any]:
     """Two decoders, of which one is not perfect, and one that is not there."""
-    perfect = [replace(each, result=DIFFERENCES.Difference(0, 0.0, 0.0), warning="") for each in outcomes()]
+    perfect = [replace(item, result=DIFFERENCES.Difference(0, 0.0, 0.0), warning="") for item in outcomes()]
     return {
         "our_files": {"baseline": 2, "sizes": 2, "CMYK": 1},
         "decoders": {
@@ -178,7 +178,7 @@ def test_files_are_what_their_kind_says(files: list[Any]):
     assert read_jpeg(next(file.data for file in files if file.kind == "RGB (Adobe)")).is_rgb
 
 
-def test_each_file_opens_in_pillow(files: list[Any]):
+def test_all_files_open_in_pillow(files: list[Any]):
     for file in files:
         image = read_jpeg(file.data)
         assert Image.open(io.BytesIO(file.data)).convert("RGB").size == (image.width, image.height)

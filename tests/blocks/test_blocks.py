@@ -73,7 +73,7 @@ def test_parts_of_blocks_at_the_edges_of_a_mask():
     assert QualityField.from_mask(np.full((1, 1), 255, np.uint8)).weights.tolist() == [[16.0]]
 
 
-def test_a_field_keeps_its_own_copy():
+def test_a_field_copies_its_array():
     weights = np.ones((2, 3))
     field = QualityField(24, 16, weights)
     weights[:] = 5

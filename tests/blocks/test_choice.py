@@ -175,7 +175,7 @@ def test_weights_are_those_that_the_trellis_uses() -> None:
     assert coded(choice("exchange"), tune="psnr") == coded(None, field=field, tune="psnr")
 
 
-def test_the_receivers_own_tuning_and_sampling() -> None:
+def test_tuning_and_sampling_of_the_receiver() -> None:
     tuning = Tuning(flat_weights(1.0, 0.2, 0.2), step_ratio=0.08)
     profile = small_profile(subsampling="4:4:4", tuning=tuning)
     tuned, untuned = (

@@ -294,7 +294,7 @@ def test_training_learns_groups_that_pixels_show():
     assert (net.provenance["profile"], net.provenance["blocks"]) == ("noise", 1280)
 
 
-def test_training_is_seeded_and_leaves_torchs_own_numbers_alone():
+def test_training_is_seeded_and_does_not_change_the_generator_of_torch():
     torch.set_num_threads(1)
     blocks, groups = noisy_blocks(128, 1)
     blocks.flags.writeable = groups.flags.writeable = False

@@ -77,7 +77,7 @@ def test_curves_are_those_of_the_slow_twin(width, height, subsampling):
         np.testing.assert_allclose(curves.errors, errors, rtol=3e-6)  # sums in single precision
 
 
-def test_many_qualities_give_the_same_curves_as_each_alone():
+def test_many_qualities_give_the_same_curves_as_single_ones():
     image = image_of(64, 64, "4:2:0")
     curves = estimated_curves(image, FLAT, range(1, 101))
     for quality in (1, 16, 17, 50, 100):
@@ -129,7 +129,7 @@ def test_estimated_bits_go_with_real_ones(subsampling):
         assert estimated.sum() == pytest.approx(exact.sum(), rel=0.1)
 
 
-def hand_made() -> EstimatedCurves:
+def small_curves() -> EstimatedCurves:
     """A block with hull slopes 10 and 1.25, whose sides have middles at 4 and 12 bits; and one that saves nothing."""
     bits = np.array([[[0.0, 8, 16], [5, 5, 5]]])
     errors = np.array([[[100.0, 20, 10], [7, 7, 7]]])
@@ -140,13 +140,13 @@ def hand_made() -> EstimatedCurves:
     ("quality", "slope"), [(20, 10), (30, 10), (40, 12.5**0.5), (50, 1.25), (60, 1.25), (1, 10), (100, 1.25)]
 )
 def test_slopes_by_hand(quality, slope):
-    slopes = hand_made().slopes([[quality, quality]])
+    slopes = small_curves().slopes([[quality, quality]])
     assert slopes[0, 0] == pytest.approx(slope, rel=1e-12)
     assert np.isnan(slopes[0, 1])
 
 
 def test_a_quarter_of_the_way_between_two_sides():
-    assert hand_made().slopes([[35, 20]])[0, 0] == pytest.approx(10 * 0.125**0.25, rel=1e-12)
+    assert small_curves().slopes([[35, 20]])[0, 0] == pytest.approx(10 * 0.125**0.25, rel=1e-12)
 
 
 def test_exponential_curves_have_the_slopes_of_their_formula():
@@ -167,15 +167,15 @@ def test_exponential_curves_have_the_slopes_of_their_formula():
 def test_slopes_never_rise_with_bits(bits, errors):
     curves = EstimatedCurves(np.arange(20, 45, 5), bits[None], errors[None])
     slopes_of_blocks = np.stack([curves.slopes(np.full((1, 6), quality))[0] for quality in curves.qualities], axis=1)
-    for own_bits, slopes in zip(bits, slopes_of_blocks, strict=True):
+    for bits_of_block, slopes in zip(bits, slopes_of_blocks, strict=True):
         assert np.isnan(slopes).all() or (slopes > 0).all()
         if not np.isnan(slopes).any():
-            ordered = slopes[np.argsort(own_bits, kind="stable")]
+            ordered = slopes[np.argsort(bits_of_block, kind="stable")]
             assert (ordered[1:] <= ordered[:-1] * (1 + 1e-12)).all()
 
 
 @pytest.mark.parametrize(("width", "height", "subsampling"), CASES)
-def test_a_field_has_a_weight_for_each_block(width, height, subsampling):
+def test_a_field_has_a_weight_for_every_block(width, height, subsampling):
     image = image_of(width, height, subsampling)
     rows, columns = block_grid(width, height)
     qualities = np.random.default_rng(5).choice(QUALITIES, (rows, columns))

@@ -130,7 +130,7 @@ def test_parts_that_are_kept(tmp_path: Path, images: list[Path], calls: list[int
 
 
 @pytest.mark.parametrize("kind", ["empty", "cut", "text", "flipped", "other arrays", "an array"])
-def test_broken_parts_are_made_again(tmp_path: Path, images: list[Path], kind: str) -> None:
+def test_broken_parts_are_measured_again(tmp_path: Path, images: list[Path], kind: str) -> None:
     survey = BlockSurvey(BlurTask(), "blur", tmp_path / "parts")
     first = survey.image(images[0])
     content = first.part.read_bytes()
@@ -226,7 +226,7 @@ def test_usage(tmp_path: Path, images: list[Path], options: list[object]) -> Non
     assert result.exit_code == 2
 
 
-def test_output_that_cannot_be_written_is_found_out_first(tmp_path: Path, images: list[Path], calls: list[int]) -> None:
+def test_output_that_cannot_be_written_is_refused_first(tmp_path: Path, images: list[Path], calls: list[int]) -> None:
     assert "it is a folder" in refusal("blocks", "profile", images[0], "-o", tmp_path / "in", *FAST)
     assert calls == []
 

@@ -196,7 +196,7 @@ def test_torch_that_is_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert line == "Error: torch is needed for this, and is not installed: pip install 'optcodec[torch]'"
 
 
-def test_output_that_cannot_be_written_is_found_out_first(folder: Path) -> None:
+def test_output_that_cannot_be_written_is_refused_first(folder: Path) -> None:
     (folder / "a folder.npz").mkdir()
     line = refusal("blocks", "train", folder / "none.json", "-o", folder / "a folder.npz")
     assert line == f"Error: cannot write {folder / 'a folder.npz'}: it is a folder"

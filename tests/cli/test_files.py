@@ -51,7 +51,7 @@ def test_folders_are_searched_and_files_taken_once(tree: Path) -> None:
 NAMES_OF_JPEG_FILES = ["a.jpg", "b.jpeg", "c.jpe", "d.jfif", "e.JFIF", "f.JPE", "g.JPG"]
 
 
-def test_jpeg_files_are_found_by_all_their_suffixes(tmp_path: Path) -> None:
+def test_jpeg_files_are_listed_by_all_their_suffixes(tmp_path: Path) -> None:
     for name in NAMES_OF_JPEG_FILES:
         (tmp_path / name).write_bytes(jpeg(8, 8))
     (tmp_path / "h.txt").write_text("no image")

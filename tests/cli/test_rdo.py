@@ -112,7 +112,7 @@ def test_profile_of_a_file(picture: Path) -> None:
     assert report["tune"] == "dnn:mobilenet_v2"
 
 
-def test_tables_that_are_given_stay(picture: Path) -> None:
+def test_tables_of_the_user_stay(picture: Path) -> None:
     tables = annex_k_tables(33)
     save_tables(tables, picture.with_name("t.json"))
     sizes = [encoded(picture, "--tables", picture.with_name("t.json"), "--effort", effort)[0] for effort in (1, 3)]

@@ -186,38 +186,38 @@ def test_levels_belong_to_their_methods(method: str, target: Target) -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("quality", [5, 50, 90, 98, 100])
 def test_match_quality_keeps_the_error_of_default_jpeg(method: str, quality: int) -> None:
-    found = errors(IMAGE, design(MatchQuality(quality), method), PROFILE)
-    wanted = errors(IMAGE, annex_k_tables(quality), PROFILE)
-    for ours, theirs in zip(found, wanted, strict=True):
+    swe = errors(IMAGE, design(MatchQuality(quality), method), PROFILE)
+    default_swe = errors(IMAGE, annex_k_tables(quality), PROFILE)
+    for ours, theirs in zip(swe, default_swe, strict=True):
         assert 0.996 * theirs <= ours <= theirs * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("quality", [5, 50, 90, 98, 100])
 def test_match_quality_jointly_keeps_the_total_error(method: str, quality: int) -> None:
-    wanted = sum(errors(IMAGE, annex_k_tables(quality), PROFILE))
-    found = sum(errors(IMAGE, design(MatchQuality(quality, jointly=True), method), PROFILE))
-    assert 0.999 * wanted <= found <= wanted * (1 + 1e-6)
+    default_swe = sum(errors(IMAGE, annex_k_tables(quality), PROFILE))
+    swe = sum(errors(IMAGE, design(MatchQuality(quality, jointly=True), method), PROFILE))
+    assert 0.999 * default_swe <= swe <= default_swe * (1 + 1e-6)
 
 
 def test_jointly_means_one_level() -> None:
     """The tables of OptS at some water level, up to the single steps that spend the rest of the error."""
-    found, apart = design(MatchQuality(80, jointly=True)), design(MatchQuality(80))
-    luma, luma_apart = (errors(IMAGE, tables, PROFILE)[0] for tables in (found, apart))
+    joint_tables, separate_tables = design(MatchQuality(80, jointly=True)), design(MatchQuality(80))
+    luma, luma_apart = (errors(IMAGE, tables, PROFILE)[0] for tables in (joint_tables, separate_tables))
     assert abs(luma / luma_apart - 1) > 0.05
     levels = np.geomspace(1e-3, 10, 100)
-    total = sum(errors(IMAGE, found, PROFILE))
+    total = sum(errors(IMAGE, joint_tables, PROFILE))
     above = np.searchsorted([sum(errors(IMAGE, design(WaterLevel(d)), PROFILE)) for d in levels], total)
     low, high = (np.array([t.steps for t in design(WaterLevel(d))], int) for d in levels[above - 1 : above + 1])
-    steps = np.array([table.steps for table in found], int)
+    steps = np.array([table.steps for table in joint_tables], int)
     assert ((low - 1 <= steps) & (steps <= high + 1)).all()
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("luma", "chroma"), [(2.0, 4.0), (6.0, 0.6), (0.5, 70.0)])
 def test_match_swe_of_luminance_and_chrominance_apart(method: str, luma: float, chroma: float) -> None:
-    found = errors(IMAGE, design(MatchSwe(luma, chroma), method), PROFILE)
-    for ours, wanted in zip(found, (luma, chroma), strict=True):
+    swe = errors(IMAGE, design(MatchSwe(luma, chroma), method), PROFILE)
+    for ours, wanted in zip(swe, (luma, chroma), strict=True):
         assert 0.996 * wanted <= ours <= wanted * (1 + 1e-6)
 
 
@@ -316,9 +316,9 @@ def test_smooth_images_do_not_run_away() -> None:
         for quality in (30, 98):
             for distortion in DISTORTIONS:
                 tables = design_tables(image, MatchQuality(quality), profile=PROFILE, distortion=distortion)
-                found, wanted = errors(image, tables, PROFILE), errors(image, annex_k_tables(quality), PROFILE)
-                assert found[0] <= wanted[0] * (1 + 1e-6)
-                assert found[1] <= wanted[1] * (1 + 1e-6)
+                swe, default_swe = errors(image, tables, PROFILE), errors(image, annex_k_tables(quality), PROFILE)
+                assert swe[0] <= default_swe[0] * (1 + 1e-6)
+                assert swe[1] <= default_swe[1] * (1 + 1e-6)
 
 
 # ---- Sources ---------------------------------------------------------------------------------------------------------
@@ -368,7 +368,7 @@ def test_grey_images_get_one_table(method: str) -> None:
         assert len(design_tables(grey, target, profile=PROFILE, method=method)) == 1
 
 
-def test_a_file_is_designed_for_from_its_own_coefficients() -> None:
+def test_a_file_is_designed_for_from_its_coefficients() -> None:
     coded = quantize(IMAGE, annex_k_tables(90))
     (dequantized,) = gather(coded).images
     for table, part, original in zip((0, 1, 1), dequantized.components, coded.components, strict=True):

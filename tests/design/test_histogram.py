@@ -45,7 +45,7 @@ def test_moments(seed: int, rows: int, scale: float) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([0.3, 30.0, 400.0]))
-def test_every_step_equals_rounding_each_coefficient(seed: int, scale: float) -> None:
+def test_every_step_equals_rounding_all_coefficients(seed: int, scale: float) -> None:
     coefficients = blocks(seed, 5, 6, scale)
     # on the grid of the histogram, so that a coefficient at a threshold counts on the same side
     coefficients = (np.rint(coefficients / ROUNDING) * ROUNDING).astype(np.float32)

@@ -69,8 +69,8 @@ def test_steps_never_fall() -> None:
     """Where quantized coefficients come back, a larger step can have both less error and fewer bits."""
     error, bits = np.tile([3.0, 2, 5, 0, 4, 6], (64, 1)), np.tile([9.0, 8, 7, 6, 2, 2.5], (64, 1))
     family = Lagrangian(error, bits)
-    found = [int(family.steps(level)[0]) for level in (1e-6, 0.5, 0.99, 1.01, 100)]
-    assert found == [4, 4, 4, 5, 5]
+    steps = [int(family.steps(level)[0]) for level in (1e-6, 0.5, 0.99, 1.01, 100)]
+    assert steps == [4, 4, 4, 5, 5]
 
 
 @pytest.mark.parametrize("level", [0.1, 3.0, 50.0])
@@ -78,7 +78,7 @@ def test_steps_rise_where_the_curve_turns_back(level: float) -> None:
     """The point with the fewest bits has a smaller step than its neighbour on the hull: it is left out."""
     error, bits = np.tile([0.0, 9, 1], (64, 1)), np.tile([9.0, 0, 4], (64, 1))
     family = Lagrangian(error, bits)
-    steps = [family.steps(each)[0] for each in (level / 2, level)]
+    steps = [family.steps(lower_level)[0] for lower_level in (level / 2, level)]
     assert steps == sorted(steps)
     assert set(steps) <= {1, 3}
 
@@ -120,8 +120,8 @@ def test_fewer_bytes_than_opts_at_the_same_error(target: Target) -> None:
 )
 def test_the_method_where_none_is_named(target: Target, weighted: bool, method: str) -> None:
     profile = load_profile("mobilenet_v2") if weighted else None
-    found = encode(PHOTO, profile=profile, target=target, subsampling="4:4:4").data
-    assert found == encode(PHOTO, profile=profile, target=target, subsampling="4:4:4", method=method).data
+    data = encode(PHOTO, profile=profile, target=target, subsampling="4:4:4").data
+    assert data == encode(PHOTO, profile=profile, target=target, subsampling="4:4:4", method=method).data
 
 
 def test_qmax_bounds_the_steps() -> None:

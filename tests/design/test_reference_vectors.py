@@ -118,8 +118,8 @@ class Case:
         return LaplacianModel(np.array(scale), np.array(variance))
 
     def runs(self, *settings: str) -> list[dict[str, Any]]:
-        found = (run for run in self.document["runs"] if run["subsampling"] == self.subsampling)
-        return [run for run in found if run["setting"] in settings]
+        same_sampling = (run for run in self.document["runs"] if run["subsampling"] == self.subsampling)
+        return [run for run in same_sampling if run["setting"] in settings]
 
     def errors(self, weights: np.ndarray) -> np.ndarray:
         """True weighted error of each step: shape (2, 64, 255), luminance and chrominance."""
@@ -199,12 +199,12 @@ def test_errors_and_psnr(name: str, subsampling: str) -> None:
             continue
         luma, chroma = tables_of(run)
         steps = np.array([luma, chroma, chroma])
-        found = np.take_along_axis(here.statistics.empirical, steps[..., None] - 1, axis=2)[..., 0]
+        squared_errors = np.take_along_axis(here.statistics.empirical, steps[..., None] - 1, axis=2)[..., 0]
         for model in MODELS:
             expected = [run["swe"][model][component] for component in COMPONENTS]
-            np.testing.assert_allclose((sensitivity(model) * found).sum(axis=1), expected, rtol=1e-4)
+            np.testing.assert_allclose((sensitivity(model) * squared_errors).sum(axis=1), expected, rtol=1e-4)
         expected = [run["mse"][component] for component in COMPONENTS]
-        np.testing.assert_allclose(found.sum(axis=1), expected, rtol=1e-4)
+        np.testing.assert_allclose(squared_errors.sum(axis=1), expected, rtol=1e-4)
         assert here.image.psnr_rgb(np.array([luma, chroma])) == pytest.approx(run["psnr_rgb"], rel=1e-3)
 
 
@@ -227,7 +227,7 @@ class Search:
 
 def searches(name: str) -> list[Search]:
     here = case(name, "4:4:4")
-    found = []
+    all_searches = []
     for run in here.runs("setting1_match_jpeg", "setting2_match_opts"):
         setting = int(run["setting"][7])
         weights = sensitivity(run["model"])
@@ -244,8 +244,8 @@ def searches(name: str) -> list[Search]:
             key = (name, run["method"], setting, run["model"], run.get("qf", run.get("d")), GROUP_NAMES[group])
             family = families(here.published, design)[group]
             bounds = (low, float(ceiling.max()))
-            found.append(Search(key, group, family, errors[group], *bounds, target, tables_of(run)[group]))
-    return found
+            all_searches.append(Search(key, group, family, errors[group], *bounds, target, tables_of(run)[group]))
+    return all_searches
 
 
 @SEARCHES

@@ -82,7 +82,7 @@ def test_bits_are_counted_without_writing(image):
 
 
 @pytest.mark.parametrize("slot", [0, 1, 6, 7])
-def test_each_definition_has_class_and_number_of_its_table(slot):
+def test_every_definition_has_class_and_number_of_its_table(slot):
     tables, _ = tables_of({1: 5, 2: 9}, slot)
     assert tables.definition[0] == (slot % 2) * 16 + slot // 2
     assert tables.used[slot] == 2

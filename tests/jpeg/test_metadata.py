@@ -162,10 +162,10 @@ def test_segments_behind_the_scans_stay_whatever_the_metadata_says() -> None:
     behind = segment(0xE1, b"Exif\0\0" + TIFF)
     image = read_jpeg(FILE[:-2] + behind + FILE[-2:])
     for exif in (b"MM" + TIFF[2:], None):
-        made = write_jpeg(replace(image, metadata=replace(image.metadata, exif=exif)), progressive=True)
+        data = write_jpeg(replace(image, metadata=replace(image.metadata, exif=exif)), progressive=True)
         front = b"" if exif is None else segment(0xE1, b"Exif\0\0" + exif)
-        assert carried_by(made) == JFIF + front + behind
-        assert made.endswith(behind + b"\xff\xd9")
+        assert carried_by(data) == JFIF + front + behind
+        assert data.endswith(behind + b"\xff\xd9")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_jfif_beside_adobe_is_only_for_the_density_of_ycbcr(
 ) -> None:
     segments = segments_of(Metadata(adobe_transform=transform, density=density), range(1, components + 1))
     markers = [0xE0] * is_jfif + [0xEE] * (transform is not None)
-    assert [made.marker for made in segments] == markers
+    assert [segment.marker for segment in segments] == markers
 
 
 # ---- Further pictures ------------------------------------------------------------------------------------------------

@@ -144,7 +144,7 @@ def test_errors_behind_the_last_row_are_raised_with_that_row():
         next(rows)
 
 
-def test_wrong_markers_are_found_before_anything_is_decoded(monkeypatch):
+def test_wrong_markers_are_refused_before_anything_is_decoded(monkeypatch):
     monkeypatch.setattr(decoding, "_SPACE_NBYTES", SMALLEST)
     data = pillow_file("L", (400, 300), quality=97, restart_marker_rows=1)
     position = data.rindex(b"\xff\xd0")

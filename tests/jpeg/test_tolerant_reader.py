@@ -82,7 +82,7 @@ def identical_ids(data: bytes = COLOUR) -> bytes:
     return data
 
 
-def in_each_interval(inserted: bytes) -> bytes:
+def in_all_intervals(inserted: bytes) -> bytes:
     """Insert bytes in front of each restart marker."""
     start = RESTARTS.index(b"\xff\xda")
     return RESTARTS[:start] + re.sub(rb"(?=\xff[\xd0-\xd7])", inserted, RESTARTS[start:])
@@ -127,8 +127,8 @@ TOLERATED = {
     "a comment before no EOI": (COLOUR[:-2] + segment(0xFE, b"abc") + b"\0\xff", "EOI .* is missing"),
     "bytes left over": (before("EOI", b"\0\0"), "left over behind the last block .*; these bytes were skipped"),
     "many bytes left over": (before("EOI", bytes(9000) + b"\xff\0" * 9), "left over behind the last block"),
-    "left over in each interval": (in_each_interval(b"ab"), "left over .*in [0-9]+ places, the first at byte"),
-    "much left over in each interval": (in_each_interval(bytes(5000)), "left over .*in [0-9]+ places"),
+    "left over in each interval": (in_all_intervals(b"ab"), "left over .*in [0-9]+ places, the first at byte"),
+    "much left over in each interval": (in_all_intervals(bytes(5000)), "left over .*in [0-9]+ places"),
     "a restart marker behind the last interval": (
         before("EOI", b"\xff\xd5", RESTARTS),
         "restart markers .*; restart markers behind",
@@ -271,7 +271,7 @@ def test_valid_files_are_read_without_notices():
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_files_are_given_as_any_bytes(kind: Callable[[bytes], bytes]):
+def test_files_are_accepted_as_any_bytes(kind: Callable[[bytes], bytes]):
     assert_same_image(read_jpeg(kind(COLOUR)), read_jpeg(COLOUR))
     rows = read_jpeg_rows(kind(COLOUR))
     assert type(rows.data) is bytes
@@ -346,7 +346,7 @@ def test_identical_identifiers_are_not_written_again(progressive):
     np.testing.assert_array_equal(decoded(file), decoded(COLOUR))
 
 
-def test_one_identifier_in_several_scans_is_the_first_component_each_time():
+def test_one_identifier_in_several_scans_is_always_the_first_component():
     image = coefficient_image(((1, 1), (1, 1), (1, 1)), 16, 16)
     pieces = [SOI, dqt(0, [7] * 64), sof(0xC0, 16, 16, [(5, 1, 1, 0), (5, 1, 1, 0), (5, 1, 1, 0)])]
     pieces += [dht(0, 0, HUFFMAN[0].for_dc()), dht(1, 0, HUFFMAN[0])]

@@ -330,6 +330,6 @@ def test_picture_checks_its_pixels() -> None:
         Picture(np.zeros((4, 4), np.int64))  # type: ignore[arg-type]
 
 
-def test_a_picture_is_given_back() -> None:
+def test_a_picture_is_returned_unchanged() -> None:
     picture = Picture(ramp(4, 4), notices=("a notice",))
     assert load_picture(picture, background="white") is picture

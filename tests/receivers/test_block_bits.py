@@ -93,7 +93,7 @@ def test_files_by_a_slow_decoder(monkeypatch: pytest.MonkeyPatch, image: Coeffic
 
 @pytest.mark.parametrize("restart", [0, 3])
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
-def test_files_of_another_coder_with_their_own_tables(
+def test_files_of_another_coder_with_other_tables(
     monkeypatch: pytest.MonkeyPatch, subsampling: str, restart: int
 ) -> None:
     file = io.BytesIO()
@@ -105,7 +105,7 @@ def test_files_of_another_coder_with_their_own_tables(
     assert bits.sum() > block_bits(read_jpeg(file.getvalue())).sum()  # Annex K tables are not optimal
 
 
-def test_files_with_luminance_in_a_scan_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_with_luminance_in_a_separate_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     image = image_of(FACTORS["4:2:0"], 100, 75)
     values = np.arange(image.components[0].blocks.size // 64) % 14 * 60
     image.components[0].blocks.flags.writeable = True

@@ -165,7 +165,7 @@ def test_a_moved_grid_is_that_of_the_image_without_its_first_pixels() -> None:
         np.testing.assert_array_equal(getattr(moved, name), getattr(cut, name))
 
 
-def test_training_blocks_are_the_whole_ones_of_each_grid() -> None:
+def test_training_blocks_are_the_whole_ones_of_every_grid() -> None:
     task, offsets = BlurTask(), ((0, 0), (8, 20), (48, 0))
     curves, blocks = training_blocks(CLEAN, task, offsets=offsets, qualities=FEW, seed=7)
     assert blocks.shape == (2 * 3 + 2 * 2, 32, 32, 3)  # 75x101; 67x81; 27 rows are less than a block

@@ -102,7 +102,7 @@ def output_itself(output: Any, labels: Any) -> Any:
         ((0.2, 0.3, 2), 2 * 1.772 - 0.3 * 0.344136286, 0.2 * 1.402 - 0.3 * 0.714136286),
     ],
 )
-def test_cb_and_cr_each_have_their_own_gradient(colour: tuple[float, ...], cb: float, cr: float) -> None:
+def test_cb_and_cr_have_separate_gradients(colour: tuple[float, ...], cb: float, cr: float) -> None:
     images = random_images(2, 16, 24)
     y, *chroma = estimate_sensitivity(Coloured(*colour), [images], loss=output_itself).weights
     for weights, factor in zip(chroma, (cb, cr), strict=True):

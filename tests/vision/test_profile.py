@@ -103,7 +103,7 @@ def changed(index: tuple[int, int, int], value: float) -> np.ndarray:
         (changed((2, 7, 7), np.inf), "got inf"),
     ],
 )
-def test_weights_are_refused_with_what_was_found(weights: object, message: str) -> None:
+def test_weights_are_refused_with_the_reason(weights: object, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         SensitivityProfile("p", weights)  # type: ignore[arg-type]
 
