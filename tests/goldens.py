@@ -1,10 +1,11 @@
-"""Files of many kinds, and the hashes that they have had: bytes may change only on purpose.
+"""Encode files with all options, and compare them with stored hashes: their bytes may change only on purpose.
 
-    python -m tests.goldens            compares, and names what has changed
-    python -m tests.goldens --update   writes the hashes of today into goldens.json
+python -m tests.goldens            compares, and prints the names of files that have changed
+python -m tests.goldens --update   writes the present hashes into goldens.json
 
-The hashes are the same on every processor. ``--processor v2`` and ``--processor avx2`` run the comparison with less
-than the processor has: `without` says how compiled kernels, numpy, its BLAS and the C library are told.
+The hashes are the same on every processor. ``--processor v2`` and ``--processor avx2`` run the comparison as on an
+older processor: `without` has the environment variables that restrict the compiled kernels, numpy, its BLAS and the C
+library.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ WITHOUT = {
 
 
 def without(processor: str) -> dict[str, str]:
-    """Environment of a process that is to do without what newer processors have.
+    """Environment variables for a process that must not use the instructions of newer processors.
 
-    numpy's names for its variants differ from version to version; it is asked for them.
+    numpy's names for its variants differ from version to version, so they are read from numpy.
     """
     simd: dict[str, list[str]] = np.show_config(mode="dicts")["SIMD Extensions"]  # type: ignore[call-overload,index]
     too_new = [name for name in simd["found"] if processor == "v2" or name.startswith(("AVX512", "X86_V4"))]
@@ -56,7 +57,7 @@ def without(processor: str) -> dict[str, str]:
 
 
 def scene(height: int, width: int, seed: int) -> Pixels:
-    """A picture with what pictures have: soft light, edges, texture, noise, and whole-number arithmetic only."""
+    """A picture with soft light, edges, texture and noise, computed with integers only."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width].astype(np.int64)
     picture = np.empty((height, width, 3), np.int64)
@@ -74,7 +75,7 @@ def scene(height: int, width: int, seed: int) -> Pixels:
 
 @cache
 def pictures() -> dict[str, Pixels]:
-    """All by name: sides that are no multiples of a block, gray, tiny, noise."""
+    """The pictures by name: sides that are no multiples of a block, gray, tiny, noise."""
     noise = np.random.default_rng(5).integers(0, 256, (56, 72, 3), np.uint8)
     return {
         "scene": scene(131, 149, 1),
@@ -86,7 +87,7 @@ def pictures() -> dict[str, Pixels]:
 
 
 def encodes() -> Iterator[tuple[str, Encode]]:
-    """Name and encode of every file."""
+    """The name of every file, and a function that encodes it."""
     yield from _plain()
     yield from _designed()
     yield from _optimized()
@@ -184,7 +185,7 @@ def _field(pixels: Pixels) -> QualityField:
 
 
 def digests() -> dict[str, str]:
-    """Hash of each file; an error of the encoder is one, too."""
+    """The hash of each file by name; if the encoder raises an error, its message instead."""
     hashes = {}
     for name, encode in encodes():
         try:
@@ -197,7 +198,7 @@ def digests() -> dict[str, str]:
 
 
 def known() -> dict[str, str]:
-    """The hashes on file."""
+    """The stored hashes by name."""
     hashes: dict[str, str] = json.loads(FILE.read_text())
     return hashes
 

@@ -1,4 +1,4 @@
-"""What x86 processors without VNNI compute where 8-bit values are multiplied: pairs of products, added in 16 bits."""
+"""Emulate the products of 8-bit values on x86 processors without VNNI, which add pairs of products in 16 bits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution of an INT8 file: its name, and weights (filters, channels, height, width) in steps."""
+    """A convolution of an INT8 file: its name, and its integer weights (filters, channels, height, width)."""
 
     name: str
     weights: Integers
@@ -35,12 +35,12 @@ def layers(model: bytes) -> Iterator[Layer]:
 
 
 def exact_sums(values: Integers, weights: Integers) -> Integers:
-    """Products (positions, n) by (filters, n), added up."""
+    """Exact sums of the products of values (positions, n) and weights (filters, n)."""
     return values @ weights.T
 
 
 def saturating_sums(values: Integers, weights: Integers) -> Integers:
-    """The same as the instructions PMADDUBSW and PMADDWD do it: each pair of products saturates at 16 bits."""
+    """The same sums as PMADDUBSW and PMADDWD compute them: each pair of products saturates at 16 bits."""
     if values.shape[1] % 2:
         values, weights = (np.pad(part, ((0, 0), (0, 1))) for part in (values, weights))
     pairs = values[:, None, 0::2] * weights[None, :, 0::2] + values[:, None, 1::2] * weights[None, :, 1::2]

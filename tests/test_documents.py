@@ -1,4 +1,4 @@
-"""The examples of the README and of the pages in docs run, and their figures are those of the committed results."""
+"""The examples of the README and of the pages in docs run, and all figures are those of the committed results."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_there_are_examples_of_everything() -> None:
 
 
 def tiny_weights(path: Path) -> None:
-    """Weights of a SqueezeNet that was never trained."""
+    """A file of random weights of SqueezeNet 1.1."""
     import safetensors.torch
     import torch
     from torchvision import models

@@ -1,4 +1,4 @@
-"""The encoder from pixels to bytes: against libjpeg-turbo, against its own stages, at all edges."""
+"""Encoding pixels: the same bytes as libjpeg-turbo and as the single stages, and extreme sizes and arguments."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def pixels_of(width: int, height: int, mode: str = "RGB") -> np.ndarray:
 
 
 def entropy_coded(data: bytes) -> bytes:
-    """What follows the one scan header, up to EOI."""
+    """The entropy-coded data of a file with one scan."""
     start = data.index(b"\xff\xda")
     return data[start + 2 + int.from_bytes(data[start + 2 : start + 4]) : -2]
 
@@ -90,7 +90,7 @@ def test_exact_scan_is_pillows_with_any_tables(luminance, chrominance, width):
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (17, 40), (203, 157)])
 def test_exact_440_has_the_coefficients_of_libjpeg_turbo(width, height):
     pixels = np.ascontiguousarray(pixels_of(width, height))
-    # TurboJPEG takes the accurate DCT from quality 96 on
+    # TurboJPEG uses its accurate DCT from quality 96 on
     theirs = simplejpeg.encode_jpeg(pixels, 97, colorsubsampling="440", fastdct=False)
     assert same_blocks(encode(pixels, quality=97, dct="exact", subsampling="4:4:0").data, theirs)
 
@@ -114,7 +114,7 @@ def test_float_path_is_the_sum_of_its_stages(width, height, subsampling):
 
 
 def naive_samples(pixels: np.ndarray, h: int, v: int) -> list[np.ndarray]:
-    """JFIF samples in 8 bits, with edges repeated up to whole blocks; chroma averaged by hand."""
+    """JFIF samples in 8 bits: edges are repeated up to whole blocks, and chroma is averaged sample by sample."""
     height, width, _ = pixels.shape
     r, g, b = (pixels[..., k].astype(int) for k in range(3))
     full = [
@@ -314,7 +314,7 @@ def test_max_bytes_is_kept_and_nearly_used(progressive, share):
 def test_bpp_of_a_profile_is_met_by_the_file():
     encoded = encode(pixels_of(224, 224), profile=load_profile("mobilenet_v2"), target=Bpp(0.8))
     assert 0.99 * 0.8 <= encoded.bpp <= 0.8
-    assert encoded.coefficients.subsampling == "4:4:4"  # what the profile was estimated at
+    assert encoded.coefficients.subsampling == "4:4:4"  # the sampling at which the profile was estimated
 
 
 def test_transcoding_to_a_size_needs_no_pixels():

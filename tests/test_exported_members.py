@@ -1,4 +1,4 @@
-"""The public names: one list, and every name on it is there."""
+"""The list of public names agrees with the stub files, and every type in a public signature is public, too."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_unknown_names_are_attribute_errors() -> None:
         optcodec.nothing  # noqa: B018
 
 
-RETURNED_BY_FUNCTIONS = {"BlockChoice", "CoefficientRows", "Model"}  # and by no constructor that users call
-ATTRIBUTES_OF_READ_FILES = {"CarriedSegment"}  # `Metadata` hands them on; nobody has to make one
+RETURNED_BY_FUNCTIONS = {"BlockChoice", "CoefficientRows", "Model"}  # their constructors are not called by users
+ATTRIBUTES_OF_READ_FILES = {"CarriedSegment"}  # `Metadata` returns these to users, who need not make any
 
 
 def classes_in(annotation: object) -> set[type]:
@@ -82,7 +82,7 @@ def test_what_public_functions_take_and_return_is_public() -> None:
 
 
 def annotations_of(function: Any, module: ModuleType) -> dict[str, Any]:
-    """Types of the parameters and of the result; those of names that only type checkers import are left out."""
+    """Types of the parameters and of the result, without names that only type checkers import."""
     known = {}
     for name, annotation in function.__annotations__.items():
         try:

@@ -1,4 +1,4 @@
-"""The small core, and what each extra adds: pyproject.toml, the table of packages and the messages agree."""
+"""Missing optional packages are reported with the extra that installs them, and pyproject.toml agrees with that."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLASSIFIER = ("torch", "torchvision", "safetensors")
 
 @dataclass(frozen=True)
 class Case:
-    """A command line (``{}`` is a folder with inputs) or a call, and the packages that it takes."""
+    """A command line (``{}`` is a folder with inputs) or a call in Python, and the packages that it needs."""
 
     text: str
     packages: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ CALLS = [
 
 
 def message(case: Case, missing: set[str]) -> str:
-    """What a user reads who lacks packages that a case takes."""
+    """The error message if some packages that a case needs are missing."""
     names = [OPTIONAL_PACKAGES[name][0] for name in case.packages if name in missing]
     extras = case.extra or ",".join(sorted({OPTIONAL_PACKAGES[name][1] for name in case.packages if name in missing}))
     needed = "is needed for this, and is" if len(names) == 1 else "are needed for this, and are"
@@ -143,7 +143,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check(missing: set[str], folder: Path, commands: list[Case], calls: list[Case]) -> None:
-    """A case works, or it is refused in one line that names what is missing and installs it."""
+    """Check that each case succeeds, or fails with one line that names the missing packages and how to install them."""
     lines = [case.text.replace("{}", str(folder)).split() for case in commands]
     results = outcomes(sorted(missing), commands=lines, calls=[case.text for case in calls])
     for case, outcome in zip(commands, results, strict=False):
@@ -163,7 +163,7 @@ def test_the_core_alone(folder: Path) -> None:
 
 @pytest.mark.parametrize("package", sorted(OPTIONAL_PACKAGES))
 def test_one_package_is_missing(folder: Path, package: str) -> None:
-    """Whatever takes it says so, where the other packages that it takes are there."""
+    """Every case that needs the package reports it, while all other packages are installed."""
 
     def concerned(case: Case) -> bool:
         return package in case.packages and all(find_spec(name) for name in case.packages)
@@ -185,7 +185,7 @@ def test_every_verb_is_among_the_cases() -> None:
 
 
 def test_a_package_that_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after an update that does not fit: the reason, and what installs one that does."""
+    """If an installed package cannot be imported, the message has the reason and how to install a working one."""
     (tmp_path / "spandrel.py").write_text("import spandrel_needs_this")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "spandrel", raising=False)
@@ -220,7 +220,7 @@ def sources() -> list[Path]:
 
 
 def requirements() -> tuple[dict[str, set[str]], set[str]]:
-    """Extra -> names of the packages it installs, those of the extras in it included; and what is always installed."""
+    """Packages of each extra, including those of extras within it; and the packages that are always installed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     def name(requirement: str) -> str:
@@ -248,7 +248,7 @@ def test_every_extra_that_is_named_installs_the_package() -> None:
 
 
 def test_every_dependency_states_versions() -> None:
-    """A lower bound, which CI installs, or a pin; and what compiles the kernels, an upper bound, too."""
+    """Each has a lower bound, which CI installs, or a pin; those that compile kernels have an upper bound as well."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
     bounds = {line: re.findall(r"([><=]=?)[0-9]", line) for line in lines if not line.startswith("optcodec[")}
@@ -274,7 +274,7 @@ def test_every_call_of_require_packages_names_an_extra_with_the_packages() -> No
 
 
 def test_no_package_is_imported_that_nobody_declares() -> None:
-    """What the two packages import is of Python, of the core or in the table."""
+    """Both packages import only the standard library, the dependencies of the core, and packages in the table."""
     core = {"click", "lazy_loader", "llvmlite", "numba", "numpy", "PIL", "rich", "optcodec", "restore"}
     known = core | set(OPTIONAL_PACKAGES) | sys.stdlib_module_names
     for path in sources():

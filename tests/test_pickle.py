@@ -1,4 +1,4 @@
-"""Every public error and value survives pickle and copy: processes hand them to one another."""
+"""Every public error and value survives pickle and copy, so that processes can exchange them."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def rows_of(data: bytes) -> CoefficientRows:
 
 
 def profile() -> SensitivityProfile:
-    """With every array that one may have."""
+    """A sensitivity profile with all optional arrays."""
     shipped = optcodec.load_profile("mobilenet_v2")
     errors = np.full((3, 8, 8), 0.5)
     return dataclasses.replace(shipped, provenance=dataclasses.replace(shipped.provenance, standard_errors=errors))
 
 
-# One example or more of every public class: a new class without one fails below.
+# At least one example of every public class; a new class without an example fails below.
 EXAMPLES: dict[str, list[Any]] = {
     "BlockChoice": [optcodec.blocks_by("x264"), optcodec.blocks_by("qpnet:deblock")],
     "Bpp": [Bpp(1.5)],
@@ -84,7 +84,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "UtilityProvenance": [optcodec.load_utility_profile("deblock").provenance],
     "WaterLevel": [optcodec.WaterLevel(0.05)],
 }
-PROTOCOLS = {"Target", "Task"}  # the base of all targets, and what users write themselves
+PROTOCOLS = {"Target", "Task"}  # the base class of all targets, and the protocol of tasks, which users implement
 ALL = [
     pytest.param(value, id=f"{name}-{number}")
     for name, values in EXAMPLES.items()
@@ -101,7 +101,7 @@ def test_every_public_class_has_an_example() -> None:
 
 
 def described(value: Any) -> Any:
-    """All that a value holds, with the types, and for arrays whether they can be written to."""
+    """All contents of a value with their types, and for arrays whether they are writable."""
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes(), value.flags.writeable
     if isinstance(value, restore.Model):
@@ -151,7 +151,7 @@ def test_a_model_restores_the_same_after_pickle(tmp_path: Path, monkeypatch: pyt
         (tmp_path / part.name).write_bytes(part.read_bytes())
     monkeypatch.chdir(tmp_path)
     packed = pickle.dumps(restore.load_model("./tiny.json", threads=1))
-    monkeypatch.chdir("/")  # where the other process runs does not matter
+    monkeypatch.chdir("/")  # the working folder of the other process does not matter
     assert np.array_equal(restore.restore_image(FILE.data, model=pickle.loads(packed)), expected)
 
 

@@ -1,4 +1,4 @@
-"""Numbers of numpy count as numbers, whoever takes one; what is no number is refused."""
+"""All functions accept numpy scalars as numbers, and refuse anything that is not a number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files, functions and lists of parameters stay short enough to be read at a glance."""
+"""Files have at most 300 lines, functions at most 40 lines and 7 parameters, apart from the listed exceptions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LINES_OF_FILE, LINES_OF_FUNCTION, PARAMETERS = 300, 40, 7
 
-KERNELS = "optcodec/kernels/"  # take arrays and numbers one by one, since compiled code knows no classes
+KERNELS = "optcodec/kernels/"  # kernels take arrays and numbers one by one, since compiled code knows no classes
 
-# What is longer, or has more parameters, and why.
+# Files and functions above the limits, with the reason.
 _PUBLIC = "a public function, whose options are keyword-only and stay"
 EXCEPTIONS = {
     "optcodec/encoder.py: encode": "the whole pipeline on one screen",
@@ -30,7 +30,7 @@ EXCEPTIONS = {
 
 
 def functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.FunctionDef]]:
-    """All functions, also those within others, with their qualified names."""
+    """All functions, including nested ones, with their qualified names."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             name = f"{prefix}{node.name}"
@@ -42,7 +42,7 @@ def functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.Functi
 
 
 def parameters(function: ast.FunctionDef) -> int:
-    """Those that a caller may name: all but ``self`` and ``cls``; ``*args`` and ``**options`` are one each."""
+    """Number of parameters without ``self`` and ``cls``; ``*args`` and ``**options`` count as one each."""
     arguments = function.args
     named = [*arguments.posonlyargs, *arguments.args]
     named = named[1:] if named and named[0].arg in ("self", "cls") else named
@@ -50,7 +50,7 @@ def parameters(function: ast.FunctionDef) -> int:
 
 
 def lines(function: ast.FunctionDef) -> int:
-    """Lines of the signature and the body, without the docstring."""
+    """Number of lines of the signature and the body, without the docstring."""
     documentation = function.body[0] if ast.get_docstring(function) is not None else None
     return extent(function) - (0 if documentation is None else extent(documentation))
 
@@ -60,7 +60,7 @@ def extent(node: ast.stmt) -> int:
 
 
 def too_large(path: Path) -> dict[str, str]:
-    """What is over a limit in a file, by name."""
+    """The sizes in a file that exceed a limit, by name."""
     name, text = path.relative_to(ROOT).as_posix(), path.read_text()
     sizes = {}
     if (count := len(text.splitlines())) > LINES_OF_FILE:
@@ -83,7 +83,7 @@ def test_sizes() -> None:
 
 
 def test_a_file_that_is_too_large_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is counted: self and docstrings are not, keyword-only parameters are."""
+    """``self`` and docstrings are not counted, keyword-only parameters are."""
     monkeypatch.setattr("tests.test_sizes.ROOT", tmp_path)
     names = ", ".join("abcdef")
     text = (

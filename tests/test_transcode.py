@@ -1,4 +1,4 @@
-"""JPEG files to JPEG files: never larger, nothing lost that need not be."""
+"""Transcoding JPEG files: the result is never larger, and nothing is lost without need."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_file_never_grows(original: bytes, options: dict[str, object]) -> None
 
 
 def test_what_grew_before_is_kept() -> None:
-    """Default JPEG at quality 75 takes more bytes at quality 95, and has no more detail."""
+    """A file of quality 75 that is encoded at quality 95 becomes larger without gaining detail."""
     result = transcode(FILES["optimal"], quality=95)
     assert result.kept == "the new file would not be smaller"
     larger = transcode(FILES["optimal"], quality=95, allow_larger=True)
@@ -116,7 +116,7 @@ def test_progressive_files_stay_so_unless_baseline_is_asked_for() -> None:
     assert kind == {name: name == "progressive" for name in FILES}
     baseline = transcode(FILES["progressive"], progressive=False)
     assert not read_jpeg(baseline.data).progressive
-    assert baseline.nbytes > len(FILES["progressive"])  # a decoder needs it, so that it may grow
+    assert baseline.nbytes > len(FILES["progressive"])  # decoders need the ICC profile, so that the file may grow by it
     np.testing.assert_array_equal(pixels(baseline.data), pixels(FILES["progressive"]))
     image = read_jpeg(FILES["progressive"])
     assert read_jpeg(encode(image).data).progressive

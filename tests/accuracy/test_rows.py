@@ -1,3 +1,5 @@
+"""Rows of measurements: saved and loaded again, joined, and refused if their arrays do not fit."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The benchmark of AccelIR: each method on a small image with a small task, and runs that go on."""
+"""The AccelIR benchmark: all methods on a small image with a small task, and continuing an interrupted run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def random_net(seed: int = 0) -> QpNet:
 
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Loaded from files, with a profile of another part of the photograph."""
+    """Profile and QP-NET, loaded from files; the profile is measured on another part of the photograph."""
     curves = measure_curves(np.ascontiguousarray(astronaut()[200:296, 100:196]), BlurTask(), encoder="rdo", threads=1)
     profile = build_profile("blur", [curves], groups=GROUPS)
     object.__setattr__(profile, "tuning", TUNING)
@@ -62,7 +62,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def case(tools: Any) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blur_task, "decoded_pixels", pixels)  # of WebP, too
+        patch.setattr(blur_task, "decoded_pixels", pixels)  # which also decodes WebP
         yield CASES.Case(BlurTask(), CLEAN, tools, seed=5)
 
 
@@ -93,7 +93,7 @@ def test_every_method_keeps_the_budget_and_is_measured(case: Any, method: str) -
         assert 0.97 * budget < nbytes <= budget
     assert 22 < clean < 40
     assert 22 < before < 40
-    assert abs(clean - before) > 0.1  # the noise is part of what is sent
+    assert abs(clean - before) > 0.1  # the sent image has noise, the clean one has none
     assert 22 < after < 40
     assert 0.1 < seam < 10
 
@@ -161,7 +161,8 @@ def test_measures_lie_between_neighbouring_qualities() -> None:
 def test_default_jpeg_takes_any_measure(case: Any) -> None:
     sizes = []
     nbytes = METHODS.default_jpeg(case.sent, 3000, lambda data: sizes.append(len(data)) or float(len(data)))
-    assert nbytes == pytest.approx(3000, rel=2e-3)  # arithmetic between, where the way is logarithmic
+    # The position between two files is logarithmic in bytes, the interpolation linear: bytes are slightly off.
+    assert nbytes == pytest.approx(3000, rel=2e-3)
     low, high = sizes
     assert low <= 3000 < high
 
@@ -191,7 +192,7 @@ def test_one_quality_is_default_jpeg(case: Any) -> None:
 
 
 def test_every_block_has_a_separate_table(case: Any) -> None:
-    """Decoded, 16 pixels from other blocks, it is the file of that quality: chrominance is smoothed over borders."""
+    """In the middle of a block, where no chrominance of neighbours is mixed in, the pixels are those of its quality."""
     qualities = np.array([[15, 95, 40], [70, 30, 90], [50, 20, 60]])
     decoded = pixels(IDEAL.ideal_file(case.image, qualities)[1])
     for row, column in np.ndindex(2, 3):

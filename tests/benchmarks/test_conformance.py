@@ -1,4 +1,4 @@
-"""The conformance benchmark: what counts as another picture, its tables, and the files that are tried."""
+"""The conformance benchmark: which differences count as a wrong picture, the tables, and the files that are decoded."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_picture_is_no_different_from_itself():
 
 
 def test_differences_are_taken_over_all_samples_and_over_the_worst_tile():
-    """33x40: the last tile of a row has 8 columns, the last row of tiles 1 row."""
+    """The picture has 33 rows and 40 columns: the last tile of a row has 8 columns, the last row of tiles 1 row."""
     other = grey()
     other[3, 15, 1] = 90  # in a tile of 16 rows and columns
     assert DIFFERENCES.difference(other, grey()) == DIFFERENCES.Difference(10, 10 / (33 * 40 * 3), 10 / (16 * 16 * 3))
@@ -58,7 +58,7 @@ def test_another_picture_is_one_that_differs_throughout_or_in_a_tile(tile: int, 
 
 
 def outcome(file: str, kind: str, group: str, *figures: float, message: str = "") -> Any:
-    """With a difference, or refused because of what it said."""
+    """The result of a decoder: a picture with these differences, or refused with a message."""
     return DIFFERENCES.Outcome(file, kind, group, DIFFERENCES.Difference(*figures) if figures else message, message)
 
 
@@ -90,7 +90,7 @@ def test_a_summary_names_all_that_is_not_right():
 
 
 def document() -> dict[str, Any]:
-    """Two decoders, of which one is not perfect, and one that is not there."""
+    """A result of three decoders: one without errors, one that is not installed, and one with errors."""
     perfect = [replace(item, result=DIFFERENCES.Difference(0, 0.0, 0.0), warning="") for item in outcomes()]
     return {
         "our_files": {"baseline": 2, "sizes": 2, "CMYK": 1},
@@ -158,7 +158,7 @@ def test_there_are_files_of_every_kind(files: list[Any]):
 
 
 def test_files_are_what_their_kind_says(files: list[Any]):
-    """Sequential files have one scan, and two only in their own kind; colours are those of the kind."""
+    """Sequential files have one scan, or two if their kind says so, and the colours are those of the kind."""
     for file in files:
         if file.kind == "metadata":  # a profile may contain any bytes
             continue

@@ -1,4 +1,4 @@
-"""The conformance benchmark: whatever decoders do is counted, and files of others are compared with libjpeg."""
+"""The conformance benchmark: results of all decoders are counted, and other encoders' files compared with libjpeg."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_matrix_of_decoders_that_do_all_that_decoders_do(capsys: pytest.CaptureF
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """IN with a grey, a colour, a CMYK and a damaged file, and OUT."""
+    """A folder IN with a grey, a colour, a CMYK and a damaged file, and an empty folder OUT."""
     source, target = tmp_path / "in", tmp_path / "out"
     source.mkdir()
     target.mkdir()

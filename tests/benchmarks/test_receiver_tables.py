@@ -1,4 +1,4 @@
-"""The tables of the receiver, on small results with figures that one can follow by hand."""
+"""The tables of the restoring models, from small results that can be checked by hand."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def rows(table: str) -> list[list[str]]:
-    """Cells of the lines of a table; all have as many."""
+    """Cells of the lines of a table; checks that all lines have the same number."""
     table_rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
     assert len({len(cells) for cells in table_rows}) == 1
     assert set(table_rows[1]) <= {"---", "---:"}
