@@ -28,7 +28,7 @@ IMAGES = 9  # the first and the eighth are for validation
 
 
 def profiled(folder: Path, *options: object, groups: int = 3) -> Path:
-    """Profile of the images of a folder, with its parts."""
+    """Measure a profile of the images of a folder; its parts are kept."""
     output = folder / "p.json"
     arguments = ("--task", TASK, "--offsets", 1, "--keep-parts", "--groups", groups)
     run_json("blocks", "profile", folder / "in", "-o", output, *arguments, *options)
@@ -37,7 +37,7 @@ def profiled(folder: Path, *options: object, groups: int = 3) -> Path:
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a profile of images of 6 blocks, the last of 2; parts of two seeds are beside it."""
+    """A folder with a profile of images of 6 blocks, the last one of 2, and with parts of two seeds."""
     folder = tmp_path_factory.mktemp("measured")
     pixels = photograph(70, 400)
     for number in range(IMAGES):
@@ -55,7 +55,7 @@ def folder(tmp_path: Path, measured: Path) -> Path:
 
 
 def parts_of(folder: Path, seed: int = 0) -> list[Path]:
-    """Parts of the images in order."""
+    """The parts of the images, in the order of the images."""
     survey = BlockSurvey(BlurTask(), TASK, folder / "p.json.parts", seed=seed)
     return [survey.image(folder / f"in/{number}.png").part for number in range(IMAGES)]
 

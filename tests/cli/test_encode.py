@@ -1,4 +1,4 @@
-"""``optcodec encode`` and ``optcodec design``."""
+"""``optcodec encode`` and ``optcodec design``: output, options that exclude one another, and errors."""
 
 from __future__ import annotations
 

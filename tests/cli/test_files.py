@@ -24,7 +24,7 @@ from tests.receiver_helpers import jpeg
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Two folders of images, and a file that is none."""
+    """Two folders of images, with a file that is no image."""
     for name in ("in/b.PNG", "in/sub/a.jpg", "in/notes.txt", "more/a.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
@@ -183,7 +183,7 @@ def test_order_of_results_is_that_of_the_paths() -> None:
     def work(index: int) -> Done:
         if index == 5:
             last_is_done.set()
-        assert index or last_is_done.wait(10)  # the first one ends last
+        assert index or last_is_done.wait(10)  # the first path takes the longest
         return Done({"index": index})
 
     records, failures = process_files(paths, work, workers=2, label="")
