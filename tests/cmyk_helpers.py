@@ -87,12 +87,12 @@ def patches(side: int = 16) -> np.ndarray:
     return np.repeat(np.repeat(255 * np.array([inks], np.uint8), side, axis=0), side, axis=1)
 
 
-def cmyk_file(kind: str, **options: Any) -> bytes:
+def cmyk_file(image_format: str, **options: Any) -> bytes:
     """`patches` as Pillow writes them; JPEG files have Adobe's inverted inks."""
     file = io.BytesIO()
-    if kind == "JPEG":
+    if image_format == "JPEG":
         options |= {"quality": 95, "subsampling": "4:4:4"}
-    Image.frombytes("CMYK", (112, 16), patches().tobytes()).save(file, kind, **options)
+    Image.frombytes("CMYK", (112, 16), patches().tobytes()).save(file, image_format, **options)
     return file.getvalue()
 
 

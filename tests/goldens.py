@@ -147,11 +147,11 @@ def _optimized() -> Iterator[tuple[str, Encode]]:
 
 
 def _for_blocks() -> Iterator[tuple[str, Encode]]:
-    ways = ("x264", "libwebp", "qpnet:denoise25", "qpnet:deblock", "qpnet:sr4", "qpnet:deblur1.5")
+    choices = ("x264", "libwebp", "qpnet:denoise25", "qpnet:deblock", "qpnet:sr4", "qpnet:deblur1.5")
     for name in ("scene", "wide", "gray"):
-        for way in ways:
-            blocks = optcodec.blocks_by(way)
-            yield _case(name, way, rdo=Rdo(blocks=blocks, thorough=True), target=Bpp(1.3))
+        for chosen in choices:
+            blocks = optcodec.blocks_by(chosen)
+            yield _case(name, chosen, rdo=Rdo(blocks=blocks, thorough=True), target=Bpp(1.3))
         receiver = optcodec.load_utility_profile("denoise25")
         yield _case(name, "receiver", rdo=Rdo(tune=receiver), quality=65, progressive=True)
 
@@ -160,18 +160,18 @@ def _transcoded() -> Iterator[tuple[str, Encode]]:
     profile = optcodec.load_profile("generic")
     for name in ("scene", "wide", "gray"):
         first = optcodec.read_jpeg(optcodec.encode(pictures()[name], quality=92).data)
-        kinds: dict[str, dict[str, object]] = {
+        variants: dict[str, dict[str, object]] = {
             "again": {"progressive": "smaller"},
             "designed again": {"profile": profile, "target": Bpp(1.0)},
             "rdo again": {"rdo": True},
             "quality again": {"quality": 50, "rdo": Rdo(tune="ssim")},
         }
-        for kind, options in kinds.items():
-            yield f"{name}, {kind}", partial(_encoded, first, options)
+        for variant, options in variants.items():
+            yield f"{name}, {variant}", partial(_encoded, first, options)
 
 
-def _case(name: str, kind: str, **options: object) -> tuple[str, Encode]:
-    return f"{name}, {kind}", partial(_encoded, pictures()[name], options)
+def _case(name: str, variant: str, **options: object) -> tuple[str, Encode]:
+    return f"{name}, {variant}", partial(_encoded, pictures()[name], options)
 
 
 def _encoded(image: object, options: dict[str, object]) -> bytes:

@@ -75,8 +75,8 @@ def dqt(number: int, steps_zz: Sequence[int]) -> bytes:
     return segment(0xDB, bytes([wide << 4 | number]) + np.array(steps_zz, ">u2" if wide else "u1").tobytes())
 
 
-def dht(kind: int, number: int, table: Huffman) -> bytes:
-    return segment(0xC4, bytes([kind << 4 | number, *table.counts, *table.symbols]))
+def dht(table_class: int, number: int, table: Huffman) -> bytes:
+    return segment(0xC4, bytes([table_class << 4 | number, *table.counts, *table.symbols]))
 
 
 def sof(marker: int, width: int, height: int, components: Sequence[tuple[int, int, int, int]]) -> bytes:

@@ -31,10 +31,12 @@ def pillow_pixels(data: bytes, mode: str | None = None) -> np.ndarray:
         return np.asarray(file).astype(np.int16)
 
 
-def network(nodes: list[Any], planes: int, *, told: bool = False, constants: dict[str, Any] | None = None) -> bytes:
+def network(
+    nodes: list[Any], planes: int, *, takes_table: bool = False, constants: dict[str, Any] | None = None
+) -> bytes:
     """An ONNX network from the input ``image``, and ``table`` if it takes one, to the output ``restored``."""
     shapes: dict[str, list[Any]] = {"image": [1, planes, "height", "width"]}
-    if told:
+    if takes_table:
         shapes["table"] = [1, 1 if planes == 1 else 2, 8, 8]
     restored = [1, 1 if planes == 1 else 2, "height", "width"]
     graph = helper.make_graph(
@@ -79,7 +81,7 @@ def brighter_by_table(planes: int) -> bytes:
         helper.make_node("Slice", ["image", "first", "last", "axis"], ["kept"]),
         helper.make_node("Add", ["kept", "added"], ["restored"]),
     ]
-    return network(nodes, planes, told=True, constants=constants)
+    return network(nodes, planes, takes_table=True, constants=constants)
 
 
 def box_chrominance() -> bytes:

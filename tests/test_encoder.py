@@ -53,8 +53,8 @@ def blocks(data: bytes) -> list[np.ndarray]:
     return [component.blocks for component in read_jpeg(data).components]
 
 
-def same_blocks(one: bytes, other: bytes) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(blocks(one), blocks(other), strict=True))
+def same_blocks(first: bytes, second: bytes) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(blocks(first), blocks(second), strict=True))
 
 
 @settings(max_examples=120, deadline=None)
@@ -109,8 +109,8 @@ def test_float_path_is_the_sum_of_its_stages(width, height, subsampling):
     tables = annex_k_tables(85)
     whole = encode(pixels, tables=tables, subsampling=subsampling).coefficients
     staged = quantize(forward(pixels, subsampling), tables)
-    for one, other in zip(whole.components, staged.components, strict=True):
-        np.testing.assert_array_equal(one.blocks, other.blocks)
+    for expected, actual in zip(whole.components, staged.components, strict=True):
+        np.testing.assert_array_equal(expected.blocks, actual.blocks)
 
 
 def naive_samples(pixels: np.ndarray, h: int, v: int) -> list[np.ndarray]:
@@ -159,8 +159,8 @@ def test_any_number_of_threads_gives_the_same_bytes():
     for options in ({}, {"dct": "exact", "subsampling": "4:4:4"}, {"progressive": True}, {"restart_interval": 5}):
         files = {encode(pixels, threads=threads, **options).data for threads in (1, 2, 3, 7)}
         assert len(files) == 1, options
-    one, many = forward(pixels, "4:2:0", threads=1), forward(pixels, "4:2:0", threads=3)
-    for a, b in zip(one.components, many.components, strict=True):
+    single_thread, three_threads = forward(pixels, "4:2:0", threads=1), forward(pixels, "4:2:0", threads=3)
+    for a, b in zip(single_thread.components, three_threads.components, strict=True):
         np.testing.assert_array_equal(a.coefficients, b.coefficients)
 
 

@@ -163,7 +163,7 @@ def test_a_property_is_computed_once_for_every_object() -> None:
     first, second = Kept(1), Kept(2)
     assert [first.value, second.value, first.value, second.value] == [1, 2, 1, 2]
     assert (first.computed, second.computed) == (1, 1)
-    assert Kept.value.__doc__ == "What it is."
+    assert Kept.value.__doc__ == "Count the computation, and return the number."
 
 
 def test_opening_images_changes_no_warnings(tmp_path: Path) -> None:

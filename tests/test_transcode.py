@@ -112,8 +112,8 @@ def test_without_options_no_coefficient_changes() -> None:
 
 
 def test_progressive_files_stay_so_unless_baseline_is_asked_for() -> None:
-    kind = {name: read_jpeg(transcode(data, quality=30).data).progressive for name, data in FILES.items()}
-    assert kind == {name: name == "progressive" for name in FILES}
+    progressive = {name: read_jpeg(transcode(data, quality=30).data).progressive for name, data in FILES.items()}
+    assert progressive == {name: name == "progressive" for name in FILES}
     baseline = transcode(FILES["progressive"], progressive=False)
     assert not read_jpeg(baseline.data).progressive
     assert baseline.nbytes > len(FILES["progressive"])  # decoders need the ICC profile, so that the file may grow by it

@@ -80,5 +80,5 @@ def luminance_seams(pixels: npt.NDArray[np.uint8]) -> float:
             squares[line % BLOCK_SIDE == 0].append(steps[:, line - 1])
     if not squares[True]:
         return float("nan")
-    seams, others = (np.concatenate(squares[kind]).mean() for kind in (True, False))
+    seams, others = (np.concatenate(squares[at_seams]).mean() for at_seams in (True, False))
     return float(seams / others) if others else float("nan")

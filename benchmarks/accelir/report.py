@@ -70,9 +70,9 @@ def together(*many: Rows, of: str = "after") -> Floats:
     return whole
 
 
-def difference(one: Rows, other: Rows, of: str = "after") -> Figure | None:
+def difference(first: Rows, second: Rows, of: str = "after") -> Figure | None:
     """Mean over photographs of the first method's field minus the second's; None if no photograph has both."""
-    pairs = together(one, other, of=of)
+    pairs = together(first, second, of=of)
     return figure(pairs[:, 0] - pairs[:, 1]) if len(pairs) else None
 
 

@@ -61,9 +61,9 @@ class _Handler(BaseHTTPRequestHandler):
             (self.target / Path(address.path).name).write_bytes(body)
         self._answer(b"", "text/plain")
 
-    def _answer(self, body: bytes, kind: str) -> None:
+    def _answer(self, body: bytes, content_type: str) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", kind)
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

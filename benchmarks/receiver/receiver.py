@@ -73,9 +73,9 @@ def speed(rounds: int) -> None:
         rows[f"{name}, float32"] |= count(shipped_network(name)).to_json()
     figures = {"size": SIZE, "rounds": rounds, "networks": rows, "without_vnni": _timed(command(*timing), files)}
     write_result("receiver_speed", figures, packages=PACKAGES)
-    for kind in ("networks", "without_vnni"):
-        for name, row in figures[kind].items():
-            print(kind, name, row)
+    for processor in ("networks", "without_vnni"):
+        for name, row in figures[processor].items():
+            print(processor, name, row)
 
 
 def _timed(timing: list[str], files: dict[str, bytes]) -> dict[str, Any]:
@@ -157,8 +157,8 @@ def _rival(path: Path) -> DnCNN:
     network = DnCNN(RIVAL_DEPTH, 64, normalized=False)
     state = {}
     for name, tensor in load_file(path).items():
-        layer, _, kind = name.removeprefix("conv").partition(".")
-        state[f"layers.{2 * int(layer)}.{kind}"] = tensor
+        layer, _, parameter = name.removeprefix("conv").partition(".")
+        state[f"layers.{2 * int(layer)}.{parameter}"] = tensor
     last = f"layers.{2 * RIVAL_DEPTH - 2}"
     network.load_state_dict({name: -tensor if name.startswith(last) else tensor for name, tensor in state.items()})
     return network.eval()

@@ -362,15 +362,15 @@ def test_planes_are_transformed_like_pixels(width, height):
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
 @pytest.mark.parametrize("step", [8, 30])
 def test_luminance_makes_up_for_errors_of_chrominance(subsampling, step):
-    """With the same tables and level, the error of RGB is smaller, and chrominance is the same."""
+    """With the same tables and level, the error of RGB is smaller, and chrominance hardly changes."""
     planes = Planes(PHOTO, subsampling)
     image = planes.image()
     criterion = tuning_for("psnr").criterion(image)
     tables, levels = (QuantTable(np.full((8, 8), step)),) * 2, (0.115 * step**2,) * 2
     first = optimized(image, tables, criterion, levels)
     second = optimized(planes.refined(image, first), tables, criterion, levels)
-    for one, other in zip(first.components[1:], second.components[1:], strict=True):
-        same = np.mean(one.blocks == other.blocks)
+    for before, after in zip(first.components[1:], second.components[1:], strict=True):
+        same = np.mean(before.blocks == after.blocks)
         assert same > 0.99  # a few indices differ, since the Huffman codes depend on luminance, too
     gains = psnr_db(PHOTO, pillow_pixels(write_jpeg(second))) - psnr_db(PHOTO, pillow_pixels(write_jpeg(first)))
     assert gains > 0.1

@@ -81,10 +81,10 @@ def test_grey_is_equal_red_green_and_blue(samples):
 
 def test_threads_and_layout_do_not_matter():
     pixels = np.random.default_rng(3).integers(0, 256, (32 * 21, 100, 3), np.uint8)
-    one = NET.distributions(pixels, threads=1)
-    np.testing.assert_array_equal(NET.distributions(pixels, threads=5), one)
-    np.testing.assert_array_equal(NET.distributions(np.asfortranarray(pixels)), one)
-    np.testing.assert_array_equal(NET.distributions(pixels[::-1, ::-1][::-1, ::-1]), one)
+    expected = NET.distributions(pixels, threads=1)
+    np.testing.assert_array_equal(NET.distributions(pixels, threads=5), expected)
+    np.testing.assert_array_equal(NET.distributions(np.asfortranarray(pixels)), expected)
+    np.testing.assert_array_equal(NET.distributions(pixels[::-1, ::-1][::-1, ::-1]), expected)
 
 
 def test_extreme_logits_stay_finite():

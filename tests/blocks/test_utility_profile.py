@@ -57,10 +57,10 @@ def test_groups_have_equal_numbers_in_the_order_of_utility(blocks: int, groups: 
 
 
 def test_blocks_of_other_images_are_ranked_by_the_borders() -> None:
-    one = Curves(
+    curves = Curves(
         (15, 95), [[0, 10]] * 4, np.ones((4, 2)), 255**2 / 10 ** (np.array([[20, x] for x in (60, 50, 40, 30)]) / 10)
     )
-    profile = build_profile("p", [one], groups=2)  # utilities 4 and 3, then 2 and 1 dB per byte
+    profile = build_profile("p", [curves], groups=2)  # utilities 4 and 3, then 2 and 1 dB per byte
     np.testing.assert_allclose(profile.borders, [3], rtol=1e-12)
     np.testing.assert_allclose(profile.utility, [3.5, 1.5], rtol=1e-12)
     other = Curves(

@@ -146,7 +146,7 @@ def remove_some(folder: Path) -> None:
         part.unlink()
 
 
-def cut_one(folder: Path) -> None:
+def cut_first_part(folder: Path) -> None:
     remove_other(folder, 1)
     part = parts_of(folder)[3]
     part.write_bytes(part.read_bytes()[:1000])
@@ -162,7 +162,7 @@ def remove_other(folder: Path, seed: int = 0) -> None:
     [
         (remove_all, "PARTS: no parts; expected those that optcodec blocks profile --keep-parts keeps"),
         (remove_some, "PARTS: whole parts of 7 of the 9 images of PROFILE; expected all"),
-        (cut_one, "PARTS: whole parts of 8 of the 9 images of PROFILE; expected all"),
+        (cut_first_part, "PARTS: whole parts of 8 of the 9 images of PROFILE; expected all"),
         (remove_other, "PARTS: parts of other settings than those of PROFILE; expected parts of this profile"),
     ],
 )

@@ -62,13 +62,13 @@ def test_demo_figures_are_those_committed(demo: tuple[Path, Any]) -> None:
     """The figures may differ slightly: another processor may round a coefficient differently."""
     committed = json.loads((Path(__file__).parents[2] / "benchmarks/results/demo.json").read_text())
     for photo, expected in zip(demo[1]["photographs"], committed["photographs"], strict=True):
-        for one, other in zip(photo["methods"], expected["methods"], strict=True):
-            assert one == other | {
-                "nbytes": pytest.approx(other["nbytes"], rel=1e-3),
-                "bpp": pytest.approx(other["bpp"], rel=1e-3),
-                "change_percent": pytest.approx(other["change_percent"], abs=0.1),
-                "psnr_db": pytest.approx(other["psnr_db"], abs=0.02),
-                "swe": pytest.approx(other["swe"], rel=1e-3),
+        for method, committed_method in zip(photo["methods"], expected["methods"], strict=True):
+            assert method == committed_method | {
+                "nbytes": pytest.approx(committed_method["nbytes"], rel=1e-3),
+                "bpp": pytest.approx(committed_method["bpp"], rel=1e-3),
+                "change_percent": pytest.approx(committed_method["change_percent"], abs=0.1),
+                "psnr_db": pytest.approx(committed_method["psnr_db"], abs=0.02),
+                "swe": pytest.approx(committed_method["swe"], rel=1e-3),
             }
 
 

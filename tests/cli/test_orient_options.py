@@ -49,8 +49,8 @@ def file_of(kind: str, orientation: int, pixels: np.ndarray = PIXELS, **options:
     return file.getvalue()
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+def chunk(chunk_type: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + chunk_type + content + struct.pack(">I", zlib.crc32(chunk_type + content))
 
 
 def shown(data: bytes) -> np.ndarray:
@@ -59,8 +59,8 @@ def shown(data: bytes) -> np.ndarray:
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB")).astype(int)
 
 
-def alike(one: np.ndarray, other: np.ndarray) -> bool:
-    return one.shape == other.shape and bool(np.abs(one.astype(int) - other).mean() < 6)
+def alike(first: np.ndarray, second: np.ndarray) -> bool:
+    return first.shape == second.shape and bool(np.abs(first.astype(int) - second).mean() < 6)
 
 
 @pytest.mark.parametrize("metadata", [None, False, True])

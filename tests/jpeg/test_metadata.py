@@ -148,7 +148,7 @@ def test_a_colour_transform_that_is_set_is_read_back(data: bytes, front: bytes, 
 
 
 def test_density_beside_adobe() -> None:
-    """The density is kept, of a file that was read and of metadata that was made by hand."""
+    """The density is kept, whether the metadata was read from a file or constructed."""
     jfif = segment(0xE0, b"JFIF\0\1\1\1\1\x2c\1\x2c\0\0")
     for data in (BARE[:2] + jfif + ADOBE[1] + BARE[2:], BARE[:2] + ADOBE[1] + jfif + BARE[2:]):
         written = encode(read_jpeg(data)).data
@@ -158,7 +158,7 @@ def test_density_beside_adobe() -> None:
 
 
 def test_segments_behind_the_scans_stay_whatever_the_metadata_says() -> None:
-    """Readers that stop at the scan have never seen them."""
+    """Segments behind the scans are kept unchanged, since readers that stop at the scans ignore them."""
     behind = segment(0xE1, b"Exif\0\0" + TIFF)
     image = read_jpeg(FILE[:-2] + behind + FILE[-2:])
     for exif in (b"MM" + TIFF[2:], None):
@@ -171,10 +171,10 @@ def test_segments_behind_the_scans_stay_whatever_the_metadata_says() -> None:
 @pytest.mark.parametrize(
     ("transform", "density", "components", "is_jfif"),
     [
-        (1, (1, 300, 300), 3, True),  # the density of YCbCr has no other place
+        (1, (1, 300, 300), 3, True),  # YCbCr files have the density in a JFIF segment only
         (1, Metadata.density, 3, False),
         (0, (1, 300, 300), 3, False),  # JFIF would say that RGB is YCbCr
-        (2, (1, 300, 300), 4, False),  # and knows no four components
+        (2, (1, 300, 300), 4, False),  # JFIF does not allow four components
         (None, Metadata.density, 3, True),
     ],
 )
@@ -238,7 +238,7 @@ def test_a_damaged_list_of_pictures_stays_as_it_is(payload: bytes) -> None:
 
 
 def test_a_list_of_pictures_that_are_gone_stays_as_it_is() -> None:
-    """Without a trailer there is nothing to point at."""
+    """The list of pictures is unchanged if there is no trailer with the pictures."""
     data = with_pictures(FILE, [FILE], "<")
     image = read_jpeg(data)
     assert image.metadata.trailer == FILE

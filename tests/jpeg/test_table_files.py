@@ -1,3 +1,5 @@
+"""Files of quantization tables: JSON, cjpeg's text format and JPEG files are read, written, and checked."""
+
 from __future__ import annotations
 
 import io

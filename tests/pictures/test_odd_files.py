@@ -36,8 +36,8 @@ def damaged_avif() -> bytes:
     return struct.pack(">I", 24) + b"ftypavif" + bytes(4) + b"avifmif1" + b"\xff" * 200
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+def chunk(chunk_type: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + chunk_type + content + struct.pack(">I", zlib.crc32(chunk_type + content))
 
 
 def odd_files() -> dict[str, bytes]:

@@ -1,3 +1,5 @@
+"""Data sets for sensitivity: folders, labels, samples and batches; unreadable images are left out and reported."""
+
 from __future__ import annotations
 
 import os
