@@ -136,10 +136,8 @@ def test_fields_of_squares(width: int, height: int) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_threads_do_not_matter(way: str) -> None:
-    single, several = (
-        choice(way).field(context_of(PIXELS, threads=threads), 1500.0) for threads in (1, 3)
-    )
-    np.testing.assert_array_equal(single_thread.weights, three_threads.weights)
+    single, several = (choice(way).field(context_of(PIXELS, threads=threads), 1500.0) for threads in (1, 3))
+    np.testing.assert_array_equal(single.weights, several.weights)
 
 
 def coded(blocks: BlockChoice | None, *, pixels: np.ndarray = PIXELS, threads: int = 1, **rdo: object) -> bytes:
