@@ -60,10 +60,12 @@ class Tools:
         return self.profile.tuning
 
     def blocks(self, way: str) -> BlockChoice:
+        """The choice of block qualities by QP-NET that has this name in `optcodec.blocks.choice.WAYS`."""
         return BlockChoice(way, self.profile, self.net)
 
 
 def digest_of(*paths: Path) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of files."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
 
 
@@ -94,10 +96,12 @@ class Case:
 
     @cached_property
     def sent(self) -> Pixels:
+        """The image that is sent: the clean one as the task changes it."""
         return self.task.sent(self.clean, self.seed)
 
     @cached_property
     def image(self) -> DctImage:
+        """The DCT coefficients of the sent image."""
         return PixelSource(self.sent, SUBSAMPLING, "float", False, Metadata(), 0, 1).unquantized()
 
     def budget(self, bpp: float) -> int:

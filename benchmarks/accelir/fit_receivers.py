@@ -69,13 +69,16 @@ class Bench:
 
     @cached_property
     def sent(self) -> list[Samples]:
+        """The images that are sent: the clean ones as the task changes them."""
         return [self.task.sent(image, seed) for seed, image in enumerate(self.clean)]
 
     @cached_property
     def budgets(self) -> list[list[int]]:
+        """Bytes for each image at each of `RATES`."""
         return [[int(rate * image.shape[0] * image.shape[1] / 8) for rate in RATES] for image in self.sent]
 
     def psnr(self, data: bytes, number: int) -> float:
+        """PSNR in dB of a file after restoration, against the clean image with this number."""
         return psnr_db(self.clean[number], self.task.restored(data))
 
     @cached_property
@@ -108,6 +111,7 @@ class Search:
         self.best = gains[self.of_rgb]
 
     def measure_gain(self, constants: dict[str, float], of_rgb: bool) -> float:
+        """Mean gain over default JPEG in dB with these constants; the trial is recorded."""
         gain = float(self.bench.gain(Rdo(tuning_of(constants, of_rgb=of_rgb), thorough=True)).mean())
         self.trials.append(
             {
@@ -132,6 +136,7 @@ class Search:
             self.constants, self.best = moved, gain
 
     def run(self) -> None:
+        """Search all constants one after the other, in rounds with smaller and smaller changes."""
         for number in range(ROUNDS):
             for name in START:
                 if name != "floor" or self.constants["exponent"]:
@@ -141,6 +146,7 @@ class Search:
 
 
 def rounded(constants: dict[str, float]) -> dict[str, float]:
+    """The constants with three significant digits."""
     return {name: float(f"{value:.3g}") for name, value in constants.items()}
 
 
@@ -162,6 +168,7 @@ def search_constants(bench: Bench, name: str) -> dict[str, Any]:
 
 
 def fit_task(name: str, *, search_again: bool) -> None:
+    """Fit constants and strength for a task, and write the results and the profile."""
     task = make_task(name)
     chosen = islice(photographs(name), FIRST, FIRST + IMAGES.get(name, DEFAULT_IMAGES))
     bench = Bench(task, [task.reference(pixels) for _, pixels in chosen])

@@ -94,6 +94,7 @@ class Job:
         return f"{digest_of(*(_DATA / name for name in names))}-{Tools.load(self.tools).digest}"
 
     def path(self, work: Path, method: str, bpp: float) -> Path:
+        """The file in WORK that stores one measurement."""
         image = f"{self.image.parent.name}-{self.image.stem}"
         name = f"{method.replace(' ', '_')}@{bpp:g}.json"
         return work / self.task / self.network / Path(self.tools).name / image / name
@@ -106,6 +107,7 @@ class Job:
 
 
 def default_network(task: str) -> str:
+    """Name of the task's own restoring network."""
     return "default" if task == "deblock" else f"{task}-64"
 
 

@@ -43,6 +43,7 @@ CARD = ("Set14",)
 
 
 def surveyed(survey: BlockSurvey, paths: list[Path], title: str) -> list[SurveyedImage]:
+    """Measure the blocks of all photographs, with a progress bar."""
     return [survey.image(path) for path in tracked(paths, title, len(paths))]
 
 
@@ -66,6 +67,7 @@ def labelled(name: str, task: RestorationTask, work: Path) -> list[tuple[Curves,
 
 
 def joined(parts: list[tuple[Curves, np.ndarray]]) -> tuple[Curves, np.ndarray]:
+    """Curves and blocks of all photographs in one pair of arrays."""
     return Curves.joined([curves for curves, _ in parts]), np.concatenate([blocks for _, blocks in parts])
 
 
@@ -77,6 +79,7 @@ def card_images(task: RestorationTask) -> list[Path]:
 
 
 def make_profile_and_net(name: str, work: Path) -> None:
+    """Measure the profile of a task, train its QP-NET, score it, and write all results."""
     task = make_task(name)
     survey = BlockSurvey(task, f"restore.tasks:{name}", work / f"{name}.parts", encoder="rdo", grids=GRIDS)
     images = surveyed(survey, as_files(name, 0, IMAGES.get(name, DEFAULT_IMAGES), work / name), name)

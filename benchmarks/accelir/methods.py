@@ -85,11 +85,13 @@ def _webp(pixels: Pixels, quality: int) -> bytes:
 
 
 def _peer(case: Case, budget: int, *, encoder: Callable[[Pixels, int], bytes], least: int) -> CodedFile:
+    """Another encoder, interpolated at exactly the budget."""
     fields = interpolated(lambda quality: _sized(encoder(case.sent, quality)), least, budget, case.measured)
     return budget, fields
 
 
 def _moz(pixels: Pixels, quality: int, *, table: int) -> bytes:
+    """A baseline file of mozjpeg with one of its quantization tables."""
     return mozjpeg(pixels, SUBSAMPLING, quality, table=table, progressive=False)
 
 
@@ -126,6 +128,7 @@ def known_groups(case: Case) -> _KnownGroups:
 
 
 def _oracle(case: Case, budget: int) -> CodedFile:
+    """The trellis with the true groups of all blocks in place of those that QP-NET predicts."""
     profile = case.tools.profile
     profile = replace(profile, strength=profile.strength or DEFAULT_STRENGTH)
     blocks: Any = BlockChoice("exchange", profile, known_groups(case))  # type: ignore[arg-type]
@@ -159,6 +162,7 @@ def _true_lagrangian(case: Case, budget: int, *, before: bool) -> CodedFile:
 
 
 def _ideal_uniform(case: Case, budget: int) -> CodedFile:
+    """True variable quantization with one quality for all blocks, interpolated at exactly the budget."""
     shape = block_grid(case.image.width, case.image.height)
     fields = interpolated(lambda q: ideal_file(case.image, np.full(shape, q)), 1, budget, case.measured)
     return budget, fields

@@ -55,9 +55,11 @@ class Measured:
                 self._rows[key][f"{record['set']}/{record['image']}"] = record
 
     def known(self) -> list[tuple[Any, ...]]:
+        """All keys (task, network, tools, method, bpp) that have records."""
         return list(self._rows)
 
     def rows(self, *key: Any) -> Rows:
+        """The records of a key by photograph; empty if there are none."""
         return self._rows.get(key, {})
 
 
@@ -92,6 +94,7 @@ def share(rows: Sequence[Rows]) -> Figure:
 
 
 def _part(columns: Floats) -> float:
+    """Share of the gain of the third method that the second reaches; NaN if that gain is below `_WORTH`."""
     start, reached, end = columns.mean(axis=0)
     return float((reached - start) / (end - start)) if end - start > _WORTH else float("nan")
 
@@ -185,6 +188,7 @@ def _over(curves: dict[str, dict[float, Rows]], all_rates: Sequence[float]) -> d
 
 
 def _headroom(curves: dict[str, dict[float, Rows]], middle: float) -> Figure | None:
+    """The `share` of QP-NET between the trellis for the receiver and the one with true groups."""
     names = "receiver", OURS, ORACLE
     if not all(curves.get(name, {}).get(middle) for name in names):
         return None

@@ -89,6 +89,7 @@ def typical(target: TargetModel, subsampling: str) -> SensitivityProfile:
 
 
 def secant(target: TargetModel, subsampling: str) -> SensitivityProfile:
+    """The weights of `secant_profile` at quality 40."""
     return secant_profile(target, _photos(target, subsampling), 40)
 
 
@@ -138,6 +139,7 @@ def earlier_result(result: str) -> tuple[dict[str, Rows], dict[str, Any]]:
 
 
 def measure_network(name: str, left_out: list[str]) -> None:
+    """Measure all variants for a network, and write the result."""
     target = network(name)
     result = f"beyond_opts_{name}_420"
     images = photographs()

@@ -43,6 +43,7 @@ KNOWN = {
 
 
 def profiles(target: TargetModel) -> dict[str, SensitivityProfile]:
+    """The profiles that are compared, by label."""
     other = next(name for name in NETWORKS if name != target.name)
     return {
         "the other network's": load_profile(f"{other}_420"),
@@ -55,6 +56,7 @@ def profiles(target: TargetModel) -> dict[str, SensitivityProfile]:
 
 
 def measure_network(name: str) -> None:
+    """Measure all profiles for a network on both test sets, and write the results."""
     target = network(name)
     measured_profiles = profiles(target)
     shipped_profile = load_profile(f"{name}_420")

@@ -29,15 +29,18 @@ FOLDER = ROOT / "optcodec" / "data"
 
 
 def clean(name: str) -> SensitivityProfile:
+    """The profile of a network on clean images, as in the OptS paper."""
     folder = data() / "imagenet_sample"
     return sensitivity_of(network(name), ImageSample(folder, folder / "labels.csv"))
 
 
 def small_files(name: str) -> SensitivityProfile:
+    """The profile of a network for small files, at 4:2:0."""
     return replace(unlabelled_profile(network(name), "4:2:0", quality=QUALITY), name=f"{name}_420")
 
 
 def generic() -> SensitivityProfile:
+    """The mean of the profiles for small files."""
     parts = [load_profile(FOLDER / f"{name}_420.json") for name in NETWORKS]
     weights = np.mean([part.weights / part.weights.sum() for part in parts], axis=0)
     common = {key: getattr(parts[0].provenance, key) for key in ("data", "images", "labels", "loss", "image_size")}
@@ -53,6 +56,7 @@ MAKERS: dict[str, Callable[[], SensitivityProfile]] = {
 
 
 def rounded(array: np.ndarray) -> np.ndarray:
+    """The array with nine significant digits."""
     return np.array([float(f"{value:.9g}") for value in array.flat]).reshape(array.shape)
 
 

@@ -35,14 +35,17 @@ PACKAGES = ("numpy", "pillow", "torch", "torchvision", "bjontegaard")
 
 
 def data() -> Path:
+    """The folder OPTCODEC_DATA."""
     return Path(os.environ["OPTCODEC_DATA"])
 
 
 def network(name: str) -> TargetModel:
+    """A target network with the weights in OPTCODEC_DATA."""
     return load_model(name, weights=data() / "weights" / f"{name}.safetensors")
 
 
 def photographs(folder: str = "imagenet_sample") -> list[LabelledImage]:
+    """The labelled photographs of a test set."""
     return find_images(data() / folder, data() / folder / "labels.csv")
 
 
@@ -106,6 +109,7 @@ def write(name: str, target: TargetModel, rows: Rows, figures: dict[str, Any], *
 
 
 def about_profile(profile: SensitivityProfile) -> dict[str, Any]:
+    """What the result says of a profile: its name, hash and provenance."""
     source = profile.provenance
     return {
         "name": profile.name,

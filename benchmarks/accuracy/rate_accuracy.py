@@ -25,6 +25,7 @@ WATER_LEVELS = (0.01, 0.051, 0.1, 0.2, 0.5, 1.0)
 
 
 def conditions(subsampling: str) -> tuple[Condition, ...]:
+    """The conditions that are measured at a sampling."""
     methods = [*OURS, "opts:laplacian", *PEERS]
     if subsampling != "4:4:4":
         return grid(OURS, ["1"], qualities=(70, 90)) + grid(methods, ["bytes"], qualities=FEWER)

@@ -50,6 +50,7 @@ def full_trellis(profile: SensitivityProfile) -> Tuning:
 
 
 def measure_network(name: str) -> None:
+    """Measure all variants for a network, and write the result."""
     target, result = network(name), f"rdo_accuracy_{name}_420"
     images = photographs()
     clean = clean_profile(target, SUBSAMPLING)

@@ -54,6 +54,7 @@ def authors_maps(data: Path, model: str) -> np.ndarray:
 
 
 def estimate(target: TargetModel, images: list[LabelledImage], **options: Any) -> SensitivityProfile:
+    """A profile of the network on these images."""
     return estimate_sensitivity(target.module, batches(images, target.preprocess), **options)
 
 
@@ -76,6 +77,7 @@ def timed(target: TargetModel, images: list[LabelledImage]) -> tuple[Sensitivity
 
 
 def errors_reached(profile: SensitivityProfile) -> dict[str, Any]:
+    """Median and largest relative standard error of each component."""
     errors = profile.provenance.standard_errors
     assert errors is not None
     relative = errors / profile.weights
@@ -87,6 +89,7 @@ def errors_reached(profile: SensitivityProfile) -> dict[str, Any]:
 
 
 def rank(a: np.ndarray, b: np.ndarray) -> float:
+    """Rank correlation (Spearman) of two maps."""
     return round(float(spearmanr(a.ravel(), b.ravel()).statistic), 3)
 
 
@@ -223,6 +226,7 @@ def bfloat16(target: TargetModel, images: list[LabelledImage]) -> dict[str, Any]
 
 
 def network_figures(name: str, data: Path) -> dict[str, Any]:
+    """All figures of a network."""
     folder = data / "imagenet_sample"
     target = load_model(name, weights=data / "weights" / f"{name}.safetensors")
     images = sample(find_images(folder, folder / "labels.csv"), None, seed=0)

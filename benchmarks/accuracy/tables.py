@@ -76,6 +76,7 @@ def tables() -> dict[str, str]:
 
 
 def result(name: str) -> dict[str, Any]:
+    """The JSON document of a result by name."""
     document: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
     return document
 
@@ -93,6 +94,7 @@ def _ends(figure: Figure) -> tuple[tuple[float | None, str], tuple[float | None,
 
 
 def lines(header: list[str], rows: list[list[str]]) -> str:
+    """Format rows as a Markdown table."""
     marks = ["---", *("---:" for _ in header[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, marks, *rows))
 
@@ -122,6 +124,7 @@ def setting_1(name: str) -> str:
 
 
 def at_margin(curve: Figure, margin: float) -> str:
+    """Format the rate at which accuracy falls by a margin in points, and its change in %."""
     record = next(row for row in curve["at_accuracy"] if row["margin_points"] == margin)
     rate = record["bpp"]
     return (
@@ -186,6 +189,7 @@ def variant_table(benchmark: str) -> str:
 
 
 def generalization() -> str:
+    """BD-rates in % of all profiles against default JPEG, on both test sets."""
     sets = ("imagenet_sample", "nips2017_dev")
     curves_by_method = [
         {curve["method"]: curve for curve in result(f"generalization_{name}_{folder}")["comparisons"]["curves"]}

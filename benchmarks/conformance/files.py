@@ -86,6 +86,7 @@ def our_files(photos: dict[str, Pixels], foreign: dict[str, bytes]) -> Iterator[
 
 
 def _transcoded(name: str, data: bytes) -> Iterator[OurFile]:
+    """A file of another encoder, transcoded without loss."""
     image = read_jpeg(data)
     kind = "transcoded from other encoders"
     if any(not table.is_baseline for table in image.tables):
@@ -97,6 +98,7 @@ def _transcoded(name: str, data: bytes) -> Iterator[OurFile]:
 
 
 def _plain(part: Pixels) -> Iterator[OurFile]:
+    """Every quality and sampling with default tables."""
     for coding, progressive in PROGRESSIVE.items():
         for quality in (1, 30, 75, 95, 100):
             settings: dict[str, Any] = {"quality": quality, "progressive": progressive}
@@ -111,6 +113,7 @@ def _plain(part: Pixels) -> Iterator[OurFile]:
 
 
 def _restarts(part: Pixels) -> Iterator[OurFile]:
+    """Restart intervals from one MCU to more than the image has."""
     for coding, progressive in PROGRESSIVE.items():
         for sampling in ("4:4:4", "4:2:0"):
             for interval in (1, 7, 16, 65535):
@@ -120,6 +123,7 @@ def _restarts(part: Pixels) -> Iterator[OurFile]:
 
 
 def _designed(part: Pixels) -> Iterator[OurFile]:
+    """Designed tables of each method and target."""
     profile = load_profile("mobilenet_v2")
     for method in ("opts", "rdopt"):
         data = encode(part, profile=profile, target=MatchQuality(60), method=method).data
@@ -129,6 +133,7 @@ def _designed(part: Pixels) -> Iterator[OurFile]:
 
 
 def _optimized(part: Pixels) -> Iterator[OurFile]:
+    """Effort 3 for all tunings, and weights by a network, a receiver, a region and blocks."""
     network = load_profile("mobilenet_v2_420")
     mask = np.zeros(part.shape[:2], np.uint8)
     mask[40:120, 60:200] = 255
@@ -195,6 +200,7 @@ def _metadata(part: Pixels) -> Iterator[OurFile]:
 
 
 def _sizes(photo: Pixels) -> Iterator[OurFile]:
+    """Sizes smaller than a block, odd sizes, and narrow strips."""
     for width, height in SIZES:
         rows, columns = np.arange(height) % photo.shape[0], np.arange(width) % photo.shape[1]
         pixels = np.ascontiguousarray(photo[rows][:, columns])
@@ -216,6 +222,7 @@ def _extremes() -> Iterator[OurFile]:
 
 
 def _two_scans(part: Pixels) -> Iterator[OurFile]:
+    """Files with luminance and chrominance in two scans."""
     for sampling in ("4:2:0", "4:2:2", "4:4:0"):
         for interval in (0, 16):
             image = read_jpeg(encode(part, subsampling=sampling, restart_interval=interval).data)

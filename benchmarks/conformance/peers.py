@@ -144,6 +144,7 @@ def _jpeglib(photo: Pixels, version: str, **options: Any) -> bytes:
 
 
 def _options_of_strong_encoders(part: Pixels) -> Iterator[PeerFile]:
+    """Files of mozjpeg and jpegli with other options than in `strong_encoders`."""
     for table in range(9):
         data = vips(part, 60, quant_table=table, trellis_quant=True)
         yield PeerFile(f"mozjpeg, quant_table {table}", "mozjpeg, other options", data)
@@ -161,6 +162,7 @@ def _options_of_strong_encoders(part: Pixels) -> Iterator[PeerFile]:
 
 
 def _of_jpeglib(parts: dict[str, Pixels]) -> Iterator[PeerFile]:
+    """Files of every version of libjpeg in jpeglib."""
     families = {"libjpeg 6b to 9f": LIBJPEG, "libjpeg-turbo 1.2 to 2.1": TURBO, "mozjpeg 1.0 to 4.0": MOZJPEG}
     variants: dict[str, list[str]] = {
         "defaults": [],
@@ -181,6 +183,7 @@ def _of_jpeglib(parts: dict[str, Pixels]) -> Iterator[PeerFile]:
 
 
 def _of_cjpeg(parts: dict[str, Pixels]) -> Iterator[PeerFile]:
+    """Files of cjpeg with the switches in `CJPEG`."""
     for kind, variants in CJPEG.items():
         for switches in variants:
             for size, pixels in parts.items():
@@ -199,6 +202,7 @@ def _cjpeg(photo: Pixels, switches: Iterable[str]) -> bytes:
 
 
 def _of_pillow(parts: dict[str, Pixels]) -> Iterator[PeerFile]:
+    """Files of Pillow: progressive, restart markers, RGB, 16-bit tables, CMYK."""
     variants: dict[str, dict[str, Any]] = {
         "progressive": {"progressive": True},
         "restart markers": {"restart_marker_rows": 1},

@@ -74,6 +74,7 @@ def without(variant: Variant) -> Iterator[None]:
 
 
 def coder_of(path: Path, subsampling: str, variant: Variant) -> Coder:
+    """The coder of a photograph with the parts of a variant."""
     pixels, refine = load(path), None
     image = forward(pixels, subsampling)
     if variant["chroma"]:
@@ -132,6 +133,7 @@ def free_steps(task: tuple[Path, str, float]) -> float:
 
 
 def mean(pool: ProcessPoolExecutor, work: Callable[[Any], float], tasks: list[Any]) -> float:
+    """Mean of a function over all tasks, computed in parallel."""
     return round(float(np.mean(list(pool.map(work, tasks)))), 2)
 
 

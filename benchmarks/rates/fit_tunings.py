@@ -48,6 +48,7 @@ class Trial:
 
 
 def tuning(name: str, constants: dict[str, float]) -> Tuning:
+    """The tuning ``name`` with other constants."""
     masking = Masking(constants["exponent"], constants["floor"])
     if name == "ssim":
         return Tuning(flat_weights(1.0, 0.12, 0.12), masking, constants["ratio"])

@@ -35,15 +35,18 @@ MEASURES = ("psnr_rgb", "psnr_y", "ssim_y", "ssimulacra2")
 
 
 def photographs(*folders: str) -> list[Path]:
+    """Paths of the photographs in folders of OPTCODEC_DATA."""
     data = Path(os.environ["OPTCODEC_DATA"])
     return [path for folder in folders for path in sorted((data / folder).glob("*.png"))]
 
 
 def load(path: Path) -> Pixels:
+    """RGB pixels of a photograph."""
     return np.asarray(Image.open(path).convert("RGB"))
 
 
 def turbo(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool = False) -> bytes:
+    """A file of libjpeg-turbo with optimized Huffman tables."""
     file = io.BytesIO()
     options = {"quality": quality, "optimize": True, "progressive": progressive, "subsampling": subsampling}
     Image.fromarray(pixels).save(file, "JPEG", **options)
@@ -68,6 +71,7 @@ def jpegli(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool)
 
 
 def ours(pixels: Pixels, subsampling: str, quality: int, *, rdo: Rdo, progressive: bool) -> bytes:
+    """A file of our encoder with rate-distortion optimization."""
     return encode(pixels, quality=quality, rdo=rdo, subsampling=subsampling, progressive=progressive).data
 
 
@@ -120,6 +124,7 @@ def bd_rate(reference: Sequence[tuple[float, float]], test: Sequence[tuple[float
 
 
 def _rising(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Rates and measures of the points that have a better measure than all smaller files."""
     kept: list[tuple[float, float]] = []
     for rate, measure in sorted(points):
         if not kept or (rate > kept[-1][0] and measure > kept[-1][1]):

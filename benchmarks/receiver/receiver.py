@@ -240,6 +240,7 @@ def _data() -> Path:
 
 
 def session(data: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session of a network with a number of threads."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

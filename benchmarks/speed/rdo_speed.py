@@ -79,6 +79,7 @@ def resized(mosaic_of_photos: Pixels, part: float) -> Pixels:
 
 
 def coders(images: list[Pixels]) -> dict[str, Coder]:
+    """Functions that encode all images with one thread, by the name of the encoder."""
     from optcodec import encode
 
     by_name: dict[str, Coder] = {
@@ -92,6 +93,7 @@ def coders(images: list[Pixels]) -> dict[str, Coder]:
 
 
 def threads(image: Pixels) -> dict[str, Coder]:
+    """Functions that encode an image with one thread and with two."""
     from optcodec import encode
 
     return {
@@ -118,6 +120,7 @@ def status(name: str) -> int:
 
 
 def memory_of(part: float) -> int:
+    """Peak memory in bytes of encoding an image of this relative area, measured in a new process."""
     command = [sys.executable, "-m", "benchmarks.speed.rdo_speed", "--memory-of", str(part)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 

@@ -111,6 +111,7 @@ def _save(picture: Image.Image, *, optimize: bool) -> bytes:
 
 
 def _threads(image: Pixels) -> dict[str, Coder]:
+    """Functions that encode an image with one thread and with two."""
     from optcodec import encode
 
     return {
