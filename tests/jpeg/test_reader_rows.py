@@ -16,7 +16,7 @@ from tests.jpeg.test_reader import ZERO, coefficient_image, fuzz_files, grey_fil
 from tests.jpegfile import HUFFMAN, ScanSpec, build
 from tests.strategies import coefficient_images
 
-SMALLEST = 4096  # bytes that wait to be decoded; an MCU takes up to 3200
+SMALLEST = 4096  # size of the decoder's buffer in bytes; an MCU needs up to 3200
 
 
 def assert_rows(data: bytes) -> CoefficientImage:
@@ -166,7 +166,7 @@ def test_a_header_that_claims_too_much_is_refused_at_once():
 
 def test_rows_take_the_memory_of_a_row():
     data = pillow_file("L", (2000, 1600), quality=90)
-    next(iter(read_jpeg_rows(data)))  # kernels are loaded
+    next(iter(read_jpeg_rows(data)))  # load the kernels first
     peaks = []
     for by_rows in (True, False):
         tracemalloc.start()

@@ -184,7 +184,7 @@ TOLERATED = {
 }
 
 
-TWO_NOTICES = ("zeros for EOI", "a comment before no EOI")  # EOI is missing, and there is something else
+TWO_NOTICES = ("zeros for EOI", "a comment before no EOI")  # these files lack EOI and have another fault
 
 
 def read_with_notices(data: bytes) -> tuple[CoefficientImage, list[str]]:
@@ -205,11 +205,11 @@ def test_breaches_that_libjpeg_tolerates_are_read_with_a_notice(name, tmp_path):
     (about,) = [sentence for sentence in notices if re.search(notice, sentence)]
     assert len(notices) == (2 if name in TWO_NOTICES else 1), notices
     assert re.search(r"\((in \d+ places, the first )?at byte \d+\); ", about)
-    if "a length" not in name:  # jpeglib itself wants those
+    if "a length" not in name:  # jpeglib itself needs correct lengths
         for component, (blocks, _) in zip(image.components, turbo_coefficients(data, tmp_path), strict=True):
             np.testing.assert_array_equal(component.blocks, blocks)
     if data.count(b"\xff\1") == 0:  # Pillow itself does not know TEM
-        ended = data + EOI * ("missing" in "".join(notices) or "truncated" in about)  # which Pillow waits for
+        ended = data + EOI * ("missing" in "".join(notices) or "truncated" in about)  # Pillow refuses files without EOI
         np.testing.assert_array_equal(decoded(write_jpeg(image)), decoded(ended))
     with pytest.raises(MalformedJpegError) as error:
         read_jpeg(data, strict=True)
@@ -286,7 +286,7 @@ def test_wrong_arguments(read):
         read(COLOUR, strict=True, partial=True)
 
 
-# Where libjpeg refuses a file, or what it makes of it is no picture, it is refused.
+# A file is refused if libjpeg refuses it, or if what libjpeg decodes is not the picture.
 REFUSED = {
     "SOI again": (before("DHT", SOI), "found the marker SOI"),
     "a reserved marker": (before("DHT", b"\xff\x7f"), "found the marker RES 7F"),
