@@ -8,9 +8,7 @@ from .blocks.profile import shipped_utility_profiles as shipped_utility_profiles
 from .blocks.provenance import UtilityProvenance as UtilityProvenance
 from .design import SamplingMismatchWarning as SamplingMismatchWarning
 from .design import design_tables as design_tables
-from .effort import Rdo as Rdo
 from .encoder import EncodedJpeg as EncodedJpeg
-from .encoder import UnreadableSizeWarning as UnreadableSizeWarning
 from .encoder import encode as encode
 from .errors import DiskFullError as DiskFullError
 from .errors import InvalidInputError as InvalidInputError
@@ -20,6 +18,7 @@ from .errors import OptcodecError as OptcodecError
 from .errors import TargetNotMetError as TargetNotMetError
 from .errors import UnsupportedJpegError as UnsupportedJpegError
 from .extras import require_packages as require_packages
+from .form import UnreadableSizeWarning as UnreadableSizeWarning
 from .jpeg.image import CoefficientImage as CoefficientImage
 from .jpeg.image import Component as Component
 from .jpeg.image import DctComponent as DctComponent
@@ -71,6 +70,8 @@ __version__: str
 
 # Kept so that programs which import them from here go on working; they are not documented, and those that we use
 # ourselves come from `optcodec.shared`.
+# Deprecated: what `encode` took before `effort`.
+from .deprecated import Rdo as Rdo
 from .files import check_writable as check_writable
 from .files import whole_file as whole_file
 from .files import write_whole as write_whole

@@ -1,214 +1,213 @@
-"""Encode with a trellis: from an image, a tuning and a target to a file."""
+"""What `effort`, `tune`, `field` and `blocks` ask for: how much work goes into a file, and whose error counts.
+
+`optcodec.encode` and the command line share this module: the default level of effort, what a level does with a quality,
+and which arguments have no effect at which level.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import TYPE_CHECKING
 
-from optcodec.blocks.choice import BlockChoice, BlockContext
-from optcodec.blocks.profile import UtilityProfile
-from optcodec.design import Files, check_sampling, gather, line_of_method, resolve
 from optcodec.errors import InvalidInputError
-from optcodec.jpeg.image import CoefficientImage, DctImage
-from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.jpeg.tables import QuantTable
-from optcodec.kernels import prepare
-from optcodec.matching import Target, meet
-from optcodec.metrics import EQUAL_WEIGHTS
-from optcodec.targets import FixedLevel, MatchQuality
-from optcodec.trellis.chroma import Planes
-from optcodec.trellis.coder import Coder, level_like
-from optcodec.trellis.field import QualityField
-from optcodec.trellis.line import CodedFile, TrellisLine
-from optcodec.trellis.tuning import Tuning, tuning_for
-from optcodec.values import Value
-from optcodec.vision.profile import SensitivityProfile
+from optcodec.matching import Target
+from optcodec.scalars import whole_number
+from optcodec.targets import MatchQuality, MatchSwe, WaterLevel
 
-__all__ = ["Rdo", "Wanted", "rdo_encoded"]
+if TYPE_CHECKING:
+    from optcodec.blocks.choice import BlockChoice
+    from optcodec.blocks.profile import UtilityProfile
+    from optcodec.trellis.field import QualityField
+    from optcodec.trellis.tuning import Tuning
+    from optcodec.vision.profile import SensitivityProfile
 
-_KERNELS = "trellis", "dcsteps", "rates", "distortion", "quantize", "tridiagonal", "entropy", "huffman", "bits"
+    Tune = str | SensitivityProfile | UtilityProfile | Tuning
+
+__all__ = ["Request", "check_effort", "check_tuning"]
+
+Arguments = Mapping[str, object]  # values by their names in `Request`; None, or left out, where nothing is set
+Spell = Callable[[str], str]  # the name of an argument as the user writes it
+
+_FOR_A_TRELLIS = "tune", "field", "blocks"
+_METHODS_OF_PROFILES = ("rdopt", "opts")
 
 
-@dataclass(frozen=True, eq=False)
-class Rdo(Value):
-    """How indices are chosen: those with the least weighted squared error plus a price of their bits.
+@dataclass(frozen=True)
+class Request:
+    """What the user asks of a file; see `optcodec.encode` for each argument.
 
-    Parameters
-    ----------
-    tune : str, SensitivityProfile, UtilityProfile or Tuning, optional
-        What the file is tuned for: ``"psnr"`` (of RGB), ``"ssim"`` (of luminance), ``"people"``, a network, by the
-        profile that was measured on it, a receiver that restores, by its utility profile, or any weights. By default
-        the profile that tables are designed for, then the receiver that `blocks` is for, otherwise ``"psnr"``.
-    field : QualityField, optional
-        Where in the image errors count for more.
-    blocks : BlockChoice, optional
-        How 32x32 blocks are weighed besides, see `optcodec.blocks_by`.
-    thorough : bool
-        Take the time for what a trellis alone does not do: chrominance downsampled for the way decoders upsample it,
-        luminance that makes up for errors of chrominance (both for PSNR of RGB); the scans of progressive files by
-        trial.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no such tuning, or the field is none.
+    Of `quality`, `tables` and `target` at most one is set.
     """
 
-    tune: str | SensitivityProfile | UtilityProfile | Tuning | None = None
+    quality: int | None = None
+    tables: Sequence[QuantTable] | None = None
+    target: Target | None = None
+    profile: SensitivityProfile | None = None
+    method: str | None = None
+    effort: int | None = None
+    tune: Tune | None = None
     field: QualityField | None = None
     blocks: BlockChoice | None = None
-    thorough: bool = False
 
-    def __post_init__(self) -> None:
-        if self.tune is not None:
-            tuning_for(self.tune)
-        if self.field is not None and not isinstance(self.field, QualityField):
-            raise InvalidInputError(f"a field is a QualityField, got {type(self.field).__name__}")
-        if self.blocks is not None and not isinstance(self.blocks, BlockChoice):
-            raise InvalidInputError(f"blocks are weighed by a BlockChoice, got {type(self.blocks).__name__}")
+    def resolved(self, dct: str = "float") -> Request:
+        """The request with its effort, and with the target of a quality that tables are designed for.
 
-    @property
-    def profile(self) -> SensitivityProfile | None:
-        """The profile that the file is tuned with, if it is one."""
-        return self.tune if isinstance(self.tune, SensitivityProfile) else None
+        Raises
+        ------
+        InvalidInputError
+            If arguments are wrong, or exclude one another.
+        """
+        arguments = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        chosen = [name for name in ("quality", "tables", "target") if arguments[name] is not None]
+        if len(chosen) > 1:
+            raise InvalidInputError(f"{' and '.join(chosen)} exclude one another; expected one of them")
+        _check_tables(self.tables)
+        check_tuning(self.tune, self.field, self.blocks)
+        effort = check_effort(arguments | {"dct": dct})
+        if effort == 2 and self.quality is not None:
+            return replace(self, effort=effort, quality=None, target=MatchQuality(self.quality, jointly=True))
+        return replace(self, effort=effort)
 
     @property
     def receivers(self) -> list[UtilityProfile]:
         """The utility profiles that the file is tuned, and its blocks are weighed with."""
+        from optcodec.blocks.profile import UtilityProfile
+
         known = [self.tune, self.blocks and self.blocks.profile]
         return [profile for profile in known if isinstance(profile, UtilityProfile)]
 
     @property
+    def tuned_for(self) -> Tune:
+        """What the file is tuned for: by default the network or the receiver that it is made for, or PSNR."""
+        tunings = [receiver.tuning for receiver in self.receivers if receiver.tuning is not None]
+        return self.tune or self.profile or (tunings[0] if tunings else "psnr")
+
+    @property
     def subsampling(self) -> str | None:
         """The sampling that the profile of network or receiver was measured at, if there is one."""
-        measured = ([self.profile] if self.profile else []) + self.receivers
-        return measured[0].provenance.subsampling if measured else None
+        if self.profile is not None:
+            return self.profile.provenance.subsampling
+        if self.tune is None and self.blocks is None:
+            return None
+        from optcodec.vision.profile import SensitivityProfile
+
+        if isinstance(self.tune, SensitivityProfile):
+            return self.tune.provenance.subsampling
+        receivers = self.receivers
+        return receivers[0].provenance.subsampling if receivers else None
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a file is asked for, as in `optcodec.encode`: one of the first three."""
-
-    quality: int | None
-    tables: Sequence[QuantTable] | None
-    target: Target | None
-    profile: SensitivityProfile | None
-    method: str | None
-
-
-def rdo_encoded(source: PixelSource | CoefficientSource, rdo: bool | Rdo, wanted: Wanted) -> bytes:
-    """The file of an image whose indices a trellis chooses.
+def check_tuning(tune: object, field: object, blocks: object) -> None:
+    """Check the types of what effort 3 is told about errors; None stands for nothing set.
 
     Raises
     ------
     InvalidInputError
-        If `rdo` is something else, the field does not fit the image, or image or target are of a kind that is not
-        handled.
-    TargetNotMetError
-        If the target cannot be met.
+        If there is no such tuning, or another value is of a wrong type.
     """
-    if not isinstance(rdo, (bool, Rdo)):
-        raise InvalidInputError(f"rdo is True, False or an Rdo, got {rdo!r}")
-    rdo = Rdo() if isinstance(rdo, bool) else rdo
-    pixels = ("forward",) if isinstance(source, PixelSource) else ()
-    prepare(*_KERNELS, *pixels, *(rdo.blocks.kernels if rdo.blocks else ()))
-    if source.sampling != "grey":
-        for receiver in rdo.receivers:
-            receiver.check(subsampling=source.sampling)
-    tunings = [receiver.tuning for receiver in rdo.receivers if receiver.tuning is not None]
-    tune = rdo.tune or wanted.profile or (tunings[0] if tunings else "psnr")
-    if isinstance(tune, SensitivityProfile):
-        wanted = replace(wanted, profile=wanted.profile or tune)
-    if wanted.profile is not None:
-        check_sampling(wanted.profile, {source.sampling} - {"grey"})
-    tuning = tuning_for(tune)
-    coder = _coder(source, rdo, tuning, wanted.target)
-    wanted = _with_tables(coder, wanted, tuning.method)
-    weights = EQUAL_WEIGHTS if wanted.profile is None else wanted.profile.normalized()
-    line = TrellisLine(coder, source, weights, method=wanted.method)
-    method = wanted.method or tuning.method
-    if wanted.target is not None and method is not None:
-        statistics = gather(coder.image, threads=coder.threads)
-        line = replace(line, designs=line_of_method(statistics, method, wanted.profile))
-    kinds = (False, True) if source.progressive == "smaller" else (bool(source.progressive),)
-    coders = [replace(coder, progressive=kind, write=partial(_written, source, rdo, kind)) for kind in kinds]
-    files = [_file(replace(line, coder=one), wanted) for one in coders]
-    if wanted.target is not None and wanted.target.budget(line.pixels) is not None:  # both as large as they may be
-        return min(files, key=lambda file: sum(file.errors)).data
-    return min(files, key=lambda file: file.nbytes).data
+    if tune is not None:
+        from optcodec.trellis.tuning import tuning_for
+
+        tuning_for(tune)  # type: ignore[arg-type]
+    if field is not None:
+        from optcodec.trellis.field import QualityField
+
+        if not isinstance(field, QualityField):
+            raise InvalidInputError(f"a field is a QualityField, got {type(field).__name__}")
+    if blocks is not None:
+        from optcodec.blocks.choice import BlockChoice
+
+        if not isinstance(blocks, BlockChoice):
+            expected = "expected what blocks_by makes of a name"
+            raise InvalidInputError(f"blocks are weighed by a BlockChoice, got {type(blocks).__name__}; {expected}")
 
 
-def _with_tables(coder: Coder, wanted: Wanted, default_method: str | None) -> Wanted:
-    """What is asked for, with designed tables in place of a fixed level, or of a quality for a tuning with a method."""
-    target, method = wanted.target, wanted.method
-    if target is None and wanted.tables is None and default_method is not None:
-        target, method = MatchQuality(wanted.quality or 0, jointly=True), default_method
-    elif not isinstance(target, FixedLevel):
-        return wanted
-    statistics = gather(coder.image, threads=coder.threads)
-    designed = resolve(target, statistics, wanted.profile, method=method, files=Files(len))
-    return replace(wanted, target=None, tables=designed.tables)
+def _check_tables(tables: Sequence[QuantTable] | None) -> None:
+    """Refuse tables that no baseline file can have."""
+    if tables is not None and not 1 <= len(tables) <= 4:
+        raise InvalidInputError(f"one to four quantization tables are expected, got {len(tables)}")
+    for table in tables or ():
+        if not table.is_baseline:
+            raise InvalidInputError(f"steps to encode with lie in 1..255, got {table.steps.max()}")
 
 
-def _file(line: TrellisLine, wanted: Wanted) -> CodedFile:
-    """The file, baseline or progressive."""
-    coder = line.coder
-    if wanted.target is not None:
-        return meet(line, wanted.target).candidate
-    if wanted.tables is None:
-        level = level_like(coder, wanted.quality or 0)
-        return line.file_with(coder.tables((level, level)), (level, level))
-    level = coder.level_of(wanted.tables)
-    return line.file_with(tuple(wanted.tables), (level, level))
+def _in_python(name: str) -> str:
+    return "a target such as target=Bpp(1.0)" if name == "target" else name
 
 
-def _written(source: PixelSource | CoefficientSource, rdo: Rdo, progressive: bool, coded: CoefficientImage) -> bytes:
-    """The file of indices that a trellis chose."""
-    return replace(source, progressive=progressive).written(coded, smallest=rdo.thorough or progressive)
+def check_effort(arguments: Arguments, spell: Spell = _in_python) -> int:
+    """Effort 1, 2 or 3 of a request: by default the least that has what the other arguments ask for.
 
+    Parameters
+    ----------
+    arguments : mapping
+        Those of `Request`, and `dct`. Values matter of `effort`, `target`, `method` and `dct`, and whether `tune` is
+        the name of a tuning; of all others it matters only whether they are set.
+    spell : callable
+        Takes the name of an argument and returns it as the user writes it: on the command line ``--roi`` for
+        ``"field"``. Messages name arguments in this way.
 
-def _coder(source: PixelSource | CoefficientSource, rdo: Rdo, tuning: Tuning, target: Target | None) -> Coder:
-    """The image with its weights, and how its files are written."""
-    refine = None
-    if rdo.thorough and tuning.of_rgb and isinstance(source, PixelSource) and source.sampling != "grey":
-        planes = Planes(source.pixels, source.subsampling)
-        image, refine = planes.image(), planes.refined
+    Raises
+    ------
+    InvalidInputError
+        If effort is not in 1..3, or another argument would have no effect with it.
+    """
+    is_set = {name for name, value in arguments.items() if value is not None}
+    if "effort" in is_set:
+        effort = whole_number(arguments["effort"], "effort", 1, 3)
+    elif is_set.intersection(_FOR_A_TRELLIS):
+        effort = 3
     else:
-        _check_colours(source)
-        image = source.unquantized()
-    field = rdo.field
-    if rdo.blocks is not None:
-        chosen = _chosen(source, rdo.blocks, image, tuning, target)
-        field = chosen if field is None else chosen.times(field)
-    return Coder(
-        image,
-        tuning.criterion(image, field),
-        tuning.step_ratio,
-        partial(_written, source, rdo, bool(source.progressive)),
-        apart=source.apart,
-        bounded=isinstance(source, PixelSource),
-        lattice=source.lattice if isinstance(source, CoefficientSource) else None,
-        threads=source.threads,
-        refine=refine,
+        effort = 2 if "target" in is_set else 1
+    if "method" in is_set and "target" not in is_set:
+        raise InvalidInputError(f"{spell('method')} designs tables for {spell('target')}; got none")
+    refused = {1: _without_effect_at_1, 2: _without_effect_at_2, 3: _without_effect_at_3}[effort](
+        arguments, is_set, spell
     )
+    for message, applies in refused.items():
+        if applies:
+            raise InvalidInputError(message)
+    return effort
 
 
-def _chosen(
-    source: PixelSource | CoefficientSource,
-    blocks: BlockChoice,
-    image: DctImage,
-    tuning: Tuning,
-    target: Target | None,
-) -> QualityField:
-    """Weights of the 32x32 blocks."""
-    if isinstance(source, CoefficientSource):
-        raise InvalidInputError("blocks are weighed by their pixels, got coefficients of a file; expected pixels")
-    budget = None if target is None else target.budget(image.width * image.height)
-    return blocks.field(BlockContext(source.pixels, image, tuning, blocks.profile, blocks.net, source.threads), budget)
+def _without_effect_at_1(arguments: Arguments, is_set: set[str], spell: Spell) -> dict[str, bool]:
+    """Messages, and whether they apply: tables are fixed, and coefficients rounded to nearest."""
+    effort, quality = spell("effort"), spell("quality")
+    fixed, expected = f"tables are fixed with {effort} 1", f"expected {effort} 2 or 3"
+    return _needing_a_trellis(1, is_set, spell) | {
+        f"{fixed}, {spell('method')} designs them; {expected}": "method" in is_set,
+        f"{fixed}, so that no target can be met; {expected}": "target" in is_set,
+        f"{fixed}, so that {spell('profile')} has no effect; {expected}": {"effort", "profile"} <= is_set,
+        f"{spell('profile')} needs {spell('target')}; or {quality} with {effort} 2 or 3": "profile" in is_set,
+    }
 
 
-def _check_colours(source: PixelSource | CoefficientSource) -> None:
-    """Refuse files with RGB components: weights are those of luminance and chrominance."""
-    if isinstance(source, CoefficientSource) and source.image.is_rgb:
-        raise InvalidInputError("grey or YCbCr images can be tuned, got RGB components")
+def _without_effect_at_2(arguments: Arguments, is_set: set[str], spell: Spell) -> dict[str, bool]:
+    """Messages, and whether they apply: tables are designed, and coefficients rounded to nearest."""
+    effort, tables, quality = spell("effort"), spell("tables"), spell("quality")
+    neither = not is_set.intersection(("quality", "target"))
+    return _needing_a_trellis(2, is_set, spell) | {
+        f"{effort} 2 designs tables, so that {tables} has no effect; expected {effort} 1 or 3": "tables" in is_set,
+        f"{effort} 2 designs tables for {quality} or a target, got neither": neither,
+    }
+
+
+def _needing_a_trellis(effort: int, is_set: set[str], spell: Spell) -> dict[str, bool]:
+    expected = f"has no effect unless coefficients are optimized; expected {spell('effort')} 3, got {effort}"
+    return {f"{spell(name)} {expected}": name in is_set for name in _FOR_A_TRELLIS}
+
+
+def _without_effect_at_3(arguments: Arguments, is_set: set[str], spell: Spell) -> dict[str, bool]:
+    """Messages, and whether they apply: tables are designed unless they are set, and coefficients optimized."""
+    dct, profile, other = spell("dct"), spell("profile"), isinstance(arguments.get("tune"), str)
+    weighs = (
+        isinstance(arguments.get("target"), (MatchSwe, WaterLevel)) or arguments.get("method") in _METHODS_OF_PROFILES
+    )
+    cannot = f"rounds coefficients, so that {spell('effort')} 3 cannot optimize them"
+    return {
+        f"{dct} exact {cannot}; expected {dct} float": arguments.get("dct") == "exact",
+        f"{profile} has no effect with {spell('tune')}; expected one of the two, or a target of weighted error: "
+        f"{spell('MatchSwe')} or {spell('WaterLevel')}": "profile" in is_set and other and not weighs,
+    }

@@ -55,7 +55,7 @@ class MatchMeasure(Target):
     >>> def largest_difference(data: bytes) -> float:
     ...     decoded = np.asarray(Image.open(io.BytesIO(data)), int)
     ...     return abs(decoded - pixels).max()
-    >>> file = encode(pixels, target=MatchMeasure(largest_difference, 24), rdo=True)
+    >>> file = encode(pixels, target=MatchMeasure(largest_difference, 24), effort=3)
     >>> bool(largest_difference(file.data) <= 24)
     True
     """

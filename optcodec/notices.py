@@ -30,7 +30,8 @@ PARTIAL_HINT = "partial=True or --partial takes what is there"  # appended to er
 
 Notify = Callable[[str], None]
 
-_PACKAGES = ("optcodec", "restore")
+# Not code of the user: ours, and `dataclasses.replace`, which calls our constructors for the user.
+_PACKAGES = ("optcodec", "restore", "dataclasses")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def warn_of(notices: Iterable[str]) -> None:
 
 
 def warn_user(message: str, category: type[Warning]) -> None:
-    """Warn, and name the line that called into our packages: the nearest one that is in neither.
+    """Warn, and name the line that called into our packages: the nearest one that is the user's.
 
     A fixed ``stacklevel`` would name a line of ours as soon as one public function calls another.
     """

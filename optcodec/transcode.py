@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from optcodec.encoder import EncodedJpeg, check_transcoding, encode, kept_metadata
+from optcodec.encoder import EncodedJpeg, encode
 from optcodec.errors import TargetNotMetError
+from optcodec.form import check_transcoding, kept_metadata
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.metadata.writer import with_metadata
 from optcodec.jpeg.reading.reader import read_jpeg

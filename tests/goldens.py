@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 import optcodec
-from optcodec import Bpp, MatchPsnr, MatchQuality, MatchSwe, MaxBytes, QualityField, Rdo, WaterLevel
+from optcodec import Bpp, MatchPsnr, MatchQuality, MatchSwe, MaxBytes, QualityField, WaterLevel
 
 FILE = Path(__file__).with_name("goldens.json")
 Pixels = npt.NDArray[np.uint8]
@@ -129,21 +129,19 @@ def _designed() -> Iterator[tuple[str, Encode]]:
 def _optimized() -> Iterator[tuple[str, Encode]]:
     profile = optcodec.load_profile("squeezenet1_1")
     for name in ("scene", "wide", "gray", "dot"):
-        yield _case(name, "rdo", rdo=True)
+        yield _case(name, "rdo", tune="ycbcr")
         for tune in ("psnr", "ssim", "people"):
-            yield _case(name, f"{tune} 60", rdo=Rdo(tune=tune), quality=60)
-            yield _case(name, f"{tune} thorough", rdo=Rdo(tune=tune, thorough=True), quality=80)
-            yield _case(name, f"{tune} thorough apart", rdo=Rdo(tune=tune, thorough=True), quality=80, scans="apart")
-            yield _case(name, f"{tune} thorough progressive", rdo=Rdo(tune=tune, thorough=True), progressive=True)
-        yield _case(name, "network", rdo=Rdo(tune=profile), quality=70)
-        yield _case(name, "tables", rdo=True, tables=optcodec.annex_k_tables(70), subsampling="4:2:2")
+            yield _case(name, f"{tune} 60", tune="ycbcr" if tune == "psnr" else tune, quality=60)
+            yield _case(name, f"{tune} thorough", effort=3, tune=tune, quality=80)
+            yield _case(name, f"{tune} thorough apart", effort=3, tune=tune, quality=80, scans="apart")
+            yield _case(name, f"{tune} thorough progressive", effort=3, tune=tune, progressive=True)
+        yield _case(name, "network", tune=profile, quality=70)
+        yield _case(name, "tables", tune="ycbcr", tables=optcodec.annex_k_tables(70), subsampling="4:2:2")
         if name != "dot":
-            yield _case(name, "rdo bpp", rdo=Rdo(thorough=True), target=Bpp(1.2))
-            yield _case(
-                name, "rdo psnr", rdo=Rdo(tune="people"), target=MatchPsnr(31.0), progressive=True, subsampling="4:4:4"
-            )
-            yield _case(name, "rdo swe", rdo=Rdo(tune=profile), target=MatchQuality(50))
-            yield _case(name, "field", rdo=Rdo(field=_field(pictures()[name])), quality=60)
+            yield _case(name, "rdo bpp", effort=3, target=Bpp(1.2))
+            yield _case(name, "rdo psnr", tune="people", target=MatchPsnr(31.0), progressive=True, subsampling="4:4:4")
+            yield _case(name, "rdo swe", tune=profile, target=MatchQuality(50))
+            yield _case(name, "field", tune="ycbcr", field=_field(pictures()[name]), quality=60)
 
 
 def _for_blocks() -> Iterator[tuple[str, Encode]]:
@@ -151,9 +149,9 @@ def _for_blocks() -> Iterator[tuple[str, Encode]]:
     for name in ("scene", "wide", "gray"):
         for chosen in choices:
             blocks = optcodec.blocks_by(chosen)
-            yield _case(name, chosen, rdo=Rdo(blocks=blocks, thorough=True), target=Bpp(1.3))
+            yield _case(name, chosen, effort=3, blocks=blocks, target=Bpp(1.3))
         receiver = optcodec.load_utility_profile("denoise25")
-        yield _case(name, "receiver", rdo=Rdo(tune=receiver), quality=65, progressive=True)
+        yield _case(name, "receiver", tune=receiver, quality=65, progressive=True)
 
 
 def _transcoded() -> Iterator[tuple[str, Encode]]:
@@ -163,8 +161,8 @@ def _transcoded() -> Iterator[tuple[str, Encode]]:
         variants: dict[str, dict[str, object]] = {
             "again": {"progressive": "smaller"},
             "designed again": {"profile": profile, "target": Bpp(1.0)},
-            "rdo again": {"rdo": True},
-            "quality again": {"quality": 50, "rdo": Rdo(tune="ssim")},
+            "rdo again": {"tune": "ycbcr"},
+            "quality again": {"quality": 50, "tune": "ssim"},
         }
         for variant, options in variants.items():
             yield f"{name}, {variant}", partial(_encoded, first, options)

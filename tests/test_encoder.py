@@ -195,7 +195,7 @@ def test_longest_sides(shape):
     assert encoded.coefficients.width == shape[1]
 
 
-@pytest.mark.parametrize("options", [{}, {"rdo": True}, {"target": Bpp(1.0)}, {"progressive": True}])
+@pytest.mark.parametrize("options", [{}, {"tune": "ycbcr"}, {"target": Bpp(1.0)}, {"progressive": True}])
 @pytest.mark.parametrize("shape", [(2, 65501), (65501, 1, 3), (1, 65535)])
 def test_sides_that_no_libjpeg_opens_are_refused(shape, options):
     message = f"{shape[1]}x{shape[0]} pixels; expected sides of at most 65500, as no libjpeg opens larger JPEG files"
@@ -276,7 +276,7 @@ def test_other_scans_are_written_from_coefficients_not_from_a_file(monkeypatch, 
     assert encode(pixels, quality=70, **options).data == expected
 
 
-@pytest.mark.parametrize("options", [{}, {"rdo": True}, {"rdo": True, "target": WaterLevel(0.05)}])
+@pytest.mark.parametrize("options", [{}, {"effort": 3}, {"effort": 3, "target": WaterLevel(0.05)}])
 def test_a_profile_of_another_sampling_warns_where_the_caller_stands(options):
     profile = load_profile("mobilenet_v2_420")
     with pytest.warns(SamplingMismatchWarning, match=r"estimated at 4:2:0, but is used at 4:4:4") as caught:
@@ -350,8 +350,8 @@ WIDE = QuantTable(np.full((8, 8), 256))
         ({"quality": 101}, "1..100, got 101"),
         ({"quality": 50, "tables": annex_k_tables(50)}, "quality and tables exclude one another"),
         ({"quality": 50, "target": Bpp(1.0)}, "quality and target exclude one another"),
-        ({"profile": load_profile("mobilenet_v2")}, "for a target, got none"),
-        ({"method": "optd"}, "for a target, got none"),
+        ({"profile": load_profile("mobilenet_v2")}, "profile needs a target such as "),
+        ({"method": "optd"}, "method designs tables for a target such as "),
         ({"method": "best", "target": Bpp(1.0)}, "got 'best'"),
         ({"target": MatchQuality(50), "method": "opts"}, "needs a sensitivity profile"),
         ({"target": WaterLevel(0.1), "method": "jpeg"}, "takes a Quality"),

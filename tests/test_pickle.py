@@ -24,6 +24,7 @@ PHOTO = photograph(40, 56)
 FILE = optcodec.encode(PHOTO, quality=60, metadata=True)
 BLOCKS = np.zeros((2, 3, 8, 8))
 BLOCK = np.ones((5, 2))
+FIELD = optcodec.QualityField.from_mask(PHOTO[..., 0])
 
 
 def rows_of(data: bytes) -> CoefficientRows:
@@ -35,6 +36,14 @@ def profile() -> SensitivityProfile:
     shipped = optcodec.load_profile("mobilenet_v2")
     errors = np.full((3, 8, 8), 0.5)
     return dataclasses.replace(shipped, provenance=dataclasses.replace(shipped.provenance, standard_errors=errors))
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:Rdo and thorough are deprecated")  # whenever one is made or copied
+
+
+def deprecated(**options: Any) -> optcodec.Rdo:
+    with pytest.warns(DeprecationWarning, match="Rdo and thorough are deprecated"):
+        return optcodec.Rdo(**options)
 
 
 # At least one example of every public class; a new class without an example fails below.
@@ -70,9 +79,9 @@ EXAMPLES: dict[str, list[Any]] = {
     "Picture": [optcodec.Picture(PHOTO, Metadata(exif=b"exif"), ("a notice",))],
     "Provenance": [profile().provenance],
     "Quality": [optcodec.Quality(50)],
-    "QualityField": [optcodec.QualityField.from_mask(PHOTO[..., 0])],
+    "QualityField": [FIELD],
     "QuantTable": [QuantTable(np.arange(1, 65).reshape(8, 8))],
-    "Rdo": [optcodec.Rdo(), optcodec.Rdo(profile(), optcodec.QualityField.from_mask(PHOTO[..., 0]), thorough=True)],
+    "Rdo": [deprecated(), deprecated(tune=profile(), field=FIELD, thorough=True)],
     "Recipe": [load_recipe("tiny")],
     "SamplingMismatchWarning": [optcodec.SamplingMismatchWarning("found this, expected that")],
     "SensitivityProfile": [profile()],

@@ -18,7 +18,6 @@ from optcodec import (
     MatchQuality,
     MatchSwe,
     MaxBytes,
-    Rdo,
     annex_k_tables,
     encode,
     read_jpeg,
@@ -52,7 +51,7 @@ FILES = {
     "plain": pillow(),
     "optimal": encode(PHOTO, quality=75).data,
     "progressive": encode(PHOTO, quality=75, progressive=True).data,
-    "two scans": encode(PHOTO, rdo=Rdo(thorough=True), scans="apart").data,
+    "two scans": encode(PHOTO, effort=3, scans="apart").data,
     "restart": pillow(restart_marker_blocks=3),
     "grey": encode(PHOTO[..., 1], quality=60).data,
 }
@@ -65,7 +64,7 @@ TARGETS = {
     "psnr": {"target": MatchPsnr(60)},
     "progressive": {"progressive": True},
     "smaller": {"progressive": "smaller"},
-    "trellis": {"rdo": Rdo(thorough=True), "quality": 98},
+    "trellis": {"effort": 3, "quality": 98},
     "coarser": {"quality": 20},
 }
 

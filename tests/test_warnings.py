@@ -58,7 +58,7 @@ def test_design_tables_names_the_line_that_designs() -> None:
     assert files_of_warnings(category, lambda: optcodec.design_tables(image, target, profile=profile)) == [__file__]
 
 
-@pytest.mark.parametrize("options", [{}, {"rdo": True}], ids=["designed tables", "trellis"])
+@pytest.mark.parametrize("options", [{}, {"effort": 3}], ids=["designed tables", "trellis"])
 @pytest.mark.parametrize("function", [optcodec.encode, lambda image, **more: optcodec.transcode(BASELINE, **more)])
 def test_encoding_with_a_profile_of_another_sampling_names_the_line(
     function: Callable[..., Any], options: dict[str, Any]

@@ -5,8 +5,8 @@
 The search changes one constant after the other by a factor or a step, as long as the mean PSNR after restoration rises
 at equal bytes of real files. Its photographs are those of ``imagenet_sample`` from which neither the profile nor QP-NET
 was made. It starts from the constants of an earlier result, if there is one. Then it fits the strength of the groups'
-exchange rates. All gains are over default JPEG (optimal Huffman codes, 4:2:0) at the same bytes, and the encoder is in
-its strongest mode.
+exchange rates. All gains are over default JPEG (optimal Huffman codes, 4:2:0) at the same bytes, and encoded with
+``effort=3``.
 
 All trials are written to ``results/fit_receiver_TASK.json``. If the package has a profile and a QP-NET for the task,
 tuning and strength are also written into ``optcodec/data/utility/TASK.json``. With ``--strength`` the constants of the
@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks.accelir.methods import default_jpeg
 from benchmarks.receiver.tasks import FOLDER, TASKS, RestorationTask, Samples, make_task, photographs
 from benchmarks.record import RESULTS, write_result
-from optcodec import MaxBytes, Rdo, encode, psnr_db
+from optcodec import MaxBytes, encode, psnr_db
 from optcodec.blocks.choice import BlockChoice
 from optcodec.blocks.profile import load_utility_profile
 from optcodec.blocks.qpnet import load_qpnet, shipped_qpnets
@@ -89,10 +89,13 @@ class Bench:
             for k, image in enumerate(self.sent)
         ])  # fmt: skip
 
-    def gain(self, rdo: Rdo) -> np.ndarray:
+    def gain(self, *, tune: Tuning | None = None, blocks: BlockChoice | None = None) -> np.ndarray:
         """PSNR after restoration less that of default JPEG in dB, shape (images, rates)."""
         restored_psnr = [
-            [self.psnr(encode(image, rdo=rdo, target=MaxBytes(budget)).data, k) for budget in self.budgets[k]]
+            [
+                self.psnr(encode(image, effort=3, tune=tune, blocks=blocks, target=MaxBytes(budget)).data, k)
+                for budget in self.budgets[k]
+            ]
             for k, image in enumerate(self.sent)
         ]
         return np.array(restored_psnr) - self.reference
@@ -112,7 +115,7 @@ class Search:
 
     def measure_gain(self, constants: dict[str, float], of_rgb: bool) -> float:
         """Mean gain over default JPEG in dB with these constants; the trial is recorded."""
-        gain = float(self.bench.gain(Rdo(tuning_of(constants, of_rgb=of_rgb), thorough=True)).mean())
+        gain = float(self.bench.gain(tune=tuning_of(constants, of_rgb=of_rgb)).mean())
         self.trials.append(
             {
                 "constants": {k: round(v, 4) for k, v in constants.items()},
@@ -186,9 +189,9 @@ def fit_task(name: str, *, search_again: bool) -> None:
     net, gains = load_qpnet(name), {}
     for strength in STRENGTHS:
         blocks = BlockChoice("exchange", replace(profile, strength=strength), net)
-        gains[strength] = round(float(bench.gain(Rdo(blocks=blocks, thorough=True)).mean()), 4)
+        gains[strength] = round(float(bench.gain(blocks=blocks).mean()), 4)
     replace(profile, strength=max(gains, key=gains.__getitem__)).save(FOLDER / "utility" / f"{name}.json")
-    by_rate = bench.gain(Rdo(profile.tuning, thorough=True)).mean(axis=0).round(3).tolist()
+    by_rate = bench.gain(tune=profile.tuning).mean(axis=0).round(3).tolist()
     figures |= {"gain_db_by_strength": gains, "gain_db_by_rate": by_rate}
     write_result(f"fit_receiver_{name}", figures, packages=PACKAGES)
     print(name, gains, by_rate)

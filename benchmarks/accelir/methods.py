@@ -21,7 +21,7 @@ from PIL import Image
 from benchmarks.accelir.case import SUBSAMPLING, Case, Floats, Pixels
 from benchmarks.accelir.ideal import ideal_file
 from benchmarks.rates.rd import mozjpeg, turbo
-from optcodec import MaxBytes, QualityField, Rdo, TargetNotMetError, encode
+from optcodec import MaxBytes, QualityField, TargetNotMetError, encode
 from optcodec.blocks.allocate import ALLOCATORS, Allocator, lagrangian
 from optcodec.blocks.choice import WAYS, BlockChoice, BlockContext, blocks_by, pixels_of_blocks
 from optcodec.blocks.curves import Curves, block_grid
@@ -95,9 +95,9 @@ def _moz(pixels: Pixels, quality: int, *, table: int) -> bytes:
     return mozjpeg(pixels, SUBSAMPLING, quality, table=table, progressive=False)
 
 
-def coded(case: Case, budget: int, rdo: Rdo) -> CodedFile:
-    """Bytes and `FIELDS` of the file that the trellis makes for a budget in bytes."""
-    data = encode(case.sent, rdo=rdo, target=MaxBytes(budget), subsampling=SUBSAMPLING, threads=1).data
+def coded(case: Case, budget: int, **weights: Any) -> CodedFile:
+    """Bytes and `FIELDS` of the file of effort 3 for a budget in bytes, with these weights of errors."""
+    data = encode(case.sent, effort=3, **weights, target=MaxBytes(budget), subsampling=SUBSAMPLING, threads=1).data
     return len(data), case.measured(data)
 
 
@@ -106,7 +106,7 @@ def _receiver(case: Case, budget: int, *, blocks: str | None = None) -> CodedFil
     chosen = None
     if blocks is not None:
         chosen = blocks_by(blocks) if blocks in ("x264", "libwebp") else case.tools.blocks(blocks)
-    return coded(case, budget, Rdo(case.tools.tuning, blocks=chosen, thorough=True))
+    return coded(case, budget, tune=case.tools.tuning, blocks=chosen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +132,7 @@ def _oracle(case: Case, budget: int) -> CodedFile:
     profile = case.tools.profile
     profile = replace(profile, strength=profile.strength or DEFAULT_STRENGTH)
     blocks: Any = BlockChoice("exchange", profile, known_groups(case))  # type: ignore[arg-type]
-    return coded(case, budget, Rdo(case.tools.tuning, blocks=blocks, thorough=True))
+    return coded(case, budget, tune=case.tools.tuning, blocks=blocks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +158,7 @@ def _true_lagrangian(case: Case, budget: int, *, before: bool) -> CodedFile:
         known = Curves(known.qualities, known.nbytes, known.before, known.before)
     context = _TrueContext(case.sent, case.image, tuning, threads=1, known=known)
     chosen: QualityField = WAYS["lagrangian"](context, budget)
-    return coded(case, budget, Rdo(tuning, field=chosen, thorough=True))
+    return coded(case, budget, tune=tuning, field=chosen)
 
 
 def _ideal_uniform(case: Case, budget: int) -> CodedFile:
@@ -195,7 +195,7 @@ METHODS: dict[str, Method] = {
     "mozjpeg flat": partial(_peer, encoder=partial(_moz, table=1), least=1),
     "mozjpeg default tables": partial(_peer, encoder=partial(_moz, table=3), least=1),
     "webp": partial(_peer, encoder=_webp, least=0),
-    "rdo": partial(coded, rdo=Rdo("psnr", thorough=True)),
+    "rdo": partial(coded, tune="psnr"),
     "receiver": _receiver,
     "receiver+qpnet": partial(_receiver, blocks="exchange"),
     "receiver+x264": partial(_receiver, blocks="x264"),

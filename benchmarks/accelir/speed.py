@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.accelir.case import SUBSAMPLING, Tools
 from benchmarks.rates.rd import load, photographs
-from optcodec import MaxBytes, Rdo, encode
+from optcodec import MaxBytes, encode
 
 SIDES = 3000, 4000  # rows and columns
 
@@ -33,14 +33,13 @@ def timed(name: str, number: int, runs: int, bpp: float) -> dict[str, Any]:
     tools, pixels = Tools.load(name), large_image(number)
     budget = int(bpp * pixels.shape[0] * pixels.shape[1] / 8)
     settings: dict[str, dict[str, Any]] = {"quality": {"quality": 75}, "bytes": {"target": MaxBytes(budget)}}
-    plain = Rdo(tools.tuning, thorough=True)
-    kinds = {"without": plain, "with": Rdo(tools.tuning, blocks=tools.blocks("exchange"), thorough=True)}
+    kinds = {"without": None, "with": tools.blocks("exchange")}
     seconds: dict[str, list[float]] = {"qpnet": []}
     for repeat in range(runs + 1):
         for setting, options in settings.items():
-            for kind, rdo in kinds.items():
+            for kind, blocks in kinds.items():
                 start = time.perf_counter()
-                encode(pixels, rdo=rdo, subsampling=SUBSAMPLING, threads=1, **options)
+                encode(pixels, tune=tools.tuning, blocks=blocks, subsampling=SUBSAMPLING, threads=1, **options)
                 seconds.setdefault(f"{setting} {kind}", []).append(time.perf_counter() - start)
         start = time.perf_counter()
         tools.net.distributions(pixels, threads=1)

@@ -20,7 +20,6 @@ from optcodec import (
     MaxBytes,
     Metadata,
     QualityField,
-    Rdo,
     blocks_by,
     encode,
     load_profile,
@@ -79,7 +78,7 @@ def our_files(photos: dict[str, Pixels], foreign: dict[str, bytes]) -> Iterator[
     for name, pixels in photos.items():
         for quality in (10, 50, 75, 95):
             yield OurFile(f"{name}, quality {quality}", "photographs, defaults", encode(pixels, quality=quality).data)
-        data = encode(pixels, quality=75, rdo=Rdo(tune="people", thorough=True), progressive=True).data
+        data = encode(pixels, quality=75, effort=3, tune="people", progressive=True).data
         yield OurFile(f"{name}, effort 3", "photographs, effort 3, progressive", data)
     for name, data in foreign.items():
         yield from _transcoded(name, data)
@@ -138,16 +137,16 @@ def _optimized(part: Pixels) -> Iterator[OurFile]:
     mask = np.zeros(part.shape[:2], np.uint8)
     mask[40:120, 60:200] = 255
     for coding, progressive in PROGRESSIVE.items():
-        variants = {tune: Rdo(tune=tune, thorough=True) for tune in TUNINGS}
-        variants |= {"a network": Rdo(tune=network), "a receiver": Rdo(tune=load_utility_profile("deblock"))}
+        variants: dict[str, dict[str, Any]] = {tune: {"tune": tune} for tune in TUNINGS}
+        variants |= {"a network": {"tune": network}, "a receiver": {"tune": load_utility_profile("deblock")}}
         variants |= {
-            "a region": Rdo(field=QualityField.from_mask(mask)),
-            "blocks of x264": Rdo(blocks=blocks_by("x264")),
+            "a region": {"field": QualityField.from_mask(mask)},
+            "blocks of x264": {"blocks": blocks_by("x264")},
         }
-        variants |= {"blocks of a QP-NET": Rdo(blocks=blocks_by("qpnet:deblock"))}
-        for name, rdo in variants.items():
+        variants |= {"blocks of a QP-NET": {"blocks": blocks_by("qpnet:deblock")}}
+        for name, weights in variants.items():
             for sampling in ("4:4:4", "4:2:0") if name in TUNINGS else (None,):
-                data = encode(part, rdo=rdo, subsampling=sampling, progressive=progressive).data
+                data = encode(part, effort=3, **weights, subsampling=sampling, progressive=progressive).data
                 title = f"effort 3 for {name}, {sampling or 'its sampling'}, {coding}"
                 yield OurFile(title, f"effort 3, {coding}", data)
 
@@ -228,5 +227,5 @@ def _two_scans(part: Pixels) -> Iterator[OurFile]:
             image = read_jpeg(encode(part, subsampling=sampling, restart_interval=interval).data)
             name = f"two scans, {sampling}, restart interval {interval}"
             yield OurFile(name, TWO_SCANS, write_jpeg(image, apart=True))
-    data = encode(part, rdo=Rdo(tune="people", thorough=True), scans="apart").data
+    data = encode(part, effort=3, tune="people", scans="apart").data
     yield OurFile("two scans, effort 3 for people, 4:2:0", TWO_SCANS, data)

@@ -23,7 +23,6 @@ import numpy as np
 
 from benchmarks.rates.rd import bd_rate, load, measured, ours, photographs, turbo
 from benchmarks.record import write_result
-from optcodec import Rdo
 from optcodec.trellis.tuning import TUNINGS, Masking, Tuning, falling_weights, flat_weights
 
 SUBSAMPLING = "4:2:0"
@@ -66,7 +65,7 @@ def curve(task: tuple[Path, str, dict[str, float] | None]) -> list[tuple[float, 
     pixels, encoder = load(path), turbo
     if constants is not None:
         TUNINGS["trial"] = tuning(name, constants)
-        encoder = partial(ours, rdo=Rdo("trial"), progressive=False)
+        encoder = partial(ours, tune="trial", progressive=False)
     files = [encoder(pixels, SUBSAMPLING, quality) for quality in QUALITIES]
     points = (measured(pixels, data, people=name == "people") for data in files)
     return [(point["nbytes"], point[MEASURE[name]]) for point in points]

@@ -21,7 +21,7 @@ import pyvips
 from PIL import Image
 from ssimulacra2 import compute_ssimulacra2
 
-from optcodec import Rdo, encode, psnr_db
+from optcodec import encode, psnr_db
 from optcodec.metrics import luminance_ssim
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.shared import luminance
@@ -70,9 +70,9 @@ def jpegli(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool)
     return bytes(ajpegli.encode(pixels, quality=quality, progressive=level, subsampling=subsampling.replace(":", "")))
 
 
-def ours(pixels: Pixels, subsampling: str, quality: int, *, rdo: Rdo, progressive: bool) -> bytes:
-    """A file of our encoder with rate-distortion optimization."""
-    return encode(pixels, quality=quality, rdo=rdo, subsampling=subsampling, progressive=progressive).data
+def ours(pixels: Pixels, subsampling: str, quality: int, *, tune: str, progressive: bool) -> bytes:
+    """A file of our encoder with rate-distortion optimization (effort 3)."""
+    return encode(pixels, quality=quality, effort=3, tune=tune, subsampling=subsampling, progressive=progressive).data
 
 
 def encoders() -> dict[str, Encoder]:
@@ -82,10 +82,9 @@ def encoders() -> dict[str, Encoder]:
         for name, table in (("flat tables", 1), ("default tables", 3)):
             by_name[f"mozjpeg, {name}{ending}"] = partial(mozjpeg, table=table, progressive=progressive)
         by_name[f"jpegli{ending}"] = partial(jpegli, progressive=progressive)
-        by_name[f"optcodec psnr, trellis alone{ending}"] = partial(ours, rdo=Rdo("psnr"), progressive=progressive)
+        by_name[f"optcodec psnr, trellis alone{ending}"] = partial(ours, tune="ycbcr", progressive=progressive)
         for tune in ("psnr", "ssim", "people"):
-            rdo = Rdo(tune, thorough=True)
-            by_name[f"optcodec {tune}{ending}"] = partial(ours, rdo=rdo, progressive=progressive)
+            by_name[f"optcodec {tune}{ending}"] = partial(ours, tune=tune, progressive=progressive)
     return by_name
 
 

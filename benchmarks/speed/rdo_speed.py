@@ -83,7 +83,7 @@ def coders(images: list[Pixels]) -> dict[str, Coder]:
     from optcodec import encode
 
     by_name: dict[str, Coder] = {
-        "trellis": lambda: [encode(image, quality=QUALITY, rdo=True, threads=1) for image in images],
+        "trellis": lambda: [encode(image, quality=QUALITY, tune="ycbcr", threads=1) for image in images],
         "default tables": lambda: [encode(image, quality=QUALITY, threads=1) for image in images],
         "libjpeg-turbo": lambda: [turbo(image, "4:2:0", QUALITY) for image in images],
     }
@@ -97,8 +97,8 @@ def threads(image: Pixels) -> dict[str, Coder]:
     from optcodec import encode
 
     return {
-        "two": lambda: encode(image, quality=QUALITY, rdo=True, threads=2),
-        "one": lambda: encode(image, quality=QUALITY, rdo=True, threads=1),
+        "two": lambda: encode(image, quality=QUALITY, tune="ycbcr", threads=2),
+        "one": lambda: encode(image, quality=QUALITY, tune="ycbcr", threads=1),
     }
 
 
@@ -106,10 +106,10 @@ def growth(image: Pixels) -> int:
     """Peak memory of encoding an image in bytes, beyond what the process had before."""
     from optcodec import encode
 
-    encode(image[:512, :512], quality=QUALITY, rdo=True)
+    encode(image[:512, :512], quality=QUALITY, tune="ycbcr")
     Path("/proc/self/clear_refs").write_text("5")  # resets the recorded peak (VmHWM) of this process
     before = status("VmRSS")
-    encode(image, quality=QUALITY, rdo=True)
+    encode(image, quality=QUALITY, tune="ycbcr")
     return status("VmHWM") - before
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -232,10 +231,8 @@ def _coded(picture: Picture, options: dict[str, Any], record: dict[str, Any]) ->
     others = ("effort", "profile", "method", "tables", "roi", "roi_strength", "background")
     tuning = tuned(dict.fromkeys(others) | {"dct": "float"} | options, quality, target)
     record |= tuning.record
-    rdo = tuning.settings["rdo"]
-    recording = RecordingChoice.of(rdo.blocks)
-    sampling = options["subsampling"] or tuning.settings.get("subsampling")
-    encoded = encode(picture, **tuning.settings | {"rdo": replace(rdo, blocks=recording), "subsampling": sampling})
+    recording = RecordingChoice.of(tuning.settings["blocks"])
+    encoded = encode(picture, **tuning.settings | {"blocks": recording, "subsampling": options["subsampling"]})
     return encoded.data, recording.maps()
 
 

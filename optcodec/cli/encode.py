@@ -152,7 +152,7 @@ def _places(sources: list[Source], output: Path | None, several: bool, force: bo
 def _nbytes_per_pixel(tuning: EncodeSettings, options: dict[str, Any]) -> int:
     if options["match_ssim"] is not None:
         return _NBYTES_PER_PIXEL["ssim"]
-    busy = tuning.settings.get("rdo") or options["match_psnr"] is not None
+    busy = tuning.effort == 3 or options["match_psnr"] is not None
     return _NBYTES_PER_PIXEL["trellis or psnr" if busy else "otherwise"]
 
 
@@ -206,11 +206,10 @@ def _settings(options: dict[str, Any], tuning: EncodeSettings) -> dict[str, Any]
     """Arguments of `optcodec.encode`."""
     kinds = {"--progressive": True, "--smaller": "smaller", "--baseline": False}
     kind = one_of({name: options[name[2:]] or None for name in kinds})
-    sampling = options["subsampling"] or _designed_for(options["tables"])
     return tuning.settings | {
         "tables": _tables(options["tables"]),
         "method": options["method"],
-        "subsampling": sampling or tuning.settings.get("subsampling"),
+        "subsampling": options["subsampling"] or _designed_for(options["tables"]),
         "dct": options["dct"],
         "progressive": None if kind is None else kinds[kind],
         "scans": options["scans"],

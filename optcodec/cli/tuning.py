@@ -21,14 +21,22 @@ if TYPE_CHECKING:
 __all__ = ["EncodeSettings", "block_options", "tune_option", "tuned", "tuning_options"]
 
 _NETWORK, _RECEIVER, _QPNET = "dnn:", "receiver:", "qpnet:"  # prefixes of names of profiles
-_METHODS_OF_PROFILES = ("rdopt", "opts")
+# How names of `optcodec.encode` are written here, where not as ``--name``.
+_SPELLED = {
+    "quality": "-q/--quality",
+    "target": f"a target: {FILE_TARGETS}",
+    "field": "--roi",
+    "MatchSwe": "--match-swe",
+    "WaterLevel": "--water-level",
+}
 
 
 tune_option = click.option(
     "--tune",
-    metavar="psnr|ssim|people|dnn:PROFILE|receiver:NET",
-    help="What --effort 3 optimizes for: a measure (psnr, ssim), people, a network (dnn), or a receiver that restores "
-    "images.  [default: the network of --profile, the receiver of --blocks, or psnr]",
+    metavar="psnr|ycbcr|ssim|people|dnn:PROFILE|receiver:NET",
+    help="What --effort 3 optimizes for: a measure (psnr: of RGB; ycbcr: the same by components, which is faster; "
+    "ssim), people, a network (dnn), or a receiver that restores images.  [default: the network of --profile, the "
+    "receiver of --blocks, or psnr]",
 )
 
 
@@ -116,41 +124,41 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
     InvalidInputError
         If an option would have no effect, or the tuning, the profile, the mask or the blocks are wrong.
     """
+    from optcodec.effort import Request, check_effort
+
     measure, network = _tune(options["tune"])
     one_of({"--profile": options["profile"], "--tune dnn:PROFILE": network})
-    effort = options["effort"] or _default_effort(options, target)
-    _check_effort(effort, options, quality, target)
-    if measure is not None:
-        _check_needed(measure, options, target)
-    profile = profile_from(network or options["profile"])
-    if effort == 2 and target is None and quality is not None:
-        from optcodec.targets import MatchQuality
+    _check_details(options)
+    effort = options["effort"] or (3 if network else None)
 
-        target = MatchQuality(quality, jointly=True)
-        quality = None
-    settings: dict[str, Any] = {"quality": quality, "target": target, "profile": None if target is None else profile}
+    def spell(name: str) -> str:
+        tuned_for = name == "tune" or (name == "profile" and network)
+        return f"--tune {options['tune']}" if tuned_for else _SPELLED.get(name, f"--{name}")
+
+    arguments = {name: options[name] for name in ("method", "tables", "blocks", "dct")}
+    arguments |= {"quality": quality, "target": target, "profile": network or options["profile"]}
+    effort = check_effort(arguments | {"effort": effort, "tune": measure, "field": options["roi"]}, spell)
+    profile = profile_from(network or options["profile"])
     name = measure or (None if profile is None else f"{_NETWORK}{profile.name}")
-    if profile is not None:
-        settings["subsampling"] = profile.provenance.subsampling
+    settings: dict[str, Any] = {"effort": effort, "quality": quality, "target": target, "profile": profile}
     if effort < 3:
         return EncodeSettings(effort, name, None, None, settings)
-    from optcodec.effort import Rdo
-
     blocks = _blocks(options, target)
-    utility_profile = None if blocks is None else blocks.profile
-    sampling = options["subsampling"] or settings.get("subsampling")
-    receiver = _receiver(
-        measure, sampling or (None if utility_profile is None else utility_profile.provenance.subsampling)
-    )
-    if receiver is not None:
-        settings.setdefault("subsampling", receiver.provenance.subsampling)
-    tuned_net = (
-        None if utility_profile is None or utility_profile.tuning is None else options["blocks"].removeprefix(_QPNET)
-    )
-    tune = receiver or measure or profile or (None if tuned_net else "psnr")
-    settings["rdo"] = Rdo(tune=tune, field=_field(options), blocks=blocks, thorough=True)
-    name = name or (f"{_RECEIVER}{tuned_net}" if tuned_net else "psnr")
-    return EncodeSettings(effort, name, options["blocks"], blocks.way if blocks and utility_profile else None, settings)
+    sampling = options["subsampling"] or Request(profile=profile, blocks=blocks).subsampling
+    settings |= {"tune": _receiver(measure, sampling) or measure, "field": _field(options), "blocks": blocks}
+    receiver = None if blocks is None else blocks.profile
+    if name is None:
+        tuned_for_it = receiver is not None and receiver.tuning is not None
+        name = f"{_RECEIVER}{options['blocks'].removeprefix(_QPNET)}" if tuned_for_it else "psnr"
+    return EncodeSettings(effort, name, options["blocks"], blocks.way if blocks and receiver else None, settings)
+
+
+def _check_details(options: dict[str, Any]) -> None:
+    """Refuse options that say more about another one, without that one."""
+    if options["roi_strength"] is not None and options["roi"] is None:
+        raise InvalidInputError("--roi-strength needs --roi with a mask")
+    if options["allocator"] is not None and options["blocks"] is None:
+        raise InvalidInputError(f"--allocator needs --blocks {_QPNET}NET")
 
 
 def _blocks(options: dict[str, Any], target: Target | None) -> BlockChoice | None:
@@ -193,56 +201,6 @@ def _tune(text: str | None) -> tuple[str | None, str | None]:
     if text not in TUNINGS:
         raise InvalidInputError(f"--tune is one of {', '.join(TUNINGS)}, dnn:PROFILE and receiver:NET, got {text!r}")
     return text, None
-
-
-def _default_effort(options: dict[str, Any], target: Target | None) -> int:
-    if any(options[name] is not None for name in ("tune", "roi", "blocks")):
-        return 3
-    return 1 if target is None else 2
-
-
-def _check_effort(effort: int, options: dict[str, Any], quality: int | None, target: Target | None) -> None:
-    """Refuse options that have no effect at this effort."""
-    is_set = {name for name, value in options.items() if value is not None}
-    tune, no_effect = options["tune"], "has no effect unless coefficients are optimized"
-    wrong = {
-        "--roi-strength needs --roi with a mask": "roi_strength" in is_set and "roi" not in is_set,
-        f"--roi {no_effect}; expected --effort 3, got {effort}": "roi" in is_set and effort < 3,
-        f"--blocks {no_effect}; expected --effort 3, got {effort}": "blocks" in is_set and effort < 3,
-        f"--allocator needs --blocks {_QPNET}NET": "allocator" in is_set and "blocks" not in is_set,
-    }
-    if effort == 1:
-        fixed = "tables are fixed with --effort 1"
-        wrong |= {
-            f"{fixed}, --method designs them; expected --effort 2 or 3": "method" in is_set,
-            f"{fixed}, so that no target can be met; expected --effort 2 or 3": target is not None,
-            f"{fixed}, so that --tune {tune} has no effect; expected --effort 3": tune is not None,
-            f"--profile needs a target: {FILE_TARGETS}; or -q with --effort 2 or 3": "profile" in is_set,
-        }
-    elif effort == 2:
-        measure = _tune(tune)[0]
-        wrong |= {
-            "--effort 2 designs tables, so that --tables has no effect; expected --effort 1 or 3": "tables" in is_set,
-            f"--tune {measure} {no_effect}; expected --effort 3, or --tune dnn:PROFILE": measure is not None,
-            "--effort 2 designs tables for -q/--quality or a target, got neither": quality is None and target is None,
-        }
-    else:
-        exact = options["dct"] == "exact"
-        wrong["--dct exact rounds coefficients, so that --effort 3 cannot optimize them; expected --dct float"] = exact
-    for message, refused in wrong.items():
-        if refused:
-            raise InvalidInputError(message)
-
-
-def _check_needed(measure: str, options: dict[str, Any], target: Target | None) -> None:
-    """Refuse ``--profile`` if ``--tune`` names other weights, and neither target nor method uses the profile."""
-    from optcodec.targets import MatchSwe, WaterLevel
-
-    weighed = isinstance(target, (MatchSwe, WaterLevel)) or options["method"] in _METHODS_OF_PROFILES
-    if options["profile"] is not None and not weighed:
-        raise InvalidInputError(
-            f"--profile has no effect with --tune {measure}; expected --tune dnn:PROFILE, --match-swe or --water-level"
-        )
 
 
 def _field(options: dict[str, Any]) -> QualityField | None:

@@ -19,13 +19,14 @@ from optcodec.blocks.curves import (
     checked_qualities,
     whole_blocks,
 )
-from optcodec.effort import Rdo, Wanted, rdo_encoded
+from optcodec.effort import Request
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, Metadata
 from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.sources import PixelSource
 from optcodec.jpeg.tables import annex_k_tables
 from optcodec.jpeg.writer import write_jpeg
+from optcodec.optimized import optimized
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.receivers.block_bits import file_block_bits
 from optcodec.receivers.task import Task
@@ -65,7 +66,7 @@ def measure_curves(
         The restoration task.
     encoder : {"jpeg", "rdo"}
         ``"jpeg"``: default JPEG (T.81, Annex K) with optimal Huffman tables. ``"rdo"``: tables and indices by a
-        trellis, with about the error of default JPEG at the same quality, as `optcodec.encode` with ``rdo=True``.
+        trellis, with about the error of default JPEG at the same quality, as `optcodec.encode` with ``tune="ycbcr"``.
     subsampling : {"4:2:0", "4:2:2", "4:4:4", "4:4:0"}
         Chroma subsampling of the files.
     qualities : sequence of int
@@ -212,7 +213,7 @@ def _coded(source: PixelSource, encoder: str, quality: int) -> bytes:
     """Encode the source; the same file as from `optcodec.encode`."""
     if encoder == "jpeg":
         return source.encoded(annex_k_tables(quality))
-    return rdo_encoded(source, Rdo(), Wanted(quality, None, None, None, None))
+    return optimized(source, Request(quality=quality, tune="ycbcr"))
 
 
 def _restored(data: bytes, task: Task, sent: Pixels, reference: Pixels) -> tuple[Floats, Floats]:

@@ -213,6 +213,7 @@ def falling_weights(shares: tuple[float, float, float], half: tuple[float, float
 # Fitted on images that no benchmark sees, by bytes at equal measure: benchmarks/rates/fit_tunings.py.
 TUNINGS: dict[str, Tuning] = {
     "psnr": Tuning(flat_weights(1.0, 1.0, 1.0), of_rgb=True),
+    "ycbcr": Tuning(flat_weights(1.0, 1.0, 1.0)),
     # The loss of SSIM by a small error is the variance of the error over that of the image plus a constant (Wang et
     # al., 2004, eq. 13; C2 = (0.03 * 255)^2). It does not see chrominance, which keeps an eighth of its weight here.
     "ssim": Tuning(flat_weights(1.0, 0.12, 0.12), Masking(0.7, 70.2), 0.08),
@@ -238,9 +239,10 @@ def tuning_for(tune: str | SensitivityProfile | Tuned | Tuning) -> Tuning:
     if isinstance(tune, Tuning):
         return tune
     if not isinstance(tune, (str, SensitivityProfile)):
-        if tune.tuning is None:
+        tuning = getattr(tune, "tuning", None)
+        if not isinstance(tuning, Tuning):
             raise InvalidInputError(f"{tune!r} has no tuning; expected one that was fitted for its receiver")
-        return tune.tuning
+        return tuning
     if isinstance(tune, SensitivityProfile):
         weights = tune.normalized().weights.reshape(3, 64)
         return Tuning(weights, step_ratio=_NETWORK_RATIO, at_resolution=False, method="rdopt")

@@ -90,7 +90,7 @@ class Degradation:
             tables = _perturbed(tables, rng)
         subsampling = str(rng.choice(np.asarray(self.subsamplings)))
         if self.encoder == "mixed" and rng.random() < 0.5:
-            coded = optcodec.encode(_to_rgb(image), quality=quality, subsampling=subsampling, rdo=True)
+            coded = optcodec.encode(_to_rgb(image), quality=quality, subsampling=subsampling, tune="ycbcr")
             data, tables = coded.data, np.stack([table.steps for table in coded.coefficients.tables])
         else:
             data = _encode(image, tables, subsampling, "pillow" if self.encoder == "mixed" else self.encoder)
@@ -142,7 +142,8 @@ def _encode(image: Samples, tables: npt.NDArray[np.uint16], subsampling: str, en
         )
         return target.getvalue()
     quant_tables = [optcodec.QuantTable(table) for table in tables]
-    return optcodec.encode(_to_rgb(image), tables=quant_tables, subsampling=subsampling, rdo=encoder == "rdo").data
+    tune = "ycbcr" if encoder == "rdo" else None
+    return optcodec.encode(_to_rgb(image), tables=quant_tables, subsampling=subsampling, tune=tune).data
 
 
 def _to_rgb(image: Samples) -> Samples:

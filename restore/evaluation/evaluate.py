@@ -101,8 +101,8 @@ def encoded(image: Samples, quality: int, conditions: Conditions) -> bytes:
         Image.fromarray(image).save(target, "JPEG", quality=quality, **options)
         return target.getvalue()
     tables = list(optcodec.annex_k_tables(quality))[: 1 if image.ndim == 2 else 2]
-    rdo = conditions.encoder == "rdo"
-    return optcodec.encode(image, tables=tables, subsampling=conditions.subsampling, rdo=rdo).data
+    tune = "ycbcr" if conditions.encoder == "rdo" else None
+    return optcodec.encode(image, tables=tables, subsampling=conditions.subsampling, tune=tune).data
 
 
 def evaluate(

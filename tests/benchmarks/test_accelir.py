@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from optcodec import InvalidInputError, MaxBytes, Rdo, TargetNotMetError, annex_k_tables, encode, psnr_db, write_jpeg
+from optcodec import InvalidInputError, MaxBytes, TargetNotMetError, annex_k_tables, encode, psnr_db, write_jpeg
 from optcodec.blocks.profile import build_profile
 from optcodec.blocks.qpnet import QpNet, save_qpnet, weight_shapes
 from optcodec.jpeg.quantize import quantize
@@ -107,8 +107,7 @@ def test_the_oracle_knows_more_than_one_quality_for_all(case: Any) -> None:
 def test_receiver_methods_are_those_of_the_library(case: Any) -> None:
     budget = case.budget(3.0)
     for method, blocks in (("receiver", None), ("receiver+qpnet", case.tools.blocks("exchange"))):
-        rdo = Rdo(TUNING, blocks=blocks, thorough=True)
-        data = encode(case.sent, rdo=rdo, target=MaxBytes(budget)).data
+        data = encode(case.sent, effort=3, tune=TUNING, blocks=blocks, target=MaxBytes(budget)).data
         nbytes, fields = METHODS.METHODS[method](case, budget)
         assert nbytes == len(data)
         assert fields[0] == psnr_db(CLEAN, BlurTask().restored(data))

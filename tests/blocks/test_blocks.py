@@ -18,7 +18,6 @@ from optcodec import (
     InvalidInputError,
     QualityField,
     QuantTable,
-    Rdo,
     annex_k_tables,
     encode,
     forward,
@@ -113,12 +112,12 @@ def test_a_field_for_an_image_of_another_size(width, height):
     field = QualityField.from_mask(np.zeros((height, width), np.uint8))
     for image in (PHOTO, encode(PHOTO).coefficients):
         with pytest.raises(InvalidInputError, match=rf"has {width}x{height} pixels, the image 180x160"):
-            encode(image, rdo=Rdo(field=field))
+            encode(image, tune="ycbcr", field=field)
 
 
 def test_something_else_for_a_field():
     with pytest.raises(InvalidInputError, match="a field is a QualityField, got ndarray"):
-        Rdo(field=np.ones((2, 3)))
+        encode(PHOTO, field=np.ones((2, 3)))
 
 
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
@@ -272,8 +271,8 @@ def test_masks_and_masking_multiply():
 
 def test_tunings_that_are_not_there():
     for tune in ("PSNR", "vmaf", ""):
-        with pytest.raises(InvalidInputError, match=rf"tuned for psnr, ssim, people, .*profile; got '{tune}'"):
-            Rdo(tune)
+        with pytest.raises(InvalidInputError, match=rf"tuned for psnr, ycbcr, ssim, people, .*profile; got '{tune}'"):
+            encode(PHOTO, tune=tune)
 
 
 def test_a_tuning_for_a_network():
@@ -287,25 +286,26 @@ def test_a_tuning_for_a_network():
 def test_the_profile_of_tables_is_the_tuning():
     profile = load_profile("mobilenet_v2")
     options = {"profile": profile, "target": Bpp(1.0)}
-    assert encode(PHOTO, rdo=True, **options).data == encode(PHOTO, rdo=Rdo(profile), **options).data
-    assert encode(PHOTO, rdo=Rdo("psnr"), **options).data != encode(PHOTO, rdo=True, **options).data
+    assert encode(PHOTO, effort=3, **options).data == encode(PHOTO, tune=profile, **options).data
+    plain = encode(PHOTO, tune="ycbcr", target=options["target"], subsampling="4:4:4")
+    assert encode(PHOTO, effort=3, **options).data != plain.data
 
 
 def test_a_profile_at_another_sampling():
     profile = load_profile("mobilenet_v2")
     with pytest.warns(SamplingMismatchWarning, match=r"estimated at 4:4:4, but is used at 4:2:0"):
-        encode(PHOTO, rdo=Rdo(profile), subsampling="4:2:0")
-    encode(PHOTO[..., 0], rdo=Rdo(profile), subsampling="4:2:0")
+        encode(PHOTO, tune=profile, subsampling="4:2:0")
+    encode(PHOTO[..., 0], tune=profile, subsampling="4:2:0")
 
 
 def test_images_that_are_neither_grey_nor_ycbcr():
     part = encode(PHOTO[..., 0]).coefficients.components[0]
     image = CoefficientImage(180, 160, (part, part), annex_k_tables(50))
     with pytest.raises(InvalidInputError, match="grey or YCbCr images can be tuned, got 2 components"):
-        encode(image, rdo=True)
+        encode(image, tune="ycbcr")
     image = CoefficientImage(180, 160, (part, part, part), annex_k_tables(50), Metadata(adobe_transform=0))
     with pytest.raises(InvalidInputError, match="grey or YCbCr images can be tuned, got RGB components"):
-        encode(image, rdo=True)
+        encode(image, tune="ycbcr")
 
 
 # ---- Chrominance -----------------------------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ def test_a_single_sample_of_chrominance(subsampling, width, height):
     image = Planes(pixels, subsampling).image()
     expected = pixels[0, 0].astype(float) @ (0.299, 0.587, 0.114)
     np.testing.assert_allclose(samples_of(image.components[1].coefficients), (60 - expected) / 1.772, atol=1e-3)
-    assert np.abs(pillow_pixels(encode(pixels, rdo=Rdo(thorough=True), quality=95).data).astype(int) - pixels).max() < 5
+    assert np.abs(pillow_pixels(encode(pixels, effort=3, quality=95).data).astype(int) - pixels).max() < 5
 
 
 def test_chrominance_stays_within_its_range():
@@ -388,7 +388,7 @@ def test_chrominance_for_the_decoder_has_less_error_than_averages(subsampling):
 
 def test_without_colours_there_is_nothing_to_refine():
     grey = np.asarray(picture(120, 90, "L"))
-    assert encode(grey, rdo=Rdo(thorough=True)).data == encode(grey, rdo=True).data
+    assert encode(grey, effort=3).data == encode(grey, tune="ycbcr").data
 
 
 # ---- Constants that were fitted --------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,6 @@ from optcodec import (
     InvalidInputError,
     MaxBytes,
     QualityField,
-    Rdo,
     TargetNotMetError,
     Tuning,
     blocks_by,
@@ -140,8 +140,8 @@ def test_threads_do_not_matter(way: str) -> None:
     np.testing.assert_array_equal(single.weights, several.weights)
 
 
-def coded(blocks: BlockChoice | None, *, pixels: np.ndarray = PIXELS, threads: int = 1, **rdo: object) -> bytes:
-    return encode(pixels, target=MaxBytes(1500), rdo=Rdo(blocks=blocks, **rdo), threads=threads).data  # type: ignore[arg-type]
+def coded(blocks: BlockChoice | None, *, pixels: np.ndarray = PIXELS, threads: int = 1, **words: Any) -> bytes:
+    return encode(pixels, target=MaxBytes(1500), effort=3, blocks=blocks, **words, threads=threads).data
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -155,7 +155,7 @@ def test_files_meet_the_budget_and_differ(way: str) -> None:
 
 
 def test_the_same_file_by_any_number_of_threads_and_again() -> None:
-    files = [coded(choice("accelir"), threads=threads, thorough=True) for threads in (1, 3, 1)]
+    files = [coded(choice("accelir"), threads=threads) for threads in (1, 3, 1)]
     assert files[0] == files[1] == files[2]
 
 
@@ -166,13 +166,13 @@ def test_fields_multiply(way: str) -> None:
     region = QualityField.from_mask(mask)
     by_blocks = choice(way).field(context_of(PIXELS), None)
     product = QualityField(130, 100, region.weights * by_blocks.weights)
-    assert coded(choice(way), field=region, tune="psnr") == coded(None, field=product, tune="psnr")
+    assert coded(choice(way), field=region, tune="ycbcr") == coded(None, field=product, tune="ycbcr")
 
 
 def test_weights_are_those_that_the_trellis_uses() -> None:
     """A quality field with the same weights gives the same file."""
     field = choice("exchange").field(context_of(PIXELS), None)
-    assert coded(choice("exchange"), tune="psnr") == coded(None, field=field, tune="psnr")
+    assert coded(choice("exchange"), tune="ycbcr") == coded(None, field=field, tune="ycbcr")
 
 
 def test_tuning_and_sampling_of_the_receiver() -> None:
@@ -192,7 +192,7 @@ def test_tuning_and_sampling_of_the_receiver() -> None:
 @pytest.mark.parametrize("grey", [False, True], ids=["colour", "grey"])
 def test_images_smaller_than_a_block(way: str, size: tuple[int, int], grey: bool) -> None:
     pixels = photograph(*size)[..., 0] if grey else photograph(*size)
-    result = encode(pixels, target=MaxBytes(800), rdo=Rdo(blocks=choice(way)), threads=1)
+    result = encode(pixels, target=MaxBytes(800), tune="ycbcr", blocks=choice(way), threads=1)
     assert (result.height, result.width) == size
     assert len(read_jpeg(result.data).components) == (1 if grey else 3)
 
@@ -200,28 +200,28 @@ def test_images_smaller_than_a_block(way: str, size: tuple[int, int], grey: bool
 def test_a_budget_below_the_smallest_file_names_that() -> None:
     def least() -> int:
         with pytest.raises(TargetNotMetError, match="but the nearest that can be reached is ") as caught:
-            encode(PIXELS, target=MaxBytes(50), rdo=Rdo(blocks=choice("accelir"), thorough=True))
+            encode(PIXELS, target=MaxBytes(50), effort=3, blocks=choice("accelir"))
         return int(str(caught.value).rpartition(" ")[2])
 
     limit = least()
-    result = encode(PIXELS, target=MaxBytes(limit + 10), rdo=Rdo(blocks=choice("accelir"), thorough=True))
+    result = encode(PIXELS, target=MaxBytes(limit + 10), effort=3, blocks=choice("accelir"))
     assert len(result.data) <= limit + 10
 
 
 def test_a_grey_image_has_no_sampling_to_fit() -> None:
     blocks = BlockChoice("exchange", small_profile(subsampling="4:4:4"), NET)
-    result = encode(PIXELS[..., 0], rdo=Rdo(blocks=blocks), subsampling="4:2:0")
+    result = encode(PIXELS[..., 0], tune="ycbcr", blocks=blocks, subsampling="4:2:0")
     assert len(read_jpeg(result.data).components) == 1
 
 
 def test_images_that_blocks_refuse() -> None:
     with pytest.raises(InvalidInputError, match="profile small is for 4:2:0 sampling; expected 4:4:4"):
-        encode(PIXELS, rdo=Rdo(blocks=choice("exchange")), subsampling="4:4:4")
+        encode(PIXELS, tune="ycbcr", blocks=choice("exchange"), subsampling="4:4:4")
     with pytest.raises(InvalidInputError, match="by their pixels, got coefficients of a file; expected pixels"):
-        encode(read_jpeg(encode(PIXELS).data), rdo=Rdo(blocks=choice("x264")))
+        encode(read_jpeg(encode(PIXELS).data), tune="ycbcr", blocks=choice("x264"))
     for way in BY_NET[1:]:
         with pytest.raises(InvalidInputError, match=f"blocks weighed by {way} share a budget: expected a target in"):
-            encode(PIXELS, rdo=Rdo(blocks=choice(way)))
+            encode(PIXELS, tune="ycbcr", blocks=choice(way))
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_images_that_blocks_refuse() -> None:
         (lambda: BlockChoice("accelir"), "blocks weighed by accelir need a utility profile and a QP-NET, got none"),
         (lambda: BlockChoice("exchange", PROFILE), "need a utility profile and a QP-NET"),
         (lambda: BlockChoice("exchange", PROFILE, small_net(5)), "the profile has 4 groups, its QP-NET 5; expected"),
-        (lambda: Rdo(blocks="x264"), "blocks are weighed by a BlockChoice, got str"),  # type: ignore[arg-type]
+        (lambda: encode(PIXELS, blocks="x264"), "blocks are weighed by a BlockChoice, got str"),  # type: ignore[arg-type]
         (lambda: blocks_by("x265"), r"blocks are chosen by x264, libwebp or qpnet:NET, got 'x265'"),
         (lambda: blocks_by("qpnet:"), r"or qpnet:NET, got 'qpnet:'"),
         (lambda: blocks_by("x264", "accelir"), "accelir allocates by a QP-NET; expected qpnet:NET, got 'x264'"),
@@ -278,7 +278,7 @@ def test_regions_count_with_any_way(way: str) -> None:
     target = MaxBytes(1800)
     errors = []
     for region in (None, QualityField.from_mask(mask, strength=16.0)):
-        data = encode(PIXELS, rdo=Rdo("psnr", blocks=choice(way), field=region), target=target).data
+        data = encode(PIXELS, tune="ycbcr", blocks=choice(way), field=region, target=target).data
         squares = (decoded_pixels(data).astype(float) - PIXELS) ** 2
         errors.append(squares[:, : mask.shape[1] // 2].mean() / squares[:, mask.shape[1] // 2 :].mean())
     assert errors[1] < 0.85 * errors[0]

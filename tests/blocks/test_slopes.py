@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from skimage.data import astronaut
 
-from optcodec import Bpp, DctImage, InvalidInputError, Rdo, annex_k_tables, encode, forward
+from optcodec import Bpp, DctImage, InvalidInputError, annex_k_tables, encode, forward
 from optcodec.blocks.curves import QUALITIES, block_grid
 from optcodec.blocks.slopes import EstimatedCurves, estimated_curves, weights_from_qualities
 from optcodec.jpeg.quantize import quantize
@@ -219,7 +219,7 @@ def test_extreme_slopes_are_cut():
 def halves_off(pixels: np.ndarray, qualities: np.ndarray | None) -> np.ndarray:
     """Mean squared errors of the left and the right half of a file with 1.5 bits per pixel."""
     field = None if qualities is None else weights_from_qualities(forward(pixels, "4:2:0"), FLAT, qualities)
-    data = encode(pixels, target=Bpp(1.5), subsampling="4:2:0", rdo=Rdo(field=field)).data
+    data = encode(pixels, target=Bpp(1.5), subsampling="4:2:0", tune="ycbcr", field=field).data
     square = (pillow_pixels(data).astype(float) - pixels) ** 2
     return np.array([square[:, :128].mean(), square[:, 128:].mean()])
 

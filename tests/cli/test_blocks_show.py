@@ -9,7 +9,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from optcodec import MaxBytes, Rdo, blocks_by, encode
+from optcodec import MaxBytes, blocks_by, encode
 from optcodec.blocks.curves import block_grid
 from optcodec.blocks.slopes import weights_from_qualities
 from optcodec.receivers.block_bits import file_block_bits
@@ -68,7 +68,7 @@ def test_show_has_the_options_of_encode(tmp_path: Path, options: list[object], n
 def test_show_has_the_qualities_that_became_weights(tmp_path: Path, way: str) -> None:
     source, net = save(tmp_path / "a.png", photograph(70, 100)), save_both(tmp_path / "net", small_profile())
     recording = RecordingChoice.of(blocks_by(net, way))
-    encode(source, target=MaxBytes(1900), rdo=Rdo(blocks=recording, thorough=True))
+    encode(source, target=MaxBytes(1900), effort=3, blocks=recording)
     ((context, budget, field),) = recording.calls
     qualities = recording.maps()["quality"].values
     assert budget == 1900

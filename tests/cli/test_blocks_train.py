@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from optcodec import Bpp, Rdo, blocks_by, encode
+from optcodec import Bpp, blocks_by, encode
 from optcodec.blocks.curves import Curves
 from optcodec.blocks.profile import UtilityProfile, load_utility_profile
 from optcodec.blocks.qpnet import load_qpnet
@@ -96,7 +96,7 @@ def test_the_whole_chain(folder: Path) -> None:
     assert result.stdout.splitlines()[-1] == f"use: optcodec encode IMAGE --blocks {net}"
     (record,) = run_json("encode", source, "--blocks", net, "--bpp", 1.2)["files"]
     assert 1.2 * 0.97 <= record["bpp"] <= 1.2
-    expected = encode(source, target=Bpp(1.2), rdo=Rdo(blocks=blocks_by(net), thorough=True))
+    expected = encode(source, target=Bpp(1.2), effort=3, blocks=blocks_by(net))
     assert source.with_suffix(".jpg").read_bytes() == expected.data
 
 

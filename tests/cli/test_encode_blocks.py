@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from optcodec import Bpp, MaxBytes, QualityField, Rdo, Tuning, blocks_by, encode, load_profile, read_jpeg
+from optcodec import Bpp, MaxBytes, QualityField, Tuning, blocks_by, encode, load_profile, read_jpeg
 from optcodec.trellis.tuning import flat_weights
 from tests.block_helpers import save_both, small_net, small_profile
 from tests.cli_helpers import photograph, refusal, run_json, save
@@ -92,8 +92,8 @@ def test_options_are_those_of_the_library(
 ) -> None:
     report = run_json("encode", picture, *named(options, nets))
     chosen = None if blocks is None else blocks_by(*map(str, named(list(blocks), nets)))
-    rdo = Rdo(tune=settings.pop("tune", None), blocks=chosen, thorough=True)  # type: ignore[arg-type]
-    assert picture.with_suffix(".jpg").read_bytes() == encode(PIXELS, rdo=rdo, **settings).data  # type: ignore[arg-type]
+    expected = encode(PIXELS, effort=3, blocks=chosen, **settings)  # type: ignore[arg-type]
+    assert picture.with_suffix(".jpg").read_bytes() == expected.data
     assert report["effort"] == 3
     reported = [report[name] for name in ("tune", "blocks", "allocator")]
     assert reported == [name if name is None else named([name], nets)[0] for name in record]
@@ -103,8 +103,8 @@ def test_regions_besides(picture: Path, nets: dict[str, str]) -> None:
     mask = np.zeros((70, 90), np.uint8)
     mask[10:40, 20:60] = 255
     run_json("encode", picture, "--blocks", nets["TUNED"], "--roi", save(picture.with_name("mask.png"), mask))
-    rdo = Rdo(field=QualityField.from_mask(mask), blocks=blocks_by(nets["TUNED"]), thorough=True)
-    assert picture.with_suffix(".jpg").read_bytes() == encode(PIXELS, rdo=rdo).data
+    expected = encode(PIXELS, effort=3, field=QualityField.from_mask(mask), blocks=blocks_by(nets["TUNED"]))
+    assert picture.with_suffix(".jpg").read_bytes() == expected.data
 
 
 def test_without_blocks_the_record_says_so(picture: Path) -> None:
@@ -138,8 +138,8 @@ def test_pixels_of_jpeg_files_on_request(picture: Path) -> None:
     line = refusal("encode", old, "--blocks", "x264")
     assert line.endswith("old.jpg: --blocks needs pixels, got the coefficients of a JPEG file; expected --pixels")
     run_json("encode", old, "--blocks", "x264", "--pixels")
-    rdo = Rdo("psnr", blocks=blocks_by("x264"), thorough=True)
-    assert picture.with_name("old.opt.jpg").read_bytes() == encode(old, rdo=rdo).data
+    expected = encode(old, effort=3, blocks=blocks_by("x264"))
+    assert picture.with_name("old.opt.jpg").read_bytes() == expected.data
 
 
 def test_a_budget_below_the_smallest_file_names_that(picture: Path, nets: dict[str, str]) -> None:
@@ -159,13 +159,19 @@ def test_a_budget_below_the_smallest_file_names_that(picture: Path, nets: dict[s
         (["--tune", "receiver:TUNED", "--blocks", "qpnet:FULL"], "profile small is for 4:2:0 sampling; expected 4:4:4"),
         (["--tune", "receiver:PLAIN"], "plain: the profile has no tuning; expected one that was fitted"),
         (["--tune", "receiver:none"], "cannot read 'none.json': No such file"),
-        (["--tune", "receiver:"], "--tune is one of psnr, ssim, people, dnn:PROFILE and receiver:NET, got 'receiver:'"),
+        (
+            ["--tune", "receiver:"],
+            "--tune is one of psnr, ycbcr, ssim, people, dnn:PROFILE and receiver:NET, got 'receiver:'",
+        ),
         (["--tune", "receiver:TUNED", "--profile", "generic", "--bpp", 1], "--profile has no effect with --tune rec"),
         (
             ["--tune", "receiver:TUNED", "--effort", 2, "-q", 9],
             "has no effect unless coefficients are optimized; expected --effort 3, ",
         ),
-        (["--tune", "receiver:TUNED", "--effort", 1], "has no effect; expected --effort 3"),
+        (
+            ["--tune", "receiver:TUNED", "--effort", 1],
+            "has no effect unless coefficients are optimized; expected --effort 3, got 1",
+        ),
         (
             ["--blocks", "x264", "--effort", 2, "-q", 9],
             "--blocks has no effect unless coefficients are optimized; expected --effort 3, ",

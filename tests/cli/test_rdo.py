@@ -11,15 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from optcodec import QualityField, Rdo, encode, load_profile, psnr_db, read_jpeg, save_tables
+from optcodec import QualityField, encode, load_profile, psnr_db, read_jpeg, save_tables
 from optcodec.jpeg.tables import annex_k_tables
 from optcodec.targets import Bpp, MatchPsnr, MatchQuality, MatchSsim, MatchSwe, MaxBytes
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 
 PIXELS = photograph(70, 90)
 PROFILE = load_profile("mobilenet_v2")
-FOR_PSNR = Rdo("psnr", thorough=True)
-FOR_NETWORK = Rdo(tune=PROFILE, thorough=True)
 MASK = np.zeros((192, 256), np.uint8)
 MASK[64:128, 64:160] = 255
 CROPS = {"kodim01": (200, 100), "kodim05": (64, 64), "kodim23": (300, 100)}
@@ -66,31 +64,31 @@ def encoded(source: Path, *options: object) -> tuple[int, np.ndarray]:
         ),
         (["--match-psnr", 30], {"target": MatchPsnr(30.0)}, (2, None)),
         (["--match-ssim", 0.9], {"target": MatchSsim(0.9)}, (2, None)),
-        (["--effort", 3], {"rdo": FOR_PSNR}, (3, "psnr")),
+        (["--effort", 3], {"effort": 3}, (3, "psnr")),
         (
             ["--effort", 3, "--match-psnr", 30, "--smaller"],
-            {"rdo": FOR_PSNR, "target": MatchPsnr(30.0), "progressive": "smaller"},
+            {"effort": 3, "target": MatchPsnr(30.0), "progressive": "smaller"},
             (3, "psnr"),
         ),
-        (["--tune", "ssim", "--bpp", 1.5], {"rdo": Rdo("ssim", thorough=True), "target": Bpp(1.5)}, (3, "ssim")),
+        (["--tune", "ssim", "--bpp", 1.5], {"effort": 3, "tune": "ssim", "target": Bpp(1.5)}, (3, "ssim")),
         (
             ["--tune", "people", "-q", 30, "--progressive"],
-            {"rdo": Rdo("people", thorough=True), "quality": 30, "progressive": True},
+            {"effort": 3, "tune": "people", "quality": 30, "progressive": True},
             (3, "people"),
         ),
         (
             ["--tune", "dnn:mobilenet_v2", "--max-bytes", 2000],
-            {"rdo": FOR_NETWORK, "profile": PROFILE, "target": MaxBytes(2000)},
+            {"effort": 3, "profile": PROFILE, "target": MaxBytes(2000)},
             (3, "dnn:mobilenet_v2"),
         ),
         (
             ["--profile", "mobilenet_v2", "-q", 60, "--effort", 3],
-            {"rdo": FOR_NETWORK, "quality": 60, "subsampling": "4:4:4"},
+            {"effort": 3, "profile": PROFILE, "quality": 60},
             (3, "dnn:mobilenet_v2"),
         ),
         (
             ["--profile", "mobilenet_v2", "--tune", "psnr", "--match-swe", 40],
-            {"rdo": FOR_PSNR, "profile": PROFILE, "target": MatchSwe(40.0)},
+            {"tune": "psnr", "profile": PROFILE, "target": MatchSwe(40.0)},
             (3, "psnr"),
         ),
     ],
@@ -107,7 +105,7 @@ def test_options_are_those_of_the_library(
 def test_profile_of_a_file(picture: Path) -> None:
     PROFILE.save(picture.with_name("mine.json"))
     report = run_json("encode", picture, "--tune", f"dnn:{picture.with_name('mine.json')}", "-q", 60)
-    expected = encode(PIXELS, quality=60, rdo=FOR_NETWORK, subsampling="4:4:4")
+    expected = encode(PIXELS, quality=60, tune=PROFILE)
     assert picture.with_suffix(".jpg").read_bytes() == expected.data
     assert report["tune"] == "dnn:mobilenet_v2"
 
@@ -164,8 +162,8 @@ def test_masks(tmp_path: Path, kind: str) -> None:
     (image.convert("1") if kind == "black and white" else image).save(tmp_path / "mask.png")
     result = run("encode", source, "--roi", tmp_path / "mask.png", "--roi-strength", 9)
     assert result.exit_code == 0
-    rdo = Rdo(field=QualityField.from_mask(MASK, strength=9.0), thorough=True)
-    assert source.with_suffix(".jpg").read_bytes() == encode(photograph(192, 256), rdo=rdo).data
+    expected = encode(photograph(192, 256), effort=3, field=QualityField.from_mask(MASK, strength=9.0))
+    assert source.with_suffix(".jpg").read_bytes() == expected.data
     notice = [f"{tmp_path / 'mask.png'}: expanded black and white to grey"]
     assert messages(result) == notice * (kind == "black and white")
 
@@ -191,6 +189,16 @@ def test_jpeg_files_keep_their_tables(crop: Path) -> None:
     assert sizes[1] < sizes[0] < old.stat().st_size
 
 
+def test_a_trellis_is_expected_to_need_more_memory(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected: list[int] = []
+    monkeypatch.setattr("optcodec.cli.encode.needed_nbytes", lambda path, nbytes: expected.append(nbytes) or 0)
+    for options in ([], ["--effort", 3], ["--tune", "people"]):
+        save(picture.with_name("b.png"), PIXELS)
+        run_json("encode", picture, picture.with_name("b.png"), "-o", picture.parent / "out", *options)
+    assert expected[0] < expected[-1]
+    assert expected == [*2 * expected[:1], *4 * expected[-1:]]
+
+
 @pytest.mark.parametrize("options", [["-q", 60], ["--bpp", 1], ["--tune", "people", "--match-quality", 60]])
 def test_jpeg_files_get_other_tables(crop: Path, options: list[object]) -> None:
     old = crop.with_name("old.jpg")
@@ -207,13 +215,13 @@ def test_jpeg_files_are_transcoded_by_a_process_that_did_nothing_before(picture:
     command = [sys.executable, "-c", "from optcodec.cli import main; main()", "encode", str(old), "--effort", "3"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert picture.with_name("old.opt.jpg").read_bytes() == encode(read_jpeg(old.read_bytes()), rdo=FOR_PSNR).data
+    assert picture.with_name("old.opt.jpg").read_bytes() == encode(read_jpeg(old.read_bytes()), effort=3).data
 
 
 def test_pixels_of_jpeg_files_on_request(picture: Path) -> None:
     old = save(picture.with_name("old.jpg"), PIXELS, quality=90)
     run_json("encode", old, "--pixels", "--tune", "psnr")
-    assert picture.with_name("old.opt.jpg").read_bytes() == encode(old, rdo=FOR_PSNR).data
+    assert picture.with_name("old.opt.jpg").read_bytes() == encode(old, effort=3).data
 
 
 def masks_refused(folder: Path) -> dict[str, str]:

@@ -115,8 +115,11 @@ def test_alpha_is_composited_on_request(tmp_path: Path) -> None:
         (["--match-ssim", 1], "an SSIM to match lies below 1, which equal images have; got 1.0"),
         (["--effort", 1, "--bpp", 1], "tables are fixed with --effort 1, so that no target can be met; expected "),
         (["--effort", 1, "-q", 9, "--method", "jpeg"], "tables are fixed with --effort 1, --method designs them; "),
-        (["--effort", 1, "--tune", "dnn:generic"], "so that --tune dnn:generic has no effect; expected --effort 3"),
-        (["--effort", 1, "--profile", "generic", "-q", 9], "--profile needs a target: --water-level, "),
+        (
+            ["--effort", 1, "--tune", "dnn:generic"],
+            "fixed with --effort 1, so that --tune dnn:generic has no effect; expected --eff",
+        ),
+        (["--effort", 1, "--profile", "generic", "-q", 9], "so that --profile has no effect; expected --effort 2 or 3"),
         (["--effort", 2], "--effort 2 designs tables for -q/--quality or a target, got neither"),
         (["--effort", 2, "--tables", "t.json"], "so that --tables has no effect; expected --effort 1 or 3"),
         (
@@ -128,8 +131,11 @@ def test_alpha_is_composited_on_request(tmp_path: Path) -> None:
             "--roi has no effect unless coefficients are optimized; expected --effort 3, got 2",
         ),
         (["--effort", 3, "--dct", "exact"], "--effort 3 cannot optimize them; expected --dct float"),
-        (["--tune", "generic"], "--tune is one of psnr, ssim, people, dnn:PROFILE and receiver:NET, got 'generic'"),
-        (["--tune", "dnn:"], "--tune is one of psnr, ssim, people, dnn:PROFILE and receiver:NET, got 'dnn:'"),
+        (
+            ["--tune", "generic"],
+            "--tune is one of psnr, ycbcr, ssim, people, dnn:PROFILE and receiver:NET, got 'generic'",
+        ),
+        (["--tune", "dnn:"], "--tune is one of psnr, ycbcr, ssim, people, dnn:PROFILE and receiver:NET, got 'dnn:'"),
         (["--tune", "dnn:no_such_net"], "one of generic, mobilenet_v2, "),
         (["--tune", "dnn:generic", "--profile", "generic"], "--profile and --tune dnn:PROFILE exclude one another"),
         (["--tune", "psnr", "--profile", "generic", "--bpp", 1], "--profile has no effect with --tune psnr; expected "),

@@ -127,9 +127,9 @@ def check_pixels(data: bytes) -> str:
         "subsampling": source.choice(list(SUBSAMPLINGS)),
         "progressive": source.choice([False, True, "smaller"]),
         "restart_interval": source.choice([0, 0, 1, 7, 65535]),
-        "rdo": source.random() < 0.2,
+        "tune": "ycbcr" if source.random() < 0.2 else None,
     }
-    options["dct"] = "float" if options["rdo"] else source.choice(["float", "exact"])
+    options["dct"] = "float" if options["tune"] else source.choice(["float", "exact"])
     expected = encode(pixels, threads=1, **options).data
     for guards in _GUARDS.values():
         with guarded_kernels(_CHOOSING, guards):

@@ -252,7 +252,7 @@ def test_notices_are_warnings_by_default():
     assert issubclass(JpegWarning, UserWarning)
 
 
-@pytest.mark.parametrize("options", [{}, {"progressive": "smaller"}, {"quality": 60, "rdo": True}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"progressive": "smaller"}, {"quality": 60, "tune": "ycbcr"}], ids=str)
 def test_tolerated_breaches_are_reported_once_by_every_way_to_encode(options):
     """A notice is given once, although damaged application segments are kept, and read again by some ways to encode."""
     data = COLOUR[:2] + segment(0xE1, b"Exif\0\0") + before("EOI", b"\0\0")[2:]

@@ -128,7 +128,7 @@ def test_half_of_the_mixed_files_are_those_of_the_trellis() -> None:
         tables = degradation(image, generator)[1]
         if not np.array_equal(tables[0], optcodec.annex_k_tables(40)[0].steps):
             expected = optcodec.encode(
-                np.asarray(Image.fromarray(image, mode="YCbCr").convert("RGB")), quality=40, rdo=True
+                np.asarray(Image.fromarray(image, mode="YCbCr").convert("RGB")), quality=40, tune="ycbcr"
             ).coefficients.tables
             np.testing.assert_array_equal(tables, [table.steps for table in expected])
             flat += 1

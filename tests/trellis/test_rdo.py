@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +19,6 @@ from optcodec import (
     MaxBytes,
     QualityField,
     QuantTable,
-    Rdo,
     annex_k_tables,
     encode,
     forward,
@@ -213,7 +211,9 @@ def _named(subsampling: str) -> str | None:
 
 @pytest.mark.parametrize("subsampling", ["4:2:0", "grey"])
 def test_progressive_rates_are_near_the_bits_of_one_scan_a_component(subsampling):
-    coded = encode(pixels_of(176, 160, subsampling), quality=85, subsampling=_named(subsampling), rdo=True).coefficients
+    coded = encode(
+        pixels_of(176, 160, subsampling), quality=85, subsampling=_named(subsampling), tune="ycbcr"
+    ).coefficients
     everything = range(len(coded.components))
     groups = scan_groups(coded, apart=True)
     specs = [*(ScanSpec(tuple(group)) for group in groups), *(ScanSpec((index,), 1, 63) for index in everything)]
@@ -227,8 +227,8 @@ def test_any_number_of_threads_chooses_the_same(subsampling):
     """Several workers a component, and more blocks than the sample that tables are made from."""
     grey = subsampling == "grey"
     pixels = np.asarray(picture(1201, 777, "L" if grey else "RGB"))
-    for options in ({"quality": 80}, {"rdo": Rdo(thorough=True), "quality": 60, "progressive": True}):
-        options = {"rdo": True, "subsampling": _named(subsampling)} | options
+    for options in ({"quality": 80}, {"tune": "psnr", "quality": 60, "progressive": True}):
+        options = {"tune": "ycbcr", "subsampling": _named(subsampling)} | options
         files = {encode(pixels, threads=threads, **options).data for threads in (1, 2, 3)}
         assert len(files) == 1
 
@@ -237,7 +237,7 @@ def test_the_trellis_saves_bytes_at_the_same_tables():
     tables = annex_k_tables(75)
     for progressive in (False, True):
         plain = encode(PHOTO, tables=tables, progressive=progressive)
-        chosen = encode(PHOTO, tables=tables, progressive=progressive, rdo=True)
+        chosen = encode(PHOTO, tables=tables, progressive=progressive, tune="ycbcr")
         assert chosen.coefficients.tables == plain.coefficients.tables
         assert chosen.nbytes < 0.93 * plain.nbytes
 
@@ -245,7 +245,7 @@ def test_the_trellis_saves_bytes_at_the_same_tables():
 # ---- Who reads the files -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_interval": 3}, {"rdo": Rdo(thorough=True)}])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_interval": 3}, {"tune": "psnr"}])
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (7, 9), (17, 33), (99, 50)])
 def test_decoders_read_the_indices_that_were_chosen(options, subsampling, width, height, tmp_path):
@@ -253,7 +253,7 @@ def test_decoders_read_the_indices_that_were_chosen(options, subsampling, width,
     chosen: list[CoefficientImage] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("optcodec.jpeg.sources.write_jpeg", lambda coded, **more: _noted(chosen, coded, more))
-        data = encode(pixels, subsampling=_named(subsampling), **({"rdo": True, "quality": 85} | options)).data
+        data = encode(pixels, subsampling=_named(subsampling), **({"tune": "ycbcr", "quality": 85} | options)).data
     assert_same_image(read_jpeg(data), chosen[-1])
     assert read_jpeg(data).restart_interval == options.get("restart_interval", 0)
     for part, plane in zip(chosen[-1].components, libjpeg_coefficients(data, tmp_path), strict=True):
@@ -280,7 +280,9 @@ def test_blocks_without_weight_become_cheap():
     weights = np.ones((20, 22))
     weights[4:16, 6:18] = 0
     pixels = pixels_of(176, 160)
-    coded = encode(pixels, rdo=Rdo(field=QualityField(176, 160, weights)), quality=75, subsampling="4:4:4").coefficients
+    coded = encode(
+        pixels, tune="ycbcr", field=QualityField(176, 160, weights), quality=75, subsampling="4:4:4"
+    ).coefficients
     for part in coded.components:
         inside = part.blocks[4:16, 6:18].reshape(12, 12, 64)
         assert not inside[..., 1:].any()
@@ -296,7 +298,7 @@ def test_errors_are_smaller_where_they_count_for_more(subsampling):
     errors = []
     for field in (None, QualityField.from_mask(mask)):
         options = {"target": MaxBytes(5000), "subsampling": _named(subsampling)}
-        square = (pillow_pixels(encode(pixels, rdo=Rdo(field=field), **options).data).astype(float) - pixels) ** 2
+        square = (pillow_pixels(encode(pixels, tune="ycbcr", field=field, **options).data).astype(float) - pixels) ** 2
         errors.append((square[:, :96].mean(), square[:, 96:].mean()))
     (left, right), (worse, better) = errors
     assert better < 0.75 * right
@@ -309,7 +311,7 @@ def test_more_strength_moves_more():
     errors = []
     for strength in (1 / 16, 1.0, 4.0, 64.0):
         field = QualityField.from_mask(mask, strength=strength)
-        file = encode(pixels_of(176, 160), rdo=Rdo(field=field), quality=60)
+        file = encode(pixels_of(176, 160), tune="ycbcr", field=field, quality=60)
         square = (pillow_pixels(file.data).astype(float) - pixels_of(176, 160)) ** 2
         errors.append(square[mask > 0].mean() / square[mask == 0].mean())
     assert errors == sorted(errors, reverse=True)
@@ -318,9 +320,12 @@ def test_more_strength_moves_more():
 
 def test_a_field_of_equal_weights_changes_nothing():
     pixels = pixels_of(100, 90)
-    alone = encode(pixels, rdo=True, quality=70).data
+    alone = encode(pixels, tune="ycbcr", quality=70).data
     for weight in (1.0, 0.25, 8.0):
-        assert encode(pixels, rdo=Rdo(field=QualityField(100, 90, np.full((12, 13), weight))), quality=70).data == alone
+        assert (
+            encode(pixels, tune="ycbcr", field=QualityField(100, 90, np.full((12, 13), weight)), quality=70).data
+            == alone
+        )
 
 
 # ---- Scans by trial --------------------------------------------------------------------------------------------------
@@ -348,15 +353,15 @@ def test_scans_by_trial_are_no_larger(image):
 
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
 @pytest.mark.parametrize("quality", [20, 60, 90])
-@pytest.mark.parametrize("rdo", [False, True])
-def test_files_of_scans_by_trial_are_no_larger(subsampling, quality, rdo):
-    image = encode(pixels_of(180, 160, subsampling), subsampling=_named(subsampling), quality=quality, rdo=rdo)
+@pytest.mark.parametrize("tune", [None, "ycbcr"])
+def test_files_of_scans_by_trial_are_no_larger(subsampling, quality, tune):
+    image = encode(pixels_of(180, 160, subsampling), subsampling=_named(subsampling), quality=quality, tune=tune)
     default, trial = (write_jpeg(image.coefficients, progressive=True, smallest=each) for each in (False, True))
     assert len(trial) <= len(default)
     np.testing.assert_array_equal(pillow_pixels(trial), pillow_pixels(default))
 
 
-@pytest.mark.parametrize("options", [{"quality": 90}, {"quality": 90, "rdo": True}, {"rdo": Rdo(thorough=True)}])
+@pytest.mark.parametrize("options", [{"quality": 90}, {"quality": 90, "tune": "ycbcr"}, {"effort": 3}])
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
 def test_baseline_files_have_one_scan_unless_two_are_asked_for(subsampling, options):
     pixels = pixels_of(180, 160, subsampling)
@@ -398,7 +403,7 @@ def test_the_largest_differences_of_dc_stay_codable():
     """2047 needs 11 bits; one more has no code in 8-bit JPEG."""
     image = flat_blocks(np.tile([-1024, 1023], (2, 15)))
     assert read_jpeg(encode(image).data).components[0].blocks.max() == 1023
-    chosen = encode(image, rdo=True).coefficients
+    chosen = encode(image, tune="ycbcr").coefficients
     assert np.abs(chosen.components[0].blocks.astype(int) - image.components[0].blocks).max() <= 1
 
 
@@ -409,9 +414,9 @@ def test_what_has_no_code_is_refused_with_a_trellis_as_without(dc, ac):
     coarse = QuantTable(np.full((8, 8), 255))
     image = CoefficientImage(24, 16, (Component(1, 1, 1, 0, blocks),), (coarse,))
     fine = (QuantTable(np.full((8, 8), 2)),)
-    for rdo in (False, True):
+    for effort in (1, 3):
         with pytest.raises(InvalidInputError, match=r"has more than 1[01] bits"):
-            encode(image, tables=fine, rdo=rdo)
+            encode(image, tables=fine, effort=effort)
 
 
 def test_coefficients_of_an_extended_file_are_checked_as_well():
@@ -420,8 +425,8 @@ def test_coefficients_of_an_extended_file_are_checked_as_well():
     blocks[..., 2, 1] = 20
     image = CoefficientImage(24, 16, (Component(1, 1, 1, 0, blocks),), (QuantTable(np.full((8, 8), 300)),))
     with pytest.raises(InvalidInputError, match="has more than 10 bits"):
-        encode(image, tables=(QuantTable(np.full((8, 8), 2)),), rdo=True)
-    coded = encode(image, target=MaxBytes(2000), rdo=True).coefficients
+        encode(image, tables=(QuantTable(np.full((8, 8), 2)),), tune="ycbcr")
+    coded = encode(image, target=MaxBytes(2000), tune="ycbcr").coefficients
     steps = coded.tables[0].steps
     assert 6 <= steps.min() <= steps.max() <= 255
     assert np.abs(coded.components[0].blocks[..., 2, 1] * steps[2, 1] - 6000).max() <= steps[2, 1] / 2
@@ -432,20 +437,18 @@ def test_black_and_white_at_step_1():
     pixels[np.add.outer(np.arange(48) // 8, np.arange(64) // 8) % 2 == 1] = 255
     noise = np.random.default_rng(0).choice(np.array([0, 255], np.uint8), (48, 64, 3))
     for image in (pixels, noise):
-        for rdo in (Rdo(), Rdo(thorough=True)):
-            encoded = encode(image, rdo=rdo, tables=(QuantTable(np.ones((8, 8), int)),), subsampling="4:4:4")
+        for tune in ("ycbcr", "psnr"):
+            encoded = encode(image, tune=tune, tables=(QuantTable(np.ones((8, 8), int)),), subsampling="4:4:4")
             assert np.abs(pillow_pixels(encoded.data).astype(int) - image).max() <= 4
 
 
 def test_a_profile_weighs_the_error():
     profile = load_profile("mobilenet_v2")
     image = forward(PHOTO, "4:4:4")
-    tuned = {tune: encode(PHOTO, rdo=Rdo(tune), quality=60, subsampling="4:4:4") for tune in (profile, "psnr")}
+    tuned = {tune: encode(PHOTO, tune=tune, quality=60, subsampling="4:4:4") for tune in (profile, "ycbcr")}
     for tune, file in tuned.items():
         criterion = tuning_for(tune).criterion(image)
         default = quantize(image, annex_k_tables(60))
         errors = [naive_error(image, coded, criterion.weights) for coded in (file.coefficients, default)]
         assert errors[0] == pytest.approx(errors[1], rel=0.15)
         assert file.nbytes < 0.85 * encode(PHOTO, quality=60, subsampling="4:4:4").nbytes
-    for replaced in (dataclasses.replace(Rdo(), tune=profile), Rdo(profile)):
-        assert encode(PHOTO, rdo=replaced, quality=60, subsampling="4:4:4").data == tuned[profile].data

@@ -24,7 +24,6 @@ from optcodec import (
     MaxBytes,
     Metadata,
     QuantTable,
-    Rdo,
     TargetNotMetError,
     WaterLevel,
     annex_k_tables,
@@ -72,17 +71,17 @@ def test_files_of_at_most_so_many_bytes(crop, progressive, grey):
     pixels = np.ascontiguousarray(photo[..., 1]) if grey else photo
     for bpp in (0.3, 0.8, 2.0):
         nbytes = int(bpp * photo.shape[0] * photo.shape[1] / 8)
-        found = encode(pixels, rdo=True, target=MaxBytes(nbytes), progressive=progressive)
+        found = encode(pixels, tune="ycbcr", target=MaxBytes(nbytes), progressive=progressive)
         assert 0.995 * nbytes <= found.nbytes <= nbytes
-    same = encode(pixels, rdo=True, target=Bpp(bpp), progressive=progressive)
+    same = encode(pixels, tune="ycbcr", target=Bpp(bpp), progressive=progressive)
     assert 0.995 * bpp <= same.bpp <= bpp
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 9), (17, 33), (40, 40)])
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"rdo": Rdo(thorough=True)}, {"restart_interval": 2}])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"tune": "psnr"}, {"restart_interval": 2}])
 def test_small_files_keep_the_limit(size, options):
     pixels = np.ascontiguousarray(PHOTO[: size[1], : size[0]])
-    options = {"rdo": True} | options
+    options = {"tune": "ycbcr"} | options
     small, large = (encode(pixels, tables=_steps(step), **options).nbytes for step in (255, 2))
     for nbytes in (small + 100, small + 160, large + 200):  # a second table, which few tables do without, takes 65
         found = encode(pixels, target=MaxBytes(nbytes), **options)
@@ -95,7 +94,7 @@ def test_more_bytes_do_not_have_more_error():
     pixels = np.ascontiguousarray(astronaut()[300:460, :208])
     original = forward(pixels, "4:2:0")
     criterion = tuning_for("psnr").criterion(original)
-    files = [encode(pixels, rdo=True, target=MaxBytes(nbytes)) for nbytes in (1370, 1385, 1400, 1415)]
+    files = [encode(pixels, tune="ycbcr", target=MaxBytes(nbytes)) for nbytes in (1370, 1385, 1400, 1415)]
     errors = [sum(criterion.errors(original, file.coefficients)) for file in files]
     for less, more in itertools.pairwise(errors):
         assert more < 1.01 * less
@@ -105,14 +104,14 @@ def test_a_size_is_that_of_the_whole_image_not_of_the_rows_that_are_searched_fir
     """Headers are a larger part of a file of some rows: it exceeds its share where the whole file keeps the limit."""
     y, x = np.mgrid[:1200, :1200]
     smooth = np.clip(120 + 40 * np.sin(x / 300) + 30 * np.cos(y / 250), 0, 255).astype(np.uint8)
-    assert encode(smooth, rdo=True, target=MaxBytes(6100)).nbytes <= 6100
+    assert encode(smooth, tune="ycbcr", target=MaxBytes(6100)).nbytes <= 6100
     with pytest.raises(TargetNotMetError, match=r"a file size in bytes of at most 4200, but the nearest .* is 5\d\d\d"):
-        encode(smooth, rdo=True, target=MaxBytes(4200))
+        encode(smooth, tune="ycbcr", target=MaxBytes(4200))
 
 
 @pytest.mark.parametrize("source", ["4:2:0", "4:4:4"])
-@pytest.mark.parametrize("rdo", [True, Rdo(thorough=True)], ids=["trellis", "thorough"])
-def test_the_smaller_file_needs_one_transform(monkeypatch, rdo, source):
+@pytest.mark.parametrize("tune", ["ycbcr", "psnr"])
+def test_the_smaller_file_needs_one_transform(monkeypatch, tune, source):
     """Baseline and progressive files are made of the same coefficients, and none of them is read back."""
     calls = []
 
@@ -126,9 +125,11 @@ def test_the_smaller_file_needs_one_transform(monkeypatch, rdo, source):
     monkeypatch.setattr("optcodec.jpeg.sources.forward", counted)
     monkeypatch.setattr("optcodec.jpeg.sources.read_jpeg", refused)
     for target in (MaxBytes(5000), MatchPsnr(33.0)):
-        files = [encode(PHOTO, rdo=rdo, target=target, progressive=kind, subsampling=source) for kind in (False, True)]
+        files = [
+            encode(PHOTO, tune=tune, target=target, progressive=kind, subsampling=source) for kind in (False, True)
+        ]
         calls.clear()
-        smaller = encode(PHOTO, rdo=rdo, target=target, progressive="smaller", subsampling=source)
+        smaller = encode(PHOTO, tune=tune, target=target, progressive="smaller", subsampling=source)
         assert len(calls) <= 1
         assert smaller.data in [file.data for file in files]
 
@@ -142,7 +143,7 @@ def test_the_smaller_file_needs_one_choice_of_blocks(monkeypatch):
 
     field_of = BlockChoice.field
     monkeypatch.setattr(BlockChoice, "field", counted)
-    encode(PHOTO, rdo=Rdo(blocks=blocks_by("x264")), target=MaxBytes(5000), progressive="smaller")
+    encode(PHOTO, tune="ycbcr", blocks=blocks_by("x264"), target=MaxBytes(5000), progressive="smaller")
     assert len(calls) == 1
 
 
@@ -152,31 +153,31 @@ def _steps(step: int) -> tuple[QuantTable, ...]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_sizes_with_tables_of_a_method(method):
-    plain, chosen = (encode(PHOTO, rdo=rdo, target=MaxBytes(5000), method=method) for rdo in (False, True))
+    plain, chosen = (encode(PHOTO, tune=tune, target=MaxBytes(5000), method=method) for tune in (None, "ycbcr"))
     assert 4975 <= chosen.nbytes <= 5000
     assert psnr_db(PHOTO, pillow_pixels(chosen.data)) > psnr_db(PHOTO, pillow_pixels(plain.data)) + 0.1
 
 
 def test_a_trellis_makes_better_files_of_a_size():
     for target in (MaxBytes(4000), MaxBytes(9000)):
-        plain, chosen, thorough = (
-            psnr_db(PHOTO, pillow_pixels(encode(PHOTO, target=target, rdo=rdo).data))
-            for rdo in (False, True, Rdo(thorough=True))
+        plain, by_components, of_rgb = (
+            psnr_db(PHOTO, pillow_pixels(encode(PHOTO, target=target, tune=tune).data))
+            for tune in (None, "ycbcr", "psnr")
         )
-        assert chosen > plain + 0.4
-        assert thorough > chosen + 0.05
+        assert by_components > plain + 0.4
+        assert of_rgb > by_components + 0.05
 
 
 @needs_data
 @pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
-def test_thorough_files_have_less_error(subsampling):
+def test_the_error_of_rgb_is_less_where_it_is_what_counts(subsampling):
     """At equal bytes on each photograph."""
     gains = []
     for crop in CROPS:
         photo, target = kodak(*crop), Bpp(1.5)
-        files = [encode(photo, rdo=Rdo(thorough=t), target=target, subsampling=subsampling) for t in (False, True)]
-        plain, thorough = (psnr_db(photo, pillow_pixels(file.data)) for file in files)
-        gains.append(thorough - plain)
+        files = [encode(photo, tune=tune, target=target, subsampling=subsampling) for tune in ("ycbcr", "psnr")]
+        by_components, of_rgb = (psnr_db(photo, pillow_pixels(file.data)) for file in files)
+        gains.append(of_rgb - by_components)
     assert min(gains) > 0
     assert np.mean(gains) > (0.15 if subsampling == "4:2:0" else 0.1)
 
@@ -184,29 +185,29 @@ def test_thorough_files_have_less_error(subsampling):
 # ---- Decoded pixels --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rdo", [True, Rdo("people"), Rdo(thorough=True)], ids=["psnr", "people", "thorough"])
+@pytest.mark.parametrize("tune", ["ycbcr", "people", "psnr"])
 @pytest.mark.parametrize(("source", "progressive"), [("4:2:0", False), ("4:4:4", True), ("grey", False)])
-def test_psnr_is_reached(source, progressive, rdo):
+def test_psnr_is_reached(source, progressive, tune):
     pixels, options = options_of(source)
     for psnr in (30.0, 36.0):
-        file = encode(pixels, rdo=rdo, target=MatchPsnr(psnr), progressive=progressive, **options)
+        file = encode(pixels, tune=tune, target=MatchPsnr(psnr), progressive=progressive, **options)
         assert psnr <= psnr_db(pixels, pillow_pixels(file.data)) <= psnr + 0.02
 
 
-@pytest.mark.parametrize("tune", ["ssim", "psnr"])
+@pytest.mark.parametrize("tune", ["ssim", "ycbcr"])
 @pytest.mark.parametrize("source", ["4:2:0", "grey"])
 def test_ssim_is_reached(source, tune):
     pixels, options = options_of(source)
     for ssim in (0.85, 0.95):
-        file = encode(pixels, rdo=Rdo(tune), target=MatchSsim(ssim), **options)
+        file = encode(pixels, tune=tune, target=MatchSsim(ssim), **options)
         assert ssim <= luminance_ssim(pixels, pillow_pixels(file.data)) <= ssim + 0.005 * (1 - ssim)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_distances_with_tables_of_a_method(method):
-    psnr = encode(PHOTO, rdo=True, target=MatchPsnr(33.0), method=method)
+    psnr = encode(PHOTO, tune="ycbcr", target=MatchPsnr(33.0), method=method)
     assert 33 <= psnr_db(PHOTO, pillow_pixels(psnr.data)) <= 33.02
-    ssim = encode(PHOTO, rdo=True, target=MatchSsim(0.9), method=method)
+    ssim = encode(PHOTO, tune="ycbcr", target=MatchSsim(0.9), method=method)
     assert 0.9 <= luminance_ssim(PHOTO, pillow_pixels(ssim.data)) <= 0.9005
 
 
@@ -220,16 +221,16 @@ def test_distances_without_a_trellis(source, method):
         assert psnr <= psnr_db(pixels, pillow_pixels(file.data)) <= psnr + 0.3
     file = encode(pixels, target=MatchSsim(0.9), method=method, **options)
     assert 0.9 <= luminance_ssim(pixels, pillow_pixels(file.data)) <= 0.91
-    with_trellis = encode(pixels, target=MatchPsnr(31.0), rdo=True, **options)
+    with_trellis = encode(pixels, target=MatchPsnr(31.0), tune="ycbcr", **options)
     assert with_trellis.nbytes < encode(pixels, target=MatchPsnr(31.0), method=method, **options).nbytes
 
 
 def test_opts_takes_a_profile():
-    for rdo in (False, True):
+    for effort in (2, 3):
         for target in (MatchPsnr(33.0), MatchSsim(0.9), MaxBytes(5000)):
             with pytest.raises(InvalidInputError, match="'opts' needs a sensitivity profile, got none"):
-                encode(PHOTO, target=target, method="opts", rdo=rdo)
-            encode(PHOTO, target=target, method="opts", rdo=rdo, profile=PROFILE)
+                encode(PHOTO, target=target, method="opts", effort=effort)
+            encode(PHOTO, target=target, method="opts", effort=effort, profile=PROFILE)
 
 
 # ---- Errors of coefficients ------------------------------------------------------------------------------------------
@@ -241,18 +242,19 @@ def test_an_swe_is_approached_from_below(source, profile):
     pixels, options = options_of(source)
     original, weights = forward(pixels, "4:2:0"), EQUAL_WEIGHTS if profile is None else profile.normalized()
     default = swe_by_component(original, quantize(original, annex_k_tables(60)), weights)
+    tune = profile or "ycbcr"
     for limit in (sum(default), 3 * sum(default)):
-        file = encode(pixels, rdo=True, target=MatchSwe(limit), profile=profile, **options)
+        file = encode(pixels, tune=tune, target=MatchSwe(limit), profile=profile, **options)
         assert 0.99 * limit <= sum(swe_by_component(original, file.coefficients, weights)) <= limit
     limits = 2 * default[0], 1.5 * sum(default[1:])
-    file = encode(pixels, rdo=True, target=MatchSwe(limits[0], chroma=limits[1]), profile=profile, **options)
+    file = encode(pixels, tune=tune, target=MatchSwe(limits[0], chroma=limits[1]), profile=profile, **options)
     luminance, *chrominance = swe_by_component(original, file.coefficients, weights)
     assert 0.995 * limits[0] <= luminance <= limits[0]
     assert source == "grey" or 0.995 * limits[1] <= sum(chrominance) <= limits[1]
 
 
 @pytest.mark.parametrize("source", ["4:2:0", "4:4:4", "grey"])
-@pytest.mark.parametrize("tune", ["psnr", "people"])
+@pytest.mark.parametrize("tune", ["ycbcr", "people"])
 @pytest.mark.parametrize("quality", [30, 85])
 def test_the_error_of_a_quality_is_matched(source, tune, quality):
     """The error that the tuning weighs, with fewer bytes."""
@@ -262,7 +264,7 @@ def test_the_error_of_a_quality_is_matched(source, tune, quality):
     default = encode(pixels, quality=quality, **options)
     limits = criterion.errors(original, quantize(original, annex_k_tables(quality)))
     for jointly in (False, True):
-        file = encode(pixels, rdo=Rdo(tune), target=MatchQuality(quality, jointly=jointly), **options)
+        file = encode(pixels, tune=tune, target=MatchQuality(quality, jointly=jointly), **options)
         errors = criterion.errors(original, file.coefficients)
         assert 0.99 * sum(limits) <= sum(errors) <= sum(limits)
         if not jointly:
@@ -274,22 +276,22 @@ def test_the_error_of_a_quality_is_matched(source, tune, quality):
 @pytest.mark.parametrize("method", METHODS[1:])
 def test_errors_with_tables_of_a_method(method):
     original = forward(PHOTO, "4:2:0")
-    file = encode(PHOTO, rdo=True, target=MatchSwe(600.0), method=method)
+    file = encode(PHOTO, tune="ycbcr", target=MatchSwe(600.0), method=method)
     assert 597 <= sum(swe_by_component(original, file.coefficients, EQUAL_WEIGHTS)) <= 600
-    encode(PHOTO, rdo=True, target=MatchQuality(60, jointly=True), method=method)
+    encode(PHOTO, tune="ycbcr", target=MatchQuality(60, jointly=True), method=method)
     for target in (MatchQuality(60), MatchSwe(300.0, chroma=100.0)):
         with pytest.raises(InvalidInputError, match=f"matched apart without a method, got '{method}'"):
-            encode(PHOTO, rdo=True, target=target, method=method)
+            encode(PHOTO, tune="ycbcr", target=target, method=method)
 
 
 def test_targets_without_a_search_keep_their_tables():
     """The trellis saves bytes at the tables that the target stands for."""
     for target, method in ((WaterLevel(40.0), None), (Quality(70), None), (Quality(50), "deepn")):
-        plain, chosen = (encode(PHOTO, target=target, method=method, rdo=rdo) for rdo in (False, True))
+        plain, chosen = (encode(PHOTO, target=target, method=method, tune=tune) for tune in (None, "ycbcr"))
         assert chosen.coefficients.tables == plain.coefficients.tables
         assert chosen.nbytes < 0.97 * plain.nbytes
     level = WaterLevel(0.05)
-    plain, chosen = (encode(PHOTO, target=level, profile=PROFILE, rdo=rdo) for rdo in (False, True))
+    plain, chosen = (encode(PHOTO, target=level, profile=PROFILE, effort=effort) for effort in (2, 3))
     assert chosen.coefficients.tables == plain.coefficients.tables
     assert chosen.nbytes < plain.nbytes
 
@@ -312,23 +314,23 @@ def test_targets_without_a_search_keep_their_tables():
 @pytest.mark.parametrize("progressive", [False, True])
 def test_targets_that_cannot_be_met(target, what, progressive):
     with pytest.raises(TargetNotMetError, match=what):
-        encode(PHOTO, rdo=True, target=target, progressive=progressive)
+        encode(PHOTO, tune="ycbcr", target=target, progressive=progressive)
 
 
 def test_a_limit_beyond_all_files_gives_the_finest():
-    file = encode(PHOTO, rdo=True, target=MaxBytes(10_000_000), subsampling="4:4:4")
+    file = encode(PHOTO, tune="ycbcr", target=MaxBytes(10_000_000), subsampling="4:4:4")
     assert psnr_db(PHOTO, pillow_pixels(file.data)) > 49
 
 
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ({"dct": "exact"}, r'a trellis chooses from coefficients that are not rounded: dct="float", not .exact'),
+        ({"dct": "exact"}, "dct exact rounds coefficients, so that effort 3 cannot optimize them; expected dct float"),
         ({"quality": 50, "target": Bpp(1.0)}, "quality and target exclude one another"),
         ({"tables": annex_k_tables(50), "target": Bpp(1.0)}, "tables and target exclude one another"),
         ({"quality": 101}, r"1\.\.100, got 101"),
-        ({"profile": PROFILE}, "a profile designs tables for a target, got none"),
-        ({"method": "jpeg"}, "a method designs tables for a target, got none"),
+        ({"profile": PROFILE}, "profile has no effect with tune; expected one of the two, or a target of weighted"),
+        ({"method": "jpeg"}, r"method designs tables for a target such as target=Bpp\(1\.0\); got none"),
         ({"target": WaterLevel(1.0), "method": "jpeg"}, "method 'jpeg' takes a Quality or a target to search for"),
         ({"target": Quality(50), "method": "optd"}, "method 'optd' takes a WaterLevel or a target to search for"),
         ({"target": 5}, "a target such as .*, got 5"),
@@ -337,12 +339,11 @@ def test_a_limit_beyond_all_files_gives_the_finest():
         ({"threads": 0}, "threads is a whole number from 1 on, got 0"),
         ({"progressive": "yes"}, 'progressive is False, True or "smaller"'),
         ({"target": Bpp(1.0), "method": "best"}, "method is one of .*; got 'best'"),
-        ({"target": Bpp(1.0), "rdo": "psnr"}, "rdo is .*'psnr'"),
     ],
 )
 def test_what_does_not_go_together(options, what):
     with pytest.raises(InvalidInputError, match=what):
-        encode(PHOTO, **({"rdo": True} | options))
+        encode(PHOTO, **({"tune": "ycbcr"} | options))
 
 
 @pytest.mark.parametrize("target", [MatchPsnr(35.0), MatchSsim(0.9)])
@@ -354,7 +355,7 @@ def test_distances_in_pixels_go_with_one_image(target):
 
 def test_ssim_of_an_image_that_is_too_small():
     with pytest.raises(InvalidInputError, match="at least 11 pixels on each side"):
-        encode(PHOTO[:10], rdo=True, target=MatchSsim(0.9))
+        encode(PHOTO[:10], tune="ycbcr", target=MatchSsim(0.9))
 
 
 # ---- Files in, files out ---------------------------------------------------------------------------------------------
@@ -370,7 +371,7 @@ def source_file(quality: int, **options: object) -> CoefficientImage:
 @pytest.mark.parametrize("quality", [5, 50, 95])
 def test_a_file_keeps_its_own_tables(quality, subsampling, tmp_path):
     image = source_file(quality, subsampling=subsampling)
-    file = encode(image, rdo=True)
+    file = encode(image, tune="ycbcr")
     found = file.coefficients
     assert found.tables == image.tables
     assert (found.metadata, found.restart_interval) == (image.metadata, 4)
@@ -379,7 +380,7 @@ def test_a_file_keeps_its_own_tables(quality, subsampling, tmp_path):
         np.testing.assert_array_equal(ours.blocks, theirs)
     for before, after in zip(image.components, found.components, strict=True):
         assert (np.abs(after.blocks.reshape(-1, 64)[:, 1:]) <= np.abs(before.blocks.reshape(-1, 64)[:, 1:])).all()
-    bare = encode(image, rdo=True, metadata=False, restart_interval=0).coefficients
+    bare = encode(image, tune="ycbcr", metadata=False, restart_interval=0).coefficients
     assert (bare.metadata, bare.restart_interval) == (Metadata(), 0)
 
 
@@ -389,16 +390,16 @@ def test_files_are_transcoded_to_a_target(quality, progressive):
     decoded = pillow_pixels(encode(image).data)
     size = encode(image, progressive=progressive).nbytes
     limit = int(0.8 * size)
-    file = encode(image, rdo=True, target=MaxBytes(limit), progressive=progressive)
+    file = encode(image, tune="ycbcr", target=MaxBytes(limit), progressive=progressive)
     # coefficients of a coarse file are multiples of large steps, which other tables take all at once or not
     assert (0.995 if quality > 5 else 0.7) * limit <= file.nbytes <= limit
     assert file.coefficients.metadata == image.metadata
     assert file.coefficients.restart_interval == 4
-    file = encode(image, rdo=True, target=MatchPsnr(31.0), progressive=progressive)
+    file = encode(image, tune="ycbcr", target=MatchPsnr(31.0), progressive=progressive)
     reached = psnr_db(decoded, pillow_pixels(file.data))
     assert reached >= 31
     assert reached <= 31.2 or quality == 5
-    file = encode(image, rdo=True, target=MatchSsim(0.9), progressive=progressive)
+    file = encode(image, tune="ycbcr", target=MatchSsim(0.9), progressive=progressive)
     similarity = luminance_ssim(decoded, pillow_pixels(file.data))
     assert similarity >= 0.9
     assert similarity <= 0.902 or quality == 5
@@ -406,7 +407,7 @@ def test_files_are_transcoded_to_a_target(quality, progressive):
 
 def test_a_quality_for_a_file():
     image = source_file(95)
-    sizes = [encode(image, rdo=True, quality=quality).nbytes for quality in (20, 50, 80)]
+    sizes = [encode(image, tune="ycbcr", quality=quality).nbytes for quality in (20, 50, 80)]
     assert sizes == sorted(sizes)
     assert sizes[-1] < encode(image, quality=80).nbytes
 
@@ -414,13 +415,12 @@ def test_a_quality_for_a_file():
 @pytest.mark.parametrize("quality", [20, 95])
 def test_a_grey_file(quality):
     image = read_jpeg(pillow_jpeg(picture(150, 100, "L"), quality=quality))
-    assert encode(image, rdo=True).nbytes < encode(image).nbytes
+    assert encode(image, tune="ycbcr").nbytes < encode(image).nbytes
     limit = int(0.7 * encode(image).nbytes)
-    assert 0.99 * limit <= encode(image, rdo=Rdo("people"), target=MaxBytes(limit)).nbytes <= limit
+    assert 0.99 * limit <= encode(image, tune="people", target=MaxBytes(limit)).nbytes <= limit
 
 
-def test_thorough_files_of_files():
-    """There are no pixels to fit chrominance to; scans by trial are all that is left."""
+def test_files_have_no_pixels_to_fit_chrominance_to():
     image = source_file(80)
-    plain, thorough = (encode(image, rdo=Rdo(thorough=each)).nbytes for each in (False, True))
-    assert thorough == pytest.approx(plain, rel=0.003)
+    by_components, of_rgb = (encode(image, tune=tune).data for tune in ("ycbcr", "psnr"))
+    assert of_rgb == by_components

@@ -1,0 +1,139 @@
+"""Encode with a trellis: from an image, a tuning and a target to a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from optcodec.blocks.choice import BlockChoice, BlockContext
+from optcodec.design import Files, check_sampling, gather, line_of_method, resolve
+from optcodec.effort import Request
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.image import CoefficientImage, DctImage
+from optcodec.jpeg.sources import CoefficientSource, PixelSource
+from optcodec.kernels import prepare
+from optcodec.matching import Target, meet
+from optcodec.metrics import EQUAL_WEIGHTS
+from optcodec.targets import FixedLevel, MatchQuality
+from optcodec.trellis.chroma import Planes
+from optcodec.trellis.coder import Coder, level_like
+from optcodec.trellis.field import QualityField
+from optcodec.trellis.line import CodedFile, TrellisLine
+from optcodec.trellis.tuning import Tuning, tuning_for
+from optcodec.vision.profile import SensitivityProfile
+
+__all__ = ["optimized"]
+
+_KERNELS = "trellis", "dcsteps", "rates", "distortion", "quantize", "tridiagonal", "entropy", "huffman", "bits"
+
+
+def optimized(source: PixelSource | CoefficientSource, request: Request) -> bytes:
+    """The file of an image whose indices a trellis chooses.
+
+    Raises
+    ------
+    InvalidInputError
+        If the field does not fit the image, or image or target are of a kind that is not handled.
+    TargetNotMetError
+        If the target cannot be met.
+    """
+    pixels = ("forward",) if isinstance(source, PixelSource) else ()
+    prepare(*_KERNELS, *pixels, *(request.blocks.kernels if request.blocks else ()))
+    if source.sampling != "grey":
+        for receiver in request.receivers:
+            receiver.check(subsampling=source.sampling)
+    tune = request.tuned_for
+    if isinstance(tune, SensitivityProfile):
+        request = replace(request, profile=request.profile or tune)
+    if request.profile is not None:
+        check_sampling(request.profile, {source.sampling} - {"grey"})
+    tuning = tuning_for(tune)
+    coder = _coder(source, request, tuning)
+    request = _with_tables(coder, request, tuning.method)
+    weights = EQUAL_WEIGHTS if request.profile is None else request.profile.normalized()
+    line = TrellisLine(coder, source, weights, method=request.method)
+    method = request.method or tuning.method
+    if request.target is not None and method is not None:
+        statistics = gather(coder.image, threads=coder.threads)
+        line = replace(line, designs=line_of_method(statistics, method, request.profile))
+    kinds = (False, True) if source.progressive == "smaller" else (bool(source.progressive),)
+    coders = [replace(coder, progressive=kind, write=partial(_written, source, kind)) for kind in kinds]
+    files = [_file(replace(line, coder=one), request) for one in coders]
+    if request.target is not None and request.target.budget(line.pixels) is not None:  # both as large as they may be
+        return min(files, key=lambda file: sum(file.errors)).data
+    return min(files, key=lambda file: file.nbytes).data
+
+
+def _with_tables(coder: Coder, request: Request, default_method: str | None) -> Request:
+    """What is asked for, with designed tables in place of a fixed level, or of a quality for a tuning with a method."""
+    target, method = request.target, request.method
+    if target is None and request.tables is None and default_method is not None:
+        target, method = MatchQuality(request.quality or 0, jointly=True), default_method
+    elif not isinstance(target, FixedLevel):
+        return request
+    statistics = gather(coder.image, threads=coder.threads)
+    designed = resolve(target, statistics, request.profile, method=method, files=Files(len))
+    return replace(request, target=None, tables=designed.tables)
+
+
+def _file(line: TrellisLine, request: Request) -> CodedFile:
+    """The file, baseline or progressive."""
+    coder = line.coder
+    if request.target is not None:
+        return meet(line, request.target).candidate
+    if request.tables is None:
+        level = level_like(coder, request.quality or 0)
+        return line.file_with(coder.tables((level, level)), (level, level))
+    level = coder.level_of(request.tables)
+    return line.file_with(tuple(request.tables), (level, level))
+
+
+def _written(source: PixelSource | CoefficientSource, progressive: bool, coded: CoefficientImage) -> bytes:
+    """The file of indices that a trellis chose."""
+    return replace(source, progressive=progressive).written(coded, smallest=True)
+
+
+def _coder(source: PixelSource | CoefficientSource, request: Request, tuning: Tuning) -> Coder:
+    """The image with its weights, and how its files are written."""
+    refine = None
+    if tuning.of_rgb and isinstance(source, PixelSource) and source.sampling != "grey":
+        planes = Planes(source.pixels, source.subsampling)
+        image, refine = planes.image(), planes.refined
+    else:
+        _check_colours(source)
+        image = source.unquantized()
+    field = request.field
+    if request.blocks is not None:
+        chosen = _chosen(source, request.blocks, image, tuning, request.target)
+        field = chosen if field is None else chosen.times(field)
+    return Coder(
+        image,
+        tuning.criterion(image, field),
+        tuning.step_ratio,
+        partial(_written, source, bool(source.progressive)),
+        apart=source.apart,
+        bounded=isinstance(source, PixelSource),
+        lattice=source.lattice if isinstance(source, CoefficientSource) else None,
+        threads=source.threads,
+        refine=refine,
+    )
+
+
+def _chosen(
+    source: PixelSource | CoefficientSource,
+    blocks: BlockChoice,
+    image: DctImage,
+    tuning: Tuning,
+    target: Target | None,
+) -> QualityField:
+    """Weights of the 32x32 blocks."""
+    if isinstance(source, CoefficientSource):
+        raise InvalidInputError("blocks are weighed by their pixels, got coefficients of a file; expected pixels")
+    budget = None if target is None else target.budget(image.width * image.height)
+    return blocks.field(BlockContext(source.pixels, image, tuning, blocks.profile, blocks.net, source.threads), budget)
+
+
+def _check_colours(source: PixelSource | CoefficientSource) -> None:
+    """Refuse files with RGB components: weights are those of luminance and chrominance."""
+    if isinstance(source, CoefficientSource) and source.image.is_rgb:
+        raise InvalidInputError("grey or YCbCr images can be tuned, got RGB components")
