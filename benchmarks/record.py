@@ -1,4 +1,4 @@
-"""Write the result of a benchmark with what one needs to read it later: command, versions, machine."""
+"""Write the result of a benchmark, with the command, the package versions and the machine that it was measured with."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 import optcodec
 from optcodec.console.about import processor
 
-ROOT = Path(__file__).parents[1]  # of the checkout
+ROOT = Path(__file__).parents[1]  # folder of the checkout
 RESULTS = ROOT / "benchmarks" / "results"
 
 
 def write_result(name: str, figures: dict[str, Any], *, packages: tuple[str, ...] = ("numpy", "numba")) -> Path:
-    """Write ``results/<name>.json`` and return its path; ``packages`` are those whose versions matter."""
+    """Write ``results/<name>.json`` and return its path; the versions of ``packages`` are written with the figures."""
     about = {
         "command": " ".join(["python -m", _module(), *sys.argv[1:]]),
         "optcodec": optcodec.__version__,
@@ -32,6 +32,6 @@ def write_result(name: str, figures: dict[str, Any], *, packages: tuple[str, ...
 
 
 def _module() -> str:
-    """The module that runs, by its name in this folder."""
+    """Dotted name of the module that runs, such as ``benchmarks.speed.startup``."""
     path = Path(sys.argv[0]).resolve()
     return ".".join(path.relative_to(ROOT).with_suffix("").parts) if path.is_relative_to(ROOT) else path.stem

@@ -104,5 +104,5 @@ def load_factory(name: str, what: str) -> Callable[[], Any]:
         raise missing_package(error) or wrong from None
     if not callable(factory):
         raise InvalidInputError(f"expected a function that makes {what}, {name} is a {type(factory).__name__}")
-    made: Callable[[], Any] = factory
-    return made
+    typed_factory: Callable[[], Any] = factory
+    return typed_factory

@@ -76,7 +76,9 @@ def kept_metadata(metadata: Metadata, wanted: bool | None) -> Metadata:
     """What is kept of a JPEG file's metadata: all, or with False only what the colours are, and the orientation."""
     if wanted is not False:
         return metadata
-    has_jfif = metadata.segments is None or any(each.marker == 0xE0 and not each.content for each in metadata.segments)
+    has_jfif = metadata.segments is None or any(
+        segment.marker == 0xE0 and not segment.content for segment in metadata.segments
+    )
     segments = None if has_jfif else ()  # a file without a JFIF segment gets none, which would make it larger
     return Metadata(exif=_orientation_only(metadata), adobe_transform=metadata.adobe_transform, segments=segments)
 

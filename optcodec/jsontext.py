@@ -71,9 +71,9 @@ def parse_document(
         If it is no JSON object of that format, or has other entries.
     """
     document = parse_json(text, f"the JSON of {what}")
-    found = document.pop("format", None) if isinstance(document, dict) else type(document).__name__
-    if not isinstance(document, dict) or found != format_name:
-        raise InvalidInputError(f"expected a JSON object with format {format_name!r}, found {found!r}")
+    actual_format = document.pop("format", None) if isinstance(document, dict) else type(document).__name__
+    if not isinstance(document, dict) or actual_format != format_name:
+        raise InvalidInputError(f"expected a JSON object with format {format_name!r}, found {actual_format!r}")
     unknown = sorted(document.keys() - set(required) - set(optional))
     missing = sorted(set(required) - document.keys())
     if unknown or missing:
@@ -91,9 +91,9 @@ def _text(value: Any) -> str:
     """JSON of a value; of lists of lists, the innermost on lines of their own, as the rows of a matrix."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(name)}: {_text(held)}" for name, held in value.items()) + "}"
-    if not isinstance(value, (list, tuple)) or not value or not all(isinstance(held, (list, tuple)) for held in value):
+    if not isinstance(value, (list, tuple)) or not value or not all(isinstance(row, (list, tuple)) for row in value):
         return json.dumps(value)
-    deeper = any(isinstance(held, (list, tuple)) for each in value for held in each)
+    deeper = any(isinstance(entry, (list, tuple)) for row in value for entry in row)
     return "[" + (",\n\n " if deeper else ",\n  ").join(map(_text, value)) + "]"
 
 

@@ -1,4 +1,4 @@
-"""A small network and a few pictures for the tests of rate and accuracy."""
+"""A small classifier and a few labelled pictures, for the tests of rate and accuracy."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ PROFILE = SensitivityProfile("falling", np.array([FALLING, FALLING / 4, FALLING 
 
 
 def crop(name: str = "astronaut", top: int = 100, left: int = 120) -> np.ndarray:
-    """Pixels (64, 64, 3) of a photograph of scikit-image."""
+    """A crop (64, 64, 3) of a photograph of scikit-image."""
     return np.ascontiguousarray(getattr(data, name)()[top : top + SIDE, left : left + SIDE, :3])
 
 
 def classifier() -> TargetModel:
-    """Six classes, random weights, pictures of 64x64 pixels that are only cropped; batch normalization to be fused."""
+    """A network of six classes with random weights and batch normalization, for pictures that are cropped to 64x64."""
     import torch
     from torch import nn
     from torchvision.transforms.v2 import functional as transform
 
-    torch.manual_seed(21)  # one whose classes differ between our pictures, by a margin
+    torch.manual_seed(21)  # with this seed the pictures have different classes, by a clear margin
     first = nn.Sequential(nn.Conv2d(3, 8, 5, stride=2, bias=False), nn.BatchNorm2d(8), nn.ReLU())
     nn.init.normal_(first[1].running_mean, 0, 0.3)
     nn.init.uniform_(first[1].running_var, 0.02, 0.1)
@@ -40,7 +40,7 @@ def classifier() -> TargetModel:
 
 
 def photographs(folder: Path, count: int) -> list[LabelledImage]:
-    """PNG files of different parts of photographs, with labels."""
+    """Write PNG files of different parts of photographs; return them with their labels."""
     images = []
     for index in range(count):
         path = folder / f"{index:02d}.png"

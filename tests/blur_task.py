@@ -1,4 +1,4 @@
-"""A tiny task for tests: the sent image is a mean of pixels with noise, what restores is a small blur."""
+"""A small restoration task for tests: the image is sent with noise, perhaps reduced, and restored by a small blur."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from optcodec.pictures.pixels import decoded_pixels
 
 @dataclass
 class BlurTask:
-    """De-noising with a 3x3 box filter; with a scale, of images that are made smaller by it."""
+    """Noise is added to the image, which is first reduced by ``scale``; a 3x3 box filter restores it."""
 
     scale: int = 1
     noise: float = 8.0
@@ -39,15 +39,15 @@ class BlurTask:
 
 
 def factory() -> BlurTask:
-    """What the command line names."""
+    """Make the task; the command line names this function."""
     return BlurTask()
 
 
 def no_task() -> int:
-    """A factory of something else."""
+    """A factory that returns no task."""
     return 3
 
 
 def fraction() -> BlurTask:
-    """A task whose scale is none."""
+    """A factory of a task with scale 0, which no task may have."""
     return BlurTask(scale=0)

@@ -1,4 +1,4 @@
-"""What the tests of the command line share."""
+"""Functions that the tests of the command line share: a test picture, running commands, reading their output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from optcodec.cli import main
 
 
 def photograph(height: int, width: int) -> np.ndarray:
-    """Something smooth with an edge and some noise, in colour."""
+    """A colour picture with a smooth gradient, an edge and some noise."""
     y, x = np.mgrid[:height, :width]
     planes = (128 + 90 * np.sin(x / 9), 128 + 90 * np.cos(y / 7), np.where(x > y, 200, 60))
     noise = np.random.default_rng(5).normal(0, 6, (height, width, 3))
@@ -34,19 +34,19 @@ def run(*arguments: object) -> Result:
 
 
 def messages(result: Result) -> list[str]:
-    """Lines on stderr, but for those about compiling, which a first run prints."""
+    """Lines on stderr, without those about compiling kernels, which only a first run prints."""
     return [line for line in result.stderr.splitlines() if not line.startswith("optcodec: compiling")]
 
 
 def run_json(*arguments: object) -> Any:
-    """Run a verb that must succeed, and read its JSON."""
+    """Run a command that must succeed, and return the JSON object that it prints."""
     result = run(*arguments, "--json")
     assert result.exit_code == 0, result.stderr
     return json.loads(result.stdout)
 
 
 def refusal(*arguments: object, status: int = 1) -> str:
-    """The one line of a command that must fail, without a traceback."""
+    """Run a command that must fail with one line and no traceback, and return that line."""
     result = run(*arguments)
     assert result.exit_code == status, result.output
     assert isinstance(result.exception, SystemExit)

@@ -1,4 +1,4 @@
-"""A small ICC profile of a printer that does not exist, and CMYK files."""
+"""A small ICC profile of an invented printer, and CMYK and YCCK files to test with it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WHITE_D50 = (0.9642, 1.0, 0.8249)
 
 
 def lab_of(cmyk: tuple[float, ...]) -> tuple[float, float, float]:
-    """L*, a*, b* of inks 0..1, each 0 or 1: darkness adds up, and black covers."""
+    """L*, a*, b* of inks that are each 0 or 1: the darkness of the inks adds up, and black covers all."""
     light, a, b = 100.0, 0.0, 0.0
     for ink, amount in zip("CMY", cmyk, strict=False):
         light -= (100 - INKS[ink][0]) * amount
@@ -61,7 +61,7 @@ def profile(*, intents_differ: bool = False) -> bytes:
 
 
 def _lab16(lab: tuple[float, ...]) -> tuple[float, ...]:
-    """As version 2 codes it in 16 bits: 0..100 to 0..65280, and -128 to 0."""
+    """L*, a*, b* as ICC version 2 codes them in 16 bits: L* from 0..100 to 0..65280, a* and b* = -128 as 0."""
     return lab[0] * 652.8, (lab[1] + 128) * 256, (lab[2] + 128) * 256
 
 
@@ -82,17 +82,17 @@ def _table(inputs: int, outputs: int, corners: list[Any]) -> bytes:
 
 
 def patches(side: int = 16) -> np.ndarray:
-    """Squares of paper, each ink, two inks, and black over all; shape (side, 7 * side, 4), 255 for full ink."""
+    """Squares of paper, single inks, two inks, and black over all; shape (side, 7 * side, 4), 255 is full ink."""
     inks = [(0, 0, 0, 0), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1), (1, 0, 1, 0), (1, 1, 1, 1)]
     return np.repeat(np.repeat(255 * np.array([inks], np.uint8), side, axis=0), side, axis=1)
 
 
-def cmyk_file(kind: str, **options: Any) -> bytes:
+def cmyk_file(image_format: str, **options: Any) -> bytes:
     """`patches` as Pillow writes them; JPEG files have Adobe's inverted inks."""
     file = io.BytesIO()
-    if kind == "JPEG":
+    if image_format == "JPEG":
         options |= {"quality": 95, "subsampling": "4:4:4"}
-    Image.frombytes("CMYK", (112, 16), patches().tobytes()).save(file, kind, **options)
+    Image.frombytes("CMYK", (112, 16), patches().tobytes()).save(file, image_format, **options)
     return file.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Settings of all tests."""
+"""Settings for all tests: one thread for torch and BLAS, and profiles of hypothesis without deadlines."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from hypothesis import settings
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-settings.register_profile("untimed", deadline=None)  # tests measure no time, and machines are busy at times
+settings.register_profile("untimed", deadline=None)  # no deadline: tests measure no time, and the machine may be busy
 settings.load_profile("untimed")

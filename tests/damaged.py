@@ -1,6 +1,6 @@
-"""Damaged files, made from a seed, and what the decoder makes of them.
+"""JPEG files damaged at random from a seed, and the result of decoding each of them.
 
-``python -m tests.damaged`` prints that as JSON, for a comparison of kernels that were compiled in different ways.
+``python -m tests.damaged`` prints the results as JSON, to compare kernels that were compiled in different ways.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from optcodec.notices import ignore
 from tests.jpeg.test_reader import coefficient_image, fuzz_files, pillow_file
 from tests.jpegfile import ScanSpec, build
 
-SMALLEST = 4096  # bytes that wait to be decoded, so that decoding pauses; an MCU takes up to 3200
+SMALLEST = 4096  # size in bytes of the decoder's buffer, small so that decoding pauses often; an MCU needs up to 3200
 TRIALS = 60
 
 
 def sound_files() -> list[bytes]:
-    """Baseline and progressive, several samplings, restart intervals, one scan and many."""
+    """Undamaged files: baseline and progressive, several samplings, restart intervals, one scan and many."""
     size = (75, 50)
     return [
         *fuzz_files(),
@@ -36,11 +36,11 @@ def sound_files() -> list[bytes]:
 
 
 def damage(data: bytes, generator: random.Random, kind: int) -> bytes:
-    """A copy with bits turned, bytes replaced, cut, repeated or left out, or with another length of a segment."""
+    """A copy with flipped bits, with bytes replaced, cut, repeated or removed, or with a wrong segment length."""
     damaged, start = bytearray(data), data.index(b"\xff\xda")
     if kind == 0:
         return data[: generator.randrange(2, len(data))]
-    if kind == 1:  # a length, or what is near it
+    if kind == 1:  # the length of a segment, or bytes near it
         places = [place for place in range(2, start) if data[place] == 0xFF and data[place + 1] >= 0xC0]
         place = generator.choice(places) + generator.choice([2, 3])
         damaged[place] = generator.choice([0, 1, 2, 255, damaged[place] ^ 1 << generator.randrange(8)])
@@ -48,7 +48,7 @@ def damage(data: bytes, generator: random.Random, kind: int) -> bytes:
         place = generator.randrange(start, len(data))
         length = generator.choice([1, 8, 200])
         damaged[place : place + length] = b"" if generator.randrange(2) else damaged[place : place + length] * 2
-    elif kind == 3:  # the longest codes, the largest numbers
+    elif kind == 3:  # turns codes and numbers into the longest and the largest ones
         place = generator.randrange(start + 10, len(data))
         damaged[place : place + 40] = generator.choice([b"\xff\x00" * 20, bytes(40), bytes([254]) * 40])
     else:
@@ -58,13 +58,13 @@ def damage(data: bytes, generator: random.Random, kind: int) -> bytes:
 
 
 def damaged_files(seed: int) -> list[bytes]:
-    """Sound files, and damaged ones."""
+    """The undamaged files, and damaged copies of them."""
     generator, sound = random.Random(seed), sound_files()
     return sound + [damage(data, generator, trial % 6) for data in sound for trial in range(TRIALS)]
 
 
 def outcome(data: bytes, *, partial: bool) -> list[str]:
-    """A hash of the coefficients, or the error; of the whole file, and row by row."""
+    """A hash of the coefficients, or the error message: of the whole file, and of reading it row by row."""
 
     def whole() -> str:
         blocks = [part.blocks.tobytes() for part in read_jpeg(data, partial=partial, notify=ignore).components]
@@ -78,7 +78,7 @@ def outcome(data: bytes, *, partial: bool) -> list[str]:
     def ending(read: object) -> str:
         try:
             return read()
-        except Exception as error:  # an IndexError is what is looked for
+        except Exception as error:  # callers look for the IndexError of checked kernels
             return f"{type(error).__name__}: {error}"
 
     return [ending(whole), ending(by_rows)]

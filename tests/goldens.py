@@ -1,10 +1,11 @@
-"""Files of many kinds, and the hashes that they have had: bytes may change only on purpose.
+"""Encode files with all options, and compare them with stored hashes: their bytes may change only on purpose.
 
-    python -m tests.goldens            compares, and names what has changed
-    python -m tests.goldens --update   writes the hashes of today into goldens.json
+python -m tests.goldens            compares, and prints the names of files that have changed
+python -m tests.goldens --update   writes the present hashes into goldens.json
 
-The hashes are the same on every processor. ``--processor v2`` and ``--processor avx2`` run the comparison with less
-than the processor has: `without` says how compiled kernels, numpy, its BLAS and the C library are told.
+The hashes are the same on every processor. ``--processor v2`` and ``--processor avx2`` run the comparison as on an
+older processor: `without` has the environment variables that restrict the compiled kernels, numpy, its BLAS and the C
+library.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ WITHOUT = {
 
 
 def without(processor: str) -> dict[str, str]:
-    """Environment of a process that is to do without what newer processors have.
+    """Environment variables for a process that must not use the instructions of newer processors.
 
-    numpy's names for its variants differ from version to version; it is asked for them.
+    numpy's names for its variants differ from version to version, so they are read from numpy.
     """
     simd: dict[str, list[str]] = np.show_config(mode="dicts")["SIMD Extensions"]  # type: ignore[call-overload,index]
     too_new = [name for name in simd["found"] if processor == "v2" or name.startswith(("AVX512", "X86_V4"))]
@@ -56,7 +57,7 @@ def without(processor: str) -> dict[str, str]:
 
 
 def scene(height: int, width: int, seed: int) -> Pixels:
-    """A picture with what pictures have: soft light, edges, texture, noise, and whole-number arithmetic only."""
+    """A picture with soft light, edges, texture and noise, computed with integers only."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width].astype(np.int64)
     picture = np.empty((height, width, 3), np.int64)
@@ -74,7 +75,7 @@ def scene(height: int, width: int, seed: int) -> Pixels:
 
 @cache
 def pictures() -> dict[str, Pixels]:
-    """All by name: sides that are no multiples of a block, gray, tiny, noise."""
+    """The pictures by name: sides that are no multiples of a block, gray, tiny, noise."""
     noise = np.random.default_rng(5).integers(0, 256, (56, 72, 3), np.uint8)
     return {
         "scene": scene(131, 149, 1),
@@ -86,7 +87,7 @@ def pictures() -> dict[str, Pixels]:
 
 
 def encodes() -> Iterator[tuple[str, Encode]]:
-    """Name and encode of every file."""
+    """The name of every file, and a function that encodes it."""
     yield from _plain()
     yield from _designed()
     yield from _optimized()
@@ -144,11 +145,11 @@ def _optimized() -> Iterator[tuple[str, Encode]]:
 
 
 def _for_blocks() -> Iterator[tuple[str, Encode]]:
-    ways = ("x264", "libwebp", "qpnet:denoise25", "qpnet:deblock", "qpnet:sr4", "qpnet:deblur1.5")
+    choices = ("x264", "libwebp", "qpnet:denoise25", "qpnet:deblock", "qpnet:sr4", "qpnet:deblur1.5")
     for name in ("scene", "wide", "gray"):
-        for way in ways:
-            blocks = optcodec.blocks_by(way)
-            yield _case(name, way, effort=3, blocks=blocks, target=Bpp(1.3))
+        for chosen in choices:
+            blocks = optcodec.blocks_by(chosen)
+            yield _case(name, chosen, effort=3, blocks=blocks, target=Bpp(1.3))
         receiver = optcodec.load_utility_profile("denoise25")
         yield _case(name, "receiver", tune=receiver, quality=65, progressive=True)
 
@@ -157,18 +158,18 @@ def _transcoded() -> Iterator[tuple[str, Encode]]:
     profile = optcodec.load_profile("generic")
     for name in ("scene", "wide", "gray"):
         first = optcodec.read_jpeg(optcodec.encode(pictures()[name], quality=92).data)
-        kinds: dict[str, dict[str, object]] = {
+        variants: dict[str, dict[str, object]] = {
             "again": {"progressive": "smaller"},
             "designed again": {"profile": profile, "target": Bpp(1.0)},
             "rdo again": {"tune": "ycbcr"},
             "quality again": {"quality": 50, "tune": "ssim"},
         }
-        for kind, options in kinds.items():
-            yield f"{name}, {kind}", partial(_encoded, first, options)
+        for variant, options in variants.items():
+            yield f"{name}, {variant}", partial(_encoded, first, options)
 
 
-def _case(name: str, kind: str, **options: object) -> tuple[str, Encode]:
-    return f"{name}, {kind}", partial(_encoded, pictures()[name], options)
+def _case(name: str, variant: str, **options: object) -> tuple[str, Encode]:
+    return f"{name}, {variant}", partial(_encoded, pictures()[name], options)
 
 
 def _encoded(image: object, options: dict[str, object]) -> bytes:
@@ -182,20 +183,20 @@ def _field(pixels: Pixels) -> QualityField:
 
 
 def digests() -> dict[str, str]:
-    """Hash of each file; an error of the encoder is one, too."""
-    found = {}
+    """The hash of each file by name; if the encoder raises an error, its message instead."""
+    hashes = {}
     for name, encode in encodes():
         try:
             data = encode()
         except optcodec.OptcodecError as error:
-            found[name] = f"{type(error).__name__}: {error}"
+            hashes[name] = f"{type(error).__name__}: {error}"
         else:
-            found[name] = hashlib.sha256(data).hexdigest()[:16]
-    return found
+            hashes[name] = hashlib.sha256(data).hexdigest()[:16]
+    return hashes
 
 
 def known() -> dict[str, str]:
-    """The hashes on file."""
+    """The stored hashes by name."""
     hashes: dict[str, str] = json.loads(FILE.read_text())
     return hashes
 
@@ -208,16 +209,16 @@ def main() -> int:
     if options.processor:
         command = [sys.executable, "-m", "tests.goldens"]
         return subprocess.run(command, env=without(options.processor), check=False).returncode
-    found = digests()
+    hashes = digests()
     if options.update:
-        FILE.write_text(json.dumps(found, indent=0) + "\n")
-        print(f"{len(found)} hashes written")
+        FILE.write_text(json.dumps(hashes, indent=0) + "\n")
+        print(f"{len(hashes)} hashes written")
         return 0
     expected = known()
-    changed = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+    changed = sorted(name for name in hashes.keys() | expected.keys() if hashes.get(name) != expected.get(name))
     for name in changed:
-        print(f"{name}: {found.get(name)}, expected {expected.get(name)}")
-    print(f"{len(found) - len(changed)} of {len(found)} files have the bytes that they had")
+        print(f"{name}: {hashes.get(name)}, expected {expected.get(name)}")
+    print(f"{len(hashes) - len(changed)} of {len(hashes)} files have the bytes that they had")
     return bool(changed)
 
 

@@ -1,6 +1,6 @@
-"""JPEG files built piece by piece in the plainest way: for reading what no encoder at hand writes, and broken files.
+"""Build JPEG files piece by piece: valid files that no available encoder writes, and broken ones, to test the reader.
 
-Huffman tables are fixed ones that have a code for each symbol, so that anything can be coded in any scan.
+The Huffman tables are fixed and have a code for every symbol, so that any coefficients can be coded in any scan.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from optcodec.jpeg.image import CoefficientImage
 from tests.naive import ZIGZAG, naive_mcus
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
-FILLER = [5, 3] + [0] * 62  # of blocks that only fill up an MCU: something that may not reach the image
+FILLER = [5, 3] + [0] * 62  # value of blocks that only complete an MCU: it must not appear in the image
 
 
 @dataclass(frozen=True)
 class Huffman:
-    """Number of codes of 1..16 bits, and the symbols in the order of their codes."""
+    """A Huffman table: the number of codes of 1..16 bits each, and the symbols in the order of their codes."""
 
     counts: tuple[int, ...]
     symbols: tuple[int, ...]
@@ -36,13 +36,13 @@ class Huffman:
         return codes
 
     def for_dc(self) -> Huffman:
-        """The 16 symbols of DC with codes as long as the longest here; libjpeg takes no DC table with others."""
+        """The same table with only the 16 symbols of DC: libjpeg accepts no others in a DC table."""
         longest = max(length for length, count in enumerate(self.counts) if count)
         return Huffman(tuple(16 if length == longest else 0 for length in range(16)), tuple(range(16)))
 
 
 def table_of(lengths: dict[int, int]) -> Huffman:
-    """All 256 symbols in order, with so many codes of each length (at most 255, they are bytes in the file)."""
+    """A table of all 256 symbols in order, with the given number of codes of each length (a byte each: at most 255)."""
     return Huffman(tuple(lengths.get(bits, 0) for bits in range(1, 17)), tuple(range(256)))
 
 
@@ -51,13 +51,13 @@ MIXED = Huffman(
     (0, 1, 2, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 49, 0, 200),
     (0x00, 0x01, 0x11, 0x02, 0x03, 0x21, 0xF0, *(s for s in range(256) if s not in (0, 1, 0x11, 2, 3, 0x21, 0xF0))),
 )
-COMPLETE = table_of({7: 1, 8: 253, 9: 2})  # the last code is all ones
+COMPLETE = table_of({7: 1, 8: 253, 9: 2})  # all codes are in use, so that the last one is all ones
 HUFFMAN = (table_of({8: 1, 9: 255}), table_of({9: 1, 10: 255}), table_of({15: 1, 16: 255}), COMPLETE, MIXED)
 
 
 @dataclass(frozen=True)
 class ScanSpec:
-    """Components of a scan by index, and its band and bits."""
+    """A scan: indices of its components, spectral selection and bits of successive approximation."""
 
     components: tuple[int, ...]
     Ss: int = 0
@@ -75,8 +75,8 @@ def dqt(number: int, steps_zz: Sequence[int]) -> bytes:
     return segment(0xDB, bytes([wide << 4 | number]) + np.array(steps_zz, ">u2" if wide else "u1").tobytes())
 
 
-def dht(kind: int, number: int, table: Huffman) -> bytes:
-    return segment(0xC4, bytes([kind << 4 | number, *table.counts, *table.symbols]))
+def dht(table_class: int, number: int, table: Huffman) -> bytes:
+    return segment(0xC4, bytes([table_class << 4 | number, *table.counts, *table.symbols]))
 
 
 def sof(marker: int, width: int, height: int, components: Sequence[tuple[int, int, int, int]]) -> bytes:
@@ -92,7 +92,7 @@ def sos(components: Sequence[tuple[int, int, int]], Ss: int = 0, Se: int = 63, A
 
 
 def entropy_coded(intervals: Sequence[str]) -> bytes:
-    """Bits of each restart interval to bytes: padded with ones, stuffed, with restart markers between."""
+    """Bytes of the bits of all restart intervals: padded with ones, with stuffed zeros and restart markers."""
     coded = b""
     for number, bits in enumerate(intervals):
         if number:
@@ -150,7 +150,7 @@ class _Coder:
         )
         self.bits: list[str] = []
         self.predictions: dict[int, int] = {}
-        self.run, self.corrections = 0, ""  # blocks of an end-of-band run, and their correction bits
+        self.run, self.corrections = 0, ""  # number of blocks in the present end-of-band run, and their correction bits
 
     def add(self, index: int, block: list[int]) -> None:
         spec = self.spec
@@ -177,7 +177,7 @@ class _Coder:
             self.bits.append(format(value if value > 0 else value + 2**size - 1, f"0{size}b"))
 
     def first(self, block: list[int]) -> None:
-        """Sequential AC, or a band of it for the first time."""
+        """Code the AC coefficients of a sequential scan, or the first scan of a band (T.81, G.1.2.2)."""
         spec, run = self.spec, 0
         for k in range(max(spec.Ss, 1), spec.Se + 1):
             value = abs(block[k]) >> spec.Al

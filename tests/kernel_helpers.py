@@ -1,4 +1,4 @@
-"""Python in processes of their own, with a folder for compiled kernels of their own."""
+"""Run Python in a separate process with an empty folder for compiled kernels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-# one of the kernels that are compiled soonest
+# one of the kernels that take the least time to compile
 COUNT = """
 import numpy as np
 from optcodec.kernels import load
@@ -19,7 +19,7 @@ print(load("huffman").count_bits(np.ones(2304, np.int64), np.full(2304, 3)))
 def start(
     cache: Path | None, *command: object, cwd: Path | None = None, stdin: TextIO | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; an empty environment variable is not set at all."""
+    """Run a command to its end; variables whose value is empty are removed from the environment."""
     environment = {**os.environ, "OPTCODEC_CACHE": str(cache or ""), **variables}
     environment = {name: value for name, value in environment.items() if value}
     words = [str(word) for word in command]
@@ -27,5 +27,5 @@ def start(
 
 
 def run_python(cache: Path | None, text: str = COUNT, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a program."""
+    """Run Python code in a new process."""
     return start(cache, sys.executable, "-c", text, **options)

@@ -1,4 +1,4 @@
-"""Slow and obvious twins of the kernels, written straight from the standards and papers."""
+"""Slow and obvious implementations of what the kernels compute, written directly from the standards and papers."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import numpy as np
 
 
 class NaiveError(Exception):
-    """The naive decoder cannot make sense of a file."""
+    """Raised if the naive decoder cannot decode a file."""
 
 
 @dataclass
 class NaiveComponent:
-    """Factors of a component, its table in zig-zag order, its blocks with those that only fill up MCUs."""
+    """A component: sampling factors, table in zig-zag order, and blocks, including those that only complete MCUs."""
 
     h: int
     v: int
     table_number: int
     table_zz: list[int] | None = None
-    blocks: dict[tuple[int, int], list[int]] = field(default_factory=dict)  # (row, column): 64 in zig-zag order
+    # (row, column) of a block -> 64 coefficients in zig-zag order
+    blocks: dict[tuple[int, int], list[int]] = field(default_factory=dict)
 
 
 ZIGZAG = sorted(
@@ -62,7 +63,7 @@ def naive_read(data: bytes) -> list[tuple[np.ndarray, np.ndarray]]:
                 components[identifier] = NaiveComponent(factors >> 4, factors & 15, table)
         elif marker == 0xDA:
             intervals, position = naive_intervals(data, position)
-            if height == 0:  # DNL right behind the first scan
+            if height == 0:  # a DNL segment behind the first scan sets the height
                 height = int.from_bytes(data[position + 4 : position + 6])
             naive_scan(payload, intervals, width, height, interval, components, quant, huffman, progressive)
 
@@ -132,7 +133,7 @@ def naive_intervals(data: bytes, position: int) -> tuple[list[str], int]:
 
 
 class NaiveBits:
-    """Takes bits from a string."""
+    """Reads bits one after the other from a string of 0 and 1."""
 
     def __init__(self, bits: str) -> None:
         self.bits = bits
@@ -153,7 +154,7 @@ class NaiveBits:
         raise NaiveError("no such code")
 
     def value(self, size: int) -> int:
-        """T.81, Table F.1 and Figure F.12: the lower half of the values of a size are the negative ones."""
+        """Read a value of a size (T.81, Table F.1 and Figure F.12): the lower half of the codes are negative values."""
         bits = self.take(size)
         return bits if size == 0 or bits >= 2 ** (size - 1) else bits - 2**size + 1
 
@@ -220,7 +221,7 @@ def naive_scan(payload, intervals, width, height, interval, components, quant, h
 
 
 def naive_sequential_ac(stream: NaiveBits, table: dict[str, int], block: list[int]) -> None:
-    """T.81, Figure F.13."""
+    """Decode the AC coefficients of a block in a sequential scan (T.81, Figure F.13)."""
     k = 1
     while k <= 63:
         run, size = divmod(stream.symbol(table), 16)
@@ -236,7 +237,7 @@ def naive_sequential_ac(stream: NaiveBits, table: dict[str, int], block: list[in
 
 
 def naive_ac_first(stream: NaiveBits, table: dict[str, int], block: list[int], blocks: int, Ss: int, Se: int, Al: int):
-    """T.81, G.1.2.2; blocks left of the end-of-band run."""
+    """Decode a block in the first scan of a band (T.81, G.1.2.2); return the blocks left of the end-of-band run."""
     if blocks:
         return blocks - 1
     k = Ss
@@ -253,7 +254,7 @@ def naive_ac_first(stream: NaiveBits, table: dict[str, int], block: list[int], b
 
 
 def naive_ac_refine(stream: NaiveBits, table: dict[str, int], block: list[int], blocks: int, Ss: int, Se: int, Al: int):
-    """T.81, G.1.2.3; blocks left of the end-of-band run."""
+    """Decode a block in a refining scan (T.81, G.1.2.3); return the blocks left of the end-of-band run."""
 
     def correct(k: int) -> None:
         if stream.take(1):
@@ -313,7 +314,7 @@ def places(rows: int, columns: int) -> Iterator[tuple[int, int]]:
 
 
 def naive_deadzone_distortion(scale: float, step: float) -> float:
-    """Eq. (14) of OptS as it is printed, in 80 digits."""
+    """The distortion of eq. (14) of OptS as it is printed, computed with 80 digits."""
     with localcontext() as context:
         context.prec = 80
         mean, q = Decimal(scale), Decimal(step)
@@ -322,7 +323,7 @@ def naive_deadzone_distortion(scale: float, step: float) -> float:
 
 
 def naive_midpoint_distortion(scale: float, step: float) -> float:
-    """2 l^2 - l q / sinh(q / 2l) in 80 digits."""
+    """Mean squared error of rounding Laplacian values, 2 l^2 - l q / sinh(q / 2l), computed with 80 digits."""
     with localcontext() as context:
         context.prec = 80
         mean, q = Decimal(scale), Decimal(step)
@@ -331,7 +332,7 @@ def naive_midpoint_distortion(scale: float, step: float) -> float:
 
 
 def naive_step(coefficients: np.ndarray, step: int) -> tuple[float, float]:
-    """Mean squared error of rounding to multiples of a step, and entropy of magnitude plus one bit a sign."""
+    """Mean squared error of rounding to multiples of a step, and entropy of magnitudes plus one bit for each sign."""
     x = coefficients.astype(np.float64)
     magnitude = np.floor(np.abs(x) / step + 0.5)
     error = np.mean((np.abs(x) - step * magnitude) ** 2)

@@ -1,7 +1,8 @@
-"""Slow and obvious twins of the trellis: costs by their definition, and searches that leave nothing out.
+"""Slow and obvious implementations of the trellis: costs by their definition, and exhaustive searches.
 
-Costs are whole numbers, UNIT to a bit. A weight is UNIT times the weight of a coefficient times step^2 over the error
-that a bit is worth, so that a difference of d steps costs the weight times d^2. Everything is in zig-zag order.
+Costs are integers, and UNIT is the cost of a bit. A weight is UNIT times the weight of a coefficient times step^2,
+divided by the error that a bit is worth, so that a difference of d steps costs the weight times d^2. All arrays are in
+zig-zag order.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ UNIT = 1024
 
 @dataclass(frozen=True)
 class AcBits:
-    """Bits of each symbol with the bits behind it; of the end of a block, and of one without coefficients, in UNIT."""
+    """Costs, in UNIT: of each symbol with its additional bits, of the end of a block, and of an empty block."""
 
     lengths: Sequence[int]
     end: int
     empty: int
 
     def of(self, run: int, size: int) -> int:
-        """A coefficient behind a run of zeros (T.81, F.1.2.2.1): 16 of them are a symbol of their own."""
+        """Cost of a coefficient after a run of zeros (T.81, F.1.2.2.1); 16 zeros have a separate symbol."""
         bits = 0
         while run > 15:
             bits += self.lengths[0xF0]
@@ -33,12 +34,12 @@ class AcBits:
 
 
 def naive_ac_error(index: int, ratio: float, weight: float) -> int:
-    """Change of the weighted error by an index, against index 0."""
+    """Change of the weighted error if the index replaces 0."""
     return round(weight * (index * (index - 2.0 * ratio)))
 
 
 def naive_ac_cost(indices: Sequence[int], ratios: Sequence[float], weights: Sequence[float], bits: AcBits) -> int:
-    """Errors and bits of the AC indices of a block: 64 magnitudes, the first of which is not looked at."""
+    """Cost of the AC indices of a block, errors and bits, from 64 magnitudes of which the first (DC) is ignored."""
     total, run = 0, 0
     for k in range(1, 64):
         if indices[k] == 0:
@@ -67,7 +68,7 @@ def naive_full_search(rounded: Sequence[int], ratios: Sequence[float], weights: 
 
 
 def naive_dynamic(rounded: Sequence[int], ratios: Sequence[float], weights: Sequence[float], bits: AcBits) -> int:
-    """Least cost by dynamic programming over all last coefficients before each one, and all values of each."""
+    """Least cost by dynamic programming over all positions of the previous nonzero coefficient and all its values."""
     cheapest, best = {0: 0}, bits.empty
     for k in range(1, 64):
         if not rounded[k]:
@@ -86,7 +87,7 @@ def _upto(index: int) -> Iterator[int]:
 
 
 def naive_dc_rows(rows: int, columns: int, h: int, v: int) -> list[list[int]]:
-    """Numbers of the blocks of each MCU row in the order of the scan; blocks outside of the component are not coded."""
+    """Numbers of the blocks of each MCU row in scan order, without blocks outside of the component."""
     return [
         [
             y * columns + x
@@ -101,7 +102,7 @@ def naive_dc_rows(rows: int, columns: int, h: int, v: int) -> list[list[int]]:
 def naive_dc_cost(
     indices: Sequence[int], before: int, ratios: Sequence[float], weights: Sequence[float], lengths: Sequence[int]
 ) -> int:
-    """Errors and bits of DC indices in the order of the scan; `lengths` are UNIT times the bits by size."""
+    """Cost of DC indices in scan order, errors and bits; `lengths` are UNIT times the bits by size category."""
     total = 0
     for index, ratio, weight in zip(indices, ratios, weights, strict=True):
         total += round(weight * (ratio - index) * (ratio - index)) + lengths[abs(int(index) - before).bit_length()]

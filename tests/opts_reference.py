@@ -1,11 +1,10 @@
-"""The path of the OptS reference implementation, where it is not that of a JPEG encoder.
+"""Computations of the OptS reference implementation where they differ from those of a JPEG encoder.
 
-Pixels to statistics (nothing is rounded, chroma is decimated, planes are padded with mid grey), true errors of a
-table on these coefficients, and the two matching searches, each with the reference's own rules for where to stop.
-What the tables are is decided by optcodec's design functions alone.
+These are the statistics of pixels (nothing is rounded, chroma is decimated, planes are padded with mid grey), the true
+errors of a table on these coefficients, and the two matching searches with the reference's rules for stopping. The
+tables themselves are designed by the functions of optcodec.
 
-The searches end with a bracket of 1e-4 around the d where one step changes, and return whatever side the last midpoint
-lies on.
+The searches end when they know the d where a step changes to 1e-4, and return the side of the last midpoint.
 """
 
 from __future__ import annotations
@@ -45,8 +44,10 @@ class ReferenceImage:
         self.blocks = [_blocks(plane) for plane in self.planes]
 
     def statistics(self) -> Statistics:
-        """Through the design functions of the package, one component at a time: a plane of the reference may have a row
-        or column more than that of a JPEG file."""
+        """Statistics by the functions of the package, one component at a time.
+
+        A plane of the reference may have a row or column more than that of a JPEG file.
+        """
         images = [self._single(index) for index in range(3)]
         joined = _Joined(tuple(image.components[0] for image in images))
         histograms = tuple(gather(image).components[0] for image in images)
@@ -58,7 +59,7 @@ class ReferenceImage:
         return DctImage(8 * columns, 8 * rows, (DctComponent(1, 1, 1, blocks),))
 
     def psnr_rgb(self, steps: np.ndarray) -> float:
-        """Of the decoded picture: replicated chroma, 8-bit RGB rounded half to even."""
+        """PSNR of the decoded picture in dB: chroma is replicated, 8-bit RGB is rounded half to even."""
         inverse = np.linalg.inv(MATRIX)
         inverse[np.abs(inverse) < 1e-5] = 0
         height, width = self.rgb.shape[:2]
@@ -77,14 +78,17 @@ class ReferenceImage:
 
 @dataclass(frozen=True)
 class _Joined:
-    """Components that no JPEG image could hold together."""
+    """Statistics of components whose sizes no JPEG image could have together."""
 
     components: tuple[DctComponent, ...]
 
 
 def _decimated(plane: np.ndarray, h: int, v: int) -> np.ndarray:
-    """Top-left sample of each group. Sides count as rounded up to a multiple of 4 first, and the row or column that is
-    too many by that keeps what stood at its index before: an artefact of decimating in place."""
+    """The top-left sample of each group.
+
+    The reference first rounds sides up to a multiple of 4 and decimates in place: a row or column that is added by this
+    keeps the samples that were at its index before.
+    """
     if (h, v) == (1, 1):
         return plane
     height, width = plane.shape
@@ -103,14 +107,14 @@ def _blocks(plane: np.ndarray) -> np.ndarray:
 
 
 def natural(values_zz: list[float]) -> np.ndarray:
-    """Row-major from zig-zag."""
+    """Reorder 64 values from zig-zag to row-major order."""
     result = np.empty(64)
     result[NATURAL_ORDER] = values_zz
     return result
 
 
 def families(model: LaplacianModel, weights: np.ndarray) -> list[WaterFilling]:
-    """OptS as published: eq. (14), qmax 100; luminance and chrominance."""
+    """The table families of OptS as published (eq. 14, qmax 100) for luminance and chrominance."""
     distortion = deadzone_distortion(model.scale[..., None], np.arange(1, 256))
     return [WaterFilling(weights[g], model.variance[g], distortion[g], False, QMAX) for g in GROUPS]
 
@@ -118,23 +122,23 @@ def families(model: LaplacianModel, weights: np.ndarray) -> list[WaterFilling]:
 def match_opts(
     swe: Callable[[np.ndarray], float], family: WaterFilling, low: float, high: float, target: float
 ) -> tuple[np.ndarray, float]:
-    """Bisection over d of Settings 1 and 2: steps and d of its last midpoint."""
+    """The bisection over d of Settings 1 and 2; returns the steps and the d of its last midpoint."""
     swe_low = swe(family.steps(low))
     for _ in range(50):
         middle = (low + high) / 2
         steps = family.steps(middle)
-        found = swe(steps)
-        if (found - target) * (swe_low - target) <= 0:
+        swe_middle = swe(steps)
+        if (swe_middle - target) * (swe_low - target) <= 0:
             high = middle
         else:
-            low, swe_low = middle, found
+            low, swe_low = middle, swe_middle
         if high - low < 1e-4:
             break
     return steps, middle
 
 
 def filled_to(ceiling: np.ndarray, target: float) -> float:
-    """Where Setting 1 starts for OptS: the d with sum min(d, s v) = target, as the last midpoint of a bisection."""
+    """Start of Setting 1 for OptS: the d with sum min(d, s v) = target, as the last midpoint of a bisection."""
     low, high, middle = 0.0, float(ceiling.max()), 0.0
     while high - low > 1e-4:
         middle = (low + high) / 2

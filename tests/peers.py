@@ -1,4 +1,4 @@
-"""What other people's encoders and decoders make of a picture or a file."""
+"""Encode and decode with libjpeg (jpeglib) and libjpeg-turbo (Pillow), to compare with our results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ with warnings.catch_warnings():
 
 
 def picture(width: int, height: int, mode: str = "RGB") -> Image.Image:
-    """Smooth parts, edges and noise."""
+    """A colour picture with smooth parts, edges and noise."""
     y, x = np.mgrid[:height, :width]
     waves = 120 + 90 * np.sin(x / 7 + y / 11) + 40 * ((x // 9 + y // 5) % 2)
     planes = np.stack([waves, 255 - waves, waves / 2 + x % 50], 2)

@@ -1,4 +1,4 @@
-"""JPEG files and tiny ONNX models for the tests of the receiver."""
+"""JPEG files and tiny ONNX models, for the tests of restoring receivers."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ def jpeg(height: int, width: int, mode: str = "RGB", **options: Any) -> bytes:
 
 
 def pillow_pixels(data: bytes, mode: str | None = None) -> np.ndarray:
-    """What Pillow decodes; ``mode`` YCbCr keeps what the file holds."""
+    """Pixels as Pillow decodes them; with ``mode`` YCbCr they are not converted to RGB."""
     with Image.open(io.BytesIO(data)) as file:
         if mode:
             file.draft(mode, file.size)
         return np.asarray(file).astype(np.int16)
 
 
-def network(nodes: list[Any], planes: int, *, told: bool = False, constants: dict[str, Any] | None = None) -> bytes:
-    """An ONNX network from ``image`` (and ``table``, where it is told) to ``restored``."""
+def network(
+    nodes: list[Any], planes: int, *, takes_table: bool = False, constants: dict[str, Any] | None = None
+) -> bytes:
+    """An ONNX network from the input ``image``, and ``table`` if it takes one, to the output ``restored``."""
     shapes: dict[str, list[Any]] = {"image": [1, planes, "height", "width"]}
-    if told:
+    if takes_table:
         shapes["table"] = [1, 1 if planes == 1 else 2, 8, 8]
     restored = [1, 1 if planes == 1 else 2, "height", "width"]
     graph = helper.make_graph(
@@ -51,18 +53,18 @@ def network(nodes: list[Any], planes: int, *, told: bool = False, constants: dic
 
 
 def identity() -> bytes:
-    """Gives luminance back."""
+    """A network that returns luminance unchanged."""
     return network([helper.make_node("Identity", ["image"], ["restored"])], 1)
 
 
 def box() -> bytes:
-    """The mean of 3x3 samples, zeros around the image: depends on one pixel around."""
+    """A network that returns the mean of 3x3 samples, with zeros around the image: its receptive radius is 1."""
     mean = np.full((1, 1, 3, 3), 1 / 9, np.float32)
     return network([helper.make_node("Conv", ["image", "w"], ["restored"], pads=[1] * 4)], 1, constants={"w": mean})
 
 
 def brighter_by_table(planes: int) -> bytes:
-    """Adds to what is restored the DC step of its table, in grey levels."""
+    """A network that adds the DC step of the table to each sample, in grey levels."""
     first, last = (0, 1) if planes == 1 else (1, 3)
     constants = {
         "starts": np.array([planes // 3, 0, 0]),
@@ -79,11 +81,11 @@ def brighter_by_table(planes: int) -> bytes:
         helper.make_node("Slice", ["image", "first", "last", "axis"], ["kept"]),
         helper.make_node("Add", ["kept", "added"], ["restored"]),
     ]
-    return network(nodes, planes, told=True, constants=constants)
+    return network(nodes, planes, takes_table=True, constants=constants)
 
 
 def box_chrominance() -> bytes:
-    """The 3x3 means of Cb and Cr, and a little of luminance."""
+    """A network that returns the 3x3 means of Cb and Cr, with a small part of luminance added."""
     weights = np.zeros((2, 3, 3, 3), np.float32)
     weights[0, 1] = weights[1, 2] = 0.1
     weights[:, 0] = 0.01
@@ -93,7 +95,7 @@ def box_chrominance() -> bytes:
 def save_model(
     folder: Path, luminance: bytes, chrominance: bytes | None = None, *, border: int = 1, name: str = "mine"
 ) -> Path:
-    """Write the files of a model; gives the index."""
+    """Write the files of a model, and return the path of its index."""
     index: dict[str, Any] = {"name": name, "border": border, "card": {"data": "none"}}
     for role, content in (("luminance", luminance), ("chrominance", chrominance)):
         index[role] = None

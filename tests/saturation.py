@@ -1,4 +1,4 @@
-"""What x86 processors without VNNI compute where 8-bit values are multiplied: pairs of products, added in 16 bits."""
+"""Emulate the products of 8-bit values on x86 processors without VNNI, which add pairs of products in 16 bits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution of an INT8 file: its name, and weights (filters, channels, height, width) in steps."""
+    """A convolution of an INT8 file: its name, and its integer weights (filters, channels, height, width)."""
 
     name: str
     weights: Integers
@@ -27,20 +27,20 @@ def layers(model: bytes) -> Iterator[Layer]:
     """The convolutions of an ONNX file whose weights have 8 bits."""
     graph = onnx.load_from_string(model).graph
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    made = {node.output[0]: node for node in graph.node}
+    node_by_output = {node.output[0]: node for node in graph.node}
     for node in graph.node:
-        source = made.get(node.input[1]) if node.op_type == "Conv" else None
+        source = node_by_output.get(node.input[1]) if node.op_type == "Conv" else None
         if source is not None and source.op_type == "DequantizeLinear":
             yield Layer(node.name, constants[source.input[0]].astype(np.int64))
 
 
 def exact_sums(values: Integers, weights: Integers) -> Integers:
-    """Products (positions, n) by (filters, n), added up."""
+    """Exact sums of the products of values (positions, n) and weights (filters, n)."""
     return values @ weights.T
 
 
 def saturating_sums(values: Integers, weights: Integers) -> Integers:
-    """The same as the instructions PMADDUBSW and PMADDWD do it: each pair of products saturates at 16 bits."""
+    """The same sums as PMADDUBSW and PMADDWD compute them: each pair of products saturates at 16 bits."""
     if values.shape[1] % 2:
         values, weights = (np.pad(part, ((0, 0), (0, 1))) for part in (values, weights))
     pairs = values[:, None, 0::2] * weights[None, :, 0::2] + values[:, None, 1::2] * weights[None, :, 1::2]

@@ -1,6 +1,6 @@
-"""Hypothesis strategies for what the JPEG core takes: tables, coefficient images, metadata.
+"""Hypothesis strategies for the input of the JPEG core: tables, coefficient images, metadata.
 
-The images reach the corners of the entropy coder on purpose: DC differences of category 11, AC coefficients of category
+The images contain the rare cases of the entropy coder: DC differences of category 11, AC coefficients of category
 10, runs of more than 16 zeros, coefficient 63 alone in a block, components without any AC, sampling factors that are
 no power of two, sides that are no multiple of 8.
 """
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from optcodec.jpeg.image import SUBSAMPLINGS, CoefficientImage, Component, Metadata, blocks_shape
 from optcodec.jpeg.tables import QuantTable
 
-DC_RANGE = (-1024, 1023)  # of 8-bit samples at step 1; the largest difference has category 11
+DC_RANGE = (-1024, 1023)  # DC of 8-bit samples at step 1; the largest difference has category 11
 AC_LIMIT = 1023  # category 10
 FLAT = QuantTable(np.full((8, 8), 16))
 
@@ -38,7 +38,7 @@ ALL_FACTORS = GREY_FACTORS + COLOUR_FACTORS + ODD_FACTORS
 
 
 def known_to_libjpeg(factors: tuple[tuple[int, int], ...]) -> bool:
-    """Whether it takes these sampling factors: whole ratios, and a number of components with a colour space."""
+    """Whether libjpeg reads these sampling factors: integer ratios, and as many components as a colour space has."""
     h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
     return all(h_max % h == 0 and v_max % v == 0 for h, v in factors) and len(factors) != 2
 
@@ -64,7 +64,7 @@ def metadata(draw: st.DrawFn) -> Metadata:
 
 @st.composite
 def _long_bytes(draw: st.DrawFn) -> bytes:
-    """Random bytes; one APP2 segment takes at most 65519 of a profile."""
+    """Random bytes, for profiles of several segments: one APP2 segment holds at most 65519 bytes of a profile."""
     nbytes = draw(st.sampled_from([1, 300, 65519, 65520, 150000]))
     return np.random.default_rng(draw(st.integers(0, 2**32 - 1))).bytes(nbytes)
 
@@ -107,18 +107,18 @@ def coefficient_images(
 ) -> CoefficientImage:
     """Coded images of any size up to max_side, with tables that are all used, in the order of their first use.
 
-    Parameters
-    ----------
-    factors
-        Sets of sampling factors to choose from, one (h, v) a component.
-    max_side
-        Largest width and height in pixels.
-    max_step
-        Largest quantization step.
-    restart_intervals
-        Where the restart interval comes from; by default none, small ones, and one longer than the image.
-    with_metadata
-        Whether some images carry a profile, Exif and a density.
+        Parameters
+        ----------
+        factors
+    Sets of sampling factors to choose from; a set has one (h, v) for each component.
+        max_side
+            Largest width and height in pixels.
+        max_step
+            Largest quantization step.
+        restart_intervals
+    Strategy for the restart interval; by default none, small ones, and one longer than the image.
+        with_metadata
+    Whether some images have a profile, Exif and a density.
     """
     width, height = draw(st.integers(1, max_side)), draw(st.integers(1, max_side))
     chosen = draw(st.sampled_from(factors))
@@ -136,12 +136,12 @@ def coefficient_images(
     return CoefficientImage(width, height, tuple(components), tables, carried, draw(restart_intervals))
 
 
-def assert_same_image(found: CoefficientImage, expected: CoefficientImage) -> None:
+def assert_same_image(actual: CoefficientImage, expected: CoefficientImage) -> None:
     """Fail unless size, sampling, tables and every coefficient are equal."""
-    assert (found.width, found.height) == (expected.width, expected.height)
-    assert [(c.h, c.v) for c in found.components] == [(c.h, c.v) for c in expected.components]
-    for index, (ours, theirs) in enumerate(zip(found.components, expected.components, strict=True)):
-        assert found.tables[ours.table] == expected.tables[theirs.table], f"table of component {index}"
+    assert (actual.width, actual.height) == (expected.width, expected.height)
+    assert [(c.h, c.v) for c in actual.components] == [(c.h, c.v) for c in expected.components]
+    for index, (ours, theirs) in enumerate(zip(actual.components, expected.components, strict=True)):
+        assert actual.tables[ours.table] == expected.tables[theirs.table], f"table of component {index}"
         np.testing.assert_array_equal(ours.blocks, theirs.blocks, f"component {index}")
 
 
@@ -154,7 +154,7 @@ def image_of(
     share: float = 0.2,
     **more: object,
 ) -> CoefficientImage:
-    """One image of sparse coefficients, a share of them not 0; the components take the tables in turn."""
+    """An image of sparse coefficients, of which a share is not 0; the components use the tables in turn."""
     random = np.random.default_rng(width)
     h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
     components = []

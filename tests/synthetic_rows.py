@@ -1,4 +1,4 @@
-"""Rows of a network that was never run: what each method costs, and what it does to each image, is known."""
+"""Rows of an accuracy run as if a network had been measured: the true rates and losses of each method are known."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ def synthetic_rows(
     noise: float = 0,
     seed: int = 1,
 ) -> Rows:
-    """Rows in which each method reaches what JPEG does at so many times its bytes.
+    """Rows in which each method has the losses of JPEG at a known multiple of its bytes.
 
-    Parameters
-    ----------
-    factors : mapping of str to float
-        Bytes of each method's files for the losses of JPEG; 1 is JPEG itself.
-    images, seed : int
-        Images differ in size, in how hard they are, and in what coding does to them.
-    spread : float
-        Of the factor from image to image, as the standard deviation of its logarithm; its mean is as given.
-    noise : float
-        What each method does to an image beyond what JPEG does to it, as a standard deviation.
+        Parameters
+        ----------
+        factors : mapping of str to float
+            Bytes of each method's files for the losses of JPEG; 1 is JPEG itself.
+        images, seed : int
+    Images differ in size, in how difficult they are, and in how much coding changes their loss.
+        spread : float
+    Standard deviation of the logarithm of the factor from image to image; its mean is that of ``factors``.
+        noise : float
+    Standard deviation of the difference between the effects of a method and of JPEG on an image.
     """
     rng = np.random.default_rng(seed)
     size = rng.lognormal(0, 0.3, images)
-    margin = rng.normal(1.6, 1.6, images)  # below 0 the network is wrong
-    harm = rng.normal(1, 3, (len(levels), images))  # for some images coding is a help
+    margin = rng.normal(1.6, 1.6, images)  # below 0 the network's decision is wrong
+    harm = rng.normal(1, 3, (len(levels), images))  # coding reduces the loss of some images
     varied = {method: np.exp(spread * rng.normal(0, 1, images) - spread**2 / 2) for method in factors}
     conditions, nbytes, losses, ranks = [], [], [], []
     for setting in settings:
@@ -49,8 +49,8 @@ def synthetic_rows(
                 rate = RATES[level]
                 conditions.append(Condition(method, setting, level))
                 nbytes.append(np.rint(factor * varied[method] * rate * size * PIXELS / 8))
-                own = noise * rng.normal(0, 1, images) if noise else 0
-                after = margin - 0.25 * (harm[index] + own) * rate**-2.5
+                image_noise = noise * rng.normal(0, 1, images) if noise else 0
+                after = margin - 0.25 * (harm[index] + image_noise) * rate**-2.5
                 losses.append(np.logaddexp(0, -after))
                 ranks.append(_rank(after))
     before = np.logaddexp(0, -margin)

@@ -1,4 +1,4 @@
-"""Arithmetic that is the same on every processor: products and sums that are rounded once, linear equations."""
+"""Arithmetic has the same results on every processor: products and sums rounded once, and linear equations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def multiply_add(b, left, right, addend, out) -> None:
 
 
 def _kernel():
-    """A kernel that multiplies and adds, as it is compiled for a processor that cannot do both at once."""
+    """A kernel that multiplies and adds, compiled for a processor without an instruction for both (FMA)."""
 
     @export.export("f32[:], f32[:], f32[:], out f32[:]")
     def fused(left, right, addend, out):
@@ -40,20 +40,20 @@ def _kernel():
 
 
 def _nearest(exact: Fraction) -> np.float32:
-    """The float nearest to a number, of two the one with an even last bit."""
+    """The float that is nearest to a number; of two equally near ones, the one whose last bit is 0."""
     low = np.float32(float(exact))
     near = [np.nextafter(low, np.float32(-np.inf)), low, np.nextafter(low, np.float32(np.inf))]
-    return min(near, key=lambda each: (abs(Fraction(float(each)) - exact), int(each.view(np.uint32)) & 1))
+    return min(near, key=lambda value: (abs(Fraction(float(value)) - exact), int(value.view(np.uint32)) & 1))
 
 
 def _cases() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Random numbers; sums that cancel; products next to the middle between two floats."""
+    """Factors and addends: random numbers, sums that cancel, and products close to the middle between two floats."""
     rng = np.random.default_rng(0)
     left, right = rng.normal(0, 300, (2, 3000)).astype(np.float32)
     addend = rng.normal(0, 3e4, 3000).astype(np.float32)
     addend[:1000] = -(left[:1000] * right[:1000])
     odd = (2 * rng.integers(1 << 22, 1 << 23, 1000) + 1).astype(np.float32)
-    left[1000:2000] = odd  # times 1.5 this has one bit too many, which a small addend moves off the middle
+    left[1000:2000] = odd  # its product with 1.5 has one bit too many; a small addend decides how it is rounded
     right[1000:2000] = 1.5
     addend[1000:2000] = rng.choice([-1, 0, 1], 1000) * 2.0 ** rng.integers(-60, 1, 1000)
     return left, right, addend
@@ -65,17 +65,17 @@ def test_products_and_sums_are_rounded_once(monkeypatch: pytest.MonkeyPatch, one
         pytest.skip("this processor has no instruction for it")
     monkeypatch.setattr(vector, "fuses", lambda: one_instruction)
     left, right, addend = _cases()
-    found = np.empty_like(left)
-    _kernel()(left, right, addend, found)
+    computed = np.empty_like(left)
+    _kernel()(left, right, addend, computed)
     exact = (
         Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
         for a, b, c in zip(left, right, addend, strict=True)
     )
-    expected = np.array([_nearest(each) for each in exact])
-    assert np.array_equal(found, expected)
-    assert np.mean(left * right + addend != expected) > 0.05  # rounding twice is something else,
+    expected = np.array([_nearest(exact_value) for exact_value in exact])
+    assert np.array_equal(computed, expected)
+    assert np.mean(left * right + addend != expected) > 0.05  # rounding the product first gives another result,
     twice = (left.astype(np.float64) * right + addend).astype(np.float32)
-    assert np.any(twice != expected)  # also where the first time is in double precision
+    assert np.any(twice != expected)  # even if the product is rounded to double precision
 
 
 @pytest.mark.parametrize(("count", "columns"), [(1, 3), (2, 1), (5, 4), (64, 33)])

@@ -1,4 +1,4 @@
-"""The bootstrap against its definition, and against the intervals of the committed results."""
+"""Bootstrap intervals equal those of a direct implementation, and those in the committed results."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def naive_interval(values: np.ndarray, resamples: int, seed: int) -> list[float]
 @pytest.mark.parametrize("images", [1, 2, 31, 200])
 @pytest.mark.parametrize("largest_draw", [1, 64, 1000, 1 << 20])
 def test_interval_is_that_of_the_definition(images: int, largest_draw: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many draws are in memory at once."""
+    """The interval does not depend on how many draws are in memory at once."""
     monkeypatch.setattr(bootstrap, "_LARGEST_DRAW", largest_draw)
     values = np.random.default_rng(images).lognormal(size=images)
     assert list(percentile_interval(values, resamples=300, seed=7)) == naive_interval(values, 300, 7)
 
 
 def test_a_statistic_of_columns() -> None:
-    """The first column decides the second: where it is not drawn, the statistic is not known, and left out."""
+    """Draws for which the statistic is not defined (NaN) are left out."""
     values = np.column_stack([np.arange(5.0), np.full(5, 3.0)])
 
     def statistic(draws: np.ndarray) -> list[float]:
@@ -49,7 +49,7 @@ def test_no_images_have_no_interval() -> None:
 
 
 def test_intervals_of_the_encoders_are_reproduced() -> None:
-    """The file has the images' figures with two digits, so that an end may differ in the last one."""
+    """The results have two decimal places, so that the ends of an interval may differ in the last one."""
     curves = json.loads((RESULTS / "rd_peers_420.json").read_text())["curves"]
     figures = [figure for measures in curves.values() for figure in measures.values()]
     assert len(figures) > 20

@@ -1,4 +1,4 @@
-"""The examples of the README and of the pages in docs run, and their figures are those of the committed results."""
+"""The examples of the README and of the pages in docs run, and all figures are those of the committed results."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_there_are_examples_of_everything() -> None:
 
 
 def tiny_weights(path: Path) -> None:
-    """Weights of a SqueezeNet that was never trained."""
+    """A file of random weights of SqueezeNet 1.1."""
     import safetensors.torch
     import torch
     from torchvision import models
@@ -92,10 +92,10 @@ def test_table_is_that_of_the_results() -> None:
     rows = []
     for photo in report["photographs"]:
         jpeg, *others = photo["methods"]
-        changes = " | ".join(f"{each['change_percent']:+.1f} %" for each in others)
+        changes = " | ".join(f"{method['change_percent']:+.1f} %" for method in others)
         rows.append(f"| {photo['photograph']} | {jpeg['nbytes']:,} | {changes} |")
     means = report["mean_change_percent"]
-    changes = " | ".join(f"{means[each]:+.1f} %" for each in ("optd", "opts", "rdopt"))
+    changes = " | ".join(f"{means[method]:+.1f} %" for method in ("optd", "opts", "rdopt"))
     rows.append(f"| mean | | {changes} |")
     assert "\n".join(rows) in PAGES["docs/networks.md"]
 
@@ -108,7 +108,8 @@ def test_links_and_pictures_are_there(page: str) -> None:
         assert path.is_file(), target
         if heading:
             headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
-            assert heading in {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}, heading
+            anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings}
+            assert heading in anchors, heading
 
 
 def test_all_pages_are_linked_from_the_readme() -> None:
@@ -139,9 +140,9 @@ def test_times_of_a_first_run_are_those_of_the_committed_run() -> None:
     names = ("encode, cold", "encode --effort 3 --progressive, cold", "warm-up, cold")
     measured = [f"{commands[name]['median_seconds']:.0f}" for name in names]
     text = " ".join(PAGES["docs/speed.md"].split())
-    found = re.search(r": (\d+) s for a plain `encode`, (\d+) s with `.*?`, (\d+) s for all of them", text)
-    assert found is not None
-    assert list(found.groups()) == measured
+    seconds = re.search(r": (\d+) s for a plain `encode`, (\d+) s with `.*?`, (\d+) s for all of them", text)
+    assert seconds is not None
+    assert list(seconds.groups()) == measured
 
 
 TABLES = importlib.import_module("benchmarks.accuracy.tables")

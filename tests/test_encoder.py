@@ -1,4 +1,4 @@
-"""The encoder from pixels to bytes: against libjpeg-turbo, against its own stages, at all edges."""
+"""Encoding pixels: the same bytes as libjpeg-turbo and as the single stages, and extreme sizes and arguments."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def pixels_of(width: int, height: int, mode: str = "RGB") -> np.ndarray:
 
 
 def entropy_coded(data: bytes) -> bytes:
-    """What follows the one scan header, up to EOI."""
+    """The entropy-coded data of a file with one scan."""
     start = data.index(b"\xff\xda")
     return data[start + 2 + int.from_bytes(data[start + 2 : start + 4]) : -2]
 
@@ -53,8 +53,8 @@ def blocks(data: bytes) -> list[np.ndarray]:
     return [component.blocks for component in read_jpeg(data).components]
 
 
-def same_blocks(one: bytes, other: bytes) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(blocks(one), blocks(other), strict=True))
+def same_blocks(first: bytes, second: bytes) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(blocks(first), blocks(second), strict=True))
 
 
 @settings(max_examples=120, deadline=None)
@@ -90,7 +90,7 @@ def test_exact_scan_is_pillows_with_any_tables(luminance, chrominance, width):
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (17, 40), (203, 157)])
 def test_exact_440_has_the_coefficients_of_libjpeg_turbo(width, height):
     pixels = np.ascontiguousarray(pixels_of(width, height))
-    # TurboJPEG takes the accurate DCT from quality 96 on
+    # TurboJPEG uses its accurate DCT from quality 96 on
     theirs = simplejpeg.encode_jpeg(pixels, 97, colorsubsampling="440", fastdct=False)
     assert same_blocks(encode(pixels, quality=97, dct="exact", subsampling="4:4:0").data, theirs)
 
@@ -109,12 +109,12 @@ def test_float_path_is_the_sum_of_its_stages(width, height, subsampling):
     tables = annex_k_tables(85)
     whole = encode(pixels, tables=tables, subsampling=subsampling).coefficients
     staged = quantize(forward(pixels, subsampling), tables)
-    for one, other in zip(whole.components, staged.components, strict=True):
-        np.testing.assert_array_equal(one.blocks, other.blocks)
+    for expected, actual in zip(whole.components, staged.components, strict=True):
+        np.testing.assert_array_equal(expected.blocks, actual.blocks)
 
 
 def naive_samples(pixels: np.ndarray, h: int, v: int) -> list[np.ndarray]:
-    """JFIF samples in 8 bits, with edges repeated up to whole blocks; chroma averaged by hand."""
+    """JFIF samples in 8 bits: edges are repeated up to whole blocks, and chroma is averaged sample by sample."""
     height, width, _ = pixels.shape
     r, g, b = (pixels[..., k].astype(int) for k in range(3))
     full = [
@@ -159,8 +159,8 @@ def test_any_number_of_threads_gives_the_same_bytes():
     for options in ({}, {"dct": "exact", "subsampling": "4:4:4"}, {"progressive": True}, {"restart_interval": 5}):
         files = {encode(pixels, threads=threads, **options).data for threads in (1, 2, 3, 7)}
         assert len(files) == 1, options
-    one, many = forward(pixels, "4:2:0", threads=1), forward(pixels, "4:2:0", threads=3)
-    for a, b in zip(one.components, many.components, strict=True):
+    single_thread, three_threads = forward(pixels, "4:2:0", threads=1), forward(pixels, "4:2:0", threads=3)
+    for a, b in zip(single_thread.components, three_threads.components, strict=True):
         np.testing.assert_array_equal(a.coefficients, b.coefficients)
 
 
@@ -198,8 +198,8 @@ def test_longest_sides(shape):
 @pytest.mark.parametrize("options", [{}, {"tune": "ycbcr"}, {"target": Bpp(1.0)}, {"progressive": True}])
 @pytest.mark.parametrize("shape", [(2, 65501), (65501, 1, 3), (1, 65535)])
 def test_sides_that_no_libjpeg_opens_are_refused(shape, options):
-    found = f"{shape[1]}x{shape[0]} pixels; expected sides of at most 65500, as no libjpeg opens larger JPEG files"
-    with pytest.raises(InvalidInputError, match=found):
+    message = f"{shape[1]}x{shape[0]} pixels; expected sides of at most 65500, as no libjpeg opens larger JPEG files"
+    with pytest.raises(InvalidInputError, match=message):
         encode(np.zeros(shape, np.uint8), **options)
 
 
@@ -261,7 +261,7 @@ def test_smaller_takes_the_smaller_file():
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"progressive": "smaller"}, {"scans": "apart"}])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_other_scans_are_made_of_coefficients_not_of_a_file(monkeypatch, options, mode):
+def test_other_scans_are_written_from_coefficients_not_from_a_file(monkeypatch, options, mode):
     pixels = pixels_of(83, 61, mode)
     expected = write_jpeg(
         encode(pixels, quality=70).coefficients,
@@ -285,7 +285,7 @@ def test_a_profile_of_another_sampling_warns_where_the_caller_stands(options):
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_transcoding_with_its_own_tables_keeps_every_coefficient(progressive):
+def test_transcoding_with_the_tables_of_the_file_keeps_every_coefficient(progressive):
     original = pillow_jpeg(picture(99, 61), quality=71, icc_profile=b"profile" * 20)
     encoded = encode(read_jpeg(original), progressive=progressive)
     assert same_blocks(encoded.data, original)
@@ -314,7 +314,7 @@ def test_max_bytes_is_kept_and_nearly_used(progressive, share):
 def test_bpp_of_a_profile_is_met_by_the_file():
     encoded = encode(pixels_of(224, 224), profile=load_profile("mobilenet_v2"), target=Bpp(0.8))
     assert 0.99 * 0.8 <= encoded.bpp <= 0.8
-    assert encoded.coefficients.subsampling == "4:4:4"  # what the profile was estimated at
+    assert encoded.coefficients.subsampling == "4:4:4"  # the sampling at which the profile was estimated
 
 
 def test_transcoding_to_a_size_needs_no_pixels():

@@ -1,4 +1,4 @@
-"""The public names: one list, and every name on it is there."""
+"""The list of public names agrees with the stub files, and every type in a public signature is public, too."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_list_is_what_the_package_offers() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(listed()))
-def test_each_name_is_public_where_it_is_defined(name: str) -> None:
+def test_every_name_is_public_where_it_is_defined(name: str) -> None:
     module = importlib.import_module(listed()[name])
     assert getattr(optcodec, name) is getattr(module, name)
     assert name in module.__all__
@@ -51,8 +51,8 @@ def test_unknown_names_are_attribute_errors() -> None:
         optcodec.nothing  # noqa: B018
 
 
-MADE_BY_FUNCTIONS = {"BlockChoice", "CoefficientRows", "Model"}  # and by no constructor that users call
-ATTRIBUTES_OF_READ_FILES = {"CarriedSegment"}  # `Metadata` hands them on; nobody has to make one
+RETURNED_BY_FUNCTIONS = {"BlockChoice", "CoefficientRows", "Model"}  # their constructors are not called by users
+ATTRIBUTES_OF_READ_FILES = {"CarriedSegment"}  # `Metadata` returns these to users, who need not make any
 
 
 def classes_in(annotation: object) -> set[type]:
@@ -66,23 +66,23 @@ def test_what_public_functions_take_and_return_is_public() -> None:
     missing = set()
     for name, item in public.items():
         is_class = inspect.isclass(item)
-        if not (inspect.isfunction(item) or (is_class and "__init__" in vars(item))) or name in MADE_BY_FUNCTIONS:
+        if not (inspect.isfunction(item) or (is_class and "__init__" in vars(item))) or name in RETURNED_BY_FUNCTIONS:
             continue
         function = item.__init__ if is_class else item
         module = importlib.import_module(item.__module__)
         for annotation in annotations_of(function, module).values():
             missing |= {
-                (name, each.__name__)
-                for each in classes_in(annotation)
-                if each.__module__.partition(".")[0] in ("optcodec", "restore")
-                and each.__name__ not in public.keys() | ATTRIBUTES_OF_READ_FILES
-                and not getattr(each, "_is_protocol", False)
+                (name, annotated.__name__)
+                for annotated in classes_in(annotation)
+                if annotated.__module__.partition(".")[0] in ("optcodec", "restore")
+                and annotated.__name__ not in public.keys() | ATTRIBUTES_OF_READ_FILES
+                and not getattr(annotated, "_is_protocol", False)
             }
     assert not missing, "these are needed by users of the function, and cannot be imported from the package"
 
 
 def annotations_of(function: Any, module: ModuleType) -> dict[str, Any]:
-    """Types of the parameters and of the result; those of names that only type checkers import are left out."""
+    """Types of the parameters and of the result, without names that only type checkers import."""
     known = {}
     for name, annotation in function.__annotations__.items():
         try:

@@ -1,4 +1,4 @@
-"""The small core, and what each extra adds: pyproject.toml, the table of packages and the messages agree."""
+"""Missing optional packages are reported with the extra that installs them, and pyproject.toml agrees with that."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLASSIFIER = ("torch", "torchvision", "safetensors")
 
 @dataclass(frozen=True)
 class Case:
-    """A command line (``{}`` is a folder with inputs) or a call, and the packages that it takes."""
+    """A command line (``{}`` is a folder with inputs) or a call in Python, and the packages that it needs."""
 
     text: str
     packages: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ CALLS = [
 
 
 def message(case: Case, missing: set[str]) -> str:
-    """What a user reads who lacks packages that a case takes."""
+    """The error message if some packages that a case needs are missing."""
     names = [OPTIONAL_PACKAGES[name][0] for name in case.packages if name in missing]
     extras = case.extra or ",".join(sorted({OPTIONAL_PACKAGES[name][1] for name in case.packages if name in missing}))
     needed = "is needed for this, and is" if len(names) == 1 else "are needed for this, and are"
@@ -131,28 +131,28 @@ def listed(names: list[str]) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("inputs")
+    inputs = tmp_path_factory.mktemp("inputs")
     noise = np.random.default_rng(3).integers(0, 256, (64, 72, 3), np.uint8)
-    (made / "set").mkdir()
-    (made / "weights").mkdir()
+    (inputs / "set").mkdir()
+    (inputs / "weights").mkdir()
     for name in ("a.png", "in.jpg", "other.jpg", "set/a.png"):
-        Image.fromarray(noise).save(made / name)
+        Image.fromarray(noise).save(inputs / name)
     for name in ("alexnet.safetensors", "niqe_pris_params.npz"):
-        (made / "weights" / name).touch()
-    return made
+        (inputs / "weights" / name).touch()
+    return inputs
 
 
 def check(missing: set[str], folder: Path, commands: list[Case], calls: list[Case]) -> None:
-    """A case works, or it is refused in one line that names what is missing and installs it."""
+    """Check that each case succeeds, or fails with one line that names the missing packages and how to install them."""
     lines = [case.text.replace("{}", str(folder)).split() for case in commands]
-    found = outcomes(sorted(missing), commands=lines, calls=[case.text for case in calls])
-    for case, outcome in zip(commands, found, strict=False):
+    results = outcomes(sorted(missing), commands=lines, calls=[case.text for case in calls])
+    for case, outcome in zip(commands, results, strict=False):
         if missing.isdisjoint(case.packages):
             assert (outcome.status, outcome.lines) == (0, []), (case, outcome)
         else:
             assert (outcome.status, outcome.stdout) == (1, ""), (case, outcome)
             assert outcome.lines == [f"Error: {message(case, missing)}"], case
-    for case, outcome in zip(calls, found[len(commands) :], strict=True):
+    for case, outcome in zip(calls, results[len(commands) :], strict=True):
         expected = (0, "") if missing.isdisjoint(case.packages) else ("InvalidInputError", message(case, missing))
         assert (outcome.status, outcome.stderr) == expected, case
 
@@ -163,7 +163,7 @@ def test_the_core_alone(folder: Path) -> None:
 
 @pytest.mark.parametrize("package", sorted(OPTIONAL_PACKAGES))
 def test_one_package_is_missing(folder: Path, package: str) -> None:
-    """Whatever takes it says so, where the other packages that it takes are there."""
+    """Every case that needs the package reports it, while all other packages are installed."""
 
     def concerned(case: Case) -> bool:
         return package in case.packages and all(find_spec(name) for name in case.packages)
@@ -174,7 +174,7 @@ def test_one_package_is_missing(folder: Path, package: str) -> None:
     check({package}, folder, commands, calls)
 
 
-def test_each_verb_is_among_the_cases() -> None:
+def test_every_verb_is_among_the_cases() -> None:
     named = {tuple(case.text.split()[:2]) for case in COMMANDS}
     verbs = {
         (name, verb) for name, main in (("optcodec", optcodec_main), ("restore", restore_main)) for verb in main.names
@@ -185,7 +185,7 @@ def test_each_verb_is_among_the_cases() -> None:
 
 
 def test_a_package_that_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after an update that does not fit: the reason, and what installs one that does."""
+    """If an installed package cannot be imported, the message has the reason and how to install a working one."""
     (tmp_path / "spandrel.py").write_text("import spandrel_needs_this")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "spandrel", raising=False)
@@ -220,25 +220,25 @@ def sources() -> list[Path]:
 
 
 def requirements() -> tuple[dict[str, set[str]], set[str]]:
-    """Extra -> names of the packages it installs, those of the extras in it included; and what is always installed."""
+    """Packages of each extra, including those of extras within it; and the packages that are always installed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     def name(requirement: str) -> str:
         return re.split(r"[><=\[ ]", requirement)[0]
 
     def packages(extra: str) -> set[str]:
-        found = set()
+        names = set()
         for requirement in project["optional-dependencies"][extra]:
             inner = re.fullmatch(r"optcodec\[(.*)\]", requirement)
-            found |= {name(requirement)} if inner is None else set().union(*map(packages, inner[1].split(",")))
-        return found
+            names |= {name(requirement)} if inner is None else set().union(*map(packages, inner[1].split(",")))
+        return names
 
     return {extra: packages(extra) for extra in project["optional-dependencies"]}, set(
         map(name, project["dependencies"])
     )
 
 
-def test_each_extra_that_is_named_installs_the_package() -> None:
+def test_every_extra_that_is_named_installs_the_package() -> None:
     extras, core = requirements()
     for name, extra in OPTIONAL_PACKAGES.values():
         assert name in extras[extra]
@@ -247,17 +247,17 @@ def test_each_extra_that_is_named_installs_the_package() -> None:
     assert extras["all"] <= extras["test"] & extras["bench"]
 
 
-def test_each_dependency_states_versions() -> None:
-    """A lower bound, which CI installs, or a pin; and what compiles the kernels, an upper bound, too."""
+def test_every_dependency_states_versions() -> None:
+    """Each has a lower bound, which CI installs, or a pin; those that compile kernels have an upper bound as well."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = [*project["dependencies"], *(line for each in project["optional-dependencies"].values() for line in each)]
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
     bounds = {line: re.findall(r"([><=]=?)[0-9]", line) for line in lines if not line.startswith("optcodec[")}
     assert [line for line, signs in bounds.items() if signs not in ([">="], ["=="], [">=", "<"])] == []
     limited = {line.partition(">")[0] for line, signs in bounds.items() if signs == [">=", "<"]}
     assert limited == {"numba", "llvmlite"}
 
 
-def test_each_place_that_asks_names_an_extra_with_the_packages() -> None:
+def test_every_call_of_require_packages_names_an_extra_with_the_packages() -> None:
     extras, _ = requirements()
     asked = 0
     for path in sources():
@@ -274,7 +274,7 @@ def test_each_place_that_asks_names_an_extra_with_the_packages() -> None:
 
 
 def test_no_package_is_imported_that_nobody_declares() -> None:
-    """What the two packages import is of Python, of the core or in the table."""
+    """Both packages import only the standard library, the dependencies of the core, and packages in the table."""
     core = {"click", "lazy_loader", "llvmlite", "numba", "numpy", "PIL", "rich", "optcodec", "restore"}
     known = core | set(OPTIONAL_PACKAGES) | sys.stdlib_module_names
     for path in sources():

@@ -1,4 +1,4 @@
-"""Output files: whole or not at all, at the end of links, with the permissions of what they replace."""
+"""Output files are complete or not written at all; links are followed, and permissions of replaced files are kept."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_private_file_is_private_while_it_is_written(tmp_path: Path, umask: in
     path.write_bytes(b"old")
     path.chmod(0o600)
     with whole_file(path) as file:
-        (part,) = (each for each in tmp_path.iterdir() if each != path)
+        (part,) = (sibling for sibling in tmp_path.iterdir() if sibling != path)
         file.write(b"secret")
         assert mode_of(part) == 0o600
 
@@ -65,7 +65,7 @@ def test_a_file_that_is_replaced_keeps_its_owner(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keep_times", [False, True])
 def test_times_are_kept_on_request(tmp_path: Path, keep_times: bool) -> None:
-    path, long_ago = tmp_path / "a.jpg", 981_173_106_123_456_000  # ns since 1970: in 2001
+    path, long_ago = tmp_path / "a.jpg", 981_173_106_123_456_000  # nanoseconds since 1970: a time in 2001
     path.write_bytes(b"old")
     os.utime(path, ns=(long_ago - 10**9, long_ago))
     write_whole(path, b"new", keep_times=keep_times)
@@ -205,7 +205,7 @@ def test_an_open_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/null", "/dev/none"])
 def test_nothing_below_dev_is_replaced(name: str) -> None:
-    # asked and not done: the superuser's tests would put a file in the place of /dev/stdout
+    # only asked, not done: as superuser, the test would replace /dev/stdout by a file
     assert _is_stream(Path(name))
 
 

@@ -1,4 +1,4 @@
-"""A process may fork while its other threads use the package: the children can use it as well."""
+"""A process may fork while its other threads use the package, and the children can use it, too: no lock hangs."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.cli_helpers import photograph, save
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 CHILDREN = 40
-SECONDS = 30  # for all children; one takes milliseconds
+SECONDS = 30  # time limit in seconds for all children, each of which takes milliseconds
 
 
 @contextmanager
 def busy(work: Callable[[], object], threads: int = 2) -> Iterator[None]:
-    """Other threads that do something again and again."""
+    """Run work again and again in other threads meanwhile."""
     stop = threading.Event()
 
     def run() -> None:
@@ -48,9 +48,9 @@ def busy(work: Callable[[], object], threads: int = 2) -> Iterator[None]:
 
 
 def forked(work: Callable[[], object]) -> int:
-    """Process number of a child that does it, and exits with status 0 if that went well."""
+    """Fork a child that does the work and exits with status 0 if it succeeds; return its process number."""
     with warnings.catch_warnings():
-        # since 3.12 Python warns of what is tested here
+        # since 3.12 Python warns of forks in processes with threads, which is what is tested here
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         child = os.fork()
     if child:
@@ -64,7 +64,7 @@ def forked(work: Callable[[], object]) -> int:
 
 
 def hung_or_failed(children: list[int]) -> int:
-    """How many children did not end well in time; those that hang are ended."""
+    """Number of children that failed or did not end in time; those that hang are killed."""
     deadline = time.monotonic() + SECONDS
     bad, running = 0, list(children)
     while running and time.monotonic() < deadline:
@@ -81,7 +81,7 @@ def hung_or_failed(children: list[int]) -> int:
 
 
 def children_of(work: Callable[[], object]) -> int:
-    """Fork again and again while other threads do the same work; how many children did not end well."""
+    """Fork several times while other threads do the same work; return the number of children that failed or hung."""
     work()  # with all imports
     with busy(work):
         children = []
@@ -149,25 +149,25 @@ def test_a_property_that_a_thread_computes_is_free_in_a_child() -> None:
         thread.join()
 
 
-def test_a_property_is_computed_once_for_each_object() -> None:
+def test_a_property_is_computed_once_for_every_object() -> None:
     class Kept:
         def __init__(self, value: int) -> None:
-            self.computed, self.given = 0, value
+            self.computed, self.number = 0, value
 
         @cached_property
         def value(self) -> int:
-            """What it is."""
+            """Count the computation, and return the number."""
             self.computed += 1
-            return self.given
+            return self.number
 
     first, second = Kept(1), Kept(2)
     assert [first.value, second.value, first.value, second.value] == [1, 2, 1, 2]
     assert (first.computed, second.computed) == (1, 1)
-    assert Kept.value.__doc__ == "What it is."
+    assert Kept.value.__doc__ == "Count the computation, and return the number."
 
 
 def test_opening_images_changes_no_warnings(tmp_path: Path) -> None:
-    """`warnings.catch_warnings` is for the whole process, and threads that use it undo one another's changes."""
+    """`warnings.catch_warnings` changes the whole process, and threads that use it undo each other's changes."""
     path = save(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
     load_picture(path)
     filters = warnings.filters

@@ -1,4 +1,4 @@
-"""The bytes of 210 files: those that they have had, with all that the processor has and with less."""
+"""The files of `tests.goldens` have the stored hashes, also without the instructions of newer processors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_bytes_are_what_they_were() -> None:
 @pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="needs an x86-64 processor")
 @pytest.mark.parametrize("processor", WITHOUT)
 def test_bytes_do_not_depend_on_the_processor(processor: str) -> None:
-    """Compiled code, numpy, its BLAS and the C library do without AVX-512, or without all since 2009."""
+    """Compiled code, numpy, BLAS and the C library run without AVX-512, or with the instructions of 2009 only."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.goldens"],
         env=without(processor),

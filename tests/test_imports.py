@@ -1,4 +1,4 @@
-"""What is imported when: start-up time is a feature."""
+"""Heavy packages are imported only by the functions that need them, so that commands start quickly."""
 
 from __future__ import annotations
 
@@ -71,6 +71,6 @@ def test_inspect_imports_numpy_at_most(picture: Path) -> None:
     "options", [["-q", "80"], ["--profile", "mobilenet_v2", "--water-level", "0.05"]], ids=["quality", "profile"]
 )
 def test_encode_imports_no_torch(picture: Path, options: list[str]) -> None:
-    heavy_after(command("encode", picture, "-o", picture.with_name("warm.jpg"), *options))  # compiles the kernels
+    heavy_after(command("encode", picture, "-o", picture.with_name("warm.jpg"), *options))  # which compiles the kernels
     heavy = heavy_after(command("encode", picture, "-o", picture.with_name("c.jpg"), *options))
     assert heavy <= {"numpy", "PIL", "llvmlite"}

@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote: whatever is wrong with it is one line."""
+"""Bad JSON documents are refused with an error of one line, and documents that we write are readable."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Metrics: SWE against its definition and the OptS reference, PSNR, SSIM, bits per pixel, and bad arguments."""
+
 from __future__ import annotations
 
 import json
@@ -62,7 +64,8 @@ def test_swe_is_the_sum_that_its_definition_names(subsampling: str) -> None:
 
 
 def test_swe_of_many_blocks_does_not_depend_on_how_they_are_grouped() -> None:
-    reference, test = random_dct(4, 400, 330, "grey"), random_dct(5, 400, 330, "grey")  # 2100 blocks: three steps
+    # 2100 blocks, which are added up in three parts
+    reference, test = random_dct(4, 400, 330, "grey"), random_dct(5, 400, 330, "grey")
     difference = reference.components[0].coefficients.astype(float) - test.components[0].coefficients
     expected = float((difference**2).sum() / (42 * 50))
     assert swe(reference, test, UNIT) == pytest.approx(expected, rel=1e-6)
@@ -97,15 +100,15 @@ def test_swe_takes_anything_with_weights() -> None:
 
 
 @pytest.mark.parametrize(
-    ("test", "found"),
+    ("test", "shape"),
     [
         (random_dct(1, width=38), "38x21 4:2:0"),
         (random_dct(1, subsampling="4:4:4"), "37x21 4:4:4"),
         (random_dct(1, subsampling="grey"), "37x21 grey"),
     ],
 )
-def test_swe_refuses_images_that_do_not_match(test: DctImage, found: str) -> None:
-    with pytest.raises(InvalidInputError, match=f"37x21 4:2:0 against {found}"):
+def test_swe_refuses_images_that_do_not_match(test: DctImage, shape: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"37x21 4:2:0 against {shape}"):
         swe(random_dct(1), test, UNIT)
 
 
@@ -121,12 +124,13 @@ def test_psnr_and_bpp_by_hand() -> None:
     assert psnr_db(reference, test) == math.inf
     test[0, 0, 0] = 255
     assert psnr_db(reference, test) == pytest.approx(10 * math.log10(60))
-    assert psnr_db(test, reference) == pytest.approx(10 * math.log10(60))  # no wrap around at 0 - 255
+    # Unsigned bytes must not wrap around at 0 - 255.
+    assert psnr_db(test, reference) == pytest.approx(10 * math.log10(60))
     assert bpp(1000, 40, 50) == 4.0
 
 
 def test_ssim_has_the_constants_of_its_paper() -> None:
-    # Two flat images: only the luminance term is left, (2 a b + C1) / (a^2 + b^2 + C1), C1 = (0.01 * 255)^2.
+    # For two flat images only the luminance term remains: (2 a b + C1) / (a^2 + b^2 + C1) with C1 = (0.01 * 255)^2.
     a, b = np.full((16, 20), 100, np.uint8), np.full((16, 20), 150, np.uint8)
     c1 = (0.01 * 255) ** 2
     assert ssim(a, b) == pytest.approx((2 * 100 * 150 + c1) / (100**2 + 150**2 + c1))

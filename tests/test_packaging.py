@@ -1,4 +1,4 @@
-"""What pyproject.toml says of the packages: all files that belong into them are installed."""
+"""The entries for data files in pyproject.toml include all files that the installed packages need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 @pytest.mark.parametrize("package", ["optcodec", "restore"])
 def test_all_data_files_are_installed(package: str) -> None:
-    """All but the cards, which are for readers of the sources."""
+    """All data files are installed except the README files, which are for readers of the sources."""
     patterns = PROJECT["tool"]["setuptools"]["package-data"][package]
     folder = ROOT / package
     files = [path.relative_to(folder) for path in (folder / "data").rglob("*") if path.is_file()]

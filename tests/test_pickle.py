@@ -1,4 +1,4 @@
-"""Every public error and value survives pickle and copy: processes hand them to one another."""
+"""Every public error and value survives pickle and copy, so that processes can exchange them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rows_of(data: bytes) -> CoefficientRows:
 
 
 def profile() -> SensitivityProfile:
-    """With every array that one may have."""
+    """A sensitivity profile with all optional arrays."""
     shipped = optcodec.load_profile("mobilenet_v2")
     errors = np.full((3, 8, 8), 0.5)
     return dataclasses.replace(shipped, provenance=dataclasses.replace(shipped.provenance, standard_errors=errors))
@@ -46,7 +46,7 @@ def deprecated(**options: Any) -> optcodec.Rdo:
         return optcodec.Rdo(**options)
 
 
-# One example or more of every public class: a new class without one fails below.
+# At least one example of every public class; a new class without an example fails below.
 EXAMPLES: dict[str, list[Any]] = {
     "BlockChoice": [optcodec.blocks_by("x264"), optcodec.blocks_by("qpnet:deblock")],
     "Bpp": [Bpp(1.5)],
@@ -93,9 +93,11 @@ EXAMPLES: dict[str, list[Any]] = {
     "UtilityProvenance": [optcodec.load_utility_profile("deblock").provenance],
     "WaterLevel": [optcodec.WaterLevel(0.05)],
 }
-PROTOCOLS = {"Target", "Task"}  # the base of all targets, and what users write themselves
+PROTOCOLS = {"Target", "Task"}  # the base class of all targets, and the protocol of tasks, which users implement
 ALL = [
-    pytest.param(value, id=f"{name}-{number}") for name, each in EXAMPLES.items() for number, value in enumerate(each)
+    pytest.param(value, id=f"{name}-{number}")
+    for name, values in EXAMPLES.items()
+    for number, value in enumerate(values)
 ]
 
 
@@ -108,7 +110,7 @@ def test_every_public_class_has_an_example() -> None:
 
 
 def described(value: Any) -> Any:
-    """All that a value holds, with the types, and for arrays whether they can be written to."""
+    """All contents of a value with their types, and for arrays whether they are writable."""
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes(), value.flags.writeable
     if isinstance(value, restore.Model):
@@ -121,9 +123,9 @@ def described(value: Any) -> Any:
     if isinstance(value, BaseException):
         return type(value), str(value), value.args, vars(value)
     if isinstance(value, Mapping):
-        return type(value), {key: described(each) for key, each in value.items()}
+        return type(value), {key: described(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
-        return type(value), [described(each) for each in value]
+        return type(value), [described(item) for item in value]
     assert value is None or value is len or isinstance(value, (str, bytes, int, float)), type(value)
     return type(value), value
 
@@ -158,11 +160,11 @@ def test_a_model_restores_the_same_after_pickle(tmp_path: Path, monkeypatch: pyt
         (tmp_path / part.name).write_bytes(part.read_bytes())
     monkeypatch.chdir(tmp_path)
     packed = pickle.dumps(restore.load_model("./tiny.json", threads=1))
-    monkeypatch.chdir("/")  # where the other process runs does not matter
+    monkeypatch.chdir("/")  # the working folder of the other process does not matter
     assert np.array_equal(restore.restore_image(FILE.data, model=pickle.loads(packed)), expected)
 
 
-def test_a_model_made_by_hand_says_that_it_cannot_be_pickled() -> None:
+def test_a_model_from_a_constructor_says_that_it_cannot_be_pickled() -> None:
     (model,) = EXAMPLES["Model"]
     by_hand = restore.Model("mine", model.luminance, None, model.border)
     with pytest.raises(optcodec.InvalidInputError, match="mine was not loaded from a file"):

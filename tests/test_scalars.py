@@ -1,4 +1,4 @@
-"""Numbers of numpy count as numbers, whoever takes one; what is no number is refused."""
+"""All functions accept numpy scalars as numbers, and refuse anything that is not a number."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def _transcoded(**options: Any) -> bytes:
     return optcodec.encode(optcodec.encode(PIXELS).coefficients, **options).data
 
 
-@pytest.mark.parametrize("kind", [np.int64, np.uint16, np.int8])
+@pytest.mark.parametrize("scalar_type", [np.int64, np.uint16, np.int8])
 @pytest.mark.parametrize("name", WHOLE)
-def test_whole_numbers_of_numpy_are_whole_numbers(name: str, kind: type) -> None:
+def test_whole_numbers_of_numpy_are_whole_numbers(name: str, scalar_type: type) -> None:
     take, value = WHOLE[name]
-    if value > np.iinfo(kind).max:
-        value = int(np.iinfo(kind).max)
-    taken = take(kind(value))
+    if value > np.iinfo(scalar_type).max:
+        value = int(np.iinfo(scalar_type).max)
+    taken = take(scalar_type(value))
     assert taken == take(value)
     assert type(taken) is type(take(value))
 

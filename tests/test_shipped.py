@@ -1,4 +1,4 @@
-"""Files by the name of a shipped one or by path, and the documents of ours among them."""
+"""Profiles, QP-NETs and recipes are loaded by the name of a shipped file or by path, and saved without changes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_package_without_such_files_says_so() -> None:
 
 @pytest.mark.parametrize("name", optcodec.shipped_profiles())
 def test_a_shipped_sensitivity_profile_is_saved_as_it_is(name: str, tmp_path: Path) -> None:
-    """The oldest ones do not say that their images were clean."""
+    """The oldest profiles do not say that their images were clean."""
     optcodec.load_profile(name).save(tmp_path / "p.json")
     saved, shipped = (path.read_text() for path in (tmp_path / "p.json", DATA / f"{name}.json"))
     assert saved == shipped or saved == shipped.replace('"standard_errors"', '"quality": null,\n"standard_errors"')
@@ -71,7 +71,7 @@ def test_a_shipped_utility_profile_is_saved_as_it_is(name: str, tmp_path: Path) 
 
 
 def test_names_may_look_like_rows_of_a_matrix(tmp_path: Path) -> None:
-    """Line breaks come between rows, not into texts, where JSON does not allow them."""
+    """Line breaks are written between the rows of a matrix, never within texts, where JSON does not allow them."""
     profile = optcodec.load_utility_profile("deblock")
     about = dataclasses.replace(profile.provenance, images=(("a], [b.png", "0" * 64), ("c]], [[d.png", "1" * 64)))
     dataclasses.replace(profile, provenance=about).save(tmp_path / "p.json")

@@ -1,4 +1,4 @@
-"""Files, functions and lists of parameters stay short enough to be read at a glance."""
+"""Files have at most 300 lines, functions at most 40 lines and 7 parameters, apart from the listed exceptions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LINES_OF_FILE, LINES_OF_FUNCTION, PARAMETERS = 300, 40, 7
 
-KERNELS = "optcodec/kernels/"  # take arrays and numbers one by one, since compiled code knows no classes
+KERNELS = "optcodec/kernels/"  # kernels take arrays and numbers one by one, since compiled code knows no classes
 
-# What is longer, or has more parameters, and why.
+# Files and functions above the limits, with the reason.
 _PUBLIC = "a public function, whose options are keyword-only and stay"
 EXCEPTIONS = {
     "optcodec/encoder.py: encode()": "the options of a JPEG encoder, each with a default",
@@ -29,7 +29,7 @@ EXCEPTIONS = {
 
 
 def functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.FunctionDef]]:
-    """All functions, also those within others, with their qualified names."""
+    """All functions, including nested ones, with their qualified names."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             name = f"{prefix}{node.name}"
@@ -41,7 +41,7 @@ def functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.Functi
 
 
 def parameters(function: ast.FunctionDef) -> int:
-    """Those that a caller may name: all but ``self`` and ``cls``; ``*args`` and ``**options`` are one each."""
+    """Number of parameters without ``self`` and ``cls``; ``*args`` and ``**options`` count as one each."""
     arguments = function.args
     named = [*arguments.posonlyargs, *arguments.args]
     named = named[1:] if named and named[0].arg in ("self", "cls") else named
@@ -49,7 +49,7 @@ def parameters(function: ast.FunctionDef) -> int:
 
 
 def lines(function: ast.FunctionDef) -> int:
-    """Lines of the signature and the body, without the docstring."""
+    """Number of lines of the signature and the body, without the docstring."""
     documentation = function.body[0] if ast.get_docstring(function) is not None else None
     return extent(function) - (0 if documentation is None else extent(documentation))
 
@@ -59,30 +59,30 @@ def extent(node: ast.stmt) -> int:
 
 
 def too_large(path: Path) -> dict[str, str]:
-    """What is over a limit in a file, by name."""
+    """The sizes in a file that exceed a limit, by name."""
     name, text = path.relative_to(ROOT).as_posix(), path.read_text()
-    found = {}
+    sizes = {}
     if (count := len(text.splitlines())) > LINES_OF_FILE:
-        found[name] = f"{count} lines"
+        sizes[name] = f"{count} lines"
     for function, node in functions(ast.parse(text)):
         if (count := lines(node)) > LINES_OF_FUNCTION:
-            found[f"{name}: {function}"] = f"{count} lines"
+            sizes[f"{name}: {function}"] = f"{count} lines"
         if (count := parameters(node)) > PARAMETERS and not name.startswith(KERNELS):
-            found[f"{name}: {function}()"] = f"{count} parameters"
-    return found
+            sizes[f"{name}: {function}()"] = f"{count} parameters"
+    return sizes
 
 
 def test_sizes() -> None:
     paths = [path for package in ("optcodec", "restore", "benchmarks") for path in (ROOT / package).rglob("*.py")]
-    found: dict[str, str] = {}
+    sizes: dict[str, str] = {}
     for path in paths:
-        found |= too_large(path)
-    assert {name: size for name, size in found.items() if name not in EXCEPTIONS} == {}
-    assert [name for name in EXCEPTIONS if name not in found] == [], "these keep the limits now: strike them out"
+        sizes |= too_large(path)
+    assert {name: size for name, size in sizes.items() if name not in EXCEPTIONS} == {}
+    assert [name for name in EXCEPTIONS if name not in sizes] == [], "these keep the limits now: strike them out"
 
 
-def test_a_file_that_is_too_large_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is counted: self and docstrings are not, keyword-only parameters are."""
+def test_a_file_that_is_too_large_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``self`` and docstrings are not counted, keyword-only parameters are."""
     monkeypatch.setattr("tests.test_sizes.ROOT", tmp_path)
     names = ", ".join("abcdef")
     text = (
@@ -92,5 +92,5 @@ def test_a_file_that_is_too_large_is_found(tmp_path: Path, monkeypatch: pytest.M
     assert too_large(tmp_path / "a.py") == {}
     (tmp_path / "a.py").write_text(text.replace("g):", "g, h):") + "        c = 1\n" + "\n" * 300)
     count = len(text.splitlines()) + 301
-    found = {"a.py": f"{count} lines", "a.py: A.b": "41 lines", "a.py: A.b()": "8 parameters"}
-    assert too_large(tmp_path / "a.py") == found
+    expected = {"a.py": f"{count} lines", "a.py: A.b": "41 lines", "a.py: A.b()": "8 parameters"}
+    assert too_large(tmp_path / "a.py") == expected

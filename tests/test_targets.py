@@ -1,3 +1,5 @@
+"""Targets check their numbers when they are made, and are plain values."""
+
 from __future__ import annotations
 
 import math

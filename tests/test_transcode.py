@@ -1,4 +1,4 @@
-"""JPEG files to JPEG files: never larger, nothing lost that need not be."""
+"""Transcoding JPEG files: the result is never larger, and nothing is lost without need."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def pixels(data: bytes) -> np.ndarray:
 
 
 def number_of_scans(data: bytes) -> int:
-    return sum(each.name == "SOS" for each in read_segments(data))
+    return sum(segment.name == "SOS" for segment in read_segments(data))
 
 
 FILES = {
@@ -72,29 +72,29 @@ TARGETS = {
 @pytest.mark.parametrize("options", TARGETS.values(), ids=TARGETS)
 @pytest.mark.parametrize("original", FILES.values(), ids=FILES)
 def test_a_file_never_grows(original: bytes, options: dict[str, object]) -> None:
-    made = transcode(original, **options)
-    assert made.original_nbytes == len(original)
-    if made.kept:
-        assert made.data == original
+    result = transcode(original, **options)
+    assert result.original_nbytes == len(original)
+    if result.kept:
+        assert result.data == original
     else:
-        assert made.nbytes < len(original)
-        assert made.data == transcode(original, allow_larger=True, **options).data
-    assert (made.width, made.height) == (160, 200)
+        assert result.nbytes < len(original)
+        assert result.data == transcode(original, allow_larger=True, **options).data
+    assert (result.width, result.height) == (160, 200)
 
 
 def test_what_grew_before_is_kept() -> None:
-    """Default JPEG at quality 75 takes more bytes at quality 95, and has no more detail."""
-    made = transcode(FILES["optimal"], quality=95)
-    assert made.kept == "the new file would not be smaller"
+    """A file of quality 75 that is encoded at quality 95 becomes larger without gaining detail."""
+    result = transcode(FILES["optimal"], quality=95)
+    assert result.kept == "the new file would not be smaller"
     larger = transcode(FILES["optimal"], quality=95, allow_larger=True)
-    assert larger.nbytes > 1.2 * made.nbytes
+    assert larger.nbytes > 1.2 * result.nbytes
     assert larger.kept is None
 
 
 @pytest.mark.parametrize("target", [MaxBytes(10**6), Bpp(24), MaxBytes(len(FILES["plain"]))])
 def test_a_size_that_the_file_has_already(target: Bpp | MaxBytes) -> None:
-    made = transcode(FILES["plain"], target=target)
-    assert (made.data, made.kept) == (FILES["plain"], "it meets the target already")
+    result = transcode(FILES["plain"], target=target)
+    assert (result.data, result.kept) == (FILES["plain"], "it meets the target already")
     assert transcode(FILES["plain"], target=MaxBytes(len(FILES["plain"]) - 1)).kept is None
 
 
@@ -105,17 +105,17 @@ def test_a_target_that_no_table_reaches_but_the_file_does() -> None:
 
 
 def test_without_options_no_coefficient_changes() -> None:
-    made = transcode(FILES["plain"])
-    assert made.kept is None
-    np.testing.assert_array_equal(pixels(made.data), pixels(FILES["plain"]))
+    result = transcode(FILES["plain"])
+    assert result.kept is None
+    np.testing.assert_array_equal(pixels(result.data), pixels(FILES["plain"]))
 
 
 def test_progressive_files_stay_so_unless_baseline_is_asked_for() -> None:
-    kind = {name: read_jpeg(transcode(data, quality=30).data).progressive for name, data in FILES.items()}
-    assert kind == {name: name == "progressive" for name in FILES}
+    progressive = {name: read_jpeg(transcode(data, quality=30).data).progressive for name, data in FILES.items()}
+    assert progressive == {name: name == "progressive" for name in FILES}
     baseline = transcode(FILES["progressive"], progressive=False)
     assert not read_jpeg(baseline.data).progressive
-    assert baseline.nbytes > len(FILES["progressive"])  # a decoder needs it, so that it may grow
+    assert baseline.nbytes > len(FILES["progressive"])  # decoders need the ICC profile, so that the file may grow by it
     np.testing.assert_array_equal(pixels(baseline.data), pixels(FILES["progressive"]))
     image = read_jpeg(FILES["progressive"])
     assert read_jpeg(encode(image).data).progressive
@@ -123,9 +123,9 @@ def test_progressive_files_stay_so_unless_baseline_is_asked_for() -> None:
 
 
 def test_restart_markers_that_are_asked_for_may_cost_bytes() -> None:
-    made = transcode(FILES["optimal"], restart_interval=1)
-    assert read_jpeg(made.data).restart_interval == 1
-    assert made.nbytes > len(FILES["optimal"])
+    result = transcode(FILES["optimal"], restart_interval=1)
+    assert read_jpeg(result.data).restart_interval == 1
+    assert result.nbytes > len(FILES["optimal"])
 
 
 def test_two_scans_become_one_only_where_that_is_smaller() -> None:
@@ -138,9 +138,9 @@ def test_metadata_that_is_stripped_goes_even_if_the_scans_are_kept() -> None:
     file = FILES["two scans"]
     carrying = file[:2] + XMP + COMMENT + file[2:] + b"behind the end"
     for options in ({}, {"target": MaxBytes(10**6)}, {"quality": 99}):
-        made = transcode(carrying, metadata=False, **options)
-        assert made.kept
-        assert made.data == file
+        result = transcode(carrying, metadata=False, **options)
+        assert result.kept
+        assert result.data == file
         assert transcode(carrying, **options).data == carrying
 
 
@@ -196,14 +196,14 @@ def test_errors_are_those_of_encode() -> None:
 def test_files_that_are_tolerated_do_not_grow_either() -> None:
     small = FILES["optimal"]
     tolerated = small[:20] + b"\0" + small[20:-2]  # a byte between segments, and no EOI
-    said: list[str] = []
+    notices: list[str] = []
     for options in ({}, {"quality": 95}, {"metadata": False}):
-        made = transcode(tolerated, notify=said.append, **options)
-        assert made.nbytes <= len(tolerated)
-        again = read_jpeg(made.data, notify=lambda sentence: None)
+        result = transcode(tolerated, notify=notices.append, **options)
+        assert result.nbytes <= len(tolerated)
+        again = read_jpeg(result.data, notify=lambda sentence: None)
         for before, after in zip(read_jpeg(small).components, again.components, strict=True):
             np.testing.assert_array_equal(before.blocks, after.blocks)
-    assert len(said) == 6
+    assert len(notices) == 6
     with pytest.warns(JpegWarning):
         transcode(tolerated)
     with pytest.raises(MalformedJpegError):
@@ -215,9 +215,9 @@ def test_what_is_left_of_a_file_is_coded_anew() -> None:
     with pytest.raises(MalformedJpegError, match="partial=True"):
         transcode(cut)
     with pytest.warns(JpegWarning):
-        made = transcode(cut, partial=True)
-    assert made.kept is None
-    assert read_segments(made.data)[-1].name == "EOI"
+        result = transcode(cut, partial=True)
+    assert result.kept is None
+    assert read_segments(result.data)[-1].name == "EOI"
 
 
 def test_a_file_whose_metadata_is_damaged_is_kept_byte_for_byte(tmp_path: Path) -> None:
@@ -225,4 +225,4 @@ def test_a_file_whose_metadata_is_damaged_is_kept_byte_for_byte(tmp_path: Path) 
     (tmp_path / "in.jpg").write_bytes(damaged)
     (record,) = run_json("encode", tmp_path / "in.jpg", "-o", tmp_path / "out.jpg")["files"]
     assert (tmp_path / "out.jpg").read_bytes() == damaged
-    assert ["damaged application segments were ignored" in each for each in record["notices"]] == [True, False]
+    assert ["damaged application segments were ignored" in notice for notice in record["notices"]] == [True, False]

@@ -1,4 +1,4 @@
-"""A warning names the line of the user, however many of our functions lie between."""
+"""A warning names the line of the user's code, however many functions of the package are between."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_encoding_with_a_profile_of_another_sampling_names_the_line(
 
 
 def test_a_thread_without_a_line_of_the_user_still_warns() -> None:
-    """The function that is called is ours, and the thread calls it by itself."""
+    """A thread that calls a function of the package directly has no line of the user, but still warns."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool, pytest.warns(JpegWarning, match="skipped"):

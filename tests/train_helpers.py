@@ -1,4 +1,4 @@
-"""What tests of the training share: trainings of a second, on pictures made here."""
+"""Functions that the tests of training share: pictures, and recipes whose training takes a second."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SMALL = {"network": "compact", "width": 8, "blocks": 1}
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Any:
-    """Networks this small gain nothing from more."""
+    """Use one thread of torch: small networks are not faster with more."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -29,7 +29,7 @@ def one_thread() -> Any:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures of flat shapes with sharp borders, to train on and to watch."""
+    """A folder of pictures of flat shapes with sharp borders, for training and for validation."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "photographs").mkdir()
     rows, columns = np.mgrid[:64, :80] / 8
@@ -42,7 +42,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def weighed(data: Path) -> Path:
-    """The same folder, with random weights of SqueezeNet 1.1."""
+    """The same folder with a file of random weights of SqueezeNet 1.1."""
     from torchvision import models
 
     (folder := data / "weights").mkdir()
@@ -52,7 +52,7 @@ def weighed(data: Path) -> Path:
 
 
 def recipe(**options: Any) -> Recipe:
-    """A training of a second."""
+    """A recipe whose training takes a second."""
     small: dict[str, Any] = {
         "network": SMALL, "photographs": {"photographs": 1}, "degradation": Degradation((10, 30), sigmas=(0.0, 5.0)),
         "side": 16, "count": 4, "steps": 6, "clip": 0.1, "validation": Validation("photographs", 1, (10,), 2),
@@ -61,18 +61,18 @@ def recipe(**options: Any) -> Recipe:
 
 
 def weights_of(network: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The weights, apart from the network."""
+    """Copies of the weights of a network."""
     return {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
 def log(folder: Path) -> list[dict[str, str]]:
-    """Rows of the log."""
+    """The rows of the log of a training."""
     with (folder / "log.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
 def stopped_at(step: int) -> Any:
-    """A progress that stops the training as a user does."""
+    """A progress function that stops the training at a step, as a user does with Ctrl-C."""
 
     def stop(done: int, steps: int, seen: dict[str, float]) -> None:
         if done == step:

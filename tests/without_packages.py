@@ -1,4 +1,4 @@
-"""A process in which some packages are missing, to see what commands and functions say then.
+"""Run commands and functions in a process in which some packages are missing, to test their error messages.
 
 As a program it reads JSON from stdin: ``missing`` (names of packages), ``commands`` (lists of arguments, the name of
 the command first) and ``calls`` (Python code); it writes one JSON object for each, in that order.
@@ -17,7 +17,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a command (exit status and what it printed) or of a call (the kind of error and its message)."""
+    """Result of a command (exit status and output) or of a call (type and message of the error)."""
 
     status: int | str
     stdout: str
@@ -25,7 +25,7 @@ class Outcome:
 
     @property
     def lines(self) -> list[str]:
-        """Lines on stderr, but for those about compiling, which a first run prints."""
+        """Lines on stderr, without those about compiling kernels, which only a first run prints."""
         return [line for line in self.stderr.splitlines() if not line.startswith("optcodec: compiling")]
 
 
@@ -33,7 +33,8 @@ def outcomes(
     missing: Sequence[str], *, commands: Sequence[Sequence[object]] = (), calls: Sequence[str] = ()
 ) -> list[Outcome]:
     """Run commands and calls one after another in a new process without those packages."""
-    request = {"missing": missing, "commands": [[str(part) for part in each] for each in commands], "calls": calls}
+    texts = [[str(part) for part in command] for command in commands]
+    request = {"missing": missing, "commands": texts, "calls": calls}
     done = subprocess.run(
         [sys.executable, "-m", "tests.without_packages"],
         input=json.dumps(request),
@@ -85,5 +86,5 @@ if __name__ == "__main__":
     sys.meta_path[:] = [_Without(finder, wanted["missing"]) for finder in sys.meta_path]
     for arguments in wanted["commands"]:
         print(json.dumps(asdict(_command(arguments))), flush=True)
-    for each in wanted["calls"]:
-        print(json.dumps(asdict(_call(each))), flush=True)
+    for case in wanted["calls"]:
+        print(json.dumps(asdict(_call(case))), flush=True)

@@ -1,4 +1,4 @@
-"""One photograph for one receiver: what the ways to code it are given, and how their files are measured."""
+"""One photograph for one restoring receiver: the input of all coding methods, and the measures of their files."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
 SUBSAMPLING = "4:2:0"
-FIELDS = "after", "before", "clean", "seam"  # PSNR in dB three times, and what `luminance_seams` says
+# PSNR in dB of the restored image against the clean one, of the decoded image against the one that was sent and against
+# the clean one; and the ratio that `luminance_seams` returns.
+FIELDS = "after", "before", "clean", "seam"
 
 
 @dataclass(frozen=True, eq=False)
 class Tools:
-    """A utility profile with a tuning, its QP-NET, and a digest of both files."""
+    """A utility profile with a tuning, the QP-NET that belongs to it, and a digest of both files."""
 
     name: str
     profile: UtilityProfile
@@ -43,7 +45,7 @@ class Tools:
 
     @classmethod
     def load(cls, name: str) -> Tools:
-        """Shipped ones, or those of NAME.json and NAME.npz."""
+        """Load the shipped profile and QP-NET of that name, or the files NAME.json and NAME.npz if none are shipped."""
         paths = FOLDER / "utility" / f"{name}.json", FOLDER / "qpnet" / f"{name}.npz"
         if not all(path.exists() for path in paths):
             paths = Path(f"{name}.json"), Path(f"{name}.npz")
@@ -52,35 +54,37 @@ class Tools:
 
     @property
     def tuning(self) -> Tuning:
-        """Weights for the receiver."""
+        """The tuning of the profile: the weights of errors for the receiver."""
         if self.profile.tuning is None:
             raise InvalidInputError(f"profile {self.name} has no tuning; expected one from fit_receivers.py")
         return self.profile.tuning
 
     def blocks(self, way: str) -> BlockChoice:
+        """The choice of block qualities by QP-NET that has this name in `optcodec.blocks.choice.WAYS`."""
         return BlockChoice(way, self.profile, self.net)
 
 
 def digest_of(*paths: Path) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of files."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One photograph for one receiver, with what is known of it.
+    """One photograph for one receiver, with its coefficients and curves, which are computed once.
 
     Parameters
     ----------
     task : Task
-        What is sent and restored.
+        Makes the image that is sent from the clean one, and restores a decoded file.
     clean : ndarray of uint8, shape (H, W, 3)
-        Cut as the task wants it.
+        The original, cut to the size that the task needs.
     tools : Tools
         Profile and QP-NET.
     seed : int
-        Of what the task adds.
+        Seed of the noise that the task adds.
     pixels_alone : bool
-        Whether the receiver looks at nothing but decoded pixels.
+        True if the receiver uses only the decoded pixels, False if it also reads the quantization tables.
     """
 
     task: Task
@@ -92,32 +96,34 @@ class Case:
 
     @cached_property
     def sent(self) -> Pixels:
+        """The image that is sent: the clean one as the task changes it."""
         return self.task.sent(self.clean, self.seed)
 
     @cached_property
     def image(self) -> DctImage:
+        """The DCT coefficients of the sent image."""
         return PixelSource(self.sent, SUBSAMPLING, "float", False, Metadata(), 0, 1).unquantized()
 
     def budget(self, bpp: float) -> int:
-        """Bytes for so many bits per sent pixel."""
+        """Number of bytes at a rate in bits per pixel of the image that is sent."""
         return int(bpp * self.sent.shape[0] * self.sent.shape[1] / 8)
 
     def curves(self, encoder: str) -> Curves:
-        """The true ones of the blocks of this image, measured once."""
+        """The curves of all blocks of this image as the receiver really restores them, measured once."""
         if encoder not in self._curves:
             options = {"encoder": encoder, "subsampling": SUBSAMPLING, "seed": self.seed, "threads": 1}
             self._curves[encoder] = measure_curves(self.clean, self.task, **options)
         return self._curves[encoder]
 
     def context(self) -> BlockContext:
-        """What QP-NET and the ways to choose look at, errors weighed for the receiver."""
+        """The input of QP-NET and of the methods that choose block qualities, with errors weighted for the receiver."""
         return BlockContext(self.sent, self.image, self.tools.tuning, self.tools.profile, self.tools.net, 1)
 
     def measured(self, data: bytes) -> Floats:
-        """The `FIELDS` of a file.
+        """The values of `FIELDS` for a file.
 
-        A receiver that reads the quantization tables of a JPEG file leaves a WebP file as it is decoded. Errors against
-        the clean image are NaN where it has another size.
+        A receiver that reads the quantization tables of a JPEG file cannot restore a WebP file, whose decoded pixels
+        are then measured unchanged. PSNR against the clean image is NaN if the decoded image has another size.
         """
         with Image.open(io.BytesIO(data)) as file:
             decoded = np.asarray(file.convert("RGB"))

@@ -1,14 +1,16 @@
-"""What should a trellis weigh for a receiver that restores, and how strongly should QP-NET's groups count?
+"""Which weights should a trellis use for a restoring receiver, and how strongly should the groups of QP-NET count?
 
     OPTCODEC_DATA=DATA python -m benchmarks.accelir.fit_receivers [--strength] [TASK ...]
 
-A search along one constant after the other, each moved by a factor or a step as long as the mean PSNR after
-restoration rises, at equal bytes of real files, on photographs of ``imagenet_sample`` that neither profile nor QP-NET
-was made from; it begins with those of an earlier result. Then the strength of the groups' exchange rates. Everything
-counts against default JPEG (optimal Huffman codes, 4:2:0) at the same bytes, and is coded with ``effort=3``.
-Writes all trials to ``results/fit_receiver_TASK.json``, and, where there is a profile and a QP-NET for the task, tuning
-and strength into ``optcodec/data/utility/TASK.json``. With ``--strength`` the constants of an earlier search stay, and
-only the rest is fitted, as for a new QP-NET.
+The search changes one constant after the other by a factor or a step, as long as the mean PSNR after restoration rises
+at equal bytes of real files. Its photographs are those of ``imagenet_sample`` from which neither the profile nor QP-NET
+was made. It starts from the constants of an earlier result, if there is one. Then it fits the strength of the groups'
+exchange rates. All gains are over default JPEG (optimal Huffman codes, 4:2:0) at the same bytes, and encoded with
+``effort=3``.
+
+All trials are written to ``results/fit_receiver_TASK.json``. If the package has a profile and a QP-NET for the task,
+tuning and strength are also written into ``optcodec/data/utility/TASK.json``. With ``--strength`` the constants of the
+earlier search are kept and only the strength is fitted, which is what a new QP-NET needs.
 """
 
 from __future__ import annotations
@@ -32,83 +34,87 @@ from optcodec.blocks.qpnet import load_qpnet, shipped_qpnets
 from optcodec.trellis.tuning import Masking, Tuning, flat_weights
 
 FIRST, IMAGES = 270, {"sr4": 16}
-USUAL_IMAGES = 12
-RATES = (0.8, 1.6)  # bits per pixel that is sent
+DEFAULT_IMAGES = 12
+RATES = (0.8, 1.6)  # bits per pixel of the image that is sent
 START = {"blue": 0.8, "red": 0.8, "slope": 0.0, "slope_chroma": 0.5, "dc": 1.3, "dc_chroma": 1.3, "ratio": 0.1,
          "exponent": 0.0, "floor": 50.0}  # fmt: skip
 ADDED = {"slope": 0.6, "slope_chroma": 0.6, "exponent": 0.15}  # constants that move by steps, not by factors
 FACTORS = {"floor": 3.0}
-USUAL_FACTOR = 1.6
+DEFAULT_FACTOR = 1.6
 CORNER = 4.0  # radial frequency, in half cycles of a block, from which weights fall or rise
-ROUNDS, GAIN = 3, 0.002  # what a trial has to gain, in dB
+ROUNDS, GAIN = 3, 0.002  # rounds over all constants; least gain in dB for which a trial is kept
 PACKAGES = "numpy", "numba", "torch"
-KEPT = "task", "rates", "images", "constants", "of_rgb", "trials"
+KEPT_FIGURES = "task", "rates", "images", "constants", "of_rgb", "trials"
 STRENGTHS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 
 
-def tuning_of(c: dict[str, float], *, of_rgb: bool = False) -> Tuning:
-    """Weights that fall with the frequency to the power of twice the slope, or rise where it is negative."""
-    weights = flat_weights(1.0, c["blue"], c["red"])
+def tuning_of(constants: dict[str, float], *, of_rgb: bool = False) -> Tuning:
+    """A tuning whose weights fall with the frequency to the power of twice the slope; they rise if it is negative."""
+    weights = flat_weights(1.0, constants["blue"], constants["red"])
     square = np.add.outer(np.arange(8) ** 2, np.arange(8) ** 2).ravel()
     for component, row in enumerate(weights):
         chroma = "_chroma" if component else ""
-        row *= (1 + square / CORNER**2) ** -c[f"slope{chroma}"]
-        row[0] *= c[f"dc{chroma}"]
-    masking = Masking(c["exponent"], c["floor"]) if c["exponent"] else None
-    return Tuning(weights, masking, c["ratio"], at_resolution=False, of_rgb=of_rgb)
+        row *= (1 + square / CORNER**2) ** -constants[f"slope{chroma}"]
+        row[0] *= constants[f"dc{chroma}"]
+    masking = Masking(constants["exponent"], constants["floor"]) if constants["exponent"] else None
+    return Tuning(weights, masking, constants["ratio"], at_resolution=False, of_rgb=of_rgb)
 
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """Photographs that are sent and restored."""
+    """The photographs on which the constants are fitted, as they are sent, coded and restored."""
 
     task: RestorationTask
     clean: list[Samples]
 
     @cached_property
     def sent(self) -> list[Samples]:
+        """The images that are sent: the clean ones as the task changes them."""
         return [self.task.sent(image, seed) for seed, image in enumerate(self.clean)]
 
     @cached_property
     def budgets(self) -> list[list[int]]:
+        """Bytes for each image at each of `RATES`."""
         return [[int(rate * image.shape[0] * image.shape[1] / 8) for rate in RATES] for image in self.sent]
 
     def psnr(self, data: bytes, number: int) -> float:
+        """PSNR in dB of a file after restoration, against the clean image with this number."""
         return psnr_db(self.clean[number], self.task.restored(data))
 
     @cached_property
     def reference(self) -> np.ndarray:
-        """PSNR in dB after restoration of default JPEG (images, rates)."""
+        """PSNR in dB of default JPEG after restoration, shape (images, rates)."""
         return np.array([
             [default_jpeg(image, budget, lambda data, k=k: self.psnr(data, k)) for budget in self.budgets[k]]
             for k, image in enumerate(self.sent)
         ])  # fmt: skip
 
     def gain(self, *, tune: Tuning | None = None, blocks: BlockChoice | None = None) -> np.ndarray:
-        """Against default JPEG, in dB (images, rates)."""
-        found = [
+        """PSNR after restoration less that of default JPEG in dB, shape (images, rates)."""
+        restored_psnr = [
             [
                 self.psnr(encode(image, effort=3, tune=tune, blocks=blocks, target=MaxBytes(budget)).data, k)
                 for budget in self.budgets[k]
             ]
             for k, image in enumerate(self.sent)
         ]
-        return np.array(found) - self.reference
+        return np.array(restored_psnr) - self.reference
 
 
 class Search:
-    """Constants and the trials that led to them.
+    """A search for the constants of a tuning, which records its trials.
 
-    Whether chrominance is made for the way decoders upsample it is decided at the start.
+    At the start it decides whether chrominance is optimized for the upsampling of the decoder (``of_rgb``).
     """
 
     def __init__(self, bench: Bench, start: dict[str, float]) -> None:
         self.bench, self.constants, self.trials = bench, dict(start), []
-        tried = {of_rgb: self.tried(self.constants, of_rgb) for of_rgb in (False, True)}
-        self.of_rgb = tried[True] > tried[False]
-        self.best = tried[self.of_rgb]
+        gains = {of_rgb: self.measure_gain(self.constants, of_rgb) for of_rgb in (False, True)}
+        self.of_rgb = gains[True] > gains[False]
+        self.best = gains[self.of_rgb]
 
-    def tried(self, constants: dict[str, float], of_rgb: bool) -> float:
+    def measure_gain(self, constants: dict[str, float], of_rgb: bool) -> float:
+        """Mean gain over default JPEG in dB with these constants; the trial is recorded."""
         gain = float(self.bench.gain(tune=tuning_of(constants, of_rgb=of_rgb)).mean())
         self.trials.append(
             {
@@ -119,36 +125,38 @@ class Search:
         )
         return gain
 
-    def along(self, name: str, part: float, sign: int) -> None:
-        """One constant, as far as it helps."""
+    def search_along(self, name: str, part: float, sign: int) -> None:
+        """Change one constant in one direction (``sign``) until the gain no longer rises."""
         while True:
             moved = dict(self.constants)
             if name in ADDED:
                 moved[name] += sign * ADDED[name] * part
             else:
-                moved[name] *= FACTORS.get(name, USUAL_FACTOR) ** (sign * part)
-            gain = self.tried(moved, self.of_rgb)
+                moved[name] *= FACTORS.get(name, DEFAULT_FACTOR) ** (sign * part)
+            gain = self.measure_gain(moved, self.of_rgb)
             if gain < self.best + GAIN:
                 return
             self.constants, self.best = moved, gain
 
     def run(self) -> None:
+        """Search all constants one after the other, in rounds with smaller and smaller changes."""
         for number in range(ROUNDS):
             for name in START:
                 if name != "floor" or self.constants["exponent"]:
                     for sign in (1, -1):
-                        self.along(name, 0.5**number, sign)
+                        self.search_along(name, 0.5**number, sign)
             print(number, round(self.best, 4), {k: round(v, 3) for k, v in self.constants.items()}, flush=True)
 
 
 def rounded(constants: dict[str, float]) -> dict[str, float]:
+    """The constants with three significant digits."""
     return {name: float(f"{value:.3g}") for name, value in constants.items()}
 
 
-def searched(bench: Bench, name: str) -> dict[str, Any]:
-    """Constants and the trials that led to them, from those of an earlier search on; kept in the result file."""
-    kept = RESULTS / f"fit_receiver_{name}.json"
-    search = Search(bench, json.loads(kept.read_text())["constants"] if kept.exists() else START)
+def search_constants(bench: Bench, name: str) -> dict[str, Any]:
+    """Search the constants, starting from those of an earlier result if there is one, and write the trials."""
+    result_path = RESULTS / f"fit_receiver_{name}.json"
+    search = Search(bench, json.loads(result_path.read_text())["constants"] if result_path.exists() else START)
     search.run()
     figures = {
         "task": bench.task.name,
@@ -158,16 +166,21 @@ def searched(bench: Bench, name: str) -> dict[str, Any]:
         "of_rgb": search.of_rgb,
         "trials": search.trials,
     }
-    write_result(kept.stem, figures, packages=PACKAGES)
+    write_result(result_path.stem, figures, packages=PACKAGES)
     return figures
 
 
-def fitted(name: str, *, again: bool) -> None:
+def fit_task(name: str, *, search_again: bool) -> None:
+    """Fit constants and strength for a task, and write the results and the profile."""
     task = make_task(name)
-    chosen = islice(photographs(name), FIRST, FIRST + IMAGES.get(name, USUAL_IMAGES))
+    chosen = islice(photographs(name), FIRST, FIRST + IMAGES.get(name, DEFAULT_IMAGES))
     bench = Bench(task, [task.reference(pixels) for _, pixels in chosen])
-    kept = RESULTS / f"fit_receiver_{name}.json"
-    figures = searched(bench, name) if again else {key: json.loads(kept.read_text())[key] for key in KEPT}
+    result_path = RESULTS / f"fit_receiver_{name}.json"
+    figures = (
+        search_constants(bench, name)
+        if search_again
+        else {key: json.loads(result_path.read_text())[key] for key in KEPT_FIGURES}
+    )
     print(name, figures["constants"], figures["of_rgb"], flush=True)
     if name not in shipped_qpnets():
         return
@@ -189,5 +202,5 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     names = [argument for argument in sys.argv[1:] if argument != "--strength"]
-    for each in names or TASKS:
-        fitted(each, again="--strength" not in sys.argv)
+    for name in names or TASKS:
+        fit_task(name, search_again="--strength" not in sys.argv)

@@ -1,19 +1,20 @@
-"""What does a receiver that restores gain by a file that was made for it, at equal bytes?
+"""How much PSNR does a restoring receiver gain from a file that was encoded for it, at equal bytes?
 
     OPTCODEC_DATA=DATA python -m benchmarks.accelir.gains rates --work WORK     (then: report --work WORK)
     OPTCODEC_DATA=DATA python -m benchmarks.accelir.gains widths|unseen|control --work WORK
     OPTCODEC_DATA=DATA python -m benchmarks.accelir.gains speed
 
-Kodak (the odd numbers) and McMaster, which nothing was made from or fitted to; whole images, real files, headers
-included, bits per pixel of the image that is sent, 4:2:0, baseline. WORK keeps each measurement as a small file, so
-that a run that was stopped goes on; one is made again where network, profile or QP-NET have changed since, but not
-where the encoder has.
+The photographs are those of Kodak with odd numbers and McMaster; no network, profile or constant was trained or fitted
+on them. Whole images are coded at 4:2:0 into real baseline files; the rate counts the bytes of the whole file, headers
+included, in bits per pixel of the image that is sent. WORK stores each measurement as a small file, so that an
+interrupted run can be continued. A measurement is repeated if the network, the profile or QP-NET has changed since, but
+not if the encoder has: remove WORK then.
 
-``rates``: PSNR after restoration at four rates, and of everything that is tried at the middle one. ``widths``: how much
-smaller may the network be for the PSNR that it has with default JPEG? ``unseen``: what does a file gain that was made
-for another task or network? ``control``: how near are bytes to what was asked for? ``speed``: what does QP-NET cost the
-encoder? ``picture`` draws the blocks of a photograph. ``accelir_report.py`` has the figures, ``accelir_tables.py`` the
-tables.
+``rates``: PSNR after restoration at four rates, and of all methods at the middle rate. ``widths``: how much smaller may
+the network be for the PSNR that it has with default JPEG? ``unseen``: how much does a file gain that was encoded for
+another task or network? ``control``: how near are the files to the requested number of bytes? ``speed``: how much
+encoding time does QP-NET take? ``picture`` draws the block qualities of a photograph. `report.py` computes the figures,
+`tables.py` formats the tables.
 """
 
 from __future__ import annotations
@@ -64,68 +65,73 @@ _DATA = Path(restore.__file__).parent / "data"
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be measured of one photograph with one receiver.
+    """The measurements that are planned for one photograph and one receiver.
 
     Parameters
     ----------
     task, network : str
-        Of the receiver; the network ``default`` is our own for JPEG artifacts.
+        Names of the receiver's task and network; the network ``default`` is the shipped one for JPEG artifacts.
     tools : str
-        Profile and QP-NET.
+        Name of the profile and of the QP-NET.
     image : Path
-        Photograph.
-    wanted : tuple of (str, float)
-        Methods and bits per pixel.
+        Path of the photograph.
+    planned : tuple of (str, float)
+        Pairs of a method and a rate in bits per pixel.
     """
 
     task: str
     network: str
     tools: str
     image: Path
-    wanted: tuple[tuple[str, float], ...]
+    planned: tuple[tuple[str, float], ...]
 
     @cached_property
     def digest(self) -> str:
-        """Of what the results depend on besides the photograph and this program."""
+        """Digest of the files on which the results depend: network, profile and QP-NET."""
         names = ("models/default.onnx", "models/default-chroma.onnx")
         if self.network != "default":
             names = (f"tasks/{self.network}.safetensors",)
         return f"{digest_of(*(_DATA / name for name in names))}-{Tools.load(self.tools).digest}"
 
     def path(self, work: Path, method: str, bpp: float) -> Path:
+        """The file in WORK that stores one measurement."""
         image = f"{self.image.parent.name}-{self.image.stem}"
         name = f"{method.replace(' ', '_')}@{bpp:g}.json"
         return work / self.task / self.network / Path(self.tools).name / image / name
 
-    def kept(self, work: Path) -> list[dict[str, Any]]:
-        """Measurements that are there and still hold."""
-        paths = [self.path(work, *each) for each in self.wanted]
-        found = [json.loads(path.read_text("utf-8")) for path in paths if path.exists()]
-        return [record for record in found if record["digest"] == self.digest]
+    def kept_records(self, work: Path) -> list[dict[str, Any]]:
+        """Measurements that are stored in WORK and whose digest is still the same."""
+        paths = [self.path(work, *planned) for planned in self.planned]
+        records = [json.loads(path.read_text("utf-8")) for path in paths if path.exists()]
+        return [record for record in records if record["digest"] == self.digest]
 
 
 def default_network(task: str) -> str:
+    """Name of the task's own restoring network."""
     return "default" if task == "deblock" else f"{task}-64"
 
 
-def wanted_of(task: str, methods: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """Methods and rates; the receiver for JPEG artifacts looks at tables, which no `ideal` file has."""
+def planned_measurements(task: str, methods: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """Pairs of a method and a rate in bits per pixel that are measured for a task.
+
+    The receiver for JPEG artifacts reads quantization tables, and the `ideal` methods have no real ones.
+    """
     fit = [method for method in methods if not (task == "deblock" and method.startswith("ideal"))]
     return tuple((method, bpp) for method in fit for bpp in RATES if bpp == MIDDLE or method in AT_ALL_RATES)
 
 
-def measured(job: Job, work: Path) -> int:
-    """Measure what is missing of a job; how much that was."""
-    known = {(record["method"], record["bpp"]) for record in job.kept(work)}
-    missing = [each for each in job.wanted if each not in known]
+def measure_missing(job: Job, work: Path) -> int:
+    """Measure what is not stored yet of a job, and return the number of measurements."""
+    known = {(record["method"], record["bpp"]) for record in job.kept_records(work)}
+    missing = [pair for pair in job.planned if pair not in known]
     if not missing:
         return 0
     task = make_task(job.task, None if job.network == "default" else job.network)
-    # A seed by the name, so that noise does not depend on which photographs are taken.
+    # The seed depends on the name alone, so that the noise is the same whichever photographs are chosen.
     seed = zlib.crc32(job.image.name.encode())
     case = Case(task, task.reference(load(job.image)), Tools.load(job.tools), seed, job.network != "default")
     for method, bpp in missing:
-        start = time.process_time()  # one thread: what the item would take on a processor of its own
+        start = time.process_time()  # processor time of one thread does not depend on what else the machine does
         figures = _figures(case, method, bpp)
         record = {
             "task": job.task,
@@ -147,13 +153,13 @@ def measured(job: Job, work: Path) -> int:
 
 
 def _figures(case: Case, method: str, bpp: float) -> dict[str, Any]:
-    """Bytes and fields, those that are numbers; or why there are none."""
+    """Bytes of the file and its `FIELDS` that are not NaN; ``not_met`` has the message if the budget was not met."""
     try:
         nbytes, fields = METHODS[method](case, case.budget(bpp))
     except TargetNotMetError as error:
         return {"not_met": str(error)}
-    found = zip(FIELDS, np.round(fields, 5).tolist(), strict=True)
-    return {"nbytes": nbytes, **{name: value for name, value in found if np.isfinite(value)}}
+    values = zip(FIELDS, np.round(fields, 5).tolist(), strict=True)
+    return {"nbytes": nbytes, **{name: value for name, value in values if np.isfinite(value)}}
 
 
 def _one_thread() -> None:
@@ -163,25 +169,25 @@ def _one_thread() -> None:
 
 
 def run(jobs: Sequence[Job], work: Path, workers: int) -> list[dict[str, Any]]:
-    """Measure what is missing, and give all."""
+    """Measure what is not stored yet of all jobs, and return all records."""
     with ProcessPoolExecutor(workers, initializer=_one_thread) as pool:
-        for _ in tracked(pool.map(partial(measured, work=work), jobs), "photographs", len(jobs)):
+        for _ in tracked(pool.map(partial(measure_missing, work=work), jobs), "photographs", len(jobs)):
             pass
-    return [record for job in jobs for record in job.kept(work)]
+    return [record for job in jobs for record in job.kept_records(work)]
 
 
 def chosen(images: int | None) -> list[Path]:
-    """The first photographs of both sets, in turn."""
+    """Paths of the first photographs, taken from both sets in turn."""
     kodak, mcmaster = (photographs(name) for name in SETS)
     mixed = [path for pair in zip(kodak, mcmaster, strict=False) for path in pair] + mcmaster[len(kodak) :]
     return mixed[:images]
 
 
 def jobs_of(tasks: Iterable[str], images: int | None, methods: Sequence[str]) -> list[Job]:
-    """Of `rates`, with the receiver that profile and QP-NET were made for."""
+    """The jobs of `rates`: each task with its own receiver, profile and QP-NET."""
     names = list(tasks)
     return [
-        Job(task, default_network(task), task, path, wanted_of(task, methods))
+        Job(task, default_network(task), task, path, planned_measurements(task, methods))
         for path in chosen(images)
         for task in names
     ]
@@ -189,18 +195,18 @@ def jobs_of(tasks: Iterable[str], images: int | None, methods: Sequence[str]) ->
 
 @click.group()
 def main() -> None:
-    """The receiver and the files that are made for it."""
+    """Measure what a restoring receiver gains from files that are encoded for it."""
 
 
 def _options(command: Any) -> Any:
-    """Options that all but `speed` share."""
+    """Add the options that all commands but `speed` share."""
     folder = Path(tempfile.gettempdir()) / "accelir"
     path = click.Path(file_okay=False, path_type=Path)
     for option in (
-        click.option("--work", type=path, default=folder, show_default=True, help="Where measurements are kept."),
+        click.option("--work", type=path, default=folder, show_default=True, help="Folder of the measurements."),
         click.option("--workers", default=2, show_default=True, help="Processes of one thread each."),
-        click.option("--images", type=int, help="Photographs, of both sets in turn.  [default: all 30]"),
-        click.option("--tasks", default=",".join(TASKS), show_default=True, help="Which, with commas between."),
+        click.option("--images", type=int, help="Number of photographs, from both sets in turn.  [default: all 30]"),
+        click.option("--tasks", default=",".join(TASKS), show_default=True, help="Tasks, separated by commas."),
     ):
         command = option(command)
     return command
@@ -208,9 +214,9 @@ def _options(command: Any) -> Any:
 
 @main.command()
 @_options
-@click.option("--methods", default=",".join(METHODS), help="Which, with commas between.  [default: all]")
+@click.option("--methods", default=",".join(METHODS), help="Methods, separated by commas.  [default: all]")
 def rates(work: Path, workers: int, images: int | None, tasks: str, methods: str) -> None:
-    """Measure; `report` writes the result."""
+    """Measure PSNR after restoration at all rates; `report` writes the result."""
     records = run(jobs_of(tasks.split(","), images, methods.split(",")), work, workers)
     print(f"{len(records)} measurements, {sum(record['seconds'] for record in records):.0f} s of work")
 
@@ -218,24 +224,24 @@ def rates(work: Path, workers: int, images: int | None, tasks: str, methods: str
 @main.command()
 @_options
 def report(work: Path, workers: int, images: int | None, tasks: str) -> None:
-    """Write ``results/accelir_rates.json`` from what `rates` has measured."""
+    """Write ``results/accelir_rates.json`` from the measurements of `rates`."""
     jobs = jobs_of(tasks.split(","), images, list(METHODS))
-    records = [record for job in jobs for record in job.kept(work)]
+    records = [record for job in jobs for record in job.kept_records(work)]
     print(write_result("accelir_rates", accelir_report.rates(records, MIDDLE), packages=PACKAGES))
 
 
 @main.command()
 @_options
 def widths(work: Path, workers: int, images: int | None, tasks: str) -> None:
-    """FLOPs at equal PSNR and equal bytes."""
+    """Measure the FLOPs that a network needs for equal PSNR at equal bytes."""
     from restore.networks.count import count
 
     jobs, macs = [], {}
-    for task in [each for each in tasks.split(",") if each in WIDE_TASKS]:
+    for task in [name for name in tasks.split(",") if name in WIDE_TASKS]:
         networks = [f"{task}-{width}" for width in WIDTHS]
         macs[task] = {network: count(make_task(task, network).network).macs for network in networks}
-        wanted = (("jpeg", MIDDLE), ("receiver+qpnet", MIDDLE))
-        jobs += [Job(task, network, task, path, wanted) for path in chosen(images) for network in networks]
+        planned = (("jpeg", MIDDLE), ("receiver+qpnet", MIDDLE))
+        jobs += [Job(task, network, task, path, planned) for path in chosen(images) for network in networks]
     records = run(jobs, work, workers)
     print(write_result("accelir_widths", accelir_report.widths(records, macs), packages=PACKAGES))
 
@@ -243,16 +249,16 @@ def widths(work: Path, workers: int, images: int | None, tasks: str) -> None:
 @main.command()
 @_options
 def unseen(work: Path, workers: int, images: int | None, tasks: str) -> None:
-    """Gains with profiles and QP-NETs that were made for another task or network."""
+    """Measure the gains with profiles and QP-NETs that were made for another task or network."""
     names = tasks.split(",")
     receivers = [(task, default_network(task)) for task in names]
     receivers += [(task, OTHER_NETWORKS[task]) for task in names if task in OTHER_NETWORKS]
     jobs = []
     for path in chosen(images):
         for task, network in receivers:
-            # `jpeg` does not depend on the tools: it is measured with those of the task.
-            own = (("jpeg", MIDDLE), ("rdo", MIDDLE), ("receiver", MIDDLE), ("receiver+qpnet", MIDDLE))
-            jobs += [Job(task, network, tools, path, own if tools == task else own[2:]) for tools in names]
+            # The methods `jpeg` and `rdo` do not depend on profile and QP-NET: they are measured once for each task.
+            methods = (("jpeg", MIDDLE), ("rdo", MIDDLE), ("receiver", MIDDLE), ("receiver+qpnet", MIDDLE))
+            jobs += [Job(task, network, tools, path, methods if tools == task else methods[2:]) for tools in names]
     records = run(jobs, work, workers)
     print(write_result("accelir_unseen", accelir_report.unseen(records), packages=PACKAGES))
 
@@ -260,24 +266,24 @@ def unseen(work: Path, workers: int, images: int | None, tasks: str) -> None:
 @main.command()
 @_options
 def control(work: Path, workers: int, images: int | None, tasks: str) -> None:
-    """How far files stay below the bytes that were asked for; `Bpp` asks for bytes in the same way."""
+    """Measure how far files stay below the requested bytes; the target `Bpp` is met in the same way."""
     records = run(jobs_of(tasks.split(","), images, ["receiver+qpnet"]), work, workers)
     print(write_result("accelir_control", accelir_report.control(records), packages=PACKAGES))
 
 
 @main.command()
-@click.option("--tasks", default=",".join(TASKS), show_default=True, help="Which, with commas between.")
-@click.option("--runs", default=7, show_default=True, help="Of each, in turn.")
-@click.option("--images", default=2, show_default=True, help="Of 12 megapixels.")
+@click.option("--tasks", default=",".join(TASKS), show_default=True, help="Tasks, separated by commas.")
+@click.option("--runs", default=7, show_default=True, help="Number of timed runs of each setting, in turn.")
+@click.option("--images", default=2, show_default=True, help="Number of images of 12 megapixels.")
 def speed(tasks: str, runs: int, images: int) -> None:
-    """Seconds of the encoder with and without QP-NET, one thread."""
+    """Measure the seconds of the encoder with and without QP-NET on one thread."""
     rows = [timed(task, number, runs, MIDDLE) for task in tasks.split(",") for number in range(images)]
     print(write_result("accelir_speed", accelir_report.speed(rows, SIDES), packages=PACKAGES))
 
 
 @main.command()
 def picture() -> None:
-    """Draw ``docs/blocks.png``: a photograph of scikit-image with noise, coded for the receiver that removes it."""
+    """Draw ``docs/blocks.png``: a noisy photograph of scikit-image, coded for the receiver that removes the noise."""
     from PIL import Image
     from skimage import data
 

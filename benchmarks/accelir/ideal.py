@@ -1,8 +1,9 @@
-"""True variable quantization, which a baseline file cannot have: each 32x32 block with a table of its own.
+"""True variable quantization: each 32x32 block has quantization tables of its own, which a baseline file cannot have.
 
-AccelIR (CVPR 2023) codes blocks so. The bytes are those of a real file with the very indices, and optimal Huffman
-codes; that each block's quality has to be told, too, does not count. What a decoder would make of it is told to the
-receiver by another file, with steps of 1 and the values that the indices stand for.
+AccelIR (CVPR 2023) codes blocks in this way. The bytes are counted in a real file that has the same indices and optimal
+Huffman codes; the bits that would signal the quality of each block are not counted. The receiver gets a second file
+with all steps equal to 1 and the dequantized coefficients as indices, which decodes to the pixels that a decoder of
+variable quantization would show.
 """
 
 from __future__ import annotations
@@ -19,52 +20,57 @@ from optcodec.shared import luminance
 
 _GRID = 8
 _ONES = QuantTable(np.ones((_GRID, _GRID), int))
-# T.81, F.1.2: what 8-bit samples can have, and a baseline file can hold.
+# T.81, F.1.2: the range of coefficients that 8-bit samples can have and a baseline file can hold.
 _LEAST_DC, _MOST_DC, _MOST_AC = -1024, 1023, 1023
 
 
 def ideal_file(image: DctImage, qualities: npt.NDArray[np.integer]) -> tuple[float, bytes]:
-    """Bytes of the indices, and a file of the values.
+    """Bytes of a file with the indices, and a decodable file with the dequantized coefficients.
 
     Parameters
     ----------
     image : DctImage
         Coefficients, with sampling factors 1 or 2.
     qualities : ndarray of int, shape (ceil(height / 32), ceil(width / 32))
-        1..100.
+        Quality of each 32x32 block, 1..100.
     """
     whole = {quality: quantize(image, annex_k_tables(quality)) for quality in np.unique(qualities).tolist()}
     indices, values = [], []
     for number, part in enumerate(image.components):
-        own, found = _of_blocks(image, part, qualities), np.zeros(part.coefficients.shape, np.int16)
-        shown = np.zeros_like(found, np.int64)
+        block_qualities, chosen_indices = (
+            _quality_of_blocks(image, part, qualities),
+            np.zeros(part.coefficients.shape, np.int16),
+        )
+        dequantized = np.zeros_like(chosen_indices, np.int64)
         for quality, coded in whole.items():
-            blocks = coded.components[number].blocks[own == quality]
-            found[own == quality] = blocks
-            shown[own == quality] = blocks.astype(np.int64) * coded.tables[min(number, 1)].steps
-        held = np.clip(shown, -_MOST_AC, _MOST_AC)
-        held[..., 0, 0] = np.clip(shown[..., 0, 0], _LEAST_DC, _MOST_DC)
-        indices.append(Component(part.id, part.h, part.v, min(number, 1), found))
-        values.append(Component(part.id, part.h, part.v, 0, held.astype(np.int16)))
+            blocks = coded.components[number].blocks[block_qualities == quality]
+            chosen_indices[block_qualities == quality] = blocks
+            dequantized[block_qualities == quality] = blocks.astype(np.int64) * coded.tables[min(number, 1)].steps
+        representable = np.clip(dequantized, -_MOST_AC, _MOST_AC)
+        representable[..., 0, 0] = np.clip(dequantized[..., 0, 0], _LEAST_DC, _MOST_DC)
+        indices.append(Component(part.id, part.h, part.v, min(number, 1), chosen_indices))
+        values.append(Component(part.id, part.h, part.v, 0, representable.astype(np.int16)))
     first = CoefficientImage(image.width, image.height, tuple(indices), annex_k_tables(50))
     second = CoefficientImage(image.width, image.height, tuple(values), (_ONES,))
     return len(write_jpeg(first)), write_jpeg(second)
 
 
-def _of_blocks(image: DctImage, part: DctComponent, qualities: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+def _quality_of_blocks(
+    image: DctImage, part: DctComponent, qualities: npt.NDArray[np.integer]
+) -> npt.NDArray[np.integer]:
     """Quality of each 8x8 block of a component."""
     rows, columns = part.coefficients.shape[:2]
-    v_max, h_max = (max(getattr(each, name) for each in image.components) for name in ("v", "h"))
+    v_max, h_max = (max(getattr(component, name) for component in image.components) for name in ("v", "h"))
     within = BLOCK_SIDE // _GRID
     spread = qualities.repeat(within * part.v // v_max, axis=0).repeat(within * part.h // h_max, axis=1)
     return spread[:rows, :columns]
 
 
 def luminance_seams(pixels: npt.NDArray[np.uint8]) -> float:
-    """Mean squared step of luminance across the lines of the 32x32 grid, over that across the other lines of the 8x8
-    grid. About 1 where blocks have no borders of their own.
+    """How visible the borders of 32x32 blocks are: mean squared luminance step across them over that across the others.
 
-    NaN where the image has no line of either kind.
+    The others are the lines of the 8x8 grid that are no borders of 32x32 blocks. The ratio is about 1 if the borders of
+    the large blocks do not stand out, and NaN if the image is too small to have both kinds of line.
     """
     samples = luminance(pixels).astype(np.float64)
     squares: dict[bool, list[npt.NDArray[np.float64]]] = {True: [], False: []}
@@ -74,5 +80,5 @@ def luminance_seams(pixels: npt.NDArray[np.uint8]) -> float:
             squares[line % BLOCK_SIDE == 0].append(steps[:, line - 1])
     if not squares[True]:
         return float("nan")
-    seams, others = (np.concatenate(squares[kind]).mean() for kind in (True, False))
+    seams, others = (np.concatenate(squares[at_seams]).mean() for at_seams in (True, False))
     return float(seams / others) if others else float("nan")

@@ -2,13 +2,15 @@
 
     OPTCODEC_DATA=DATA python -m benchmarks.accelir.make_qpnets WORK [TASK ...]
 
-For each task (see ``restore.tasks``): blocks of photographs of ``imagenet_sample`` are measured at all qualities, in
-files of a trellis, before and after restoration, and ranked by utility into ten groups. Of more photographs only the
-lowest and the highest quality are measured, which is enough to tell the group of a block, and QP-NET learns to tell it
-from the pixels that are sent. A seventh of the photographs chooses the epoch; the card is made on the colour images of
-``Set14``, which nothing is trained on. Writes ``optcodec/data/utility/TASK.json`` (its tuning is left as it was:
-``fit_receivers.py`` makes it), ``optcodec/data/qpnet/TASK.npz`` and ``results/qpnet_TASK.json``. WORK keeps what was
-measured, so that a run that was stopped goes on; remove it when a restoring network was trained again.
+For each task (see ``restore.tasks``), blocks of photographs of ``imagenet_sample`` are measured at all qualities,
+before and after restoration, in files whose indices a trellis chose, and ranked by utility into ten groups. For
+QP-NET, more photographs are measured at the lowest and the highest quality alone, which is enough to know the group of
+a block; QP-NET learns to predict the group from the pixels that are sent. A seventh of these photographs decides which
+epoch is kept. The scores of the card are measured on the colour images of ``Set14``, on which nothing is trained.
+
+Writes ``optcodec/data/utility/TASK.json`` (its tuning stays as it is; `fit_receivers.py` makes it),
+``optcodec/data/qpnet/TASK.npz`` and ``results/qpnet_TASK.json``. WORK stores the measurements, so that an interrupted
+run can be continued; remove it after a restoring network was trained again.
 """
 
 from __future__ import annotations
@@ -33,51 +35,54 @@ from optcodec.receivers.survey import BlockSurvey, SurveyedImage, read_part, wri
 from optcodec.receivers.train_qpnet import QpNetRecipe, scores, train_qpnet
 
 GROUPS, EPOCHS = 10, 12
-IMAGES, GRIDS = {"sr4": 90}, 2  # of the profile
-USUAL_IMAGES = 48
+IMAGES, GRIDS = {"sr4": 90}, 2  # photographs, and grids of blocks on each, that the profile is measured on
+DEFAULT_IMAGES = 48
 TRAINING, TRAINING_GRIDS = 120, 4  # photographs that QP-NET learns from
-VALIDATION = 7  # one photograph of so many
+VALIDATION = 7  # one of so many photographs is for validation
 CARD = ("Set14",)
 
 
-def surveyed(survey: BlockSurvey, paths: list[Path], what: str) -> list[SurveyedImage]:
-    return [survey.image(path) for path in tracked(paths, what, len(paths))]
+def surveyed(survey: BlockSurvey, paths: list[Path], title: str) -> list[SurveyedImage]:
+    """Measure the blocks of all photographs, with a progress bar."""
+    return [survey.image(path) for path in tracked(paths, title, len(paths))]
 
 
 def labelled(name: str, task: RestorationTask, work: Path) -> list[tuple[Curves, np.ndarray]]:
     """Blocks of the photographs that QP-NET learns from, with their curves at two qualities."""
-    folder, found = work / f"{name}.labels", []
+    folder, labelled_blocks = work / f"{name}.labels", []
     folder.mkdir(parents=True, exist_ok=True)
     for number, (stem, pixels) in enumerate(tracked(islice(photographs(name), TRAINING), f"{name}, labels", TRAINING)):
         part = folder / f"{stem}.npz"
-        kept = read_part(part)
-        if kept is None:
+        stored = read_part(part)
+        if stored is None:
             offsets = grid_offsets(TRAINING_GRIDS, number)
             curves, blocks = training_blocks(
                 pixels, task, encoder="rdo", offsets=offsets, seed=number, qualities=(QUALITIES[0], QUALITIES[-1])
             )
             write_part(part, curves, blocks)
-            found.append((curves, blocks))
+            labelled_blocks.append((curves, blocks))
         else:
-            found.append(kept)
-    return found
+            labelled_blocks.append(stored)
+    return labelled_blocks
 
 
 def joined(parts: list[tuple[Curves, np.ndarray]]) -> tuple[Curves, np.ndarray]:
+    """Curves and blocks of all photographs in one pair of arrays."""
     return Curves.joined([curves for curves, _ in parts]), np.concatenate([blocks for _, blocks in parts])
 
 
 def card_images(task: RestorationTask) -> list[Path]:
-    """Colour images of the test sets that what is sent of has a block at least."""
+    """Colour images of the test sets that are large enough for one block after the task has scaled them down."""
     folder = Path(os.environ["OPTCODEC_DATA"])
     paths = [path for name in CARD for path in sorted((folder / name).glob("*.png"))]
     return [path for path in paths if Image.open(path).mode == "RGB" and min(Image.open(path).size) >= 32 * task.scale]
 
 
-def made(name: str, work: Path) -> None:
+def make_profile_and_net(name: str, work: Path) -> None:
+    """Measure the profile of a task, train its QP-NET, score it, and write all results."""
     task = make_task(name)
     survey = BlockSurvey(task, f"restore.tasks:{name}", work / f"{name}.parts", encoder="rdo", grids=GRIDS)
-    images = surveyed(survey, as_files(name, 0, IMAGES.get(name, USUAL_IMAGES), work / name), name)
+    images = surveyed(survey, as_files(name, 0, IMAGES.get(name, DEFAULT_IMAGES), work / name), name)
     profile = build_profile(
         name, [image.curves for image in images], groups=GROUPS, provenance=survey.provenance(images)
     )
@@ -116,5 +121,5 @@ if __name__ == "__main__":
     import torch
 
     torch.set_num_threads(1)
-    for each in sys.argv[2:] or TASKS:
-        made(each, Path(sys.argv[1]))
+    for task_name in sys.argv[2:] or TASKS:
+        make_profile_and_net(task_name, Path(sys.argv[1]))

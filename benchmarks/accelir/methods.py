@@ -1,7 +1,8 @@
-"""Ways to code an image for a receiver that restores it, each for a number of bytes (see ``accelir.py``).
+"""The methods that `gains.py` compares: each codes an image for a restoring receiver into a given number of bytes.
 
-An encoder that has a quality and no budget is measured at exactly the budget: of the files of two neighbouring
-qualities, linearly in the logarithm of their bytes. Ours are told the budget, which they never exceed.
+An encoder that takes a quality but no number of bytes is measured at exactly the budget, by interpolation between the
+files of two neighbouring qualities, linear in the logarithm of their bytes. Our encoder takes the budget as a target
+and never exceeds it.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from optcodec.blocks.curves import Curves, block_grid
 from optcodec.trellis.tuning import tuning_for
 
 Measure = Callable[[bytes], Any]  # a number, or an array of them
-Found = tuple[float, Floats]  # bytes and fields
-Method = Callable[[Case, int], Found]
+CodedFile = tuple[float, Floats]  # bytes, and the values of `FIELDS`
+Method = Callable[[Case, int], CodedFile]
 
-USUAL_STRENGTH = 0.45  # of groups that are known, where those that QP-NET tells are best not listened to
-_NEAR = 1e-3  # budgets of an allocator this close, as a part, count as neighbours
+# Strength of the true groups in a profile whose strength is 0, that is, where the groups of QP-NET do not help.
+DEFAULT_STRENGTH = 0.45
+_NEAR = 1e-3  # relative difference below which two budgets of an allocator count as neighbours
 
 
 def between(files: tuple[tuple[float, bytes], tuple[float, bytes]], nbytes: float, measure: Measure) -> Any:
@@ -42,12 +44,12 @@ def between(files: tuple[tuple[float, bytes], tuple[float, bytes]], nbytes: floa
 
 
 def interpolated(encoder: Callable[[int], tuple[float, bytes]], least: int, budget: int, measure: Measure) -> Any:
-    """A measure of an encoder with qualities from `least` to 100 at exactly a number of bytes.
+    """A measure of an encoder with qualities from `least` to 100, interpolated at exactly the budget in bytes.
 
     Raises
     ------
     TargetNotMetError
-        If its smallest file is larger, or its largest smaller.
+        If the smallest file of the encoder is larger than the budget, or its largest file smaller.
     """
     files: dict[int, tuple[float, bytes]] = {}
 
@@ -67,7 +69,7 @@ def interpolated(encoder: Callable[[int], tuple[float, bytes]], least: int, budg
 
 
 def default_jpeg(pixels: Pixels, budget: int, measure: Measure) -> Any:
-    """A measure of libjpeg-turbo's default JPEG at 4:2:0 with optimal Huffman codes, at exactly a number of bytes."""
+    """A measure of libjpeg-turbo's default JPEG (4:2:0, optimal Huffman codes) at exactly the budget in bytes."""
     return interpolated(lambda quality: _sized(turbo(pixels, SUBSAMPLING, quality)), 1, budget, measure)
 
 
@@ -76,29 +78,31 @@ def _sized(data: bytes) -> tuple[float, bytes]:
 
 
 def _webp(pixels: Pixels, quality: int) -> bytes:
-    """libwebp by Pillow, which passes on quality and effort, but no sharpness of its segments."""
+    """A file of libwebp as Pillow calls it, with quality and effort; Pillow has no option for segments."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "WEBP", quality=quality, method=6)
     return file.getvalue()
 
 
-def _peer(case: Case, budget: int, *, encoder: Callable[[Pixels, int], bytes], least: int) -> Found:
-    found = interpolated(lambda quality: _sized(encoder(case.sent, quality)), least, budget, case.measured)
-    return budget, found
+def _peer(case: Case, budget: int, *, encoder: Callable[[Pixels, int], bytes], least: int) -> CodedFile:
+    """Another encoder, interpolated at exactly the budget."""
+    fields = interpolated(lambda quality: _sized(encoder(case.sent, quality)), least, budget, case.measured)
+    return budget, fields
 
 
 def _moz(pixels: Pixels, quality: int, *, table: int) -> bytes:
+    """A baseline file of mozjpeg with one of its quantization tables."""
     return mozjpeg(pixels, SUBSAMPLING, quality, table=table, progressive=False)
 
 
-def coded(case: Case, budget: int, **weights: Any) -> Found:
-    """The file of effort 3 for a budget, with these weights of errors."""
+def coded(case: Case, budget: int, **weights: Any) -> CodedFile:
+    """Bytes and `FIELDS` of the file of effort 3 for a budget in bytes, with these weights of errors."""
     data = encode(case.sent, effort=3, **weights, target=MaxBytes(budget), subsampling=SUBSAMPLING, threads=1).data
     return len(data), case.measured(data)
 
 
-def _receiver(case: Case, budget: int, *, blocks: str | None = None) -> Found:
-    """Weights for the receiver; blocks by a codec's own adaptation, or a way of QP-NET."""
+def _receiver(case: Case, budget: int, *, blocks: str | None = None) -> CodedFile:
+    """The trellis with weights for the receiver, and block qualities by the rule of a codec or by QP-NET if named."""
     chosen = None
     if blocks is not None:
         chosen = blocks_by(blocks) if blocks in ("x264", "libwebp") else case.tools.blocks(blocks)
@@ -107,7 +111,7 @@ def _receiver(case: Case, budget: int, *, blocks: str | None = None) -> Found:
 
 @dataclass(frozen=True, eq=False)
 class _KnownGroups:
-    """In place of a QP-NET: the true group of each block."""
+    """A stand-in for QP-NET that returns the true group of each block."""
 
     groups: int
     shares: npt.NDArray[np.float32]
@@ -117,15 +121,16 @@ class _KnownGroups:
 
 
 def known_groups(case: Case) -> _KnownGroups:
-    """Groups by the utility that the blocks of this image really have."""
+    """The groups of the blocks of this image by their true utility."""
     profile, rows_columns = case.tools.profile, block_grid(case.sent.shape[1], case.sent.shape[0])
     ranks = profile.rank(case.curves("rdo")).reshape(rows_columns)
     return _KnownGroups(profile.groups, np.eye(profile.groups, dtype=np.float32)[ranks])
 
 
-def _oracle(case: Case, budget: int) -> Found:
+def _oracle(case: Case, budget: int) -> CodedFile:
+    """The trellis with the true groups of all blocks in place of those that QP-NET predicts."""
     profile = case.tools.profile
-    profile = replace(profile, strength=profile.strength or USUAL_STRENGTH)
+    profile = replace(profile, strength=profile.strength or DEFAULT_STRENGTH)
     blocks: Any = BlockChoice("exchange", profile, known_groups(case))  # type: ignore[arg-type]
     return coded(case, budget, tune=case.tools.tuning, blocks=blocks)
 
@@ -146,8 +151,8 @@ class _TrueContext(BlockContext):
         return np.ones((*block_grid(self.image.width, self.image.height), 1))
 
 
-def _true_lagrangian(case: Case, budget: int, *, before: bool) -> Found:
-    """Qualities by the true curves; with errors before restoration, no receiver is known at all."""
+def _true_lagrangian(case: Case, budget: int, *, before: bool) -> CodedFile:
+    """Block qualities by the true curves, with errors after restoration or, as if there were no receiver, before it."""
     tuning, known = (tuning_for("psnr") if before else case.tools.tuning), case.curves("rdo")
     if before:
         known = Curves(known.qualities, known.nbytes, known.before, known.before)
@@ -156,19 +161,23 @@ def _true_lagrangian(case: Case, budget: int, *, before: bool) -> Found:
     return coded(case, budget, tune=tuning, field=chosen)
 
 
-def _ideal_uniform(case: Case, budget: int) -> Found:
+def _ideal_uniform(case: Case, budget: int) -> CodedFile:
+    """True variable quantization with one quality for all blocks, interpolated at exactly the budget."""
     shape = block_grid(case.image.width, case.image.height)
-    found = interpolated(lambda q: ideal_file(case.image, np.full(shape, q)), 1, budget, case.measured)
-    return budget, found
+    fields = interpolated(lambda q: ideal_file(case.image, np.full(shape, q)), 1, budget, case.measured)
+    return budget, fields
 
 
-def _ideal(case: Case, budget: int, *, allocator: Allocator, true_curves: bool) -> Found:
-    """What the allocator is told is moved until the real bytes are those of the budget."""
+def _ideal(case: Case, budget: int, *, allocator: Allocator, true_curves: bool) -> CodedFile:
+    """True variable quantization by an allocator.
+
+    The bytes that the allocator predicts are not those of the file: its budget is changed until the file meets ours.
+    """
     curves = case.curves("jpeg") if true_curves else case.context().curves
     size, shape = pixels_of_blocks(case.image.width, case.image.height), block_grid(case.image.width, case.image.height)
 
-    def file(told: float) -> tuple[float, bytes]:
-        return ideal_file(case.image, allocator(curves, told, size).reshape(shape))
+    def file(allocator_budget: float) -> tuple[float, bytes]:
+        return ideal_file(case.image, allocator(curves, allocator_budget, size).reshape(shape))
 
     bounds = 1.0001 * float(curves.nbytes[:, 0].sum()), float(curves.nbytes.max(axis=1).sum())
     low, high = bounds

@@ -1,7 +1,8 @@
-"""From the measurements of ``accelir.py`` to figures, each with its 95 % interval (bootstrap over photographs).
+"""Summarize the measurements of `gains.py`: means and differences, each with a 95 % bootstrap interval.
 
-Differences are paired: of each photograph first, then the mean. A photograph for which an encoder has no file of the
-size that is asked for is left out of what that encoder is compared in; ``images`` says how many are left.
+The bootstrap draws photographs. Differences are paired: they are taken for each photograph, then averaged. If an
+encoder has no file of the requested size for a photograph, that photograph is left out of the comparisons with this
+encoder; ``images`` is the number of photographs that remain.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ DRAWS, DIGITS = 2000, 3
 REFERENCE, OURS, ORACLE = "jpeg", "receiver+qpnet", "oracle"
 MOZJPEG = "mozjpeg flat", "mozjpeg default tables"
 RIVALS = "receiver", "rdo", "webp", "receiver+x264", "receiver+libwebp"
-_WORTH = 1e-3  # dB of headroom below which a share says nothing
+_WORTH = 1e-3  # headroom in dB below which a share of it is too uncertain to be reported
 
 
 def mean(columns: Floats) -> float:
@@ -32,9 +33,9 @@ def mean(columns: Floats) -> float:
 
 
 def figure(columns: Floats, statistic: Callable[[Floats], float] = mean) -> Figure:
-    """A statistic of values (photographs, ...), and its interval.
+    """A statistic of values of shape (photographs, ...), and its 95 % interval.
 
-    Draws for which it is not defined (NaN) are left out.
+    Draws for which the statistic is not defined (NaN) are left out.
     """
     interval = percentile_interval(
         columns, resamples=DRAWS, statistic=lambda draws: [statistic(drawn) for drawn in draws]
@@ -44,7 +45,7 @@ def figure(columns: Floats, statistic: Callable[[Floats], float] = mean) -> Figu
 
 
 class Measured:
-    """Records by what they are of."""
+    """Records by task, network, tools, method and rate; records without a file are left out."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self._rows: dict[tuple[Any, ...], Rows] = defaultdict(dict)
@@ -54,31 +55,34 @@ class Measured:
                 self._rows[key][f"{record['set']}/{record['image']}"] = record
 
     def known(self) -> list[tuple[Any, ...]]:
+        """All keys (task, network, tools, method, bpp) that have records."""
         return list(self._rows)
 
     def rows(self, *key: Any) -> Rows:
+        """The records of a key by photograph; empty if there are none."""
         return self._rows.get(key, {})
 
 
 def together(*many: Rows, of: str = "after") -> Floats:
-    """Values (photographs, methods) of the photographs that all have, in the order of their names."""
+    """Values (photographs, methods) of a field for the photographs that all methods have, sorted by name."""
     names = sorted(set.intersection(*(set(rows) for rows in many)))
     values = [[rows[name].get(of, np.nan) for rows in many] for name in names]
-    found = np.array(values, np.float64).reshape(len(names), len(many))
-    whole: Floats = found[np.isfinite(found).all(axis=1)]
+    table = np.array(values, np.float64).reshape(len(names), len(many))
+    whole: Floats = table[np.isfinite(table).all(axis=1)]
     return whole
 
 
-def difference(one: Rows, other: Rows, of: str = "after") -> Figure | None:
-    """Mean of one less the other; None where no photograph has both."""
-    pairs = together(one, other, of=of)
+def difference(first: Rows, second: Rows, of: str = "after") -> Figure | None:
+    """Mean over photographs of the first method's field minus the second's; None if no photograph has both."""
+    pairs = together(first, second, of=of)
     return figure(pairs[:, 0] - pairs[:, 1]) if len(pairs) else None
 
 
 def share(rows: Sequence[Rows]) -> Figure:
-    """The part of the way from the first method to the third that the second goes, as a ratio of means.
+    """How much of the gain of the third method over the first the second method reaches, as a ratio of means.
 
-    ``headroom`` is the whole way; the part is None where its interval holds 0, or where it is too short.
+    ``headroom`` is the gain of the third over the first in dB. ``share`` is None if the headroom is not certainly above
+    `_WORTH`.
     """
     columns = together(*rows)
     if not len(columns):
@@ -90,14 +94,16 @@ def share(rows: Sequence[Rows]) -> Figure:
 
 
 def _part(columns: Floats) -> float:
+    """Share of the gain of the third method that the second reaches; NaN if that gain is below `_WORTH`."""
     start, reached, end = columns.mean(axis=0)
     return float((reached - start) / (end - start)) if end - start > _WORTH else float("nan")
 
 
 def bd_figures(reference: Sequence[Rows], test: Sequence[Rows]) -> dict[str, Figure] | None:
-    """BD-PSNR in dB, and BD-rate in % of bytes, of curves (rows by rate) over what both have.
+    """BD-PSNR in dB and BD-rate in % of bytes of two methods, each a sequence of rows by rate.
 
-    Bjontegaard, VCEG-M33 (2001), with piecewise cubic interpolation. None where a rate is missing for all.
+    Bjontegaard, VCEG-M33 (2001), with piecewise cubic interpolation, over the range that both curves share. None if
+    the curves of no photograph overlap.
     """
     import bjontegaard
 
@@ -106,7 +112,9 @@ def bd_figures(reference: Sequence[Rows], test: Sequence[Rows]) -> dict[str, Fig
     names = sorted(set.intersection(*(set(rows) for rows in (*reference, *test))))
     gains, rates, overlaps = [], [], []
     for name in names:
-        curves = [[(rows[name]["nbytes"], rows[name]["after"]) for rows in each] for each in (reference, test)]
+        curves = [
+            [(rows[name]["nbytes"], rows[name]["after"]) for rows in rows_by_rate] for rows_by_rate in (reference, test)
+        ]
         rows = [np.array(curve).T for curve in curves]
         options = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
         gains.append(bjontegaard.bd_psnr(*rows[0], *rows[1], **options))
@@ -123,19 +131,19 @@ def bd_figures(reference: Sequence[Rows], test: Sequence[Rows]) -> dict[str, Fig
 
 
 def _overlap(curves: Sequence[Sequence[tuple[float, float]]]) -> bool:
-    """Whether both rise, and some PSNR is between the ends of both."""
+    """Whether both curves rise, and their ranges of PSNR overlap."""
     ends = [(curve[0][1], max(psnr for _, psnr in curve)) for curve in curves]
     rise = all(high > low for low, high in ends)
     return rise and max(low for low, _ in ends) < min(high for _, high in ends)
 
 
 def rates(records: Sequence[Record], middle: float) -> dict[str, Any]:
-    """Of ``accelir.py rates``: by task and method, and what is claimed of them."""
-    found, all_rates = Measured(records), sorted({record["bpp"] for record in records})
+    """The result of `gains.py rates`: PSNR and gains by task and method, gains of QP-NET over rivals, and headroom."""
+    measurements, all_rates = Measured(records), sorted({record["bpp"] for record in records})
     tasks: dict[str, Any] = {}
     for task, network, tools in dict.fromkeys((r["task"], r["network"], r["tools"]) for r in records):
         curves = {
-            method: {bpp: found.rows(task, network, tools, method, bpp) for bpp in all_rates}
+            method: {bpp: measurements.rows(task, network, tools, method, bpp) for bpp in all_rates}
             for method in dict.fromkeys(r["method"] for r in records if r["task"] == task)
         }
         tasks[task] = {
@@ -150,36 +158,37 @@ def rates(records: Sequence[Record], middle: float) -> dict[str, Any]:
 
 
 def _of_method(rows: dict[float, Rows], reference: dict[float, Rows], middle: float) -> dict[str, Any]:
-    """Against default JPEG: restored by rate, curves, and before restoration at the middle rate."""
+    """A method against default JPEG: PSNR after restoration by rate, curves, and PSNR before it at the middle rate."""
     known = [bpp for bpp in rows if rows[bpp]]
-    made: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "psnr_db": {f"{bpp:g}": round(mean(together(rows[bpp])), DIGITS) for bpp in known},
         "gain_db": {f"{bpp:g}": difference(rows[bpp], reference[bpp]) for bpp in known},
     }
     if len(known) > 1:
-        made["curve"] = bd_figures([reference[bpp] for bpp in known], [rows[bpp] for bpp in known])
+        figures["curve"] = bd_figures([reference[bpp] for bpp in known], [rows[bpp] for bpp in known])
     if rows.get(middle):
         fields = {"before_db": "before", "before_against_clean_db": "clean", "seam": "seam"}
-        made |= {key: difference(rows[middle], reference[middle], of) for key, of in fields.items()}
-        made["seam_ratio"] = round(mean(together(rows[middle], of="seam")), DIGITS)
-    return {key: value for key, value in made.items() if value is not None}
+        figures |= {key: difference(rows[middle], reference[middle], of) for key, of in fields.items()}
+        figures["seam_ratio"] = round(mean(together(rows[middle], of="seam")), DIGITS)
+    return {key: value for key, value in figures.items() if value is not None}
 
 
 def _over(curves: dict[str, dict[float, Rows]], all_rates: Sequence[float]) -> dict[str, dict[str, Figure | None]]:
-    """QP-NET less each rival, restored, by rate; of mozjpeg's settings, the one with the largest mean."""
+    """PSNR after restoration with QP-NET less that of each rival, by rate; of mozjpeg's settings only the best one."""
     ours = curves.get(OURS, {})
-    made: dict[str, dict[str, Figure | None]] = {}
-    for bpp in [each for each in all_rates if ours.get(each)]:
+    differences: dict[str, dict[str, Figure | None]] = {}
+    for bpp in [rate for rate in all_rates if ours.get(rate)]:
         rivals = {name: curves[name][bpp] for name in RIVALS if curves.get(name, {}).get(bpp)}
         tried = {name: curves[name][bpp] for name in MOZJPEG if curves.get(name, {}).get(bpp)}
         if tried:
             best = max(tried, key=lambda name: mean(together(tried[name])))
             rivals[f"best mozjpeg ({best.removeprefix('mozjpeg ')})"] = tried[best]
-        made[f"{bpp:g}"] = {name: difference(ours[bpp], rows) for name, rows in rivals.items()}
-    return made
+        differences[f"{bpp:g}"] = {name: difference(ours[bpp], rows) for name, rows in rivals.items()}
+    return differences
 
 
 def _headroom(curves: dict[str, dict[float, Rows]], middle: float) -> Figure | None:
+    """The `share` of QP-NET between the trellis for the receiver and the one with true groups."""
     names = "receiver", OURS, ORACLE
     if not all(curves.get(name, {}).get(middle) for name in names):
         return None
@@ -187,16 +196,17 @@ def _headroom(curves: dict[str, dict[float, Rows]], middle: float) -> Figure | N
 
 
 def widths(records: Sequence[Record], macs: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """Of ``accelir.py widths``: what MACs the networks need with files of ours for the PSNR that the widest one has
-    with default JPEG.
+    """The result of `gains.py widths`: the change of MACs that our files allow at equal PSNR.
 
-    PSNR is linear in the logarithm of the MACs between networks. ``at_least`` where the smallest one is better already.
+    Compared with default JPEG for the widest network. Between networks, PSNR is interpolated linearly in the logarithm
+    of the MACs. ``at_least`` is true if the narrowest network with our files is already better: the change would be
+    larger with a still narrower one.
     """
-    found, tasks = Measured(records), {}
+    measurements, tasks = Measured(records), {}
     for task, costs in macs.items():
         networks = sorted(costs, key=costs.__getitem__)  # narrowest first
         rows = [
-            found.rows(task, network, task, method, bpp)
+            measurements.rows(task, network, task, method, bpp)
             for method in (REFERENCE, OURS)
             for network in networks
             for bpp in {record["bpp"] for record in records}
@@ -204,7 +214,7 @@ def widths(records: Sequence[Record], macs: dict[str, dict[str, float]]) -> dict
         columns = together(*rows)
         logs, count = np.log([costs[network] for network in networks]), len(networks)
         wanted = columns[:, :count].mean(axis=0)[-1]
-        reduction = figure(columns, lambda each, logs=logs: _reduction(each, logs))
+        reduction = figure(columns, lambda resampled, logs=logs: _reduction(resampled, logs))
         tasks[task] = {
             "macs_per_pixel": {network: costs[network] for network in networks},
             "psnr_db": {
@@ -217,7 +227,7 @@ def widths(records: Sequence[Record], macs: dict[str, dict[str, float]]) -> dict
 
 
 def _reduction(columns: Floats, logs: Floats) -> float:
-    """Change of the MACs in %, of columns (photographs, 2 networks): with default JPEG, then with ours."""
+    """Change of MACs in % from PSNR of shape (photographs, 2 * networks): default JPEG first, then our files."""
     count = len(logs)
     jpeg, ours = np.split(columns.mean(axis=0), [count])
     rising = np.maximum.accumulate(ours)
@@ -228,20 +238,19 @@ def _reduction(columns: Floats, logs: Floats) -> float:
 
 
 def unseen(records: Sequence[Record]) -> dict[str, Any]:
-    """Of ``accelir.py unseen``: gain over default JPEG by receiver and the profile that was used, all photographs and
-    each set."""
+    """The result of `gains.py unseen`: gain over default JPEG by receiver and profile, for all photographs and sets."""
     sets = sorted({record["set"] for record in records})
     receivers = dict.fromkeys((record["task"], record["network"], record["bpp"]) for record in records)
     matrix: dict[str, Any] = {}
     for kept in (None, *sets):
-        found = Measured(record for record in records if kept in (None, record["set"]))
+        measurements = Measured(record for record in records if kept in (None, record["set"]))
         for task, network, bpp in receivers:
-            reference = found.rows(task, network, task, REFERENCE, bpp)
+            reference = measurements.rows(task, network, task, REFERENCE, bpp)
             row = {
                 f"{method} for {tools}" if method in ("receiver", OURS) else method: difference(
-                    found.rows(*known, tools, method, bpp), reference
+                    measurements.rows(*known, tools, method, bpp), reference
                 )
-                for *known, tools, method, rate in found.known()
+                for *known, tools, method, rate in measurements.known()
                 if known == [task, network] and rate == bpp and method != REFERENCE
             }
             matrix.setdefault(kept or "all", {})[network if network != "default" else task] = row
@@ -249,41 +258,41 @@ def unseen(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def control(records: Sequence[Record]) -> dict[str, Any]:
-    """Of ``accelir.py control``: how many percent of what was asked for are missing."""
+    """The result of `gains.py control`: by how many percent files are smaller than the budget."""
     measured = [record for record in records if "nbytes" in record]
     groups = {"all": measured} | {
         task: [record for record in measured if record["task"] == task]
         for task in dict.fromkeys(record["task"] for record in measured)
     }
-    made = {}
+    missing = {}
     for name, rows in groups.items():
         errors = np.array([100 * (1 - row["nbytes"] / row["budget"]) for row in rows])
         median, most = np.percentile(errors, [50, 95]).round(DIGITS).tolist()
-        made[name] = {
+        missing[name] = {
             "files": len(rows),
             "median_percent": median,
             "percentile_95_percent": most,
             "largest_percent": round(float(errors.max()), DIGITS),
             "above_the_budget": int((errors < 0).sum()),
         }
-    return {"missing": made, "not_met": [record for record in records if "not_met" in record]}
+    return {"missing": missing, "not_met": [record for record in records if "not_met" in record]}
 
 
 def speed(rows: Sequence[Record], sides: tuple[int, int]) -> dict[str, Any]:
-    """Of ``accelir.py speed``: medians, and by how many percent QP-NET prolongs each pair of runs."""
-    made: dict[str, Any] = {}
+    """The result of `gains.py speed`: median seconds, and by how many percent QP-NET prolongs each pair of runs."""
+    cases: dict[str, Any] = {}
     for row in rows:
-        seconds = {name: np.array(each) for name, each in row["seconds"].items()}
+        seconds = {name: np.array(values) for name, values in row["seconds"].items()}
         overhead = {
-            what: np.percentile(100 * (seconds[f"{what} with"] / seconds[f"{what} without"] - 1), [50, 25, 75])
-            for what in ("quality", "bytes")
+            setting: np.percentile(100 * (seconds[f"{setting} with"] / seconds[f"{setting} without"] - 1), [50, 25, 75])
+            for setting in ("quality", "bytes")
         }
-        made[f"{row['tools']}, image {row['image']}"] = {
-            "seconds": {name: round(float(np.median(each)), DIGITS) for name, each in seconds.items()},
+        cases[f"{row['tools']}, image {row['image']}"] = {
+            "seconds": {name: round(float(np.median(values)), DIGITS) for name, values in seconds.items()},
             "overhead_percent": {
-                what: dict(zip(("median", "quartile_1", "quartile_3"), each.round(2).tolist(), strict=True))
-                for what, each in overhead.items()
+                setting: dict(zip(("median", "quartile_1", "quartile_3"), values.round(2).tolist(), strict=True))
+                for setting, values in overhead.items()
             },
             "qpnet_megapixels_per_second": round(sides[0] * sides[1] / 1e6 / float(np.median(seconds["qpnet"])), 1),
         }
-    return {"size": sides, "threads": 1, "cases": made}
+    return {"size": sides, "threads": 1, "cases": cases}

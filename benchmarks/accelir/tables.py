@@ -1,4 +1,4 @@
-"""The tables of the benchmarks of AccelIR, from their results; one whose results are not there yet is empty."""
+"""Format the Markdown tables of the AccelIR benchmarks from their results; a table without a result file is empty."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ Figures = dict[str, Any]
 _TITLES = {"sr4": "super-resolution x4", "denoise25": "de-noising, 25", "deblur1.5": "de-blurring, 1.5"}
 _TITLES |= {"deblock": "JPEG artifacts"}
 _OURS, _MIDDLE = "receiver+qpnet", "1.2"
-# What the project aims at: gains over default JPEG in dB, and ends in percent.
+# Goals of the project: gains over default JPEG in dB by task; then largest overhead in %, largest median and 95th
+# percentile of the size error in %, and least share of the headroom in %.
 _GAINS = {"sr4": 0.6, "denoise25": 0.25}
 _OVERHEAD, _MEDIAN, _PERCENTILE, _SHARE = 10, 0.3, 1, 70
 
 
 def accelir() -> dict[str, str]:
-    """Tables by name."""
+    """All tables of this module by name."""
     known: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
         "accelir in short": (in_short, ("rates",)),
         "accelir methods": (methods, ("rates",)),
@@ -33,13 +34,16 @@ def accelir() -> dict[str, str]:
         "accelir unseen": (unseen, ("unseen",)),
         "accelir targets": (targets, ("rates", "widths", "control", "speed")),
     }
-    found = {name: [_result(f"accelir_{each}") for each in results] for name, (_, results) in known.items()}
-    made = {name: make(*found[name]) if all(found[name]) else "" for name, (make, _) in known.items()}
-    return made | {"qpnet card": cards(), "task networks": networks()}
+    results = {
+        name: [_result(f"accelir_{result_name}") for result_name in result_names]
+        for name, (_, result_names) in known.items()
+    }
+    tables = {name: fill(*results[name]) if all(results[name]) else "" for name, (fill, _) in known.items()}
+    return tables | {"qpnet card": cards(), "task networks": networks()}
 
 
 def in_short(rates: Figures) -> str:
-    """Gains at the middle rate over default JPEG, and over the rivals."""
+    """Gains in dB at the middle rate, over default JPEG and over the rivals."""
     middle = f"{rates['middle']:g}"
     header = [
         f"{middle} bits per sent pixel, dB",
@@ -56,20 +60,20 @@ def in_short(rates: Figures) -> str:
 
 
 def methods(rates: Figures) -> str:
-    """Gain of everything that was tried at the middle rate."""
+    """Gain of every method over default JPEG at the middle rate."""
     tasks = rates["tasks"]
     names = dict.fromkeys(name for task in tasks.values() for name in task["methods"] if name != "jpeg")
     middle = f"{rates['middle']:g}"
     header = [f"dB over default JPEG, {middle} bpp", *map(_title, tasks)]
     rows = []
     for name in names:
-        found = (task["methods"].get(name, {}).get("gain_db", {}) for task in tasks.values())
-        rows.append([name, *(_figure(each.get(middle)) for each in found)])
+        gains_by_task = (task["methods"].get(name, {}).get("gain_db", {}) for task in tasks.values())
+        rows.append([name, *(_figure(gains.get(middle)) for gains in gains_by_task)])
     return _lines(header, rows)
 
 
 def by_rate(rates: Figures) -> str:
-    """Gain by rate, BD-PSNR and BD-rate of what was measured at all rates; a table for each task."""
+    """Gain by rate, BD-PSNR and BD-rate of the methods that were measured at all rates; one table for each task."""
     parts = []
     for name, task in rates["tasks"].items():
         points = [f"{bpp:g}" for bpp in rates["rates"]]
@@ -88,7 +92,7 @@ def by_rate(rates: Figures) -> str:
 
 
 def qpnet(rates: Figures) -> str:
-    """What QP-NET adds at the middle rate, and its share of what the true groups would add."""
+    """Gain of QP-NET over each rival at the middle rate, and its share of the gain that the true groups would have."""
     middle, rows = f"{rates['middle']:g}", []
     tasks = rates["tasks"]
     rivals = dict.fromkeys(name.split(" (")[0] for t in tasks.values() for name in t["qpnet_over"].get(middle, {}))
@@ -99,13 +103,15 @@ def qpnet(rates: Figures) -> str:
             cells.append(_figure(known.get(rival)))
         rows.append(cells)
     headroom = [task["headroom"] or {} for task in tasks.values()]
-    rows.append(["oracle over receiver", *(_figure(each.get("headroom")) for each in headroom)])
-    rows.append([f"share of it, % (goal: {_SHARE})", *(_figure(_percent(each.get("share")), 0) for each in headroom)])
+    rows.append(["oracle over receiver", *(_figure(shares.get("headroom")) for shares in headroom)])
+    rows.append(
+        [f"share of it, % (goal: {_SHARE})", *(_figure(_percent(shares.get("share")), 0) for shares in headroom)]
+    )
     return _lines([f"receiver+qpnet, dB over ..., {middle} bpp", *map(_title, tasks)], rows)
 
 
 def before(rates: Figures) -> str:
-    """PSNR of the file itself and its seams, against default JPEG at equal bytes."""
+    """PSNR before restoration and visibility of block borders, against default JPEG at equal bytes."""
     header = [f"{rates['middle']:g} bpp, against default JPEG", "method", "before restoration, dB"]
     header += ["before, against the clean image, dB", "seams of 32x32 blocks"]
     rows = []
@@ -120,25 +126,25 @@ def before(rates: Figures) -> str:
 
 
 def widths(measured: Figures) -> str:
-    """FLOPs at equal PSNR, beside the paper's."""
+    """Change of FLOPs at equal PSNR, beside that of the paper."""
     theirs, rows = _published()["flops_change_percent"], []
     for name, task in measured["tasks"].items():
         jpeg, ours = (task["psnr_db"][method] for method in ("jpeg", _OURS))
-        curves = [", ".join(f"{value:.2f}" for value in each.values()) for each in (jpeg, ours)]
-        found = _reduction(task["reduction_percent"])
+        curves = [", ".join(f"{value:.2f}" for value in psnr_by_network.values()) for psnr_by_network in (jpeg, ours)]
+        reduction = _reduction(task["reduction_percent"])
         costs = ", ".join(f"{macs / 1000:.1f}" for macs in task["macs_per_pixel"].values())
-        rows.append([_title(name), costs, *curves, found, f"{theirs[name]:+d}"])
+        rows.append([_title(name), costs, *curves, reduction, f"{theirs[name]:+d}"])
     return _lines(
         ["narrow to wide", "kMAC a pixel", "default JPEG, dB", _OURS + ", dB", "FLOPs here, %", "paper, %"], rows
     )
 
 
 def unseen(measured: Figures) -> str:
-    """Gain by receiver and by what the file was made for; a table for each set."""
+    """Gain by receiver and by the receiver that the file was made for; one table for each set."""
     parts = []
     for kept, matrix in measured["gain_db"].items():
-        made = dict.fromkeys(name for row in matrix.values() for name in row)
-        rows = [[name, *(_figure(row.get(name)) for row in matrix.values())] for name in made]
+        used_methods = dict.fromkeys(name for row in matrix.values() for name in row)
+        rows = [[name, *(_figure(row.get(name)) for row in matrix.values())] for name in used_methods]
         title = "all photographs" if kept == "all" else kept
         parts.append(_lines([f"{title}: dB over default JPEG", *(f"restored by {name}" for name in matrix)], rows))
     return "\n\n".join(parts)
@@ -156,22 +162,29 @@ def targets(rates: Figures, measured: Figures, control: Figures, speed: Figures)
         rows.append([f"{_title(name)}: FLOPs, %", theirs, theirs, _reduction(task["reduction_percent"])])
     low, high = paper["before_restoration_db"]
     for name, task in rates["tasks"].items():
-        own = task["methods"].get(_OURS, {}).get("before_db")
-        rows.append([f"{_title(name)}: dB before restoration", f"within {low:.2f} to {high:.2f}", "0", _figure(own)])
+        before_restoration = task["methods"].get(_OURS, {}).get("before_db")
+        rows.append(
+            [
+                f"{_title(name)}: dB before restoration",
+                f"within {low:.2f} to {high:.2f}",
+                "0",
+                _figure(before_restoration),
+            ]
+        )
     errors, missing = paper["size_error_percent"], control["missing"]["all"]
-    for what, key, goal in (("median", "median", _MEDIAN), ("95th percentile", "percentile_95", _PERCENTILE)):
-        rows.append([f"size error, {what}, %", f"{errors[key]}", f"{goal}", f"{missing[f'{key}_percent']:.2f}"])
+    for title, key, goal in (("median", "median", _MEDIAN), ("95th percentile", "percentile_95", _PERCENTILE)):
+        rows.append([f"size error, {title}, %", f"{errors[key]}", f"{goal}", f"{missing[f'{key}_percent']:.2f}"])
     rows.append(["files above the budget", "", "0", str(missing["above_the_budget"])])
-    for what, title in (("quality", "at a quality"), ("bytes", "for a size")):
-        found = [case["overhead_percent"][what]["median"] for case in speed["cases"].values()]
+    for setting, title in (("quality", "at a quality"), ("bytes", "for a size")):
+        overheads = [case["overhead_percent"][setting]["median"] for case in speed["cases"].values()]
         theirs = f"{paper['encoding_overhead_percent']:+d}"
-        ends = f"median {median(found):+.1f}, from {min(found):+.1f} to {max(found):+.1f}"
+        ends = f"median {median(overheads):+.1f}, from {min(overheads):+.1f} to {max(overheads):+.1f}"
         rows.append([f"time of the encoder, {title}, %", theirs, f"at most {_OVERHEAD}", ends])
     return _lines(["", "paper", "goal", "here"], rows)
 
 
 def cards() -> str:
-    """How well QP-NETs tell groups, on images that nothing was trained on."""
+    """How well the QP-NETs predict groups on images on which nothing was trained."""
     rows = []
     for task in _TITLES:
         if (result := _result(f"qpnet_{task}")) is not None:
@@ -185,7 +198,7 @@ def cards() -> str:
 
 
 def networks() -> str:
-    """The networks for restoration tasks: what the headers of their files say."""
+    """The networks for restoration tasks, as the headers of their files describe them."""
     rows = []
     for path in sorted((ROOT / "restore" / "data" / "tasks").glob("*.safetensors")):
         data = path.read_bytes()
@@ -205,16 +218,16 @@ def _title(task: str) -> str:
 
 
 def _figure(figure: Figures | None, digits: int = 2) -> str:
-    """``+0.61 [+0.55, +0.67]``; nothing where it is not known."""
+    """Format a figure with its interval as ``+0.61 [+0.55, +0.67]``; an empty string if there is none."""
     if figure is None:
         return ""
     value, low, high = (f"{figure[key]:+.{digits}f}" for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
 
 
-def _reduction(found: Figures) -> str:
-    """Of FLOPs; where the narrowest network is good enough already, a narrower one might be."""
-    return ("at least " if found["at_least"] else "") + _figure(found, 0)
+def _reduction(reduction: Figures) -> str:
+    """Format a change of FLOPs; "at least" if the narrowest network is already good enough."""
+    return ("at least " if reduction["at_least"] else "") + _figure(reduction, 0)
 
 
 def _percent(figure: Figures | None) -> Figures | None:
@@ -232,5 +245,5 @@ def _result(name: str) -> Figures | None:
 
 
 def _published() -> Figures:
-    found: Figures = json.loads((_FOLDER / "published_accelir.json").read_text("utf-8"))
-    return found
+    published: Figures = json.loads((_FOLDER / "published_accelir.json").read_text("utf-8"))
+    return published

@@ -1,15 +1,16 @@
-"""Which weights, which rule and which tables beat OptS at equal bytes?
+"""Which sensitivity weights, which design rule and which tables beat OptS at equal bytes?
 
     OPTCODEC_DATA=DATA python -m benchmarks.accuracy.beyond_opts [NETWORK [VARIANT TO LEAVE OUT ...]]
 
-(After rate_accuracy.py.)
+Run `rate_accuracy.py` first: the methods that it has measured are taken from its result.
 
-Every variant codes the same 500 photographs into as many bytes as default JPEG takes at some qualities, image by image.
-Everything that is measured or trained sees other photographs (BSDS500, no labels), but for plain OptS itself, whose
-profile comes from the test images: what favours it is left as it is. Compared by the mean increase of the loss; BD-rate
-against plain OptS (eq. 14, steps up to 100). All at 4:2:0. What `rate_accuracy.py`
-measured is taken from there. Writes ``results/beyond_opts_NETWORK_420.json`` and ``.npz``; variants that are in there
-already are kept as they are.
+Every variant codes the same 500 photographs at 4:2:0, each into as many bytes as default JPEG needs for it at some
+qualities. Profiles are measured and tables trained on other photographs (BSDS500, without labels). The only exception
+is plain OptS, whose profile comes from the test images, as in the paper, which favours it. Variants are compared by the
+mean increase of the loss; BD-rates are against plain OptS (eq. 14, steps up to 100).
+
+Writes ``results/beyond_opts_NETWORK_420.json`` and ``.npz``. Variants that these files already have are not measured
+again.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ import torch
 from benchmarks.accuracy.learned import Photo, secant_profile, trained_tables
 from benchmarks.accuracy.networks import (
     about_profile,
-    beside,
     data,
+    joined_rows,
     network,
     photographs,
+    rows_of_methods,
     run,
-    taken,
     unlabelled_profile,
     write,
 )
@@ -51,21 +52,23 @@ SUBSAMPLING = "4:2:0"
 LEVELS = (10.0, 20.0, 50.0, 75.0)
 PLAIN = "opts:laplacian"
 TRAINED = "trained tables"
-TRAINED_AT = 35  # quality of default JPEG whose rate the trained tables have
+TRAINED_AT = 35  # the trained tables have the rate of default JPEG at this quality
 STEPS = 120
 Weights = Callable[[TargetModel, str], SensitivityProfile]
 
 
 def flat(target: TargetModel, subsampling: str) -> SensitivityProfile:
-    """No network: the squared error of pixels, chrominance counting half."""
+    """Weights that know no network: the squared error of samples, with chrominance counting half."""
     weights = np.ones((3, 8, 8))
     weights[1:] /= 2
     return SensitivityProfile("flat", weights, Provenance(subsampling=subsampling))
 
 
 def fisher(target: TargetModel, subsampling: str) -> SensitivityProfile:
-    """Labels drawn from the network's own distribution: the Fisher information, which for cross-entropy is Gauss and
-    Newton's curvature."""
+    """Weights by labels drawn from the network's own output distribution.
+
+    This is the Fisher information, which for cross-entropy equals the Gauss-Newton approximation of the curvature.
+    """
     generator = torch.Generator().manual_seed(0)
 
     def drawn(output: torch.Tensor, labels: object) -> torch.Tensor:
@@ -76,16 +79,17 @@ def fisher(target: TargetModel, subsampling: str) -> SensitivityProfile:
 
 
 def typical(target: TargetModel, subsampling: str) -> SensitivityProfile:
-    """Geometric instead of arithmetic mean over images: few images with a steep loss count less."""
-    each = [
+    """Geometric instead of arithmetic mean over images, so that a few images with a steep loss count less."""
+    weights_by_image = [
         estimate_sensitivity(target.module, [batch], subsampling=subsampling).weights
         for batch in _batches(target, size=1)
     ]
-    weights = np.exp(np.mean(np.log(np.maximum(each, 1e-30)), 0))
+    weights = np.exp(np.mean(np.log(np.maximum(weights_by_image, 1e-30)), 0))
     return SensitivityProfile("typical", weights, Provenance(subsampling=subsampling))
 
 
 def secant(target: TargetModel, subsampling: str) -> SensitivityProfile:
+    """The weights of `secant_profile` at quality 40."""
     return secant_profile(target, _photos(target, subsampling), 40)
 
 
@@ -117,29 +121,30 @@ def _batches(target: TargetModel, size: int = 16) -> object:
 
 
 def _photos(target: TargetModel, subsampling: str) -> list[Photo]:
-    pixels = (images[0].permute(1, 2, 0).numpy() for images, _ in _batches(target, size=1))
-    return [Photo.of(np.ascontiguousarray(each), subsampling) for each in pixels]
+    photos_pixels = (images[0].permute(1, 2, 0).numpy() for images, _ in _batches(target, size=1))
+    return [Photo.of(np.ascontiguousarray(photo), subsampling) for photo in photos_pixels]
 
 
 KNOWN = {"jpeg": "jpeg", PLAIN: PLAIN, "opts": "opts", "rdopt": "rdopt, clean, labels"}
 
 
-def kept(result: str) -> tuple[dict[str, Rows], dict[str, Any]]:
-    """Rows by variant, and what else is in an earlier result."""
+def earlier_result(result: str) -> tuple[dict[str, Rows], dict[str, Any]]:
+    """Rows by variant, and the profiles and trained tables, of an earlier result; empty if there is none."""
     if not (RESULTS / f"{result}.json").exists():
         return {}, {"profiles": {}}
     document = json.loads((RESULTS / f"{result}.json").read_text("utf-8"))
     names = [curve["method"] for curve in document["comparisons"]["curves"]]
     about = {key: document[key] for key in ("profiles", "trained_tables") if key in document}
-    return taken(result, {name: name for name in names}, LEVELS), about
+    return rows_of_methods(result, {name: name for name in names}, LEVELS), about
 
 
-def measured(name: str, left_out: list[str]) -> None:
+def measure_network(name: str, left_out: list[str]) -> None:
+    """Measure all variants for a network, and write the result."""
     target = network(name)
     result = f"beyond_opts_{name}_420"
     images = photographs()
-    earlier, about = kept(result)
-    parts = taken(f"rate_accuracy_{name}_420", KNOWN, LEVELS) | earlier
+    earlier, about = earlier_result(result)
+    parts = rows_of_methods(f"rate_accuracy_{name}_420", KNOWN, LEVELS) | earlier
     conditions = grid(["rdopt"], ["bytes"], qualities=LEVELS)
     for label, weights in WEIGHTS.items():
         variant = f"rdopt, {label}"
@@ -155,12 +160,12 @@ def measured(name: str, left_out: list[str]) -> None:
         parts[TRAINED], _ = run(f"{result}_trained", target, images, conditions, profile, SUBSAMPLING, peers)
         about["trained_tables"] = [table.steps.tolist() for table in tables]
     about |= {"data": "imagenet_sample", "labels": "labels.csv", "subsampling": SUBSAMPLING}
-    print(write(result, target, beside(parts), about, baseline=PLAIN))
+    print(write(result, target, joined_rows(parts), about, baseline=PLAIN))
 
 
 def main(names: list[str]) -> None:
     for name in names[:1] or NETWORKS:
-        measured(name, names[1:])
+        measure_network(name, names[1:])
 
 
 if __name__ == "__main__":

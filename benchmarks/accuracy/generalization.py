@@ -1,12 +1,13 @@
-"""When does a profile serve that was measured elsewhere: on another network, on fewer or other images?
+"""How well does a sensitivity profile work that was measured on another network, or on fewer or other images?
 
     OPTCODEC_DATA=DATA python -m benchmarks.accuracy.generalization [NETWORK]      (after beyond_opts.py)
 
-Tables by RD-OPT at 4:2:0, in as many bytes as default JPEG. Profiles at quality 40 without labels: the network's own
-and the other's (400 photographs of BSDS500), the one called ``generic``, its own from 100 of the photographs, and its
-own from another set (``nips2017_dev``). What `beyond_opts.py` measured on the same images is taken from there: labels
-of the network itself instead of true ones, and no network at all. Two test sets: ``imagenet_sample`` (500) and
-``nips2017_dev`` (150, never JPEG files). Writes ``results/generalization_NETWORK.json`` and its rows.
+RD-OPT designs tables at 4:2:0 for as many bytes as default JPEG needs. The profiles are measured at quality 40 without
+labels: the network's own and the other network's (400 photographs of BSDS500), the shipped profile ``generic``, the
+network's own from only 100 of the photographs, and its own from another set (``nips2017_dev``). Profiles on clean
+images with true labels or the network's own, and weights without a network, are taken from the result of
+`beyond_opts.py` on the same images. There are two test sets: ``imagenet_sample`` (500 photographs) and
+``nips2017_dev`` (150 that were never JPEG files). Writes ``results/generalization_NETWORK_SET.json`` and ``.npz``.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import sys
 from benchmarks.accuracy.beyond_opts import LEVELS, flat
 from benchmarks.accuracy.networks import (
     about_profile,
-    beside,
     data,
+    joined_rows,
     network,
     photographs,
+    rows_of_methods,
     run,
-    taken,
     unlabelled_profile,
     write,
 )
@@ -42,6 +43,7 @@ KNOWN = {
 
 
 def profiles(target: TargetModel) -> dict[str, SensitivityProfile]:
+    """The profiles that are compared, by label."""
     other = next(name for name in NETWORKS if name != target.name)
     return {
         "the other network's": load_profile(f"{other}_420"),
@@ -53,30 +55,35 @@ def profiles(target: TargetModel) -> dict[str, SensitivityProfile]:
     }
 
 
-def measured(name: str) -> None:
+def measure_network(name: str) -> None:
+    """Measure all profiles for a network on both test sets, and write the results."""
     target = network(name)
-    made = profiles(target)
-    own = load_profile(f"{name}_420")
-    elsewhere = {"jpeg": own, "own": own, **{key: made[key] for key in ("the other network's", "generic")}}
-    elsewhere["no network"] = flat(target, SUBSAMPLING)
-    for folder, chosen, parts in (
-        ("imagenet_sample", made, taken(f"beyond_opts_{name}_420", KNOWN, LEVELS)),
-        ("nips2017_dev", elsewhere, {}),
+    measured_profiles = profiles(target)
+    shipped_profile = load_profile(f"{name}_420")
+    shipped_profiles = {
+        "jpeg": shipped_profile,
+        "own": shipped_profile,
+        **{key: measured_profiles[key] for key in ("the other network's", "generic")},
+    }
+    shipped_profiles["no network"] = flat(target, SUBSAMPLING)
+    for folder, profiles_by_label, parts in (
+        ("imagenet_sample", measured_profiles, rows_of_methods(f"beyond_opts_{name}_420", KNOWN, LEVELS)),
+        ("nips2017_dev", shipped_profiles, {}),
     ):
         result = f"generalization_{name}_{folder}"
-        for label, profile in chosen.items():
+        for label, profile in profiles_by_label.items():
             method = "jpeg" if label == "jpeg" else "rdopt"
             conditions = grid([method], ["bytes"], qualities=LEVELS)
             part = f"{result}_{len(parts)}"
             parts[label], _ = run(part, target, photographs(folder), conditions, profile, SUBSAMPLING)
         about = {"data": folder, "labels": "labels.csv", "subsampling": SUBSAMPLING}
-        about |= {"profiles": {label: about_profile(profile) for label, profile in chosen.items()}}
-        print(write(result, target, beside(parts), about))
+        about |= {"profiles": {label: about_profile(profile) for label, profile in profiles_by_label.items()}}
+        print(write(result, target, joined_rows(parts), about))
 
 
 def main(names: list[str]) -> None:
     for name in names or NETWORKS:
-        measured(name)
+        measure_network(name)
 
 
 if __name__ == "__main__":

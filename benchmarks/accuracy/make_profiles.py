@@ -2,10 +2,11 @@
 
     OPTCODEC_DATA=DATA python -m benchmarks.accuracy.make_profiles [NAME ...]
 
-``mobilenet_v2`` and ``squeezenet1_1``: as in the OptS paper, gradients of the cross-entropy on clean images; all 500
-images of ``imagenet_sample``, true labels, 4:4:4. ``..._420``: for small files, on the images as default JPEG leaves
-them at quality 40, 4:2:0; the 400 photographs of ``BSDS500``, no labels. ``generic``: the mean of the latter two, of
-equal total weight. Writes ``optcodec/data/NAME.json``, numbers to nine significant digits.
+``mobilenet_v2`` and ``squeezenet1_1`` are measured as in the OptS paper: gradients of the cross-entropy on clean images
+at 4:4:4, with the true labels of all 500 images of ``imagenet_sample``. ``mobilenet_v2_420`` and ``squeezenet1_1_420``
+are for small files: gradients at 4:2:0, on the 400 photographs of ``BSDS500`` as default JPEG decodes them at quality
+40, without labels. ``generic`` is the mean of the latter two after each was scaled to the same sum. Writes
+``optcodec/data/NAME.json`` with numbers of nine significant digits.
 """
 
 from __future__ import annotations
@@ -28,15 +29,18 @@ FOLDER = ROOT / "optcodec" / "data"
 
 
 def clean(name: str) -> SensitivityProfile:
+    """The profile of a network on clean images, as in the OptS paper."""
     folder = data() / "imagenet_sample"
     return sensitivity_of(network(name), ImageSample(folder, folder / "labels.csv"))
 
 
 def small_files(name: str) -> SensitivityProfile:
+    """The profile of a network for small files, at 4:2:0."""
     return replace(unlabelled_profile(network(name), "4:2:0", quality=QUALITY), name=f"{name}_420")
 
 
 def generic() -> SensitivityProfile:
+    """The mean of the profiles for small files."""
     parts = [load_profile(FOLDER / f"{name}_420.json") for name in NETWORKS]
     weights = np.mean([part.weights / part.weights.sum() for part in parts], axis=0)
     common = {key: getattr(parts[0].provenance, key) for key in ("data", "images", "labels", "loss", "image_size")}
@@ -52,6 +56,7 @@ MAKERS: dict[str, Callable[[], SensitivityProfile]] = {
 
 
 def rounded(array: np.ndarray) -> np.ndarray:
+    """The array with nine significant digits."""
     return np.array([float(f"{value:.9g}") for value in array.flat]).reshape(array.shape)
 
 

@@ -1,7 +1,7 @@
-"""What the accuracy benchmarks share: networks, test images, profiles, other encoders, and how a run becomes a result.
+"""Functions that the accuracy benchmarks share: load networks, images and profiles, run encoders, write results.
 
-OPTCODEC_DATA names the folder with ``weights/NAME.safetensors``, ``imagenet_sample/`` (500 photographs with labels,
-for testing) and ``BSDS500/`` (400 photographs without, for measuring sensitivity).
+OPTCODEC_DATA is the folder with ``weights/NAME.safetensors``, ``imagenet_sample/`` (500 photographs with labels, for
+testing) and ``BSDS500/`` (400 photographs without labels, for measuring sensitivity).
 """
 
 from __future__ import annotations
@@ -35,19 +35,22 @@ PACKAGES = ("numpy", "pillow", "torch", "torchvision", "bjontegaard")
 
 
 def data() -> Path:
+    """The folder OPTCODEC_DATA."""
     return Path(os.environ["OPTCODEC_DATA"])
 
 
 def network(name: str) -> TargetModel:
+    """A target network with the weights in OPTCODEC_DATA."""
     return load_model(name, weights=data() / "weights" / f"{name}.safetensors")
 
 
 def photographs(folder: str = "imagenet_sample") -> list[LabelledImage]:
+    """The labelled photographs of a test set."""
     return find_images(data() / folder, data() / folder / "labels.csv")
 
 
 def clean_profile(target: TargetModel, subsampling: str) -> SensitivityProfile:
-    """The profile of the paper: gradients on clean images with true labels. At 4:4:4 it comes with the package."""
+    """The profile of the OptS paper: gradients on clean images with true labels. At 4:4:4 it is shipped."""
     if subsampling == "4:4:4":
         return load_profile(target.name)
     folder = data() / "imagenet_sample"
@@ -57,7 +60,7 @@ def clean_profile(target: TargetModel, subsampling: str) -> SensitivityProfile:
 def unlabelled_profile(
     target: TargetModel, subsampling: str, *, quality: int | None = None, images: int | None = None
 ) -> SensitivityProfile:
-    """Measured on other photographs than those of the test, without labels."""
+    """A profile that is measured without labels on BSDS500, that is, on other photographs than those of the test."""
     survey = ImageSample(data() / "BSDS500", "self", images=images)
     return sensitivity_of(target, survey, subsampling=subsampling, quality=quality)
 
@@ -77,7 +80,10 @@ def run(
     subsampling: str,
     peers: dict[str, Peer] | None = None,
 ) -> tuple[Rows, dict[str, float]]:
-    """Rows of a run, and the seconds it took; one that was killed goes on."""
+    """Measure all images under all conditions; return the rows and the seconds of each stage.
+
+    An interrupted run continues from the file ``results/NAME.partial``.
+    """
     partial = RESULTS / f"{name}.partial"
     with progress_bar(len(images), name) as progress:
         measured = measure(
@@ -95,7 +101,7 @@ def run(
 
 
 def write(name: str, target: TargetModel, rows: Rows, figures: dict[str, Any], *, baseline: str = "jpeg") -> Path:
-    """Result and rows, as ``optcodec accuracy`` writes them."""
+    """Write summary and rows of a run in the formats of ``optcodec accuracy``; return the path of the summary."""
     rows.save(RESULTS / f"{name}.npz")
     about = {"model": target.name, "weights_sha256": target.weights_sha256, "rows": f"{name}.npz"}
     figures = about | {"images": len(rows.images)} | figures | summarize(rows, baseline=baseline)
@@ -103,6 +109,7 @@ def write(name: str, target: TargetModel, rows: Rows, figures: dict[str, Any], *
 
 
 def about_profile(profile: SensitivityProfile) -> dict[str, Any]:
+    """What the result says of a profile: its name, hash and provenance."""
     source = profile.provenance
     return {
         "name": profile.name,
@@ -114,8 +121,8 @@ def about_profile(profile: SensitivityProfile) -> dict[str, Any]:
     }
 
 
-def beside(parts: dict[str, Rows]) -> Rows:
-    """Rows of the same images as those of one run, their methods named anew."""
+def joined_rows(parts: dict[str, Rows]) -> Rows:
+    """Join rows of several runs on the same images into one; the keys of ``parts`` become the names of the methods."""
     first = next(iter(parts.values()))
     conditions = tuple(Condition(name, c.setting, c.level) for name, rows in parts.items() for c in rows.conditions)
     arrays = {name: np.concatenate([getattr(rows, name) for rows in parts.values()]) for name in _PER_FILE}
@@ -130,7 +137,7 @@ def of_method(rows: Rows, method: str, levels: Iterable[float] = BUDGETS) -> Row
     return replace(rows, conditions=tuple(rows.conditions[place] for place in places), **arrays)
 
 
-def taken(result: str, names: dict[str, str], levels: Iterable[float]) -> dict[str, Rows]:
+def rows_of_methods(result: str, names: dict[str, str], levels: Iterable[float]) -> dict[str, Rows]:
     """Rows of some methods from an earlier result, under new names."""
     rows = Rows.load(RESULTS / f"{result}.npz")
     return {name: of_method(rows, method, levels) for method, name in names.items()}

@@ -1,11 +1,13 @@
-"""Does a network see more, at the same rate, in the files of OptS? The experiment of the paper on real files.
+"""Does a network classify files of OptS better than others at the same rate? The paper's experiment on real files.
 
     OPTCODEC_DATA=DATA python -m benchmarks.accuracy.rate_accuracy [NETWORK [SUBSAMPLING]]     (about ten minutes each)
 
-500 ImageNet photographs, preprocessed to 224x224, then coded. Settings as in the paper: fixed water levels, SWE of
-default JPEG matched (1), SWE of OptS matched (2), luminance and chrominance apart and jointly; and equal bytes of each
-image, where mozjpeg and jpegli take part too. At 4:2:0 the first and the last. ``opts`` has the exact distortion,
-``opts:laplacian`` that of the paper (eq. 14). Writes ``results/rate_accuracy_NETWORK_SUBSAMPLING.json`` and ``.npz``.
+500 ImageNet photographs are preprocessed to 224x224 pixels, then coded. The settings are those of the paper: fixed
+water levels; the SWE (sensitivity weighted error) of default JPEG matched (setting 1) or that of OptS (setting 2),
+separately for luminance and chrominance or jointly. In addition, all methods code each image into equal bytes, mozjpeg
+and jpegli included. At 4:2:0 there are only setting 1 and equal bytes. ``opts`` uses the exact distortion,
+``opts:laplacian`` the model of the paper (eq. 14). Writes ``results/rate_accuracy_NETWORK_SUBSAMPLING.json`` and
+``.npz``.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ WATER_LEVELS = (0.01, 0.051, 0.1, 0.2, 0.5, 1.0)
 
 
 def conditions(subsampling: str) -> tuple[Condition, ...]:
+    """The conditions that are measured at a sampling."""
     methods = [*OURS, "opts:laplacian", *PEERS]
     if subsampling != "4:4:4":
         return grid(OURS, ["1"], qualities=(70, 90)) + grid(methods, ["bytes"], qualities=FEWER)

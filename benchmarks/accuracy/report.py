@@ -1,14 +1,14 @@
-"""Which figures say how much smaller files may be for a network? From the rows of the accuracy benchmarks.
+"""How much smaller may files be for a network? Summarize the rows of all accuracy benchmarks.
 
     python -m benchmarks.accuracy.report
 
-Sets beside one another what different runs measured on the same images (samplings, profiles), writes that to
-``results/accuracy_summary.json``, puts the tables into the documents, and draws ``docs/rate_accuracy.png``.
+Joins the rows of different runs on the same images (other samplings, other profiles), writes their comparison to
+``results/accuracy_summary.json``, fills the tables of the documents, and draws ``docs/rate_accuracy.png``.
 """
 
 from __future__ import annotations
 
-from benchmarks.accuracy.networks import BUDGETS, PACKAGES, beside, taken
+from benchmarks.accuracy.networks import BUDGETS, PACKAGES, joined_rows, rows_of_methods
 from benchmarks.accuracy.tables import BASELINE, NETWORKS, OURS, PLAIN, Figure, fill
 from benchmarks.record import RESULTS, ROOT, write_result
 from optcodec.accuracy.statistics import summarize
@@ -25,16 +25,16 @@ def main() -> None:
 
 
 def curves(name: str, baseline: str) -> list[Figure]:
-    """Curves of all methods at equal bytes, of both samplings, against one of them."""
+    """Curves of all methods at equal bytes and both samplings, compared with the method ``baseline``."""
     parts = {}
     shown = {"jpeg": "JPEG", "opts:laplacian": "OptS (eq. 14)", "rdopt": "RD-OPT, clean"}
     shown |= {"mozjpeg": "mozjpeg", "jpegli": "jpegli"}
     for sampling in ("4:4:4", "4:2:0"):
         titles = {method: f"{title}, {sampling}" for method, title in shown.items()}
-        parts |= taken(f"rate_accuracy_{name}_{sampling.replace(':', '')}", titles, BUDGETS)
-    parts |= taken(f"beyond_opts_{name}_420", {"rdopt, at quality 40": OURS}, BUDGETS)
-    found: list[Figure] = summarize(beside(parts), baseline=baseline)["comparisons"]["curves"]
-    return found
+        parts |= rows_of_methods(f"rate_accuracy_{name}_{sampling.replace(':', '')}", titles, BUDGETS)
+    parts |= rows_of_methods(f"beyond_opts_{name}_420", {"rdopt, at quality 40": OURS}, BUDGETS)
+    compared: list[Figure] = summarize(joined_rows(parts), baseline=baseline)["comparisons"]["curves"]
+    return compared
 
 
 if __name__ == "__main__":

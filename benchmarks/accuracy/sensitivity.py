@@ -1,18 +1,18 @@
-"""Are our sensitivity maps right, how well are they known, and what do they cost?
+"""Are our sensitivity maps right, how large are their standard errors, and how long do they take?
 
     OPTCODEC_DATA=DATA python -m benchmarks.accuracy.sensitivity        (about 15 minutes on two cores)
 
-DATA holds ``weights/`` and ``imagenet_sample/``; beside it, in ``reference/opts/senmap``, lie the maps of the authors
-of OptS. Writes ``results/sensitivity.json``:
+DATA holds ``weights/`` and ``imagenet_sample/``; the folder ``reference/opts/senmap`` beside DATA holds the maps of the
+authors of OptS. Writes ``results/sensitivity.json``:
 
-* standard errors reached with 500 images, and seconds per image;
-* rank correlation with the authors' maps, beside that with our own maps made differently (two halves of the sample,
-  other images, other labels, random crops, weights moved by as much as 8 bits round them): how far can each of these
-  explain the difference?
+* standard errors with 500 images, and seconds per image;
+* rank correlation with the authors' maps, and with our own maps under other conditions (two halves of the sample, other
+  images, other labels, random crops, filters disturbed by as much as rounding to 8 bits does): how much of the
+  difference can each of these explain?
 * which chroma map is Cb and which is Cr: finite differences on the real network, and the ratio of the two maps at low
   and at high frequencies, with the authors' labels as they are and exchanged;
-* what changes if the estimate is made at 4:2:0;
-* whether bfloat16 is close enough, on this processor.
+* how the chroma weights change at 4:2:0;
+* whether bfloat16 is accurate enough on this processor.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ HIGH = np.minimum.outer(range(8), range(8)) >= 4
 
 
 def authors_maps(data: Path, model: str) -> np.ndarray:
-    """Maps of the authors by their labels, (3, 8, 8) in natural order."""
+    """The authors' maps of Y, Cb and Cr by their own labels, shape (3, 8, 8) in natural order."""
     natural = np.empty((3, 64))
     folder = data.parent / "reference" / "opts" / "senmap"
     natural[:, NATURAL_ORDER] = [np.load(folder / f"{name}{model}.npy") for name in NAMES]
@@ -54,11 +54,12 @@ def authors_maps(data: Path, model: str) -> np.ndarray:
 
 
 def estimate(target: TargetModel, images: list[LabelledImage], **options: Any) -> SensitivityProfile:
+    """A profile of the network on these images."""
     return estimate_sensitivity(target.module, batches(images, target.preprocess), **options)
 
 
 def timed(target: TargetModel, images: list[LabelledImage]) -> tuple[SensitivityProfile, dict[str, float]]:
-    """Profile, and seconds per image over batches of 16 that are already in memory (first one left out)."""
+    """Profile, and seconds per image over batches of 16 that are already in memory, without the first batch."""
     profile = estimate(target, images)
     ready = list(batches(images[:160], target.preprocess))
     ends: list[float] = []
@@ -76,6 +77,7 @@ def timed(target: TargetModel, images: list[LabelledImage]) -> tuple[Sensitivity
 
 
 def errors_reached(profile: SensitivityProfile) -> dict[str, Any]:
+    """Median and largest relative standard error of each component."""
     errors = profile.provenance.standard_errors
     assert errors is not None
     relative = errors / profile.weights
@@ -87,6 +89,7 @@ def errors_reached(profile: SensitivityProfile) -> dict[str, Any]:
 
 
 def rank(a: np.ndarray, b: np.ndarray) -> float:
+    """Rank correlation (Spearman) of two maps."""
     return round(float(spearmanr(a.ravel(), b.ravel()).statistic), 3)
 
 
@@ -116,7 +119,10 @@ def log_distance(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 def finite_differences(target: TargetModel, images: list[LabelledImage]) -> dict[str, Any]:
-    """Squared central differences of the loss in float64, against the gradients of the same and the other map."""
+    """Ratio of squared central differences of the loss in float64 to squared gradients, for each chroma component.
+
+    ``Cb_against_Cr`` and ``Cr_against_Cb`` have the gradient of the other component instead.
+    """
     module, rng = target.module.double().eval(), np.random.default_rng(0)
     ratios: dict[str, list[float]] = {"Cb": [], "Cr": [], "Cb_against_Cr": [], "Cr_against_Cb": []}
     for pixels, labels in batches(images, target.preprocess, size=1):
@@ -128,13 +134,13 @@ def finite_differences(target: TargetModel, images: list[LabelledImage]) -> dict
             row, column = 8 * rng.integers(0, 28, 2)
             v, u = rng.integers(0, 8, 2)
             cb, cr = (float(dct_energies(p[:, row : row + 8, column : column + 8])[0, v, u]) for p in planes[1:])
-            for own, other, colour, name in (
+            for energy, other_energy, colour, name in (
                 (cb, cr, (0, -0.344136, 1.772), "Cb"),
                 (cr, cb, (1.402, -0.714136, 0), "Cr"),
             ):
                 squared = difference(module, image.detach(), labels, (row, column, v, u), colour) ** 2
-                ratios[name].append(squared / own)
-                ratios[f"{name}_against_{'Cr' if name == 'Cb' else 'Cb'}"].append(squared / other)
+                ratios[name].append(squared / energy)
+                ratios[f"{name}_against_{'Cr' if name == 'Cb' else 'Cb'}"].append(squared / other_energy)
     target.module.float()
     return {
         name: {"median": round(float(np.median(part)), 5), "p10_p90": np.quantile(part, [0.1, 0.9]).round(5).tolist()}
@@ -173,20 +179,21 @@ def disturbed(name: str, data: Path, images: list[LabelledImage]) -> np.ndarray:
 
 
 def variants(target: TargetModel, data: Path, images: list[LabelledImage], weights: np.ndarray) -> dict[str, Any]:
-    """Rank correlation of Y maps that were made differently: with ours, and with the authors' for MobileNetV2."""
-    own = [LabelledImage(image.path, None) for image in images]
+    """Rank correlation of Y maps under other conditions with our map, and with the authors' map for MobileNetV2."""
+    unlabelled = [LabelledImage(image.path, None) for image in images]
     other = sample(find_images(data / "nips2017_dev", data / "nips2017_dev" / "labels.csv"), None, seed=0)
     maps = {
         "first_half_of_the_images": estimate(target, images[:250]).weights,
         "second_half_of_the_images": estimate(target, images[250:]).weights,
         "nips2017_dev": estimate(target, other).weights,
-        "labels_self": estimate(target, own).weights,
+        "labels_self": estimate(target, unlabelled).weights,
         "random_crops": cropped(target, images),
         "noise_of_8_bits_on_the_filters": disturbed(target.name, data, images),
     }
     authors = authors_maps(data, "mobilenet_v2")
     figures = {
-        name: {"ours": rank(each[0], weights[0]), "authors": rank(each[0], authors[0])} for name, each in maps.items()
+        name: {"ours": rank(tested[0], weights[0]), "authors": rank(tested[0], authors[0])}
+        for name, tested in maps.items()
     }
     halves = rank(maps["first_half_of_the_images"][0], maps["second_half_of_the_images"][0])
     return {**figures, "halves_with_each_other": halves}
@@ -208,7 +215,7 @@ def subsampled(full: np.ndarray, target: TargetModel, images: list[LabelledImage
 
 
 def bfloat16(target: TargetModel, images: list[LabelledImage]) -> dict[str, Any]:
-    """Whether bfloat16 is accepted over these images, or why not."""
+    """Whether the estimate accepts bfloat16 on these images, or the error message that refuses it."""
     start = time.perf_counter()
     try:
         profile = estimate(target, images, dtype="bfloat16")
@@ -218,7 +225,8 @@ def bfloat16(target: TargetModel, images: list[LabelledImage]) -> dict[str, Any]
     return {"accepted": True, "images": profile.provenance.images, "seconds_with_comparison": round(seconds, 1)}
 
 
-def of_network(name: str, data: Path) -> dict[str, Any]:
+def network_figures(name: str, data: Path) -> dict[str, Any]:
+    """All figures of a network."""
     folder = data / "imagenet_sample"
     target = load_model(name, weights=data / "weights" / f"{name}.safetensors")
     images = sample(find_images(folder, folder / "labels.csv"), None, seed=0)
@@ -250,7 +258,7 @@ def of_network(name: str, data: Path) -> dict[str, Any]:
 def main() -> None:
     torch.set_num_threads(THREADS)
     data = Path(os.environ["OPTCODEC_DATA"])
-    networks = {name: of_network(name, data) for name in NETWORKS}
+    networks = {name: network_figures(name, data) for name in NETWORKS}
     path = write_result("sensitivity", {"threads": THREADS, "networks": networks}, packages=("torch", "torchvision"))
     print(path)
 

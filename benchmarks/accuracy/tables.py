@@ -1,8 +1,9 @@
-"""The tables of the documents, from the committed results.
+"""Fill the tables of the documents with the figures of the committed results.
 
     python -m benchmarks.accuracy.tables
 
-puts all of them between their marks.
+writes every table of all benchmarks between its marks (``<!-- table: NAME -->`` and ``<!-- end -->``). The tables of
+the accuracy benchmarks are formatted here, the others in the ``tables`` module of their folder.
 """
 
 from __future__ import annotations
@@ -44,25 +45,25 @@ def fill() -> None:
 
 
 def filled(text: str) -> str:
-    """A text with the tables between their marks as the results have them."""
-    made = tables()
+    """Replace each table of a text, between its marks, by the one that the results give."""
+    formatted = tables()
     return re.sub(
         r"(<!-- table: (.*?) -->\n).*?(<!-- end -->)",
-        lambda found: f"{found[1]}{made[found[2]]}\n{found[3]}",
+        lambda mark: f"{mark[1]}{formatted[mark[2]]}\n{mark[3]}",
         text,
         flags=re.DOTALL,
     )
 
 
 def tables() -> dict[str, str]:
-    """Tables by name, from the results."""
+    """All tables by the name in their marks."""
     return {
         "in short": in_short(),
         "setting 1": "\n\n".join(setting_1(name) for name in NETWORKS),
         "equal bytes": "\n\n".join(equal_bytes(name) for name in NETWORKS),
-        "beyond OptS": of_variants("beyond_opts"),
+        "beyond OptS": variant_table("beyond_opts"),
         "generalization": generalization(),
-        "trellis for networks": of_variants("rdo_accuracy"),
+        "trellis for networks": variant_table("rdo_accuracy"),
         "rate and distortion 4:2:0": rate_distortion("4:2:0"),
         "rate and distortion 4:4:4": rate_distortion("4:4:4"),
         "rate and distortion in short": in_short_for_eyes(),
@@ -75,12 +76,13 @@ def tables() -> dict[str, str]:
 
 
 def result(name: str) -> dict[str, Any]:
+    """The JSON document of a result by name."""
     document: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
     return document
 
 
 def percent(figure: Figure | None) -> str:
-    """``-12.3 [-15, -9]``; a dash where it is not known."""
+    """Format a figure with its interval as ``-12.3 [-15, -9]``; a dash if it is not known."""
     if figure is None or figure["value"] is None:
         return "-"
     low, high = (unbounded if end is None else f"{end:+.0f}" for end, unbounded in _ends(figure))
@@ -92,18 +94,19 @@ def _ends(figure: Figure) -> tuple[tuple[float | None, str], tuple[float | None,
 
 
 def lines(header: list[str], rows: list[list[str]]) -> str:
+    """Format rows as a Markdown table."""
     marks = ["---", *("---:" for _ in header[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, marks, *rows))
 
 
 def setting_1(name: str) -> str:
-    """Bits per pixel and top-1 accuracy of the paper's implementation and of ours."""
+    """Bits per pixel and top-1 accuracy in % of the authors' implementation and of ours, by quality."""
     published = json.loads((Path(__file__).parent / "published.json").read_text("utf-8"))
     theirs = published["networks"][name]
     document = result(f"rate_accuracy_{name}_444")
     ours = {(p["method"], p["level"]): p for p in document["points"] if p["setting"] == "1"}
     methods = [("jpeg", "JPEG"), ("optd", "OptD"), ("opts", "OptS")]
-    known = [each for each in methods if each[0] in theirs]
+    known = [method for method in methods if method[0] in theirs]
     header = ["QF", *(f"{title}, authors" for _, title in known), *(f"{title}, here" for _, title in methods)]
     rows = []
     for place, quality in enumerate(published["qualities"]):
@@ -121,7 +124,8 @@ def setting_1(name: str) -> str:
 
 
 def at_margin(curve: Figure, margin: float) -> str:
-    record = next(each for each in curve["at_accuracy"] if each["margin_points"] == margin)
+    """Format the rate at which accuracy falls by a margin in points, and its change in %."""
+    record = next(row for row in curve["at_accuracy"] if row["margin_points"] == margin)
     rate = record["bpp"]
     return (
         "-" if rate is None or rate["value"] is None else f"{rate['value']:.2f} ({percent(record['change_percent'])})"
@@ -129,48 +133,52 @@ def at_margin(curve: Figure, margin: float) -> str:
 
 
 def equal_bytes(name: str) -> str:
-    """All methods against default JPEG and against plain OptS."""
+    """BD-rates in % of all methods against default JPEG and against plain OptS."""
     summary = result("accuracy_summary")["networks"][name]
     against_opts = {curve["method"]: curve for curve in summary[PLAIN]}
     rows = []
     for curve in summary[BASELINE]:
         method = curve["method"]
         other = against_opts[method]
-        figures = [percent(each.get("bd_rate_loss_percent")) for each in (curve, other)]
+        figures = [percent(compared.get("bd_rate_loss_percent")) for compared in (curve, other)]
         rows.append([method, *figures, at_margin(curve, 0.5), at_margin(curve, 1.0)])
     header = [TITLES[name], "BD-rate to JPEG, %", "to plain OptS, %", "bpp at -0.5 points", "bpp at -1 point"]
     return lines(header, rows)
 
 
 def in_short() -> str:
-    """Change of the rate at equal loss against default JPEG."""
+    """Change of the rate in % at equal loss, against default JPEG."""
     summaries = [result("accuracy_summary")["networks"][name][BASELINE] for name in NETWORKS]
-    found = [{curve["method"]: curve for curve in each} for each in summaries]
+    curves_by_method = [{curve["method"]: curve for curve in summary} for summary in summaries]
     shown = {PLAIN: "OptS as published, 4:4:4", "RD-OPT, clean, 4:4:4": "the same profile, RD-OPT, 4:4:4"}
     shown |= {OURS: "profile for small files, RD-OPT, 4:2:0"}
     shown |= {"JPEG, 4:2:0": "default JPEG, 4:2:0"}
     shown |= {peer: peer for peer in ("mozjpeg, 4:2:0", "jpegli, 4:2:0")}
     rows = [
-        [title, *(percent(each[method].get("bd_rate_loss_percent")) for each in found)]
+        [title, *(percent(curves[method].get("bd_rate_loss_percent")) for curves in curves_by_method)]
         for method, title in shown.items()
     ]
     return lines(["bytes at equal loss, %", *(TITLES[name] for name in NETWORKS)], rows)
 
 
-def of_variants(benchmark: str) -> str:
-    """BD-rates against plain OptS, and losses, of the variants of a benchmark at 4:2:0."""
+def variant_table(benchmark: str) -> str:
+    """BD-rates in % against plain OptS, and increases of the loss, of the variants of a benchmark at 4:2:0."""
     documents = [result(f"{benchmark}_{name}_420") for name in NETWORKS]
-    found = [{curve["method"]: curve for curve in each["comparisons"]["curves"]} for each in documents]
-    points = [{(p["method"], p["level"]): p["loss_increase"]["value"] for p in each["points"]} for each in documents]
+    curves_by_method = [
+        {curve["method"]: curve for curve in document["comparisons"]["curves"]} for document in documents
+    ]
+    points = [
+        {(p["method"], p["level"]): p["loss_increase"]["value"] for p in document["points"]} for document in documents
+    ]
     rows = []
-    for method in dict.fromkeys(point["method"] for each in documents for point in each["points"]):
+    for method in dict.fromkeys(point["method"] for document in documents for point in document["points"]):
         cells = []
-        for curve, loss in zip(found, points, strict=True):
-            if method not in curve:
+        for curves, loss in zip(curves_by_method, points, strict=True):
+            if method not in curves:
                 cells += ["", ""]
                 continue
             cells += [
-                percent(curve[method].get("bd_rate_loss_percent")),
+                percent(curves[method].get("bd_rate_loss_percent")),
                 f"{loss[method, 20]:.3f}, {loss[method, 75]:.3f}",
             ]
         rows.append([method, *cells])
@@ -181,15 +189,22 @@ def of_variants(benchmark: str) -> str:
 
 
 def generalization() -> str:
+    """BD-rates in % of all profiles against default JPEG, on both test sets."""
     sets = ("imagenet_sample", "nips2017_dev")
-    found = [
+    curves_by_method = [
         {curve["method"]: curve for curve in result(f"generalization_{name}_{folder}")["comparisons"]["curves"]}
         for name in NETWORKS
         for folder in sets
     ]
-    methods = dict.fromkeys(method for each in found for method in each if method != "jpeg")
+    methods = dict.fromkeys(method for curves in curves_by_method for method in curves if method != "jpeg")
     rows = [
-        [method, *(percent(each[method].get("bd_rate_loss_percent")) if method in each else "" for each in found)]
+        [
+            method,
+            *(
+                percent(curves[method].get("bd_rate_loss_percent")) if method in curves else ""
+                for curves in curves_by_method
+            ),
+        ]
         for method in methods
     ]
     return lines(["profile", *(f"{TITLES[name]}, {folder}" for name in NETWORKS for folder in sets)], rows)

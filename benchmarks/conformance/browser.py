@@ -1,4 +1,4 @@
-"""Decode files in headless Chromium: a page takes them from a server of ours, draws them and sends samples back."""
+"""Decode files in headless Chromium: a page loads them from a local server, draws them and sends the samples back."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-SECONDS = 240  # for all files
-# It looks for updates and the like otherwise, and corrects colours for a screen.
+SECONDS = 240  # time limit for all files
+# Without these options Chromium connects to other servers, and corrects colours for a screen.
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -29,14 +29,14 @@ FLAGS = (
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Serves the page and the files; takes what the page sends."""
+    """Serves the page and the files, and stores the samples and errors that the page sends."""
 
     def __init__(self, *arguments: object, page: Path, source: Path, target: Path, done: threading.Event) -> None:
         self.page, self.source, self.target, self.done = page, source, target, done
         super().__init__(*arguments)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
-        """The page, the names of the files, or a file."""
+        """Send the page, the names of the files, or a file."""
         if self.path == "/":
             self._answer(self.page.read_bytes(), "text/html")
         elif self.path == "/names":
@@ -48,32 +48,32 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(404)
 
     def do_POST(self) -> None:
-        """``/NAME.ppm?WxH`` with samples, ``/NAME.error`` with a text, or ``/done``."""
+        """Receive ``/NAME.ppm?WxH`` with samples, ``/NAME.error`` with a text, or ``/done``."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        where = urlsplit(self.path)
-        if where.path == "/done":
+        address = urlsplit(self.path)
+        if address.path == "/done":
             self.done.set()
-        elif where.query:
-            width, height = where.query.split("x")
+        elif address.query:
+            width, height = address.query.split("x")
             rgb = np.frombuffer(body, np.uint8).reshape(-1, 4)[:, :3]
             body = f"P6 {width} {height} 255\n".encode() + rgb.tobytes()
-        if where.path != "/done":
-            (self.target / Path(where.path).name).write_bytes(body)
+        if address.path != "/done":
+            (self.target / Path(address.path).name).write_bytes(body)
         self._answer(b"", "text/plain")
 
-    def _answer(self, body: bytes, kind: str) -> None:
+    def _answer(self, body: bytes, content_type: str) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", kind)
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing: requests are no news."""
+        """Print nothing: the log of requests would only hide the results."""
 
 
 def decode_in_chromium(program: str, page: Path, source: Path, target: Path) -> None:
-    """Decode the files of a folder; those that are missing when time is up count as refused."""
+    """Decode the files of a folder; files that are not decoded within the time limit count as refused."""
     done = threading.Event()
     handler = partial(_Handler, page=page, source=source, target=target, done=done)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -1,22 +1,24 @@
-"""Do all decoders show our files as libjpeg-turbo does, and do we read files of others as libjpeg does?
+"""Do all decoders show our files as libjpeg-turbo does, and do we read other encoders' files as libjpeg does?
 
-Files of every option are decoded by as many decoders as there are: how many they open, how far pixels are from those
-of libjpeg-turbo (in Pillow), and what they warn of. Grey and 4:4:4 leave room for rounding only. Where chrominance is
-subsampled, decoders interpolate it in more than one way, so these files are counted apart, and a picture counts as
-wrong only where it is another one (`conformance_differences`). The other way round, files of mozjpeg, jpegli, every
-libjpeg and cjpeg's odd options must give the coefficients that libjpeg (jpeglib) reads, and the same pixels in Pillow
-when we write them again, baseline and progressive; arithmetic coding must be refused.
+Files that were encoded with every option of ours are decoded by all decoders that are installed. The result says how
+many files each decoder opens, how far its pixels are from those of libjpeg-turbo (in Pillow), and what it warns of.
+Grey and 4:4:4 files may only differ by rounding. Decoders interpolate subsampled chrominance in different ways: these
+files are counted separately, and a picture counts as wrong only if it shows something else (see `differences.py`).
 
-Photographs come from Kodak below OPTCODEC_DATA. Needs the extra [bench]; decoders that are missing are skipped, and the
-result says so. All of them come with
+Conversely, files of mozjpeg, jpegli, every version of libjpeg and unusual options of cjpeg are read by us. We must read
+the same coefficients as libjpeg (jpeglib), and when we write these again, baseline and progressive, Pillow must decode
+the same pixels. Files with arithmetic coding must be refused.
+
+The photographs are those of the folder Kodak in OPTCODEC_DATA. The extra [bench] must be installed. Decoders that are
+not installed are skipped and listed in the result. All of them are installed with
 
     pip install opencv-python-headless kornia_rs imageio-ffmpeg
     apt-get install libjpeg-turbo-progs ffmpeg imagemagick chromium libstb-dev gcc golang-go default-jdk-headless nodejs
     npm install --prefix FOLDER sharp jpeg-js pdfjs-dist@4
     NODE_PATH=FOLDER/node_modules python -m benchmarks.conformance.conformance
 
-It takes about two minutes, and writes benchmarks/results/conformance.json. The exit status is 1 where libjpeg-turbo
-warns of one of our files, or where a file of others is not read as libjpeg reads it.
+It takes about two minutes, and writes benchmarks/results/conformance.json. The exit status is 1 if libjpeg-turbo warns
+of one of our files, or if a file of another encoder is not read as libjpeg reads it.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from benchmarks.conformance.decoders import decoders, said
+from benchmarks.conformance.decoders import decoders, output_of
 from benchmarks.conformance.files import our_files
 from benchmarks.conformance.matrix import matrix
 from benchmarks.conformance.peers import QUALITIES, peer_files, strong_encoders, with_large_steps, with_sampling
@@ -50,27 +52,27 @@ LIBJPEG_TURBO = ("Pillow", "djpeg")
 
 
 def main() -> None:
-    """Run both ways, print and write what came out."""
+    """Decode our files with other decoders, read other encoders' files, print and write the results."""
     start = time.perf_counter()
     folder = Path(os.environ["OPTCODEC_DATA"]) / "Kodak"
     photos = {path.stem: np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))}
-    files = list(our_files({name: photos[name] for name in PHOTOGRAPHS}, _foreign(photos["kodim03"])))
+    files = list(our_files({name: photos[name] for name in PHOTOGRAPHS}, _files_of_other_encoders(photos["kodim03"])))
     rows = matrix(files, decoders())
     read = agreement(peer_files(photos))
     for kind, row in read.items():
         print(f"{kind}: {row}")
     seconds = round(time.perf_counter() - start)
     kinds = Counter(file.kind for file in files)
-    cjpeg = said(["cjpeg", "-version"], r"(libjpeg-turbo) version (\S+)")
+    cjpeg = output_of(["cjpeg", "-version"], r"(libjpeg-turbo) version (\S+)")
     figures = {"our_files": kinds, "decoders": rows, "qualities": QUALITIES, "cjpeg": cjpeg, "files_of_others": read}
-    installed = {each.metadata["Name"].lower() for each in distributions()}
+    installed = {distribution.metadata["Name"].lower() for distribution in distributions()}
     packages = tuple(name for name in PACKAGES if name in installed)
     write_result("conformance", {"seconds": seconds, **figures}, packages=packages)
     warned = any(rows[name].get("warnings") for name in LIBJPEG_TURBO)
     sys.exit(warned or any(row["disagreements"] for row in read.values()))
 
 
-def _foreign(photo: Pixels) -> dict[str, bytes]:
+def _files_of_other_encoders(photo: Pixels) -> dict[str, bytes]:
     """Files of other encoders that are transcoded without loss."""
     part = np.ascontiguousarray(photo[100:287, 200:451])
     files = {kind: encode(part, 75) for kind, encode in strong_encoders()}

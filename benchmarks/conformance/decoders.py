@@ -1,7 +1,7 @@
 """Decoders of JPEG files: Python packages, programs of Debian, packages of npm, and small programs in ``programs``.
 
-Each decodes the files IN/NAME.jpg into OUT/NAME.ppm, or says why not in OUT/NAME.error; OUT/NAME.warning has what it
-said besides. What is not installed is told by its version, which is None.
+Each decodes the files IN/NAME.jpg into OUT/NAME.ppm, or writes to OUT/NAME.error why it did not. Its warnings are
+written to OUT/NAME.warning. The version of a decoder that is not installed is None.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from pathlib import Path
 from benchmarks.conformance.browser import decode_in_chromium
 
 SOURCES = Path(__file__).parent / "programs"
-SECONDS = 240  # for all files, of which none takes a second
-# Not about the file: what ffmpeg says of its own choice of a format, and the addresses of its objects.
+SECONDS = 240  # time limit for all files, none of which takes a second
+# Messages of ffmpeg that are not about the file: on its own choice of a format, and addresses of its objects.
 OF_ITSELF = re.compile(r".*deprecated pixel format used.*\n?|.*Last message repeated.*\n?| @ 0x[0-9a-f]+")
 STB_HEADERS = (Path("/usr/include/stb/stb_image.h"), Path("/usr/local/include/stb/stb_image.h"))
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """A decoder.
+    """A decoder of JPEG files that is compared with libjpeg-turbo.
 
     Parameters
     ----------
     name : str
-        As the tables have it.
+        Name in the tables.
     version : str or None
-        None where it is not installed.
+        Version of the program or package, None if it is not installed.
     install : str
         The command that installs it.
     decode : callable
-        Takes the folders IN and OUT.
+        Decodes all files of a folder; takes the paths of the folders IN and OUT.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Decoder:
 
 
 def decoders() -> list[Decoder]:
-    """All of them, those that are not installed included."""
+    """All decoders, including those that are not installed."""
     return [*_packages(), *_programs(), *_of_npm(), *_built()]
 
 
@@ -74,36 +74,36 @@ def _packages() -> list[Decoder]:
 
 def _package_version(package: str) -> str | None:
     try:
-        found = version(package)
+        installed = version(package)
     except PackageNotFoundError:
         return None
     if package == "pillow":
         from PIL import features
 
-        return f"{found}, libjpeg-turbo {features.version('libjpeg_turbo')}"
+        return f"{installed}, libjpeg-turbo {features.version('libjpeg_turbo')}"
     if package == "kornia_rs":
-        return f"{_zune_version()}, kornia_rs {found}"
-    return f"{package} {found}" if package in ("ajpegli", "jpeglib") else found
+        return f"{_zune_version()}, kornia_rs {installed}"
+    return f"{package} {installed}" if package in ("ajpegli", "jpeglib") else installed
 
 
 def _zune_version() -> str:
-    """The version of zune-jpeg, from the paths of its sources, which the messages of Rust's panics have."""
+    """The version of zune-jpeg, read from the paths of its source files in the panic messages of the library."""
     spec = find_spec("kornia_rs")
     assert spec is not None
     assert spec.origin is not None
     data = b"".join(path.read_bytes() for path in Path(spec.origin).parent.glob("*.so"))
-    found = re.search(rb"zune-jpeg-(\d+\.\d+\.\d+)", data)
-    return found[1].decode() if found else "unknown"
+    path_version = re.search(rb"zune-jpeg-(\d+\.\d+\.\d+)", data)
+    return path_version[1].decode() if path_version else "unknown"
 
 
 def _programs() -> list[Decoder]:
-    """Programs that decode one file a call."""
+    """Programs that decode one file in each call, and Chromium."""
     chromium = shutil.which("chromium") or "chromium"
     convert = "magick" if shutil.which("magick") else "convert"
     return [
         Decoder(
             "djpeg",
-            said(["djpeg", "-version"], r"(libjpeg-turbo) version (\S+)"),
+            output_of(["djpeg", "-version"], r"(libjpeg-turbo) version (\S+)"),
             "apt-get install libjpeg-turbo-progs",
             partial(_one_by_one, ["djpeg", "-pnm", "-outfile", "OUT", "IN"]),
         ),
@@ -111,13 +111,13 @@ def _programs() -> list[Decoder]:
         _ffmpeg("ffmpeg (imageio)", _ffmpeg_of_imageio(), "pip install imageio-ffmpeg"),
         Decoder(
             "ImageMagick",
-            said([convert, "-version"], r"ImageMagick (\S+)"),
+            output_of([convert, "-version"], r"ImageMagick (\S+)"),
             "apt-get install imagemagick",
             partial(_one_by_one, [convert, "IN", "-colorspace", "sRGB", "-depth", "8", "OUT"]),
         ),
         Decoder(
             "Chromium",
-            said([chromium, "--version"], r"Chromium (\S+)"),
+            output_of([chromium, "--version"], r"Chromium (\S+)"),
             "apt-get install chromium",
             partial(decode_in_chromium, chromium, SOURCES / "page.html"),
         ),
@@ -125,14 +125,16 @@ def _programs() -> list[Decoder]:
 
 
 def _ffmpeg(name: str, program: str, install: str) -> Decoder:
-    """Converts to RGB as exactly as it can; by default it would do so in a hurry."""
+    """ffmpeg with options for an accurate conversion to RGB; its default conversion is fast and inaccurate."""
     accurate = ["-sws_flags", "accurate_rnd+full_chroma_int+bicubic", "-pix_fmt", "rgb24"]
     command = [program, "-v", "warning", "-nostdin", "-i", "IN", *accurate, "-update", "1", "OUT"]
-    return Decoder(name, said([program, "-version"], r"ffmpeg version (\S+)"), install, partial(_one_by_one, command))
+    return Decoder(
+        name, output_of([program, "-version"], r"ffmpeg version (\S+)"), install, partial(_one_by_one, command)
+    )
 
 
 def _ffmpeg_of_imageio() -> str:
-    """Path of the program in that package; a name that no program has where it is not installed."""
+    """Path of the ffmpeg program in the package imageio_ffmpeg, or a name that no program has if it is missing."""
     if find_spec("imageio_ffmpeg") is None:
         return "ffmpeg-of-imageio"
     import imageio_ffmpeg
@@ -142,31 +144,35 @@ def _ffmpeg_of_imageio() -> str:
 
 
 def _of_npm() -> list[Decoder]:
-    """Packages that lie where NODE_PATH says."""
-    found = []
+    """Packages of npm that node finds in the folder NODE_PATH."""
+    npm_decoders = []
     for name, package in {"sharp": "sharp", "jpeg-js": "jpeg-js", "pdf.js": "pdfjs-dist"}.items():
-        told = "require('sharp').versions.sharp" if name == "sharp" else f"require('{package}/package.json').version"
-        known = said(["node", "-e", f"console.log('version ' + {told})"], r"version (\S+)")
+        expression = (
+            "require('sharp').versions.sharp" if name == "sharp" else f"require('{package}/package.json').version"
+        )
+        installed = output_of(["node", "-e", f"console.log('version ' + {expression})"], r"version (\S+)")
         install = f"npm install {package}" + ("@4" if name == "pdf.js" else "")
-        found.append(Decoder(name, known, install, partial(_run, ["node", str(SOURCES / "decode.cjs"), package])))
-    return found
+        npm_decoders.append(
+            Decoder(name, installed, install, partial(_run, ["node", str(SOURCES / "decode.cjs"), package]))
+        )
+    return npm_decoders
 
 
 def _built() -> list[Decoder]:
-    """Small programs around libraries, compiled in OUT."""
+    """Small programs around the decoders of Java, Go and stb, compiled when they are run."""
     stb = next((path for path in STB_HEADERS if path.is_file()), None)
-    known = stb is not None and shutil.which("gcc")
-    stb_version = re.search(r"stb_image - v(\S+)", stb.read_text("utf-8")) if stb is not None and known else None
+    has_stb = stb is not None and shutil.which("gcc")
+    stb_version = re.search(r"stb_image - v(\S+)", stb.read_text("utf-8")) if stb is not None and has_stb else None
     return [
         Decoder(
             "Java ImageIO",
-            said(["javac", "-version"], r"javac (\S+)"),
+            output_of(["javac", "-version"], r"javac (\S+)"),
             "apt-get install default-jdk-headless",
             partial(_run, ["java", str(SOURCES / "Decode.java")]),
         ),
         Decoder(
             "Go image/jpeg",
-            said(["go", "version"], r"go version go(\S+)"),
+            output_of(["go", "version"], r"go version go(\S+)"),
             "apt-get install golang-go",
             partial(_run, ["go", "run", str(SOURCES / "decode.go")]),
         ),
@@ -185,17 +191,17 @@ def _decode_with_stb(source: Path, target: Path) -> None:
     _run([str(program)], source, target)
 
 
-def said(command: list[str], pattern: str) -> str | None:
-    """The groups of a pattern in what a program says of itself; None if it is not there or says something else."""
+def output_of(command: list[str], pattern: str) -> str | None:
+    """The groups of a pattern in the output of a command; None if the program or the pattern is missing."""
     if shutil.which(command[0]) is None:
         return None
     output = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    found = re.search(pattern, output.stdout + output.stderr)
-    return " ".join(found.groups()) if found else None
+    match = re.search(pattern, output.stdout + output.stderr)
+    return " ".join(match.groups()) if match else None
 
 
 def _run(command: list[str], source: Path, target: Path) -> None:
-    """A program that decodes all files in one call. What it leaves out when it ends early counts as refused."""
+    """Run a program that decodes all files in one call; if it fails, the files without a result count as refused."""
     result = subprocess.run([*command, str(source), str(target)], capture_output=True, text=True, timeout=SECONDS)
     if result.returncode:
         for path in source.glob("*.jpg"):
@@ -205,15 +211,18 @@ def _run(command: list[str], source: Path, target: Path) -> None:
 
 
 def _one_by_one(command: list[str], source: Path, target: Path) -> None:
-    """A program with IN and OUT for the files among its arguments. One that warns may end with a status of its own."""
+    """Run a program for each file, with the paths in place of its arguments IN and OUT.
+
+    The exit status alone does not mean that a file was refused: some programs return another status after a warning.
+    """
     for path in sorted(source.glob("*.jpg")):
         out = target / f"{path.stem}.ppm"
         files = {"IN": str(path), "OUT": str(out)}
-        arguments = [files.get(each, each) for each in command]
+        arguments = [files.get(argument, argument) for argument in command]
         result = subprocess.run(arguments, capture_output=True, text=True, timeout=60, env=os.environ | {"LC_ALL": "C"})
-        said = OF_ITSELF.sub("", result.stderr).strip()
+        message = OF_ITSELF.sub("", result.stderr).strip()
         if not out.exists() or not out.stat().st_size:
             out.unlink(missing_ok=True)
-            out.with_suffix(".error").write_text(f"exit status {result.returncode}: {said}", "utf-8")
-        elif said:
-            out.with_suffix(".warning").write_text(said, "utf-8")
+            out.with_suffix(".error").write_text(f"exit status {result.returncode}: {message}", "utf-8")
+        elif message:
+            out.with_suffix(".warning").write_text(message, "utf-8")

@@ -1,8 +1,8 @@
-"""How far a decoded picture is from the expected one, and what many of these differences come to.
+"""Measure how far a decoded picture is from the expected one, and summarize the differences of many files.
 
-Decoders may differ and be right: the inverse DCT may round otherwise (T.81 leaves it open), and chrominance that was
-subsampled may be interpolated in one way or another. Both change samples a little, or few of them. A file that was
-not understood gives another picture.
+Decoders may differ and still be right: T.81 does not prescribe the rounding of the inverse DCT, nor how subsampled
+chrominance is interpolated. Both change samples only slightly, or only a few of them. A decoder that did not understand
+a file shows another picture.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# A picture is wrong whose mean absolute difference, over all samples or over those of one tile, is above these. They
-# lie between the most that decoders here make of a file that they understand (8.5 and 16, both jpegli's, which
-# estimates where a coefficient lay within its step), and the least of a wrong picture (48 and 89).
+# A picture is wrong if its mean absolute difference over all samples is above WRONG_MEAN, or that of one tile above
+# WRONG_TILE. The limits lie between the largest values of files that a decoder understood (8.5 and 16, both of jpegli,
+# which estimates where a coefficient was within its quantization interval) and the least of wrong pictures (48 and 89).
 WRONG_MEAN = 16.0
 WRONG_TILE = 48.0
-TILE = 16  # pixels; an MCU of 4:2:0
+TILE = 16  # side of a tile in pixels, that of an MCU at 4:2:0
 GROUPS = ("full resolution", "subsampled", "four components")
 
 Pixels = npt.NDArray[np.uint8]
@@ -35,22 +35,22 @@ class Difference:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether it is another picture, not another way to round or to interpolate."""
+        """Whether the decoder shows another picture, rather than rounding or interpolating differently."""
         return self.mean > WRONG_MEAN or self.worst_tile > WRONG_TILE
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a decoder made of a file.
+    """The result of one decoder for one file.
 
     Parameters
     ----------
     file, kind, group : str
-        Name of the file, what it is an example of, and one of `GROUPS`.
+        Name of the file, the option or encoder that it is an example of, and one of `GROUPS`.
     result : Difference or str
-        How far the picture is from the expected one, or why there is none.
+        Difference from the expected picture, or the reason why there is no picture.
     warning : str
-        What the decoder had to say; empty for nothing.
+        Warnings of the decoder; empty if there are none.
     """
 
     file: str
@@ -68,48 +68,49 @@ class Outcome:
 
 
 def difference(decoded: Pixels, expected: Pixels) -> Difference | str:
-    """Compare two pictures of shape (height, width, 3); a text if their sizes differ."""
+    """Compare two pictures of shape (height, width, 3); returns a text if their sizes differ."""
     if decoded.shape != expected.shape:
         sizes = ("x".join(map(str, picture.shape[1::-1])) for picture in (decoded, expected))
         return "decoded as {} pixels instead of {}".format(*sizes)
-    apart = np.abs(decoded.astype(np.int16) - expected)
+    differences = np.abs(decoded.astype(np.int16) - expected)
     height, width = expected.shape[:2]
     rows, columns = (np.arange(0, side, TILE) for side in (height, width))
-    sums = np.add.reduceat(np.add.reduceat(apart.sum(axis=2, dtype=np.int64), rows, axis=0), columns, axis=1)
+    sums = np.add.reduceat(np.add.reduceat(differences.sum(axis=2, dtype=np.int64), rows, axis=0), columns, axis=1)
     samples = 3 * np.outer(np.diff([*rows, height]), np.diff([*columns, width]))
-    return Difference(int(apart.max()), float(apart.mean()), float((sums / samples).max()))
+    return Difference(int(differences.max()), float(differences.mean()), float((sums / samples).max()))
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """What one decoder made of all files: how many it opened, and by kind and name all that is not right or not silent.
+    """Summary of the results of one decoder.
 
+    ``opened`` and ``right`` count files; ``wrong``, ``refused`` and ``warnings`` list files by kind and name.
     ``largest`` and ``largest_by_kind`` have the largest difference among right pictures, by group and by kind.
     """
     return {
-        "opened": sum(each.verdict != "refused" for each in outcomes),
-        "right": sum(each.verdict == "right" for each in outcomes),
-        "wrong": _by_kind({each: _figures(each) for each in outcomes if each.verdict == "wrong"}),
-        "refused": _by_kind({each: each.result for each in outcomes if each.verdict == "refused"}),
-        "warnings": _by_kind({each: each.warning for each in outcomes if each.warning}),
-        "largest": {group: _largest([each for each in outcomes if each.group == group]) for group in GROUPS},
+        "opened": sum(outcome.verdict != "refused" for outcome in outcomes),
+        "right": sum(outcome.verdict == "right" for outcome in outcomes),
+        "wrong": _by_kind({outcome: _figures(outcome) for outcome in outcomes if outcome.verdict == "wrong"}),
+        "refused": _by_kind({outcome: outcome.result for outcome in outcomes if outcome.verdict == "refused"}),
+        "warnings": _by_kind({outcome: outcome.warning for outcome in outcomes if outcome.warning}),
+        "largest": {group: _largest([outcome for outcome in outcomes if outcome.group == group]) for group in GROUPS},
         "largest_by_kind": _largest_by_kind(outcomes),
     }
 
 
 def _largest_by_kind(outcomes: Sequence[Outcome]) -> dict[str, int | None]:
-    """None where no picture of a kind is right."""
+    """The largest difference among right pictures of each kind, None if no picture of that kind is right."""
     kinds: dict[str, int | None] = {}
-    for each in outcomes:
-        known = kinds.setdefault(each.kind, None)
-        if isinstance(each.result, Difference) and each.verdict == "right":
-            kinds[each.kind] = max(each.result.largest, known or 0)
+    for outcome in outcomes:
+        largest = kinds.setdefault(outcome.kind, None)
+        if isinstance(outcome.result, Difference) and outcome.verdict == "right":
+            kinds[outcome.kind] = max(outcome.result.largest, largest or 0)
     return kinds
 
 
-def _by_kind(said: Mapping[Outcome, Any]) -> dict[str, dict[str, Any]]:
+def _by_kind(values: Mapping[Outcome, Any]) -> dict[str, dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
-    for outcome, what in said.items():
-        rows.setdefault(outcome.kind, {})[outcome.file] = what
+    for outcome, value in values.items():
+        rows.setdefault(outcome.kind, {})[outcome.file] = value
     return rows
 
 
@@ -121,10 +122,10 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
 
 def _largest(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
     """Figures and name of the file with the largest difference among right pictures, and the largest mean of any."""
-    right = {each: _figures(each) for each in outcomes if each.verdict == "right"}
+    right = {outcome: _figures(outcome) for outcome in outcomes if outcome.verdict == "right"}
     if not right:
         return None
-    worst = max(right, key=lambda each: (right[each]["largest"], right[each]["mean"]))
+    worst = max(right, key=lambda outcome: (right[outcome]["largest"], right[outcome]["mean"]))
     means = (max(figures[name] for figures in right.values()) for name in ("mean", "worst_tile"))
     most = dict(zip(("most_mean", "most_worst_tile"), means, strict=True))
     return {"file": worst.file, "kind": worst.kind, **right[worst], **most}

@@ -1,4 +1,4 @@
-"""Files of every option of our encoder, each an example of some kind."""
+"""Files that our encoder writes with every option, each an example of some kind of file, for other decoders to read."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:4:0")
 PROGRESSIVE = {"baseline": False, "progressive": True}
 TWO_SCANS = "two scans (--scans apart)"
 TUNINGS = ("psnr", "ssim", "people")
-# (width, height): less than a block, an MCU, just above one, and strips.
+# (width, height): smaller than a block, a whole block, a whole MCU, just above one, and narrow strips.
 SIZES = ((1, 1), (7, 5), (8, 8), (16, 16), (17, 33), (1, 300), (300, 1), (3, 2000), (2000, 3), (33, 1025))
 
 
 @dataclass(frozen=True)
 class OurFile:
-    """A file that we wrote: its name, what it is an example of, and its bytes."""
+    """A file that our encoder wrote: its name, the kind of file that it is an example of, and its bytes."""
 
     name: str
     kind: str
@@ -47,7 +47,7 @@ class OurFile:
 
     @cached_property
     def group(self) -> str:
-        """Whether decoders have to interpolate or to convert from four components: one of those in `GROUPS`."""
+        """One of `GROUPS`: says whether decoders interpolate chrominance or convert from four components."""
         image = read_jpeg(self.data)
         if len(image.components) == 4:
             return "four components"
@@ -55,13 +55,13 @@ class OurFile:
 
 
 def our_files(photos: dict[str, Pixels], foreign: dict[str, bytes]) -> Iterator[OurFile]:
-    """All files.
+    """All files that the decoders read.
 
     Parameters
     ----------
-    photos : dict
+    photos : dict of str to ndarray of uint8, shape (H, W, 3)
         RGB photographs by name, at least two.
-    foreign : dict
+    foreign : dict of str to bytes
         Files of other encoders by name, which are transcoded.
     """
     photo = list(photos.values())[1]
@@ -85,6 +85,7 @@ def our_files(photos: dict[str, Pixels], foreign: dict[str, bytes]) -> Iterator[
 
 
 def _transcoded(name: str, data: bytes) -> Iterator[OurFile]:
+    """A file of another encoder, transcoded without loss."""
     image = read_jpeg(data)
     kind = "transcoded from other encoders"
     if any(not table.is_baseline for table in image.tables):
@@ -96,6 +97,7 @@ def _transcoded(name: str, data: bytes) -> Iterator[OurFile]:
 
 
 def _plain(part: Pixels) -> Iterator[OurFile]:
+    """Every quality and sampling with default tables."""
     for coding, progressive in PROGRESSIVE.items():
         for quality in (1, 30, 75, 95, 100):
             settings: dict[str, Any] = {"quality": quality, "progressive": progressive}
@@ -110,6 +112,7 @@ def _plain(part: Pixels) -> Iterator[OurFile]:
 
 
 def _restarts(part: Pixels) -> Iterator[OurFile]:
+    """Restart intervals from one MCU to more than the image has."""
     for coding, progressive in PROGRESSIVE.items():
         for sampling in ("4:4:4", "4:2:0"):
             for interval in (1, 7, 16, 65535):
@@ -119,6 +122,7 @@ def _restarts(part: Pixels) -> Iterator[OurFile]:
 
 
 def _designed(part: Pixels) -> Iterator[OurFile]:
+    """Designed tables of each method and target."""
     profile = load_profile("mobilenet_v2")
     for method in ("opts", "rdopt"):
         data = encode(part, profile=profile, target=MatchQuality(60), method=method).data
@@ -128,23 +132,27 @@ def _designed(part: Pixels) -> Iterator[OurFile]:
 
 
 def _optimized(part: Pixels) -> Iterator[OurFile]:
+    """Effort 3 for all tunings, and weights by a network, a receiver, a region and blocks."""
     network = load_profile("mobilenet_v2_420")
     mask = np.zeros(part.shape[:2], np.uint8)
     mask[40:120, 60:200] = 255
     for coding, progressive in PROGRESSIVE.items():
-        ways: dict[str, dict[str, Any]] = {tune: {"tune": tune} for tune in TUNINGS}
-        ways |= {"a network": {"tune": network}, "a receiver": {"tune": load_utility_profile("deblock")}}
-        ways |= {"a region": {"field": QualityField.from_mask(mask)}, "blocks of x264": {"blocks": blocks_by("x264")}}
-        ways |= {"blocks of a QP-NET": {"blocks": blocks_by("qpnet:deblock")}}
-        for name, words in ways.items():
+        variants: dict[str, dict[str, Any]] = {tune: {"tune": tune} for tune in TUNINGS}
+        variants |= {"a network": {"tune": network}, "a receiver": {"tune": load_utility_profile("deblock")}}
+        variants |= {
+            "a region": {"field": QualityField.from_mask(mask)},
+            "blocks of x264": {"blocks": blocks_by("x264")},
+        }
+        variants |= {"blocks of a QP-NET": {"blocks": blocks_by("qpnet:deblock")}}
+        for name, weights in variants.items():
             for sampling in ("4:4:4", "4:2:0") if name in TUNINGS else (None,):
-                data = encode(part, effort=3, **words, subsampling=sampling, progressive=progressive).data
+                data = encode(part, effort=3, **weights, subsampling=sampling, progressive=progressive).data
                 title = f"effort 3 for {name}, {sampling or 'its sampling'}, {coding}"
                 yield OurFile(title, f"effort 3, {coding}", data)
 
 
 def _colours(part: Pixels) -> Iterator[OurFile]:
-    """RGB from a file whose Adobe segment says so; CMYK from one of Pillow; YCCK put together from two encodes."""
+    """RGB marked by an Adobe segment, CMYK (both read from files of Pillow), and YCCK composed of two encodes."""
     rgb, cmyk = io.BytesIO(), io.BytesIO()
     Image.fromarray(part).save(rgb, "JPEG", quality=80, keep_rgb=True)
     Image.fromarray(part).convert("CMYK").save(cmyk, "JPEG", quality=80)
@@ -164,9 +172,9 @@ def _colours(part: Pixels) -> Iterator[OurFile]:
 
 
 def _metadata(part: Pixels) -> Iterator[OurFile]:
-    """Exif with an orientation that turns nothing; an sRGB profile, and one filled up until it takes two segments.
+    """Exif (upright), an ICC profile in one segment and one padded to two segments, and a density in dots per inch.
 
-    And a file of Pillow with XMP, a comment and a second JPEG file behind it, as telephones write them, transcoded.
+    Also a transcoded file of Pillow with XMP, a comment and a second JPEG file behind it, as telephones write them.
     """
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 1, "a picture"
@@ -184,13 +192,14 @@ def _metadata(part: Pixels) -> Iterator[OurFile]:
     carried, second = io.BytesIO(), encode(part[:40, :50, 1].copy()).data
     Image.fromarray(part).save(carried, "JPEG", subsampling="4:4:4", comment=b"a comment", xmp=packet)
     images["XMP, comment, a file behind EOI"] = read_jpeg(carried.getvalue() + second)
-    for name, each in images.items():
+    for name, variant in images.items():
         for coding, progressive in PROGRESSIVE.items():
-            data = write_jpeg(each, progressive=progressive)
+            data = write_jpeg(variant, progressive=progressive)
             yield OurFile(f"{name}, {coding}", "metadata", data)
 
 
 def _sizes(photo: Pixels) -> Iterator[OurFile]:
+    """Sizes smaller than a block, odd sizes, and narrow strips."""
     for width, height in SIZES:
         rows, columns = np.arange(height) % photo.shape[0], np.arange(width) % photo.shape[1]
         pixels = np.ascontiguousarray(photo[rows][:, columns])
@@ -201,7 +210,7 @@ def _sizes(photo: Pixels) -> Iterator[OurFile]:
 
 
 def _extremes() -> Iterator[OurFile]:
-    """One colour; noise; black and white in squares, whose edges leave the range of samples when quantized."""
+    """White, black, noise, and squares of black and white, whose decoded edges exceed the range of samples."""
     noise = np.random.default_rng(5).integers(0, 256, (65, 71, 3), np.uint8)
     squares = 255 * (np.indices((90, 90)).sum(axis=0) // 3 % 2).astype(np.uint8)
     pictures = {"white": np.full((40, 50, 3), 255, np.uint8), "black": np.zeros((40, 50), np.uint8)}
@@ -212,6 +221,7 @@ def _extremes() -> Iterator[OurFile]:
 
 
 def _two_scans(part: Pixels) -> Iterator[OurFile]:
+    """Files with luminance and chrominance in two scans."""
     for sampling in ("4:2:0", "4:2:2", "4:4:0"):
         for interval in (0, 16):
             image = read_jpeg(encode(part, subsampling=sampling, restart_interval=interval).data)

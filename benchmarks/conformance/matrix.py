@@ -1,4 +1,4 @@
-"""All decoders over all files: every picture is compared with what libjpeg-turbo makes of the file."""
+"""Run all decoders on all files, and compare every picture with the one that libjpeg-turbo decodes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def matrix(files: list[OurFile], decoders: list[Decoder]) -> dict[str, dict[str, Any]]:
-    """What each decoder makes of all files: its `summary`, or how it could be installed."""
+    """The `summary` of each decoder over all files, or the command that installs it."""
     rows: dict[str, dict[str, Any]] = {}
     expected = [np.asarray(Image.open(io.BytesIO(file.data)).convert("RGB")) for file in files]
     with tempfile.TemporaryDirectory() as folder:
@@ -44,11 +44,11 @@ def matrix(files: list[OurFile], decoders: list[Decoder]) -> dict[str, dict[str,
 def decoded(
     decoder: Decoder, files: list[OurFile], expected: list[Pixels], source: Path, target: Path
 ) -> list[Outcome]:
-    """Run a decoder over the files 0000.jpg, ... of a folder, and compare what it leaves in another."""
+    """Run a decoder on the files 0000.jpg, ... of the folder ``source``, and compare the pictures in ``target``."""
     failure = "no picture came out"
     try:
         decoder.decode(source, target)
-    except (OSError, subprocess.SubprocessError) as error:  # a compiler that fails, time that is up
+    except (OSError, subprocess.SubprocessError) as error:  # a compiler failed, or the time limit was exceeded
         failure = f"{type(error).__name__}: {error}"
     outcomes = []
     for number, (file, pixels) in enumerate(zip(files, expected, strict=True)):
@@ -64,5 +64,5 @@ def decoded(
 
 
 def _text(path: Path, source: Path) -> str:
-    """What a decoder said, without the name of the temporary folder."""
+    """The message of a decoder, without the name of the temporary folder."""
     return path.read_text("utf-8", "replace").replace(str(source), "IN").strip()

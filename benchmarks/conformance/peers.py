@@ -1,4 +1,4 @@
-"""Files of other encoders: mozjpeg, jpegli, every libjpeg that jpeglib brings, cjpeg's odd options, and Pillow."""
+"""Files of other encoders: mozjpeg, jpegli, every libjpeg in jpeglib, unusual options of cjpeg, and Pillow."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ LIBJPEG = ("6b", "7", "8", "8a", "8b", "8c", "8d", "9", "9a", "9b", "9c", "9d", 
 TURBO = ("turbo120", "turbo130", "turbo140", "turbo150", "turbo200", "turbo210")
 MOZJPEG = ("mozjpeg101", "mozjpeg201", "mozjpeg300", "mozjpeg403")
 
-# What cjpeg's switches are tried for; a switch that is a name of `SCRIPTS` stands for a file with that text.
+# Switches of cjpeg by the kind of file that they produce; a name of `SCRIPTS` stands for a file with that scan script.
 CJPEG: dict[str, tuple[tuple[str, ...], ...]] = {
     "defaults, -optimize, -dct": ((), ("-optimize",), ("-dct", "fast"), ("-dct", "float")),
     "-grayscale": (("-grayscale",), ("-grayscale", "-progressive")),
     "-rgb": (("-rgb",), ("-rgb", "-progressive"), ("-rgb", "-sample", "2x2,1x1,1x1")),
     "-progressive": (("-progressive",), ("-progressive", "-restart", "1")),
     "-restart": (("-restart", "1"), ("-restart", "1B"), ("-restart", "65535B"), ("-restart", "3B", "-optimize")),
-    "-sample": tuple(("-sample", each) for each in ("2x1", "1x1", "1x2", "2x2", "4x1", "1x4", "4x2", "2x4")),
+    "-sample": tuple(("-sample", factors) for factors in ("2x1", "1x1", "1x2", "2x2", "4x1", "1x4", "4x2", "2x4")),
     "-sample, chrominance finer or uneven": (
         ("-sample", "1x1,2x2,2x2"),
         ("-sample", "2x2,2x1,1x2"),
@@ -70,11 +70,11 @@ SCRIPTS = {
 
 
 def peer_files(photos: dict[str, Pixels]) -> Iterator[PeerFile]:
-    """Files of mozjpeg, jpegli, all versions of libjpeg that jpeglib brings, and cjpeg where it is installed.
+    """Files of mozjpeg, jpegli, all versions of libjpeg in jpeglib, Pillow, and cjpeg if it is installed.
 
     Parameters
     ----------
-    photos : dict
+    photos : dict of str to ndarray of uint8, shape (H, W, 3)
         RGB photographs by name, at least two.
     """
     photo = list(photos.values())[1]
@@ -94,15 +94,15 @@ def peer_files(photos: dict[str, Pixels]) -> Iterator[PeerFile]:
 
 
 def strong_encoders() -> Iterator[tuple[str, Callable[[Pixels, int], bytes]]]:
-    """mozjpeg as pyvips brings it (trellis, overshoot deringing, optimized scans, its tables), and jpegli."""
+    """Encoders by name: mozjpeg in pyvips (trellis, overshoot deringing, its own tables), and jpegli."""
     strong = {"optimize_coding": True, "trellis_quant": True, "overshoot_deringing": True, "quant_table": 3}
-    ways: dict[str, dict[str, object]] = {
+    variants: dict[str, dict[str, object]] = {
         "mozjpeg baseline": {},
         "mozjpeg progressive": {"interlace": True, "optimize_scans": True},
         "mozjpeg 4:4:4": {"subsample_mode": "off"},
         "mozjpeg restart markers": {"restart_interval": 5},
     }
-    for name, options in ways.items():
+    for name, options in variants.items():
         yield name, partial(vips, **strong, **options)
     yield "jpegli baseline", partial(_jpegli, progressive=0)
     yield "jpegli progressive", partial(_jpegli, progressive=2)
@@ -122,14 +122,16 @@ def _jpegli(photo: Pixels, quality: int, **options: Any) -> bytes:
 
 
 def with_large_steps(photo: Pixels) -> bytes:
-    """A file of libjpeg-turbo whose tables have steps above 255, as extended sequential files may."""
+    """A file of libjpeg-turbo whose tables have steps above 255, which extended sequential files may have."""
     steps = np.stack([4 * table.steps for table in annex_k_tables(50)])
     return _jpeglib(photo, "turbo210", qt=steps)
 
 
 def with_sampling(photo: Pixels, factors: str) -> bytes:
     """A file of libjpeg-turbo with sampling factors such as ``"4x1,1x1,1x1"``."""
-    return _jpeglib(photo, "turbo210", samp_factor=[tuple(map(int, each.split("x"))) for each in factors.split(",")])
+    return _jpeglib(
+        photo, "turbo210", samp_factor=[tuple(map(int, factor.split("x"))) for factor in factors.split(",")]
+    )
 
 
 def _jpeglib(photo: Pixels, version: str, **options: Any) -> bytes:
@@ -142,6 +144,7 @@ def _jpeglib(photo: Pixels, version: str, **options: Any) -> bytes:
 
 
 def _options_of_strong_encoders(part: Pixels) -> Iterator[PeerFile]:
+    """Files of mozjpeg and jpegli with other options than in `strong_encoders`."""
     for table in range(9):
         data = vips(part, 60, quant_table=table, trellis_quant=True)
         yield PeerFile(f"mozjpeg, quant_table {table}", "mozjpeg, other options", data)
@@ -159,14 +162,19 @@ def _options_of_strong_encoders(part: Pixels) -> Iterator[PeerFile]:
 
 
 def _of_jpeglib(parts: dict[str, Pixels]) -> Iterator[PeerFile]:
+    """Files of every version of libjpeg in jpeglib."""
     families = {"libjpeg 6b to 9f": LIBJPEG, "libjpeg-turbo 1.2 to 2.1": TURBO, "mozjpeg 1.0 to 4.0": MOZJPEG}
-    ways: dict[str, list[str]] = {"defaults": [], "progressive": ["+PROGRESSIVE_MODE"], "optimal": ["+OPTIMIZE_CODING"]}
+    variants: dict[str, list[str]] = {
+        "defaults": [],
+        "progressive": ["+PROGRESSIVE_MODE"],
+        "optimal": ["+OPTIMIZE_CODING"],
+    }
     for kind, versions in families.items():
         for version in versions:
-            for way, flags in ways.items():
+            for variant, flags in variants.items():
                 for size, pixels in parts.items():
                     data = _jpeglib(pixels, version, qt=80, flags=flags)
-                    yield PeerFile(f"{version}, {size}, {way}", kind, data)
+                    yield PeerFile(f"{version}, {size}, {variant}", kind, data)
             data = _jpeglib(parts["251x187"][..., 1:2], version, qt=60)
             yield PeerFile(f"{version}, grey", kind, data)
     data = _jpeglib(parts["251x187"], "9f", flags=["+ARITH_CODE"])
@@ -175,8 +183,9 @@ def _of_jpeglib(parts: dict[str, Pixels]) -> Iterator[PeerFile]:
 
 
 def _of_cjpeg(parts: dict[str, Pixels]) -> Iterator[PeerFile]:
-    for kind, ways in CJPEG.items():
-        for switches in ways:
+    """Files of cjpeg with the switches in `CJPEG`."""
+    for kind, variants in CJPEG.items():
+        for switches in variants:
             for size, pixels in parts.items():
                 yield PeerFile(f"cjpeg {' '.join(switches)}, {size}", f"cjpeg {kind}", _cjpeg(pixels, switches))
     for switches in (("-arithmetic",), ("-arithmetic", "-progressive")):
@@ -193,7 +202,8 @@ def _cjpeg(photo: Pixels, switches: Iterable[str]) -> bytes:
 
 
 def _of_pillow(parts: dict[str, Pixels]) -> Iterator[PeerFile]:
-    ways: dict[str, dict[str, Any]] = {
+    """Files of Pillow: progressive, restart markers, RGB, 16-bit tables, CMYK."""
+    variants: dict[str, dict[str, Any]] = {
         "progressive": {"progressive": True},
         "restart markers": {"restart_marker_rows": 1},
         "RGB": {"keep_rgb": True},
@@ -201,7 +211,7 @@ def _of_pillow(parts: dict[str, Pixels]) -> Iterator[PeerFile]:
     }
     for size, pixels in parts.items():
         image = Image.fromarray(pixels)
-        for name, options in ways.items():
+        for name, options in variants.items():
             yield PeerFile(f"Pillow, {name}, {size}", "Pillow", _pillow(image, **options))
         for progressive in (False, True):
             data = _pillow(image.convert("CMYK"), progressive=progressive)

@@ -1,10 +1,10 @@
-"""Decode files with a package of Python, in a process of its own.
+"""Decode files with a Python package, in a process of its own.
 
     python -m benchmarks.conformance.python NAME IN OUT
 
-decodes every IN/x.jpg with the decoder NAME into OUT/x.ppm, or says why not in OUT/x.error; what it writes to stderr
-meanwhile, warnings of C libraries included, becomes OUT/x.warning. CMYK gets the magic number P0CMYK, which Pillow
-reads.
+decodes every IN/x.jpg with the decoder NAME into OUT/x.ppm, or writes to OUT/x.error why it did not. Its output on
+stderr, including warnings of C libraries, is written to OUT/x.warning. CMYK pictures have the magic number P0CMYK,
+which Pillow reads.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ DECODERS: dict[str, Decode] = {
 
 @contextmanager
 def stderr_to(path: Path) -> Iterator[None]:
-    """Send what this process writes to stderr, C libraries included, to a file; no file is left if it is nothing."""
+    """Redirect stderr of this process, C libraries included, to a file; an empty file is removed."""
     sys.stderr.flush()
     kept = os.dup(2)
     with path.open("wb") as file:
@@ -108,15 +108,15 @@ def stderr_to(path: Path) -> Iterator[None]:
 
 
 def main(name: str, source: Path, target: Path) -> None:
-    """Decode all files of a folder."""
+    """Decode all files of the folder ``source`` into the folder ``target`` with one decoder."""
     warnings.simplefilter("once")
     with tempfile.TemporaryDirectory() as folder, stderr_to(Path(folder) / "warning"):
-        DECODERS[name](next(source.glob("*.jpg")))  # what packages say of themselves is not about any file
+        DECODERS[name](next(source.glob("*.jpg")))  # the first call may print messages that are not about the file
     for path in sorted(source.glob("*.jpg")):
         try:
             with stderr_to(target / f"{path.stem}.warning"):
                 samples = DECODERS[name](path)
-        except Exception as error:  # whatever a package raises is its word on the file
+        except Exception as error:  # any exception of a package means that it refuses the file
             (target / f"{path.stem}.error").write_text(f"{type(error).__name__}: {error}", "utf-8")
             continue
         height, width, *bands = samples.shape

@@ -1,4 +1,4 @@
-"""Do we read in files of others what libjpeg reads, and does what we write of it show the same picture?"""
+"""Check that we read the same coefficients as libjpeg from other encoders' files, and write the same picture again."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import jpeglib
 
-ARITHMETIC = "arithmetic coding"  # nothing here decodes it: such files have to be refused, as not supported
+ARITHMETIC = "arithmetic coding"  # kind of files that optcodec does not decode and must refuse with the right error
 
 
 @dataclass(frozen=True)
 class PeerFile:
-    """A file of another encoder: its name, what it is an example of, and its bytes."""
+    """A file of another encoder: its name, the kind of file that it is an example of, and its bytes."""
 
     name: str
     kind: str
@@ -32,9 +32,9 @@ class PeerFile:
 
 
 def disagreements(file: PeerFile) -> dict[str, str]:
-    """What is not as libjpeg has it: by ``coefficients`` and ``pixels``, the reason in words. Empty if all agrees.
+    """The differences from libjpeg in words, with the keys ``coefficients`` and ``pixels``; empty if there are none.
 
-    For a file with arithmetic coding, by ``refused``, why it was not refused as it has to be.
+    For a file with arithmetic coding the key is ``refused``, and the text says how it was not refused correctly.
     """
     try:
         image = read_jpeg(file.data)
@@ -44,18 +44,18 @@ def disagreements(file: PeerFile) -> dict[str, str]:
             return {} if isinstance(error, UnsupportedJpegError) else {"refused": reason}
         return dict.fromkeys(("coefficients", "pixels"), f"refused: {reason}")
     if file.kind == ARITHMETIC:
-        return {"refused": "read, although nothing here decodes arithmetic coding"}
-    found = {}
+        return {"refused": "read, although optcodec does not decode arithmetic coding"}
+    reasons = {}
     ours, theirs = [part.blocks for part in image.components], _libjpeg_blocks(file.data)
     if len(ours) != len(theirs) or not all(map(np.array_equal, ours, theirs)):
-        found["coefficients"] = "others than libjpeg reads"
+        reasons["coefficients"] = "not those that libjpeg reads"
     expected = np.asarray(Image.open(io.BytesIO(file.data)))
     for name, progressive in (("baseline", False), ("progressive", True)):
         again = np.asarray(Image.open(io.BytesIO(write_jpeg(image, progressive=progressive))))
         if not np.array_equal(again, expected):
-            apart = np.abs(again.astype(int) - expected).max() if again.shape == expected.shape else "another size"
-            found["pixels"] = f"written again, {name}: largest difference {apart}"
-    return found
+            difference = np.abs(again.astype(int) - expected).max() if again.shape == expected.shape else "another size"
+            reasons["pixels"] = f"written again, {name}: largest difference {difference}"
+    return reasons
 
 
 def _libjpeg_blocks(data: bytes) -> list[np.ndarray]:
@@ -68,15 +68,15 @@ def _libjpeg_blocks(data: bytes) -> list[np.ndarray]:
 
 
 def agreement(files: Iterable[PeerFile]) -> dict[str, dict[str, Any]]:
-    """Kind -> files, how many agree in coefficients and in pixels or are refused rightly, disagreements by name."""
+    """By kind: number of files, how many agree with libjpeg or are refused correctly, and disagreements by name."""
     rows: dict[str, dict[str, Any]] = {}
     for file in files:
         fresh = {"files": 0, "coefficients": 0, "pixels": 0, "refused": 0, "disagreements": {}}
         row = rows.setdefault(file.kind, fresh)
         wrong = disagreements(file)
         row["files"] += 1
-        for what in ("refused",) if file.kind == ARITHMETIC else ("coefficients", "pixels"):
-            row[what] += what not in wrong
+        for test in ("refused",) if file.kind == ARITHMETIC else ("coefficients", "pixels"):
+            row[test] += test not in wrong
         if wrong:
             row["disagreements"][file.name] = wrong
     return rows

@@ -1,4 +1,4 @@
-"""The tables of the conformance benchmark, from its result."""
+"""Format the Markdown tables of the conformance benchmark from its result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GROUPS = {"full resolution": "grey, RGB, 4:4:4", "subsampled": "subsampled", "f
 
 
 def conformance() -> dict[str, str]:
-    """Tables by name."""
+    """All tables of this module by name."""
     document = json.loads((RESULTS / "conformance.json").read_text("utf-8"))
     return {
         "decoders of our files": by_decoder(document),
@@ -22,7 +22,7 @@ def conformance() -> dict[str, str]:
 
 
 def by_decoder(document: Mapping[str, Any]) -> str:
-    """How many files each decoder shows, how far its pixels are from libjpeg-turbo's, and what it does not show."""
+    """By decoder: number of files it shows, largest differences from libjpeg-turbo, and files it does not show."""
     total = sum(document["our_files"].values())
     header = ["decoder", "version", f"of {total} files", *_GROUPS.values(), "another picture", "refused", "warnings"]
     rows = [header, ["---", "---", *["---:"] * (len(_GROUPS) + 1), "---", "---", "---:"]]
@@ -38,42 +38,42 @@ def by_decoder(document: Mapping[str, Any]) -> str:
 
 
 def _difference(figures: Mapping[str, Any] | None) -> str:
-    """``64, 0.56``: the largest difference of any sample, and the largest mean of any picture."""
+    """Format the largest difference of any sample and the largest mean of any picture as ``64, 0.56``."""
     if figures is None:
         return ""
     return "0" if figures["largest"] == 0 else f"{figures['largest']}, {figures['most_mean']:.2f}"
 
 
 def _counts(kinds: Mapping[str, Mapping[str, Any]]) -> str:
-    """``4 of CMYK; 2 of metadata``."""
+    """Format the number of files by kind as ``4 of CMYK; 2 of metadata``."""
     return "; ".join(f"{len(files)} of {kind}" for kind, files in kinds.items())
 
 
 def by_kind(document: Mapping[str, Any]) -> str:
-    """Which decoders show all files of a kind, how many of them the others do not, and the two largest differences."""
+    """By kind: how many decoders show all files, how many files the others do not, and the two largest differences."""
     header = ["files", "how many", "decoders that show all", "largest differences", "another picture", "refused"]
     rows = [header, ["---", "---:", "---:", "---", "---", "---"]]
     decoders = {name: figures for name, figures in document["decoders"].items() if figures["version"] is not None}
     for kind, count in document["our_files"].items():
         failed = [
-            {name: len(each[verdict][kind]) for name, each in decoders.items() if kind in each[verdict]}
+            {name: len(figures[verdict][kind]) for name, figures in decoders.items() if kind in figures[verdict]}
             for verdict in ("wrong", "refused")
         ]
-        good = sum(not any(name in each for each in failed) for name in decoders)
-        apart = {name: each["largest_by_kind"][kind] or 0 for name, each in decoders.items()}
-        most = dict(sorted(apart.items(), key=lambda each: -each[1])[:2])
-        cells = [_named(each) for each in (most, *failed)]
+        good = sum(not any(name in counts for counts in failed) for name in decoders)
+        largest = {name: figures["largest_by_kind"][kind] or 0 for name, figures in decoders.items()}
+        most = dict(sorted(largest.items(), key=lambda item: -item[1])[:2])
+        cells = [_named(counts) for counts in (most, *failed)]
         rows.append([kind, str(count), f"{good} of {len(decoders)}", *cells])
     return _lines(rows)
 
 
 def _named(numbers: Mapping[str, int]) -> str:
-    """``jpegli 60, ffmpeg 3``, without those that are 0."""
+    """Format numbers by decoder as ``jpegli 60, ffmpeg 3``, without zeros."""
     return ", ".join(f"{name} {number}" for name, number in numbers.items() if number)
 
 
 def of_others(kinds: Mapping[str, Mapping[str, Any]]) -> str:
-    """How many files of other encoders we read and write again as libjpeg has them."""
+    """By kind of other encoders' files: how many we read and write again as libjpeg does."""
     counts = ("files", "coefficients", "pixels", "refused")
     rows = [["files", "how many", "same coefficients", "same pixels when written again", "refused, as they should be"]]
     rows.append(["---", *["---:"] * len(counts)])

@@ -1,7 +1,9 @@
-"""What does `optcodec demo` show? Puts its figures into docs/networks.md, and its picture into the README.
+"""Run `optcodec demo`, and put its figures into docs/networks.md and its picture into the README.
 
-Runs the demo, and writes benchmarks/results/demo.json, docs/demo.jpg (the contact sheet, encoded by optcodec itself)
-and the table of docs/networks.md.
+    python -m benchmarks.documents.demo
+
+Writes benchmarks/results/demo.json, docs/demo.jpg (the contact sheet, encoded by optcodec itself) and the table of
+docs/networks.md.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ PICTURE_NBYTES = 480_000
 
 
 def main() -> None:
-    """Run, write, and say what changed."""
+    """Run the demo, write its result, picture and table, and print whether the table changed."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [sys.executable, "-m", "optcodec", "demo", folder, "--json"], check=True, capture_output=True, text=True
@@ -44,11 +46,11 @@ def main() -> None:
 
 
 def table(report: dict[str, Any]) -> str:
-    """Rows of the table."""
+    """The rows of the table: bytes of default JPEG, and the change in % with each other method, by photograph."""
     rows = []
     for photo in report["photographs"]:
         jpeg, *others = photo["methods"]
-        changes = " | ".join(f"{each['change_percent']:+.1f} %" for each in others)
+        changes = " | ".join(f"{method['change_percent']:+.1f} %" for method in others)
         rows.append(f"| {photo['photograph']} | {jpeg['nbytes']:,} | {changes} |")
     means = report["mean_change_percent"]
     changes = " | ".join(f"{means[method]:+.1f} %" for method in ("optd", "opts", "rdopt"))

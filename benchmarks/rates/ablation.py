@@ -1,11 +1,12 @@
-"""What does each part of rate-distortion optimization gain?
+"""How many bytes does each part of rate-distortion optimization save?
 
     OPTCODEC_DATA=DATA python -m benchmarks.rates.ablation
 
-Kodak (the odd numbers), 4:2:0 and 4:4:4, tuned for PSNR of RGB; BD-rate against libjpeg-turbo with optimized Huffman
-tables as in ``rd_peers.py``, one part after the other added. Then the constant STEP_RATIO, the number of turns, and
-what steps chosen freely for each image would add: a search along all 128 steps, one after the other, each by 20 % up or
-down as long as error plus level times bits falls. Writes ``results/rd_ablation.json``.
+The parts are added one after the other, and the BD-rate against libjpeg-turbo with optimized Huffman tables is measured
+after each as in `peers.py`: on the Kodak photographs with odd numbers, at 4:2:0 and 4:4:4, tuned for PSNR of RGB. Then
+the constant STEP_RATIO and the number of passes of the trellis are varied. At last, quantization steps are chosen
+freely for each image: a search changes the 128 steps one after the other by 20 % up or down if error plus level times
+bits falls. Writes ``results/rd_ablation.json``.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from optcodec.trellis.tuning import STEP_RATIO, TUNINGS
 TUNING = TUNINGS["psnr"]
 Variant = dict[str, Any]
 PLAIN: Variant = {"indices": "nearest", "dc_step": False, "chroma": False, "refine": False, "apart": False}
-# Each adds to the one before.
+# Each variant has the options of all those before it.
 PARTS: dict[str, Variant] = {
     "steps that fit the weights, nearest indices": {},
     "+ trellis of AC": {"indices": "AC"},
@@ -51,12 +52,12 @@ PARTS: dict[str, Variant] = {
 }
 RATIOS = (0.06, 0.08, 0.1, 0.115, 0.13, 0.16)
 TURNS = (0, 1, 2, 4)
-FREE_LEVELS = (15.0, 60.0)  # steps of luminance
+FREE_LEVELS = (15.0, 60.0)  # steps of luminance at which freely chosen steps are searched
 
 
 @contextmanager
 def without(variant: Variant) -> Iterator[None]:
-    """Leaves out what is not a part of a variant."""
+    """Switch off those parts of the optimization that a variant does not have."""
     with ExitStack() as stack:
         if not variant["dc_step"]:
             stack.enter_context(patch.object(rdo, "_DC_FACTORS", np.ones(1)))
@@ -73,6 +74,7 @@ def without(variant: Variant) -> Iterator[None]:
 
 
 def coder_of(path: Path, subsampling: str, variant: Variant) -> Coder:
+    """The coder of a photograph with the parts of a variant."""
     pixels, refine = load(path), None
     image = forward(pixels, subsampling)
     if variant["chroma"]:
@@ -85,7 +87,7 @@ def coder_of(path: Path, subsampling: str, variant: Variant) -> Coder:
 
 
 def rate(task: tuple[Path, str, Variant]) -> float:
-    """BD-rate of one photograph."""
+    """BD-rate of a variant in % on one photograph."""
     path, subsampling, variant = task
     pixels = load(path)
     coder = coder_of(path, subsampling, variant)
@@ -98,11 +100,13 @@ def rate(task: tuple[Path, str, Variant]) -> float:
             coded = quantize(coder.image, tables) if nearest else coder.coded(tables, (level, level))
             files.append(coder.write(coded))
     curves = [[turbo(pixels, subsampling, quality) for quality in QUALITIES], files]
-    return bd_rate(*([(len(f), psnr_db(pixels, decoded_pixels(f))) for f in each] for each in curves))[0]
+    return bd_rate(
+        *([(len(f), psnr_db(pixels, decoded_pixels(f))) for f in files_of_curve] for files_of_curve in curves)
+    )[0]
 
 
 def free_steps(task: tuple[Path, str, float]) -> float:
-    """Bytes, in %, that freely chosen steps save at equal error: what error plus level times bits falls by."""
+    """Bytes in % that freely chosen steps save, measured by how much error plus level times bits falls."""
     path, subsampling, step = task
     coder = coder_of(path, subsampling, PLAIN | {"indices": "all"})
     level = STEP_RATIO * step**2
@@ -119,21 +123,22 @@ def free_steps(task: tuple[Path, str, float]) -> float:
     for steps in tables:
         for place in np.ndindex(8, 8):
             for factor in (1.2, 1 / 1.2):
-                kept, steps[place] = steps[place], np.clip(steps[place] * factor, 1, 255)
-                found = cost()[0]
-                if found < least:
-                    least = found
+                previous, steps[place] = steps[place], np.clip(steps[place] * factor, 1, 255)
+                changed = cost()[0]
+                if changed < least:
+                    least = changed
                     break
-                steps[place] = kept
+                steps[place] = previous
     return 100 * (least - first) / 8 / nbytes
 
 
 def mean(pool: ProcessPoolExecutor, work: Callable[[Any], float], tasks: list[Any]) -> float:
+    """Mean of a function over all tasks, computed in parallel."""
     return round(float(np.mean(list(pool.map(work, tasks)))), 2)
 
 
 def main() -> None:
-    paths, found = photographs("Kodak"), {}
+    paths, by_sampling = photographs("Kodak"), {}
     with ProcessPoolExecutor(2) as pool:
         for subsampling in ("4:2:0", "4:4:4"):
             variant, parts = PLAIN, {}
@@ -142,7 +147,7 @@ def main() -> None:
                 parts[name] = mean(pool, rate, [(path, subsampling, variant) for path in paths])
                 print(subsampling, name, parts[name], flush=True)
             trellis = PLAIN | {"indices": "all", "dc_step": True}
-            found[subsampling] = {
+            by_sampling[subsampling] = {
                 "parts": parts,
                 "step_ratio": {
                     str(ratio): mean(pool, rate, [(path, subsampling, trellis | {"ratio": ratio}) for path in paths])
@@ -157,8 +162,12 @@ def main() -> None:
                     for step in FREE_LEVELS
                 },
             }
-            print(subsampling, found[subsampling], flush=True)
-    print(write_result("rd_ablation", {"qualities": QUALITIES, "samplings": found}, packages=("numpy", "bjontegaard")))
+            print(subsampling, by_sampling[subsampling], flush=True)
+    print(
+        write_result(
+            "rd_ablation", {"qualities": QUALITIES, "samplings": by_sampling}, packages=("numpy", "bjontegaard")
+        )
+    )
 
 
 if __name__ == "__main__":

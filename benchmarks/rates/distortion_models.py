@@ -1,8 +1,9 @@
-"""Which distortion model makes the smallest file at equal error?
+"""Which distortion model of table design makes the smallest file at equal error?
 
 Each Kodak photograph is coded at 4:4:4 with tables by OptS (profile mobilenet_v2) and OptD, designed with each model of
-`optcodec.design.DISTORTIONS` and each of two largest steps, so that the true SWE of luminance and that of chrominance
-equal those of default JPEG at a quality factor. The rate is that of the real baseline file with optimal Huffman tables.
+`optcodec.design.DISTORTIONS` and each of two largest steps, so that the true SWE (sensitivity weighted error) of
+luminance and that of chrominance equal those of default JPEG at a quality factor. The rate is that of the real baseline
+file with optimal Huffman tables.
 
     OPTCODEC_DATA=... python -m benchmarks.rates.distortion_models
 """
@@ -55,16 +56,16 @@ def _one_image(image: DctImage, profile: SensitivityProfile) -> tuple[dict[str, 
     nbytes: dict[str, dict[str, int]] = {}
     mismatch = 0.0
     for quality in QUALITIES:
-        size, wanted = _measured(image, annex_k_tables(quality), profile)
+        size, default_swe = _measured(image, annex_k_tables(quality), profile)
         nbytes[f"quality {quality}"] = {"default JPEG": size}
         for method, distortion, qmax in product(METHODS, DISTORTIONS, LARGEST_STEPS):
             tables = resolve(
                 MatchQuality(quality), statistics, profile, method=method, distortion=distortion, qmax=qmax,
                 size_of=lambda tables: len(write_jpeg(quantize(image, tables))),
             )  # fmt: skip
-            size, found = _measured(image, tables, profile)
+            size, swe = _measured(image, tables, profile)
             nbytes[f"quality {quality}"][f"{method} {distortion} qmax {qmax}"] = size
-            mismatch = max(mismatch, *(abs(1 - a / b) for a, b in zip(found, wanted, strict=True)))
+            mismatch = max(mismatch, *(abs(1 - a / b) for a, b in zip(swe, default_swe, strict=True)))
     return nbytes, mismatch
 
 
@@ -78,7 +79,7 @@ def _measured(
 
 
 def _summary(nbytes: dict[str, dict[str, dict[str, int]]]) -> list[dict[str, Any]]:
-    """Geometric mean of bytes over those of default JPEG, per setting; overall and per quality; smallest first."""
+    """Geometric mean of the ratio of bytes to those of default JPEG, by setting; overall and by quality; sorted."""
     lines = []
     for method, distortion, qmax in product(METHODS, DISTORTIONS, LARGEST_STEPS):
         setting = f"{method} {distortion} qmax {qmax}"

@@ -2,11 +2,12 @@
 
     OPTCODEC_DATA=DATA python -m benchmarks.rates.fit_tunings [ssim | people ...]
 
-A search along one constant after the other, each multiplied or divided by a factor as long as the mean BD-rate against
-libjpeg-turbo falls, on photographs that no other benchmark of rate and distortion sees: five of McMaster and three of
-the Val20 set, 4:2:0, baseline. It starts from round numbers that a coarser search of this kind had come to; what it
-ends with, rounded, is in ``optcodec/trellis/tuning.py``. Chrominance keeps an eighth of its weight in "ssim", whose
-measure does not see it: that constant is a choice, not a fit. Writes ``results/fit_tunings_NAME.json``, all trials.
+They are fitted by this search. It multiplies or divides one constant after the other by a factor as long as the mean
+BD-rate against libjpeg-turbo falls. Its photographs are not used by any other rate-distortion benchmark: five of
+McMaster and three of the Val20 set, coded at 4:2:0 into baseline files. It starts from round numbers, the outcome of a
+coarser search of the same kind; its own outcome, rounded, is in ``optcodec/trellis/tuning.py``. The measure of "ssim"
+does not see chrominance: that chrominance keeps an eighth of its weight there is a choice, not fitted. Writes all
+trials to ``results/fit_tunings_NAME.json``.
 """
 
 from __future__ import annotations
@@ -34,27 +35,32 @@ START = {
         "dc": 2.9, "dc_chroma": 4.9,
     },
 }  # fmt: skip
-FACTOR, GAIN = 1.2, 0.05  # of a constant; what a trial has to gain, in % of bytes
+FACTOR, GAIN = 1.2, 0.05  # factor of a constant between trials; least gain in % of bytes for which a trial is kept
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Constants, and the BD-rate that they reach."""
+    """The constants of a tuning, and the mean BD-rate in % that they reach."""
 
     constants: dict[str, float]
     bd_rate: float
 
 
-def tuning(name: str, c: dict[str, float]) -> Tuning:
-    masking = Masking(c["exponent"], c["floor"])
+def tuning(name: str, constants: dict[str, float]) -> Tuning:
+    """The tuning ``name`` with other constants."""
+    masking = Masking(constants["exponent"], constants["floor"])
     if name == "ssim":
-        return Tuning(flat_weights(1.0, 0.12, 0.12), masking, c["ratio"])
-    weights = falling_weights((1.0, c["blue"], c["red"]), (c["half"], c["half_chroma"]), (c["dc"], c["dc_chroma"]))
-    return Tuning(weights, masking, c["ratio"])
+        return Tuning(flat_weights(1.0, 0.12, 0.12), masking, constants["ratio"])
+    weights = falling_weights(
+        (1.0, constants["blue"], constants["red"]),
+        (constants["half"], constants["half_chroma"]),
+        (constants["dc"], constants["dc_chroma"]),
+    )
+    return Tuning(weights, masking, constants["ratio"])
 
 
 def curve(task: tuple[Path, str, dict[str, float] | None]) -> list[tuple[float, float]]:
-    """Bytes and measure of one photograph; of libjpeg-turbo without constants."""
+    """Bytes and measure of one photograph at all qualities, coded with the constants, or by libjpeg-turbo if None."""
     path, name, constants = task
     pixels, encoder = load(path), turbo
     if constants is not None:
@@ -66,11 +72,11 @@ def curve(task: tuple[Path, str, dict[str, float] | None]) -> list[tuple[float, 
 
 
 def search(name: str, pool: ProcessPoolExecutor) -> list[Trial]:
-    """All trials, the best one last."""
+    """Search the constants of a tuning; return all trials, followed by the best one."""
     paths = [*photographs("McMaster")[::4], *photographs("Val20")[2::7]]
     reference = list(pool.map(curve, [(path, name, None) for path in paths]))
 
-    def tried(constants: dict[str, float]) -> Trial:
+    def run_trial(constants: dict[str, float]) -> Trial:
         curves = pool.map(curve, [(path, name, constants) for path in paths])
         rates = [bd_rate(*pair)[0] for pair in zip(reference, curves, strict=True)]
         trials.append(Trial(constants, round(float(np.mean(rates)), 3)))
@@ -78,16 +84,16 @@ def search(name: str, pool: ProcessPoolExecutor) -> list[Trial]:
         return trials[-1]
 
     trials: list[Trial] = []
-    best = tried(START[name])
+    best = run_trial(START[name])
     for constant in START[name]:
         for factor in (FACTOR, 1 / FACTOR):
-            found = best
-            while (trial := tried(found.constants | {constant: found.constants[constant] * factor})).bd_rate < (
-                found.bd_rate - GAIN
+            moved = best
+            while (trial := run_trial(moved.constants | {constant: moved.constants[constant] * factor})).bd_rate < (
+                moved.bd_rate - GAIN
             ):
-                found = trial
-            if found is not best:
-                best = found
+                moved = trial
+            if moved is not best:
+                best = moved
                 break
     return [*trials, replace(best)]
 

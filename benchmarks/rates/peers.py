@@ -1,15 +1,16 @@
-"""Which encoder needs the fewest bytes at equal PSNR, SSIM, SSIMULACRA2?
+"""Which encoder needs the fewest bytes at equal PSNR, SSIM or SSIMULACRA2?
 
     OPTCODEC_DATA=DATA python -m benchmarks.rates.peers [4:2:0 | 4:4:4 ...]
 
-Kodak (the odd numbers) and LIVE1, quality factors 10 to 95 of every encoder, against libjpeg-turbo with optimized
-Huffman tables. BD-rate of each image over the range of the measure that both encoders reach, then the mean over images
-and its 95 % interval (bootstrap over images). Of every file of ours it is checked that Pillow and simplejpeg decode it
-to the same pixels, and that jpeglib reads the very coefficients from it that were chosen.
+Every encoder codes the Kodak photographs with odd numbers and LIVE1 at quality factors 10 to 95. The reference is
+libjpeg-turbo with optimized Huffman tables. The BD-rate of each image is taken over the range of the measure that both
+encoders reach; the result has the mean over images and its 95 % interval (bootstrap over images). Every file of our
+encoder is checked: Pillow and simplejpeg must decode it to the same pixels, and jpeglib must read the coefficients from
+it that the encoder chose.
 
-PSNR is that of RGB, or of luminance; SSIM that of luminance (scikit-image, as Wang et al. 2004); SSIMULACRA2 that of
-the package of this name, for the encoders that were made for eyes. Nothing in the encoder was fitted to these
-photographs (``fit_tunings.py``). Writes ``results/rd_peers_SUBSAMPLING.json`` and ``.npz``.
+PSNR is that of RGB or of luminance; SSIM is that of luminance (scikit-image, as Wang et al. 2004); SSIMULACRA2 is that
+of the package of this name, for the encoders that are optimized for human viewers. Nothing in our encoder was fitted to
+these photographs (see `fit_tunings.py`). Writes ``results/rd_peers_SUBSAMPLING.json`` and ``.npz``.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from optcodec.jpeg.sources import PixelSource
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.shared import percentile_interval
 
-# SSIMULACRA2 takes long: for the reference and for those that are made for eyes.
+# SSIMULACRA2 takes long: it is measured for the reference and for encoders that are optimized for human viewers.
 FOR_EYES = (
     REFERENCE,
     "mozjpeg, default tables, progressive",
@@ -44,7 +45,7 @@ FOR_EYES = (
     "optcodec psnr, progressive",
 )
 PACKAGES = ("pillow", "pyvips", "ajpegli", "simplejpeg", "ssimulacra2", "bjontegaard", "scikit-image", "jpeglib")
-GOALS = {  # BD-rates in % that the project aims at
+GOALS = {  # goals of the project: BD-rates in %
     "4:2:0": {
         ("optcodec psnr", "psnr_rgb"): -33,
         ("optcodec psnr, progressive", "psnr_rgb"): -35,
@@ -58,21 +59,21 @@ DRAWS = 2000
 
 
 @contextmanager
-def chosen() -> Iterator[list[CoefficientImage]]:
-    """Notes the coefficients that files are written from."""
-    noted: list[CoefficientImage] = []
+def coefficients_written() -> Iterator[list[CoefficientImage]]:
+    """Record the coefficients of every file that our encoder writes meanwhile."""
+    written_coefficients: list[CoefficientImage] = []
     original = PixelSource.written
 
     def written(self: PixelSource, coded: CoefficientImage, *, smallest: bool) -> bytes:
-        noted.append(coded)
+        written_coefficients.append(coded)
         return original(self, coded, smallest=smallest)
 
     with patch.object(PixelSource, "written", written):
-        yield noted
+        yield written_coefficients
 
 
 def check(data: bytes, coded: CoefficientImage) -> None:
-    """Raise unless two decoders agree, and the coefficients in the file are those that were chosen."""
+    """Raise an error unless two decoders agree and the coefficients in the file are those that the encoder chose."""
     if not np.array_equal(decoded_pixels(data), simplejpeg.decode_jpeg(data, "RGB")):
         raise AssertionError("Pillow and simplejpeg decode different pixels")
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
@@ -85,17 +86,17 @@ def check(data: bytes, coded: CoefficientImage) -> None:
 
 
 def one_image(task: tuple[Path, str]) -> dict[str, list[dict[str, float]]]:
-    """All measures of all files of one photograph."""
+    """All measures of all files of one photograph, by encoder and in the order of the qualities."""
     path, subsampling = task
     pixels, rows = load(path), {}
     for name, encoder in encoders().items():
         people = name.startswith(FOR_EYES) and "alone" not in name
         rows[name] = []
         for quality in QUALITIES:
-            with chosen() as noted:
+            with coefficients_written() as written_coefficients:
                 data = encoder(pixels, subsampling, quality)
-            if noted:
-                check(data, noted[-1])
+            if written_coefficients:
+                check(data, written_coefficients[-1])
             rows[name].append(measured(pixels, data, people=people))
     return rows
 
@@ -110,31 +111,34 @@ def points(files: list[dict[str, float]], measure: str) -> list[tuple[float, flo
 
 
 def summary(images: list[dict[str, list[dict[str, float]]]]) -> dict[str, Any]:
-    """BD-rates of each encoder and measure: mean, interval, image by image, and the least overlap of the ranges."""
-    found: dict[str, Any] = {}
+    """BD-rates in % of each encoder and measure: mean, interval, all images, and the least overlap of the ranges."""
+    by_encoder: dict[str, Any] = {}
     for name in images[0]:
-        found[name] = {}
+        by_encoder[name] = {}
         for measure in MEASURES:
             if np.isnan(images[0][name][0][measure]):
                 continue
             curves = [
-                [[(p["nbytes"], p[measure]) for p in rows[each]] for each in (REFERENCE, name)] for rows in images
+                [[(p["nbytes"], p[measure]) for p in rows[compared]] for compared in (REFERENCE, name)]
+                for rows in images
             ]
             rates, overlaps = zip(*(bd_rate(*pair) for pair in curves), strict=True)
-            found[name][measure] = {
+            by_encoder[name][measure] = {
                 "bd_rate": round(float(np.mean(rates)), 2),
                 "interval": interval(np.array(rates)),
                 "least_overlap": round(min(overlaps), 3),
                 "images": np.round(rates, 2).tolist(),
             }
-    return found
+    return by_encoder
 
 
 def oracle(curves: dict[str, Any]) -> dict[str, float]:
-    """Mean over images of the best of all that were tried here, by measure."""
-    own = [figures for name, figures in curves.items() if name.startswith("optcodec")]
+    """BD-rate in % by measure if the best of our settings were chosen for each image: mean over images."""
+    ours = [figures for name, figures in curves.items() if name.startswith("optcodec")]
     return {
-        measure: round(float(np.mean(np.min([each[measure]["images"] for each in own if measure in each], axis=0))), 2)
+        measure: round(
+            float(np.mean(np.min([figures[measure]["images"] for figures in ours if measure in figures], axis=0))), 2
+        )
         for measure in MEASURES
     }
 
@@ -148,13 +152,14 @@ def main(samplings: list[str]) -> None:
         name = f"rd_peers_{subsampling.replace(':', '')}"
         columns = ("nbytes", *MEASURES)
         rows = {
-            each: np.array([[[p[c] for c in columns] for p in image[each]] for image in images]) for each in images[0]
+            encoder: np.array([[[p[c] for c in columns] for p in image[encoder]] for image in images])
+            for encoder in images[0]
         }
         np.savez_compressed(RESULTS / f"{name}.npz", **rows)
         curves = summary(images)
         goals = {
-            f"{each}: {measure}": {"goal": goal, "reached": curves[each][measure]["bd_rate"]}
-            for (each, measure), goal in GOALS[subsampling].items()
+            f"{encoder}: {measure}": {"goal": goal, "reached": curves[encoder][measure]["bd_rate"]}
+            for (encoder, measure), goal in GOALS[subsampling].items()
         }
         document = {
             "images": [f"{path.parent.name}/{path.name}" for path in paths],

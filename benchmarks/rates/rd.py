@@ -1,7 +1,7 @@
-"""What the rate-distortion benchmarks share: photographs, encoders, measures, BD-rates.
+"""Functions that the rate-distortion benchmarks share: photographs, encoders, measures, BD-rates.
 
-Every encoder is a function of pixels, chroma subsampling and a quality factor, and gives a file. Files are decoded by
-Pillow (libjpeg-turbo). OPTCODEC_DATA names the folder with the photographs.
+Every encoder is a function of pixels, chroma subsampling and a quality factor that returns the bytes of a file. Files
+are decoded by Pillow (libjpeg-turbo). OPTCODEC_DATA is the folder with the photographs.
 """
 
 from __future__ import annotations
@@ -35,15 +35,18 @@ MEASURES = ("psnr_rgb", "psnr_y", "ssim_y", "ssimulacra2")
 
 
 def photographs(*folders: str) -> list[Path]:
+    """Paths of the photographs in folders of OPTCODEC_DATA."""
     data = Path(os.environ["OPTCODEC_DATA"])
     return [path for folder in folders for path in sorted((data / folder).glob("*.png"))]
 
 
 def load(path: Path) -> Pixels:
+    """RGB pixels of a photograph."""
     return np.asarray(Image.open(path).convert("RGB"))
 
 
 def turbo(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool = False) -> bytes:
+    """A file of libjpeg-turbo with optimized Huffman tables."""
     file = io.BytesIO()
     options = {"quality": quality, "optimize": True, "progressive": progressive, "subsampling": subsampling}
     Image.fromarray(pixels).save(file, "JPEG", **options)
@@ -51,7 +54,7 @@ def turbo(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool =
 
 
 def mozjpeg(pixels: Pixels, subsampling: str, quality: int, *, table: int, progressive: bool) -> bytes:
-    """Trellis quantization; table 1 is flat, which is its best for PSNR, 3 is its default."""
+    """mozjpeg with trellis quantization; quantization table 1 is flat (its best for PSNR), table 3 is its default."""
     height, width, bands = pixels.shape
     image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, bands, "uchar")
     options = {"optimize_coding": True, "trellis_quant": True, "overshoot_deringing": True, "quant_table": table}
@@ -62,42 +65,43 @@ def mozjpeg(pixels: Pixels, subsampling: str, quality: int, *, table: int, progr
 
 
 def jpegli(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool) -> bytes:
-    """With adaptive quantization."""
+    """jpegli with adaptive quantization, its default."""
     level = 2 if progressive else 0
     return bytes(ajpegli.encode(pixels, quality=quality, progressive=level, subsampling=subsampling.replace(":", "")))
 
 
 def ours(pixels: Pixels, subsampling: str, quality: int, *, tune: str, progressive: bool) -> bytes:
+    """A file of our encoder with rate-distortion optimization (effort 3)."""
     return encode(pixels, quality=quality, effort=3, tune=tune, subsampling=subsampling, progressive=progressive).data
 
 
 def encoders() -> dict[str, Encoder]:
-    """All that are compared, baseline and progressive."""
-    found: dict[str, Encoder] = {REFERENCE: turbo, f"{REFERENCE}, progressive": partial(turbo, progressive=True)}
+    """All encoders that are compared, baseline and progressive, by name."""
+    by_name: dict[str, Encoder] = {REFERENCE: turbo, f"{REFERENCE}, progressive": partial(turbo, progressive=True)}
     for progressive, ending in ((False, ""), (True, ", progressive")):
         for name, table in (("flat tables", 1), ("default tables", 3)):
-            found[f"mozjpeg, {name}{ending}"] = partial(mozjpeg, table=table, progressive=progressive)
-        found[f"jpegli{ending}"] = partial(jpegli, progressive=progressive)
-        found[f"optcodec psnr, trellis alone{ending}"] = partial(ours, tune="ycbcr", progressive=progressive)
+            by_name[f"mozjpeg, {name}{ending}"] = partial(mozjpeg, table=table, progressive=progressive)
+        by_name[f"jpegli{ending}"] = partial(jpegli, progressive=progressive)
+        by_name[f"optcodec psnr, trellis alone{ending}"] = partial(ours, tune="ycbcr", progressive=progressive)
         for tune in ("psnr", "ssim", "people"):
-            found[f"optcodec {tune}{ending}"] = partial(ours, tune=tune, progressive=progressive)
-    return found
+            by_name[f"optcodec {tune}{ending}"] = partial(ours, tune=tune, progressive=progressive)
+    return by_name
 
 
 def measured(pixels: Pixels, data: bytes, *, people: bool) -> dict[str, float]:
-    """Bytes of a file and its measures; SSIMULACRA2, which takes most of a second, where it is asked for."""
+    """Bytes of a file and its measures. SSIMULACRA2, which takes almost a second, is NaN unless ``people`` is true."""
     decoded = decoded_pixels(data)
-    found = {
+    measures = {
         "nbytes": len(data),
         "psnr_rgb": psnr_db(pixels, decoded),
         "psnr_y": psnr_db(luminance(pixels), luminance(decoded)),
         "ssim_y": luminance_ssim(pixels, decoded),
     }
-    return found | {"ssimulacra2": ssimulacra2(pixels, decoded) if people else float("nan")}
+    return measures | {"ssimulacra2": ssimulacra2(pixels, decoded) if people else float("nan")}
 
 
 def ssimulacra2(reference: Pixels, test: Pixels) -> float:
-    """100 for equal images; the package takes files."""
+    """SSIMULACRA2 of two images, 100 if they are equal. The package reads files, so they are written first."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(Path(folder) / name) for name in ("reference.png", "test.png")]
         for pixels, path in zip((reference, test), paths, strict=True):
@@ -106,10 +110,11 @@ def ssimulacra2(reference: Pixels, test: Pixels) -> float:
 
 
 def bd_rate(reference: Sequence[tuple[float, float]], test: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Difference in bytes at equal measure, in %, over the range that both cover; and the part of the reference's
-    range that this is. Points are (bytes, measure); those that a larger file does not improve on are left out.
+    """BD-rate: the mean difference in bytes at equal measure in %, over the range of the measure that both cover.
 
-    Bjontegaard, VCEG-M33 (2001), with piecewise cubic interpolation of log-rate.
+    Also returns this range as a part of the reference's range. Points are (bytes, measure); a point that has more bytes
+    but no better measure than another one is left out. Bjontegaard, VCEG-M33 (2001), with piecewise cubic interpolation
+    of the logarithm of the rate.
     """
     first, second = _rising(reference), _rising(test)
     low, high = max(first[1][0], second[1][0]), min(first[1][-1], second[1][-1])
@@ -118,6 +123,7 @@ def bd_rate(reference: Sequence[tuple[float, float]], test: Sequence[tuple[float
 
 
 def _rising(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Rates and measures of the points that have a better measure than all smaller files."""
     kept: list[tuple[float, float]] = []
     for rate, measure in sorted(points):
         if not kept or (rate > kept[-1][0] and measure > kept[-1][1]):

@@ -1,12 +1,12 @@
-"""How do the encoders compare in a picture, with one another, and at low and high qualities?
+"""How does our encoder compare directly with the best other one, and at low and high qualities? Draw the curves, too.
 
-    python -m benchmarks.rates.report  (after rd_peers.py)
+    python -m benchmarks.rates.report  (after peers.py)
 
 Draws ``docs/rd_peers.png`` from ``results/rd_peers_420.npz``: each measure over bits per pixel, both as means over the
-photographs at each quality factor. Writes ``results/rd_direct.json``: BD-rates of ours against the best other encoder
-of each measure, over the range that both have; and those against libjpeg-turbo over its qualities 10 to 50, and 50 to
-95. A range that reaches lower counts differences there that one that ends above does not see: jpegli, for one, makes
-no files as small as the others at their lowest quality.
+photographs at each quality factor. Writes ``results/rd_direct.json``: BD-rates of our encoder against the best other
+encoder of each measure, over the range that both have, and against libjpeg-turbo over its qualities 10 to 50 and 50 to
+95. The direct comparison is needed because BD-rates against libjpeg-turbo are taken over different ranges: the smallest
+files of jpegli, for example, are larger than those of the others.
 """
 
 from __future__ import annotations
@@ -46,27 +46,27 @@ HALVES = {"10 to 50": slice(0, 5), "50 to 95": slice(4, 10)}
 
 
 def direct(subsampling: str) -> dict[str, Any]:
-    """BD-rates of pairs, and over parts of the range."""
+    """BD-rates in % of each pair of `RIVALS` directly, and against libjpeg-turbo over each part of its qualities."""
     name = f"rd_peers_{subsampling.replace(':', '')}"
     document = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-    rows, found = np.load(RESULTS / f"{name}.npz"), {}
-    for own, other, measure in RIVALS:
+    rows, pairs = np.load(RESULTS / f"{name}.npz"), {}
+    for ours, other, measure in RIVALS:
         column = document["columns"].index(measure)
-        curves = {each: rows[each][..., [0, column]] for each in (own, other, document["reference"])}
+        curves = {name: rows[name][..., [0, column]] for name in (ours, other, document["reference"])}
         if any(np.isnan(curve).any() for curve in curves.values()):
             continue
-        found[f"{own}: {measure}"] = {
+        pairs[f"{ours}: {measure}"] = {
             "against": other,
-            "directly": mean_rate(curves[other], curves[own]),
+            "directly": mean_rate(curves[other], curves[ours]),
             "against_reference": {
-                half: mean_rate(curves[document["reference"]][:, part], curves[own]) for half, part in HALVES.items()
+                half: mean_rate(curves[document["reference"]][:, part], curves[ours]) for half, part in HALVES.items()
             },
         }
-    return found
+    return pairs
 
 
 def mean_rate(reference: np.ndarray, test: np.ndarray) -> dict[str, Any]:
-    """BD-rate of curves (images, qualities, 2): mean over images, the extremes, the least overlap."""
+    """BD-rate in % of curves (images, qualities, 2): mean over images, extremes, and least overlap of the ranges."""
     rates, overlaps = zip(*map(bd_rate, reference.tolist(), test.tolist()), strict=True)
     figures = {"bd_rate": np.mean(rates), "least": min(rates), "most": max(rates), "least_overlap": min(overlaps)}
     return {name: round(float(value), 2) for name, value in figures.items()}
@@ -92,7 +92,13 @@ def main() -> None:
     path = ROOT / "docs" / "rd_peers.png"
     figure.savefig(path, dpi=110)
     print(path)
-    print(write_result("rd_direct", {each: direct(each) for each in ("4:2:0", "4:4:4")}, packages=("bjontegaard",)))
+    print(
+        write_result(
+            "rd_direct",
+            {subsampling: direct(subsampling) for subsampling in ("4:2:0", "4:4:4")},
+            packages=("bjontegaard",),
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -2,15 +2,16 @@
 
     OPTCODEC_DATA=DATA python -m benchmarks.rates.scan_script        (about 3 minutes)
 
-Takes the coefficients of what Pillow writes for DATA/Kodak and every seventh picture of DATA/nips2017_dev, at qualities
-50, 75 and 90, in 4:2:0 and 4:4:4, and writes them by other scan scripts. All sizes are whole files over the size of
-Pillow's progressive file (libjpeg's own script). Writes ``results/scan_script.json``:
+Pillow encodes DATA/Kodak and every seventh picture of DATA/nips2017_dev at qualities 50, 75 and 90, in 4:2:0 and 4:4:4.
+Its coefficients are written again with other scan scripts. All sizes are those of whole files, divided by the size of
+Pillow's progressive file (libjpeg's script). Writes ``results/scan_script.json``:
 
-* our default script and libjpeg's: the mean for each setting, and each image;
-* the search behind the default: a scan costs the same whatever the other scans are, so costs of all bands between a
-  few edges and all bits are added up, and for each component the best split into three bands or fewer is kept;
-* seconds on a mosaic of 12 megapixels, one thread, medians of interleaved runs: writing coefficients, encoding pixels,
-  and Pillow's progressive encoder.
+* our default script against libjpeg's: the mean for each setting, and the sizes of each image;
+* the search for the default script: the size of a scan does not depend on the other scans, so the sizes of all bands
+  between a few edges with all bits are added up, and for each component the best split into at most three bands is
+  kept;
+* seconds on a mosaic of 12 megapixels with one thread, medians of interleaved runs: writing coefficients, encoding
+  pixels, and Pillow's progressive encoder.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from optcodec.jpeg.writer import write_jpeg
 
 QUALITIES, SUBSAMPLINGS = (50, 75, 90), ("4:2:0", "4:4:4")
 EDGES = (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 31, 41, 64)
-HIGHEST = 3  # no scan begins at a higher bit than this
+HIGHEST = 3  # largest Al of a first scan: no scan begins at a higher bit
 Costs = dict[ScanSpec, float]
 
 
@@ -56,7 +57,7 @@ def scan_nbytes(image: CoefficientImage, spec: ScanSpec) -> int:
 
 
 def candidates() -> Iterator[ScanSpec]:
-    """All scans of the search."""
+    """All scans of which the search composes scripts."""
     everything = (0, 1, 2)
     bits = [(0, 0), *itertools.chain.from_iterable([(0, low), (low, low - 1)] for low in range(1, HIGHEST + 1))]
     for components in (everything, *((index,) for index in everything)):
@@ -67,7 +68,7 @@ def candidates() -> Iterator[ScanSpec]:
 
 
 def best_bands(costs: Costs, index: int) -> list[tuple[float, list[ScanSpec]]]:
-    """Scripts of one component, the cheapest first: up to three bands that begin at different bits."""
+    """Scripts of one component with up to three bands that begin at different bits, the smallest first."""
 
     def split(first: int, last: int, Ah: int, Al: int) -> tuple[float, list[ScanSpec]]:
         """Cheapest way to send the coefficients between two edges with the same bits in one scan or several."""
@@ -81,21 +82,21 @@ def best_bands(costs: Costs, index: int) -> list[tuple[float, list[ScanSpec]]]:
         return best[last]
 
     splits = {key: split(*key) for key in _bands()}
-    found = []
+    scripts = []
     for bands in range(1, 4):
         for inner in itertools.combinations(range(1, len(EDGES) - 1), bands - 1):
             ends = [0, *inner, len(EDGES) - 1]
             for tops in itertools.product(range(HIGHEST + 1), repeat=bands):
                 if any(top == following for top, following in itertools.pairwise(tops)):
-                    continue  # these are one band
+                    continue  # two neighbouring bands with the same bits are one band
                 parts = [splits[ends[k], ends[k + 1], 0, tops[k]] for k in range(bands)]
                 for low in reversed(range(HIGHEST)):
                     for deeper, group in itertools.groupby(range(bands), key=lambda k, low=low: tops[k] > low):
                         members = list(group)
                         if deeper:
                             parts.append(splits[ends[members[0]], ends[members[-1] + 1], low + 1, low])
-                found.append((sum(cost for cost, _ in parts), [spec for _, specs in parts for spec in specs]))
-    return sorted(found, key=lambda pair: pair[0])
+                scripts.append((sum(cost for cost, _ in parts), [spec for _, specs in parts for spec in specs]))
+    return sorted(scripts, key=lambda pair: pair[0])
 
 
 def _bands() -> Iterator[tuple[int, int, int, int]]:
@@ -128,19 +129,19 @@ def survey(paths: list[Path]) -> dict[str, Any]:
         },
         "largest_ratio": round(max(row["ours"] / row["libjpeg"] for row in rows), 4),
         "mean_ratio_baseline": round(mean(row["baseline"] / row["libjpeg"] for row in rows), 4),
-        "search_percent_of_libjpeg": searched(costs, scan_script(image)),
+        "search_percent_of_libjpeg": search_result(costs, scan_script(image)),
         "images": rows,
     }
 
 
-def searched(costs: dict[ScanSpec, float], default: list[ScanSpec]) -> dict[str, Any]:
-    """What the scans of the default script and the best ones cost, in percent of Pillow's file."""
+def search_result(costs: dict[ScanSpec, float], default: list[ScanSpec]) -> dict[str, Any]:
+    """Sizes of the scans of the default script and of the best scripts, in percent of Pillow's file."""
     dc = {"interleaved": [(0, 1, 2)], "separate": [(0,), (1,), (2,)]}
     return {
         "luminance AC, default": percent(sum(costs[s] for s in default if s.Ss and s.components == (0,))),
-        "luminance AC, best": [described(*found) for found in best_bands(costs, 0)[:5]],
-        "Cb AC, best": [described(*found) for found in best_bands(costs, 1)[:2]],
-        "Cr AC, best": [described(*found) for found in best_bands(costs, 2)[:2]],
+        "luminance AC, best": [describe(*script) for script in best_bands(costs, 0)[:5]],
+        "Cb AC, best": [describe(*script) for script in best_bands(costs, 1)[:2]],
+        "Cr AC, best": [describe(*script) for script in best_bands(costs, 2)[:2]],
         **{
             f"DC {name}, {refinements} refinements": percent(
                 sum(costs[ScanSpec(group, 0, 0, 0, refinements)] for group in groups)
@@ -155,7 +156,8 @@ def percent(cost: float) -> float:
     return round(100 * cost, 2)
 
 
-def described(cost: float, script: list[ScanSpec]) -> str:
+def describe(cost: float, script: list[ScanSpec]) -> str:
+    """A script with its size as text."""
     return f"{percent(cost)}: " + ", ".join(f"{s.Ss}-{s.Se} {s.Ah}>{s.Al}" for s in script)
 
 
@@ -168,7 +170,7 @@ def mosaic(paths: list[Path]) -> np.ndarray:
 
 
 def seconds(actions: dict[str, Callable[[], object]], repeats: int = 9) -> dict[str, dict[str, float]]:
-    """Median, least and largest thread time of each action; they take turns, and the first turn does not count."""
+    """Median, least and largest thread time of each action in seconds; they take turns, the first turn is left out."""
     taken: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(repeats + 1):
         for name, action in actions.items():
@@ -186,6 +188,7 @@ def seconds(actions: dict[str, Callable[[], object]], repeats: int = 9) -> dict[
 
 
 def timings(pixels: np.ndarray) -> dict[str, Any]:
+    """Seconds of writing and encoding progressive files, and nanoseconds per nonzero coefficient."""
     picture = Image.fromarray(pixels)
     image = read_jpeg(pillow(picture, quality=75, subsampling="4:2:0"))
     actions: dict[str, Callable[[], object]] = {

@@ -1,4 +1,4 @@
-"""The tables of the rate-distortion benchmarks, from their results."""
+"""Format the Markdown tables of the rate-distortion benchmarks from their results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HEADER = ["encoder", *_COLUMNS.values()]
 
 
 def rate_distortion(subsampling: str) -> str:
-    """BD-rates of all encoders against libjpeg-turbo, and the best of ours image by image."""
+    """BD-rates in % of all encoders against libjpeg-turbo; last, those with the best of our settings for each image."""
     document = _document(subsampling)
     rows = [[name, *(_figure(figures.get(measure)) for measure in _COLUMNS)] for name, figures in _ours_last(document)]
     best = document["best_of_each_image"]
@@ -22,7 +22,7 @@ def rate_distortion(subsampling: str) -> str:
 
 
 def in_short_for_eyes() -> str:
-    """The measures that a tuning is for: against libjpeg-turbo, and against the best of the other encoders."""
+    """BD-rates of each tuning by its own measure, against libjpeg-turbo and against the best of the other encoders."""
     rows = [["tuned for", "4:2:0, baseline", "4:2:0, progressive", "progressive, against"], ["---", *3 * ["---:"]]]
     curves = _document("4:2:0")["curves"]
     direct = json.loads((RESULTS / "rd_direct.json").read_text("utf-8"))["4:2:0"]
@@ -36,21 +36,21 @@ def in_short_for_eyes() -> str:
 
 
 def rivals() -> str:
-    """Ours against the best other encoder of each measure, and by parts of the range."""
+    """BD-rates in % of our encoder against the best other encoder of each measure, and by parts of the range."""
     header = ["", "against", "directly", "worst, best image", "against libjpeg-turbo at 10 to 50", "at 50 to 95"]
     rows = [header, ["---", "---", *4 * ["---:"]]]
     document = json.loads((RESULTS / "rd_direct.json").read_text("utf-8"))
     for subsampling in ("4:2:0", "4:4:4"):
         for name, figures in document[subsampling].items():
-            one = figures["directly"]
+            direct = figures["directly"]
             halves = (f"{half['bd_rate']:+.1f}" for half in figures["against_reference"].values())
-            extremes = f"{one['most']:+.1f}, {one['least']:+.1f}"
-            rows.append([f"{name}, {subsampling}", figures["against"], f"{one['bd_rate']:+.1f}", extremes, *halves])
+            extremes = f"{direct['most']:+.1f}, {direct['least']:+.1f}"
+            rows.append([f"{name}, {subsampling}", figures["against"], f"{direct['bd_rate']:+.1f}", extremes, *halves])
     return _lines(rows)
 
 
 def parts() -> str:
-    """What each part of the optimization adds."""
+    """BD-rates in % after each part of the optimization is added."""
     document = json.loads((RESULTS / "rd_ablation.json").read_text("utf-8"))["samplings"]
     rows = [["BD-rate, PSNR-RGB", *document], ["---", *("---:" for _ in document)]]
     names = next(iter(document.values()))["parts"]
@@ -69,9 +69,9 @@ def _lines(rows: list[list[str]]) -> str:
 
 
 def _ours_last(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Encoders but the reference: peers first, baseline before progressive."""
+    """All encoders but the reference: peers before ours, baseline before progressive."""
     curves = [(name, figures) for name, figures in document["curves"].items() if name != document["reference"]]
-    return sorted(curves, key=lambda each: (each[0].startswith("optcodec"), each[0].endswith("progressive")))
+    return sorted(curves, key=lambda item: (item[0].startswith("optcodec"), item[0].endswith("progressive")))
 
 
 def _figure(figures: dict[str, Any] | None) -> str:

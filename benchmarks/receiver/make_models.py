@@ -1,13 +1,13 @@
-"""Make the models that come with the package: train by the shipped recipes, quantize to 8 bits, write.
+"""Make the restoring models that come with the package: train by the shipped recipes, quantize to 8 bits, write.
 
-Every stage has a folder below WORK and is not run again when it is there; a stopped training goes on. Writes
-``restore/data/models/<name>.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the
-trainings as ``results/training/*.csv``.
+Every stage has a folder below WORK and is skipped if that folder is complete; an interrupted training continues. Writes
+``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the trainings
+as ``results/training/*.csv``.
 
     python -m benchmarks.receiver.make_models --work WORK default tiny
     python -m benchmarks.receiver.make_models --work WORK --route WORK/route dncnn
 
-With ``--shipped`` nothing is trained: the 32-bit floats that the package has are quantized again.
+With ``--shipped`` nothing is trained: the weights in 32-bit floats that the package has are quantized again.
 
     python -m benchmarks.receiver.make_models --work WORK --shipped default tiny dncnn
 """
@@ -48,35 +48,39 @@ LICENCE = "BSD-3-Clause, as the package; trained on photographs named in restore
 @click.argument("names", nargs=-1, required=True)
 @click.option("--work", required=True, type=click.Path(path_type=Path), help="Folder of the trainings.")
 @click.option("--data", required=True, envvar="OPTCODEC_DATA", type=click.Path(path_type=Path))
-@click.option("--route", type=click.Path(path_type=Path), help="Folder of `restore compress`, for the name dncnn.")
-@click.option("--shipped", is_flag=True, help="Begin with the 32-bit floats that the package has.")
+@click.option("--route", type=click.Path(path_type=Path), help="Folder that `restore compress` wrote, for NAME dncnn.")
+@click.option("--shipped", is_flag=True, help="Quantize the 32-bit floats that the package has.")
 def main(names: tuple[str, ...], work: Path, data: Path, route: Path | None, shipped: bool) -> None:
-    """Make models by name."""
+    """Make the models with these names."""
     for name in names:
         if route is not None:
-            _of_route(name, work, route)
+            _model_of_route(name, work, route)
         elif shipped:
-            _quantized_again(name, work, data)
+            _quantize_shipped(name, work, data)
         else:
-            _trained(name, work, data)
+            _train_model(name, work, data)
 
 
-def _trained(name: str, work: Path, data: Path) -> None:
-    """A model for luminance and chrominance, from the recipes of its name."""
+def _train_model(name: str, work: Path, data: Path) -> None:
+    """Train the luminance and the chrominance network of a model by their recipes, and write the INT8 model."""
     folders = {role: _trained_network(role, work, data) for role in (name, f"{name}-chroma")}
-    made = {role: _int8(role, load_network(path / "network.safetensors"), work, data) for role, path in folders.items()}
+    quantized = {
+        role: _int8(role, load_network(path / "network.safetensors"), work, data) for role, path in folders.items()
+    }
     card = {
-        role: {"recipe": load_recipe(role).to_json(), **_last(folder), "int8": made[role][1]}
+        role: {"recipe": load_recipe(role).to_json(), **_last_log_row(folder), "int8": quantized[role][1]}
         for role, folder in folders.items()
     }
-    write_model(MODELS / f"{name}.json", *(network for network, _ in made.values()), card={"licence": LICENCE, **card})
+    write_model(
+        MODELS / f"{name}.json", *(network for network, _ in quantized.values()), card={"licence": LICENCE, **card}
+    )
     for role, folder in folders.items():
         save_network(MODELS / f"{role}.safetensors", load_network(folder / "network.safetensors"), recipe=folder.name)
         _keep_log(role, folder)
 
 
-def _quantized_again(name: str, work: Path, data: Path) -> None:
-    """A model whose 32-bit floats stay as they are."""
+def _quantize_shipped(name: str, work: Path, data: Path) -> None:
+    """Quantize the shipped 32-bit networks of a model again, and write the INT8 model."""
     path = MODELS / f"{name}.json"
     card = json.loads(path.read_text())["card"]
     networks = []
@@ -96,44 +100,44 @@ def _quantized_again(name: str, work: Path, data: Path) -> None:
 
 
 def _trained_network(name: str, work: Path, data: Path) -> Path:
-    """Folder of a recipe's network, trained now if it is not there."""
+    """Folder of a recipe's trained network; the network is trained now if the folder does not have it."""
     if not (work / name / "network.safetensors").exists():
-        train(load_recipe(name), data, work / name, progress=_shown(name))
+        train(load_recipe(name), data, work / name, progress=_progress_printer(name))
     return work / name
 
 
 def _int8(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """A network with 8-bit weights and values that imitates it, and what became of it."""
+    """Train a network with 8-bit weights and activations to imitate ``network``; return it with a record."""
     path, recipe = work / f"{role}-int8" / "network.safetensors", load_recipe(role)
     record = path.with_name("record.json")
     if not path.exists():
         plain = fold(network) if isinstance(network, DnCNN) else network
         rough = quantize(plain, calibration_patches(recipe, data))
-        seen: list[float] = []
+        differences: list[float] = []
 
         def progress(step: int, difference: float) -> None:
-            seen.append(difference)
+            differences.append(difference)
             if step % 20 == 0:
-                click.echo(f"{role} int8 {step}/{IMITATION_STEPS} {np.mean(seen[-20:]):.4f} samples", err=True)
+                click.echo(f"{role} int8 {step}/{IMITATION_STEPS} {np.mean(differences[-20:]):.4f} samples", err=True)
 
         start = time.perf_counter()
         patches = calibration_patches(recipe, data, count=16 * IMITATION_STEPS, at_once=16)
         fine = imitate(rough, plain, patches, steps=IMITATION_STEPS, progress=progress)
         save_network(path, fine, recipe=recipe.to_json())
-        figures = {"steps": len(seen), "seconds": round(time.perf_counter() - start, 1)}
-        ends = {"first": seen[:20], "last": seen[-20:]}
+        figures = {"steps": len(differences), "seconds": round(time.perf_counter() - start, 1)}
+        ends = {"first": differences[:20], "last": differences[-20:]}
         figures |= {f"rms_difference_{end}": round(float(np.mean(part)), 4) for end, part in ends.items()}
         record.write_text(json.dumps(figures))
     return load_network(path), json.loads(record.read_text())
 
 
-def _of_route(name: str, work: Path, route: Path) -> None:
-    """The last stage of the way from the full DnCNN, and that one in 16-bit floats, which are half of the bytes."""
+def _model_of_route(name: str, work: Path, route: Path) -> None:
+    """Write the last stage of the compression of DnCNN as a model, and the full DnCNN in 16-bit floats."""
     stages = json.loads((route / "route.json").read_text())["stages"]
     write_model(
         MODELS / f"{name}.json",
         load_network(route / "int8-tuned" / "network.safetensors"),
-        card={"licence": LICENCE, name: _last(work / name), "stages": stages},
+        card={"licence": LICENCE, name: _last_log_row(work / name), "stages": stages},
     )
     slim = load_network(route / "slim" / "network.safetensors")
     save_network(MODELS / f"{name}.safetensors", slim, stage="slim")
@@ -145,8 +149,8 @@ def _of_route(name: str, work: Path, route: Path) -> None:
     shutil.copy(route / "route.json", RESULTS / "receiver_route.json")
 
 
-def _last(folder: Path) -> dict[str, Any]:
-    """What the log says of the end of a training."""
+def _last_log_row(folder: Path) -> dict[str, Any]:
+    """The last row of the log of a training, without empty columns."""
     return {name: float(value) for name, value in read_log(folder)[-1].items() if value}
 
 
@@ -156,7 +160,7 @@ def _keep_log(name: str, folder: Path) -> None:
         shutil.copy(folder / "log.csv", RESULTS / "training" / f"{name}.csv")
 
 
-def _shown(name: str) -> Any:
+def _progress_printer(name: str) -> Any:
     def progress(step: int, steps: int, seen: dict[str, float]) -> None:
         if step % 100 == 0 or step == steps:
             click.echo(f"{name} {step}/{steps} {seen}", err=True)

@@ -1,11 +1,15 @@
-"""The receiver: what its models cost and what they restore, against the full DnCNN and JPEG as it is decoded.
+"""How fast are the restoring models, and how many dB do they gain over JPEG as it is decoded?
 
-Speed: one thread, ONNX Runtime, 481x321 gray (488x328 with whole blocks), every network in turn, medians of the rounds;
-ratios are to the full DnCNN in 32-bit floats, in the same run; then the same as a processor without AVX-512 and VNNI
-does it (`without_vnni.py`). Quality: luminance of the sets (`restore evaluate` has colour, other measures and other
-receivers), INT8 and 32-bit floats, DnCNN-3 with the weights of its authors where they lie beside the data, and what the
-file tells for nothing: centroids of the quantization cells, and projection into them. One megapixel, and the memory of
-large images, through `restore run`.
+``speed``: milliseconds of each network with ONNX Runtime on one thread for a gray image of 481x321 pixels (488x328 with
+whole blocks). The networks take turns, and medians of the rounds are reported. Ratios are to the full DnCNN in 32-bit
+floats in the same run. The same is measured as on a processor without AVX-512 and VNNI (see `without_vnni.py`).
+
+``quality``: PSNR of luminance on the test sets (`restore evaluate` has colour, other measures and other receivers) for
+the models in INT8 and in 32-bit floats, and for DnCNN-3 with its authors' weights, if these lie beside the data. Two
+receivers without a network use only the quantization intervals of the file: decoding to the centroids of the intervals,
+and clipping the restored coefficients to the intervals.
+
+``large``: seconds for one megapixel, and the peak memory of `restore run` for large images.
 
     python -m benchmarks.receiver.receiver speed
     python -m benchmarks.receiver.receiver quality
@@ -56,26 +60,26 @@ SIZE = (328, 488)  # 481x321 in whole blocks
 
 @click.group()
 def main() -> None:
-    """The receiver."""
+    """Measure the restoring models."""
 
 
 @main.command()
-@click.option("--rounds", default=15)
+@click.option("--rounds", default=15, show_default=True, help="Number of timed runs of each network.")
 def speed(rounds: int) -> None:
-    """Time of each network with all that the processor has, and without VNNI; file sizes, parameters and MACs."""
+    """Measure milliseconds of each network with and without VNNI, file sizes, parameters and MACs."""
     files, timing = networks(), [sys.executable, "-m", "benchmarks.receiver.receiver", "timing", str(rounds)]
     rows = _timed(timing, files)
     for name in sorted({name.split(",")[0] for name in files}):
         rows[f"{name}, float32"] |= count(shipped_network(name)).to_json()
     figures = {"size": SIZE, "rounds": rounds, "networks": rows, "without_vnni": _timed(command(*timing), files)}
     write_result("receiver_speed", figures, packages=PACKAGES)
-    for kind in ("networks", "without_vnni"):
-        for name, row in figures[kind].items():
-            print(kind, name, row)
+    for processor in ("networks", "without_vnni"):
+        for name, row in figures[processor].items():
+            print(processor, name, row)
 
 
 def _timed(timing: list[str], files: dict[str, bytes]) -> dict[str, Any]:
-    """Rows of the networks from a process that prints their milliseconds."""
+    """Run a process that prints milliseconds by network, and return a row for each network."""
     out = subprocess.run(timing, check=True, stdout=subprocess.PIPE, text=True).stdout
     medians: dict[str, float] = json.loads(out.splitlines()[-1])
     return {
@@ -87,25 +91,25 @@ def _timed(timing: list[str], files: dict[str, bytes]) -> dict[str, Any]:
 @main.command(hidden=True)
 @click.argument("rounds", type=int)
 def timing(rounds: int) -> None:
-    """Print milliseconds of each network on one thread, medians over the rounds."""
+    """Print the milliseconds of each network on one thread (medians over the rounds) as JSON."""
     sessions = {name: session(data) for name, data in networks().items()}
     rng = np.random.default_rng(0)
     image = (rng.integers(0, 256, (1, 1, *SIZE)) / 255).astype(np.float32)
     table = np.asarray(optcodec.annex_k_tables(10)[0].steps, np.float32)[None, None]
     times: dict[str, list[float]] = {name: [] for name in sessions}
     for _ in range(rounds + 1):
-        for name, each in sessions.items():
-            feed = {part.name: {"image": image, "table": table}[part.name] for part in each.get_inputs()}
+        for name, network_session in sessions.items():
+            feed = {part.name: {"image": image, "table": table}[part.name] for part in network_session.get_inputs()}
             start = time.perf_counter()
-            each.run(None, feed)
+            network_session.run(None, feed)
             times[name].append(time.perf_counter() - start)
     print(json.dumps({name: 1e3 * float(np.median(seconds[1:])) for name, seconds in times.items()}))
 
 
 @main.command()
-@click.option("--images", type=int, help="Of each set.  [default: all]")
+@click.option("--images", type=int, help="Number of images of each set.  [default: all]")
 def quality(images: int | None) -> None:
-    """PSNR of luminance by set, quality and receiver."""
+    """Measure PSNR of luminance in dB by set, quality and receiver."""
     receivers = _receivers()
     figures: dict[str, Any] = {}
     for name in SETS:
@@ -127,31 +131,34 @@ def quality(images: int | None) -> None:
 
 
 def _receivers() -> dict[str, Any]:
-    """Receivers of one luminance plane by name."""
-    made: dict[str, Any] = {
+    """Functions from the bytes of a gray JPEG file to its restored pixels, by the name of the receiver."""
+    receivers: dict[str, Any] = {
         "jpeg": lambda data: decode_image(receive(data)),
         "jpeg, centroids": lambda data: decode_image(receive(data), centroid=True),
     }
     for name in MODELS:
         shipped = load_model(name)
         floats = Model(name, Network(session(to_onnx(shipped_network(name)), 2), name), None, shipped.border)
-        made[f"{name}, int8"] = partial(_restored, model=shipped, project=False)
-        made[f"{name}, int8, projected"] = partial(_restored, model=shipped, project=True)
-        made[f"{name}, float32"] = partial(_restored, model=floats, project=False)
+        receivers[f"{name}, int8"] = partial(_restored, model=shipped, project=False)
+        receivers[f"{name}, int8, projected"] = partial(_restored, model=shipped, project=True)
+        receivers[f"{name}, float32"] = partial(_restored, model=floats, project=False)
     rival = _data().parent / "restore_nets" / "dncnn3.safetensors"
     if rival.exists():
         blind = Model(RIVAL, Network(session(to_onnx(_rival(rival)), 2), RIVAL), None, RIVAL_DEPTH)
-        made[RIVAL] = partial(_restored, model=blind, project=False)
-    return made
+        receivers[RIVAL] = partial(_restored, model=blind, project=False)
+    return receivers
 
 
 def _rival(path: Path) -> DnCNN:
-    """DnCNN-3 as its authors published it; what it gives is to be subtracted."""
+    """DnCNN-3 with its authors' weights.
+
+    Their network predicts what is to be subtracted, ours what is to be added: the last layer changes its sign.
+    """
     network = DnCNN(RIVAL_DEPTH, 64, normalized=False)
     state = {}
     for name, tensor in load_file(path).items():
-        layer, _, kind = name.removeprefix("conv").partition(".")
-        state[f"layers.{2 * int(layer)}.{kind}"] = tensor
+        layer, _, parameter = name.removeprefix("conv").partition(".")
+        state[f"layers.{2 * int(layer)}.{parameter}"] = tensor
     last = f"layers.{2 * RIVAL_DEPTH - 2}"
     network.load_state_dict({name: -tensor if name.startswith(last) else tensor for name, tensor in state.items()})
     return network.eval()
@@ -164,7 +171,7 @@ def _restored(data: bytes, model: Model, project: bool) -> np.ndarray:
 @main.command()
 @click.option("--side", "sides", multiple=True, type=int, default=(1000, 2000, 4000), show_default=True)
 def large(sides: tuple[int, ...]) -> None:
-    """Seconds for one megapixel on one core, and peak memory by size, of `restore run` in a process of its own."""
+    """Measure seconds for one megapixel on one core, and peak memory of `restore run` by image size."""
     rows = []
     for side in sides:
         for planes in (1, 3):
@@ -175,7 +182,7 @@ def large(sides: tuple[int, ...]) -> None:
 
 
 def _frame(planes: int) -> dict[str, Any]:
-    """Restoring 1000x1000 pixels with one thread, from bytes to pixels, the model loaded."""
+    """Seconds to restore a file of 1000x1000 pixels with one thread; the model is already loaded."""
     data, model = _photograph(1000, planes), load_model(threads=1)
     seconds = []
     for _ in range(6):
@@ -186,7 +193,7 @@ def _frame(planes: int) -> dict[str, Any]:
 
 
 def _run(side: int, planes: int) -> dict[str, float]:
-    """Seconds and peak memory of one file through the command line."""
+    """Seconds and peak memory in MiB of `restore run` on one file, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "in.jpg"
         source.write_bytes(_photograph(side, planes))
@@ -209,7 +216,7 @@ finally:
 
 
 def _photograph(side: int, planes: int) -> bytes:
-    """A large picture made of a photograph, at quality 30."""
+    """A JPEG file at quality 30 of a large picture, which repeats a photograph."""
     image = load_photographs(_data() / "Kodak", mode="L")[0] if planes == 1 else None
     if image is None:
         with Image.open(sorted((_data() / "Kodak").iterdir())[0]) as file:
@@ -233,6 +240,7 @@ def _data() -> Path:
 
 
 def session(data: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session of a network with a number of threads."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

@@ -1,4 +1,4 @@
-"""The tables of the receiver, from its results; one whose results are not there yet is empty."""
+"""Format the Markdown tables of the restoring models from their results; a table without a result file is empty."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _DATA = ROOT / "restore" / "data"
 _FULL = "dncnn-full, float32"
 _RIVAL = "DnCNN-3, its authors' weights"
 _NAMES = {"default": "`default`", "tiny": "`tiny`", "dncnn": "`dncnn`, the paper's route"}
-_REFERENCE = "jpeg"  # as decoded, what others are measured against
+_REFERENCE = "jpeg"  # the decoded file without restoration, over which gains are measured
 Figures = dict[str, Any]
-CurvesByReceiver = dict[str, dict[int, float]]  # of receivers, by quality
+CurvesByReceiver = dict[str, dict[int, float]]  # PSNR in dB by receiver and quality
 
 
 def receiver() -> dict[str, str]:
     """All tables by name."""
-    made: dict[str, str] = {"receiver files": files(_indices())}
+    tables: dict[str, str] = {"receiver files": files(_indices())}
     needs: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
         "receiver in short": (in_short, ("receiver_speed", "receiver_quality")),
         "receiver quality": (quality, ("receiver_quality",)),
@@ -32,15 +32,15 @@ def receiver() -> dict[str, str]:
         "receiver measures": (measures, ("receiver_evaluate_gray",)),
         "receiver colour": (colour, ("receiver_evaluate_colour",)),
     }
-    for name, (make, results) in needs.items():
+    for name, (fill, results) in needs.items():
         paths = [RESULTS / f"{result}.json" for result in results]
         there = all(path.exists() for path in paths)
-        made[name] = make(*map(_read, paths)) if there else ""
-    return made
+        tables[name] = fill(*map(_read, paths)) if there else ""
+    return tables
 
 
 def in_short(timed: Figures, measured: Figures) -> str:
-    """Size, time and gain of each model beside DnCNN and DnCNN-3, on the same files."""
+    """Size, time and gain in dB of each model, of DnCNN and of DnCNN-3, on the same files."""
     ours = {quality: figures for quality, figures in measured["psnr_y_db"]["LIVE1"].items() if quality != "images"}
     header = ["INT8, one thread, 481x321 gray", "file, kB", "ms", "times faster than DnCNN", "ms without VNNI"]
     rows = [[*header, *(f"dB over JPEG at {quality}" for quality in ours)], _marks(4 + len(ours))]
@@ -50,7 +50,7 @@ def in_short(timed: Figures, measured: Figures) -> str:
         if network in timed["networks"]:
             costs = [*_costs(timed["networks"][network]), f"{timed['without_vnni'][network]['ms']:.1f}"]
         gains = (
-            f"{each[receiver_name] - each[_REFERENCE]:+.2f}" if receiver_name in each else "" for each in ours.values()
+            f"{psnr[receiver_name] - psnr[_REFERENCE]:+.2f}" if receiver_name in psnr else "" for psnr in ours.values()
         )
         rows.append([title, *costs, *gains])
 
@@ -62,22 +62,27 @@ def in_short(timed: Figures, measured: Figures) -> str:
 
 
 def quality(measured: Figures) -> str:
-    """PSNR of luminance by set and quality."""
+    """PSNR of luminance in dB, a table for each set."""
     parts = []
     for name, figures in measured["psnr_y_db"].items():
         qualities = [int(key) for key in figures if key != "images"]
         receivers = figures[str(qualities[0])]
-        curves = {each: {at: figures[str(at)][each] for at in qualities} for each in receivers}
+        curves = {
+            receiver_name: {at: figures[str(at)][receiver_name] for at in qualities} for receiver_name in receivers
+        }
         parts.append(_lines(_by_quality(f"{name}, {figures['images']} images, dB", curves, qualities)))
     return "\n\n".join(parts)
 
 
 def speed(timed: Figures) -> str:
-    """What each network costs; an INT8 file has the operations of the network that it was made from."""
+    """Parameters, MACs, bytes and milliseconds of each network.
+
+    The parameters and MACs of an INT8 file are those of the 32-bit network from which it was made.
+    """
     networks = timed["networks"]
     header = ["one thread, 481x321 gray", "parameters", "kMAC a pixel", "file, kB", "ms", "times faster"]
     rows = [[*header, "ms without VNNI", "times faster"], _marks(7)]
-    for name, row in sorted(networks.items(), key=lambda each: -each[1]["ms"]):
+    for name, row in sorted(networks.items(), key=lambda item: -item[1]["ms"]):
         counted, slower = networks[f"{name.split(',')[0]}, float32"], timed["without_vnni"][name]
         counts = [f"{counted['parameters']:,}", f"{counted['macs'] / 1000:.1f}"]
         rows.append([name, *counts, *_costs(row), *_costs(slower)[1:]])
@@ -85,7 +90,7 @@ def speed(timed: Figures) -> str:
 
 
 def large(timed: Figures) -> str:
-    """Seconds and memory by size."""
+    """Seconds and peak memory by image size."""
     rows = [["`default`, one thread", "seconds", "peak memory, MB"], _marks(2)]
     rows += [
         [f"1000x1000, {_planes(row)}, bytes to pixels", f"{row['seconds']:.2f}", ""] for row in timed["one_megapixel"]
@@ -101,15 +106,15 @@ def _planes(row: Figures) -> str:
 
 
 def route(stages: Figures, timed: Figures) -> str:
-    """Each stage from the full DnCNN to INT8, and what all of them change."""
+    """Costs and PSNR after each stage of compression from the full DnCNN to INT8, and the change over all stages."""
     records = stages["stages"]
     full, last = records[0], records[-1]
     measured = [name for name in full if name.startswith("psnr_")]
     header = ["stage", "parameters", "kMAC a pixel", "file, kB", *(f"dB at {name[6:]}" for name in measured)]
     rows = [header, _marks(3 + len(measured))]
-    for each in records:
-        costs = [f"{each['parameters']:,}", f"{each['macs'] / 1000:.1f}", _kilo(each["bytes"])]
-        rows.append([each["stage"], *costs, *(f"{each[name]:.2f}" for name in measured)])
+    for stage in records:
+        costs = [f"{stage['parameters']:,}", f"{stage['macs'] / 1000:.1f}", _kilo(stage["bytes"])]
+        rows.append([stage["stage"], *costs, *(f"{stage[name]:.2f}" for name in measured)])
     ratio = timed["networks"]["dncnn, int8"]["ms"] / timed["networks"][_FULL]["ms"]
     loss = sum(last[name] - full[name] for name in measured) / len(measured)
     ours = (100 * (last["bytes"] / full["bytes"] - 1), 100 * (ratio - 1), loss)
@@ -122,23 +127,23 @@ def route(stages: Figures, timed: Figures) -> str:
 
 
 def measures(evaluated: Figures) -> str:
-    """All measures at the lowest quality, a table for each set."""
+    """All measures of all receivers at the lowest quality, a table for each set."""
     names = evaluated["measures"]
     lowest = min(record["quality"] for record in evaluated["means"])
     parts = []
     for name, records in _sets(evaluated).items():
-        header = [f"{name}, quality {lowest}", *(MEASURES[each].title for each in names)]
+        header = [f"{name}, quality {lowest}", *(MEASURES[measure].title for measure in names)]
         rows = [header, _marks(len(names))]
         for record in records:
             if record["quality"] == lowest:
-                cells = (_number(record[each], MEASURES[each].digits) for each in names)
+                cells = (_number(record[measure], MEASURES[measure].digits) for measure in names)
                 rows.append([record["receiver"], *cells])
         parts.append(_lines(rows))
     return "\n\n".join(parts)
 
 
 def colour(evaluated: Figures) -> str:
-    """PSNR of RGB by set and quality."""
+    """PSNR of RGB in dB, a table for each set."""
     parts = []
     for name, records in _sets(evaluated).items():
         curves: CurvesByReceiver = {}
@@ -168,16 +173,16 @@ def _indices() -> list[Figures]:
 
 
 def _sets(evaluated: Figures) -> dict[str, list[Figures]]:
-    """Means without noise, by set."""
-    found: dict[str, list[Figures]] = {}
+    """The means that were measured without noise, by set."""
+    records_by_set: dict[str, list[Figures]] = {}
     for record in evaluated["means"]:
         if record["sigma"] == 0:
-            found.setdefault(record["set"], []).append(record)
-    return found
+            records_by_set.setdefault(record["set"], []).append(record)
+    return records_by_set
 
 
 def _by_quality(title: str, curves: CurvesByReceiver, qualities: Sequence[int]) -> list[list[str]]:
-    """PSNR of each receiver, and what it gains over JPEG as it is decoded."""
+    """Rows with the PSNR of each receiver in dB and, in parentheses, its gain over JPEG as it is decoded."""
     rows = [[title, *(f"quality {at}" for at in qualities)], _marks(len(qualities))]
     for name, curve in curves.items():
         gains = ["" if name == _REFERENCE else f" ({curve[at] - curves[_REFERENCE][at]:+.2f})" for at in qualities]

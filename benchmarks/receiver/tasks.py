@@ -1,7 +1,7 @@
-"""What making and fitting for receivers share: the tasks, and photographs that no benchmark measures on.
+"""The restoration tasks, and photographs for training and fitting on which no benchmark measures.
 
-The photographs are those of ``imagenet_sample`` with at least 320 pixels a side, halved, which takes the traces of
-their own JPEG away; for super-resolution, which makes them four times smaller itself, as they are.
+The photographs are those of ``imagenet_sample`` with at least 320 pixels on each side. They are reduced to half their
+size, which removes the artifacts of their own JPEG files, except for super-resolution, which reduces them itself.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LEAST_SIDE = 320
 
 
 def photographs(task: str) -> Iterator[tuple[str, Samples]]:
-    """Names and RGB pixels, in an order that no name decides."""
+    """Names and RGB pixels of the photographs, in a fixed random order."""
     paths = sorted((Path(os.environ["OPTCODEC_DATA"]) / "imagenet_sample").glob("*.JPEG"))
     random.Random(1).shuffle(paths)
     for path in paths:
@@ -39,7 +39,7 @@ def photographs(task: str) -> Iterator[tuple[str, Samples]]:
 
 
 def as_files(task: str, first: int, last: int, folder: Path) -> list[Path]:
-    """Photographs number first..last-1 as lossless files."""
+    """Write the photographs with numbers first..last-1 as PNG files, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, (name, pixels) in enumerate(photographs(task)):

@@ -1,10 +1,11 @@
-"""Runs a program as on a processor that has AVX2 at most, at that processor's own speed.
+"""Run a program as if the processor had no instructions beyond AVX2, without slowing it down.
 
     python -m benchmarks.receiver.without_vnni python -m pytest tests/restore/test_quantize.py
 
-ONNX Runtime asks the processor what it can do by the instruction CPUID. The program is run by gdb, which stops at these
-instructions of the runtime's library, takes AVX-512, VNNI and AMX out of the answers, and lets it go on: from then on
-it runs freely, with the code for AVX2. Needs Linux on x86-64, gdb and objdump (Debian: gdb, binutils).
+ONNX Runtime learns from the instruction CPUID which instructions the processor has. The program runs in gdb, which
+stops at each CPUID instruction in the library of ONNX Runtime and removes AVX-512, VNNI and AMX from its result.
+Afterwards the program runs at full speed with the code for AVX2. Needs Linux on x86-64, gdb and objdump (Debian: gdb,
+binutils).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 __all__ = ["command"]
 
 LIBRARY = "onnxruntime_pybind11_state"
-# Intel, Software Developer's Manual, volume 2, table 3-17: bits of leaf 7 by its part and register.
+# Intel, Software Developer's Manual, volume 2, table 3-17: bits of leaf 7 by subleaf and register.
 HIDDEN = {
     0: {
         "ebx": (16, 17, 21, 26, 27, 28, 30, 31),  # AVX-512 F, DQ, IFMA, PF, ER, CD, BW, VL
@@ -33,7 +34,7 @@ HIDDEN = {
 
 
 def command(*arguments: str) -> list[str]:
-    """The command that runs a program so; its exit status is that of the program."""
+    """The command line that runs a program without these instructions; its exit status is that of the program."""
     return [
         "gdb",
         "-nx",
@@ -48,7 +49,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def _in_gdb() -> int:
-    """Run the program that gdb was started with; gives its exit status."""
+    """Run the program with which gdb was started, and return its exit status."""
     import gdb
 
     for setting in ("confirm off", "pagination off", "breakpoint pending on", "print thread-events off"):
@@ -65,13 +66,13 @@ def _in_gdb() -> int:
             _answer(gdb)
             asked += 1
     if not asked:
-        print(f"no library {LIBRARY} asked for the processor", file=sys.stderr)
+        print(f"the program executed no CPUID instruction in the library {LIBRARY}", file=sys.stderr)
         return 1
     return int(gdb.parse_and_eval("$_exitcode"))
 
 
 def _questions() -> tuple[int, list[int]]:
-    """Where the library lies, and its CPUID instructions from there on."""
+    """The address at which the library is loaded, and the offsets of its CPUID instructions."""
     import gdb
 
     lines = Path(f"/proc/{gdb.selected_inferior().pid}/maps").read_text().splitlines()
@@ -84,13 +85,13 @@ def _questions() -> tuple[int, list[int]]:
 
 
 def _continued(gdb: Any) -> int:
-    """Go on to the next stop; gives where that is, 0 at the end of the program."""
+    """Continue to the next stop, and return its address, or 0 if the program has ended."""
     gdb.execute("continue")
     return int(gdb.parse_and_eval("(unsigned long) $pc")) if gdb.selected_inferior().pid else 0
 
 
 def _answer(gdb: Any) -> None:
-    """Carry one CPUID out, and hide some of what it says."""
+    """Execute one CPUID instruction, and clear the bits of `HIDDEN` in its result."""
     leaf, part = (int(gdb.parse_and_eval(f"(unsigned) ${register}")) for register in ("eax", "ecx"))
     gdb.execute("stepi")
     for register, bits in HIDDEN.get(part, {}).items() if leaf == 7 else ():

@@ -1,13 +1,14 @@
-"""How fast is a trellis, and how much memory does it take?
+"""How fast is encoding with a trellis, and how much memory does it need?
 
     OPTCODEC_DATA=DATA python -m benchmarks.speed.rdo_speed [--rounds N]
 
-Quality 75, designed tables and trellis, baseline, 4:2:0; timed as in ``speed.py``: encoders take turns in an order
-drawn anew, medians, the first call left out; one thread in processor time, two in wall time. The large image is a
-mosaic of photographs of about 12 megapixels, parts and repetitions of it are the other sizes, the small ones crops of
-224x224. mozjpeg (through pyvips, trellis, flat tables) and libjpeg-turbo (through Pillow, ``optimize=True``) take their
-turns on the same pixels. Memory is what a process holds at most while it encodes beyond what it held before, in bytes a
-pixel (Linux). Writes ``results/rdo_speed.json``.
+Baseline files at quality 75 and 4:2:0, with tables and indices chosen by rate-distortion optimization. Times are
+measured as in `speed.py`: the encoders take turns in a random order, the first call of each is left out, and medians
+are reported; one thread is measured in processor time, two threads in wall time. The large image is a mosaic of
+photographs of about 12 megapixels; the other sizes are parts and repetitions of it; the small images are crops of
+224x224 pixels. mozjpeg (through pyvips, with trellis and flat tables) and libjpeg-turbo (through Pillow, with
+``optimize=True``) encode the same pixels. Memory is the peak of a process while it encodes less what it had before, in
+bytes per pixel (Linux). Writes ``results/rdo_speed.json``.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from benchmarks.record import write_result
 from benchmarks.speed.speed import Coder, Pixels, compare, mosaic
 
 QUALITY = 75
-SIZES = {"3 MP": 1 / 4, "12 MP": 1, "47 MP": 4}  # of the mosaic
+SIZES = {"3 MP": 1 / 4, "12 MP": 1, "47 MP": 4}  # area relative to the mosaic
 GOALS = {"12 MP, megapixels a second": 120, "224x224, ms": 1.5, "two threads / one": 1.7, "bytes a pixel": 12}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--memory-of", type=float)
+    parser.add_argument("--rounds", type=int, default=15, help="number of timed calls of each encoder")
+    parser.add_argument("--memory-of", type=float, help="only print the peak memory for an image of this relative area")
     arguments = parser.parse_args()
     photos = [load(path) for path in photographs("Kodak")]
     large, crops = mosaic(photos), [np.ascontiguousarray(photo[100:324, 100:324]) for photo in photos]
@@ -69,7 +70,7 @@ def main() -> None:
 
 
 def resized(mosaic_of_photos: Pixels, part: float) -> Pixels:
-    """A corner of the mosaic, or several of it side by side."""
+    """A corner of the mosaic, or repetitions of it side by side; ``part`` is the area relative to the mosaic."""
     if part < 1:
         rows, columns = (round(side * part**0.5) for side in mosaic_of_photos.shape[:2])
         return np.ascontiguousarray(mosaic_of_photos[:rows, :columns])
@@ -78,19 +79,21 @@ def resized(mosaic_of_photos: Pixels, part: float) -> Pixels:
 
 
 def coders(images: list[Pixels]) -> dict[str, Coder]:
+    """Functions that encode all images with one thread, by the name of the encoder."""
     from optcodec import encode
 
-    found: dict[str, Coder] = {
+    by_name: dict[str, Coder] = {
         "trellis": lambda: [encode(image, quality=QUALITY, tune="ycbcr", threads=1) for image in images],
         "default tables": lambda: [encode(image, quality=QUALITY, threads=1) for image in images],
         "libjpeg-turbo": lambda: [turbo(image, "4:2:0", QUALITY) for image in images],
     }
     if images[0].size < 1 << 26:  # mozjpeg takes seconds
-        found["mozjpeg"] = lambda: [mozjpeg(image, "4:2:0", QUALITY, table=1, progressive=False) for image in images]
-    return found
+        by_name["mozjpeg"] = lambda: [mozjpeg(image, "4:2:0", QUALITY, table=1, progressive=False) for image in images]
+    return by_name
 
 
 def threads(image: Pixels) -> dict[str, Coder]:
+    """Functions that encode an image with one thread and with two."""
     from optcodec import encode
 
     return {
@@ -100,23 +103,24 @@ def threads(image: Pixels) -> dict[str, Coder]:
 
 
 def growth(image: Pixels) -> int:
-    """Bytes that encoding an image takes at most."""
+    """Peak memory of encoding an image in bytes, beyond what the process had before."""
     from optcodec import encode
 
     encode(image[:512, :512], quality=QUALITY, tune="ycbcr")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    Path("/proc/self/clear_refs").write_text("5")  # resets the recorded peak (VmHWM) of this process
     before = status("VmRSS")
     encode(image, quality=QUALITY, tune="ycbcr")
     return status("VmHWM") - before
 
 
 def status(name: str) -> int:
-    """Bytes by a line of /proc/self/status."""
+    """A memory figure of /proc/self/status in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * int(next(line for line in lines if line.startswith(name)).split()[1])
 
 
 def memory_of(part: float) -> int:
+    """Peak memory in bytes of encoding an image of this relative area, measured in a new process."""
     command = [sys.executable, "-m", "benchmarks.speed.rdo_speed", "--memory-of", str(part)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 

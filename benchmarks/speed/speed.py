@@ -1,13 +1,14 @@
-"""How fast does the encoder write JPEG files, next to libjpeg-turbo as simplejpeg and Pillow bring it?
+"""How fast does our encoder write JPEG files, compared with libjpeg-turbo in simplejpeg and Pillow?
 
-Each round runs every encoder once, in an order drawn anew, and the ratios are taken within the round, so that a machine
-that slows down slows all of them; medians over the rounds are printed. The first call of each is left out. One thread
-is timed in processor time of that thread, two threads in wall time. All encoders get the same pixels and the tables of
-quality 75. simplejpeg writes fixed Huffman tables; Pillow with ``optimize=True``, like ours, those that fit the image.
+Each round runs every encoder once, in a random order, and ratios are taken within the round, so that a machine that
+becomes slower slows all encoders alike; medians over the rounds are printed. The first call of each encoder is left
+out. One thread is measured in processor time of that thread, two threads in wall time. All encoders get the same pixels
+and the quantization tables of quality 75. simplejpeg writes fixed Huffman tables; Pillow with ``optimize=True`` and our
+encoder write optimal ones.
 
-The large image is a mosaic of photographs of about 12 megapixels, the small ones are crops of 224x224 pixels. They are
-taken from the folder given, or from Kodak below OPTCODEC_DATA. With ``--avx2`` the kernels are compiled for a processor
-without AVX-512. Writes benchmarks/results/speed.json (speed_avx2.json).
+The large image is a mosaic of photographs of about 12 megapixels; the small images are crops of 224x224 pixels. The
+photographs come from the folder PHOTOS, or else from the folder Kodak in OPTCODEC_DATA. With ``--avx2`` the kernels are
+compiled for a processor without AVX-512. Writes benchmarks/results/speed.json (speed_avx2.json).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ Pixels = npt.NDArray[np.uint8]
 Coder = Callable[[], object]
 
 QUALITY = 75
-# What the project aims at: times faster than the peer.
+# Goals of the project: how many times faster the first encoder is than the second.
 GOALS = {
     "12 MP": {"float / simplejpeg": 1.3, "float / pillow": 3.0, "exact / simplejpeg": 1.1, "exact / pillow": 2.5},
     "224x224": {"float / simplejpeg": 1 / 1.2, "float / pillow": 2.0},
@@ -50,8 +51,8 @@ def main() -> None:
     """Time the encoders, print and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", nargs="?", type=Path, help="folder of PNG photographs")
-    parser.add_argument("--rounds", type=int, default=21)
-    parser.add_argument("--avx2", action="store_true")
+    parser.add_argument("--rounds", type=int, default=21, help="number of timed calls of each encoder")
+    parser.add_argument("--avx2", action="store_true", help="compile the kernels without AVX-512")
     arguments = parser.parse_args()
     if arguments.avx2:
         os.environ.update(AVX2)
@@ -81,15 +82,17 @@ def main() -> None:
 
 
 def mosaic(photos: list[Pixels]) -> Pixels:
-    """5 by 6 photographs of 768x512 pixels; upright ones are turned."""
-    lying = [photo if photo.shape[0] < photo.shape[1] else photo.transpose(1, 0, 2) for photo in photos]
-    rows = [np.concatenate([lying[(5 * row + column) % len(lying)] for column in range(5)], 1) for row in range(6)]
+    """A mosaic of 5 by 6 photographs of 768x512 pixels; those in portrait format are transposed."""
+    landscape = [photo if photo.shape[0] < photo.shape[1] else photo.transpose(1, 0, 2) for photo in photos]
+    rows = [
+        np.concatenate([landscape[(5 * row + column) % len(landscape)] for column in range(5)], 1) for row in range(6)
+    ]
     return np.ascontiguousarray(np.concatenate(rows, 0))
 
 
 def _coders(images: list[Pixels]) -> dict[str, Coder]:
-    """Every encoder on all images, one thread."""
-    from optcodec import encode  # after the processor was chosen
+    """Functions that encode all images with one thread, by the name of the encoder."""
+    from optcodec import encode  # not before the environment says which processor the kernels are compiled for
 
     pictures = [Image.fromarray(image) for image in images]
     return {
@@ -108,6 +111,7 @@ def _save(picture: Image.Image, *, optimize: bool) -> bytes:
 
 
 def _threads(image: Pixels) -> dict[str, Coder]:
+    """Functions that encode an image with one thread and with two."""
     from optcodec import encode
 
     return {
@@ -117,13 +121,13 @@ def _threads(image: Pixels) -> dict[str, Coder]:
 
 
 def compare(coders: dict[str, Coder], rounds: int, clock: Callable[[], float]) -> dict[str, Any]:
-    """Median seconds of each, and the median over rounds of how many times faster each is than each other."""
+    """Median and least seconds of each encoder, and for each pair the median ratio of their times within a round."""
     times: dict[str, list[float]] = {name: [] for name in coders}
     for coder in coders.values():
         coder()
     order, shuffle = list(coders), random.Random(0).shuffle
     for _ in range(rounds):
-        shuffle(order)  # what runs before decides what the caches hold
+        shuffle(order)  # the encoder that ran before decides what is in the processor's caches
         for name in order:
             start = clock()
             coders[name]()
@@ -132,10 +136,10 @@ def compare(coders: dict[str, Coder], rounds: int, clock: Callable[[], float]) -
         "seconds": {name: statistics.median(taken) for name, taken in times.items()},
         "least_seconds": {name: min(taken) for name, taken in times.items()},
         "times_faster": {
-            f"{one} / {other}": statistics.median(b / a for a, b in zip(times[one], times[other], strict=True))
-            for one in coders
+            f"{faster} / {other}": statistics.median(b / a for a, b in zip(times[faster], times[other], strict=True))
+            for faster in coders
             for other in coders
-            if one != other
+            if faster != other
         },
     }
 

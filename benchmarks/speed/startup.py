@@ -1,8 +1,9 @@
-"""How long does the command line take from the shell's point of view, whole process?
+"""How many seconds does a command of `optcodec` take, from the start to the end of the process?
 
-For each command the median, least and most of several runs, and the median of the processor time, which depends less on
-what else the machine does; the bare interpreter and numpy tell what they cost themselves. "Cold" runs have an empty
-kernel cache, so that every kernel they need is compiled. Writes benchmarks/results/startup.json.
+For each command, the median, the least and the largest wall time of several runs are reported, and the median of the
+processor time, which depends less on the load of the machine. The bare interpreter and the import of numpy are measured
+for comparison. "Cold" runs have an empty kernel cache, so that every kernel they need is compiled. Writes
+benchmarks/results/startup.json.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ GOALS_SECONDS = {"help": 0.25, "inspect": 0.25, "encode": 0.7, "encode with a pr
 def main() -> None:
     """Time the commands, print and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=11)
-    parser.add_argument("--cold-runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=11, help="number of timed runs of each command")
+    parser.add_argument("--cold-runs", type=int, default=3, help="number of runs with an empty kernel cache")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = _measure(Path(folder), arguments.runs, arguments.cold_runs)
@@ -44,6 +45,7 @@ def main() -> None:
 
 
 def _measure(folder: Path, runs: int, cold_runs: int) -> dict[str, dict[str, Any]]:
+    """Times of all commands by name, warm and cold."""
     rng = np.random.default_rng(1)
     low = Image.fromarray(rng.integers(0, 256, (14, 14, 3), np.uint8))
     low.resize((224, 224), Image.Resampling.BICUBIC).save(folder / "small.png")
@@ -72,7 +74,7 @@ def _measure(folder: Path, runs: int, cold_runs: int) -> dict[str, dict[str, Any
 
 
 def _times(command: list[str], runs: int, environment: Any, *, warm_up: bool = True) -> dict[str, Any]:
-    """Median, least and most seconds of a command; the first of the warm runs is left out."""
+    """Median, least and largest seconds of a command; with ``warm_up`` the first run is left out."""
     seconds, processor = [], []
     for _ in range(runs + warm_up):
         variables = os.environ | environment()

@@ -1,8 +1,9 @@
-"""How long does table design take for a 12-megapixel photograph?
+"""How many milliseconds does table design take for a 12-megapixel photograph?
 
-Coefficients of a mosaic of Kodak photographs at 4:2:0 are there already; timed is what table design adds: histograms of
-all coefficients, exact error and entropy of all 255 steps at all 64 frequencies of Y, Cb and Cr, and OptS tables from
-them. Then the same with the Laplacian model instead, and a search for a rate with real files.
+The image is a mosaic of Kodak photographs at 4:2:0, and its DCT coefficients are computed beforehand. The time is that
+of table design: histograms of all coefficients, exact error and entropy of all 255 steps at all 64 frequencies of Y, Cb
+and Cr, and OptS tables from these. The same is measured with the Laplacian model, and so is the search for tables whose
+real file has 1 bit per pixel.
 
     OPTCODEC_DATA=... python -m benchmarks.speed.table_design
 """
@@ -42,14 +43,14 @@ def mosaic(folder: Path) -> npt.NDArray[np.uint8]:
 def main() -> None:
     pixels = mosaic(Path(os.environ["OPTCODEC_DATA"]) / "Kodak")
     image = forward(pixels, "4:2:0")
-    # some weights for each coefficient: that they were estimated at 4:4:4 does not matter to the clock
+    # These weights were estimated at 4:4:4, which does not matter here: only the time is measured.
     weights = load_profile("mobilenet_v2").weights
     profile = SensitivityProfile("mobilenet_v2", weights, Provenance(subsampling="4:2:0"))
 
     def design(distortion: str, threads: int) -> None:
-        found = gather(image, threads=threads)
-        _ = found.bits
-        resolve(LEVEL, found, profile, distortion=distortion, size_of=lambda tables: 0)
+        statistics_of_image = gather(image, threads=threads)
+        _ = statistics_of_image.bits
+        resolve(LEVEL, statistics_of_image, profile, distortion=distortion, size_of=lambda tables: 0)
 
     figures: dict[str, Any] = {"pixels": f"{pixels.shape[1]}x{pixels.shape[0]}", "subsampling": "4:2:0"}
     for threads in (1, 2):
@@ -64,7 +65,7 @@ def main() -> None:
 
 
 def timed(work: Callable[[], object], repeats: int = REPEATS) -> dict[str, float]:
-    """Milliseconds of wall clock (median, smallest, largest) and of all processors (median); without the first call."""
+    """Wall time (median, least, largest) and processor time (median) in milliseconds, without the first call."""
     work()
     wall, processor = [], []
     for _ in range(repeats):

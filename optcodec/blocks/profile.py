@@ -264,17 +264,19 @@ def load_utility_profile(
 
 def _parse(text: str) -> UtilityProfile:
     """The profile of what `UtilityProfile.save` writes."""
-    about = {item.name for item in fields(UtilityProvenance)}
-    own = {item.name for item in fields(UtilityProfile)} - {"provenance"}
-    required, optional = own - {"tuning", "strength"}, about | {"tuning", "strength"}
+    provenance_fields = {item.name for item in fields(UtilityProvenance)}
+    profile_fields = {item.name for item in fields(UtilityProfile)} - {"provenance"}
+    required, optional = profile_fields - {"tuning", "strength"}, provenance_fields | {"tuning", "strength"}
     document = parse_document(text, "a utility profile", format_name=_FORMAT, required=required, optional=optional)
-    given = {key: document[key] for key in about & document.keys()}
-    if isinstance(given.get("images"), list):
-        given["images"] = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in given["images"])
-    values = {key: document[key] for key in own & document.keys()}
-    if "tuning" in values:
-        values["tuning"] = Tuning.from_json(values["tuning"])
-    return UtilityProfile(**values, provenance=UtilityProvenance(**given))
+    provenance_values = {key: document[key] for key in provenance_fields & document.keys()}
+    if isinstance(provenance_values.get("images"), list):
+        provenance_values["images"] = tuple(
+            tuple(pair) if isinstance(pair, list) else pair for pair in provenance_values["images"]
+        )
+    profile_values = {key: document[key] for key in profile_fields & document.keys()}
+    if "tuning" in profile_values:
+        profile_values["tuning"] = Tuning.from_json(profile_values["tuning"])
+    return UtilityProfile(**profile_values, provenance=UtilityProvenance(**provenance_values))
 
 
 def _numbers(values: npt.ArrayLike, what: str) -> Floats:

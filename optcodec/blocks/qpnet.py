@@ -267,9 +267,18 @@ def _member(archive: zipfile.ZipFile, name: str, dtype: str, shape: tuple[int | 
     content = io.BytesIO(archive.read(entry))
     if np.lib.format.read_magic(content) != (1, 0):
         raise InvalidInputError(f"expected {name} as .npy of version 1.0, found another")
-    found, fortran, kind = np.lib.format.read_array_header_1_0(content)
+    actual_shape, fortran, actual_dtype = np.lib.format.read_array_header_1_0(content)
     rest = content.read()
-    fits = len(found) == len(shape) and all(want in (None, have) for want, have in zip(shape, found, strict=True))
-    if kind != np.dtype(dtype) or fortran or not fits or len(rest) != math.prod(found) * kind.itemsize:
-        raise InvalidInputError(f"expected {name} as {np.dtype(dtype)} of shape {shape}, found {kind} of shape {found}")
-    return np.frombuffer(rest, kind).reshape(found)
+    fits = len(actual_shape) == len(shape) and all(
+        want in (None, have) for want, have in zip(shape, actual_shape, strict=True)
+    )
+    if (
+        actual_dtype != np.dtype(dtype)
+        or fortran
+        or not fits
+        or len(rest) != math.prod(actual_shape) * actual_dtype.itemsize
+    ):
+        raise InvalidInputError(
+            f"expected {name} as {np.dtype(dtype)} of shape {shape}, found {actual_dtype} of shape {actual_shape}"
+        )
+    return np.frombuffer(rest, actual_dtype).reshape(actual_shape)

@@ -13,7 +13,7 @@ from optcodec.cli import blocks_train
 from optcodec.cli.blocks_train import parts_folder
 from optcodec.cli.tuning import block_options, tune_option, tuned
 from optcodec.console.files import find_images, is_jpeg
-from optcodec.console.many import Done, Failure, failure_records, for_each, report_failures, report_notices
+from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures, report_notices
 from optcodec.console.options import (
     SUBSAMPLINGS,
     GroupedCommand,
@@ -123,7 +123,7 @@ def _measure(survey: BlockSurvey, paths: Sequence[Path]) -> tuple[list[SurveyedI
         images.append(survey.image(paths[index]))
         return Done({})
 
-    _, failures = for_each(paths, work, workers=1, label="measure")
+    _, failures = process_files(paths, work, workers=1, label="measure")
     return images, failures
 
 

@@ -11,7 +11,7 @@ import click
 
 from optcodec.cli.images import needed_nbytes
 from optcodec.console.files import find_images, is_jpeg
-from optcodec.console.many import Done, failure_records, for_each, report_failures
+from optcodec.console.many import Done, failure_records, process_files, report_failures
 from optcodec.console.options import max_pixels_option, to_rgb_option
 from optcodec.console.show import columns, json_option, print_json
 from optcodec.console.streams import STREAM, image_source, read_bytes
@@ -78,7 +78,7 @@ def command(reference: Path, inputs: tuple[Path, ...], profile: str, as_json: bo
     def nbytes(index: int) -> int:
         return needed_nbytes(paths[index], _NBYTES_PER_PIXEL)
 
-    records, failures = for_each(paths, work, workers=processor_count(), label="compare", nbytes=nbytes)
+    records, failures = process_files(paths, work, workers=processor_count(), label="compare", nbytes=nbytes)
     if as_json:
         about = {"reference": str(reference), "profile": weights.name}
         print_json(about | {"files": records, "failures": failure_records(failures)})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.console.many import Done, for_each
+from optcodec.console.many import Done, process_files
 from optcodec.console.show import columns, json_option, print_json
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
@@ -78,7 +78,7 @@ def command(folder: Path, quality: int, as_json: bool) -> None:
         sheet[row.name] = row
         return Done({"photograph": row.name, "methods": records})
 
-    records, failures = for_each(paths, work, workers=processor_count(), label="demo")
+    records, failures = process_files(paths, work, workers=processor_count(), label="demo")
     if failures:
         raise InvalidInputError(f"{failures[0].path}: {failures[0].message}")
     means = _mean_changes(records)

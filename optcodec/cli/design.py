@@ -10,7 +10,7 @@ import click
 
 from optcodec.cli.images import ImageSet, needed_nbytes, open_image, opening_of
 from optcodec.console.files import find_images, output_paths
-from optcodec.console.many import Done, failure_records, for_each, report_failures, report_notices
+from optcodec.console.many import Done, failure_records, process_files, report_failures, report_notices
 from optcodec.console.options import (
     TABLE_TARGETS,
     ExpertOption,
@@ -98,7 +98,7 @@ def command(
         def nbytes(index: int) -> int:
             return needed_nbytes(paths[index], _NBYTES_PER_PIXEL)
 
-        records, failures = for_each(paths, work, workers=processor_count(), label="design", nbytes=nbytes)
+        records, failures = process_files(paths, work, workers=processor_count(), label="design", nbytes=nbytes)
     else:
         check_writable(output)
         images = ImageSet(paths, opening)

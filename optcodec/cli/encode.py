@@ -12,7 +12,7 @@ from optcodec.cli.images import needed_nbytes, open_image, opening_of
 from optcodec.cli.totals import table_of, total_of
 from optcodec.cli.tuning import EncodeSettings, tuned, tuning_options
 from optcodec.console.files import Source, check_jpeg_name, find_images, output_paths
-from optcodec.console.many import Done, failure_records, for_each, report_failures
+from optcodec.console.many import Done, failure_records, process_files, report_failures
 from optcodec.console.options import (
     ExpertOption,
     GroupedCommand,
@@ -131,7 +131,7 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     def nbytes(index: int) -> int:
         return needed_nbytes(paths[index], nbytes_per_pixel)
 
-    records, failures = for_each(paths, work, workers=workers, label="encode", nbytes=nbytes)
+    records, failures = process_files(paths, work, workers=workers, label="encode", nbytes=nbytes)
     if as_json:
         print_json({"files": records, "failures": failure_records(failures)} | total_of(records) | tuning.record)
     elif records and targets != [STREAM]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.console.files import JPEG_SUFFIXES, find_images
-from optcodec.console.many import Done, failure_records, for_each, notice_count, report_failures
+from optcodec.console.many import Done, failure_records, notice_count, process_files, report_failures
 from optcodec.console.options import GroupedCommand, reading_of, reading_options
 from optcodec.console.show import columns, json_option, print_json, side_by_side
 from optcodec.console.streams import read_bytes
@@ -38,7 +38,7 @@ def command(inputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:
         record = _record(paths[index], read_bytes(paths[index]), reading | {"notify": notices.append})
         return Done(record | {"notices": notices}, tuple(notices))
 
-    records, failures = for_each(paths, work, workers=1, label="inspect")
+    records, failures = process_files(paths, work, workers=1, label="inspect")
     if as_json:
         print_json({"files": records, "failures": failure_records(failures), "notices": notice_count(records)})
     else:

@@ -19,8 +19,8 @@ __all__ = [
     "Done",
     "Failure",
     "failure_records",
-    "for_each",
     "notice_count",
+    "process_files",
     "report_failures",
     "report_notices",
 ]
@@ -53,7 +53,7 @@ class Failure:
         return cls(path, reason.removeprefix(f"{path}: "))
 
 
-def for_each(
+def process_files(
     paths: Sequence[Path],
     work: Callable[[int], Done],
     *,

@@ -117,8 +117,8 @@ class QpNetRecipe:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.halve_every < 1 or not self.rate > 0:
-            found = f"{self.epochs}, {self.halve_every} and {self.rate}"
-            raise InvalidInputError(f"epochs and halve_every are at least 1, rate is above 0; got {found}")
+            values = f"{self.epochs}, {self.halve_every} and {self.rate}"
+            raise InvalidInputError(f"epochs and halve_every are at least 1, rate is above 0; got {values}")
 
 
 def train_qpnet(

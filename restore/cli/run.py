@@ -9,7 +9,7 @@ import click
 
 from optcodec import InvalidInputError
 from optcodec.console.files import JPEG_SUFFIXES, find_images, output_paths
-from optcodec.console.many import Done, failure_records, for_each, notice_count, report_failures
+from optcodec.console.many import Done, failure_records, notice_count, process_files, report_failures
 from optcodec.console.options import max_pixels_option, orient_option, reading_of, reading_options
 from optcodec.console.show import columns, json_option, print_json
 from optcodec.console.streams import STREAM, check_stdout, is_stdout, output_file, read_bytes
@@ -84,7 +84,7 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
         return Done({"input": str(paths[index])} | record | {"notices": notices}, tuple(notices))
 
     # one file after another: each can use all cores, and only one image at a time is in memory
-    records, failures = for_each(paths, work, workers=1, label="restore")
+    records, failures = process_files(paths, work, workers=1, label="restore")
     if as_json:
         result = {"model": model.name, "files": records, "failures": failure_records(failures)}
         print_json(result | {"notices": notice_count(records)})

@@ -1,3 +1,5 @@
+"""Coding for the accuracy run: every condition has the error or the bytes that it asks for, or is reported."""
+
 from __future__ import annotations
 
 import io
@@ -26,7 +28,7 @@ CODER = ImageCoder(PIXELS, "4:4:4", PROFILE)
 
 
 def errors(coded: Coded) -> np.ndarray:
-    """SWE of luminance and chrominance, measured on the file."""
+    """SWE of luminance and of chrominance, measured on the file."""
     y, cb, cr = swe_by_component(IMAGE, read_jpeg(coded.data), PROFILE.normalized())
     return np.array([y, cb + cr])
 
@@ -75,7 +77,7 @@ def test_conditions_are_values() -> None:
         (Condition("pillow", "fixed", 101), r"in 1\.\.100, got 101"),
     ],
 )
-def test_conditions_that_nothing_can_be_made_of(condition: Condition, message: str) -> None:
+def test_conditions_that_cannot_be_coded_are_refused(condition: Condition, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         check_conditions([condition], ["pillow"])
     with pytest.raises(InvalidInputError, match=message):
@@ -134,7 +136,7 @@ def test_equal_bytes_are_never_exceeded(method: str, quality: int) -> None:
     assert 0.99 * len(jpeg.data) <= len(coded.data) <= len(jpeg.data)
 
 
-def test_who_sets_the_target_keeps_its_own_tables() -> None:
+def test_the_method_that_sets_the_target_keeps_its_tables() -> None:
     jpeg = CODER.encode(Condition("jpeg", "fixed", 85))
     assert read_jpeg(jpeg.data).tables == annex_k_tables(85)
     assert all(CODER.encode(Condition("jpeg", setting, 85)) == jpeg for setting in ("1", "1-joint", "bytes"))
@@ -156,7 +158,8 @@ def test_distortion_models_are_told_apart() -> None:
 
 
 def test_subsampling() -> None:
-    coder = ImageCoder(PIXELS, "4:2:0", PROFILE)  # which was estimated at 4:4:4: to be said by the caller
+    # The profile was estimated at 4:4:4: `ImageCoder` gives no warning of that, its caller does.
+    coder = ImageCoder(PIXELS, "4:2:0", PROFILE)
     coded = coder.encode(Condition("opts", "1", 80))
     assert read_jpeg(coded.data).subsampling == "4:2:0"
     image = forward(PIXELS, "4:2:0")
@@ -182,7 +185,7 @@ def test_black_images_have_no_error_at_all() -> None:
 
 
 def test_errors_that_no_table_has_are_reported() -> None:
-    """A flat colour has one coefficient a component, whose errors are few."""
+    """A flat colour has one nonzero coefficient in each component, which can have only a few different errors."""
     flat = ImageCoder(np.full((16, 16, 3), (90, 121, 30), np.uint8), "4:4:4", PROFILE)
     missed = [
         condition

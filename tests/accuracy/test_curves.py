@@ -1,4 +1,4 @@
-"""Monotone curves, Bjøntegaard deltas and rates at a quality, against the libraries, one curve at a time."""
+"""Monotone curves, Bjøntegaard deltas and rates at a quality, compared with libraries that take one curve at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from optcodec.accuracy.curves import bd_quality, bd_rate, monotone_curves, rate_
 
 
 def measured(seed: int, points: int = 6, rows: int = 5) -> tuple[np.ndarray, np.ndarray]:
-    """Rates and qualities (points, rows) of noisy curves that level off, in no order."""
+    """Rates and qualities (points, rows) of noisy curves that level off, in random order."""
     rng = np.random.default_rng(seed)
     rates = np.exp(rng.normal(0, 0.2, (points, 1)) + np.linspace(0, 2.5, points)[:, np.newaxis])
     rates = rates * rng.lognormal(0, 0.02, (points, rows))
@@ -27,7 +27,7 @@ def measured(seed: int, points: int = 6, rows: int = 5) -> tuple[np.ndarray, np.
 
 
 def pooled(rates: np.ndarray, qualities: np.ndarray) -> tuple[list[float], list[float]]:
-    """One curve, its blocks of equal quality at their geometric mean rate."""
+    """One curve made monotone: neighbouring points pooled to equal quality are at their geometric mean rate."""
     order = np.argsort(rates)
     fitted = isotonic_regression(qualities[order]).x
     distinct = [fitted[0]]
@@ -71,7 +71,7 @@ def test_rates_at_a_quality_are_roots_of_the_interpolant(seed: int) -> None:
     for row, target in enumerate(inside):
         log_rate, quality = curves.log_rate[row], curves.quality[row]
         interpolant = PchipInterpolator(log_rate, quality)
-        last = int(np.argmax(quality >= target - 1e-9))  # qualities that differ by rounding are equal
+        last = int(np.argmax(quality >= target - 1e-9))  # qualities that differ only by rounding errors count as equal
         level = min(target, quality[last])
         root = brentq(lambda x: interpolant(x) - level, log_rate[last - 1], log_rate[last], xtol=1e-14)  # noqa: B023
         assert math.log(lower[row]) == pytest.approx(root, abs=1e-6)

@@ -1,3 +1,5 @@
+"""Rows of measurements: saved and loaded again, joined, and refused if their arrays do not fit."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -54,13 +56,13 @@ def test_all_files_meet_their_condition_by_default() -> None:
 
 
 def test_joined() -> None:
-    one, two = rows(("a", "b")), rows(("c",), seed=1)
-    joined = Rows.joined([one, two])
+    first, second = rows(("a", "b")), rows(("c",), seed=1)
+    joined = Rows.joined([first, second])
     assert joined.images == ("a", "b", "c")
-    np.testing.assert_array_equal(joined.swe, np.hstack([one.swe, two.swe]))
-    np.testing.assert_array_equal(joined.labels, np.hstack([one.labels, two.labels]))
+    np.testing.assert_array_equal(joined.swe, np.hstack([first.swe, second.swe]))
+    np.testing.assert_array_equal(joined.labels, np.hstack([first.labels, second.labels]))
     other = rows(conditions=(CONDITIONS[0], Condition("jpeg", "1", 80)))
-    for parts in ([one, other], []):
+    for parts in ([first, other], []):
         with pytest.raises(InvalidInputError, match=f"same conditions, got {len(parts)}"):
             Rows.joined(parts)
 

@@ -1,4 +1,4 @@
-"""Statistics of measured rows, against slow twins, against values by hand, and on rows with known true values."""
+"""Statistics of measured rows: equal to slow implementations and to values by hand, and right for known true values."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_counts_are_draws_with_replacement() -> None:
     assert counts.shape == (3001, 50)
     assert (counts[0] == 1).all()
     assert (counts.sum(axis=1) == 50).all()
-    # variance of a count: N (1/N) (1 - 1/N)
+    # variance of the number of times that an image is drawn: N (1/N) (1 - 1/N)
     assert counts[1:].var() == pytest.approx(0.98, abs=0.02)
     assert abs(np.corrcoef(counts[1:, 0], counts[1:, 1])[0, 1] + 1 / 49) < 0.05
 
@@ -78,7 +78,7 @@ def test_means_of_zeros() -> None:
 def test_estimate_takes_the_order_statistics() -> None:
     drawn = np.random.default_rng(0).permutation(2000).astype(float)
     figure = estimate(np.concatenate([[7.0], drawn]))
-    # fifty of two thousand lie below, fifty above
+    # 2.5 % of the 2000 draws, 50, lie below the interval, and 50 above
     assert figure == {"value": 7.0, "low": 50.0, "high": 1949.0}
 
 
@@ -103,7 +103,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
         wrong["skewed loss"] += not holds(estimate(row), 1)
         wrong["accuracy"] += not holds(estimate(other), 0.75)
     for share in wrong.values():
-        assert 35 <= share <= 70  # of 1000; 50 are promised
+        assert 35 <= share <= 70  # of 1000 intervals; 50 may miss the true value
 
 
 # --- points and pairs
@@ -206,7 +206,7 @@ def test_fixed_levels_pair_variants_of_one_method_only() -> None:
 def test_a_curve_at_a_known_share_of_the_rate(factor: float) -> None:
     summary = summarize(synthetic_rows({"jpeg": 1, "other": factor}))
     curve = curve_of(summary, "other")
-    known = {"abs": 2e-3}  # bytes are whole
+    known = {"abs": 2e-3}  # numbers of bytes are integers
     for name in ("bd_rate_top1_percent", "bd_rate_loss_percent"):
         assert curve[name]["value"] == pytest.approx(100 * (factor - 1), **known)
         assert curve[name]["low"] == pytest.approx(100 * (factor - 1), **known)
@@ -240,7 +240,7 @@ def test_intervals_of_bd_rates_cover_the_truth() -> None:
     for seed in range(40):
         rows = synthetic_rows({"jpeg": 1, "other": 0.8}, images=150, levels=[50, 75, 90], spread=0.3, seed=seed)
         wrong += not holds(curve_of(summarize(rows, seed=seed), "other")["bd_rate_loss_percent"], -20)
-    assert wrong <= 6  # two are promised; more than six have a chance of 0.3 %
+    assert wrong <= 6  # two are expected; more than six have a probability of 0.3 %
 
 
 def test_curves_that_cannot_be_compared_say_why() -> None:
@@ -284,7 +284,7 @@ def test_levels_with_the_same_files_are_one_point() -> None:
     assert curve["points"] == len(RATES) - 1
 
 
-# --- the whole
+# --- the whole summary
 
 
 def test_summary_is_json_and_depends_on_the_seed_only(rows: Rows, summary: dict[str, Any]) -> None:

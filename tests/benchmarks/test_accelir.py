@@ -1,4 +1,4 @@
-"""The benchmark of AccelIR: each method on a small image with a small task, and runs that go on."""
+"""The AccelIR benchmark: all methods on a small image with a small task, and continuing an interrupted run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def random_net(seed: int = 0) -> QpNet:
 
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Loaded from files, with a profile of another part of the photograph."""
+    """Profile and QP-NET, loaded from files; the profile is measured on another part of the photograph."""
     curves = measure_curves(np.ascontiguousarray(astronaut()[200:296, 100:196]), BlurTask(), encoder="rdo", threads=1)
     profile = build_profile("blur", [curves], groups=GROUPS)
     object.__setattr__(profile, "tuning", TUNING)
@@ -62,7 +62,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def case(tools: Any) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blur_task, "decoded_pixels", pixels)  # of WebP, too
+        patch.setattr(blur_task, "decoded_pixels", pixels)  # which also decodes WebP
         yield CASES.Case(BlurTask(), CLEAN, tools, seed=5)
 
 
@@ -84,7 +84,7 @@ INTERPOLATED = (
 
 
 @pytest.mark.parametrize("method", METHODS.METHODS)
-def test_each_method_keeps_the_budget_and_is_measured(case: Any, method: str) -> None:
+def test_every_method_keeps_the_budget_and_is_measured(case: Any, method: str) -> None:
     budget = case.budget(3.0)
     nbytes, (after, before, clean, seam) = METHODS.METHODS[method](case, budget)
     if method.startswith(INTERPOLATED):
@@ -93,7 +93,7 @@ def test_each_method_keeps_the_budget_and_is_measured(case: Any, method: str) ->
         assert 0.97 * budget < nbytes <= budget
     assert 22 < clean < 40
     assert 22 < before < 40
-    assert abs(clean - before) > 0.1  # the noise is part of what is sent
+    assert abs(clean - before) > 0.1  # the sent image has noise, the clean one has none
     assert 22 < after < 40
     assert 0.1 < seam < 10
 
@@ -123,14 +123,14 @@ def test_known_groups_are_ranks_by_true_utility(case: Any) -> None:
 
 
 def test_without_a_receiver_errors_before_restoration_count(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = []
-    monkeypatch.setitem(METHODS.WAYS, "lagrangian", lambda features, budget: given.append(features) or None)
+    contexts = []
+    monkeypatch.setitem(METHODS.WAYS, "lagrangian", lambda context, budget: contexts.append(context) or None)
     METHODS.METHODS["psnr+lagrangian before"](case, case.budget(3.0))
     METHODS.METHODS["oracle lagrangian"](case, case.budget(3.0))
     true = case.curves("rdo")
-    assert (given[0].curves.after == true.before).all()
-    assert (given[1].curves.after == true.after).all()
-    assert given[0].shares.shape == (3, 3, 1)
+    assert (contexts[0].curves.after == true.before).all()
+    assert (contexts[1].curves.after == true.after).all()
+    assert contexts[0].shares.shape == (3, 3, 1)
 
 
 def test_a_profile_without_a_tuning(tools: Any) -> None:
@@ -143,24 +143,25 @@ def test_measures_lie_between_neighbouring_qualities() -> None:
     def encoder(quality: int) -> tuple[float, bytes]:
         return 100.0 * quality, bytes([quality])
 
-    def found(budget: int, least: int = 1) -> float:
+    def measure_at(budget: int, least: int = 1) -> float:
         return METHODS.interpolated(encoder, least, budget, lambda data: 7.0 * data[0])
 
-    assert found(5000) == 350
+    assert measure_at(5000) == 350
     part = np.log(4321 / 4300) / np.log(4400 / 4300)
-    assert found(4321) == pytest.approx(7 * (43 + part), rel=1e-12)
-    assert found(100) == 7
-    assert found(10000) == 700
+    assert measure_at(4321) == pytest.approx(7 * (43 + part), rel=1e-12)
+    assert measure_at(100) == 7
+    assert measure_at(10000) == 700
     with pytest.raises(TargetNotMetError, match=r"expected a file of 99 bytes, but qualities 1..100 take 100..10000"):
-        found(99)
+        measure_at(99)
     with pytest.raises(TargetNotMetError, match=r"file of 10001 bytes, but qualities 20..100 take 2000..10000"):
-        found(10001, 20)
+        measure_at(10001, 20)
 
 
 def test_default_jpeg_takes_any_measure(case: Any) -> None:
     sizes = []
-    found = METHODS.default_jpeg(case.sent, 3000, lambda data: sizes.append(len(data)) or float(len(data)))
-    assert found == pytest.approx(3000, rel=2e-3)  # arithmetic between, where the way is logarithmic
+    nbytes = METHODS.default_jpeg(case.sent, 3000, lambda data: sizes.append(len(data)) or float(len(data)))
+    # The position between two files is logarithmic in bytes, the interpolation linear: bytes are slightly off.
+    assert nbytes == pytest.approx(3000, rel=2e-3)
     low, high = sizes
     assert low <= 3000 < high
 
@@ -189,14 +190,14 @@ def test_one_quality_is_default_jpeg(case: Any) -> None:
     np.testing.assert_array_equal(pixels(decodable), pixels(data))
 
 
-def test_each_block_has_its_own_table(case: Any) -> None:
-    """Decoded, 16 pixels from other blocks, it is the file of that quality: chrominance is smoothed over borders."""
+def test_every_block_has_a_separate_table(case: Any) -> None:
+    """In the middle of a block, where no chrominance of neighbours is mixed in, the pixels are those of its quality."""
     qualities = np.array([[15, 95, 40], [70, 30, 90], [50, 20, 60]])
     decoded = pixels(IDEAL.ideal_file(case.image, qualities)[1])
     for row, column in np.ndindex(2, 3):
         place = slice(32 * row + 8, 32 * row + 24), slice(32 * column + 8, 32 * column + 24)
-        own = pixels(write_jpeg(quantize(case.image, annex_k_tables(int(qualities[row, column])))))
-        np.testing.assert_array_equal(decoded[place], own[place])
+        uniform = pixels(write_jpeg(quantize(case.image, annex_k_tables(int(qualities[row, column])))))
+        np.testing.assert_array_equal(decoded[place], uniform[place])
 
 
 def test_seams_are_steps_across_the_large_grid() -> None:
@@ -222,38 +223,40 @@ def test_what_is_kept_is_not_measured_again(tools: Any, tmp_path: Path, monkeypa
     plain = {name: lambda case, budget, name=name: (calls.append(name) or budget, np.ones(4)) for name in "ab"}
     monkeypatch.setattr(ACCELIR, "METHODS", plain)
     job = ACCELIR.Job("denoise25", "default", tools.name, folder / "kodim99.png", (("a", 0.6), ("b", 1.2)))
-    assert ACCELIR.measured(job, tmp_path / "work") == 2
-    assert ACCELIR.measured(job, tmp_path / "work") == 0
-    first, second = job.kept(tmp_path / "work")
+    assert ACCELIR.measure_missing(job, tmp_path / "work") == 2
+    assert ACCELIR.measure_missing(job, tmp_path / "work") == 0
+    first, second = job.kept_records(tmp_path / "work")
     assert (first["method"], first["bpp"], first["budget"]) == ("a", 0.6, 576)
     assert (second["set"], second["image"], second["after"]) == ("Kodak", "kodim99", 1)
     path = job.path(tmp_path / "work", "a", 0.6)
     path.write_text(json.dumps(first | {"digest": "of another network"}))
-    assert ACCELIR.measured(job, tmp_path / "work") == 1
+    assert ACCELIR.measure_missing(job, tmp_path / "work") == 1
     assert calls == ["a", "b", "a"]
 
 
 def test_a_size_that_no_file_has_is_kept_as_that(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = ACCELIR._figures(SimpleNamespace(budget=lambda bpp: 10, sent=case.sent, measured=None), "jpeg", 0.6)
-    assert found.keys() == {"not_met"}
-    assert found["not_met"].startswith("expected a file of 10 bytes, but qualities 1..100 take")
+    figures = ACCELIR._figures(SimpleNamespace(budget=lambda bpp: 10, sent=case.sent, measured=None), "jpeg", 0.6)
+    assert figures.keys() == {"not_met"}
+    assert figures["not_met"].startswith("expected a file of 10 bytes, but qualities 1..100 take")
 
 
 def test_plans_have_all_rates_of_the_few_and_the_middle_one_of_all() -> None:
-    wanted = ACCELIR.wanted_of("sr4", list(METHODS.METHODS))
+    wanted = ACCELIR.planned_measurements("sr4", list(METHODS.METHODS))
     assert {bpp for method, bpp in wanted if method == "webp"} == {0.6, 0.9, 1.2, 1.8}
     assert {bpp for method, bpp in wanted if method == "oracle"} == {1.2}
     assert {method for method, _ in wanted} == set(METHODS.METHODS)
-    assert not [method for method, _ in ACCELIR.wanted_of("deblock", list(METHODS.METHODS)) if "ideal" in method]
+    assert not [
+        method for method, _ in ACCELIR.planned_measurements("deblock", list(METHODS.METHODS)) if "ideal" in method
+    ]
 
 
 def test_unseen_takes_every_profile_for_every_receiver(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs, written = [], {}
     monkeypatch.setattr(ACCELIR, "photographs", lambda name: [Path(name) / "1.png"])
-    monkeypatch.setattr(ACCELIR, "run", lambda given, work, workers: jobs.extend(given) or [])
+    monkeypatch.setattr(ACCELIR, "run", lambda planned, work, workers: jobs.extend(planned) or [])
     monkeypatch.setattr(ACCELIR, "write_result", lambda name, figures, packages: written.update({name: figures}))
     ACCELIR.unseen.callback(Path(), 1, 1, "sr4,deblock")
-    assert [(job.network, job.tools, len(job.wanted)) for job in jobs] == [
+    assert [(job.network, job.tools, len(job.planned)) for job in jobs] == [
         ("sr4-64", "sr4", 4),
         ("sr4-64", "deblock", 2),
         ("default", "sr4", 2),
@@ -275,13 +278,13 @@ def test_times_are_taken_of_all_kinds(tools: Any, monkeypatch: pytest.MonkeyPatc
     speed = benchmark("speed")
     monkeypatch.setattr(speed, "SIDES", (120, 150))
     monkeypatch.setattr(speed, "photographs", lambda name: ["lying", "standing"])
-    found = {"lying": CLEAN, "standing": CLEAN.swapaxes(0, 1)}
-    monkeypatch.setattr(speed, "load", found.__getitem__)
+    photographs = {"lying": CLEAN, "standing": CLEAN.swapaxes(0, 1)}
+    monkeypatch.setattr(speed, "load", photographs.__getitem__)
     image = speed.large_image(1)
     assert image.shape == (120, 150, 3)
-    np.testing.assert_array_equal(image[:80, :96], np.rot90(found["standing"]))
+    np.testing.assert_array_equal(image[:80, :96], np.rot90(photographs["standing"]))
     np.testing.assert_array_equal(image[:80, 96:], CLEAN[:, :54])
     row = speed.timed(tools.name, 0, 2, 3.0)
-    kinds = {f"{what} {kind}" for what in ("quality", "bytes") for kind in ("with", "without")}
-    assert row["seconds"].keys() == kinds | {"qpnet"}
-    assert {len(each) for each in row["seconds"].values()} == {2}
+    names = {f"{setting} {variant}" for setting in ("quality", "bytes") for variant in ("with", "without")}
+    assert row["seconds"].keys() == names | {"qpnet"}
+    assert {len(values) for values in row["seconds"].values()} == {2}

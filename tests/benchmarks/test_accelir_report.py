@@ -1,4 +1,4 @@
-"""The statistics and tables of the benchmark of AccelIR, on measurements that one can follow by hand."""
+"""The statistics and tables of the AccelIR benchmark, on small measurements that can be checked by hand."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ REPORT, TABLES = benchmark("report"), benchmark("tables")
 
 
 def record(image: str, method: str, after: float, **others: Any) -> dict[str, Any]:
-    made = {"task": "t", "network": "t-64", "tools": "t", "set": "Kodak", "image": image, "method": method}
-    return made | {"bpp": 1.2, "nbytes": 1000, "budget": 1000, "before": 30.0, "seam": 1.0, "after": after} | others
+    fields = {"task": "t", "network": "t-64", "tools": "t", "set": "Kodak", "image": image, "method": method}
+    return fields | {"bpp": 1.2, "nbytes": 1000, "budget": 1000, "before": 30.0, "seam": 1.0, "after": after} | others
 
 
 def test_differences_are_paired() -> None:
     levels = {"a": 20.0, "b": 40.0, "c": 30.0}
     records = [record(image, "jpeg", level) for image, level in levels.items()]
     records += [record(image, "rdo", level + 0.5) for image, level in levels.items() if image != "c"]
-    found = REPORT.Measured(records)
-    rows = [found.rows("t", "t-64", "t", method, 1.2) for method in ("rdo", "jpeg", "webp")]
+    measurements = REPORT.Measured(records)
+    rows = [measurements.rows("t", "t-64", "t", method, 1.2) for method in ("rdo", "jpeg", "webp")]
     assert REPORT.difference(*rows[:2]) == {"value": 0.5, "low": 0.5, "high": 0.5, "images": 2}
     assert REPORT.difference(rows[0], rows[2]) is None
 
 
 def test_interval_is_that_of_the_mean() -> None:
     values = np.random.default_rng(1).normal(3, 1, 400)
-    found = REPORT.figure(values)
-    assert found["value"] == round(values.mean(), 3)
+    figure = REPORT.figure(values)
+    assert figure["value"] == round(values.mean(), 3)
     width = 1.96 * values.std() / 20
-    assert found["low"] == pytest.approx(found["value"] - width, abs=0.015)
-    assert found["high"] == pytest.approx(found["value"] + width, abs=0.015)
+    assert figure["low"] == pytest.approx(figure["value"] - width, abs=0.015)
+    assert figure["high"] == pytest.approx(figure["value"] + width, abs=0.015)
 
 
 def test_share_of_a_headroom() -> None:
@@ -52,9 +52,9 @@ def test_share_of_a_headroom() -> None:
     assert REPORT.share(rows)["share"]["value"] == pytest.approx(0.75, abs=1e-3)
     assert REPORT.share(rows)["headroom"]["low"] == 0.2
     uncertain = {str(k): {"after": 30.0 + k + 0.2 * (-1) ** k} for k in range(6)}
-    found = REPORT.share([rows[0], rows[1], uncertain])
-    assert found["share"] is None
-    assert found["headroom"]["low"] < 0
+    share = REPORT.share([rows[0], rows[1], uncertain])
+    assert share["share"] is None
+    assert share["headroom"]["low"] < 0
 
 
 def test_curves_that_are_shifted() -> None:
@@ -65,10 +65,12 @@ def test_curves_that_are_shifted() -> None:
         dearer.append({"a": {"nbytes": 1.25 * nbytes, "after": after}})
         better.append({"a": {"nbytes": nbytes, "after": after + 1.5}, "b": {"nbytes": nbytes, "after": 0.0}})
     assert REPORT.bd_figures(reference, dearer)["bd_rate_percent"]["value"] == pytest.approx(25, abs=1e-3)
-    found = REPORT.bd_figures(reference, better)
-    assert found["bd_psnr_db"]["value"] == 1.5
-    assert found["bd_psnr_db"]["images"] == 1
-    assert found["bd_rate_percent"]["value"] == pytest.approx(100 * (2**-0.5 - 1), abs=0.01)  # 3 dB for twice the bytes
+    figures = REPORT.bd_figures(reference, better)
+    assert figures["bd_psnr_db"]["value"] == 1.5
+    assert figures["bd_psnr_db"]["images"] == 1
+    assert figures["bd_rate_percent"]["value"] == pytest.approx(
+        100 * (2**-0.5 - 1), abs=0.01
+    )  # 3 dB for twice the bytes
     falling = [{"a": {"nbytes": 1000 * 2**step, "after": 30.0 - step}} for step in range(4)]
     assert REPORT.bd_figures(reference, falling) is None
 
@@ -84,9 +86,9 @@ def test_rates_are_summed_up() -> None:
     ]
     records.append({**record("a", "webp", 0), "not_met": "too small"})
     del records[-1]["nbytes"]
-    made = REPORT.rates(records, 1.2)
-    task = made["tasks"]["t"]
-    assert made["not_met"] == [{"task": "t", "image": "a", "method": "webp", "bpp": 1.2, "not_met": "too small"}]
+    result = REPORT.rates(records, 1.2)
+    task = result["tasks"]["t"]
+    assert result["not_met"] == [{"task": "t", "image": "a", "method": "webp", "bpp": 1.2, "not_met": "too small"}]
     assert task["methods"]["jpeg"]["psnr_db"] == {"0.6": 29.2, "1.2": 30.4}
     assert task["methods"]["rdo"]["gain_db"]["0.6"]["value"] == 0.3
     assert task["methods"]["receiver+qpnet"]["curve"]["bd_psnr_db"]["value"] == pytest.approx(0.5, abs=2e-3)
@@ -95,12 +97,12 @@ def test_rates_are_summed_up() -> None:
     over = {name: figure["value"] for name, figure in task["qpnet_over"]["1.2"].items()}
     assert over == {"receiver": 0.1, "rdo": 0.2, "best mozjpeg (default tables)": 0.3}
     assert task["headroom"]["share"]["value"] == 0.5
-    rows = cells(TABLES.methods(made))
+    rows = cells(TABLES.methods(result))
     assert rows[0] == ["dB over default JPEG, 1.2 bpp", "t"]
     assert rows[-2] == ["oracle", "+0.60 [+0.60, +0.60]"]
-    assert cells(TABLES.by_rate(made))[2][:3] == ["jpeg, PSNR in dB", "29.20", "30.40"]
-    assert cells(TABLES.qpnet(made))[-1] == ["share of it, % (goal: 70)", "+50 [+50, +50]"]
-    assert cells(TABLES.before(made))[-1][1:4] == ["receiver+qpnet", "+0.00 [+0.00, +0.00]", ""]
+    assert cells(TABLES.by_rate(result))[2][:3] == ["jpeg, PSNR in dB", "29.20", "30.40"]
+    assert cells(TABLES.qpnet(result))[-1] == ["share of it, % (goal: 70)", "+50 [+50, +50]"]
+    assert cells(TABLES.before(result))[-1][1:4] == ["receiver+qpnet", "+0.00 [+0.00, +0.00]", ""]
 
 
 def test_macs_at_equal_psnr() -> None:
@@ -112,51 +114,52 @@ def test_macs_at_equal_psnr() -> None:
         for method, by_network in (("jpeg", jpeg), ("receiver+qpnet", ours))
         for network, psnr in by_network.items()
     ]
-    found = REPORT.widths(records, macs)["tasks"]["t"]["reduction_percent"]
-    assert found == {"value": -87.5, "low": -87.5, "high": -87.5, "images": 2, "at_least": False}  # 2000 of 16000
+    reduction = REPORT.widths(records, macs)["tasks"]["t"]["reduction_percent"]
+    # 2000 instead of 16000 MACs
+    assert reduction == {"value": -87.5, "low": -87.5, "high": -87.5, "images": 2, "at_least": False}
     best = [row | {"after": row["after"] + (row["method"] != "jpeg")} for row in records]
-    found = REPORT.widths(best, macs)["tasks"]["t"]["reduction_percent"]
-    assert found["value"] == -93.75
-    assert found["at_least"]
+    reduction = REPORT.widths(best, macs)["tasks"]["t"]["reduction_percent"]
+    assert reduction["value"] == -93.75
+    assert reduction["at_least"]
 
 
-def test_what_was_made_for_others() -> None:
+def test_gains_of_files_for_other_receivers() -> None:
     records = [record("a", "jpeg", 30.0), record("a", "receiver+qpnet", 30.5)]
     records += [record("a", "receiver+qpnet", 30.25, tools="other"), record("b", "jpeg", 31.0, set="McMaster")]
-    found = REPORT.unseen(records)["gain_db"]
-    assert list(found) == ["all", "Kodak", "McMaster"]
-    values = {name: figure["value"] for name, figure in found["Kodak"]["t-64"].items()}
+    gains = REPORT.unseen(records)["gain_db"]
+    assert list(gains) == ["all", "Kodak", "McMaster"]
+    values = {name: figure["value"] for name, figure in gains["Kodak"]["t-64"].items()}
     assert values == {"receiver+qpnet for t": 0.5, "receiver+qpnet for other": 0.25}
-    assert found["all"]["t-64"]["receiver+qpnet for t"]["images"] == 1
-    assert cells(TABLES.unseen({"gain_db": {"all": found["all"]}}))[3][0] == "receiver+qpnet for other"
+    assert gains["all"]["t-64"]["receiver+qpnet for t"]["images"] == 1
+    assert cells(TABLES.unseen({"gain_db": {"all": gains["all"]}}))[3][0] == "receiver+qpnet for other"
 
 
 def test_errors_of_sizes() -> None:
     records = [record("a", "receiver+qpnet", 1.0, nbytes=nbytes) for nbytes in (1000, 998, 990, 1001)]
     records.append({**records[0], "not_met": "no"})
     del records[-1]["nbytes"]
-    made = REPORT.control(records)
-    assert made["missing"]["all"] == made["missing"]["t"]
-    assert made["missing"]["t"]["files"] == 4
-    assert made["missing"]["t"]["median_percent"] == 0.1
-    assert made["missing"]["t"]["largest_percent"] == 1.0
-    assert made["missing"]["t"]["above_the_budget"] == 1
-    assert len(made["not_met"]) == 1
+    result = REPORT.control(records)
+    assert result["missing"]["all"] == result["missing"]["t"]
+    assert result["missing"]["t"]["files"] == 4
+    assert result["missing"]["t"]["median_percent"] == 0.1
+    assert result["missing"]["t"]["largest_percent"] == 1.0
+    assert result["missing"]["t"]["above_the_budget"] == 1
+    assert len(result["not_met"]) == 1
 
 
 def test_times_are_compared_run_by_run() -> None:
     seconds = {"quality without": [10, 20, 10], "quality with": [11, 21, 10.5], "qpnet": [0.2, 0.3, 0.1]}
     seconds |= {"bytes without": [30, 30, 30], "bytes with": [30, 33, 36]}
-    made = REPORT.speed([{"tools": "t", "image": 0, "seconds": seconds}], (3000, 4000))["cases"]["t, image 0"]
-    assert made["overhead_percent"]["quality"]["median"] == 5
-    assert made["overhead_percent"]["bytes"] == {"median": 10, "quartile_1": 5, "quartile_3": 15}
-    assert made["qpnet_megapixels_per_second"] == 60
+    case = REPORT.speed([{"tools": "t", "image": 0, "seconds": seconds}], (3000, 4000))["cases"]["t, image 0"]
+    assert case["overhead_percent"]["quality"]["median"] == 5
+    assert case["overhead_percent"]["bytes"] == {"median": 10, "quartile_1": 5, "quartile_3": 15}
+    assert case["qpnet_megapixels_per_second"] == 60
 
 
 def cells(table: str) -> list[list[str]]:
-    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
-    assert len({len(row) for row in found}) == 1
-    return found
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    assert len({len(row) for row in rows}) == 1
+    return rows
 
 
 def test_targets_stand_beside_the_paper() -> None:
@@ -165,15 +168,16 @@ def test_targets_stand_beside_the_paper() -> None:
     widths = {"tasks": {"sr4": {"reduction_percent": {"value": -60.2, "low": -70.0, "high": -50.0, "at_least": False}}}}
     control = {"missing": {"all": {"median_percent": 0.1, "percentile_95_percent": 0.4, "above_the_budget": 0}}}
     overhead = {"quality": {"median": 3.0}, "bytes": {"median": 1.0}}
-    found = cells(TABLES.targets(rates, widths, control, {"cases": {"a": {"overhead_percent": overhead}}}))
-    assert found[2][1:] == ["", "+0.60", "+0.61 [+0.50, +0.70]"]
-    assert found[3][1:] == ["-49", "-49", "-60 [-70, -50]"]
-    assert found[5] == ["size error, median, %", "2.7", "0.3", "0.10"]
-    assert found[-1] == ["time of the encoder, for a size, %", "+39", "at most 10", "median +1.0, from +1.0 to +1.0"]
+    rows = cells(TABLES.targets(rates, widths, control, {"cases": {"a": {"overhead_percent": overhead}}}))
+    assert rows[2][1:] == ["", "+0.60", "+0.61 [+0.50, +0.70]"]
+    assert rows[3][1:] == ["-49", "-49", "-60 [-70, -50]"]
+    assert rows[5] == ["size error, median, %", "2.7", "0.3", "0.10"]
+    assert rows[-1] == ["time of the encoder, for a size, %", "+39", "at most 10", "median +1.0, from +1.0 to +1.0"]
 
 
 def test_tables_without_results_are_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(TABLES, "RESULTS", tmp_path)
-    made = TABLES.accelir()
-    assert made.pop("task networks").startswith("| name | network |")  # the files themselves say it
-    assert set(made.values()) == {""}
+    tables = TABLES.accelir()
+    # The table of networks is made from the shipped files, not from results.
+    assert tables.pop("task networks").startswith("| name | network |")
+    assert set(tables.values()) == {""}

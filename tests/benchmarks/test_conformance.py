@@ -1,4 +1,4 @@
-"""The conformance benchmark: what counts as another picture, its tables, and the files that are tried."""
+"""The conformance benchmark: which differences count as a wrong picture, the tables, and the files that are decoded."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_picture_is_no_different_from_itself():
 
 
 def test_differences_are_taken_over_all_samples_and_over_the_worst_tile():
-    """33x40: the last tile of a row has 8 columns, the last row of tiles 1 row."""
+    """The picture has 33 rows and 40 columns: the last tile of a row has 8 columns, the last row of tiles 1 row."""
     other = grey()
     other[3, 15, 1] = 90  # in a tile of 16 rows and columns
     assert DIFFERENCES.difference(other, grey()) == DIFFERENCES.Difference(10, 10 / (33 * 40 * 3), 10 / (16 * 16 * 3))
@@ -57,18 +57,18 @@ def test_another_picture_is_one_that_differs_throughout_or_in_a_tile(tile: int, 
     assert DIFFERENCES.difference(other, grey(160, 160)).is_wrong == wrong
 
 
-def outcome(file: str, kind: str, group: str, *figures: float, said: str = "") -> Any:
-    """With a difference, or refused because of what it said."""
-    return DIFFERENCES.Outcome(file, kind, group, DIFFERENCES.Difference(*figures) if figures else said, said)
+def outcome(file: str, kind: str, group: str, *figures: float, message: str = "") -> Any:
+    """The result of a decoder: a picture with these differences, or refused with a message."""
+    return DIFFERENCES.Outcome(file, kind, group, DIFFERENCES.Difference(*figures) if figures else message, message)
 
 
 def outcomes() -> list[Any]:
     return [
         outcome("a", "baseline", "full resolution", 3, 0.51, 1.0),
-        outcome("b", "baseline", "subsampled", 70, 1.25, 9.0, said="hm"),
+        outcome("b", "baseline", "subsampled", 70, 1.25, 9.0, message="hm"),
         outcome("c", "sizes", "subsampled", 9, 2.5, 5.0),
         outcome("d", "sizes", "subsampled", 255, 90.0, 127.0),
-        replace(outcome("e", "CMYK", "four components", said="no"), warning=""),
+        replace(outcome("e", "CMYK", "four components", message="no"), warning=""),
     ]
 
 
@@ -90,8 +90,8 @@ def test_a_summary_names_all_that_is_not_right():
 
 
 def document() -> dict[str, Any]:
-    """Two decoders, of which one is not perfect, and one that is not there."""
-    perfect = [replace(each, result=DIFFERENCES.Difference(0, 0.0, 0.0), warning="") for each in outcomes()]
+    """A result of three decoders: one without errors, one that is not installed, and one with errors."""
+    perfect = [replace(item, result=DIFFERENCES.Difference(0, 0.0, 0.0), warning="") for item in outcomes()]
     return {
         "our_files": {"baseline": 2, "sizes": 2, "CMYK": 1},
         "decoders": {
@@ -158,7 +158,7 @@ def test_there_are_files_of_every_kind(files: list[Any]):
 
 
 def test_files_are_what_their_kind_says(files: list[Any]):
-    """Sequential files have one scan, and two only in their own kind; colours are those of the kind."""
+    """Sequential files have one scan, or two if their kind says so, and the colours are those of the kind."""
     for file in files:
         if file.kind == "metadata":  # a profile may contain any bytes
             continue
@@ -178,7 +178,7 @@ def test_files_are_what_their_kind_says(files: list[Any]):
     assert read_jpeg(next(file.data for file in files if file.kind == "RGB (Adobe)")).is_rgb
 
 
-def test_each_file_opens_in_pillow(files: list[Any]):
+def test_all_files_open_in_pillow(files: list[Any]):
     for file in files:
         image = read_jpeg(file.data)
         assert Image.open(io.BytesIO(file.data)).convert("RGB").size == (image.width, image.height)

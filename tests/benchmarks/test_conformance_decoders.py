@@ -1,4 +1,4 @@
-"""The conformance benchmark: whatever decoders do is counted, and files of others are compared with libjpeg."""
+"""The conformance benchmark: results of all decoders are counted, and other encoders' files compared with libjpeg."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_matrix_of_decoders_that_do_all_that_decoders_do(capsys: pytest.CaptureF
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """IN with a grey, a colour, a CMYK and a damaged file, and OUT."""
+    """A folder IN with a grey, a colour, a CMYK and a damaged file, and an empty folder OUT."""
     source, target = tmp_path / "in", tmp_path / "out"
     source.mkdir()
     target.mkdir()
@@ -93,8 +93,8 @@ def assert_decoded(source: Path, target: Path) -> None:
     assert sorted(path.name for path in target.iterdir()) == ["a.ppm", "b.ppm", "c.ppm", "d.error"]
 
 
-def test_packages_decode_in_a_process_of_their_own(folders: tuple[Path, Path]):
-    known = {each.name: each for each in DECODERS.decoders()}
+def test_packages_decode_in_a_separate_process(folders: tuple[Path, Path]):
+    known = {decoder.name: decoder for decoder in DECODERS.decoders()}
     known["Pillow"].decode(*folders)
     assert_decoded(*folders)
     assert known["Pillow"].version.startswith(f"{importlib.import_module('PIL').__version__}, libjpeg-turbo ")
@@ -143,9 +143,9 @@ def test_a_program_that_ends_early_refuses_what_it_left_out(folders: tuple[Path,
 
 
 def test_versions_are_what_programs_say():
-    assert DECODERS.said([sys.executable, "-c", "print('x version 1.2 (old)')"], r"(x) version (\S+)") == "x 1.2"
-    assert DECODERS.said([sys.executable, "-c", ""], r"version (\S+)") is None
-    assert DECODERS.said(["no-such-program-as-this"], r"(.*)") is None
+    assert DECODERS.output_of([sys.executable, "-c", "print('x version 1.2 (old)')"], r"(x) version (\S+)") == "x 1.2"
+    assert DECODERS.output_of([sys.executable, "-c", ""], r"version (\S+)") is None
+    assert DECODERS.output_of(["no-such-program-as-this"], r"(.*)") is None
 
 
 BROWSER_SCRIPT = """#!{python}
@@ -192,7 +192,7 @@ def test_files_that_are_read_as_libjpeg_reads_them(tmp_path: Path):
     }
 
 
-def test_a_coefficient_that_is_read_differently_is_found(monkeypatch: pytest.MonkeyPatch):
+def test_a_coefficient_that_is_read_differently_is_reported(monkeypatch: pytest.MonkeyPatch):
     def misread(data: bytes) -> Any:
         image = read_jpeg(data)
         first, *others = image.components
@@ -205,7 +205,7 @@ def test_a_coefficient_that_is_read_differently_is_found(monkeypatch: pytest.Mon
     assert (row["files"], row["coefficients"], row["pixels"]) == (1, 0, 0)
     ((name, wrong),) = row["disagreements"].items()
     assert name == "Pillow {}"
-    assert wrong["coefficients"] == "others than libjpeg reads"
+    assert wrong["coefficients"] == "not those that libjpeg reads"
     assert re.fullmatch(r"written again, progressive: largest difference \d+", wrong["pixels"])
 
 
@@ -213,7 +213,7 @@ def test_files_that_are_refused_or_read_against_expectation(tmp_path: Path, monk
     unexpected = READING.PeerFile("coded", "libjpeg", arithmetic(tmp_path))
     (reason,) = set(READING.disagreements(unexpected).values())
     assert reason.startswith("refused: UnsupportedJpegError: ")
-    read = "read, although nothing here decodes arithmetic coding"
+    read = "read, although optcodec does not decode arithmetic coding"
     assert READING.disagreements(peer(READING.ARITHMETIC)) == {"refused": read}
 
     def refuse(data: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""The tables of the receiver, on small results with figures that one can follow by hand."""
+"""The tables of the restoring models, from small results that can be checked by hand."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def rows(table: str) -> list[list[str]]:
-    """Cells of the lines of a table; all have as many."""
-    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
-    assert len({len(cells) for cells in found}) == 1
-    assert set(found[1]) <= {"---", "---:"}
-    return found
+    """Cells of the lines of a table; checks that all lines have the same number."""
+    table_rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    assert len({len(cells) for cells in table_rows}) == 1
+    assert set(table_rows[1]) <= {"---", "---:"}
+    return table_rows
 
 
 def mean(set_name: str, quality: int, receiver: str, psnr: float, **others: Any) -> dict[str, Any]:
@@ -63,16 +63,16 @@ def mean(set_name: str, quality: int, receiver: str, psnr: float, **others: Any)
 
 
 def test_in_short_has_the_gains_over_jpeg(tables: ModuleType) -> None:
-    found = rows(tables.in_short(SPEED, QUALITY))
-    assert found[0][4:6] == ["ms without VNNI", "dB over JPEG at 10"]
-    assert found[2] == ["`default`", "310", "40.0", "20.0", "80.0", "+1.50", "+1.50", "+1.50", "+1.50"]
-    assert found[3] == ["`tiny`", "76", "10.0", "79.7", "20.1", "+0.25", "-0.75", "-1.75", "-2.75"]
-    assert found[4] == ["`dncnn`, the paper's route", "170", "160.0", "5.0", "320.0", "", "", "", ""]
-    assert found[5] == ["DnCNN, 17 layers, 32-bit floats", "2,200", "800.0", "1.0", "1600.0", "", "", "", ""]
-    assert found[6] == [f"{RIVAL}, 20 layers, 32-bit floats", "", "", "", "", "+0.60", "-0.40", "-1.40", "-2.40"]
+    table_rows = rows(tables.in_short(SPEED, QUALITY))
+    assert table_rows[0][4:6] == ["ms without VNNI", "dB over JPEG at 10"]
+    assert table_rows[2] == ["`default`", "310", "40.0", "20.0", "80.0", "+1.50", "+1.50", "+1.50", "+1.50"]
+    assert table_rows[3] == ["`tiny`", "76", "10.0", "79.7", "20.1", "+0.25", "-0.75", "-1.75", "-2.75"]
+    assert table_rows[4] == ["`dncnn`, the paper's route", "170", "160.0", "5.0", "320.0", "", "", "", ""]
+    assert table_rows[5] == ["DnCNN, 17 layers, 32-bit floats", "2,200", "800.0", "1.0", "1600.0", "", "", "", ""]
+    assert table_rows[6] == [f"{RIVAL}, 20 layers, 32-bit floats", "", "", "", "", "+0.60", "-0.40", "-1.40", "-2.40"]
 
 
-def test_quality_has_all_receivers_of_each_set(tables: ModuleType) -> None:
+def test_quality_has_all_receivers_of_every_set(tables: ModuleType) -> None:
     first, second = tables.quality(QUALITY).split("\n\n")
     assert rows(first)[2:] == [["jpeg", "27.00"], ["ours", "28.30 (+1.30)"]]
     assert rows(second)[0] == ["LIVE1, 19 images, dB", "quality 10", "quality 20", "quality 30", "quality 40"]
@@ -81,16 +81,16 @@ def test_quality_has_all_receivers_of_each_set(tables: ModuleType) -> None:
 
 
 def test_speed_counts_int8_as_its_floats(tables: ModuleType) -> None:
-    found = rows(tables.speed(SPEED))
-    assert [cells[0] for cells in found[2:4]] == ["dncnn-full, float32", "dncnn, float32"]  # slowest first
-    assert found[-1] == ["tiny, int8", "33", "14.0", "76", "10.0", "79.7", "20.1", "79.7"]
+    table_rows = rows(tables.speed(SPEED))
+    assert [cells[0] for cells in table_rows[2:4]] == ["dncnn-full, float32", "dncnn, float32"]  # slowest first
+    assert table_rows[-1] == ["tiny, int8", "33", "14.0", "76", "10.0", "79.7", "20.1", "79.7"]
 
 
 def test_large_has_frames_and_runs(tables: ModuleType) -> None:
     runs = [{"side": 20000, "planes": 3, "seconds": 812.34, "peak_mb": 1180}]
-    found = rows(tables.large({"runs": runs, "one_megapixel": [{"planes": 1, "seconds": 0.517}]}))
-    assert found[2] == ["1000x1000, gray, bytes to pixels", "0.52", ""]
-    assert found[3] == ["20000x20000, colour, `restore run` to PNG, whole process", "812.3", "1,180"]
+    table_rows = rows(tables.large({"runs": runs, "one_megapixel": [{"planes": 1, "seconds": 0.517}]}))
+    assert table_rows[2] == ["1000x1000, gray, bytes to pixels", "0.52", ""]
+    assert table_rows[3] == ["20000x20000, colour, `restore run` to PNG, whole process", "812.3", "1,180"]
 
 
 def test_route_is_held_against_its_first_network(tables: ModuleType) -> None:
@@ -124,9 +124,9 @@ def test_measures_are_at_the_lowest_quality_without_noise(tables: ModuleType) ->
 
 def test_colour_has_gains_by_quality(tables: ModuleType) -> None:
     values = [(10, "jpeg", 25.0), (10, "default", 26.75), (20, "jpeg", 27.0), (20, "default", 28.5)]
-    found = rows(tables.colour({"means": [mean("LIVE1", at, name, psnr) for at, name, psnr in values]}))
-    assert found[0] == ["LIVE1, 19 images, dB", "quality 10", "quality 20"]
-    assert found[2:] == [["jpeg", "25.00", "27.00"], ["default", "26.75 (+1.75)", "28.50 (+1.50)"]]
+    table_rows = rows(tables.colour({"means": [mean("LIVE1", at, name, psnr) for at, name, psnr in values]}))
+    assert table_rows[0] == ["LIVE1, 19 images, dB", "quality 10", "quality 20"]
+    assert table_rows[2:] == [["jpeg", "25.00", "27.00"], ["default", "26.75 (+1.75)", "28.50 (+1.50)"]]
 
 
 def test_files_have_their_training(tables: ModuleType) -> None:
@@ -141,5 +141,5 @@ def test_files_have_their_training(tables: ModuleType) -> None:
 
 def test_tables_without_results_are_empty(tables: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
-    found = tables.receiver()
-    assert {found.pop(name) for name in list(found) if name != "receiver files"} == {""}
+    texts = tables.receiver()
+    assert {texts.pop(name) for name in list(texts) if name != "receiver files"} == {""}

@@ -1,4 +1,4 @@
-"""Allocators, against all combinations and against a greedy loop without a sort; budgets are never exceeded."""
+"""Allocators of block qualities: equal to exhaustive search and to a plain greedy loop; budgets are never exceeded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUALITIES = np.array([20, 40, 60, 80])
 
 
 def curves_of(nbytes: object, after: object, before: object = None) -> Curves:
-    """Bytes in eighths, so that all sums are exact."""
+    """Curves whose bytes are multiples of 1/8, so that all sums are exact."""
     nbytes, after = np.array(nbytes, float), np.array(after, float)
     qualities = np.arange(15, 15 + 5 * nbytes.shape[1], 5) if nbytes.shape[1] != 4 else QUALITIES
     return Curves(qualities, nbytes, after if before is None else np.array(before, float), after)
@@ -27,7 +27,7 @@ def curves_of(nbytes: object, after: object, before: object = None) -> Curves:
 
 @st.composite
 def some_curves(draw: st.DrawFn, blocks: int = 4, count: int = 4) -> Curves:
-    """Few different values, so that there are ties; rising and falling ones."""
+    """Curves with few different values, so that there are ties; they rise and fall."""
     grid = arrays(float, (blocks, count), elements=st.integers(0, 40))
     nbytes, after = draw(grid) / 8, draw(grid)
     if draw(st.booleans()):
@@ -46,7 +46,7 @@ def lost(curves: Curves, qualities: np.ndarray, pixels: np.ndarray, which: str =
 
 
 def naive_best(curves: Curves, budget: float, pixels: np.ndarray) -> float:
-    """Least loss of all combinations that fit; all sums are exact."""
+    """Least loss of all combinations of qualities within the budget."""
     blocks = np.arange(len(curves))
     places = np.array(list(product(range(len(curves.qualities)), repeat=len(curves))))
     fitting = curves.nbytes[blocks, places].sum(axis=1) <= budget
@@ -54,9 +54,9 @@ def naive_best(curves: Curves, budget: float, pixels: np.ndarray) -> float:
 
 
 def hull_budgets(curves: Curves, pixels: np.ndarray) -> list[float]:
-    """Total bytes of the best points of all blocks, at prices of a byte between all slopes of all pairs of points.
+    """Total bytes of the best points of all blocks, at every price of a byte that lies between two slopes.
 
-    Prices lie strictly between two slopes, so that the best point is unique, except for equal points.
+    Slopes are those of all pairs of points; strictly between two of them, the best point of a block is unique.
     """
     losses = curves.after * pixels[:, None]
     slopes = {0.0}
@@ -73,7 +73,7 @@ def hull_budgets(curves: Curves, pixels: np.ndarray) -> list[float]:
 
 
 def naive_accelir(curves: Curves, budget: float) -> np.ndarray:
-    """The greedy loop without sorting: look at all blocks, and raise the best one."""
+    """The greedy loop without sorting: look at all blocks, and raise the quality of the best one."""
     at, psnr, size = [0] * len(curves), curves.psnr_db, curves.nbytes
     last = len(curves.qualities) - 1
     stopped: set[int] = set()
@@ -177,7 +177,7 @@ def test_lagrangian_leaves_out_points_above_the_hull():
 
 
 def naive_hull(costs: np.ndarray, losses: np.ndarray) -> list[int]:
-    """From the cheapest point on, always to the point that saves the most for its cost; the nearest of equal ones."""
+    """The lower hull: from the cheapest point, always go to the point with the largest saving for its cost."""
     points = range(len(costs))
     vertices = [min(points, key=lambda q: (costs[q], losses[q]))]
     while True:
@@ -191,7 +191,7 @@ def naive_hull(costs: np.ndarray, losses: np.ndarray) -> list[int]:
 
 @pytest.mark.parametrize("largest", [2, 5, 50])
 def test_hulls_of_points_in_any_order(largest: int) -> None:
-    """Whole numbers, so that points coincide and lie on lines."""
+    """Coordinates are integers, so that some points coincide or lie on a line."""
     costs, losses = np.random.default_rng(largest).integers(0, largest, (2, 400, 9)).astype(np.float64)
     hulls = Hulls.of(costs, losses)
     for vertices, count, cost, loss in zip(hulls.vertices, hulls.counts, costs, losses, strict=True):

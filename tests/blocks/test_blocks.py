@@ -1,4 +1,4 @@
-"""Weights of errors: fields, criteria and tunings; and the error of chrominance after upsampling in the decoder."""
+"""Weights of errors (quality fields, criteria, tunings), and errors of chrominance after the decoder's upsampling."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ BASIS[0] /= np.sqrt(2)
 
 
 def samples_of(coefficients: np.ndarray) -> np.ndarray:
-    """Plane of samples of blocks (rows, columns, 8, 8)."""
+    """The plane of samples of coefficient blocks (rows, columns, 8, 8)."""
     blocks = BASIS.T @ coefficients.astype(np.float64) @ BASIS
     return blocks.swapaxes(1, 2).reshape(8 * blocks.shape[0], 8 * blocks.shape[1])
 
@@ -65,14 +65,14 @@ def test_white_of_a_mask_counts_for_more():
 
 
 def test_parts_of_blocks_at_the_edges_of_a_mask():
-    """Edges are repeated, so that samples outside the image have no influence."""
+    """Edges of the mask are repeated, so that samples outside of the image have no influence."""
     mask = np.zeros((9, 17), np.uint8)
     mask[8], mask[:, 16] = 255, 255
     np.testing.assert_allclose(QualityField.from_mask(mask).weights, [[1, 1, 16], [16, 16, 16]])
     assert QualityField.from_mask(np.full((1, 1), 255, np.uint8)).weights.tolist() == [[16.0]]
 
 
-def test_a_field_keeps_its_own_copy():
+def test_a_field_copies_its_array():
     weights = np.ones((2, 3))
     field = QualityField(24, 16, weights)
     weights[:] = 5
@@ -122,7 +122,7 @@ def test_something_else_for_a_field():
 
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
 def test_fields_of_components(subsampling):
-    """Each block of chrominance has the mean of the luminance blocks that it covers, the last ones repeated."""
+    """A block of chrominance has the mean weight of the luminance blocks that it covers; the last ones are repeated."""
     image = forward(PHOTO[:37, :59], subsampling)
     weights = np.random.default_rng(0).uniform(0.1, 9, (5, 8))
     luminance, *chrominance = QualityField(59, 37, weights).by_component(image)
@@ -195,7 +195,7 @@ def test_weights_of_blocks_of_another_kind():
 
 
 def test_psnr_weighs_what_chrominance_adds_to_rgb():
-    """An error of 1 in Cb or Cr, against one in Y: squared differences of R, G and B (T.871, section 7)."""
+    """An error of 1 in Cb or Cr counts as much, against one in Y, as its squared differences of R, G, B (T.871, 7)."""
     matrix = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]])
     criterion = tuning_for("psnr").criterion(forward(PHOTO[:16, :16], "4:4:4"))
     expected = (matrix**2).sum(axis=0) / 3
@@ -206,7 +206,7 @@ def test_psnr_weighs_what_chrominance_adds_to_rgb():
 @pytest.mark.parametrize("tune", TUNINGS)
 @pytest.mark.parametrize("subsampling", ["4:2:2", "4:2:0", "4:4:0"])
 def test_upsampling_smooths_errors_away(tune, subsampling):
-    """A wave of each frequency in one block, upsampled by hand among blocks without error: its energy per pixel."""
+    """Weights are the energy per pixel of a wave in one block, upsampled by hand among blocks without error."""
     h, v = SUBSAMPLINGS[subsampling]
     full, reduced = (tuning_for(tune).criterion(forward(PHOTO[:32, :32], s)).weights for s in ("4:4:4", subsampling))
     np.testing.assert_array_equal(reduced[0], full[0])
@@ -226,7 +226,7 @@ def upsampled(plane: np.ndarray, h: int, v: int) -> np.ndarray:
 @pytest.mark.parametrize("subsampling", ["4:2:2", "4:2:0"])
 @pytest.mark.parametrize("frequency", [(0, 0), (0, 3), (2, 1), (7, 0), (6, 7)])
 def test_weights_are_the_energy_that_libjpeg_decodes(subsampling, frequency):
-    """Random errors of one frequency in every block of Cb of a grey image."""
+    """Weights equal the energy after libjpeg's upsampling of random errors at one frequency in every block of Cb."""
     h, v = SUBSAMPLINGS[subsampling]
     side = 32
     signs = np.random.default_rng(3).choice([-1, 1], (side, side))
@@ -276,7 +276,7 @@ def test_tunings_that_are_not_there():
 
 
 def test_a_tuning_for_a_network():
-    """The weights of the profile are not changed: they were measured at the resolution of subsampled chrominance."""
+    """The weights of a profile are used unchanged: they were measured at the resolution of subsampled chrominance."""
     profile = load_profile("mobilenet_v2_420")
     criterion = tuning_for(profile).criterion(forward(PHOTO, "4:2:0"))
     np.testing.assert_allclose(criterion.weights, profile.normalized().weights.reshape(3, 64), rtol=1e-5)
@@ -314,7 +314,7 @@ def test_images_that_are_neither_grey_nor_ycbcr():
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
 @pytest.mark.parametrize(("width", "height"), [(2, 2), (4, 6), (16, 10), (30, 34), (3, 5), (17, 9), (31, 33)])
 def test_chrominance_is_the_least_squares_solution(subsampling, width, height):
-    """The samples whose upsampling is nearest to the image; at odd sizes decoders drop the last line of it."""
+    """Chrominance has samples whose upsampling is nearest to the image; at odd sizes decoders crop the last line."""
     h, v = SUBSAMPLINGS[subsampling]
     pixels = np.random.default_rng(width).integers(100, 150, (height, width, 3), dtype=np.uint8)
     image = Planes(pixels, subsampling).image()
@@ -362,16 +362,16 @@ def test_planes_are_transformed_like_pixels(width, height):
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
 @pytest.mark.parametrize("step", [8, 30])
 def test_luminance_makes_up_for_errors_of_chrominance(subsampling, step):
-    """Same tables, same level: less error of RGB; chrominance stays what it was."""
+    """With the same tables and level, the error of RGB is smaller, and chrominance hardly changes."""
     planes = Planes(PHOTO, subsampling)
     image = planes.image()
     criterion = tuning_for("psnr").criterion(image)
     tables, levels = (QuantTable(np.full((8, 8), step)),) * 2, (0.115 * step**2,) * 2
     first = optimized(image, tables, criterion, levels)
     second = optimized(planes.refined(image, first), tables, criterion, levels)
-    for one, other in zip(first.components[1:], second.components[1:], strict=True):
-        same = np.mean(one.blocks == other.blocks)
-        assert same > 0.99  # with codes for other counts of symbols
+    for before, after in zip(first.components[1:], second.components[1:], strict=True):
+        same = np.mean(before.blocks == after.blocks)
+        assert same > 0.99  # a few indices differ, since the Huffman codes depend on luminance, too
     gains = psnr_db(PHOTO, pillow_pixels(write_jpeg(second))) - psnr_db(PHOTO, pillow_pixels(write_jpeg(first)))
     assert gains > 0.1
     assert len(write_jpeg(second)) < 1.02 * len(write_jpeg(first))
@@ -379,7 +379,7 @@ def test_luminance_makes_up_for_errors_of_chrominance(subsampling, step):
 
 @pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2"])
 def test_chrominance_for_the_decoder_has_less_error_than_averages(subsampling):
-    """Nothing but downsampling: all steps 1."""
+    """All steps are 1, so that only downsampling makes errors."""
     fine = (QuantTable(np.ones((8, 8), int)),)
     files = [quantize(image, fine) for image in (forward(PHOTO, subsampling), Planes(PHOTO, subsampling).image())]
     averaged, fitted = (psnr_db(PHOTO, pillow_pixels(write_jpeg(image))) for image in files)
@@ -396,7 +396,7 @@ def test_without_colours_there_is_nothing_to_refine():
 
 @pytest.mark.parametrize("name", ["ssim", "people"])
 def test_fitted_constants_are_those_of_the_result(name):
-    """To three digits, and no trial of the search did better."""
+    """The constants are those of the best trial of the search, with three digits."""
     result = json.loads((Path(__file__).parents[2] / f"benchmarks/results/fit_tunings_{name}.json").read_text())
     best = result["best"]["constants"]
     masking, tuning = TUNINGS[name].masking, TUNINGS[name]

@@ -1,4 +1,4 @@
-"""Choices of block weights, against naive twins: their arguments, their errors and their effect on files."""
+"""Methods that choose block weights: equal to slow implementations; their arguments, errors and effect on files."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def test_every_way_gives_a_field_of_the_image(way: str, size: tuple[int, int], g
     field = choice(way).field(context, 900.0)
     assert (field.height, field.width) == size
     assert field.weights.min() > 0
-    within = 2 if way in VAQ else 4  # 8x8 pixels to each side of a macroblock, of a block
+    within = 2 if way in VAQ else 4  # 8x8 blocks along a side of a macroblock and of a 32x32 block
     for row, column in np.ndindex(field.weights.shape):
         first = row - row % within, column - column % within
         assert field.weights[row, column] == field.weights[first]
     if way in VAQ:
         np.testing.assert_array_equal(field.weights, VAQ[way](context.pixels).weights)
-    if way == "uniform":  # equal slopes are not equal weights, but those of one quality
+    if way == "uniform":  # equal slopes are the slopes at one quality, not equal weights
         assert min(size) < 33 or np.unique(field.weights).size > 1
 
 
@@ -136,8 +136,8 @@ def test_fields_of_squares(width: int, height: int) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_threads_do_not_matter(way: str) -> None:
-    one, three = (choice(way).field(context_of(PIXELS, threads=threads), 1500.0) for threads in (1, 3))
-    np.testing.assert_array_equal(one.weights, three.weights)
+    single, several = (choice(way).field(context_of(PIXELS, threads=threads), 1500.0) for threads in (1, 3))
+    np.testing.assert_array_equal(single.weights, several.weights)
 
 
 def coded(blocks: BlockChoice | None, *, pixels: np.ndarray = PIXELS, threads: int = 1, **words: Any) -> bytes:
@@ -170,12 +170,12 @@ def test_fields_multiply(way: str) -> None:
 
 
 def test_weights_are_those_that_the_trellis_uses() -> None:
-    """A field with the same weights gives the same file."""
+    """A quality field with the same weights gives the same file."""
     field = choice("exchange").field(context_of(PIXELS), None)
     assert coded(choice("exchange"), tune="ycbcr") == coded(None, field=field, tune="ycbcr")
 
 
-def test_the_receivers_own_tuning_and_sampling() -> None:
+def test_tuning_and_sampling_of_the_receiver() -> None:
     tuning = Tuning(flat_weights(1.0, 0.2, 0.2), step_ratio=0.08)
     profile = small_profile(subsampling="4:4:4", tuning=tuning)
     tuned, untuned = (
@@ -257,7 +257,7 @@ def test_choices_by_name(tmp_path: Path) -> None:
 def test_shipped_choices() -> None:
     assert set(shipped_qpnets()) <= set(shipped_utility_profiles())
     for name in shipped_qpnets():
-        shipped = blocks_by(f"qpnet:{name}")  # with as many groups in both files
+        shipped = blocks_by(f"qpnet:{name}")  # profile and QP-NET have the same number of groups
         assert shipped.profile is not None
         assert shipped.profile.provenance.task.split()[0] == name
 
@@ -267,7 +267,7 @@ def test_the_whole_chain_imports_neither_torch_nor_numba_nor_matplotlib(tmp_path
     options = ("--blocks", save_both(tmp_path / "mine", PROFILE), "--allocator", "accelir", "--bpp", 1.2)
     heavy_after(command("encode", tmp_path / "a.png", "-o", tmp_path / "warm.jpg", *options))  # compiles the kernels
     heavy = heavy_after(command("encode", tmp_path / "a.png", "-o", tmp_path / "b.jpg", *options))
-    assert heavy <= {"numpy", "PIL", "llvmlite", "scipy"}  # scipy: what a trellis does with chrominance
+    assert heavy <= {"numpy", "PIL", "llvmlite", "scipy"}  # scipy, for the chrominance of the trellis
     assert (tmp_path / "b.jpg").read_bytes() == (tmp_path / "warm.jpg").read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""QP-NET: inference against torch, files, training."""
+"""QP-NET: inference has the results of torch; files are written, read and checked; training learns simple groups."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def in_torch(net: QpNet, blocks: np.ndarray) -> np.ndarray:
 
 
 def naive_blocks(pixels: np.ndarray) -> np.ndarray:
-    """All blocks (rows * columns, 32, 32, 3) of an image, the border repeated."""
+    """All 32x32 blocks of an image, whose border is repeated: shape (rows * columns, 32, 32, 3)."""
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, 2)
     height, width = pixels.shape[:2]
@@ -81,10 +81,10 @@ def test_grey_is_equal_red_green_and_blue(samples):
 
 def test_threads_and_layout_do_not_matter():
     pixels = np.random.default_rng(3).integers(0, 256, (32 * 21, 100, 3), np.uint8)
-    one = NET.distributions(pixels, threads=1)
-    np.testing.assert_array_equal(NET.distributions(pixels, threads=5), one)
-    np.testing.assert_array_equal(NET.distributions(np.asfortranarray(pixels)), one)
-    np.testing.assert_array_equal(NET.distributions(pixels[::-1, ::-1][::-1, ::-1]), one)
+    expected = NET.distributions(pixels, threads=1)
+    np.testing.assert_array_equal(NET.distributions(pixels, threads=5), expected)
+    np.testing.assert_array_equal(NET.distributions(np.asfortranarray(pixels)), expected)
+    np.testing.assert_array_equal(NET.distributions(pixels[::-1, ::-1][::-1, ::-1]), expected)
 
 
 def test_extreme_logits_stay_finite():
@@ -155,7 +155,7 @@ def test_shipped_nets_load_and_others_are_named():
 
 
 def saved(tmp_path) -> dict[str, bytes]:
-    """Members of the file of a net."""
+    """The members of the saved file of a QP-NET."""
     save_qpnet(NET, tmp_path / "net.npz")
     with zipfile.ZipFile(tmp_path / "net.npz") as archive:
         return {name: archive.read(name) for name in archive.namelist()}
@@ -168,7 +168,7 @@ def npy(array: np.ndarray) -> bytes:
 
 
 def promising(shape: tuple[int, ...]) -> bytes:
-    """An .npy whose header promises more than there is."""
+    """An .npy file whose header announces more data than there is."""
     content = io.BytesIO()
     np.lib.format.write_array_header_1_0(content, {"descr": "<f4", "fortran_order": False, "shape": shape})
     return content.getvalue()
@@ -264,13 +264,13 @@ def test_scores_by_hand():
     accuracies = scores(shares, np.array([0, 0, 2, 2]))
     assert accuracies["top1"] == 0.5
     assert accuracies["within_one"] == 0.75
-    # ranks of the expected groups 0.2, 1.1, 1.8, 0.4: 1, 3, 4, 2; of the true ones 1.5, 1.5, 3.5, 3.5
+    # The ranks of the expected groups 0.2, 1.1, 1.8, 0.4 are 1, 3, 4, 2, those of the true groups 1.5, 1.5, 3.5, 3.5.
     assert accuracies["rank_correlation"] == pytest.approx(2 / np.sqrt(20), rel=1e-12)
     assert scores(shares, np.array([1, 1, 1, 1]))["rank_correlation"] == 0
 
 
 def noisy_blocks(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Blocks of four amplitudes of noise around any grey: the group is the amplitude."""
+    """Blocks of noise with four amplitudes around any grey; the group is that of the amplitude."""
     rng = np.random.default_rng(seed)
     groups = rng.integers(0, 4, count)
     noise = rng.normal(0, 1, (count, 32, 32, 3)) * np.array([1, 5, 16, 48])[groups, None, None, None]
@@ -294,7 +294,7 @@ def test_training_learns_groups_that_pixels_show():
     assert (net.provenance["profile"], net.provenance["blocks"]) == ("noise", 1280)
 
 
-def test_training_is_seeded_and_leaves_torchs_own_numbers_alone():
+def test_training_is_seeded_and_does_not_change_the_generator_of_torch():
     torch.set_num_threads(1)
     blocks, groups = noisy_blocks(128, 1)
     blocks.flags.writeable = groups.flags.writeable = False
@@ -336,7 +336,7 @@ def trained(*, blocks, groups, count, validation, **recipe):
 
 def test_inference_imports_neither_torch_nor_numba(tmp_path):
     save_qpnet(NET, tmp_path / "net.npz")
-    NET.distributions(np.zeros((1, 1), np.uint8))  # the kernel is compiled now
+    NET.distributions(np.zeros((1, 1), np.uint8))  # compile the kernel first
     program = (
         "import sys, numpy as np; from optcodec.blocks.qpnet import load_qpnet\n"
         "print(load_qpnet(sys.argv[1]).distributions(np.zeros((33, 33, 3), np.uint8)).shape)\n"

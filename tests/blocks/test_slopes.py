@@ -1,4 +1,4 @@
-"""Rate-distortion curves of blocks against a slow twin and against real bits, and the weights made of their slopes."""
+"""Estimated rate-distortion curves of blocks: equal to a slow implementation, near to real bits; weights by slopes."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def image_of(width: int, height: int, subsampling: str) -> DctImage:
 
 
 def naive_logarithm(magnitude: float) -> float:
-    """log2(1 + magnitude), linear between powers of 2, in steps of 2^-15."""
+    """log2(1 + magnitude), interpolated linearly between powers of 2, in multiples of 2^-15."""
     exponent = np.floor(np.log2(1 + magnitude))
     return float(exponent + np.floor(2**15 * ((1 + magnitude) / 2**exponent - 1)) / 2**15)
 
 
 def naive_curves(image: DctImage, criterion: Criterion, qualities: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Bits and errors, one block of one component after the other."""
+    """Estimated bits and errors, computed one block of one component after the other."""
     bits, errors = np.zeros((2, *block_grid(image.width, image.height), len(qualities)))
     h_max, v_max = max(p.h for p in image.components), max(p.v for p in image.components)
     weights, scales = criterion.per_coefficient(image), criterion.scales(image)
@@ -74,10 +74,10 @@ def test_curves_are_those_of_the_slow_twin(width, height, subsampling):
         curves = estimated_curves(image, criterion, [15, 50, 95])
         bits, errors = naive_curves(image, criterion, [15, 50, 95])
         np.testing.assert_allclose(curves.bits, bits, rtol=1e-12)
-        np.testing.assert_allclose(curves.errors, errors, rtol=3e-6)  # sums in single precision
+        np.testing.assert_allclose(curves.errors, errors, rtol=3e-6)  # the kernel adds in single precision
 
 
-def test_many_qualities_give_the_same_curves_as_each_alone():
+def test_many_qualities_give_the_same_curves_as_single_ones():
     image = image_of(64, 64, "4:2:0")
     curves = estimated_curves(image, FLAT, range(1, 101))
     for quality in (1, 16, 17, 50, 100):
@@ -117,7 +117,7 @@ def photographs() -> list[np.ndarray]:
 
 @pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
 def test_estimated_bits_go_with_real_ones(subsampling):
-    """Correlation over the blocks of photographs that the prices were not fitted to, at each quality and together."""
+    """Estimated and real bits correlate over blocks of photographs on which nothing was fitted, at each quality."""
     qualities = QUALITIES[::4]
     for pixels in photographs():
         image = forward(pixels, subsampling)
@@ -129,8 +129,8 @@ def test_estimated_bits_go_with_real_ones(subsampling):
         assert estimated.sum() == pytest.approx(exact.sum(), rel=0.1)
 
 
-def hand_made() -> EstimatedCurves:
-    """A block with hull slopes 10 and 1.25, whose sides have middles at 4 and 12 bits; and one that saves nothing."""
+def small_curves() -> EstimatedCurves:
+    """A block whose hull has slopes 10 and 1.25 with middles at 4 and 12 bits, and a block without any saving."""
     bits = np.array([[[0.0, 8, 16], [5, 5, 5]]])
     errors = np.array([[[100.0, 20, 10], [7, 7, 7]]])
     return EstimatedCurves(np.array([20, 40, 60]), bits, errors)
@@ -140,13 +140,13 @@ def hand_made() -> EstimatedCurves:
     ("quality", "slope"), [(20, 10), (30, 10), (40, 12.5**0.5), (50, 1.25), (60, 1.25), (1, 10), (100, 1.25)]
 )
 def test_slopes_by_hand(quality, slope):
-    slopes = hand_made().slopes([[quality, quality]])
+    slopes = small_curves().slopes([[quality, quality]])
     assert slopes[0, 0] == pytest.approx(slope, rel=1e-12)
     assert np.isnan(slopes[0, 1])
 
 
 def test_a_quarter_of_the_way_between_two_sides():
-    assert hand_made().slopes([[35, 20]])[0, 0] == pytest.approx(10 * 0.125**0.25, rel=1e-12)
+    assert small_curves().slopes([[35, 20]])[0, 0] == pytest.approx(10 * 0.125**0.25, rel=1e-12)
 
 
 def test_exponential_curves_have_the_slopes_of_their_formula():
@@ -154,9 +154,8 @@ def test_exponential_curves_have_the_slopes_of_their_formula():
     curves = EstimatedCurves(qualities, bits[None, None], 100 * np.exp(-bits / 10)[None, None])
     for column in range(1, len(QUALITIES) - 1):
         step = bits[1] / 10
-        exact = (
-            10 * np.exp(-bits[column] / 10) * 2 * np.sinh(step / 2) / step
-        )  # of the sides, whose logarithm is linear
+        # Between the middles of two sides, the logarithm of the slope is linear.
+        exact = 10 * np.exp(-bits[column] / 10) * 2 * np.sinh(step / 2) / step
         assert curves.slopes([[qualities[column]]])[0, 0] == pytest.approx(exact, rel=1e-12)
 
 
@@ -167,15 +166,15 @@ def test_exponential_curves_have_the_slopes_of_their_formula():
 def test_slopes_never_rise_with_bits(bits, errors):
     curves = EstimatedCurves(np.arange(20, 45, 5), bits[None], errors[None])
     slopes_of_blocks = np.stack([curves.slopes(np.full((1, 6), quality))[0] for quality in curves.qualities], axis=1)
-    for own_bits, slopes in zip(bits, slopes_of_blocks, strict=True):
+    for bits_of_block, slopes in zip(bits, slopes_of_blocks, strict=True):
         assert np.isnan(slopes).all() or (slopes > 0).all()
         if not np.isnan(slopes).any():
-            ordered = slopes[np.argsort(own_bits, kind="stable")]
+            ordered = slopes[np.argsort(bits_of_block, kind="stable")]
             assert (ordered[1:] <= ordered[:-1] * (1 + 1e-12)).all()
 
 
 @pytest.mark.parametrize(("width", "height", "subsampling"), CASES)
-def test_a_field_has_a_weight_for_each_block(width, height, subsampling):
+def test_a_field_has_a_weight_for_every_block(width, height, subsampling):
     image = image_of(width, height, subsampling)
     rows, columns = block_grid(width, height)
     qualities = np.random.default_rng(5).choice(QUALITIES, (rows, columns))
@@ -194,7 +193,7 @@ def test_flat_images_have_equal_weights():
 
 def test_weights_have_a_limit_and_flat_blocks_the_mean():
     pixels = np.full((32, 32 * 12), 128, np.uint8)
-    pixels[:, :64] = np.random.default_rng(2).integers(0, 256, (32, 64))  # and ten blocks without anything
+    pixels[:, :64] = np.random.default_rng(2).integers(0, 256, (32, 64))  # and ten blocks without any coefficient
     pixels[:, 64:96] = 128 + np.arange(32) // 16
     qualities = np.full((1, 12), 95)
     qualities[0, 0] = 15
@@ -218,7 +217,7 @@ def test_extreme_slopes_are_cut():
 
 
 def halves_off(pixels: np.ndarray, qualities: np.ndarray | None) -> np.ndarray:
-    """Mean squared errors of the left and the right half of a file of 1.5 bits a pixel."""
+    """Mean squared errors of the left and the right half of a file with 1.5 bits per pixel."""
     field = None if qualities is None else weights_from_qualities(forward(pixels, "4:2:0"), FLAT, qualities)
     data = encode(pixels, target=Bpp(1.5), subsampling="4:2:0", tune="ycbcr", field=field).data
     square = (pillow_pixels(data).astype(float) - pixels) ** 2
@@ -229,7 +228,8 @@ def test_the_trellis_moves_errors_to_where_qualities_are_low():
     pixels = np.ascontiguousarray(PHOTO[64:192, 128:384])
     qualities = np.full((4, 8), 60)
     plain = halves_off(pixels, None)
-    np.testing.assert_allclose(halves_off(pixels, qualities), plain, rtol=0.05)  # one slope for all: nothing to move
+    # All blocks have the same slope, so that no bits can be moved.
+    np.testing.assert_allclose(halves_off(pixels, qualities), plain, rtol=0.05)
     qualities[:, :4], qualities[:, 4:] = 30, 90
     left, right = halves_off(pixels, qualities) / plain
     assert left > 1.5

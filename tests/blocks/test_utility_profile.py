@@ -57,10 +57,10 @@ def test_groups_have_equal_numbers_in_the_order_of_utility(blocks: int, groups: 
 
 
 def test_blocks_of_other_images_are_ranked_by_the_borders() -> None:
-    one = Curves(
+    curves = Curves(
         (15, 95), [[0, 10]] * 4, np.ones((4, 2)), 255**2 / 10 ** (np.array([[20, x] for x in (60, 50, 40, 30)]) / 10)
     )
-    profile = build_profile("p", [one], groups=2)  # 4, 3 | 2, 1 dB per byte
+    profile = build_profile("p", [curves], groups=2)  # utilities 4 and 3, then 2 and 1 dB per byte
     np.testing.assert_allclose(profile.borders, [3], rtol=1e-12)
     np.testing.assert_allclose(profile.utility, [3.5, 1.5], rtol=1e-12)
     other = Curves(
@@ -83,7 +83,7 @@ def test_curves_are_linear_between_qualities() -> None:
     profile = profile_of()
     for column, quality in enumerate(QUALITIES):
         np.testing.assert_array_equal(profile.at(quality).after, profile.after[:, column])
-    between = profile.at(57.5)  # a sixth of the way from 50 to 95
+    between = profile.at(57.5)  # a sixth of the distance from 50 to 95
     for name in ("nbytes", "psnr_db", "before", "after"):
         low, high = getattr(profile, name)[:, 1], getattr(profile, name)[:, 2]
         np.testing.assert_allclose(getattr(between, name), low + (high - low) / 6, rtol=1e-12)
@@ -226,7 +226,7 @@ def test_provenance_of_a_profile_without_any() -> None:
 
 
 def with_errors(before: list[list[float]], after: list[list[float]]) -> UtilityProfile:
-    """Three groups at 15, 50 and 95."""
+    """A profile of three groups with these errors at the qualities 15, 50 and 95."""
     rest = np.ones((3, 3))
     return UtilityProfile(
         "p", np.array(QUALITIES), rest, rest, np.array(before), np.array(after), np.zeros(3), np.zeros(2)
@@ -235,7 +235,7 @@ def with_errors(before: list[list[float]], after: list[list[float]]) -> UtilityP
 
 def test_exchange_is_how_errors_fall_together_in_the_lower_half_of_qualities() -> None:
     profile = with_errors([[100, 20, 7], [50, 10, 9], [30, 30, 1]], [[80, 40, 0], [30, 28, 0], [9, 5, 2]])
-    # (80 - 40) / (100 - 20); (30 - 28) / (50 - 10); nothing to exchange: 1/64 of the largest
+    # (80 - 40) / (100 - 20); (30 - 28) / (50 - 10); if restoration gains nothing, 1/64 of the largest
     np.testing.assert_allclose(profile.exchange, [0.5, 0.05, 0.5 / 64], rtol=1e-15)
 
 

@@ -1,4 +1,4 @@
-"""Weights of x264's and libwebp's adaptive quantization: by hand, and as libwebp itself writes them into its files."""
+"""Weights of x264's and libwebp's adaptive quantization: equal to values by hand, and to those in libwebp's files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PHOTO = astronaut()
 
 
 class BooleanDecoder:
-    """RFC 6386, section 7.3."""
+    """The arithmetic decoder of VP8 (RFC 6386, section 7.3)."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.place, self.value, self.range, self.shifts = data, 2, data[0] << 8 | data[1], 255, 0
@@ -37,7 +37,7 @@ class BooleanDecoder:
 
 
 def quantizers_of_libwebp(pixels: np.ndarray, quality: int) -> list[int]:
-    """Those of the four segments, from the header of a file (RFC 6386, sections 9.2 and 9.3)."""
+    """Quantizers of the four segments in the header of a file (RFC 6386, sections 9.2 and 9.3)."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "WEBP", quality=quality, method=4)
     data = file.getvalue()
@@ -55,11 +55,11 @@ def test_segments_have_the_quantizers_of_libwebp(quality):
     ours = np.searchsorted(_VP8_STEPS, np.rint(steps))
     theirs = quantizers_of_libwebp(PHOTO, quality)
     assert len(ours) == 4
-    assert np.abs(ours - theirs).max() <= 1  # chrominance is downsampled with gamma there
+    assert np.abs(ours - theirs).max() <= 1  # libwebp downsamples chrominance in linear light
 
 
 def test_steps_are_those_of_vp8():
-    """RFC 6386, section 14.1, at places where the difference changes."""
+    """Steps of RFC 6386, section 14.1, at indices where their difference changes."""
     assert len(_VP8_STEPS) == 128
     expected = {0: 4, 54: 58, 55: 60, 83: 116, 84: 119, 102: 173, 103: 177, 116: 229, 119: 245, 120: 249, 127: 284}
     assert {index: int(_VP8_STEPS[index]) for index in expected} == expected
@@ -119,7 +119,7 @@ def test_without_strength_or_segments_all_weigh_the_same():
     for field in (x264_field(PHOTO, strength=0), libwebp_field(PHOTO, strength=0), libwebp_field(PHOTO, segments=1)):
         assert np.ptp(field.weights) == 0
     flat = libwebp_field(np.full((40, 40), 7, np.uint8)).weights
-    assert np.ptp(flat[2:]) == np.ptp(flat[:, 2:]) == 0  # nothing predicts the first macroblock
+    assert np.ptp(flat[2:]) == np.ptp(flat[:, 2:]) == 0  # the first macroblock has no neighbours for prediction
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""``optcodec accuracy``: its files and text, images that are left out, interrupted runs, and errors."""
+
 from __future__ import annotations
 
 import json
@@ -152,7 +154,7 @@ def test_an_interrupted_run_continues(folder: Path, monkeypatch: pytest.MonkeyPa
 
 
 def stopping_after(count: int, joined: Any) -> Any:
-    """A function in place of `_joined` that raises an error after some calls."""
+    """A replacement of `_joined` that raises an error after some calls."""
     calls = []
 
     def limited(parts: Any) -> Any:

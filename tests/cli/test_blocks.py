@@ -121,7 +121,7 @@ def test_parts_that_are_kept(tmp_path: Path, images: list[Path], calls: list[int
         assert set(arrays) == {"qualities", "nbytes", "before", "after", "blocks"}
     curves, blocks = read_part(part) or pytest.fail("no part")
     assert (len(curves), blocks.shape, blocks.dtype) == (6, (6, 32, 32, 3), np.uint8)
-    assert abs(blocks[1].astype(float) - photograph(96, 64)[::-1][:32, 32:]).mean() < 8  # but for noise
+    assert abs(blocks[1].astype(float) - photograph(96, 64)[::-1][:32, 32:]).mean() < 8  # apart from the noise
     run_json(*arguments)
     assert len(calls) == 2 * 17
     run_json(*arguments, "--seed", 1)
@@ -130,7 +130,7 @@ def test_parts_that_are_kept(tmp_path: Path, images: list[Path], calls: list[int
 
 
 @pytest.mark.parametrize("kind", ["empty", "cut", "text", "flipped", "other arrays", "an array"])
-def test_broken_parts_are_made_again(tmp_path: Path, images: list[Path], kind: str) -> None:
+def test_broken_parts_are_measured_again(tmp_path: Path, images: list[Path], kind: str) -> None:
     survey = BlockSurvey(BlurTask(), "blur", tmp_path / "parts")
     first = survey.image(images[0])
     content = first.part.read_bytes()
@@ -172,7 +172,7 @@ def test_images_that_cannot_be_measured_are_named(tmp_path: Path, images: list[P
         f"  {small}: blocks of blur have 32x32 pixels; the image is smaller: 100x31",
     ]
     assert len(load_utility_profile(tmp_path / "p.json").provenance.images) == 2
-    assert len(list((tmp_path / "p.json.parts").iterdir())) == 2  # another run may have all of them
+    assert len(list((tmp_path / "p.json.parts").iterdir())) == 2  # a run with other options may use all of them
 
 
 def test_nothing_is_written_without_images(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_usage(tmp_path: Path, images: list[Path], options: list[object]) -> Non
     assert result.exit_code == 2
 
 
-def test_output_that_cannot_be_written_is_found_out_first(tmp_path: Path, images: list[Path], calls: list[int]) -> None:
+def test_output_that_cannot_be_written_is_refused_first(tmp_path: Path, images: list[Path], calls: list[int]) -> None:
     assert "it is a folder" in refusal("blocks", "profile", images[0], "-o", tmp_path / "in", *FAST)
     assert calls == []
 

@@ -28,7 +28,7 @@ IMAGES = 9  # the first and the eighth are for validation
 
 
 def profiled(folder: Path, *options: object, groups: int = 3) -> Path:
-    """Profile of the images of a folder, with its parts."""
+    """Measure a profile of the images of a folder; its parts are kept."""
     output = folder / "p.json"
     arguments = ("--task", TASK, "--offsets", 1, "--keep-parts", "--groups", groups)
     run_json("blocks", "profile", folder / "in", "-o", output, *arguments, *options)
@@ -37,7 +37,7 @@ def profiled(folder: Path, *options: object, groups: int = 3) -> Path:
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a profile of images of 6 blocks, the last of 2; parts of two seeds are beside it."""
+    """A folder with a profile of images of 6 blocks, the last one of 2, and with parts of two seeds."""
     folder = tmp_path_factory.mktemp("measured")
     pixels = photograph(70, 400)
     for number in range(IMAGES):
@@ -55,7 +55,7 @@ def folder(tmp_path: Path, measured: Path) -> Path:
 
 
 def parts_of(folder: Path, seed: int = 0) -> list[Path]:
-    """Parts of the images in order."""
+    """The parts of the images, in the order of the images."""
     survey = BlockSurvey(BlurTask(), TASK, folder / "p.json.parts", seed=seed)
     return [survey.image(folder / f"in/{number}.png").part for number in range(IMAGES)]
 
@@ -146,7 +146,7 @@ def remove_some(folder: Path) -> None:
         part.unlink()
 
 
-def cut_one(folder: Path) -> None:
+def cut_first_part(folder: Path) -> None:
     remove_other(folder, 1)
     part = parts_of(folder)[3]
     part.write_bytes(part.read_bytes()[:1000])
@@ -162,7 +162,7 @@ def remove_other(folder: Path, seed: int = 0) -> None:
     [
         (remove_all, "PARTS: no parts; expected those that optcodec blocks profile --keep-parts keeps"),
         (remove_some, "PARTS: whole parts of 7 of the 9 images of PROFILE; expected all"),
-        (cut_one, "PARTS: whole parts of 8 of the 9 images of PROFILE; expected all"),
+        (cut_first_part, "PARTS: whole parts of 8 of the 9 images of PROFILE; expected all"),
         (remove_other, "PARTS: parts of other settings than those of PROFILE; expected parts of this profile"),
     ],
 )
@@ -196,7 +196,7 @@ def test_torch_that_is_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert line == "Error: torch is needed for this, and is not installed: pip install 'optcodec[torch]'"
 
 
-def test_output_that_cannot_be_written_is_found_out_first(folder: Path) -> None:
+def test_output_that_cannot_be_written_is_refused_first(folder: Path) -> None:
     (folder / "a folder.npz").mkdir()
     line = refusal("blocks", "train", folder / "none.json", "-o", folder / "a folder.npz")
     assert line == f"Error: cannot write {folder / 'a folder.npz'}: it is a folder"

@@ -26,7 +26,7 @@ def sound(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def odd(sound: Path) -> Path:
-    """A byte behind APP0, and two before EOI."""
+    """A file with an extra byte behind APP0 and two before EOI."""
     data = sound.read_bytes()
     path = sound.with_name("odd.jpg")
     path.write_bytes(data[:20] + b"a" + data[20:-2] + bytes(2) + data[-2:])
@@ -55,7 +55,7 @@ def test_encode_tells_what_it_tolerates(odd: Path, sound: Path) -> None:
     np.testing.assert_array_equal(decoded(out.read_bytes()), decoded(sound.read_bytes()))
     (record,) = run_json("encode", odd, "-o", out)["files"]
     assert record["notices"][:2] == notices_of(odd)
-    assert record["kept"] is None  # what is damaged is not given back
+    assert record["kept"] is None  # the damaged file itself is never kept as the output
 
 
 def test_encode_refuses_what_is_damaged(odd: Path, cut: Path) -> None:
@@ -106,7 +106,7 @@ def test_design_takes_damaged_files(odd: Path, cut: Path, per_image: list[str]) 
 
 def test_inspect_counts_notices_and_skipped_bytes(odd: Path, cut: Path, sound: Path) -> None:
     report = run_json("inspect", odd, sound)
-    assert [len(record["notices"]) for record in report["files"]] == [1, 0]  # no coefficient is decoded
+    assert [len(record["notices"]) for record in report["files"]] == [1, 0]  # `inspect` decodes no coefficients
     assert report["notices"] == 1
     sizes = {entry["name"]: entry["nbytes"] for entry in report["files"][0]["segments"]}
     assert sizes["between segments"] == 1

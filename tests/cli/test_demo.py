@@ -1,4 +1,4 @@
-"""``optcodec demo`` and ``optcodec sensitivity``."""
+"""``optcodec demo`` and ``optcodec sensitivity``: their files, figures and errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
-    """Folder and report of one run."""
+    """The folder and the report of one run of the demo."""
     folder = tmp_path_factory.mktemp("demo")
     return folder, run_json("demo", folder)
 
@@ -59,16 +59,16 @@ def test_demo_writes_what_it_reports(demo: tuple[Path, Any]) -> None:
 
 
 def test_demo_figures_are_those_committed(demo: tuple[Path, Any]) -> None:
-    """Another processor may round a coefficient differently, hence a tolerance."""
+    """The figures may differ slightly: another processor may round a coefficient differently."""
     committed = json.loads((Path(__file__).parents[2] / "benchmarks/results/demo.json").read_text())
     for photo, expected in zip(demo[1]["photographs"], committed["photographs"], strict=True):
-        for one, other in zip(photo["methods"], expected["methods"], strict=True):
-            assert one == other | {
-                "nbytes": pytest.approx(other["nbytes"], rel=1e-3),
-                "bpp": pytest.approx(other["bpp"], rel=1e-3),
-                "change_percent": pytest.approx(other["change_percent"], abs=0.1),
-                "psnr_db": pytest.approx(other["psnr_db"], abs=0.02),
-                "swe": pytest.approx(other["swe"], rel=1e-3),
+        for method, committed_method in zip(photo["methods"], expected["methods"], strict=True):
+            assert method == committed_method | {
+                "nbytes": pytest.approx(committed_method["nbytes"], rel=1e-3),
+                "bpp": pytest.approx(committed_method["bpp"], rel=1e-3),
+                "change_percent": pytest.approx(committed_method["change_percent"], abs=0.1),
+                "psnr_db": pytest.approx(committed_method["psnr_db"], abs=0.02),
+                "swe": pytest.approx(committed_method["swe"], rel=1e-3),
             }
 
 
@@ -79,12 +79,12 @@ def test_demo_contact_sheet_is_a_picture(demo: tuple[Path, Any]) -> None:
         samples = np.array(image)
     assert samples.shape[0] > 1000
     assert samples.shape[1] > 1000
-    assert (samples[:4] == 255).all()  # the margin
+    assert (samples[:4] == 255).all()  # the white margin of the sheet
     assert (samples != 255).any(axis=2).mean() > 0.4  # pictures and tables
 
 
 def tiny_model() -> TargetModel:
-    """A network that sees one colour: how red the left half is."""
+    """A network whose output depends only on how red the left half is."""
     import torch
     from torchvision.transforms.v2 import functional as transform
 
@@ -111,7 +111,7 @@ def test_sensitivity_writes_a_profile(pictures: Path, tmp_path: Path) -> None:
     profile = load_profile(tmp_path / "new/p.json")
     assert profile.provenance.labels == "folders"
     weights = profile.weights
-    # Cr makes red (factor 1.402); Y does (1); Cb does not (T.871)
+    # red depends on Cr (factor 1.402) and Y (1), not on Cb (T.871)
     assert weights[2, 0, 0] == pytest.approx(1.402**2 * weights[0, 0, 0], rel=1e-3)
     assert weights[1].max() < 1e-9 * weights[0].max()
 

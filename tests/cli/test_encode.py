@@ -1,4 +1,4 @@
-"""``optcodec encode`` and ``optcodec design``."""
+"""``optcodec encode`` and ``optcodec design``: output, options that exclude one another, and errors."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def test_jpeg_files_keep_every_coefficient(tmp_path: Path) -> None:
     before, after = read_jpeg(old.read_bytes()), read_jpeg(new.read_bytes())
     assert after.tables == before.tables
     assert (after.metadata.icc_profile, after.restart_interval) == (b"profile", 5)
-    for one, other in zip(before.components, after.components, strict=True):
-        assert np.array_equal(one.blocks, other.blocks)
+    for original, encoded in zip(before.components, after.components, strict=True):
+        assert np.array_equal(original.blocks, encoded.blocks)
 
 
 def test_jpeg_files_are_designed_for_from_their_coefficients(tmp_path: Path) -> None:
@@ -193,9 +193,9 @@ def test_design_per_image(tmp_path: Path) -> None:
     report = run_json("design", tmp_path / "in", "-o", tmp_path / "out", "--per-image", *options)
     assert [Path(record["output"]).name for record in report["files"]] == ["0.json", "1.json"]
     for index in range(2):
-        one = run_json("design", tmp_path / f"in/{index}.png", "-o", tmp_path / "t.json", *options)
+        single = run_json("design", tmp_path / f"in/{index}.png", "-o", tmp_path / "t.json", *options)
         assert load_tables(tmp_path / f"out/{index}.json") == load_tables(tmp_path / "t.json")
-        assert one["files"][0]["tables"] == report["files"][index]["tables"]
+        assert single["files"][0]["tables"] == report["files"][index]["tables"]
 
 
 def test_design_prints_the_tables(picture: Path) -> None:

@@ -24,7 +24,7 @@ def picture(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def nets(tmp_path: Path) -> dict[str, str]:
-    """Names of profiles: with a tuning, without one, for another sampling."""
+    """Names of utility profiles: one with a tuning, one without, one for another sampling."""
     return {
         "TUNED": save_both(tmp_path / "tuned", small_profile(tuning=TUNING)),
         "PLAIN": save_both(tmp_path / "plain", small_profile()),
@@ -33,7 +33,7 @@ def nets(tmp_path: Path) -> dict[str, str]:
 
 
 def named(options: list[object], nets: dict[str, str]) -> list[object]:
-    """The options, with names of files in place of capitals."""
+    """The options, with paths of files in place of the names in capitals."""
     replaced = []
     for option in options:
         for name, net in nets.items():
@@ -147,7 +147,7 @@ def test_a_budget_below_the_smallest_file_names_that(picture: Path, nets: dict[s
     line = refusal(*arguments, 60)
     assert "a file size in bytes of at most 60, but the nearest that can be reached is " in line
     least = int(line.rpartition(" ")[2])
-    assert f"nearest that can be reached is {least}" in refusal(*arguments, int(0.98 * least))  # not far below
+    assert f"nearest that can be reached is {least}" in refusal(*arguments, int(0.98 * least))
     assert run_json(*arguments, least)["total_nbytes"] == least
 
 

@@ -48,7 +48,7 @@ main({arguments!r})
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Six images."""
+    """A folder of six images."""
     for number in range(6):
         save(tmp_path / f"in/{number}.png", photograph(16, 24))
     return tmp_path / "in"
@@ -66,7 +66,7 @@ def test_a_signal_leaves_nothing_behind(tmp_path: Path, package: str, verb: str,
         assert child.stdout is not None
         assert child.stderr is not None
         assert child.stdout.readline() == b"ready\n"
-        assert len(list(tmp_path.iterdir())) == 3  # with the part
+        assert len(list(tmp_path.iterdir())) == 3  # the unfinished output counts as well
         child.send_signal(number)
         assert child.wait(30) == 128 + number
         assert [line for line in child.stderr.read().splitlines() if not line.startswith(b"optcodec: compiling")] == []
@@ -110,7 +110,7 @@ def test_results_on_a_full_disk_are_one_line(tmp_path: Path, as_json: list[str])
     check_unwritable(inspect, "No space left on device", full=True)
     encode = [*COMMANDS["optcodec"], "encode", str(tmp_path / "a.jpg"), "-o"]
     check_unwritable([*encode, str(tmp_path / "b.jpg"), *as_json], "No space left on device", full=True)
-    assert (tmp_path / "b.jpg").exists()  # it is done; what could not be told is its size
+    assert (tmp_path / "b.jpg").exists()  # the file is complete; only its size could not be printed
     if not as_json:
         check_unwritable([*encode, "-"], "No space left on device", full=True)
 
@@ -123,7 +123,7 @@ def test_results_that_nobody_reads_are_one_line(tmp_path: Path, count: int) -> N
 
 
 def check_unwritable(arguments: list[str], reason: str, *, full: bool) -> None:
-    """Run Python with a stdout that cannot be written to."""
+    """Run a command whose stdout cannot be written to, and check its one-line error."""
     if full:
         with FULL.open("wb") as stdout:
             done = subprocess.run(
@@ -143,11 +143,11 @@ def check_unwritable(arguments: list[str], reason: str, *, full: bool) -> None:
 
 
 def fill_disk(monkeypatch: pytest.MonkeyPatch, files: int) -> None:
-    """Let so many files be written, and no more."""
+    """Let a number of files be written before the disk is full."""
     new_file, written = module._temporary_file, []
 
     def part(folder: Path, mode: int) -> Path:
-        if mode == 0o666:  # not of the check before the work
+        if mode == 0o666:  # of the files themselves, not of the check before the work
             written.append(folder)
             if len(written) > files:
                 raise OSError(28, "No space left on device")
@@ -229,7 +229,7 @@ def test_not_enough_memory_is_one_failure(folder: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no limits of memory on this system")
 def test_a_real_lack_of_memory_is_one_failure(tmp_path: Path) -> None:
-    """The first image fits into what the process may take, the second does not."""
+    """The first image fits into the memory limit of the process, the second does not."""
     (tmp_path / "in").mkdir()
     save(tmp_path / "in/a.png", photograph(16, 16))
     save(tmp_path / "in/b.png", np.zeros((12000, 12000), np.uint8), compress_level=1)

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from optcodec.console.files import JPEG_SUFFIXES, Source, find_images, is_jpeg, output_paths
-from optcodec.console.many import Done, Failure, for_each, report_failures
+from optcodec.console.many import Done, Failure, process_files, report_failures
 from optcodec.console.show import columns
 from optcodec.console.streams import read_bytes
 from optcodec.errors import InvalidInputError
@@ -24,7 +24,7 @@ from tests.receiver_helpers import jpeg
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Two folders of images, and a file that is none."""
+    """Two folders of images, with a file that is no image."""
     for name in ("in/b.PNG", "in/sub/a.jpg", "in/notes.txt", "more/a.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
@@ -51,7 +51,7 @@ def test_folders_are_searched_and_files_taken_once(tree: Path) -> None:
 NAMES_OF_JPEG_FILES = ["a.jpg", "b.jpeg", "c.jpe", "d.jfif", "e.JFIF", "f.JPE", "g.JPG"]
 
 
-def test_jpeg_files_are_found_by_all_their_suffixes(tmp_path: Path) -> None:
+def test_jpeg_files_are_listed_by_all_their_suffixes(tmp_path: Path) -> None:
     for name in NAMES_OF_JPEG_FILES:
         (tmp_path / name).write_bytes(jpeg(8, 8))
     (tmp_path / "h.txt").write_text("no image")
@@ -183,10 +183,10 @@ def test_order_of_results_is_that_of_the_paths() -> None:
     def work(index: int) -> Done:
         if index == 5:
             last_is_done.set()
-        assert index or last_is_done.wait(10)  # the first one ends last
+        assert index or last_is_done.wait(10)  # the first path takes the longest
         return Done({"index": index})
 
-    records, failures = for_each(paths, work, workers=2, label="")
+    records, failures = process_files(paths, work, workers=2, label="")
     assert [record["index"] for record in records] == list(range(6))
     assert failures == []
 
@@ -197,14 +197,14 @@ def test_a_failure_does_not_stop_the_others() -> None:
             raise InvalidInputError("b: found this, expected that")
         return Done({"index": index})
 
-    records, failures = for_each([Path("a"), Path("b"), Path("c")], work, workers=1, label="")
+    records, failures = process_files([Path("a"), Path("b"), Path("c")], work, workers=1, label="")
     assert [record["index"] for record in records] == [0, 2]
     assert failures == [Failure(Path("b"), "found this, expected that")]
 
 
 def test_a_bug_is_not_a_failure() -> None:
     with pytest.raises(ZeroDivisionError):
-        for_each([Path("a")], lambda index: Done({"index": 1 // index}), workers=1, label="")
+        process_files([Path("a")], lambda index: Done({"index": 1 // index}), workers=1, label="")
 
 
 @pytest.mark.parametrize(

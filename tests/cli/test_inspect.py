@@ -1,4 +1,4 @@
-"""``optcodec inspect`` and ``optcodec compare``."""
+"""``optcodec inspect`` and ``optcodec compare``: their text, JSON and errors."""
 
 from __future__ import annotations
 

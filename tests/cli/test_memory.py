@@ -10,13 +10,13 @@ import pytest
 
 from optcodec.cli.images import needed_nbytes
 from optcodec.console import memory
-from optcodec.console.many import Done, for_each
+from optcodec.console.many import Done, process_files
 from optcodec.console.memory import Room, available_nbytes
 from tests.cli_helpers import photograph, run, save
 
 
 def most_at_once(needs: list[int], nbytes: int | None, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    """Run work with these needs on four threads; the largest number that ran together, and their total bytes."""
+    """Run work with these needs in bytes on four threads; return the largest number that ran together, and bytes."""
     monkeypatch.setattr("optcodec.console.many.available_nbytes", lambda: nbytes)
     running: list[int] = []
     seen: list[tuple[int, int]] = []
@@ -32,7 +32,7 @@ def most_at_once(needs: list[int], nbytes: int | None, monkeypatch: pytest.Monke
         return Done({"index": index})
 
     paths = [Path(str(index)) for index in range(len(needs))]
-    records, failures = for_each(paths, work, workers=4, label="", nbytes=needs.__getitem__)
+    records, failures = process_files(paths, work, workers=4, label="", nbytes=needs.__getitem__)
     assert [record["index"] for record in records] == list(range(len(needs)))
     assert failures == []
     return max(count for count, _ in seen), max(nbytes_in_use for _, nbytes_in_use in seen)
@@ -45,7 +45,7 @@ def most_at_once(needs: list[int], nbytes: int | None, monkeypatch: pytest.Monke
         ([10] * 12, None, 4),
         ([500] * 6, 1000, 1),
         ([300] * 8, 1000, 2),
-        ([5000, 10, 5000, 10, 10], 1000, 3),  # more than there is: alone
+        ([5000, 10, 5000, 10, 10], 1000, 3),  # work that needs more than the available memory runs alone
     ],
 )
 def test_work_that_does_not_fit_into_memory_waits(
@@ -56,7 +56,7 @@ def test_work_that_does_not_fit_into_memory_waits(
     if nbytes is not None:
         assert nbytes_in_use <= max(0.8 * nbytes, max(needs))
     if needs == [10] * 12:
-        assert pieces > 1  # what fits runs side by side
+        assert pieces > 1  # work that fits into the memory runs in parallel
 
 
 def test_a_failure_gives_its_memory_back() -> None:
@@ -106,7 +106,7 @@ def test_the_least_of_machine_and_container_counts(tmp_path: Path, monkeypatch: 
     assert available_nbytes() == 8 << 20
     limit.write_text(f"{4 << 20}\n")
     assert available_nbytes() == 3 << 20
-    (tmp_path / "memory.stat").write_text("anon 7\ninactive_file 524288\n")  # a cache, which is given back
+    (tmp_path / "memory.stat").write_text("anon 7\ninactive_file 524288\n")  # a cache, which the system can give back
     assert available_nbytes() == 7 << 19
     used.write_text(f"{6 << 20}\n")
     assert available_nbytes() == 0

@@ -30,7 +30,7 @@ ORIENTATIONS = range(1, 9)
 
 
 def file_of(kind: str, orientation: int, pixels: np.ndarray = PIXELS, **options: Any) -> bytes:
-    """An image file with an orientation; a PNG file may have its Exif behind the pixels, or as a text."""
+    """An image file with an orientation; a PNG file may have its Exif behind the pixels or in a text chunk."""
     file = io.BytesIO()
     exif = exif_of(orientation)
     if kind in ("PNG, late", "PNG, text"):
@@ -49,8 +49,8 @@ def file_of(kind: str, orientation: int, pixels: np.ndarray = PIXELS, **options:
     return file.getvalue()
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+def chunk(chunk_type: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + chunk_type + content + struct.pack(">I", zlib.crc32(chunk_type + content))
 
 
 def shown(data: bytes) -> np.ndarray:
@@ -59,8 +59,8 @@ def shown(data: bytes) -> np.ndarray:
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB")).astype(int)
 
 
-def alike(one: np.ndarray, other: np.ndarray) -> bool:
-    return one.shape == other.shape and bool(np.abs(one.astype(int) - other).mean() < 6)
+def alike(first: np.ndarray, second: np.ndarray) -> bool:
+    return first.shape == second.shape and bool(np.abs(first.astype(int) - second).mean() < 6)
 
 
 @pytest.mark.parametrize("metadata", [None, False, True])
@@ -72,7 +72,7 @@ def test_outputs_are_displayed_like_their_inputs(kind: str, orientation: int, or
     encoded = encode(data, quality=90, subsampling="4:4:4", orient=orient, metadata=metadata)
     assert alike(shown(encoded.data), turned(PIXELS, orientation))
     exif = read_jpeg(encoded.data).metadata.exif
-    turns = orient == "apply" or kind == "TIFF"  # which Pillow turns while it reads
+    turns = orient == "apply" or kind == "TIFF"  # Pillow itself rotates these when it reads them
     assert orientation_of(exif) == (1 if turns else orientation)
     if metadata and kind != "TIFF":
         assert exif == exif_of(1 if turns else orientation)

@@ -12,7 +12,7 @@ from optcodec.console.progress import progress_bar, tracked
 
 
 class Terminal(io.StringIO):
-    """What a progress bar is drawn on."""
+    """A stream that claims to be a terminal, so that progress bars are drawn."""
 
     def isatty(self) -> bool:
         return True
@@ -45,7 +45,7 @@ def test_a_single_step_has_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_steps_labels_and_notes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands in brackets is no markup."""
+    """Text in brackets is printed as it is, not taken for markup of rich."""
     terminal = shown_terminal(monkeypatch)
     with progress_bar(None, "[a] work", note="steps") as tell:
         tell(3, total=9)
@@ -63,7 +63,7 @@ def test_items_are_counted_when_they_are_done(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_an_earlier_run_did_does_not_count_as_speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If half of the steps had been done just now, the other half would take no time."""
+    """Steps that an earlier run has done must not count for the estimate of the remaining time."""
     terminal = shown_terminal(monkeypatch)
     with progress_bar(10**12, "work") as tell:
         tell(10**12 // 2)

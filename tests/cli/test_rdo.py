@@ -30,7 +30,7 @@ def picture(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=CROPS)
 def crop(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """256x192 pixels of a photograph."""
+    """A crop of 256x192 pixels of a photograph."""
     if "OPTCODEC_DATA" not in os.environ:
         pytest.skip("OPTCODEC_DATA does not name the folder of the data, with Kodak")
     left, top = CROPS[request.param]
@@ -110,7 +110,7 @@ def test_profile_of_a_file(picture: Path) -> None:
     assert report["tune"] == "dnn:mobilenet_v2"
 
 
-def test_tables_that_are_given_stay(picture: Path) -> None:
+def test_tables_of_the_user_stay(picture: Path) -> None:
     tables = annex_k_tables(33)
     save_tables(tables, picture.with_name("t.json"))
     sizes = [encoded(picture, "--tables", picture.with_name("t.json"), "--effort", effort)[0] for effort in (1, 3)]
@@ -225,7 +225,7 @@ def test_pixels_of_jpeg_files_on_request(picture: Path) -> None:
 
 
 def masks_refused(folder: Path) -> dict[str, str]:
-    """Writes one file of each kind; returns what the refusal of each says."""
+    """Write one bad mask of each kind, and return a part of the error message for each."""
     save(folder / "size.png", MASK)
     save(folder / "colour.png", PIXELS)
     save(folder / "alpha.png", np.dstack([PIXELS, PIXELS[..., 0]]))

@@ -26,13 +26,13 @@ def jpeg_bytes(path: Path, **options: object) -> bytes:
 
 
 def corrupted(data: bytes) -> bytes:
-    """The same length, but with the entropy-coded data replaced by ones that no code begins with."""
+    """The same file with its entropy-coded data replaced by 1 bits, which are no code."""
     start = data.index(b"\xff\xda") + 14
     return data[:start] + b"\xff\x00" * ((len(data) - start - 2) // 2) + data[-2:]
 
 
 def broken_files(folder: Path) -> dict[str, str]:
-    """Writes one file of each kind; returns what the refusal of each says."""
+    """Write one bad file of each kind, and return a part of the error message for each."""
     folder.mkdir()
     good = jpeg_bytes(folder / "x.jpg")
     (folder / "x.jpg").unlink()

@@ -32,7 +32,7 @@ def picture(tmp_path: Path) -> Path:
 
 
 def piped(data: bytes, *arguments: object, command: object = main) -> Result:
-    """Run a command with data on stdin."""
+    """Run a command in a new process with data on stdin."""
     return CliRunner().invoke(command, [str(argument) for argument in arguments], input=data)  # type: ignore[arg-type]
 
 

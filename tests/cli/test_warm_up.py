@@ -1,4 +1,4 @@
-"""``optcodec warm-up``."""
+"""``optcodec warm-up`` compiles all kernels, for this processor or for others, and reports what it did."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEW = ("blockbits", "quantize")
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The folder of a process that knows two small files of kernels, none of them compiled."""
+    """An empty kernel folder for a process that is limited to two small files of kernels."""
     monkeypatch.setattr(cache, "exporting_stems", lambda: list(FEW))
     monkeypatch.setattr(loading, "_objects", {})
     monkeypatch.setattr(loading, "_failures", [])
@@ -30,7 +30,7 @@ def few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_every_file_that_exports_kernels_is_known() -> None:
-    """Whatever the package loads by name, and nothing that has no kernels of its own."""
+    """The list of kernel files has every file that exports kernels, and no other."""
     loaded = set()
     for path in set(SOURCES.parent.rglob("*.py")) - set(SOURCES.iterdir()):
         loaded |= set(re.findall(r'\bload\("(\w+)"\)', path.read_text()))
@@ -68,7 +68,7 @@ def test_kernels_compiled_in_advance_are_not_compiled_again(few: Path) -> None:
 def test_code_for_many_processors_does_not_depend_on_the_one_at_hand(
     few: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is loaded only, since this one may lack what the name promises."""
+    """The code is only loaded, not run, since this processor may lack the instructions of the other."""
     monkeypatch.setenv("NUMBA_CPU_NAME", "x86-64-v3")
     monkeypatch.setenv("NUMBA_CPU_FEATURES", "+fma")
     cache._file_name.cache_clear()

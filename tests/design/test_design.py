@@ -1,3 +1,5 @@
+"""Table design: every target is met by the tables and files of every method, and wrong arguments are refused."""
+
 from __future__ import annotations
 
 import warnings
@@ -38,7 +40,7 @@ ONES = SensitivityProfile("ones", np.full((3, 8, 8), 10.0), Provenance(subsampli
 
 
 def picture(seed: int = 0, height: int = 120, width: int = 168) -> np.ndarray:
-    """Smooth colours, edges and noise, so that no frequency is empty."""
+    """A picture with smooth colours, edges and noise, so that no frequency is empty."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width] / 40
     smooth = np.stack([np.sin(x + phase) * np.cos(y * (1 + phase / 3)) for phase in (0, 1, 2)], axis=-1)
@@ -62,7 +64,7 @@ FILES = Files(size_of)
 
 
 def errors(image: DctImage, tables: tuple[QuantTable, ...], profile: SensitivityProfile) -> tuple[float, float]:
-    """Measured SWE of luminance and chrominance."""
+    """SWE of luminance and of chrominance, measured on the quantized image."""
     y, cb, cr = swe_by_component(image, quantize(image, tables), profile.normalized())
     return y, cb + cr
 
@@ -122,7 +124,7 @@ def test_optd_is_opts_with_weights_of_one() -> None:
 
 
 def test_shared_chrominance_follows_the_active_components() -> None:
-    """Algorithm 2 by hand, for the rules that empirical errors do without."""
+    """Algorithm 2 of OptS by hand: its rules for active components, which empirical errors do not need."""
     weights, variance = np.ones((2, 64)), np.full((2, 64), 50.0)
     variance[1, 5] = 0.5  # inactive at d = 1: its error does not count
     variance[:, 6] = 0.5  # both inactive: qmax
@@ -132,11 +134,11 @@ def test_shared_chrominance_follows_the_active_components() -> None:
     distortion[1, 7] *= 4
     distortion[0, 8] += 2
     steps = WaterFilling(weights, variance, distortion, False, 90).steps(1.0)
-    assert steps[0] == 2  # floor(sqrt(12 / 3)): the largest weight of the active components
+    assert steps[0] == 2  # floor(sqrt(12 / 3)), from the largest weight of the active components
     assert steps[5] == 3  # 9 / 12 <= 1 < 16 / 12
     assert steps[6] == 90
     assert steps[7] == 1
-    assert steps[8] == 1  # none qualifies
+    assert steps[8] == 1  # no step qualifies
     assert steps[9] == 3
 
 
@@ -186,38 +188,38 @@ def test_levels_belong_to_their_methods(method: str, target: Target) -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("quality", [5, 50, 90, 98, 100])
 def test_match_quality_keeps_the_error_of_default_jpeg(method: str, quality: int) -> None:
-    found = errors(IMAGE, design(MatchQuality(quality), method), PROFILE)
-    wanted = errors(IMAGE, annex_k_tables(quality), PROFILE)
-    for ours, theirs in zip(found, wanted, strict=True):
+    swe = errors(IMAGE, design(MatchQuality(quality), method), PROFILE)
+    default_swe = errors(IMAGE, annex_k_tables(quality), PROFILE)
+    for ours, theirs in zip(swe, default_swe, strict=True):
         assert 0.996 * theirs <= ours <= theirs * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("quality", [5, 50, 90, 98, 100])
 def test_match_quality_jointly_keeps_the_total_error(method: str, quality: int) -> None:
-    wanted = sum(errors(IMAGE, annex_k_tables(quality), PROFILE))
-    found = sum(errors(IMAGE, design(MatchQuality(quality, jointly=True), method), PROFILE))
-    assert 0.999 * wanted <= found <= wanted * (1 + 1e-6)
+    default_swe = sum(errors(IMAGE, annex_k_tables(quality), PROFILE))
+    swe = sum(errors(IMAGE, design(MatchQuality(quality, jointly=True), method), PROFILE))
+    assert 0.999 * default_swe <= swe <= default_swe * (1 + 1e-6)
 
 
 def test_jointly_means_one_level() -> None:
-    """The tables of OptS at some water level, up to the single steps that spend the rest of the error."""
-    found, apart = design(MatchQuality(80, jointly=True)), design(MatchQuality(80))
-    luma, luma_apart = (errors(IMAGE, tables, PROFILE)[0] for tables in (found, apart))
+    """The tables are those of OptS at one water level, apart from single steps that use up the rest of the error."""
+    joint_tables, separate_tables = design(MatchQuality(80, jointly=True)), design(MatchQuality(80))
+    luma, luma_apart = (errors(IMAGE, tables, PROFILE)[0] for tables in (joint_tables, separate_tables))
     assert abs(luma / luma_apart - 1) > 0.05
     levels = np.geomspace(1e-3, 10, 100)
-    total = sum(errors(IMAGE, found, PROFILE))
+    total = sum(errors(IMAGE, joint_tables, PROFILE))
     above = np.searchsorted([sum(errors(IMAGE, design(WaterLevel(d)), PROFILE)) for d in levels], total)
     low, high = (np.array([t.steps for t in design(WaterLevel(d))], int) for d in levels[above - 1 : above + 1])
-    steps = np.array([table.steps for table in found], int)
+    steps = np.array([table.steps for table in joint_tables], int)
     assert ((low - 1 <= steps) & (steps <= high + 1)).all()
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("luma", "chroma"), [(2.0, 4.0), (6.0, 0.6), (0.5, 70.0)])
 def test_match_swe_of_luminance_and_chrominance_apart(method: str, luma: float, chroma: float) -> None:
-    found = errors(IMAGE, design(MatchSwe(luma, chroma), method), PROFILE)
-    for ours, wanted in zip(found, (luma, chroma), strict=True):
+    swe = errors(IMAGE, design(MatchSwe(luma, chroma), method), PROFILE)
+    for ours, wanted in zip(swe, (luma, chroma), strict=True):
         assert 0.996 * wanted <= ours <= wanted * (1 + 1e-6)
 
 
@@ -254,20 +256,20 @@ def test_sizes_that_no_table_reaches() -> None:
             design(target)
     with pytest.raises(TargetNotMetError, match=f"nearest below is {finest}"):
         design(Bpp(8 * 2 * finest / STATISTICS.pixels))
-    assert size_of(design(MaxBytes(2 * finest))) == finest  # a limit, not a size to reach
+    assert size_of(design(MaxBytes(2 * finest))) == finest  # the target is a limit, not a size to reach
 
 
 @settings(max_examples=30, deadline=None)
 @given(image=coefficient_images(factors=GREY_FACTORS + COLOUR_FACTORS, max_side=30, max_step=7), share=st.floats(0, 1))
 def test_max_bytes_is_never_exceeded(image: CoefficientImage, share: float) -> None:
-    """Whatever the image: also where the size jumps, or rises with a step."""
+    """The limit is kept for any image, even if the size jumps or rises with a larger step."""
 
     def size(tables: tuple[QuantTable, ...]) -> int:
         return len(write_jpeg(quantize(gathered, tables)))
 
     statistics = gather(image)
     (gathered,) = statistics.images
-    # step 1 is beyond what baseline JPEG codes for some of these coefficients
+    # with step 1 some of these coefficients are too large for baseline JPEG
     coarsest, finest = (size((QuantTable(np.full((8, 8), step)),) * 2) for step in (255, 8))
     limit = round(coarsest + share * (finest - coarsest))
     if limit >= coarsest:
@@ -289,7 +291,7 @@ def test_searches_are_bounded() -> None:
 
 
 def test_steps_are_large_enough_to_be_coded() -> None:
-    """Coefficients of a coarsely quantized file may lie beyond what 8-bit samples give."""
+    """Coefficients of a coarsely quantized file may be larger than those of 8-bit samples."""
     blocks = [np.zeros((4, 5, 8, 8), np.int16) for _ in range(3)]
     for part in blocks:
         part[0, 0, 3, 4], part[1, 2, 0, 0], part[2, 2, 0, 0], part[3, 4, 7, 7] = 900, -700, 800, 511
@@ -308,7 +310,7 @@ def test_steps_are_large_enough_to_be_coded() -> None:
 
 
 def test_smooth_images_do_not_run_away() -> None:
-    """Flat colour, and a ramp: almost no error to spend anywhere."""
+    """A flat colour and a ramp have almost no error at any step; the search must still find finite tables."""
     flat = np.full((64, 64, 3), (90, 120, 30), np.uint8)
     ramp = np.tile(np.arange(64, dtype=np.uint8)[:, None, None] * np.ones(3, np.uint8), (1, 64, 1))
     for pixels in (flat, ramp):
@@ -316,16 +318,16 @@ def test_smooth_images_do_not_run_away() -> None:
         for quality in (30, 98):
             for distortion in DISTORTIONS:
                 tables = design_tables(image, MatchQuality(quality), profile=PROFILE, distortion=distortion)
-                found, wanted = errors(image, tables, PROFILE), errors(image, annex_k_tables(quality), PROFILE)
-                assert found[0] <= wanted[0] * (1 + 1e-6)
-                assert found[1] <= wanted[1] * (1 + 1e-6)
+                swe, default_swe = errors(image, tables, PROFILE), errors(image, annex_k_tables(quality), PROFILE)
+                assert swe[0] <= default_swe[0] * (1 + 1e-6)
+                assert swe[1] <= default_swe[1] * (1 + 1e-6)
 
 
 # ---- Sources ---------------------------------------------------------------------------------------------------------
 
 
 class Again:
-    """A data set that can be gone through again and again."""
+    """A data set that can be iterated over more than once."""
 
     def __init__(self, images: list[np.ndarray]) -> None:
         self.images = images
@@ -337,7 +339,7 @@ class Again:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("distortion", DISTORTIONS)
 def test_a_data_set_is_designed_as_one_image(method: str, distortion: str) -> None:
-    """Images of whole MCUs, on top of one another, are one image with the same blocks."""
+    """A set of images of whole MCUs has the tables of one image in which they are stacked."""
     parts = [picture(seed, height=16 * (seed + 1), width=96) for seed in range(3)]
     target = MatchQuality(80)
     options = {"method": method, "distortion": distortion, "subsampling": "4:2:0", "profile": ONES}
@@ -368,14 +370,14 @@ def test_grey_images_get_one_table(method: str) -> None:
         assert len(design_tables(grey, target, profile=PROFILE, method=method)) == 1
 
 
-def test_a_file_is_designed_for_from_its_own_coefficients() -> None:
+def test_a_file_is_designed_for_from_its_coefficients() -> None:
     coded = quantize(IMAGE, annex_k_tables(90))
     (dequantized,) = gather(coded).images
     for table, part, original in zip((0, 1, 1), dequantized.components, coded.components, strict=True):
         expected = original.blocks * coded.tables[table].steps.astype(np.float32)
         np.testing.assert_array_equal(part.coefficients, expected)
     tables = design_tables(coded, MatchSwe(1e-3), profile=PROFILE)
-    assert sum(errors(dequantized, tables, PROFILE)) <= 1e-3  # multiples of the file's own steps lose nothing
+    assert sum(errors(dequantized, tables, PROFILE)) <= 1e-3  # quantizing with the file's steps again loses nothing
 
 
 def test_pixels_in_every_form(tmp_path: pytest.TempPathFactory) -> None:

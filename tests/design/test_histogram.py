@@ -1,3 +1,5 @@
+"""Histograms of coefficients: moments, and error and entropy of every step, equal to those of single coefficients."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -9,17 +11,17 @@ from optcodec.design.histogram import Histogram, mean_deviation
 from optcodec.errors import InvalidInputError
 from tests.naive import naive_step
 
-ROUNDING = 2.0**-15  # coefficients count in multiples of this
+ROUNDING = 2.0**-15  # histograms count coefficients in multiples of this
 
 
 def blocks(seed: int, rows: int, columns: int, scale: float = 30.0) -> np.ndarray:
-    """Laplacian coefficients, narrower from frequency to frequency; many exact zeros in the last ones."""
+    """Laplacian coefficients whose spread falls from frequency to frequency, down to many exact zeros."""
     random = np.random.default_rng(seed)
     widths = scale * np.exp(-np.arange(64) / 12)
     values = random.laplace(0, 1, (rows * columns, 64)) * widths + random.normal(0, 0.1, 64)
     values[:, 0] += 300
     values[:, 50:][random.random((rows * columns, 14)) < 0.5] = 0
-    values = values.clip(-8192, 8192)  # the range of 8-bit samples, with room
+    values = values.clip(-8192, 8192)  # somewhat more than the range of 8-bit samples
     return values.reshape(rows, columns, 8, 8).astype(np.float32)
 
 
@@ -45,9 +47,9 @@ def test_moments(seed: int, rows: int, scale: float) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([0.3, 30.0, 400.0]))
-def test_every_step_equals_rounding_each_coefficient(seed: int, scale: float) -> None:
+def test_every_step_equals_rounding_all_coefficients(seed: int, scale: float) -> None:
     coefficients = blocks(seed, 5, 6, scale)
-    # on the grid of the histogram, so that a coefficient at a threshold counts on the same side
+    # multiples of the histogram's bins, so that a coefficient at a threshold counts on the same side
     coefficients = (np.rint(coefficients / ROUNDING) * ROUNDING).astype(np.float32)
     histogram = Histogram.of(coefficients)
     flat = coefficients.reshape(-1, 64)
@@ -59,11 +61,11 @@ def test_every_step_equals_rounding_each_coefficient(seed: int, scale: float) ->
 
 
 def test_many_blocks_of_one_value_take_the_logarithm_itself() -> None:
-    """Counts above the table of n log n."""
+    """Counts that are larger than the table of n log n are computed directly."""
     coefficients = np.zeros((100, 200, 8, 8), np.float32)
     coefficients[:50] = 40
     histogram = Histogram.of(coefficients)
-    np.testing.assert_allclose(histogram.bits[:, 9], 1 + 0.5, rtol=1e-12)  # half of them 4, with a sign
+    np.testing.assert_allclose(histogram.bits[:, 9], 1 + 0.5, rtol=1e-12)  # half of them are 4 with a sign bit
     np.testing.assert_allclose(histogram.distortion[:, 29], 10**2 / 2, rtol=1e-12)
 
 
@@ -86,10 +88,10 @@ def test_merging_equals_concatenation(seed: int, scales: tuple[float, float]) ->
 
 
 def test_result_does_not_depend_on_threads() -> None:
-    coefficients = blocks(3, 230, 300)  # above the size from which threads are used
-    one, many = Histogram.of(coefficients), Histogram.of(coefficients, threads=3)
-    assert_equal(many, one)
-    deviations = [mean_deviation(coefficients, one.mean, threads=threads) for threads in (1, 3)]
+    coefficients = blocks(3, 230, 300)  # large enough that threads are used
+    single_thread, three_threads = Histogram.of(coefficients), Histogram.of(coefficients, threads=3)
+    assert_equal(three_threads, single_thread)
+    deviations = [mean_deviation(coefficients, single_thread.mean, threads=threads) for threads in (1, 3)]
     np.testing.assert_array_equal(*deviations)
 
 

@@ -1,4 +1,4 @@
-"""Tables by rate and distortion: against a search over all steps."""
+"""Tables by RD-OPT: each step has the least cost of rate and distortion of all steps."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from optcodec.targets import MatchQuality, MatchSwe, MaxBytes, Quality, Target, 
 
 
 def by_search(error: np.ndarray, bits: np.ndarray, level: float) -> np.ndarray:
-    """Largest of the steps that cost least."""
+    """The largest of the steps with the least cost, by trying all steps."""
     cost = error + level * bits
     return np.array([1 + max(np.flatnonzero(row <= row.min() * (1 + 1e-12))) for row in cost])
 
 
 def curves(seed: int, steps: int = 40) -> tuple[np.ndarray, np.ndarray]:
-    """Errors that grow with the step and bits that fall, with some noise, at 64 frequencies."""
+    """Errors that rise with the step and bits that fall, with some noise, at 64 frequencies."""
     rng = np.random.default_rng(seed)
     q = np.arange(1, steps + 1)
     spread = rng.uniform(1, 60, (64, 1))
@@ -66,19 +66,19 @@ def test_of_equal_points_the_largest_step_stays() -> None:
 
 
 def test_steps_never_fall() -> None:
-    """Where quantized coefficients come back, a larger step can have both less error and fewer bits."""
+    """For coefficients that were quantized before, a larger step can have both less error and fewer bits."""
     error, bits = np.tile([3.0, 2, 5, 0, 4, 6], (64, 1)), np.tile([9.0, 8, 7, 6, 2, 2.5], (64, 1))
     family = Lagrangian(error, bits)
-    found = [int(family.steps(level)[0]) for level in (1e-6, 0.5, 0.99, 1.01, 100)]
-    assert found == [4, 4, 4, 5, 5]
+    steps = [int(family.steps(level)[0]) for level in (1e-6, 0.5, 0.99, 1.01, 100)]
+    assert steps == [4, 4, 4, 5, 5]
 
 
 @pytest.mark.parametrize("level", [0.1, 3.0, 50.0])
 def test_steps_rise_where_the_curve_turns_back(level: float) -> None:
-    """The point with the fewest bits has a smaller step than its neighbour on the hull: it is left out."""
+    """The point with the fewest bits has a smaller step than its neighbour on the hull, and is left out."""
     error, bits = np.tile([0.0, 9, 1], (64, 1)), np.tile([9.0, 0, 4], (64, 1))
     family = Lagrangian(error, bits)
-    steps = [family.steps(each)[0] for each in (level / 2, level)]
+    steps = [family.steps(lower_level)[0] for lower_level in (level / 2, level)]
     assert steps == sorted(steps)
     assert set(steps) <= {1, 3}
 
@@ -89,7 +89,7 @@ PHOTO = astronaut()[:192, 100:292]
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
 @pytest.mark.parametrize("level", [0.3, 20.0])
 def test_tables_of_a_photograph_cost_least(subsampling: str, level: float) -> None:
-    """Bits are counted by blocks of luminance, so that chrominance at 4:2:0 counts a quarter."""
+    """Bits are counted per block of luminance, so that those of chrominance at 4:2:0 count a quarter."""
     statistics = gather(forward(PHOTO, subsampling))
     luma, chroma = (family.steps(level) for family in METHODS["rdopt"](Design(statistics, None, "empirical", 255)))
     ratio = 4 if subsampling == "4:2:0" else 1
@@ -120,8 +120,8 @@ def test_fewer_bytes_than_opts_at_the_same_error(target: Target) -> None:
 )
 def test_the_method_where_none_is_named(target: Target, weighted: bool, method: str) -> None:
     profile = load_profile("mobilenet_v2") if weighted else None
-    found = encode(PHOTO, profile=profile, target=target, subsampling="4:4:4").data
-    assert found == encode(PHOTO, profile=profile, target=target, subsampling="4:4:4", method=method).data
+    data = encode(PHOTO, profile=profile, target=target, subsampling="4:4:4").data
+    assert data == encode(PHOTO, profile=profile, target=target, subsampling="4:4:4", method=method).data
 
 
 def test_qmax_bounds_the_steps() -> None:

@@ -1,12 +1,12 @@
-"""The tables, statistics and errors that the published implementation of OptS computed, run by run.
+"""Our tables, statistics and errors are compared with those that the published implementation of OptS computed.
 
-Deviations of our design from them, and where they come from:
+Our design differs from it in these cases:
 
 * fixed water levels: none.
-* `SEARCHES_ENDING_ELSEWHERE`: Settings 1 and 2 end with a bracket of 1e-4 around the d at which a step changes. On
-  which side the last midpoint falls hangs on the last digits of D and of the SWE, which the reference computes in
-  single precision. At each frequency its step is then ours at a d within 1 %.
-* the reference's search ran away in one run, `RUN_AWAY`; the search of `optcodec.search` does not.
+* `SEARCHES_ENDING_ELSEWHERE`: the searches of Settings 1 and 2 end when they know the d at which a step changes to
+  1e-4. On which side of it the last midpoint lies depends on the last digits of D and of the SWE, which the reference
+  computes in single precision. Its step at each frequency then equals ours at a d that differs by less than 1 %.
+* in one run, `RUN_AWAY`, the reference's search diverged; the search of `optcodec.search` does not.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def folder() -> Path:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One picture at one sampling, with the runs of the reference."""
+    """One picture at one sampling, with the results of the reference's runs on it."""
 
     name: str
     document: dict[str, Any]
@@ -112,17 +112,17 @@ class Case:
 
     @cached_property
     def published(self) -> LaplacianModel:
-        """The reference's own statistics, to nine digits: the searches depend on the last of them."""
+        """The reference's statistics with nine digits; the searches depend on the last of them."""
         stats = self.document["stats"][self.subsampling]
         scale, variance = ([natural(stats[name][key]) for name in COMPONENTS] for key in ("mad", "variance"))
         return LaplacianModel(np.array(scale), np.array(variance))
 
     def runs(self, *settings: str) -> list[dict[str, Any]]:
-        found = (run for run in self.document["runs"] if run["subsampling"] == self.subsampling)
-        return [run for run in found if run["setting"] in settings]
+        same_sampling = (run for run in self.document["runs"] if run["subsampling"] == self.subsampling)
+        return [run for run in same_sampling if run["setting"] in settings]
 
     def errors(self, weights: np.ndarray) -> np.ndarray:
-        """True weighted error of each step: shape (2, 64, 255), luminance and chrominance."""
+        """True weighted error of each step for luminance and chrominance, shape (2, 64, 255)."""
         weighted = weights[..., None] * self.statistics.empirical
         return np.array([weighted[group].sum(axis=0) for group in GROUPS])
 
@@ -142,7 +142,7 @@ def case(name: str, subsampling: str) -> Case:
 
 @cache
 def sensitivity(model: str | None) -> np.ndarray:
-    """Normalized weights (3, 64); ones for OptD."""
+    """Normalized weights (3, 64) of a model; all are 1 for OptD."""
     if model is None:
         return np.ones((3, 64))
     weights = np.array([natural(np.load(folder() / "senmap" / f"{name}{model}.npy")) for name in COMPONENTS])
@@ -161,7 +161,7 @@ CASES = pytest.mark.parametrize(
     ("name", "subsampling"),
     [(name, "4:4:4") for name in FILES] + [("v07_odd203x157", "4:2:0"), ("v07_odd203x157", "4:2:2")],
 )
-SEARCHES = pytest.mark.parametrize("name", FILES[:6])  # the seventh file has fixed runs only
+SEARCHES = pytest.mark.parametrize("name", FILES[:6])  # the seventh file has only runs with fixed water levels
 
 
 @CASES
@@ -199,12 +199,12 @@ def test_errors_and_psnr(name: str, subsampling: str) -> None:
             continue
         luma, chroma = tables_of(run)
         steps = np.array([luma, chroma, chroma])
-        found = np.take_along_axis(here.statistics.empirical, steps[..., None] - 1, axis=2)[..., 0]
+        squared_errors = np.take_along_axis(here.statistics.empirical, steps[..., None] - 1, axis=2)[..., 0]
         for model in MODELS:
             expected = [run["swe"][model][component] for component in COMPONENTS]
-            np.testing.assert_allclose((sensitivity(model) * found).sum(axis=1), expected, rtol=1e-4)
+            np.testing.assert_allclose((sensitivity(model) * squared_errors).sum(axis=1), expected, rtol=1e-4)
         expected = [run["mse"][component] for component in COMPONENTS]
-        np.testing.assert_allclose(found.sum(axis=1), expected, rtol=1e-4)
+        np.testing.assert_allclose(squared_errors.sum(axis=1), expected, rtol=1e-4)
         assert here.image.psnr_rgb(np.array([luma, chroma])) == pytest.approx(run["psnr_rgb"], rel=1e-3)
 
 
@@ -227,7 +227,7 @@ class Search:
 
 def searches(name: str) -> list[Search]:
     here = case(name, "4:4:4")
-    found = []
+    all_searches = []
     for run in here.runs("setting1_match_jpeg", "setting2_match_opts"):
         setting = int(run["setting"][7])
         weights = sensitivity(run["model"])
@@ -238,14 +238,14 @@ def searches(name: str) -> list[Search]:
                 target = at(errors[group], default_steps(run["qf"], group))
             else:
                 target = at(errors[group], families(here.published, weights)[group].steps(run["d"]))
-            # Setting 1 begins from the weights of the design, Setting 2 from those of the model
+            # Setting 1 starts from the weights of the design, Setting 2 from those of the model
             ceiling = ((design if setting == 1 else weights) * variance)[components]
             low = filled_to(ceiling, target) if run["method"] == "OptS" else 0.0
             key = (name, run["method"], setting, run["model"], run.get("qf", run.get("d")), GROUP_NAMES[group])
             family = families(here.published, design)[group]
             bounds = (low, float(ceiling.max()))
-            found.append(Search(key, group, family, errors[group], *bounds, target, tables_of(run)[group]))
-    return found
+            all_searches.append(Search(key, group, family, errors[group], *bounds, target, tables_of(run)[group]))
+    return all_searches
 
 
 @SEARCHES
@@ -275,7 +275,7 @@ def test_the_reference_runs_away_where_we_do_not() -> None:
 
 
 def our_steps(search: Any) -> np.ndarray:
-    """What this package matches to the error, with a design of one table."""
+    """The steps of one table that this package designs for the same error."""
     design = SimpleNamespace(
         errors=search.errors[None],
         bits=np.zeros((1, 64, 255)),

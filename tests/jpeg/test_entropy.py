@@ -14,7 +14,7 @@ from tests.strategies import coefficient_images
 
 
 def naive_lengths(counts: dict[int, int]) -> list[int]:
-    """Numbers of codes of each length 1..16 by T.81, K.2 and K.3, with the reserved symbol 256."""
+    """Numbers of codes of each length 1..16 by the procedure of T.81, K.2 and K.3, with the reserved symbol 256."""
     trees = [(count, -symbol, [symbol]) for symbol, count in (counts | {256: 1}).items()]
     depth = dict.fromkeys(counts, 0) | {256: 0}
     heapq.heapify(trees)
@@ -60,7 +60,7 @@ def test_codes_of_rare_symbols_are_limited_to_16_bits():
     tables, _ = tables_of(dict(enumerate(fibonacci)))
     lengths = tables.definition[1:17]
     assert sum(lengths) == 40
-    assert sum(number / 2 ** (k + 1) for k, number in enumerate(lengths)) < 1  # the code of all ones stays free
+    assert sum(number / 2 ** (k + 1) for k, number in enumerate(lengths)) < 1  # the code of all ones is not used
     assert lengths[15] > 0
 
 
@@ -82,7 +82,7 @@ def test_bits_are_counted_without_writing(image):
 
 
 @pytest.mark.parametrize("slot", [0, 1, 6, 7])
-def test_each_definition_has_class_and_number_of_its_table(slot):
+def test_every_definition_has_class_and_number_of_its_table(slot):
     tables, _ = tables_of({1: 5, 2: 9}, slot)
     assert tables.definition[0] == (slot % 2) * 16 + slot // 2
     assert tables.used[slot] == 2

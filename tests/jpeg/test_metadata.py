@@ -23,7 +23,7 @@ from tests.restore.test_run import run as run_restore
 
 PHOTO = photograph(48, 40)
 FILE = encode(PHOTO).data
-BARE = FILE[:2] + FILE[20:]  # without JFIF
+BARE = FILE[:2] + FILE[20:]  # without a JFIF segment
 JFIF = FILE[2:20]
 ADOBE = {transform: segment(0xEE, b"Adobe\0d\0\0\0\0" + bytes([transform])) for transform in (0, 1)}
 TIFF = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
@@ -69,7 +69,8 @@ def test_segments_and_what_lies_behind_the_end_stay_byte_for_byte(names: list[st
 def test_segments_stay_before_the_frame_header_behind_it_or_behind_the_scan() -> None:
     frame, scan = FILE.index(b"\xff\xc0"), FILE.index(b"\xff\xda")
     damaged = segment(0xE0, b"JFIF\0\x08") + segment(0xEE, b"Adobe") + ADOBE[0] + CARRIED["ICC"]
-    behind_frame = segment(0xE2, b"ICC_PROFILE\0") + CARRIED["unknown"]  # Pillow takes it for a profile in front
+    # In front of the frame, Pillow would take this APP2 segment for a part of a colour profile.
+    behind_frame = segment(0xE2, b"ICC_PROFILE\0") + CARRIED["unknown"]
     data = FILE[:frame] + CARRIED["comment"] + FILE[frame:scan] + behind_frame + FILE[scan:-2] + damaged + FILE[-2:]
     image = read_jpeg(data, notify=lambda sentence: None)
     assert (image.metadata.adobe_transform, image.metadata.icc_profile) == (None, None)
@@ -148,7 +149,7 @@ def test_a_colour_transform_that_is_set_is_read_back(data: bytes, front: bytes, 
 
 
 def test_density_beside_adobe() -> None:
-    """The density is kept, of a file that was read and of metadata that was made by hand."""
+    """The density is kept, whether the metadata was read from a file or constructed."""
     jfif = segment(0xE0, b"JFIF\0\1\1\1\1\x2c\1\x2c\0\0")
     for data in (BARE[:2] + jfif + ADOBE[1] + BARE[2:], BARE[:2] + ADOBE[1] + jfif + BARE[2:]):
         written = encode(read_jpeg(data)).data
@@ -158,23 +159,23 @@ def test_density_beside_adobe() -> None:
 
 
 def test_segments_behind_the_scans_stay_whatever_the_metadata_says() -> None:
-    """Readers that stop at the scan have never seen them."""
+    """Segments behind the scans are kept unchanged, since readers that stop at the scans ignore them."""
     behind = segment(0xE1, b"Exif\0\0" + TIFF)
     image = read_jpeg(FILE[:-2] + behind + FILE[-2:])
     for exif in (b"MM" + TIFF[2:], None):
-        made = write_jpeg(replace(image, metadata=replace(image.metadata, exif=exif)), progressive=True)
+        data = write_jpeg(replace(image, metadata=replace(image.metadata, exif=exif)), progressive=True)
         front = b"" if exif is None else segment(0xE1, b"Exif\0\0" + exif)
-        assert carried_by(made) == JFIF + front + behind
-        assert made.endswith(behind + b"\xff\xd9")
+        assert carried_by(data) == JFIF + front + behind
+        assert data.endswith(behind + b"\xff\xd9")
 
 
 @pytest.mark.parametrize(
     ("transform", "density", "components", "is_jfif"),
     [
-        (1, (1, 300, 300), 3, True),  # the density of YCbCr has no other place
+        (1, (1, 300, 300), 3, True),  # YCbCr files have the density in a JFIF segment only
         (1, Metadata.density, 3, False),
         (0, (1, 300, 300), 3, False),  # JFIF would say that RGB is YCbCr
-        (2, (1, 300, 300), 4, False),  # and knows no four components
+        (2, (1, 300, 300), 4, False),  # JFIF does not allow four components
         (None, Metadata.density, 3, True),
     ],
 )
@@ -183,7 +184,7 @@ def test_jfif_beside_adobe_is_only_for_the_density_of_ycbcr(
 ) -> None:
     segments = segments_of(Metadata(adobe_transform=transform, density=density), range(1, components + 1))
     markers = [0xE0] * is_jfif + [0xEE] * (transform is not None)
-    assert [made.marker for made in segments] == markers
+    assert [segment.marker for segment in segments] == markers
 
 
 # ---- Further pictures ------------------------------------------------------------------------------------------------
@@ -196,8 +197,8 @@ def with_pictures(first: bytes, others: list[bytes], order: str) -> bytes:
     header += struct.pack(f"{order}HHI4s", 0xB000, 7, 4, b"0100")
     header += struct.pack(f"{order}HHII", 0xB001, 4, 1, count)
     header += struct.pack(f"{order}HHII", 0xB002, 7, 16 * count, 8 + 2 + 36 + 4) + bytes(4)
-    nbytes = len(first) + 4 + 4 + len(header) + 16 * count  # of the first picture with its segment
-    start = 2 + 4 + 4  # of the structure in the file: SOI, marker, length, signature
+    nbytes = len(first) + 4 + 4 + len(header) + 16 * count  # size of the first picture, including this segment
+    start = 2 + 4 + 4  # position of the structure in the file, behind SOI, marker, length and signature
     entries, offset = struct.pack(f"{order}IIIHH", 0x030000, nbytes, 0, 0, 0), nbytes - start
     for other in others:
         entries += struct.pack(f"{order}IIIHH", 0, len(other), offset, 0, 0)
@@ -238,7 +239,7 @@ def test_a_damaged_list_of_pictures_stays_as_it_is(payload: bytes) -> None:
 
 
 def test_a_list_of_pictures_that_are_gone_stays_as_it_is() -> None:
-    """Without a trailer there is nothing to point at."""
+    """The list of pictures is unchanged if there is no trailer with the pictures."""
     data = with_pictures(FILE, [FILE], "<")
     image = read_jpeg(data)
     assert image.metadata.trailer == FILE
@@ -271,7 +272,7 @@ def test_encoding_the_pixels_of_a_jpeg_file_keeps_all_metadata_that_does_not_des
     names = "XMP", "IPTC", "C2PA", "unknown", "comment"
     data = data[:20] + b"".join(CARRIED[name] for name in names) + mpf + ADOBE[1] + data[20:]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow says that there are no further pictures
+        warnings.simplefilter("ignore")  # Pillow warns that there are no further pictures
         written = encode(data, metadata=True).data
     metadata = read_jpeg(written).metadata
     assert (metadata.exif, metadata.icc_profile, metadata.density) == (exif.tobytes()[6:], b"profile", (1, 300, 300))

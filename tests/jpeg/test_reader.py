@@ -159,7 +159,7 @@ def adobe(transform: int) -> bytes:
         (JFIF + adobe(1), b"", 1),
         (adobe(0) + adobe(1), b"", 1),
         (adobe(1) + adobe(0), b"", 0),
-        (segment(0xE0, JFIF[4:-1]) + adobe(0), b"", 0),  # too short for JFIF
+        (segment(0xE0, JFIF[4:-1]) + adobe(0), b"", 0),  # too short for a JFIF segment
         (segment(0xE0, JFIF[4:-1]), b"", None),
         (b"", adobe(0) + JFIF, None),  # only segments before the first scan decide the colours
         (adobe(1), adobe(0), 1),
@@ -319,7 +319,7 @@ def test_progressive_files_may_leave_coefficients_out():
     image = coefficient_image(((1, 1),), 30, 30)
     read_image = read_jpeg(build(image, [ScanSpec((0,), 0, 0, 0, 1), ScanSpec((0,), 1, 9)])).components[0].blocks
     expected = np.zeros((4, 4, 64), np.int16)
-    coefficients = [0, 1, 8, 16, 9, 2, 3, 10, 17, 24]  # of the zig-zag sequence
+    coefficients = [0, 1, 8, 16, 9, 2, 3, 10, 17, 24]  # row-major positions of the first ten in zig-zag order
     expected[..., coefficients] = image.components[0].blocks.reshape(4, 4, 64)[..., coefficients]
     expected[..., 0] &= ~1
     np.testing.assert_array_equal(read_image, expected.reshape(4, 4, 8, 8))
@@ -401,7 +401,7 @@ def test_coefficients_at_the_limits_of_int16():
 
 def test_where_the_damage_is():
     """The damage is in the third of five restart intervals, behind stuffed zeros and restart markers."""
-    good = DC[8] + "1" * 8 + CODES[0] + "1" * 7  # ends with FF 00
+    good = DC[8] + "1" * 8 + CODES[0] + "1" * 7  # its data ends with FF 00
     intervals = [good, good, ZERO + "1" * 6 + UNKNOWN, good, good]
     data = grey_file(intervals, blocks=5, before=RESTARTS)
     start = data.index(b"\xff\xd1") + 2

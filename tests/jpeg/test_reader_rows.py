@@ -16,7 +16,7 @@ from tests.jpeg.test_reader import ZERO, coefficient_image, fuzz_files, grey_fil
 from tests.jpegfile import HUFFMAN, ScanSpec, build
 from tests.strategies import coefficient_images
 
-SMALLEST = 4096  # bytes that wait to be decoded; an MCU takes up to 3200
+SMALLEST = 4096  # size of the decoder's buffer in bytes; an MCU needs up to 3200
 
 
 def assert_rows(data: bytes) -> CoefficientImage:
@@ -144,7 +144,7 @@ def test_errors_behind_the_last_row_are_raised_with_that_row():
         next(rows)
 
 
-def test_wrong_markers_are_found_before_anything_is_decoded(monkeypatch):
+def test_wrong_markers_are_refused_before_anything_is_decoded(monkeypatch):
     monkeypatch.setattr(decoding, "_SPACE_NBYTES", SMALLEST)
     data = pillow_file("L", (400, 300), quality=97, restart_marker_rows=1)
     position = data.rindex(b"\xff\xd0")
@@ -166,7 +166,7 @@ def test_a_header_that_claims_too_much_is_refused_at_once():
 
 def test_rows_take_the_memory_of_a_row():
     data = pillow_file("L", (2000, 1600), quality=90)
-    next(iter(read_jpeg_rows(data)))  # kernels are loaded
+    next(iter(read_jpeg_rows(data)))  # load the kernels first
     peaks = []
     for by_rows in (True, False):
         tracemalloc.start()

@@ -22,7 +22,7 @@ from optcodec.jpeg.segments import read_segments
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from tests.jpegfile import EOI, SOI, Huffman, dht, dqt, entropy_coded, segment, sof, sos
 
-TINY = Huffman((1,) + (0,) * 15, (0,))  # one code, of one bit
+TINY = Huffman((1,) + (0,) * 15, (0,))  # one code of one bit
 GREY = {
     "soi": SOI,
     "app": b"",
@@ -268,7 +268,7 @@ def test_legal_but_unsupported_files(changed, message):
 
 
 def test_metadata_written_by_pillow():
-    profile = np.random.default_rng(0).bytes(150000)  # three chunks
+    profile = np.random.default_rng(0).bytes(150000)  # large enough for three segments
     exif = Image.Exif()
     exif[0x010E] = "a description"
     metadata = read_structure(pillow_file(icc_profile=profile, exif=exif, dpi=(300, 72))).metadata

@@ -1,3 +1,5 @@
+"""Files of quantization tables: JSON, cjpeg's text format and JPEG files are read, written, and checked."""
+
 from __future__ import annotations
 
 import io
@@ -15,7 +17,7 @@ from optcodec.jpeg.table_files import from_pillow, load_tables, save_tables, tab
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from tests.strategies import quant_tables
 
-ASYMMETRIC = QuantTable(np.arange(1, 65).reshape(8, 8))  # equals neither its transpose nor its zig-zag
+ASYMMETRIC = QuantTable(np.arange(1, 65).reshape(8, 8))  # differs from its transpose and from its zig-zag order
 
 
 def picture() -> Image.Image:

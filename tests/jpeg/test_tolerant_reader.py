@@ -82,7 +82,7 @@ def identical_ids(data: bytes = COLOUR) -> bytes:
     return data
 
 
-def in_each_interval(inserted: bytes) -> bytes:
+def in_all_intervals(inserted: bytes) -> bytes:
     """Insert bytes in front of each restart marker."""
     start = RESTARTS.index(b"\xff\xda")
     return RESTARTS[:start] + re.sub(rb"(?=\xff[\xd0-\xd7])", inserted, RESTARTS[start:])
@@ -127,8 +127,8 @@ TOLERATED = {
     "a comment before no EOI": (COLOUR[:-2] + segment(0xFE, b"abc") + b"\0\xff", "EOI .* is missing"),
     "bytes left over": (before("EOI", b"\0\0"), "left over behind the last block .*; these bytes were skipped"),
     "many bytes left over": (before("EOI", bytes(9000) + b"\xff\0" * 9), "left over behind the last block"),
-    "left over in each interval": (in_each_interval(b"ab"), "left over .*in [0-9]+ places, the first at byte"),
-    "much left over in each interval": (in_each_interval(bytes(5000)), "left over .*in [0-9]+ places"),
+    "left over in each interval": (in_all_intervals(b"ab"), "left over .*in [0-9]+ places, the first at byte"),
+    "much left over in each interval": (in_all_intervals(bytes(5000)), "left over .*in [0-9]+ places"),
     "a restart marker behind the last interval": (
         before("EOI", b"\xff\xd5", RESTARTS),
         "restart markers .*; restart markers behind",
@@ -184,7 +184,7 @@ TOLERATED = {
 }
 
 
-TWO_NOTICES = ("zeros for EOI", "a comment before no EOI")  # EOI is missing, and there is something else
+TWO_NOTICES = ("zeros for EOI", "a comment before no EOI")  # these files lack EOI and have another fault
 
 
 def read_with_notices(data: bytes) -> tuple[CoefficientImage, list[str]]:
@@ -205,11 +205,11 @@ def test_breaches_that_libjpeg_tolerates_are_read_with_a_notice(name, tmp_path):
     (about,) = [sentence for sentence in notices if re.search(notice, sentence)]
     assert len(notices) == (2 if name in TWO_NOTICES else 1), notices
     assert re.search(r"\((in \d+ places, the first )?at byte \d+\); ", about)
-    if "a length" not in name:  # jpeglib itself wants those
+    if "a length" not in name:  # jpeglib itself needs correct lengths
         for component, (blocks, _) in zip(image.components, turbo_coefficients(data, tmp_path), strict=True):
             np.testing.assert_array_equal(component.blocks, blocks)
     if data.count(b"\xff\1") == 0:  # Pillow itself does not know TEM
-        ended = data + EOI * ("missing" in "".join(notices) or "truncated" in about)  # which Pillow waits for
+        ended = data + EOI * ("missing" in "".join(notices) or "truncated" in about)  # Pillow refuses files without EOI
         np.testing.assert_array_equal(decoded(write_jpeg(image)), decoded(ended))
     with pytest.raises(MalformedJpegError) as error:
         read_jpeg(data, strict=True)
@@ -271,7 +271,7 @@ def test_valid_files_are_read_without_notices():
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_files_are_given_as_any_bytes(kind: Callable[[bytes], bytes]):
+def test_files_are_accepted_as_any_bytes(kind: Callable[[bytes], bytes]):
     assert_same_image(read_jpeg(kind(COLOUR)), read_jpeg(COLOUR))
     rows = read_jpeg_rows(kind(COLOUR))
     assert type(rows.data) is bytes
@@ -286,7 +286,7 @@ def test_wrong_arguments(read):
         read(COLOUR, strict=True, partial=True)
 
 
-# Where libjpeg refuses a file, or what it makes of it is no picture, it is refused.
+# A file is refused if libjpeg refuses it, or if what libjpeg decodes is not the picture.
 REFUSED = {
     "SOI again": (before("DHT", SOI), "found the marker SOI"),
     "a reserved marker": (before("DHT", b"\xff\x7f"), "found the marker RES 7F"),
@@ -346,7 +346,7 @@ def test_identical_identifiers_are_not_written_again(progressive):
     np.testing.assert_array_equal(decoded(file), decoded(COLOUR))
 
 
-def test_one_identifier_in_several_scans_is_the_first_component_each_time():
+def test_one_identifier_in_several_scans_is_always_the_first_component():
     image = coefficient_image(((1, 1), (1, 1), (1, 1)), 16, 16)
     pieces = [SOI, dqt(0, [7] * 64), sof(0xC0, 16, 16, [(5, 1, 1, 0), (5, 1, 1, 0), (5, 1, 1, 0)])]
     pieces += [dht(0, 0, HUFFMAN[0].for_dc()), dht(1, 0, HUFFMAN[0])]

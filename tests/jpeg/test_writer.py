@@ -64,7 +64,7 @@ def test_every_byte_of_a_small_file():
         "FFC0 000B 08 0008 0008 01 01 11 00"
         f"FFC4 0026 00 01{'00' * 15} 02 10 01{'00' * 15} 00"
         "FFDA 0008 01 01 00 00 3F 00"
-        "6F"  # 0 11 0 1111
+        "6F"  # the bits 0 11 0, then 1111 to fill up the byte
         "FFD9"
     )
     assert write_jpeg(with_values([3])).hex(" ") == bytes.fromhex(expected).hex(" ")
@@ -146,7 +146,8 @@ def test_frame_and_scan_header():
     (frame,), (scan,) = payloads(data, "SOF0"), payloads(data, "SOS")
     assert frame == bytes([8, 0, 7, 300 >> 8, 300 & 255, 3, 82, 0x21, 0, 2, 0x11, 1, 0, 0x11, 1])
     assert scan == bytes([3, 82, 0x00, 2, 0x11, 0, 0x11, 0, 63, 0])
-    one_pair = bytes([3, 82, 0x00, 2, 0x00, 0, 0x00, 0, 63, 0])  # of Huffman tables for all components
+    # A scan header with one pair of Huffman tables for all components.
+    one_pair = bytes([3, 82, 0x00, 2, 0x00, 0, 0x00, 0, 63, 0])
     assert payloads(write_jpeg(renamed), "SOS") == [one_pair]
 
 
@@ -236,7 +237,7 @@ def test_components_too_large_to_interleave(factors, progressive, tmp_path):
         (((2, 1), (1, 1), (1, 1)), True, [[0], [1, 2]]),
         (((1, 1), (1, 1), (1, 1)), True, [[0, 1, 2]]),  # luminance is no finer than chrominance
         (((2, 2),), True, [[0]]),
-        (((4, 4),), False, [[0]]),  # alone, a component has no MCU of 16 blocks
+        (((4, 4),), False, [[0]]),  # the MCU of a single component is one block, not 16
         (((2, 2), (1, 1)), True, [[0, 1]]),
         (((2, 2), (1, 1), (1, 1), (2, 2)), True, [[0, 1, 2, 3]]),
         (((2, 2), (2, 2), (2, 2)), False, [[0], [1], [2]]),  # 12 blocks are more than an MCU may have

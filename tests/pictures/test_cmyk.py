@@ -130,7 +130,7 @@ def test_the_command_line_converts(tmp_path: Path, kind: str, verb: str) -> None
     save(tmp_path / "reference.png", load_picture(source, to_rgb=True).pixels)
     if verb == "compare":
         (record,) = run_json("compare", tmp_path / "reference.png", source, "--to-rgb")["files"]
-        assert record["psnr_db"] is None  # the same pixels
+        assert record["psnr_db"] is None  # infinite: the pixels are equal
         return
     options = ("--match-quality", 50) if verb == "design" else ()
     result = run(verb, source, "-o", out, "--to-rgb", *options)

@@ -22,7 +22,7 @@ from tests.receiver_helpers import jpeg
 PIXELS = photograph(24, 32)
 
 
-# The beginning of a program that has the kernels and a file from stdin, and may take 30 MiB more.
+# The beginning of a program that loads the kernels, reads a file from stdin, and may then allocate 30 MiB more.
 LITTLE_MEMORY = (
     "import resource, sys, optcodec\n"
     "data = sys.stdin.buffer.read()\n"
@@ -111,7 +111,7 @@ def test_other_files_have_the_same_limit(tmp_path: Path) -> None:
 
 
 def test_images_above_the_limit_of_pillow_are_read_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # 24x32 is more than twice as much, which Pillow refuses
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # Pillow refuses more than twice this limit
     path = save(tmp_path / "a.png", PIXELS)
     np.testing.assert_array_equal(load_picture(path).pixels, PIXELS)
 

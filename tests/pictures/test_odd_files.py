@@ -36,8 +36,8 @@ def damaged_avif() -> bytes:
     return struct.pack(">I", 24) + b"ftypavif" + bytes(4) + b"avifmif1" + b"\xff" * 200
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+def chunk(chunk_type: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + chunk_type + content + struct.pack(">I", zlib.crc32(chunk_type + content))
 
 
 def odd_files() -> dict[str, bytes]:
@@ -108,7 +108,7 @@ def test_inspect_and_restore_go_on(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name, content in {"a": odd_files()["large.jpg"], "b": jpeg(16, 16), "c": b"", "d": jpeg(16, 16)[:-40]}.items():
         (tmp_path / f"in/{name}.jpg").write_bytes(content)
-    notice, summary, *_ = messages(run("inspect", tmp_path / "in"))  # which does not look at coefficients
+    notice, summary, *_ = messages(run("inspect", tmp_path / "in"))  # `inspect` decodes no coefficients
     assert notice.startswith(f"{tmp_path / 'in/d.jpg'}: the file ends where a marker is expected")
     assert summary == "Error: 2 of 4 files failed:"
     assert messages(run("inspect", tmp_path / "in", "--strict"))[0] == "Error: 3 of 4 files failed:"

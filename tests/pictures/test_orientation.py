@@ -45,7 +45,7 @@ def pillows(exif: bytes) -> int:
 def test_the_orientation_is_read_and_rewritten_in_place(orientation: int, order: str, kind: int) -> None:
     exif = exif_of(orientation, order, kind)
     assert orientation_of(exif) == orientation == pillows(exif)
-    assert with_orientation(exif, 1) == exif_of(1, order, kind)  # the second directory keeps its own
+    assert with_orientation(exif, 1) == exif_of(1, order, kind)  # the orientation in the second directory is kept
     assert with_orientation(exif, orientation) == exif
 
 
@@ -64,11 +64,11 @@ def test_values_that_exif_does_not_know_are_upright(orientation: int) -> None:
         b"MM\0*\0\0\0\x08",
         b"MM\0*\0\0\0\x08\xff",
         b"not Exif at all",
-        exif_of(6).replace(b"MM\0*", b"II*\0"),  # the other byte order
-        exif_of(6, kind=1),  # eight bits
-        exif_of(6, kind=2),  # a text
-        exif_of(6, kind=3, count=2),  # two values
-        exif_of(6)[:33],  # ends within the entry
+        exif_of(6).replace(b"MM\0*", b"II*\0"),  # the wrong byte order
+        exif_of(6, kind=1),  # the value has the type of an 8-bit number
+        exif_of(6, kind=2),  # the value has the type of a text
+        exif_of(6, kind=3, count=2),  # two values in place of one
+        exif_of(6)[:33],  # the data ends within the entry
     ],
 )
 def test_without_a_valid_orientation_pixels_are_upright(exif: bytes | None) -> None:

@@ -36,8 +36,8 @@ def png_header(width: int, height: int) -> bytes:
 
 
 def png_16_bit_rgb(side: int) -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    def chunk(chunk_type: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + chunk_type + body + struct.pack(">I", zlib.crc32(chunk_type + body))
 
     rows = (b"\0" + bytes(6 * side)) * side
     header = struct.pack(">IIBBBBB", side, side, 16, 2, 0, 0, 0)
@@ -330,6 +330,6 @@ def test_picture_checks_its_pixels() -> None:
         Picture(np.zeros((4, 4), np.int64))  # type: ignore[arg-type]
 
 
-def test_a_picture_is_given_back() -> None:
+def test_a_picture_is_returned_unchanged() -> None:
     picture = Picture(ramp(4, 4), notices=("a notice",))
     assert load_picture(picture, background="white") is picture

@@ -29,7 +29,7 @@ SIZES = [(32, 32), (33, 31), (96, 64), (100, 75), (7, 130)]
 
 
 def counted(image: CoefficientImage) -> int:
-    """Bits of all scans as the entropy coder counts them."""
+    """The number of bits of all scans, as the entropy coder counts them."""
     total = 0
     for group in scan_groups(image):
         tokens = sequential_tokens(image, group, group_slots(len(image.components), group))
@@ -38,7 +38,7 @@ def counted(image: CoefficientImage) -> int:
 
 
 def naive_block_bits(data: bytes, groups: list[list[int]], monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
-    """Positions in the bit stream behind each block, and where the pixels of the block lie."""
+    """Bits of the 32x32 blocks, from the positions in the bit stream behind each 8x8 block."""
     ends: list[tuple[naive.NaiveBits, int]] = []
     plain = naive.naive_sequential_ac
 
@@ -93,7 +93,7 @@ def test_files_by_a_slow_decoder(monkeypatch: pytest.MonkeyPatch, image: Coeffic
 
 @pytest.mark.parametrize("restart", [0, 3])
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
-def test_files_of_another_coder_with_their_own_tables(
+def test_files_of_another_coder_with_other_tables(
     monkeypatch: pytest.MonkeyPatch, subsampling: str, restart: int
 ) -> None:
     file = io.BytesIO()
@@ -105,7 +105,7 @@ def test_files_of_another_coder_with_their_own_tables(
     assert bits.sum() > block_bits(read_jpeg(file.getvalue())).sum()  # Annex K tables are not optimal
 
 
-def test_files_with_luminance_in_a_scan_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_with_luminance_in_a_separate_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     image = image_of(FACTORS["4:2:0"], 100, 75)
     values = np.arange(image.components[0].blocks.size // 64) % 14 * 60
     image.components[0].blocks.flags.writeable = True
@@ -116,18 +116,18 @@ def test_files_with_luminance_in_a_scan_of_its_own(monkeypatch: pytest.MonkeyPat
 
 
 def test_with_optimal_tables_a_file_is_counted_as_its_coefficients() -> None:
-    data = encode(photograph(300, 200), quality=80).data  # large: never one pair of tables
+    data = encode(photograph(300, 200), quality=80).data  # a large image, which never has only one pair of tables
     np.testing.assert_array_equal(file_block_bits(data), block_bits(read_jpeg(data)))
 
 
 def test_threads_do_not_matter() -> None:
-    image = image_of(FACTORS["4:2:0"], 1000, 900)  # several parts where there are several processors
+    image = image_of(FACTORS["4:2:0"], 1000, 900)  # computed in several parts if there are several processors
     assert block_bits(image).sum() == counted(image)
     assert (block_bits(image) > 0).all()
 
 
 def test_an_empty_image_by_hand() -> None:
-    """A block of zeros is a difference 0 and EOB, 2 bits with one symbol a table; 32x32 pixels have 24."""
+    """A block of zeros takes 2 bits, one for DC difference 0 and one for EOB; 32x32 pixels have 24 blocks."""
     image = image_of(FACTORS["4:2:0"], 64, 40, share=0)
     np.testing.assert_array_equal(block_bits(image), [[48, 48], [24, 24]])
 

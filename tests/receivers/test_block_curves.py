@@ -123,7 +123,7 @@ def test_curves_are_those_of_the_files_of_the_encoder(
     for column, quality in enumerate(FEW):
         data = encode(sent, quality=quality, subsampling=subsampling, **options).data  # type: ignore[arg-type]
         np.testing.assert_array_equal(curves.nbytes[:, column], file_block_bits(data).ravel() / 8)
-        assert 0.9 * len(data) - 700 < curves.nbytes[:, column].sum() <= len(data)  # a file has 600 bytes of tables
+        assert 0.9 * len(data) - 700 < curves.nbytes[:, column].sum() <= len(data)  # tables take 600 bytes
         before = naive_errors(decoded_pixels(data), sent, 32)
         after = naive_errors(task.restored(data), task.reference(clean), 32 * scale)
         np.testing.assert_allclose(curves.before[:, column], np.ravel(before), rtol=1e-12)
@@ -145,7 +145,7 @@ def test_isolated_blocks_see_nothing_around_them(subsampling: str) -> None:
     assert inside.sizes == [(75, 101)] * 3
     assert alone.sizes == [(h, w) for h, w in itertools.product((32, 32, 11), (32, 32, 32, 5))] * 3
     np.testing.assert_array_equal(apart.nbytes, together.nbytes)
-    if subsampling == "4:4:4":  # the same coefficients give the same pixels
+    if subsampling == "4:4:4":  # with the same coefficients the pixels are the same
         np.testing.assert_array_equal(apart.before, together.before)
     assert (apart.after != together.after).all()
 
@@ -165,10 +165,10 @@ def test_a_moved_grid_is_that_of_the_image_without_its_first_pixels() -> None:
         np.testing.assert_array_equal(getattr(moved, name), getattr(cut, name))
 
 
-def test_training_blocks_are_the_whole_ones_of_each_grid() -> None:
+def test_training_blocks_are_the_whole_ones_of_every_grid() -> None:
     task, offsets = BlurTask(), ((0, 0), (8, 20), (48, 0))
     curves, blocks = training_blocks(CLEAN, task, offsets=offsets, qualities=FEW, seed=7)
-    assert blocks.shape == (2 * 3 + 2 * 2, 32, 32, 3)  # 75x101; 67x81; 27 rows are less than a block
+    assert blocks.shape == (2 * 3 + 2 * 2, 32, 32, 3)  # grids of 75x101 and 67x81 pixels; 27 rows are less than a block
     sent, _ = sent_and_reference(CLEAN, task, 7)
     np.testing.assert_array_equal(blocks[4], sent[32:64, 32:64])
     np.testing.assert_array_equal(blocks[8], sent[40:72, 20:52])

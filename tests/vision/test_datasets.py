@@ -1,3 +1,5 @@
+"""Data sets for sensitivity: folders, labels, samples and batches; unreadable images are left out and reported."""
+
 from __future__ import annotations
 
 import os
@@ -28,7 +30,7 @@ def labels_by_name(images: list[LabelledImage], root: Path) -> dict[str, int | N
     return {image.path.relative_to(root).as_posix(): image.label for image in images}
 
 
-def test_one_folder_for_each_class(tmp_path: Path) -> None:
+def test_one_folder_for_every_class(tmp_path: Path) -> None:
     write_images(tmp_path, ["b/2.png", "b/x/1.JPG", "a/1.png", "c/1.webp"])
     (tmp_path / "a" / "notes.txt").write_text("no image")
     images = find_images(tmp_path, "folders")

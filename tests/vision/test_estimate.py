@@ -1,3 +1,5 @@
+"""Sensitivity estimates: squared finite differences, standard errors, operating points, bfloat16, and bad input."""
+
 from __future__ import annotations
 
 import io
@@ -17,7 +19,7 @@ FACTORS = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:4:0": (1, 2)}
 
 
 def smooth_network(seed: int = 0, dtype: Any = torch.float64) -> Any:
-    """A small, smooth network that reacts differently to the three colours."""
+    """A small network with smooth functions that depends differently on the three colours."""
     nn = torch.nn
     torch.manual_seed(seed)
     layers = nn.Sequential(
@@ -32,9 +34,9 @@ def random_images(count: int, height: int = 16, width: int = 16, seed: int = 1) 
 
 
 def coefficient_images(height: int, width: int, component: int, h: int, v: int) -> Any:
-    """RGB (0..1) that one unit of each coefficient of a component adds to a picture: shape (blocks * 64, 3, H, W).
+    """RGB (0..1) that one unit of each coefficient of a component adds to a picture, shape (blocks * 64, 3, H, W).
 
-    Written from T.81, A.3.3 and T.871, section 7, one coefficient after the other.
+    Computed by T.81, A.3.3 and T.871, section 7, one coefficient after the other.
     """
     rows, columns = -(-height // v), -(-width // h)
     block_rows, block_columns = -(-rows // 8), -(-columns // 8)
@@ -72,12 +74,12 @@ def test_weights_are_squared_finite_differences(subsampling: str, height: int, w
             )
         differences = ((up - down) / 0.02).reshape(-1, 8, 8)
         expected = differences.square().sum(0).numpy()
-        assert expected.min() < expected.max() / 3  # the map is no constant that would hide an exchange
+        assert expected.min() < expected.max() / 3  # the map is not constant, which would hide exchanged frequencies
         assert_allclose(profile.weights[component], expected, rtol=1e-6, atol=1e-9 * expected.max())
 
 
 class Coloured(torch.nn.Module):
-    """Loss of one image: one pattern times a mix of its colours."""
+    """A network whose loss is a fixed pattern times a mix of the image's colours."""
 
     def __init__(self, red: float, green: float, blue: float) -> None:
         super().__init__()
@@ -102,7 +104,7 @@ def output_itself(output: Any, labels: Any) -> Any:
         ((0.2, 0.3, 2), 2 * 1.772 - 0.3 * 0.344136286, 0.2 * 1.402 - 0.3 * 0.714136286),
     ],
 )
-def test_cb_and_cr_each_have_their_own_gradient(colour: tuple[float, ...], cb: float, cr: float) -> None:
+def test_cb_and_cr_have_separate_gradients(colour: tuple[float, ...], cb: float, cr: float) -> None:
     images = random_images(2, 16, 24)
     y, *chroma = estimate_sensitivity(Coloured(*colour), [images], loss=output_itself).weights
     for weights, factor in zip(chroma, (cb, cr), strict=True):
@@ -204,7 +206,7 @@ def test_at_an_operating_point_gradients_are_those_on_the_compressed_image(subsa
     # our DCT and Pillow's round a few coefficients differently
     assert_allclose(profile.weights, by_hand.weights, rtol=0.05, atol=1e-3 * by_hand.weights.max())
     other = estimate_sensitivity(network, [clean], subsampling=subsampling, quality=90)
-    assert other.weights.sum() < 0.5 * by_hand.weights.sum()  # a finer file has moved the output less
+    assert other.weights.sum() < 0.5 * by_hand.weights.sum()  # a file of higher quality has changed the output less
 
 
 def test_at_an_operating_point_another_loss_has_its_labels() -> None:
@@ -230,7 +232,7 @@ def test_stops_once_every_weight_is_known_well_enough() -> None:
     limit = calls[9][1]
     first = next(done for done, error in calls if error <= limit and done >= 32)
     assert estimate_sensitivity(network, batches, until_stderr=limit).provenance.images == first < 200
-    # However small the spread is at first, 32 images are looked at.
+    # At least 32 images are used, even if the first ones hardly differ.
     assert estimate_sensitivity(network, batches, until_stderr=100).provenance.images == 40
 
 
@@ -249,7 +251,7 @@ def test_bfloat16_is_taken_where_it_changes_less_than_chance() -> None:
 @pytest.mark.parametrize("count", [4, 48])
 def test_bfloat16_is_refused_where_it_changes_more_than_chance(count: int) -> None:
     network = smooth_network(dtype=torch.float32)
-    images = random_images(1).float().expand(count, 3, 16, 16)  # all alike: chance plays no part
+    images = random_images(1).float().expand(count, 3, 16, 16)  # all images are equal, so that chance plays no part
     with pytest.raises(InvalidInputError, match=r"bfloat16 changes the weight .* by .* more than its standard error"):
         estimate_sensitivity(network, images.split(4), dtype="bfloat16")
 

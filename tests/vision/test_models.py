@@ -1,3 +1,5 @@
+"""Target networks: loaded from torchvision, weight files and factories; bad files and factories are refused."""
+
 from __future__ import annotations
 
 import hashlib
@@ -17,7 +19,7 @@ from optcodec.vision.models import TargetModel, load_model
 torch = pytest.importorskip("torch")
 torchvision = pytest.importorskip("torchvision")
 safetensors = pytest.importorskip("safetensors.torch")
-NAME = "squeezenet1_1"  # the smallest one
+NAME = "squeezenet1_1"  # the smallest classifier of torchvision
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def network() -> Any:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, network: Any) -> Path:
-    """The network's weights in each kind of file."""
+    """A folder with the network's weights in each supported file format."""
     path = tmp_path_factory.mktemp("weights")
     state = network.state_dict()
     safetensors.save_file(state, path / "net.safetensors")
@@ -76,7 +78,7 @@ def test_pictures_are_prepared_as_torchvision_does(folder: Path) -> None:
 def test_torchvision_weights_on_request(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: str
 ) -> None:
-    # A file that lies where torchvision keeps its downloads is not fetched again.
+    # A file in the folder of torchvision's downloads is not downloaded again.
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     url = torchvision.models.get_model_weights(NAME).DEFAULT.url
     cached = tmp_path / "hub" / "checkpoints" / url.rpartition("/")[2]

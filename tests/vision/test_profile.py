@@ -1,3 +1,5 @@
+"""Sensitivity profiles: checked when made, saved and loaded with every digit; the shipped ones are complete."""
+
 from __future__ import annotations
 
 import json
@@ -103,7 +105,7 @@ def changed(index: tuple[int, int, int], value: float) -> np.ndarray:
         (changed((2, 7, 7), np.inf), "got inf"),
     ],
 )
-def test_weights_are_refused_with_what_was_found(weights: object, message: str) -> None:
+def test_weights_are_refused_with_the_reason(weights: object, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         SensitivityProfile("p", weights)  # type: ignore[arg-type]
 
@@ -179,7 +181,7 @@ def test_shipped_profiles_are_whole(name: str) -> None:
     assert (profile.weights > 0).all()
     assert about.standard_errors is not None
     assert 0 < (about.standard_errors / profile.weights).max() < 0.5
-    # What any such network minds most is luminance; fine chroma it hardly sees, unless its samples are large.
+    # Such networks are most sensitive to luminance, and hardly to high frequencies of chroma, unless it is subsampled.
     chroma = profile.weights[1:, 4:, 4:].mean() / profile.weights[0].mean()
     assert chroma < (0.4 if small else 0.1)
 

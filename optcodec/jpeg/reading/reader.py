@@ -224,8 +224,8 @@ def read_jpeg_rows(
     structure = read_structure(content, strict=strict, partial=partial, notify=notify or notices.append)
     layouts = _checked_layouts(structure, len(content), max_pixels, partial)
     warn_of(notices)
-    notify_each_once = without_repeats(notify or (lambda sentence: warn_user(sentence, JpegWarning)))
-    return CoefficientRows(content, structure, layouts, Reading(strict, partial, notify_each_once))
+    notify_once = without_repeats(notify or (lambda sentence: warn_user(sentence, JpegWarning)))
+    return CoefficientRows(content, structure, layouts, Reading(strict, partial, notify_once))
 
 
 def _checked_layouts(
