@@ -92,7 +92,7 @@ def _optcodec(pixels: Samples, subsampling: str, quality: int, rng: np.random.Ge
     if tune in ("dnn", "receiver"):
         subsampling = "4:2:0"
     arguments: dict[str, Any] = {"quality": quality, "subsampling": subsampling, "threads": 1}
-    return optcodec.encode(pixels, rdo=optcodec.Rdo(_tuning(tune)), **arguments).data
+    return optcodec.encode(pixels, effort=3, tune=_tuning(tune), **arguments).data
 
 
 @cache
