@@ -25,12 +25,19 @@ def _basis() -> npt.NDArray[np.float64]:
 _DCT = _basis()
 
 
-def project(plane: Floats, blocks: npt.NDArray[np.int16], steps: npt.NDArray[np.generic]) -> Floats:
+def project(
+    plane: Floats,
+    blocks: npt.NDArray[np.int16],
+    steps: npt.NDArray[np.generic],
+    growth: npt.NDArray[np.floating] | float = 0.0,
+) -> Floats:
     """Clip the DCT coefficients of a restored plane to the quantization intervals of the file.
 
     The interval (cell) of index k and step q is [(k - 1/2) q, (k + 1/2) q]. If the encoder rounded to nearest, the
     original lies in these intervals, and as they are convex, clipping never increases the squared error (projection
-    onto convex sets: Yang, Galatsanos and Katsaggelos, IEEE Trans. CSVT 3(6), 1993).
+    onto convex sets: Yang, Galatsanos and Katsaggelos, IEEE Trans. CSVT 3(6), 1993). An encoder that chooses indices
+    takes smaller ones than rounding gives: with a growth g, the interval of 0 is [-(1/2 + g) q, (1/2 + g) q], and that
+    of k > 0 ends at (k + 1/2 + min(g, 1/2)) q.
 
     Parameters
     ----------
@@ -40,6 +47,8 @@ def project(plane: Floats, blocks: npt.NDArray[np.int16], steps: npt.NDArray[np.
         Quantized coefficients (indices k) of the file.
     steps : ndarray, shape (8, 8)
         Quantization steps q.
+    growth : ndarray or float, shape (8, 8)
+        Growth of the intervals in steps, see `restore.runtime.deadzone.interval_growth`.
 
     Returns
     -------
@@ -50,7 +59,10 @@ def project(plane: Floats, blocks: npt.NDArray[np.int16], steps: npt.NDArray[np.
     samples = plane.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3).astype(np.float64) - 128
     values = _DCT @ samples @ _DCT.T
     size = steps.astype(np.float64)
-    np.clip(values, (blocks - 0.5) * size, (blocks + 0.5) * size, out=values)
+    is_zero, beyond = blocks == 0, np.minimum(growth, 0.5)
+    below = np.where(is_zero, growth, np.where(blocks < 0, beyond, 0))
+    above = np.where(is_zero, growth, np.where(blocks > 0, beyond, 0))
+    np.clip(values, (blocks - 0.5 - below) * size, (blocks + 0.5 + above) * size, out=values)
     return inverse_dct(values)
 
 

@@ -19,7 +19,7 @@ from optcodec.shared import cached_property
 from restore.runtime.band import Band, Blocks, Span, all_rows
 from restore.runtime.cells import Floats, centroid_offset, fit_laplacian, inverse_dct, project
 from restore.runtime.context import Context
-from restore.runtime.deadzone import count_magnitudes, dead_zones
+from restore.runtime.deadzone import count_magnitudes, dead_zones, interval_growth
 
 __all__ = ["Received", "Span", "decode_image", "project", "receive", "to_rgb"]
 
@@ -92,7 +92,7 @@ class Received:
         """Quantization steps of luminance, and of Cb where there is colour: float32, shape (1 or 2, 8, 8)."""
         return np.stack([self.steps(index) for index in range(1 if self.is_gray else 2)]).astype(np.float32)
 
-    @property
+    @cached_property
     def context(self) -> Context:
         """What a network is told of the file; its first use counts all coefficients."""
         indices = range(1 if self.is_gray else 2)
@@ -186,6 +186,11 @@ class Received:
     @cached_property
     def _band(self) -> Band:
         return Band(self.source)
+
+    @cached_property
+    def interval_growth(self) -> npt.NDArray[np.float64]:
+        """Growth of the quantization intervals of luminance, shape (8, 8), for `project`."""
+        return interval_growth(self._magnitudes[0])
 
     @cached_property
     def _magnitudes(self) -> list[npt.NDArray[np.int64]]:
