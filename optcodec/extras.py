@@ -17,10 +17,12 @@ __all__ = ["OPTIONAL_PACKAGES", "load_factory", "missing_package", "require_pack
 
 # Import name: name on the package index, and the extra of optcodec that an error message recommends.
 OPTIONAL_PACKAGES = {
+    "ajpegli": ("ajpegli", "train"),
     "bjontegaard": ("bjontegaard", "accuracy"),
     "matplotlib": ("matplotlib", "plot"),
     "onnx": ("onnx", "torch"),
     "onnxruntime": ("onnxruntime", "receiver"),
+    "pyvips": ("pyvips[binary]", "train"),
     "safetensors": ("safetensors", "torch"),
     "scipy": ("scipy", "accuracy"),
     "skimage": ("scikit-image", "ssim"),

@@ -22,7 +22,7 @@ from PIL import Image
 import optcodec
 from optcodec import InvalidInputError
 from optcodec.shared import whole_file
-from restore.channel.senders import SENDERS, check_senders
+from restore.channel.senders import SENDERS, check_packages
 from restore.runtime.deadzone import count_magnitudes, dead_zones
 
 __all__ = ["GRID", "CodedFile", "CodedSet", "Mix", "code_once"]
@@ -65,7 +65,11 @@ class Mix:
     def __post_init__(self) -> None:
         if not isinstance(self.senders, dict) or not self.senders:
             raise InvalidInputError(f"senders are shares by name, at least one; got {self.senders!r}")
-        check_senders(self.senders)
+        for name, share in self.senders.items():
+            if name not in SENDERS:
+                raise InvalidInputError(f"senders are {', '.join(SENDERS)}; got {name!r}")
+            if not isinstance(share, (int, float)) or not 0 < share < float("inf"):
+                raise InvalidInputError(f"the share of a sender is a number above 0; got {share!r} for {name}")
         if not self.qualities or any(not 1 <= quality <= 100 for quality in self.qualities):
             raise InvalidInputError(f"qualities are 1..100, at least one; got {list(self.qualities)}")
         if not self.subsamplings or not set(self.subsamplings) <= {"4:4:4", "4:2:0"}:
@@ -155,6 +159,7 @@ class CodedSet:
     """
 
     def __init__(self, photographs: Sequence[Samples], mix: Mix, folder: Path | None, seed: int = 0) -> None:
+        check_packages(mix.senders)
         self._photographs, self._mix, self._seed = photographs, mix, seed
         self._folder: Path | None = None
         if folder is None:

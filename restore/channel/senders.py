@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from typing import Any
 
@@ -12,9 +12,9 @@ import numpy.typing as npt
 from PIL import Image
 
 import optcodec
-from optcodec import InvalidInputError, require_packages
+from optcodec import require_packages
 
-__all__ = ["SENDERS", "Sender", "check_senders", "encode_pillow", "varied_tables"]
+__all__ = ["SENDERS", "Sender", "check_packages", "encode_pillow", "varied_tables"]
 
 Samples = npt.NDArray[np.uint8]
 # File of RGB pixels, a chroma subsampling, and a quality factor; the generator is for senders that vary by chance.
@@ -113,17 +113,12 @@ SENDERS: dict[str, Sender] = {
 _PACKAGES = {"mozjpeg": "pyvips", "mozjpeg-flat": "pyvips", "jpegli": "ajpegli"}
 
 
-def check_senders(shares: dict[str, float]) -> None:
-    """Check the shares of senders in a mix.
+def check_packages(names: Iterable[str]) -> None:
+    """Check that the packages of the senders with these names are installed.
 
     Raises
     ------
     InvalidInputError
-        If there is no such sender, a share is not a number above 0, or the package of a sender is missing.
+        If one is missing.
     """
-    for name, share in shares.items():
-        if name not in SENDERS:
-            raise InvalidInputError(f"senders are {', '.join(SENDERS)}; got {name!r}")
-        if not isinstance(share, (int, float)) or not 0 < share < float("inf"):
-            raise InvalidInputError(f"the share of a sender is a number above 0; got {share!r} for {name}")
-    require_packages(*dict.fromkeys(_PACKAGES[name] for name in shares if name in _PACKAGES))
+    require_packages(*dict.fromkeys(_PACKAGES[name] for name in names if name in _PACKAGES))

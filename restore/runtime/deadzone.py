@@ -53,8 +53,8 @@ def dead_zones(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         dead zone, has the mean of the other frequencies.
     """
     zeros, ones, larger = counts.reshape(3, 64).astype(np.float64)
-    decay = _decay(ones, larger)
     # the halves keep logarithms finite
+    decay = np.log((ones + larger + 1) / (larger + 0.5))
     excess = np.log((zeros + 0.5) / (ones + larger + 0.5)) - np.log(np.expm1(decay / 2))
     weight = larger * ones / (ones + larger + 1) * (zeros > 0)  # about the inverse of the variance of the estimate
     weight[0] = 0
@@ -65,29 +65,23 @@ def dead_zones(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     return result
 
 
-def interval_growth(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def interval_growth(excess: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """How much further than half a step from zero the coefficients of index 0 reach, in steps.
 
-    With the decay d of `dead_zones`, coefficients up to T steps become zero with the odds exp(d T) - 1 to all others.
-    The excess of zeros is the logarithm of the ratio of these odds to those for T = 1/2, which gives T.
+    If coefficients up to T steps become zero, and those up to 3/2 steps one, a Laplacian density with decay d has the
+    odds exp(d T) - 1 of zeros, and `dead_zones` measures the decay d (3/2 - T). For small decays, the excess is then
+    log(T / (3/4 - T / 2)), which gives T.
 
     Parameters
     ----------
-    counts : ndarray of int64, shape (3, 8, 8)
-        From `count_magnitudes`.
+    excess : ndarray
+        From `dead_zones`.
 
     Returns
     -------
-    ndarray of float64, shape (8, 8)
-        T - 1/2, limited to 0..1.
+    ndarray of float64
+        T - 1/2, at least 0; the limit for a large excess is 1.
     """
-    decay = _decay(*counts[1:].astype(np.float64))
-    reach = np.log1p(np.exp(dead_zones(counts).astype(np.float64)) * np.expm1(decay / 2)) / decay
-    growth: npt.NDArray[np.float64] = np.clip(reach - 0.5, 0, 1)
+    odds = np.exp(np.asarray(excess, np.float64))
+    growth: npt.NDArray[np.float64] = np.maximum(0.75 * odds / (1 + odds / 2) - 0.5, 0)
     return growth
-
-
-def _decay(ones: npt.NDArray[np.float64], larger: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Decay per step of a Laplacian density, from the numbers of indices of magnitude 1 and of larger magnitude."""
-    decay: npt.NDArray[np.float64] = np.log((ones + larger + 1) / (larger + 0.5))
-    return decay

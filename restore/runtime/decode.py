@@ -190,7 +190,7 @@ class Received:
     @cached_property
     def interval_growth(self) -> npt.NDArray[np.float64]:
         """Growth of the quantization intervals of luminance, shape (8, 8), for `project`."""
-        return interval_growth(self._magnitudes[0])
+        return interval_growth(self.context.dead_zones[0])
 
     @cached_property
     def _magnitudes(self) -> list[npt.NDArray[np.int64]]:

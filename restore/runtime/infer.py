@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -12,13 +13,16 @@ import numpy.typing as npt
 from optcodec import MAX_PIXELS, InvalidInputError, upright
 from restore.runtime import cells
 from restore.runtime.cells import Floats
+from restore.runtime.context import Context
 from restore.runtime.decode import Received, Span, receive, to_rgb
+from restore.runtime.earlier import EarlierCoding
 from restore.runtime.models import Model, load_model
+from restore.runtime.settings import GRID, Settings
 
 __all__ = ["restore_image", "restored_image", "restored_strips"]
 
-TILE = 256  # pixels; larger tiles are a little faster, but need more than the documented 200 MB
-_GRID = 16  # pixels; tiles begin at whole blocks also of chrominance that is subsampled by two
+Region = tuple[Span, Span]
+_DEFAULT = Settings()
 _STRIP_NBYTES = 1 << 23  # limit for a finished strip; up to three strips are in memory while one is written
 
 
@@ -28,7 +32,8 @@ def restore_image(
     model: str | os.PathLike[str] | Model = "default",
     project: bool = True,
     threads: int | None = None,
-    tile: int = TILE,
+    tile: int = Settings.tile,
+    strength: float = 1.0,
     max_pixels: int | None = MAX_PIXELS,
     orient: Literal["keep", "apply"] = "keep",
 ) -> npt.NDArray[np.uint8]:
@@ -41,14 +46,16 @@ def restore_image(
     model : str, path or Model
         Name of a shipped model, the .json file of another one, or the result of `load_model`.
     project : bool
-        Clip the restored luminance to the quantization intervals of the file. This reduces errors if the encoder
-        rounded coefficients to nearest, as most encoders do.
+        Clip the restored luminance to the quantization intervals of the file. They are wider where its coefficients
+        show that the encoder chose them and did not round to nearest.
     threads : int, optional
         Maximum number of threads; by default one for each processor. Must be None with a loaded `Model`, which has its
         own number.
     tile : int
         Side of the square tiles that are restored one by one, in pixels, a multiple of 16. The result is the same for
         every size.
+    strength : float
+        Share of the change that is made, 0..1: 0 gives the decoded image.
     max_pixels : int or None
         Images with more pixels are refused before memory is allocated for them; None allows every size.
     orient : {"keep", "apply"}
@@ -70,27 +77,26 @@ def restore_image(
         raise InvalidInputError(f"a loaded model has its threads already, got threads={threads}; expected None")
     if orient not in ("keep", "apply"):
         raise InvalidInputError(f'orient is "keep" or "apply", got {orient!r}')
+    settings = Settings(project, strength, tile=tile)
     received = receive(data, max_pixels=max_pixels)
     loaded = model if isinstance(model, Model) else load_model(model, threads=threads)
-    pixels = restored_image(received, loaded, project=project, tile=tile)
+    pixels = restored_image(received, loaded, settings)
     return upright(pixels, received.metadata)[0] if orient == "apply" else pixels
 
 
-def restored_image(
-    received: Received, model: Model, *, project: bool = True, tile: int = TILE
-) -> npt.NDArray[np.uint8]:
+def restored_image(received: Received, model: Model, settings: Settings = _DEFAULT) -> npt.NDArray[np.uint8]:
     """The strips of `restored_strips` joined to one image, shape (height, width) or (height, width, 3)."""
     height, width = received.height, received.width
     image = np.empty((height, width) if received.is_gray else (height, width, 3), np.uint8)
     top = 0
-    for strip in restored_strips(received, model, project=project, tile=tile):
+    for strip in restored_strips(received, model, settings):
         image[top : top + len(strip)] = strip
         top += len(strip)
     return image
 
 
 def restored_strips(
-    received: Received, model: Model, *, project: bool = True, tile: int = TILE
+    received: Received, model: Model, settings: Settings = _DEFAULT
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """Restore an image strip by strip, from top to bottom.
 
@@ -100,24 +106,21 @@ def restored_strips(
         From `restore.runtime.decode.receive`.
     model : Model
         From `load_model`.
-    project, tile
-        As for `restore_image`.
+    settings : Settings
+        How it is restored.
 
     Yields
     ------
     ndarray of uint8, shape (rows, width) or (rows, width, 3)
         The next rows of the image.
     """
-    if not isinstance(tile, (int, np.integer)) or tile < _GRID or tile % _GRID:
-        raise InvalidInputError(f"tile is a multiple of {_GRID}, got {tile!r}")
-    tile = int(tile)  # a NumPy integer with few bits would overflow
     height, width, channels = received.height, received.width, 1 if received.is_gray else 3
-    max_rows = _STRIP_NBYTES // (channels * width) // _GRID * _GRID
-    for rows in _spans(height, min(tile, max_rows)):
-        received.release(max(0, rows[0] - _round_up_to_grid(model.border)))
+    max_rows = _STRIP_NBYTES // (channels * width) // GRID * GRID
+    for rows in _spans(height, min(settings.tile, max_rows)):
+        received.release(max(0, rows[0] - _round_up_to_grid(model.border) - GRID))
         strip = np.empty((min(rows[1], height) - rows[0], width, channels), np.uint8)
-        for columns in _spans(width, tile):
-            restored = _restored_tile(received, model, rows, columns, project)
+        for columns in _spans(width, settings.tile):
+            restored = _restored_tile(received, model, (rows, columns), settings)
             strip[:, slice(*columns)] = restored[: len(strip), : width - columns[0]]
         yield strip[..., 0] if received.is_gray else strip
 
@@ -130,48 +133,89 @@ def _spans(extent: int, tile: int) -> list[Span]:
 
 def _round_up_to_grid(extent: int) -> int:
     """The extent, rounded up to a multiple of the grid."""
-    return -(-extent // _GRID) * _GRID
+    return -(-extent // GRID) * GRID
 
 
-def _restored_tile(received: Received, model: Model, rows: Span, columns: Span, project: bool) -> npt.NDArray[np.uint8]:
+def _restored_tile(
+    received: Received, model: Model, region: Region, settings: Settings
+) -> npt.NDArray[np.uint8]:
     """One restored tile, shape (rows, columns, 1 or 3); smaller where the blocks of the image end within the tile."""
-    height, width = received.extent
-    down, across = (rows[0], min(rows[1], height)), (columns[0], min(columns[1], width))
-    input_region = _with_border(down, model.border, height), _with_border(across, model.border, width)
-    image = received.luminance(*input_region)[None]
-    restored = model.luminance(image / np.float32(255), received.context)
-    luminance = _crop(restored, (down, across), input_region)[0] * np.float32(255)
-    if project:
-        luminance = cells.project(luminance, received.luminance_blocks(down, across), received.steps(0))
-    luminance = np.clip(luminance, 0, 255)
+    within = _limited(region, received.extent)
+    luminance = _restored_luminance(received, model, within, settings)
     if received.is_gray:
         gray: npt.NDArray[np.uint8] = np.rint(luminance).astype(np.uint8)[..., None]
         return gray
-    chrominance = _restored_chrominance(received, model, rows, columns)
+    chrominance = _restored_chrominance(received, model, region, settings)
     return to_rgb(luminance, chrominance[:, : luminance.shape[0], : luminance.shape[1]])
 
 
-def _restored_chrominance(received: Received, model: Model, rows: Span, columns: Span) -> Floats:
-    """Restored Cb and Cr of a tile, 0..255. The input of the network is padded to multiples of the grid."""
-    if model.chrominance is None:
-        return received.chrominance(rows, columns)
-    input_region = (
-        _with_border(rows, model.border, _round_up_to_grid(received.height)),
-        _with_border(columns, model.border, _round_up_to_grid(received.width)),
-    )
-    image: Floats = np.concatenate([received.luminance(*input_region)[None], received.chrominance(*input_region)])
-    restored = _crop(model.chrominance(image / np.float32(255), received.context), (rows, columns), input_region)
-    clipped: Floats = np.clip(restored * np.float32(255), 0, 255)
+def _restored_luminance(received: Received, model: Model, region: Region, settings: Settings) -> Floats:
+    """Restored luminance of a tile, 0..255."""
+    earlier = settings.earlier
+    shift = (0, 0) if earlier is None else earlier.shift
+    input_region = _with_border(region, model.border, received.extent, shift)
+    image = received.luminance(*input_region)[None]
+    restored = model.luminance(image / np.float32(255), _context(received, earlier))
+    luminance = _crop(restored, region, input_region)[0] * np.float32(255)
+    decoded = _crop(image, region, input_region)[0]
+    luminance = decoded + np.float32(settings.strength) * (luminance - decoded)
+    if settings.project and earlier is None:
+        blocks, steps = received.luminance_blocks(*region), received.steps(0)
+        luminance = cells.project(luminance, blocks, steps, received.interval_growth)
+    clipped: Floats = np.clip(luminance, 0, 255)
     return clipped
 
 
-def _with_border(span: Span, border: int, extent: int) -> Span:
-    """The span and a border on both sides, rounded up to the grid and limited to the image."""
+def _restored_chrominance(received: Received, model: Model, region: Region, settings: Settings) -> Floats:
+    """Restored Cb and Cr of a tile, 0..255. The input of the network is padded to multiples of the grid.
+
+    An earlier coding is taken into account if its blocks are those of the file: with another grid of luminance, that of
+    subsampled chrominance is not known.
+    """
+    if model.chrominance is None:
+        return received.chrominance(*region)
+    limits = _round_up_to_grid(received.height), _round_up_to_grid(received.width)
+    input_region = _with_border(region, model.border, limits, (0, 0))
+    earlier = settings.earlier if settings.earlier is not None and settings.earlier.shift == (0, 0) else None
+    image: Floats = np.concatenate([received.luminance(*input_region)[None], received.chrominance(*input_region)])
+    restored = _crop(model.chrominance(image / np.float32(255), _context(received, earlier)), region, input_region)
+    decoded = _crop(image[1:], region, input_region)
+    changed = decoded + np.float32(settings.strength) * (restored * np.float32(255) - decoded)
+    clipped: Floats = np.clip(changed, 0, 255)
+    return clipped
+
+
+def _context(received: Received, earlier: EarlierCoding | None) -> Context:
+    """What a network is told of the file: with an earlier coding, the larger ones of its steps and those of the file."""
+    context = received.context
+    if earlier is None:
+        return context
+    return replace(context, steps=np.maximum(context.steps, earlier.steps[: len(context.steps)]))
+
+
+def _limited(region: Region, extent: tuple[int, int]) -> Region:
+    """The part of a region within an image."""
+    (top, bottom), (left, right) = region
+    return (top, min(bottom, extent[0])), (left, min(right, extent[1]))
+
+
+def _with_border(region: Region, border: int, extent: tuple[int, int], shift: tuple[int, int]) -> Region:
+    """The region and a border on all sides, rounded up to the grid and limited to the image.
+
+    With a shift, the region begins and ends at that distance from the grid, and may extend beyond the image.
+    """
     margin = _round_up_to_grid(border)
-    return max(0, span[0] - margin), min(span[1] + margin, extent)
+    rows, columns = (
+        (start - (start - offset) % GRID, stop + (offset - stop) % GRID if offset else stop)
+        for start, stop, offset in (
+            (max(0, span[0] - margin), min(span[1] + margin, limit), offset)
+            for span, limit, offset in zip(region, extent, shift, strict=True)
+        )
+    )
+    return rows, columns
 
 
-def _crop(planes: Floats, region: tuple[Span, Span], input_region: tuple[Span, Span]) -> Floats:
+def _crop(planes: Floats, region: Region, input_region: Region) -> Floats:
     """The samples of a region, from planes that cover the larger input region."""
     (top, bottom), (left, right) = region
     origin_y, origin_x = input_region[0][0], input_region[1][0]

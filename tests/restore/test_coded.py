@@ -1,0 +1,143 @@
+"""Files of coded photographs are reproducible, kept, and their patches lie on the grid that the network is told."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from optcodec import InvalidInputError
+from restore.channel.coded import GRID, CodedSet, Mix, code_once
+from restore.channel.drawings import drawing
+from restore.channel.patches import CodedPatches, coded_planes
+from restore.channel.senders import SENDERS, check_packages
+from restore.runtime.context import condition_size
+
+PHOTO = data.astronaut()[:300, 100:420]
+ONCE = Mix({"pillow": 2, "psnr": 1}, qualities=(20, 60), versions=3)
+TWICE = Mix({"pillow": 1}, qualities=(20, 80), twice=1.0, known=1.0, versions=40)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("files")
+
+
+def test_a_file_is_the_same_made_or_kept(folder: Path) -> None:
+    made, kept = CodedSet([PHOTO], ONCE, None), CodedSet([PHOTO], ONCE, folder)
+    for _ in range(2):  # coded at first, then read
+        for number in range(len(kept)):
+            first, second = made.file(number), kept.file(number)
+            for name in ("clean", "received", "steps", "dead_zones", "errors"):
+                np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+
+
+def test_sets_of_other_photographs_or_seeds_share_no_files(folder: Path) -> None:
+    before = len(list(folder.iterdir()))
+    CodedSet([PHOTO[::-1]], ONCE, folder)
+    CodedSet([PHOTO], ONCE, folder, seed=1)
+    assert len(list(folder.iterdir())) == before + 2
+
+
+def test_errors_are_those_of_the_whole_file() -> None:
+    file = code_once(PHOTO[:288], "pillow", 30, "4:2:0")
+    clean = np.asarray(Image.fromarray(file.clean).convert("YCbCr")).astype(float)
+    np.testing.assert_allclose(file.errors, np.mean((clean - file.received) ** 2, axis=(0, 1)), rtol=1e-5)
+    assert file.errors[0] > 5
+
+
+def blockiness(luminance: np.ndarray, origin: int) -> float:
+    """Mean jump of luminance across the borders of the blocks that begin at a row, beyond that of the rows beside."""
+    jumps = np.abs(np.diff(luminance.astype(float), axis=0)).mean(axis=1)
+    curvature = jumps[1:-1] - (jumps[:-2] + jumps[2:]) / 2
+    return float(curvature[(origin - 2) % 8 :: 8].mean())
+
+
+def test_the_grid_of_the_first_coding_is_known() -> None:
+    files = CodedSet([PHOTO], TWICE, None)
+    shifted = [file for file in map(files.file, range(len(files))) if file.origin[0] % 8 and file.steps[0].mean() > 50 and len(np.unique(file.steps)) > 1]
+    assert len(shifted) > 3
+    for file in shifted:  # coded coarsely first
+        values = {row: blockiness(file.received[..., 0], row) for row in range(8)}
+        assert max(values, key=lambda row: values[row]) == file.origin[0] % 8
+
+
+def test_the_steps_of_a_known_first_coding_are_the_larger_ones() -> None:
+    files = CodedSet([PHOTO], TWICE, None)
+    coarse = code_once(PHOTO, "pillow", 20, "4:2:0").steps
+    several = [files.file(number).steps for number in range(len(files))]
+    assert sum(np.array_equal(steps, coarse) for steps in several) > len(several) / 4
+    unknown = CodedSet([PHOTO], Mix({"pillow": 1}, qualities=(80,), twice=1.0, known=0.0), None)
+    fine = code_once(PHOTO, "pillow", 80, "4:2:0").steps
+    assert all(np.array_equal(unknown.file(number).steps, fine) for number in range(5))
+
+
+def test_batches_are_reproducible_and_have_what_a_network_takes() -> None:
+    for planes, tables in ((1, 1), (3, 2)):
+        patches = CodedPatches([PHOTO], ONCE, None, side=32, count=6, planes=planes)
+        batch, again = patches.batch(5), patches.batch(5)
+        assert batch.clean.shape == batch.received.shape == (6, planes, 32, 32)
+        assert batch.conditions.shape == (6, condition_size(tables))
+        for name in ("clean", "received", "conditions", "errors"):
+            np.testing.assert_array_equal(getattr(batch, name), getattr(again, name))
+        assert not np.array_equal(batch.clean, patches.batch(6).clean)
+
+
+def test_patches_lie_on_the_grid() -> None:
+    """Without any coding error to speak of, a patch and its received one are the same part of the photograph."""
+    patches = CodedPatches([PHOTO], Mix({"pillow": 1}, qualities=(100,)), None, side=GRID, count=8, planes=1)
+    batch = patches.batch(0)
+    assert np.abs(batch.clean.astype(int) - batch.received).max() <= 4
+
+
+def test_validation_planes_are_those_of_the_file() -> None:
+    clean, received, condition = coded_planes(PHOTO[:288], "pillow", 50, "4:2:0", 3)
+    assert clean.shape == received.shape == (3, 288, 320)
+    assert condition.shape == (condition_size(2),)
+    assert condition[-3:].tolist() == [1, 1, 0]  # log2 of the subsampling, no noise
+
+
+def test_drawings_are_reproducible_and_differ() -> None:
+    several = [drawing(number, width=120, height=96) for number in range(8)]
+    np.testing.assert_array_equal(several[3], drawing(3, width=120, height=96))
+    assert all(image.shape == (96, 120, 3) and image.dtype == np.uint8 for image in several)
+    assert all(image.std() > 1 for image in several)
+    assert len({image.tobytes() for image in several}) == 8
+
+
+@pytest.mark.parametrize("name", list(SENDERS))
+def test_senders_code_the_picture(name: str) -> None:
+    package = {"mozjpeg": "pyvips", "mozjpeg-flat": "pyvips", "jpegli": "ajpegli"}.get(name)
+    if package:
+        pytest.importorskip(package)
+    coarse, fine = (code_once(PHOTO[:96, :96], name, quality, "4:4:4") for quality in (20, 85))
+    assert 0 < fine.errors[0] < coarse.errors[0] < 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"senders": {}}, "senders are shares by name, at least one; got {}"),
+        ({"senders": {"gif": 1}}, "senders are pillow, .*; got 'gif'"),
+        ({"senders": {"pillow": 0}}, "the share of a sender is a number above 0; got 0 for pillow"),
+        ({"senders": {"pillow": 1}, "qualities": (0,)}, r"qualities are 1..100, at least one; got \[0\]"),
+        ({"senders": {"pillow": 1}, "subsamplings": ("4:1:1",)}, "subsamplings are 4:4:4 and 4:2:0"),
+        ({"senders": {"pillow": 1}, "twice": 2}, "twice is a share, 0..1; got 2"),
+        ({"senders": {"pillow": 1}, "versions": 0}, "versions are at least 1"),
+    ],
+)
+def test_bad_mixes_are_refused(arguments: dict, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        Mix(**arguments)
+
+
+def test_a_missing_encoder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optcodec.extras.find_spec", lambda name: None)
+    with pytest.raises(InvalidInputError, match="ajpegli is needed for this, and is not installed"):
+        check_packages(["jpegli"])
+
+
+def test_photographs_have_to_hold_a_patch() -> None:
+    with pytest.raises(InvalidInputError, match="no photograph has 208 rows and columns"):
+        CodedPatches([PHOTO[:200]], ONCE, None, side=64, count=1, planes=1)
