@@ -47,7 +47,8 @@ class Mix:
         Share (0..1) of the files that were coded before, with another quality: on the same grid of blocks, on another
         grid (after cropping), or at another size.
     known : float
-        Share (0..1) of the files coded twice on a grid of blocks whose first coding the network is told.
+        Share (0..1) of the files coded twice on a grid of blocks whose first coding the network is told, if that was
+        the coarser one.
     versions : int
         Number of files of each photograph.
     drawings : int
@@ -117,7 +118,7 @@ class CodedFile:
     received : ndarray of uint8, shape (height, width, 3)
         Y, Cb, Cr, after coding.
     steps : ndarray of uint16, shape (2, 8, 8)
-        The steps that the network is told: those of the file or, where they are larger, of its first coding.
+        The steps that the network is told: those of the file or, where they are larger, of a known first coding.
     dead_zones : ndarray of float32, shape (2, 8, 8)
         Statistics of the file, see `restore.runtime.deadzone`.
     subsampling : (int, int)
@@ -257,6 +258,11 @@ def _steps(coefficients: optcodec.CoefficientImage) -> npt.NDArray[np.uint16]:
     return np.stack(tables).astype(np.uint16)
 
 
+def _is_coarser(first: npt.NDArray[np.uint16], last: npt.NDArray[np.uint16]) -> bool:
+    """Whether the luminance of the first coding has larger steps on average."""
+    return bool(np.log(first[0]).mean() > np.log(last[0]).mean())
+
+
 def _received(data: bytes) -> Samples:
     """Y, Cb, Cr of a file."""
     with Image.open(io.BytesIO(data)) as file:
@@ -272,7 +278,7 @@ def _errors(clean: Samples, received: Samples) -> npt.NDArray[np.float64]:
 
 
 def _loaded(image: Samples, plan: _Plan, stored: dict[str, Any]) -> CodedFile:
-    is_known = plan.known and plan.earlier is not None
+    is_known = plan.known and plan.earlier is not None and _is_coarser(stored["first"], stored["steps"])
     vertical, horizontal = stored["subsampling"].tolist()
     return CodedFile(
         _resized(image, plan),

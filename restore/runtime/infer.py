@@ -95,9 +95,7 @@ def restored_image(received: Received, model: Model, settings: Settings = _DEFAU
     return image
 
 
-def restored_strips(
-    received: Received, model: Model, settings: Settings = _DEFAULT
-) -> Iterator[npt.NDArray[np.uint8]]:
+def restored_strips(received: Received, model: Model, settings: Settings = _DEFAULT) -> Iterator[npt.NDArray[np.uint8]]:
     """Restore an image strip by strip, from top to bottom.
 
     Parameters
@@ -136,9 +134,7 @@ def _round_up_to_grid(extent: int) -> int:
     return -(-extent // GRID) * GRID
 
 
-def _restored_tile(
-    received: Received, model: Model, region: Region, settings: Settings
-) -> npt.NDArray[np.uint8]:
+def _restored_tile(received: Received, model: Model, region: Region, settings: Settings) -> npt.NDArray[np.uint8]:
     """One restored tile, shape (rows, columns, 1 or 3); smaller where the blocks of the image end within the tile."""
     within = _limited(region, received.extent)
     luminance = _restored_luminance(received, model, within, settings)

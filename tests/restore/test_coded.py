@@ -56,7 +56,7 @@ def blockiness(luminance: np.ndarray, origin: int) -> float:
 
 def test_the_grid_of_the_first_coding_is_known() -> None:
     files = CodedSet([PHOTO], TWICE, None)
-    shifted = [file for file in map(files.file, range(len(files))) if file.origin[0] % 8 and file.steps[0].mean() > 50 and len(np.unique(file.steps)) > 1]
+    shifted = [file for file in map(files.file, range(len(files))) if file.origin[0] % 8]
     assert len(shifted) > 3
     for file in shifted:  # coded coarsely first
         values = {row: blockiness(file.received[..., 0], row) for row in range(8)}
