@@ -16,13 +16,24 @@ from optcodec.console.streams import STREAM, check_stdout, is_stdout, output_fil
 
 if TYPE_CHECKING:
     from restore.runtime.decode import Received
+    from restore.runtime.earlier import EarlierCoding
     from restore.runtime.models import Model
+    from restore.runtime.settings import Settings
 
 __all__ = ["command"]
 
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
 _FORMATS = {".png": "png"} | dict.fromkeys(JPEG_SUFFIXES, "jpeg")
 _QUALITY = 95
+
+
+def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | None) -> int | str | None:
+    """Parse --as-quality."""
+    if text is None or text == "auto":
+        return text
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 100:
+        return int(text)
+    raise click.BadParameter(f"expected a quality of 1..100, or auto, got {text!r}")
 
 
 @click.command()
@@ -48,6 +59,17 @@ _QUALITY = 95
     default=True,
     help="Clip the restored luminance to the quantization intervals of the file.  [default: project]",
 )
+@click.option(
+    "--strength",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Share of the change that is made: 0 is the decoded image.",
+)
+@click.option("--as-quality", callback=_quality_or_auto, metavar="1..100|auto", help="Restore the errors of an earlier "
+              "coding, too, at this quality; auto: find it in the coefficients.")  # fmt: skip
+@click.option("--as-tables", type=click.Path(path_type=Path), metavar="FILE", help="Restore the errors of an earlier "
+              "coding, too, with the tables of this file.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Maximum number of threads.  [default: all cores]")
 @orient_option
 @reading_options
@@ -60,6 +82,9 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
     keeps the ICC profile, Exif and XMP, a JPEG file all metadata of the input. PNG files are written row by row, so
     that images of any size can be restored; a JPEG output, and --orient apply where it has to turn the image, needs
     memory for all pixels.
+
+    A picture that was saved as JPEG twice has the errors of both codings, but its file tells the steps of the last one
+    only. With --as-quality or --as-tables, the network is told the earlier, coarser steps.
     """
     sources = find_images(inputs, JPEG_SUFFIXES)
     several = len(sources) > 1 or output.is_dir() or any(path.is_dir() for path in inputs)
@@ -73,14 +98,21 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
 
     from restore.runtime.decode import receive
     from restore.runtime.models import load_model
+    from restore.runtime.settings import Settings, earlier_finder
 
     reading = reading_of(options) | {"max_pixels": options["max_pixels"]}
     model = load_model(options["model"], threads=options["threads"])
+    find_earlier = earlier_finder(options["as_quality"], options["as_tables"])
 
     def work(index: int) -> Done:
         notices: list[str] = []
         received = receive(read_bytes(paths[index]), notify=notices.append, **reading)
-        record = _restore(received, targets[index], kind, model, options, notices)
+        earlier = find_earlier(received)
+        settings = Settings(options["project"], options["strength"], earlier)
+        notices += _about_earlier(earlier, options)
+        record = _restore(received, targets[index], kind, model, settings, options, notices)
+        if earlier is not None:
+            record["earlier"] = {"quality": earlier.quality, "shift": list(earlier.shift)}
         return Done({"input": str(paths[index])} | record | {"notices": notices}, tuple(notices))
 
     # one file after another: each can use all cores, and only one image at a time is in memory
@@ -109,7 +141,13 @@ def _format(output: Path, chosen: str | None, several: bool) -> str:
 
 
 def _restore(
-    received: Received, target: Path, kind: str, model: Model, options: dict[str, Any], notices: list[str]
+    received: Received,
+    target: Path,
+    kind: str,
+    model: Model,
+    settings: Settings,
+    options: dict[str, Any],
+    notices: list[str],
 ) -> dict[str, Any]:
     """Write one restored image, append what the user should know to the notices, and return its record."""
     from optcodec import orientation_of, upright
@@ -121,10 +159,10 @@ def _restore(
     turns = options["orient"] == "apply" and orientation != 1
     with output_file(target) as file:
         if kind == "png" and not turns:
-            strips = restored_strips(received, model, project=options["project"])
+            strips = restored_strips(received, model, settings)
             write_png(file, strips, width, height, metadata)
         else:
-            pixels = restored_image(received, model, project=options["project"])
+            pixels = restored_image(received, model, settings)
             if turns:
                 pixels, metadata = upright(pixels, metadata)
                 height, width = pixels.shape[:2]
@@ -136,6 +174,17 @@ def _restore(
     names = left_out(metadata) if kind == "png" else ()
     notices += [f"left out {', '.join(names)}, which a JPEG output keeps"] if names else []
     return {"output": str(target), "width": width, "height": height} | _size_of(target)
+
+
+def _about_earlier(earlier: EarlierCoding | None, options: dict[str, Any]) -> list[str]:
+    """What the search for an earlier coding gave."""
+    if options["as_quality"] != "auto":
+        return []
+    if earlier is None:
+        return ["no sign of an earlier, coarser coding; the quantization steps of the file are used"]
+    steps = "with tables of its own" if earlier.quality is None else f"at quality {earlier.quality}"
+    grid = "" if earlier.shift == (0, 0) else f", on a grid of blocks shifted by {earlier.shift[0]}, {earlier.shift[1]}"
+    return [f"the picture was coded before, {steps}{grid}"]
 
 
 def _size_of(target: Path) -> dict[str, int]:

@@ -17,7 +17,7 @@ from restore.runtime.context import Context
 from restore.runtime.decode import Received, Span, receive, to_rgb
 from restore.runtime.earlier import EarlierCoding
 from restore.runtime.models import Model, load_model
-from restore.runtime.settings import GRID, Settings
+from restore.runtime.settings import GRID, Settings, earlier_finder
 
 __all__ = ["restore_image", "restored_image", "restored_strips"]
 
@@ -34,6 +34,8 @@ def restore_image(
     threads: int | None = None,
     tile: int = Settings.tile,
     strength: float = 1.0,
+    as_quality: int | Literal["auto"] | None = None,
+    as_tables: str | os.PathLike[str] | None = None,
     max_pixels: int | None = MAX_PIXELS,
     orient: Literal["keep", "apply"] = "keep",
 ) -> npt.NDArray[np.uint8]:
@@ -56,6 +58,11 @@ def restore_image(
         every size.
     strength : float
         Share of the change that is made, 0..1: 0 gives the decoded image.
+    as_quality : int or "auto", optional
+        Quality of an earlier, coarser coding whose errors are to be restored, too; "auto" searches the coefficients for
+        signs of one.
+    as_tables : path, optional
+        A file with the quantization tables of an earlier coding, instead of its quality.
     max_pixels : int or None
         Images with more pixels are refused before memory is allocated for them; None allows every size.
     orient : {"keep", "apply"}
@@ -77,8 +84,9 @@ def restore_image(
         raise InvalidInputError(f"a loaded model has its threads already, got threads={threads}; expected None")
     if orient not in ("keep", "apply"):
         raise InvalidInputError(f'orient is "keep" or "apply", got {orient!r}')
-    settings = Settings(project, strength, tile=tile)
+    settings, find_earlier = Settings(project, strength, tile=tile), earlier_finder(as_quality, as_tables)
     received = receive(data, max_pixels=max_pixels)
+    settings = replace(settings, earlier=find_earlier(received))
     loaded = model if isinstance(model, Model) else load_model(model, threads=threads)
     pixels = restored_image(received, loaded, settings)
     return upright(pixels, received.metadata)[0] if orient == "apply" else pixels
@@ -182,7 +190,7 @@ def _restored_chrominance(received: Received, model: Model, region: Region, sett
 
 
 def _context(received: Received, earlier: EarlierCoding | None) -> Context:
-    """What a network is told of the file: with an earlier coding, the larger ones of its steps and those of the file."""
+    """What a network is told of the file: with an earlier coding, the larger steps of both."""
     context = received.context
     if earlier is None:
         return context

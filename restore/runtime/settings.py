@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from optcodec import InvalidInputError
-from restore.runtime.earlier import EarlierCoding
+from optcodec import InvalidInputError, annex_k_tables, load_tables, whole_number
+from restore.runtime.decode import Received
+from restore.runtime.earlier import EarlierCoding, find_earlier_coding
 
-__all__ = ["GRID", "Settings"]
+__all__ = ["GRID", "FindEarlier", "Settings", "earlier_finder"]
 
+FindEarlier: TypeAlias = Callable[[Received], EarlierCoding | None]
 GRID = 16  # pixels; tiles begin at whole blocks also of chrominance that is subsampled by two
 _TILE = 256  # pixels; larger tiles are a little faster, but need more than the documented 200 MB
 
@@ -48,3 +53,34 @@ class Settings:
         object.__setattr__(self, "tile", int(self.tile))  # a NumPy integer with few bits would overflow
         if not isinstance(self.strength, (int, float, np.number)) or not 0 <= self.strength <= 1:
             raise InvalidInputError(f"strength is 0..1, got {self.strength!r}")
+
+
+def earlier_finder(
+    quality: int | Literal["auto"] | None = None, tables: str | os.PathLike[str] | None = None
+) -> FindEarlier:
+    """A function that tells the earlier coding of a file.
+
+    Parameters
+    ----------
+    quality : int or "auto", optional
+        Quality of the earlier coding, 1..100, with the tables of Annex K and on the same grid of blocks; "auto" searches
+        each file for signs of it.
+    tables : path, optional
+        A file with the quantization tables of the earlier coding, as `optcodec.load_tables` reads it.
+
+    Raises
+    ------
+    InvalidInputError
+        If both are given, the quality is out of range, or the tables cannot be read.
+    """
+    if quality is not None and tables is not None:
+        raise InvalidInputError("an earlier coding has a quality or tables; expected one of both")
+    if quality == "auto":
+        return find_earlier_coding
+    if quality is None and tables is None:
+        return lambda received: None
+    number = None if quality is None else whole_number(quality, "quality of the earlier coding", 1, 100)
+    several = annex_k_tables(number) if number is not None else load_tables(str(tables))
+    luminance, chrominance = several[0], several[min(1, len(several) - 1)]
+    known = EarlierCoding(np.stack([luminance.steps, chrominance.steps]), number, (0, 0), float("inf"))
+    return lambda received: known

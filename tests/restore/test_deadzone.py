@@ -35,7 +35,7 @@ def test_the_excess_grows_with_the_zeros() -> None:
     assert np.all(np.diff(means) > 0.1)
 
 
-@pytest.mark.parametrize("reach", (0.5, 0.7, 0.9))
+@pytest.mark.parametrize("reach", [0.5, 0.7, 0.9])
 def test_the_growth_of_the_interval_is_that_of_the_zeros(reach: float) -> None:
     growth = interval_growth(dead_zones(count_magnitudes(laplacian_blocks(reach))))
     assert np.median(growth) == pytest.approx(reach - 0.5, abs=0.08)
