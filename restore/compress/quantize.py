@@ -17,7 +17,7 @@ from restore.networks import Conditioned, DnCNN
 from restore.networks.fold import fold
 from restore.networks.operations import MAPS, configuration, value_names, walk
 from restore.networks.quantized import MAP_LEVELS, Quantized, TorchOperations
-from restore.training.material import training_patches
+from restore.training.material import luminance_network, network_input, training_patches
 from restore.training.recipe import Recipe
 
 __all__ = ["best_change_range", "best_range", "calibration_patches", "quantize"]
@@ -153,7 +153,6 @@ def calibration_patches(
     if recipe.problem:
         raise InvalidInputError(f"only networks that undo JPEG alone are quantized; got one for {recipe.problem}")
     patches = training_patches(recipe, data, files, count=min(count, at_once), seed=recipe.seed + 1)
+    luminance = luminance_network(recipe)
     for number in range(math.ceil(count / at_once)):
-        batch = patches.batch(number)
-        image, conditions = (torch.from_numpy(array.astype(np.float32)) for array in (batch.received, batch.conditions))
-        yield image / 255, conditions
+        yield network_input(patches.batch(number), luminance)

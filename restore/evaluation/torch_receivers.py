@@ -14,6 +14,7 @@ import torch
 from optcodec import InvalidInputError
 from restore.evaluation.receiver import Planes, Receiver, Restore, Samples, decoded_planes, to_image
 from restore.networks import TAKING_RGB
+from restore.networks.chain import after_luminance
 from restore.networks.count import count, macs_per_pixel
 from restore.networks.operations import configuration, plane_spec
 from restore.networks.weights import load_network
@@ -58,7 +59,8 @@ def network_receiver(paths: Sequence[Path]) -> Receiver:
                 raise InvalidInputError(
                     f"{path} takes {planes_taken} planes, the image has {len(planes)}; expected --colour"
                 )
-            image = torch.from_numpy(_pad_to_grid(planes[:planes_taken]) / 255)[None]
+            taken = np.rint(np.clip(result, 0, 255)) if after_luminance(network) else planes
+            image = torch.from_numpy(_pad_to_grid(taken[:planes_taken]) / 255)[None]
             with torch.no_grad():
                 condition = torch.from_numpy(context.condition(spec.tables))[None]
                 out = network(image, condition)[0].numpy() * 255

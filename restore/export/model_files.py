@@ -13,6 +13,7 @@ from torch import nn
 from optcodec import InvalidInputError
 from optcodec.shared import write_whole
 from restore.export.onnx import to_onnx
+from restore.networks.chain import after_luminance
 from restore.networks.operations import configuration, plane_spec
 from restore.networks.quantized import Quantized
 
@@ -43,7 +44,7 @@ def write_model(
     InvalidInputError
         If a network takes or restores other planes.
     """
-    files = {}
+    files, is_after = {}, False
     for role, network, planes in (("luminance", luminance, (1, 1)), ("chrominance", chrominance, (3, 2))):
         if network is None:
             continue
@@ -51,11 +52,14 @@ def write_model(
         if (spec.planes, spec.restored) != planes:
             message = f"the network for {role} takes {spec.planes} and restores {spec.restored} planes"
             raise InvalidInputError(f"{message}; expected {planes[0]} and {planes[1]}")
+        if role == "chrominance":
+            is_after = after_luminance(network)
         files[role] = (f"{path.stem}{'' if role == 'luminance' else '-chroma'}.onnx", to_onnx(network))
     index = {
         "name": path.stem,
         "luminance": _entry(*files["luminance"]),
         "chrominance": _entry(*files["chrominance"]) if chrominance is not None else None,
+        "after_luminance": is_after,
         "border": max(receptive_radius(network) for network in (luminance, chrominance) if network is not None),
         "card": dict(card or {}),
     }

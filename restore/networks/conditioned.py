@@ -58,6 +58,8 @@ class Conditioned(nn.Module):
         chrominance may be subsampled by two.
     threshold : float
         Geometric mean of the quantization steps up to which the network changes nothing.
+    after_luminance : bool
+        Whether the luminance among the input planes is the restored one, by a network for luminance.
     """
 
     def __init__(
@@ -70,11 +72,13 @@ class Conditioned(nn.Module):
         maps: int = 8,
         period: int = 4,
         threshold: float = 4.5,
+        after_luminance: bool = False,
     ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {
             "network": "conditioned", "planes": planes, "restored": restored, "width": width, "blocks": blocks,
             "tables": tables, "maps": maps, "period": period, "threshold": threshold,
+            "after_luminance": after_luminance,
         }  # fmt: skip
         self.restored, self.maps, self.period, self.tables, self.threshold = restored, maps, period, tables, threshold
         self.condition = nn.Sequential(

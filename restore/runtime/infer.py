@@ -145,32 +145,46 @@ def _round_up_to_grid(extent: int) -> int:
 def _restored_tile(received: Received, model: Model, region: Region, settings: Settings) -> npt.NDArray[np.uint8]:
     """One restored tile, shape (rows, columns, 1 or 3); smaller where the blocks of the image end within the tile."""
     within = _limited(region, received.extent)
-    luminance = _restored_luminance(received, model, within, settings)
+    if received.is_gray or model.chrominance is None or not model.after_luminance:
+        network_luminance, wide = _network_luminance(received, model, within, received.extent, settings), within
+    else:  # the network for chrominance needs restored luminance around the tile
+        padded = _round_up_to_grid(received.height), _round_up_to_grid(received.width)
+        wide = _with_border(region, model.border, padded)
+        network_luminance = _network_luminance(received, model, wide, padded, settings)
+    luminance = _final_luminance(received, _crop(network_luminance[None], within, wide)[0], within, settings)
     if received.is_gray:
         gray: npt.NDArray[np.uint8] = np.rint(luminance).astype(np.uint8)[..., None]
         return gray
-    chrominance = _restored_chrominance(received, model, region, settings)
+    chrominance = _restored_chrominance(received, model, region, settings, network_luminance)
     return to_rgb(luminance, chrominance[:, : luminance.shape[0], : luminance.shape[1]])
 
 
-def _restored_luminance(received: Received, model: Model, region: Region, settings: Settings) -> Floats:
-    """Restored luminance of a tile, 0..255."""
-    earlier = settings.earlier
-    shift = (0, 0) if earlier is None else earlier.shift
-    input_region = _with_border(region, model.border, received.extent, shift)
+def _network_luminance(
+    received: Received, model: Model, region: Region, extent: tuple[int, int], settings: Settings
+) -> Floats:
+    """Luminance of a region as the network gives it, in units of 8-bit samples."""
+    shift = (0, 0) if settings.earlier is None else settings.earlier.shift
+    input_region = _with_border(region, model.border, extent, shift)
     image = received.luminance(*input_region)[None]
-    restored = model.luminance(image / np.float32(255), _context(received, earlier))
-    luminance = _crop(restored, region, input_region)[0] * np.float32(255)
-    decoded = _crop(image, region, input_region)[0]
+    restored = model.luminance(image / np.float32(255), _context(received, settings.earlier))
+    plane: Floats = _crop(restored, region, input_region)[0] * np.float32(255)
+    return plane
+
+
+def _final_luminance(received: Received, luminance: Floats, region: Region, settings: Settings) -> Floats:
+    """Luminance of a tile, 0..255, from what the network gave."""
+    decoded = received.luminance(*region)
     luminance = decoded + np.float32(settings.strength) * (luminance - decoded)
-    if settings.project and earlier is None:
+    if settings.project and settings.earlier is None:
         blocks, steps = received.luminance_blocks(*region), received.steps(0)
         luminance = cells.project(luminance, blocks, steps, received.interval_growth)
     clipped: Floats = np.clip(luminance, 0, 255)
     return clipped
 
 
-def _restored_chrominance(received: Received, model: Model, region: Region, settings: Settings) -> Floats:
+def _restored_chrominance(
+    received: Received, model: Model, region: Region, settings: Settings, network_luminance: Floats
+) -> Floats:
     """Restored Cb and Cr of a tile, 0..255. The input of the network is padded to multiples of the grid.
 
     An earlier coding is taken into account if its blocks are those of the file: with another grid of luminance, that of
@@ -178,10 +192,14 @@ def _restored_chrominance(received: Received, model: Model, region: Region, sett
     """
     if model.chrominance is None:
         return received.chrominance(*region)
-    limits = _round_up_to_grid(received.height), _round_up_to_grid(received.width)
-    input_region = _with_border(region, model.border, limits, (0, 0))
+    padded = _round_up_to_grid(received.height), _round_up_to_grid(received.width)
+    input_region = _with_border(region, model.border, padded)
+    if model.after_luminance:
+        luminance = np.rint(np.clip(network_luminance, 0, 255))
+    else:
+        luminance = received.luminance(*input_region)
+    image: Floats = np.concatenate([luminance[None], received.chrominance(*input_region)])
     earlier = settings.earlier if settings.earlier is not None and settings.earlier.shift == (0, 0) else None
-    image: Floats = np.concatenate([received.luminance(*input_region)[None], received.chrominance(*input_region)])
     restored = _crop(model.chrominance(image / np.float32(255), _context(received, earlier)), region, input_region)
     decoded = _crop(image[1:], region, input_region)
     changed = decoded + np.float32(settings.strength) * (restored * np.float32(255) - decoded)
@@ -203,7 +221,7 @@ def _limited(region: Region, extent: tuple[int, int]) -> Region:
     return (top, min(bottom, extent[0])), (left, min(right, extent[1]))
 
 
-def _with_border(region: Region, border: int, extent: tuple[int, int], shift: tuple[int, int]) -> Region:
+def _with_border(region: Region, border: int, extent: tuple[int, int], shift: tuple[int, int] = (0, 0)) -> Region:
     """The region and a border on all sides, rounded up to the grid and limited to the image.
 
     With a shift, the region begins and ends at that distance from the grid, and may extend beyond the image.

@@ -94,7 +94,9 @@ class Model:
     chrominance : Network or None
         Restores Cb and Cr from decoded Y, Cb and Cr; without it, Cb and Cr stay as they were decoded.
     border : int
-        Receptive radius: number of pixels around a tile that its restored samples depend on.
+        Receptive radius of a network: number of pixels around a tile that its restored samples depend on.
+    after_luminance : bool
+        Whether `chrominance` takes restored Y instead of the decoded one.
     card : dict
         Model card: what the networks were trained on, and their results.
     source : str
@@ -111,6 +113,7 @@ class Model:
     card: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     threads: int | None = None
+    after_luminance: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not self.source:
@@ -149,11 +152,14 @@ def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None
             files["chrominance"] = _read_verified(folder, chrominance)
     except (KeyError, TypeError) as error:
         raise _not_a_model(file, f"no entry {error}" if isinstance(error, KeyError) else _first_line(error)) from None
+    is_after = index.get("after_luminance", False)
+    if not isinstance(is_after, bool):
+        raise InvalidInputError(f"{file}: after_luminance is true or false, got {is_after!r}")
     if not isinstance(border, int) or border < 0:
         raise InvalidInputError(f"{file}: border is a whole number from 0 on, got {border!r}")
     networks = {role: _network(f"{name} ({role})", data, _PLANES[role], threads) for role, data in files.items()}
     source = os.fspath(model) if model in shipped_models() else str(Path(model).resolve())
-    return Model(name, networks["luminance"], networks.get("chrominance"), border, card, source, threads)
+    return Model(name, networks["luminance"], networks.get("chrominance"), border, card, source, threads, is_after)
 
 
 _PLANES = {"luminance": 1, "chrominance": 3}  # number of planes of the input

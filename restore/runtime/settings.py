@@ -63,8 +63,8 @@ def earlier_finder(
     Parameters
     ----------
     quality : int or "auto", optional
-        Quality of the earlier coding, 1..100, with the tables of Annex K and on the same grid of blocks; "auto" searches
-        each file for signs of it.
+        Quality of the earlier coding, 1..100, with the tables of Annex K and on the same grid of blocks; "auto"
+        searches each file for signs of it.
     tables : path, optional
         A file with the quantization tables of the earlier coding, as `optcodec.load_tables` reads it.
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
 import torch
+from torch import Tensor, nn
 
 from restore.channel.degradation import Batch, Patches, Samples, load_photographs
 from restore.channel.patches import CodedBatch, CodedPatches
 from restore.channel.problem import find_problem
+from restore.networks.chain import restored_luminance
 from restore.networks.operations import plane_spec
+from restore.networks.weights import load_network, shipped_network
 from restore.training.recipe import Recipe
 from restore.training.validation import Distance, ValidationSet
 
-__all__ = ["AnyBatch", "AnyPatches", "training_patches", "validation_set"]
+__all__ = ["AnyBatch", "AnyPatches", "luminance_network", "network_input", "training_patches", "validation_set"]
 
 AnyBatch: TypeAlias = Batch | CodedBatch
 AnyPatches: TypeAlias = Patches | CodedPatches
@@ -65,9 +69,36 @@ def validation_set(recipe: Recipe, data: Path, device: torch.device, distance: D
     images = load_photographs(data / settings.folder, mode=_mode(recipe))[: settings.images]
     if recipe.mix is not None:
         codings = [(sender, quality) for sender in settings.senders for quality in settings.qualities]
-        return ValidationSet.of_files(images, codings, plane_spec(recipe.network).planes, device, distance)
+        luminance = luminance_network(recipe)
+        return ValidationSet.of_files(images, codings, plane_spec(recipe.network).planes, device, distance, luminance)
     problem = find_problem(recipe.problem) if recipe.problem else None
     return ValidationSet.of_images(images, settings.qualities, device, distance, problem)
+
+
+def luminance_network(recipe: Recipe) -> nn.Module | None:
+    """The network that restores the luminance which the network of a recipe takes, if it takes that.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such network.
+    """
+    if not recipe.luminance:
+        return None
+    if recipe.luminance.endswith(".safetensors"):
+        return load_network(Path(recipe.luminance))
+    return shipped_network(recipe.luminance)
+
+
+def network_input(
+    batch: AnyBatch, luminance: nn.Module | None, device: torch.device | None = None
+) -> tuple[Tensor, Tensor]:
+    """What a network gets of a batch: planes, 0..1, of which luminance may be restored, and conditions."""
+    received, conditions = (
+        torch.from_numpy(array.astype(np.float32)).to(device) for array in (batch.received, batch.conditions)
+    )
+    planes = received / 255
+    return planes if luminance is None else restored_luminance(luminance, planes, conditions), conditions
 
 
 def _mode(recipe: Recipe) -> str:

@@ -61,6 +61,9 @@ class Recipe:
     ----------
     network : dict
         Configuration of the network, as for `restore.networks.build`.
+    luminance : str
+        For a network for chrominance that takes the restored luminance: the name of the shipped network, or the path of
+        the file of the network that restores it.
     photographs : dict of str to int
         Folders below the data folder, and the factor by which their images are downscaled (1: not at all).
     problem : str
@@ -104,6 +107,7 @@ class Recipe:
     """
 
     network: dict[str, Any]
+    luminance: str = ""
     photographs: dict[str, int] = field(default_factory=lambda: {"Train400": 1})
     problem: str = ""
     degradation: Degradation = field(default_factory=Degradation)
@@ -147,6 +151,8 @@ class Recipe:
             raise InvalidInputError(f"rate is above 0; got {self.rate}")
         if self.problem:
             find_problem(self.problem)
+        if bool(self.luminance) != bool(self.network.get("after_luminance", False)):
+            raise InvalidInputError("luminance is for a network with after_luminance; expected both, or neither")
         if (self.mix is not None) != (self.loss == "relative") or (self.stripes and self.mix is None):
             raise InvalidInputError('the loss "relative" is that of a mix of whole files; expected both, or neither')
         if self.side % 8:

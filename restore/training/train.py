@@ -26,7 +26,14 @@ from restore.training.features import load_features, load_lpips
 from restore.training.learner import Learner
 from restore.training.log import TrainingLog
 from restore.training.losses import critic_loss, fooling_loss, norm_scale_sum, pixel_loss, stripes
-from restore.training.material import AnyBatch, AnyPatches, training_patches, validation_set
+from restore.training.material import (
+    AnyBatch,
+    AnyPatches,
+    luminance_network,
+    network_input,
+    training_patches,
+    validation_set,
+)
 from restore.training.recipe import Recipe
 
 __all__ = ["train"]
@@ -129,6 +136,8 @@ class _Training:
         if recipe.adversarial:
             critic = Critic(spec.planes, spec.restored).to(self.device)
             self.learners.append(Learner(critic, recipe.rate, name="critic.", adam="critic_adam."))
+        luminance = luminance_network(recipe)
+        self.luminance = luminance.to(self.device) if luminance is not None else None
         self.patches = training_patches(recipe, data, files)
         self.validation = validation_set(recipe, data, self.device, distance)
 
@@ -177,9 +186,8 @@ class _Training:
 
     def update(self, batch: AnyBatch, rate: float) -> dict[str, float]:
         """Take one step: first of the critic, if there is one, then of the network. Returns the loss and its terms."""
-        arrays = batch.received, batch.clean, batch.conditions, batch.reference
-        received, clean, conditions, reference = (self._tensor(array) for array in arrays)
-        received = received / 255
+        received, conditions = network_input(batch, self.luminance, self.device)
+        clean, reference = self._tensor(batch.clean), self._tensor(batch.reference)
         self.network.train()
         with self._autocast():
             restored = self.network(received, conditions)

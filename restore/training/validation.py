@@ -14,6 +14,7 @@ import optcodec
 from restore.channel.degradation import Degradation, Samples, transmit
 from restore.channel.patches import coded_planes
 from restore.channel.problem import Problem
+from restore.networks.chain import restored_luminance
 from restore.runtime.context import Context
 
 __all__ = ["Distance", "ValidationSet"]
@@ -41,12 +42,19 @@ class ValidationSet:
         Device of the network.
     distance : callable, optional
         LPIPS, see `restore.training.features.load_lpips`.
+    luminance : Module, optional
+        The network that restores the luminance before.
     """
 
     def __init__(
-        self, coded: dict[str, list[_CodedImage]], device: torch.device, distance: Distance | None = None
+        self,
+        coded: dict[str, list[_CodedImage]],
+        device: torch.device,
+        distance: Distance | None = None,
+        luminance: nn.Module | None = None,
     ) -> None:
         self._coded, self._device, self._distance = coded, device, distance
+        self._luminance = luminance.to(device) if luminance is not None else None
 
     @classmethod
     def of_images(
@@ -69,13 +77,17 @@ class ValidationSet:
         planes: int,
         device: torch.device,
         distance: Distance | None = None,
+        luminance: nn.Module | None = None,
     ) -> ValidationSet:
-        """Images, RGB, as files of senders at qualities (1..100), of which a number of planes are used (1 or 3)."""
+        """Images, RGB, as files of senders at qualities (1..100), of which a number of planes are used (1 or 3).
+
+        Their luminance is restored by a network, if there is one.
+        """
         coded = {
             f"{sender}_q{quality}": [_coded_whole(image, sender, quality, planes) for image in images]
             for sender, quality in codings
         }
-        return cls(coded, device, distance)
+        return cls(coded, device, distance, luminance)
 
     def measure(self, network: nn.Module) -> dict[str, float]:
         """Mean PSNR in dB, and LPIPS if there is a distance, of each coding. Puts the network into evaluation mode."""
@@ -92,7 +104,10 @@ class ValidationSet:
 
     @torch.no_grad()
     def _restored(self, network: nn.Module, image: _CodedImage) -> Samples:
-        output: Tensor = network(self._tensor(image.received) / 255, self._tensor(image.condition))[0]
+        planes, condition = self._tensor(image.received) / 255, self._tensor(image.condition)
+        if self._luminance is not None:
+            planes = restored_luminance(self._luminance, planes, condition)
+        output: Tensor = network(planes, condition)[0]
         samples: Samples = np.clip(np.rint(output.cpu().numpy() * 255), 0, 255).astype(np.uint8)
         return samples
 
