@@ -37,7 +37,7 @@ from restore.networks.fold import fold
 from restore.networks.weights import load_network, save_network, shipped_network
 from restore.training.log import read_log
 from restore.training.recipe import load_recipe
-from restore.training.train import train
+from restore.training.train import DataFolders, train
 
 MODELS = Path(restore.__file__).parent / "data" / "models"
 IMITATION_STEPS = 400
@@ -98,7 +98,7 @@ def _quantized_again(name: str, work: Path, data: Path) -> None:
 def _trained_network(name: str, work: Path, data: Path) -> Path:
     """Folder of a recipe's network, trained now if it is not there."""
     if not (work / name / "network.safetensors").exists():
-        train(load_recipe(name), data, work / name, progress=_shown(name))
+        train(load_recipe(name), DataFolders(data), work / name, progress=_shown(name))
     return work / name
 
 
