@@ -157,10 +157,11 @@ class TargetSearch(Generic[C]):
         return sum(candidate.errors), candidate.rate
 
     def _move(self, moves: Moves[C]) -> None:
-        """Make single changes, as long as there is one that is expected to fit."""
+        """Make single changes, as long as there is one that is expected to fit, but not without end."""
         candidate = moves.first
-        while (rest := self._goal.limit - self.measure(candidate)) > self._goal.tolerance:
-            changed = moves.next(candidate, rest)
+        for _ in range(moves.most):
+            rest = self._goal.limit - self.measure(candidate)
+            changed = moves.next(candidate, rest) if rest > self._goal.tolerance else None
             if changed is None:
                 break
             if self.measure(changed) <= self._goal.limit:

@@ -207,31 +207,63 @@ def test_all_ways_of_a_group_are_tried_and_later_groups_only_if_need_be() -> Non
     assert result.candidate.error == 2.0
 
 
-def test_moves_are_made_while_they_fit() -> None:
-    class Halves:
-        """Each move uses up half of the rest; the first one proves to be too much."""
+@dataclass
+class Steps:
+    """Moves whose next step is a function of what is left of the limit; refused steps are counted."""
 
-        def __init__(self, first: File) -> None:
-            self.first = first
-            self.refused = 0
+    first: File
+    step: Callable[[float, int], float]
+    most: int = 40
+    rests: list[float] = field(default_factory=list)
+    refused: int = 0
 
-        def next(self, candidate: File, rest: float) -> File | None:
-            step = rest / 2 if self.refused else 2 * rest
-            return File(candidate.level + step, candidate.measured + step) if rest > 1e-3 else None
+    def next(self, candidate: File, rest: float) -> File | None:
+        self.rests.append(rest)
+        step = self.step(rest, self.refused)
+        return File(candidate.level + step, candidate.measured + step) if step else None
 
-        def refuse(self) -> None:
-            self.refused += 1
+    def refuse(self) -> None:
+        self.refused += 1
 
+
+def searched_with_moves(step: Callable[[float, int], float], **options: Any) -> tuple[float, Steps]:
+    """The measure that moves come to from 50, where 100 is the limit, and the moves."""
     made = []
 
-    def moves(bracket: Bracket, best: File) -> Halves:
-        made.append(Halves(best))
+    def moves(bracket: Bracket, best: File) -> Steps:
+        made.append(Steps(best, step))
         return made[0]
 
     line = NumberLine(lambda level: level, first=50.0, loose=60.0, rate=lambda level: 1.0, groups=[[moves]])
-    result = search(line, goal(100.0, tolerance=0.01, accepted=0.01))
-    assert 99.99 <= result.measured <= 100
-    assert made[0].refused == 1
+    result = search(line, goal(100.0, **{"tolerance": 0.01, "accepted": 0.01} | options))
+    return result.measured, made[0]
+
+
+def test_moves_are_made_while_they_fit() -> None:
+    """Each uses up half of the rest; the first one proves to be too much."""
+    measured, moves = searched_with_moves(lambda rest, refused: rest / 2 if refused else 2 * rest)
+    assert 99.99 <= measured <= 100
+    assert moves.refused == 1
+    assert moves.rests == [50.0, *(50 / 2**number for number in range(13))]
+
+
+def test_moves_end_where_there_is_none() -> None:
+    measured, moves = searched_with_moves(lambda rest, refused: 10.0 if rest > 15 else 0.0)
+    assert (measured, moves.refused) == (90.0, 0)
+    assert moves.rests == [50, 40, 30, 20, 10]
+
+
+def test_a_move_may_use_up_the_limit_to_the_last() -> None:
+    measured, moves = searched_with_moves(lambda rest, refused: rest)
+    assert (measured, moves.refused, len(moves.rests)) == (100.0, 0, 1)
+
+
+def test_no_more_moves_are_made_than_a_line_allows() -> None:
+    """Whether they are refused without end, or lead nowhere without end."""
+    for step, measured, refused in ((1000.0, 50.0, 40), (1e-9, 50.0, 0)):
+        result, moves = searched_with_moves(lambda rest, refused, step=step: step)  # type: ignore[misc]
+        assert result == pytest.approx(measured, abs=1e-6)
+        assert (len(moves.rests), moves.refused) == (40, refused)
 
 
 # ---- What cannot be met ----------------------------------------------------------------------------------------------
