@@ -31,7 +31,11 @@ _FARTHEST = 256.0  # factor by which the level alone leaves what fits the tables
 # level moves alone.
 _TOGETHER, _ALONE = (0.5, 0.7), (0.2, 0.25)
 # Relative distance of levels between which there is nothing but a jump of the tables, or chance.
-_SAME_TABLES, _CHANCE = 0.01, 1e-4
+_SAME_TABLES, _CHANCE = 0.01, 1e-3
+# How many times as much of a size, or of an error, may stay unused where tables and level move together. The level
+# alone uses up the rest. A size takes a level that is finer than the tables then, which costs more bits than it is
+# worth; an error takes a coarser one, which costs nothing. Measured on 27 photographs.
+_LEFT_TO_LEVEL = 5.0, 15.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +202,7 @@ class TrellisLine:
 
     def near(self, goal: Goal) -> float:
         """More than the goal tolerates: the level alone comes closer."""
-        return self.tolerances.joint * goal.tolerance
+        return _LEFT_TO_LEVEL[goal.rising] * goal.tolerance
 
     def estimate(self, goal: Goal) -> Callable[[float], float] | None:
         """Not known without the trellis."""

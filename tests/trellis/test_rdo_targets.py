@@ -37,6 +37,7 @@ from optcodec import (
     read_jpeg,
 )
 from optcodec.jpeg.quantize import quantize
+from optcodec.matching import meet
 from optcodec.metrics import EQUAL_WEIGHTS, luminance_ssim, swe_by_component
 from optcodec.targets import Quality
 from optcodec.trellis.tuning import tuning_for
@@ -99,6 +100,24 @@ def test_more_bytes_do_not_have_more_error():
     errors = [sum(criterion.errors(original, file.coefficients)) for file in files]
     for less, more in itertools.pairwise(errors):
         assert more < 1.01 * less
+
+
+@pytest.mark.parametrize("method", ["optd", "rdopt", "jpeg"])
+def test_tables_fit_the_level_of_a_file_of_a_size(monkeypatch, method):
+    """What tables and level leave of a size is little, so that the level alone goes hardly away from what fits them."""
+    files = []
+
+    def met(line, target):
+        result = meet(line, target)
+        fitting = line.coder.level_of(result.tables)
+        files.append(result.candidate.levels[0] / fitting)
+        return result
+
+    monkeypatch.setattr("optcodec.effort.meet", met)
+    for nbytes in (3250, 3750, 4250, 5500, 6750):
+        encode(PHOTO, rdo=True, target=MaxBytes(nbytes), method=method)
+    assert len(files) == 5
+    assert max(abs(np.log(files))) < 0.12
 
 
 def test_a_size_is_that_of_the_whole_image_not_of_the_rows_that_are_searched_first():
