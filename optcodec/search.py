@@ -137,7 +137,8 @@ class TargetSearch(Generic[C]):
 
     def is_near(self, unused: float) -> bool:
         """Whether the best candidate leaves no more than so much of the limit unused."""
-        return self._best is not None and self.measure(self._best) >= self._goal.limit - unused
+        assert self._best is not None  # the walk along the line found one
+        return self.measure(self._best) >= self._goal.limit - unused
 
     def _keep(self, candidate: C, measured: float) -> None:
         accepted = measured >= self._goal.limit - self._goal.accepted

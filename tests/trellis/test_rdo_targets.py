@@ -40,6 +40,7 @@ from optcodec.jpeg.quantize import quantize
 from optcodec.matching import meet
 from optcodec.metrics import EQUAL_WEIGHTS, luminance_ssim, swe_by_component
 from optcodec.targets import Quality
+from optcodec.trellis.line import TrellisLine
 from optcodec.trellis.tuning import tuning_for
 from tests.peers import libjpeg_coefficients, picture, pillow_jpeg, pillow_pixels
 
@@ -127,6 +128,24 @@ def test_a_size_is_that_of_the_whole_image_not_of_the_rows_that_are_searched_fir
     assert encode(smooth, rdo=True, target=MaxBytes(6100)).nbytes <= 6100
     with pytest.raises(TargetNotMetError, match=r"a file size in bytes of at most 4200, but the nearest .* is 5\d\d\d"):
         encode(smooth, rdo=True, target=MaxBytes(4200))
+
+
+def test_rows_of_a_large_image_say_where_to_begin(monkeypatch):
+    """A few trials on some rows, which need not come close, save trials on the whole image."""
+    levels = {True: set(), False: set()}  # of some rows, of the whole image
+
+    def at(self, level):
+        levels[self.coder.image.height < 512].add(level)
+        return real(self, level)
+
+    real = TrellisLine.at
+    monkeypatch.setattr(TrellisLine, "at", at)
+    for nbytes in (20_000, 30_000, 40_000):
+        for tried in levels.values():
+            tried.clear()
+        encode(astronaut(), rdo=True, target=MaxBytes(nbytes), subsampling="4:4:4")
+        assert 1 < len(levels[True]) <= 3
+        assert len(levels[False]) <= 6
 
 
 @pytest.mark.parametrize("source", ["4:2:0", "4:4:4"])
