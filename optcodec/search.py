@@ -272,16 +272,14 @@ class _Walk(Generic[C]):
 
     def _between(self, fits: float, exceeds: float, *, halve: bool) -> float:
         """The next place between two others: where estimates or a power law expect the wanted measure."""
-        middle = math.sqrt(fits * exceeds)
         low, high = self._measure(fits), self._measure(exceeds)
         if halve or not -math.inf < low < high < math.inf:
-            return middle
+            return math.sqrt(fits * exceeds)
         if self._estimate is not None:
             least, most = self._estimated(fits), self._estimated(exceeds)
             wanted = least + (most - least) * (self._wanted() - low) / (high - low)
-            proposed = place_with(self._estimated, max(wanted, least), fits, exceeds)
-            return proposed if fits < proposed < exceeds else middle
-        if low > 0 < self._wanted():
+            return place_with(self._estimated, wanted, fits, exceeds)  # if it stays there, the next one is the middle
+        if low > 0:
             part = math.log(self._wanted() / low) / math.log(high / low)
         else:
             part = (self._wanted() - low) / (high - low)

@@ -299,7 +299,7 @@ def kept(files: Sequence[File], rising: bool = True, **options: Any) -> float:
 
 def test_files_that_leave_much_unused_are_kept_only_until_there_is_one_that_does_not() -> None:
     far, near = File(1.0, 40.0, rate=1.0), File(2.0, 50.0, rate=9.0)
-    assert kept([far, near], accepted=50.0) == 2  # just so
+    assert kept([far, near, File(3.0, 60.0, rate=10.0)], accepted=50.0) == 2  # it is just near enough
     assert kept([far, near, File(3.0, 49.0, rate=0.0)], accepted=50.0) == 2
     assert kept([far, near, File(3.0, 60.0, rate=8.0), File(4.0, 70.0, rate=9.0)], accepted=50.0) == 3
 
@@ -481,6 +481,17 @@ def test_an_estimate_leads_down_as_well_as_up() -> None:
         assert len(levels) == 2
 
 
+def test_an_estimate_leads_to_levels_between_two_others() -> None:
+    """Also where the measure is another one by a factor and a constant; one that says nothing does no harm."""
+    line = {"first": 2.0, "bounds": (1.0, 64.0), "guess": lambda level: level**3}
+    levels = tried_levels(lambda level: 5 * level**3 - 10, 5000.0, line, tolerance=10.0)
+    assert levels == pytest.approx([2.0, (8 * 4995 / 30) ** (1 / 3), (5005 / 5) ** (1 / 3)], rel=1e-3)
+    for nothing in (lambda level: 7.0, lambda level: 7 / level):
+        levels = tried_levels(lambda level: level**3, 5000.0, line | {"guess": nothing}, tolerance=10.0)
+        assert 4990 <= max(level**3 for level in levels if level**3 <= 5000)
+        assert len(levels) < 30
+
+
 def test_levels_between_two_others_follow_a_power_law() -> None:
     """Once the limit lies between them; a straight line where the measure is below 0."""
     line = {"first": 1.0, "bounds": (1.0, 64.0), "power": 0.01}
@@ -488,6 +499,10 @@ def test_levels_between_two_others_follow_a_power_law() -> None:
     assert levels[:2] == pytest.approx([1.0, 64.0])
     share = math.log(4999.5 / 101) / math.log((64**3 + 100) / 101)
     assert levels[2] == pytest.approx(64**share)
+    levels = tried_levels(lambda level: level**3 + 100, 50000.0, line, tolerance=1.0)
+    before, after = levels[2] ** 3 + 100, 64**3 + 100  # the interval is less than half of the one before
+    share = math.log(49999.5 / before) / math.log(after / before)
+    assert levels[3] == pytest.approx(levels[2] * (64 / levels[2]) ** share)
     levels = tried_levels(lambda level: level - 65, -11.0, line | {"power": 1.0}, tolerance=0.01)
     assert levels[:3] == pytest.approx([1.0, 4.0, 64.0])
     assert levels[3] == pytest.approx(4 * 16 ** ((61 - 11.005) / 60))
