@@ -132,11 +132,11 @@ def test_a_size_is_that_of_the_whole_image_not_of_the_rows_that_are_searched_fir
 
 def test_rows_of_a_large_image_say_where_to_begin(monkeypatch):
     """A few trials on some rows, which need not come close, save trials on the whole image."""
-    levels = {True: set(), False: set()}  # of some rows, of the whole image
+    levels = {True: {}, False: {}}  # files of some rows, and of the whole image
 
     def at(self, level):
-        levels[self.coder.image.height < 512].add(level)
-        return real(self, level)
+        file = real(self, level)
+        return levels[self.coder.image.height < 512].setdefault(level, file)
 
     real = TrellisLine.at
     monkeypatch.setattr(TrellisLine, "at", at)
@@ -146,6 +146,8 @@ def test_rows_of_a_large_image_say_where_to_begin(monkeypatch):
         encode(astronaut(), rdo=True, target=MaxBytes(nbytes), subsampling="4:4:4")
         assert 1 < len(levels[True]) <= 3
         assert len(levels[False]) <= 6
+        shares = [512 * file.nbytes / file.coder.image.height / nbytes for file in levels[True].values()]
+        assert any(0.97 <= share <= 1 for share in shares)
 
 
 @pytest.mark.parametrize("source", ["4:2:0", "4:4:4"])
