@@ -37,7 +37,7 @@ from restore.networks.fold import fold
 from restore.networks.weights import load_network, save_network, shipped_network
 from restore.training.log import read_log
 from restore.training.recipe import load_recipe
-from restore.training.train import train
+from restore.training.train import DataFolders, train
 
 MODELS = Path(restore.__file__).parent / "data" / "models"
 IMITATION_STEPS = 400
@@ -102,7 +102,7 @@ def _quantize_shipped(name: str, work: Path, data: Path) -> None:
 def _trained_network(name: str, work: Path, data: Path) -> Path:
     """Folder of a recipe's trained network; the network is trained now if the folder does not have it."""
     if not (work / name / "network.safetensors").exists():
-        train(load_recipe(name), data, work / name, progress=_progress_printer(name))
+        train(load_recipe(name), DataFolders(data), work / name, progress=_progress_printer(name))
     return work / name
 
 

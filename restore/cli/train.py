@@ -58,7 +58,16 @@ def command(recipe: str, output: Path, as_json: bool, **options: Any) -> None:
         click.echo(f"{summary['network']}: {summary['steps']} steps, {_text(summary['seen'])}")
 
 
-def _train(name: str, output: Path, *, start: Path | None, threads: int | None, **options: Any) -> dict[str, Any]:
+def _train(
+    name: str,
+    output: Path,
+    *,
+    data: Path,
+    weights: Path | None,
+    start: Path | None,
+    threads: int | None,
+    **options: Any,
+) -> dict[str, Any]:
     """Run the training, and return its summary."""
     from optcodec.shared import check_writable
     from restore.training.recipe import load_recipe
@@ -71,7 +80,7 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
     from restore.networks.operations import configuration
     from restore.networks.weights import load_network
     from restore.training.log import read_log
-    from restore.training.train import train
+    from restore.training.train import DataFolders, train
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -85,7 +94,7 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
         def progress(step: int, total: int, seen: dict[str, float]) -> None:
             tell(step, total=total, note=f"steps {_text(seen)}")
 
-        train(recipe, folder=output, network=network, progress=progress, **options)
+        train(recipe, DataFolders(data, weights), output, network=network, progress=progress, **options)
     row = {key: float(value) for key, value in read_log(output)[-1].items() if value}
     steps, seconds = int(row.pop("step")), row.pop("seconds")
     return {"network": str(output / "network.safetensors"), "steps": steps, "seconds": seconds, "seen": row}

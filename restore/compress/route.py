@@ -32,7 +32,7 @@ from restore.networks.operations import configuration, plane_spec
 from restore.networks.weights import load_network, save_network
 from restore.training.log import read_log
 from restore.training.recipe import Recipe
-from restore.training.train import train
+from restore.training.train import DataFolders, train
 from restore.training.validation import ValidationSet
 
 __all__ = ["Plan", "Stage", "compress", "stages", "trained_recipe", "validated"]
@@ -220,7 +220,8 @@ def _stage_network(
         return network
     stage_recipe = dataclasses.replace(recipe, network=_float_configuration(network), **stage.changes)
     # train a copy: the networks of the stages before must stay as they were saved
-    return train(stage_recipe, data, stage_folder, network=copy.deepcopy(network), budget=budget).cpu()
+    folders = DataFolders(data)
+    return train(stage_recipe, folders, stage_folder, network=copy.deepcopy(network), budget=budget).cpu()
 
 
 def _float_configuration(network: nn.Module) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ from restore.training.losses import critic_loss, fooling_loss, norm_scale_sum, p
 from restore.training.recipe import Recipe
 from restore.training.validation import ValidationSet
 
-__all__ = ["train"]
+__all__ = ["DataFolders", "train"]
 
 _WARM_UP = 0.02  # share of the steps during which the learning rate rises (schedule "cosine")
 _TIMED_STEPS = 10  # steps that are timed, to estimate how many fit into a budget
@@ -40,14 +41,34 @@ _PATIENCE = 3  # validations without progress, after which the rate falls (sched
 Progress = Callable[[int, int, dict[str, float]], None]
 
 
+@dataclass(frozen=True)
+class DataFolders:
+    """Where a training reads from.
+
+    Parameters
+    ----------
+    photographs : path
+        Folder that contains the recipe's folders of photographs.
+    weights : path, optional
+        Folder with the weights that the feature loss and LPIPS need; by default ``weights`` in `photographs`.
+    """
+
+    photographs: Path
+    weights: Path | None = None
+
+    @property
+    def feature_weights(self) -> Path:
+        """Folder with the weights that the feature loss and LPIPS need."""
+        return self.weights or self.photographs / "weights"
+
+
 def train(
     recipe: Recipe,
-    data: Path,
+    data: DataFolders,
     folder: Path,
     *,
     network: nn.Module | None = None,
     budget: float | None = None,
-    weights: Path | None = None,
     tensorboard: bool = False,
     progress: Progress | None = None,
 ) -> nn.Module:
@@ -57,8 +78,8 @@ def train(
     ----------
     recipe : Recipe
         Settings of the training; a resumed training must have the same recipe.
-    data : path
-        Folder that contains the recipe's folders of photographs.
+    data : DataFolders
+        Photographs, and weights of networks that losses need.
     folder : path
         Output folder. ``checkpoint.safetensors`` and ``log.csv`` are written at every validation, and
         ``network.safetensors`` at the end.
@@ -68,8 +89,6 @@ def train(
     budget : float, optional
         Training time in minutes: sets the number of steps so that they take about that long on this machine. A resumed
         training keeps its number.
-    weights : path, optional
-        Folder with the weights that the feature loss and LPIPS need; by default ``weights`` in `data`.
     tensorboard : bool
         Whether a log for TensorBoard is written, too, to ``tensorboard`` in `folder`.
     progress : callable, optional
@@ -87,9 +106,7 @@ def train(
         loss is no longer finite.
     """
     torch.manual_seed(recipe.seed)
-    training = _Training(
-        recipe, data, weights or data / "weights", build(recipe.network) if network is None else network
-    )
+    training = _Training(recipe, data, build(recipe.network) if network is None else network)
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "checkpoint.safetensors").exists():
         training.resume(folder)
@@ -104,14 +121,15 @@ def train(
 class _Training:
     """A training: the networks, the patches, and the state that changes from step to step."""
 
-    def __init__(self, recipe: Recipe, data: Path, weights: Path, network: nn.Module) -> None:
+    def __init__(self, recipe: Recipe, data: DataFolders, network: nn.Module) -> None:
         self.recipe, self.steps, self.step, self.seconds = recipe, recipe.steps, 0, 0.0
         self.plateau = {"rate": recipe.rate, "best": -math.inf, "since": 0.0}
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.loss = pixel_loss(recipe.loss)
         lpips = recipe.validation.lpips
-        distance = load_lpips(lpips, weights, self.device) if lpips else None
-        self.features = load_features(recipe.features, weights).to(self.device) if recipe.perceptual else None
+        distance = load_lpips(lpips, data.feature_weights, self.device) if lpips else None
+        features = load_features(recipe.features, data.feature_weights) if recipe.perceptual else None
+        self.features = None if features is None else features.to(self.device)
         spec = plane_spec(configuration(network))
         problem = find_problem(recipe.problem) if recipe.problem else None
         if problem and (spec.planes, spec.scale) != (3, problem.scale):
@@ -125,10 +143,10 @@ class _Training:
             self.learners.append(Learner(critic, recipe.rate, name="critic.", adam="critic_adam."))
         photographs: list[Samples] = []
         for name, shrink in recipe.photographs.items():
-            photographs += load_photographs(data / name, mode=mode, shrink=shrink)
+            photographs += load_photographs(data.photographs / name, mode=mode, shrink=shrink)
         patch_options = {name: getattr(recipe, name) for name in ("side", "count", "seed", "stride")}
         self.patches = Patches(photographs, recipe.degradation, **patch_options, problem=problem)
-        images = load_photographs(data / recipe.validation.folder, mode=mode)[: recipe.validation.images]
+        images = load_photographs(data.photographs / recipe.validation.folder, mode=mode)[: recipe.validation.images]
         self.validation = ValidationSet(images, recipe.validation.qualities, self.device, distance, problem)
 
     def fit_steps(self, minutes: float) -> None:

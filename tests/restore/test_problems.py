@@ -24,7 +24,7 @@ from restore.networks import build
 from restore.networks.weights import save_network
 from restore.tasks import make_task, shipped_tasks
 from restore.training.recipe import Recipe
-from restore.training.train import train
+from restore.training.train import DataFolders, train
 
 SAME: list[dict[str, object]] = [{"network": "ffdnet", "depth": 3, "width": 4}, {"network": "ircnn", "width": 4}]
 
@@ -110,7 +110,7 @@ def test_networks_that_do_not_fit_the_problem_are_not_trained(
     network: dict[str, object], planes_and_scale: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InvalidInputError, match=f"sr4 needs a network for RGB with scale 4; got {planes_and_scale}"):
-        train(Recipe(network, problem="sr4"), tmp_path, tmp_path / "run")
+        train(Recipe(network, problem="sr4"), DataFolders(tmp_path), tmp_path / "run")
 
 
 def test_only_networks_for_jpeg_alone_are_calibrated(tmp_path: Path) -> None:
