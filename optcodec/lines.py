@@ -105,6 +105,10 @@ class Moves(Protocol[C]):
     """Single changes of a candidate, each expected to use up a part of what is left of the limit."""
 
     @property
+    def most(self) -> int:
+        """How many changes are tried at most, so that every search ends."""
+
+    @property
     def first(self) -> C:
         """The candidate to start from, which keeps the limit."""
 

@@ -54,8 +54,6 @@ class Tolerances:
         the nearest is kept.
     end : float
         Of an SWE that the coarsest file does not reach; infinite if the coarsest file will do.
-    joint : float
-        How many times as much may stay unused after the joint search of tables and level: the level alone comes closer.
     """
 
     size: float
@@ -64,14 +62,11 @@ class Tolerances:
     quality: float
     accepted: float
     end: float
-    joint: float = 1.0
 
 
 # Tables move in whole steps, so that a size cannot always be met more closely; their error is known without a file.
 TABLE_TOLERANCES = Tolerances(size=0.01, error=1e-5, pixels=0.002, quality=2e-4, accepted=math.inf, end=MET)
-TRELLIS_TOLERANCES = Tolerances(
-    size=0.002, error=0.002, pixels=0.002, quality=2e-4, accepted=0.0045, end=math.inf, joint=15.0
-)
+TRELLIS_TOLERANCES = Tolerances(size=0.002, error=0.002, pixels=0.002, quality=2e-4, accepted=0.0045, end=math.inf)
 
 C = TypeVar("C", bound=Candidate)
 

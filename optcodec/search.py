@@ -137,7 +137,8 @@ class TargetSearch(Generic[C]):
 
     def is_near(self, unused: float) -> bool:
         """Whether the best candidate leaves no more than so much of the limit unused."""
-        return self._best is not None and self.measure(self._best) >= self._goal.limit - unused
+        assert self._best is not None  # the walk along the line found one
+        return self.measure(self._best) >= self._goal.limit - unused
 
     def _keep(self, candidate: C, measured: float) -> None:
         accepted = measured >= self._goal.limit - self._goal.accepted
@@ -157,10 +158,11 @@ class TargetSearch(Generic[C]):
         return sum(candidate.errors), candidate.rate
 
     def _move(self, moves: Moves[C]) -> None:
-        """Make single changes, as long as there is one that is expected to fit."""
+        """Make single changes, as long as there is one that is expected to fit, but not without end."""
         candidate = moves.first
-        while (rest := self._goal.limit - self.measure(candidate)) > self._goal.tolerance:
-            changed = moves.next(candidate, rest)
+        for _ in range(moves.most):
+            rest = self._goal.limit - self.measure(candidate)
+            changed = moves.next(candidate, rest) if rest > self._goal.tolerance else None
             if changed is None:
                 break
             if self.measure(changed) <= self._goal.limit:
@@ -270,16 +272,14 @@ class _Walk(Generic[C]):
 
     def _between(self, fits: float, exceeds: float, *, halve: bool) -> float:
         """The next place between two others: where estimates or a power law expect the wanted measure."""
-        middle = math.sqrt(fits * exceeds)
         low, high = self._measure(fits), self._measure(exceeds)
         if halve or not -math.inf < low < high < math.inf:
-            return middle
+            return math.sqrt(fits * exceeds)
         if self._estimate is not None:
             least, most = self._estimated(fits), self._estimated(exceeds)
             wanted = least + (most - least) * (self._wanted() - low) / (high - low)
-            proposed = place_with(self._estimated, max(wanted, least), fits, exceeds)
-            return proposed if fits < proposed < exceeds else middle
-        if low > 0 < self._wanted():
+            return place_with(self._estimated, wanted, fits, exceeds)  # if it stays there, the next one is the middle
+        if low > 0:
             part = math.log(self._wanted() / low) / math.log(high / low)
         else:
             part = (self._wanted() - low) / (high - low)

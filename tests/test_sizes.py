@@ -22,9 +22,6 @@ EXCEPTIONS = {
     "optcodec/vision/estimate.py: estimate_sensitivity()": _PUBLIC,
     "optcodec/vision/survey.py: sensitivity_of()": "the options of estimate_sensitivity, handed through",
     "optcodec/kernels/decode.py: unstuff": "one loop whose parts share eight variables, which a kernel cannot return",
-    "optcodec/accuracy/run.py: measure()": "to be mended: batch, workers, peers and max_pixels are one value",
-    "optcodec/trellis/indices.py: _component()": "to be mended",
-    "restore/training/train.py: train()": "to be mended: data and weights are one value, where files lie",
 }
 
 

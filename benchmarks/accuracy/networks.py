@@ -20,6 +20,7 @@ from benchmarks.record import RESULTS, write_result
 from optcodec.accuracy.coder import Peer
 from optcodec.accuracy.conditions import Condition
 from optcodec.accuracy.partial import remove_partial
+from optcodec.accuracy.pipeline import Pipeline
 from optcodec.accuracy.rows import Rows
 from optcodec.accuracy.run import measure, profile_sha256
 from optcodec.accuracy.statistics import summarize
@@ -84,18 +85,10 @@ def run(
 
     An interrupted run continues from the file ``results/NAME.partial``.
     """
+    pipeline = Pipeline(target, tuple(conditions), profile, subsampling, peers=peers or {})
     partial = RESULTS / f"{name}.partial"
     with progress_bar(len(images), name) as progress:
-        measured = measure(
-            target,
-            images,
-            conditions,
-            profile=profile,
-            subsampling=subsampling,
-            partial=partial,
-            peers=peers,
-            progress=progress,
-        )
+        measured = measure(pipeline, images, partial=partial, progress=progress)
     remove_partial(partial)
     return measured.rows, {stage: round(seconds, 1) for stage, seconds in measured.seconds.items()}
 

@@ -36,6 +36,7 @@ from restore.networks.count import count
 from restore.networks.fold import fold
 from restore.networks.weights import load_network, save_network, shipped_network
 from restore.training.log import read_log
+from restore.training.material import DataFolders
 from restore.training.recipe import load_recipe
 from restore.training.train import train
 
@@ -91,7 +92,7 @@ def _quantize_shipped(name: str, work: Path, data: Path) -> None:
             card[role]["int8"] = record
     if "stages" in card:
         kept = [stage for stage in card["stages"] if not stage["stage"].startswith("int8")]
-        psnr = validated(networks[0], load_recipe(name), data)
+        psnr = validated(networks[0], load_recipe(name), DataFolders(data))
         sizes = {**count(networks[0]).to_json(), "bytes": len(to_onnx(networks[0]))}
         card["stages"] = [*kept, {"stage": "int8-imitated", **sizes, **psnr}]
         text = json.dumps({"stages": card["stages"]}, indent=2)
@@ -102,17 +103,17 @@ def _quantize_shipped(name: str, work: Path, data: Path) -> None:
 def _trained_network(name: str, work: Path, data: Path) -> Path:
     """Folder of a recipe's trained network; the network is trained now if the folder does not have it."""
     if not (work / name / "network.safetensors").exists():
-        train(load_recipe(name), data, work / name, progress=_progress_printer(name))
+        train(load_recipe(name), DataFolders(data, files=work / "files"), work / name, progress=_progress_printer(name))
     return work / name
 
 
 def _int8(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:
     """Train a network with 8-bit weights and activations to imitate ``network``; return it with a record."""
     path, recipe = work / f"{role}-int8" / "network.safetensors", load_recipe(role)
-    record = path.with_name("record.json")
+    record, folders = path.with_name("record.json"), DataFolders(data, files=work / "files")
     if not path.exists():
         plain = fold(network) if isinstance(network, DnCNN) else network
-        rough = quantize(plain, calibration_patches(recipe, data))
+        rough = quantize(plain, calibration_patches(recipe, folders))
         differences: list[float] = []
 
         def progress(step: int, difference: float) -> None:
@@ -121,7 +122,7 @@ def _int8(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Mod
                 click.echo(f"{role} int8 {step}/{IMITATION_STEPS} {np.mean(differences[-20:]):.4f} samples", err=True)
 
         start = time.perf_counter()
-        patches = calibration_patches(recipe, data, count=16 * IMITATION_STEPS, at_once=16)
+        patches = calibration_patches(recipe, folders, count=16 * IMITATION_STEPS, at_once=16)
         fine = imitate(rough, plain, patches, steps=IMITATION_STEPS, progress=progress)
         save_network(path, fine, recipe=recipe.to_json())
         figures = {"steps": len(differences), "seconds": round(time.perf_counter() - start, 1)}

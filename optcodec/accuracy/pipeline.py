@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -52,9 +52,9 @@ class Pipeline:
     subsampling : str
         Chroma subsampling of all files.
     batch : int
-        Number of decoded versions of an image in a batch for the network.
+        Number of decoded versions of an image in a batch for the network. Changes results by rounding only.
     peers : mapping of str to callable
-        Other encoders by name.
+        Other encoders by name, see `optcodec.accuracy.coder.ImageCoder`.
     max_pixels : int or None
         Images with more pixels are refused; None allows every size.
 
@@ -67,9 +67,9 @@ class Pipeline:
     target: TargetModel
     conditions: tuple[Condition, ...]
     profile: SensitivityProfile
-    subsampling: str
-    batch: int
-    peers: Mapping[str, Peer]
+    subsampling: str = "4:4:4"
+    batch: int = 8
+    peers: Mapping[str, Peer] = field(default_factory=dict)
     max_pixels: int | None = MAX_PIXELS
 
     def __post_init__(self) -> None:

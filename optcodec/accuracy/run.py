@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from optcodec import __version__
-from optcodec.accuracy.coder import Peer
-from optcodec.accuracy.conditions import Condition
 from optcodec.accuracy.network import as_used, module_sha256, one_thread_each
 from optcodec.accuracy.partial import PartialFolder
 from optcodec.accuracy.pipeline import STAGES, Pipeline, Seconds
@@ -25,12 +23,8 @@ from optcodec.design import check_sampling
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.layout import thread_count
 from optcodec.kernels import prepare
-from optcodec.limits import MAX_PIXELS
 from optcodec.vision.datasets import LabelledImage
 from optcodec.vision.profile import SensitivityProfile
-
-if TYPE_CHECKING:
-    from optcodec.vision.models import TargetModel
 
 __all__ = ["Measurement", "measure", "profile_sha256"]
 
@@ -56,18 +50,12 @@ class Measurement:
 
 
 def measure(
-    target: TargetModel,
+    pipeline: Pipeline,
     images: Sequence[LabelledImage],
-    conditions: Iterable[Condition],
     *,
-    profile: SensitivityProfile,
-    subsampling: str = "4:4:4",
     partial: Path,
-    batch: int = 8,
     workers: int | None = None,
-    peers: Mapping[str, Peer] | None = None,
     progress: Callable[[int], object] | None = None,
-    max_pixels: int | None = MAX_PIXELS,
 ) -> Measurement:
     """Encode, decode and classify images under all conditions.
 
@@ -76,29 +64,18 @@ def measure(
 
     Parameters
     ----------
-    target : TargetModel
-        See `optcodec.vision.models.load_model`. A copy of its module is called by several threads at once.
+    pipeline : Pipeline
+        The network, the conditions, all different, and how images are coded. Its encoders, and a copy of its network,
+        are called by several threads at once.
     images : sequence of LabelledImage
         Either all with a label, or all without one; then the prediction for the uncompressed image is the label.
-    conditions : iterable of Condition
-        All different.
-    profile : SensitivityProfile
-        Profile that tables are designed for; normalized, it has the weights of the SWE.
-    subsampling : str
-        Chroma subsampling of all files.
     partial : Path
         Folder for finished images, from which an interrupted run continues. The caller removes it with
         `optcodec.accuracy.partial.remove_partial` after saving the result.
-    batch : int
-        Number of decoded versions of an image in a batch for the network. Changes results by rounding only.
     workers : int, optional
         Number of threads; all processors by default. The result is the same.
-    peers : mapping of str to callable, optional
-        Other encoders by name, see `optcodec.accuracy.coder.ImageCoder`. Called by several threads at once.
     progress : callable, optional
         Called with the number of finished images, at the start and after each image.
-    max_pixels : int or None
-        Images with more pixels are refused; None allows every size.
 
     Returns
     -------
@@ -114,22 +91,21 @@ def measure(
     SamplingMismatchWarning
         If the profile was estimated at another chroma sampling.
     """
-    quick = replace(target, module=as_used(target.module))
     if workers is not None and workers < 1:
         raise InvalidInputError(f"expected at least 1 thread, got {workers}")
     threads = thread_count(workers)
-    pipeline = Pipeline(quick, tuple(conditions), profile, subsampling, batch, dict(peers or {}), max_pixels)
     named = list(zip(images, _names(images), strict=True))
-    folder = PartialFolder(partial, _experiment(target, pipeline, named))
-    check_sampling(profile, {subsampling})
+    folder = PartialFolder(partial, _experiment(pipeline, named))
+    check_sampling(pipeline.profile, {pipeline.subsampling})
     parts = folder.parts()
     done = sum(len(rows.images) for rows, _ in parts)
     tell = progress or (lambda count: None)
     tell(done)
     prepare(*_KERNELS)  # otherwise every thread would compile them
+    quick = replace(pipeline, target=replace(pipeline.target, module=as_used(pipeline.target.module)))
     with one_thread_each():
         chunk = []
-        for result in _in_order(pipeline, named[done:], threads):
+        for result in _in_order(quick, named[done:], threads):
             chunk.append(result)
             done += 1
             if len(chunk) == _PART or done == len(named):
@@ -156,12 +132,12 @@ def _names(images: Sequence[LabelledImage]) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in paths]
 
 
-def _experiment(target: TargetModel, pipeline: Pipeline, named: Sequence[tuple[LabelledImage, str]]) -> dict[str, Any]:
+def _experiment(pipeline: Pipeline, named: Sequence[tuple[LabelledImage, str]]) -> dict[str, Any]:
     """Everything that the rows depend on, except for rounding."""
     return {
         "version": __version__,
-        "model": target.name,
-        "weights": module_sha256(target.module),
+        "model": pipeline.target.name,
+        "weights": module_sha256(pipeline.target.module),
         "profile": profile_sha256(pipeline.profile),
         "subsampling": pipeline.subsampling,
         "conditions": [list(vars(condition).values()) for condition in pipeline.conditions],

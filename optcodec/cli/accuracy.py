@@ -112,6 +112,7 @@ def _measure(output: Path, options: dict[str, Any], failures: list[Failure]) -> 
     """Run the experiment and write its two files; images that cannot be read are skipped and put into `failures`."""
     from optcodec.accuracy.grid import QUALITIES, WATER_LEVELS, grid
     from optcodec.accuracy.partial import remove_partial
+    from optcodec.accuracy.pipeline import Pipeline
     from optcodec.accuracy.run import measure
 
     profile = _profile(options)
@@ -124,20 +125,17 @@ def _measure(output: Path, options: dict[str, Any], failures: list[Failure]) -> 
         qualities=options["qualities"] or QUALITIES,
         water_levels=options["water_levels"] or WATER_LEVELS,
     )
+    pipeline = Pipeline(
+        target,
+        tuple(conditions),
+        profile,
+        subsampling,
+        batch=options["batch"],
+        max_pixels=options["max_pixels"],
+    )
     partial = output.with_name(f"{output.name}.partial")
     with progress_bar(len(images), "accuracy") as progress:
-        measured = measure(
-            target,
-            images,
-            conditions,
-            profile=profile,
-            subsampling=subsampling,
-            partial=partial,
-            progress=progress,
-            batch=options["batch"],
-            workers=options["workers"],
-            max_pixels=options["max_pixels"],
-        )
+        measured = measure(pipeline, images, partial=partial, progress=progress, workers=options["workers"])
     rows = output.with_suffix(".npz")
     measured.rows.save(rows)
     document = _document(target, measured, profile, options) | {"subsampling": subsampling, "rows": rows.name}

@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int64]
 
 _UNITS = 4  # by which a single step is changed at most, at a time
+_CHANGES_PER_STEP = 4  # changes that are tried at most, for each step, where their error is known
 _FILES = 32  # most single steps that are tried where each takes a file
 _LEAST_SHARE = 1e-3  # of what is left: a change that is expected to use up less is not worth it
 
@@ -59,14 +60,11 @@ class SingleSteps:
         self._moving, self._joint, self._values, self._make, self._coarser = moving, joint, values, make, coarser
         self._refused: list[tuple[int, int]] = []  # units and entry
         self._last = (0, 0)
-        self._left = 4 * self._values[..., 0].size if coarser else _FILES
+        self.most = _CHANGES_PER_STEP * self._values[..., 0].size if coarser else _FILES
 
     def next(self, candidate: DesignedFile, rest: float) -> DesignedFile | None:
         """The candidate with one more change, or None if there is none that is expected to fit."""
         steps = candidate.steps[self._moving]
-        if self._left == 0:
-            return None
-        self._left -= 1
         joint = self._joint
         bounds = joint.least, joint.most if steps.max() <= joint.most else MAX_STEP
         changes = self._changes(steps, 1 if self._coarser else -1, bounds)

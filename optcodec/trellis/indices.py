@@ -10,7 +10,7 @@ and `optcodec.kernels.dctrellis`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -186,27 +186,43 @@ def choose_indices(
     for index, (part, old) in enumerate(zip(image.components, like.components, strict=True)):
         steps = like.tables[old.table].steps.astype(np.float32).ravel()
         gains = UNIT / levels[min(index, 1)] * weights[index] * steps.astype(np.float64) ** 2
+        costs = _Costs(steps, gains, scales[index], rates[index])
         interleaved = len(image.components) > 1 and not (apart and index == 0)
         factors = (part.h, part.v) if interleaved else (1, 1)
         rows = -(-image.height // (8 * v_max)) if interleaved else part.coefficients.shape[0]
-        blocks = _component(part, steps, gains, scales[index], rates[index], factors, rows, thread_count(threads))
+        blocks = _cheapest_indices(part, costs, factors, rows, thread_count(threads))
         components.append(Component(part.id, part.h, part.v, old.table, blocks))
     return CoefficientImage(
         image.width, image.height, tuple(components), like.tables, like.metadata, like.restart_interval
     )
 
 
-def _component(
-    part: DctComponent,
-    steps: npt.NDArray[np.float32],
-    gains: Floats,
-    scales: npt.NDArray[np.float32],
-    rates: Rates,
-    factors: tuple[int, int],
-    mcu_rows: int,
-    threads: int,
+@dataclass(frozen=True, eq=False)
+class _Costs:
+    """What the indices of one component cost: their error, and their bits.
+
+    Parameters
+    ----------
+    steps : ndarray of float32, shape (64,)
+        Quantization table.
+    gains : ndarray of float64, shape (64,)
+        Cost of an error of one step, in units of `optcodec.kernels.ratelayout.UNIT` a bit.
+    scales : ndarray of float32
+        Weight of each block.
+    rates : Rates
+        Bits of all symbols.
+    """
+
+    steps: npt.NDArray[np.float32]
+    gains: Floats
+    scales: npt.NDArray[np.float32]
+    rates: Rates
+
+
+def _cheapest_indices(
+    part: DctComponent, costs: _Costs, factors: tuple[int, int], mcu_rows: int, threads: int
 ) -> npt.NDArray[np.int16]:
-    """Indices of one component; threads share its MCU rows."""
+    """Indices of one component, whose MCUs have (h, v) blocks; threads share its MCU rows."""
     rows, columns = part.coefficients.shape[:2]
     coefficients = part.coefficients.reshape(-1, 64)
     indices = scratch(128 * rows * columns).view(np.int16).reshape(-1, 64)
@@ -218,7 +234,8 @@ def _component(
     def work(index: int) -> None:
         geometry = rows, columns, h, v, edges[index], edges[index + 1]
         space = np.empty(64 + v * columns, np.float32), np.empty((WORK, 64), np.int64), np.empty(v * columns, np.int64)
-        constants = 1 / steps, _LARGEST * steps, gains, scales, rates.ac, rates.dc
+        inverse, largest = 1 / costs.steps, _LARGEST * costs.steps
+        constants = inverse, largest, costs.gains, costs.scales, costs.rates.ac, costs.rates.dc
         load("trellis").choose_rows(coefficients, *geometry, *constants, *space, indices)
 
     in_parallel(work, parts, workers)

@@ -74,5 +74,6 @@ def _network(path: Path, *, int8: bool, data: Path | None, patches: int | None) 
         raise InvalidInputError("--int8 calibrates on photographs; expected --data or OPTCODEC_DATA")
     from restore.compress.quantize import calibration_patches, quantize
     from restore.compress.route import trained_recipe
+    from restore.training.material import DataFolders
 
-    return quantize(network, calibration_patches(trained_recipe(path), data, count=patches or 1024))
+    return quantize(network, calibration_patches(trained_recipe(path), DataFolders(data), count=patches or 1024))

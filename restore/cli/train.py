@@ -40,6 +40,8 @@ def _list(ctx: click.Context, option: click.Parameter, is_set: bool) -> None:
               "network.safetensors, for fine-tuning, or for stage 2 from the result of stage 1.")  # fmt: skip
 @click.option("--weights", type=Folder, help="Folder with the weights of the networks behind the feature loss "
               "and LPIPS, for stage 2.  [default: DATA/weights]")  # fmt: skip
+@click.option("--files", type=Folder, help="Folder where the coded photographs of a recipe with a mix of senders are "
+              "kept; trainings can share it.  [default: files in the folder of --output]")  # fmt: skip
 @click.option(
     "--threads", type=click.IntRange(1), help="Number of threads of PyTorch.  [default: PyTorch's own choice]"
 )
@@ -58,7 +60,17 @@ def command(recipe: str, output: Path, as_json: bool, **options: Any) -> None:
         click.echo(f"{summary['network']}: {summary['steps']} steps, {_text(summary['seen'])}")
 
 
-def _train(name: str, output: Path, *, start: Path | None, threads: int | None, **options: Any) -> dict[str, Any]:
+def _train(
+    name: str,
+    output: Path,
+    *,
+    data: Path,
+    weights: Path | None,
+    files: Path | None,
+    start: Path | None,
+    threads: int | None,
+    **options: Any,
+) -> dict[str, Any]:
     """Run the training, and return its summary."""
     from optcodec.shared import check_writable
     from restore.training.recipe import load_recipe
@@ -71,6 +83,7 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
     from restore.networks.operations import configuration
     from restore.networks.weights import load_network
     from restore.training.log import read_log
+    from restore.training.material import DataFolders
     from restore.training.train import train
 
     if threads is not None:
@@ -85,7 +98,7 @@ def _train(name: str, output: Path, *, start: Path | None, threads: int | None, 
         def progress(step: int, total: int, seen: dict[str, float]) -> None:
             tell(step, total=total, note=f"steps {_text(seen)}")
 
-        train(recipe, folder=output, network=network, progress=progress, **options)
+        train(recipe, DataFolders(data, weights, files), output, network=network, progress=progress, **options)
     row = {key: float(value) for key, value in read_log(output)[-1].items() if value}
     steps, seconds = int(row.pop("step")), row.pop("seconds")
     return {"network": str(output / "network.safetensors"), "steps": steps, "seconds": seconds, "seen": row}

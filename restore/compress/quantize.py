@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,7 @@ from restore.networks import Conditioned, DnCNN
 from restore.networks.fold import fold
 from restore.networks.operations import MAPS, configuration, value_names, walk
 from restore.networks.quantized import MAP_LEVELS, Quantized, TorchOperations
-from restore.training.material import luminance_network, network_input, training_patches
+from restore.training.material import DataFolders, luminance_network, network_input, training_patches
 from restore.training.recipe import Recipe
 
 __all__ = ["best_change_range", "best_range", "calibration_patches", "quantize"]
@@ -123,7 +122,7 @@ def _least_error(values: Values, candidates: list[tuple[float, int]]) -> tuple[f
 
 
 def calibration_patches(
-    recipe: Recipe, data: Path, files: Path | None = None, *, count: int = 1024, at_once: int = 32
+    recipe: Recipe, data: DataFolders, *, count: int = 1024, at_once: int = 32
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Patches for the calibration of a network: drawn like those of its training, but with another seed.
 
@@ -131,10 +130,8 @@ def calibration_patches(
     ----------
     recipe : Recipe
         Recipe of the training.
-    data : path
-        Folder that contains the recipe's folders of photographs.
-    files : path, optional
-        Folder where coded files of a recipe with a `mix` are kept; by default they are not kept.
+    data : DataFolders
+        Photographs, and where coded files are kept.
     count : int
         Number of patches, rounded up to whole batches.
     at_once : int
@@ -152,7 +149,7 @@ def calibration_patches(
     """
     if recipe.problem:
         raise InvalidInputError(f"only networks that undo JPEG alone are quantized; got one for {recipe.problem}")
-    patches = training_patches(recipe, data, files, count=min(count, at_once), seed=recipe.seed + 1)
+    patches = training_patches(recipe, data, count=min(count, at_once), seed=recipe.seed + 1)
     luminance = luminance_network(recipe)
     for number in range(math.ceil(count / at_once)):
         yield network_input(patches.batch(number), luminance)

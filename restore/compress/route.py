@@ -30,7 +30,7 @@ from restore.networks.fold import fold
 from restore.networks.operations import configuration
 from restore.networks.weights import load_network, save_network
 from restore.training.log import read_log
-from restore.training.material import validation_set
+from restore.training.material import DataFolders, validation_set
 from restore.training.recipe import Recipe
 from restore.training.train import train
 
@@ -115,7 +115,7 @@ def stages(plan: Plan, network: DnCNN, recipe: Recipe, data: Path) -> list[Stage
         *early_stages,
         Stage("slim", _on_dncnn(partial(slim, width=plan.width)), fine_tuning),
         Stage("fold", _on_dncnn(fold)),
-        Stage("int8", lambda last: quantize(last, calibration_patches(recipe, data, count=plan.patches))),
+        Stage("int8", lambda last: quantize(last, calibration_patches(recipe, DataFolders(data), count=plan.patches))),
         # in float32, as the rounding of bfloat16 would be as coarse as that to 8 bits
         Stage("int8-tuned", lambda last: last, fine_tuning | {"rate": plan.quantized_rate, "precision": "float32"}),
     ]
@@ -219,7 +219,8 @@ def _stage_network(
         return network
     stage_recipe = dataclasses.replace(recipe, network=_float_configuration(network), **stage.changes)
     # train a copy: the networks of the stages before must stay as they were saved
-    return train(stage_recipe, data, stage_folder, network=copy.deepcopy(network), budget=budget).cpu()
+    folders = DataFolders(data)
+    return train(stage_recipe, folders, stage_folder, network=copy.deepcopy(network), budget=budget).cpu()
 
 
 def _float_configuration(network: nn.Module) -> dict[str, Any]:
@@ -236,14 +237,18 @@ def _record(network: nn.Module, stage_folder: Path, recipe: Recipe, data: Path) 
     model = to_onnx(network)
     write_whole(stage_folder / "network.onnx", model)
     rows = read_log(stage_folder)
-    measured = {key: float(value) for key, value in rows[-1].items()} if rows else validated(network, recipe, data)
+    measured = (
+        {key: float(value) for key, value in rows[-1].items()}
+        if rows
+        else validated(network, recipe, DataFolders(data))
+    )
     psnr = {key: value for key, value in measured.items() if key.startswith("psnr_")}
     record = {**count(network).to_json(), "bytes": len(model), **psnr}
     write_whole(path, json.dumps(record, indent=2).encode())
     return record
 
 
-def validated(network: nn.Module, recipe: Recipe, data: Path) -> dict[str, float]:
+def validated(network: nn.Module, recipe: Recipe, data: DataFolders) -> dict[str, float]:
     """PSNR in dB of a network on the validation images of a recipe, with the names of the columns of the log."""
     return validation_set(recipe, data, torch.device("cpu")).measure(network)
 

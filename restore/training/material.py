@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,14 +19,47 @@ from restore.networks.weights import load_network, shipped_network
 from restore.training.recipe import Recipe
 from restore.training.validation import Distance, ValidationSet
 
-__all__ = ["AnyBatch", "AnyPatches", "luminance_network", "network_input", "training_patches", "validation_set"]
+__all__ = [
+    "AnyBatch",
+    "AnyPatches",
+    "DataFolders",
+    "luminance_network",
+    "network_input",
+    "training_patches",
+    "validation_set",
+]
 
 AnyBatch: TypeAlias = Batch | CodedBatch
 AnyPatches: TypeAlias = Patches | CodedPatches
 
 
+@dataclass(frozen=True)
+class DataFolders:
+    """Where a training reads from.
+
+    Parameters
+    ----------
+    photographs : path
+        Folder that contains the recipe's folders of photographs.
+    weights : path, optional
+        Folder with the weights that the feature loss and LPIPS need; by default ``weights`` in `photographs`.
+    files : path, optional
+        Folder where coded files of a recipe with a `mix` are kept, which trainings can share; by default, they are not
+        kept.
+    """
+
+    photographs: Path
+    weights: Path | None = None
+    files: Path | None = None
+
+    @property
+    def feature_weights(self) -> Path:
+        """Folder with the weights that the feature loss and LPIPS need."""
+        return self.weights or self.photographs / "weights"
+
+
 def training_patches(
-    recipe: Recipe, data: Path, files: Path | None, *, count: int | None = None, seed: int | None = None
+    recipe: Recipe, data: DataFolders, *, count: int | None = None, seed: int | None = None
 ) -> AnyPatches:
     """The patches of a training.
 
@@ -33,10 +67,8 @@ def training_patches(
     ----------
     recipe : Recipe
         Settings of the training.
-    data : path
-        Folder that contains the recipe's folders of photographs.
-    files : path or None
-        Folder where coded files of a recipe with a `mix` are kept; None: they are not kept.
+    data : DataFolders
+        Photographs, and where coded files are kept.
     count, seed : int, optional
         Patches in a batch and seed, if they are to differ from those of the recipe.
 
@@ -47,17 +79,19 @@ def training_patches(
     """
     photographs: list[Samples] = []
     for name, shrink in recipe.photographs.items():
-        photographs += load_photographs(data / name, mode=_mode(recipe), shrink=shrink)
+        photographs += load_photographs(data.photographs / name, mode=_mode(recipe), shrink=shrink)
     side, count, seed = recipe.side, count or recipe.count, recipe.seed if seed is None else seed
     if recipe.mix is not None:
         planes = plane_spec(recipe.network).planes
-        return CodedPatches(photographs, recipe.mix, files, side=side, count=count, planes=planes, seed=seed)
+        return CodedPatches(photographs, recipe.mix, data.files, side=side, count=count, planes=planes, seed=seed)
     problem = find_problem(recipe.problem) if recipe.problem else None
     options = {"side": side, "count": count, "seed": seed, "stride": recipe.stride}
     return Patches(photographs, recipe.degradation, **options, problem=problem)
 
 
-def validation_set(recipe: Recipe, data: Path, device: torch.device, distance: Distance | None = None) -> ValidationSet:
+def validation_set(
+    recipe: Recipe, data: DataFolders, device: torch.device, distance: Distance | None = None
+) -> ValidationSet:
     """The validation images of a training, coded as its recipe says.
 
     Raises
@@ -66,7 +100,7 @@ def validation_set(recipe: Recipe, data: Path, device: torch.device, distance: D
         If the images are missing.
     """
     settings = recipe.validation
-    images = load_photographs(data / settings.folder, mode=_mode(recipe))[: settings.images]
+    images = load_photographs(data.photographs / settings.folder, mode=_mode(recipe))[: settings.images]
     if recipe.mix is not None:
         codings = [(sender, quality) for sender in settings.senders for quality in settings.qualities]
         luminance = luminance_network(recipe)

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from restore.training.losses import critic_loss, fooling_loss, norm_scale_sum, p
 from restore.training.material import (
     AnyBatch,
     AnyPatches,
+    DataFolders,
     luminance_network,
     network_input,
     training_patches,
@@ -48,13 +50,11 @@ Progress = Callable[[int, int, dict[str, float]], None]
 
 def train(
     recipe: Recipe,
-    data: Path,
+    data: DataFolders,
     folder: Path,
     *,
     network: nn.Module | None = None,
     budget: float | None = None,
-    weights: Path | None = None,
-    files: Path | None = None,
     tensorboard: bool = False,
     progress: Progress | None = None,
 ) -> nn.Module:
@@ -64,8 +64,9 @@ def train(
     ----------
     recipe : Recipe
         Settings of the training; a resumed training must have the same recipe.
-    data : path
-        Folder that contains the recipe's folders of photographs.
+    data : DataFolders
+        Photographs, and weights of networks that losses need. Coded files are kept in ``files`` in `folder`, unless it
+        names another folder.
     folder : path
         Output folder. ``checkpoint.safetensors`` and ``log.csv`` are written at every validation, and
         ``network.safetensors`` at the end.
@@ -75,11 +76,6 @@ def train(
     budget : float, optional
         Training time in minutes: sets the number of steps so that they take about that long on this machine. A resumed
         training keeps its number.
-    weights : path, optional
-        Folder with the weights that the feature loss and LPIPS need; by default ``weights`` in `data`.
-    files : path, optional
-        Folder where coded files of a recipe with a `mix` are kept; trainings can share it. By default ``files`` in
-        `folder`.
     tensorboard : bool
         Whether a log for TensorBoard is written, too, to ``tensorboard`` in `folder`.
     progress : callable, optional
@@ -97,13 +93,9 @@ def train(
         loss is no longer finite.
     """
     torch.manual_seed(recipe.seed)
-    training = _Training(
-        recipe,
-        data,
-        weights or data / "weights",
-        files or folder / "files",
-        build(recipe.network) if network is None else network,
-    )
+    if data.files is None:
+        data = replace(data, files=folder / "files")
+    training = _Training(recipe, data, build(recipe.network) if network is None else network)
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "checkpoint.safetensors").exists():
         training.resume(folder)
@@ -118,14 +110,15 @@ def train(
 class _Training:
     """A training: the networks, the patches, and the state that changes from step to step."""
 
-    def __init__(self, recipe: Recipe, data: Path, weights: Path, files: Path, network: nn.Module) -> None:
+    def __init__(self, recipe: Recipe, data: DataFolders, network: nn.Module) -> None:
         self.recipe, self.steps, self.step, self.seconds = recipe, recipe.steps, 0, 0.0
         self.plateau = {"rate": recipe.rate, "best": -math.inf, "since": 0.0}
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.loss = pixel_loss(recipe.loss)
         lpips = recipe.validation.lpips
-        distance = load_lpips(lpips, weights, self.device) if lpips else None
-        self.features = load_features(recipe.features, weights).to(self.device) if recipe.perceptual else None
+        distance = load_lpips(lpips, data.feature_weights, self.device) if lpips else None
+        features = load_features(recipe.features, data.feature_weights) if recipe.perceptual else None
+        self.features = None if features is None else features.to(self.device)
         spec = plane_spec(configuration(network))
         problem = find_problem(recipe.problem) if recipe.problem else None
         if problem and (spec.planes, spec.scale) != (3, problem.scale):
@@ -138,7 +131,7 @@ class _Training:
             self.learners.append(Learner(critic, recipe.rate, name="critic.", adam="critic_adam."))
         luminance = luminance_network(recipe)
         self.luminance = luminance.to(self.device) if luminance is not None else None
-        self.patches = training_patches(recipe, data, files)
+        self.patches = training_patches(recipe, data)
         self.validation = validation_set(recipe, data, self.device, distance)
 
     def fit_steps(self, minutes: float) -> None:

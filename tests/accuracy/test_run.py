@@ -21,7 +21,7 @@ from optcodec.accuracy.coder import ImageCoder
 from optcodec.accuracy.conditions import SETTINGS, Condition
 from optcodec.accuracy.network import as_used, logits_of
 from optcodec.accuracy.partial import remove_partial
-from optcodec.accuracy.pipeline import STAGES
+from optcodec.accuracy.pipeline import STAGES, Pipeline
 from optcodec.accuracy.rows import Rows
 from optcodec.accuracy.run import Measurement, measure
 from optcodec.design import METHODS
@@ -53,8 +53,11 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def measured(images: list[LabelledImage], partial: Path, **changes: Any) -> Measurement:
-    arguments = {"target": classifier(), "images": images, "conditions": CONDITIONS, "profile": PROFILE}
-    return measure(**arguments | {"partial": partial, "workers": 2} | changes)
+    arguments = {"workers": 2} | changes
+    running = {name: arguments.pop(name) for name in ("workers", "progress") if name in arguments}
+    settings = {"target": classifier(), "conditions": CONDITIONS, "profile": PROFILE} | arguments
+    conditions = tuple(settings.pop("conditions"))
+    return measure(Pipeline(conditions=conditions, **settings), images, partial=partial, **running)
 
 
 # ---- Rows ------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import pytest
 from optcodec.accuracy import run as accuracy_run
 from optcodec.accuracy.conditions import Condition
 from optcodec.accuracy.grid import QUALITIES, WATER_LEVELS, grid
+from optcodec.accuracy.pipeline import Pipeline
 from optcodec.accuracy.rows import Rows
 from optcodec.accuracy.run import measure
 from optcodec.accuracy.statistics import summarize
@@ -87,9 +88,9 @@ def test_rows_are_those_of_the_library(folder: Path) -> None:
     options = {"images": 3, "seed": 5, "methods": "jpeg,optd", "batch": 2, "workers": 1, "subsampling": "4:2:0"}
     images = sample(photographs(folder / "photographs", 4), 3, seed=5)
     conditions = grid(["jpeg", "optd"], ["2-joint", "bytes"], qualities=[75, 95], water_levels=[0.3])
-    settings = {"profile": PROFILE, "subsampling": "4:2:0", "partial": folder / "part", "batch": 2}
+    pipeline = Pipeline(classifier(), tuple(conditions), PROFILE, "4:2:0", batch=2)
     with pytest.warns(SamplingMismatchWarning, match=r"at 4:4:4, but is used at 4:2:0") as caught:
-        expected = measure(classifier(), images, conditions, **settings)  # type: ignore[arg-type]
+        expected = measure(pipeline, images, partial=folder / "part")
     assert [warning.filename for warning in caught] == [__file__]
     with warnings.catch_warnings():
         warnings.simplefilter("default")

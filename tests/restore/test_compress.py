@@ -32,6 +32,7 @@ from restore.networks import Compact, DnCNN  # noqa: E402
 from restore.networks.count import count  # noqa: E402
 from restore.networks.fold import fold, layers  # noqa: E402
 from restore.networks.weights import load_network, save_network  # noqa: E402
+from restore.training.material import DataFolders  # noqa: E402
 from restore.training.recipe import Recipe, Validation  # noqa: E402
 
 
@@ -210,7 +211,7 @@ def test_the_route_and_its_resumption(
     monkeypatch.setattr(route_module, "quantize", never)
     real = route_module.train
 
-    def once(recipe: Recipe, photos: Path, place: Path, **options: Any) -> Any:
+    def once(recipe: Recipe, photos: DataFolders, place: Path, **options: Any) -> Any:
         trained_last.append((place.name, recipe.precision, recipe.rate))
         return real(recipe, photos, place, **options)
 

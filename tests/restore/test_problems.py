@@ -23,6 +23,7 @@ from restore.evaluation.receivers import make_receiver
 from restore.networks import build
 from restore.networks.weights import save_network
 from restore.tasks import make_task, shipped_tasks
+from restore.training.material import DataFolders
 from restore.training.recipe import Recipe
 from restore.training.train import train
 
@@ -110,13 +111,13 @@ def test_networks_that_do_not_fit_the_problem_are_not_trained(
     network: dict[str, object], planes_and_scale: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InvalidInputError, match=f"sr4 needs a network for RGB with scale 4; got {planes_and_scale}"):
-        train(Recipe(network, problem="sr4"), tmp_path, tmp_path / "run")
+        train(Recipe(network, problem="sr4"), DataFolders(tmp_path), tmp_path / "run")
 
 
 def test_only_networks_for_jpeg_alone_are_calibrated(tmp_path: Path) -> None:
     recipe = Recipe({"network": "ffdnet"}, problem="denoise25")
     with pytest.raises(InvalidInputError, match="got one for denoise25"):
-        next(calibration_patches(recipe, tmp_path))
+        next(calibration_patches(recipe, DataFolders(tmp_path)))
 
 
 def test_half_of_the_mixed_files_are_those_of_the_trellis() -> None:

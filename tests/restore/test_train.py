@@ -18,14 +18,16 @@ from optcodec import InvalidInputError
 from restore.channel.degradation import Degradation
 from restore.networks import build
 from restore.training.recipe import Validation
-from restore.training.train import _Training, train
+from restore.training.train import DataFolders, _Training, train
 from tests.train_helpers import SMALL, data, log, one_thread, recipe, stopped_at, weighed, weights_of
 
 __all__ = ["data", "one_thread", "weighed"]  # fixtures
 
 
 def test_equal_seeds_give_equal_weights(data: Path, tmp_path: Path) -> None:
-    runs = [weights_of(train(recipe(seed=seed), data, tmp_path / str(k))) for k, seed in enumerate((0, 0, 1))]
+    runs = [
+        weights_of(train(recipe(seed=seed), DataFolders(data), tmp_path / str(k))) for k, seed in enumerate((0, 0, 1))
+    ]
     assert all(torch.equal(runs[0][name], runs[1][name]) for name in runs[0])
     assert not torch.equal(runs[0]["head.weight"], runs[2]["head.weight"])
 
@@ -33,8 +35,8 @@ def test_equal_seeds_give_equal_weights(data: Path, tmp_path: Path) -> None:
 def test_training_lowers_the_loss_on_new_patches(data: Path, tmp_path: Path) -> None:
     noisy = Degradation((50,), sigmas=(20.0,))  # noise on flat shapes: much is learned in a hundred steps
     how = recipe(steps=100, rate=3e-3, degradation=noisy, validation=Validation("photographs", 1, (10,), 25))
-    trained = train(how, data, tmp_path)
-    patches = _Training(how, data, data, build(SMALL)).patches
+    trained = train(how, DataFolders(data), tmp_path)
+    patches = _Training(how, DataFolders(data), build(SMALL)).patches
     before = after = 0.0
     for number in range(1000, 1004):
         batch = patches.batch(number)
@@ -50,7 +52,7 @@ def test_training_lowers_the_loss_on_new_patches(data: Path, tmp_path: Path) -> 
 
 
 def test_bfloat16_is_close_to_float32_but_not_equal(data: Path, tmp_path: Path) -> None:
-    runs = [train(recipe(precision=name), data, tmp_path / name) for name in ("float32", "bfloat16")]
+    runs = [train(recipe(precision=name), DataFolders(data), tmp_path / name) for name in ("float32", "bfloat16")]
     full, half = (weights_of(run)["body.0.first.weight"] for run in runs)
     assert full.dtype == half.dtype == torch.float32
     assert not torch.equal(full, half)
@@ -60,7 +62,7 @@ def test_bfloat16_is_close_to_float32_but_not_equal(data: Path, tmp_path: Path) 
 def run_of(data: Path, **options: Any) -> _Training:
     """A training before its first step."""
     how = recipe(**options)
-    return _Training(how, data, data, build(how.network))
+    return _Training(how, DataFolders(data), build(how.network))
 
 
 def rates(training: _Training) -> list[float]:
@@ -111,19 +113,19 @@ def test_a_budget_sets_the_steps_and_keeps_the_initial_weights(data: Path, monke
 def test_a_budget_stays_when_resumed(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_Training, "fit_steps", lambda run, minutes: setattr(run, "steps", round(minutes)))
     with pytest.raises(KeyboardInterrupt):
-        train(recipe(), data, tmp_path, budget=8, progress=stopped_at(3))
-    train(recipe(), data, tmp_path, budget=99)
+        train(recipe(), DataFolders(data), tmp_path, budget=8, progress=stopped_at(3))
+    train(recipe(), DataFolders(data), tmp_path, budget=99)
     assert [row["step"] for row in log(tmp_path)] == ["2", "4", "6", "8"]
 
 
 def test_stage_2_begins_from_a_network_and_logs_its_parts(weighed: Path, tmp_path: Path) -> None:
-    start = train(recipe(), weighed, tmp_path / "1")
+    start = train(recipe(), DataFolders(weighed), tmp_path / "1")
     watched = Validation("photographs", 1, (10,), 2, lpips="squeeze")
     how = recipe(
         perceptual=0.1, features="squeezenet1_1", adversarial=0.01, side=32, steps=2, rate=1e-9, validation=watched
     )
     before = weights_of(start)
-    after = train(how, weighed, tmp_path / "2", network=start)
+    after = train(how, DataFolders(weighed), tmp_path / "2", network=start)
     for name, tensor in weights_of(after).items():
         torch.testing.assert_close(tensor, before[name], rtol=0, atol=1e-8)
     row = {name: float(value) for name, value in log(tmp_path / "2")[0].items()}
@@ -144,7 +146,7 @@ def test_chrominance_alone_can_be_trained_in_stage_2(weighed: Path, tmp_path: Pa
         steps=2,
         validation=watched,
     )
-    train(how, weighed, tmp_path)
+    train(how, DataFolders(weighed), tmp_path)
     assert float(log(tmp_path)[0]["features"]) > 0
 
 
@@ -159,10 +161,10 @@ def test_missing_weights_are_refused_before_the_training(
     data: Path, tmp_path: Path, options: dict[str, Any], file: str
 ) -> None:
     with pytest.raises(InvalidInputError, match=f"expected them at {re.escape(str(data / 'weights' / file))}$"):
-        train(recipe(**options), data, tmp_path / "run")
+        train(recipe(**options), DataFolders(data), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     with pytest.raises(InvalidInputError, match=re.escape(str(tmp_path / file))):
-        train(recipe(**options), data, tmp_path / "run", weights=tmp_path)
+        train(recipe(**options), DataFolders(data, tmp_path), tmp_path / "run")
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(data: Path, tmp_path: Path) -> None:
@@ -170,20 +172,20 @@ def test_a_loss_that_is_not_finite_stops_the_training(data: Path, tmp_path: Path
     with torch.no_grad():
         network.tail.bias.fill_(float("nan"))
     with pytest.raises(InvalidInputError, match="the loss at step 1 is nan; try a lower rate or a clip"):
-        train(recipe(), data, tmp_path, network=network)
+        train(recipe(), DataFolders(data), tmp_path, network=network)
 
 
 def test_missing_tensorboard_is_named(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(InvalidInputError, match=r"tensorboard is needed .* pip install 'optcodec\[tensorboard\]'"):
-        train(recipe(), data, tmp_path, tensorboard=True)
+        train(recipe(), DataFolders(data), tmp_path, tensorboard=True)
 
 
 def test_tensorboard_gets_the_rows_of_the_log(data: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    train(recipe(), data, tmp_path, tensorboard=True)
+    train(recipe(), DataFolders(data), tmp_path, tensorboard=True)
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload().Scalars("psnr_q10")
     rows = log(tmp_path)
     assert [event.step for event in events] == [int(row["step"]) for row in rows]

@@ -36,8 +36,10 @@ from optcodec import (
     read_jpeg,
 )
 from optcodec.jpeg.quantize import quantize
+from optcodec.matching import meet
 from optcodec.metrics import EQUAL_WEIGHTS, luminance_ssim, swe_by_component
 from optcodec.targets import Quality
+from optcodec.trellis.line import TrellisLine
 from optcodec.trellis.tuning import tuning_for
 from tests.peers import libjpeg_coefficients, picture, pillow_jpeg, pillow_pixels
 
@@ -100,6 +102,24 @@ def test_more_bytes_do_not_have_more_error():
         assert more < 1.01 * less
 
 
+@pytest.mark.parametrize("method", ["optd", "rdopt", "jpeg"])
+def test_tables_fit_the_level_of_a_file_of_a_size(monkeypatch, method):
+    """What tables and level leave of a size is little, so that the level alone goes hardly away from what fits them."""
+    files = []
+
+    def met(line, target):
+        result = meet(line, target)
+        fitting = line.coder.level_of(result.tables)
+        files.append(result.candidate.levels[0] / fitting)
+        return result
+
+    monkeypatch.setattr("optcodec.effort.meet", met)
+    for nbytes in (3250, 3750, 4250, 5500, 6750):
+        encode(PHOTO, rdo=True, target=MaxBytes(nbytes), method=method)
+    assert len(files) == 5
+    assert max(abs(np.log(files))) < 0.12
+
+
 def test_a_size_is_that_of_the_whole_image_not_of_the_rows_that_are_searched_first():
     """Headers are a larger part of a file of some rows: it exceeds its share where the whole file keeps the limit."""
     y, x = np.mgrid[:1200, :1200]
@@ -107,6 +127,26 @@ def test_a_size_is_that_of_the_whole_image_not_of_the_rows_that_are_searched_fir
     assert encode(smooth, tune="ycbcr", target=MaxBytes(6100)).nbytes <= 6100
     with pytest.raises(TargetNotMetError, match=r"a file size in bytes of at most 4200, but the nearest .* is 5\d\d\d"):
         encode(smooth, tune="ycbcr", target=MaxBytes(4200))
+
+
+def test_rows_of_a_large_image_say_where_to_begin(monkeypatch):
+    """A few trials on some rows, which need not come close, save trials on the whole image."""
+    levels = {True: {}, False: {}}  # files of some rows, and of the whole image
+
+    def at(self, level):
+        file = real(self, level)
+        return levels[self.coder.image.height < 512].setdefault(level, file)
+
+    real = TrellisLine.at
+    monkeypatch.setattr(TrellisLine, "at", at)
+    for nbytes in (20_000, 30_000, 40_000):
+        for tried in levels.values():
+            tried.clear()
+        encode(astronaut(), rdo=True, target=MaxBytes(nbytes), subsampling="4:4:4")
+        assert 1 < len(levels[True]) <= 3
+        assert len(levels[False]) <= 6
+        shares = [512 * file.nbytes / file.coder.image.height / nbytes for file in levels[True].values()]
+        assert any(0.97 <= share <= 1 for share in shares)
 
 
 @pytest.mark.parametrize("source", ["4:2:0", "4:4:4"])
