@@ -47,13 +47,13 @@ def run(name: str, seed: int, folder: Path, *, cases: int | None = None, seconds
     """
     if not has_atheris():
         return Report(outcomes=Counter({"not tried: atheris is missing": 1}))
-    corpus, found = folder / name, folder / f"{name}-found"
+    corpus, artifacts = folder / name, folder / f"{name}-wrong"
     write_corpus(name, corpus)
-    shutil.rmtree(found, ignore_errors=True)
-    found.mkdir()
+    shutil.rmtree(artifacts, ignore_errors=True)
+    artifacts.mkdir()
     limit = f"-max_total_time={seconds}" if cases is None else f"-runs={cases}"
     flags = [limit, f"-seed={seed + 1}", f"-timeout={_CASE_SECONDS}", f"-rss_limit_mb={_MEGABYTES}"]
-    command = [sys.executable, "-m", "tests.fuzz.coverage", name, str(corpus), *flags, f"-artifact_prefix={found}/"]
+    command = [sys.executable, "-m", "tests.fuzz.coverage", name, str(corpus), *flags, f"-artifact_prefix={artifacts}/"]
     done = subprocess.run(
         [*command, "-print_final_stats=1"],
         cwd=_ROOT,
@@ -62,16 +62,16 @@ def run(name: str, seed: int, folder: Path, *, cases: int | None = None, seconds
         stderr=subprocess.STDOUT,
         check=False,
     )
-    return _report(KINDS[name], done.returncode, done.stdout.decode(errors="replace"), sorted(found.iterdir()))
+    return _report(KINDS[name], done.returncode, done.stdout.decode(errors="replace"), sorted(artifacts.iterdir()))
 
 
-def _report(kind: str, status: int, said: str, found: list[Path]) -> Report:
+def _report(kind: str, status: int, said: str, artifacts: list[Path]) -> Report:
     """What libFuzzer said, and what it left in the folder for inputs that are wrong."""
     tried = re.search(r"number_of_executed_units: *(\d+)", said)
-    if tried is None or (status and not found):
+    if tried is None or (status and not artifacts):
         raise RuntimeError(f"libFuzzer ended with exit status {status}:\n{said[-6000:]}")
     report = Report(int(tried[1]), Counter(tried=int(tried[1])))
-    for place in found:
+    for place in artifacts:
         wrong = re.search(r"^(\w+): .*\n(?=\n|==)", said, re.MULTILINE) or re.search("ERROR: libFuzzer: .*", said)
         error = wrong[0].strip() if wrong else place.name
         died = wrong is None or wrong[0].startswith("ERROR")

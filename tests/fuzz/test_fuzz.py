@@ -102,7 +102,7 @@ def test_inputs_are_made_smaller() -> None:
 
 
 def test_what_was_wrong_is_kept(tmp_path: Path) -> None:
-    place = keep(Finding("raises", "1-2", b"9", "KeyError: b'9'", "a traceback"), tmp_path / "found")
+    place = keep(Finding("raises", "1-2", b"9", "KeyError: b'9'", "a traceback"), tmp_path / "wrong")
     assert place.name == "raises-1-2.txt"
     assert place.read_bytes() == b"9"
     assert place.with_name("raises-1-2-short.txt").read_bytes() == b"9"
@@ -110,10 +110,10 @@ def test_what_was_wrong_is_kept(tmp_path: Path) -> None:
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = tmp_path / "found"
-    assert main(["--kind", "tables", "--cases", "9", "--keep", str(found)]) == 0
+    kept = tmp_path / "kept"
+    assert main(["--kind", "tables", "--cases", "9", "--keep", str(kept)]) == 0
     assert "tables: 9 inputs, 0 wrong" in capsys.readouterr().out
-    assert not found.exists()
+    assert not kept.exists()
     good = tmp_path / "good.json"
     good.write_bytes(find_kind("tables").seeds()[0])
     assert main(["--kind", "tables", "--replay", str(good)]) == 0
