@@ -68,7 +68,7 @@ def turns(kinds: Sequence[str], end: float, cases: int | None) -> Iterator[tuple
 def turn(kind: str, options: argparse.Namespace, first: int, seconds: int, folder: Path) -> Report:
     """Some inputs of a kind; the folder is for those that coverage leads to."""
     if kind in coverage.KINDS:
-        return coverage.run(kind, options.seed + first, folder, cases=options.cases, seconds=seconds)
+        return coverage.run([kind], options.seed + first, folder, cases=options.cases, seconds=seconds)[kind]
     return run(kind, options.seed, first, cases=options.cases or 10**8, seconds=seconds)
 
 

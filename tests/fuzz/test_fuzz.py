@@ -12,7 +12,7 @@ import pytest
 from tests.fuzz import coverage
 from tests.fuzz.__main__ import keep, main
 from tests.fuzz.kinds import BROKEN, KINDS, find_kind, input_of
-from tests.fuzz.runner import Finding, run
+from tests.fuzz.runner import Finding, Report, run
 from tests.fuzz.shrink import shrunk
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited and guarded as on Linux")
@@ -45,13 +45,27 @@ def test_answers_are_right(kind: str) -> None:
     assert report.outcomes[outcome] >= least, report.outcomes
 
 
+@pytest.fixture(scope="module")
+def coverage_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The inputs that reached something new, by kind."""
+    return tmp_path_factory.mktemp("coverage")
+
+
+@pytest.fixture(scope="module")
+def coverage_reports(coverage_folder: Path) -> dict[str, Report]:
+    """What came of the inputs that coverage led to, by kind."""
+    return coverage.run([*coverage.KINDS], SEED, coverage_folder, cases=COVERAGE_CASES)
+
+
 @pytest.mark.skipif(not coverage.has_atheris(), reason="atheris is not installed")
 @pytest.mark.parametrize("kind", coverage.KINDS)
-def test_answers_are_right_where_coverage_leads(kind: str, tmp_path: Path) -> None:
-    report = coverage.run(kind, SEED, tmp_path, cases=COVERAGE_CASES)
+def test_answers_are_right_where_coverage_leads(
+    kind: str, coverage_reports: dict[str, Report], coverage_folder: Path
+) -> None:
+    report = coverage_reports[kind]
     assert [f"{finding}\n{finding.details}" for finding in report.findings] == []
     assert report.cases >= COVERAGE_CASES
-    assert len(list((tmp_path / kind).iterdir())) > len(find_kind(coverage.KINDS[kind]).seeds())
+    assert len(list((coverage_folder / kind).iterdir())) > len(find_kind(coverage.KINDS[kind]).seeds())
 
 
 @pytest.mark.parametrize("place", sorted(CORPUS.glob("*/*")), ids=lambda place: f"{place.parent.name}-{place.stem}")
