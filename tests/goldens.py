@@ -24,6 +24,8 @@ import numpy.typing as npt
 
 import optcodec
 from optcodec import Bpp, MatchPsnr, MatchQuality, MatchSwe, MaxBytes, QualityField, Rdo, WaterLevel
+from optcodec.kernels import prepare
+from optcodec.kernels.cache import exporting_stems
 
 FILE = Path(__file__).with_name("goldens.json")
 Pixels = npt.NDArray[np.uint8]
@@ -87,6 +89,8 @@ def pictures() -> dict[str, Pixels]:
 
 def encodes() -> Iterator[tuple[str, Encode]]:
     """Name and encode of every file."""
+    # All kernels of an encode at once, since each process that compiles takes a second to start.
+    prepare(*(stem for stem in exporting_stems() if stem not in ("blockbits", "blockcurves")))
     yield from _plain()
     yield from _designed()
     yield from _optimized()

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--seconds", type=int, default=60, help="for all kinds together [60]")
     command.add_argument("--cases", type=int, help="this many inputs of each kind instead, however long that takes")
     command.add_argument("--seed", type=int, default=0, help="other seeds are other inputs [0]")
-    command.add_argument("--kind", action="append", choices=kinds, help="this kind only; may be given several times [all]")
+    command.add_argument("--kind", action="append", choices=kinds, help="this kind only; may be repeated [all]")
     command.add_argument("--keep", type=Path, default=Path("fuzz-findings"), help="folder for inputs that were wrong")
     command.add_argument("--replay", type=Path, metavar="FILE", help="try one kept input of the one --kind again")
     return command

@@ -95,7 +95,8 @@ def _report(name: str, status: int, folder: Path) -> Report:
         raise RuntimeError(f"libFuzzer ended with exit status {status} for {name}:\n{said[-6000:]}")
     report = Report(int(tried[1]), Counter(tried=int(tried[1])))
     for place in places:
-        wrong = re.search(r"^(\w+): .*\n(?=\n|==)", said, re.MULTILINE) or re.search("ERROR: libFuzzer: .*", said)
+        wrong = re.search(r"^(?!INFO)\w+: .*\n(?=\n|==)", said, re.MULTILINE)  # of an uncaught exception
+        wrong = wrong or re.search("ERROR: libFuzzer: .*", said)
         error = wrong[0].strip() if wrong else place.name
         died = wrong is None or wrong[0].startswith("ERROR")
         finding = Finding(KINDS[name], place.name[:20], place.read_bytes(), error[:300], said[-6000:], died)
