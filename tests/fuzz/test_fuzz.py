@@ -68,6 +68,36 @@ def test_answers_are_right_where_coverage_leads(
     assert len(list((coverage_folder / kind).iterdir())) > len(find_kind(coverage.KINDS[kind]).seeds())
 
 
+LIBFUZZER_LOG = """INFO: -max_len is not provided; libFuzzer will not generate inputs larger than 6703 bytes
+
+ === Uncaught Python exception: ===
+KeyError: 'planted'
+Traceback (most recent call last):
+  File "profile.py", line 175, in load_profile
+KeyError: 'planted'
+
+==10218== ERROR: libFuzzer: fuzz target exited
+stat::number_of_executed_units: 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "error", "died"),
+    [
+        (LIBFUZZER_LOG, "KeyError: 'planted'", False),
+        (LIBFUZZER_LOG.partition("\n\n")[2], "KeyError: 'planted'", False),
+        (LIBFUZZER_LOG.partition("line 175")[2].partition("\n\n")[2], "ERROR: libFuzzer: fuzz target exited", True),
+    ],
+    ids=["the first input", "a later input", "no exception"],
+)
+def test_the_error_is_the_exception_that_libfuzzer_names(log: str, error: str, died: bool, tmp_path: Path) -> None:
+    (tmp_path / "coverage-profile.log").write_text(log)
+    (tmp_path / "coverage-profile-wrong").mkdir()
+    (tmp_path / "coverage-profile-wrong" / "crash-1").write_bytes(b"input")
+    report = coverage._report("coverage-profile", 77, tmp_path)
+    assert [(finding.error, finding.died, finding.data) for finding in report.findings] == [(error, died, b"input")]
+
+
 @pytest.mark.parametrize("place", sorted(CORPUS.glob("*/*")), ids=lambda place: f"{place.parent.name}-{place.stem}")
 def test_inputs_that_failed_once(place: Path) -> None:
     assert find_kind(place.parent.name).check(place.read_bytes())
