@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 # The arrays of tests are small: the threads of torch and BLAS would mostly wait for one another, which doubles the
@@ -18,6 +20,14 @@ gc.disable()
 
 settings.register_profile("untimed", deadline=None)  # tests measure no time, and machines are busy at times
 settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread_in_onnx_runtime() -> Iterator[None]:
+    """Load models for one thread where a test does not say how many: more of them spin while they wait for work."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("restore.runtime.models.processor_count", lambda: 1)
+        yield
 
 
 def pytest_collection_finish() -> None:
