@@ -86,9 +86,9 @@ def test_small_files_keep_the_limit(size, options):
     options = {"tune": "ycbcr"} | options
     small, large = (encode(pixels, tables=_steps(step), **options).nbytes for step in (255, 2))
     for nbytes in (small + 100, small + 160, large + 200):  # a second table, which few tables do without, takes 65
-        found = encode(pixels, target=MaxBytes(nbytes), **options)
-        assert found.nbytes <= nbytes
-        assert pillow_pixels(found.data).shape == pixels.shape
+        file = encode(pixels, target=MaxBytes(nbytes), **options)
+        assert file.nbytes <= nbytes
+        assert pillow_pixels(file.data).shape == pixels.shape
 
 
 def test_more_bytes_do_not_have_more_error():
