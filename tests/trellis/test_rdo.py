@@ -356,7 +356,7 @@ def test_scans_by_trial_are_no_larger(image):
 @pytest.mark.parametrize("tune", [None, "ycbcr"])
 def test_files_of_scans_by_trial_are_no_larger(subsampling, quality, tune):
     image = encode(pixels_of(180, 160, subsampling), subsampling=_named(subsampling), quality=quality, tune=tune)
-    default, trial = (write_jpeg(image.coefficients, progressive=True, smallest=each) for each in (False, True))
+    default, trial = (write_jpeg(image.coefficients, progressive=True, smallest=smallest) for smallest in (False, True))
     assert len(trial) <= len(default)
     np.testing.assert_array_equal(pillow_pixels(trial), pillow_pixels(default))
 
