@@ -25,6 +25,8 @@ import numpy.typing as npt
 
 import optcodec
 from optcodec import Bpp, MatchPsnr, MatchQuality, MatchSwe, MaxBytes, QualityField, WaterLevel
+from optcodec.kernels import prepare
+from optcodec.kernels.cache import exporting_stems
 
 FILE = Path(__file__).with_name("goldens.json")
 Pixels = npt.NDArray[np.uint8]
@@ -88,6 +90,8 @@ def pictures() -> dict[str, Pixels]:
 
 def encodes() -> Iterator[tuple[str, Encode]]:
     """The name of every file, and a function that encodes it."""
+    # All kernels of an encode at once, since each process that compiles takes a second to start.
+    prepare(*(stem for stem in exporting_stems() if stem not in ("blockbits", "blockcurves")))
     yield from _plain()
     yield from _designed()
     yield from _optimized()

@@ -129,14 +129,14 @@ def test_files_are_transcoded_to_a_measure() -> None:
 
 
 def test_a_file_that_keeps_the_limit_is_kept_where_no_other_does() -> None:
-    def own(data: bytes) -> float:
+    def measure(data: bytes) -> float:
         return 0.0 if data == FILE else 1.0
 
     for options in ({}, {"tune": "ycbcr"}):
-        kept = transcode(FILE, target=MatchMeasure(own, 0.5), **options)
+        kept = transcode(FILE, target=MatchMeasure(measure, 0.5), **options)
         assert (kept.data, kept.kept) == (FILE, "it meets the target already")
         with pytest.raises(TargetNotMetError):
-            transcode(FILE, target=MatchMeasure(own, 0.5), allow_larger=True, **options)
+            transcode(FILE, target=MatchMeasure(measure, 0.5), allow_larger=True, **options)
 
 
 def test_a_file_that_misses_the_limit_may_grow() -> None:

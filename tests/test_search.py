@@ -110,10 +110,10 @@ def test_finds_the_end_of_a_staircase(steps: list[float], limit: float, rising: 
         return sum(place >= step for step in steps)
 
     line = NumberLine(stairs)
-    found = level_within(line, goal(limit, rising=rising))
-    assert found is not None
-    assert stairs(found) <= limit
-    beyond = found * (1 + 1e-8) if rising else found / (1 + 1e-8)
+    level = level_within(line, goal(limit, rising=rising))
+    assert level is not None
+    assert stairs(level) <= limit
+    beyond = level * (1 + 1e-8) if rising else level / (1 + 1e-8)
     assert stairs(beyond) > limit or beyond > 1e6 or beyond < 1e-6
 
 
@@ -234,15 +234,15 @@ class Steps:
 
 def searched_with_moves(step: Callable[[float, int], float], **options: Any) -> tuple[float, Steps]:
     """The measure that moves come to from 50, where 100 is the limit, and the moves."""
-    made = []
+    candidates = []
 
     def moves(bracket: Bracket, best: File) -> Steps:
-        made.append(Steps(best, step))
-        return made[0]
+        candidates.append(Steps(best, step))
+        return candidates[0]
 
     line = NumberLine(lambda level: level, first=50.0, loose=60.0, rate=lambda level: 1.0, groups=[[moves]])
     result = search(line, goal(100.0, **{"tolerance": 0.01, "accepted": 0.01} | options))
-    return result.measured, made[0]
+    return result.measured, candidates[0]
 
 
 def test_moves_are_made_while_they_fit() -> None:
@@ -552,8 +552,8 @@ def test_the_search_ends_where_two_levels_are_close() -> None:
     """As close as the line says, or else as close as numbers can be."""
     for apart, most in ((0.1, 15), (0.0, 60)):
         line = NumberLine(lambda level: 1.0 if level < 3 else 2.0, apart=apart)
-        found = level_within(line, goal(1.5))
-        assert found is not None
-        assert found <= 3 <= found * (1 + max(apart, 1e-9))
+        level = level_within(line, goal(1.5))
+        assert level is not None
+        assert level <= 3 <= level * (1 + max(apart, 1e-9))
         assert 1 < len(line.gaps) <= most
         assert min(line.gaps) >= 1

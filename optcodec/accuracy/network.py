@@ -19,7 +19,7 @@ from optcodec.vision.estimate import cross_entropy
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Scores", "as_used", "logits_of", "module_sha256", "one_thread_each", "score"]
+__all__ = ["Scores", "as_used", "logits_of", "module_sha256", "one_torch_thread", "score"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -62,7 +62,7 @@ def _fuse(chain: nn.Module) -> None:
 
 
 @contextmanager
-def one_thread_each() -> Iterator[None]:
+def one_torch_thread() -> Iterator[None]:
     """Limit torch to one thread for each thread that calls it.
 
     Several images at a time, each on one core, take less time than one image on all cores; and threads of torch that

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from optcodec import __version__
-from optcodec.accuracy.network import as_used, module_sha256, one_thread_each
+from optcodec.accuracy.network import as_used, module_sha256, one_torch_thread
 from optcodec.accuracy.partial import PartialFolder
 from optcodec.accuracy.pipeline import STAGES, Pipeline, Seconds
 from optcodec.accuracy.rows import Rows
@@ -103,7 +103,7 @@ def measure(
     tell(done)
     prepare(*_KERNELS)  # otherwise every thread would compile them
     quick = replace(pipeline, target=replace(pipeline.target, module=as_used(pipeline.target.module)))
-    with one_thread_each():
+    with one_torch_thread():
         chunk = []
         for result in _in_order(quick, named[done:], threads):
             chunk.append(result)

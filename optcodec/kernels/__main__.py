@@ -1,5 +1,6 @@
 """Compile files of kernels and write the results to stdout: ``python -m optcodec.kernels huffman bits``."""
 
+import gc
 import os
 import sys
 
@@ -11,6 +12,7 @@ os.dup2(2, 1)  # numba prints to stdout where its NUMBA_DUMP settings ask for it
 from optcodec.kernels.export import build  # noqa: E402
 from optcodec.kernels.native import link  # noqa: E402
 
+gc.disable()  # the process ends soon, and looking for garbage would take a sixth of its time
 objects = [build(stem) for stem in sys.argv[1:]]
 for code, signatures in objects:
     # If an object file cannot be loaded, LLVM may end the process. That happens here, and not in the user's process.

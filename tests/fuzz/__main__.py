@@ -20,7 +20,7 @@ _SHOWN = 40  # outcomes of a kind
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 1 if anything was found."""
+    """Run the command; exit status 1 if an answer was wrong."""
     options = parser().parse_args(arguments)
     if options.replay:
         return replay(options.kind, options.replay)
@@ -41,15 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    made = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Try inputs that nobody would write.")
+    command = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Try inputs that nobody would write.")
     kinds = [*KINDS, *coverage.KINDS]
-    made.add_argument("--seconds", type=int, default=60, help="for all kinds together [60]")
-    made.add_argument("--cases", type=int, help="this many inputs of each kind instead, however long that takes")
-    made.add_argument("--seed", type=int, default=0, help="other seeds are other inputs [0]")
-    made.add_argument("--kind", action="append", choices=kinds, help="this kind only; may be given several times [all]")
-    made.add_argument("--keep", type=Path, default=Path("fuzz-findings"), help="folder for inputs that were wrong")
-    made.add_argument("--replay", type=Path, metavar="FILE", help="try one kept input of the one --kind again")
-    return made
+    command.add_argument("--seconds", type=int, default=60, help="for all kinds together [60]")
+    command.add_argument("--cases", type=int, help="this many inputs of each kind instead, however long that takes")
+    command.add_argument("--seed", type=int, default=0, help="other seeds are other inputs [0]")
+    command.add_argument("--kind", action="append", choices=kinds, help="this kind only; may be repeated [all]")
+    command.add_argument("--keep", type=Path, default=Path("fuzz-findings"), help="folder for inputs that were wrong")
+    command.add_argument("--replay", type=Path, metavar="FILE", help="try one kept input of the one --kind again")
+    return command
 
 
 def turns(kinds: Sequence[str], end: float, cases: int | None) -> Iterator[tuple[str, int]]:
@@ -68,7 +68,7 @@ def turns(kinds: Sequence[str], end: float, cases: int | None) -> Iterator[tuple
 def turn(kind: str, options: argparse.Namespace, first: int, seconds: int, folder: Path) -> Report:
     """Some inputs of a kind; the folder is for those that coverage leads to."""
     if kind in coverage.KINDS:
-        return coverage.run(kind, options.seed + first, folder, cases=options.cases, seconds=seconds)
+        return coverage.run([kind], options.seed + first, folder, cases=options.cases, seconds=seconds)[kind]
     return run(kind, options.seed, first, cases=options.cases or 10**8, seconds=seconds)
 
 

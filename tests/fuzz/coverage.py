@@ -7,6 +7,7 @@ harnesses, half libFuzzer's own. The checks are the same.
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import random
 import re
@@ -15,9 +16,11 @@ import subprocess
 import sys
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from tests.fuzz.kinds import find_kind
+from tests.fuzz.kinds import Kind, find_kind
 from tests.fuzz.runner import Finding, Report
 
 __all__ = ["KINDS", "has_atheris", "run"]
@@ -40,42 +43,64 @@ def has_atheris() -> bool:
     return importlib.util.find_spec("atheris") is not None
 
 
-def run(name: str, seed: int, folder: Path, *, cases: int | None = None, seconds: int = 0) -> Report:
-    """Try inputs of a kind, until there are so many or the time is over, or one is wrong.
+def run(
+    names: Sequence[str], seed: int, folder: Path, *, cases: int | None = None, seconds: int = 0
+) -> dict[str, Report]:
+    """Try inputs of each kind, until there are so many or the time is over, or one is wrong.
 
     The folder keeps the inputs that reached something new, for the next time.
+
+    Raises
+    ------
+    RuntimeError
+        If libFuzzer ends without a report.
     """
     if not has_atheris():
-        return Report(outcomes=Counter({"not tried: atheris is missing": 1}))
-    corpus, found = folder / name, folder / f"{name}-found"
-    write_corpus(name, corpus)
-    shutil.rmtree(found, ignore_errors=True)
-    found.mkdir()
+        return {name: Report(outcomes=Counter({"not tried: atheris is missing": 1})) for name in names}
     limit = f"-max_total_time={seconds}" if cases is None else f"-runs={cases}"
     flags = [limit, f"-seed={seed + 1}", f"-timeout={_CASE_SECONDS}", f"-rss_limit_mb={_MEGABYTES}"]
-    command = [sys.executable, "-m", "tests.fuzz.coverage", name, str(corpus), *flags, f"-artifact_prefix={found}/"]
+    for name in names:
+        write_corpus(name, folder / name)
+        shutil.rmtree(_artifacts(folder, name), ignore_errors=True)
+        _artifacts(folder, name).mkdir()
     done = subprocess.run(
-        [*command, "-print_final_stats=1"],
+        [sys.executable, "-m", "tests.fuzz.coverage", str(folder), ",".join(names), *flags, "-print_final_stats=1"],
         cwd=_ROOT,
         env=os.environ | {"PYTHONHASHSEED": "0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
     )
-    return _report(KINDS[name], done.returncode, done.stdout.decode(errors="replace"), sorted(found.iterdir()))
+    if done.returncode:
+        raise RuntimeError(f"the kinds could not be tried:\n{done.stdout.decode(errors='replace')[-6000:]}")
+    statuses = json.loads(done.stdout.splitlines()[-1])
+    return {name: _report(name, statuses[name], folder) for name in names}
 
 
-def _report(kind: str, status: int, said: str, found: list[Path]) -> Report:
+def _artifacts(folder: Path, name: str) -> Path:
+    """The folder for inputs of a kind that are wrong."""
+    return folder / f"{name}-wrong"
+
+
+def _log(folder: Path, name: str) -> Path:
+    """The file for what libFuzzer says of a kind."""
+    return folder / f"{name}.log"
+
+
+def _report(name: str, status: int, folder: Path) -> Report:
     """What libFuzzer said, and what it left in the folder for inputs that are wrong."""
+    said, places = _log(folder, name).read_text(errors="replace"), sorted(_artifacts(folder, name).iterdir())
     tried = re.search(r"number_of_executed_units: *(\d+)", said)
-    if tried is None or (status and not found):
-        raise RuntimeError(f"libFuzzer ended with exit status {status}:\n{said[-6000:]}")
+    if tried is None or (status and not places):
+        raise RuntimeError(f"libFuzzer ended with exit status {status} for {name}:\n{said[-6000:]}")
     report = Report(int(tried[1]), Counter(tried=int(tried[1])))
-    for place in found:
-        wrong = re.search(r"^(\w+): .*\n(?=\n|==)", said, re.MULTILINE) or re.search("ERROR: libFuzzer: .*", said)
+    for place in places:
+        wrong = re.search(r"^(?!INFO)\w+: .*\n(?=\n|==)", said, re.MULTILINE)  # of an uncaught exception
+        wrong = wrong or re.search("ERROR: libFuzzer: .*", said)
         error = wrong[0].strip() if wrong else place.name
         died = wrong is None or wrong[0].startswith("ERROR")
-        report.findings.append(Finding(kind, place.name[:20], place.read_bytes(), error[:300], said[-6000:], died))
+        finding = Finding(KINDS[name], place.name[:20], place.read_bytes(), error[:300], said[-6000:], died)
+        report.findings.append(finding)
     return report
 
 
@@ -87,11 +112,33 @@ def write_corpus(name: str, folder: Path) -> None:
 
 
 def main() -> None:
-    """The process that libFuzzer runs in: ``python -m tests.fuzz.coverage KIND FOLDER FLAG...``."""
+    """The process that libFuzzer runs in: ``python -m tests.fuzz.coverage FOLDER KIND,KIND... FLAG...``.
+
+    Importing and instrumenting the modules takes longer than 200 inputs of a kind. That is done once, and each kind is
+    tried in a copy of this process, since libFuzzer ends the process that it runs in. The last line on stdout is a JSON
+    object with the exit status of each copy.
+    """
     import atheris
 
+    folder, names, flags = Path(sys.argv[1]), sys.argv[2].split(","), sys.argv[3:]
     with atheris.instrument_imports(include=_INSTRUMENTED):
-        kind = find_kind(KINDS[sys.argv[1]])
+        kinds = {name: find_kind(KINDS[name]) for name in names}
+    statuses = {}
+    for name, kind in kinds.items():
+        child = os.fork()
+        if child == 0:
+            with _log(folder, name).open("wb") as log:
+                os.dup2(log.fileno(), 1)
+                os.dup2(log.fileno(), 2)
+            fuzz(kind, [str(folder / name), *flags, f"-artifact_prefix={_artifacts(folder, name)}/"])
+        statuses[name] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(json.dumps(statuses))
+
+
+def fuzz(kind: Kind, arguments: Sequence[str]) -> NoReturn:
+    """Have libFuzzer try inputs of a kind; it ends the process."""
+    import atheris
+
     warnings.simplefilter("error")
     kind.check(kind.seeds()[0])
 
@@ -103,8 +150,9 @@ def main() -> None:
         changed = kind.change(data, source) if source.random() < 0.5 else b""
         return changed if 0 < len(changed) <= most else bytes(atheris.Mutate(data, most))
 
-    atheris.Setup([sys.argv[0], *sys.argv[2:]], check, custom_mutator=change)
+    atheris.Setup([sys.argv[0], *arguments], check, custom_mutator=change)
     atheris.Fuzz()
+    raise AssertionError("libFuzzer did not end the process")
 
 
 if __name__ == "__main__":

@@ -83,9 +83,9 @@ def _guarded(kernel: Callable[..., Any], guards: list[Guard]) -> Callable[..., A
         ]
         assert len(placed) == len(arguments)
         result = kernel(*placed)
-        for own, value in zip(placed, arguments, strict=True):
+        for copy, value in zip(placed, arguments, strict=True):
             if isinstance(value, np.ndarray) and value.flags.writeable:
-                value[...] = own
+                value[...] = copy
         return result
 
     return call

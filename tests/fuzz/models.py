@@ -127,7 +127,7 @@ def change_wiring(model: onnx.ModelProto, source: random.Random) -> None:
     """A node takes another value, gives another name, is missing or there twice; cycles are among it."""
     nodes = model.graph.node
     node = source.choice(nodes)
-    names = [name for each in nodes for name in (*each.input, *each.output)] + ["image", "restored", "", "x"]
+    names = [name for other in nodes for name in (*other.input, *other.output)] + ["image", "restored", "", "x"]
     way = source.randrange(5)
     if way == 0 and node.input:
         node.input[source.randrange(len(node.input))] = source.choice(names)

@@ -147,13 +147,13 @@ def check_picture(data: bytes) -> str:
     assert isinstance(upright, Picture), upright
     np.testing.assert_array_equal(upright.pixels, turned(composited.pixels, orientation))
     assert orientation_of(upright.metadata.exif) == 1
-    for given in (picture, composited):
-        if isinstance(given, Picture):
+    for version in (picture, composited):
+        if isinstance(version, Picture):
             file = io.BytesIO()
-            Image.fromarray(given.pixels).save(file, "PNG")
+            Image.fromarray(version.pixels).save(file, "PNG")
             again = loaded(file.getvalue())
             assert isinstance(again, Picture), again
-            np.testing.assert_array_equal(again.pixels, given.pixels)
+            np.testing.assert_array_equal(again.pixels, version.pixels)
     return "loaded" if isinstance(picture, Picture) else "loaded with a background"
 
 

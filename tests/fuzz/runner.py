@@ -138,9 +138,8 @@ class _Worker:
         self._at = line.get("at", self._at)
         report.outcomes.update(line.get("outcomes", {}))
         self.finished = self.finished or "finished" in line
-        if "found" in line:
-            found = line["found"]
-            report.findings.append(self._finding(found["number"], found["error"], found["traceback"]))
+        if "wrong" in line:
+            report.findings.append(self._finding(**line["wrong"]))
 
     def _finding(self, number: int, error: str, details: str, died: bool = False) -> Finding:
         data = input_of(self._kind, self._seed, number)

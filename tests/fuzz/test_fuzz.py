@@ -12,7 +12,7 @@ import pytest
 from tests.fuzz import coverage
 from tests.fuzz.__main__ import keep, main
 from tests.fuzz.kinds import BROKEN, KINDS, find_kind, input_of
-from tests.fuzz.runner import Finding, run
+from tests.fuzz.runner import Finding, Report, run
 from tests.fuzz.shrink import shrunk
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited and guarded as on Linux")
@@ -45,13 +45,57 @@ def test_answers_are_right(kind: str) -> None:
     assert report.outcomes[outcome] >= least, report.outcomes
 
 
+@pytest.fixture(scope="module")
+def coverage_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The inputs that reached something new, by kind."""
+    return tmp_path_factory.mktemp("coverage")
+
+
+@pytest.fixture(scope="module")
+def coverage_reports(coverage_folder: Path) -> dict[str, Report]:
+    """What came of the inputs that coverage led to, by kind."""
+    return coverage.run([*coverage.KINDS], SEED, coverage_folder, cases=COVERAGE_CASES)
+
+
 @pytest.mark.skipif(not coverage.has_atheris(), reason="atheris is not installed")
 @pytest.mark.parametrize("kind", coverage.KINDS)
-def test_answers_are_right_where_coverage_leads(kind: str, tmp_path: Path) -> None:
-    report = coverage.run(kind, SEED, tmp_path, cases=COVERAGE_CASES)
+def test_answers_are_right_where_coverage_leads(
+    kind: str, coverage_reports: dict[str, Report], coverage_folder: Path
+) -> None:
+    report = coverage_reports[kind]
     assert [f"{finding}\n{finding.details}" for finding in report.findings] == []
     assert report.cases >= COVERAGE_CASES
-    assert len(list((tmp_path / kind).iterdir())) > len(find_kind(coverage.KINDS[kind]).seeds())
+    assert len(list((coverage_folder / kind).iterdir())) > len(find_kind(coverage.KINDS[kind]).seeds())
+
+
+LIBFUZZER_LOG = """INFO: -max_len is not provided; libFuzzer will not generate inputs larger than 6703 bytes
+
+ === Uncaught Python exception: ===
+KeyError: 'planted'
+Traceback (most recent call last):
+  File "profile.py", line 175, in load_profile
+KeyError: 'planted'
+
+==10218== ERROR: libFuzzer: fuzz target exited
+stat::number_of_executed_units: 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "error", "died"),
+    [
+        (LIBFUZZER_LOG, "KeyError: 'planted'", False),
+        (LIBFUZZER_LOG.partition("\n\n")[2], "KeyError: 'planted'", False),
+        (LIBFUZZER_LOG.partition("line 175")[2].partition("\n\n")[2], "ERROR: libFuzzer: fuzz target exited", True),
+    ],
+    ids=["the first input", "a later input", "no exception"],
+)
+def test_the_error_is_the_exception_that_libfuzzer_names(log: str, error: str, died: bool, tmp_path: Path) -> None:
+    (tmp_path / "coverage-profile.log").write_text(log)
+    (tmp_path / "coverage-profile-wrong").mkdir()
+    (tmp_path / "coverage-profile-wrong" / "crash-1").write_bytes(b"input")
+    report = coverage._report("coverage-profile", 77, tmp_path)
+    assert [(finding.error, finding.died, finding.data) for finding in report.findings] == [(error, died, b"input")]
 
 
 @pytest.mark.parametrize("place", sorted(CORPUS.glob("*/*")), ids=lambda place: f"{place.parent.name}-{place.stem}")
@@ -102,7 +146,7 @@ def test_inputs_are_made_smaller() -> None:
 
 
 def test_what_was_wrong_is_kept(tmp_path: Path) -> None:
-    place = keep(Finding("raises", "1-2", b"9", "KeyError: b'9'", "a traceback"), tmp_path / "found")
+    place = keep(Finding("raises", "1-2", b"9", "KeyError: b'9'", "a traceback"), tmp_path / "wrong")
     assert place.name == "raises-1-2.txt"
     assert place.read_bytes() == b"9"
     assert place.with_name("raises-1-2-short.txt").read_bytes() == b"9"
@@ -110,10 +154,10 @@ def test_what_was_wrong_is_kept(tmp_path: Path) -> None:
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = tmp_path / "found"
-    assert main(["--kind", "tables", "--cases", "9", "--keep", str(found)]) == 0
+    kept = tmp_path / "kept"
+    assert main(["--kind", "tables", "--cases", "9", "--keep", str(kept)]) == 0
     assert "tables: 9 inputs, 0 wrong" in capsys.readouterr().out
-    assert not found.exists()
+    assert not kept.exists()
     good = tmp_path / "good.json"
     good.write_bytes(find_kind("tables").seeds()[0])
     assert main(["--kind", "tables", "--replay", str(good)]) == 0

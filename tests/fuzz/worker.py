@@ -1,6 +1,6 @@
 """The process that tries inputs: ``python -m tests.fuzz.worker KIND SEED FIRST CASES SECONDS``.
 
-It writes one JSON object a line: ``{"at": 12}`` before it tries input 12, ``{"found": {...}}`` when an answer is wrong,
+It writes one JSON object a line: ``{"at": 12}`` before it tries input 12, ``{"wrong": {...}}`` when an answer is wrong,
 ``{"outcomes": {...}}`` now and then. Whoever reads them sees from the last line at which input it died.
 """
 
@@ -63,7 +63,7 @@ def try_all(name: str, seed: int, numbers: range, end: float, say: Say) -> None:
             outcomes[check(data)] += 1
         except (Exception, SystemExit) as error:
             text = "".join(traceback.format_exception(error))
-            say({"found": {"number": number, "error": summary(error), "traceback": text}})
+            say({"wrong": {"number": number, "error": summary(error), "details": text}})
             wrong += 1
         if (number + 1) % _BETWEEN == 0:
             say({"outcomes": outcomes})

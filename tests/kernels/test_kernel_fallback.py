@@ -17,7 +17,7 @@ import optcodec
 from optcodec.errors import OptcodecError
 from optcodec.kernels import cache, export, load, loading, plain, processes, target
 from tests.cli_helpers import photograph, save
-from tests.kernel_helpers import COUNT, run_python, start
+from tests.kernel_helpers import QUANTIZE, QUANTIZED, run_python, start
 
 OPTCODEC = Path(sys.executable).with_name("optcodec")
 DYING = "import os, sys\nif 'optcodec.kernels' in sys.orig_argv: os._exit(3)"
@@ -139,7 +139,7 @@ def test_a_kernel_that_numba_cannot_compile_is_one_line(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("mode", ["plain", "checked"])
 def test_kernels_can_be_chosen_by_the_environment(tmp_path: Path, mode: str) -> None:
     done = run_python(tmp_path / "cache", OPTCODEC_KERNELS=mode)
-    assert (done.stdout, done.stderr) == ("6912\n", "")
+    assert (done.stdout, done.stderr) == (QUANTIZED, "")
     assert not (tmp_path / "cache").exists()
 
 
@@ -159,11 +159,11 @@ def test_a_disabled_compiler_is_reported(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the full device of Linux")
 def test_a_closed_stderr_is_no_error(tmp_path: Path, stderr: str) -> None:
     """The notices do not go to stdout either, which may be a file."""
-    (tmp_path / "program.py").write_text(COUNT)
+    (tmp_path / "program.py").write_text(QUANTIZE)
     (tmp_path / "sitecustomize.py").write_text(DYING)
     command = f"{sys.executable} {tmp_path / 'program.py'} {stderr}"
     done = start(tmp_path / "cache", "sh", "-c", command, PYTHONPATH=str(tmp_path))
-    assert (done.returncode, done.stdout) == (0, "6912\n")
+    assert (done.returncode, done.stdout) == (0, QUANTIZED)
 
 
 class Child:

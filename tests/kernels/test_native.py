@@ -15,7 +15,7 @@ from optcodec.kernels import cache, load
 from optcodec.kernels.plain import plain_kernels
 from optcodec.kernels.processes import pack, unpack
 from optcodec.kernels.signature import Signature
-from tests.kernel_helpers import COUNT
+from tests.kernel_helpers import QUANTIZE, QUANTIZED
 from tests.kernel_helpers import run_python as run
 
 
@@ -56,15 +56,15 @@ def compiled(tmp_path_factory):
     """A cache folder with one kernel file in it."""
     folder = tmp_path_factory.mktemp("cache")
     first = run(folder)
-    assert first.stdout == "6912\n"
-    assert "compiling huffman kernels" in first.stderr
+    assert first.stdout == QUANTIZED
+    assert "compiling quantize kernels" in first.stderr
     return folder
 
 
 def test_a_second_process_compiles_nothing_and_imports_no_numba(compiled, tmp_path):
     shutil.copytree(compiled, tmp_path, dirs_exist_ok=True)
-    second = run(tmp_path, COUNT + "\nimport sys\nprint('numba' in sys.modules)")
-    assert second.stdout == "6912\nFalse\n"
+    second = run(tmp_path, QUANTIZE + "\nimport sys\nprint('numba' in sys.modules)")
+    assert second.stdout == f"{QUANTIZED}False\n"
     assert second.stderr == ""
 
 
@@ -80,14 +80,14 @@ def test_a_file_that_cannot_be_trusted_is_compiled_again(compiled, tmp_path, dam
     else:
         kernel.chmod(0o666)
     again = run(tmp_path)
-    assert again.stdout == "6912\n"
+    assert again.stdout == QUANTIZED
     assert "compiling" in again.stderr
     assert kernel.read_bytes() == content
 
 
 def test_without_a_cache_folder_kernels_still_work(tmp_path):
     (tmp_path / "file").write_text("not a folder")
-    assert run(tmp_path / "file").stdout == "6912\n"
+    assert run(tmp_path / "file").stdout == QUANTIZED
 
 
 def test_the_key_depends_on_imported_kernel_files():

@@ -116,6 +116,18 @@ def test_threads_change_nothing(tmp_path: Path) -> None:
     np.testing.assert_array_equal(one, two)
 
 
+def test_a_model_takes_a_thread_for_each_processor_unless_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restore.runtime.models.processor_count", lambda: 3)
+    index = save_model(tmp_path, tiny.box(), tiny.box_chrominance())
+    for threads, expected in ((None, 3), (2, 2)):
+        model = load_model(index, threads=threads)
+        for network in (model.luminance, model.chrominance):
+            assert network is not None
+            assert network.session.get_session_options().intra_op_num_threads == expected
+
+
 def test_networks_get_the_quantization_tables(tmp_path: Path) -> None:
     """Luminance gets the steps of luminance; chrominance those of both, and Y as it was decoded."""
     data = jpeg(40, 40, quality=50)  # DC steps of 16 and 17

@@ -119,7 +119,7 @@ def test_every_block_has_the_cheapest_indices(subsampling, apart):
     criterion = Criterion(rng.uniform(0.2, 2, (len(image.components), 64)), fields)
     levels, plain = (20.0, 70.0), quantize(image, annex_k_tables(80))
     bits = [ac_bits(rng) for _ in image.components]
-    rates = [as_rates(each, rng.integers(1, 12, 13)) for each in bits]
+    rates = [as_rates(bits_of_part, rng.integers(1, 12, 13)) for bits_of_part in bits]
     chosen = choose_indices(image, plain, criterion, levels, rates, apart=apart)
     most = image.components[0].coefficients.size
     for index, (part, new, old) in enumerate(zip(image.components, chosen.components, plain.components, strict=True)):
@@ -127,11 +127,11 @@ def test_every_block_has_the_cheapest_indices(subsampling, apart):
         gains = UNIT / levels[min(index, 1)] * criterion.weights[index] * steps**2 * (most / part.coefficients.size)
         weights = fields[index].astype(np.float64).reshape(-1, 1) * gains
         ratios = (part.coefficients.reshape(-1, 64) * (1 / steps.astype(np.float32))).astype(np.float64)
-        indices, rounded = (each.blocks.reshape(-1, 64).astype(np.int64) for each in (new, old))
+        indices, rounded = (part.blocks.reshape(-1, 64).astype(np.int64) for part in (new, old))
         for block in range(len(ratios)):
             known = np.abs(ratios[block, ORDER]).tolist(), weights[block, ORDER].tolist(), bits[index]
-            found = naive_ac_cost(np.abs(indices[block, ORDER]).tolist(), *known)
-            assert found == naive_dynamic(np.abs(rounded[block, ORDER]).tolist(), *known)
+            cost = naive_ac_cost(np.abs(indices[block, ORDER]).tolist(), *known)
+            assert cost == naive_dynamic(np.abs(rounded[block, ORDER]).tolist(), *known)
         assert new.blocks.any()
         factors = (1, 1) if apart and index == 0 else (part.h, part.v)
         assert_no_dc_is_better(
@@ -145,7 +145,7 @@ def test_every_block_has_the_cheapest_indices(subsampling, apart):
 
 
 def assert_no_dc_is_better(
-    found: np.ndarray,
+    chosen: np.ndarray,
     rounded: np.ndarray,
     ratios: np.ndarray,
     weights: np.ndarray,
@@ -156,7 +156,7 @@ def assert_no_dc_is_better(
     before = 0
     for places in naive_dc_rows(*geometry):
         known = before, ratios[places], weights[places], lengths
-        row = found[places]
+        row = chosen[places]
         cost = naive_dc_cost(row, *known)
         for place, (index, near) in enumerate(zip(row[:-1], rounded[places[:-1]], strict=True)):
             for other in {near - 1, near, near + 1} - {index}:
@@ -179,19 +179,19 @@ def as_rates(bits: AcBits, dc: np.ndarray) -> Rates:
 def bits_by_rates(coded: CoefficientImage, rates: Sequence[Rates], *, apart: bool = False) -> float:
     """Bits of all indices by tables of rates."""
     total = 0
-    for number, (part, own) in enumerate(zip(coded.components, rates, strict=True)):
+    for number, (part, rates_of_part) in enumerate(zip(coded.components, rates, strict=True)):
         indices = part.blocks.reshape(-1, 64).astype(np.int64)
         for block in indices[:, ORDER]:
             places = np.flatnonzero(block[1:]) + 1
             runs = np.diff(places, prepend=0) - 1
             sizes = [int(abs(value)).bit_length() for value in block[places]]
-            total += int(own.ac[64 * np.array(sizes, int) + runs].sum())
-            total += int(own.ac[705] if not len(places) else own.ac[704] if places[-1] < 63 else 0)
+            total += int(rates_of_part.ac[64 * np.array(sizes, int) + runs].sum())
+            total += int(rates_of_part.ac[705] if not len(places) else rates_of_part.ac[704] if places[-1] < 63 else 0)
         factors = (1, 1) if apart and number == 0 else (part.h, part.v)
         before = 0
         for places_of_row in naive_dc_rows(*part.blocks.shape[:2], *factors):
             for index in indices[places_of_row, 0].tolist():
-                total += int(own.dc[abs(index - before).bit_length()])
+                total += int(rates_of_part.dc[abs(index - before).bit_length()])
                 before = index
     return total / UNIT
 
@@ -264,7 +264,7 @@ def test_decoders_read_the_indices_that_were_chosen(options, subsampling, width,
     theirs = simplejpeg.decode_jpeg(data, space, fastdct=False, fastupsample=False)
     np.testing.assert_array_equal(theirs.reshape(pixels.shape), decoded)
     default = pillow_pixels(encode(pixels, subsampling=_named(subsampling), quality=85).data)
-    errors = [np.mean((each.astype(float) - pixels) ** 2) for each in (decoded, default)]
+    errors = [np.mean((coded_pixels.astype(float) - pixels) ** 2) for coded_pixels in (decoded, default)]
     assert errors[0] < 1.3 * errors[1] + 1
 
 
@@ -356,7 +356,7 @@ def test_scans_by_trial_are_no_larger(image):
 @pytest.mark.parametrize("tune", [None, "ycbcr"])
 def test_files_of_scans_by_trial_are_no_larger(subsampling, quality, tune):
     image = encode(pixels_of(180, 160, subsampling), subsampling=_named(subsampling), quality=quality, tune=tune)
-    default, trial = (write_jpeg(image.coefficients, progressive=True, smallest=each) for each in (False, True))
+    default, trial = (write_jpeg(image.coefficients, progressive=True, smallest=smallest) for smallest in (False, True))
     assert len(trial) <= len(default)
     np.testing.assert_array_equal(pillow_pixels(trial), pillow_pixels(default))
 
@@ -375,7 +375,7 @@ def test_baseline_files_have_one_scan_unless_two_are_asked_for(subsampling, opti
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
 def test_luminance_in_a_scan_of_its_own_saves_bytes_and_no_coefficient(subsampling):
     image = encode(pixels_of(180, 160, subsampling), subsampling=_named(subsampling), quality=90).coefficients
-    default, apart = (write_jpeg(image, apart=each) for each in (False, True))
+    default, apart = (write_jpeg(image, apart=in_two_scans) for in_two_scans in (False, True))
     assert (len(apart) < len(default)) == (subsampling in ("4:2:0", "4:4:0", "4:2:2"))
     assert_same_image(read_jpeg(apart), image)
     np.testing.assert_array_equal(pillow_pixels(apart), pillow_pixels(default))

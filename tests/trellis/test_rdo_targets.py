@@ -73,8 +73,8 @@ def test_files_of_at_most_so_many_bytes(crop, progressive, grey):
     pixels = np.ascontiguousarray(photo[..., 1]) if grey else photo
     for bpp in (0.3, 0.8, 2.0):
         nbytes = int(bpp * photo.shape[0] * photo.shape[1] / 8)
-        found = encode(pixels, tune="ycbcr", target=MaxBytes(nbytes), progressive=progressive)
-        assert 0.995 * nbytes <= found.nbytes <= nbytes
+        coded = encode(pixels, tune="ycbcr", target=MaxBytes(nbytes), progressive=progressive)
+        assert 0.995 * nbytes <= coded.nbytes <= nbytes
     same = encode(pixels, tune="ycbcr", target=Bpp(bpp), progressive=progressive)
     assert 0.995 * bpp <= same.bpp <= bpp
 
@@ -86,9 +86,9 @@ def test_small_files_keep_the_limit(size, options):
     options = {"tune": "ycbcr"} | options
     small, large = (encode(pixels, tables=_steps(step), **options).nbytes for step in (255, 2))
     for nbytes in (small + 100, small + 160, large + 200):  # a second table, which few tables do without, takes 65
-        found = encode(pixels, target=MaxBytes(nbytes), **options)
-        assert found.nbytes <= nbytes
-        assert pillow_pixels(found.data).shape == pixels.shape
+        file = encode(pixels, target=MaxBytes(nbytes), **options)
+        assert file.nbytes <= nbytes
+        assert pillow_pixels(file.data).shape == pixels.shape
 
 
 def test_more_bytes_do_not_have_more_error():
@@ -113,9 +113,9 @@ def test_tables_fit_the_level_of_a_file_of_a_size(monkeypatch, method):
         files.append(result.candidate.levels[0] / fitting)
         return result
 
-    monkeypatch.setattr("optcodec.effort.meet", met)
+    monkeypatch.setattr("optcodec.optimized.meet", met)
     for nbytes in (3250, 3750, 4250, 5500, 6750):
-        encode(PHOTO, rdo=True, target=MaxBytes(nbytes), method=method)
+        encode(PHOTO, effort=3, tune="ycbcr", target=MaxBytes(nbytes), method=method)
     assert len(files) == 5
     assert max(abs(np.log(files))) < 0.12
 
@@ -142,7 +142,7 @@ def test_rows_of_a_large_image_say_where_to_begin(monkeypatch):
     for nbytes in (20_000, 30_000, 40_000):
         for tried in levels.values():
             tried.clear()
-        encode(astronaut(), rdo=True, target=MaxBytes(nbytes), subsampling="4:4:4")
+        encode(astronaut(), effort=3, tune="ycbcr", target=MaxBytes(nbytes), subsampling="4:4:4")
         assert 1 < len(levels[True]) <= 3
         assert len(levels[False]) <= 6
         shares = [512 * file.nbytes / file.coder.image.height / nbytes for file in levels[True].values()]
@@ -412,13 +412,13 @@ def source_file(quality: int, **options: object) -> CoefficientImage:
 def test_a_file_keeps_its_own_tables(quality, subsampling, tmp_path):
     image = source_file(quality, subsampling=subsampling)
     file = encode(image, tune="ycbcr")
-    found = file.coefficients
-    assert found.tables == image.tables
-    assert (found.metadata, found.restart_interval) == (image.metadata, 4)
+    written = file.coefficients
+    assert written.tables == image.tables
+    assert (written.metadata, written.restart_interval) == (image.metadata, 4)
     assert file.nbytes < 0.99 * encode(image).nbytes
-    for ours, theirs in zip(found.components, libjpeg_coefficients(file.data, tmp_path), strict=True):
+    for ours, theirs in zip(written.components, libjpeg_coefficients(file.data, tmp_path), strict=True):
         np.testing.assert_array_equal(ours.blocks, theirs)
-    for before, after in zip(image.components, found.components, strict=True):
+    for before, after in zip(image.components, written.components, strict=True):
         assert (np.abs(after.blocks.reshape(-1, 64)[:, 1:]) <= np.abs(before.blocks.reshape(-1, 64)[:, 1:])).all()
     bare = encode(image, tune="ycbcr", metadata=False, restart_interval=0).coefficients
     assert (bare.metadata, bare.restart_interval) == (Metadata(), 0)

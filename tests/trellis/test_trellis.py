@@ -90,7 +90,7 @@ class Problem:
         """Magnitudes of rounded indices and of ratios, and weights, of one block in zig-zag order."""
         weights = self.weights * float(self.scales[number])
         magnitudes = np.abs(self.rounded[number]), np.abs(self.ratios[number].astype(np.float64))
-        rounded, ratios = (each[ORDER].tolist() for each in magnitudes)
+        rounded, ratios = (of_block[ORDER].tolist() for of_block in magnitudes)
         return rounded, ratios, weights[ORDER].tolist()
 
 
@@ -121,14 +121,14 @@ def dense_ratios(rng: np.random.Generator, blocks: int) -> np.ndarray:
 
 def assert_cheapest(task: Problem, bits: AcBits, search: Callable[..., int]) -> int:
     """Compare each block with a search; returns how many blocks do not have their rounded indices."""
-    found, changed = task.solve(bits), 0
-    for number in range(len(found)):
+    solved, changed = task.solve(bits), 0
+    for number in range(len(solved)):
         rounded, ratios, weights = task.block(number)
-        chosen = np.abs(found[number].astype(np.int64))[ORDER].tolist()
+        chosen = np.abs(solved[number].astype(np.int64))[ORDER].tolist()
         assert naive_ac_cost(chosen, ratios, weights, bits) == search(rounded, ratios, weights, bits)
         changed += chosen[1:] != rounded[1:]
-    assert ((found == 0) | (np.sign(found) == np.sign(task.coefficients)))[:, 1:].all()
-    assert (np.abs(found[:, 1:]) <= np.abs(task.rounded[:, 1:])).all()
+    assert ((solved == 0) | (np.sign(solved) == np.sign(task.coefficients)))[:, 1:].all()
+    assert (np.abs(solved[:, 1:]) <= np.abs(task.rounded[:, 1:])).all()
     return changed
 
 
@@ -220,15 +220,15 @@ def test_no_way_through_dc_costs_less(seed, factors, rows, columns):
     columns = min(columns, 6 // factors[1])  # 3^5 ways at most
     task = dc_problem(rng, rows * columns)
     lengths = UNIT * rng.integers(1, 14, 13)
-    found = task.solve(ac_bits(rng), lengths, shape=(rows, columns), factors=factors)[:, 0].astype(np.int64)
+    chosen = task.solve(ac_bits(rng), lengths, shape=(rows, columns), factors=factors)[:, 0].astype(np.int64)
     rounded, before = task.rounded[:, 0], 0
     weights = task.weights[0] * task.scales.astype(np.float64)
     for places in naive_dc_rows(rows, columns, *factors):
         known = before, task.ratios[places, 0].astype(np.float64), weights[places], lengths
-        assert naive_dc_cost(found[places], *known) == naive_dc_search(rounded[places], *known)
+        assert naive_dc_cost(chosen[places], *known) == naive_dc_search(rounded[places], *known)
         before = int(rounded[places[-1]])
-        assert found[places[-1]] == before
-    assert np.abs(found - rounded).max() <= 1
+        assert chosen[places[-1]] == before
+    assert np.abs(chosen - rounded).max() <= 1
 
 
 @pytest.mark.parametrize("factors", [(1, 1), (2, 1), (1, 2), (2, 2)])

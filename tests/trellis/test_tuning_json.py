@@ -35,26 +35,27 @@ def through_text(tuning: Tuning) -> Tuning:
 def test_every_digit_comes_back(
     weights: np.ndarray, masking: Masking | None, ratio: float, at_resolution: bool, of_rgb: bool, method: str | None
 ) -> None:
-    found = through_text(Tuning(weights, masking, ratio, at_resolution, of_rgb, method))
-    np.testing.assert_array_equal(found.weights, weights)
-    assert found.masking == masking
-    assert (found.step_ratio, found.at_resolution, found.of_rgb, found.method) == (ratio, at_resolution, of_rgb, method)
+    loaded = through_text(Tuning(weights, masking, ratio, at_resolution, of_rgb, method))
+    np.testing.assert_array_equal(loaded.weights, weights)
+    assert loaded.masking == masking
+    assert (loaded.step_ratio, loaded.method) == (ratio, method)
+    assert (loaded.at_resolution, loaded.of_rgb) == (at_resolution, of_rgb)
 
 
 @pytest.mark.parametrize("name", TUNINGS)
 def test_what_is_weighed_is_the_same(name: str) -> None:
     image = forward(photograph(40, 50), "4:2:0")
-    one, other = (each.criterion(image) for each in (TUNINGS[name], through_text(TUNINGS[name])))
+    one, other = (tuning.criterion(image) for tuning in (TUNINGS[name], through_text(TUNINGS[name])))
     np.testing.assert_array_equal(one.per_coefficient(image), other.per_coefficient(image))
     for left, right in zip(one.scales(image), other.scales(image), strict=True):
         np.testing.assert_array_equal(left, right)
 
 
 def test_weights_alone_are_enough() -> None:
-    found = Tuning.from_json({"weights": FLAT.tolist()})
-    assert (found.masking, found.step_ratio, found.method) == (None, STEP_RATIO, None)
-    assert not found.weights.flags.writeable
-    assert tuning_for(found) is found
+    tuning = Tuning.from_json({"weights": FLAT.tolist()})
+    assert (tuning.masking, tuning.step_ratio, tuning.method) == (None, STEP_RATIO, None)
+    assert not tuning.weights.flags.writeable
+    assert tuning_for(tuning) is tuning
 
 
 NOT_ONE = {
