@@ -1,0 +1,168 @@
+"""Does a receiver ever make a file worse, whatever encoder it comes from, and how much does it gain?
+
+Files of all encoders that the receivers were trained on, at qualities of 5 to 100, with chroma subsampling 4:2:0 and
+4:4:4, of photographs that took no part in any training, of comic and screenshot pictures, and of drawings; besides them
+files that were saved twice, on the same grid of blocks, with and without the search for the earlier coding. For each
+coding: PSNR of RGB of the decoded and of the restored image, in dB, the mean gain with its 95 % interval over the
+images, and the least gain. A file that loses more than 0.02 dB is listed by name, and so is every file of quality 95 or
+more that loses at all.
+
+    OPTCODEC_DATA=DATA python -m benchmarks.receiver.harm [--model NAME ...] [--images N]
+
+Writes ``results/receiver_harm.json``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+import optcodec
+from benchmarks.record import ROOT, write_result
+from optcodec.console.progress import tracked
+from optcodec.shared import percentile_interval
+from restore import Model, load_model
+from restore.channel.drawings import drawing
+from restore.channel.senders import SENDERS
+from restore.runtime.decode import decode_image, receive
+from restore.runtime.infer import restored_image
+from restore.runtime.settings import Settings, earlier_finder
+
+Pixels = npt.NDArray[np.uint8]
+
+SIDE = 320  # pixels: the middle of each picture
+QUALITIES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 92, 95, 98, 100)
+SAMPLINGS = ("4:2:0", "4:4:4")
+TWICE = ((15, 75), (15, 90), (40, 85), (40, 95), (75, 95), (90, 60))  # qualities of the first and the second coding
+NO_HARM, FINE = 0.02, 95  # dB that a file may lose, and the quality from which on it may lose nothing
+FIRST_DRAWING, DRAWINGS = 100_000, 4  # numbers of drawings that took no part in the training
+PACKAGES = ("numpy", "onnxruntime", "pillow", "ajpegli", "pyvips")
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How a file is made: the encoder, its quality and chroma subsampling, and the quality of an earlier coding."""
+
+    sender: str
+    quality: int
+    subsampling: str
+    earlier: int | None = None
+    search: bool = False  # whether the receiver searches for the earlier coding
+
+    @property
+    def name(self) -> str:
+        """Name of the group of files in the result."""
+        before = "" if self.earlier is None else f"q{self.earlier} saved again, "
+        return f"{before}{self.sender}, {self.subsampling}{', earlier coding searched' if self.search else ''}"
+
+    def file(self, pixels: Pixels) -> bytes:
+        """The file of an image."""
+        rng = np.random.default_rng(0)
+        if self.earlier is not None:
+            first = SENDERS[self.sender](pixels, self.subsampling, self.earlier, rng)
+            pixels = np.asarray(Image.open(io.BytesIO(first)).convert("RGB"))
+        return SENDERS[self.sender](pixels, self.subsampling, self.quality, rng)
+
+
+def codings() -> list[Coding]:
+    """All codings. Files for networks and receivers are coded at 4:2:0, whatever is asked for."""
+    once = [
+        Coding(sender, quality, subsampling)
+        for sender in SENDERS
+        for subsampling in (SAMPLINGS if sender not in ("dnn", "receiver") else SAMPLINGS[:1])
+        for quality in QUALITIES
+    ]
+    twice = [
+        Coding("pillow", last, "4:2:0", first, search) for first, last in TWICE for search in (False, True)
+    ]
+    return [*once, *twice]
+
+
+def pictures(count: int | None) -> Iterator[tuple[str, Pixels]]:
+    """Names and pixels: photographs, comic and screenshot pictures, and drawings."""
+    data = Path(os.environ["OPTCODEC_DATA"])
+    paths = [path for folder in ("Kodak", "McMaster") for path in sorted((data / folder).glob("*.png"))[:8]]
+    paths += [data / "Set14" / f"{name}.png" for name in ("comic", "ppt3")]
+    paths += [ROOT / "docs" / f"{name}.png" for name in ("rate_accuracy", "blocks")]
+    for path in paths[:count]:
+        yield path.stem, _middle(np.asarray(Image.open(path).convert("RGB")))
+    for number in range(DRAWINGS if count is None else min(1, DRAWINGS)):
+        yield f"drawing {number}", _middle(drawing(FIRST_DRAWING + number))
+
+
+def _middle(pixels: Pixels) -> Pixels:
+    top, left = (max(0, extent - SIDE) // 2 for extent in pixels.shape[:2])
+    return np.ascontiguousarray(pixels[top : top + SIDE, left : left + SIDE])
+
+
+@cache
+def _model(name: str) -> Model:
+    return load_model(name, threads=1)
+
+
+def measure(task: tuple[str, Pixels, tuple[str, ...]]) -> list[dict[str, Any]]:
+    """Rows of all files of a picture: PSNR of RGB as decoded, and as restored by each model."""
+    name, pixels, models = task
+    rows = []
+    for coding in codings():
+        received = receive(coding.file(pixels))
+        settings = Settings(earlier=earlier_finder("auto" if coding.search else None)(received))
+        row: dict[str, Any] = {"coding": coding.name, "quality": coding.quality, "image": name}
+        row["decoded"] = optcodec.psnr_db(pixels, decode_image(received))
+        for model in models:
+            row[model] = optcodec.psnr_db(pixels, restored_image(received, _model(model), settings))
+        rows.append(row)
+    return rows
+
+
+def summary(rows: list[dict[str, Any]], model: str) -> dict[str, Any]:
+    """Gains of a model by coding and quality, and the files that lose."""
+    groups: dict[str, dict[str, Any]] = {}
+    for coding, quality in dict.fromkeys((row["coding"], row["quality"]) for row in rows):
+        gains = np.array([_gain(row, model) for row in rows if (row["coding"], row["quality"]) == (coding, quality)])
+        groups.setdefault(coding, {})[str(quality)] = {
+            "mean": round(float(gains.mean()), 3),
+            "interval": np.round(percentile_interval(gains), 3).tolist(),
+            "least": round(float(gains.min()), 3),
+        }
+    losers = [
+        {"coding": row["coding"], "quality": row["quality"], "image": row["image"], "gain": round(gain, 3)}
+        for row in rows
+        if (gain := _gain(row, model)) < (-NO_HARM if row["quality"] < FINE else 0)
+    ]
+    return {"files": len(rows), "harmed": losers, "gains": groups}
+
+
+def _gain(row: dict[str, Any], model: str) -> float:
+    """Gain in dB; 0 where both images equal the original."""
+    return 0.0 if row[model] == row["decoded"] else float(row[model] - row["decoded"])
+
+
+@click.command()
+@click.option("--model", "models", multiple=True, default=("default", "tiny"), show_default=True)
+@click.option("--images", type=int, help="Number of photographs, and one drawing.  [default: all pictures]")
+@click.option("--workers", default=2, show_default=True)
+def main(models: tuple[str, ...], images: int | None, workers: int) -> None:
+    """Measure the gains and losses of all files."""
+    tasks = [(name, pixels, models) for name, pixels in pictures(images)]
+    with ProcessPoolExecutor(workers) as pool:
+        rows = [row for part in tracked(pool.map(measure, tasks), "harm", len(tasks)) for row in part]
+    figures = {model: summary(rows, model) for model in models}
+    write_result("receiver_harm", {"pictures": [name for name, _, _ in tasks], "models": figures}, packages=PACKAGES)
+    for model in models:
+        print(f"{model}: {len(figures[model]['harmed'])} of {figures[model]['files']} files are harmed")
+
+
+if __name__ == "__main__":
+    main()
