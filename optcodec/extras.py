@@ -22,7 +22,7 @@ OPTIONAL_PACKAGES = {
     "matplotlib": ("matplotlib", "plot"),
     "onnx": ("onnx", "torch"),
     "onnxruntime": ("onnxruntime", "receiver"),
-    "pyvips": ("pyvips[binary]", "train"),
+    "pyvips": ("pyvips", "train"),
     "safetensors": ("safetensors", "torch"),
     "scipy": ("scipy", "accuracy"),
     "skimage": ("scikit-image", "ssim"),

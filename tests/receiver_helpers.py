@@ -13,6 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from restore.runtime.context import condition_size
 from tests.cli_helpers import photograph
 
 
@@ -31,13 +32,12 @@ def pillow_pixels(data: bytes, mode: str | None = None) -> np.ndarray:
         return np.asarray(file).astype(np.int16)
 
 
-def network(
-    nodes: list[Any], planes: int, *, takes_table: bool = False, constants: dict[str, Any] | None = None
-) -> bytes:
-    """An ONNX network from the input ``image``, and ``table`` if it takes one, to the output ``restored``."""
+def network(nodes: list[Any], planes: int, *, takes: str = "", constants: dict[str, Any] | None = None) -> bytes:
+    """An ONNX network from the input ``image``, and ``condition`` or ``table`` if it takes one, to ``restored``."""
     shapes: dict[str, list[Any]] = {"image": [1, planes, "height", "width"]}
-    if takes_table:
-        shapes["table"] = [1, 1 if planes == 1 else 2, 8, 8]
+    tables = 1 if planes == 1 else 2
+    if takes:
+        shapes[takes] = {"table": [1, tables, 8, 8], "condition": [1, condition_size(tables)]}[takes]
     restored = [1, 1 if planes == 1 else 2, "height", "width"]
     graph = helper.make_graph(
         nodes,
@@ -63,25 +63,42 @@ def box() -> bytes:
     return network([helper.make_node("Conv", ["image", "w"], ["restored"], pads=[1] * 4)], 1, constants={"w": mean})
 
 
-def brighter_by_table(planes: int) -> bytes:
-    """A network that adds the DC step of the table to each sample, in grey levels."""
-    first, last = (0, 1) if planes == 1 else (1, 3)
+def brighter_by_table(planes: int, takes: str = "condition") -> bytes:
+    """A network that adds the DC step of the last table to each sample, in grey levels.
+
+    It reads the step from the condition, or from the table that files of earlier versions have as their input.
+    """
+    first, last, tables = (0, 1, 1) if planes == 1 else (1, 3, 2)
     constants = {
-        "starts": np.array([planes // 3, 0, 0]),
-        "ends": np.array([planes // 3 + 1, 1, 1]),
+        "start": np.array([64 * tables - 64]),
+        "end": np.array([64 * tables - 63]),
+        "flat": np.array([1, -1]),
         "first": np.array([first]),
         "last": np.array([last]),
-        "axes": np.array([1, 2, 3]),
         "axis": np.array([1]),
+        "two": np.array(2, np.float32),
+        "eight": np.array(8, np.float32),
         "white": np.array(255, np.float32),
+        "everywhere": np.array([1, 1, 1, 1]),
     }
     nodes = [
-        helper.make_node("Slice", ["table", "starts", "ends", "axes"], ["step"]),
+        helper.make_node("Reshape", [takes, "flat"], ["numbers"]),
+        helper.make_node("Slice", ["numbers", "start", "end", "axis"], ["number" if takes == "condition" else "step"]),
+        *(_power_of_two("number", "step") if takes == "condition" else []),
         helper.make_node("Div", ["step", "white"], ["added"]),
+        helper.make_node("Reshape", ["added", "everywhere"], ["spread"]),
         helper.make_node("Slice", ["image", "first", "last", "axis"], ["kept"]),
-        helper.make_node("Add", ["kept", "added"], ["restored"]),
+        helper.make_node("Add", ["kept", "spread"], ["restored"]),
     ]
-    return network(nodes, planes, takes_table=True, constants=constants)
+    return network(nodes, planes, takes=takes, constants=constants)
+
+
+def _power_of_two(number: str, power: str) -> list[Any]:
+    """Nodes that give a quantization step from its number in a condition, log2(step) / 8."""
+    return [
+        helper.make_node("Mul", [number, "eight"], ["exponent"]),
+        helper.make_node("Pow", ["two", "exponent"], [power]),
+    ]
 
 
 def box_chrominance() -> bytes:

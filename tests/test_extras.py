@@ -114,6 +114,12 @@ CALLS = [
     ),
     Case("from restore.evaluation.statistics import compare; compare([1, 2], [3, 5])", ("scipy",), "evaluate"),
     Case("from restore.evaluation.macs import onnx_macs; onnx_macs(b'')", ("onnx",), "evaluate"),
+    Case("from restore.channel.senders import check_packages; check_packages(['pillow', 'psnr'])"),
+    Case(
+        "from restore.channel.senders import check_packages; check_packages(['mozjpeg', 'mozjpeg-flat'])", ("pyvips",)
+    ),
+    Case("from restore.channel.senders import check_packages; check_packages(['jpegli'])", ("ajpegli",)),
+    Case("from restore.channel.drawings import drawing; [drawing(number) for number in range(4)]", ("matplotlib",)),
 ]
 
 
@@ -169,7 +175,7 @@ def test_one_package_is_missing(folder: Path, package: str) -> None:
         return package in case.packages and all(find_spec(name) for name in case.packages)
 
     commands, calls = ([case for case in cases if concerned(case)] for cases in (COMMANDS, CALLS))
-    if not commands:
+    if not commands and not calls:
         pytest.skip("what goes with it is not installed")
     check({package}, folder, commands, calls)
 

@@ -13,9 +13,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from restore.channel.degradation import Degradation
+from restore.runtime.context import Context
 from restore.training.recipe import Recipe, Validation
 
-SMALL = {"network": "compact", "width": 8, "blocks": 1}
+SMALL = {"network": "conditioned", "width": 8, "blocks": 1}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -58,6 +59,13 @@ def recipe(**options: Any) -> Recipe:
         "side": 16, "count": 4, "steps": 6, "clip": 0.1, "validation": Validation("photographs", 1, (10,), 2),
     }  # fmt: skip
     return Recipe(**(small | options))
+
+
+def conditions(steps: Any, sigma: float = 0.0) -> torch.Tensor:
+    """The conditions of files of which only the steps, shape (N, tables, 8, 8), and the noise are known."""
+    return torch.from_numpy(
+        np.stack([Context.of_steps(file, sigma).condition(len(file)) for file in np.asarray(steps)])
+    )
 
 
 def weights_of(network: torch.nn.Module) -> dict[str, torch.Tensor]:

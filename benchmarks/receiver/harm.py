@@ -35,7 +35,8 @@ from optcodec.shared import percentile_interval
 from restore import Model, load_model
 from restore.channel.drawings import drawing
 from restore.channel.senders import SENDERS
-from restore.runtime.decode import decode_image, receive
+from restore.runtime.decode import receive
+from restore.runtime.image import decode_image
 from restore.runtime.infer import restored_image
 from restore.runtime.settings import Settings, earlier_finder
 

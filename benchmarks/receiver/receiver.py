@@ -45,7 +45,8 @@ from restore.export.onnx import to_onnx
 from restore.networks import DnCNN
 from restore.networks.count import count
 from restore.networks.weights import shipped_network
-from restore.runtime.decode import decode_image, receive
+from restore.runtime.decode import receive
+from restore.runtime.image import decode_image
 from restore.runtime.infer import restored_image
 from restore.runtime.models import Model, Network
 

@@ -65,8 +65,6 @@ def _train(
     output: Path,
     *,
     data: Path,
-    weights: Path | None,
-    files: Path | None,
     start: Path | None,
     threads: int | None,
     **options: Any,
@@ -93,12 +91,13 @@ def _train(
         config = configuration(network)
         # for a quantized network, the recipe has the configuration of the float network
         recipe = dataclasses.replace(recipe, network=config.get("of", config))
+    folders = DataFolders(data, options.pop("weights"), options.pop("files"))
     with progress_bar(None, note="steps") as tell:
 
         def progress(step: int, total: int, seen: dict[str, float]) -> None:
             tell(step, total=total, note=f"steps {_text(seen)}")
 
-        train(recipe, DataFolders(data, weights, files), output, network=network, progress=progress, **options)
+        train(recipe, folders, output, network=network, progress=progress, **options)
     row = {key: float(value) for key, value in read_log(output)[-1].items() if value}
     steps, seconds = int(row.pop("step")), row.pop("seconds")
     return {"network": str(output / "network.safetensors"), "steps": steps, "seconds": seconds, "seen": row}

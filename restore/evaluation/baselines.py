@@ -13,7 +13,8 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.fft import dctn, idctn
 
-from restore.runtime.decode import Received, to_rgb
+from restore.runtime.decode import Received
+from restore.runtime.image import to_rgb
 
 __all__ = ["deblock_plane", "smooth_image", "smooth_plane"]
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from restore.runtime.context import Context
-from restore.runtime.decode import Received, to_rgb
+from restore.runtime.decode import Received
+from restore.runtime.image import to_rgb
 
 __all__ = ["Planes", "Receiver", "Restore", "Samples", "decoded_planes", "to_image"]
 

@@ -21,7 +21,8 @@ from PIL import Image
 from optcodec import InvalidInputError, parse_json, require_packages
 from restore.evaluation.receiver import Planes, Receiver, Samples, decoded_planes, to_image
 from restore.runtime.context import Context
-from restore.runtime.decode import decode_image, receive
+from restore.runtime.decode import receive
+from restore.runtime.image import decode_image
 from restore.runtime.models import find_model, load_model, shipped_models
 
 __all__ = ["CLASSICAL", "make_receiver"]

@@ -14,8 +14,9 @@ from optcodec import MAX_PIXELS, InvalidInputError, upright
 from restore.runtime import cells
 from restore.runtime.cells import Floats
 from restore.runtime.context import Context
-from restore.runtime.decode import Received, Span, receive, to_rgb
+from restore.runtime.decode import Received, Span, receive
 from restore.runtime.earlier import EarlierCoding
+from restore.runtime.image import to_rgb
 from restore.runtime.models import Model, load_model
 from restore.runtime.settings import GRID, Settings, earlier_finder
 

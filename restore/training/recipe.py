@@ -151,12 +151,25 @@ class Recipe:
             raise InvalidInputError(f"rate is above 0; got {self.rate}")
         if self.problem:
             find_problem(self.problem)
-        if bool(self.luminance) != bool(self.network.get("after_luminance", False)):
-            raise InvalidInputError("luminance is for a network with after_luminance; expected both, or neither")
-        if (self.mix is not None) != (self.loss == "relative") or (self.stripes and self.mix is None):
-            raise InvalidInputError('the loss "relative" is that of a mix of whole files; expected both, or neither')
         if self.side % 8:
             raise InvalidInputError(f"side is a multiple of 8, the blocks of JPEG; got {self.side}")
+        self._check_combinations()
+
+    def _check_combinations(self) -> None:
+        """Check the entries that go together, or exclude one another."""
+        if bool(self.luminance) != bool(self.network.get("after_luminance", False)):
+            raise InvalidInputError("luminance is for a network with after_luminance; expected both, or neither")
+        if (self.mix is not None) != (self.loss == "relative"):
+            raise InvalidInputError('the loss "relative" is that of a mix of whole files; expected both, or neither')
+        if self.mix is not None and self.problem:
+            raise InvalidInputError(
+                f"a mix is for networks that undo JPEG alone; got the problem {self.problem!r}, too"
+            )
+        for name in ("luminance", "stripes"):
+            if getattr(self, name) and self.mix is None:
+                raise InvalidInputError(
+                    f"{name} is for a mix of whole files; got {getattr(self, name)!r} without a mix"
+                )
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as plain values for a JSON file."""

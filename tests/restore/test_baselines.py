@@ -15,7 +15,8 @@ import optcodec
 from restore.evaluation.baselines import deblock_plane, smooth_image, smooth_plane
 from restore.evaluation.measures import psnr_b_db
 from restore.evaluation.receivers import make_receiver
-from restore.runtime.decode import decode_image, receive
+from restore.runtime.decode import receive
+from restore.runtime.image import decode_image
 
 
 def jpeg(image: np.ndarray, quality: int, **options: object) -> bytes:

@@ -28,7 +28,7 @@ from restore.compress.prune import filter_norms, prune  # noqa: E402
 from restore.compress.route import Plan, compress, trained_recipe  # noqa: E402
 from restore.compress.separable import separate, separate_weights  # noqa: E402
 from restore.compress.slim import slim  # noqa: E402
-from restore.networks import Compact, DnCNN  # noqa: E402
+from restore.networks import Conditioned, DnCNN  # noqa: E402
 from restore.networks.count import count  # noqa: E402
 from restore.networks.fold import fold, layers  # noqa: E402
 from restore.networks.weights import load_network, save_network  # noqa: E402
@@ -155,9 +155,11 @@ def test_counts_by_hand() -> None:
     assert dense.parameters == dense.macs + 65 + 15 * 2 * 64
     assert count(DnCNN(separable=True)).macs == 9 * (64 + 64) + 15 * (9 * 64 + 64 * 64)
     assert count(fold(DnCNN(5, 8))).parameters == 9 * (8 + 3 * 64 + 8) + 4 * 8 + 1
-    table_macs = 64 * 16 + 16 * 64  # multiplications on the table, once per image
-    compact = count(Compact(width=32, blocks=3))
-    assert compact.macs == pytest.approx(9 / 4 * (8 * 32 + 6 * 32 * 32 + 32 * 4) + table_macs / 1024**2, abs=1e-9)
+    condition_macs = 131 * 32 + 32 * 8 * 16  # multiplications on the condition, once per image
+    conditioned = count(Conditioned(width=32, blocks=3))
+    assert conditioned.macs == pytest.approx(
+        9 / 4 * (12 * 32 + 6 * 32 * 32 + 32 * 4) + condition_macs / 1024**2, abs=1e-9
+    )
     assert str(count(DnCNN(3, 2))) == "79 parameters, 72 MAC per pixel"
 
 
@@ -234,7 +236,7 @@ def test_another_plan_network_or_recipe_needs_another_folder(tmp_path: Path, dat
 
 
 def test_networks_that_cannot_be_compressed_are_refused(tmp_path: Path, data: Path, network: Path) -> None:
-    for wrong in (Compact(width=8, blocks=1), DnCNN(4, 8, separable=True), DnCNN(4, 8, normalized=False)):
+    for wrong in (Conditioned(width=8, blocks=1), DnCNN(4, 8, separable=True), DnCNN(4, 8, normalized=False)):
         save_network(tmp_path / "wrong.safetensors", wrong, recipe=RECIPE.to_json())
         with pytest.raises(InvalidInputError, match="expected a dense dncnn with batch norms"):
             compress(tmp_path / "wrong.safetensors", tmp_path / "out", data)

@@ -18,7 +18,8 @@ from PIL import Image
 import optcodec
 from optcodec import CoefficientImage, Component, Metadata, UnsupportedJpegError
 from restore.runtime.cells import centroid_offset, fit_laplacian, project
-from restore.runtime.decode import Received, decode_image, receive
+from restore.runtime.decode import Received, receive
+from restore.runtime.image import decode_image
 from tests.cli_helpers import photograph
 from tests.receiver_helpers import jpeg, pillow_pixels
 

@@ -23,6 +23,7 @@ from restore.evaluation.receiver import Receiver
 from restore.evaluation.receivers import make_receiver
 from restore.evaluation.statistics import compare
 from restore.evaluation.testsets import find_set, load_image
+from restore.runtime.context import Context
 
 
 def picture(seed: int, height: int = 40, width: int = 56) -> np.ndarray:
@@ -78,9 +79,9 @@ def test_the_plain_receiver_is_libjpeg_and_noise_is_the_same_for_all(sets: Path)
     assert np.array_equal(make_receiver("jpeg").receive(data), np.asarray(Image.open(io.BytesIO(data))))
     received_planes: list[np.ndarray] = []
 
-    def record(planes: np.ndarray, tables: np.ndarray) -> np.ndarray:
+    def record(planes: np.ndarray, context: Context) -> np.ndarray:
         received_planes.append(planes)
-        assert np.array_equal(tables[0], optcodec.annex_k_tables(20)[0].steps)
+        assert np.array_equal(context.steps[0], optcodec.annex_k_tables(20)[0].steps)
         return np.clip(planes[0], 0, 255).astype(np.uint8)
 
     two = [Receiver(name, lambda data: data, record) for name in "ab"]  # type: ignore[arg-type, return-value]

@@ -9,24 +9,25 @@ pytest.importorskip("safetensors")
 
 from restore.compress.imitate import imitate  # noqa: E402
 from restore.compress.quantize import quantize  # noqa: E402
-from restore.networks import Compact  # noqa: E402
+from restore.networks import Conditioned  # noqa: E402
+from tests.train_helpers import conditions  # noqa: E402
 
 
 def batch(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     rng = torch.Generator().manual_seed(seed)
     image = torch.randint(0, 256, (4, 1, 16, 16), generator=rng) / 255
-    return image, torch.full((4, 1, 8, 8), 30.0)
+    return image, conditions(torch.full((4, 1, 8, 8), 30.0))
 
 
 @pytest.fixture(scope="module")
-def network() -> Compact:
+def network() -> Conditioned:
     torch.manual_seed(0)
-    network = Compact(width=8, blocks=2)
+    network = Conditioned(width=8, blocks=2)
     torch.nn.init.normal_(network.tail.weight, 0, 0.2)
     return network.eval()
 
 
-def test_the_error_falls_also_on_other_images(network: Compact) -> None:
+def test_the_error_falls_also_on_other_images(network: Conditioned) -> None:
     rough = quantize(network, [batch(seed) for seed in range(4)])
     before = {name: tensor.clone() for name, tensor in rough.state_dict().items()}
     told: list[tuple[int, float]] = []
@@ -42,19 +43,20 @@ def test_the_error_falls_also_on_other_images(network: Compact) -> None:
     changed = {name for name in fine.names if fine.ranges[name][0] != rough.ranges[name][0]}
     assert changed == set(fine.names) - {"maps", "tail"}
     assert all(torch.equal(tensor, before[name]) for name, tensor in rough.state_dict().items())
-    image, table = batch(1000)
+    image, condition = batch(1000)
     with torch.no_grad():
         errors = [
-            (candidate(image, table) - network(image, table)).square().mean().item() for candidate in (rough, fine)
+            (candidate(image, condition) - network(image, condition)).square().mean().item()
+            for candidate in (rough, fine)
         ]
     assert errors[1] < 0.85 * errors[0]
 
 
-def test_the_reported_difference_is_in_8_bit_units(network: Compact) -> None:
+def test_the_reported_difference_is_in_8_bit_units(network: Conditioned) -> None:
     rough = quantize(network, [batch(0)])
     told: list[float] = []
     imitate(rough, network, [batch(1)], steps=1, progress=lambda step, difference: told.append(difference))
-    image, table = batch(1)
+    image, condition = batch(1)
     with torch.no_grad():
-        difference = 255 * (rough(image, table) - network(image, table))
+        difference = 255 * (rough(image, condition) - network(image, condition))
     assert told == [pytest.approx(difference.square().mean().sqrt().item(), rel=1e-4)]

@@ -14,9 +14,11 @@ import restore
 from optcodec import InvalidInputError, MalformedJpegError, OptcodecError
 from restore import load_model, restore_image, shipped_models
 from restore.runtime.cells import project
-from restore.runtime.decode import decode_image, receive, to_rgb
+from restore.runtime.decode import receive
+from restore.runtime.image import decode_image, to_rgb
 from restore.runtime.infer import restored_image, restored_strips
 from restore.runtime.models import Model, Network
+from restore.runtime.settings import Settings
 from tests import receiver_helpers as tiny
 from tests.receiver_helpers import jpeg, save_model
 
@@ -42,7 +44,7 @@ def test_images_of_every_tiny_size_are_restored(tmp_path: Path, mode: str) -> No
     for size in itertools.product(range(1, 9), repeat=2):
         received = receive(jpeg(*size, mode, quality=90))
         decoded = decode_image(received)
-        np.testing.assert_array_equal(restored_image(received, unchanged, project=False), decoded)
+        np.testing.assert_array_equal(restored_image(received, unchanged, Settings(project=False)), decoded)
         restored = restored_image(received, shipped)
         assert restored.shape == decoded.shape
         assert np.abs(restored.astype(int) - decoded).mean() < 8
@@ -90,7 +92,7 @@ def test_inputs_of_networks_are_on_the_grid_and_limited_by_tile_and_border(tmp_p
 
     assert model.chrominance
     spied = Model("spied", spy(model.luminance), spy(model.chrominance), model.border)
-    strips = restored_strips(receive(jpeg(150, 203)), spied, tile=64)
+    strips = restored_strips(receive(jpeg(150, 203)), spied, Settings(tile=64))
     first = next(strips)
     assert first.shape == (64, 203, 3)
     assert len(input_shapes) == 2 * 4  # networks run only when strips are requested
@@ -128,12 +130,13 @@ def test_a_model_takes_a_thread_for_each_processor_unless_it_is_told(
             assert network.session.get_session_options().intra_op_num_threads == expected
 
 
-def test_networks_get_the_quantization_tables(tmp_path: Path) -> None:
+@pytest.mark.parametrize("takes", ["condition", "table"])
+def test_networks_get_the_quantization_tables(tmp_path: Path, takes: str) -> None:
     """Luminance gets the steps of luminance; chrominance those of both, and Y as it was decoded."""
     data = jpeg(40, 40, quality=50)  # DC steps of 16 and 17
     received = receive(data)
     region = (0, 40), (0, 40)
-    model = loaded(tmp_path, tiny.brighter_by_table(1), tiny.brighter_by_table(3))
+    model = loaded(tmp_path, tiny.brighter_by_table(1, takes), tiny.brighter_by_table(3, takes))
     expected = to_rgb(
         np.clip(received.luminance(*region) + 16, 0, 255), np.clip(received.chrominance(*region) + 17, 0, 255)
     )
@@ -148,9 +151,12 @@ def test_luminance_is_projected_if_project_is_set(tmp_path: Path) -> None:
     model = loaded(tmp_path, tiny.brighter_by_table(1))
     step = received.steps(0)[0, 0]
     brighter = received.luminance(*region) + np.float32(step)
-    projected = project(brighter, received.luminance_blocks(*region), received.steps(0))
-    # DC is eight times the mean, and may move by half a step
-    assert (projected - received.luminance(*region)).mean() == pytest.approx(step / 16, abs=0.05)
+    projected = project(brighter, received.luminance_blocks(*region), received.steps(0), received.interval_growth)
+    # DC is eight times the mean; it may move by half a step, and further away from zero by the growth of its interval
+    indices, growth = received.luminance_blocks(*region)[..., 0, 0], received.interval_growth[0, 0]
+    moved = (0.5 + growth * (indices >= 0)).mean() * step / 8
+    assert 0 < growth < 0.5
+    assert (projected - received.luminance(*region)).mean() == pytest.approx(moved, abs=0.05)
     np.testing.assert_allclose(restore_image(data, model=model), np.clip(projected, 0, 255), atol=0.51)
     plain = restore_image(data, model=model, project=False)
     np.testing.assert_allclose(plain, np.clip(brighter, 0, 255), atol=0.51)

@@ -32,7 +32,7 @@ def test_pixel_losses_have_the_values_of_the_formulas() -> None:
 
 
 def test_an_unknown_loss_is_refused() -> None:
-    with pytest.raises(optcodec.InvalidInputError, match="loss is one of mse, balanced; got 'l1'"):
+    with pytest.raises(optcodec.InvalidInputError, match="loss is one of mse, balanced, relative; got 'l1'"):
         pixel_loss("l1")
 
 

@@ -18,11 +18,12 @@ from torch import nn
 from torch.nn import functional
 
 import optcodec
-from restore.networks import NETWORKS, Compact, DnCNN, DualDomain, build
+from restore.networks import NETWORKS, Conditioned, DnCNN, DualDomain, build
 from restore.networks.critic import Critic
 from restore.networks.operations import plane_spec
 from restore.networks.weights import load_network, save_network
 from restore.training.recipe import load_recipe
+from tests.train_helpers import conditions
 
 
 def shaken(network: nn.Module) -> nn.Module:
@@ -50,7 +51,7 @@ def macs(network: nn.Module, side: int) -> float:
         total += total_of
 
     hooks = [part.register_forward_hook(add) for part in network.modules() if isinstance(part, nn.Conv2d)]
-    network(torch.rand(1, 1, side, side), torch.ones(1, 1, 8, 8))
+    network(torch.rand(1, 1, side, side), conditions(torch.ones(1, 1, 8, 8)))
     for hook in hooks:
         hook.remove()
     return total / side**2
@@ -59,9 +60,9 @@ def macs(network: nn.Module, side: int) -> float:
 @pytest.mark.parametrize(
     ("config", "planes", "restored", "tables"),
     [
-        ({"network": "compact", "width": 8, "blocks": 1}, 1, 1, 1),
+        ({"network": "conditioned", "width": 8, "blocks": 1}, 1, 1, 1),
         (
-            {"network": "compact", "planes": 3, "restored": 2, "tables": 2, "width": 8, "blocks": 1, "period": 1},
+            {"network": "conditioned", "planes": 3, "restored": 2, "tables": 2, "width": 8, "blocks": 1, "period": 8},
             3, 2, 2,
         ),
         ({"network": "dualdomain"}, 1, 1, 1),
@@ -70,35 +71,40 @@ def macs(network: nn.Module, side: int) -> float:
 def test_an_untrained_network_changes_nothing(
     config: dict[str, object], planes: int, restored: int, tables: int
 ) -> None:
-    image, table = torch.rand(2, planes, 16, 32), torch.full((2, tables, 8, 8), 16.0)
-    assert torch.equal(build(config)(image, table), image[:, -restored:])
+    image, condition = torch.rand(2, planes, 16, 32), conditions(torch.full((2, tables, 8, 8), 16.0))
+    assert torch.equal(build(config)(image, condition), image[:, -restored:])
 
 
-@pytest.mark.parametrize("network", [Compact(width=8, blocks=1), DualDomain(width=8, dct_width=8)])
+@pytest.mark.parametrize("network", [Conditioned(width=8, blocks=1), DualDomain(width=8, dct_width=8)])
 def test_a_shift_by_a_block_shifts_the_result_and_a_smaller_one_changes_it(network: nn.Module) -> None:
     shaken(network)
-    image, table = torch.rand(1, 1, 160, 160), torch.arange(1.0, 65).view(1, 1, 8, 8)
+    image, condition = torch.rand(1, 1, 160, 160), conditions(torch.arange(1.0, 65).view(1, 1, 8, 8))
     with torch.no_grad():
-        whole, block, part = (network(image[..., top : top + 152, top : top + 152], table) for top in (0, 8, 2))
+        whole, block, part = (network(image[..., top : top + 152, top : top + 152], condition) for top in (0, 8, 2))
     middle = slice(72, 80)  # outside the receptive field of the borders
     torch.testing.assert_close(block[..., middle, middle], whole[..., 80:88, 80:88], rtol=0, atol=1e-5)
     assert float((part[..., middle, middle] - whole[..., 74:82, 74:82]).abs().max()) > 1e-3
 
 
-@pytest.mark.parametrize("name", ["compact", "dualdomain"])
+@pytest.mark.parametrize("name", ["conditioned", "dualdomain"])
 def test_the_result_depends_on_the_table(name: str) -> None:
     network = shaken(build({"network": name, "width": 8}))
     image = torch.rand(1, 1, 16, 16)
     with torch.no_grad():
-        fine, coarse = (network(image, torch.full((1, 1, 8, 8), step)) for step in (2.0, 64.0))
+        fine, coarse = (network(image, conditions(torch.full((1, 1, 8, 8), step))) for step in (2.0, 64.0))
     assert float((fine - coarse).abs().max()) > 1e-3
 
 
 def test_networks_made_for_shift_by_one_block_take_any_multiple_of_eight() -> None:
-    for name in ("compact", "dualdomain"):
+    for name in ("conditioned", "dualdomain"):
         network = build({"network": name, "width": 8})
         for height, width in ((8, 8), (8, 24), (40, 16)):
-            assert network(torch.rand(1, 1, height, width), torch.ones(1, 1, 8, 8)).shape == (1, 1, height, width)
+            assert network(torch.rand(1, 1, height, width), conditions(torch.ones(1, 1, 8, 8))).shape == (
+                1,
+                1,
+                height,
+                width,
+            )
 
 
 def test_dncnn_has_the_parameters_of_the_paper() -> None:
@@ -114,7 +120,7 @@ def test_dncnn_takes_a_width_a_layer() -> None:
     network = DnCNN(depth=4, width=(8, 4, 6))
     assert [part.out_channels for part in network.modules() if isinstance(part, nn.Conv2d)] == [8, 4, 6, 1]
     image = torch.rand(1, 1, 8, 8)
-    assert torch.equal(network.eval()(image), network(image, torch.ones(1, 1, 8, 8)))
+    assert torch.equal(network.eval()(image), network(image, conditions(torch.ones(1, 1, 8, 8))))
 
 
 def test_the_dct_branch_stays_in_the_quantization_intervals() -> None:
@@ -138,18 +144,18 @@ def test_the_dct_is_that_of_scipy() -> None:
 
 def test_the_dual_domain_network_costs_what_tiny_does() -> None:
     tiny, dual = (macs(build(load_recipe(name).network), 32) for name in ("tiny", "dual"))
-    assert tiny == (8 * 32 * 9 + 6 * 32 * 32 * 9 + 32 * 4 * 9) / 4
+    assert tiny == (12 * 32 * 9 + 6 * 32 * 32 * 9 + 32 * 4 * 9) / 4
     assert 0.95 < (dual + 2 * 64 * 64 / 64) / tiny < 1.05  # with the two DCTs, which are no modules
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_configuration_makes_the_network_again(name: str) -> None:
-    inner = {"network": "compact" if name == "quantized" else name, "width": 12}
+    inner = {"network": "conditioned" if name == "quantized" else name, "width": 12}
     first = shaken(build({"network": name, "of": inner} if name == "quantized" else inner))
     second = build(first.config).eval()
     second.load_state_dict(first.state_dict())
-    image, table = torch.rand(1, plane_spec(first.config).planes, 16, 16), torch.full((1, 1, 8, 8), 8.0)
-    assert torch.equal(first(image, table), second(image, table))
+    image, condition = torch.rand(1, plane_spec(first.config).planes, 16, 16), conditions(torch.full((1, 1, 8, 8), 8.0))
+    assert torch.equal(first(image, condition), second(image, condition))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +163,7 @@ def test_a_configuration_makes_the_network_again(name: str) -> None:
     [
         ({}, f"network is one of {', '.join(NETWORKS)}; got None"),
         ({"network": "unet"}, f"network is one of {', '.join(NETWORKS)}; got 'unet'"),
-        ({"network": "compact", "depth": 3}, "network 'compact': .*depth"),
+        ({"network": "conditioned", "depth": 3}, "network 'conditioned': .*depth"),
         ({"network": "dncnn", "depth": 4, "width": [8, 8]}, "a depth of 4 has 3 widths, got 2"),
     ],
 )
@@ -180,7 +186,7 @@ def test_the_critic_scores_patches_and_has_bounded_slope() -> None:
 
 def test_a_header_that_asks_for_more_than_the_file_has_takes_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "network.safetensors"
-    save_network(path, build({"network": "compact", "width": 4, "blocks": 1}))
+    save_network(path, build({"network": "conditioned", "width": 4, "blocks": 1}))
     assert load_network(path).config["width"] == 4
     with safetensors.safe_open(path, "pt") as file:
         config = json.loads(file.metadata()["config"])

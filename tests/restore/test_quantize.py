@@ -19,16 +19,17 @@ pytest.importorskip("safetensors")
 from restore.compress.equalize import equalize  # noqa: E402
 from restore.compress.quantize import best_range, quantize  # noqa: E402
 from restore.export.onnx import to_onnx  # noqa: E402
-from restore.networks import Compact, DnCNN, DualDomain  # noqa: E402
+from restore.networks import Conditioned, DnCNN, DualDomain  # noqa: E402
 from restore.networks.operations import value_names, walk  # noqa: E402
 from restore.networks.quantized import Quantized, TorchOperations  # noqa: E402
 from restore.networks.weights import load_network, save_network  # noqa: E402
+from tests.train_helpers import conditions  # noqa: E402
 
 GRAY = {"width": 8, "blocks": 2}
-CHROMA = {"planes": 3, "restored": 2, "width": 8, "blocks": 1, "tables": 2, "maps": 8, "period": 1}
+CHROMA = {"planes": 3, "restored": 2, "width": 8, "blocks": 1, "tables": 2, "maps": 8, "period": 8}
 NETWORKS = {
-    "gray": lambda: Compact(**GRAY),
-    "chroma": lambda: Compact(**CHROMA),
+    "gray": lambda: Conditioned(**GRAY),
+    "chroma": lambda: Conditioned(**CHROMA),
     "dncnn": lambda: DnCNN(4, 6),
     "pruned": lambda: DnCNN(4, [6, 3, 5], channels=3),
     "separable": lambda: DnCNN(4, 6, separable=True),
@@ -56,12 +57,12 @@ def network_with_weights(make: Any) -> Any:
 
 
 def inputs(network: Any, height: int = 32, width: int = 48, seed: int = 0) -> tuple[Any, Any]:
-    """Decoded samples and a table."""
+    """Decoded samples and a condition."""
     rng = np.random.default_rng(seed)
     config = network.config.get("of", network.config)
     planes, tables = config.get("planes", config.get("channels")), config.get("tables", 1)
     image = rng.integers(0, 256, (1, planes, height, width)).astype(np.float32) / 255
-    return torch.from_numpy(image), torch.from_numpy(rng.uniform(1, 120, (1, tables, 8, 8)).astype(np.float32))
+    return torch.from_numpy(image), conditions(rng.uniform(1, 120, (1, tables, 8, 8)))
 
 
 def session(model: bytes, optimized: Path | None = None) -> Any:
@@ -74,8 +75,8 @@ def session(model: bytes, optimized: Path | None = None) -> Any:
     return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
 
 
-def run_session(model: Any, image: Any, table: Any) -> np.ndarray:
-    values = {"image": image.numpy(), "table": table.numpy()}
+def run_session(model: Any, image: Any, condition: Any) -> np.ndarray:
+    values = {"image": image.numpy(), "condition": condition.numpy()}
     result: np.ndarray = model.run(["restored"], {node.name: values[node.name] for node in model.get_inputs()})[0]
     return result
 
@@ -90,13 +91,13 @@ def test_float_files_compute_what_torch_does(name: str) -> None:
     model = to_onnx(network)
     onnx.checker.check_model(onnx.load_from_string(model), full_check=True)
     onnx_session = session(model)
-    table_input = ["table"] if "tables" in network.config else []
-    assert [node.name for node in onnx_session.get_inputs()] == ["image", *table_input]
+    condition_input = ["condition"] if "tables" in network.config else []
+    assert [node.name for node in onnx_session.get_inputs()] == ["image", *condition_input]
     for height, width in ((32, 48), (16, 16), (80, 24 if network.config.get("planes") == 1 else 32)):
-        image, table = inputs(network, height, width)
+        image, condition = inputs(network, height, width)
         with torch.no_grad():
-            expected = network(image, table).numpy()
-        assert np.abs(run_session(onnx_session, image, table) - expected).max() < 1e-5
+            expected = network(image, condition).numpy()
+        assert np.abs(run_session(onnx_session, image, condition) - expected).max() < 1e-5
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -109,11 +110,11 @@ def test_int8_files_are_integer_operations_that_compute_what_torch_simulates(nam
     convolutions = sum(isinstance(layer, torch.nn.Conv2d) for layer in quantized.modules())
     assert kinds["QLinearConv"] == convolutions
     assert (kinds["Conv"], kinds["QLinearAdd"]) == (0, len(getattr(quantized.inner, "body", [])))
-    image, table = inputs(quantized, seed=9)
+    image, condition = inputs(quantized, seed=9)
     with torch.no_grad():
-        expected, unquantized = quantized(image, table).numpy(), quantized.inner(image, table).numpy()
+        expected, unquantized = quantized(image, condition).numpy(), quantized.inner(image, condition).numpy()
     step = quantized.ranges[quantized.names[-1]][0]
-    difference = np.abs(run_session(onnx_session, image, table) - expected) / step
+    difference = np.abs(run_session(onnx_session, image, condition) - expected) / step
     # a value between two levels may be rounded differently, with effects on later values
     assert difference.max() < 2.01
     assert np.mean(difference > 0.01) < 0.02
@@ -129,33 +130,35 @@ def test_filters_with_tiny_weights_keep_their_bias() -> None:
         first.weight[2] = 1e-20
         first.bias[2] = 0.3  # 10**17 steps, if the step were that of the weights
     quantized = calibrated(network)
-    image, table = inputs(quantized, seed=9)
+    image, condition = inputs(quantized, seed=9)
     with torch.no_grad():
-        expected = quantized(image, table).numpy()
+        expected = quantized(image, condition).numpy()
     step = quantized.ranges[quantized.names[-1]][0]
-    assert np.abs(run_session(session(to_onnx(quantized)), image, table) - expected).max() < 1.01 * step
+    assert np.abs(run_session(session(to_onnx(quantized)), image, condition) - expected).max() < 1.01 * step
 
 
 def test_walking_in_torch_is_the_network_itself() -> None:
     for name in ("gray", "chroma", "folded"):
         network = network_with_weights(NETWORKS[name])
-        image, table = inputs(network)
+        image, condition = inputs(network)
         with torch.no_grad():
-            assert torch.equal(walk(network, TorchOperations(image, table)).tensor, network(image, table))
+            assert torch.equal(walk(network, TorchOperations(image, condition)).tensor, network(image, condition))
 
 
 def test_names_of_values() -> None:
     body = ["body.0.first", "body.0.second", "body.0"]
-    assert value_names(Compact(width=8, blocks=1)) == ["maps", "head", *body, "tail"]
+    assert value_names(Conditioned(width=8, blocks=1)) == ["maps", "head", *body, "tail"]
     assert value_names(DnCNN(3, 4, normalized=False)) == ["layers.0", "layers.2", "layers.4"]
     for network in (DnCNN(3, 4), DualDomain()):
-        with pytest.raises(InvalidInputError, match="expected a compact network or a folded dncnn; got .*" + "network"):
+        with pytest.raises(
+            InvalidInputError, match="expected a conditioned network or a folded dncnn; got .*" + "network"
+        ):
             value_names(network)
 
 
 def test_sizes_of_exported_files() -> None:
-    for width, blocks, limit in ((32, 3, 80_000), (64, 4, 330_000)):
-        network = Compact(width=width, blocks=blocks)
+    for width, blocks, limit in ((32, 3, 105_000), (64, 4, 360_000), (128, 3, 1_000_000)):
+        network = Conditioned(width=width, blocks=blocks)
         torch.nn.init.normal_(network.tail.weight)
         assert len(to_onnx(Quantized(network.config))) <= limit
 
@@ -169,7 +172,7 @@ def test_decoded_samples_enter_without_loss() -> None:
             layer.weight.data.zero_()
             layer.bias.data.zero_()
             layer.weight.data[0, 0, 1, 1] = 1
-    quantized = quantize(network, [(torch.from_numpy(samples).view(1, 1, 16, 16), torch.ones(1, 1, 8, 8))])
+    quantized = quantize(network, [(torch.from_numpy(samples).view(1, 1, 16, 16), conditions(torch.ones(1, 1, 8, 8)))])
     quantized.scales[:], quantized.zeros[:] = 1 / 255, 0  # the result is twice the image if nothing is lost
     image = torch.from_numpy(samples).view(1, 1, 16, 16)
     restored = run_session(session(to_onnx(quantized)), image, image)
@@ -189,9 +192,9 @@ def test_calibration_leaves_the_network_alone_and_its_scales_are_saved(tmp_path:
     loaded = load_network(tmp_path / "a.safetensors")
     assert isinstance(loaded, Quantized)
     assert loaded.ranges == quantized.ranges
-    image, table = inputs(network)
+    image, condition = inputs(network)
     with torch.no_grad():
-        assert torch.equal(loaded(image, table), quantized(image, table))
+        assert torch.equal(loaded(image, condition), quantized(image, condition))
     assert to_onnx(loaded) == to_onnx(quantized)
 
 
@@ -199,11 +202,11 @@ def test_calibration_leaves_the_network_alone_and_its_scales_are_saved(tmp_path:
 def test_gradients_ignore_the_rounding_and_fine_tuning_keeps_the_scales(name: str) -> None:
     quantized = calibrated(network_with_weights(NETWORKS[name])).train()
     ranges = quantized.ranges
-    image, table = inputs(quantized)
+    image, condition = inputs(quantized)
     optimizer = torch.optim.Adam(quantized.parameters(), 1e-3)
     losses = []
     for _ in range(9):
-        loss = (quantized(image, table) - image).square().mean()
+        loss = (quantized(image, condition) - image).square().mean()
         optimizer.zero_grad()
         loss.backward()
         assert all(parameter.grad.abs().max() > 0 for parameter in quantized.parameters())
@@ -228,12 +231,12 @@ def test_equalizing_narrows_ranges_and_keeps_the_output(name: str) -> None:
         if isinstance(layer, torch.nn.Conv2d) and layer.out_channels > 4:
             layer.weight.data *= spread[: layer.out_channels, None, None, None]
             layer.bias.data *= spread[: layer.out_channels]
-    image, table = inputs(network, seed=9)
+    image, condition = inputs(network, seed=9)
     batches = [inputs(network, seed=seed) for seed in range(4)]
     equalized = equalize(network, batches)
     with torch.no_grad():
-        expected = network(image, table)
-        assert (equalized(image, table) - expected).abs().max() < 1e-5
+        expected = network(image, condition)
+        assert (equalized(image, condition) - expected).abs().max() < 1e-5
     ranges: dict[str, list[float]] = {}
 
     class Recorder(TorchOperations):
@@ -244,7 +247,7 @@ def test_equalizing_narrows_ranges_and_keeps_the_output(name: str) -> None:
 
     for candidate in (network, equalized):
         with torch.no_grad():
-            walk(candidate, Recorder(image, table))
+            walk(candidate, Recorder(image, condition))
     hidden = [name for name in ranges if name.endswith(".first") or name in ("layers.0", "layers.2")]
     assert len(hidden) == {"gray": 2, "chroma": 1, "folded": 2}[name]
     assert all(ranges[name][1] < ranges[name][0] ** 0.5 for name in hidden)
@@ -258,7 +261,7 @@ def test_equalizing_improves_folded_networks() -> None:
         layer.bias.data[::2] *= 0.03
     for layer in (middle, network.layers[4]):
         layer.weight.data[:, ::2] /= 0.03
-    image, table = inputs(network, seed=9)
+    image, condition = inputs(network, seed=9)
     batches = [inputs(network, seed=seed) for seed in range(4)]
     equalized, plain = quantize(network, batches), Quantized(network.config)
     plain.inner.load_state_dict(network.state_dict())
@@ -270,10 +273,10 @@ def test_equalizing_improves_folded_networks() -> None:
             return value
 
     with torch.no_grad():
-        walk(network, Recorder(image, table))
+        walk(network, Recorder(image, condition))
         for index, name in enumerate(plain.names[:-1]):  # the ranges that the values have as they are
             plain.scales[index], plain.zeros[index] = best_range(values[name].numpy().ravel())
         plain.scales[-1], plain.zeros[-1] = equalized.scales[-1], equalized.zeros[-1]
-        expected = network(image, table)
-        errors = [(candidate(image, table) - expected).square().mean().item() for candidate in (equalized, plain)]
+        expected = network(image, condition)
+        errors = [(candidate(image, condition) - expected).square().mean().item() for candidate in (equalized, plain)]
     assert errors[0] < 0.3 * errors[1]

@@ -14,18 +14,21 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+import optcodec
 from optcodec import InvalidInputError
 from restore.evaluation.cost import measure_cost
 from restore.evaluation.evaluate import Conditions, encoded
 from restore.evaluation.macs import onnx_macs
 from restore.evaluation.receivers import make_receiver
 from restore.export.onnx import to_onnx
-from restore.networks import build
+from restore.networks import Conditioned, build
 from restore.networks.count import macs_per_pixel
 from restore.networks.weights import save_network
-from restore.runtime.decode import decode_image, receive
+from restore.runtime.decode import receive
+from restore.runtime.image import decode_image
 from restore.runtime.infer import restore_image
 from tests.receiver_helpers import box, box_chrominance, save_model
+from tests.train_helpers import conditions
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -34,19 +37,21 @@ def picture(height: int, width: int) -> np.ndarray:
 
 
 def shifting(path: Path, config: dict[str, Any], shift: float) -> Path:
-    """The file of a network that adds a constant, in 8-bit units."""
+    """The file of a network that adds a constant, in 8-bit units, to files of quality 30."""
     network = build(config)
     for parameter in network.parameters():
         torch.nn.init.zeros_(parameter)
     last = network.layers[-1] if config["network"] == "dncnn" else network.tail
-    torch.nn.init.constant_(last.bias, shift / 255)
+    tables = [table.steps for table in optcodec.annex_k_tables(30)[: config.get("tables", 1)]]
+    scale = network.scale(conditions([tables])).item() if isinstance(network, Conditioned) else 1
+    torch.nn.init.constant_(last.bias, shift / 255 / scale)
     save_network(path, network)
     return path
 
 
 def test_networks_restore_their_planes(tmp_path: Path) -> None:
-    luma = shifting(tmp_path / "y.safetensors", {"network": "compact", "width": 4, "blocks": 1}, 3)
-    chroma = {"network": "compact", "planes": 3, "restored": 2, "tables": 2, "width": 4, "blocks": 1}
+    luma = shifting(tmp_path / "y.safetensors", {"network": "conditioned", "width": 4, "blocks": 1}, 3)
+    chroma = {"network": "conditioned", "planes": 3, "restored": 2, "tables": 2, "width": 4, "blocks": 1}
     both = f"net={luma}+{shifting(tmp_path / 'c.safetensors', chroma, 5)}"
     gray = picture(21, 35)
     data = encoded(gray, 30, Conditions())
@@ -110,7 +115,7 @@ def test_operations_by_hand() -> None:
     network = build({"network": "dncnn", "depth": 4, "width": 8}).eval()
     by_hand = 9 * (8 + 2 * 64 + 8)
     assert macs_per_pixel(lambda: network(torch.zeros(1, 1, 64, 64)), 64**2) == onnx_macs(to_onnx(network)) == by_hand
-    halved = build({"network": "compact", "width": 8, "blocks": 1, "maps": 4}).eval()
+    halved = build({"network": "conditioned", "width": 8, "blocks": 1, "maps": 4}).eval()
     assert onnx_macs(to_onnx(halved)) == 9 * (8 * 8 + 2 * 64 + 8 * 4) / 4
 
 

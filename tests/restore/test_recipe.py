@@ -37,7 +37,7 @@ def test_shipped_recipes_make_a_network_and_survive_json(name: str) -> None:
         ({"adversarial": float("nan")}, "adversarial is at least 0; got nan"),
         ({"seed": -1}, "seed is at least 0; got -1"),
         ({"steps": 2.5}, "steps is a whole number; got 2.5"),
-        ({"network": "compact"}, "network and photographs are objects; got 'compact'"),
+        ({"network": "conditioned"}, "network and photographs are objects; got 'conditioned'"),
         ({"photographs": ["Train400"]}, "network and photographs are objects"),
         ({"epochs": 3}, "the recipe does not fit: .*epochs"),
         ({"validation": {"every": 0}}, "validation: every is at least 1; got 0"),
@@ -66,9 +66,9 @@ def test_missing_recipes_and_other_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"network": "compact", "width": -1}, "network 'compact': .*negative"),
-        ({"network": ["compact"]}, r"network is one of .*compact, .*; got \['compact'\]"),
-        (7, "network is one of .*compact, .*; got None"),
+        ({"network": "conditioned", "width": -1}, "network 'conditioned': .*negative"),
+        ({"network": ["conditioned"]}, r"network is one of .*conditioned, .*; got \['conditioned'\]"),
+        (7, "network is one of .*conditioned, .*; got None"),
     ],
 )
 def test_bad_configurations_of_networks_are_refused(config: Any, message: str) -> None:

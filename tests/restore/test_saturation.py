@@ -18,8 +18,9 @@ pytest.importorskip("safetensors")
 from restore import shipped_models  # noqa: E402
 from restore.compress.quantize import quantize  # noqa: E402
 from restore.export.onnx import to_onnx  # noqa: E402
-from restore.networks import Compact, DnCNN  # noqa: E402
+from restore.networks import Conditioned, DnCNN  # noqa: E402
 from tests.saturation import Layer, exact_sums, layers, saturating_sums  # noqa: E402
+from tests.train_helpers import conditions  # noqa: E402
 
 
 def extreme(layer: Layer) -> np.ndarray:
@@ -52,8 +53,8 @@ def test_the_emulation_saturates() -> None:
 
 
 NETWORKS = {
-    "compact": (lambda: Compact(width=8, blocks=2), (1, 1), 6),
-    "chroma": (lambda: Compact(planes=3, restored=2, width=8, blocks=1, tables=2, maps=8, period=1), (3, 2), 4),
+    "conditioned": (lambda: Conditioned(width=8, blocks=2), (1, 1), 6),
+    "chroma": (lambda: Conditioned(planes=3, restored=2, width=8, blocks=1, tables=2, maps=8, period=8), (3, 2), 4),
     "dncnn": (lambda: DnCNN(4, 6), (1, 1), 4),
     "separable": (lambda: DnCNN(4, 6, separable=True), (1, 1), 6),
 }
@@ -66,7 +67,7 @@ def test_exported_files_never_saturate(name: str) -> None:
     network = make().eval()
     for parameter in network.parameters():  # all of one sign: what saturates most
         parameter.data.copy_(parameter.data.abs() + 0.01)
-    batch = torch.rand(2, planes, 16, 16), torch.full((2, tables, 8, 8), 40.0)
+    batch = torch.rand(2, planes, 16, 16), conditions(torch.full((2, tables, 8, 8), 40.0))
     assert_exact(to_onnx(quantize(network, [batch])), count)
 
 
