@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from restore.runtime.context import condition_size
+from restore.runtime.models import Network
 from tests.cli_helpers import photograph
 
 
@@ -99,6 +102,21 @@ def _power_of_two(number: str, power: str) -> list[Any]:
         helper.make_node("Mul", [number, "eight"], ["exponent"]),
         helper.make_node("Pow", ["two", "exponent"], [power]),
     ]
+
+
+def calling(function: Callable[..., np.ndarray], *inputs: str) -> Network:
+    """A network that calls a function with those of its inputs, instead of an ONNX session."""
+
+    class Session:
+        @staticmethod
+        def get_inputs() -> list[SimpleNamespace]:
+            return [SimpleNamespace(name=name) for name in inputs]
+
+        @staticmethod
+        def run(names: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+            return [function(**feed).astype(np.float32)]
+
+    return Network(Session(), "a function")
 
 
 def box_chrominance() -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from restore.channel.degradation import Degradation
 from restore.runtime.context import Context
 from restore.training.recipe import Recipe, Validation
 
+Network = TypeVar("Network", bound=torch.nn.Module)
 SMALL = {"network": "conditioned", "width": 8, "blocks": 1}
 
 
@@ -66,6 +67,15 @@ def conditions(steps: Any, sigma: float = 0.0) -> torch.Tensor:
     return torch.from_numpy(
         np.stack([Context.of_steps(file, sigma).condition(len(file)) for file in np.asarray(steps)])
     )
+
+
+def shaken(network: Network) -> Network:
+    """The network with random weights, also in layers that are initialized with zeros."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) / max(1, parameter[0].numel()) ** 0.5)
+    return network.eval()
 
 
 def weights_of(network: torch.nn.Module) -> dict[str, torch.Tensor]:

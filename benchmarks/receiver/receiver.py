@@ -45,10 +45,12 @@ from restore.export.onnx import to_onnx
 from restore.networks import DnCNN
 from restore.networks.count import count
 from restore.networks.weights import shipped_network
+from restore.runtime.context import Context
 from restore.runtime.decode import receive
 from restore.runtime.image import decode_image
 from restore.runtime.infer import restored_image
 from restore.runtime.models import Model, Network
+from restore.runtime.settings import Settings
 
 QUALITIES = (10, 20, 30, 40)
 SETS = ("Set5", "BSD68", "LIVE1")
@@ -93,16 +95,15 @@ def _timed(timing: list[str], files: dict[str, bytes]) -> dict[str, Any]:
 @click.argument("rounds", type=int)
 def timing(rounds: int) -> None:
     """Print the milliseconds of each network on one thread (medians over the rounds) as JSON."""
-    sessions = {name: session(data) for name, data in networks().items()}
+    loaded = {name: Network(session(data), name) for name, data in networks().items()}
     rng = np.random.default_rng(0)
-    image = (rng.integers(0, 256, (1, 1, *SIZE)) / 255).astype(np.float32)
-    table = np.asarray(optcodec.annex_k_tables(10)[0].steps, np.float32)[None, None]
-    times: dict[str, list[float]] = {name: [] for name in sessions}
+    image = (rng.integers(0, 256, (1, *SIZE)) / 255).astype(np.float32)
+    context = Context.of_steps(optcodec.annex_k_tables(10)[0].steps[None])
+    times: dict[str, list[float]] = {name: [] for name in loaded}
     for _ in range(rounds + 1):
-        for name, network_session in sessions.items():
-            feed = {part.name: {"image": image, "table": table}[part.name] for part in network_session.get_inputs()}
+        for name, network in loaded.items():
             start = time.perf_counter()
-            network_session.run(None, feed)
+            network(image, context)
             times[name].append(time.perf_counter() - start)
     print(json.dumps({name: 1e3 * float(np.median(seconds[1:])) for name, seconds in times.items()}))
 
@@ -166,7 +167,7 @@ def _rival(path: Path) -> DnCNN:
 
 
 def _restored(data: bytes, model: Model, project: bool) -> np.ndarray:
-    return restored_image(receive(data), model, project=project)
+    return restored_image(receive(data), model, Settings(project=project))
 
 
 @main.command()

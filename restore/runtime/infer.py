@@ -174,13 +174,10 @@ def _network_luminance(
 
 def _final_luminance(received: Received, luminance: Floats, region: Region, settings: Settings) -> Floats:
     """Luminance of a tile, 0..255, from what the network gave."""
-    decoded = received.luminance(*region)
-    luminance = decoded + np.float32(settings.strength) * (luminance - decoded)
     if settings.project and settings.earlier is None:
         blocks, steps = received.luminance_blocks(*region), received.steps(0)
         luminance = cells.project(luminance, blocks, steps, received.interval_growth)
-    clipped: Floats = np.clip(luminance, 0, 255)
-    return clipped
+    return _changed(received.luminance(*region), luminance, settings.strength)
 
 
 def _restored_chrominance(
@@ -202,10 +199,13 @@ def _restored_chrominance(
     image: Floats = np.concatenate([luminance[None], received.chrominance(*input_region)])
     earlier = settings.earlier if settings.earlier is not None and settings.earlier.shift == (0, 0) else None
     restored = _crop(model.chrominance(image / np.float32(255), _context(received, earlier)), region, input_region)
-    decoded = _crop(image[1:], region, input_region)
-    changed = decoded + np.float32(settings.strength) * (restored * np.float32(255) - decoded)
-    clipped: Floats = np.clip(changed, 0, 255)
-    return clipped
+    return _changed(_crop(image[1:], region, input_region), restored * np.float32(255), settings.strength)
+
+
+def _changed(decoded: Floats, restored: Floats, strength: float) -> Floats:
+    """Samples, 0..255, with a share of the change from decoded to restored ones."""
+    changed: Floats = np.clip(decoded + np.float32(strength) * (restored - decoded), 0, 255)
+    return changed
 
 
 def _context(received: Received, earlier: EarlierCoding | None) -> Context:

@@ -23,16 +23,7 @@ from restore.networks.critic import Critic
 from restore.networks.operations import plane_spec
 from restore.networks.weights import load_network, save_network
 from restore.training.recipe import load_recipe
-from tests.train_helpers import conditions
-
-
-def shaken(network: nn.Module) -> nn.Module:
-    """The network with random weights, also in layers that are initialized with zeros."""
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) / max(1, parameter[0].numel()) ** 0.5)
-    return network.eval()
+from tests.train_helpers import conditions, shaken
 
 
 def count(network: nn.Module) -> int:
