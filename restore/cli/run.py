@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,7 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
     from restore.runtime.settings import Settings, earlier_finder
 
     reading = reading_of(options) | {"max_pixels": options["max_pixels"]}
+    settings = Settings(options["project"], options["strength"])
     model = load_model(options["model"], threads=options["threads"])
     find_earlier = earlier_finder(options["as_quality"], options["as_tables"])
 
@@ -108,9 +110,9 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
         notices: list[str] = []
         received = receive(read_bytes(paths[index]), notify=notices.append, **reading)
         earlier = find_earlier(received)
-        settings = Settings(options["project"], options["strength"], earlier)
         notices += _about_earlier(earlier, options)
-        record = _restore(received, targets[index], kind, model, settings, options, notices)
+        told = replace(settings, earlier=earlier)
+        record = _restore(received, targets[index], kind, model, told, options, notices)
         if earlier is not None:
             record["earlier"] = {"quality": earlier.quality, "shift": list(earlier.shift)}
         return Done({"input": str(paths[index])} | record | {"notices": notices}, tuple(notices))

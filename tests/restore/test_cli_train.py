@@ -12,12 +12,15 @@ pytest.importorskip("torch")
 
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
 from optcodec import InvalidInputError
+from restore.channel.coded import Mix
 from restore.cli.train import command
 from restore.networks import build
 from restore.networks.weights import load_network, save_network
 from restore.training.recipe import shipped_recipes
+from tests.cli_helpers import photograph
 from tests.train_helpers import SMALL, data, log, one_thread, recipe, weights_of
 
 __all__ = ["data", "one_thread"]  # fixtures
@@ -58,6 +61,19 @@ def test_the_command_starts_from_a_network_of_another_size(data: Path, tmp_path:
     assert trained.config == start.config
     for name, tensor in weights_of(trained).items():
         torch.testing.assert_close(tensor, start.state_dict()[name], rtol=0, atol=1e-8)
+
+
+def test_coded_files_are_kept_where_the_option_says(tmp_path: Path) -> None:
+    (tmp_path / "photographs").mkdir()
+    Image.fromarray(photograph(112, 128)).save(tmp_path / "photographs" / "a.png")
+    how = written(tmp_path, mix=Mix({"pillow": 1}, versions=1), loss="relative", steps=2)
+    for number, option in enumerate(([], ["--files", tmp_path / "shared"])):
+        result = invoked(how, "-o", tmp_path / f"run{number}", "--data", tmp_path, *option, "--json")
+        assert result.exit_code == 0, result.output
+        assert list(json.loads(result.stdout)["seen"])[2:] == ["psnr_pillow_q10"]
+    assert len(list((tmp_path / "run0" / "files").rglob("*.npz"))) == 1
+    assert len(list((tmp_path / "shared").rglob("*.npz"))) == 1
+    assert not (tmp_path / "run1" / "files").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_anything_is_read(tmp_path: Path) -> None:

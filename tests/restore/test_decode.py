@@ -14,6 +14,7 @@ import scipy.optimize
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from skimage import data
 
 import optcodec
 from optcodec import CoefficientImage, Component, Metadata, UnsupportedJpegError
@@ -221,14 +222,19 @@ def test_centroids_are_nearer_to_a_photograph(mode: str, gain_db: float) -> None
     assert better > plain + gain_db
 
 
-def naive_projection(plane: np.ndarray, blocks: np.ndarray, steps: np.ndarray) -> np.ndarray:
+def naive_projection(
+    plane: np.ndarray, blocks: np.ndarray, steps: np.ndarray, growth: np.ndarray | None = None
+) -> np.ndarray:
+    growth = np.zeros((8, 8)) if growth is None else growth
     out = np.empty(plane.shape)
     for row, column in np.ndindex(blocks.shape[:2]):
         cut = np.s_[8 * row : 8 * row + 8, 8 * column : 8 * column + 8]
         values = scipy.fft.dctn(plane[cut].astype(float) - 128, norm="ortho")
         for v, u in np.ndindex(8, 8):
             k, q = int(blocks[row, column, v, u]), int(steps[v, u])
-            values[v, u] = min(max(values[v, u], (k - 0.5) * q), (k + 0.5) * q)
+            beyond = growth[v, u] if k == 0 else min(growth[v, u], 0.5)  # away from zero, on both sides of it
+            low, high = k - 0.5 - beyond * (k <= 0), k + 0.5 + beyond * (k >= 0)
+            values[v, u] = min(max(values[v, u], low * q), high * q)
         out[cut] = scipy.fft.idctn(values, norm="ortho") + 128
     return out
 
@@ -241,6 +247,30 @@ def test_projection_moves_coefficients_into_their_cells() -> None:
     np.testing.assert_allclose(projected, naive_projection(plane, blocks, steps), atol=1e-3)
     assert np.abs(projected - plane).max() > 1
     np.testing.assert_allclose(project(projected, blocks, steps), projected, atol=1e-3)
+
+
+def test_intervals_grow_away_from_zero() -> None:
+    """Each frequency by its own growth; those of other indices than 0 by half a step at most."""
+    image = from_scratch([(1, 1)], (24, 40))
+    blocks, steps = image.components[0].blocks, image.tables[0].steps
+    assert {-1, 0, 1} <= set(np.sign(blocks).ravel().tolist())
+    growth = np.linspace(0, 1, 64).reshape(8, 8)
+    plane = np.random.default_rng(4).uniform(0, 255, (24, 40)).astype(np.float32)
+    projected = project(plane, blocks, steps, growth)
+    np.testing.assert_allclose(projected, naive_projection(plane, blocks, steps, growth), atol=1e-3)
+    assert np.abs(projected - project(plane, blocks, steps)).max() > 1
+    np.testing.assert_array_equal(project(plane, blocks, steps, np.zeros((8, 8))), project(plane, blocks, steps))
+
+
+def test_intervals_hold_the_originals_of_an_encoder_that_chooses_indices() -> None:
+    """Of a trellis, by the growth that its own zeros show: the projection hardly moves the original any more."""
+    clean = np.asarray(Image.fromarray(data.astronaut()[:256, :256]).convert("L"))
+    received = Received(optcodec.encode(clean, quality=50, effort=3, tune="psnr").coefficients)
+    region = (0, 256), (0, 256)
+    blocks, steps, growth = received.luminance_blocks(*region), received.steps(0), received.interval_growth
+    fixed, grown = (np.square(project(clean.astype(np.float32), blocks, steps, g) - clean).mean() for g in (0, growth))
+    assert fixed > 0.3
+    assert grown < 0.05 * fixed
 
 
 def test_projection_leaves_the_original_alone_and_brings_others_nearer_to_it() -> None:

@@ -40,6 +40,23 @@ def test_shipped_recipes_make_a_network_and_survive_json(name: str) -> None:
         ({"network": "conditioned"}, "network and photographs are objects; got 'conditioned'"),
         ({"photographs": ["Train400"]}, "network and photographs are objects"),
         ({"epochs": 3}, "the recipe does not fit: .*epochs"),
+        ({"mix": {"senders": {"pillow": 1}}}, 'the loss "relative" is that of a mix .*; expected both, or neither'),
+        ({"mix": {"senders": {"pillow": 1}}, "loss": "balanced"}, 'the loss "relative" is that of a mix'),
+        ({"loss": "relative"}, 'the loss "relative" is that of a mix'),
+        ({"mix": {"senders": {"gif": 1}}, "loss": "relative"}, "senders are pillow, .*; got 'gif'"),
+        ({"mix": {"encoders": {}}, "loss": "relative"}, "the recipe does not fit: .*encoders"),
+        (
+            {"mix": {"senders": {"pillow": 1}}, "loss": "relative", "problem": "sr4"},
+            "JPEG alone; got the problem 'sr4'",
+        ),
+        ({"stripes": 2.0}, r"stripes is for a mix of whole files; got 2\.0 without a mix"),
+        ({"stripes": -1.0}, r"stripes is at least 0; got -1\.0"),
+        ({"luminance": "tiny"}, "luminance is for a network with after_luminance; expected both, or neither"),
+        ({"network": {**SMALL, "after_luminance": True}}, "luminance is for a network with after_luminance"),
+        (
+            {"network": {**SMALL, "after_luminance": True}, "luminance": "tiny"},
+            "luminance is for a mix of whole files; got 'tiny' without a mix",
+        ),
         ({"validation": {"every": 0}}, "validation: every is at least 1; got 0"),
         ({"validation": {"qualities": ()}}, "validation: qualities are 1..100, at least one; got none"),
     ],
@@ -74,6 +91,14 @@ def test_missing_recipes_and_other_files_are_refused(tmp_path: Path) -> None:
 def test_bad_configurations_of_networks_are_refused(config: Any, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         build(config)
+
+
+@pytest.mark.parametrize("name", ["tiny", "default"])
+def test_chrominance_is_trained_as_luminance_is_and_after_it(name: str) -> None:
+    luminance, chrominance = load_recipe(name), load_recipe(f"{name}-chroma")
+    assert chrominance.luminance == name
+    same = {"network": luminance.network, "luminance": "", "steps": luminance.steps}
+    assert dataclasses.replace(chrominance, **same) == luminance
 
 
 def test_shipped_stage_2_differs_from_tiny_in_its_losses() -> None:
