@@ -84,6 +84,17 @@ def test_batches_are_reproducible_and_have_what_a_network_takes() -> None:
         assert not np.array_equal(batch.clean, patches.batch(6).clean)
 
 
+def test_batches_have_the_errors_of_the_planes_that_are_restored() -> None:
+    """Those of the whole file: of luminance, or the mean of those of Cb and Cr."""
+    mix = Mix({"pillow": 1}, qualities=(20,), versions=1)
+    errors = CodedSet([PHOTO], mix, None).file(0).errors
+    for planes, expected in ((1, errors[0]), (3, (errors[1] + errors[2]) / 2)):
+        batch = CodedPatches([PHOTO], mix, None, side=32, count=5, planes=planes).batch(2)
+        np.testing.assert_allclose(batch.errors, np.full(5, expected), rtol=1e-6)
+        assert batch.reference is batch.errors
+    assert len({*errors.round(3), errors[1:].mean().round(3)}) == 4
+
+
 def test_patches_lie_on_the_grid() -> None:
     """Without any coding error to speak of, a patch and its received one are the same part of the photograph."""
     patches = CodedPatches([PHOTO], Mix({"pillow": 1}, qualities=(100,)), None, side=GRID, count=8, planes=1)

@@ -254,7 +254,7 @@ def test_intervals_grow_away_from_zero() -> None:
     image = from_scratch([(1, 1)], (24, 40))
     blocks, steps = image.components[0].blocks, image.tables[0].steps
     assert {-1, 0, 1} <= set(np.sign(blocks).ravel().tolist())
-    growth = np.linspace(0, 1, 64).reshape(8, 8)
+    growth = np.linspace(1, 0, 64).reshape(8, 8)
     plane = np.random.default_rng(4).uniform(0, 255, (24, 40)).astype(np.float32)
     projected = project(plane, blocks, steps, growth)
     np.testing.assert_allclose(projected, naive_projection(plane, blocks, steps, growth), atol=1e-3)
