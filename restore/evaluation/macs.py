@@ -24,10 +24,10 @@ def onnx_macs(model: bytes) -> float:
     from onnx.tools.update_model_dims import update_inputs_outputs_dims
 
     graph = onnx.load_from_string(model)
-    sides = {"image": [1, _channels(graph.graph.input[0]), _SIDE, _SIDE]}
-    sides |= {value.name: [1, _channels(value)] for value in graph.graph.input if value.name == "condition"}
-    outputs = {value.name: [1, _channels(value), _SIDE, _SIDE] for value in graph.graph.output}
-    fixed = onnx.shape_inference.infer_shapes(update_inputs_outputs_dims(graph, sides, outputs), data_prop=True)
+    inputs, outputs = (
+        {value.name: _sides(value) for value in values} for values in (graph.graph.input, graph.graph.output)
+    )
+    fixed = onnx.shape_inference.infer_shapes(update_inputs_outputs_dims(graph, inputs, outputs), data_prop=True)
     values = fixed.graph.value_info
     shapes = {value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in values}
     shapes |= {value.name: list(value.dims) for value in fixed.graph.initializer}
@@ -41,5 +41,6 @@ def onnx_macs(model: bytes) -> float:
     return macs / _SIDE**2
 
 
-def _channels(value: Any) -> int:
-    return int(value.type.tensor_type.shape.dim[1].dim_value)
+def _sides(value: Any) -> list[int]:
+    """The shape of an input or output, where the height and the width of images are set."""
+    return [int(side.dim_value) or _SIDE for side in value.type.tensor_type.shape.dim]

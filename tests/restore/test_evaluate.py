@@ -78,9 +78,11 @@ def test_the_plain_receiver_is_libjpeg_and_noise_is_the_same_for_all(sets: Path)
     data = encoded(image, 20, Conditions(colour=True))
     assert np.array_equal(make_receiver("jpeg").receive(data), np.asarray(Image.open(io.BytesIO(data))))
     received_planes: list[np.ndarray] = []
+    told: list[float] = []
 
     def record(planes: np.ndarray, context: Context) -> np.ndarray:
         received_planes.append(planes)
+        told.append(context.sigma)
         assert np.array_equal(context.steps[0], optcodec.annex_k_tables(20)[0].steps)
         return np.clip(planes[0], 0, 255).astype(np.uint8)
 
@@ -89,6 +91,7 @@ def test_the_plain_receiver_is_libjpeg_and_noise_is_the_same_for_all(sets: Path)
     rows = list(evaluate([find_set("mine", sets)], two, load_measures(["psnr"]), noisy))
     assert len(rows) == 3 * 2 * 2
     assert all(np.array_equal(*received_planes[i : i + 2]) for i in range(0, 12, 2))
+    assert told == [0.5, 0.5, 12, 12] * 3
     gray = load_image(sets / "mine/0.tif", colour=False)
     decoded = np.asarray(Image.open(io.BytesIO(encoded(gray, 20, noisy)))).astype(float)
     second = encoded(load_image(sets / "mine/1.tif", colour=False), 20, noisy)

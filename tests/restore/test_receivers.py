@@ -27,7 +27,7 @@ from restore.networks.weights import save_network
 from restore.runtime.decode import receive
 from restore.runtime.image import decode_image
 from restore.runtime.infer import restore_image
-from tests.receiver_helpers import box, box_chrominance, save_model
+from tests.receiver_helpers import box, box_chrominance, brighter_by_table, save_model
 from tests.train_helpers import conditions
 
 
@@ -115,6 +115,8 @@ def test_operations_by_hand() -> None:
     network = build({"network": "dncnn", "depth": 4, "width": 8}).eval()
     by_hand = 9 * (8 + 2 * 64 + 8)
     assert macs_per_pixel(lambda: network(torch.zeros(1, 1, 64, 64)), 64**2) == onnx_macs(to_onnx(network)) == by_hand
+    for takes in ("condition", "table"):  # the second in files of earlier versions
+        assert onnx_macs(brighter_by_table(3, takes)) == 0
     halved = build({"network": "conditioned", "width": 8, "blocks": 1, "maps": 4}).eval()
     assert onnx_macs(to_onnx(halved)) == 9 * (8 * 8 + 2 * 64 + 8 * 4) / 4
 
