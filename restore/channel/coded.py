@@ -53,6 +53,12 @@ class Mix:
         Number of files of each photograph.
     drawings : int
         Number of drawings besides the photographs, see `restore.channel.drawings`.
+    sigmas : sequence of float
+        Standard deviations of Gaussian noise that is added to the decoded image, in units of 8-bit samples, drawn with
+        equal probability; the network is told which.
+    blind : float
+        Share (0..1) of the patches whose network is not told the file, but gets steps of 1: what is known of a picture
+        that is no JPEG file any more.
     """
 
     senders: dict[str, float]
@@ -62,6 +68,8 @@ class Mix:
     known: float = 0.75
     versions: int = 12
     drawings: int = 0
+    sigmas: Sequence[float] = (0.0,)
+    blind: float = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.senders, dict) or not self.senders:
@@ -75,9 +83,11 @@ class Mix:
             raise InvalidInputError(f"qualities are 1..100, at least one; got {list(self.qualities)}")
         if not self.subsamplings or not set(self.subsamplings) <= {"4:4:4", "4:2:0"}:
             raise InvalidInputError(f"subsamplings are 4:4:4 and 4:2:0, at least one; got {list(self.subsamplings)}")
-        for name in ("twice", "known"):
+        for name in ("twice", "known", "blind"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInputError(f"{name} is a share, 0..1; got {getattr(self, name)}")
+        if not self.sigmas or any(not 0 <= sigma <= 255 for sigma in self.sigmas):
+            raise InvalidInputError(f"sigmas are 0..255, at least one; got {list(self.sigmas)}")
         if self.versions < 1 or self.drawings < 0:
             raise InvalidInputError(f"versions are at least 1, drawings 0; got {self.versions}, {self.drawings}")
 
@@ -165,7 +175,8 @@ class CodedSet:
         self._folder: Path | None = None
         if folder is None:
             return
-        digest = hashlib.sha256(json.dumps([asdict(mix), seed]).encode())
+        coding = {name: value for name, value in asdict(mix).items() if name not in ("sigmas", "blind")}
+        digest = hashlib.sha256(json.dumps([coding, seed]).encode())
         for image in photographs:
             digest.update(repr(image.shape).encode())
             digest.update(image.tobytes())

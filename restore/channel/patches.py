@@ -87,30 +87,34 @@ class CodedPatches:
             CodedSet(images, mix, folder, seed), side, count, planes, seed,
         )  # fmt: skip
         areas = np.array([image.shape[0] * image.shape[1] for image in images], np.float64)
-        self._share, self._versions = np.cumsum(areas / areas.sum()), mix.versions
+        self._share, self._mix = np.cumsum(areas / areas.sum()), mix
 
     def batch(self, number: int) -> CodedBatch:
         """The batch with this number; every call returns the same one."""
         rng = np.random.default_rng((self._seed, number))
-        clean, received, conditions, errors = [], [], [], []
+        clean, received, conditions, errors, sigmas = [], [], [], [], []
         for _ in range(-(-self._count // _OF_A_FILE)):
             file = self._files.file(self._drawn_number(rng))
             for _ in range(_OF_A_FILE):
                 rows, columns = self._position(file, rng)
                 clean.append(_planes(_to_ycc(file.clean[rows, columns]), self._planes))
                 received.append(_planes(file.received[rows, columns], self._planes))
-            conditions += [_condition(file, self._planes)] * _OF_A_FILE
-            errors += [file.errors[0] if self._planes == 1 else file.errors[1:].mean()] * _OF_A_FILE
+            sigma = float(rng.choice(self._mix.sigmas)) if len(self._mix.sigmas) > 1 else self._mix.sigmas[0]
+            is_blind = bool(self._mix.blind) and rng.random() < self._mix.blind
+            conditions += [_condition(file, self._planes, sigma, is_blind=is_blind)] * _OF_A_FILE
+            error = file.errors[0] if self._planes == 1 else file.errors[1:].mean()
+            errors += [error + sigma**2] * _OF_A_FILE
+            sigmas += [sigma] * _OF_A_FILE
         return CodedBatch(
             np.stack(clean)[: self._count],
-            np.stack(received)[: self._count],
+            _noisy(np.stack(received)[: self._count], sigmas[: self._count], rng),
             np.stack(conditions)[: self._count],
             np.array(errors, np.float32)[: self._count],
         )
 
     def _drawn_number(self, rng: np.random.Generator) -> int:
         image = int(np.searchsorted(self._share, rng.random()))
-        return int(rng.integers(self._versions)) * len(self._share) + min(image, len(self._share) - 1)
+        return int(rng.integers(self._mix.versions)) * len(self._share) + min(image, len(self._share) - 1)
 
     def _position(self, file: CodedFile, rng: np.random.Generator) -> tuple[slice, slice]:
         rows, columns = (
@@ -145,9 +149,21 @@ def coded_planes(
     return _planes(_to_ycc(file.clean), planes), _planes(file.received, planes), _condition(file, planes)
 
 
-def _condition(file: CodedFile, planes: int) -> npt.NDArray[np.float32]:
+def _condition(file: CodedFile, planes: int, sigma: float = 0.0, *, is_blind: bool = False) -> npt.NDArray[np.float32]:
     """The condition of a file for a network that takes these planes."""
-    return Context(file.steps, file.dead_zones, file.subsampling).condition(1 if planes == 1 else 2)
+    tables = 1 if planes == 1 else 2
+    if is_blind:
+        return Context.of_steps(np.ones((2, 8, 8)), sigma).condition(tables)
+    return Context(file.steps, file.dead_zones, file.subsampling, sigma).condition(tables)
+
+
+def _noisy(received: Samples, sigmas: Sequence[float], rng: np.random.Generator) -> Samples:
+    """Patches with noise, rounded and clipped to 8-bit samples; without any noise they stay as they are."""
+    if not any(sigmas):
+        return received
+    noise = rng.normal(0.0, 1.0, received.shape) * np.reshape(sigmas, (-1, 1, 1, 1))
+    noisy: Samples = np.clip(np.rint(received + noise), 0, 255).astype(np.uint8)
+    return noisy
 
 
 def _to_ycc(rgb: Samples) -> Samples:

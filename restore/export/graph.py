@@ -18,6 +18,7 @@ from scipy.linalg import block_diag
 from torch import Tensor, nn
 
 from restore.networks import Conditioned
+from restore.networks.conditioned import CHANGE_UNIT
 from restore.runtime.context import SIGMA_UNIT
 
 __all__ = ["FloatGraph", "Graph", "Signal", "array", "biases", "depth_order"]
@@ -133,7 +134,7 @@ class FloatGraph:
         beyond = self.graph.node("Relu", [self.graph.node("Sub", [self.graph.node("Exp", [exponent]), threshold])])
         sigma = self.scaled(self.sliced("condition", -1, _END), SIGMA_UNIT)
         total = self.graph.node("Add", [beyond, self.graph.node("Mul", [sigma, sigma])])
-        scale = self.scaled(self.graph.node("Sqrt", [total]), 1 / 255)
+        scale = self.scaled(self.graph.node("Sqrt", [total]), CHANGE_UNIT)
         return self.graph.node("Reshape", [scale, self.graph.constant(np.array([1, 1, 1, 1]))])
 
     def scaled(self, value: str, factor: float) -> str:
