@@ -1,4 +1,4 @@
-"""Drawings for the training: pages, windows of programs, charts and maps, drawn by chance in RGB.
+"""Drawings for the training: pages, windows of programs, charts and maps, drawn at random in RGB.
 
 They stand for screenshots, drawings and scanned text, of which no collection with a free licence is at hand. Drawing
 number n is always the same. The fonts are those that come with matplotlib.

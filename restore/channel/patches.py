@@ -1,4 +1,4 @@
-"""Batches of patches of whole coded photographs, with the condition of the file of each patch."""
+"""Batches for the training: patches of whole coded photographs, each with what the network is told of its file."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class CodedPatches:
     ) -> None:
         if side % GRID:
             raise InvalidInputError(f"side is a multiple of {GRID} for whole coded photographs; got {side}")
-        # the smallest version: halved in size, cropped before each coding, and cut at the grid
+        # a file may have half the size of its photograph; it is cropped before each coding, and cut where a grid begins
         fitting = [image for image in photographs if min(image.shape[:2]) >= 2 * (side + 2 * GRID) + GRID]
         if not fitting:
             raise InvalidInputError(f"no photograph has {2 * (side + 2 * GRID) + GRID} rows and columns")

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from restore.networks import Conditioned
+from restore.networks.conditioned import CHANGE_UNIT
 from restore.networks.operations import MAPS, walk
 from restore.networks.quantized import FakeQuantized, Quantized
 
@@ -87,7 +88,7 @@ def _weight(network: nn.Module, condition: Tensor) -> Tensor:
     if not isinstance(network, Conditioned):
         return torch.ones(())
     scale = network.scale(condition)
-    return torch.where(scale > 0, 1 / scale.clamp(min=1 / 255), 0)
+    return torch.where(scale > 0, 1 / scale.clamp(min=CHANGE_UNIT), 0)
 
 
 class _LearnedSteps(FakeQuantized):

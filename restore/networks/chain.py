@@ -1,4 +1,4 @@
-"""A network for chrominance behind one for luminance, whose result it gets."""
+"""Two networks in a row: one restores luminance, and the other one chrominance from that luminance."""
 
 from __future__ import annotations
 

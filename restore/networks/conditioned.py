@@ -92,7 +92,8 @@ class Conditioned(nn.Module):
     def forward(self, image: Tensor, condition: Tensor) -> Tensor:
         low = functional.pixel_unshuffle(image, 2)
         maps = self.tiled(self.period_of_maps(condition), low)
-        with torch.autocast(image.device.type, enabled=False):  # 16-bit floats would round bright samples to whole ones
+        # 16-bit floats would round bright samples to whole ones; "meta", on which work is counted, has no autocast
+        with torch.autocast("cuda" if image.is_cuda else "cpu", enabled=False):
             head = self.head(torch.cat([low.float(), maps.float()], 1))
         features = self.body(head)
         change = functional.pixel_shuffle(self.tail(features).float(), 2)

@@ -1,4 +1,4 @@
-"""How an encoder chose the indices of a file: the excess of zeros over what rounding to nearest would give.
+"""How an encoder chose the quantized coefficients of a file: the excess of zeros over those of rounding to nearest.
 
 An encoder with rate-distortion optimization (a trellis) sets many coefficients to zero that rounding would not. Errors
 of such files are larger than their steps suggest, and the original is often outside of its quantization interval.

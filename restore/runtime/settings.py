@@ -1,4 +1,4 @@
-"""How an image is restored, besides the model."""
+"""Settings of a restoration besides the model: projection, strength, an earlier coding, and the size of tiles."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ def networks() -> tuple[Conditioned, Conditioned]:
     """Networks for luminance and for chrominance after it, whose changes are a few samples."""
     pair = shaken(Conditioned(width=8, blocks=1)), shaken(Conditioned(**CHROMA, after_luminance=True))
     for network in pair:
-        network.tail.weight.data *= 0.1
-        network.tail.bias.data *= 0.1
+        network.tail.weight.data *= 0.006
+        network.tail.bias.data *= 0.006
     return pair
 
 

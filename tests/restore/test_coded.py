@@ -1,5 +1,6 @@
 """Files of coded photographs are reproducible, kept, and their patches lie on the grid that the network is told."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from restore.channel.coded import GRID, CodedSet, Mix, code_once
 from restore.channel.drawings import drawing
 from restore.channel.patches import CodedPatches, coded_planes
 from restore.channel.senders import SENDERS, check_packages
-from restore.runtime.context import condition_size
+from restore.runtime.context import SIGMA_UNIT, Context, condition_size
 
 PHOTO = data.astronaut()[:300, 100:420]
 ONCE = Mix({"pillow": 2, "psnr": 1}, qualities=(20, 60), versions=3)
@@ -95,6 +96,31 @@ def test_batches_have_the_errors_of_the_planes_that_are_restored() -> None:
     assert len({*errors.round(3), errors[1:].mean().round(3)}) == 4
 
 
+def test_noise_is_added_to_what_was_decoded_and_told(folder: Path) -> None:
+    """The files are those without noise."""
+    quiet, noisy = (
+        CodedPatches([PHOTO], replace(ONCE, sigmas=(sigma,)), folder, side=32, count=6, planes=1).batch(5)
+        for sigma in (0.0, 8.0)
+    )
+    np.testing.assert_array_equal(noisy.clean, quiet.clean)
+    assert (noisy.received.astype(int) - quiet.received).std() == pytest.approx(8, rel=0.1)
+    np.testing.assert_array_equal(noisy.conditions[:, :-1], quiet.conditions[:, :-1])
+    np.testing.assert_array_equal(noisy.conditions[:, -1], np.full(6, 8 / SIGMA_UNIT))
+    np.testing.assert_allclose(noisy.errors, quiet.errors + 64)
+    several = CodedPatches([PHOTO], replace(ONCE, sigmas=(0.0, 8.0)), folder, side=32, count=40, planes=1).batch(0)
+    assert set(several.conditions[:, -1].tolist()) == {0, 0.5}
+
+
+def test_networks_are_not_told_the_file_of_blind_patches() -> None:
+    for planes, tables in ((1, 1), (3, 2)):
+        mix = replace(ONCE, sigmas=(4.0,), blind=1.0)
+        batch = CodedPatches([PHOTO], mix, None, side=32, count=4, planes=planes).batch(0)
+        unknown = Context.of_steps(np.ones((tables, 8, 8)), 4.0).condition(tables)
+        np.testing.assert_array_equal(batch.conditions, [unknown] * 4)
+    half = CodedPatches([PHOTO], replace(ONCE, blind=0.5), None, side=32, count=80, planes=1).batch(0)
+    assert 0 < np.mean(half.conditions[:, :64].any(axis=1)) < 1
+
+
 def test_patches_lie_on_the_grid() -> None:
     """Without any coding error to speak of, a patch and its received one are the same part of the photograph."""
     patches = CodedPatches([PHOTO], Mix({"pillow": 1}, qualities=(100,)), None, side=GRID, count=8, planes=1)
@@ -135,6 +161,9 @@ def test_senders_code_the_picture(name: str) -> None:
         ({"senders": {"pillow": 1}, "qualities": (0,)}, r"qualities are 1..100, at least one; got \[0\]"),
         ({"senders": {"pillow": 1}, "subsamplings": ("4:1:1",)}, "subsamplings are 4:4:4 and 4:2:0"),
         ({"senders": {"pillow": 1}, "twice": 2}, "twice is a share, 0..1; got 2"),
+        ({"senders": {"pillow": 1}, "blind": -0.1}, "blind is a share, 0..1; got -0.1"),
+        ({"senders": {"pillow": 1}, "sigmas": ()}, "sigmas are 0..255, at least one; got "),
+        ({"senders": {"pillow": 1}, "sigmas": (0, -1.0)}, "sigmas are 0..255, at least one; got "),
         ({"senders": {"pillow": 1}, "versions": 0}, "versions are at least 1"),
     ],
 )

@@ -18,6 +18,7 @@ from restore.compress.quantize import quantize  # noqa: E402
 from restore.export.model_files import receptive_radius  # noqa: E402
 from restore.export.onnx import to_onnx  # noqa: E402
 from restore.networks import Conditioned, DnCNN  # noqa: E402
+from restore.networks.conditioned import CHANGE_UNIT  # noqa: E402
 from tests.train_helpers import conditions, one_thread, shaken  # noqa: E402
 
 __all__ = ["one_thread"]  # fixture
@@ -41,28 +42,28 @@ def image(network: Conditioned, height: int = 32, width: int = 48) -> torch.Tens
 
 
 @pytest.mark.parametrize(
-    ("mean", "sigma", "expected"),
+    ("mean", "sigma", "error"),
     [
-        (4.5, 0, 0.0),
-        (2.0, 0, 0.0),
-        (13.5, 0, 3 / 255),
-        (20.5, 0, 4 / 255),
-        (2.0, 5.0, 5 / 255),
-        (13.5, 4.0, 5 / 255),  # variances are added
+        (4.4, 0, 0),
+        (2.0, 0, 0),
+        (13.5, 0, 3),
+        (20.5, 0, 4),
+        (2.0, 5.0, 5),
+        (13.5, 4.0, 5),  # variances are added
     ],
 )
-def test_the_scale_is_about_the_error_of_the_file(mean: float, sigma: float, expected: float) -> None:
+def test_the_scale_is_about_the_error_of_the_file(mean: float, sigma: float, error: float) -> None:
     scale = made().scale(conditions(steps(mean)[None], sigma))
     assert scale.shape == (1, 1, 1, 1)
-    assert scale.item() == pytest.approx(expected, abs=2e-5)
+    assert scale.item() == pytest.approx(error * CHANGE_UNIT, rel=1e-4)
 
 
 def test_the_scale_of_chrominance_is_that_of_its_own_steps() -> None:
     network = made(**CHROMA)
     tables = np.stack([steps(100)[0], steps(17)[0]])
-    assert network.scale(conditions(tables[None])).item() == pytest.approx(3 / 255, rel=1e-4)
-    fine = np.stack([steps(100)[0], steps(8)[0]])
-    assert network.scale(conditions(fine[None])).item() == pytest.approx(0, abs=2e-5)
+    assert network.scale(conditions(tables[None])).item() == pytest.approx(3 * CHANGE_UNIT, rel=1e-4)
+    fine = np.stack([steps(100)[0], steps(7.9)[0]])
+    assert network.scale(conditions(fine[None])).item() == 0
 
 
 def test_the_scale_of_each_image_of_a_batch_is_its_own() -> None:
@@ -98,7 +99,7 @@ def test_files_give_what_torch_gives(config: dict[str, object], int8: bool, qual
         np.testing.assert_array_equal(got, kept)
         np.testing.assert_array_equal(expected, kept)
         return
-    assert scale > 5 / 255
+    assert scale > 5 * CHANGE_UNIT
     change = np.abs(expected - kept).mean()
     assert change > 0.2 * scale
     level = candidate.ranges["tail"][0] * scale if int8 else 0  # type: ignore[operator]
@@ -124,6 +125,19 @@ def test_maps_repeat_with_the_blocks_and_depend_on_all_that_is_known() -> None:
     assert tiled.shape == (1, 8, 16, 24)
 
 
+def test_samples_enter_with_all_their_bits_in_a_training_with_16_bit_floats() -> None:
+    network, seen = made(), []
+    network.head.register_forward_hook(lambda layer, inputs, output: seen.append((inputs[0], output)))
+    picture, condition = image(network), conditions(steps(20)[None])
+    with torch.no_grad():
+        with torch.autocast("cpu", torch.bfloat16):
+            network(picture, condition)
+        network(picture, condition)
+    (half, half_out), (full, _) = seen
+    assert half_out.dtype == torch.float32
+    assert torch.equal(half[:, :4], full[:, :4])
+
+
 def test_the_receptive_radius_is_reached_and_not_passed() -> None:
     network = made()
     radius = receptive_radius(network)
@@ -139,11 +153,11 @@ def test_the_receptive_radius_is_reached_and_not_passed() -> None:
 
 
 def test_imitation_counts_differences_relative_to_the_scale() -> None:
-    """Fine files count as much as coarse ones, down to changes of a sample; those that are not changed do nothing."""
+    """Fine files count as much as coarse ones, down to errors of one sample; those that are not changed do nothing."""
     network = made()
     picture = image(network)
     weights = _weight(network, conditions(np.stack([steps(mean) for mean in (2, 4.75, 13.5, 20.5)])))
-    np.testing.assert_allclose(weights.flatten(), [0, 255, 255 / 3, 255 / 4], rtol=1e-4)
+    np.testing.assert_allclose(weights.flatten() * CHANGE_UNIT, [0, 1, 1 / 3, 1 / 4], rtol=1e-4)
     assert _weight(DnCNN(3, 2), conditions(steps(20)[None])).item() == 1
     rough = quantize(network, [(picture, conditions(steps(20)[None]))])
     unchanged = imitate(rough, network, [(picture, conditions(steps(2)[None]))], steps=1, rate=1.0)
