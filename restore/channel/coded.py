@@ -1,8 +1,8 @@
 """Photographs for the training, coded as a whole by several encoders (senders), once or twice.
 
 Whole photographs are coded, and not patches, since networks are told statistics of the whole file. Each file depends
-only on the mix, the seed, the photographs, and its number. Files are kept in a folder, so that the next training, or the
-next pass, need not code them again.
+only on the mix, the seed, the photographs, and its number. Files are kept in a folder, so that the next training, or
+the next pass, need not code them again.
 """
 
 from __future__ import annotations

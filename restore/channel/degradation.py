@@ -18,6 +18,7 @@ from PIL import Image
 import optcodec
 from optcodec import InvalidInputError
 from restore.channel.problem import Problem
+from restore.channel.senders import varied_tables
 from restore.runtime.context import Context
 
 __all__ = ["Batch", "Degradation", "Patches", "load_photographs", "transmit"]
@@ -88,7 +89,7 @@ class Degradation:
         quality = int(rng.choice(self.qualities))
         tables = _annex_k_tables(quality, 1 if image.ndim == 2 else 2)
         if rng.random() < self.own_tables:
-            tables = _perturbed(tables, rng)
+            tables = varied_tables(tables, rng)
         subsampling = str(rng.choice(np.asarray(self.subsamplings)))
         if self.encoder == "mixed" and rng.random() < 0.5:
             coded = optcodec.encode(_to_rgb(image), quality=quality, subsampling=subsampling, tune="ycbcr")
@@ -121,15 +122,6 @@ def transmit(
 def _annex_k_tables(quality: int, count: int) -> npt.NDArray[np.uint16]:
     annex_k = optcodec.annex_k_tables(quality)
     return np.stack([table.steps for table in annex_k[:count]]).astype(np.uint16)
-
-
-def _perturbed(tables: npt.NDArray[np.uint16], rng: np.random.Generator) -> npt.NDArray[np.uint16]:
-    """Move tables by a random share towards flat ones of the same geometric mean, and vary each entry by some 20 %."""
-    logs = np.log(tables.astype(np.float64))
-    centre = logs.mean(axis=(1, 2), keepdims=True)
-    logs = centre + (logs - centre) * rng.uniform(0.0, 1.0) + rng.normal(0.0, 0.1, logs.shape)
-    steps: npt.NDArray[np.uint16] = np.clip(np.rint(np.exp(logs)), 1, 255).astype(np.uint16)
-    return steps
 
 
 def _encode(image: Samples, tables: npt.NDArray[np.uint16], subsampling: str, encoder: str) -> bytes:

@@ -39,9 +39,9 @@ def encode_pillow(pixels: Samples, subsampling: str, tables: npt.NDArray[np.uint
     return target.getvalue()
 
 
-def varied_tables(quality: int, rng: np.random.Generator) -> npt.NDArray[np.uint16]:
-    """The tables of a quality factor, moved by a random share towards flat ones, each entry varied by some 20 %."""
-    logs = np.log(_annex_k(quality).astype(np.float64))
+def varied_tables(tables: npt.NDArray[np.uint16], rng: np.random.Generator) -> npt.NDArray[np.uint16]:
+    """Move tables by a random share towards flat ones of the same geometric mean, and vary each entry by some 20 %."""
+    logs = np.log(tables.astype(np.float64))
     centre = logs.mean(axis=(1, 2), keepdims=True)
     logs = centre + (logs - centre) * rng.uniform(0.0, 1.0) + rng.normal(0.0, 0.1, logs.shape)
     steps: npt.NDArray[np.uint16] = np.clip(np.rint(np.exp(logs)), 1, 255).astype(np.uint16)
@@ -57,7 +57,7 @@ def _pillow(pixels: Samples, subsampling: str, quality: int, rng: np.random.Gene
 
 
 def _varied(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator) -> bytes:
-    return encode_pillow(pixels, subsampling, varied_tables(quality, rng))
+    return encode_pillow(pixels, subsampling, varied_tables(_annex_k(quality), rng))
 
 
 def _mozjpeg(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator, *, table: int) -> bytes:
