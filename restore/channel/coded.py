@@ -1,8 +1,7 @@
 """Photographs for the training, coded as a whole by several encoders (senders), once or twice.
 
 Whole photographs are coded, and not patches, since networks are told statistics of the whole file. Each file depends
-only on the mix, the seed, the photographs, and its number. Files are kept in a folder, so that the next training, or
-the next pass, need not code them again.
+only on the mix, the seed, the photographs, and its number. Files are kept for the next pass, or the next training.
 """
 
 from __future__ import annotations
@@ -206,8 +205,7 @@ class CodedSet:
             return {name: stored[name] for name in stored.files}
 
     def _plan(self, rng: np.random.Generator) -> _Plan:
-        orientation, crop = int(rng.integers(8)), _random_crop(rng)
-        coding = self._coding(rng)
+        orientation, crop, coding = int(rng.integers(8)), _random_crop(rng), self._coding(rng)
         if rng.random() >= self._mix.twice:
             return _Plan(orientation, crop, coding)
         earlier, chance, later_crop = self._coding(rng), rng.random(), _random_crop(rng)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from restore.channel.degradation import Batch, Patches, Samples, load_photographs
 from restore.channel.patches import CodedBatch, CodedPatches
 from restore.channel.problem import find_problem
+from restore.channel.senders import check_packages
 from restore.networks.chain import restored_luminance
 from restore.networks.operations import plane_spec
 from restore.networks.weights import load_network, shipped_network
@@ -97,9 +98,10 @@ def validation_set(
     Raises
     ------
     InvalidInputError
-        If the images are missing.
+        If the images, or the packages of senders, are missing.
     """
     settings = recipe.validation
+    check_packages(settings.senders)
     images = load_photographs(data.photographs / settings.folder, mode=_mode(recipe))[: settings.images]
     if recipe.mix is not None:
         codings = [(sender, quality) for sender in settings.senders for quality in settings.qualities]

@@ -11,6 +11,7 @@ from optcodec.shared import ShippedFiles
 from restore.channel.coded import Mix
 from restore.channel.degradation import Degradation
 from restore.channel.problem import find_problem
+from restore.channel.senders import SENDERS
 
 __all__ = ["Recipe", "Validation", "load_recipe", "shipped_recipes"]
 
@@ -34,8 +35,8 @@ class Validation:
     lpips : {"", "alex", "vgg", "squeeze"}
         Network of the LPIPS that is measured besides PSNR, whose weights must be available; "" means no LPIPS.
     senders : tuple of str
-        Encoders whose files are restored, by the names of `restore.channel.senders.SENDERS`; more than the first only
-        for networks that take the condition of a file.
+        Encoders whose files are restored, by the names of `restore.channel.senders.SENDERS`; others than Pillow only
+        with a mix.
     """
 
     folder: str = "Val20"
@@ -51,6 +52,9 @@ class Validation:
                 raise InvalidInputError(f"validation: {name} is at least 1; got {getattr(self, name)}")
         if not self.qualities:
             raise InvalidInputError("validation: qualities are 1..100, at least one; got none")
+        if not self.senders or not set(self.senders) <= SENDERS.keys():
+            names = f"{', '.join(SENDERS)}, at least one"
+            raise InvalidInputError(f"validation: senders are {names}; got {list(self.senders)}")
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,8 @@ class Recipe:
 
     def _check_combinations(self) -> None:
         """Check the entries that go together, or exclude one another."""
+        if not isinstance(self.luminance, str):
+            raise InvalidInputError(f"luminance is a name or a path; got {self.luminance!r}")
         if bool(self.luminance) != bool(self.network.get("after_luminance", False)):
             raise InvalidInputError("luminance is for a network with after_luminance; expected both, or neither")
         if (self.mix is not None) != (self.loss == "relative"):
@@ -170,6 +176,9 @@ class Recipe:
                 raise InvalidInputError(
                     f"{name} is for a mix of whole files; got {getattr(self, name)!r} without a mix"
                 )
+        senders = list(self.validation.senders)
+        if self.mix is None and senders != ["pillow"]:
+            raise InvalidInputError(f"validation: senders are for a mix of whole files; got {senders} without a mix")
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as plain values for a JSON file."""

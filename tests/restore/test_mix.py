@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from optcodec import InvalidInputError
 from restore.channel.coded import Mix
 from restore.channel.patches import CodedBatch
 from restore.compress.quantize import calibration_patches
@@ -153,6 +154,13 @@ def test_chrominance_is_validated_on_restored_luminance(data: Path, luminance: t
     restored, decoded = seen[0], seen[2]
     assert torch.equal(restored[:, 1:], decoded[:, 1:])
     assert (restored[:, 0] - decoded[:, 0]).abs().mean() > 1 / 255
+
+
+def test_a_missing_encoder_of_the_validation_is_named(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    how = mixed(validation=Validation("photographs", 1, (10,), 3, senders=("jpegli",)))
+    monkeypatch.setattr("optcodec.extras.find_spec", lambda name: None)
+    with pytest.raises(InvalidInputError, match=r"ajpegli is needed for this.*pip install 'optcodec\[train\]'"):
+        validation_set(how, DataFolders(data), torch.device("cpu"))
 
 
 def test_a_shipped_network_restores_luminance_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

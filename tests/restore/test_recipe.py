@@ -57,6 +57,13 @@ def test_shipped_recipes_make_a_network_and_survive_json(name: str) -> None:
             {"network": {**SMALL, "after_luminance": True}, "luminance": "tiny"},
             "luminance is for a mix of whole files; got 'tiny' without a mix",
         ),
+        ({"luminance": 5}, "luminance is a name or a path; got 5"),
+        ({"validation": {"senders": ["gif"]}}, r"validation: senders are pillow, .*, at least one; got \['gif'\]"),
+        ({"validation": {"senders": []}}, r"validation: senders are pillow, .*, at least one; got \[\]"),
+        (
+            {"validation": {"senders": ["pillow", "psnr"]}},
+            r"validation: senders are for a mix of whole files; got \['pillow', 'psnr'\] without a mix",
+        ),
         ({"validation": {"every": 0}}, "validation: every is at least 1; got 0"),
         ({"validation": {"qualities": ()}}, "validation: qualities are 1..100, at least one; got none"),
     ],
