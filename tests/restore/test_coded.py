@@ -97,7 +97,8 @@ def test_batches_have_the_errors_of_the_planes_that_are_restored() -> None:
 
 
 def test_noise_is_added_to_what_was_decoded_and_told(folder: Path) -> None:
-    """The files are those without noise."""
+    """The files are those without noise, and kept only once."""
+    before = len(list(folder.iterdir()))
     quiet, noisy = (
         CodedPatches([PHOTO], replace(ONCE, sigmas=(sigma,)), folder, side=32, count=6, planes=1).batch(5)
         for sigma in (0.0, 8.0)
@@ -109,6 +110,7 @@ def test_noise_is_added_to_what_was_decoded_and_told(folder: Path) -> None:
     np.testing.assert_allclose(noisy.errors, quiet.errors + 64)
     several = CodedPatches([PHOTO], replace(ONCE, sigmas=(0.0, 8.0)), folder, side=32, count=40, planes=1).batch(0)
     assert set(several.conditions[:, -1].tolist()) == {0, 0.5}
+    assert len(list(folder.iterdir())) <= before + 1
 
 
 def test_networks_are_not_told_the_file_of_blind_patches() -> None:
