@@ -1,0 +1,153 @@
+"""Whether values are multiples of an unknown step, up to noise: the likelihood of their histogram for every step.
+
+A coefficient that was quantized with a step before is near a multiple of it. How near depends on what was done to the
+picture since; how often each multiple occurs depends on the picture, of which only a smooth distribution is assumed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["MAX_STEP", "OUTLIERS", "Histograms", "count_sizes", "evidence_of_steps"]
+
+Doubles = npt.NDArray[np.float64]
+
+MAX_STEP = 255  # the largest step of a baseline file (T.81, B.2.4.1)
+OUTLIERS = (0.02, 0.1, 0.4)  # shares of values, tried in turn, which something else than the noise has moved
+_BINS = 128  # cells of the histogram of sizes |x|; larger values are not counted
+_SCALES = np.geomspace(0.25, 64, 9)  # mean sizes, in cells, of the Laplacians that a smooth distribution is made of
+_ROUNDS = 60  # of expectation maximization; the likelihood has settled long before
+_WINDOW = 2.0  # in standard deviations of the noise: how far a value that was quantized to 0 strays
+_REACH = 3.5  # in standard deviations of the noise: how far other values stray
+_STEPS = np.arange(1, MAX_STEP + 1)
+_ABSCISSAE = np.linspace(-6, 6, 2401)
+_NORMAL = np.array([math.erf(x / math.sqrt(2)) / 2 + 0.5 for x in _ABSCISSAE])
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """Sizes of values, one histogram for each frequency.
+
+    Parameters
+    ----------
+    counts : ndarray of float64, shape (64, 128)
+        How many values x have the size |x| = k `width`, rounded to the nearest k.
+    width : ndarray of float64, shape (64,)
+        Width of the cells.
+    noise : ndarray of float64, shape (64,)
+        Standard deviation of what was added to the multiples of the step.
+    """
+
+    counts: Doubles
+    width: Doubles
+    noise: Doubles
+
+    @property
+    def nonzero(self) -> Doubles:
+        """How many values of each frequency are in other cells than that of 0, shape (64,)."""
+        total: Doubles = self.counts[:, 1:].sum(axis=1)
+        return total
+
+
+def count_sizes(sizes: npt.NDArray[np.int32]) -> Doubles:
+    """Histograms of the columns of sizes in cells, shape (values, 64); gives the `counts` of `Histograms`."""
+    clipped = np.minimum(sizes, _BINS)
+    return np.stack([np.bincount(column, minlength=_BINS + 1)[:_BINS] for column in clipped.T]).astype(np.float64)
+
+
+def evidence_of_steps(values: Histograms) -> Doubles:
+    """Compare "multiples of a step, and noise" with "smooth", for every frequency and step.
+
+    Parameters
+    ----------
+    values : Histograms
+        The values. Those of the first frequency (DC) are passed over, because no Laplacian describes them.
+
+    Returns
+    -------
+    ndarray of float64, shape (3, 64, 256)
+        Logarithm of the likelihood ratio (natural, so its unit is the nat), positive where the values speak for
+        multiples: by the share in `OUTLIERS`, by frequency and by step. It is 0 for DC, for the step 0, and where all
+        values are 0.
+
+    Notes
+    -----
+    That the histogram of coefficients which were quantized twice tells the first step is due to Lukas and Fridrich,
+    "Estimation of primary quantization matrix in double compressed JPEG images", DFRWS 2003; that a likelihood over
+    steps finds them in the pixels of a decoded file, to Fan and de Queiroz, "Identification of bitmap compression
+    history: JPEG detection and quantizer estimation", IEEE Trans. Image Processing 12(2), 2003. The likelihood here
+    differs from theirs: the smooth distribution is a mixture of Laplacians and of zero, fitted to the same histogram;
+    the one of step q has its mass in [(m - 1/2) q, (m + 1/2) q] at m q, spread by the noise. The values at m = 0 keep
+    the shape of the histogram there, because flat blocks have less noise than others.
+    """
+    weights, smooth = _fit_smooth(values.counts)
+    evidence = np.zeros((len(OUTLIERS), 64, MAX_STEP + 1))
+    for frequency in range(1, 64):
+        counts = values.counts[frequency]
+        cells = np.flatnonzero(counts)
+        if not np.any(cells):
+            continue
+        scales = _SCALES * values.width[frequency]
+        noise, width = float(values.noise[frequency]), float(values.width[frequency])
+        combed = _combed(weights[frequency, 1:], scales, smooth[frequency], noise, width, int(cells[-1]))
+        for index, share in enumerate(OUTLIERS):
+            ratio = (1 - share) * combed[:, cells] / smooth[frequency, cells] + share
+            evidence[index, frequency, 1:] = np.log(ratio) @ counts[cells]
+    return evidence
+
+
+def _fit_smooth(counts: Doubles) -> tuple[Doubles, Doubles]:
+    """Most likely mixture of zero and Laplacians: weights, shape (64, 10), and probabilities of cells, (64, 128)."""
+    cells = np.arange(_BINS)
+    parts = np.exp(-(cells - 0.5) / _SCALES[:, None]) * (1 - np.exp(-1 / _SCALES[:, None]))
+    parts[:, 0] = 1 - np.exp(-0.5 / _SCALES)
+    parts /= parts.sum(axis=1, keepdims=True)
+    parts = np.vstack([cells == 0, parts])
+    total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    weights = np.full((len(counts), len(parts)), 1 / len(parts))
+    for _ in range(_ROUNDS):
+        weights = weights * ((counts / _positive(weights @ parts)) @ parts.T) / total
+    return weights, _positive(weights @ parts)
+
+
+def _combed(weights: Doubles, scales: Doubles, smooth: Doubles, noise: float, width: float, last: int) -> Doubles:
+    """Probabilities of the cells if values are multiples of a step and noise, shape (255, 128), one row for each step.
+
+    Multiples beyond the cell `last`, the last one with values, are passed over.
+    """
+
+    def beyond(size: Doubles) -> Doubles:
+        """Probability that the size of a value is larger, under the smooth distribution."""
+        return np.exp(-size[:, None] / scales) @ weights
+
+    # all pairs of a step and a multiple of it, m >= 1, in one array
+    multiples = ((last + 3) * width / _STEPS).astype(np.int64) + 1
+    rows = np.repeat(np.arange(len(_STEPS)), multiples)
+    m = np.arange(len(rows)) - np.repeat(np.cumsum(multiples) - multiples, multiples) + 1
+    steps = _STEPS[rows].astype(np.float64)
+    mass = beyond((m - 0.5) * steps) - beyond((m + 0.5) * steps)
+    nearest = np.rint(m * steps / width).astype(np.int64)
+    combed = np.zeros((len(_STEPS), _BINS))
+    reach = max(2, math.ceil(_REACH * noise / width))
+    for offset in range(-reach, reach + 1):
+        cells = nearest + offset
+        distance = cells * width - m * steps
+        share = _normal((distance + width / 2) / noise) - _normal((distance - width / 2) / noise)
+        inside = (cells >= 0) & (cells < _BINS)
+        np.add.at(combed, (rows[inside], cells[inside]), (mass * share)[inside])
+    zeros = smooth * np.exp(-((np.arange(_BINS) * width / (_WINDOW * noise)) ** 2) / 2)
+    combed += (1 - beyond(_STEPS / 2))[:, None] * (zeros / zeros.sum())
+    return combed
+
+
+def _normal(x: Doubles) -> Doubles:
+    """The cumulative distribution function of the standard normal distribution."""
+    return np.interp(x, _ABSCISSAE, _NORMAL)
+
+
+def _positive(probabilities: Doubles) -> Doubles:
+    return np.maximum(probabilities, 1e-300)
