@@ -67,7 +67,7 @@ def on_present_grid(regions: list[Region], steps: npt.NDArray[np.uint16]) -> His
     """Sizes of the coefficients in the file, in cells of its quantization steps."""
     taken = [region.blocks[_whole_blocks(region.unclipped)] for region in regions]
     sizes = np.abs(np.concatenate(taken).reshape(-1, 64).astype(np.int32))
-    return Histograms(count_sizes(sizes), steps.reshape(64).astype(np.float64), np.full(64, ROUNDING))
+    return Histograms(count_sizes(sizes), steps.reshape(64).astype(np.float64), np.full(64, ROUNDING), chosen=True)
 
 
 def on_other_grid(regions: list[Region], steps: npt.NDArray[np.uint16], shift: tuple[int, int]) -> Histograms:
@@ -85,7 +85,7 @@ def on_other_grid(regions: list[Region], steps: npt.NDArray[np.uint16], shift: t
         for region in regions
     ]
     values = np.concatenate(taken).reshape(-1, 64)
-    return Histograms(count_sizes(np.rint(np.abs(values) / width).astype(np.int32)), width, noise)
+    return Histograms(count_sizes(np.rint(np.abs(values) / width).astype(np.int32)), width, noise, chosen=False)
 
 
 def promising_shifts(regions: list[Region], count: int) -> list[tuple[int, int]]:

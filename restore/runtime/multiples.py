@@ -21,6 +21,7 @@ OUTLIERS = (0.02, 0.1, 0.4)  # shares of values, tried in turn, which something 
 _BINS = 128  # cells of the histogram of sizes |x|; larger values are not counted
 _SCALES = np.geomspace(0.25, 64, 9)  # mean sizes, in cells, of the Laplacians that a smooth distribution is made of
 _ROUNDS = 60  # of expectation maximization; the likelihood has settled long before
+_STEEP = 0.01  # share of all Laplacians in the mixture that the fit starts from
 _WINDOW = 2.0  # in standard deviations of the noise: how far a value that was quantized to 0 strays
 _REACH = 3.5  # in standard deviations of the noise: how far other values stray
 _STEPS = np.arange(1, MAX_STEP + 1)
@@ -40,11 +41,15 @@ class Histograms:
         Width of the cells.
     noise : ndarray of float64, shape (64,)
         Standard deviation of what was added to the multiples of the step.
+    chosen : bool
+        Whether the cells are those of a file, whose encoder may have put values of the cell 1 into that of 0 to save
+        bits. The cell 1 is then passed over.
     """
 
     counts: Doubles
     width: Doubles
     noise: Doubles
+    chosen: bool
 
     @property
     def nonzero(self) -> Doubles:
@@ -54,9 +59,15 @@ class Histograms:
 
 
 def count_sizes(sizes: npt.NDArray[np.int32]) -> Doubles:
-    """Histograms of the columns of sizes in cells, shape (values, 64); gives the `counts` of `Histograms`."""
-    clipped = np.minimum(sizes, _BINS)
-    return np.stack([np.bincount(column, minlength=_BINS + 1)[:_BINS] for column in clipped.T]).astype(np.float64)
+    """Histograms of the columns of sizes in cells, shape (blocks, 64); gives the `counts` of `Histograms`.
+
+    Blocks whose sizes agree but for DC count once: patterns that repeat, as in drawings and on screens, have few
+    different coefficients because there are few different blocks, whatever their steps.
+    """
+    clipped = np.minimum(sizes, _BINS).astype(np.uint8)
+    rows = np.ascontiguousarray(clipped[:, 1:]).view(np.dtype((np.void, 63))).reshape(-1)
+    distinct = clipped[np.unique(rows, return_index=True)[1]]
+    return np.stack([np.bincount(column, minlength=_BINS + 1)[:_BINS] for column in distinct.T]).astype(np.float64)
 
 
 def evidence_of_steps(values: Histograms) -> Doubles:
@@ -84,34 +95,46 @@ def evidence_of_steps(values: Histograms) -> Doubles:
     the one of step q has its mass in [(m - 1/2) q, (m + 1/2) q] at m q, spread by the noise. The values at m = 0 keep
     the shape of the histogram there, because flat blocks have less noise than others.
     """
-    weights, smooth = _fit_smooth(values.counts)
+    counted = np.arange(_BINS) != 1 if values.chosen else np.full(_BINS, True)
+    weights, smooth = _fit_smooth(values.counts, counted)
     evidence = np.zeros((len(OUTLIERS), 64, MAX_STEP + 1))
     for frequency in range(1, 64):
         counts = values.counts[frequency]
-        cells = np.flatnonzero(counts)
+        cells = np.flatnonzero(counts * counted)
         if not np.any(cells):
             continue
         scales = _SCALES * values.width[frequency]
         noise, width = float(values.noise[frequency]), float(values.width[frequency])
         combed = _combed(weights[frequency, 1:], scales, smooth[frequency], noise, width, int(cells[-1]))
+        combed /= _positive(combed[:, counted].sum(axis=1, keepdims=True))
         for index, share in enumerate(OUTLIERS):
             ratio = (1 - share) * combed[:, cells] / smooth[frequency, cells] + share
             evidence[index, frequency, 1:] = np.log(ratio) @ counts[cells]
     return evidence
 
 
-def _fit_smooth(counts: Doubles) -> tuple[Doubles, Doubles]:
-    """Most likely mixture of zero and Laplacians: weights, shape (64, 10), and probabilities of cells, (64, 128)."""
+def _fit_smooth(counts: Doubles, counted: npt.NDArray[np.bool_]) -> tuple[Doubles, Doubles]:
+    """Most likely mixture of zero and Laplacians: weights, shape (64, 10), and probabilities of cells, (64, 128).
+
+    Probabilities are those of values in the counted cells. The other cells are filled with what the mixture expects.
+    """
     cells = np.arange(_BINS)
     parts = np.exp(-(cells - 0.5) / _SCALES[:, None]) * (1 - np.exp(-1 / _SCALES[:, None]))
     parts[:, 0] = 1 - np.exp(-0.5 / _SCALES)
     parts /= parts.sum(axis=1, keepdims=True)
     parts = np.vstack([cells == 0, parts])
-    total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    weights = np.full((len(counts), len(parts)), 1 / len(parts))
+    total = np.maximum(counts[:, counted].sum(axis=1, keepdims=True), 1)
+    # Where cells that are not counted leave it open, values of 0 come from the part for 0, not from steep Laplacians.
+    weights = np.full((len(counts), len(parts)), _STEEP / len(_SCALES))
+    weights[:, 0] = 1 - _STEEP
     for _ in range(_ROUNDS):
-        weights = weights * ((counts / _positive(weights @ parts)) @ parts.T) / total
-    return weights, _positive(weights @ parts)
+        mixture = _positive(weights @ parts)
+        seen = mixture[:, counted].sum(axis=1, keepdims=True)
+        complete = np.where(counted, counts, total * mixture / seen)
+        weights = weights * ((complete / mixture) @ parts.T)
+        weights /= _positive(weights.sum(axis=1, keepdims=True))
+    mixture = _positive(weights @ parts)
+    return weights, mixture / mixture[:, counted].sum(axis=1, keepdims=True)
 
 
 def _combed(weights: Doubles, scales: Doubles, smooth: Doubles, noise: float, width: float, last: int) -> Doubles:
