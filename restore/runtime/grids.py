@@ -133,7 +133,8 @@ def _shifted(plane: Plane, shift: tuple[int, int]) -> Plane:
 
 def _whole_blocks(pixels: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Whether all pixels of a block are true, shape (rows, columns)."""
-    return pixels.reshape(pixels.shape[0] // 8, 8, -1, 8).all(axis=(1, 3))
+    whole: npt.NDArray[np.bool_] = np.all(pixels.reshape(pixels.shape[0] // 8, 8, -1, 8), axis=(1, 3))
+    return whole
 
 
 def _coding_variance(regions: list[Region], steps: npt.NDArray[np.uint16]) -> Doubles:

@@ -20,8 +20,9 @@ MAX_STEP = 255  # the largest step of a baseline file (T.81, B.2.4.1)
 OUTLIERS = (0.02, 0.1, 0.4)  # shares of values, tried in turn, which something else than the noise has moved
 _BINS = 128  # cells of the histogram of sizes |x|; larger values are not counted
 _SCALES = np.geomspace(0.25, 64, 9)  # mean sizes, in cells, of the Laplacians that a smooth distribution is made of
+_SPREADS = np.geomspace(4, 64, 5)  # standard deviations, in cells, of its normal distributions, for noise and texture
 _ROUNDS = 60  # of expectation maximization; the likelihood has settled long before
-_STEEP = 0.01  # share of all Laplacians in the mixture that the fit starts from
+_STEEP = 0.01  # share of all parts but that for 0 in the mixture that the fit starts from
 _WINDOW = 2.0  # in standard deviations of the noise: how far a value that was quantized to 0 strays
 _REACH = 3.5  # in standard deviations of the noise: how far other values stray
 _STEPS = np.arange(1, MAX_STEP + 1)
@@ -91,7 +92,7 @@ def evidence_of_steps(values: Histograms) -> Doubles:
     "Estimation of primary quantization matrix in double compressed JPEG images", DFRWS 2003; that a likelihood over
     steps finds them in the pixels of a decoded file, to Fan and de Queiroz, "Identification of bitmap compression
     history: JPEG detection and quantizer estimation", IEEE Trans. Image Processing 12(2), 2003. The likelihood here
-    differs from theirs: the smooth distribution is a mixture of Laplacians and of zero, fitted to the same histogram;
+    differs from theirs: the smooth distribution is a mixture of Laplacians, normal distributions and zero, fitted to the same histogram;
     the one of step q has its mass in [(m - 1/2) q, (m + 1/2) q] at m q, spread by the noise. The values at m = 0 keep
     the shape of the histogram there, because flat blocks have less noise than others.
     """
@@ -103,9 +104,8 @@ def evidence_of_steps(values: Histograms) -> Doubles:
         cells = np.flatnonzero(counts * counted)
         if not np.any(cells):
             continue
-        scales = _SCALES * values.width[frequency]
         noise, width = float(values.noise[frequency]), float(values.width[frequency])
-        combed = _combed(weights[frequency, 1:], scales, smooth[frequency], noise, width, int(cells[-1]))
+        combed = _combed(weights[frequency], smooth[frequency], noise, width, int(cells[-1]))
         combed /= _positive(combed[:, counted].sum(axis=1, keepdims=True))
         for index, share in enumerate(OUTLIERS):
             ratio = (1 - share) * combed[:, cells] / smooth[frequency, cells] + share
@@ -114,18 +114,15 @@ def evidence_of_steps(values: Histograms) -> Doubles:
 
 
 def _fit_smooth(counts: Doubles, counted: npt.NDArray[np.bool_]) -> tuple[Doubles, Doubles]:
-    """Most likely mixture of zero and Laplacians: weights, shape (64, 10), and probabilities of cells, (64, 128).
+    """Most likely mixture of the parts of `_tails`: weights, shape (64, 15), and probabilities of cells, (64, 128).
 
     Probabilities are those of values in the counted cells. The other cells are filled with what the mixture expects.
     """
-    cells = np.arange(_BINS)
-    parts = np.exp(-(cells - 0.5) / _SCALES[:, None]) * (1 - np.exp(-1 / _SCALES[:, None]))
-    parts[:, 0] = 1 - np.exp(-0.5 / _SCALES)
+    parts = -np.diff(_tails(np.arange(_BINS + 1) - 0.5), axis=0).T
     parts /= parts.sum(axis=1, keepdims=True)
-    parts = np.vstack([cells == 0, parts])
     total = np.maximum(counts[:, counted].sum(axis=1, keepdims=True), 1)
-    # Where cells that are not counted leave it open, values of 0 come from the part for 0, not from steep Laplacians.
-    weights = np.full((len(counts), len(parts)), _STEEP / len(_SCALES))
+    # Where cells that are not counted leave it open, values of 0 come from the part for 0, not from steep ones.
+    weights = np.full((len(counts), len(parts)), _STEEP / (len(parts) - 1))
     weights[:, 0] = 1 - _STEEP
     for _ in range(_ROUNDS):
         mixture = _positive(weights @ parts)
@@ -137,22 +134,32 @@ def _fit_smooth(counts: Doubles, counted: npt.NDArray[np.bool_]) -> tuple[Double
     return weights, mixture / mixture[:, counted].sum(axis=1, keepdims=True)
 
 
-def _combed(weights: Doubles, scales: Doubles, smooth: Doubles, noise: float, width: float, last: int) -> Doubles:
+def _tails(sizes: Doubles) -> Doubles:
+    """Probability that |x| is larger than each size, in cells, for each part of the smooth distribution.
+
+    The parts are zero, then Laplacians, then normal distributions: shape (sizes, 15).
+    """
+    sizes = np.maximum(sizes, 0)[:, None]
+    tails = np.hstack([np.zeros_like(sizes), np.exp(-sizes / _SCALES), 2 - 2 * _normal(sizes / _SPREADS)])
+    tails[sizes[:, 0] == 0] = 1
+    return tails
+
+
+def _combed(weights: Doubles, smooth: Doubles, noise: float, width: float, last: int) -> Doubles:
     """Probabilities of the cells if values are multiples of a step and noise, shape (255, 128), one row for each step.
 
     Multiples beyond the cell `last`, the last one with values, are passed over.
     """
-
-    def beyond(size: Doubles) -> Doubles:
-        """Probability that the size of a value is larger, under the smooth distribution."""
-        return np.exp(-size[:, None] / scales) @ weights
-
     # all pairs of a step and a multiple of it, m >= 1, in one array
     multiples = ((last + 3) * width / _STEPS).astype(np.int64) + 1
     rows = np.repeat(np.arange(len(_STEPS)), multiples)
     m = np.arange(len(rows)) - np.repeat(np.cumsum(multiples) - multiples, multiples) + 1
     steps = _STEPS[rows].astype(np.float64)
-    mass = beyond((m - 0.5) * steps) - beyond((m + 0.5) * steps)
+    # the same borders serve as the upper one of a multiple and as the lower one of the next
+    borders = _tails((m + 0.5) * steps / width) @ weights
+    first = _tails(_STEPS / (2 * width)) @ weights
+    lower = np.where(m == 1, first[rows], np.roll(borders, 1))
+    mass = lower - borders
     nearest = np.rint(m * steps / width).astype(np.int64)
     combed = np.zeros((len(_STEPS), _BINS))
     reach = max(2, math.ceil(_REACH * noise / width))
@@ -163,13 +170,14 @@ def _combed(weights: Doubles, scales: Doubles, smooth: Doubles, noise: float, wi
         inside = (cells >= 0) & (cells < _BINS)
         np.add.at(combed, (rows[inside], cells[inside]), (mass * share)[inside])
     zeros = smooth * np.exp(-((np.arange(_BINS) * width / (_WINDOW * noise)) ** 2) / 2)
-    combed += (1 - beyond(_STEPS / 2))[:, None] * (zeros / zeros.sum())
+    combed += (1 - first)[:, None] * (zeros / zeros.sum())
     return combed
 
 
 def _normal(x: Doubles) -> Doubles:
     """The cumulative distribution function of the standard normal distribution."""
-    return np.interp(x, _ABSCISSAE, _NORMAL)
+    probabilities: Doubles = np.interp(x, _ABSCISSAE, _NORMAL)
+    return probabilities
 
 
 def _positive(probabilities: Doubles) -> Doubles:
