@@ -22,9 +22,10 @@ __all__ = ["EarlierCoding", "find_earlier_coding"]
 
 Steps = npt.NDArray[np.int64]
 
-_GRIDS = 4  # other grids that are examined in full
+_GRIDS = 3  # other grids that are examined in full
 _LEAST_EVIDENCE = 60.0  # nats for all of the picture
-_LEAST_CONFIDENCE = 0.003  # nats for a coefficient that is not 0, for the steps of a quality
+_LEAST_CONFIDENCE = 0.03  # nats for a coefficient that is not 0; noise that was coded once reaches 0.018
+_LEAST_CONFIDENCE_ELSEWHERE = 0.003  # the same for other grids, where coefficients that were coded once have far less
 _LEAST_CONFIDENCE_FREE = 0.05  # for steps that were chosen frequency by frequency
 _COARSER = 0.1  # how many octaves an earlier coding is coarser, on average over the frequencies that tell
 _FAMILY_SHARE = 0.8  # of the evidence for steps chosen frequency by frequency, that those of a quality must reach
@@ -98,10 +99,11 @@ def find_earlier_coding(received: Received) -> EarlierCoding | None:
     if not regions:
         return None
     present = received.steps(0).reshape(64).astype(np.int64)
-    shift, best = (0, 0), _examined(on_present_grid(regions, received.steps(0)), present)
+    shift, best = (0, 0), _examined(on_present_grid(regions, received.steps(0)), present, _LEAST_CONFIDENCE)
     if best is None:
         for other in promising_shifts(regions, _GRIDS):
-            candidate = _examined(on_other_grid(regions, received.steps(0), other), present)
+            values = on_other_grid(regions, received.steps(0), other)
+            candidate = _examined(values, present, _LEAST_CONFIDENCE_ELSEWHERE)
             if candidate and (best is None or candidate.evidence > best.evidence):
                 shift, best = other, candidate
     if best is None:
@@ -113,15 +115,14 @@ def find_earlier_coding(received: Received) -> EarlierCoding | None:
     return EarlierCoding(steps, best.quality, shift, best.confidence)
 
 
-def _examined(values: Histograms, present: Steps) -> _Candidate | None:
+def _examined(values: Histograms, present: Steps, least: float) -> _Candidate | None:
     """The luminance steps that the values on a grid speak for, if they do and if these are coarser."""
     evidence = evidence_of_steps(values)
     telling = values.nonzero >= _TELLING
-    telling[0] = False
     if not np.any(telling):
         return None
-    total = float(values.nonzero[1:].sum())
-    candidate, least = _best_quality(evidence), _LEAST_CONFIDENCE
+    total = float(values.nonzero.sum())
+    candidate = _best_quality(evidence)
     steps, known, free = _best_steps(evidence)
     if candidate.evidence < _FAMILY_SHARE * free:
         if not np.any(known):

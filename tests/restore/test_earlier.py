@@ -1,0 +1,262 @@
+"""Earlier codings: their steps and grids are found, and pictures that were coded once have none."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.stats
+from PIL import Image, ImageDraw
+from skimage.data import astronaut
+
+import optcodec
+from restore.runtime import grids, multiples
+from restore.runtime.cells import DCT, fit_laplacian
+from restore.runtime.decode import Received, receive
+from restore.runtime.earlier import EarlierCoding, find_earlier_coding
+from restore.runtime.multiples import Histograms, evidence_of_steps
+
+PHOTOGRAPH = astronaut()[60:260, 100:340]
+# resized, which leaves no grid of blocks
+SMALLER = np.asarray(Image.fromarray(astronaut()).resize((240, 240), Image.Resampling.LANCZOS))
+
+
+def saved(pixels: np.ndarray, quality: int, **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, **options)
+    return file.getvalue()
+
+
+def opened(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def earlier(data: bytes) -> EarlierCoding | None:
+    return find_earlier_coding(receive(data))
+
+
+def drawing() -> np.ndarray:
+    image = Image.new("RGB", (240, 200), (255, 255, 255))
+    draw = ImageDraw.Draw(image)
+    for index in range(12):
+        x, y = 23 * index, 17 * (index % 7)
+        draw.rectangle([x, y, x + 30, y + 21], fill=(20 * index, 255 - 17 * index, 90))
+        draw.ellipse([x + 9, y + 40, x + 60, y + 71], outline=(40, 10 * index, 130), width=3)
+        draw.text((x, 13 + 19 * index), "The quick brown fox", fill=(0, 0, 60))
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize(("first", "second"), [(10, 75), (15, 90), (40, 85), (60, 75), (75, 82), (75, 95)])
+def test_the_first_quality_is_found_on_the_same_grid(first: int, second: int) -> None:
+    coding = earlier(saved(opened(saved(PHOTOGRAPH, first)), second))
+    assert coding is not None
+    assert (coding.quality, coding.shift) == (first, (0, 0))
+    expected = np.stack([table.steps for table in optcodec.annex_k_tables(first)])
+    assert coding.steps.dtype == np.uint16
+    assert np.array_equal(coding.steps, expected)
+
+
+@pytest.mark.parametrize(("first", "second"), [(15, 90), (40, 85)])
+@pytest.mark.parametrize(("top", "left"), [(3, 5), (0, 2)])
+def test_the_first_grid_is_found_after_cropping(first: int, second: int, top: int, left: int) -> None:
+    coding = earlier(saved(opened(saved(PHOTOGRAPH, first))[top:, left:], second))
+    assert coding is not None
+    assert (coding.quality, coding.shift) == (first, (-top % 8, -left % 8))
+
+
+@pytest.mark.parametrize(("quality", "subsampling"), [(20, "4:2:0"), (75, "4:4:4"), (90, "4:2:0"), (100, "4:4:4")])
+def test_coded_once_is_no_earlier_coding(quality: int, subsampling: str) -> None:
+    assert earlier(saved(SMALLER, quality, subsampling=subsampling)) is None
+    assert earlier(saved(drawing(), quality, subsampling=subsampling)) is None
+
+
+@pytest.mark.parametrize("tune", ["psnr", "ssim", "people"])
+def test_chosen_indices_are_no_earlier_coding(tune: Any) -> None:
+    assert earlier(optcodec.encode(SMALLER, quality=60, effort=3, tune=tune).data) is None
+
+
+def patterns() -> dict[str, np.ndarray]:
+    y, x = np.mgrid[:160, :160]
+    noise = np.random.default_rng(0).integers(0, 256, (160, 160))
+    planes = {
+        "flat": np.full((64, 64), 77),
+        "ramp": x,
+        "checks": (x // 4 + y // 4) % 2 * 200,
+        "stripes": x // 3 % 2 * 100 + 50,
+        "noise": noise,
+        "one block": noise[:8, :8],
+        "part of a block": noise[:7, :30],
+        "few blocks": noise[:16, :24],
+    }
+    return {name: plane.astype(np.uint8) for name, plane in planes.items()}
+
+
+@pytest.mark.parametrize("name", patterns())
+def test_patterns_are_no_earlier_coding(name: str) -> None:
+    for quality in (20, 90):
+        assert earlier(saved(patterns()[name], quality)) is None
+
+
+def test_finer_steps_and_other_sizes_are_no_earlier_coding() -> None:
+    assert earlier(saved(opened(saved(PHOTOGRAPH, 95)), 60)) is None
+    assert earlier(saved(opened(saved(PHOTOGRAPH, 75)), 75)) is None
+    resized = Image.fromarray(opened(saved(PHOTOGRAPH, 30))).resize((330, 250), Image.Resampling.BICUBIC)
+    assert earlier(saved(np.asarray(resized), 90)) is None
+
+
+def test_steps_of_other_tables_are_found() -> None:
+    u, v = np.mgrid[:8, :8]
+    table = optcodec.QuantTable((12 + 5 * u + 3 * v).astype(np.uint16))
+    coding = earlier(saved(opened(optcodec.encode(PHOTOGRAPH, tables=[table, table]).data), 90))
+    assert coding is not None
+    assert coding.quality is None
+    errors = np.abs(np.log2(coding.steps[0] / table.steps))
+    assert np.all(errors[u + v <= 5] == 0)
+    assert errors.max() < 0.5
+
+
+def test_flat_steps_are_completed_by_flat_steps() -> None:
+    table = optcodec.QuantTable(np.full((8, 8), 40, np.uint16))
+    coding = earlier(saved(opened(optcodec.encode(PHOTOGRAPH, tables=[table, table]).data), 90))
+    assert coding is not None
+    assert np.abs(np.log2(coding.steps[0] / 40)).max() < 0.3
+
+
+def test_saturated_colours_do_not_hide_the_first_quality() -> None:
+    glaring = np.clip((PHOTOGRAPH.astype(np.float64) - 110) * [2.6, 1.2, 1.8] + 110, 0, 255).astype(np.uint8)
+    coding = earlier(saved(opened(saved(glaring, 40)), 85))
+    assert coding is not None
+    assert coding.quality == 40
+
+
+def test_gray_files_have_one_table() -> None:
+    coding = earlier(saved(opened(saved(PHOTOGRAPH[..., 1], 30)), 85))
+    assert coding is not None
+    assert (coding.quality, coding.steps.shape) == (30, (1, 8, 8))
+
+
+def test_more_evidence_is_more_confidence() -> None:
+    twice = opened(saved(PHOTOGRAPH, 50))
+    coarse, fine = (earlier(saved(twice, quality)) for quality in (60, 92))
+    assert coarse is not None
+    assert fine is not None
+    assert 0 < coarse.confidence < fine.confidence / 3
+
+
+def test_coefficients_in_memory_and_row_by_row_are_the_same() -> None:
+    data = saved(opened(saved(PHOTOGRAPH, 40))[2:], 85)
+    rows, whole = earlier(data), find_earlier_coding(Received(optcodec.read_jpeg(data)))
+    assert rows is not None
+    assert whole is not None
+    assert (rows.quality, rows.shift, rows.confidence) == (whole.quality, whole.shift, whole.confidence)
+
+
+def test_large_pictures_are_sampled_evenly() -> None:
+    rng = np.random.default_rng(1)
+    pixels = np.sort(rng.integers(90, 160, (1200, 1600), np.uint8), axis=0)  # brighter from top to bottom
+    regions = grids.sampled_regions(receive(saved(pixels, 50)))
+    assert len(regions) == 32
+    assert sum(region.luminance.size for region in regions) <= 1 << 20
+    levels = [region.luminance.mean() for region in regions]
+    assert np.all(np.abs(np.diff(levels) - 2) < 4)  # from top to bottom, and nowhere is a large part left out
+    assert (levels[0], levels[-1]) == pytest.approx((90, 160), abs=8)
+
+
+def naive_evidence(
+    counts: np.ndarray, smooth: np.ndarray, width: float, noise: float, step: int, share: float
+) -> float:
+    """Multiple by multiple, with their probabilities added up over the smooth distribution in tenths of a cell."""
+    sizes = (np.arange(10 * len(smooth)) + 0.5) / 10 * width  # cell 0 is half as wide as the others
+    cell_of = np.minimum(np.rint(sizes / width).astype(int), len(smooth) - 1)
+    parts = np.bincount(cell_of, minlength=len(smooth))
+    density = smooth[cell_of] / parts[cell_of]
+    multiples_of = np.rint(sizes / step).astype(int)
+    combed = np.zeros(len(smooth))
+    for m in range(1, multiples_of.max() + 1):
+        mass = density[multiples_of == m].sum()
+        edges = scipy.stats.norm.cdf(((np.arange(len(smooth) + 1) - 0.5) * width - m * step) / noise)
+        combed += mass * np.diff(edges)
+    zeros = smooth * scipy.stats.norm.pdf(np.arange(len(smooth)) * width / (2 * noise))
+    combed += density[multiples_of == 0].sum() * zeros / zeros.sum()
+    ratio = (1 - share) * combed / combed.sum() / smooth + share
+    return float(np.sum(counts * np.log(ratio)))
+
+
+def test_evidence_is_that_of_the_naive_twin() -> None:
+    rng = np.random.default_rng(0)
+    width, noise, step = 4.0, 1.5, 23
+    sizes = np.abs(np.rint(rng.laplace(0, 60, 4000) / step) * step + rng.normal(0, noise, 4000))
+    counts = np.zeros((64, 128))
+    counts[7] = np.bincount(np.rint(sizes / width).astype(int), minlength=128)[:128]
+    evidence = evidence_of_steps(Histograms(counts, np.full(64, width), np.full(64, noise), chosen=False))
+    smooth = multiples._fit_smooth(counts, np.full(128, True))[1][7]
+    for step in (17, 23, 24, 46):
+        for index, share in enumerate(multiples.OUTLIERS):
+            naive = naive_evidence(counts[7], smooth, width, noise, step, share)
+            assert evidence[index, 7, step] == pytest.approx(naive, rel=0.03, abs=30)
+    assert evidence[0, 7].argmax() == 23
+    assert not evidence[:, [0, 6, 8]].any()
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_smooth_values_speak_for_no_step(chosen: bool) -> None:
+    rng = np.random.default_rng(3)
+    counts = np.zeros((64, 128))
+    for frequency in range(1, 64):
+        values = rng.laplace(0, 0.3 * frequency, 5000) if frequency % 2 else rng.normal(0, 0.4 * frequency + 4, 5000)
+        counts[frequency] = np.bincount(np.minimum(np.rint(np.abs(values)), 128).astype(int), minlength=129)[:128]
+        if chosen:  # an encoder that takes half of the ones away
+            counts[frequency, 1] //= 2
+    evidence = evidence_of_steps(Histograms(counts, np.full(64, 5.0), np.full(64, 0.4), chosen))
+    assert evidence.max(axis=(0, 2)).mean() < 10  # nats of 5000 values, the most for 3 * 255 hypotheses
+    assert evidence.max() < 50
+
+
+def test_equal_blocks_count_once() -> None:
+    sizes = np.zeros((30, 64), np.int32)
+    sizes[:, 0] = np.arange(30)  # DC does not make them different
+    sizes[20:, 5] = 3
+    sizes[29, 9] = 200
+    counts = multiples.count_sizes(sizes)
+    assert counts[5].sum() == 3
+    assert (counts[5, 0], counts[5, 3]) == (1, 2)
+    assert counts[9].sum() == 2  # sizes beyond the last cell are not counted
+
+
+def test_noise_of_another_grid_is_that_of_errors_carried_there() -> None:
+    """A plane of coding errors alone: their variances on the other grid, and those that are foretold."""
+    received = receive(saved(PHOTOGRAPH[..., 1], 60))
+    regions = grids.sampled_regions(received)
+    foretold = grids.on_other_grid(regions, received.steps(0), (3, 6)).noise.reshape(8, 8) ** 2
+    blocks = received.coefficients.components[0].blocks
+    variance = np.empty((8, 8))
+    for place, decay in np.ndenumerate(fit_laplacian(blocks)):
+        variance[place] = error_variance(float(received.steps(0)[place]), decay)
+    variance[0, 0] = received.steps(0)[0, 0] ** 2 / 12
+    errors = np.random.default_rng(2).normal(0, 1, (120, 120, 8, 8)) * np.sqrt(variance)
+    plane = (DCT.T @ errors @ DCT).transpose(0, 2, 1, 3).reshape(960, 960)[3:-5, 6:-2]
+    moved = DCT @ plane.reshape(119, 8, 119, 8).transpose(0, 2, 1, 3) @ DCT.T
+    expected = moved.var(axis=(0, 1)) + 0.4**2 + 1 / 12
+    expected[0, 0] *= 2  # the difference of two blocks
+    assert np.allclose(foretold, expected, rtol=0.06)
+
+
+def error_variance(step: float, decay: float) -> float:
+    """Of uniform cells and the cell of 0 under a Laplacian, by numerical integration."""
+    if not np.isfinite(decay):
+        return 0.0
+    rate, half = decay / step, step / 2
+    inside = scipy.integrate.quad(lambda x: x**2 * rate * np.exp(-rate * x), 0, half)[0]
+    return float(inside + np.exp(-rate * half) * step**2 / 12)
+
+
+@pytest.mark.parametrize("shift", [(0, 3), (4, 4), (6, 1)])
+def test_the_first_grid_is_promising(shift: tuple[int, int]) -> None:
+    pixels = opened(saved(PHOTOGRAPH, 40))[-shift[0] % 8 :, -shift[1] % 8 :]
+    shifts = grids.promising_shifts(grids.sampled_regions(receive(saved(pixels, 85))), 4)
+    assert shift in shifts
+    assert len(set(shifts)) == 4
+    assert (0, 0) not in shifts
