@@ -102,9 +102,15 @@ def promising_shifts(regions: list[Region], count: int) -> list[tuple[int, int]]
     for shift in np.ndindex(8, 8):
         values = np.concatenate([forward_dct(_shifted(plane, shift)).reshape(-1, 64) for plane in searched])
         density[shift] = np.log(np.abs(values[:, 1:]).mean(axis=0) + 0.5).mean() if len(values) else 0
-    dips = [density - (np.roll(density, 1, axis) + np.roll(density, -1, axis)) / 2 for axis in (0, 1)]
-    order = np.argsort(np.maximum(*dips), axis=None, kind="stable")
+    dips = [_against_neighbours(density, axis) for axis in (0, 1)]
+    crossed = _against_neighbours(dips[0], 1)  # what is left when rows and columns explain what they can by themselves
+    order = np.argsort(np.maximum(*dips) + crossed, axis=None, kind="stable")
     return [(int(index) // 8, int(index) % 8) for index in order if index][:count]
+
+
+def _against_neighbours(density: Doubles, axis: int) -> Doubles:
+    """The differences to the mean of both neighbours along an axis; the last grid is beside the first one."""
+    return density - (np.roll(density, 1, axis) + np.roll(density, -1, axis)) / 2
 
 
 def _region(received: Received, rows: Span, columns: Span) -> Region:
