@@ -37,8 +37,8 @@ FIRST, SECOND = (10, 15, 20, 30, 40, 50, 60, 75), (75, 80, 85, 90, 95)
 CROPPED = ((15, 90), (40, 85), (75, 95), (75, 85))
 CROPS = ((4, 4), (0, 3), (1, 6), (7, 2), (5, 0))  # rows and columns, one for each picture in turn
 EVERY = 2
-# Files of quality 96 before they became PNG: of the larger coefficients of their pixels, on the grid of blocks and where
-# steps are at least 4, 98 to 100 % are within a quarter of a step of a multiple; of those of all others, 47 to 50 %.
+# Files of quality 96 before they became PNG: of the larger coefficients of their pixels, on the grid of blocks and
+# where steps are at least 4, 98 to 100 % are within a quarter of a step of a multiple; of all others, 47 to 50 %.
 DECODED = tuple(f"00{number}" for number in range(1, 7))  # of Val20
 
 

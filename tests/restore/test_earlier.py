@@ -107,6 +107,18 @@ def test_finer_steps_and_other_sizes_are_no_earlier_coding() -> None:
     assert earlier(saved(np.asarray(resized), 90)) is None
 
 
+def flat(step: int) -> bytes:
+    table = optcodec.QuantTable(np.full((8, 8), step, np.uint16))
+    return optcodec.encode(PHOTOGRAPH, tables=[table, table]).data
+
+
+def test_flat_steps_count_as_coarser_by_their_mean() -> None:
+    assert earlier(saved(opened(flat(8)), 85)) is None
+    coding = earlier(saved(opened(flat(8)), 95))
+    assert coding is not None
+    assert np.abs(np.log2(coding.steps[0] / 8)).mean() < 0.1
+
+
 def test_steps_of_other_tables_are_found() -> None:
     u, v = np.mgrid[:8, :8]
     table = optcodec.QuantTable((12 + 5 * u + 3 * v).astype(np.uint16))
@@ -119,10 +131,39 @@ def test_steps_of_other_tables_are_found() -> None:
 
 
 def test_flat_steps_are_completed_by_flat_steps() -> None:
-    table = optcodec.QuantTable(np.full((8, 8), 40, np.uint16))
-    coding = earlier(saved(opened(optcodec.encode(PHOTOGRAPH, tables=[table, table]).data), 90))
+    coding = earlier(saved(opened(flat(40)), 90))
     assert coding is not None
     assert np.abs(np.log2(coding.steps[0] / 40)).max() < 0.3
+
+
+def test_blocks_with_black_white_or_saturated_pixels_are_left_out() -> None:
+    pixels = np.random.default_rng(4).integers(60, 200, (64, 96, 3), np.uint8)
+    pixels[8:16, 16:24] = 255
+    pixels[32:40, 0:8] = 0
+    pixels[48:56, 88:96] = (255, 120, 120)  # only red is
+    received = receive(saved(pixels, 100, subsampling="4:4:4"))
+    (region,) = grids.sampled_regions(received)
+    assert {(row // 8, column // 8) for row, column in zip(*np.nonzero(~region.unclipped), strict=True)} == {
+        (1, 2),
+        (4, 0),
+        (6, 11),
+    }
+    assert grids.on_present_grid([region], received.steps(0)).counts.sum(axis=1).max() <= 8 * 12 - 3
+
+
+def test_dc_is_examined_by_its_differences() -> None:
+    received = receive(saved(np.random.default_rng(5).integers(110, 140, (8, 80), np.uint8), 95))
+    counts = grids.on_present_grid(grids.sampled_regions(received), received.steps(0)).counts[0]
+    dc = received.coefficients.components[0].blocks[0, :, 0, 0].astype(int)
+    differences = np.abs(np.diff(dc, prepend=dc[:1]))
+    assert np.array_equal(counts, np.bincount(differences, minlength=128))
+
+
+def test_almost_only_white_pictures_are_examined_all_the_same() -> None:
+    page = np.where(np.random.default_rng(6).random((64, 64)) < 0.1, 0, 255).astype(np.uint8)
+    received = receive(saved(page, 50))
+    counts = grids.on_present_grid(grids.sampled_regions(received), received.steps(0)).counts
+    assert counts[9].sum() == 64
 
 
 def test_saturated_colours_do_not_hide_the_first_quality() -> None:
