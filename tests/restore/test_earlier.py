@@ -206,6 +206,14 @@ def test_large_pictures_are_sampled_evenly() -> None:
     assert (levels[0], levels[-1]) == pytest.approx((90, 160), abs=8)
 
 
+def test_rows_that_were_examined_are_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    released: list[int] = []
+    monkeypatch.setattr(Received, "release", lambda _, row: released.append(row))
+    grids.sampled_regions(receive(saved(np.full((3000, 700), 90, np.uint8), 50)))
+    assert released == sorted(released)
+    assert released[-1] > 2800
+
+
 def naive_evidence(
     counts: np.ndarray, smooth: np.ndarray, width: float, noise: float, step: int, share: float
 ) -> float:
