@@ -38,14 +38,16 @@ _FEWEST = 4  # frequencies that should
 _AGREEING = 0.6  # share of them that do
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EarlierCoding:
     """What a file tells about the coding before the present one.
 
     Parameters
     ----------
     steps : ndarray of uint16, shape (tables, 8, 8)
-        Quantization steps, in natural order: those of luminance and, where the file has colour, of chrominance.
+        Quantization steps, in natural order, read-only: those of luminance and, where the file has colour, of
+        chrominance. The latter are not measured, because most files resampled chrominance in between: they are those
+        of Annex K at the quality of luminance, or at the one that is nearest to its steps.
     quality : int or None
         The quality factor of the Independent JPEG Group, if the steps are those of Annex K at that quality.
     shift : (int, int)
@@ -94,6 +96,10 @@ def find_earlier_coding(received: Received) -> EarlierCoding | None:
     The present grid is examined first. If it says nothing, the decoded pixels are examined on the other grids, of which
     a few promising ones are chosen. On each grid, the likelihood of the coefficients is compared for the tables of all
     quality factors, and for steps that are chosen frequency by frequency. The result depends on the file only.
+
+    An earlier coding is missed most often where nearly all blocks hold black, white or saturated pixels, which the
+    first decoder clipped (text on white, for instance), in pictures of few blocks, and after cropping where both
+    codings had about the same steps.
     """
     regions = sampled_regions(received)
     if not regions:
@@ -112,6 +118,7 @@ def find_earlier_coding(received: Received) -> EarlierCoding | None:
     if not received.is_gray:
         tables.append(_annex_k(1)[(best.quality or _nearest_quality(best.steps, np.full(64, True))) - 1])
     steps = np.stack(tables).reshape(-1, 8, 8).astype(np.uint16)
+    steps.flags.writeable = False
     return EarlierCoding(steps, best.quality, shift, best.confidence)
 
 
