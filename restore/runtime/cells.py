@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Floats", "centroid_offset", "fit_laplacian", "inverse_dct", "project"]
+__all__ = ["DCT", "Floats", "centroid_offset", "fit_laplacian", "forward_dct", "inverse_dct", "project"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -22,7 +22,7 @@ def _basis() -> npt.NDArray[np.float64]:
 
 # In double precision: the samples of a block then do not depend on which blocks are transformed with it, and ties are
 # rounded correctly.
-_DCT = _basis()
+DCT = _basis()
 
 
 def project(
@@ -55,9 +55,7 @@ def project(
     ndarray of float32
         The same shape; not clipped to 0..255.
     """
-    rows, columns = blocks.shape[:2]
-    samples = plane.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3).astype(np.float64) - 128
-    values = _DCT @ samples @ _DCT.T
+    values = forward_dct(plane)
     size = steps.astype(np.float64)
     is_zero, beyond = blocks == 0, np.minimum(growth, 0.5)
     below = np.where(is_zero, growth, np.where(blocks < 0, beyond, 0))
@@ -112,8 +110,16 @@ def centroid_offset(decay: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return offset
 
 
+def forward_dct(plane: Floats) -> npt.NDArray[np.float64]:
+    """DCT of the blocks of a plane of whole blocks, level shifted: shape (rows / 8, columns / 8, 8, 8)."""
+    rows, columns = plane.shape[0] // 8, plane.shape[1] // 8
+    samples = plane.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3).astype(np.float64) - 128
+    values: npt.NDArray[np.float64] = DCT @ samples @ DCT.T
+    return values
+
+
 def inverse_dct(values: npt.NDArray[np.float64]) -> Floats:
     """Inverse DCT of blocks of dequantized coefficients, shape (rows, columns, 8, 8), to one plane of samples."""
     rows, columns = values.shape[:2]
-    samples = (_DCT.T @ values @ _DCT).astype(np.float32) + np.float32(128)
+    samples = (DCT.T @ values @ DCT).astype(np.float32) + np.float32(128)
     return samples.transpose(0, 2, 1, 3).reshape(8 * rows, 8 * columns)
