@@ -60,11 +60,13 @@ class DecodedPicture:
 
     def luminance(self, rows: Span, columns: Span) -> Floats:
         """Luminance of a region, shape (rows, columns); beyond the picture, the samples of its border are repeated."""
-        return self._region(rows, columns)[0]
+        plane: Floats = self._region(rows, columns)[0]
+        return plane
 
     def chrominance(self, rows: Span, columns: Span) -> Floats:
         """Cb and Cr of a region, shape (2, rows, columns), like `luminance`."""
-        return self._region(rows, columns)[1:]
+        planes: Floats = self._region(rows, columns)[1:]
+        return planes
 
     def _region(self, rows: Span, columns: Span) -> Floats:
         down, across = (
