@@ -1,4 +1,4 @@
-"""Decoded pictures to be restored that are no JPEG files any more, such as a PNG file of a noisy, once coded picture."""
+"""Pictures to be restored that are no JPEG files any more, such as a PNG file of a decoded and then noisy picture."""
 
 from __future__ import annotations
 
