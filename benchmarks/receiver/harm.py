@@ -84,9 +84,7 @@ def codings() -> list[Coding]:
         for subsampling in (SAMPLINGS if sender not in ("dnn", "receiver") else SAMPLINGS[:1])
         for quality in QUALITIES
     ]
-    twice = [
-        Coding("pillow", last, "4:2:0", first, search) for first, last in TWICE for search in (False, True)
-    ]
+    twice = [Coding("pillow", last, "4:2:0", first, search) for first, last in TWICE for search in (False, True)]
     return [*once, *twice]
 
 

@@ -6,7 +6,7 @@ Large pictures are represented by regions spread evenly over them, so that time 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ _HEIGHT, _WIDTH = 64, 512  # of a region, in pixels
 _MAX_REGIONS = 32  # one megapixel
 _BLACK, _WHITE = 3.0, 252.0  # a sample of red, green or blue outside was probably clipped
 _LEAST_UNCLIPPED = 1 / 8  # of the blocks; if fewer are free of clipping, all are used
-_SEARCHED = 2048  # blocks that are transformed on every grid
+_SEARCHED = 1024  # blocks that are transformed on every grid
 
 
 Plane = TypeVar("Plane", Floats, npt.NDArray[np.bool_])
@@ -64,10 +64,11 @@ def sampled_regions(received: Received) -> list[Region]:
 
 
 def on_present_grid(regions: list[Region], steps: npt.NDArray[np.uint16]) -> Histograms:
-    """Sizes of the coefficients in the file, in cells of its quantization steps."""
+    """Sizes of the coefficients in the file, in cells of its quantization steps; for DC, of their differences."""
     taken = [region.blocks[_whole_blocks(region.unclipped)] for region in regions]
-    sizes = np.abs(np.concatenate(taken).reshape(-1, 64).astype(np.int32))
-    return Histograms(count_sizes(sizes), steps.reshape(64).astype(np.float64), np.full(64, ROUNDING))
+    width, noise = steps.reshape(64).astype(np.float64), np.full(64, ROUNDING)
+    noise[0] = np.sqrt(2 * ROUNDING**2 + width[0] ** 2 / 12)  # two values, and the rounding of the second one to a cell
+    return Histograms(count_sizes(_sizes(np.concatenate(taken))), width, noise, chosen=True)
 
 
 def on_other_grid(regions: list[Region], steps: npt.NDArray[np.uint16], shift: tuple[int, int]) -> Histograms:
@@ -78,14 +79,15 @@ def on_other_grid(regions: list[Region], steps: npt.NDArray[np.uint16], shift: t
     """
     down, across = (_overlaps(distance) for distance in shift)
     variance = down @ _coding_variance(regions, steps) @ across.T + ROUNDING**2 + 1 / 12
+    variance[0, 0] *= 2
     noise = np.sqrt(variance).reshape(64)
     width = np.maximum(noise, 1)
     taken = [
         forward_dct(_shifted(region.luminance, shift))[_whole_blocks(_shifted(region.unclipped, shift))]
         for region in regions
     ]
-    values = np.concatenate(taken).reshape(-1, 64)
-    return Histograms(count_sizes(np.rint(np.abs(values) / width).astype(np.int32)), width, noise)
+    cells = np.rint(_sizes(np.concatenate(taken)) / width).astype(np.int32)
+    return Histograms(count_sizes(cells), width, noise, chosen=False)
 
 
 def promising_shifts(regions: list[Region], count: int) -> list[tuple[int, int]]:
@@ -100,9 +102,15 @@ def promising_shifts(regions: list[Region], count: int) -> list[tuple[int, int]]
     for shift in np.ndindex(8, 8):
         values = np.concatenate([forward_dct(_shifted(plane, shift)).reshape(-1, 64) for plane in searched])
         density[shift] = np.log(np.abs(values[:, 1:]).mean(axis=0) + 0.5).mean() if len(values) else 0
-    dips = [density - (np.roll(density, 1, axis) + np.roll(density, -1, axis)) / 2 for axis in (0, 1)]
-    order = np.argsort(np.maximum(*dips), axis=None, kind="stable")
+    dips = [_against_neighbours(density, axis) for axis in (0, 1)]
+    crossed = _against_neighbours(dips[0], 1)  # what is left when rows and columns explain what they can by themselves
+    order = np.argsort(np.maximum(*dips) + crossed, axis=None, kind="stable")
     return [(int(index) // 8, int(index) % 8) for index in order if index][:count]
+
+
+def _against_neighbours(density: Doubles, axis: int) -> Doubles:
+    """The differences to the mean of both neighbours along an axis; the last grid is beside the first one."""
+    return density - (np.roll(density, 1, axis) + np.roll(density, -1, axis)) / 2
 
 
 def _region(received: Received, rows: Span, columns: Span) -> Region:
@@ -133,7 +141,9 @@ def _shifted(plane: Plane, shift: tuple[int, int]) -> Plane:
 
 def _whole_blocks(pixels: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Whether all pixels of a block are true, shape (rows, columns)."""
-    return pixels.reshape(pixels.shape[0] // 8, 8, -1, 8).all(axis=(1, 3))
+    height, width = pixels.shape
+    whole: npt.NDArray[np.bool_] = np.all(pixels.reshape(height // 8, 8, width // 8, 8), axis=(1, 3))
+    return whole
 
 
 def _coding_variance(regions: list[Region], steps: npt.NDArray[np.uint16]) -> Doubles:
@@ -154,6 +164,18 @@ def _coding_variance(regions: list[Region], steps: npt.NDArray[np.uint16]) -> Do
     variance: Doubles = rest * uniform + (1 - rest) * np.clip(within, 0, uniform)
     variance[0, 0] = uniform[0, 0]
     return variance
+
+
+def _sizes(blocks: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Sizes of the coefficients of blocks, shape (blocks, 64); for DC, of the differences to the block before.
+
+    Differences of multiples of a step are multiples of it too, and unlike DC itself they are mostly small.
+    """
+    values = blocks.reshape(-1, 64).astype(np.int32 if blocks.dtype == np.int16 else np.float64)
+    values[1:, 0] = np.diff(values[:, 0])
+    values[:1, 0] = 0
+    sizes: npt.NDArray[Any] = np.abs(values)
+    return sizes
 
 
 def _overlaps(distance: int) -> Doubles:

@@ -36,9 +36,11 @@ def estimate_sigma(luminance: npt.NDArray[np.floating]) -> float:
     rows, columns = (extent // 8 for extent in luminance.shape)
     if rows * columns == 0:
         return 0.0
-    blocks = luminance[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3).reshape(-1, 8, 8)
-    is_inside = (blocks.min(axis=(1, 2)) > 0) & (blocks.max(axis=(1, 2)) < 255)
-    values = forward_dct(blocks[is_inside] if is_inside.any() else blocks)
+    plane = luminance[: 8 * rows, : 8 * columns].astype(np.float32)
+    blocks = plane.reshape(rows, 8, columns, 8)
+    is_inside = (blocks.min(axis=(1, 3)) > 0) & (blocks.max(axis=(1, 3)) < 255)
+    values = forward_dct(plane)
+    values = values[is_inside] if is_inside.any() else values.reshape(-1, 8, 8)
     high = np.abs(values[:, np.add.outer(np.arange(8), np.arange(8)) >= _FIRST_DIAGONAL])
     variance = (float(np.median(high)) / _NORMAL_MAD) ** 2 - _ROUNDING
-    return max(0.0, variance) ** 0.5
+    return float(max(0.0, variance) ** 0.5)
