@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from skimage import data as photographs
 
 import optcodec
 from restore import restore_image
 from restore.cli import main
+from restore.runtime.decode import receive
 from restore.runtime.earlier import EarlierCoding
+from restore.runtime.image import decode_image
 from tests.receiver_helpers import brighter_by_table, jpeg, save_model
 
 FIND = "restore.runtime.settings.find_earlier_coding"
@@ -102,6 +105,19 @@ def test_what_the_search_found_is_said(
     np.testing.assert_array_equal(pixels(photo), expected)
     assert np.array_equal(expected, restore_image(photo.read_bytes(), model=model)) == (earlier is None)
     assert said in run(photo, model, "--as-quality", "auto").stderr
+
+
+def test_a_picture_that_was_saved_twice_is_restored_as_its_first_file(tmp_path: Path, model: Path) -> None:
+    """By the search itself, and also where it was cropped in between."""
+    photograph = photographs.astronaut()[:240, 100:356]
+    once = decode_image(receive(optcodec.encode(photograph, quality=15).data))
+    for crop, shift in ((0, [0, 0]), (3, [5, 5])):
+        path = tmp_path / f"{crop}.jpg"
+        path.write_bytes(optcodec.encode(np.ascontiguousarray(once[crop:, crop:]), quality=92).data)
+        result = run(path, model, "--as-quality", "auto", "--json")
+        assert result.exit_code == 0, result.output
+        (record,) = json.loads(result.stdout)["files"]
+        assert record["earlier"] == {"quality": 15, "shift": shift}
 
 
 def test_each_file_is_searched_for_itself(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
