@@ -137,6 +137,9 @@ class Recipe:
     def __post_init__(self) -> None:
         if not isinstance(self.network, dict) or not isinstance(self.photographs, dict):
             raise InvalidInputError(f"network and photographs are objects; got {self.network!r}, {self.photographs!r}")
+        for name, kind in (("degradation", Degradation), ("validation", Validation)):
+            if not isinstance(getattr(self, name), kind):
+                raise InvalidInputError(f"{name} is an object; got {getattr(self, name)!r}")
         for name in ("side", "count", "stride", "steps", "halvings", "seed"):
             if not isinstance(getattr(self, name), int):
                 raise InvalidInputError(f"{name} is a whole number; got {getattr(self, name)!r}")

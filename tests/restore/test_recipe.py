@@ -57,6 +57,8 @@ def test_shipped_recipes_make_a_network_and_survive_json(name: str) -> None:
             {"network": {**SMALL, "after_luminance": True}, "luminance": "tiny"},
             "luminance is for a mix of whole files; got 'tiny' without a mix",
         ),
+        ({"validation": None}, "validation is an object; got None"),
+        ({"degradation": None}, "degradation is an object; got None"),
         ({"luminance": 5}, "luminance is a name or a path; got 5"),
         ({"validation": {"senders": ["gif"]}}, r"validation: senders are pillow, .*, at least one; got \['gif'\]"),
         ({"validation": {"senders": []}}, r"validation: senders are pillow, .*, at least one; got \[\]"),
