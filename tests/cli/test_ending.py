@@ -25,11 +25,13 @@ COMMANDS = {
 }
 
 SLOW = """
+import signal
 import time
 from contextlib import contextmanager
 from {package} import main
 import {package}.{verb} as verb
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a shell's nohup, for one, has it ignored
 whole = verb.output_file
 
 @contextmanager
