@@ -18,7 +18,7 @@ from restore.runtime.context import Context
 __all__ = ["CodedBatch", "CodedPatches", "coded_planes"]
 
 Samples = npt.NDArray[np.uint8]
-_OF_A_FILE = 4  # patches that are cut from each file, which is decoded for them
+_OF_A_FILE = 2  # patches that are cut from each file, which is decoded for them
 
 
 @dataclass(frozen=True)

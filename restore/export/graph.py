@@ -18,7 +18,7 @@ from scipy.linalg import block_diag
 from torch import Tensor, nn
 
 from restore.networks import Conditioned
-from restore.networks.conditioned import CHANGE_UNIT
+from restore.networks.conditioned import CHANGE_UNIT, STRIPE_WINDOW
 from restore.runtime.context import SIGMA_UNIT
 
 __all__ = ["FloatGraph", "Graph", "Signal", "array", "biases", "depth_order"]
@@ -122,8 +122,19 @@ class FloatGraph:
         return Signal(self.graph.node("Add", ["image", change.name]))
 
     def scaled_restored(self, network: Conditioned, change: Signal) -> Signal:
-        samples = self.graph.node("Mul", [self.shuffled(change.name), self.scale(network)])
+        samples = self.graph.node(
+            "Mul", [self.shuffled(self.without_stripes(network, change.name)), self.scale(network)]
+        )
         return Signal(self.graph.node("Add", [self.last_planes(network.restored), samples]))
+
+    def without_stripes(self, network: Conditioned, change: str) -> str:
+        """A change without even patterns of period two, see `restore.networks.Conditioned.without_stripes`."""
+        deviation = np.kron(np.eye(network.restored), np.eye(4) - 0.25).astype(np.float32)
+        deviations = self.graph.node("Conv", [change, self.graph.constant(deviation[:, :, None, None])])
+        for kernel in ([STRIPE_WINDOW, 1], [1, STRIPE_WINDOW]):
+            pads = [side // 2 for side in kernel] * 2
+            deviations = self.graph.node("AveragePool", [deviations], kernel_shape=kernel, pads=pads)
+        return self.graph.node("Sub", [change, deviations])
 
     def scale(self, network: Conditioned) -> str:
         """The factor of the change, see `restore.networks.Conditioned.scale`."""

@@ -14,6 +14,7 @@ from optcodec import InvalidInputError
 from optcodec.shared import write_whole
 from restore.export.onnx import to_onnx
 from restore.networks.chain import after_luminance
+from restore.networks.conditioned import STRIPE_WINDOW
 from restore.networks.operations import configuration, plane_spec
 from restore.networks.quantized import Quantized
 
@@ -73,7 +74,9 @@ def receptive_radius(network: nn.Module) -> int:
     """Receptive radius: pixels in each direction that a restored sample depends on. Layers are all in one sequence."""
     float_network = network.inner if isinstance(network, Quantized) else network
     radius = sum(layer.kernel_size[0] // 2 for layer in float_network.modules() if isinstance(layer, nn.Conv2d))
-    return 2 * radius + 1 if configuration(float_network)["network"] == "conditioned" else radius
+    if configuration(float_network)["network"] != "conditioned":
+        return radius
+    return 2 * (radius + STRIPE_WINDOW // 2) + 1  # at half resolution
 
 
 def _entry(name: str, data: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Losses of the training: pixel losses, those of an adversarial training, and penalties of stripes and of scales."""
+"""Losses of the training: pixel losses, those of an adversarial training, and the penalty of network slimming."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from torch.nn import functional
 
 from optcodec import InvalidInputError
 
-__all__ = ["Loss", "critic_loss", "fooling_loss", "norm_scale_sum", "pixel_loss", "relative", "stripes"]
+__all__ = ["Loss", "critic_loss", "fooling_loss", "norm_scale_sum", "pixel_loss", "relative"]
 
 Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
-_STRIPE_WINDOW = 8  # side of the windows of `stripes`, in squares of 2x2 pixels
 
 
 def mean_square(restored: Tensor, clean: Tensor, table: Tensor) -> Tensor:
@@ -59,20 +58,6 @@ def pixel_loss(name: str) -> Loss:
     if name not in _PIXEL_LOSSES:
         raise InvalidInputError(f"loss is one of {', '.join(_PIXEL_LOSSES)}; got {name!r}")
     return _PIXEL_LOSSES[name]
-
-
-def stripes(restored: Tensor, clean: Tensor, errors: Tensor) -> Tensor:
-    """Energy of patterns of period two in the error, relative to that of the decoded file, as `relative`.
-
-    The error is averaged over windows, separately for the four positions within squares of 2x2 pixels. In smooth areas
-    their means should be equal; a network that ends with a pixel-shuffle can add a different bias to each position.
-    """
-    phases = functional.pixel_unshuffle(restored - clean, 2)
-    means = functional.avg_pool2d(phases, _STRIPE_WINDOW)
-    means = means.reshape(len(means), -1, 4, *means.shape[2:])
-    deviations = means - means.mean(2, keepdim=True)
-    energy = deviations.square().flatten(1).mean(1)
-    return (energy * 255**2 / _floored(errors)).mean()
 
 
 def _floored(errors: Tensor) -> Tensor:

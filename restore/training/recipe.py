@@ -92,8 +92,6 @@ class Recipe:
         Limit for the norm of the gradient; 0 means no limit.
     loss : {"mse", "balanced", "relative"}
         Loss of samples, see `restore.training.losses`; "relative" with a `mix`.
-    stripes : float
-        Weight of the penalty on patterns of period two, with a `mix`; 0 means no penalty.
     perceptual : float
         Weight of the feature loss of stage 2, 0.05 to 0.2 in the paper; 0 for stage 1.
     features : {"vgg16", "squeezenet1_1"}
@@ -125,7 +123,6 @@ class Recipe:
     halvings: int = 5
     clip: float = 0.0
     loss: str = "mse"
-    stripes: float = 0.0
     perceptual: float = 0.0
     features: str = "vgg16"
     adversarial: float = 0.0
@@ -151,7 +148,7 @@ class Recipe:
         for name in ("side", "count", "stride", "steps", "halvings"):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"{name} is at least 1; got {getattr(self, name)}")
-        for name in ("clip", "stripes", "perceptual", "adversarial", "sparsity"):
+        for name in ("clip", "perceptual", "adversarial", "sparsity"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InvalidInputError(f"{name} is at least 0; got {getattr(self, name)}")
         if not 0 < self.rate < float("inf"):
@@ -174,11 +171,8 @@ class Recipe:
             raise InvalidInputError(
                 f"a mix is for networks that undo JPEG alone; got the problem {self.problem!r}, too"
             )
-        for name in ("luminance", "stripes"):
-            if getattr(self, name) and self.mix is None:
-                raise InvalidInputError(
-                    f"{name} is for a mix of whole files; got {getattr(self, name)!r} without a mix"
-                )
+        if self.luminance and self.mix is None:
+            raise InvalidInputError(f"luminance is for a mix of whole files; got {self.luminance!r} without a mix")
         senders = list(self.validation.senders)
         if self.mix is None and senders != ["pillow"]:
             raise InvalidInputError(f"validation: senders are for a mix of whole files; got {senders} without a mix")

@@ -26,7 +26,7 @@ from restore.training.checkpoint import load_checkpoint, save_checkpoint
 from restore.training.features import load_features, load_lpips
 from restore.training.learner import Learner
 from restore.training.log import TrainingLog
-from restore.training.losses import critic_loss, fooling_loss, norm_scale_sum, pixel_loss, stripes
+from restore.training.losses import critic_loss, fooling_loss, norm_scale_sum, pixel_loss
 from restore.training.material import (
     AnyBatch,
     AnyPatches,
@@ -188,9 +188,6 @@ class _Training:
         clean = clean[:, -restored.shape[1] :] / 255
         loss = self.loss(restored, clean, reference)
         terms: dict[str, Tensor] = {}
-        if self.recipe.stripes:
-            terms["stripes"] = stripes(restored, clean, reference)
-            loss = loss + self.recipe.stripes * terms["stripes"]
         if self.features is not None:
             terms["features"] = self._feature_loss(self.features, received, restored, clean)
             loss = loss + self.recipe.perceptual * terms["features"]
