@@ -129,8 +129,9 @@ class FloatGraph:
 
     def without_stripes(self, network: Conditioned, change: str) -> str:
         """A change without even patterns of period two, see `restore.networks.Conditioned.without_stripes`."""
-        deviation = np.kron(np.eye(network.restored), np.eye(4) - 0.25).astype(np.float32)
-        deviations = self.graph.node("Conv", [change, self.graph.constant(deviation[:, :, None, None])])
+        planes = [self.sliced(change, 4 * index, 4 * index + 4) for index in range(network.restored)]
+        parts = [self.graph.node("Sub", [plane, self.graph.node("ReduceMean", [plane], axes=[1])]) for plane in planes]
+        deviations = self.graph.node("Concat", parts, axis=1)
         for kernel in ([STRIPE_WINDOW, 1], [1, STRIPE_WINDOW]):
             pads = [side // 2 for side in kernel] * 2
             deviations = self.graph.node("AveragePool", [deviations], kernel_shape=kernel, pads=pads)

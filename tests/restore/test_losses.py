@@ -18,7 +18,7 @@ from torchvision import models
 
 import optcodec
 from restore.training.features import load_features, load_lpips, to_rgb
-from restore.training.losses import critic_loss, fooling_loss, pixel_loss, stripes
+from restore.training.losses import critic_loss, fooling_loss, pixel_loss
 
 CPU = torch.device("cpu")
 
@@ -37,32 +37,6 @@ def test_the_relative_loss_has_the_value_of_the_formula() -> None:
     restored = torch.stack([torch.full((1, 8, 8), 3 / 255), torch.full((1, 8, 8), -10 / 255)])
     errors = torch.tensor([17.5, 0.0])
     assert float(pixel_loss("relative")(restored, clean, errors)) == pytest.approx((9 / 18 + 100 / 0.5) / 2)
-
-
-def test_stripes_are_what_the_four_phases_differ_by() -> None:
-    """Errors of 3, 5, 7, 9 samples at the four places of 2x2 pixels differ by -3, -1, 1, 3 from their mean."""
-    square = torch.tensor([[3.0, 5.0], [7.0, 9.0]]) / 255
-    clean = torch.rand(1, 1, 32, 32)
-    striped = clean + square.repeat(16, 16)
-    energy = (9 + 1 + 1 + 9) / 4
-    for error in (0.0, 9.5):
-        assert float(stripes(striped, clean, torch.tensor([error]))) == pytest.approx(energy / (error + 0.5), rel=1e-3)
-    both = torch.cat([striped, clean]), torch.cat([clean, clean])
-    assert float(stripes(*both, torch.tensor([9.5, 9.5]))) == pytest.approx(energy / 10 / 2, rel=1e-3)
-
-
-def test_stripes_are_those_of_small_areas_and_of_each_plane() -> None:
-    """Opposite stripes in the two halves, or in two planes, do not cancel; even errors and noise are no stripes."""
-    columns = torch.tensor([1.0, -1.0]).repeat(16).expand(32, 32) / 255
-    halves = torch.cat([columns[:16], -columns[16:]])[None, None]
-    planes = torch.stack([columns, -columns])[None]
-    zero = torch.tensor([0.5])
-    for error in (halves, planes):
-        assert float(stripes(error, torch.zeros_like(error), zero)) == pytest.approx(1, rel=1e-4)
-    even = torch.full((1, 1, 32, 32), 5 / 255)
-    assert float(stripes(even, torch.zeros_like(even), zero)) == pytest.approx(0, abs=1e-6)
-    noise = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0)) / 255
-    assert float(stripes(noise, torch.zeros_like(noise), zero)) < 0.03  # of 1: the mean of 64 samples
 
 
 def test_an_unknown_loss_is_refused() -> None:

@@ -21,7 +21,7 @@ from restore.networks import Conditioned, build
 from restore.networks.chain import restored_luminance
 from restore.networks.weights import save_network
 from restore.runtime.context import condition_size
-from restore.training.losses import pixel_loss, stripes
+from restore.training.losses import pixel_loss
 from restore.training.material import DataFolders, luminance_network, network_input, training_patches, validation_set
 from restore.training.recipe import Recipe, Validation
 from restore.training.train import train
@@ -49,7 +49,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mixed(**options: Any) -> Recipe:
     """A recipe with a mix whose training takes a second."""
     watched = Validation("photographs", 1, (10,), 3, senders=("pillow", "varied"))
-    return recipe(**({"mix": MIX, "loss": "relative", "stripes": 2.0, "validation": watched} | options))
+    return recipe(**({"mix": MIX, "loss": "relative", "validation": watched} | options))
 
 
 def files_of(folder: Path) -> dict[str, int]:
@@ -73,7 +73,7 @@ def test_an_interrupted_training_has_the_result_of_an_uninterrupted_one(data: Pa
     ]
     assert rows[0] == rows[1]
     assert [row["step"] for row in rows[0]] == ["3", "6"]
-    assert {"psnr_pillow_q10", "psnr_varied_q10", "stripes"} < rows[0][0].keys()
+    assert {"psnr_pillow_q10", "psnr_varied_q10"} < rows[0][0].keys()
 
 
 def test_files_are_kept_beside_the_training_or_where_it_is_told(data: Path, tmp_path: Path) -> None:
@@ -99,10 +99,8 @@ def test_the_loss_is_relative_to_the_errors_of_the_files(data: Path, tmp_path: P
     clean, received = (torch.from_numpy(part.astype(np.float32) / 255) for part in (batch.clean, batch.received))
     assert isinstance(batch, CodedBatch)
     errors = torch.from_numpy(batch.errors)
-    penalty = stripes(received, clean, errors).item()
     (row,) = log(tmp_path)
-    assert float(row["stripes"]) == pytest.approx(penalty, rel=1e-4)
-    expected = pixel_loss("relative")(received, clean, errors).item() + 2.0 * penalty
+    expected = pixel_loss("relative")(received, clean, errors).item()
     assert float(row["loss"]) == pytest.approx(expected, rel=1e-4)
 
 

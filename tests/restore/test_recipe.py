@@ -49,8 +49,6 @@ def test_shipped_recipes_make_a_network_and_survive_json(name: str) -> None:
             {"mix": {"senders": {"pillow": 1}}, "loss": "relative", "problem": "sr4"},
             "JPEG alone; got the problem 'sr4'",
         ),
-        ({"stripes": 2.0}, r"stripes is for a mix of whole files; got 2\.0 without a mix"),
-        ({"stripes": -1.0}, r"stripes is at least 0; got -1\.0"),
         ({"luminance": "tiny"}, "luminance is for a network with after_luminance; expected both, or neither"),
         ({"network": {**SMALL, "after_luminance": True}}, "luminance is for a network with after_luminance"),
         (
