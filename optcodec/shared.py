@@ -12,6 +12,7 @@ from optcodec.files import check_writable, whole_file, write_whole
 from optcodec.jpeg.dct import forward
 from optcodec.limits import processor_count
 from optcodec.metrics import check_pixels, luminance, mean_square, ssim
+from optcodec.scalars import real_number
 from optcodec.shipped import ShippedFiles
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "mean_square",
     "percentile_interval",
     "processor_count",
+    "real_number",
     "ssim",
     "whole_file",
     "write_whole",

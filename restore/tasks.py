@@ -180,7 +180,7 @@ def _to_image(planes: npt.NDArray[np.float32]) -> Samples:
 
 
 def _restore_by_default_model(data: bytes) -> Samples:
-    from restore.runtime.infer import restore_image
+    from restore.runtime.restore import restore_image
 
     restored = restore_image(data)
     return restored if restored.ndim == 3 else np.repeat(restored[..., None], 3, axis=2)

@@ -21,7 +21,8 @@ EXCEPTIONS = {
     "optcodec/receivers/measure.py: measure_curves()": _PUBLIC,
     "optcodec/vision/estimate.py: estimate_sensitivity()": _PUBLIC,
     "optcodec/vision/survey.py: sensitivity_of()": "the options of estimate_sensitivity, handed through",
-    "restore/runtime/infer.py: restore_image()": _PUBLIC,
+    "restore/runtime/restore.py: restore_image()": _PUBLIC,
+    "restore/runtime/restore.py: restore_pixels()": _PUBLIC,
     "restore/networks/conditioned.py: Conditioned.__init__()": "the entries of its configuration, each with a default",
     "optcodec/kernels/decode.py: unstuff": "one loop whose parts share eight variables, which a kernel cannot return",
 }

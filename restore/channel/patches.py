@@ -154,6 +154,8 @@ def _condition(file: CodedFile, planes: int, sigma: float = 0.0, *, is_blind: bo
     tables = 1 if planes == 1 else 2
     if is_blind:
         return Context.of_steps(np.ones((2, 8, 8)), sigma).condition(tables)
+    if sigma:  # the statistics of a file cannot be told from a noisy picture
+        return Context.of_steps(file.steps, sigma).condition(tables)
     return Context(file.steps, file.dead_zones, file.subsampling, sigma).condition(tables)
 
 

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from optcodec import InvalidInputError
-from optcodec.console.files import JPEG_SUFFIXES, find_images, output_paths
+from optcodec.console.files import IMAGE_SUFFIXES, JPEG_SUFFIXES, find_images, output_paths
 from optcodec.console.many import Done, failure_records, notice_count, process_files, report_failures
 from optcodec.console.options import max_pixels_option, orient_option, reading_of, reading_options
 from optcodec.console.show import columns, json_option, print_json
 from optcodec.console.streams import STREAM, check_stdout, is_stdout, output_file, read_bytes
 
 if TYPE_CHECKING:
-    from restore.runtime.decode import Received
     from restore.runtime.earlier import EarlierCoding
+    from restore.runtime.infer import Source
     from restore.runtime.models import Model
     from restore.runtime.settings import Settings
 
 __all__ = ["command"]
 
+# The bytes of a file, and a list for notices, to what is to be restored, how, and what --json says of it.
+Loader: TypeAlias = "Callable[[bytes, list[str]], tuple[Source, Settings, dict[str, Any]]]"
+
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
 _FORMATS = {".png": "png"} | dict.fromkeys(JPEG_SUFFIXES, "jpeg")
 _QUALITY = 95
+
+
+def _sigma_or_auto(ctx: click.Context, option: click.Parameter, text: str | None) -> float | str | None:
+    """Parse --sigma."""
+    if text is None or text == "auto":
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 255:
+        raise click.BadParameter(f"expected a standard deviation of 0..255, or auto, got {text!r}")
+    return number
 
 
 def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | None) -> int | str | None:
@@ -71,6 +89,8 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
               "coding, too, at this quality; auto: find it in the coefficients.")  # fmt: skip
 @click.option("--as-tables", type=click.Path(path_type=Path), metavar="FILE", help="Restore the errors of an earlier "
               "coding, too, with the tables of this file.")  # fmt: skip
+@click.option("--sigma", callback=_sigma_or_auto, metavar="0..255|auto", help="Inputs are decoded pictures of any "
+              "format with noise of this standard deviation, in units of 8-bit samples; auto: estimate it.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Maximum number of threads.  [default: all cores]")
 @orient_option
 @reading_options
@@ -86,8 +106,14 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
 
     A picture that was saved as JPEG twice has the errors of both codings, but its file tells the steps of the last one
     only. With --as-quality or --as-tables, the network is told the earlier, coarser steps.
+
+    With --sigma, inputs are pictures that were decoded from JPEG and then became noisy. They can have any format, and
+    need a --model that was trained for noise. --as-quality and --as-tables say how they were coded, if that is known.
     """
-    sources = find_images(inputs, JPEG_SUFFIXES)
+    is_noisy = options["sigma"] is not None
+    if is_noisy and options["as_quality"] == "auto":
+        raise InvalidInputError("--as-quality auto reads the coefficients of a JPEG file; expected 1..100 with --sigma")
+    sources = find_images(inputs, IMAGE_SUFFIXES if is_noisy else JPEG_SUFFIXES)
     several = len(sources) > 1 or output.is_dir() or any(path.is_dir() for path in inputs)
     kind = _format(output, options["file_format"], several)
     if kind == "png" and options["quality"] is not None:
@@ -97,25 +123,16 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
         check_stdout(as_json=as_json)
     paths = [source.path for source in sources]
 
-    from restore.runtime.decode import receive
     from restore.runtime.models import load_model
-    from restore.runtime.settings import Settings, earlier_finder
 
-    reading = reading_of(options) | {"max_pixels": options["max_pixels"]}
-    settings = Settings(options["project"], options["strength"])
     model = load_model(options["model"], threads=options["threads"])
-    find_earlier = earlier_finder(options["as_quality"], options["as_tables"])
+    load = (_noisy_loader if is_noisy else _file_loader)(options)
 
     def work(index: int) -> Done:
         notices: list[str] = []
-        received = receive(read_bytes(paths[index]), notify=notices.append, **reading)
-        earlier = find_earlier(received)
-        notices += _about_earlier(earlier, options)
-        told = replace(settings, earlier=earlier)
-        record = _restore(received, targets[index], kind, model, told, options, notices)
-        if earlier is not None:
-            record["earlier"] = {"quality": earlier.quality, "shift": list(earlier.shift)}
-        return Done({"input": str(paths[index])} | record | {"notices": notices}, tuple(notices))
+        received, settings, about = load(read_bytes(paths[index]), notices)
+        record = _restore(received, targets[index], kind, model, settings, options, notices)
+        return Done({"input": str(paths[index])} | record | about | {"notices": notices}, tuple(notices))
 
     # one file after another: each can use all cores, and only one image at a time is in memory
     records, failures = process_files(paths, work, workers=1, label="restore")
@@ -126,6 +143,45 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
         rows = [(file["output"], f"{file['width']}x{file['height']}", f"{file['nbytes']:,}") for file in records]
         click.echo(columns(("file", "pixels", "bytes"), rows))
     report_failures(failures, len(paths))
+
+
+def _file_loader(options: dict[str, Any]) -> Loader:
+    """A function from the bytes of a JPEG file to what is to be restored, and how."""
+    from restore.runtime.decode import receive
+    from restore.runtime.settings import Settings, earlier_finder
+
+    reading = reading_of(options) | {"max_pixels": options["max_pixels"]}
+    settings = Settings(options["project"], options["strength"])
+    find_earlier = earlier_finder(options["as_quality"], options["as_tables"])
+
+    def load(data: bytes, notices: list[str]) -> tuple[Source, Settings, dict[str, Any]]:
+        received = receive(data, notify=notices.append, **reading)
+        earlier = find_earlier(received)
+        notices += _about_earlier(earlier, options)
+        about = {} if earlier is None else {"earlier": {"quality": earlier.quality, "shift": list(earlier.shift)}}
+        return received, replace(settings, earlier=earlier), about
+
+    return load
+
+
+def _noisy_loader(options: dict[str, Any]) -> Loader:
+    """A function from the bytes of an image file to the noisy picture, and how it is restored."""
+    from optcodec import load_picture
+    from restore.runtime.picture import noisy_picture
+    from restore.runtime.settings import Settings, known_steps
+
+    settings = Settings(project=False, strength=options["strength"])
+    steps = known_steps(options["as_quality"], options["as_tables"])
+
+    def load(data: bytes, notices: list[str]) -> tuple[Source, Settings, dict[str, Any]]:
+        loaded = load_picture(data, max_pixels=options["max_pixels"])
+        notices += loaded.notices
+        picture = noisy_picture(loaded, options["sigma"], steps)
+        sigma = round(picture.context.sigma, 2)
+        notices += [f"noise of standard deviation {sigma:g}"] if options["sigma"] == "auto" else []
+        return picture, settings, {"sigma": sigma}
+
+    return load
 
 
 def _format(output: Path, chosen: str | None, several: bool) -> str:
@@ -143,7 +199,7 @@ def _format(output: Path, chosen: str | None, several: bool) -> str:
 
 
 def _restore(
-    received: Received,
+    received: Source,
     target: Path,
     kind: str,
     model: Model,

@@ -109,7 +109,9 @@ CLASSICAL = {
 
 def _model_receiver(name: str, colour: bool, threads: int | None) -> Receiver:
     """A shipped model or one of a .json file, run by `restore.restore_image`."""
-    from restore.runtime.infer import restore_image
+    from restore.runtime.infer import restored_image
+    from restore.runtime.picture import DecodedPicture
+    from restore.runtime.restore import restore_image
 
     path, project = name.removesuffix(_UNPROJECTED), not name.endswith(_UNPROJECTED)
     model = load_model(path, threads=threads)
@@ -122,9 +124,13 @@ def _model_receiver(name: str, colour: bool, threads: int | None) -> Receiver:
 
         return sum(onnx_macs((folder / index[role]["file"]).read_bytes()) for role in roles)
 
+    def restore(planes: Planes, context: Context) -> Samples:
+        return restored_image(DecodedPicture(planes, context), model)
+
     return Receiver(
         name,
         lambda data: restore_image(data, model=model, project=project),
+        restore if model.max_sigma else None,
         nbytes=sum(index[role]["bytes"] for role in roles),
         count_macs=count_macs,
     )

@@ -22,7 +22,12 @@ __all__ = ["receptive_radius", "write_model"]
 
 
 def write_model(
-    path: Path, luminance: nn.Module, chrominance: nn.Module | None = None, *, card: Mapping[str, Any] | None = None
+    path: Path,
+    luminance: nn.Module,
+    chrominance: nn.Module | None = None,
+    *,
+    card: Mapping[str, Any] | None = None,
+    max_sigma: float = 0.0,
 ) -> int:
     """Write a model: its index, and the ONNX file of each network in the same folder.
 
@@ -34,6 +39,8 @@ def write_model(
         The networks: for luminance from one plane to one plane, for chrominance from Y, Cb, Cr to Cb and Cr.
     card : dict, optional
         Model card (what the networks were trained on, for instance), stored in the index.
+    max_sigma : float
+        Largest standard deviation of noise that the networks were trained for, in units of 8-bit samples.
 
     Returns
     -------
@@ -61,6 +68,7 @@ def write_model(
         "luminance": _entry(*files["luminance"]),
         "chrominance": _entry(*files["chrominance"]) if chrominance is not None else None,
         "after_luminance": is_after,
+        "max_sigma": max_sigma,
         "border": max(receptive_radius(network) for network in (luminance, chrominance) if network is not None),
         "card": dict(card or {}),
     }

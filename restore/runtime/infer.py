@@ -2,98 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from optcodec import MAX_PIXELS, InvalidInputError, upright
+from optcodec import InvalidInputError
 from restore.runtime import cells
 from restore.runtime.cells import Floats
 from restore.runtime.context import Context
-from restore.runtime.decode import Received, Span, receive
+from restore.runtime.decode import Received, Span
 from restore.runtime.earlier import EarlierCoding
 from restore.runtime.image import to_rgb
-from restore.runtime.models import Model, load_model
-from restore.runtime.settings import GRID, Settings, earlier_finder
+from restore.runtime.models import Model
+from restore.runtime.picture import DecodedPicture
+from restore.runtime.settings import GRID, Settings
 
-__all__ = ["restore_image", "restored_image", "restored_strips"]
+__all__ = ["Source", "restored_image", "restored_strips"]
 
 Region = tuple[Span, Span]
+Source: TypeAlias = Received | DecodedPicture
 _DEFAULT = Settings()
 _STRIP_NBYTES = 1 << 23  # limit for a finished strip; up to three strips are in memory while one is written
 
 
-def restore_image(
-    data: bytes,
-    *,
-    model: str | os.PathLike[str] | Model = "default",
-    project: bool = True,
-    threads: int | None = None,
-    tile: int = Settings.tile,
-    strength: float = 1.0,
-    as_quality: int | Literal["auto"] | None = None,
-    as_tables: str | os.PathLike[str] | None = None,
-    max_pixels: int | None = MAX_PIXELS,
-    orient: Literal["keep", "apply"] = "keep",
-) -> npt.NDArray[np.uint8]:
-    """Decode a JPEG file and reduce the errors of its quantization with a neural network.
-
-    Parameters
-    ----------
-    data : bytes
-        The whole JPEG file, gray or YCbCr.
-    model : str, path or Model
-        Name of a shipped model, the .json file of another one, or the result of `load_model`.
-    project : bool
-        Clip the restored luminance to the quantization intervals of the file. They are wider where its coefficients
-        show that the encoder chose them and did not round to nearest.
-    threads : int, optional
-        Maximum number of threads; by default one for each processor. Must be None with a loaded `Model`, which has its
-        own number.
-    tile : int
-        Side of the square tiles that are restored one by one, in pixels, a multiple of 16. The result is the same for
-        every size.
-    strength : float
-        Share of the change that is made, 0..1: 0 gives the decoded image.
-    as_quality : int or "auto", optional
-        Quality of an earlier, coarser coding whose errors are to be restored, too; "auto" searches the coefficients for
-        signs of one.
-    as_tables : path, optional
-        A file with the quantization tables of an earlier coding, instead of its quality.
-    max_pixels : int or None
-        Images with more pixels are refused before memory is allocated for them; None allows every size.
-    orient : {"keep", "apply"}
-        "keep" returns the pixels as the file stores them, "apply" turned upright by the orientation in its Exif.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width) or (height, width, 3)
-        Gray or RGB.
-
-    Raises
-    ------
-    InvalidInputError
-        If an argument is out of range, there is no such model, its files are damaged, or ONNX Runtime is missing.
-    MalformedJpegError, UnsupportedJpegError
-        If the file breaks T.81, or is neither gray nor YCbCr.
-    """
-    if isinstance(model, Model) and threads is not None:
-        raise InvalidInputError(f"a loaded model has its threads already, got threads={threads}; expected None")
-    if orient not in ("keep", "apply"):
-        raise InvalidInputError(f'orient is "keep" or "apply", got {orient!r}')
-    settings, find_earlier = Settings(project, strength, tile=tile), earlier_finder(as_quality, as_tables)
-    received = receive(data, max_pixels=max_pixels)
-    settings = replace(settings, earlier=find_earlier(received))
-    loaded = model if isinstance(model, Model) else load_model(model, threads=threads)
-    pixels = restored_image(received, loaded, settings)
-    return upright(pixels, received.metadata)[0] if orient == "apply" else pixels
-
-
-def restored_image(received: Received, model: Model, settings: Settings = _DEFAULT) -> npt.NDArray[np.uint8]:
+def restored_image(received: Source, model: Model, settings: Settings = _DEFAULT) -> npt.NDArray[np.uint8]:
     """The strips of `restored_strips` joined to one image, shape (height, width) or (height, width, 3)."""
     height, width = received.height, received.width
     image = np.empty((height, width) if received.is_gray else (height, width, 3), np.uint8)
@@ -104,13 +39,13 @@ def restored_image(received: Received, model: Model, settings: Settings = _DEFAU
     return image
 
 
-def restored_strips(received: Received, model: Model, settings: Settings = _DEFAULT) -> Iterator[npt.NDArray[np.uint8]]:
+def restored_strips(received: Source, model: Model, settings: Settings = _DEFAULT) -> Iterator[npt.NDArray[np.uint8]]:
     """Restore an image strip by strip, from top to bottom.
 
     Parameters
     ----------
-    received : Received
-        From `restore.runtime.decode.receive`.
+    received : Received or DecodedPicture
+        From `restore.runtime.decode.receive`, or a picture that is no JPEG file any more.
     model : Model
         From `load_model`.
     settings : Settings
@@ -120,7 +55,13 @@ def restored_strips(received: Received, model: Model, settings: Settings = _DEFA
     ------
     ndarray of uint8, shape (rows, width) or (rows, width, 3)
         The next rows of the image.
+
+    Raises
+    ------
+    InvalidInputError
+        If the model was not trained for the noise of the picture.
     """
+    _check_noise(model, received)
     height, width, channels = received.height, received.width, 1 if received.is_gray else 3
     max_rows = _STRIP_NBYTES // (channels * width) // GRID * GRID
     for rows in _spans(height, min(settings.tile, max_rows)):
@@ -130,6 +71,15 @@ def restored_strips(received: Received, model: Model, settings: Settings = _DEFA
             restored = _restored_tile(received, model, (rows, columns), settings)
             strip[:, slice(*columns)] = restored[: len(strip), : width - columns[0]]
         yield strip[..., 0] if received.is_gray else strip
+
+
+def _check_noise(model: Model, received: Source) -> None:
+    sigma = 0.0 if isinstance(received, Received) else received.context.sigma
+    if sigma > 0 and model.max_sigma == 0:
+        raise InvalidInputError(f"the model {model.name} is for pictures without noise, got sigma {sigma:.3g}")
+    if sigma > model.max_sigma:
+        expected = f"0..{model.max_sigma:g}, for which it was trained"
+        raise InvalidInputError(f"the model {model.name} takes a sigma of {expected}; got {sigma:.3g}")
 
 
 def _spans(extent: int, tile: int) -> list[Span]:
@@ -143,7 +93,7 @@ def _round_up_to_grid(extent: int) -> int:
     return -(-extent // GRID) * GRID
 
 
-def _restored_tile(received: Received, model: Model, region: Region, settings: Settings) -> npt.NDArray[np.uint8]:
+def _restored_tile(received: Source, model: Model, region: Region, settings: Settings) -> npt.NDArray[np.uint8]:
     """One restored tile, shape (rows, columns, 1 or 3); smaller where the blocks of the image end within the tile."""
     within = _limited(region, received.extent)
     if received.is_gray or model.chrominance is None or not model.after_luminance:
@@ -161,7 +111,7 @@ def _restored_tile(received: Received, model: Model, region: Region, settings: S
 
 
 def _network_luminance(
-    received: Received, model: Model, region: Region, extent: tuple[int, int], settings: Settings
+    received: Source, model: Model, region: Region, extent: tuple[int, int], settings: Settings
 ) -> Floats:
     """Luminance of a region as the network gives it, in units of 8-bit samples."""
     shift = (0, 0) if settings.earlier is None else settings.earlier.shift
@@ -172,16 +122,16 @@ def _network_luminance(
     return plane
 
 
-def _final_luminance(received: Received, luminance: Floats, region: Region, settings: Settings) -> Floats:
+def _final_luminance(received: Source, luminance: Floats, region: Region, settings: Settings) -> Floats:
     """Luminance of a tile, 0..255, from what the network gave."""
-    if settings.project and settings.earlier is None:
+    if settings.project and settings.earlier is None and isinstance(received, Received):
         blocks, steps = received.luminance_blocks(*region), received.steps(0)
         luminance = cells.project(luminance, blocks, steps, received.interval_growth)
     return _changed(received.luminance(*region), luminance, settings.strength)
 
 
 def _restored_chrominance(
-    received: Received, model: Model, region: Region, settings: Settings, network_luminance: Floats
+    received: Source, model: Model, region: Region, settings: Settings, network_luminance: Floats
 ) -> Floats:
     """Restored Cb and Cr of a tile, 0..255. The input of the network is padded to multiples of the grid.
 
@@ -208,7 +158,7 @@ def _changed(decoded: Floats, restored: Floats, strength: float) -> Floats:
     return changed
 
 
-def _context(received: Received, earlier: EarlierCoding | None) -> Context:
+def _context(received: Source, earlier: EarlierCoding | None) -> Context:
     """What a network is told of the file: with an earlier coding, the larger steps of both."""
     context = received.context
     if earlier is None:

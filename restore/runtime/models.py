@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec import InvalidInputError, parse_json, require_packages, whole_number
-from optcodec.shared import ShippedFiles, processor_count
+from optcodec.shared import ShippedFiles, processor_count, real_number
 from restore.runtime.context import Context
 
 __all__ = ["Model", "Network", "find_model", "load_model", "shipped_models"]
@@ -97,6 +97,9 @@ class Model:
         Receptive radius of a network: number of pixels around a tile that its restored samples depend on.
     after_luminance : bool
         Whether `chrominance` takes restored Y instead of the decoded one.
+    max_sigma : float
+        Largest standard deviation of noise on the decoded image that the networks were trained for, in units of 8-bit
+        samples; 0 for JPEG files without noise.
     card : dict
         Model card: what the networks were trained on, and their results.
     source : str
@@ -114,6 +117,7 @@ class Model:
     source: str = ""
     threads: int | None = None
     after_luminance: bool = False
+    max_sigma: float = 0.0
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not self.source:
@@ -155,11 +159,14 @@ def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None
     is_after = index.get("after_luminance", False)
     if not isinstance(is_after, bool):
         raise InvalidInputError(f"{file}: after_luminance is true or false, got {is_after!r}")
+    max_sigma = real_number(index.get("max_sigma", 0.0), f"{file}: max_sigma", or_zero=True)
     if not isinstance(border, int) or border < 0:
         raise InvalidInputError(f"{file}: border is a whole number from 0 on, got {border!r}")
     networks = {role: _network(f"{name} ({role})", data, _PLANES[role], threads) for role, data in files.items()}
     source = os.fspath(model) if model in shipped_models() else str(Path(model).resolve())
-    return Model(name, networks["luminance"], networks.get("chrominance"), border, card, source, threads, is_after)
+    return Model(
+        name, networks["luminance"], networks.get("chrominance"), border, card, source, threads, is_after, max_sigma
+    )
 
 
 _PLANES = {"luminance": 1, "chrominance": 3}  # number of planes of the input

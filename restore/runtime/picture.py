@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from optcodec import Metadata
+from optcodec import Metadata, Picture
+from optcodec.shared import real_number
 from restore.runtime.band import Span
 from restore.runtime.cells import Floats
 from restore.runtime.context import Context
+from restore.runtime.noise import estimate_sigma
 
-__all__ = ["DecodedPicture", "decoded_picture"]
+__all__ = ["DecodedPicture", "noisy_picture"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,19 +80,37 @@ class DecodedPicture:
         return region
 
 
-def decoded_picture(pixels: npt.NDArray[np.uint8], context: Context, metadata: Metadata) -> DecodedPicture:
-    """A picture from pixels.
+def noisy_picture(
+    picture: Picture, sigma: float | Literal["auto"], steps: npt.NDArray[np.uint16] | None
+) -> DecodedPicture:
+    """A picture of pixels, with the noise on them.
 
     Parameters
     ----------
-    pixels : ndarray of uint8, shape (height, width) or (height, width, 3)
-        Gray or RGB.
-    context, metadata
-        See `DecodedPicture`.
+    picture : Picture
+        From `optcodec.load_picture`: gray or RGB, whose first block of the former JPEG file begins at the first pixel.
+    sigma : float or "auto"
+        Standard deviation of the noise, in units of 8-bit samples; "auto" estimates it.
+    steps : ndarray of uint16, shape (2, 8, 8), or None
+        Quantization steps of the former JPEG file, if they are known.
+
+    Raises
+    ------
+    InvalidInputError
+        If `sigma` is something else.
     """
+    planes = _planes(picture.pixels)
+    number = estimate_sigma(planes[0]) if sigma == "auto" else real_number(sigma, "sigma", or_zero=True)
+    known = np.ones((2, 8, 8), np.uint16) if steps is None else steps
+    return DecodedPicture(planes, Context.of_steps(known[: 1 if len(planes) == 1 else 2], number), picture.metadata)
+
+
+def _planes(pixels: npt.NDArray[np.uint8]) -> Floats:
+    """Gray pixels as one plane, RGB as Y, Cb, Cr (T.871, clause 7), in whole samples."""
     if pixels.ndim == 2:
-        return DecodedPicture(pixels[None].astype(np.float32), context, metadata)
+        return pixels[None].astype(np.float32)
     red, green, blue = (pixels[..., index].astype(np.float32) for index in range(3))
-    luminance = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue  # T.871, clause 7
-    planes = luminance, (blue - luminance) / np.float32(1.772) + 128, (red - luminance) / np.float32(1.402) + 128
-    return DecodedPicture(np.rint(np.stack(planes)), context, metadata)
+    luminance = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+    colours = (blue - luminance) / np.float32(1.772) + 128, (red - luminance) / np.float32(1.402) + 128
+    planes: Floats = np.clip(np.rint(np.stack([luminance, *colours])), 0, 255)
+    return planes

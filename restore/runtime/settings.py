@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from optcodec import InvalidInputError, annex_k_tables, load_tables, whole_number
+from optcodec import InvalidInputError, QuantTable, annex_k_tables, load_tables, whole_number
 from restore.runtime.decode import Received
 from restore.runtime.earlier import EarlierCoding, find_earlier_coding
 
-__all__ = ["GRID", "FindEarlier", "Settings", "earlier_finder"]
+__all__ = ["GRID", "FindEarlier", "Settings", "earlier_finder", "known_steps"]
 
 FindEarlier: TypeAlias = Callable[[Received], EarlierCoding | None]
+_ONE_OF_BOTH = "an earlier coding has a quality or tables; expected one of both"
 GRID = 16  # pixels; tiles begin at whole blocks also of chrominance that is subsampled by two
 _TILE = 256  # pixels; larger tiles are a little faster, but need more than the documented 200 MB
 
@@ -73,14 +75,33 @@ def earlier_finder(
     InvalidInputError
         If both are given, the quality is out of range, or the tables cannot be read.
     """
-    if quality is not None and tables is not None:
-        raise InvalidInputError("an earlier coding has a quality or tables; expected one of both")
     if quality == "auto":
+        if tables is not None:
+            raise InvalidInputError(_ONE_OF_BOTH)
         return find_earlier_coding
-    if quality is None and tables is None:
+    steps = known_steps(quality, tables)
+    if steps is None:
         return lambda received: None
-    number = None if quality is None else whole_number(quality, "quality of the earlier coding", 1, 100)
-    several = annex_k_tables(number) if number is not None else load_tables(str(tables))
-    luminance, chrominance = several[0], several[min(1, len(several) - 1)]
-    known = EarlierCoding(np.stack([luminance.steps, chrominance.steps]), number, (0, 0), float("inf"))
+    known = EarlierCoding(steps, None if quality is None else int(quality), (0, 0), float("inf"))
     return lambda received: known
+
+
+def known_steps(quality: int | None, tables: str | os.PathLike[str] | None) -> npt.NDArray[np.uint16] | None:
+    """Quantization steps of luminance and chrominance, shape (2, 8, 8), from a quality, a file, or neither.
+
+    Raises
+    ------
+    InvalidInputError
+        As from `earlier_finder`.
+    """
+    if quality is not None and tables is not None:
+        raise InvalidInputError(_ONE_OF_BOTH)
+    several: Sequence[QuantTable]
+    if quality is not None:
+        several = annex_k_tables(whole_number(quality, "quality of the earlier coding", 1, 100))
+    elif tables is not None:
+        several = load_tables(tables)
+    else:
+        return None
+    luminance, chrominance = several[0], several[min(1, len(several) - 1)]
+    return np.stack([luminance.steps, chrominance.steps]).astype(np.uint16)

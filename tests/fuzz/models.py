@@ -15,8 +15,8 @@ from PIL import Image
 
 import restore
 from optcodec.errors import OptcodecError
-from restore.runtime.infer import restore_image
 from restore.runtime.models import load_model
+from restore.runtime.restore import restore_image
 from tests.fuzz.answers import without_numbers
 from tests.fuzz.documents import scratch_folder
 from tests.fuzz.jpeg_damage import damaged_bytes

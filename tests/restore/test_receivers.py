@@ -26,7 +26,7 @@ from restore.networks.count import macs_per_pixel
 from restore.networks.weights import save_network
 from restore.runtime.decode import receive
 from restore.runtime.image import decode_image
-from restore.runtime.infer import restore_image
+from restore.runtime.restore import restore_image
 from tests.receiver_helpers import box, box_chrominance, brighter_by_table, save_model
 from tests.train_helpers import conditions
 

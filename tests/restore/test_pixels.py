@@ -1,0 +1,136 @@
+"""Restoring decoded pictures that are no JPEG files any more: `restore_pixels`, and `restore run --sigma`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from optcodec import InvalidInputError, annex_k_tables, save_tables
+from restore import restore_pixels
+from restore.cli import main
+from restore.runtime.context import Context
+from restore.runtime.models import Model
+from restore.runtime.picture import DecodedPicture
+from tests.receiver_helpers import calling
+
+SIZE = (37, 50)
+
+
+def noisy(sigma: float = 6.0, channels: int = 3) -> np.ndarray:
+    """A smooth picture with noise."""
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    smooth = np.stack([128 + 40 * np.sin(columns / 9 + k) + 30 * np.cos(rows / 7) for k in range(channels)], -1)
+    picture = np.rint(smooth + np.random.default_rng(0).normal(0, sigma, smooth.shape)).astype(np.uint8)
+    return picture[..., 0] if channels == 1 else picture
+
+
+def spied(seen: list[tuple[np.ndarray, np.ndarray]], max_sigma: float = 20.0) -> Model:
+    """A model that adds a sample to luminance, and notes the images and conditions that its networks get."""
+
+    def brighter(image: np.ndarray, condition: np.ndarray) -> np.ndarray:
+        seen.append((image[0], condition[0]))
+        is_luminance = image.shape[1] == 1
+        return image + np.float32(1 / 255) if is_luminance else image[:, 1:]
+
+    network = calling(brighter, "image", "condition")
+    return Model("spied", network, network, 4, max_sigma=max_sigma)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_networks_get_the_decoded_planes_and_the_noise(channels: int) -> None:
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    pixels = noisy(channels=channels)
+    restored = restore_pixels(pixels, sigma=6, as_quality=30, model=spied(seen), tile=32)
+    assert restored.shape == pixels.shape
+    assert np.abs(restored.astype(int) - (pixels + 1.0)).max() <= 3  # rounding of colours
+    steps = np.stack([table.steps for table in annex_k_tables(30)])
+    for image, condition in seen:
+        tables = 1 if len(image) == 1 else 2
+        np.testing.assert_array_equal(condition, Context.of_steps(steps[:tables], 6.0).condition(tables))
+    assert any(len(image) == 3 for image, _ in seen) == (channels == 3)
+
+
+def test_steps_are_unknown_or_those_of_a_file(tmp_path: Path) -> None:
+    save_tables(annex_k_tables(70), tmp_path / "tables.json")
+    for options, expected in (
+        ({}, 0),
+        ({"as_tables": tmp_path / "tables.json"}, np.log2(annex_k_tables(70)[0].steps[0, 0]) / 8),
+    ):
+        seen: list[tuple[np.ndarray, np.ndarray]] = []
+        restore_pixels(noisy(), sigma=3, model=spied(seen), **options)
+        assert seen[0][1][0] == pytest.approx(expected)
+
+
+def test_the_noise_is_estimated() -> None:
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    restore_pixels(noisy(8.0, 1), sigma="auto", model=spied(seen))
+    assert seen[0][1][-1] * 16 == pytest.approx(8, abs=0.8)
+
+
+def test_half_of_the_strength_makes_half_of_the_change() -> None:
+    pixels = np.full((16, 16), 100, np.uint8)
+    network = calling(lambda image: image + np.float32(10 / 255), "image")
+    model = Model("ten", network, None, 4, max_sigma=5)
+    assert (restore_pixels(pixels, sigma=1, model=model, strength=0.5) == 105).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sigma": -1}, "sigma is a finite number from 0 on, got -1"),
+        ({"sigma": 25}, "the model spied takes a sigma of 0..20, for which it was trained; got 25"),
+        ({"sigma": 5, "max_sigma": 0}, "the model spied is for pictures without noise, got sigma 5"),
+        ({"sigma": 5, "as_quality": 200}, "quality of the earlier coding is a whole number in 1..100, got 200"),
+        ({"sigma": 5, "strength": 2}, "strength is 0..1, got 2"),
+        ({"sigma": 5, "threads": 2}, "a loaded model has its threads already"),
+    ],
+)
+def test_bad_arguments_are_refused(options: dict, message: str) -> None:
+    model = spied([], options.pop("max_sigma", 20.0))
+    with pytest.raises(InvalidInputError, match=message):
+        restore_pixels(noisy(), model=model, **options)
+
+
+def test_regions_beyond_the_picture_repeat_its_border() -> None:
+    planes = np.arange(6, dtype=np.float32).reshape(1, 2, 3)
+    picture = DecodedPicture(planes, Context.of_steps(np.ones((1, 8, 8))))
+    assert picture.extent == (8, 8)
+    np.testing.assert_array_equal(
+        picture.luminance((-1, 3), (1, 5)), [[1, 2, 2, 2], [1, 2, 2, 2], [4, 5, 5, 5], [4, 5, 5, 5]]
+    )
+
+
+def test_the_command_restores_noisy_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    monkeypatch.setattr("restore.runtime.models.load_model", lambda model, threads: spied(seen))
+    Image.fromarray(noisy(channels=1)).save(tmp_path / "a.png")
+    arguments = ["run", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), "--sigma", "auto", "--json"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.stderr
+    record = json.loads(result.stdout)["files"][0]
+    assert record["sigma"] == pytest.approx(6, abs=0.8)
+    assert record["notices"] == [f"noise of standard deviation {record['sigma']:g}"]
+    restored = np.asarray(Image.open(tmp_path / "b.png")).astype(int)
+    assert np.abs(restored - noisy(channels=1)).max() == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sigma", "300"], "expected a standard deviation of 0..255, or auto, got '300'"),
+        (["--sigma", "much"], "expected a standard deviation of 0..255, or auto, got 'much'"),
+        (["--sigma", "3", "--as-quality", "auto"], "expected 1..100 with --sigma"),
+        (["--sigma", "3", "--model", "tiny"], "the model tiny is for pictures without noise, got sigma 3"),
+    ],
+)
+def test_bad_options_are_refused(tmp_path: Path, options: list[str], message: str) -> None:
+    Image.fromarray(noisy()).save(tmp_path / "a.png")
+    result = CliRunner().invoke(main, ["run", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), *options])
+    assert result.exit_code in (1, 2)
+    assert message in " ".join(result.stderr.split())
+    assert not (tmp_path / "b.png").exists()
