@@ -89,8 +89,8 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
               "coding, too, at this quality; auto: find it in the coefficients.")  # fmt: skip
 @click.option("--as-tables", type=click.Path(path_type=Path), metavar="FILE", help="Restore the errors of an earlier "
               "coding, too, with the tables of this file.")  # fmt: skip
-@click.option("--sigma", callback=_sigma_or_auto, metavar="0..255|auto", help="Inputs are decoded pictures of any "
-              "format with noise of this standard deviation, in units of 8-bit samples; auto: estimate it.")  # fmt: skip
+@click.option("--sigma", callback=_sigma_or_auto, metavar="0..255|auto", help="Inputs are decoded pictures of "
+              "any format, with noise of this standard deviation in 8-bit units; auto: estimate it.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Maximum number of threads.  [default: all cores]")
 @orient_option
 @reading_options
