@@ -17,9 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 from scipy.linalg import block_diag
 from torch import Tensor, nn
 
-from restore.networks import Conditioned
+from restore.networks import Compact, Conditioned
 from restore.networks.conditioned import CHANGE_UNIT, STRIPE_WINDOW
-from restore.runtime.context import SIGMA_UNIT
+from restore.runtime.context import SIGMA_UNIT, condition_size
 
 __all__ = ["FloatGraph", "Graph", "Signal", "array", "biases", "depth_order"]
 
@@ -122,9 +122,11 @@ class FloatGraph:
         return Signal(self.graph.node("Add", ["image", change.name]))
 
     def scaled_restored(self, network: Conditioned, change: Signal) -> Signal:
-        samples = self.graph.node(
-            "Mul", [self.shuffled(self.without_stripes(network, change.name)), self.scale(network)]
-        )
+        if isinstance(network, Compact):
+            samples = self.shuffled(change.name)
+        else:
+            even = self.shuffled(self.without_stripes(network, change.name))
+            samples = self.graph.node("Mul", [even, self.scale(network)])
         return Signal(self.graph.node("Add", [self.last_planes(network.restored), samples]))
 
     def without_stripes(self, network: Conditioned, change: str) -> str:
@@ -170,7 +172,10 @@ class FloatGraph:
     def maps(self, network: Conditioned, scale: float) -> str:
         """One period of the maps of the condition, divided by a scale."""
         first_layer, last_layer = cast(nn.Linear, network.condition[0]), cast(nn.Linear, network.condition[2])
-        hidden = self.dense("condition", array(first_layer.weight), array(first_layer.bias))
+        numbers = "condition"
+        if first_layer.in_features < condition_size(network.tables):
+            numbers = self.sliced("condition", 0, first_layer.in_features)
+        hidden = self.dense(numbers, array(first_layer.weight), array(first_layer.bias))
         maps = self.dense(
             self.graph.node("Relu", [hidden]), array(last_layer.weight) / scale, array(last_layer.bias) / scale
         )

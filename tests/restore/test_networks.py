@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,21 @@ pytest.importorskip("torch")
 import numpy as np
 import safetensors
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from scipy.fft import dctn
+from skimage import data as photographs
 from torch import nn
 from torch.nn import functional
 
 import optcodec
+from restore.export.onnx import to_onnx
 from restore.networks import NETWORKS, Conditioned, DnCNN, DualDomain, build
 from restore.networks.critic import Critic
 from restore.networks.operations import plane_spec
-from restore.networks.weights import load_network, save_network
+from restore.networks.weights import load_network, save_network, shipped_network
+from restore.runtime.context import Context
+from restore.runtime.models import Network
 from restore.training.recipe import load_recipe
 from tests.train_helpers import conditions, shaken
 
@@ -185,3 +191,22 @@ def test_a_header_that_asks_for_more_than_the_file_has_takes_no_memory(tmp_path:
     save_file(load_file(path), path, {"config": json.dumps(config)})
     with pytest.raises(optcodec.InvalidInputError, match=r"holds no network of ours .*has shape"):
         load_network(path)
+
+
+@pytest.mark.parametrize("name", ["default", "tiny", "default-chroma", "tiny-chroma"])
+def test_shipped_weights_are_those_of_the_shipped_files(name: str) -> None:
+    """The file with 8 bits gives nearly what the 32-bit floats give that it was made from, and so does their export."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    network = shipped_network(name)
+    spec = plane_spec(network.config)
+    samples = np.asarray(Image.fromarray(photographs.astronaut()[:64, :96]).convert("YCbCr")).transpose(2, 0, 1)
+    image = torch.from_numpy(samples[None, : spec.planes] / np.float32(255))
+    steps = np.stack([table.steps for table in optcodec.annex_k_tables(30)[: spec.tables]])
+    context = Context.of_steps(steps)
+    with torch.no_grad():
+        expected = 255 * network(image, torch.from_numpy(context.condition(spec.tables))[None])[0].numpy()
+    folder = resources.files("restore") / "data" / "models"
+    for model, limit in (((folder / f"{name}.onnx").read_bytes(), 0.5), (to_onnx(network), 1e-3)):
+        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        restored = 255 * Network(session, name)(image[0].numpy(), context)
+        assert np.sqrt(np.mean(np.square(restored - expected))) < limit
