@@ -28,7 +28,7 @@ def requirements() -> dict[str, str]:
 
 def lowest(requirement: str) -> str:
     """The lower bound alone, as a pin."""
-    name, bounds = re.fullmatch(r"([a-z-]+)(.*)", requirement).groups()
+    name, bounds = re.fullmatch(r"([a-z-]+(?:\[[a-z,]+\])?)(.*)", requirement).groups()
     (bound,) = [each.removeprefix(">=") for each in bounds.split(",") if each.startswith(">=")]
     return f"{name}=={bound}"
 
