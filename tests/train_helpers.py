@@ -32,10 +32,14 @@ def one_thread() -> Any:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of pictures of flat shapes with sharp borders, for training and for validation."""
-    folder = tmp_path_factory.mktemp("data")
+    return save_shapes(tmp_path_factory.mktemp("data"), 4, 64, 80)
+
+
+def save_shapes(folder: Path, count: int, height: int, width: int) -> Path:
+    """Save pictures of flat shapes in the subfolder ``photographs``, and return the folder."""
     (folder / "photographs").mkdir()
-    rows, columns = np.mgrid[:64, :80] / 8
-    for number in range(4):
+    rows, columns = np.mgrid[:height, :width] / 8
+    for number in range(count):
         shapes = [np.sin(rows * (k + 1) / 3 + number) * np.cos(columns * (number + 1) / (k + 2)) for k in range(3)]
         picture = (128 + 80 * np.sign(np.stack(shapes, -1))).astype(np.uint8)
         Image.fromarray(picture).save(folder / "photographs" / f"{number}.png")

@@ -20,12 +20,13 @@ from PIL import Image
 
 from benchmarks.accelir.case import SUBSAMPLING, Case, Floats, Pixels
 from benchmarks.accelir.ideal import ideal_file
-from benchmarks.rates.rd import mozjpeg, turbo
+from benchmarks.rates.rd import turbo
 from optcodec import MaxBytes, QualityField, TargetNotMetError, encode
 from optcodec.blocks.allocate import ALLOCATORS, Allocator, lagrangian
 from optcodec.blocks.choice import WAYS, BlockChoice, BlockContext, blocks_by, pixels_of_blocks
 from optcodec.blocks.curves import Curves, block_grid
 from optcodec.trellis.tuning import tuning_for
+from restore.channel.senders import encode_mozjpeg
 
 Measure = Callable[[bytes], Any]  # a number, or an array of them
 CodedFile = tuple[float, Floats]  # bytes, and the values of `FIELDS`
@@ -92,7 +93,7 @@ def _peer(case: Case, budget: int, *, encoder: Callable[[Pixels, int], bytes], l
 
 def _moz(pixels: Pixels, quality: int, *, table: int) -> bytes:
     """A baseline file of mozjpeg with one of its quantization tables."""
-    return mozjpeg(pixels, SUBSAMPLING, quality, table=table, progressive=False)
+    return encode_mozjpeg(pixels, SUBSAMPLING, quality, table=table, progressive=False)
 
 
 def coded(case: Case, budget: int, **weights: Any) -> CodedFile:

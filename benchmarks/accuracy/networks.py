@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rates.rd import jpegli, mozjpeg
 from benchmarks.record import RESULTS, write_result
 from optcodec.accuracy.coder import Peer
 from optcodec.accuracy.conditions import Condition
@@ -29,6 +28,7 @@ from optcodec.vision.datasets import LabelledImage, find_images
 from optcodec.vision.models import TargetModel, load_model
 from optcodec.vision.profile import SensitivityProfile, load_profile
 from optcodec.vision.survey import ImageSample, sensitivity_of
+from restore.channel.senders import encode_jpegli, encode_mozjpeg
 
 BUDGETS = (10.0, 20.0, 35.0, 50.0, 75.0, 90.0, 95.0)  # quality factors of default JPEG whose bytes are matched
 _PER_FILE = ("nbytes", "loss", "rank", "predicted", "psnr_db", "swe", "met")  # arrays of `Rows`
@@ -67,8 +67,8 @@ def unlabelled_profile(
 
 
 PEERS: dict[str, Peer] = {
-    "mozjpeg": partial(mozjpeg, table=3, progressive=False),
-    "jpegli": partial(jpegli, progressive=False),
+    "mozjpeg": partial(encode_mozjpeg, table=3, progressive=False),
+    "jpegli": partial(encode_jpegli, progressive=False),
 }
 
 

@@ -13,11 +13,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import ajpegli
 import bjontegaard
 import numpy as np
 import numpy.typing as npt
-import pyvips
 from PIL import Image
 from ssimulacra2 import compute_ssimulacra2
 
@@ -25,6 +23,7 @@ from optcodec import encode, psnr_db
 from optcodec.metrics import luminance_ssim
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.shared import luminance
+from restore.channel.senders import encode_jpegli, encode_mozjpeg
 
 Pixels = npt.NDArray[np.uint8]
 Encoder = Callable[[Pixels, str, int], bytes]
@@ -53,23 +52,6 @@ def turbo(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool =
     return file.getvalue()
 
 
-def mozjpeg(pixels: Pixels, subsampling: str, quality: int, *, table: int, progressive: bool) -> bytes:
-    """mozjpeg with trellis quantization; quantization table 1 is flat (its best for PSNR), table 3 is its default."""
-    height, width, bands = pixels.shape
-    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, bands, "uchar")
-    options = {"optimize_coding": True, "trellis_quant": True, "overshoot_deringing": True, "quant_table": table}
-    scans = {"interlace": progressive, "optimize_scans": progressive}
-    mode = {"4:4:4": "off", "4:2:0": "on"}[subsampling]
-    file: bytes = image.jpegsave_buffer(Q=quality, subsample_mode=mode, **options, **scans)
-    return file
-
-
-def jpegli(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool) -> bytes:
-    """jpegli with adaptive quantization, its default."""
-    level = 2 if progressive else 0
-    return bytes(ajpegli.encode(pixels, quality=quality, progressive=level, subsampling=subsampling.replace(":", "")))
-
-
 def ours(pixels: Pixels, subsampling: str, quality: int, *, tune: str, progressive: bool) -> bytes:
     """A file of our encoder with rate-distortion optimization (effort 3)."""
     return encode(pixels, quality=quality, effort=3, tune=tune, subsampling=subsampling, progressive=progressive).data
@@ -80,8 +62,8 @@ def encoders() -> dict[str, Encoder]:
     by_name: dict[str, Encoder] = {REFERENCE: turbo, f"{REFERENCE}, progressive": partial(turbo, progressive=True)}
     for progressive, ending in ((False, ""), (True, ", progressive")):
         for name, table in (("flat tables", 1), ("default tables", 3)):
-            by_name[f"mozjpeg, {name}{ending}"] = partial(mozjpeg, table=table, progressive=progressive)
-        by_name[f"jpegli{ending}"] = partial(jpegli, progressive=progressive)
+            by_name[f"mozjpeg, {name}{ending}"] = partial(encode_mozjpeg, table=table, progressive=progressive)
+        by_name[f"jpegli{ending}"] = partial(encode_jpegli, progressive=progressive)
         by_name[f"optcodec psnr, trellis alone{ending}"] = partial(ours, tune="ycbcr", progressive=progressive)
         for tune in ("psnr", "ssim", "people"):
             by_name[f"optcodec {tune}{ending}"] = partial(ours, tune=tune, progressive=progressive)

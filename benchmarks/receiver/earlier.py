@@ -23,8 +23,9 @@ import numpy.typing as npt
 from PIL import Image
 
 import optcodec
-from benchmarks.rates.rd import jpegli, load, mozjpeg, ours
+from benchmarks.rates.rd import load, ours
 from benchmarks.record import write_result
+from restore.channel.senders import encode_jpegli, encode_mozjpeg
 from restore.runtime.decode import receive
 from restore.runtime.earlier import EarlierCoding, find_earlier_coding
 
@@ -81,10 +82,10 @@ def encoders() -> dict[str, Encode]:
     """Those that code once."""
     made = {f"libjpeg {quality}": libjpeg(quality) for quality in (5, 30, 75, 90, 95, 100)}
     made |= {f"libjpeg {quality}, 4:4:4": libjpeg(quality, "4:4:4") for quality in (75, 95)}
-    made["mozjpeg 75"] = lambda pixels: mozjpeg(pixels, "4:2:0", 75, table=3, progressive=True)
-    made["mozjpeg 85, flat"] = lambda pixels: mozjpeg(pixels, "4:2:0", 85, table=1, progressive=True)
-    made["jpegli 60"] = lambda pixels: jpegli(pixels, "4:2:0", 60, progressive=True)
-    made["jpegli 90, 4:4:4"] = lambda pixels: jpegli(pixels, "4:4:4", 90, progressive=True)
+    made["mozjpeg 75"] = lambda pixels: encode_mozjpeg(pixels, "4:2:0", 75, table=3, progressive=True)
+    made["mozjpeg 85, flat"] = lambda pixels: encode_mozjpeg(pixels, "4:2:0", 85, table=1, progressive=True)
+    made["jpegli 60"] = lambda pixels: encode_jpegli(pixels, "4:2:0", 60, progressive=True)
+    made["jpegli 90, 4:4:4"] = lambda pixels: encode_jpegli(pixels, "4:4:4", 90, progressive=True)
     for tune, quality in (("psnr", 40), ("psnr", 85), ("ssim", 75), ("people", 85)):
         made[f"optcodec {tune} {quality}"] = _ours(tune, quality)
     return made
@@ -97,8 +98,8 @@ def _ours(tune: str, quality: int) -> Encode:
 def seconds() -> dict[str, Encode]:
     """Second encoders that choose indices."""
     return {
-        "mozjpeg 85": lambda pixels: mozjpeg(pixels, "4:2:0", 85, table=3, progressive=True),
-        "jpegli 90": lambda pixels: jpegli(pixels, "4:2:0", 90, progressive=True),
+        "mozjpeg 85": lambda pixels: encode_mozjpeg(pixels, "4:2:0", 85, table=3, progressive=True),
+        "jpegli 90": lambda pixels: encode_jpegli(pixels, "4:2:0", 90, progressive=True),
         "optcodec psnr 85": _ours("psnr", 85),
     }
 
@@ -112,8 +113,8 @@ def other_tables() -> dict[str, Encode]:
         name: _with_table(table)
         for name, table in {"flat, 30": np.full((8, 8), 30.0), "ramp": 10.0 + 4 * (u + v), "varied": varied}.items()
     }
-    made["mozjpeg 50"] = lambda pixels: mozjpeg(pixels, "4:2:0", 50, table=3, progressive=True)
-    made["jpegli 40"] = lambda pixels: jpegli(pixels, "4:2:0", 40, progressive=True)
+    made["mozjpeg 50"] = lambda pixels: encode_mozjpeg(pixels, "4:2:0", 50, table=3, progressive=True)
+    made["jpegli 40"] = lambda pixels: encode_jpegli(pixels, "4:2:0", 40, progressive=True)
     made["optcodec psnr 40"] = _ours("psnr", 40)
     return made
 

@@ -22,9 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rates.rd import load, mozjpeg, photographs, turbo
+from benchmarks.rates.rd import load, photographs, turbo
 from benchmarks.record import write_result
 from benchmarks.speed.speed import Coder, Pixels, compare, mosaic
+from restore.channel.senders import encode_mozjpeg
 
 QUALITY = 75
 SIZES = {"3 MP": 1 / 4, "12 MP": 1, "47 MP": 4}  # area relative to the mosaic
@@ -88,7 +89,9 @@ def coders(images: list[Pixels]) -> dict[str, Coder]:
         "libjpeg-turbo": lambda: [turbo(image, "4:2:0", QUALITY) for image in images],
     }
     if images[0].size < 1 << 26:  # mozjpeg takes seconds
-        by_name["mozjpeg"] = lambda: [mozjpeg(image, "4:2:0", QUALITY, table=1, progressive=False) for image in images]
+        by_name["mozjpeg"] = lambda: [
+            encode_mozjpeg(image, "4:2:0", QUALITY, table=1, progressive=False) for image in images
+        ]
     return by_name
 
 

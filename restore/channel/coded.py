@@ -21,6 +21,7 @@ from PIL import Image
 import optcodec
 from optcodec import InvalidInputError
 from optcodec.shared import whole_file
+from restore.channel.samples import decode
 from restore.channel.senders import SENDERS, check_packages
 from restore.runtime.deadzone import count_magnitudes, dead_zones
 
@@ -258,7 +259,7 @@ def _coded(image: Samples, plan: _Plan, rng: np.random.Generator) -> dict[str, A
         "steps": _steps(coefficients),
         "dead_zones": np.stack(zones),
         "subsampling": np.array(factors[0]) // np.array(factors[1]),
-        "errors": _errors(clean, _received(data)),
+        "errors": _errors(clean, decode(data, "YCbCr")),
     }
 
 
@@ -270,13 +271,6 @@ def _steps(coefficients: optcodec.CoefficientImage) -> npt.NDArray[np.uint16]:
 def _is_coarser(first: npt.NDArray[np.uint16], last: npt.NDArray[np.uint16]) -> bool:
     """Whether the luminance of the first coding has larger steps on average."""
     return bool(np.log(first[0]).mean() > np.log(last[0]).mean())
-
-
-def _received(data: bytes) -> Samples:
-    """Y, Cb, Cr of a file."""
-    with Image.open(io.BytesIO(data)) as file:
-        file.draft("YCbCr", file.size)
-        return np.asarray(file)
 
 
 def _errors(clean: Samples, received: Samples) -> npt.NDArray[np.float64]:
@@ -291,7 +285,7 @@ def _loaded(image: Samples, plan: _Plan, stored: dict[str, Any]) -> CodedFile:
     vertical, horizontal = stored["subsampling"].tolist()
     return CodedFile(
         _resized(image, plan),
-        _received(stored["data"].tobytes()),
+        decode(stored["data"].tobytes(), "YCbCr"),
         np.maximum(stored["first"], stored["steps"]) if is_known else stored["steps"],
         stored["dead_zones"],
         (vertical, horizontal),

@@ -6,7 +6,6 @@ whatever was drawn before, so that a resumed training gives the same result as a
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from PIL import Image
 import optcodec
 from optcodec import InvalidInputError
 from restore.channel.problem import Problem
+from restore.channel.samples import add_noise, annex_k_steps, decode, encode_pillow
 from restore.channel.senders import varied_tables
 from restore.runtime.context import Context
 
@@ -87,7 +87,7 @@ class Degradation:
             Quantization tables in natural order, luminance first.
         """
         quality = int(rng.choice(self.qualities))
-        tables = _annex_k_tables(quality, 1 if image.ndim == 2 else 2)
+        tables = annex_k_steps(quality, 1 if image.ndim == 2 else 2)
         if rng.random() < self.own_tables:
             tables = varied_tables(tables, rng)
         subsampling = str(rng.choice(np.asarray(self.subsamplings)))
@@ -96,11 +96,10 @@ class Degradation:
             data, tables = coded.data, np.stack([table.steps for table in coded.coefficients.tables])
         else:
             data = _encode(image, tables, subsampling, "pillow" if self.encoder == "mixed" else self.encoder)
-        received = _decode(data, image.ndim)
+        received = decode(data, "L" if image.ndim == 2 else "YCbCr")
         sigma = float(rng.choice(self.sigmas))
         if sigma:
-            noisy = received + rng.normal(0.0, sigma, received.shape)
-            received = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+            received = add_noise(received, sigma, rng)
         return received, tables
 
 
@@ -119,21 +118,9 @@ def transmit(
     return _to_rgb(received), tables
 
 
-def _annex_k_tables(quality: int, count: int) -> npt.NDArray[np.uint16]:
-    annex_k = optcodec.annex_k_tables(quality)
-    return np.stack([table.steps for table in annex_k[:count]]).astype(np.uint16)
-
-
 def _encode(image: Samples, tables: npt.NDArray[np.uint16], subsampling: str, encoder: str) -> bytes:
     if encoder == "pillow":
-        target = io.BytesIO()
-        mode = "L" if image.ndim == 2 else "YCbCr"
-        # Pillow takes tables in natural order, and the subsampling for colour only
-        options = {} if mode == "L" else {"subsampling": subsampling}
-        Image.fromarray(image, mode=mode).save(
-            target, "JPEG", qtables=[table.ravel().tolist() for table in tables], **options
-        )
-        return target.getvalue()
+        return encode_pillow(Image.fromarray(image, mode="L" if image.ndim == 2 else "YCbCr"), subsampling, tables)
     quant_tables = [optcodec.QuantTable(table) for table in tables]
     tune = "ycbcr" if encoder == "rdo" else None
     return optcodec.encode(_to_rgb(image), tables=quant_tables, subsampling=subsampling, tune=tune).data
@@ -142,12 +129,6 @@ def _encode(image: Samples, tables: npt.NDArray[np.uint16], subsampling: str, en
 def _to_rgb(image: Samples) -> Samples:
     """Convert Y, Cb, Cr to RGB; gray images stay as they are."""
     return image if image.ndim == 2 else np.asarray(Image.fromarray(image, mode="YCbCr").convert("RGB"))
-
-
-def _decode(data: bytes, dimensions: int) -> Samples:
-    with Image.open(io.BytesIO(data)) as file:
-        file.draft("L" if dimensions == 2 else "YCbCr", file.size)
-        return np.asarray(file)
 
 
 def load_photographs(folder: Path, *, mode: str, shrink: int = 1) -> list[Samples]:

@@ -13,6 +13,7 @@ from PIL import Image
 from optcodec import InvalidInputError
 from restore.channel.coded import GRID, CodedFile, CodedSet, Mix, code_once
 from restore.channel.drawings import drawing
+from restore.channel.samples import add_noise
 from restore.runtime.context import Context
 
 __all__ = ["CodedBatch", "CodedPatches", "coded_planes"]
@@ -160,12 +161,8 @@ def _condition(file: CodedFile, planes: int, sigma: float = 0.0, *, is_blind: bo
 
 
 def _noisy(received: Samples, sigmas: Sequence[float], rng: np.random.Generator) -> Samples:
-    """Patches with noise, rounded and clipped to 8-bit samples; without any noise they stay as they are."""
-    if not any(sigmas):
-        return received
-    noise = rng.normal(0.0, 1.0, received.shape) * np.reshape(sigmas, (-1, 1, 1, 1))
-    noisy: Samples = np.clip(np.rint(received + noise), 0, 255).astype(np.uint8)
-    return noisy
+    """Patches with noise; without any they stay as they are."""
+    return add_noise(received, np.reshape(sigmas, (-1, 1, 1, 1)), rng) if any(sigmas) else received
 
 
 def _to_ycc(rgb: Samples) -> Samples:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from optcodec import InvalidInputError, require_packages
+from restore.channel.samples import add_noise
 
 __all__ = ["PROBLEMS", "Problem", "find_problem"]
 
@@ -74,8 +75,7 @@ class Problem:
             size = image.shape[1] // self.scale, image.shape[0] // self.scale
             image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
         if self.sigma:
-            noisy = image + rng.normal(0.0, self.sigma, image.shape)
-            image = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+            image = add_noise(image, self.sigma, rng)
         return image
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable
 from functools import cache, partial
 from typing import Any
@@ -13,30 +12,13 @@ from PIL import Image
 
 import optcodec
 from optcodec import require_packages
+from restore.channel.samples import annex_k_steps, encode_pillow
 
-__all__ = ["SENDERS", "Sender", "check_packages", "encode_pillow", "varied_tables"]
+__all__ = ["SENDERS", "Sender", "check_packages", "encode_jpegli", "encode_mozjpeg", "varied_tables"]
 
 Samples = npt.NDArray[np.uint8]
 # File of RGB pixels, a chroma subsampling, and a quality factor; the generator is for senders that vary by chance.
 Sender = Callable[[Samples, str, int, np.random.Generator], bytes]
-
-
-def encode_pillow(pixels: Samples, subsampling: str, tables: npt.NDArray[np.uint16]) -> bytes:
-    """Encode by libjpeg-turbo with given quantization tables.
-
-    Parameters
-    ----------
-    pixels : ndarray of uint8, shape (height, width, 3)
-        RGB.
-    subsampling : {"4:4:4", "4:2:2", "4:2:0"}
-        Chroma subsampling.
-    tables : ndarray of uint16, shape (2, 8, 8)
-        Quantization steps of luminance and chrominance in natural order.
-    """
-    target = io.BytesIO()
-    qtables = [table.ravel().tolist() for table in tables]
-    Image.fromarray(pixels).save(target, "JPEG", qtables=qtables, subsampling=subsampling)
-    return target.getvalue()
 
 
 def varied_tables(tables: npt.NDArray[np.uint16], rng: np.random.Generator) -> npt.NDArray[np.uint16]:
@@ -48,20 +30,19 @@ def varied_tables(tables: npt.NDArray[np.uint16], rng: np.random.Generator) -> n
     return steps
 
 
-def _annex_k(quality: int) -> npt.NDArray[np.uint16]:
-    return np.stack([table.steps for table in optcodec.annex_k_tables(quality)]).astype(np.uint16)
-
-
 def _pillow(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator) -> bytes:
-    return encode_pillow(pixels, subsampling, _annex_k(quality))
+    return encode_pillow(Image.fromarray(pixels), subsampling, annex_k_steps(quality))
 
 
 def _varied(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator) -> bytes:
-    return encode_pillow(pixels, subsampling, varied_tables(_annex_k(quality), rng))
+    return encode_pillow(Image.fromarray(pixels), subsampling, varied_tables(annex_k_steps(quality), rng))
 
 
-def _mozjpeg(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator, *, table: int) -> bytes:
-    """The mozjpeg of pyvips, with trellis quantization; table 1 is flat, 3 is its default."""
+def encode_mozjpeg(pixels: Samples, subsampling: str, quality: int, *, table: int, progressive: bool = False) -> bytes:
+    """Encode RGB by the mozjpeg of pyvips, with trellis quantization.
+
+    Table 1 is flat (its best one for PSNR), table 3 is its default.
+    """
     import pyvips  # type: ignore[import-untyped]
 
     height, width, bands = pixels.shape
@@ -73,15 +54,26 @@ def _mozjpeg(pixels: Samples, subsampling: str, quality: int, rng: np.random.Gen
         trellis_quant=True,
         overshoot_deringing=True,
         quant_table=table,
+        interlace=progressive,
+        optimize_scans=progressive,
     )
     return data
 
 
-def _jpegli(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator) -> bytes:
-    """jpegli, with adaptive quantization."""
+def encode_jpegli(pixels: Samples, subsampling: str, quality: int, *, progressive: bool = False) -> bytes:
+    """Encode RGB by jpegli, with adaptive quantization, its default."""
     import ajpegli
 
-    return bytes(ajpegli.encode(pixels, quality=quality, progressive=0, subsampling=subsampling.replace(":", "")))
+    level = 2 if progressive else 0
+    return bytes(ajpegli.encode(pixels, quality=quality, progressive=level, subsampling=subsampling.replace(":", "")))
+
+
+def _mozjpeg(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator, *, table: int) -> bytes:
+    return encode_mozjpeg(pixels, subsampling, quality, table=table)
+
+
+def _jpegli(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator) -> bytes:
+    return encode_jpegli(pixels, subsampling, quality)
 
 
 def _optcodec(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator, *, tune: str) -> bytes:

@@ -11,7 +11,6 @@ pytest.importorskip("torch")
 
 import numpy as np
 import torch
-from PIL import Image
 
 from optcodec import InvalidInputError
 from restore.channel.coded import Mix
@@ -25,7 +24,7 @@ from restore.training.losses import pixel_loss
 from restore.training.material import DataFolders, luminance_network, network_input, training_patches, validation_set
 from restore.training.recipe import Recipe, Validation
 from restore.training.train import train
-from tests.train_helpers import SMALL, log, one_thread, recipe, shaken, stopped_at, weights_of
+from tests.train_helpers import SMALL, log, one_thread, recipe, save_shapes, shaken, stopped_at, weights_of
 
 __all__ = ["one_thread"]  # fixture
 
@@ -36,14 +35,7 @@ MIX = Mix({"pillow": 2, "varied": 1}, qualities=(10, 30), twice=0.4, versions=2)
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of two pictures of flat shapes, large enough for whole files."""
-    folder = tmp_path_factory.mktemp("large")
-    (folder / "photographs").mkdir()
-    rows, columns = np.mgrid[:112, :128] / 8
-    for number in range(2):
-        shapes = [np.sin(rows * (k + 1) / 3 + number) * np.cos(columns * (number + 1) / (k + 2)) for k in range(3)]
-        picture = (128 + 80 * np.sign(np.stack(shapes, -1))).astype(np.uint8)
-        Image.fromarray(picture).save(folder / "photographs" / f"{number}.png")
-    return folder
+    return save_shapes(tmp_path_factory.mktemp("large"), 2, 112, 128)
 
 
 def mixed(**options: Any) -> Recipe:
