@@ -19,77 +19,17 @@ import numpy.typing as npt
 from PIL import Image
 
 import optcodec
-from optcodec import InvalidInputError
 from optcodec.shared import whole_file
+from restore.channel.mix import Mix
 from restore.channel.samples import decode
 from restore.channel.senders import SENDERS, check_packages
-from restore.runtime.deadzone import count_magnitudes, dead_zones
+from restore.channel.variants import sharpened, with_grain
+from restore.runtime.statistics import activities, count_magnitudes, dead_zones
 
-__all__ = ["GRID", "CodedFile", "CodedSet", "Mix", "code_once"]
+__all__ = ["GRID", "CodedFile", "CodedSet", "code_once"]
 
 Samples = npt.NDArray[np.uint8]
 GRID = 16  # pixels: blocks of chrominance that is subsampled by two repeat with it
-
-
-@dataclass(frozen=True)
-class Mix:
-    """How photographs are coded for a training.
-
-    Parameters
-    ----------
-    senders : dict of str to float
-        Shares of the encoders, by the names of `restore.channel.senders.SENDERS`.
-    qualities : sequence of int
-        Quality factors, 1..100, drawn with equal probability.
-    subsamplings : sequence of str
-        Chroma subsamplings, drawn with equal probability.
-    twice : float
-        Share (0..1) of the files that were coded before, with another quality: on the same grid of blocks, on another
-        grid (after cropping), or at another size.
-    known : float
-        Share (0..1) of the files coded twice on a grid of blocks whose first coding the network is told, if that was
-        the coarser one.
-    versions : int
-        Number of files of each photograph.
-    drawings : int
-        Number of drawings besides the photographs, see `restore.channel.drawings`.
-    sigmas : sequence of float
-        Standard deviations of Gaussian noise that is added to the decoded image, in units of 8-bit samples, drawn with
-        equal probability; the network is told which.
-    blind : float
-        Share (0..1) of the patches whose network is not told the file, but gets steps of 1: what is known of a picture
-        that is no JPEG file any more.
-    """
-
-    senders: dict[str, float]
-    qualities: Sequence[int] = tuple(range(5, 94))
-    subsamplings: Sequence[str] = ("4:2:0", "4:2:0", "4:4:4")
-    twice: float = 0.0
-    known: float = 0.75
-    versions: int = 12
-    drawings: int = 0
-    sigmas: Sequence[float] = (0.0,)
-    blind: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.senders, dict) or not self.senders:
-            raise InvalidInputError(f"senders are shares by name, at least one; got {self.senders!r}")
-        for name, share in self.senders.items():
-            if name not in SENDERS:
-                raise InvalidInputError(f"senders are {', '.join(SENDERS)}; got {name!r}")
-            if not isinstance(share, (int, float)) or not 0 < share < float("inf"):
-                raise InvalidInputError(f"the share of a sender is a number above 0; got {share!r} for {name}")
-        if not self.qualities or any(not 1 <= quality <= 100 for quality in self.qualities):
-            raise InvalidInputError(f"qualities are 1..100, at least one; got {list(self.qualities)}")
-        if not self.subsamplings or not set(self.subsamplings) <= {"4:4:4", "4:2:0"}:
-            raise InvalidInputError(f"subsamplings are 4:4:4 and 4:2:0, at least one; got {list(self.subsamplings)}")
-        for name in ("twice", "known", "blind"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InvalidInputError(f"{name} is a share, 0..1; got {getattr(self, name)}")
-        if not self.sigmas or any(not 0 <= sigma <= 255 for sigma in self.sigmas):
-            raise InvalidInputError(f"sigmas are 0..255, at least one; got {list(self.sigmas)}")
-        if self.versions < 1 or self.drawings < 0:
-            raise InvalidInputError(f"versions are at least 1, drawings 0; got {self.versions}, {self.drawings}")
 
 
 @dataclass(frozen=True)
@@ -129,8 +69,8 @@ class CodedFile:
         Y, Cb, Cr, after coding.
     steps : ndarray of uint16, shape (2, 8, 8)
         The steps that the network is told: those of the file or, where they are larger, of a known first coding.
-    dead_zones : ndarray of float32, shape (2, 8, 8)
-        Statistics of the file, see `restore.runtime.deadzone`.
+    dead_zones, activities : ndarray of float32, shape (2, 8, 8)
+        Statistics of the file, see `restore.runtime.statistics`.
     subsampling : (int, int)
         Ratios of the sampling factors of luminance and chrominance, vertical and horizontal.
     origin : (int, int)
@@ -143,6 +83,7 @@ class CodedFile:
     received: Samples
     steps: npt.NDArray[np.uint16]
     dead_zones: npt.NDArray[np.float32]
+    activities: npt.NDArray[np.float32]
     subsampling: tuple[int, int]
     origin: tuple[int, int]
     errors: npt.NDArray[np.float64]
@@ -191,7 +132,7 @@ class CodedSet:
         rng = np.random.default_rng((self._seed, number))
         plan = self._plan(rng)
         image = _turned(self._photographs[number % len(self._photographs)], plan.orientation)
-        image = image[plan.crop[0] :, plan.crop[1] :]
+        image = self._variant(image[plan.crop[0] :, plan.crop[1] :], number)
         return _loaded(image, plan, self._stored(number, lambda: _coded(image, plan, rng)))
 
     def _stored(self, number: int, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -204,6 +145,14 @@ class CodedSet:
                 np.savez(target, **make())
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
+
+    def _variant(self, image: Samples, number: int) -> Samples:
+        """The image, or a variant of it, with random choices of their own, so that codings do not depend on them."""
+        rng = np.random.default_rng((self._seed, number, 1))
+        chance = rng.random()
+        if chance < self._mix.grainy:
+            return with_grain(image, rng)
+        return sharpened(image, rng) if chance < self._mix.grainy + self._mix.sharpened else image
 
     def _plan(self, rng: np.random.Generator) -> _Plan:
         orientation, crop, coding = int(rng.integers(8)), _random_crop(rng), self._coding(rng)
@@ -251,13 +200,15 @@ def _coded(image: Samples, plan: _Plan, rng: np.random.Generator) -> dict[str, A
     data = plan.coding(_resized(image, plan), rng)
     clean = _resized(original, plan)
     coefficients = optcodec.read_jpeg(data)
-    zones = [dead_zones(count_magnitudes(component.blocks)) for component in coefficients.components[:2]]
+    counts = [count_magnitudes(component.blocks) for component in coefficients.components[:2]]
+    steps = _steps(coefficients)
     factors = [(component.v, component.h) for component in coefficients.components[:2]]
     return {
         "data": np.frombuffer(data, np.uint8),
         "first": first,
-        "steps": _steps(coefficients),
-        "dead_zones": np.stack(zones),
+        "steps": steps,
+        "dead_zones": np.stack([dead_zones(count) for count in counts]),
+        "activities": np.stack([activities(*pair) for pair in zip(counts, steps, strict=True)]),
         "subsampling": np.array(factors[0]) // np.array(factors[1]),
         "errors": _errors(clean, decode(data, "YCbCr")),
     }
@@ -288,6 +239,7 @@ def _loaded(image: Samples, plan: _Plan, stored: dict[str, Any]) -> CodedFile:
         decode(stored["data"].tobytes(), "YCbCr"),
         np.maximum(stored["first"], stored["steps"]) if is_known else stored["steps"],
         stored["dead_zones"],
+        stored["activities"],
         (vertical, horizontal),
         (-plan.later_crop[0] % GRID, -plan.later_crop[1] % GRID) if is_known else (0, 0),
         stored["errors"],

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from optcodec import InvalidInputError
-from restore.channel.coded import GRID, CodedFile, CodedSet, Mix, code_once
+from restore.channel.coded import GRID, CodedFile, CodedSet, code_once
 from restore.channel.drawings import drawing
+from restore.channel.mix import Mix
 from restore.channel.samples import add_noise
 from restore.runtime.context import Context
 
@@ -34,17 +35,23 @@ class CodedBatch:
         The condition of each patch, see `restore.runtime.context`.
     errors : ndarray of float32, shape (count,)
         Mean squared error of the whole decoded file, over the planes that are to be restored.
+    restored : int
+        Number of planes, counted from the last, that are to be restored.
     """
 
     clean: Samples
     received: Samples
     conditions: npt.NDArray[np.float32]
     errors: npt.NDArray[np.float32]
+    restored: int
 
     @property
     def reference(self) -> npt.NDArray[np.float32]:
-        """What the loss relates errors to."""
-        return self.errors
+        """What the loss relates errors to: the mean squared errors of the file and of the patch, shape (count, 2)."""
+        planes = slice(-self.restored, None)
+        difference = self.clean[:, planes].astype(np.float32) - self.received[:, planes]
+        both = np.stack([self.errors, np.square(difference).mean(axis=(1, 2, 3))], 1)
+        return both.astype(np.float32)
 
 
 class CodedPatches:
@@ -111,6 +118,7 @@ class CodedPatches:
             _noisy(np.stack(received)[: self._count], sigmas[: self._count], rng),
             np.stack(conditions)[: self._count],
             np.array(errors, np.float32)[: self._count],
+            1 if self._planes == 1 else 2,
         )
 
     def _drawn_number(self, rng: np.random.Generator) -> int:
@@ -157,7 +165,7 @@ def _condition(file: CodedFile, planes: int, sigma: float = 0.0, *, is_blind: bo
         return Context.of_steps(np.ones((2, 8, 8)), sigma).condition(tables)
     if sigma:  # the statistics of a file cannot be told from a noisy picture
         return Context.of_steps(file.steps, sigma).condition(tables)
-    return Context(file.steps, file.dead_zones, file.subsampling, sigma).condition(tables)
+    return Context(file.steps, file.dead_zones, file.activities, file.subsampling, sigma).condition(tables)
 
 
 def _noisy(received: Samples, sigmas: Sequence[float], rng: np.random.Generator) -> Samples:

@@ -36,7 +36,7 @@ def restored_luminance(luminance: nn.Module, planes: Tensor, condition: Tensor) 
         Luminance is rounded to 8-bit samples, as the input of a network in an INT8 file is.
     """
     tables = plane_spec(configuration(luminance)).tables
-    steps, zones, noise = condition[:, : 64 * tables], condition[:, 128 : 128 + 64 * tables], condition[:, -1:]
-    own = torch.cat([steps, zones, functional.pad(noise, (2, 0))], 1)
+    parts = [condition[:, 128 * part : 128 * part + 64 * tables] for part in range(3)]
+    own = torch.cat([*parts, functional.pad(condition[:, -1:], (2, 0))], 1)
     restored = torch.round(luminance(planes[:, :1], own).clamp(0, 1) * 255) / 255
     return torch.cat([restored, planes[:, 1:]], 1)

@@ -48,7 +48,7 @@ def project(
     steps : ndarray, shape (8, 8)
         Quantization steps q.
     growth : ndarray or float, shape (8, 8)
-        Growth of the intervals in steps, see `restore.runtime.deadzone.interval_growth`.
+        Growth of the intervals in steps, see `restore.runtime.statistics.interval_growth`.
 
     Returns
     -------

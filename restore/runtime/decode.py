@@ -19,7 +19,7 @@ from optcodec.shared import cached_property
 from restore.runtime.band import Band, Blocks, Span, all_rows
 from restore.runtime.cells import Floats, centroid_offset, fit_laplacian, inverse_dct
 from restore.runtime.context import Context
-from restore.runtime.deadzone import count_magnitudes, dead_zones, interval_growth
+from restore.runtime.statistics import activities, count_magnitudes, dead_zones, interval_growth
 
 __all__ = ["Received", "Span", "receive"]
 
@@ -96,8 +96,10 @@ class Received:
         indices = range(1 if self.is_gray else 2)
         factors = [(component.v, component.h) for component in self.source.components]
         vertical, horizontal = (a / b for a, b in zip(factors[0], factors[-1], strict=True))
-        zones = np.stack([dead_zones(self._magnitudes[index]) for index in indices])
-        return Context(np.stack([self.steps(index) for index in indices]), zones, (vertical, horizontal))
+        steps, counts = [self.steps(index) for index in indices], self._magnitudes
+        zones = np.stack([dead_zones(counts[index]) for index in indices])
+        strengths = np.stack([activities(counts[index], steps[index]) for index in indices])
+        return Context(np.stack(steps), zones, strengths, (vertical, horizontal))
 
     def steps(self, index: int) -> npt.NDArray[np.uint16]:
         """Quantization steps of a component, shape (8, 8), in natural order."""
@@ -192,8 +194,8 @@ class Received:
 
     @cached_property
     def _magnitudes(self) -> list[npt.NDArray[np.int64]]:
-        """Counts of zero, one, and larger magnitudes in each component."""
-        totals = [np.zeros((3, 8, 8), np.int64) for _ in self.source.components]
+        """What `count_magnitudes` gives of each component."""
+        totals = [np.zeros((4, 8, 8), np.int64) for _ in self.source.components]
         for rows in all_rows(self.source):
             for total, blocks in zip(totals, rows, strict=True):
                 total += count_magnitudes(blocks)

@@ -13,6 +13,7 @@ from optcodec import InvalidInputError
 
 __all__ = ["Loss", "critic_loss", "fooling_loss", "norm_scale_sum", "pixel_loss", "relative"]
 
+_HARM = 2.0  # how many times more errors count that the network adds to a patch (a choice)
 Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -34,14 +35,19 @@ def balanced(restored: Tensor, clean: Tensor, table: Tensor) -> Tensor:
 def relative(restored: Tensor, clean: Tensor, errors: Tensor) -> Tensor:
     """Mean squared error of each patch, relative to that of its decoded file: the first-order change of mean PSNR.
 
+    What is beyond the error of the decoded patch counts more: the network is to leave a patch as it is rather than to
+    make it worse.
+
     Parameters
     ----------
     restored, clean : Tensor, shape (N, planes, rows, columns)
         Samples, 0..1.
-    errors : Tensor, shape (N,)
-        Mean squared error of the whole decoded file, in units of 8-bit samples.
+    errors : Tensor, shape (N, 2)
+        Mean squared errors of the whole decoded file and of the decoded patch, in units of 8-bit samples.
     """
-    return ((restored - clean).square().flatten(1).mean(1) * 255**2 / _floored(errors)).mean()
+    of_file, of_patch = errors.unbind(1)
+    error = (restored - clean).square().flatten(1).mean(1) * 255**2
+    return ((error + _HARM * functional.relu(error - of_patch)) / _floored(of_file)).mean()
 
 
 _PIXEL_LOSSES: dict[str, Loss] = {"mse": mean_square, "balanced": balanced, "relative": relative}

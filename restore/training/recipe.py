@@ -8,8 +8,8 @@ from typing import Any
 
 from optcodec import InvalidInputError, parse_json
 from optcodec.shared import ShippedFiles
-from restore.channel.coded import Mix
 from restore.channel.degradation import Degradation
+from restore.channel.mix import Mix
 from restore.channel.problem import find_problem
 from restore.channel.senders import SENDERS
 

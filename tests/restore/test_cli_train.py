@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from optcodec import InvalidInputError
-from restore.channel.coded import Mix
+from restore.channel.mix import Mix
 from restore.cli.train import command
 from restore.networks import build
 from restore.networks.weights import load_network, save_network

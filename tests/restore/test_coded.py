@@ -9,8 +9,9 @@ from PIL import Image
 from skimage import data
 
 from optcodec import InvalidInputError
-from restore.channel.coded import GRID, CodedSet, Mix, code_once
+from restore.channel.coded import GRID, CodedSet, code_once
 from restore.channel.drawings import drawing
+from restore.channel.mix import Mix
 from restore.channel.patches import CodedPatches, coded_planes
 from restore.channel.senders import SENDERS, check_packages
 from restore.runtime.context import SIGMA_UNIT, Context, condition_size
@@ -30,7 +31,7 @@ def test_a_file_is_the_same_made_or_kept(folder: Path) -> None:
     for _ in range(2):  # coded at first, then read
         for number in range(len(kept)):
             first, second = made.file(number), kept.file(number)
-            for name in ("clean", "received", "steps", "dead_zones", "errors"):
+            for name in ("clean", "received", "steps", "dead_zones", "activities", "errors"):
                 np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
@@ -92,7 +93,9 @@ def test_batches_have_the_errors_of_the_planes_that_are_restored() -> None:
     for planes, expected in ((1, errors[0]), (3, (errors[1] + errors[2]) / 2)):
         batch = CodedPatches([PHOTO], mix, None, side=32, count=5, planes=planes).batch(2)
         np.testing.assert_allclose(batch.errors, np.full(5, expected), rtol=1e-6)
-        assert batch.reference is batch.errors
+        difference = (batch.clean.astype(float) - batch.received)[:, -batch.restored :]
+        of_patches = np.mean(difference**2, axis=(1, 2, 3))
+        np.testing.assert_allclose(batch.reference, np.stack([batch.errors, of_patches], 1), rtol=1e-5)
     assert len({*errors.round(3), errors[1:].mean().round(3)}) == 4
 
 
@@ -106,8 +109,8 @@ def test_noise_is_added_to_what_was_decoded_and_told(folder: Path) -> None:
     np.testing.assert_array_equal(noisy.clean, quiet.clean)
     assert (noisy.received.astype(int) - quiet.received).std() == pytest.approx(8, rel=0.1)
     np.testing.assert_array_equal(noisy.conditions[:, :64], quiet.conditions[:, :64])
-    usual = Context.of_steps(np.ones((1, 8, 8))).condition(1)[64:128]  # a noisy picture does not tell the dead zones
-    np.testing.assert_array_equal(noisy.conditions[:, 64:128], [usual] * 6)
+    usual = Context.of_steps(np.ones((1, 8, 8))).condition(1)[64:192]  # a noisy picture does not tell the statistics
+    np.testing.assert_array_equal(noisy.conditions[:, 64:192], [usual] * 6)
     np.testing.assert_array_equal(noisy.conditions[:, -1], np.full(6, 8 / SIGMA_UNIT))
     np.testing.assert_allclose(noisy.errors, quiet.errors + 64)
     several = CodedPatches([PHOTO], replace(ONCE, sigmas=(0.0, 8.0)), folder, side=32, count=40, planes=1).batch(0)

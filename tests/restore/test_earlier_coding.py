@@ -63,7 +63,7 @@ class Told:
 
 def steps_in(condition: np.ndarray) -> np.ndarray:
     """The steps of all tables in a condition."""
-    count = (len(condition) - 3) // 2
+    count = (len(condition) - 3) // 3
     return np.exp2(8 * condition[:count]).reshape(-1, 8, 8)
 
 

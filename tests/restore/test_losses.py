@@ -32,11 +32,14 @@ def test_pixel_losses_have_the_values_of_the_formulas() -> None:
 
 
 def test_the_relative_loss_has_the_value_of_the_formula() -> None:
-    """Squared errors in samples, divided by those of the files, with half a squared sample for rounding."""
+    """Squared errors in samples, divided by those of the files, with half a squared sample for rounding.
+
+    What is beyond the error of the decoded patch, 4 in the first one, counts three times.
+    """
     clean = torch.zeros(2, 1, 8, 8)
     restored = torch.stack([torch.full((1, 8, 8), 3 / 255), torch.full((1, 8, 8), -10 / 255)])
-    errors = torch.tensor([17.5, 0.0])
-    assert float(pixel_loss("relative")(restored, clean, errors)) == pytest.approx((9 / 18 + 100 / 0.5) / 2)
+    errors = torch.tensor([[17.5, 4.0], [0.0, 120.0]])
+    assert float(pixel_loss("relative")(restored, clean, errors)) == pytest.approx(((9 + 2 * 5) / 18 + 100 / 0.5) / 2)
 
 
 def test_an_unknown_loss_is_refused() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from optcodec import InvalidInputError
-from restore.channel.coded import Mix
+from restore.channel.mix import Mix
 from restore.channel.patches import CodedBatch
 from restore.compress.quantize import calibration_patches
 from restore.networks import Conditioned, build
@@ -90,7 +90,7 @@ def test_the_loss_is_relative_to_the_errors_of_the_files(data: Path, tmp_path: P
     batch = training_patches(how, DataFolders(data)).batch(0)
     clean, received = (torch.from_numpy(part.astype(np.float32) / 255) for part in (batch.clean, batch.received))
     assert isinstance(batch, CodedBatch)
-    errors = torch.from_numpy(batch.errors)
+    errors = torch.from_numpy(batch.reference)
     (row,) = log(tmp_path)
     expected = pixel_loss("relative")(received, clean, errors).item()
     assert float(row["loss"]) == pytest.approx(expected, rel=1e-4)

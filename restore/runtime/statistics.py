@@ -1,7 +1,9 @@
-"""How an encoder chose the quantized coefficients of a file: the excess of zeros over those of rounding to nearest.
+"""Statistics of the quantized coefficients of a file: how the encoder chose them, and how strong they are.
 
-An encoder with rate-distortion optimization (a trellis) sets many coefficients to zero that rounding would not. Errors
-of such files are larger than their steps suggest, and the original is often outside of its quantization interval.
+The choice shows in the excess of zeros over those of rounding to nearest. An encoder with rate-distortion
+optimization (a trellis) sets many coefficients to zero that rounding would not. Errors of such files are larger than
+their steps suggest, and the original is often outside of its quantization interval. The strength tells smooth pictures
+from grainy ones, whose grain a network takes for an error otherwise.
 """
 
 from __future__ import annotations
@@ -9,15 +11,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["count_magnitudes", "dead_zones", "interval_growth"]
+__all__ = ["activities", "count_magnitudes", "dead_zones", "interval_growth"]
 
 _PRIOR_COUNT = 200.0  # weight of the mean over frequencies in the estimate of each frequency, in coefficients
 _PRIOR_EXCESS = 0.3  # the excess of a file with too few coefficients to tell; files of libjpeg have about this one
 _LIMITS = -1.0, 3.0  # range of the estimates; beyond are only frequencies with very few coefficients
+_LEAST_MAGNITUDE = 1 / 16  # samples: what is added to mean magnitudes before the logarithm
 
 
 def count_magnitudes(blocks: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
-    """Count the indices of each frequency that are 0, +-1, and of larger magnitude.
+    """Count the indices of each frequency that are 0, +-1, and of larger magnitude, and add up all magnitudes.
 
     Parameters
     ----------
@@ -26,12 +29,13 @@ def count_magnitudes(blocks: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
 
     Returns
     -------
-    ndarray of int64, shape (3, 8, 8)
+    ndarray of int64, shape (4, 8, 8)
     """
     number = blocks.shape[0] * blocks.shape[1]
     zeros = number - np.count_nonzero(blocks, axis=(0, 1))
     ones = np.count_nonzero((blocks == 1) | (blocks == -1), axis=(0, 1))
-    return np.stack([zeros, ones, number - zeros - ones])
+    total = np.abs(blocks).sum(axis=(0, 1), dtype=np.int64)
+    return np.stack([zeros, ones, number - zeros - ones, total])
 
 
 def dead_zones(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -43,7 +47,7 @@ def dead_zones(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
 
     Parameters
     ----------
-    counts : ndarray of int64, shape (3, 8, 8)
+    counts : ndarray of int64, shape (4, 8, 8)
         From `count_magnitudes`.
 
     Returns
@@ -52,7 +56,7 @@ def dead_zones(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         0 for a Laplacian density and rounding to nearest; larger, the more zeros the encoder chose. DC, which has no
         dead zone, has the mean of the other frequencies.
     """
-    zeros, ones, larger = counts.reshape(3, 64).astype(np.float64)
+    zeros, ones, larger = counts[:3].reshape(3, 64).astype(np.float64)
     # the halves keep logarithms finite
     decay = np.log((ones + larger + 1) / (larger + 0.5))
     excess = np.log((zeros + 0.5) / (ones + larger + 0.5)) - np.log(np.expm1(decay / 2))
@@ -62,6 +66,28 @@ def dead_zones(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     mean = (weight @ excess + _PRIOR_COUNT * _PRIOR_EXCESS) / (weight.sum() + _PRIOR_COUNT)
     shrunk = (weight * excess + _PRIOR_COUNT * mean) / (weight + _PRIOR_COUNT)
     result: npt.NDArray[np.float32] = shrunk.reshape(8, 8).astype(np.float32)
+    return result
+
+
+def activities(counts: npt.NDArray[np.int64], steps: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
+    """Strength of each frequency in a file: the logarithm of the mean magnitude of its coefficients.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (4, 8, 8)
+        From `count_magnitudes`.
+    steps : ndarray, shape (8, 8)
+        Quantization steps of the file.
+
+    Returns
+    -------
+    ndarray of float32, shape (8, 8)
+        log2(1 + 16 m) for a mean magnitude m in samples, 0 where all coefficients are 0. DC, whose mean is that of the
+        brightness, has 0.
+    """
+    number = np.maximum(counts[:3].sum(axis=0), 1)
+    result: npt.NDArray[np.float32] = np.log2(1 + counts[3] / number * steps / _LEAST_MAGNITUDE).astype(np.float32)
+    result[0, 0] = 0
     return result
 
 

@@ -1,11 +1,11 @@
-"""The excess of zeros tells rounding to nearest from an encoder that sets coefficients to zero."""
+"""The excess of zeros tells rounding to nearest from an encoder that sets coefficients to zero; and the activities."""
 
 import numpy as np
 import pytest
 from skimage import data
 
 import optcodec
-from restore.runtime.deadzone import count_magnitudes, dead_zones, interval_growth
+from restore.runtime.statistics import activities, count_magnitudes, dead_zones, interval_growth
 
 REACHES = (0.5, 0.7, 0.9, 1.1)  # magnitude in steps up to which coefficients become zero
 
@@ -23,7 +23,32 @@ def test_counts_are_those_of_a_loop() -> None:
     counts = count_magnitudes(blocks)
     for magnitude in (0, 1):
         assert np.array_equal(counts[magnitude], (np.abs(blocks.astype(int)) == magnitude).sum(axis=(0, 1)))
-    assert np.array_equal(counts.sum(axis=0), np.full((8, 8), 35))
+    assert np.array_equal(counts[:3].sum(axis=0), np.full((8, 8), 35))
+    assert np.array_equal(counts[3], np.abs(blocks.astype(int)).sum(axis=(0, 1)))
+
+
+def test_activities_are_the_logarithms_of_mean_magnitudes() -> None:
+    blocks = np.random.default_rng(0).integers(-3, 4, (5, 7, 8, 8)).astype(np.int16)
+    blocks[..., 3, 4] = 0
+    steps = np.arange(1, 65).reshape(8, 8)
+    means = np.abs(blocks.astype(float) * steps).mean(axis=(0, 1))
+    expected = np.log2(1 + 16 * means)
+    expected[0, 0] = 0
+    strengths = activities(count_magnitudes(blocks), steps)
+    assert strengths.dtype == np.float32
+    np.testing.assert_allclose(strengths, expected, rtol=1e-6)
+    assert strengths[3, 4] == 0
+
+
+def test_activities_hardly_depend_on_the_steps() -> None:
+    """They are those of the picture, as far as its coefficients are not all zero."""
+    photo = data.camera()[:256, :256]
+    fine, coarse = (
+        activities(count_magnitudes(image.components[0].blocks), image.tables[0].steps)[:2, :2].ravel()[1:]
+        for image in (optcodec.read_jpeg(optcodec.encode(photo, quality=quality).data) for quality in (95, 60))
+    )
+    np.testing.assert_allclose(fine, coarse, atol=0.3)
+    assert np.all(fine > 3)
 
 
 def test_rounding_to_nearest_has_no_excess() -> None:

@@ -1,0 +1,48 @@
+"""Variants of photographs for the training: with film grain or sensor noise, and sharpened.
+
+Photographs of collections for research are smooth: they were JPEG files before, or were downscaled. Networks that know
+only such photographs take the grain of others for an error, and remove it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import scipy.ndimage
+
+__all__ = ["sharpened", "with_grain"]
+
+Samples = npt.NDArray[np.uint8]
+_GRAIN = 1.0, 10.0  # standard deviation of grain in samples, drawn evenly on a logarithmic scale
+_BLUR = 0.8  # pixels: the largest standard deviation of the blur of grain
+_AMOUNT = 0.3, 1.5  # of sharpening: by how much the detail grows
+_RADIUS = 0.5, 1.5  # pixels: the standard deviation of the blur beyond which there is detail
+
+
+def with_grain(image: Samples, rng: np.random.Generator) -> Samples:
+    """Add grain of a random strength and size to RGB pixels, shape (height, width, 3).
+
+    A part of it is common to the three colours, and the rest is that of red and, negated, of blue.
+    """
+    sigma = math.exp(rng.uniform(*np.log(_GRAIN)))
+    blur, colour = rng.uniform(0.0, _BLUR), rng.uniform(0.0, 0.5)
+    noise = rng.standard_normal((2, *image.shape[:2]), dtype=np.float32)
+    if blur > 0.3:  # below, nothing of the filter is left but its middle
+        noise = scipy.ndimage.gaussian_filter(noise, (0, blur, blur), mode="wrap", truncate=3)
+    gray, opposed = noise * np.float32(sigma / noise.std())
+    colours = np.stack([gray + colour * opposed, gray, gray - colour * opposed], -1)
+    return _to_samples(image + colours)
+
+
+def sharpened(image: Samples, rng: np.random.Generator) -> Samples:
+    """Sharpen RGB pixels, shape (height, width, 3), by an unsharp mask of a random amount and radius."""
+    amount, radius = rng.uniform(*_AMOUNT), rng.uniform(*_RADIUS)
+    values = image.astype(np.float32)
+    return _to_samples(values + amount * (values - scipy.ndimage.gaussian_filter(values, (radius, radius, 0))))
+
+
+def _to_samples(values: npt.NDArray[np.floating]) -> Samples:
+    samples: Samples = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return samples
