@@ -87,7 +87,7 @@ def _weight(network: nn.Module, condition: Tensor) -> Tensor:
     """Weight of differences: they count relative to the scale of the network's change, so that fine files count too."""
     if not isinstance(network, Conditioned):
         return torch.ones(())
-    scale = network.scale(condition)
+    scale = CHANGE_UNIT * network.expected_error(condition)
     return torch.where(scale > 0, 1 / scale.clamp(min=CHANGE_UNIT), 0)
 
 

@@ -100,6 +100,7 @@ class FloatGraph:
 
     def __init__(self) -> None:
         self.graph = Graph()
+        self._hidden = ""
 
     def image_input(self) -> Signal:
         return Signal("image")
@@ -148,7 +149,9 @@ class FloatGraph:
         beyond = self.graph.node("Relu", [self.graph.node("Sub", [self.graph.node("Exp", [exponent]), threshold])])
         sigma = self.scaled(self.sliced("condition", -1, _END), SIGMA_UNIT)
         total = self.graph.node("Add", [beyond, self.graph.node("Mul", [sigma, sigma])])
-        scale = self.scaled(self.graph.node("Sqrt", [total]), CHANGE_UNIT)
+        learned = self.dense(self.hidden(network), array(network.strength.weight), array(network.strength.bias))
+        factors = [self.graph.node("Sigmoid", [learned]), self.graph.node("Sqrt", [total])]
+        scale = self.scaled(self.graph.node("Mul", factors), 2 * CHANGE_UNIT)
         return self.graph.node("Reshape", [scale, self.graph.constant(np.array([1, 1, 1, 1]))])
 
     def scaled(self, value: str, factor: float) -> str:
@@ -171,16 +174,23 @@ class FloatGraph:
 
     def maps(self, network: Conditioned, scale: float) -> str:
         """One period of the maps of the condition, divided by a scale."""
-        first_layer, last_layer = cast(nn.Linear, network.condition[0]), cast(nn.Linear, network.condition[2])
-        numbers = "condition"
-        if first_layer.in_features < condition_size(network.tables):
-            numbers = self.sliced("condition", 0, first_layer.in_features)
-        hidden = self.dense(numbers, array(first_layer.weight), array(first_layer.bias))
-        maps = self.dense(
-            self.graph.node("Relu", [hidden]), array(last_layer.weight) / scale, array(last_layer.bias) / scale
-        )
+        last_layer = cast(nn.Linear, network.condition[2])
+        maps = self.dense(self.hidden(network), array(last_layer.weight) / scale, array(last_layer.bias) / scale)
         shape = np.array([1, network.maps, network.period, network.period])
         return self.graph.node("Reshape", [maps, self.graph.constant(shape)])
+
+    def hidden(self, network: Conditioned) -> str:
+        """The hidden layer of the condition, see `restore.networks.Conditioned.hidden`; one node for all its uses."""
+        if not self._hidden:
+            layer, numbers = cast(nn.Linear, network.condition[0]), "condition"
+            weights, bias = array(layer.weight), array(layer.bias)
+            if layer.in_features < condition_size(network.tables):
+                numbers = self.sliced("condition", 0, layer.in_features)
+            else:
+                weights = weights / array(network.spreads)
+                bias = bias - weights @ array(network.centres)
+            self._hidden = self.graph.node("Relu", [self.dense(numbers, weights, bias)])
+        return self._hidden
 
     def dense(self, value: str, weights: Array, bias: Array) -> str:
         """A fully connected layer."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from restore.networks.conditioned import Conditioned
+from restore.networks.conditioned import CHANGE_UNIT, Conditioned
 
 __all__ = ["Compact"]
 
@@ -41,13 +41,15 @@ class Compact(Conditioned):
             "network": "compact", "planes": planes, "restored": restored, "width": width, "blocks": blocks,
             "tables": tables, "maps": maps, "period": period,
         }  # fmt: skip
+        del self.strength
         self.condition = nn.Sequential(
             nn.Linear(64 * tables, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, maps * period * period)
         )
 
-    def period_of_maps(self, condition: Tensor) -> Tensor:
-        """One period of the maps, shape (N, maps, period, period), from the steps."""
-        return super().period_of_maps(condition[:, : 64 * self.tables])
+    def hidden(self, condition: Tensor) -> Tensor:
+        """The hidden layer, shape (N, width), from the steps."""
+        layer: Tensor = self.condition[:2](condition[:, : 64 * self.tables])
+        return layer
 
     def without_stripes(self, change: Tensor) -> Tensor:
         """The change as it is."""
@@ -55,4 +57,8 @@ class Compact(Conditioned):
 
     def scale(self, condition: Tensor) -> Tensor:
         """A factor of 1 for each change, shape (N, 1, 1, 1)."""
-        return torch.ones(len(condition), 1, 1, 1, device=condition.device)
+        return CHANGE_UNIT * self.expected_error(condition)
+
+    def expected_error(self, condition: Tensor) -> Tensor:
+        """The same for all files, shape (N, 1, 1, 1)."""
+        return torch.full((len(condition), 1, 1, 1), 1 / CHANGE_UNIT, device=condition.device)

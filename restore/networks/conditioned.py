@@ -1,10 +1,11 @@
 """`Conditioned`, the network of the shipped models: residual blocks at half resolution that know how the file was made.
 
 A pixel-unshuffle by two turns each 2x2 pixels into channels, so that the same filters cost a quarter. The condition of
-the file (quantization steps, dead zones, subsampling, noise; see `restore.runtime.context`) is turned into a few
-feature maps that repeat with the 8x8 blocks: they tell the network how coarse the quantization is, how the encoder
-chose its indices, and where the block borders lie. The change that the network makes is scaled by the quantization
-steps, down to no change at all for fine steps.
+the file (quantization steps, statistics of the coefficients, subsampling, noise; see `restore.runtime.context`) is
+turned into a few feature maps that repeat with the 8x8 blocks: they tell the network how coarse the quantization is,
+how the encoder chose its indices, and where the block borders lie. The change that the network makes is scaled by the
+quantization steps, down to no change at all for fine steps, and by a strength that the network derives from the
+condition: how much of the change is right on average differs from file to file, and the statistics tell much of it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ __all__ = ["CHANGE_UNIT", "STRIPE_WINDOW", "Conditioned", "Residual"]
 CHANGE_UNIT = 16 / 255  # change of a sample of 0..1 by an output of 1, if the error is one 8-bit sample
 STRIPE_WINDOW = 9  # side of the window of `without_stripes`, in squares of 2x2 pixels
 _HIDDEN = 32  # width of the hidden layer between the condition and its maps
+# Means and standard deviations of the parts of the condition in the training: of steps, dead zones and activities.
+_CENTRES, _SPREADS = (0.73, 1.08, 0.49), (0.15, 0.70, 0.24)
 
 
 class Residual(nn.Module):
@@ -64,6 +67,9 @@ class Conditioned(nn.Module):
         Whether the luminance among the input planes is the restored one, by a network for luminance.
     """
 
+    centres: Tensor  # of each number of the condition, see `_CENTRES`
+    spreads: Tensor
+
     def __init__(
         self,
         planes: int = 1,
@@ -86,6 +92,10 @@ class Conditioned(nn.Module):
         self.condition = nn.Sequential(
             nn.Linear(condition_size(tables), _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, maps * period * period)
         )
+        self.strength = with_zero_weights(nn.Linear(_HIDDEN, 1))
+        for name, values, rest in (("centres", _CENTRES, 0.0), ("spreads", _SPREADS, 1.0)):
+            numbers = [value for value in values for _ in range(64 * tables)]
+            self.register_buffer(name, torch.tensor([*numbers, *[rest] * 3]), persistent=False)
         self.head = nn.Conv2d(4 * planes + maps, width, 3, padding=1)
         self.body = nn.Sequential(*(Residual(width) for _ in range(blocks)))
         self.tail = with_zero_weights(nn.Conv2d(width, 4 * restored, 3, padding=1))
@@ -117,21 +127,34 @@ class Conditioned(nn.Module):
 
     def period_of_maps(self, condition: Tensor) -> Tensor:
         """One period of the maps, shape (N, maps, period, period)."""
-        maps: Tensor = self.condition(condition).view(-1, self.maps, self.period, self.period)
+        maps: Tensor = self.condition[2](self.hidden(condition)).view(-1, self.maps, self.period, self.period)
         return maps
+
+    def hidden(self, condition: Tensor) -> Tensor:
+        """The hidden layer, shape (N, width), from the condition with means of about 0 and deviations of about 1."""
+        layer: Tensor = self.condition[:2]((condition - self.centres) / self.spreads)
+        return layer
 
     def tiled(self, maps: Tensor, low: Tensor) -> Tensor:
         """Repeat maps to the size and type of the image at half resolution."""
         return maps.repeat(1, 1, low.shape[2] // self.period, low.shape[3] // self.period).to(low.dtype)
 
     def scale(self, condition: Tensor) -> Tensor:
-        """The factor of the change, shape (N, 1, 1, 1): about the error of a decoded image with these steps and noise.
+        """The factor of the change, shape (N, 1, 1, 1): the expected error, and a learned strength from 0 to 2.
+
+        A constant brings the outputs of the last convolution to the size of those of the others, with which Adam learns
+        much faster.
+        """
+        strength = 2 * torch.sigmoid(self.strength(self.hidden(condition)).float())
+        return strength[:, :, None, None] * self.expected_error(condition) * CHANGE_UNIT
+
+    def expected_error(self, condition: Tensor) -> Tensor:
+        """About the error of a decoded image with these steps and noise, in 8-bit samples, shape (N, 1, 1, 1).
 
         The mean error of decoded photographs grows about with the root of the steps. Below the threshold it is set to
-        that of the noise. A constant brings the outputs of the last convolution to the size of those of the others,
-        with which Adam learns much faster.
+        that of the noise.
         """
         logarithms = condition[:, 64 * self.tables - 64 : 64 * self.tables].mean(1)
         beyond = functional.relu(torch.exp2(8 * logarithms) - self.threshold)
         sigma = SIGMA_UNIT * condition[:, -1]
-        return torch.sqrt(beyond + sigma.square())[:, None, None, None] * CHANGE_UNIT
+        return torch.sqrt(beyond + sigma.square())[:, None, None, None]

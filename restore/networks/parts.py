@@ -9,7 +9,7 @@ from torch.nn import functional
 
 __all__ = ["enlarge", "pad_to_multiples", "with_zero_weights"]
 
-Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d)
+Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 def with_zero_weights(layer: Layer) -> Layer:

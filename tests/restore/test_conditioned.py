@@ -82,15 +82,33 @@ def test_the_pattern_of_a_window_is_subtracted() -> None:
     ],
 )
 def test_the_scale_is_about_the_error_of_the_file(mean: float, sigma: float, error: float) -> None:
-    scale = made().scale(conditions(steps(mean)[None], sigma))
+    scale = made().expected_error(conditions(steps(mean)[None], sigma))
     assert scale.shape == (1, 1, 1, 1)
-    assert scale.item() == pytest.approx(error * CHANGE_UNIT, rel=1e-4)
+    assert scale.item() == pytest.approx(error, rel=1e-4)
+
+
+def test_the_scale_has_a_learned_strength() -> None:
+    """It is 1 at first, and depends on the whole condition, within 0 and 2."""
+    condition = conditions(steps(20)[None])
+    first = Conditioned(width=8, blocks=1)
+    assert first.scale(condition).item() == pytest.approx(CHANGE_UNIT * first.expected_error(condition).item())
+    network = made()
+    for index in (0, 70, 140):  # a step, a dead zone, an activity
+        other = condition.clone()
+        other[0, index] += 0.5
+        with torch.no_grad():
+            scales = torch.cat([network.scale(one) / network.expected_error(one) for one in (condition, other)])
+        ratios = (scales.flatten() / CHANGE_UNIT).tolist()
+        assert abs(ratios[0] - ratios[1]) > 1e-3
+        assert all(0 < ratio < 2 for ratio in ratios)
+    network.strength.bias.data += 100
+    assert network.scale(condition).item() == pytest.approx(2 * CHANGE_UNIT * network.expected_error(condition).item())
 
 
 def test_the_scale_of_chrominance_is_that_of_its_own_steps() -> None:
     network = made(**CHROMA)
     tables = np.stack([steps(100)[0], steps(17)[0]])
-    assert network.scale(conditions(tables[None])).item() == pytest.approx(3 * CHANGE_UNIT, rel=1e-4)
+    assert network.expected_error(conditions(tables[None])).item() == pytest.approx(3, rel=1e-4)
     fine = np.stack([steps(100)[0], steps(7.9)[0]])
     assert network.scale(conditions(fine[None])).item() == 0
 
@@ -141,7 +159,8 @@ def test_files_give_what_torch_gives(config: dict[str, object], int8: bool, qual
 def test_maps_repeat_with_the_blocks_and_depend_on_all_that_is_known() -> None:
     network = made(**CHROMA)
     condition = conditions(steps(20, 2)[None])
-    for index in (0, 100, 150, 250, 256, 257, 258):  # a step and a dead zone of each table, subsampling, and noise
+    # a step, a dead zone and an activity of each table, subsampling, and noise
+    for index in (0, 100, 150, 250, 300, 380, 384, 385, 386):
         other = condition.clone()
         other[0, index] += 0.5
         with torch.no_grad():
