@@ -12,6 +12,7 @@ from restore.channel.degradation import Degradation
 from restore.channel.mix import Mix
 from restore.channel.problem import find_problem
 from restore.channel.senders import SENDERS
+from restore.training.learner import OPTIMIZERS
 
 __all__ = ["Recipe", "Validation", "load_recipe", "shipped_recipes"]
 
@@ -83,6 +84,8 @@ class Recipe:
         Number of batches (training steps); the option `--budget` overrides it.
     rate : float
         Learning rate of Adam at the start.
+    optimizer : {"adam", "muon"}
+        Optimizer of the network, see `restore.training.learner`.
     schedule : {"cosine", "halving", "plateau"}
         Learning rate over time. "cosine": falls to zero along half a cosine after a short rise. "halving": halved
         `halvings` times at equal distances. "plateau": divided by ten after three validations without progress.
@@ -119,6 +122,7 @@ class Recipe:
     stride: int = 1
     steps: int = 10_000
     rate: float = 1e-3
+    optimizer: str = "adam"
     schedule: str = "cosine"
     halvings: int = 5
     clip: float = 0.0
@@ -142,7 +146,11 @@ class Recipe:
                 raise InvalidInputError(f"{name} is a whole number; got {getattr(self, name)!r}")
         if self.seed < 0:
             raise InvalidInputError(f"seed is at least 0; got {self.seed}")
-        for name, allowed in (("schedule", ("cosine", "halving", "plateau")), ("precision", ("float32", "bfloat16"))):
+        for name, allowed in (
+            ("schedule", ("cosine", "halving", "plateau")),
+            ("precision", ("float32", "bfloat16")),
+            ("optimizer", OPTIMIZERS),
+        ):
             if getattr(self, name) not in allowed:
                 raise InvalidInputError(f"{name} is one of {', '.join(allowed)}; got {getattr(self, name)!r}")
         for name in ("side", "count", "stride", "steps", "halvings"):

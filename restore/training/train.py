@@ -125,10 +125,10 @@ class _Training:
             actual = f"{spec.planes} planes, and enlarges {spec.scale} times"
             raise InvalidInputError(f"{problem.name} needs a network for RGB with scale {problem.scale}; got {actual}")
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
-        self.learners = [Learner(self.network, recipe.rate)]
+        self.learners = [Learner(self.network, recipe.rate, optimizer=recipe.optimizer)]
         if recipe.adversarial:
             critic = Critic(spec.planes, spec.restored).to(self.device)
-            self.learners.append(Learner(critic, recipe.rate, name="critic.", adam="critic_adam."))
+            self.learners.append(Learner(critic, recipe.rate, name="critic.", prefix="critic_"))
         luminance = luminance_network(recipe)
         self.luminance = luminance.to(self.device) if luminance is not None else None
         self.patches = training_patches(recipe, data)

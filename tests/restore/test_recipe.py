@@ -29,6 +29,7 @@ def test_shipped_recipes_make_a_network_and_survive_json(name: str) -> None:
     ("wrong", "message"),
     [
         ({"schedule": "step"}, "schedule is one of cosine, halving, plateau; got 'step'"),
+        ({"optimizer": "sgd"}, "optimizer is one of adam, muon; got 'sgd'"),
         ({"precision": "float16"}, "precision is one of float32, bfloat16; got 'float16'"),
         ({"side": 20}, "side is a multiple of 8, the blocks of JPEG; got 20"),
         ({"count": 0}, "count is at least 1; got 0"),

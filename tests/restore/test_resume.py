@@ -31,6 +31,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "batch norm": {"network": {"network": "dncnn", "depth": 3, "width": 8}},
     "two domains": {"network": {"network": "dualdomain", "width": 8, "dct_width": 8}},
     "stage 2": {"perceptual": 0.1, "features": "squeezenet1_1", "adversarial": 0.01, "side": 32},
+    "muon": {"optimizer": "muon", "network": {"network": "dncnn", "depth": 4, "width": 16, "normalized": False}},
     "bfloat16": {"precision": "bfloat16", "loss": "balanced"},
 }
 
