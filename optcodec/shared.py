@@ -12,6 +12,7 @@ from optcodec.files import check_writable, whole_file, write_whole
 from optcodec.jpeg.dct import forward
 from optcodec.limits import processor_count
 from optcodec.metrics import check_pixels, luminance, mean_square, ssim
+from optcodec.peers.encoders import encode_jpegli, encode_mozjpeg, encode_turbo, require_peers
 from optcodec.scalars import real_number
 from optcodec.shipped import ShippedFiles
 
@@ -20,12 +21,16 @@ __all__ = [
     "cached_property",
     "check_pixels",
     "check_writable",
+    "encode_jpegli",
+    "encode_mozjpeg",
+    "encode_turbo",
     "forward",
     "luminance",
     "mean_square",
     "percentile_interval",
     "processor_count",
     "real_number",
+    "require_peers",
     "ssim",
     "whole_file",
     "write_whole",

@@ -96,9 +96,11 @@ CALLS = [
     Case("from optcodec.report.heatmap import heatmap_figure; heatmap_figure([])", ("matplotlib",)),
     Case("from optcodec.report.curves import rate_accuracy_figure; rate_accuracy_figure([])", ("matplotlib",)),
     Case("from optcodec.vision.models import load_model; load_model('mobilenet_v2', weights='none.pth')", CLASSIFIER),
-    Case("from optcodec.accuracy.curves import bd_rate; bd_rate(None, None)", ("bjontegaard",)),
-    Case("from optcodec.accuracy.curves import bd_quality; bd_quality(None, None)", ("bjontegaard",)),
-    Case("from optcodec.accuracy.curves import monotone_curves; monotone_curves(None, None)", ("scipy",), "accuracy"),
+    Case("from optcodec.experiments.curves import bd_rate; bd_rate(None, None)", ("bjontegaard",)),
+    Case("from optcodec.experiments.curves import bd_quality; bd_quality(None, None)", ("bjontegaard",)),
+    Case(
+        "from optcodec.experiments.curves import monotone_curves; monotone_curves(None, None)", ("scipy",), "accuracy"
+    ),
     Case("from optcodec.accuracy.statistics import mcnemar; mcnemar(1, 2)", ("scipy",), "accuracy"),
     Case("from optcodec.receivers.train_qpnet import scores; scores(None, None)", ("scipy",), "torch"),
     Case("from optcodec.receivers.train_qpnet import qpnet_module; qpnet_module(3)", ("torch",)),

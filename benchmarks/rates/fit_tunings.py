@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rates.rd import bd_rate, load, measured, ours, photographs, turbo
+from benchmarks.rates.rd import bd_rate, load, measured, ours, photographs
 from benchmarks.record import write_result
 from optcodec.trellis.tuning import TUNINGS, Masking, Tuning, falling_weights, flat_weights
 

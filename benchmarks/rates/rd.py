@@ -6,7 +6,6 @@ are decoded by Pillow (libjpeg-turbo). OPTCODEC_DATA is the folder with the phot
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -22,8 +21,7 @@ from ssimulacra2 import compute_ssimulacra2
 from optcodec import encode, psnr_db
 from optcodec.metrics import luminance_ssim
 from optcodec.pictures.pixels import decoded_pixels
-from optcodec.shared import luminance
-from restore.channel.senders import encode_jpegli, encode_mozjpeg
+from optcodec.shared import encode_jpegli, encode_mozjpeg, encode_turbo, luminance
 
 Pixels = npt.NDArray[np.uint8]
 Encoder = Callable[[Pixels, str, int], bytes]
@@ -44,14 +42,6 @@ def load(path: Path) -> Pixels:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def turbo(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool = False) -> bytes:
-    """A file of libjpeg-turbo with optimized Huffman tables."""
-    file = io.BytesIO()
-    options = {"quality": quality, "optimize": True, "progressive": progressive, "subsampling": subsampling}
-    Image.fromarray(pixels).save(file, "JPEG", **options)
-    return file.getvalue()
-
-
 def ours(pixels: Pixels, subsampling: str, quality: int, *, tune: str, progressive: bool) -> bytes:
     """A file of our encoder with rate-distortion optimization (effort 3)."""
     return encode(pixels, quality=quality, effort=3, tune=tune, subsampling=subsampling, progressive=progressive).data
@@ -59,7 +49,10 @@ def ours(pixels: Pixels, subsampling: str, quality: int, *, tune: str, progressi
 
 def encoders() -> dict[str, Encoder]:
     """All encoders that are compared, baseline and progressive, by name."""
-    by_name: dict[str, Encoder] = {REFERENCE: turbo, f"{REFERENCE}, progressive": partial(turbo, progressive=True)}
+    by_name: dict[str, Encoder] = {
+        REFERENCE: encode_turbo,
+        f"{REFERENCE}, progressive": partial(encode_turbo, progressive=True),
+    }
     for progressive, ending in ((False, ""), (True, ", progressive")):
         for name, table in (("flat tables", 1), ("default tables", 3)):
             by_name[f"mozjpeg, {name}{ending}"] = partial(encode_mozjpeg, table=table, progressive=progressive)

@@ -111,9 +111,9 @@ def command(output: Path, as_json: bool, **options: Any) -> None:
 def _measure(output: Path, options: dict[str, Any], failures: list[Failure]) -> dict[str, Any]:
     """Run the experiment and write its two files; images that cannot be read are skipped and put into `failures`."""
     from optcodec.accuracy.grid import QUALITIES, WATER_LEVELS, grid
-    from optcodec.accuracy.partial import remove_partial
     from optcodec.accuracy.pipeline import Pipeline
     from optcodec.accuracy.run import measure
+    from optcodec.experiments.partial import remove_partial
 
     profile = _profile(options)
     target = open_model(options["model"], weights=options["weights"], device=options["device"])

@@ -10,7 +10,6 @@ import click
 
 from optcodec.cli.images import needed_nbytes, open_image, opening_of
 from optcodec.cli.totals import table_of, total_of
-from optcodec.cli.tuning import EncodeSettings, tuned, tuning_options
 from optcodec.console.files import Source, check_jpeg_name, find_images, output_paths
 from optcodec.console.many import Done, failure_records, process_files, report_failures
 from optcodec.console.options import (
@@ -34,6 +33,7 @@ from optcodec.console.options import (
 )
 from optcodec.console.show import json_option, print_json
 from optcodec.console.streams import STREAM, check_stdout, output_file
+from optcodec.console.tuning import EncodeSettings, tuned, tuning_options
 from optcodec.errors import InvalidInputError
 from optcodec.limits import processor_count
 

@@ -1,0 +1,1 @@
+"""Rate versus quality of pictures, for several encoders."""
