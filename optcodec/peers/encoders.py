@@ -1,4 +1,4 @@
-"""The encoders of others, each as a function that gives the bytes of a file; packages are imported when it is called."""
+"""Other encoders, each as a function that gives the bytes of a file; their packages are imported when it is called."""
 
 from __future__ import annotations
 
