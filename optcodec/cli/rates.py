@@ -11,8 +11,8 @@ from optcodec.console.about import about
 from optcodec.console.files import find_images
 from optcodec.console.options import GroupedCommand
 from optcodec.console.rate_options import rate_options
-from optcodec.console.rate_report import check_output, measured, report
-from optcodec.console.rates import anchor_of, classified, files_named, labelled_originals, rates_of, senders_of
+from optcodec.console.rate_report import check_output, measure_and_report
+from optcodec.console.rates import anchor_of, classified, labelled_originals, rates_of, senders_of
 from optcodec.extras import require_packages
 
 if TYPE_CHECKING:
@@ -31,23 +31,21 @@ __all__ = ["command"]
     show_default=True,
     help="Comma-separated list of: psnr (of RGB), psnr_y, psnr_b, ssim, ssim_y, ms_ssim, ssimulacra2.",
 )
-def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: Any) -> None:
+def command(inputs: tuple[Path, ...], **options: Any) -> None:
     """Compare encoders on your own pictures: rate in bits per pixel, and quality of what libjpeg-turbo decodes.
 
     Each INPUT is a picture, or a folder, whose pictures are a set. OUTPUT gets the rows of all pictures, their means
     with intervals, and how many bytes each sender needs in comparison with the anchor (BD-rate); "optcodec plot" draws
     it. The same command continues a run that was interrupted. What fails is listed at the end, with exit status 1.
     """
-    check_output(output)
+    check_output(options["output"])
     require_packages("bjontegaard", "scipy.optimize", extra="rates")
     from optcodec.rates.experiment import Experiment, judge_by
     from optcodec.rates.measures import MEASURES, load_measures
-    from optcodec.rates.result import result_of
 
     names = options["measures"].split(",")
     judge, network = classified(options, judge_by(load_measures(names)))
     senders = senders_of(options)
-    anchor = anchor_of(options, senders)
     rates, reference = rates_of(options, senders)
     experiment = Experiment(
         senders,
@@ -58,17 +56,10 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
         max_pixels=options["max_pixels"],
     )
     originals = labelled_originals(_originals(inputs, options["images"]), options["labels"])
-    texts = [
-        *options["senders"],
-        *names,
-        *(options[name] or "" for name in ("bytes_of", "classify", "classify_weights")),
-    ]
-    part = measured(
-        experiment, originals, options | {"output": output}, {"options": texts, "files": files_named(texts)}
-    )
     measures = network | {name: MEASURES[name] for name in names}
-    result = result_of(experiment, part, measures, anchor=anchor, seed=options["seed"])
-    report(about("numpy", "pillow") | result, output, as_json=as_json)
+    measure_and_report(
+        experiment, originals, measures, options, anchor=anchor_of(options, senders), about=about("numpy", "pillow")
+    )
 
 
 def _originals(inputs: tuple[Path, ...], most: int | None) -> list[Original]:

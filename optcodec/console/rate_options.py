@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from optcodec.console.options import SUBSAMPLINGS, ExpertOption, max_pixels_option, numbers, with_options
+from optcodec.console.options import SUBSAMPLINGS, ExpertOption, max_pixels_option, numbers, output_option, with_options
 from optcodec.console.show import json_option
 
 __all__ = ["SELF", "rate_options"]
@@ -22,8 +21,8 @@ _SENDERS = click.option(
     default=("jpeg=pillow", "optcodec:tune=psnr"),
     show_default=True,
     help="Encoder: pillow (libjpeg-turbo), mozjpeg, mozjpeg-flat, jpegli; optcodec, with options of 'optcodec encode' "
-    "after a colon, such as optcodec:tune=ssim,smaller; or module:function, which takes pixels, subsampling and quality, "
-    "and returns a JPEG file. May be repeated.",
+    "after a colon, such as optcodec:tune=ssim,smaller; or module:function, which takes pixels, subsampling and "
+    "quality, and returns a JPEG file. May be repeated.",
 )
 _RATES = (
     click.option(
@@ -55,7 +54,7 @@ _NETWORK = (
     click.option(
         "--classify",
         metavar="MODEL",
-        help="Also measure what a classifier makes of the pictures: its name in torchvision, or package.module:factory.",
+        help="Also measure what a classifier sees in the pictures: a name in torchvision, or package.module:factory.",
     ),
     click.option(
         "--classify-weights",
@@ -66,8 +65,8 @@ _NETWORK = (
         "--labels",
         default=SELF,
         show_default=True,
-        help="Classes for --classify: 'self' (what the model says of the original), or a CSV file with the columns file "
-        "and class_index.",
+        help="Classes for --classify: 'self' (what the model says of the original), or a CSV file with the columns "
+        "file and class_index.",
     ),
 )
 _RUN = (
@@ -89,9 +88,7 @@ _RUN = (
     click.option(
         "--workers", cls=ExpertOption, type=click.IntRange(1), help="Number of threads.  [default: all processors]"
     ),
-    click.option(
-        "-o", "--output", required=True, type=click.Path(path_type=Path), help="Result file to write (.json)."
-    ),
+    output_option("Result file to write (.json).", required=True),
     max_pixels_option,
     json_option,
 )

@@ -11,28 +11,39 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.console.progress import progress_bar
+from optcodec.console.rates import files_named
 from optcodec.console.show import columns, count, print_json
+from optcodec.experiments.partial import remove_partial
+from optcodec.files import check_writable, write_whole
 
 if TYPE_CHECKING:
     from optcodec.rates.experiment import Experiment, Original, Part
+    from optcodec.rates.measures import Measure
     from optcodec.rates.rows import Failed
 
-__all__ = ["check_output", "failure_lines", "measured", "report", "tables"]
+__all__ = ["check_output", "failure_lines", "measure_and_report", "tables"]
+
+_ABOUT_THE_RUN = ("output", "as_json", "workers", "inputs")  # options on which no row depends
 
 
 def check_output(output: Path) -> None:
     """Refuse an output that is no .json file or cannot be written."""
-    from optcodec.files import check_writable
-
     if output.suffix.lower() != ".json":
         raise click.BadParameter(f"{output} should end in .json", param_hint="-o/--output")
     check_writable(output)
 
 
-def measured(
-    experiment: Experiment, originals: Sequence[Original], options: Mapping[str, Any], about: Mapping[str, Any]
-) -> Part:
-    """Measure all pictures, with a progress bar; a run that was interrupted continues.
+def measure_and_report(
+    experiment: Experiment,
+    originals: Sequence[Original],
+    measures: Mapping[str, Measure],
+    options: Mapping[str, Any],
+    *,
+    anchor: str,
+    about: Mapping[str, Any],
+    left_out: Sequence[Failed] = (),
+) -> None:
+    """Measure all pictures, write and print the result, and list what failed; a run that was interrupted continues.
 
     Parameters
     ----------
@@ -40,45 +51,50 @@ def measured(
         What is measured.
     originals : sequence of Original
         The pictures.
+    measures : mapping of str to Measure
+        Descriptions of the measures of the experiment.
     options : mapping
-        Those of `optcodec.console.rate_options`.
+        All options of the command, which are those of `optcodec.console.rate_options` and its own.
+    anchor : str
+        Name of the sender that the others are compared with.
     about : mapping
-        All that the rows depend on besides, as JSON values.
-    """
-    from optcodec.rates.run import measure_rates
-
-    partial = partial_of(options["output"])
-    with progress_bar(len(originals), "rates") as progress:
-        return measure_rates(
-            experiment, originals, partial=partial, about=about, workers=options["workers"], progress=progress
-        )
-
-
-def partial_of(output: Path) -> Path:
-    """Folder for the finished pictures of a run."""
-    return output.with_name(f"{output.name}.partial")
-
-
-def report(document: dict[str, Any], output: Path, *, as_json: bool) -> None:
-    """Write the result, print it, list what failed, and end with exit status 1 if anything did.
+        Head of the result.
+    left_out : sequence of Failed
+        What could not even begin, to be listed with the rest.
 
     Raises
     ------
     click.ClickException
         If nothing could be measured; then no file is written.
     """
-    from optcodec.experiments.partial import remove_partial
-    from optcodec.files import write_whole
-    from optcodec.rates.rows import Failed
+    from optcodec.rates.experiment import Part
+    from optcodec.rates.result import result_of
+    from optcodec.rates.run import measure_rates
 
-    lines = failure_lines([Failed(**record) for record in document["failures"]])
-    if document["rows"]:
+    output: Path = options["output"]
+    partial = output.with_name(f"{output.name}.partial")
+    texts = {name: value for name, value in options.items() if name not in _ABOUT_THE_RUN}
+    words = [word for value in texts.values() for word in (value if isinstance(value, tuple) else (value,))]
+    state = {"options": json.loads(json.dumps(texts, default=str)), "files": files_named(map(str, words))}
+    with progress_bar(len(originals), "rates") as progress:
+        part = measure_rates(
+            experiment, originals, partial=partial, about=state, workers=options["workers"], progress=progress
+        )
+    part = Part(part.rows, (*left_out, *part.failures))
+    document = {**about, **result_of(experiment, part, measures, anchor=anchor, seed=options["seed"])}
+    if part.rows:
         write_whole(output, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
-    remove_partial(partial_of(output))
-    if not document["rows"]:
+    remove_partial(partial)
+    _tell(document, part, output, as_json=options["as_json"])
+
+
+def _tell(document: Mapping[str, Any], part: Part, output: Path, *, as_json: bool) -> None:
+    """Print the result, and list what failed."""
+    lines = failure_lines(part.failures)
+    if not part.rows:
         raise click.ClickException("\n  ".join(["nothing could be measured:", *lines]))
     if as_json:
-        print_json({"output": str(output)} | document)
+        print_json({"output": str(output), **document})
     else:
         click.echo(f"{output}: {tables(document)}")
     if lines:
@@ -87,7 +103,7 @@ def report(document: dict[str, Any], output: Path, *, as_json: bool) -> None:
 
 
 def failure_lines(failures: Sequence[Failed]) -> list[str]:
-    """One line for all failures of a kind: of the same sender, receiver and rate, by the same reason but for numbers."""
+    """One line for all failures of the same sender, receiver and rate that have the same reason, apart from numbers."""
     kinds: dict[tuple[str | None, str], list[Failed]] = {}
     for failed in failures:
         kinds.setdefault((failed.subject, re.sub(r"[\d.]+", "0", failed.reason)), []).append(failed)
