@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from optcodec.bootstrap import percentile_interval
 from optcodec.cached import cached_property
+from optcodec.extras import load_function
 from optcodec.files import check_writable, whole_file, write_whole
 from optcodec.jpeg.dct import forward
 from optcodec.limits import processor_count
@@ -25,6 +26,7 @@ __all__ = [
     "encode_mozjpeg",
     "encode_turbo",
     "forward",
+    "load_function",
     "luminance",
     "mean_square",
     "percentile_interval",

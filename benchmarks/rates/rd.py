@@ -7,7 +7,6 @@ are decoded by Pillow (libjpeg-turbo). OPTCODEC_DATA is the folder with the phot
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,11 +15,11 @@ import bjontegaard
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from ssimulacra2 import compute_ssimulacra2
 
 from optcodec import encode, psnr_db
 from optcodec.metrics import luminance_ssim
 from optcodec.pictures.pixels import decoded_pixels
+from optcodec.rates.measures import ssimulacra2
 from optcodec.shared import encode_jpegli, encode_mozjpeg, encode_turbo, luminance
 
 Pixels = npt.NDArray[np.uint8]
@@ -73,15 +72,6 @@ def measured(pixels: Pixels, data: bytes, *, people: bool) -> dict[str, float]:
         "ssim_y": luminance_ssim(pixels, decoded),
     }
     return measures | {"ssimulacra2": ssimulacra2(pixels, decoded) if people else float("nan")}
-
-
-def ssimulacra2(reference: Pixels, test: Pixels) -> float:
-    """SSIMULACRA2 of two images, 100 if they are equal. The package reads files, so they are written first."""
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [str(Path(folder) / name) for name in ("reference.png", "test.png")]
-        for pixels, path in zip((reference, test), paths, strict=True):
-            Image.fromarray(pixels).save(path, compress_level=0)
-        return float(compute_ssimulacra2(*paths))
 
 
 def bd_rate(reference: Sequence[tuple[float, float]], test: Sequence[tuple[float, float]]) -> tuple[float, float]:

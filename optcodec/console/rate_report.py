@@ -41,6 +41,7 @@ def measure_and_report(
     *,
     anchor: str,
     about: Mapping[str, Any],
+    plain: str = "jpeg",
     left_out: Sequence[Failed] = (),
 ) -> None:
     """Measure all pictures, write and print the result, and list what failed; a run that was interrupted continues.
@@ -59,6 +60,8 @@ def measure_and_report(
         Name of the sender that the others are compared with.
     about : mapping
         Head of the result.
+    plain : str
+        Name of the receiver that only decodes.
     left_out : sequence of Failed
         What could not even begin, to be listed with the rest.
 
@@ -81,7 +84,7 @@ def measure_and_report(
             experiment, originals, partial=partial, about=state, workers=options["workers"], progress=progress
         )
     part = Part(part.rows, (*left_out, *part.failures))
-    document = {**about, **result_of(experiment, part, measures, anchor=anchor, seed=options["seed"])}
+    document = {**about, **result_of(experiment, part, measures, anchor=anchor, plain=plain, seed=options["seed"])}
     if part.rows:
         write_whole(output, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
     remove_partial(partial)
@@ -103,16 +106,18 @@ def _tell(document: Mapping[str, Any], part: Part, output: Path, *, as_json: boo
 
 
 def failure_lines(failures: Sequence[Failed]) -> list[str]:
-    """One line for all failures of the same sender, receiver and rate that have the same reason, apart from numbers."""
+    """One line for all failures of a receiver, of a sender, or of pictures that have one reason, apart from numbers."""
     kinds: dict[tuple[str | None, str], list[Failed]] = {}
     for failed in failures:
-        kinds.setdefault((failed.subject, re.sub(r"[\d.]+", "0", failed.reason)), []).append(failed)
+        kinds.setdefault((failed.receiver or failed.sender, re.sub(r"[\d.]+", "0", failed.reason)), []).append(failed)
     lines = []
-    for (subject, _), members in kinds.items():
+    for (what, _), members in kinds.items():
         first = members[0]
-        parts = [f"{first.set}/{first.image}" if first.image else first.set, subject, first.reason]
-        others = f" ({count(len(members) - 1, 'other image')} likewise)" if len(members) > 1 else ""
-        lines.append(": ".join(part for part in parts if part) + others)
+        rates = ", ".join(dict.fromkeys(str(failed.rate) for failed in members if failed.rate is not None))
+        images = list(dict.fromkeys(f"{failed.set}/{failed.image}" for failed in members if failed.image is not None))
+        others = [f"and {count(len(images) - 1, 'other image')}"] if len(images) > 1 else []
+        parts = [*images[:1], *others, *([what] if what else []), *([f"at {rates}"] if rates else [])]
+        lines.append(f"{' '.join(parts)}: {first.reason}")
     return lines
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from optcodec.console.form import form_of, form_options
+from optcodec.console.modules import find_modules_here
 from optcodec.console.options import method_option, profile_option, subsampling_option
 from optcodec.console.tuning import tuned, tuning_options
 from optcodec.errors import InvalidInputError
@@ -66,8 +65,7 @@ def sender_of(text: str, subsampling: str) -> Sender:
     family, _, options = name.partition(":")
     if family == _OWN:
         return OptcodecSender(label, _arguments(name, options, subsampling))
-    if ":" in name and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    find_modules_here(name)
     return peer_sender(label, name)
 
 

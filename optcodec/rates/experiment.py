@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -152,7 +153,7 @@ class Experiment:
 
     def __post_init__(self) -> None:
         _check_names("senders", [sender.name for sender in self.senders])
-        _check_names("receivers", [str(Curve("", reader.receiver, reader.sigma)) for reader in self.readers])
+        _check_names("receivers", [Curve("", reader.receiver, reader.sigma).behind for reader in self.readers])
         _check_names("rates", [str(rate) for rate in self.rates])
         sampling_factors(self.subsampling)
         if self.reference is None and any(rate.kind == "bytes" for rate in self.rates):
@@ -168,7 +169,7 @@ class Experiment:
                 raise InvalidInputError(f"it is {kind}, the first picture of {original.set} is {others}; {expected}")
             measure = self.judge(original, pixels)
         except (OptcodecError, MemoryError) as error:
-            return Part((), (_failed(original, None, error),))
+            return Part((), (_failed(original, error),))
         rows: list[Row] = []
         failures: list[Failed] = []
         reference = cache(lambda quality: self._reference_nbytes(pixels, quality))
@@ -177,7 +178,7 @@ class Experiment:
             pictures: dict[Curve, Pixels] = {}
             for sender, data in files.items():
                 rows += self._read(original, pixels, (sender, rate, data), measure, pictures, failures)
-            self._show(original, pixels, rate, pictures)
+            self._show(original, pixels, rate, pictures, failures)
         return Part(tuple(rows), tuple(failures))
 
     def _reference_nbytes(self, pixels: Pixels, quality: float) -> int:
@@ -199,7 +200,7 @@ class Experiment:
                 target = rate.target(pixels.shape[0] * pixels.shape[1], reference)
                 files[sender.name] = sender.encode(pixels, self.subsampling, target)
             except (OptcodecError, MemoryError) as error:
-                failures.append(_failed(original, f"{sender.name} at {rate}", error))
+                failures.append(_failed(original, error, sender=sender.name, rate=rate))
         return files
 
     def _read(
@@ -221,17 +222,24 @@ class Experiment:
                 _check_picture(picture, pixels)
                 values = dict(measure(picture))
             except (OptcodecError, MemoryError) as error:
-                failures.append(_failed(original, f"{curve} at {rate}", error))
+                failures.append(_failed(original, error, sender=sender, receiver=curve.behind, rate=rate))
                 continue
             pictures[curve] = picture
             rows.append(Row(original.set, original.name, curve, rate, len(data), rate_bpp, values))
         return rows
 
-    def _show(self, original: Original, pixels: Pixels, rate: Rate, pictures: Mapping[Curve, Pixels]) -> None:
+    def _show(
+        self, original: Original, pixels: Pixels, rate: Rate, pictures: Mapping[Curve, Pixels], failures: list[Failed]
+    ) -> None:
+        """Hand over the pictures of a rate, those of each sigma together; what fails is put into `failures`."""
         if self.show is None:
             return
         for sigma in dict.fromkeys(curve.sigma for curve in pictures):
-            self.show(original, pixels, rate, sigma, {c: shown for c, shown in pictures.items() if c.sigma == sigma})
+            alike = {curve: picture for curve, picture in pictures.items() if curve.sigma == sigma}
+            try:
+                self.show(original, pixels, rate, sigma, alike)
+            except OptcodecError as error:
+                failures.append(_failed(original, error, rate=rate))
 
 
 def _check_names(what: str, names: list[str]) -> None:
@@ -247,7 +255,7 @@ def _check_picture(picture: Pixels, original: Pixels) -> None:
         raise InvalidInputError(f"it gives {actual}; expected uint8 {original.shape}, the shape of the original")
 
 
-def _failed(original: Original, subject: str | None, error: OptcodecError | MemoryError) -> Failed:
+def _failed(original: Original, error: OptcodecError | MemoryError, **what: Any) -> Failed:
     reason = "there is not enough memory for it" if isinstance(error, MemoryError) else str(error)
     reason = reason.removeprefix(f"{os.fspath(original.path)}: ")
-    return Failed(original.set, original.name, subject, " ".join(reason.split()))
+    return Failed(" ".join(reason.split()), original.set, original.name, **what)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from optcodec.rates.experiment import DECODED, Experiment, Part
+from optcodec.rates.experiment import Experiment, Part
 from optcodec.rates.measures import Measure
 from optcodec.rates.rows import Curve
 from optcodec.rates.summary import bd_rates, points
@@ -17,7 +17,13 @@ FORMAT = "optcodec rates 1"
 
 
 def result_of(
-    experiment: Experiment, part: Part, measures: Mapping[str, Measure], *, anchor: str, seed: int = 0
+    experiment: Experiment,
+    part: Part,
+    measures: Mapping[str, Measure],
+    *,
+    anchor: str,
+    plain: str = "jpeg",
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Means, Bjøntegaard rates, failures and rows of a run, ready for JSON.
 
@@ -30,14 +36,16 @@ def result_of(
     measures : mapping of str to Measure
         Descriptions of the measures, by name.
     anchor : str
-        Name of a sender. Curves are compared with its files as libjpeg-turbo decodes them, and with its files behind
-        the same receiver, with the same noise.
+        Name of a sender. Curves are compared with its files behind the plain receiver, and with its files behind their
+        own receiver, with the same noise.
+    plain : str
+        Name of the receiver that only decodes, as libjpeg-turbo does.
     seed : int
         Of the resamples.
     """
 
     def anchors(curve: Curve) -> list[Curve]:
-        return [Curve(anchor, receiver, curve.sigma) for receiver in (DECODED.receiver, curve.receiver)]
+        return [Curve(anchor, receiver, curve.sigma) for receiver in (plain, curve.receiver)]
 
     return {
         "format": FORMAT,

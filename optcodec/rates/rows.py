@@ -28,9 +28,13 @@ class Curve:
     receiver: str
     sigma: float
 
+    @property
+    def behind(self) -> str:
+        """The receiver, and the noise in front of it."""
+        return f"{self.receiver}, sigma {self.sigma:g}" if self.sigma else self.receiver
+
     def __str__(self) -> str:
-        noise = f", sigma {self.sigma:g}" if self.sigma else ""
-        return f"{self.sender} -> {self.receiver}{noise}"
+        return f"{self.sender} -> {self.behind}"
 
 
 @dataclass(frozen=True)
@@ -83,19 +87,29 @@ class Failed:
 
     Parameters
     ----------
-    set, image : str or None
-        Of the picture; None where it is not that of one picture.
-    subject : str or None
-        The sender or receiver, and the rate; None where the picture itself cannot be used.
     reason : str
         One line.
+    set, image : str, optional
+        Of the picture; None where it is not that of one picture.
+    sender, receiver : str, optional
+        What failed; None where the picture itself cannot be used.
+    rate : Rate, optional
+        At which it failed.
     """
 
-    set: str | None
-    image: str | None
-    subject: str | None
     reason: str
+    set: str | None = None
+    image: str | None = None
+    sender: str | None = None
+    receiver: str | None = None
+    rate: Rate | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As in the result."""
-        return asdict(self)
+        """A record for JSON."""
+        return asdict(self) | {"rate": None if self.rate is None else self.rate.to_json()}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Failed:
+        """The value of a record from `to_json`."""
+        rate = None if record["rate"] is None else Rate(**record["rate"])
+        return cls(**{**record, "rate": rate})

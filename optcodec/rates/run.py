@@ -124,7 +124,7 @@ def _save_part(path: Path, part: Part) -> None:
 def _load_part(path: Path) -> Part:
     record = parse_json(path.read_text("utf-8"))
     rows = tuple(Row.from_json(row) for row in record["rows"])
-    return Part(rows, tuple(Failed(**failed) for failed in record["failures"]))
+    return Part(rows, tuple(Failed.from_json(failed) for failed in record["failures"]))
 
 
 _FORMAT = PartFormat(".json", _save_part, _load_part)
