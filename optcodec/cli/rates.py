@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_PACKAGES = ("numpy", "pillow", "ajpegli", "pyvips", "scikit-image", "ssimulacra2", "torch", "torchmetrics")
+
 
 @click.command(cls=GroupedCommand)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
@@ -58,7 +60,7 @@ def command(inputs: tuple[Path, ...], **options: Any) -> None:
     originals = labelled_originals(_originals(inputs, options["images"]), options["labels"])
     measures = network | {name: MEASURES[name] for name in names}
     measure_and_report(
-        experiment, originals, measures, options, anchor=anchor_of(options, senders), about=about("numpy", "pillow")
+        experiment, originals, measures, options, anchor=anchor_of(options, senders), about=about(*_PACKAGES)
     )
 
 

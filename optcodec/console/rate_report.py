@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
 __all__ = ["check_output", "failure_lines", "measure_and_report", "tables"]
 
-_ABOUT_THE_RUN = ("output", "as_json", "workers", "inputs")  # options on which no row depends
+_ABOUT_THE_RUN = (
+    "output",
+    "as_json",
+    "workers",
+    "inputs",
+    "sets",
+    "data",
+    "crops",
+    "crop",
+)  # options on which no row depends
 
 
 def check_output(output: Path) -> None:
