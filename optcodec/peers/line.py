@@ -164,6 +164,8 @@ def smallest_peer_file(
 ) -> PeerFile:
     """The smallest file whose decoded pixels are no further from the original than a limit.
 
+    It is searched for as if the distance fell with each step of the quality, which is nearly so.
+
     Parameters
     ----------
     line : PeerLine

@@ -164,7 +164,7 @@ class Experiment:
         try:
             pixels = load_pixels(original.path, self.max_pixels)
             if (pixels.ndim == 2) != gray:
-                kind, others = ("gray", "colour") if pixels.ndim == 2 else ("in colour", "gray")
+                kind, others = ("gray", "in colour") if pixels.ndim == 2 else ("in colour", "gray")
                 expected = "expected one kind, whose measures can be averaged"
                 raise InvalidInputError(f"it is {kind}, the first picture of {original.set} is {others}; {expected}")
             measure = self.judge(original, pixels)

@@ -120,7 +120,13 @@ def rates_figure(results: Sequence[RateResult]) -> Figure:
             panel.set_axis_off()
         noise = f", noise of sigma {sigma:g}" if sigma else ""
         axes[0].set_title(f"{set_name}, {result.subsampling}{noise}", loc="left", fontsize=10, fontweight="bold")
-        axes[0].legend(loc="lower right", fontsize=7, framealpha=0.9)
+        axes[-1].legend(
+            *axes[0].get_legend_handles_labels(),
+            loc="center left",
+            bbox_to_anchor=(1.02, 0.5),
+            fontsize=7,
+            frameon=False,
+        )
     figure.supxlabel(_NOTE, fontsize=8)
     return figure
 
