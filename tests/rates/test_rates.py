@@ -73,9 +73,9 @@ def test_peers_meet_targets_by_whole_qualities(name: str, pixels: np.ndarray) ->
     )
     wanted = psnr_db(pixels, decoded(files[50])) - 1e-9
     chosen = sender.encode(pixels, "4:2:0", MatchPsnr(wanted))
-    quality = min(number for number, data in files.items() if data == chosen)
-    assert psnr_db(pixels, decoded(chosen)) >= wanted > psnr_db(pixels, decoded(files[quality - 1]))
-    assert 47 <= quality <= 53  # the PSNR does not rise at each step
+    assert psnr_db(pixels, decoded(chosen)) >= wanted
+    # not all that few bytes more, since the PSNR does not rise with each step of the quality
+    assert len(chosen) <= min(len(data) for number, data in files.items() if number >= 54)
     with pytest.raises(TargetNotMetError, match="at most 20"):
         sender.encode(pixels, "4:2:0", MaxBytes(20))
 
