@@ -30,7 +30,7 @@ Pixels = npt.NDArray[np.uint8]
 MeasureFunction = Callable[[Pixels, Pixels], float]
 
 _BLOCK = 8
-_LEAST_SIDE_FOR_MS_SSIM = 161  # pixels: four halvings leave the 11 of the window, as torchmetrics counts them
+_LEAST_SIDE_FOR_MS_SSIM = 176  # pixels: four halvings leave the 11 of the window
 _LEAST_SIDE_FOR_SSIMULACRA2 = 8  # pixels
 
 
@@ -178,7 +178,7 @@ def ms_ssim(reference: Pixels, test: Pixels) -> float:
     Raises
     ------
     InvalidInputError
-        If the images have fewer than 161 pixels on a side, which the fifth scale needs, or a package is missing.
+        If the images have fewer than 176 pixels on a side, which the fifth scale needs, or a package is missing.
 
     Notes
     -----
