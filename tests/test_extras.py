@@ -63,6 +63,11 @@ COMMANDS = [
         (*CLASSIFIER, "bjontegaard", "scipy"),
         "accuracy",
     ),
+    Case(
+        "optcodec rates {}/a.png -o {}/rates.json --fixed 50 --sender jpeg=pillow --measure psnr",
+        ("bjontegaard", "scipy"),
+        "rates",
+    ),
     Case("optcodec demo {}/demo", ("skimage", "matplotlib"), "demo"),
     Case("restore run {}/in.jpg -o {}/restored.png --model tiny", ("onnxruntime",)),
     Case("restore run {}/in.jpg {}/other.jpg -o {}/restored --model tiny", ("onnxruntime",)),
@@ -70,6 +75,11 @@ COMMANDS = [
     Case("restore train default -o {}/run --data {} --tensorboard", (*TORCH, "tensorboard")),
     Case("restore compress {}/none.safetensors -o {}/small --data {}", (*TORCH, "onnx", "scipy"), "torch"),
     Case("restore export {}/none.safetensors -o {}/net.onnx", (*TORCH, "onnx", "scipy"), "torch"),
+    Case(
+        "restore pipeline {}/set -o {}/p.json --fixed 50 --sender jpeg=pillow --receiver jpeg --measure psnr",
+        ("bjontegaard", "scipy"),
+        "evaluate",
+    ),
     Case("restore evaluate {}/set -q 10 --receiver jpeg --measure psnr,psnr_b"),
     Case("restore evaluate {}/set -q 10 --receiver jpeg", ("skimage",)),
     Case("restore evaluate {}/set -q 10 --receiver tiny --measure psnr", ("onnxruntime",)),
@@ -121,6 +131,14 @@ CALLS = [
         "from restore.channel.senders import check_packages; check_packages(['mozjpeg', 'mozjpeg-flat'])", ("pyvips",)
     ),
     Case("from restore.channel.senders import check_packages; check_packages(['jpegli'])", ("ajpegli",)),
+    Case("from optcodec.rates import peer_sender; peer_sender('x', 'pillow')"),
+    Case("from optcodec.rates import peer_sender; peer_sender('x', 'mozjpeg')", ("pyvips",), "rates"),
+    Case("from optcodec.rates import peer_sender; peer_sender('x', 'jpegli')", ("ajpegli",), "rates"),
+    Case("from optcodec.rates import load_measures; load_measures(['psnr', 'psnr_y', 'psnr_b'])"),
+    Case("from optcodec.rates import load_measures; load_measures(['ssim_y'])", ("skimage",)),
+    Case("from optcodec.rates import load_measures; load_measures(['ms_ssim'])", ("torch", "torchmetrics")),
+    Case("from optcodec.rates import load_measures; load_measures(['ssimulacra2'])", ("ssimulacra2",)),
+    Case("from optcodec.report.rate_curves import rates_figure; rates_figure([])", ("matplotlib",)),
     Case("from restore.channel.drawings import drawing; [drawing(number) for number in range(4)]", ("matplotlib",)),
 ]
 

@@ -24,7 +24,7 @@ from benchmarks import record
 from optcodec.console.progress import progress_bar
 from optcodec.console.senders import sender_of
 from optcodec.experiments.partial import remove_partial
-from optcodec.rates import Experiment, Original, Part, Rate, judge_by, measure_rates, result_of
+from optcodec.rates import Experiment, Judge, Original, Part, Rate, judge_by, measure_rates, result_of
 from restore.evaluation.measures import MEASURES, load_measures
 from restore.evaluation.pipeline import readers_of
 from restore.evaluation.receivers import make_receiver
@@ -56,20 +56,20 @@ def originals(count: int | None) -> list[Original]:
     return pictures
 
 
-def experiment() -> Experiment:
-    """All conditions."""
+def experiment(judge: Judge) -> Experiment:
+    """All conditions, with some measures."""
     senders = tuple(sender_of(f"{label}={sender}", SUBSAMPLING) for label, sender in SENDERS.items())
     readers, _ = readers_of([make_receiver(name, colour=True, threads=1) for name in RECEIVERS], [0.0])
     rates = tuple(Rate("bpp", value) for value in BPP)
-    return Experiment(senders, rates, judge_by(load_measures(NAMES)), readers, subsampling=SUBSAMPLING)
+    return Experiment(senders, rates, judge, readers, subsampling=SUBSAMPLING)
 
 
-def measured(pictures: list[Original], workers: int) -> Part:
+def measured(run: Experiment, pictures: list[Original], workers: int) -> Part:
     """Rows of all photographs."""
     about = {"senders": SENDERS, "receivers": RECEIVERS, "measures": NAMES}
     partial = record.RESULTS / "receiver_pipeline.partial"
     with progress_bar(len(pictures), "pipeline") as progress:
-        return measure_rates(experiment(), pictures, partial=partial, about=about, workers=workers, progress=progress)
+        return measure_rates(run, pictures, partial=partial, about=about, workers=workers, progress=progress)
 
 
 def rounded(value: Any) -> Any:
@@ -117,9 +117,10 @@ def _percent(delta: dict[str, Any] | None) -> str:
 def main(images: int | None, workers: int) -> None:
     """Measure all pairs of sender and receiver."""
     pictures = originals(images)
-    part = measured(pictures, workers)
+    run = experiment(judge_by(load_measures(NAMES)))
+    part = measured(run, pictures, workers)
     measures = {name: MEASURES[name] for name in NAMES}
-    document = result_of(experiment(), part, measures, anchor=ANCHOR, plain=PLAIN)
+    document = result_of(run, part, measures, anchor=ANCHOR, plain=PLAIN)
     print(record.write_result("receiver_pipeline", rounded(document), packages=PACKAGES))
     remove_partial(record.RESULTS / "receiver_pipeline.partial")
     print(table(document))

@@ -12,7 +12,7 @@ from optcodec.console.files import find_images
 from optcodec.console.options import GroupedCommand
 from optcodec.console.rate_options import rate_options
 from optcodec.console.rate_report import check_output, measure_and_report
-from optcodec.console.rates import anchor_of, classified, labelled_originals, rates_of, senders_of
+from optcodec.console.rates import classified, labelled_originals, rates_of, senders_of
 from optcodec.extras import require_packages
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ def command(inputs: tuple[Path, ...], **options: Any) -> None:
     )
     originals = labelled_originals(_originals(inputs, options["images"]), options["labels"])
     measures = network | {name: MEASURES[name] for name in names}
-    measure_and_report(
-        experiment, originals, measures, options, anchor=anchor_of(options, senders), about=about(*_PACKAGES)
-    )
+    measure_and_report(experiment, originals, measures, options, about=about(*_PACKAGES))
 
 
 def _originals(inputs: tuple[Path, ...], most: int | None) -> list[Original]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.console.progress import progress_bar
-from optcodec.console.rates import files_named
+from optcodec.console.rates import anchor_of, files_named
 from optcodec.console.show import columns, count, print_json
 from optcodec.experiments.partial import remove_partial
 from optcodec.files import check_writable, write_whole
@@ -48,7 +48,6 @@ def measure_and_report(
     measures: Mapping[str, Measure],
     options: Mapping[str, Any],
     *,
-    anchor: str,
     about: Mapping[str, Any],
     plain: str = "jpeg",
     left_out: Sequence[Failed] = (),
@@ -65,8 +64,6 @@ def measure_and_report(
         Descriptions of the measures of the experiment.
     options : mapping
         All options of the command, which are those of `optcodec.console.rate_options` and its own.
-    anchor : str
-        Name of the sender that the others are compared with.
     about : mapping
         Head of the result.
     plain : str
@@ -84,6 +81,7 @@ def measure_and_report(
     from optcodec.rates.run import measure_rates
 
     output: Path = options["output"]
+    anchor = anchor_of(options, experiment.senders)
     partial = output.with_name(f"{output.name}.partial")
     texts = {name: value for name, value in options.items() if name not in _ABOUT_THE_RUN}
     words = [word for value in texts.values() for word in (value if isinstance(value, tuple) else (value,))]

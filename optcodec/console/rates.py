@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ def senders_of(options: dict[str, Any]) -> tuple[Sender, ...]:
     return tuple(sender_of(text, options["subsampling"]) for text in options["senders"])
 
 
-def anchor_of(options: dict[str, Any], senders: Iterable[Sender]) -> str:
+def anchor_of(options: Mapping[str, Any], senders: Iterable[Sender]) -> str:
     """Name of the sender of ``--anchor``."""
     names = [sender.name for sender in senders]
     anchor: str = names[0] if options["anchor"] is None else options["anchor"]

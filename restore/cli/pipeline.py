@@ -12,7 +12,7 @@ from optcodec.console.about import about
 from optcodec.console.options import GroupedCommand
 from optcodec.console.rate_options import rate_options
 from optcodec.console.rate_report import check_output, measure_and_report
-from optcodec.console.rates import anchor_of, classified, labelled_originals, rates_of, senders_of
+from optcodec.console.rates import classified, labelled_originals, rates_of, senders_of
 from restore.cli.options import MEASURE_HELP, data_option, parse_crop, receiver_from, test_sets, weights_option
 
 if TYPE_CHECKING:
@@ -104,7 +104,6 @@ def command(sets: tuple[str, ...], **options: Any) -> None:
         labelled_originals(pictures, options["labels"]),
         network | {name: MEASURES[name] for name in names},
         options,
-        anchor=anchor_of(options, senders),
         plain=_plain(options["receivers"]),
         about=about(*_PACKAGES, program="restore"),
         left_out=[*refused, *left_out],
