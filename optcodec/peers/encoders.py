@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.extras import require_packages
-from optcodec.peers.line import Peer
+
+if TYPE_CHECKING:
+    from optcodec.peers.line import Peer
 
 __all__ = ["PEERS", "encode_jpegli", "encode_mozjpeg", "encode_turbo", "require_peers"]
 

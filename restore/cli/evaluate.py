@@ -19,7 +19,15 @@ from optcodec import InvalidInputError, require_packages
 from optcodec.console.about import processor
 from optcodec.console.progress import progress_bar
 from optcodec.console.show import json_option, print_json
-from restore.cli.options import MEASURE_HELP, data_option, parse_crop, receiver_from, test_sets, weights_option
+from restore.cli.options import (
+    MEASURE_HELP,
+    data_option,
+    parse_crop,
+    receiver_from,
+    sigma_option,
+    test_sets,
+    weights_option,
+)
 
 if TYPE_CHECKING:
     from restore.evaluation.evaluate import Conditions
@@ -44,15 +52,7 @@ _PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "onnxruntime", "torch",
     show_default=True,
     help="Quality of the JPEG files; can be repeated.",
 )
-@click.option(
-    "--sigma",
-    "sigmas",
-    multiple=True,
-    type=click.FloatRange(0, 255),
-    default=(0.0,),
-    show_default=True,
-    help="Standard deviation of Gaussian noise that is added to the decoded image, in 8-bit units; can be repeated.",
-)
+@sigma_option
 @click.option(
     "--receiver",
     "receivers",

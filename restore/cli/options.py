@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from restore.evaluation.receiver import Receiver
     from restore.evaluation.testsets import TestSet
 
-__all__ = ["MEASURE_HELP", "data_option", "parse_crop", "receiver_from", "test_sets", "weights_option"]
+__all__ = ["MEASURE_HELP", "data_option", "parse_crop", "receiver_from", "sigma_option", "test_sets", "weights_option"]
 
 MEASURE_HELP = (
     "Comma-separated list of: psnr, psnr_y, psnr_b, ssim, ssim_y, ms_ssim, ssimulacra2, lpips, lpips_vgg, "
@@ -27,6 +27,16 @@ data_option = click.option(
     "--data",
     type=click.Path(path_type=Path),
     help="Folder of the data sets that are given by name.  [default: $OPTCODEC_DATA]",
+)
+sigma_option = click.option(
+    "--sigma",
+    "sigmas",
+    multiple=True,
+    type=click.FloatRange(0, 255),
+    default=(0.0,),
+    show_default=True,
+    help="Standard deviation of Gaussian noise that is added to the decoded samples (Y, or Y, Cb and Cr), in 8-bit "
+    "units; can be repeated.",
 )
 weights_option = click.option(
     "--weights",

@@ -13,7 +13,15 @@ from optcodec.console.options import GroupedCommand
 from optcodec.console.rate_options import rate_options
 from optcodec.console.rate_report import check_output, measure_and_report
 from optcodec.console.rates import classified, labelled_originals, rates_of, senders_of
-from restore.cli.options import MEASURE_HELP, data_option, parse_crop, receiver_from, test_sets, weights_option
+from restore.cli.options import (
+    MEASURE_HELP,
+    data_option,
+    parse_crop,
+    receiver_from,
+    sigma_option,
+    test_sets,
+    weights_option,
+)
 
 if TYPE_CHECKING:
     from optcodec.rates import Failed
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_DECODER = "jpeg"  # the receiver that only decodes
 _PACKAGES = (
     "numpy",
     "pillow",
@@ -48,15 +57,7 @@ _PACKAGES = (
     show_default=True,
     help="What makes pictures of the files, as for 'restore evaluate'; jpeg only decodes. May be repeated.",
 )
-@click.option(
-    "--sigma",
-    "sigmas",
-    multiple=True,
-    type=click.FloatRange(0, 255),
-    default=(0.0,),
-    show_default=True,
-    help="Standard deviation of Gaussian noise on the decoded samples (Y, Cb and Cr), in 8-bit units. May be repeated.",
-)
+@sigma_option
 @click.option("--measure", "measures", default="psnr,ssim", show_default=True, help=MEASURE_HELP)
 @weights_option
 @click.option("--crops", type=click.Path(path_type=Path), help="Folder for crops side by side, a .png file for each "
@@ -137,11 +138,14 @@ def _receivers(texts: tuple[str, ...]) -> tuple[list[Receiver], list[Failed]]:
 
 
 def _plain(texts: tuple[str, ...]) -> str:
-    """Name of the receiver that only decodes."""
+    """Name of the receiver that only decodes; says so where there is none."""
     from restore.evaluation.receivers import labelled_receiver
 
-    labels = [labelled_receiver(text) for text in texts]
-    return next((label or name for label, name in labels if name == "jpeg"), "jpeg")
+    for label, name in map(labelled_receiver, texts):
+        if name == _DECODER:
+            return label or name
+    click.echo(f"There is no --receiver {_DECODER}: pairs are compared with the same receiver only.", err=True)
+    return _DECODER
 
 
 def _crops(options: dict[str, Any]) -> Crops | None:

@@ -240,3 +240,13 @@ def test_readers_have_names() -> None:
     readers, left_out = readers_of([make_receiver("jpeg"), make_receiver("n=smooth")], [0, 2.5])
     assert [(reader.receiver, reader.sigma) for reader in readers] == [("jpeg", 0.0), ("n", 0.0), ("jpeg", 2.5)]
     assert [failed.receiver for failed in left_out] == ["n, sigma 2.5"]
+
+
+def test_without_the_plain_receiver_pairs_have_one_anchor(folder: Path) -> None:
+    own = ("--sender", "mine=tests.rates_helpers:plain")
+    result = run(folder, *own, "--receiver", "deblock", "--measure", "psnr")
+    assert result.exit_code == 0, result.output
+    said = "There is no --receiver jpeg: pairs are compared with the same receiver only."
+    assert messages(result) == [said]
+    (compared,) = json.loads((folder.parent / "out.json").read_text())["bd_rates"]
+    assert (compared["sender"], compared["against"]) == ("mine", {"sender": "jpeg", "receiver": "deblock"})

@@ -196,3 +196,10 @@ def test_lpips_is_that_of_the_published_program() -> None:
     assert judge(image[..., 0], worse[..., 0]) == judge(np.dstack([image[..., 0]] * 3), np.dstack([worse[..., 0]] * 3))
     with pytest.raises(InvalidInputError, match="at least 64 pixels"):
         judge(image[:63], worse[:63])
+
+
+def test_measures_of_rates_are_at_hand_here_too() -> None:
+    pair = np.tile(np.arange(48, dtype=np.uint8), (32, 1)), np.tile(np.arange(1, 49, dtype=np.uint8), (32, 1))
+    measures = load_measures(["psnr_y", "ssimulacra2"])
+    assert measures["psnr_y"](*pair) == pytest.approx(20 * math.log10(255))
+    assert 0 < measures["ssimulacra2"](*pair) < 100
