@@ -166,11 +166,18 @@ def _bd_rates(document: Mapping[str, Any]) -> str:
     for record in document["bd_rates"]:
         against = record["against"]
         key = (*_cells(record, fields), f"{against['sender']} -> {against['receiver']}")
-        groups.setdefault(key, {})[record["measure"]] = _figure(record, "+.1f")
+        groups.setdefault(key, {})[record["measure"]] = _delta(record)
     header = [*fields, "against", *(kind["title"] for kind in measures.values())]
     return columns(
         header, [[*key, *(figures[name] for name in measures)] for key, figures in groups.items()], text=len(fields) + 1
     )
+
+
+def _delta(record: Mapping[str, Any]) -> str:
+    """A Bjøntegaard rate; with the number of images, where some could not be compared."""
+    left_out = record["not_comparable"] if record["value"] is not None else 0
+    part = f" ({record['images']} of {record['images'] + left_out})" if left_out else ""
+    return _figure(record, "+.1f") + part
 
 
 def _cells(record: Mapping[str, Any], fields: Sequence[str]) -> list[str]:

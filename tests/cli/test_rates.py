@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import optcodec
-from optcodec.console.rate_report import failure_lines
-from optcodec.console.senders import labelled, sender_of
-from optcodec.errors import InvalidInputError
-from optcodec.rates import Experiment, Failed, OptcodecSender, PeerSender, Rate
+from optcodec.console.rate_report import failure_lines, tables
+from optcodec.rates import MEASURES, Curve, Experiment, Failed, Rate, Row
+from optcodec.rates.summary import bd_rates, points
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 from tests.rates_helpers import folder_of
 
@@ -175,6 +172,30 @@ def test_nothing_could_be_measured(folder: Path) -> None:
     assert {path.name for path in folder.parent.iterdir()} == {"photos"}
 
 
+def test_pictures_that_cannot_be_compared_are_counted(folder: Path) -> None:
+    """A picture of which a sender has two points only is left out of its BD-rate, and the text says so."""
+    senders = ("--sender", "jpeg=pillow", "--sender", "some=tests.rates_helpers:failing_for_dark")
+    dark = np.array(Image.open(folder / "1.png"))
+    dark[0, 0] = 0
+    save(folder / "1.png", dark)
+    result = run(*arguments(folder, *senders, fixed="20,35,50,80"))
+    assert result.exit_code == 1
+    assert "(2 of 3)" not in result.stdout, "without any point there is no curve"
+    rows = json.loads((folder.parent / "out.json").read_text())
+    short = [
+        row for row in rows["rows"] if (row["image"], row["sender"]) != ("2.png", "some") or row["rate"]["value"] > 40
+    ]
+    assert "(1 of 2)" in tables_of(short, rows)
+
+
+def tables_of(rows: list[dict[str, Any]], document: dict[str, Any]) -> str:
+    """The text of a result with other rows."""
+    kept = [Row.from_json(row) for row in rows]
+    anchor = Curve("jpeg", "jpeg", 0.0)
+    deltas = bd_rates(kept, lambda curve: [anchor], {"psnr": MEASURES["psnr"]})
+    return tables(document | {"rows": rows, "points": points(kept), "bd_rates": deltas})
+
+
 def test_failures_of_one_kind_are_one_line() -> None:
     rate = Rate("bpp", 1)
     failures = [
@@ -227,67 +248,3 @@ def test_labels_of_other_files(folder: Path) -> None:
     (folder.parent / "labels.csv").write_text("file,class_index\nother.png,1\n")
     network = ("--classify", "tests.accuracy_helpers:classifier", "--labels", folder.parent / "labels.csv")
     assert "has labels of other files; expected names such as 0.png" in refusal(*arguments(folder, *network))
-
-
-# ---- Senders as text ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("pillow", ("pillow", "pillow")),
-        ("default JPEG=pillow", ("default JPEG", "pillow")),
-        ("best=optcodec:tune=psnr", ("best", "optcodec:tune=psnr")),
-        ("optcodec:tune=psnr,effort=3", ("optcodec:tune=psnr,effort=3",) * 2),
-        ("=pillow", ("=pillow",) * 2),
-    ],
-)
-def test_labels(text: str, parts: tuple[str, str]) -> None:
-    assert labelled(text) == parts
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("optcodec", {"effort": 2}),
-        ("optcodec:effort=1,dct=exact", {"effort": 1, "dct": "exact"}),
-        ("optcodec:tune=ssim,smaller", {"effort": 3, "tune": "ssim", "progressive": "smaller"}),
-        ("optcodec:profile=generic", {"effort": 2, "profile": optcodec.load_profile("generic")}),
-        ("optcodec:profile=generic,effort=3", {"effort": 3, "profile": optcodec.load_profile("generic")}),
-        ("optcodec:tune=receiver:deblock", {"effort": 3, "tune": optcodec.load_utility_profile("deblock")}),
-        ("optcodec:method=optd,subsampling=4:4:4", {"effort": 2, "method": "optd", "subsampling": "4:4:4"}),
-    ],
-)
-def test_options_of_encode_as_text(text: str, expected: dict[str, Any]) -> None:
-    sender = sender_of(text, "4:2:0")
-    assert isinstance(sender, OptcodecSender)
-    chosen = {name: str(value) for name, value in sender.arguments.items() if value is not None}
-    usual = {"dct": "float", "scans": "together", "subsampling": "4:2:0"}
-    assert chosen == usual | {name: str(value) for name, value in expected.items()}
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("optcodec:tune=vmaf", "optcodec:tune=vmaf: --tune is one of psnr"),
-        ("optcodec:nothing", "optcodec:nothing: No such option '--nothing'"),
-        ("optcodec:effort=9", "optcodec:effort=9: Invalid value for '--effort'"),
-        ("optcodec:progressive,baseline", "optcodec:progressive,baseline: --progressive and --baseline exclude"),
-        ("optcodec:effort=1,tune=psnr", "--tune psnr has no effect unless"),
-        ("optcodec:bpp=1", "No such option '--bpp'"),
-    ],
-)
-def test_bad_options_of_encode(text: str, message: str) -> None:
-    with pytest.raises(InvalidInputError, match=message.replace("(", r"\(")):
-        sender_of(text, "4:2:0")
-
-
-def test_a_function_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "encoder_of_mine.py").write_text(
-        "def encode(pixels, subsampling, quality):\n    return b'\\xff\\xd8'\n"
-    )
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.path", list(sys.path))
-    sender = sender_of("x=encoder_of_mine:encode", "4:2:0")
-    assert isinstance(sender, PeerSender)
-    assert sender.encoder(photograph(8, 8), "4:2:0", 50) == b"\xff\xd8"
