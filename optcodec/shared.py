@@ -13,11 +13,12 @@ from optcodec.files import check_writable, whole_file, write_whole
 from optcodec.jpeg.dct import forward
 from optcodec.limits import processor_count
 from optcodec.metrics import check_pixels, luminance, mean_square, ssim
-from optcodec.peers.encoders import encode_jpegli, encode_mozjpeg, encode_turbo, require_peers
+from optcodec.peers.encoders import PEERS, encode_jpegli, encode_mozjpeg, encode_turbo, require_peers
 from optcodec.scalars import real_number
 from optcodec.shipped import ShippedFiles
 
 __all__ = [
+    "PEERS",
     "ShippedFiles",
     "cached_property",
     "check_pixels",

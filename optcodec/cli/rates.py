@@ -66,10 +66,11 @@ def _originals(inputs: tuple[Path, ...], most: int | None) -> list[Original]:
     """The pictures: each folder is a set of its own, single files are one together, named after their folder."""
     from optcodec.rates.experiment import Original
 
-    originals: dict[Path, Original] = {}
+    sets: dict[str, dict[Path, Original]] = {}
     for item in inputs:
         folder = item if item.is_dir() else item.absolute().parent
-        for source in find_images([item])[:most]:
-            original = Original(folder.absolute().name or "pictures", source.name.as_posix(), source.path)
-            originals.setdefault(source.path.absolute(), original)
-    return list(originals.values())
+        name = folder.absolute().name or "pictures"
+        for source in find_images([item]):
+            original = Original(name, source.name.as_posix(), source.path)
+            sets.setdefault(name, {}).setdefault(source.path.absolute(), original)
+    return [original for pictures in sets.values() for original in list(pictures.values())[:most]]

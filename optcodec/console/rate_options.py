@@ -66,7 +66,7 @@ _NETWORK = (
         default=SELF,
         show_default=True,
         help="Classes for --classify: 'self' (what the model says of the original), or a CSV file with the columns "
-        "file and class_index.",
+        "file and class_index; pictures that it does not name are left out.",
     ),
 )
 _RUN = (

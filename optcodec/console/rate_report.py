@@ -23,16 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_output", "failure_lines", "measure_and_report", "tables"]
 
-_ABOUT_THE_RUN = (
-    "output",
-    "as_json",
-    "workers",
-    "inputs",
-    "sets",
-    "data",
-    "crops",
-    "crop",
-)  # options on which no row depends
+# Options on which no row depends; of the pictures, names and sizes are compared.
+_ABOUT_THE_RUN = ("output", "as_json", "workers", "inputs", "sets", "data", "crops", "crop", "anchor")
 
 
 def check_output(output: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +67,6 @@ def labelled_originals(originals: list[Original], labels: str) -> list[Original]
     """
     if labels == SELF:
         return originals
-    from dataclasses import replace
-
     from optcodec.vision.datasets import read_labels
 
     classes = read_labels(Path(labels))

@@ -9,14 +9,13 @@ from optcodec.rates.classify import NETWORK_MEASURES, judge_by_network
 from optcodec.rates.experiment import DECODED, Experiment, Judge, Original, Part, Reader, decoded, judge_by
 from optcodec.rates.measures import MEASURES, Measure, MeasureFunction, load_measures
 from optcodec.rates.rates import Rate
-from optcodec.rates.result import FORMAT, result_of
+from optcodec.rates.result import result_of
 from optcodec.rates.rows import Curve, Failed, Row
 from optcodec.rates.run import measure_rates
 from optcodec.rates.senders import OptcodecSender, PeerSender, Sender, peer_sender
 
 __all__ = [
     "DECODED",
-    "FORMAT",
     "MEASURES",
     "NETWORK_MEASURES",
     "Curve",

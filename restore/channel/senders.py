@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 import optcodec
-from optcodec.shared import encode_jpegli, encode_mozjpeg, require_peers
+from optcodec.shared import PEERS, require_peers
 from restore.channel.samples import annex_k_steps, encode_pillow
 
 __all__ = ["SENDERS", "Sender", "check_packages", "varied_tables"]
@@ -38,12 +38,8 @@ def _varied(pixels: Samples, subsampling: str, quality: int, rng: np.random.Gene
     return encode_pillow(Image.fromarray(pixels), subsampling, varied_tables(annex_k_steps(quality), rng))
 
 
-def _mozjpeg(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator, *, table: int) -> bytes:
-    return encode_mozjpeg(pixels, subsampling, quality, table=table)
-
-
-def _jpegli(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator) -> bytes:
-    return encode_jpegli(pixels, subsampling, quality)
+def _peer(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator, *, name: str) -> bytes:
+    return PEERS[name](pixels, subsampling, quality)
 
 
 def _optcodec(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator, *, tune: str) -> bytes:
@@ -67,9 +63,7 @@ def _tuning(tune: str) -> Any:
 SENDERS: dict[str, Sender] = {
     "pillow": _pillow,
     "varied": _varied,
-    "mozjpeg": partial(_mozjpeg, table=3),
-    "mozjpeg-flat": partial(_mozjpeg, table=1),
-    "jpegli": _jpegli,
+    **{name: partial(_peer, name=name) for name in ("mozjpeg", "mozjpeg-flat", "jpegli")},
     **{tune: partial(_optcodec, tune=tune) for tune in ("psnr", "ssim", "people", "dnn", "receiver")},
 }
 

@@ -82,6 +82,14 @@ def test_kinds_of_rates(folder: Path, options: tuple[str, ...], kind: str, value
             assert 0.9 * row["rate"]["value"] < row["bpp"] <= row["rate"]["value"]
 
 
+def test_folders_and_files_are_sets(folder: Path) -> None:
+    other = folder_of(folder.parent, 2, name="more")
+    files = [str(other / f"{number}.png") for number in (0, 1, 0)]
+    document = run_json(*arguments(folder, *files, "--sender", "jpeg=pillow", "-n", 1, fixed="50"))
+    assert [(row["set"], row["image"]) for row in document["rows"]] == [("photos", "0.png"), ("more", "0.png")]
+    assert [(point["set"], point["images"]) for point in document["points"]] == [("photos", 1), ("more", 1), ("all", 2)]
+
+
 def test_a_network_says_what_it_sees(folder: Path) -> None:
     (folder.parent / "labels.csv").write_text("file,class_index\n0.png,2\n2.png,0\nother.png,1\n")
     network = ("--classify", "tests.accuracy_helpers:classifier", "--sender", "jpeg=pillow")

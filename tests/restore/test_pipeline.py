@@ -28,6 +28,7 @@ from restore.runtime.models import load_model
 from restore.runtime.restore import restore_image
 from tests.cli_helpers import messages, photograph, save
 from tests.rates_helpers import folder_of
+from tests.receiver_helpers import box, box_chrominance, save_model
 
 pytest.importorskip("onnxruntime")
 
@@ -250,3 +251,21 @@ def test_without_the_plain_receiver_pairs_have_one_anchor(folder: Path) -> None:
     assert messages(result) == [said]
     (compared,) = json.loads((folder.parent / "out.json").read_text())["bd_rates"]
     assert (compared["sender"], compared["against"]) == ("mine", {"sender": "jpeg", "receiver": "deblock"})
+
+
+def test_a_model_for_less_noise(folder: Path) -> None:
+    """A model that was trained for noise up to sigma 10 restores sigma 5, and is listed once at sigma 20."""
+    path = save_model(folder.parent, box(), box_chrominance())
+    index = json.loads(path.read_text()) | {"max_sigma": 10}
+    path.write_text(json.dumps(index))
+    receivers = ("--receiver", "jpeg", "--receiver", f"net={path}")
+    result = run(folder, *receivers, "--sigma", 5, "--sigma", 20, "--measure", "psnr")
+    assert result.exit_code == 1
+    assert messages(result) == [
+        "Error: not everything could be measured:",
+        "  photos/0.png and 1 other image net, sigma 20 at quality 15, quality 40, quality 75: the model mine takes a "
+        "sigma of 0..10, for which it was trained; got 20",
+    ]
+    values = psnr(json.loads((folder.parent / "out.json").read_text()))
+    assert ("0.png", "jpeg", "net", 5.0, 40.0) in values
+    assert ("0.png", "jpeg", "jpeg", 20.0, 40.0) in values
