@@ -9,8 +9,10 @@ import pytest
 
 import optcodec
 from optcodec.errors import InvalidInputError, TargetNotMetError
-from optcodec.metrics import luminance_ssim, psnr_db
+from optcodec.jpeg.dct import forward
+from optcodec.metrics import EQUAL_WEIGHTS, luminance_ssim, psnr_db, swe
 from optcodec.peers.encoders import PEERS, encode_turbo
+from optcodec.peers.line import PeerLine
 from optcodec.rates import (
     OptcodecSender,
     PeerSender,
@@ -43,6 +45,15 @@ def test_peers_meet_targets_by_whole_qualities(name: str, pixels: np.ndarray) ->
     assert len(chosen) <= min(len(data) for number, data in files.items() if number >= 54)
     with pytest.raises(TargetNotMetError, match="at most 20"):
         sender.encode(pixels, "4:2:0", MaxBytes(20))
+
+
+def test_errors_of_peers_are_those_against_the_pixels() -> None:
+    image = forward(PICTURE, "4:2:0")
+    coarse, given = (PeerLine(encode_turbo, PICTURE, "4:2:0", *more).at(61) for more in ((), (image, EQUAL_WEIGHTS)))
+    assert coarse.quality == 40
+    assert coarse.errors == given.errors
+    total = swe(image, optcodec.read_jpeg(encode_turbo(PICTURE, "4:2:0", 40)), EQUAL_WEIGHTS)
+    assert sum(coarse.errors) == pytest.approx(total)
 
 
 def test_a_likeness_by_ssim() -> None:

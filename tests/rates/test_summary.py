@@ -76,6 +76,17 @@ def test_a_measure_that_falls_is_compared_by_the_curves_of_means() -> None:
     assert (record["images"], record["not_comparable"]) == (4, 1)
 
 
+def test_a_distance_of_each_picture_falls() -> None:
+    """As LPIPS does: the BD-rate is that of the negative distance."""
+    rows = [
+        Row(r.set, r.image, r.curve, r.rate, r.nbytes, r.bpp, {"far": 1 - r.measures["psnr"] / 100})
+        for r in synthetic(1, "jpeg") + synthetic(0.8, "better")
+    ]
+    (record,) = bd_rates(rows, lambda curve: [Curve("jpeg", "jpeg", 0.0)], {"far": Measure("far", 2, rises=False)})
+    assert record["images"] == 5
+    assert record["value"] == pytest.approx(-20, abs=0.1)
+
+
 def test_curves_that_cannot_be_compared_say_why() -> None:
     rows = synthetic(1, "jpeg") + [row for row in synthetic(1, "short") if row.rate.value < 12]
     (record,) = bd_rates(rows, lambda curve: [Curve("jpeg", "jpeg", 0.0)], {"psnr": MEASURES["psnr"]})
