@@ -13,7 +13,7 @@ from typing import Any
 
 from optcodec.errors import InvalidInputError
 
-__all__ = ["OPTIONAL_PACKAGES", "load_factory", "missing_package", "require_packages"]
+__all__ = ["OPTIONAL_PACKAGES", "load_factory", "load_function", "missing_package", "require_packages"]
 
 # Import name: name on the package index, and the extra of optcodec that an error message recommends.
 OPTIONAL_PACKAGES = {
@@ -27,8 +27,10 @@ OPTIONAL_PACKAGES = {
     "scipy": ("scipy", "accuracy"),
     "skimage": ("scikit-image", "ssim"),
     "spandrel": ("spandrel", "evaluate"),
+    "ssimulacra2": ("ssimulacra2", "rates"),
     "tensorboard": ("tensorboard", "tensorboard"),
     "torch": ("torch", "torch"),
+    "torchmetrics": ("torchmetrics", "evaluate"),
     "torchvision": ("torchvision", "torch"),
 }
 
@@ -84,27 +86,43 @@ def _command(packages: list[str], extra: str | None) -> str:
 
 
 def load_factory(name: str, what: str) -> Callable[[], Any]:
+    """A function of somebody else's that makes something, by its name; see `load_function`.
+
+    Parameters
+    ----------
+    name : str
+        ``"package.module:factory"``; the function takes no arguments.
+    what : str
+        What it makes, for messages, such as ``"a task"``.
+    """
+    return load_function(name, what, kind="factory")
+
+
+def load_function(name: str, what: str, *, kind: str = "function") -> Callable[..., Any]:
     """A function of somebody else's, by its name.
 
     Parameters
     ----------
     name : str
-        ``"package.module:function"``; the function takes no arguments.
+        ``"package.module:function"``.
     what : str
-        What it makes, for messages, such as ``"a task"``.
+        What it is, or what it makes if it is a factory, for messages, such as ``"a sender"``.
+    kind : {"function", "factory"}
+        What it is called in messages.
 
     Raises
     ------
     InvalidInputError
         If there is no such function, or its module needs an optional package that is missing.
     """
-    module_name, _, factory_name = name.partition(":")
+    module_name, _, function_name = name.partition(":")
     try:
-        factory = getattr(importlib.import_module(module_name), factory_name)
+        function = getattr(importlib.import_module(module_name), function_name)
     except (ImportError, AttributeError, ValueError) as error:
-        wrong = InvalidInputError(f"expected {what} as package.module:factory, got {name!r}: {error}")
+        wrong = InvalidInputError(f"expected {what} as package.module:{kind}, got {name!r}: {error}")
         raise missing_package(error) or wrong from None
-    if not callable(factory):
-        raise InvalidInputError(f"expected a function that makes {what}, {name} is a {type(factory).__name__}")
-    typed_factory: Callable[[], Any] = factory
-    return typed_factory
+    if not callable(function):
+        role = f"that makes {what}" if kind == "factory" else f"as {what}"
+        raise InvalidInputError(f"expected a function {role}, {name} is a {type(function).__name__}")
+    typed_function: Callable[..., Any] = function
+    return typed_function

@@ -8,24 +8,32 @@ from __future__ import annotations
 
 from optcodec.bootstrap import percentile_interval
 from optcodec.cached import cached_property
+from optcodec.extras import load_function
 from optcodec.files import check_writable, whole_file, write_whole
 from optcodec.jpeg.dct import forward
 from optcodec.limits import processor_count
 from optcodec.metrics import check_pixels, luminance, mean_square, ssim
+from optcodec.peers.encoders import PEERS, encode_jpegli, encode_mozjpeg, encode_turbo, require_peers
 from optcodec.scalars import real_number
 from optcodec.shipped import ShippedFiles
 
 __all__ = [
+    "PEERS",
     "ShippedFiles",
     "cached_property",
     "check_pixels",
     "check_writable",
+    "encode_jpegli",
+    "encode_mozjpeg",
+    "encode_turbo",
     "forward",
+    "load_function",
     "luminance",
     "mean_square",
     "percentile_interval",
     "processor_count",
     "real_number",
+    "require_peers",
     "ssim",
     "whole_file",
     "write_whole",

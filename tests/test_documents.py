@@ -22,7 +22,7 @@ PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
     for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
 }
-VERBS = ("encode", "design", "inspect", "compare", "sensitivity", "accuracy", "plot", "blocks")
+VERBS = ("encode", "design", "inspect", "compare", "sensitivity", "accuracy", "rates", "plot", "blocks")
 PROGRAMS = {"optcodec": optcodec.cli.main, "restore": restore.cli.main}
 
 
@@ -67,7 +67,7 @@ def test_there_are_examples_of_everything() -> None:
     lines = [line for page in PAGES for block in blocks(page, "console") for line in block.splitlines()]
     verbs = {" ".join(line.split()[:2]) for line in lines}
     assert {f"optcodec {verb}" for verb in VERBS} <= verbs
-    assert {"restore run", "restore evaluate"} <= verbs
+    assert {"restore run", "restore evaluate", "restore pipeline"} <= verbs
 
 
 def tiny_weights(path: Path) -> None:

@@ -63,6 +63,11 @@ COMMANDS = [
         (*CLASSIFIER, "bjontegaard", "scipy"),
         "accuracy",
     ),
+    Case(
+        "optcodec rates {}/a.png -o {}/rates.json --fixed 50 --sender jpeg=pillow --measure psnr",
+        ("bjontegaard", "scipy"),
+        "rates",
+    ),
     Case("optcodec demo {}/demo", ("skimage", "matplotlib"), "demo"),
     Case("restore run {}/in.jpg -o {}/restored.png --model tiny", ("onnxruntime",)),
     Case("restore run {}/in.jpg {}/other.jpg -o {}/restored --model tiny", ("onnxruntime",)),
@@ -70,6 +75,11 @@ COMMANDS = [
     Case("restore train default -o {}/run --data {} --tensorboard", (*TORCH, "tensorboard")),
     Case("restore compress {}/none.safetensors -o {}/small --data {}", (*TORCH, "onnx", "scipy"), "torch"),
     Case("restore export {}/none.safetensors -o {}/net.onnx", (*TORCH, "onnx", "scipy"), "torch"),
+    Case(
+        "restore pipeline {}/set -o {}/p.json --fixed 50 --sender jpeg=pillow --receiver jpeg --measure psnr",
+        ("bjontegaard", "scipy"),
+        "evaluate",
+    ),
     Case("restore evaluate {}/set -q 10 --receiver jpeg --measure psnr,psnr_b"),
     Case("restore evaluate {}/set -q 10 --receiver jpeg", ("skimage",)),
     Case("restore evaluate {}/set -q 10 --receiver tiny --measure psnr", ("onnxruntime",)),
@@ -96,9 +106,11 @@ CALLS = [
     Case("from optcodec.report.heatmap import heatmap_figure; heatmap_figure([])", ("matplotlib",)),
     Case("from optcodec.report.curves import rate_accuracy_figure; rate_accuracy_figure([])", ("matplotlib",)),
     Case("from optcodec.vision.models import load_model; load_model('mobilenet_v2', weights='none.pth')", CLASSIFIER),
-    Case("from optcodec.accuracy.curves import bd_rate; bd_rate(None, None)", ("bjontegaard",)),
-    Case("from optcodec.accuracy.curves import bd_quality; bd_quality(None, None)", ("bjontegaard",)),
-    Case("from optcodec.accuracy.curves import monotone_curves; monotone_curves(None, None)", ("scipy",), "accuracy"),
+    Case("from optcodec.experiments.curves import bd_rate; bd_rate(None, None)", ("bjontegaard",)),
+    Case("from optcodec.experiments.curves import bd_quality; bd_quality(None, None)", ("bjontegaard",)),
+    Case(
+        "from optcodec.experiments.curves import monotone_curves; monotone_curves(None, None)", ("scipy",), "accuracy"
+    ),
     Case("from optcodec.accuracy.statistics import mcnemar; mcnemar(1, 2)", ("scipy",), "accuracy"),
     Case("from optcodec.receivers.train_qpnet import scores; scores(None, None)", ("scipy",), "torch"),
     Case("from optcodec.receivers.train_qpnet import qpnet_module; qpnet_module(3)", ("torch",)),
@@ -119,6 +131,14 @@ CALLS = [
         "from restore.channel.senders import check_packages; check_packages(['mozjpeg', 'mozjpeg-flat'])", ("pyvips",)
     ),
     Case("from restore.channel.senders import check_packages; check_packages(['jpegli'])", ("ajpegli",)),
+    Case("from optcodec.rates import peer_sender; peer_sender('x', 'pillow')"),
+    Case("from optcodec.rates import peer_sender; peer_sender('x', 'mozjpeg')", ("pyvips",), "rates"),
+    Case("from optcodec.rates import peer_sender; peer_sender('x', 'jpegli')", ("ajpegli",), "rates"),
+    Case("from optcodec.rates import load_measures; load_measures(['psnr', 'psnr_y', 'psnr_b'])"),
+    Case("from optcodec.rates import load_measures; load_measures(['ssim_y'])", ("skimage",)),
+    Case("from optcodec.rates import load_measures; load_measures(['ms_ssim'])", ("torch", "torchmetrics")),
+    Case("from optcodec.rates import load_measures; load_measures(['ssimulacra2'])", ("ssimulacra2",)),
+    Case("from optcodec.report.rate_curves import rates_figure; rates_figure([])", ("matplotlib",)),
     Case("from restore.channel.drawings import drawing; [drawing(number) for number in range(4)]", ("matplotlib",)),
 ]
 

@@ -47,6 +47,7 @@ VERBS = (
     "inspect",
     "compare",
     "accuracy",
+    "rates",
     "plot",
     "demo",
     "warm-up",
@@ -58,7 +59,7 @@ def test_help_imports_nothing_heavy(verb: str) -> None:
     assert heavy_after(command(*verb.split(), "--help")) == set()
 
 
-@pytest.mark.parametrize("verb", ["", "run", "train", "compress", "export", "evaluate"])
+@pytest.mark.parametrize("verb", ["", "run", "train", "compress", "export", "evaluate", "pipeline"])
 def test_help_of_restore_imports_nothing_heavy(verb: str) -> None:
     assert heavy_after(command(*verb.split(), "--help", package="restore")) == set()
 

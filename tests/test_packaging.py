@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -22,3 +24,16 @@ def test_all_data_files_are_installed(package: str) -> None:
     assert len(files) > 5
     left_out = [path for path in files if not any(path.match(pattern) for pattern in patterns)]
     assert [path for path in left_out if path.name != "README.md"] == []
+
+
+def test_the_lowest_version_of_every_package_can_be_pinned() -> None:
+    """By what CI installs for the lower bounds, also of packages whose names end in a digit."""
+    script = ROOT / ".ci" / "requirements.py"
+    if not script.is_file():
+        pytest.skip("the checks of CI are not at hand")
+    done = subprocess.run([sys.executable, script, "lowest"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    pinned = dict(line.split("==") for line in done.stdout.splitlines())
+    assert pinned["ssimulacra2"] == "0.3"
+    assert pinned["pyvips[binary]"] == "3.0"
+    assert "torchmetrics" not in pinned, "it needs torch, which is left out"

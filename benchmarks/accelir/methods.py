@@ -20,13 +20,12 @@ from PIL import Image
 
 from benchmarks.accelir.case import SUBSAMPLING, Case, Floats, Pixels
 from benchmarks.accelir.ideal import ideal_file
-from benchmarks.rates.rd import turbo
 from optcodec import MaxBytes, QualityField, TargetNotMetError, encode
 from optcodec.blocks.allocate import ALLOCATORS, Allocator, lagrangian
 from optcodec.blocks.choice import WAYS, BlockChoice, BlockContext, blocks_by, pixels_of_blocks
 from optcodec.blocks.curves import Curves, block_grid
+from optcodec.shared import encode_mozjpeg, encode_turbo
 from optcodec.trellis.tuning import tuning_for
-from restore.channel.senders import encode_mozjpeg
 
 Measure = Callable[[bytes], Any]  # a number, or an array of them
 CodedFile = tuple[float, Floats]  # bytes, and the values of `FIELDS`
@@ -71,7 +70,7 @@ def interpolated(encoder: Callable[[int], tuple[float, bytes]], least: int, budg
 
 def default_jpeg(pixels: Pixels, budget: int, measure: Measure) -> Any:
     """A measure of libjpeg-turbo's default JPEG (4:2:0, optimal Huffman codes) at exactly the budget in bytes."""
-    return interpolated(lambda quality: _sized(turbo(pixels, SUBSAMPLING, quality)), 1, budget, measure)
+    return interpolated(lambda quality: _sized(encode_turbo(pixels, SUBSAMPLING, quality)), 1, budget, measure)
 
 
 def _sized(data: bytes) -> tuple[float, bytes]:

@@ -18,17 +18,17 @@ import numpy as np
 from benchmarks.record import RESULTS, write_result
 from optcodec.accuracy.coder import Peer
 from optcodec.accuracy.conditions import Condition
-from optcodec.accuracy.partial import remove_partial
 from optcodec.accuracy.pipeline import Pipeline
 from optcodec.accuracy.rows import Rows
 from optcodec.accuracy.run import measure, profile_sha256
 from optcodec.accuracy.statistics import summarize
 from optcodec.console.progress import progress_bar
+from optcodec.experiments.partial import remove_partial
+from optcodec.shared import encode_jpegli, encode_mozjpeg
 from optcodec.vision.datasets import LabelledImage, find_images
 from optcodec.vision.models import TargetModel, load_model
 from optcodec.vision.profile import SensitivityProfile, load_profile
 from optcodec.vision.survey import ImageSample, sensitivity_of
-from restore.channel.senders import encode_jpegli, encode_mozjpeg
 
 BUDGETS = (10.0, 20.0, 35.0, 50.0, 75.0, 90.0, 95.0)  # quality factors of default JPEG whose bytes are matched
 _PER_FILE = ("nbytes", "loss", "rank", "predicted", "psnr_db", "swe", "met")  # arrays of `Rows`

@@ -22,7 +22,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.rates.rd import QUALITIES, bd_rate, load, photographs, turbo
+from benchmarks.rates.rd import QUALITIES, bd_rate, load, photographs
 from benchmarks.record import write_result
 from optcodec import psnr_db
 from optcodec.jpeg.image import CoefficientImage
@@ -30,7 +30,7 @@ from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.tables import QuantTable
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.pictures.pixels import decoded_pixels
-from optcodec.shared import forward
+from optcodec.shared import encode_turbo, forward
 from optcodec.trellis import indices as rdo
 from optcodec.trellis.chroma import Planes
 from optcodec.trellis.coder import Coder, level_like
@@ -99,7 +99,7 @@ def rate(task: tuple[Path, str, Variant]) -> float:
             nearest = variant["indices"] == "nearest"
             coded = quantize(coder.image, tables) if nearest else coder.coded(tables, (level, level))
             files.append(coder.write(coded))
-    curves = [[turbo(pixels, subsampling, quality) for quality in QUALITIES], files]
+    curves = [[encode_turbo(pixels, subsampling, quality) for quality in QUALITIES], files]
     return bd_rate(
         *([(len(f), psnr_db(pixels, decoded_pixels(f))) for f in files_of_curve] for files_of_curve in curves)
     )[0]

@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rates.rd import bd_rate, load, measured, ours, photographs, turbo
+from benchmarks.rates.rd import bd_rate, load, measured, ours, photographs
 from benchmarks.record import write_result
+from optcodec.shared import encode_turbo
 from optcodec.trellis.tuning import TUNINGS, Masking, Tuning, falling_weights, flat_weights
 
 SUBSAMPLING = "4:2:0"
@@ -62,7 +63,7 @@ def tuning(name: str, constants: dict[str, float]) -> Tuning:
 def curve(task: tuple[Path, str, dict[str, float] | None]) -> list[tuple[float, float]]:
     """Bytes and measure of one photograph at all qualities, coded with the constants, or by libjpeg-turbo if None."""
     path, name, constants = task
-    pixels, encoder = load(path), turbo
+    pixels, encoder = load(path), encode_turbo
     if constants is not None:
         TUNINGS["trial"] = tuning(name, constants)
         encoder = partial(ours, tune="trial", progressive=False)

@@ -6,9 +6,7 @@ are decoded by Pillow (libjpeg-turbo). OPTCODEC_DATA is the folder with the phot
 
 from __future__ import annotations
 
-import io
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,13 +15,12 @@ import bjontegaard
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from ssimulacra2 import compute_ssimulacra2
 
 from optcodec import encode, psnr_db
 from optcodec.metrics import luminance_ssim
 from optcodec.pictures.pixels import decoded_pixels
-from optcodec.shared import luminance
-from restore.channel.senders import encode_jpegli, encode_mozjpeg
+from optcodec.rates.measures import ssimulacra2
+from optcodec.shared import encode_jpegli, encode_mozjpeg, encode_turbo, luminance
 
 Pixels = npt.NDArray[np.uint8]
 Encoder = Callable[[Pixels, str, int], bytes]
@@ -44,14 +41,6 @@ def load(path: Path) -> Pixels:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def turbo(pixels: Pixels, subsampling: str, quality: int, *, progressive: bool = False) -> bytes:
-    """A file of libjpeg-turbo with optimized Huffman tables."""
-    file = io.BytesIO()
-    options = {"quality": quality, "optimize": True, "progressive": progressive, "subsampling": subsampling}
-    Image.fromarray(pixels).save(file, "JPEG", **options)
-    return file.getvalue()
-
-
 def ours(pixels: Pixels, subsampling: str, quality: int, *, tune: str, progressive: bool) -> bytes:
     """A file of our encoder with rate-distortion optimization (effort 3)."""
     return encode(pixels, quality=quality, effort=3, tune=tune, subsampling=subsampling, progressive=progressive).data
@@ -59,7 +48,10 @@ def ours(pixels: Pixels, subsampling: str, quality: int, *, tune: str, progressi
 
 def encoders() -> dict[str, Encoder]:
     """All encoders that are compared, baseline and progressive, by name."""
-    by_name: dict[str, Encoder] = {REFERENCE: turbo, f"{REFERENCE}, progressive": partial(turbo, progressive=True)}
+    by_name: dict[str, Encoder] = {
+        REFERENCE: encode_turbo,
+        f"{REFERENCE}, progressive": partial(encode_turbo, progressive=True),
+    }
     for progressive, ending in ((False, ""), (True, ", progressive")):
         for name, table in (("flat tables", 1), ("default tables", 3)):
             by_name[f"mozjpeg, {name}{ending}"] = partial(encode_mozjpeg, table=table, progressive=progressive)
@@ -80,15 +72,6 @@ def measured(pixels: Pixels, data: bytes, *, people: bool) -> dict[str, float]:
         "ssim_y": luminance_ssim(pixels, decoded),
     }
     return measures | {"ssimulacra2": ssimulacra2(pixels, decoded) if people else float("nan")}
-
-
-def ssimulacra2(reference: Pixels, test: Pixels) -> float:
-    """SSIMULACRA2 of two images, 100 if they are equal. The package reads files, so they are written first."""
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [str(Path(folder) / name) for name in ("reference.png", "test.png")]
-        for pixels, path in zip((reference, test), paths, strict=True):
-            Image.fromarray(pixels).save(path, compress_level=0)
-        return float(compute_ssimulacra2(*paths))
 
 
 def bd_rate(reference: Sequence[tuple[float, float]], test: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -25,7 +25,7 @@ from PIL import Image
 import optcodec
 from benchmarks.rates.rd import load, ours
 from benchmarks.record import write_result
-from restore.channel.senders import encode_jpegli, encode_mozjpeg
+from optcodec.shared import encode_jpegli, encode_mozjpeg
 from restore.runtime.decode import receive
 from restore.runtime.earlier import EarlierCoding, find_earlier_coding
 

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rates.rd import load, photographs, turbo
+from benchmarks.rates.rd import load, photographs
 from benchmarks.record import write_result
 from benchmarks.speed.speed import Coder, Pixels, compare, mosaic
-from restore.channel.senders import encode_mozjpeg
+from optcodec.shared import encode_mozjpeg, encode_turbo
 
 QUALITY = 75
 SIZES = {"3 MP": 1 / 4, "12 MP": 1, "47 MP": 4}  # area relative to the mosaic
@@ -86,7 +86,7 @@ def coders(images: list[Pixels]) -> dict[str, Coder]:
     by_name: dict[str, Coder] = {
         "trellis": lambda: [encode(image, quality=QUALITY, tune="ycbcr", threads=1) for image in images],
         "default tables": lambda: [encode(image, quality=QUALITY, threads=1) for image in images],
-        "libjpeg-turbo": lambda: [turbo(image, "4:2:0", QUALITY) for image in images],
+        "libjpeg-turbo": lambda: [encode_turbo(image, "4:2:0", QUALITY) for image in images],
     }
     if images[0].size < 1 << 26:  # mozjpeg takes seconds
         by_name["mozjpeg"] = lambda: [

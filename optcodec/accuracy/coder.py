@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.accuracy.conditions import TRELLIS, Condition
-from optcodec.accuracy.peers import Peer, PeerFile, PeerLine, largest_peer_file
 from optcodec.design import (
     DEFAULT_DISTORTION,
     DISTORTIONS,
@@ -34,6 +33,7 @@ from optcodec.jpeg.tables import QuantTable, check_quality
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.lines import Candidate
 from optcodec.matching import MET, Target, meet
+from optcodec.peers.line import Peer, PeerFile, PeerLine, largest_peer_file
 from optcodec.targets import MatchSwe, MaxBytes, Quality, WaterLevel
 from optcodec.trellis.coder import Coder
 from optcodec.trellis.line import TrellisLine

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.accuracy.conditions import Condition
-from optcodec.accuracy.curves import MonotoneCurves, bd_quality, bd_rate, monotone_curves, rate_at
-from optcodec.accuracy.means import Estimate, Means, estimate
+from optcodec.accuracy.means import Means
 from optcodec.accuracy.rows import Rows
+from optcodec.experiments.curves import MonotoneCurves, bd_quality, bd_rate, monotone_curves, rate_at
+from optcodec.experiments.estimates import Estimate, estimate
 
 __all__ = ["CURVE_RESAMPLES", "compare_curves", "grouped", "named"]
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +14,15 @@ import numpy as np
 
 from optcodec import __version__
 from optcodec.accuracy.network import as_used, module_sha256, one_torch_thread
-from optcodec.accuracy.partial import PartialFolder
 from optcodec.accuracy.pipeline import STAGES, Pipeline, Seconds
 from optcodec.accuracy.rows import Rows
 from optcodec.design import check_sampling
 from optcodec.errors import InvalidInputError
+from optcodec.experiments.partial import PartFormat, PartialFolder
+from optcodec.experiments.threads import in_order
+from optcodec.files import write_whole
 from optcodec.jpeg.layout import thread_count
+from optcodec.jsontext import parse_json
 from optcodec.kernels import prepare
 from optcodec.vision.datasets import LabelledImage
 from optcodec.vision.profile import SensitivityProfile
@@ -71,7 +72,7 @@ def measure(
         Either all with a label, or all without one; then the prediction for the uncompressed image is the label.
     partial : Path
         Folder for finished images, from which an interrupted run continues. The caller removes it with
-        `optcodec.accuracy.partial.remove_partial` after saving the result.
+        `optcodec.experiments.partial.remove_partial` after saving the result.
     workers : int, optional
         Number of threads; all processors by default. The result is the same.
     progress : callable, optional
@@ -95,7 +96,7 @@ def measure(
         raise InvalidInputError(f"expected at least 1 thread, got {workers}")
     threads = thread_count(workers)
     named = list(zip(images, _names(images), strict=True))
-    folder = PartialFolder(partial, _experiment(pipeline, named))
+    folder = PartialFolder(partial, _experiment(pipeline, named), _PART_FORMAT)
     check_sampling(pipeline.profile, {pipeline.subsampling})
     parts = folder.parts()
     done = sum(len(rows.images) for rows, _ in parts)
@@ -105,12 +106,12 @@ def measure(
     quick = replace(pipeline, target=replace(pipeline.target, module=as_used(pipeline.target.module)))
     with one_torch_thread():
         chunk = []
-        for result in _in_order(quick, named[done:], threads):
+        for result in in_order(quick, named[done:], threads):
             chunk.append(result)
             done += 1
             if len(chunk) == _PART or done == len(named):
                 parts.append(_joined(chunk))
-                folder.add(len(parts) - 1, *parts[-1])
+                folder.add(len(parts) - 1, parts[-1])
                 chunk = []
             tell(done)
     return Measurement(*_joined(parts))
@@ -152,21 +153,17 @@ def _nbytes(path: Path) -> int:
         raise InvalidInputError(f"cannot read the image {path}: {error.strerror}") from None
 
 
-def _in_order(
-    pipeline: Pipeline, named: Iterable[tuple[LabelledImage, str]], workers: int
-) -> Iterator[tuple[Rows, Seconds]]:
-    """Measure images on threads, and yield results in their order; at most two images per thread wait to be fetched."""
-    pool = ThreadPoolExecutor(workers)
-    begun: deque[Future[tuple[Rows, Seconds]]] = deque()
-    waiting = iter(named)
-    try:
-        while True:
-            begun.extend(pool.submit(pipeline, *image) for image in islice(waiting, 2 * workers - len(begun)))
-            if not begun:
-                return
-            yield begun.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _save_part(path: Path, part: tuple[Rows, Seconds]) -> None:
+    rows, seconds = part
+    write_whole(path.with_suffix(".json"), json.dumps(seconds).encode())
+    rows.save(path)
+
+
+def _load_part(path: Path) -> tuple[Rows, Seconds]:
+    return Rows.load(path), parse_json(path.with_suffix(".json").read_text("utf-8"))
+
+
+_PART_FORMAT = PartFormat(".npz", _save_part, _load_part)
 
 
 def _joined(parts: Sequence[tuple[Rows, Seconds]]) -> tuple[Rows, Seconds]:

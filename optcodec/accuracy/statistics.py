@@ -15,10 +15,11 @@ import numpy as np
 
 from optcodec.accuracy.compare import CURVE_RESAMPLES, compare_curves, grouped, named
 from optcodec.accuracy.conditions import Condition
-from optcodec.accuracy.means import Means, estimate, means
+from optcodec.accuracy.means import Means, means
 from optcodec.accuracy.rows import Rows
 from optcodec.bootstrap import CONFIDENCE_PERCENT, draw_counts
 from optcodec.errors import InvalidInputError
+from optcodec.experiments.estimates import estimate
 from optcodec.extras import require_packages
 
 __all__ = ["mcnemar", "summarize"]
@@ -45,7 +46,7 @@ def summarize(rows: Rows, *, baseline: str = "jpeg", seed: int = 0) -> dict[str,
         ``uncompressed``: accuracy and loss of the uncompressed images. ``points``: one record for each condition, in
         the same order. ``comparisons``: ``pairs`` of methods at the same setting and level, and ``curves``, one record
         for each method and setting. A figure is ``{"value", "low", "high"}`` with the ends of its interval; see
-        `optcodec.accuracy.means.estimate`. Figures are None instead of NaN or infinite.
+        `optcodec.experiments.estimates.estimate`. Figures are None instead of NaN or infinite.
 
     Raises
     ------

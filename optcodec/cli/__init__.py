@@ -14,7 +14,10 @@ from optcodec.console.verbs import Verbs
 
 __all__ = ["main"]
 
-_VERBS = ("encode", "design", "sensitivity", "blocks", "inspect", "compare", "accuracy", "plot", "demo", "warm-up")
+_VERBS = (
+    *("encode", "design", "sensitivity", "blocks", "inspect", "compare"),
+    *("accuracy", "rates", "plot", "demo", "warm-up"),
+)
 
 
 @click.group(cls=Verbs, package="optcodec.cli", names=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})

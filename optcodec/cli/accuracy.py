@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.accuracy.conditions import SETTINGS
-from optcodec.cli.models import open_model
 from optcodec.console.about import about
 from optcodec.console.many import Failure, failure_records, report_failures
-from optcodec.console.options import SUBSAMPLINGS, max_pixels_option
+from optcodec.console.models import open_model
+from optcodec.console.options import SUBSAMPLINGS, max_pixels_option, numbers
 from optcodec.console.progress import progress_bar
 from optcodec.console.show import columns, count, json_option, print_json
 from optcodec.errors import InvalidInputError
@@ -26,14 +26,6 @@ if TYPE_CHECKING:
     from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["command"]
-
-
-def _numbers(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[float, ...] | None:
-    """Parse numbers separated by commas."""
-    try:
-        return None if text is None else tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise click.BadParameter(f"expected numbers such as 75,90, got {text!r}") from None
 
 
 @click.command()
@@ -66,13 +58,13 @@ def _numbers(ctx: click.Context, option: click.Parameter, text: str | None) -> t
 )
 @click.option(
     "--qualities",
-    callback=_numbers,
+    callback=numbers,
     metavar="Q,...",
     help="Qualities of default JPEG.  [default: 70,75,80,85,90,95,98]",
 )
 @click.option(
     "--water-levels",
-    callback=_numbers,
+    callback=numbers,
     metavar="D,...",
     help="Water levels of OptS; in the setting 'fixed', OptD gets 100 times these.  "
     "[default: 0.005,0.01,0.02,0.051,0.1,0.2,0.5,1]",
@@ -111,9 +103,9 @@ def command(output: Path, as_json: bool, **options: Any) -> None:
 def _measure(output: Path, options: dict[str, Any], failures: list[Failure]) -> dict[str, Any]:
     """Run the experiment and write its two files; images that cannot be read are skipped and put into `failures`."""
     from optcodec.accuracy.grid import QUALITIES, WATER_LEVELS, grid
-    from optcodec.accuracy.partial import remove_partial
     from optcodec.accuracy.pipeline import Pipeline
     from optcodec.accuracy.run import measure
+    from optcodec.experiments.partial import remove_partial
 
     profile = _profile(options)
     target = open_model(options["model"], weights=options["weights"], device=options["device"])

@@ -11,7 +11,6 @@ import click
 
 from optcodec.cli import blocks_train
 from optcodec.cli.blocks_train import parts_folder
-from optcodec.cli.tuning import block_options, tune_option, tuned
 from optcodec.console.files import find_images, is_jpeg
 from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures, report_notices
 from optcodec.console.options import (
@@ -27,6 +26,7 @@ from optcodec.console.options import (
 )
 from optcodec.console.show import columns, count, json_option, print_json
 from optcodec.console.streams import read_bytes
+from optcodec.console.tuning import block_options, tune_option, tuned
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 from optcodec.files import check_writable, write_whole

@@ -10,8 +10,8 @@ import click
 
 from optcodec.cli.images import needed_nbytes, open_image, opening_of
 from optcodec.cli.totals import table_of, total_of
-from optcodec.cli.tuning import EncodeSettings, tuned, tuning_options
 from optcodec.console.files import Source, check_jpeg_name, find_images, output_paths
+from optcodec.console.form import form_of, form_options
 from optcodec.console.many import Done, failure_records, process_files, report_failures
 from optcodec.console.options import (
     ExpertOption,
@@ -34,6 +34,7 @@ from optcodec.console.options import (
 )
 from optcodec.console.show import json_option, print_json
 from optcodec.console.streams import STREAM, check_stdout, output_file
+from optcodec.console.tuning import EncodeSettings, tuned, tuning_options
 from optcodec.errors import InvalidInputError
 from optcodec.limits import processor_count
 
@@ -62,31 +63,7 @@ _NBYTES_PER_PIXEL = {"ssim": 170, "trellis or psnr": 70, "otherwise": 30}
 @method_option
 @tuning_options
 @subsampling_option
-@click.option("--progressive", is_flag=True, help="Write progressive files.  [default: the same as a JPEG input]")
-@click.option("--baseline", is_flag=True, help="Write baseline files, even for progressive JPEG inputs.")
-@click.option("--smaller", is_flag=True, help="Write baseline or progressive files, whichever is smaller.")
-@click.option(
-    "--scans",
-    cls=ExpertOption,
-    type=click.Choice(["together", "apart"]),
-    default="together",
-    show_default=True,
-    help="apart: in baseline files, put luminance into its own scan; saves 1 to 2 %, but some decoders cannot read it.",
-)
-@click.option(
-    "--dct",
-    cls=ExpertOption,
-    type=click.Choice(["float", "exact"]),
-    default="float",
-    help="Forward DCT; exact: the integer DCT of libjpeg-turbo.  [default: float]",
-)
-@click.option(
-    "--restart-interval",
-    cls=ExpertOption,
-    type=click.IntRange(0, 65535),
-    metavar="MCUS",
-    help="Number of MCUs between restart markers; 0 for none.",
-)
+@form_options
 @background_option
 @orient_option
 @to_rgb_option
@@ -204,17 +181,12 @@ def _tuned(options: dict[str, Any]) -> EncodeSettings:
 
 def _settings(options: dict[str, Any], tuning: EncodeSettings) -> dict[str, Any]:
     """Arguments of `optcodec.encode`."""
-    kinds = {"--progressive": True, "--smaller": "smaller", "--baseline": False}
-    kind = one_of({name: options[name[2:]] or None for name in kinds})
     return tuning.settings | {
         "tables": _tables(options["tables"]),
         "method": options["method"],
         "subsampling": options["subsampling"] or _designed_for(options["tables"]),
-        "dct": options["dct"],
-        "progressive": None if kind is None else kinds[kind],
-        "scans": options["scans"],
-        "restart_interval": options["restart_interval"],
         "metadata": options["metadata"],
+        **form_of(options),
     }
 
 

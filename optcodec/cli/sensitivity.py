@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.models import open_model
 from optcodec.console.many import Failure, failure_records, report_failures
+from optcodec.console.models import open_model
 from optcodec.console.options import SUBSAMPLINGS, max_pixels_option
 from optcodec.console.progress import progress_bar
 from optcodec.console.show import count, json_option, print_json

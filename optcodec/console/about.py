@@ -14,10 +14,10 @@ from optcodec import __version__
 __all__ = ["about", "processor"]
 
 
-def about(*packages: str) -> dict[str, Any]:
+def about(*packages: str, program: str = "optcodec") -> dict[str, Any]:
     """Command, versions and machine, for the head of a result file; packages that are not installed are left out."""
     return {
-        "command": shlex.join(["optcodec", *sys.argv[1:]]),
+        "command": shlex.join([program, *sys.argv[1:]]),
         "versions": {
             "optcodec": __version__,
             "python": platform.python_version(),

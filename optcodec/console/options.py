@@ -30,6 +30,7 @@ __all__ = [
     "inputs_argument",
     "max_pixels_option",
     "method_option",
+    "numbers",
     "one_of",
     "orient_option",
     "output_option",
@@ -142,6 +143,14 @@ pixels_option = click.option(
     is_flag=True,
     help="Decode JPEG inputs to pixels, instead of using their coefficients.",
 )
+
+
+def numbers(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[float, ...] | None:
+    """Parse numbers separated by commas; a callback of an option."""
+    try:
+        return None if text is None else tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"expected numbers such as 75,90, got {text!r}") from None
 
 
 def output_option(text: str, *, required: bool = False) -> Callable[[Any], Any]:

@@ -7,19 +7,30 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
-from optcodec.jsontext import parse_json
 from optcodec.report.contact_sheet import to_png
+from optcodec.report.documents import read_document
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "Interval", "Point", "Result", "draw_to", "method_name", "rate_accuracy_figure", "read_result"]
+__all__ = [
+    "FORMATS",
+    "Interval",
+    "Point",
+    "Result",
+    "Style",
+    "draw_to",
+    "method_name",
+    "rate_accuracy_figure",
+    "read_result",
+    "result_in",
+    "styles_of",
+]
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -75,7 +86,9 @@ class Result:
 
 
 @dataclass(frozen=True)
-class _Style:
+class Style:
+    """The look of a line."""
+
     colour: str
     marker: str
 
@@ -88,12 +101,11 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     InvalidInputError
         If the file cannot be read or is not such a result.
     """
-    try:
-        record = parse_json(Path(path).read_bytes())
-    except OSError as error:
-        raise InvalidInputError(f"cannot read {path}: {error.strerror}") from None
-    except InvalidInputError as error:
-        raise InvalidInputError(f"{path}: {error}") from None
+    return result_in(read_document(path), path)
+
+
+def result_in(record: Any, path: str | os.PathLike[str]) -> Result:
+    """The result in the JSON of a file, see `read_result`; the path is for messages."""
     try:
         return _result(record)
     except KeyError as error:
@@ -158,7 +170,7 @@ def rate_accuracy_figure(results: Sequence[Result], *, settings: Sequence[str] =
     from matplotlib.figure import Figure
 
     rows = _rows(results, settings)
-    styles = _styles([point.method for _, _, points in rows for point in points])
+    styles = styles_of([point.method for _, _, points in rows for point in points])
     figure = Figure(figsize=(11, 3.9 * len(rows) + 0.3), dpi=120, layout="constrained", facecolor="white")
     grid = figure.subplots(len(rows), 2, squeeze=False)
     for axes, (result, setting, points) in zip(grid, rows, strict=True):
@@ -191,17 +203,17 @@ def _rows(results: Sequence[Result], settings: Sequence[str]) -> list[tuple[Resu
     return rows
 
 
-def _styles(methods: Sequence[str]) -> dict[str, _Style]:
+def styles_of(methods: Sequence[str]) -> dict[str, Style]:
     """The style of each method, the same in all rows; methods of the paper first."""
     distinct = dict.fromkeys(methods)
     known = [method for method in _FIXED_COLOURS if method in distinct]
     others = [method for method in distinct if method not in _FIXED_COLOURS]
     colours = [_FIXED_COLOURS[method] for method in known] + [_OTHERS[i % len(_OTHERS)] for i in range(len(others))]
     markers = [_MARKERS[i % len(_MARKERS)] for i in range(len(colours))]
-    return dict(zip(known + others, map(_Style, colours, markers), strict=True))
+    return dict(zip(known + others, map(Style, colours, markers), strict=True))
 
 
-def _draw_accuracy(axes: Axes, result: Result, lines: Mapping[str, Sequence[Point]], styles: dict[str, _Style]) -> None:
+def _draw_accuracy(axes: Axes, result: Result, lines: Mapping[str, Sequence[Point]], styles: dict[str, Style]) -> None:
     top1 = result.uncompressed_top1_percent
     for method, points in lines.items():
         # the intervals are of the change from the uncompressed images, so they are drawn relative to the dashed line
@@ -213,7 +225,7 @@ def _draw_accuracy(axes: Axes, result: Result, lines: Mapping[str, Sequence[Poin
     axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
 
 
-def _draw_loss(axes: Axes, lines: Mapping[str, Sequence[Point]], styles: dict[str, _Style]) -> None:
+def _draw_loss(axes: Axes, lines: Mapping[str, Sequence[Point]], styles: dict[str, Style]) -> None:
     increases = [point.loss_increase for points in lines.values() for point in points]
     for method, points in lines.items():
         ends = [(point.loss_increase.low, point.loss_increase.high) for point in points]
@@ -234,7 +246,7 @@ def _draw_line(
     points: Sequence[Point],
     values: Sequence[float],
     ends: Sequence[tuple[float, float]],
-    style: _Style,
+    style: Style,
 ) -> None:
     rates = [point.bpp for point in points]
     low, high = zip(*ends, strict=True)

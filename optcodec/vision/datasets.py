@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-__all__ = ["LabelledImage", "batches", "find_images", "readable", "sample"]
+__all__ = ["LabelledImage", "batches", "find_images", "read_labels", "readable", "sample"]
 
 
 @dataclass(frozen=True)
@@ -196,6 +196,21 @@ def _from_folders(root: Path, paths: list[Path]) -> list[LabelledImage]:
 
 
 def _from_csv(root: Path, path: Path) -> list[LabelledImage]:
+    images = [LabelledImage(root / file, label) for file, label in read_labels(path).items()]
+    missing = [str(image.path) for image in images if not image.path.is_file()]
+    if missing:
+        raise InvalidInputError(f"{path} names {len(missing)} files that are not there: {', '.join(missing[:5])}")
+    return sorted(images, key=lambda image: image.path)
+
+
+def read_labels(path: Path) -> dict[str, int]:
+    """Class indices by name of file, from a CSV file with a header and the columns ``file`` and ``class_index``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file cannot be read, has no such columns, or a class is not a whole number.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -207,16 +222,12 @@ def _from_csv(root: Path, path: Path) -> list[LabelledImage]:
     if not rows or not {"file", "class_index"} <= rows[0].keys():
         columns = ", ".join(map(str, rows[0])) if rows else "no rows"
         raise InvalidInputError(f"expected the columns file and class_index in {path}, found {columns}")
-    images = []
+    labels = {}
     for line, row in enumerate(rows, 2):
         try:
-            label = int(row["class_index"])
+            labels[row["file"]] = int(row["class_index"])
         except (TypeError, ValueError):
             raise InvalidInputError(
                 f"{path}, line {line}: expected a class index, got {row['class_index']!r}"
             ) from None
-        images.append(LabelledImage(root / row["file"], label))
-    missing = [str(image.path) for image in images if not image.path.is_file()]
-    if missing:
-        raise InvalidInputError(f"{path} names {len(missing)} files that are not there: {', '.join(missing[:5])}")
-    return sorted(images, key=lambda image: image.path)
+    return labels

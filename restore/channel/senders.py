@@ -11,10 +11,10 @@ import numpy.typing as npt
 from PIL import Image
 
 import optcodec
-from optcodec import require_packages
+from optcodec.shared import PEERS, require_peers
 from restore.channel.samples import annex_k_steps, encode_pillow
 
-__all__ = ["SENDERS", "Sender", "check_packages", "encode_jpegli", "encode_mozjpeg", "varied_tables"]
+__all__ = ["SENDERS", "Sender", "check_packages", "varied_tables"]
 
 Samples = npt.NDArray[np.uint8]
 # File of RGB pixels, a chroma subsampling, and a quality factor; the generator is for senders that vary by chance.
@@ -38,42 +38,8 @@ def _varied(pixels: Samples, subsampling: str, quality: int, rng: np.random.Gene
     return encode_pillow(Image.fromarray(pixels), subsampling, varied_tables(annex_k_steps(quality), rng))
 
 
-def encode_mozjpeg(pixels: Samples, subsampling: str, quality: int, *, table: int, progressive: bool = False) -> bytes:
-    """Encode RGB by the mozjpeg of pyvips, with trellis quantization.
-
-    Table 1 is flat (its best one for PSNR), table 3 is its default.
-    """
-    import pyvips  # type: ignore[import-untyped]
-
-    height, width, bands = pixels.shape
-    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, bands, "uchar")
-    data: bytes = image.jpegsave_buffer(
-        Q=quality,
-        subsample_mode="on" if subsampling == "4:2:0" else "off",
-        optimize_coding=True,
-        trellis_quant=True,
-        overshoot_deringing=True,
-        quant_table=table,
-        interlace=progressive,
-        optimize_scans=progressive,
-    )
-    return data
-
-
-def encode_jpegli(pixels: Samples, subsampling: str, quality: int, *, progressive: bool = False) -> bytes:
-    """Encode RGB by jpegli, with adaptive quantization, its default."""
-    import ajpegli
-
-    level = 2 if progressive else 0
-    return bytes(ajpegli.encode(pixels, quality=quality, progressive=level, subsampling=subsampling.replace(":", "")))
-
-
-def _mozjpeg(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator, *, table: int) -> bytes:
-    return encode_mozjpeg(pixels, subsampling, quality, table=table)
-
-
-def _jpegli(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator) -> bytes:
-    return encode_jpegli(pixels, subsampling, quality)
+def _peer(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator, *, name: str) -> bytes:
+    return PEERS[name](pixels, subsampling, quality)
 
 
 def _optcodec(pixels: Samples, subsampling: str, quality: int, rng: np.random.Generator, *, tune: str) -> bytes:
@@ -97,12 +63,9 @@ def _tuning(tune: str) -> Any:
 SENDERS: dict[str, Sender] = {
     "pillow": _pillow,
     "varied": _varied,
-    "mozjpeg": partial(_mozjpeg, table=3),
-    "mozjpeg-flat": partial(_mozjpeg, table=1),
-    "jpegli": _jpegli,
+    **{name: partial(_peer, name=name) for name in ("mozjpeg", "mozjpeg-flat", "jpegli")},
     **{tune: partial(_optcodec, tune=tune) for tune in ("psnr", "ssim", "people", "dnn", "receiver")},
 }
-_PACKAGES = {"mozjpeg": "pyvips", "mozjpeg-flat": "pyvips", "jpegli": "ajpegli"}
 
 
 def check_packages(names: Iterable[str]) -> None:
@@ -113,4 +76,4 @@ def check_packages(names: Iterable[str]) -> None:
     InvalidInputError
         If one is missing.
     """
-    require_packages(*dict.fromkeys(_PACKAGES[name] for name in names if name in _PACKAGES))
+    require_peers(names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shlex
 import sys
@@ -20,6 +19,15 @@ from optcodec import InvalidInputError, require_packages
 from optcodec.console.about import processor
 from optcodec.console.progress import progress_bar
 from optcodec.console.show import json_option, print_json
+from restore.cli.options import (
+    MEASURE_HELP,
+    data_option,
+    parse_crop,
+    receiver_from,
+    sigma_option,
+    test_sets,
+    weights_option,
+)
 
 if TYPE_CHECKING:
     from restore.evaluation.evaluate import Conditions
@@ -31,24 +39,9 @@ __all__ = ["command"]
 _PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "onnxruntime", "torch", "spandrel")
 
 
-def _crop(ctx: click.Context, option: click.Parameter, text: str | None) -> tuple[int, ...] | None:
-    """Parse the four whole numbers of --crop."""
-    if text is None:
-        return None
-    try:
-        left, top, width, height = (int(part) for part in text.split(","))
-    except ValueError:
-        raise click.BadParameter(f"expected LEFT,TOP,WIDTH,HEIGHT in pixels, got {text!r}") from None
-    return left, top, width, height
-
-
 @click.command()
 @click.argument("sets", nargs=-1, required=True, metavar="SET...")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="Folder of the data sets that are given by name.  [default: $OPTCODEC_DATA]",
-)
+@data_option
 @click.option(
     "-q",
     "--quality",
@@ -59,15 +52,7 @@ def _crop(ctx: click.Context, option: click.Parameter, text: str | None) -> tupl
     show_default=True,
     help="Quality of the JPEG files; can be repeated.",
 )
-@click.option(
-    "--sigma",
-    "sigmas",
-    multiple=True,
-    type=click.FloatRange(0, 255),
-    default=(0.0,),
-    show_default=True,
-    help="Standard deviation of Gaussian noise that is added to the decoded image, in 8-bit units; can be repeated.",
-)
+@sigma_option
 @click.option(
     "--receiver",
     "receivers",
@@ -76,21 +61,17 @@ def _crop(ctx: click.Context, option: click.Parameter, text: str | None) -> tupl
     default=("jpeg", "default"),
     show_default=True,
     help="jpeg, centroid, deblock, smooth; the name of a shipped model or the .json file of another (append "
-    "':unprojected' to skip the projection into the quantization intervals); FILE.safetensors[+FILE]; or "
-    "spandrel:FILE. Can be repeated.",
+    "':unprojected' to skip the projection into the quantization intervals); FILE.safetensors[+FILE]; "
+    "spandrel:FILE; or module:function, from the bytes of a file to its picture. Can be repeated.",
 )
 @click.option(
     "--measure",
     "measures",
     default="psnr,psnr_b,ssim",
     show_default=True,
-    help="Comma-separated list of: psnr, psnr_b, ssim, lpips, lpips_vgg, lpips_squeeze, niqe, brisque.",
+    help=MEASURE_HELP,
 )
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    help="Folder with the weights that LPIPS, NIQE and BRISQUE need.  [default: $OPTCODEC_DATA/weights]",
-)
+@weights_option
 @click.option("--against", metavar="NAME", help="Compare all other receivers with this one, by paired "
               "tests over the images.")  # fmt: skip
 @click.option("--colour", is_flag=True, help="Measure RGB images instead of luminance.")
@@ -107,7 +88,7 @@ def _crop(ctx: click.Context, option: click.Parameter, text: str | None) -> tupl
               "image.")  # fmt: skip
 @click.option("--figure", type=click.Path(path_type=Path), help="Write a .png file with crops and error maps "
               "of the first image.")  # fmt: skip
-@click.option("--crop", callback=_crop, metavar="LEFT,TOP,WIDTH,HEIGHT", help="Part of the image "
+@click.option("--crop", callback=parse_crop, metavar="LEFT,TOP,WIDTH,HEIGHT", help="Part of the image "
               "that --figure shows.  [default: 128x128 in the middle]")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write all results to this .json file.")
 @json_option
@@ -150,7 +131,6 @@ def _measure(set_names: tuple[str, ...], options: dict[str, Any]) -> dict[str, A
     from optcodec.shared import write_whole
     from restore.evaluation.evaluate import Conditions, comparisons, evaluate, means
     from restore.evaluation.measures import load_measures
-    from restore.evaluation.receivers import make_receiver
 
     conditions = Conditions(
         options["qualities"],
@@ -161,13 +141,13 @@ def _measure(set_names: tuple[str, ...], options: dict[str, Any]) -> dict[str, A
         options["seed"],
     )
     measures = load_measures(options["measures"].split(","), options["weights"])
-    receivers = [make_receiver(name, colour=options["colour"]) for name in options["receivers"]]
+    receivers = [receiver_from(name, colour=options["colour"]) for name in options["receivers"]]
     against = options["against"]
     if against is not None and against not in [receiver.name for receiver in receivers]:
         raise InvalidInputError(
             f"--against {against!r} is not among the receivers; expected one that a --receiver names"
         )
-    sets = _test_sets(set_names, options)
+    sets = test_sets(set_names, options)
     if options["figure"] is not None:
         write_whole(options["figure"], _figure(sets, receivers, conditions, options["crop"]))
     images = sum(len(test_set.paths) for test_set in sets)
@@ -182,18 +162,6 @@ def _measure(set_names: tuple[str, ...], options: dict[str, Any]) -> dict[str, A
     if options["cost"]:
         document["cost"] = _cost(sets, receivers, conditions, options["receivers"])
     return document | {"rows": [row.to_json() for row in rows]}
-
-
-def _test_sets(set_names: tuple[str, ...], options: dict[str, Any]) -> list[TestSet]:
-    """The test sets, shortened to the first --images images."""
-    from restore.evaluation.testsets import TestSet, find_set
-
-    data = options["data"] or (Path(os.environ["OPTCODEC_DATA"]) if "OPTCODEC_DATA" in os.environ else None)
-    sets = [find_set(name, data) for name in set_names]
-    names = [test_set.name for test_set in sets]
-    if len(set(names)) < len(names):
-        raise InvalidInputError(f"expected test sets with different names, got {', '.join(names)}")
-    return [TestSet(full.name, full.paths[: options["images"]], full.expected) for full in sets]
 
 
 def _provenance(sets: Sequence[TestSet], options: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,8 +15,9 @@ from PIL import Image
 
 import optcodec
 from optcodec import InvalidInputError
+from optcodec.shared import encode_turbo
 from restore.channel.degradation import Degradation
-from restore.evaluation.receiver import Receiver
+from restore.evaluation.receiver import Receiver, noisy_planes
 from restore.evaluation.statistics import compare
 from restore.evaluation.testsets import TestSet, load_image
 from restore.runtime.context import Context
@@ -97,10 +97,7 @@ class Row:
 def encoded(image: Samples, quality: int, conditions: Conditions) -> bytes:
     """Encode an image, gray or RGB, as a JPEG file."""
     if conditions.encoder == "pillow":
-        target = io.BytesIO()
-        options = {"subsampling": conditions.subsampling} if image.ndim == 3 else {}
-        Image.fromarray(image).save(target, "JPEG", quality=quality, **options)
-        return target.getvalue()
+        return encode_turbo(image, conditions.subsampling, quality, optimize=False)
     tables = list(optcodec.annex_k_tables(quality))[: 1 if image.ndim == 2 else 2]
     tune = "ycbcr" if conditions.encoder == "rdo" else None
     return optcodec.encode(image, tables=tables, subsampling=conditions.subsampling, tune=tune).data
@@ -202,8 +199,7 @@ def _noisy_planes(
     planar = image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("YCbCr"))
     send = Degradation((quality,), (sigma,), (conditions.subsampling,), encoder=conditions.encoder)
     received, tables = send(planar, rng)
-    planes = received[None] if received.ndim == 2 else received.transpose(2, 0, 1)
-    return planes.astype(np.float32), Context.of_steps(tables, sigma)
+    return noisy_planes(received, tables, sigma)
 
 
 def _restore(receiver: Receiver, data: bytes, noisy_planes: tuple[Any, Any] | None) -> Samples:

@@ -1,61 +1,40 @@
-"""Quality measures for restored images: PSNR, PSNR-B, SSIM, LPIPS, NIQE and BRISQUE of 8-bit images."""
+"""Quality measures for restored images: those of `optcodec.rates`, and LPIPS, NIQE and BRISQUE of 8-bit images."""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-import optcodec
+import optcodec.rates
 from optcodec import InvalidInputError, require_packages
-from optcodec.shared import check_pixels, luminance, mean_square, ssim
+from optcodec.rates import Measure, MeasureFunction
+from optcodec.shared import check_pixels, luminance
 
-__all__ = ["MEASURES", "Measure", "blocking_effect", "load_measures", "psnr_b_db"]
+__all__ = ["FILES", "MEASURES", "load_measures"]
 
 Samples: TypeAlias = npt.NDArray[np.uint8]
-MeasureFunction: TypeAlias = Callable[[Samples, Samples], float]
-
-_BLOCK = 8
-
-
-@dataclass(frozen=True)
-class Measure:
-    """Description of a measure.
-
-    Parameters
-    ----------
-    title : str
-        Heading in tables.
-    digits : int
-        Decimal places in tables.
-    files : tuple of str
-        Files that the measure needs and that are not in the package.
-    source : str
-        Where those files come from.
-    """
-
-    title: str
-    digits: int
-    files: tuple[str, ...] = ()
-    source: str = ""
-
 
 _TORCHVISION = "the ImageNet weights of torchvision, saved as safetensors"
 MEASURES = {
-    "psnr": Measure("PSNR dB", 2),
-    "psnr_b": Measure("PSNR-B dB", 2),
-    "ssim": Measure("SSIM", 4),
-    "lpips": Measure("LPIPS", 4, ("alexnet.safetensors",), _TORCHVISION),
-    "lpips_vgg": Measure("LPIPS (VGG)", 4, ("vgg16.safetensors",), _TORCHVISION),
-    "lpips_squeeze": Measure("LPIPS (Squeeze)", 4, ("squeezenet1_1.safetensors",), _TORCHVISION),
-    "niqe": Measure("NIQE", 3, ("niqe_pris_params.npz",), "basicsr 1.4.2, basicsr/metrics"),
-    "brisque": Measure("BRISQUE", 2, ("allmodel", "allrange"), "the authors' BRISQUE_release"),
+    **optcodec.rates.MEASURES,
+    "lpips": Measure("LPIPS", 4, rises=False),
+    "lpips_vgg": Measure("LPIPS (VGG)", 4, rises=False),
+    "lpips_squeeze": Measure("LPIPS (Squeeze)", 4, rises=False),
+    "niqe": Measure("NIQE", 3, rises=False),
+    "brisque": Measure("BRISQUE", 2, rises=False),
+}
+# The files that a measure needs and that are not in the package, and where they come from.
+FILES = {
+    "lpips": (("alexnet.safetensors",), _TORCHVISION),
+    "lpips_vgg": (("vgg16.safetensors",), _TORCHVISION),
+    "lpips_squeeze": (("squeezenet1_1.safetensors",), _TORCHVISION),
+    "niqe": (("niqe_pris_params.npz",), "basicsr 1.4.2, basicsr/metrics"),
+    "brisque": (("allmodel", "allrange"), "the authors' BRISQUE_release"),
 }
 
 
@@ -84,71 +63,9 @@ def load_measures(names: Iterable[str], weights: Path | None = None) -> dict[str
     return {name: _load_measure(name, weights) for name in names}
 
 
-def psnr_b_db(reference: Samples, test: Samples) -> float:
-    """PSNR-B in dB: PSNR with the blocking effect factor (BEF) added to the mean squared error.
-
-    Parameters
-    ----------
-    reference, test : ndarray of uint8, shape (H, W) or (H, W, 3)
-        Original and restored image, of equal shape.
-
-    Returns
-    -------
-    float
-        10 log10(255^2 / (MSE + BEF)), where BEF is that of the test image. For colour, MSE and BEF are means over the
-        channels.
-
-    Raises
-    ------
-    InvalidInputError
-        If the images are one pixel wide or high: BEF is divided by the logarithm of the shorter side, which is 0 then.
-
-    Notes
-    -----
-    Yim and Bovik, "Quality assessment of deblocked images", IEEE Trans. Image Processing 20(1), 2011, eq. (9)-(15).
-    """
-    check_pixels(reference, test)
-    if min(reference.shape[:2]) < 2:
-        raise InvalidInputError(f"PSNR-B needs at least 2 pixels on each side, got shape {reference.shape}")
-    error = mean_square(reference, test)
-    planes = np.atleast_3d(test)
-    error += float(np.mean([blocking_effect(planes[..., plane]) for plane in range(planes.shape[2])]))
-    return 10 * math.log10(255**2 / error) if error else math.inf
-
-
-def blocking_effect(plane: Samples) -> float:
-    """Blocking effect factor of 8x8 blocks: how much larger the differences across block borders are than others.
-
-    Parameters
-    ----------
-    plane : ndarray of uint8, shape (H, W)
-
-    Returns
-    -------
-    float
-        eta (D_B - D_B^C), where D_B and D_B^C are the mean squared differences of neighbours across borders and
-        elsewhere; 0 where D_B is not the larger one, or where there are no borders.
-    """
-    samples = plane.astype(np.float64)
-    across_borders, within_blocks = [], []
-    for axis in (0, 1):
-        steps = np.square(np.diff(samples, axis=axis))
-        border = np.arange(steps.shape[axis]) % _BLOCK == _BLOCK - 1
-        across_borders.append(np.compress(border, steps, axis).ravel())
-        within_blocks.append(np.compress(~border, steps, axis).ravel())
-    at_borders, elsewhere = np.concatenate(across_borders), np.concatenate(within_blocks)
-    if not at_borders.size:
-        return 0.0
-    excess = float(at_borders.mean() - elsewhere.mean())
-    return math.log2(_BLOCK) / math.log2(min(plane.shape)) * excess if excess > 0 else 0.0
-
-
 def _load_measure(name: str, weights: Path | None) -> MeasureFunction:
-    simple: dict[str, MeasureFunction] = {"psnr": optcodec.psnr_db, "psnr_b": psnr_b_db, "ssim": ssim}
-    if name in simple:
-        if name == "ssim":
-            require_packages("skimage.metrics")
-        return simple[name]
+    if name in optcodec.rates.MEASURES:
+        return optcodec.rates.load_measures([name])[name]
     if name not in MEASURES:
         raise InvalidInputError(f"measure is one of {', '.join(MEASURES)}; got {name!r}")
     files = _weight_files(name, weights)
@@ -165,13 +82,13 @@ def _weight_files(name: str, weights: Path | None) -> list[Path]:
     """Paths of the files that a measure needs."""
     if weights is None and "OPTCODEC_DATA" in os.environ:
         weights = Path(os.environ["OPTCODEC_DATA"]) / "weights"
-    measure = MEASURES[name]
-    for file in measure.files:
+    names, source = FILES[name]
+    for file in names:
         if weights is None or not (weights / file).is_file():
             where = "a folder that --weights names" if weights is None else str(weights)
-            raise InvalidInputError(f"{name} needs the file {file} in {where}; it is in {measure.source}")
+            raise InvalidInputError(f"{name} needs the file {file} in {where}; it is in {source}")
     assert weights is not None
-    return [weights / file for file in measure.files]
+    return [weights / file for file in names]
 
 
 def _lpips(name: str, weights: Path) -> MeasureFunction:

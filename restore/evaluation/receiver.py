@@ -13,7 +13,7 @@ from restore.runtime.context import Context
 from restore.runtime.decode import Received
 from restore.runtime.image import to_rgb
 
-__all__ = ["Planes", "Receiver", "Restore", "Samples", "decoded_planes", "to_image"]
+__all__ = ["Planes", "Receiver", "Restore", "Samples", "decoded_planes", "noisy_planes", "to_image"]
 
 Samples: TypeAlias = npt.NDArray[np.uint8]
 Planes: TypeAlias = npt.NDArray[np.float32]
@@ -51,6 +51,22 @@ def decoded_planes(received: Received) -> Planes:
     rows, columns = (0, received.height), (0, received.width)
     luminance = received.luminance(rows, columns)[None]
     return luminance if received.is_gray else np.concatenate([luminance, received.chrominance(rows, columns)])
+
+
+def noisy_planes(samples: Samples, tables: npt.NDArray[np.generic], sigma: float) -> tuple[Planes, Context]:
+    """What `Receiver.restore` takes, of decoded samples to which noise was added.
+
+    Parameters
+    ----------
+    samples : ndarray of uint8, shape (height, width) or (height, width, 3)
+        Gray, or Y, Cb, Cr.
+    tables : ndarray, shape (1 or 2, 8, 8)
+        Quantization steps of the file, luminance first.
+    sigma : float
+        Standard deviation of the noise, in 8-bit units.
+    """
+    planes = samples[None] if samples.ndim == 2 else samples.transpose(2, 0, 1)
+    return planes.astype(np.float32), Context.of_steps(tables, sigma)
 
 
 def to_image(planes: Planes) -> Samples:

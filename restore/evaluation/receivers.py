@@ -6,29 +6,32 @@
   is not clipped to the quantization intervals.
 - ``FILE.safetensors``, or two files joined by ``+``: networks as `restore train` writes them.
 - ``spandrel:FILE``: a published network that the package spandrel can load.
+- ``package.module:function``: a function of the user's own, from the bytes of a JPEG file to an image.
 """
 
 from __future__ import annotations
 
-import io
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from optcodec import InvalidInputError, parse_json, require_packages
+from optcodec import InvalidInputError, OptcodecError, parse_json, require_packages
+from optcodec.rates import decoded
+from optcodec.shared import load_function
 from restore.evaluation.receiver import Planes, Receiver, Samples, decoded_planes, to_image
 from restore.runtime.context import Context
 from restore.runtime.decode import receive
 from restore.runtime.image import decode_image
 from restore.runtime.models import find_model, load_model, shipped_models
 
-__all__ = ["CLASSICAL", "make_receiver"]
+__all__ = ["CLASSICAL", "check_receiver", "labelled_receiver", "make_receiver"]
 
 _UNPROJECTED = ":unprojected"
 _SPANDREL = "spandrel:"
+_OWN = re.compile(r"[\w.]+:\w+")  # the name of a function of the user's own
 _NEED_SCIPY = ("deblock", "smooth")  # the filters of `restore.evaluation.baselines`
 
 
@@ -49,36 +52,74 @@ def make_receiver(text: str, *, colour: bool = False, threads: int | None = None
     InvalidInputError
         If there is no such receiver, or a file or package that it needs is missing or damaged.
     """
-    label, separator, name = text.partition("=")
-    if not separator or "/" in label:  # a path may contain the sign "="
-        label, name = "", text
+    label, name = labelled_receiver(text)
+    check_receiver(text)
     if name in CLASSICAL:
-        if name in _NEED_SCIPY:
-            require_packages("scipy.fft", extra="evaluate")
         receiver = CLASSICAL[name]
     elif name.startswith(_SPANDREL):
-        require_packages("torch", "safetensors.torch", "spandrel", extra="evaluate")
         from restore.evaluation.torch_receivers import spandrel_receiver
 
         receiver = spandrel_receiver(Path(name.removeprefix(_SPANDREL)))
     elif name.endswith(".safetensors"):
-        require_packages("torch", "safetensors.torch")
         from restore.evaluation.torch_receivers import network_receiver
 
         receiver = network_receiver([Path(path) for path in name.split("+")])
-    elif name.removesuffix(_UNPROJECTED) in shipped_models() or name.removesuffix(_UNPROJECTED).endswith(".json"):
+    elif _is_model(name):
         receiver = _model_receiver(name, colour, threads)
     else:
-        names = ", ".join([*CLASSICAL, *shipped_models()])
-        expected = f"{names}, a .json or .safetensors file, or spandrel:FILE"
-        raise InvalidInputError(f"no receiver {name!r}; expected {expected}")
+        receiver = _own_receiver(name)
     return replace(receiver, name=label) if label else receiver
 
 
-def _decode_by_pillow(data: bytes) -> Samples:
-    with Image.open(io.BytesIO(data)) as file:
-        image: Samples = np.asarray(file if file.mode == "L" else file.convert("RGB"))
+def labelled_receiver(text: str) -> tuple[str, str]:
+    """Split ``LABEL=NAME`` into both; the label is empty where there is none."""
+    label, separator, name = text.partition("=")
+    return (label, name) if separator and "/" not in label else ("", text)  # a path may contain the sign "="
+
+
+def check_receiver(text: str) -> None:
+    """Check that there is a receiver of this name, as far as that can be told without its files.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none, or a package that it needs is missing.
+    """
+    _, name = labelled_receiver(text)
+    if name in _NEED_SCIPY:
+        require_packages("scipy.fft", extra="evaluate")
+    elif name.startswith(_SPANDREL):
+        require_packages("torch", "safetensors.torch", "spandrel", extra="evaluate")
+    elif name.endswith(".safetensors"):
+        require_packages("torch", "safetensors.torch")
+    elif _is_model(name):
+        require_packages("onnxruntime")
+    elif name not in CLASSICAL and not _OWN.fullmatch(name):
+        names = ", ".join([*CLASSICAL, *shipped_models()])
+        expected = f"{names}, a .json or .safetensors file, spandrel:FILE, or package.module:function"
+        raise InvalidInputError(f"no receiver {name!r}; expected {expected}")
+
+
+def _is_model(name: str) -> bool:
+    """Whether it names a shipped model, or the .json file of another."""
+    model = name.removesuffix(_UNPROJECTED)
+    return model in shipped_models() or model.endswith(".json")
+
+
+def _own_receiver(name: str) -> Receiver:
+    """A function of the user's; whatever it raises becomes an `InvalidInputError`, so that it does not end a run."""
+    function = load_function(name, "a receiver")
+
+    def receive_by_function(data: bytes) -> Samples:
+        try:
+            image: Samples = function(data)
+        except (OptcodecError, MemoryError):
+            raise
+        except Exception as error:  # the function is not ours: it may raise anything
+            raise InvalidInputError(f"{name} raises {type(error).__name__}: {error}") from error
         return image
+
+    return Receiver(name, receive_by_function)
 
 
 def _deblock_planes(planes: Planes, context: Context) -> Samples:
@@ -100,7 +141,7 @@ def _smooth(data: bytes) -> Samples:
 
 
 CLASSICAL = {
-    "jpeg": Receiver("jpeg", _decode_by_pillow, lambda planes, context: to_image(planes)),
+    "jpeg": Receiver("jpeg", decoded, lambda planes, context: to_image(planes)),
     "centroid": Receiver("centroid", lambda data: decode_image(receive(data), centroid=True)),
     "deblock": Receiver("deblock", _deblock, _deblock_planes),
     "smooth": Receiver("smooth", _smooth),

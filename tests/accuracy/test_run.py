@@ -20,12 +20,12 @@ from optcodec.accuracy import pipeline, run
 from optcodec.accuracy.coder import ImageCoder
 from optcodec.accuracy.conditions import SETTINGS, Condition
 from optcodec.accuracy.network import as_used, logits_of
-from optcodec.accuracy.partial import remove_partial
 from optcodec.accuracy.pipeline import STAGES, Pipeline
 from optcodec.accuracy.rows import Rows
 from optcodec.accuracy.run import Measurement, measure
 from optcodec.design import METHODS
 from optcodec.errors import InvalidInputError
+from optcodec.experiments.partial import remove_partial
 from optcodec.metrics import psnr_db
 from optcodec.vision.datasets import LabelledImage, find_images, sample
 from optcodec.vision.models import load_model

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optcodec.accuracy.conditions import Condition
-from optcodec.accuracy.means import estimate, means
+from optcodec.accuracy.means import means
 from optcodec.accuracy.rows import Rows
 from optcodec.accuracy.statistics import mcnemar, summarize
 from optcodec.bootstrap import draw_counts, weighted_means
 from optcodec.errors import InvalidInputError
+from optcodec.experiments.estimates import estimate
 from tests.synthetic_rows import RATES, synthetic_rows
 
 

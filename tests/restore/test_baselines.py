@@ -12,8 +12,8 @@ from PIL import Image
 from scipy.fft import dctn
 
 import optcodec
+from optcodec.rates.measures import psnr_b_db
 from restore.evaluation.baselines import deblock_plane, smooth_image, smooth_plane
-from restore.evaluation.measures import psnr_b_db
 from restore.evaluation.receivers import make_receiver
 from restore.runtime.decode import receive
 from restore.runtime.image import decode_image

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from optcodec import InvalidInputError
 from optcodec.metrics import ssim
-from restore.evaluation.measures import MEASURES, blocking_effect, load_measures, psnr_b_db
+from optcodec.rates.measures import blocking_effect, psnr_b_db
+from restore.evaluation.measures import FILES, load_measures
 from restore.evaluation.no_reference import Brisque, Niqe, halved, normalized
 
 
@@ -143,9 +144,9 @@ def test_brisque_is_a_regression_on_scaled_features(tmp_path: Path) -> None:
         judge(flat, flat)
 
 
-@pytest.mark.parametrize("name", [name for name, measure in MEASURES.items() if measure.files])
+@pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_named_with_its_place(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InvalidInputError, match=f"{name} needs the file {MEASURES[name].files[0]} in {tmp_path}"):
+    with pytest.raises(InvalidInputError, match=f"{name} needs the file {FILES[name][0][0]} in {tmp_path}"):
         load_measures(["psnr", name], tmp_path)
     monkeypatch.delenv("OPTCODEC_DATA", raising=False)
     with pytest.raises(InvalidInputError, match="a folder that --weights names"):
@@ -172,7 +173,7 @@ def test_bad_files_and_names_are_refused(tmp_path: Path) -> None:
     write_brisque(tmp_path, np.ones((1, 36)), [1.0])
     (tmp_path / "allmodel").write_text("svm_type c_svc\nkernel_type rbf\nSV\n")
     for name in ("niqe", "brisque", "lpips_squeeze"):
-        with pytest.raises(InvalidInputError, match=MEASURES[name].files[0]):
+        with pytest.raises(InvalidInputError, match=FILES[name][0][0]):
             load_measures([name], tmp_path)
     with pytest.raises(InvalidInputError, match=r"measure is one of psnr, .*; got 'vmaf'"):
         load_measures(["vmaf"])
@@ -195,3 +196,10 @@ def test_lpips_is_that_of_the_published_program() -> None:
     assert judge(image[..., 0], worse[..., 0]) == judge(np.dstack([image[..., 0]] * 3), np.dstack([worse[..., 0]] * 3))
     with pytest.raises(InvalidInputError, match="at least 64 pixels"):
         judge(image[:63], worse[:63])
+
+
+def test_measures_of_rates_are_at_hand_here_too() -> None:
+    pair = np.tile(np.arange(48, dtype=np.uint8), (32, 1)), np.tile(np.arange(1, 49, dtype=np.uint8), (32, 1))
+    measures = load_measures(["psnr_y", "ssimulacra2"])
+    assert measures["psnr_y"](*pair) == pytest.approx(20 * math.log10(255))
+    assert 0 < measures["ssimulacra2"](*pair) < 100

@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from optcodec.accuracy.rows import Rows
 from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
 from optcodec.jsontext import parse_json
 
-__all__ = ["PartialFolder", "remove_partial"]
+__all__ = ["PartFormat", "PartialFolder", "remove_partial"]
 
 _ABOUT = "experiment.json"
 
-Seconds = dict[str, float]
+T = TypeVar("T")
 
 
-class PartialFolder:
+@dataclass(frozen=True)
+class PartFormat(Generic[T]):
+    """How a part of a measurement is written.
+
+    Parameters
+    ----------
+    suffix : str
+        Of its file; the file is taken as a sign that the part is complete.
+    save, load : callable
+        Write a part to a path, and read it from there. A part may have more files beside that path, with the same name
+        and another suffix; `save` writes them before that of the path itself.
+    """
+
+    suffix: str
+    save: Callable[[Path, T], None]
+    load: Callable[[Path], T]
+
+
+class PartialFolder(Generic[T]):
     """Folder with parts of a measurement, in the order of its images; a part is written completely or not at all.
 
     Parameters
@@ -28,6 +46,8 @@ class PartialFolder:
         Created if it does not exist.
     experiment : mapping
         Everything that the rows depend on, as JSON values.
+    form : PartFormat
+        How a part is written.
 
     Raises
     ------
@@ -35,8 +55,8 @@ class PartialFolder:
         If the folder belongs to another experiment, or cannot be written.
     """
 
-    def __init__(self, path: Path, experiment: Mapping[str, Any]) -> None:
-        self._path = path
+    def __init__(self, path: Path, experiment: Mapping[str, Any], form: PartFormat[T]) -> None:
+        self._path, self._form = path, form
         new = json.loads(json.dumps(experiment))
         old = self._about()
         if old is None:
@@ -62,23 +82,19 @@ class PartialFolder:
             return None
         raise InvalidInputError(f"expected {self._path} to be missing or to hold part of a run; found something else")
 
-    def parts(self) -> list[tuple[Rows, Seconds]]:
+    def parts(self) -> list[T]:
         """Read the parts that exist, up to the first one that is missing."""
-        parts: list[tuple[Rows, Seconds]] = []
+        parts: list[T] = []
         while (path := self._part(len(parts))).exists():
-            seconds = parse_json(path.with_suffix(".json").read_text("utf-8"))
-            parts.append((Rows.load(path), seconds))
+            parts.append(self._form.load(path))
         return parts
 
-    def add(self, index: int, rows: Rows, seconds: Seconds) -> None:
+    def add(self, index: int, part: T) -> None:
         """Write the part with this index, which counts from 0."""
-        path = self._part(index)
-        # The rows are written last, since `parts` takes their file as a sign that the part is complete.
-        write_whole(path.with_suffix(".json"), json.dumps(seconds).encode())
-        rows.save(path)
+        self._form.save(self._part(index), part)
 
     def _part(self, index: int) -> Path:
-        return self._path / f"part_{index:05d}.npz"
+        return self._path / f"part_{index:05d}{self._form.suffix}"
 
 
 def remove_partial(path: Path) -> None:

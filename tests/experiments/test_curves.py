@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq, isotonic_regression
 
-from optcodec.accuracy.curves import bd_quality, bd_rate, monotone_curves, rate_at
+from optcodec.experiments.curves import bd_quality, bd_rate, monotone_curves, rate_at
 
 
 def measured(seed: int, points: int = 6, rows: int = 5) -> tuple[np.ndarray, np.ndarray]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from optcodec.console.modules import find_modules_here
 
 if TYPE_CHECKING:
     from optcodec.vision.models import TargetModel
@@ -16,6 +16,5 @@ def open_model(model: str, *, weights: str | None, device: str) -> TargetModel:
     """As `optcodec.vision.models.load_model`; the module may also lie in the working folder, as for ``python -m``."""
     from optcodec.vision.models import load_model
 
-    if ":" in model:
-        sys.path.insert(0, str(Path.cwd()))
+    find_modules_here(model)
     return load_model(model, weights=weights, device=device)

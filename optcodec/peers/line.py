@@ -1,4 +1,4 @@
-"""Files of other encoders as a line: the highest quality whose file is no larger than a limit."""
+"""Files of other encoders as a line: the quality that meets a size in bytes, or a likeness of the decoded picture."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.cached import cached_property
+from optcodec.jpeg.dct import forward
 from optcodec.jpeg.image import DctImage
 from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.tables import QuantTable
 from optcodec.lines import Candidate, Goal, Refinement
-from optcodec.metrics import Weighted, swe_by_component
+from optcodec.matching import decoded_distance
+from optcodec.metrics import EQUAL_WEIGHTS, Weighted, swe_by_component
 from optcodec.search import search
 
-__all__ = ["Peer", "PeerFile", "PeerLine", "largest_peer_file"]
+__all__ = ["Peer", "PeerFile", "PeerLine", "largest_peer_file", "smallest_peer_file"]
 
 Pixels = npt.NDArray[np.uint8]
-Peer = Callable[[Pixels, str, int], bytes]  # file of pixels (height, width, 3), a chroma subsampling, a quality factor
+# The file of pixels, RGB (height, width, 3) or gray (height, width), with a chroma subsampling and a quality factor.
+Peer = Callable[[Pixels, str, int], bytes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,7 @@ class PeerFile(Candidate):
     def errors(self) -> tuple[float, ...]:
         """Sensitivity weighted error of luminance, and of chrominance."""
         image = read_jpeg(self.data, max_pixels=None)
-        luminance, *chrominance = swe_by_component(self.line.image, image, self.line.weights)
+        luminance, *chrominance = swe_by_component(self.line.coefficients, image, self.line.weights)
         return (luminance, sum(chrominance))
 
     @property
@@ -83,12 +86,12 @@ class PeerLine:
     ----------
     encode : Peer
         The encoder.
-    pixels : ndarray of uint8, shape (height, width, 3)
-        RGB.
+    pixels : ndarray of uint8, shape (height, width, 3) or (height, width)
+        RGB, or gray.
     subsampling : str
         Chroma subsampling.
-    image : DctImage
-        Coefficients that errors are measured against.
+    image : DctImage, optional
+        Coefficients that errors are measured against; by default those of the pixels.
     weights : Weighted
         Of errors.
     """
@@ -96,8 +99,13 @@ class PeerLine:
     encode: Peer
     pixels: Pixels
     subsampling: str
-    image: DctImage
-    weights: Weighted
+    image: DctImage | None = None
+    weights: Weighted = EQUAL_WEIGHTS
+
+    @cached_property
+    def coefficients(self) -> DctImage:
+        """What errors are measured against."""
+        return self.image or forward(self.pixels, self.subsampling, threads=1)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -149,3 +157,29 @@ def largest_peer_file(line: PeerLine, limit: int) -> PeerFile:
     return search(
         line, Goal(lambda file: file.nbytes, limit, "a file size in bytes", rising=False, accepted=0.0)
     ).candidate
+
+
+def smallest_peer_file(
+    line: PeerLine, distance: Callable[[Pixels, Pixels], float], limit: float, what: str
+) -> PeerFile:
+    """The smallest file whose decoded pixels are no further from the original than a limit.
+
+    It is searched for as if the distance fell with each step of the quality, which is nearly so.
+
+    Parameters
+    ----------
+    line : PeerLine
+        The encoder and the image.
+    distance : callable
+        Of the original and the decoded pixels.
+    limit : float
+        Largest distance allowed.
+    what : str
+        What the distance is, for messages.
+
+    Raises
+    ------
+    TargetNotMetError
+        If the file of quality 100 is further.
+    """
+    return search(line, Goal(decoded_distance(line.pixels, distance), limit, what, of_file=True)).candidate

@@ -1,0 +1,132 @@
+"""How good is each encoder with a receiver behind it, at equal bytes of each photograph?
+
+Files of default JPEG (libjpeg-turbo with optimized Huffman tables), mozjpeg with flat tables, RD-OPT tables for the
+networks of the profile `generic`, the trellis for PSNR, and the trellis for a receiver, at five rates, 4:2:0; as they
+are decoded, and as `default` restores them. By PSNR, PSNR-B, SSIM, MS-SSIM, SSIMULACRA2 and LPIPS (of SqueezeNet):
+means over the Kodak photographs with odd numbers and over McMaster, and the mean over the photographs of the difference
+in bytes at an equal measure (BD-rate) to default JPEG without a receiver, and to default JPEG with the same one.
+
+    OPTCODEC_DATA=DATA python -m benchmarks.receiver.pipeline [--images N]
+
+Writes ``results/receiver_pipeline.json``, which ``optcodec plot`` draws, and prints a table of it. An interrupted run
+continues.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import record
+from optcodec.console.progress import progress_bar
+from optcodec.console.senders import sender_of
+from optcodec.experiments.partial import remove_partial
+from optcodec.rates import Experiment, Judge, Original, Part, Rate, judge_by, measure_rates, result_of
+from restore.evaluation.measures import MEASURES, load_measures
+from restore.evaluation.pipeline import readers_of
+from restore.evaluation.receivers import make_receiver
+from restore.evaluation.testsets import find_set
+
+SETS = ("Kodak", "McMaster")
+SENDERS = {  # label in the result: sender
+    "default JPEG": "pillow",
+    "mozjpeg flat": "mozjpeg-flat",
+    "RD-OPT generic": "optcodec:profile=generic",
+    "trellis psnr": "optcodec:tune=psnr",
+    "trellis receiver deblock": "optcodec:tune=receiver:deblock",
+}
+ANCHOR, PLAIN, RECEIVERS = "default JPEG", "jpeg", ("jpeg", "default")
+BPP = (0.25, 0.4, 0.6, 0.9, 1.2)
+NAMES = ("psnr", "psnr_y", "psnr_b", "ssim", "ms_ssim", "ssimulacra2", "lpips_squeeze")
+SUBSAMPLING = "4:2:0"
+ENCODERS = ("pillow", "pyvips")
+PACKAGES = ("numpy", *ENCODERS, "onnxruntime", "scikit-image", "ssimulacra2", "torch", "torchmetrics", "bjontegaard")
+
+
+def originals(count: int | None) -> list[Original]:
+    """The photographs; of Kodak those with odd numbers, for the others took part in the development."""
+    data = Path(os.environ["OPTCODEC_DATA"])
+    pictures = []
+    for name in SETS:
+        paths = [path for path in find_set(name, data).paths if name != "Kodak" or int(path.stem[-2:]) % 2]
+        pictures += [Original(name, path.name, path) for path in paths[:count]]
+    return pictures
+
+
+def experiment(judge: Judge) -> Experiment:
+    """All conditions, with some measures."""
+    senders = tuple(sender_of(f"{label}={sender}", SUBSAMPLING) for label, sender in SENDERS.items())
+    readers, _ = readers_of([make_receiver(name, colour=True, threads=1) for name in RECEIVERS], [0.0])
+    rates = tuple(Rate("bpp", value) for value in BPP)
+    return Experiment(senders, rates, judge, readers, subsampling=SUBSAMPLING)
+
+
+def measured(run: Experiment, pictures: list[Original], workers: int) -> Part:
+    """Rows of all photographs."""
+    about = {"senders": SENDERS, "receivers": RECEIVERS, "measures": NAMES}
+    partial = record.RESULTS / "receiver_pipeline.partial"
+    with progress_bar(len(pictures), "pipeline") as progress:
+        return measure_rates(run, pictures, partial=partial, about=about, workers=workers, progress=progress)
+
+
+def rounded(value: Any) -> Any:
+    """A JSON value whose numbers have five decimal places, which all measures can do without."""
+    if isinstance(value, dict):
+        return {name: rounded(held) for name, held in value.items()}
+    if isinstance(value, list):
+        return [rounded(held) for held in value]
+    return round(value, 5) if isinstance(value, float) else value
+
+
+def table(document: dict[str, Any], measure: str = "psnr", *, of: str = "all") -> str:
+    """Markdown: a measure without -> with the receiver at each rate, and BD-rates to both anchors."""
+    receiver, digits = RECEIVERS[-1], MEASURES[measure].digits
+    lines = [
+        ["sender", *(f"{value:g} bpp" for value in BPP), f"BD-rate to {ANCHOR} alone", f"to {ANCHOR} + {receiver}"],
+        ["---", *("---:" for _ in range(len(BPP) + 2))],
+    ]
+    points = {(p["sender"], p["receiver"], p["rate"]["value"]): p for p in document["points"] if p["set"] == of}
+    deltas = {
+        (bd["sender"], bd["receiver"], bd["against"]["receiver"]): bd
+        for bd in document["bd_rates"]
+        if (bd["set"], bd["measure"]) == (of, measure)
+    }
+    for sender in SENDERS:
+        cells = []
+        for value in BPP:
+            pair = [points.get((sender, side, value)) for side in (PLAIN, receiver)]
+            cells.append(" -> ".join(f"{p['measures'][measure]['value']:.{digits}f}" if p else "-" for p in pair))
+        alone = [_percent(deltas.get((sender, side, PLAIN))) for side in (PLAIN, receiver)]
+        lines.append([sender, *cells, " -> ".join(alone), _percent(deltas.get((sender, receiver, receiver)))])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _percent(delta: dict[str, Any] | None) -> str:
+    """A BD-rate with its interval; that of the anchor to itself is 0."""
+    if delta is None:
+        return "0"
+    return "-" if delta["value"] is None else f"{delta['value']:+.1f} [{delta['low']:+.0f}, {delta['high']:+.0f}]"
+
+
+@click.command()
+@click.option("--images", type=int, help="Number of photographs of each set.  [default: all]")
+@click.option("--workers", default=2, show_default=True)
+def main(images: int | None, workers: int) -> None:
+    """Measure all pairs of sender and receiver."""
+    pictures = originals(images)
+    run = experiment(judge_by(load_measures(NAMES)))
+    part = measured(run, pictures, workers)
+    measures = {name: MEASURES[name] for name in NAMES}
+    document = result_of(run, part, measures, anchor=ANCHOR, plain=PLAIN)
+    print(record.write_result("receiver_pipeline", rounded(document), packages=PACKAGES))
+    remove_partial(record.RESULTS / "receiver_pipeline.partial")
+    print(table(document))
+    for failed in document["failures"]:
+        print(failed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What measurements of many images share: threads, runs that can continue, curves and their distance, intervals."""

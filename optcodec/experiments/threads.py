@@ -1,0 +1,38 @@
+"""Work on threads whose results come in the order of the work, so that a run can be continued where it stopped."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any, TypeVar
+
+__all__ = ["in_order"]
+
+T = TypeVar("T")
+
+
+def in_order(work: Callable[..., T], calls: Iterable[tuple[Any, ...]], workers: int) -> Iterator[T]:
+    """Call a function on threads, and yield its results in the order of the calls.
+
+    Parameters
+    ----------
+    work : callable
+        Called by several threads at once. Its first exception ends the iteration.
+    calls : iterable of tuple
+        The arguments of each call.
+    workers : int
+        Number of threads. At most two calls per thread have begun, or wait to be fetched.
+    """
+    pool = ThreadPoolExecutor(workers)
+    begun: deque[Future[T]] = deque()
+    waiting = iter(calls)
+    try:
+        while True:
+            begun.extend(pool.submit(work, *arguments) for arguments in islice(waiting, 2 * workers - len(begun)))
+            if not begun:
+                return
+            yield begun.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,52 @@
+"""The benchmark of senders with a receiver behind them: its table has the figures of its result."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.receiver import pipeline
+from optcodec.rates import MEASURES, Curve, Part, Rate, Row, judge_by, result_of
+
+
+@pytest.fixture(scope="module")
+def document() -> dict:
+    """A result as if all senders but the first needed fewer bytes, and the receiver gained 1 dB."""
+    rows = []
+    for name in pipeline.SETS:
+        for image in "01":
+            for number, sender in enumerate(pipeline.SENDERS):
+                for receiver in pipeline.RECEIVERS:
+                    for step, bpp in enumerate(pipeline.BPP):
+                        psnr = 25 + 3 * step + number + (receiver == "default")
+                        curve = Curve(sender, receiver, 0.0)
+                        rows.append(Row(name, image, curve, Rate("bpp", bpp), int(1000 * bpp), bpp, {"psnr": psnr}))
+    run = pipeline.experiment(judge_by({}))
+    assert [sender.name for sender in run.senders] == list(pipeline.SENDERS)
+    assert [reader.receiver for reader in run.readers] == list(pipeline.RECEIVERS)
+    return result_of(run, Part(tuple(rows), ()), {"psnr": MEASURES["psnr"]}, anchor=pipeline.ANCHOR)
+
+
+def test_the_table_has_the_figures_of_the_result(document: dict) -> None:
+    lines = [line.strip("| ").split(" | ") for line in pipeline.table(document).splitlines()]
+    assert lines[0][0] == "sender"
+    assert [line[0] for line in lines[2:]] == list(pipeline.SENDERS)
+    assert lines[2][1:6] == [f"{25 + 3 * step:.2f} -> {26 + 3 * step:.2f}" for step in range(5)]
+    assert lines[3][1] == "26.00 -> 27.00"
+    assert lines[2][6].startswith("0 -> -")
+    assert lines[2][7] == "0"
+    deltas = {
+        (r["sender"], r["receiver"], r["against"]["receiver"]): r["value"]
+        for r in document["bd_rates"]
+        if r["set"] == "all"
+    }
+    last = list(pipeline.SENDERS)[-1]
+    assert lines[-1][6].startswith(f"{deltas[last, 'jpeg', 'jpeg']:+.1f} [")
+    assert f"-> {deltas[last, 'default', 'jpeg']:+.1f} [" in lines[-1][6]
+    assert lines[-1][7].startswith(f"{deltas[last, 'default', 'default']:+.1f} [")
+
+
+def test_numbers_are_rounded() -> None:
+    assert pipeline.rounded({"a": [1.23456789, {"b": 2, "c": None}], "d": "x"}) == {
+        "a": [1.23457, {"b": 2, "c": None}],
+        "d": "x",
+    }
