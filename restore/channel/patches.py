@@ -20,7 +20,6 @@ from restore.runtime.context import Context
 __all__ = ["CodedBatch", "CodedPatches", "coded_planes"]
 
 Samples = npt.NDArray[np.uint8]
-_OF_A_FILE = 2  # patches that are cut from each file, which is decoded for them
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,11 @@ class CodedPatches:
     ) -> None:
         if side % GRID:
             raise InvalidInputError(f"side is a multiple of {GRID} for whole coded photographs; got {side}")
-        # a file may have half the size of its photograph; it is cropped before each coding, and cut where a grid begins
-        fitting = [image for image in photographs if min(image.shape[:2]) >= 2 * (side + 2 * GRID) + GRID]
+        # it is cropped before each of two codings, and cut where a grid begins; what is left has several patches
+        least = 3 * side // 2 + 3 * GRID
+        fitting = [image for image in photographs if min(image.shape[:2]) >= least]
         if not fitting:
-            raise InvalidInputError(f"no photograph has {2 * (side + 2 * GRID) + GRID} rows and columns")
+            raise InvalidInputError(f"no photograph has {least} rows and columns")
         images = [*fitting, *(drawing(number) for number in range(mix.drawings))]
         self._files, self._side, self._count, self._planes, self._seed = (
             CodedSet(images, mix, folder, seed), side, count, planes, seed,
@@ -101,29 +101,34 @@ class CodedPatches:
         """The batch with this number; every call returns the same one."""
         rng = np.random.default_rng((self._seed, number))
         clean, received, conditions, errors, sigmas = [], [], [], [], []
-        for _ in range(-(-self._count // _OF_A_FILE)):
-            file = self._files.file(self._drawn_number(rng))
-            for _ in range(_OF_A_FILE):
-                rows, columns = self._position(file, rng)
-                clean.append(_planes(_to_ycc(file.clean[rows, columns]), self._planes))
-                received.append(_planes(file.received[rows, columns], self._planes))
+        for _ in range(self._count):
+            file = self._drawn_file(rng)
+            rows, columns = self._position(file, rng)
+            clean.append(_planes(_to_ycc(file.clean[rows, columns]), self._planes))
+            received.append(_planes(file.received[rows, columns], self._planes))
             sigma = float(rng.choice(self._mix.sigmas)) if len(self._mix.sigmas) > 1 else self._mix.sigmas[0]
             is_blind = bool(self._mix.blind) and rng.random() < self._mix.blind
-            conditions += [_condition(file, self._planes, sigma, is_blind=is_blind)] * _OF_A_FILE
+            conditions.append(_condition(file, self._planes, sigma, is_blind=is_blind))
             error = file.errors[0] if self._planes == 1 else file.errors[1:].mean()
-            errors += [error + sigma**2] * _OF_A_FILE
-            sigmas += [sigma] * _OF_A_FILE
+            errors.append(error + sigma**2)
+            sigmas.append(sigma)
         return CodedBatch(
-            np.stack(clean)[: self._count],
-            _noisy(np.stack(received)[: self._count], sigmas[: self._count], rng),
-            np.stack(conditions)[: self._count],
-            np.array(errors, np.float32)[: self._count],
+            np.stack(clean),
+            _noisy(np.stack(received), sigmas, rng),
+            np.stack(conditions),
+            np.array(errors, np.float32),
             1 if self._planes == 1 else 2,
         )
 
-    def _drawn_number(self, rng: np.random.Generator) -> int:
-        image = int(np.searchsorted(self._share, rng.random()))
-        return int(rng.integers(self._mix.versions)) * len(self._share) + min(image, len(self._share) - 1)
+    def _drawn_file(self, rng: np.random.Generator) -> CodedFile:
+        """A file that is large enough for a patch, which all are but some that were coded at another size before."""
+        while True:
+            image = int(np.searchsorted(self._share, rng.random()))
+            version = int(rng.integers(self._mix.versions))
+            file = self._files.file(version * len(self._share) + min(image, len(self._share) - 1))
+            rows, columns = file.received.shape[:2]
+            if min(rows - file.origin[0], columns - file.origin[1]) >= self._side:
+                return file
 
     def _position(self, file: CodedFile, rng: np.random.Generator) -> tuple[slice, slice]:
         rows, columns = (

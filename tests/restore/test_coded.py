@@ -186,5 +186,15 @@ def test_a_missing_encoder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_photographs_have_to_hold_a_patch() -> None:
-    with pytest.raises(InvalidInputError, match="no photograph has 208 rows and columns"):
-        CodedPatches([PHOTO[:200]], ONCE, None, side=64, count=1, planes=1)
+    with pytest.raises(InvalidInputError, match="no photograph has 144 rows and columns"):
+        CodedPatches([PHOTO[:143]], ONCE, None, side=64, count=1, planes=1)
+
+
+def test_files_that_are_too_small_for_a_patch_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of pictures that were much larger when they were coded first."""
+    small, large = (code_once(PHOTO[:rows, :160], "pillow", 30, "4:2:0") for rows in (48, 160))
+    waiting = [small, small, large, small, large]
+    monkeypatch.setattr(CodedSet, "file", lambda self, number: waiting.pop(0))
+    batch = CodedPatches([PHOTO], ONCE, None, side=64, count=2, planes=1).batch(0)
+    assert batch.clean.shape == (2, 1, 64, 64)
+    assert not waiting

@@ -155,7 +155,8 @@ def test_counts_by_hand() -> None:
     assert dense.parameters == dense.macs + 65 + 15 * 2 * 64
     assert count(DnCNN(separable=True)).macs == 9 * (64 + 64) + 15 * (9 * 64 + 64 * 64)
     assert count(fold(DnCNN(5, 8))).parameters == 9 * (8 + 3 * 64 + 8) + 4 * 8 + 1
-    condition_macs = 131 * 32 + 32 * 8 * 16  # multiplications on the condition, once per image
+    # multiplications on the condition, once per image: its hidden layer for the maps and for the strength
+    condition_macs = 2 * 195 * 32 + 32 * 8 * 16 + 32
     conditioned = count(Conditioned(width=32, blocks=3))
     assert conditioned.macs == pytest.approx(
         9 / 4 * (12 * 32 + 6 * 32 * 32 + 32 * 4) + condition_macs / 1024**2, abs=1e-9
