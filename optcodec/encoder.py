@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from optcodec.blocks.choice import BlockChoice
     from optcodec.deprecated import Rdo
     from optcodec.effort import Tune
+    from optcodec.loop.reader import Reader
     from optcodec.trellis.field import QualityField
     from optcodec.vision.profile import SensitivityProfile
 
@@ -79,6 +80,8 @@ def encode(
     tune: Tune | None = None,
     field: QualityField | None = None,
     blocks: BlockChoice | None = None,
+    reader: Reader | None = None,
+    rounds: int | None = None,
     subsampling: str | None = None,
     dct: Dct = "float",
     progressive: Progressive | None = None,
@@ -183,7 +186,7 @@ def encode(
     DeprecationWarning
         If `rdo` is set.
     """
-    requested = Request(quality, tables, target, profile, method, effort, tune, field, blocks)
+    requested = Request(quality, tables, target, profile, method, effort, tune, field, blocks, reader, rounds)
     request = (requested if rdo is None else _request_of_rdo(rdo, requested)).resolved(dct)
     sampling = subsampling or request.subsampling or "4:2:0"
     form = Form(sampling, dct, progressive, scans, restart_interval, metadata, threads)
@@ -214,6 +217,10 @@ def _encoded(source: PixelSource | CoefficientSource, request: Request) -> bytes
         from optcodec.optimized import optimized
 
         return optimized(source, replace(request, quality=quality, tables=tables))
+    if request.effort == 4:
+        from optcodec.looped import looped
+
+        return looped(source, replace(request, quality=quality, tables=tables))
     if request.target is not None:
         return _designed(source, request.target, request.profile, request.method)
     return source.encoded(annex_k_tables(DEFAULT_QUALITY if quality is None else quality) if tables is None else tables)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from optcodec import __version__
-from optcodec.accuracy.network import as_used, module_sha256, one_torch_thread
+from optcodec.accuracy.network import module_sha256
 from optcodec.accuracy.partial import PartialFolder
 from optcodec.accuracy.pipeline import STAGES, Pipeline, Seconds
 from optcodec.accuracy.rows import Rows
@@ -25,6 +25,7 @@ from optcodec.jpeg.layout import thread_count
 from optcodec.kernels import prepare
 from optcodec.vision.datasets import LabelledImage
 from optcodec.vision.profile import SensitivityProfile
+from optcodec.vision.running import as_used, one_torch_thread
 
 __all__ = ["Measurement", "measure", "profile_sha256"]
 

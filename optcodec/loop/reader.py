@@ -1,0 +1,138 @@
+"""Readers: whatever takes a decoded picture and says how bad it is, and what change of its pixels would be better.
+
+A reader is a function of the picture that is to be coded. It returns a *reading*, a function of decoded pixels, which
+returns a loss and its gradient. The loop knows nothing else of networks, receivers or measures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+
+__all__ = ["Judge", "Reader", "Reading", "judge_of"]
+
+Pixels = npt.NDArray[np.uint8]
+Gradient = npt.NDArray[np.floating[Any]]
+
+
+class Reading(Protocol):
+    """How bad decoded pixels of one picture are to its reader.
+
+    A reading may also have a method ``loss(decoded)`` that returns the loss alone, where that takes less time, and a
+    method ``agrees(decoded)`` that tells whether the reader's decision is that on the original.
+    """
+
+    def __call__(self, decoded: Pixels, /) -> tuple[float, Gradient]:
+        """Loss of decoded pixels, and its derivative by each of them.
+
+        Parameters
+        ----------
+        decoded : ndarray of uint8
+            Of the shape of the original: (height, width, 3), RGB, or (height, width), grey.
+
+        Returns
+        -------
+        loss : float
+            Finite; the smaller, the better.
+        gradient : ndarray of float, of the shape of `decoded`
+            Finite, for a unit of 0..255.
+        """
+
+
+class Reader(Protocol):
+    """What a file is made for: a network, a receiver that restores, a measure, or any function of this kind.
+
+    Examples
+    --------
+    Squared error that counts in the left half of a picture only:
+
+    >>> import numpy as np
+    >>> def left_half(original):
+    ...     def reading(decoded):
+    ...         difference = decoded.astype(np.float32) - original
+    ...         difference[:, original.shape[1] // 2 :] = 0
+    ...         return float((difference**2).mean()), 2 * difference / difference.size
+    ...     return reading
+    """
+
+    def __call__(self, original: Pixels, /) -> Reading:
+        """The reading of a picture.
+
+        Parameters
+        ----------
+        original : ndarray of uint8, shape (height, width, 3) or (height, width)
+            The pixels that are to be coded, RGB or grey.
+        """
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A reading whose answers are checked.
+
+    Parameters
+    ----------
+    reading : Reading
+        What a reader returned for a picture.
+
+    Raises
+    ------
+    InvalidInputError
+        By each method, if an answer is of the wrong kind or not finite.
+    """
+
+    reading: Reading
+
+    def loss(self, decoded: Pixels) -> float:
+        """Loss of decoded pixels."""
+        alone = getattr(self.reading, "loss", None)
+        return self.gradient(decoded)[0] if alone is None else _loss(alone(decoded))
+
+    def gradient(self, decoded: Pixels) -> tuple[float, npt.NDArray[np.float32]]:
+        """Loss of decoded pixels and its gradient."""
+        answer = self.reading(decoded)
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise InvalidInputError(f"a reader gives a loss and a gradient, got {_kind(answer)}")
+        gradient = np.asarray(answer[1])
+        if gradient.shape != decoded.shape or gradient.dtype.kind != "f":
+            found = f"{gradient.dtype} of shape {gradient.shape}"
+            raise InvalidInputError(f"a reader gives a gradient of floats of shape {decoded.shape}, got {found}")
+        if not np.isfinite(gradient).all():
+            raise InvalidInputError("a reader gives a finite gradient, got NaN or infinity")
+        return _loss(answer[0]), gradient.astype(np.float32)
+
+    def agrees(self, decoded: Pixels) -> bool:
+        """Whether the reader's decision is that on the original."""
+        agrees = getattr(self.reading, "agrees", None)
+        if agrees is None:
+            raise InvalidInputError("the reader makes no decisions: its reading has no method agrees(decoded)")
+        return bool(agrees(decoded))
+
+
+def judge_of(reader: Reader, original: Pixels) -> Judge:
+    """The checked reading of a picture.
+
+    Raises
+    ------
+    InvalidInputError
+        If the reader does not return a function.
+    """
+    reading = reader(original)
+    if not callable(reading):
+        raise InvalidInputError(f"a reader gives a function of decoded pixels, got {_kind(reading)}")
+    return Judge(reading)
+
+
+def _loss(value: object) -> float:
+    if not isinstance(value, (Real, np.floating)) or not np.isfinite(float(value)):
+        raise InvalidInputError(f"a reader gives a loss that is a finite number, got {value!r}")
+    return float(value)
+
+
+def _kind(value: object) -> str:
+    return f"a {type(value).__name__}"
