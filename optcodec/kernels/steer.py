@@ -8,8 +8,8 @@ with the derivative g by an index, a curvature h that the weights of errors stan
 the squared step), their common factor c, and the share f of the error against the original coefficient C. All of it is
 a squared error, too, but for a constant: against the target (k0 + f C / q - g / (c h)) / (1 + f).
 
-An index stays one of the two next to C / q, or what it is now. Indices next to 0 are those of |C / q| < 1; there the
-other one is offered only from a magnitude `least` on.
+An index is led to one of the two next to C / q. That of an AC coefficient may also stay what it is, which is less where
+a trellis chose it; and where |C / q| is below `least`, it is led to 0 only.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _MARGIN = np.float32(0.45)
 
 
 @inlined
-def _bounds(ratio, index, least):
-    """Return the lowest and the highest index that a coefficient may have, which is `ratio` steps."""
+def _bounds(f, ratio, index, least):
+    """Return the lowest and the highest index that coefficient `f` is led to, which is `ratio` steps."""
     low, high = np.floor(ratio), np.ceil(ratio)
-    if high == 0 and ratio > -least:
-        low = np.float32(0)
-    if low == 0 and ratio < least:
-        high = np.float32(0)
+    if f == 0:
+        return low, high
+    if abs(ratio) < least:
+        low, high = np.float32(0), np.float32(0)
     return min(low, index), max(high, index)
 
 
@@ -44,13 +44,13 @@ def pulls(coefficients, indices, gradients, steps, weights, scales, least, resul
     coefficients, indices, gradients : (blocks, 64) C, k0, and the derivative of the loss by each coefficient
     steps, weights : (64,) step and weight of each coefficient
     scales : (blocks,) factor of the weights of each block
-    least : magnitude of C / q from which an index of 0 may become 1 or -1
+    least : magnitude of C / q from which an index other than 0 is allowed; at most 1
     result : (blocks, 64) receives the pulls
     """
     for block in range(coefficients.shape[0]):
         for f in range(64):
             index, gradient = np.float32(indices[block, f]), gradients[block, f]
-            low, high = _bounds(coefficients[block, f] / steps[f], index, least)
+            low, high = _bounds(f, coefficients[block, f] / steps[f], index, least)
             follows = index > low if gradient > 0 else index < high
             strength = np.float64(abs(gradient)) / (weights[f] * scales[block] * steps[f]) if follows else 0.0
             result[block, f] = np.float32(strength)
@@ -70,7 +70,7 @@ def targets(coefficients, indices, gradients, steps, weights, scales, least, cur
     for block in range(coefficients.shape[0]):
         for f in range(64):
             index, ratio = np.float32(indices[block, f]), coefficients[block, f] / steps[f]
-            low, high = _bounds(ratio, index, least)
+            low, high = _bounds(f, ratio, index, least)
             pull = np.float64(gradients[block, f]) / (weights[f] * scales[block] * steps[f] * curvature)
             target = (index + fidelity * ratio - pull) / (1.0 + fidelity)
             limited = min(max(target, np.float64(low) - _MARGIN), np.float64(high) + _MARGIN)

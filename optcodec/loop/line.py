@@ -13,7 +13,7 @@ from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import QuantTable
 from optcodec.lines import Candidate, Goal, Refinement
 from optcodec.loop.reader import Judge
-from optcodec.loop.rounds import ReadFile, improved
+from optcodec.loop.rounds import ReadFile, least_loss, rounds_from
 from optcodec.matching import Tolerances
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.trellis.line import CodedFile, TrellisLine
@@ -36,21 +36,16 @@ class LoopFile:
         What reads the files.
     rounds : int
         How many gradients the loop asks for.
-    budget : int, optional
-        Bytes that the file may have; by default those of the first one.
     """
 
     start: CodedFile
     judge: Judge
     rounds: int
-    budget: int | None = None
 
     @cached_property
     def read(self) -> ReadFile:
-        """The file with its loss."""
-        first = self.start
-        budget = first.nbytes if self.budget is None else self.budget
-        return improved(first.coder, first.coded, self.judge, budget, self.rounds)
+        """The file with its loss: the best that has no more bytes than the first one."""
+        return least_loss(rounds_from(self.start, self.judge, self.start.nbytes, self.rounds))
 
     @property
     def key(self) -> Hashable:

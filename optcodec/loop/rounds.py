@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.loop.adjoint import coefficient_gradients
 from optcodec.loop.reader import Judge
 from optcodec.loop.steering import moved, target_image
 from optcodec.pictures.pixels import decoded_pixels
-from optcodec.trellis.coder import Coder
+from optcodec.trellis.line import CodedFile
 
-__all__ = ["ROUNDS", "ReadFile", "improved"]
+__all__ = ["ROUNDS", "ReadFile", "first_read", "least_loss", "rounds_from"]
 
 ROUNDS = 12
 # Indices that follow the gradient in the first round, as a part of those that are not 0, and the factor from round to
@@ -39,39 +42,48 @@ class ReadFile:
     loss: float
 
 
-def improved(coder: Coder, coded: CoefficientImage, judge: Judge, budget: int, rounds: int = ROUNDS) -> ReadFile:
-    """The file of least loss, of those that the loop finds and of the first one.
+def least_loss(files: Iterable[ReadFile]) -> ReadFile:
+    """The file of least loss, the first one of several."""
+    return min(files, key=lambda file: file.loss)
+
+
+def first_read(file: CodedFile, judge: Judge) -> tuple[ReadFile, npt.NDArray[np.float32]]:
+    """A file of the trellis with its loss, and the gradient of the loss by decoded pixels."""
+    loss, gradient = judge.gradient(_decoded(file.data, file.coded))
+    return ReadFile(file.coded, file.data, loss), gradient
+
+
+def _decoded(data: bytes, coded: CoefficientImage) -> npt.NDArray[np.uint8]:
+    return decoded_pixels(data, "L" if len(coded.components) == 1 else "RGB")
+
+
+def rounds_from(start: CodedFile, judge: Judge, budget: int, rounds: int) -> Iterator[ReadFile]:
+    """Files of a size: one for each gradient, as long as there is something to change, and the first if it fits.
 
     Parameters
     ----------
-    coder : Coder
-        The image, and how files are written.
-    coded : CoefficientImage
-        Indices to start from; a few percent less than the budget leave room for what the reader wants.
+    start : CodedFile
+        The file of the trellis to start from.
     judge : Judge
         What reads the files.
     budget : int
-        Bytes that the file may have at most.
+        Bytes that a file may have at most.
     rounds : int
         How many gradients are asked for.
     """
-    return min(_files(coder, coded, judge, budget, rounds), key=lambda file: file.loss)
-
-
-def _files(coder: Coder, coded: CoefficientImage, judge: Judge, budget: int, rounds: int) -> Iterator[ReadFile]:
-    """The files of all rounds: the first one, and one for each gradient as long as there is something to change."""
-    mode = "L" if len(coded.components) == 1 else "RGB"
-    data, level = coder.write(coded), None
+    coded, data, price = start.coded, start.data, 1.0
     for number in range(rounds):
-        decoded = decoded_pixels(data, mode)
+        decoded = _decoded(data, coded)
         loss, gradient = judge.gradient(decoded)
-        yield ReadFile(coded, data, loss)
+        if len(data) <= budget:
+            yield ReadFile(coded, data, loss)
         if not gradient.any():
             return
-        slopes = coefficient_gradients(gradient, decoded, coder.image.subsampling)
-        targets = target_image(coder, coded, slopes, SHARE * DECAY**number)
-        step = moved(coder, targets, coded, budget, level)
+        slopes = coefficient_gradients(gradient, decoded, coded.subsampling)
+        targets = target_image(start.coder, coded, slopes, SHARE * DECAY**number)
+        step = moved(start, targets, coded, budget, price)
         if step is None or step.data == data:
             return
-        coded, data, level = step.coded, step.data, step.level
-    yield ReadFile(coded, data, judge.loss(decoded_pixels(data, mode)))
+        coded, data, price = step.coded, step.data, step.price
+    if len(data) <= budget:
+        yield ReadFile(coded, data, judge.loss(_decoded(data, coded)))

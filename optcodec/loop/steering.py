@@ -17,6 +17,7 @@ from optcodec.jpeg.image import CoefficientImage, DctComponent, DctImage
 from optcodec.kernels import load
 from optcodec.trellis.coder import Coder
 from optcodec.trellis.indices import choose_indices
+from optcodec.trellis.line import CodedFile
 from optcodec.trellis.rates import progressive_rates, sequential_rates
 
 __all__ = ["Moved", "moved", "target_image"]
@@ -25,12 +26,11 @@ __all__ = ["Moved", "moved", "target_image"]
 LEAST = 0.3
 # What the error against the original counts, over what keeps changes small: it brings indices back that no longer pay.
 FIDELITY = 0.3
-_TRIALS = 8  # levels that are tried for one file
+_TRIALS = 8  # prices of a bit that are tried for one file
 _UNUSED = 0.005  # part of the bytes that may stay unused
-_POWER = 4.0  # of the bytes: about how the level has to rise where a file is too large
-_LARGEST_FACTOR = 8.0  # between two levels that are tried
-_FREE = 1e-6  # level at which bits are worth nothing
-_FIRST_LEVEL = 1.0
+# The price moves with a power of the size over the budget, by these factors at least and at most.
+_POWER, _LEAST_FACTOR, _LARGEST_FACTOR = 4.0, 1.25, 8.0
+_FREE = 1e-6  # price at which bits are worth nothing
 _SMALLEST = 1e-30  # of a pull, so that curvatures stay finite
 
 
@@ -44,13 +44,13 @@ class Moved:
         Its indices.
     data : bytes
         The file.
-    level : float
-        What a bit was worth, in the unit of the quadratic term.
+    price : float
+        What a bit was worth, as a part of what it is worth to the trellis without a reader.
     """
 
     coded: CoefficientImage
     data: bytes
-    level: float
+    price: float
 
 
 def target_image(coder: Coder, coded: CoefficientImage, gradient: DctImage, share: float) -> DctImage:
@@ -99,49 +99,49 @@ def _largest_pull(arguments: list[tuple[object, ...]], coded: CoefficientImage, 
     return pull if pull > 0 else max(float(every.max()), _SMALLEST)
 
 
-def moved(coder: Coder, targets: DctImage, coded: CoefficientImage, budget: int, level: float | None) -> Moved | None:
+def moved(start: CodedFile, targets: DctImage, coded: CoefficientImage, budget: int, price: float) -> Moved | None:
     """The file with the best indices for target coefficients that has no more bytes than it may have.
 
     Parameters
     ----------
-    coder : Coder
-        How files are written.
+    start : CodedFile
+        A file of the trellis: how files are written, and what a bit is worth without a reader.
     targets : DctImage
         See `target_image`.
     coded : CoefficientImage
         The indices now, whose tables and Huffman codes the bits are counted with.
     budget : int
         Bytes that the file may have.
-    level : float, optional
-        What a bit is worth that is tried first.
+    price : float
+        What a bit is worth that is tried first, as a part of the levels of the first file.
 
     Returns
     -------
     Moved or None
-        None if no level that was tried gives a file that is small enough.
+        None if no price that was tried gives a file that is small enough.
     """
+    coder = start.coder
     rates = progressive_rates(coded) if coder.progressive else sequential_rates(coded, apart=coder.apart)
     apart = coder.apart or coder.progressive
-    best, cheap, dear = None, 0.0, math.inf  # levels whose files are too large, and small enough
-    level = _FIRST_LEVEL if level is None else level
+    best, cheap, dear = None, 0.0, math.inf  # prices at which files are too large, and small enough
     for _ in range(_TRIALS):
-        levels = level, level
+        levels = [level * price for level in start.levels]
         indices = choose_indices(targets, coded, coder.criterion, levels, rates, apart=apart, threads=coder.threads)
         data = coder.write(indices)
         if len(data) <= budget:
-            dear = level
-            best = Moved(indices, data, level)
-            if len(data) >= (1 - _UNUSED) * budget or level <= _FREE:
+            dear, best = price, Moved(indices, data, price)
+            if len(data) >= (1 - _UNUSED) * budget or price <= _FREE:
                 break
         else:
-            cheap = level
-        level = _next_level(cheap, dear, level, len(data) / budget)
+            cheap = price
+        price = _next_price(cheap, dear, price, len(data) / budget)
     return best
 
 
-def _next_level(cheap: float, dear: float, level: float, excess: float) -> float:
-    """A level between one that is too low and one that is too high; beyond them by the size of the last file."""
+def _next_price(cheap: float, dear: float, price: float, excess: float) -> float:
+    """A price between one that is too low and one that is too high; beyond them by the size of the last file."""
     if cheap > 0 and dear < math.inf:
         return math.sqrt(cheap * dear)
-    factor = excess**_POWER * (1.25 if excess > 1 else 0.8)
-    return float(max(level * min(max(factor, 1 / _LARGEST_FACTOR), _LARGEST_FACTOR), _FREE))
+    least = _LEAST_FACTOR if excess > 1 else 1 / _LEAST_FACTOR
+    factor = min(max(least * excess**_POWER, 1 / _LARGEST_FACTOR), _LARGEST_FACTOR)
+    return float(max(price * factor, _FREE))
