@@ -55,7 +55,7 @@ class Request:
     tune: Tune | None = None
     field: QualityField | None = None
     blocks: BlockChoice | None = None
-    reader: Reader | None = None
+    reader: Reader | Sequence[Reader] | None = None
     rounds: int | None = None
 
     def resolved(self, dct: str = "float") -> Request:
@@ -134,8 +134,11 @@ def check_tuning(tune: object, field: object, blocks: object) -> None:
 
 def _check_reader(reader: object, rounds: object) -> None:
     """Check the types of what effort 4 is told about its reader; None stands for nothing set."""
-    if reader is not None and not callable(reader):
-        raise InvalidInputError(f"a reader is a function of the original pixels, got {type(reader).__name__}")
+    readers = reader if isinstance(reader, Sequence) else [] if reader is None else [reader]
+    wrong = [type(one).__name__ for one in readers if not callable(one)]
+    if wrong or (reader is not None and not readers):
+        got = wrong[0] if wrong else "no reader"
+        raise InvalidInputError(f"a reader is a function of the original pixels, or several are a list; got {got}")
     if rounds is not None:
         whole_number(rounds, "rounds", 0, MAX_ROUNDS)
 

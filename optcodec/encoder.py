@@ -80,7 +80,7 @@ def encode(
     tune: Tune | None = None,
     field: QualityField | None = None,
     blocks: BlockChoice | None = None,
-    reader: Reader | None = None,
+    reader: Reader | Sequence[Reader] | None = None,
     rounds: int | None = None,
     subsampling: str | None = None,
     dct: Dct = "float",
@@ -117,24 +117,33 @@ def encode(
     method : str, optional
         How tables are designed for the target, see `optcodec.design.design_tables`; with effort 3, by default tables
         that fit the trellis.
-    effort : {1, 2, 3}, optional
+    effort : {1, 2, 3, 4}, optional
         How much work goes into a small file. 1: fixed tables, default JPEG's or `tables`. 2: tables designed for the
         image and the target, or for no more error than default JPEG at `quality`. 3: tables designed to fit a trellis,
         which chooses indices: those with the least weighted error plus bits, instead of the nearest ones; the scans of
         progressive files by trial. With `tables` these stay; with `quality` or nothing, files have about the error of
         default JPEG at that quality; for a `CoefficientImage`, without any of these, the tables of its file stay.
         At equal PSNR of RGB, files of effort 3 are 31 % smaller than those of libjpeg-turbo with optimized Huffman
-        tables (mean BD-rate of 31 photographs, baseline, 4:2:0; see docs/tuning.md). By default 3 with `tune`, `field`
-        or `blocks`, 2 with a target, otherwise 1.
+        tables (mean BD-rate of 31 photographs, baseline, 4:2:0; see docs/tuning.md). 4: as 3, but the gradient of a
+        `reader` at the decoded picture chooses the indices, in several rounds: of a size, or of as many bytes as a file
+        of effort 3, the file that the reader minds least. By default 4 with `reader`, 3 with `tune`, `field` or
+        `blocks`, 2 with a target, otherwise 1.
     tune : str, SensitivityProfile, UtilityProfile or Tuning, optional
-        Whose errors effort 3 weighs: ``"psnr"`` (of RGB), ``"ycbcr"`` (the same, but each component by itself, which is
-        faster), ``"ssim"`` (of luminance), ``"people"``, a network, by the profile that was measured on it, a receiver
-        that restores, by its utility profile, or any weights. By default those of `profile`, then of the receiver that
-        `blocks` is for, otherwise ``"psnr"``.
+        Whose errors efforts 3 and 4 weigh: ``"psnr"`` (of RGB), ``"ycbcr"`` (the same, but each component by itself,
+        which is faster), ``"ssim"`` (of luminance), ``"people"``, a network, by the profile that was measured on it, a
+        receiver that restores, by its utility profile, or any weights. By default those of `profile`, then of the
+        receiver that `blocks` is for, otherwise ``"psnr"``.
     field : QualityField, optional
-        Where in the image errors count for more, with effort 3.
+        Where in the image errors count for more, with effort 3 or 4.
     blocks : BlockChoice, optional
-        How 32x32 blocks are weighed besides, with effort 3; see `optcodec.blocks_by`.
+        How 32x32 blocks are weighed besides, with effort 3 or 4; see `optcodec.blocks_by`.
+    reader : Reader, or sequence of Reader, optional
+        What reads the decoded picture, with effort 4: a network (`optcodec.NetworkReader`), or any function that says
+        how bad decoded pixels are and what change of them would be better, see `optcodec.Reader`; the losses of several
+        are added. With it the target is a size, `MaxLoss` or `SameDecision`.
+    rounds : int, optional
+        How many gradients of the reader choose indices, 12 by default; with 0, one gradient weighs the blocks, and the
+        trellis chooses.
     subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0"}, optional
         4:2:0; with a profile, also one of `tune` or `blocks`, what it was estimated at. Grey images and coefficients
         keep what they have.
@@ -174,8 +183,8 @@ def encode(
     Raises
     ------
     InvalidInputError
-        If arguments are wrong or exclude one another, the image is of a kind that is not handled, or `MatchSsim` is
-        asked for and scikit-image is missing.
+        If arguments are wrong or exclude one another, the image is of a kind that is not handled, a reader's answer is
+        of the wrong kind or not finite, or `MatchSsim` is asked for and scikit-image is missing.
     TargetNotMetError
         If no table meets the target.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.cli.images import needed_nbytes, open_image, opening_of
+from optcodec.cli.network import network_options, reader_target, readers, running
 from optcodec.cli.totals import table_of, total_of
 from optcodec.cli.tuning import EncodeSettings, tuned, tuning_options
 from optcodec.console.files import Source, check_jpeg_name, find_images, output_paths
@@ -61,6 +62,7 @@ _NBYTES_PER_PIXEL = {"ssim": 170, "trellis or psnr": 70, "otherwise": 30}
 @pixel_target_options
 @method_option
 @tuning_options
+@network_options
 @subsampling_option
 @click.option("--progressive", is_flag=True, help="Write progressive files.  [default: the same as a JPEG input]")
 @click.option("--baseline", is_flag=True, help="Write baseline files, even for progressive JPEG inputs.")
@@ -131,7 +133,8 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     def nbytes(index: int) -> int:
         return needed_nbytes(paths[index], nbytes_per_pixel)
 
-    records, failures = process_files(paths, work, workers=workers, label="encode", nbytes=nbytes)
+    with running(options):
+        records, failures = process_files(paths, work, workers=workers, label="encode", nbytes=nbytes)
     if as_json:
         print_json({"files": records, "failures": failure_records(failures)} | total_of(records) | tuning.record)
     elif records and targets != [STREAM]:
@@ -152,7 +155,7 @@ def _places(sources: list[Source], output: Path | None, several: bool, force: bo
 def _nbytes_per_pixel(tuning: EncodeSettings, options: dict[str, Any]) -> int:
     if options["match_ssim"] is not None:
         return _NBYTES_PER_PIXEL["ssim"]
-    busy = tuning.effort == 3 or options["match_psnr"] is not None
+    busy = tuning.effort >= 3 or options["match_psnr"] is not None
     return _NBYTES_PER_PIXEL["trellis or psnr" if busy else "otherwise"]
 
 
@@ -190,7 +193,7 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
 
 def _tuned(options: dict[str, Any]) -> EncodeSettings:
     """Check which of quality, tables and target is set, and combine it with the effort and tuning."""
-    target = choose_target(options)
+    target = reader_target(options, choose_target(options))
     quality = options["quality"]
     one_of({"-q/--quality": quality, "--tables": options["tables"], "a target (--water-level and the like)": target})
     if target is None and options["method"] is not None:
@@ -207,6 +210,8 @@ def _settings(options: dict[str, Any], tuning: EncodeSettings) -> dict[str, Any]
     kinds = {"--progressive": True, "--smaller": "smaller", "--baseline": False}
     kind = one_of({name: options[name[2:]] or None for name in kinds})
     return tuning.settings | {
+        "reader": readers(options),
+        "rounds": options["rounds"],
         "tables": _tables(options["tables"]),
         "method": options["method"],
         "subsampling": options["subsampling"] or _designed_for(options["tables"]),

@@ -6,6 +6,7 @@ returns a loss and its gradient. The loop knows nothing else of networks, receiv
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Protocol
@@ -73,12 +74,12 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Judge:
-    """A reading whose answers are checked.
+    """The readings of a picture by one or several readers, whose losses are added; all answers are checked.
 
     Parameters
     ----------
-    reading : Reading
-        What a reader returned for a picture.
+    readings : tuple of Reading
+        What each reader returned for the picture.
 
     Raises
     ------
@@ -86,46 +87,59 @@ class Judge:
         By each method, if an answer is of the wrong kind or not finite.
     """
 
-    reading: Reading
+    readings: tuple[Reading, ...]
 
     def loss(self, decoded: Pixels) -> float:
         """Loss of decoded pixels."""
-        alone = getattr(self.reading, "loss", None)
-        return self.gradient(decoded)[0] if alone is None else _loss(alone(decoded))
+        return sum(_loss_of(reading, decoded) for reading in self.readings)
 
     def gradient(self, decoded: Pixels) -> tuple[float, npt.NDArray[np.float32]]:
         """Loss of decoded pixels and its gradient."""
-        answer = self.reading(decoded)
-        if not isinstance(answer, tuple) or len(answer) != 2:
-            raise InvalidInputError(f"a reader gives a loss and a gradient, got {_kind(answer)}")
-        gradient = np.asarray(answer[1])
-        if gradient.shape != decoded.shape or gradient.dtype.kind != "f":
-            found = f"{gradient.dtype} of shape {gradient.shape}"
-            raise InvalidInputError(f"a reader gives a gradient of floats of shape {decoded.shape}, got {found}")
-        if not np.isfinite(gradient).all():
-            raise InvalidInputError("a reader gives a finite gradient, got NaN or infinity")
-        return _loss(answer[0]), gradient.astype(np.float32)
+        answers = [_gradient_of(reading, decoded) for reading in self.readings]
+        total = answers[0][1].copy()
+        for _, gradient in answers[1:]:
+            total += gradient
+        return sum(loss for loss, _ in answers), total
 
     def agrees(self, decoded: Pixels) -> bool:
-        """Whether the reader's decision is that on the original."""
-        agrees = getattr(self.reading, "agrees", None)
-        if agrees is None:
+        """Whether the decision of each reader is that on the original."""
+        decisions = [getattr(reading, "agrees", None) for reading in self.readings]
+        if None in decisions:
             raise InvalidInputError("the reader makes no decisions: its reading has no method agrees(decoded)")
-        return bool(agrees(decoded))
+        return all(bool(agrees(decoded)) for agrees in decisions if agrees is not None)
 
 
-def judge_of(reader: Reader, original: Pixels) -> Judge:
-    """The checked reading of a picture.
+def judge_of(reader: Reader | Sequence[Reader], original: Pixels) -> Judge:
+    """The checked readings of a picture.
 
     Raises
     ------
     InvalidInputError
-        If the reader does not return a function.
+        If a reader does not return a function.
     """
-    reading = reader(original)
-    if not callable(reading):
-        raise InvalidInputError(f"a reader gives a function of decoded pixels, got {_kind(reading)}")
-    return Judge(reading)
+    readings = tuple(one(original) for one in (reader if isinstance(reader, Sequence) else [reader]))
+    for reading in readings:
+        if not callable(reading):
+            raise InvalidInputError(f"a reader gives a function of decoded pixels, got {_kind(reading)}")
+    return Judge(readings)
+
+
+def _loss_of(reading: Reading, decoded: Pixels) -> float:
+    alone = getattr(reading, "loss", None)
+    return _gradient_of(reading, decoded)[0] if alone is None else _loss(alone(decoded))
+
+
+def _gradient_of(reading: Reading, decoded: Pixels) -> tuple[float, npt.NDArray[np.float32]]:
+    answer = reading(decoded)
+    if not isinstance(answer, tuple) or len(answer) != 2:
+        raise InvalidInputError(f"a reader gives a loss and a gradient, got {_kind(answer)}")
+    gradient = np.asarray(answer[1])
+    if gradient.shape != decoded.shape or gradient.dtype.kind != "f":
+        found = f"{gradient.dtype} of shape {gradient.shape}"
+        raise InvalidInputError(f"a reader gives a gradient of floats of shape {decoded.shape}, got {found}")
+    if not np.isfinite(gradient).all():
+        raise InvalidInputError("a reader gives a finite gradient, got NaN or infinity")
+    return _loss(answer[0]), gradient.astype(np.float32)
 
 
 def _loss(value: object) -> float:

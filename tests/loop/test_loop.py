@@ -223,7 +223,7 @@ def answering(answer: Any) -> Reader:
 @pytest.mark.parametrize(
     ("reader", "message"),
     [
-        (3, "a reader is a function of the original pixels, got int"),
+        (3, "a reader is a function of the original pixels, or several are a list; got int"),
         (lambda original: None, "a reader gives a function of decoded pixels, got a NoneType"),
         (answering(1.0), "a reader gives a loss and a gradient, got a float"),
         (answering((1.0, np.zeros((2, 2)))), r"floats of shape \(72, 104, 3\), got float64 of shape \(2, 2\)"),
