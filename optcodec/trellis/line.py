@@ -134,8 +134,8 @@ class TrellisLine:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Lowest and highest level."""
-        return LEVEL_BOUNDS
+        """Lowest and highest level: of a method, those of its finest and coarsest tables."""
+        return LEVEL_BOUNDS if self.designs is None else self.designs.bounds
 
     @property
     def pixels(self) -> int:
