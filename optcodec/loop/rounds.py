@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.jpeg.image import CoefficientImage
+from optcodec.jpeg.image import CoefficientImage, DctImage
 from optcodec.loop.adjoint import coefficient_gradients
 from optcodec.loop.reader import Judge
 from optcodec.loop.steering import moved, target_image
@@ -18,9 +18,9 @@ from optcodec.trellis.line import CodedFile
 __all__ = ["ROUNDS", "ReadFile", "first_read", "least_loss", "rounds_from"]
 
 ROUNDS = 12
-# Indices that follow the gradient in the first round, as a part of those that are not 0, and the factor from round to
-# round: steps get smaller as the gradient is known at ever better files.
-SHARE, DECAY = 0.06, 0.88
+# Indices that follow the gradient at first, as a part of those that are not 0; and the factor after each step that did
+# not lower the loss, whereupon the next one starts from the best indices again.
+SHARE, SHRINK = 0.06, 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,19 +71,30 @@ def rounds_from(start: CodedFile, judge: Judge, budget: int, rounds: int) -> Ite
     rounds : int
         How many gradients are asked for.
     """
-    coded, data, price = start.coded, start.data, 1.0
-    for number in range(rounds):
+    asked: _Asked | None = None
+    coded, data, price, share = start.coded, start.data, 1.0, SHARE
+    for _ in range(rounds):
         decoded = _decoded(data, coded)
         loss, gradient = judge.gradient(decoded)
         if len(data) <= budget:
             yield ReadFile(coded, data, loss)
-        if not gradient.any():
-            return
-        slopes = coefficient_gradients(gradient, decoded, coded.subsampling)
-        targets = target_image(start.coder, coded, slopes, SHARE * DECAY**number)
-        step = moved(start, targets, coded, budget, price)
-        if step is None or step.data == data:
+        if asked is None or loss < asked.loss:
+            asked = _Asked(loss, coded, coefficient_gradients(gradient, decoded, coded.subsampling))
+        else:
+            share *= SHRINK
+        targets = target_image(start.coder, asked.coded, asked.slopes, share)
+        step = moved(start, targets, asked.coded, budget, price)
+        if step is None or not gradient.any():
             return
         coded, data, price = step.coded, step.data, step.price
     if len(data) <= budget:
         yield ReadFile(coded, data, judge.loss(_decoded(data, coded)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """Indices with their loss, and its derivative by each coefficient."""
+
+    loss: float
+    coded: CoefficientImage
+    slopes: DctImage

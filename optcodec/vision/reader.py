@@ -89,7 +89,7 @@ class NetworkReader:
 
         like = next(self._network.parameters(), torch.empty(0))
         planes = np.repeat(pixels[None], 3, 0) if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-        picture = torch.from_numpy(np.ascontiguousarray(planes))[None].to(like.device, like.dtype)
+        picture = torch.from_numpy(np.array(planes, order="C"))[None].to(like.device, like.dtype)
         return picture / 255
 
     def _prepared(self, view: Tensor) -> Tensor:
