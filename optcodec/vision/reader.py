@@ -12,6 +12,7 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 from optcodec.scalars import whole_number
+from optcodec.values import Value
 from optcodec.vision.models import TargetModel
 from optcodec.vision.operating import divergence
 from optcodec.vision.running import as_used
@@ -26,7 +27,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class NetworkReader:
+class NetworkReader(Value):
     """A network that reads the files: their loss is how far its output moves from that on the original.
 
     Parameters
