@@ -10,13 +10,11 @@ from optcodec.cached import cached_property
 from optcodec.effort import Request
 from optcodec.form import Form, Scans, check_transcoding
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.layout import thread_count
 from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.sources import CoefficientSource, Dct, PixelSource
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import Progressive
-from optcodec.kernels import prepare
-from optcodec.matching import Target, reference_pixels
+from optcodec.matching import Target
 from optcodec.notices import ignore
 from optcodec.pictures.alpha import Background
 from optcodec.pictures.orientation import Orient
@@ -231,19 +229,7 @@ def _encoded(source: PixelSource | CoefficientSource, request: Request) -> bytes
 
         return looped(source, replace(request, quality=quality, tables=tables))
     if request.target is not None:
-        return _designed(source, request.target, request.profile, request.method)
+        from optcodec.designed import designed
+
+        return designed(source, request.target, request.profile, request.method)
     return source.encoded(annex_k_tables(DEFAULT_QUALITY if quality is None else quality) if tables is None else tables)
-
-
-def _designed(
-    source: PixelSource | CoefficientSource, target: Target, profile: SensitivityProfile | None, method: str | None
-) -> bytes:
-    """The file with tables that are designed for a target."""
-    from optcodec.design import Files, check_sampling, gather, resolve
-
-    prepare("histogram", *source.kernels)
-    statistics = gather(source.coefficients(), threads=thread_count(source.threads))
-    if profile is not None:
-        check_sampling(profile, statistics.samplings)
-    files = Files(lambda tables: len(source.encoded(tables)), source.encoded, lambda: reference_pixels(source))
-    return resolve(target, statistics, profile, method=method, files=files).data

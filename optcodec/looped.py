@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 
+from optcodec.choice import others
 from optcodec.effort import Request
+from optcodec.errors import InvalidInputError, TargetNotMetError
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.kernels import prepare
 from optcodec.loop.importance import importance
-from optcodec.loop.line import LoopFile, ReadLine
+from optcodec.loop.line import ReadLine
 from optcodec.loop.reader import Judge, judge_of
-from optcodec.loop.rounds import ROUNDS, ReadFile, first_read, least_loss, rounds_from
+from optcodec.loop.rounds import ROUNDS, ReadFile, first_read, least_loss, read, rounds_from
 from optcodec.loop.targets import ReaderTarget
 from optcodec.matching import meet, reference_pixels
 from optcodec.optimized import trellis_file, trellis_lines
@@ -35,33 +38,43 @@ def looped(source: PixelSource | CoefficientSource, request: Request) -> bytes:
     """
     assert request.reader is not None
     judge = judge_of(request.reader, reference_pixels(source))
+    rounds = _rounds(request, judge)
     prepare("steer", "forward")
     lines, trellis_request = trellis_lines(source, request)
     if isinstance(request.target, ReaderTarget):
-        return min((_smallest(line, judge, request) for line in lines), key=lambda file: file.nbytes).data
-    return least_loss(_best(line, judge, trellis_request) for line in lines).data
+        smallest = (meet(ReadLine(_typical(line, judge), judge, rounds), request.target).candidate for line in lines)
+        return min(smallest, key=lambda file: file.nbytes).data
+    files = [_best(line, judge, trellis_request, rounds) for line in lines]
+    if rounds == 0 and not _has_tables(trellis_request):
+        files += others(source, trellis_request, judge, max(len(file.data) for file in files))
+    return least_loss(files).data
 
 
-def _smallest(line: TrellisLine, judge: Judge, request: Request) -> LoopFile:
-    """The smallest file that is found to keep a target in the reader's terms."""
-    assert request.target is not None
-    typical = line.at(line.level_like(_TYPICAL))
-    weighted = _weighted(line, judge, typical)[0]
-    return meet(ReadLine(weighted, judge, _rounds(request)), request.target).candidate
+def _typical(line: TrellisLine, judge: Judge) -> TrellisLine:
+    """The line with weights of blocks by the gradient at a file of typical quality."""
+    level = line.level_like(_TYPICAL)
+    file = line.file_with(line.coder.tables((level, level)), (level, level))
+    return _weighted(line, judge, file)[0] if judge.has_gradient else line
 
 
-def _best(line: TrellisLine, judge: Judge, request: Request) -> ReadFile:
+def _best(line: TrellisLine, judge: Judge, request: Request, rounds: int) -> ReadFile:
     """The file that the reader minds least, of a size, or of the bytes that the trellis takes without a reader."""
-    target = request.target
     plain = trellis_file(line, request)
-    budget = None if target is None else target.budget(line.pixels)
+    if not judge.has_gradient:
+        return read(plain.data, judge, grey=len(plain.coded.components) == 1)
+    budget = None if request.target is None else request.target.budget(line.pixels)
     budget = plain.nbytes if budget is None else budget
     weighted, before = _weighted(line, judge, plain)
-    if request.tables is not None or isinstance(target, FixedLevel):
-        start = replace(plain, coder=weighted.coder)
-    else:
-        start = meet(weighted, MaxBytes(budget)).candidate
-    return least_loss(chain([before], rounds_from(start, judge, budget, _rounds(request))))
+    start = replace(plain, coder=weighted.coder)
+    if not _has_tables(request):
+        with suppress(TargetNotMetError):  # where only files without weights are so small
+            start = meet(weighted, MaxBytes(budget)).candidate
+    return least_loss(chain([before], rounds_from(start, judge, budget, rounds)))
+
+
+def _has_tables(request: Request) -> bool:
+    """Whether the tables are set, or a level that they follow from."""
+    return request.tables is not None or isinstance(request.target, FixedLevel)
 
 
 def _weighted(line: TrellisLine, judge: Judge, file: CodedFile) -> tuple[TrellisLine, ReadFile]:
@@ -75,5 +88,10 @@ def _weighted(line: TrellisLine, judge: Judge, file: CodedFile) -> tuple[Trellis
     return replace(line, coder=replace(coder, criterion=criterion)), read
 
 
-def _rounds(request: Request) -> int:
-    return ROUNDS if request.rounds is None else request.rounds
+def _rounds(request: Request, judge: Judge) -> int:
+    """Number of gradients that choose indices; none of a reader that has no gradient."""
+    if judge.has_gradient:
+        return ROUNDS if request.rounds is None else request.rounds
+    if request.rounds:
+        raise InvalidInputError(f"the reader has no gradient, only a loss; expected 0 rounds, got {request.rounds}")
+    return 0

@@ -26,7 +26,8 @@ class Reading(Protocol):
     """How bad decoded pixels of one picture are to its reader.
 
     A reading may also have a method ``loss(decoded)`` that returns the loss alone, where that takes less time, and a
-    method ``agrees(decoded)`` that tells whether the reader's decision is that on the original.
+    method ``agrees(decoded)`` that tells whether the reader's decision is that on the original. What has no gradient
+    may have the method ``loss`` only: then the encoder chooses among whole files.
     """
 
     def __call__(self, decoded: Pixels, /) -> tuple[float, Gradient]:
@@ -89,6 +90,11 @@ class Judge:
 
     readings: tuple[Reading, ...]
 
+    @property
+    def has_gradient(self) -> bool:
+        """Whether all readings have a gradient."""
+        return all(callable(reading) for reading in self.readings)
+
     def loss(self, decoded: Pixels) -> float:
         """Loss of decoded pixels."""
         return sum(_loss_of(reading, decoded) for reading in self.readings)
@@ -115,11 +121,11 @@ def judge_of(reader: Reader | Sequence[Reader], original: Pixels) -> Judge:
     Raises
     ------
     InvalidInputError
-        If a reader does not return a function.
+        If a reader returns neither a function nor what has a method `loss`.
     """
     readings = tuple(one(original) for one in (reader if isinstance(reader, Sequence) else [reader]))
     for reading in readings:
-        if not callable(reading):
+        if not callable(reading) and not callable(getattr(reading, "loss", None)):
             raise InvalidInputError(f"a reader gives a function of decoded pixels, got {_kind(reading)}")
     return Judge(readings)
 

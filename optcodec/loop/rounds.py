@@ -15,7 +15,7 @@ from optcodec.loop.steering import moved, target_image
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.trellis.line import CodedFile
 
-__all__ = ["ROUNDS", "ReadFile", "first_read", "least_loss", "rounds_from"]
+__all__ = ["ROUNDS", "ReadFile", "first_read", "least_loss", "read", "rounds_from"]
 
 ROUNDS = 12
 # Indices that follow the gradient at first, as a part of those that are not 0; and the factor after each step that did
@@ -29,15 +29,12 @@ class ReadFile:
 
     Parameters
     ----------
-    coded : CoefficientImage
-        Its indices.
     data : bytes
         The file.
     loss : float
         Of its reader.
     """
 
-    coded: CoefficientImage
     data: bytes
     loss: float
 
@@ -50,7 +47,12 @@ def least_loss(files: Iterable[ReadFile]) -> ReadFile:
 def first_read(file: CodedFile, judge: Judge) -> tuple[ReadFile, npt.NDArray[np.float32]]:
     """A file of the trellis with its loss, and the gradient of the loss by decoded pixels."""
     loss, gradient = judge.gradient(_decoded(file.data, file.coded))
-    return ReadFile(file.coded, file.data, loss), gradient
+    return ReadFile(file.data, loss), gradient
+
+
+def read(data: bytes, judge: Judge, *, grey: bool) -> ReadFile:
+    """A file with its loss."""
+    return ReadFile(data, judge.loss(decoded_pixels(data, "L" if grey else "RGB")))
 
 
 def _decoded(data: bytes, coded: CoefficientImage) -> npt.NDArray[np.uint8]:
@@ -77,7 +79,7 @@ def rounds_from(start: CodedFile, judge: Judge, budget: int, rounds: int) -> Ite
         decoded = _decoded(data, coded)
         loss, gradient = judge.gradient(decoded)
         if len(data) <= budget:
-            yield ReadFile(coded, data, loss)
+            yield ReadFile(data, loss)
         if asked is None or loss < asked.loss:
             asked = _Asked(loss, coded, coefficient_gradients(gradient, decoded, coded.subsampling))
         else:
@@ -88,7 +90,7 @@ def rounds_from(start: CodedFile, judge: Judge, budget: int, rounds: int) -> Ite
             return
         coded, data, price = step.coded, step.data, step.price
     if len(data) <= budget:
-        yield ReadFile(coded, data, judge.loss(_decoded(data, coded)))
+        yield ReadFile(data, judge.loss(_decoded(data, coded)))
 
 
 @dataclass(frozen=True, eq=False)

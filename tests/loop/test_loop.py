@@ -171,6 +171,54 @@ def test_coefficients_of_files_are_read_as_they_decode() -> None:
     assert loss(loop, original) < 0.9 * loss(trellis, original)
 
 
+# ---- Choosing among files --------------------------------------------------------------------------------------------
+
+
+class LossOnly:
+    """A reading without a gradient, which likes files of some default tables best."""
+
+    def __init__(self, original: Pixels) -> None:
+        self.original = original
+
+    def loss(self, decoded: Pixels) -> float:
+        return left_half(self.original)(decoded)[0]
+
+    def agrees(self, decoded: Pixels) -> bool:
+        return self.loss(decoded) < 30
+
+
+def test_a_reader_without_gradient_chooses_among_files() -> None:
+    files = {
+        "trellis": encode(PHOTO, target=MaxBytes(1500), tune="people"),
+        "jpeg": encode(PHOTO, target=MaxBytes(1500), effort=2, method="jpeg"),
+        "psnr": encode(PHOTO, target=MaxBytes(1500), tune="psnr"),
+    }
+    losses = {name: loss(file) for name, file in files.items()}
+    chosen = encode(PHOTO, target=MaxBytes(1500), tune="people", reader=LossOnly)
+    assert chosen.nbytes <= 1500
+    assert loss(chosen) == min(losses.values()) == losses["psnr"] < losses["trellis"]
+
+    class LikesJpeg(LossOnly):
+        def loss(self, decoded: Pixels) -> float:
+            return float(np.abs(decoded.astype(float) - pillow_pixels(files["jpeg"].data)).mean())
+
+    assert encode(PHOTO, target=MaxBytes(1500), tune="people", reader=LikesJpeg).data == files["jpeg"].data
+
+
+def test_tables_of_the_user_stay_where_files_are_chosen() -> None:
+    tables = annex_k_tables(40)
+    chosen = encode(PHOTO, tables=tables, reader=LossOnly)
+    assert chosen.data == encode(PHOTO, tables=tables, effort=3).data
+
+
+def test_targets_of_a_reader_without_gradient() -> None:
+    limit = encode(PHOTO, target=MaxLoss(20.0), reader=LossOnly)
+    assert 15 < loss(limit) <= 20
+    assert 20 < loss(encode(PHOTO, target=SameDecision(), reader=LossOnly)) < 30
+    with pytest.raises(InvalidInputError, match="the reader has no gradient, only a loss; expected 0 rounds, got 5"):
+        encode(PHOTO, target=MaxLoss(20.0), reader=LossOnly, rounds=5)
+
+
 # ---- Targets in the reader's terms -----------------------------------------------------------------------------------
 
 
