@@ -92,11 +92,12 @@ def _largest_pull(arguments: list[tuple[object, ...]], coded: CoefficientImage, 
     pulls = [np.empty(part.blocks.size, np.float32) for part in coded.components]
     for values, result in zip(arguments, pulls, strict=True):
         load("steer").pulls(*values, result.reshape(-1, 64))
+    pulled = np.concatenate([values[values > 0] for values in pulls])
+    if not len(pulled):
+        return _SMALLEST
     nonzero = sum(np.count_nonzero(part.blocks) for part in coded.components)
-    every = np.concatenate(pulls)
-    following = min(max(round(share * nonzero), 1), len(every))
-    pull = float(np.partition(every, -following)[-following])
-    return pull if pull > 0 else max(float(every.max()), _SMALLEST)
+    following = min(max(round(share * nonzero), 1), len(pulled))
+    return max(float(np.partition(pulled, -following)[-following]), _SMALLEST)
 
 
 def moved(start: CodedFile, targets: DctImage, coded: CoefficientImage, budget: int, price: float) -> Moved | None:
