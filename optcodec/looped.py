@@ -6,12 +6,14 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 
+import numpy as np
+
 from optcodec.choice import others
 from optcodec.effort import Request
 from optcodec.errors import InvalidInputError, TargetNotMetError
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.kernels import prepare
-from optcodec.loop.importance import importance
+from optcodec.loop.importance import LINEAR, ROOT, importance
 from optcodec.loop.line import ReadLine
 from optcodec.loop.reader import Judge, judge_of
 from optcodec.loop.rounds import ROUNDS, ReadFile, first_read, least_loss, read, rounds_from
@@ -42,19 +44,19 @@ def looped(source: PixelSource | CoefficientSource, request: Request) -> bytes:
     prepare("steer", "forward")
     lines, trellis_request = trellis_lines(source, request)
     if isinstance(request.target, ReaderTarget):
-        smallest = (meet(ReadLine(_typical(line, judge), judge, rounds), request.target).candidate for line in lines)
-        return min(smallest, key=lambda file: file.nbytes).data
+        weighted = [ReadLine(_typical(line, judge, rounds), judge, rounds) for line in lines]
+        return min((meet(line, request.target).candidate for line in weighted), key=lambda file: file.nbytes).data
     files = [_best(line, judge, trellis_request, rounds) for line in lines]
     if rounds == 0 and not _has_tables(trellis_request):
         files += others(source, trellis_request, judge, max(len(file.data) for file in files))
     return least_loss(files).data
 
 
-def _typical(line: TrellisLine, judge: Judge) -> TrellisLine:
+def _typical(line: TrellisLine, judge: Judge, rounds: int) -> TrellisLine:
     """The line with weights of blocks by the gradient at a file of typical quality."""
     level = line.level_like(_TYPICAL)
     file = line.file_with(line.coder.tables((level, level)), (level, level))
-    return _weighted(line, judge, file)[0] if judge.has_gradient else line
+    return _weighted(line, judge, file, rounds)[0] if judge.has_gradient else line
 
 
 def _best(line: TrellisLine, judge: Judge, request: Request, rounds: int) -> ReadFile:
@@ -64,7 +66,7 @@ def _best(line: TrellisLine, judge: Judge, request: Request, rounds: int) -> Rea
         return read(plain.data, judge, grey=len(plain.coded.components) == 1)
     budget = None if request.target is None else request.target.budget(line.pixels)
     budget = plain.nbytes if budget is None else budget
-    weighted, before = _weighted(line, judge, plain)
+    weighted, before = _weighted(line, judge, plain, rounds)
     start = replace(plain, coder=weighted.coder)
     if not _has_tables(request):
         with suppress(TargetNotMetError):  # where only files without weights are so small
@@ -77,15 +79,19 @@ def _has_tables(request: Request) -> bool:
     return request.tables is not None or isinstance(request.target, FixedLevel)
 
 
-def _weighted(line: TrellisLine, judge: Judge, file: CodedFile) -> tuple[TrellisLine, ReadFile]:
-    """The line with weights of blocks by the gradient at one of its files, and that file with its loss."""
-    read, gradient = first_read(file, judge)
-    field = importance(gradient)
+def _weighted(line: TrellisLine, judge: Judge, file: CodedFile, rounds: int) -> tuple[TrellisLine, ReadFile]:
+    """The line with weights of blocks by the reader, of whose files this is one, and that file with its loss."""
+    read_file, gradient = first_read(file, judge)
+    sensitivity = judge.sensitivity(*gradient.shape[:2])
+    if sensitivity is None:
+        squares = np.square(gradient, dtype=np.float64)
+        sensitivity = squares if squares.ndim == 2 else squares.sum(2)
+    field = importance(sensitivity, LINEAR if rounds == 0 else ROOT)
     if field is None:
-        return line, read
+        return line, read_file
     coder = line.coder
     criterion = coder.criterion.times(field.by_component(coder.image))
-    return replace(line, coder=replace(coder, criterion=criterion)), read
+    return replace(line, coder=replace(coder, criterion=criterion)), read_file
 
 
 def _rounds(request: Request, judge: Judge) -> int:

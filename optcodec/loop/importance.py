@@ -1,36 +1,43 @@
-"""Where in a picture errors count for its reader: weights of blocks from its gradient."""
+"""Where in a picture errors count for its reader: weights of blocks."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.trellis.field import BLOCK, QualityField
 
-__all__ = ["importance"]
+__all__ = ["LINEAR", "ROOT", "importance"]
 
-# Of the mean square of a block's gradient, and between which it is kept, against the mean.
-_EXPONENT = 0.5
-_LOWEST, _HIGHEST = 0.03, 30.0
+# Powers of the sensitivity of a block. If errors added up without interfering, weights in proportion to it would be
+# best; with a trellis alone they are. Where the loop goes on with a gradient, which knows more, the root does better
+# (measured with SqueezeNet 1.1 on 24 photographs).
+LINEAR, ROOT = 1.0, 0.5
+_LOWEST, _HIGHEST = 0.03, 30.0  # between which a weight is kept, against the mean
 
 
-def importance(gradient: npt.NDArray[np.float32]) -> QualityField | None:
-    """Weights of squared errors, in proportion to the root of the squared gradient of a block.
+def importance(sensitivity: npt.NDArray[np.floating[Any]], power: float) -> QualityField | None:
+    """Weights of squared errors, in proportion to a power of the sensitivity of a block.
 
     Parameters
     ----------
-    gradient : ndarray of float32, shape (height, width, 3) or (height, width)
-        Derivative of a loss by each pixel.
+    sensitivity : ndarray of float, shape (height, width)
+        What a squared error of a pixel costs, in any unit; at least 0.
+    power : float
+        `LINEAR` or `ROOT`.
 
     Returns
     -------
     QualityField or None
-        None if the gradient is 0 everywhere.
+        None if the sensitivity is 0 everywhere.
     """
-    height, width = gradient.shape[:2]
-    squares = np.square(gradient, dtype=np.float64).reshape(height, width, -1).sum(2)
+    height, width = sensitivity.shape
     rows, columns = (np.arange(0, side, BLOCK) for side in (height, width))
-    energies = np.add.reduceat(np.add.reduceat(squares, rows, 0), columns, 1)
-    weights = energies**_EXPONENT
-    mean = weights.mean()
-    return None if not mean > 0 else QualityField(width, height, np.clip(weights / mean, _LOWEST, _HIGHEST))
+    by_row = np.add.reduceat(sensitivity.astype(np.float64), rows, 0)
+    weights = np.add.reduceat(by_row, columns, 1)
+    if not weights.max() > 0:
+        return None
+    weights = (weights / weights.max()) ** power
+    return QualityField(width, height, np.clip(weights / weights.mean(), _LOWEST, _HIGHEST))

@@ -26,8 +26,10 @@ class Reading(Protocol):
     """How bad decoded pixels of one picture are to its reader.
 
     A reading may also have a method ``loss(decoded)`` that returns the loss alone, where that takes less time, and a
-    method ``agrees(decoded)`` that tells whether the reader's decision is that on the original. What has no gradient
-    may have the method ``loss`` only: then the encoder chooses among whole files.
+    method ``agrees(decoded)`` that tells whether the reader's decision is that on the original. Where a reader knows
+    how much errors of each pixel cost before there are any, a method ``sensitivity()`` returns that: shape (height,
+    width), at least 0, in any unit, or None. By default it is the squared gradient at a first file. What has no
+    gradient may have the method ``loss`` only: then the encoder chooses among whole files.
     """
 
     def __call__(self, decoded: Pixels, /) -> tuple[float, Gradient]:
@@ -107,6 +109,20 @@ class Judge:
             total += gradient
         return sum(loss for loss, _ in answers), total
 
+    def sensitivity(self, height: int, width: int) -> npt.NDArray[np.float64] | None:
+        """What a squared error of each pixel costs, shape (height, width); None where a reading does not know it.
+
+        Each reading has the same say, whatever its unit.
+        """
+        total = np.zeros((height, width))
+        for reading in self.readings:
+            known = getattr(reading, "sensitivity", None)
+            values = None if known is None else known()
+            if values is None:
+                return None
+            total += _of_mean_1(_checked_sensitivity(values, (height, width)))
+        return total
+
     def agrees(self, decoded: Pixels) -> bool:
         """Whether the decision of each reader is that on the original."""
         decisions = [getattr(reading, "agrees", None) for reading in self.readings]
@@ -146,6 +162,21 @@ def _gradient_of(reading: Reading, decoded: Pixels) -> tuple[float, npt.NDArray[
     if not np.isfinite(gradient).all():
         raise InvalidInputError("a reader gives a finite gradient, got NaN or infinity")
     return _loss(answer[0]), gradient.astype(np.float32)
+
+
+def _checked_sensitivity(values: object, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    array = np.asarray(values)
+    if array.shape != shape or array.dtype.kind != "f":
+        found = f"{array.dtype} of shape {array.shape}"
+        raise InvalidInputError(f"a reader gives a sensitivity of floats of shape {shape}, got {found}")
+    if not np.isfinite(array).all() or array.min() < 0:
+        raise InvalidInputError("a reader gives a sensitivity of finite numbers from 0 on, got others")
+    return array.astype(np.float64)
+
+
+def _of_mean_1(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    mean = values.mean()
+    return values / mean if mean > 0 else values
 
 
 def _loss(value: object) -> float:

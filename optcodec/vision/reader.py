@@ -25,6 +25,8 @@ __all__ = ["NetworkReader"]
 
 Pixels = npt.NDArray[np.uint8]
 
+_PROBES = 4  # random numbers for each output of which the sensitivity is a mean
+
 
 @dataclass(frozen=True, eq=False)
 class NetworkReader(Value):
@@ -142,6 +144,28 @@ class _NetworkReading:
 
         with torch.no_grad():
             return float(self._mean_loss(self.reader.tensor(decoded)))
+
+    def sensitivity(self) -> npt.NDArray[np.float32] | None:
+        """What a squared error of each pixel adds to the divergence; None for other losses.
+
+        It is the diagonal of the Fisher information of the class probabilities p of all views, summed over the channels
+        of a pixel, from random numbers e: of the derivative of ``sum(sqrt(p) e log p)`` the expected square.
+        """
+        import torch
+
+        if self.reader.loss is not None:
+            return None
+        picture = self.reader.tensor(self.original).requires_grad_(True)
+        random, total = torch.Generator().manual_seed(0), torch.zeros_like(picture)
+        with torch.enable_grad():
+            output = self.reader.outputs(picture, self.reader.views).log_softmax(1)
+            weights = output.detach().div(2).exp()
+            for _ in range(_PROBES):
+                numbers = torch.randn(output.shape, generator=random).to(output)
+                (gradient,) = torch.autograd.grad((weights * numbers * output).sum(), picture, retain_graph=True)
+                total += gradient.square()
+        squares: npt.NDArray[np.float32] = total[0].sum(0).float().cpu().numpy()
+        return squares
 
     def agrees(self, decoded: Pixels) -> bool:
         """Whether the most likely class is that of the original, both as they are."""

@@ -56,9 +56,9 @@ def test_options_are_those_of_the_library(picture: Path) -> None:
 
 
 def test_several_networks_read_a_file(picture: Path) -> None:
-    run_json("encode", picture, "--network", NET, "--network", OTHER, "--max-bytes", 1100, "--rounds", 3, "--views", 1)
+    run_json("encode", picture, "--network", NET, "--network", OTHER, "--max-bytes", 1100, "--rounds", 6, "--views", 1)
     both = [NetworkReader(network(seed=seed), views=1) for seed in (3, 8)]
-    options = {"tune": load_profile("generic"), "target": MaxBytes(1100), "rounds": 3}
+    options = {"tune": load_profile("generic"), "target": MaxBytes(1100), "rounds": 6}
     assert file_of(picture) == encode(PHOTO, reader=both, **options).data
     assert file_of(picture) != encode(PHOTO, reader=both[:1], **options).data
 

@@ -171,6 +171,26 @@ def test_coefficients_of_files_are_read_as_they_decode() -> None:
     assert loss(loop, original) < 0.9 * loss(trellis, original)
 
 
+def test_a_reader_may_know_where_errors_count() -> None:
+    """Where nothing else chooses, blocks are weighed by that: here by the root of it, or by it, in two readers."""
+
+    class Knowing(Deciding):
+        def sensitivity(self) -> np.ndarray | None:
+            return (np.arange(104) < 52) + np.full((72, 104), 0.02)
+
+    def unknowing(original: Pixels) -> Reading:
+        reading = Knowing(original)
+        reading.sensitivity = lambda: None  # type: ignore[method-assign]
+        return reading
+
+    known, unknown = (encode(PHOTO, target=Bpp(1.2), reader=reader, rounds=0) for reader in (Knowing, unknowing))
+    plain = encode(PHOTO, target=Bpp(1.2), effort=3)
+    assert loss(known) < 0.75 * loss(plain)
+    assert unknown.data == encode(PHOTO, target=Bpp(1.2), reader=left_half, rounds=0).data != known.data
+    both = encode(PHOTO, target=Bpp(1.2), reader=[Knowing, Knowing], rounds=0)
+    assert both.data == known.data
+
+
 # ---- Choosing among files --------------------------------------------------------------------------------------------
 
 
@@ -314,3 +334,22 @@ def test_arguments_without_effect_are_refused(options: dict[str, Any], message: 
 def test_a_largest_loss_is_a_number_above_0(limit: Any) -> None:
     with pytest.raises(InvalidInputError, match="a largest loss"):
         MaxLoss(limit)
+
+
+@pytest.mark.parametrize(
+    ("sensitivity", "message"),
+    [
+        (np.ones((72, 104, 3)), r"of floats of shape \(72, 104\), got float64 of shape \(72, 104, 3\)"),
+        (np.ones((10, 10)), r"of floats of shape \(72, 104\), got float64 of shape \(10, 10\)"),
+        (np.ones((72, 104), int), r"of floats of shape \(72, 104\), got int64 of shape \(72, 104\)"),
+        (np.full((72, 104), -1.0), "a sensitivity of finite numbers from 0 on, got others"),
+        (np.full((72, 104), np.nan), "a sensitivity of finite numbers from 0 on, got others"),
+    ],
+)
+def test_wrong_sensitivities_are_refused(sensitivity: np.ndarray, message: str) -> None:
+    class Reader(Deciding):
+        def sensitivity(self) -> np.ndarray:
+            return sensitivity
+
+    with pytest.raises(InvalidInputError, match=message):
+        encode(PHOTO, quality=50, reader=Reader)
