@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.jpeg.image import CoefficientImage, DctImage
+from optcodec.jpeg.image import CoefficientImage, Component, DctImage
 from optcodec.loop.adjoint import coefficient_gradients
 from optcodec.loop.reader import Judge
 from optcodec.loop.steering import moved, target_image
@@ -18,9 +18,10 @@ from optcodec.trellis.line import CodedFile
 __all__ = ["ROUNDS", "ReadFile", "first_read", "least_loss", "read", "rounds_from"]
 
 ROUNDS = 12
-# Indices that follow the gradient at first, as a part of those that are not 0; and the factor after each step that did
-# not lower the loss, whereupon the next one starts from the best indices again.
-SHARE, SHRINK = 0.06, 0.5
+SHARE = 0.06  # indices that follow the gradient at first, as a part of those that are not 0
+# After a step that did not lower the loss the next one starts from the best indices again, and is shorter by a factor
+# between these.
+_SHORTEST, _LONGEST = 0.1, 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,7 @@ def rounds_from(start: CodedFile, judge: Judge, budget: int, rounds: int) -> Ite
         if asked is None or loss < asked.loss:
             asked = _Asked(loss, coded, coefficient_gradients(gradient, decoded, coded.subsampling))
         else:
-            share *= SHRINK
+            share *= asked.shortened(loss, coded)
         targets = target_image(start.coder, asked.coded, asked.slopes, share)
         step = moved(start, targets, asked.coded, budget, price)
         if step is None or not gradient.any():
@@ -100,3 +101,20 @@ class _Asked:
     loss: float
     coded: CoefficientImage
     slopes: DctImage
+
+    def shortened(self, loss: float, coded: CoefficientImage) -> float:
+        """The part of a step to other indices after which a parabola is least, from both losses and the slope here."""
+        expected = sum(
+            float((slope.coefficients * _moves(before, after, self.coded)).sum(dtype=np.float64))
+            for slope, before, after in zip(
+                self.slopes.components, self.coded.components, coded.components, strict=True
+            )
+        )
+        least = expected / (2 * (expected - (loss - self.loss))) if expected < 0 else _SHORTEST
+        return min(max(least, _SHORTEST), _LONGEST)
+
+
+def _moves(before: Component, after: Component, image: CoefficientImage) -> npt.NDArray[np.float64]:
+    """Changes of dequantized coefficients."""
+    changes: npt.NDArray[np.float64] = (after.blocks - before.blocks) * image.tables[before.table].steps.astype(float)
+    return changes
