@@ -126,6 +126,22 @@ def test_rounds_are_what_more_work_buys() -> None:
     assert losses[0] > losses[1] > losses[2] > losses[3]
 
 
+def test_steps_are_shortened_until_the_loss_falls() -> None:
+    """A loss that depends on one number only, which a first step moves far beyond what is best."""
+    pattern = np.random.default_rng(1).normal(size=PHOTO.shape)
+
+    def one_number(original: Pixels) -> Reading:
+        def reading(decoded: Pixels) -> tuple[float, np.ndarray]:
+            number = float((pattern * (decoded.astype(float) - original)).sum()) / 1000
+            return number**2, 2 * number * pattern / 1000
+
+        return reading
+
+    plain = encode(PHOTO, target=Bpp(1.2), effort=3)
+    loop = encode(PHOTO, target=Bpp(1.2), reader=one_number, rounds=6)
+    assert loss(loop, reader=one_number) < 0.02 * loss(plain, reader=one_number)
+
+
 def test_a_reader_that_minds_nothing_changes_nothing() -> None:
     def indifferent(original: Pixels) -> Reading:
         return lambda decoded: (0.0, np.zeros(decoded.shape))
