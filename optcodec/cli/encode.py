@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 # Peak memory of an encode in bytes per pixel, measured on colour photographs of 6 megapixels and rounded up.
-_NBYTES_PER_PIXEL = {"ssim": 170, "trellis or psnr": 70, "otherwise": 30}
+_NBYTES_PER_PIXEL = {"network": 200, "ssim": 170, "trellis or psnr": 70, "otherwise": 30}
 
 
 @click.command(cls=GroupedCommand)
@@ -153,6 +153,8 @@ def _places(sources: list[Source], output: Path | None, several: bool, force: bo
 
 
 def _nbytes_per_pixel(tuning: EncodeSettings, options: dict[str, Any]) -> int:
+    if options["network"]:
+        return _NBYTES_PER_PIXEL["network"]
     if options["match_ssim"] is not None:
         return _NBYTES_PER_PIXEL["ssim"]
     busy = tuning.effort >= 3 or options["match_psnr"] is not None
