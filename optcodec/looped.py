@@ -81,17 +81,19 @@ def _has_tables(request: Request) -> bool:
 
 def _weighted(line: TrellisLine, judge: Judge, file: CodedFile, rounds: int) -> tuple[TrellisLine, ReadFile]:
     """The line with weights of blocks by the reader, of whose files this is one, and that file with its loss."""
-    read_file, gradient = first_read(file, judge)
-    sensitivity = judge.sensitivity(*gradient.shape[:2])
+    image = line.coder.image
+    sensitivity = judge.sensitivity(image.height, image.width)
     if sensitivity is None:
+        read_file, gradient = first_read(file, judge)
         squares = np.square(gradient, dtype=np.float64)
         sensitivity = squares if squares.ndim == 2 else squares.sum(2)
+    else:
+        read_file = read(file.data, judge, grey=len(image.components) == 1)
     field = importance(sensitivity, LINEAR if rounds == 0 else ROOT)
     if field is None:
         return line, read_file
-    coder = line.coder
-    criterion = coder.criterion.times(field.by_component(coder.image))
-    return replace(line, coder=replace(coder, criterion=criterion)), read_file
+    criterion = line.coder.criterion.times(field.by_component(image))
+    return replace(line, coder=replace(line.coder, criterion=criterion)), read_file
 
 
 def _rounds(request: Request, judge: Judge) -> int:

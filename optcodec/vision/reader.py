@@ -78,11 +78,10 @@ class NetworkReader(Value):
         """Outputs on views of a picture (1, 3, H, W) in 0..1, one of the batch for each view."""
         import torch
 
-        batch = torch.cat([self._prepared(view) for view in seen(pictures, views)])
         try:
-            return self._network(batch)
+            return self._network(torch.cat([self._prepared(view) for view in seen(pictures, views)]))
         except RuntimeError as error:
-            size = f"{batch.shape[3]}x{batch.shape[2]}"
+            size = f"{pictures.shape[3]}x{pictures.shape[2]}"
             reason = str(error).partition("\n")[0]
             raise InvalidInputError(f"the network does not take pictures of {size} pixels: {reason}") from None
 
