@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from optcodec.cached import cached_property
@@ -44,11 +44,14 @@ class EncodedJpeg(Value):
         The file.
     width, height : int
         Its size in pixels.
+    loss : float, optional
+        How much the reader minds it, where one is in the loop (effort 4).
     """
 
     data: bytes
     width: int
     height: int
+    loss: float | None = field(default=None, kw_only=True)
 
     @property
     def nbytes(self) -> int:
@@ -203,7 +206,8 @@ def encode(
         source = form.of_coefficients(image)
     else:
         source = form.of_pixels(load_picture(image, background=background, orient=orient, to_rgb=to_rgb))
-    return EncodedJpeg(_encoded(source, request), *source.size)
+    data, loss = _encoded(source, request)
+    return EncodedJpeg(data, *source.size, loss=loss)
 
 
 def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
@@ -212,24 +216,27 @@ def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
     return request_of_rdo(rdo, request)
 
 
-def _encoded(source: PixelSource | CoefficientSource, request: Request) -> bytes:
-    """The file that is asked for; with the tables of the source's file, or of a default quality, if nothing else is."""
+def _encoded(source: PixelSource | CoefficientSource, request: Request) -> tuple[bytes, float | None]:
+    """The file that is asked for, and its loss to a reader; with the tables of the source's file, or of a default
+    quality, if nothing else is."""
     quality, tables = request.quality, request.tables
     if quality is None and tables is None and request.target is None:
         if isinstance(source, CoefficientSource):
             tables = source.image.tables
         else:
             quality = DEFAULT_QUALITY
-    if request.effort == 3:
-        from optcodec.optimized import optimized
-
-        return optimized(source, replace(request, quality=quality, tables=tables))
     if request.effort == 4:
         from optcodec.looped import looped
 
-        return looped(source, replace(request, quality=quality, tables=tables))
+        file = looped(source, replace(request, quality=quality, tables=tables))
+        return file.data, file.loss
+    if request.effort == 3:
+        from optcodec.optimized import optimized
+
+        return optimized(source, replace(request, quality=quality, tables=tables)), None
     if request.target is not None:
         from optcodec.designed import designed
 
-        return designed(source, request.target, request.profile, request.method)
-    return source.encoded(annex_k_tables(DEFAULT_QUALITY if quality is None else quality) if tables is None else tables)
+        return designed(source, request.target, request.profile, request.method), None
+    default = annex_k_tables(DEFAULT_QUALITY if quality is None else quality)
+    return source.encoded(default if tables is None else tables), None

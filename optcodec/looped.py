@@ -28,8 +28,8 @@ __all__ = ["looped"]
 _TYPICAL = 50  # quality at whose error the blocks are weighed where neither bytes nor tables are known beforehand
 
 
-def looped(source: PixelSource | CoefficientSource, request: Request) -> bytes:
-    """The file of an image whose indices a reader's gradients choose.
+def looped(source: PixelSource | CoefficientSource, request: Request) -> ReadFile:
+    """The file of an image whose indices a reader's gradients choose, with its loss.
 
     Raises
     ------
@@ -45,11 +45,11 @@ def looped(source: PixelSource | CoefficientSource, request: Request) -> bytes:
     lines, trellis_request = trellis_lines(source, request)
     if isinstance(request.target, ReaderTarget):
         weighted = [ReadLine(_typical(line, judge, rounds), judge, rounds) for line in lines]
-        return min((meet(line, request.target).candidate for line in weighted), key=lambda file: file.nbytes).data
+        return min((meet(line, request.target).candidate for line in weighted), key=lambda file: file.nbytes).read
     files = [_best(line, judge, trellis_request, rounds) for line in lines]
     if rounds == 0 and not _has_tables(trellis_request):
         files += others(source, trellis_request, judge, max(len(file.data) for file in files))
-    return least_loss(files).data
+    return least_loss(files)
 
 
 def _typical(line: TrellisLine, judge: Judge, rounds: int) -> TrellisLine:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.cli.images import needed_nbytes, open_image, opening_of
-from optcodec.cli.network import network_options, reader_target, readers, running
+from optcodec.cli.network import made_for, network_options, reader_target, readers, running
 from optcodec.cli.totals import table_of, total_of
 from optcodec.cli.tuning import EncodeSettings, tuned, tuning_options
 from optcodec.console.files import Source, check_jpeg_name, find_images, output_paths
@@ -139,6 +139,8 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
         print_json({"files": records, "failures": failure_records(failures)} | total_of(records) | tuning.record)
     elif records and targets != [STREAM]:
         click.echo(table_of(records))
+        if tuning.networks:
+            click.echo(made_for(tuning.networks, records))
     report_failures(failures, len(paths))
 
 
@@ -188,7 +190,7 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
         notices += _left_out(image, options["metadata"])
         about = {"input": str(path), "output": str(target), "input_nbytes": opened.nbytes}
         size = {"nbytes": encoded.nbytes, "bpp": encoded.bpp, "width": encoded.width, "height": encoded.height}
-        return Done(about | size | {"kept": reason, "notices": notices}, tuple(notices))
+        return Done(about | size | {"loss": encoded.loss, "kept": reason, "notices": notices}, tuple(notices))
 
     return encode_one
 

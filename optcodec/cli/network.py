@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from optcodec.targets import Target
     from optcodec.vision.reader import NetworkReader
 
-__all__ = ["network_options", "reader_target", "readers", "running"]
+__all__ = ["made_for", "network_options", "reader_target", "readers", "running"]
 
 _NO_FILE = "-"
 _DETAILS = "weights", "views", "device"
@@ -115,6 +115,15 @@ def readers(options: dict[str, Any]) -> list[NetworkReader] | None:
     device = options["device"] or "cpu"
     models = [open_model(name, weights=file, device=device) for name, file in zip(names, files, strict=True)]
     return [NetworkReader(model, **views) for model in models]
+
+
+def made_for(networks: list[str], records: list[dict[str, Any]]) -> str:
+    """A line that says for whom the files are, and how well they are read."""
+    losses = [record["loss"] for record in records if record["loss"] is not None]
+    mean = f", divergence {sum(losses) / len(losses):.3g} nats on average" if losses else ""
+    return (
+        f"made for {' and '.join(networks)}{mean}; other networks may read these files worse than others of their size"
+    )
 
 
 @contextmanager

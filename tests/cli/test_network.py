@@ -50,6 +50,11 @@ def test_options_are_those_of_the_library(picture: Path) -> None:
     reader = NetworkReader(network(), views=2)
     options = {"tune": load_profile("generic"), "target": MaxBytes(1100), "rounds": 3}
     assert file_of(picture) == encode(PHOTO, reader=reader, **options).data
+    loss = reader(PHOTO).loss(pillow_pixels(file_of(picture)))
+    assert report["files"][0]["loss"] == pytest.approx(loss)
+    shown = run("encode", picture, "--network", NET, "--max-bytes", 1100, "--rounds", 3, "--views", 2, "--force").stdout
+    for_whom = f"made for {NET}, divergence {loss:.3g} nats on average; other networks may read these files worse than "
+    assert shown.splitlines()[-1].startswith(for_whom)
     report = run_json("encode", picture, "--tune", "ycbcr", "--network", NET, "-q", 30, "--rounds", 1, "--force")
     assert report["tune"] == "ycbcr"
     assert file_of(picture) == encode(PHOTO, reader=NetworkReader(network()), tune="ycbcr", quality=30, rounds=1).data

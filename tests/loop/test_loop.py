@@ -89,6 +89,8 @@ def test_the_reader_minds_the_file_less_at_equal_bytes(subsampling: str) -> None
     trellis, loop = encode(PHOTO, effort=3, **options), encode(PHOTO, reader=left_half, **options)
     assert loop.nbytes <= trellis.nbytes * 1.01
     assert loss(loop) < 0.85 * loss(trellis)
+    assert loop.loss == pytest.approx(loss(loop))
+    assert trellis.loss is None
 
 
 def test_grey_pictures_are_read_as_they_are() -> None:
@@ -185,6 +187,7 @@ def test_coefficients_of_files_are_read_as_they_decode() -> None:
     trellis, loop = encode(image, effort=3, **options), transcode(file.data, reader=left_half, **options)
     assert loop.nbytes <= file.nbytes // 2
     assert loss(loop, original) < 0.9 * loss(trellis, original)
+    assert loop.loss == pytest.approx(loss(loop, original))
 
 
 def test_a_reader_may_know_where_errors_count() -> None:
@@ -261,6 +264,7 @@ def test_targets_of_a_reader_without_gradient() -> None:
 def test_the_smallest_file_that_the_reader_minds_so_little() -> None:
     loop = encode(PHOTO, target=MaxLoss(20.0), reader=left_half, rounds=4)
     assert 10 < loss(loop) <= 20
+    assert loop.loss == pytest.approx(loss(loop))
     trellis = encode(PHOTO, target=MatchMeasure(lambda data: left_half(PHOTO)(pillow_pixels(data))[0], 20.0), effort=3)
     assert loop.nbytes < 0.9 * trellis.nbytes
 
