@@ -18,10 +18,11 @@ from optcodec.loop.line import ReadLine
 from optcodec.loop.reader import Judge, judge_of
 from optcodec.loop.rounds import ROUNDS, ReadFile, first_read, least_loss, read, rounds_from
 from optcodec.loop.targets import ReaderTarget
-from optcodec.matching import meet, reference_pixels
+from optcodec.matching import meet, reference_pixels, size_goal
 from optcodec.optimized import trellis_file, trellis_lines
+from optcodec.search import search
 from optcodec.targets import FixedLevel, MaxBytes
-from optcodec.trellis.line import CodedFile, TrellisLine
+from optcodec.trellis.line import CodedFile, LevelLine, TrellisLine
 
 __all__ = ["looped"]
 
@@ -67,10 +68,13 @@ def _best(line: TrellisLine, judge: Judge, request: Request, rounds: int) -> Rea
     budget = None if request.target is None else request.target.budget(line.pixels)
     budget = plain.nbytes if budget is None else budget
     weighted, before = _weighted(line, judge, plain, rounds)
-    start = replace(plain, coder=weighted.coder)
-    if not _has_tables(request):
-        with suppress(TargetNotMetError):  # where only files without weights are so small
-            start = meet(weighted, MaxBytes(budget)).candidate
+    start, size = replace(plain, coder=weighted.coder), MaxBytes(budget)
+    with suppress(TargetNotMetError):  # where only files without weights are so small
+        if _has_tables(request):
+            levels = LevelLine(weighted, start, moving=(True, True))
+            start = search(levels, size_goal(size, weighted)).candidate
+        else:
+            start = meet(weighted, size).candidate
     return least_loss(chain([before], rounds_from(start, judge, budget, rounds)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from optcodec.trellis.line import CodedFile
 
 __all__ = ["ROUNDS", "ReadFile", "first_read", "least_loss", "read", "rounds_from"]
 
+# Measured with SqueezeNet 1.1 on 24 photographs: twice the share does as well, and half as many rounds do almost.
 ROUNDS = 12
 SHARE = 0.06  # indices that follow the gradient at first, as a part of those that are not 0
 # After a step that did not lower the loss the next one starts from the best indices again, and is shorter by a factor
@@ -79,15 +81,19 @@ def rounds_from(start: CodedFile, judge: Judge, budget: int, rounds: int) -> Ite
     for _ in range(rounds):
         decoded = _decoded(data, coded)
         loss, gradient = judge.gradient(decoded)
-        if len(data) <= budget:
+        fits = len(data) <= budget  # as all do but the first one
+        if fits:
             yield ReadFile(data, loss)
         if asked is None or loss < asked.loss:
-            asked = _Asked(loss, coded, coefficient_gradients(gradient, decoded, coded.subsampling))
+            if not gradient.any():
+                return
+            slopes = coefficient_gradients(gradient, decoded, coded.subsampling)
+            asked = _Asked(loss if fits else math.inf, coded, slopes)
         else:
             share *= asked.shortened(loss, coded)
         targets = target_image(start.coder, asked.coded, asked.slopes, share)
         step = moved(start, targets, asked.coded, budget, price)
-        if step is None or not gradient.any():
+        if step is None:
             return
         coded, data, price = step.coded, step.data, step.price
     if len(data) <= budget:
@@ -96,7 +102,7 @@ def rounds_from(start: CodedFile, judge: Judge, budget: int, rounds: int) -> Ite
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """Indices with their loss, and its derivative by each coefficient."""
+    """Indices with their loss, infinite if their file is too large, and its derivative by each coefficient."""
 
     loss: float
     coded: CoefficientImage

@@ -21,7 +21,7 @@ from optcodec.metrics import EQUAL_WEIGHTS, Weighted, swe_by_component
 from optcodec.search import level_within
 from optcodec.trellis.coder import LEVEL_BOUNDS, Coder, Levels, level_like
 
-__all__ = ["CodedFile", "TrellisLine"]
+__all__ = ["CodedFile", "LevelLine", "TrellisLine"]
 
 Tables = tuple[QuantTable, ...]
 

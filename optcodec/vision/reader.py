@@ -51,6 +51,11 @@ class NetworkReader(Value):
     InvalidInputError
         If an argument is of another kind, or torch is missing; when a picture is read, if the network does not take it,
         or gives an output or a loss that is not finite or of another kind.
+
+    Notes
+    -----
+    Sums of torch may differ in their last bits with the number of its threads, and then the files may. On the command
+    line torch has one thread for each file.
     """
 
     model: nn.Module | TargetModel
