@@ -143,7 +143,7 @@ def encode(
         how bad decoded pixels are and what change of them would be better, see `optcodec.Reader`; the losses of several
         are added. With it the target is a size, `MaxLoss` or `SameDecision`.
     rounds : int, optional
-        How many gradients of the reader choose indices, 12 by default; with 0, one gradient weighs the blocks, and the
+        How many gradients of the reader choose indices, 16 by default; with 0, one gradient weighs the blocks, and the
         trellis chooses.
     subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0"}, optional
         4:2:0; with a profile, also one of `tune` or `blocks`, what it was estimated at. Grey images and coefficients

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain
 
 import numpy as np
 
@@ -16,12 +16,13 @@ from optcodec.kernels import prepare
 from optcodec.loop.importance import LINEAR, ROOT, importance
 from optcodec.loop.line import ReadLine
 from optcodec.loop.reader import Judge, judge_of
-from optcodec.loop.rounds import ROUNDS, ReadFile, first_read, least_loss, read, rounds_from
+from optcodec.loop.rounds import ROUNDS, ReadFile, gradient_at, least_loss, read, rounds_from
 from optcodec.loop.targets import ReaderTarget
 from optcodec.matching import meet, reference_pixels, size_goal
 from optcodec.optimized import trellis_file, trellis_lines
 from optcodec.search import search
 from optcodec.targets import FixedLevel, MaxBytes
+from optcodec.trellis.field import QualityField
 from optcodec.trellis.line import CodedFile, LevelLine, TrellisLine
 
 __all__ = ["looped"]
@@ -45,59 +46,65 @@ def looped(source: PixelSource | CoefficientSource, request: Request) -> ReadFil
     prepare("steer", "forward")
     lines, trellis_request = trellis_lines(source, request)
     if isinstance(request.target, ReaderTarget):
-        weighted = [ReadLine(_typical(line, judge, rounds), judge, rounds) for line in lines]
-        return min((meet(line, request.target).candidate for line in weighted), key=lambda file: file.nbytes).read
-    files = [_best(line, judge, trellis_request, rounds) for line in lines]
+        field = _field(_typical(lines[0]), judge, rounds)
+        searched = [ReadLine(_weighted(line, field), judge, rounds) for line in lines]
+        return min((meet(line, request.target).candidate for line in searched), key=lambda file: file.nbytes).read
+    plain = [trellis_file(line, trellis_request) for line in lines]
+    field = _field(plain[0], judge, rounds)
+    files = [read(file.data, judge, grey=source.sampling == "grey") for file in plain]
+    if judge.has_gradient:
+        for line, file in zip(lines, plain, strict=True):
+            files += _from_gradients(_weighted(line, field), file, judge, trellis_request, rounds)
     if rounds == 0 and not _has_tables(trellis_request):
-        files += others(source, trellis_request, judge, max(len(file.data) for file in files))
+        files += others(source, trellis_request, judge, max(file.nbytes for file in plain), field)
     return least_loss(files)
 
 
-def _typical(line: TrellisLine, judge: Judge, rounds: int) -> TrellisLine:
-    """The line with weights of blocks by the gradient at a file of typical quality."""
+def _typical(line: TrellisLine) -> CodedFile:
+    """A file of typical quality."""
     level = line.level_like(_TYPICAL)
-    file = line.file_with(line.coder.tables((level, level)), (level, level))
-    return _weighted(line, judge, file, rounds)[0] if judge.has_gradient else line
+    return line.file_with(line.coder.tables((level, level)), (level, level))
 
 
-def _best(line: TrellisLine, judge: Judge, request: Request, rounds: int) -> ReadFile:
-    """The file that the reader minds least, of a size, or of the bytes that the trellis takes without a reader."""
-    plain = trellis_file(line, request)
+def _field(file: CodedFile, judge: Judge, rounds: int) -> QualityField | None:
+    """Weights of blocks by the reader, if it has any: where errors count, or where its loss changes at this file."""
+    image = file.coder.image
     if not judge.has_gradient:
-        return read(plain.data, judge, grey=len(plain.coded.components) == 1)
-    budget = None if request.target is None else request.target.budget(line.pixels)
-    budget = plain.nbytes if budget is None else budget
-    weighted, before = _weighted(line, judge, plain, rounds)
-    start, size = replace(plain, coder=weighted.coder), MaxBytes(budget)
+        return None
+    sensitivity = judge.sensitivity(image.height, image.width)
+    if sensitivity is None:
+        squares = np.square(gradient_at(file, judge), dtype=np.float64)
+        sensitivity = squares if squares.ndim == 2 else squares.sum(2)
+    return importance(sensitivity, LINEAR if rounds == 0 else ROOT)
+
+
+def _weighted(line: TrellisLine, field: QualityField | None) -> TrellisLine:
+    """The line with weights of blocks."""
+    if field is None:
+        return line
+    criterion = line.coder.criterion.times(field.by_component(line.coder.image))
+    return replace(line, coder=replace(line.coder, criterion=criterion))
+
+
+def _from_gradients(
+    weighted: TrellisLine, plain: CodedFile, judge: Judge, request: Request, rounds: int
+) -> Iterator[ReadFile]:
+    """Files of the size that is asked for, or of the bytes that the trellis takes without a reader."""
+    budget = None if request.target is None else request.target.budget(weighted.pixels)
+    size = MaxBytes(plain.nbytes if budget is None else budget)
+    start = replace(plain, coder=weighted.coder)
     with suppress(TargetNotMetError):  # where only files without weights are so small
         if _has_tables(request):
             levels = LevelLine(weighted, start, moving=(True, True))
             start = search(levels, size_goal(size, weighted)).candidate
         else:
             start = meet(weighted, size).candidate
-    return least_loss(chain([before], rounds_from(start, judge, budget, rounds)))
+    return rounds_from(start, judge, size.nbytes, rounds)
 
 
 def _has_tables(request: Request) -> bool:
     """Whether the tables are set, or a level that they follow from."""
     return request.tables is not None or isinstance(request.target, FixedLevel)
-
-
-def _weighted(line: TrellisLine, judge: Judge, file: CodedFile, rounds: int) -> tuple[TrellisLine, ReadFile]:
-    """The line with weights of blocks by the reader, of whose files this is one, and that file with its loss."""
-    image = line.coder.image
-    sensitivity = judge.sensitivity(image.height, image.width)
-    if sensitivity is None:
-        read_file, gradient = first_read(file, judge)
-        squares = np.square(gradient, dtype=np.float64)
-        sensitivity = squares if squares.ndim == 2 else squares.sum(2)
-    else:
-        read_file = read(file.data, judge, grey=len(image.components) == 1)
-    field = importance(sensitivity, LINEAR if rounds == 0 else ROOT)
-    if field is None:
-        return line, read_file
-    criterion = line.coder.criterion.times(field.by_component(image))
-    return replace(line, coder=replace(line.coder, criterion=criterion)), read_file
 
 
 def _rounds(request: Request, judge: Judge) -> int:

@@ -63,7 +63,7 @@ _OPTIONS = (
         type=click.IntRange(0),
         metavar="T",
         help="Number of gradients of --network for each file; with 0, only one, which weighs the blocks.  "
-        "[default: 12]",
+        "[default: 16]",
     ),
     click.option(
         "--device",

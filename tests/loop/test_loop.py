@@ -298,7 +298,7 @@ def test_a_reading_may_have_a_quicker_way_to_its_loss() -> None:
 
     loop = encode(PHOTO, target=Bpp(1.2), reader=reader, rounds=3)
     assert loop.data == encode(PHOTO, target=Bpp(1.2), reader=left_half, rounds=3).data
-    assert (len(readings), readings[0].asked, Quick.losses) == (1, 4, 1)  # one gradient for the weights of blocks
+    assert (len(readings), readings[0].asked, Quick.losses) == (1, 4, 2)  # one gradient for weights of blocks
 
 
 # ---- Bad input -------------------------------------------------------------------------------------------------------
