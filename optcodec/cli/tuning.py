@@ -36,9 +36,9 @@ _SPELLED = {
 tune_option = click.option(
     "--tune",
     metavar="psnr|ycbcr|ssim|people|dnn:PROFILE|receiver:NET",
-    help="What --effort 3 optimizes for: a measure (psnr: of RGB; ycbcr: the same by components, which is faster; "
+    help="What --effort 3 and 4 optimize for: a measure (psnr: of RGB; ycbcr: the same by components, which is faster; "
     "ssim), people, a network (dnn), or a receiver that restores images.  [default: the network of --profile, the "
-    "receiver of --blocks, or psnr; with --network dnn:generic]",
+    "receiver of --blocks; otherwise psnr, and with --network dnn:generic]",
 )
 
 
@@ -58,7 +58,7 @@ def tuning_options(function: Any) -> Any:
             "--roi",
             type=click.Path(path_type=Path),
             metavar="MASK",
-            help="Region of interest, with --effort 3: a grey image of the same size as the input after --orient; "
+            help="Region of interest, with --effort 3 or 4: a grey image of the same size as the input after --orient; "
             "more quality where it is white, less where it is black.",
         ),
         click.option(
@@ -78,7 +78,7 @@ def block_options(function: Any) -> Any:
         click.option(
             "--blocks",
             metavar="qpnet:NET|x264|libwebp",
-            help="How blocks share the bits, with --effort 3: by the gain of a network that restores images (qpnet), "
+            help="How blocks share the bits, with --effort 3 or 4: by the gain of a network that restores images (qpnet), "
             "or by their variance, as the named codec does.",
         ),
         click.option(
