@@ -113,9 +113,10 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     """Encode images, files or folders, as JPEG. The input - is stdin.
 
     JPEG files are transcoded from their coefficients, without decoding to pixels. Without -q, --tables or a target
-    they keep their tables; unless --effort is 3 or 4, they then also keep every coefficient (lossless). The file is copied
-    unchanged if the new one would not be smaller, or if it already meets --bpp or --max-bytes. A profile is a shipped
-    one (mobilenet_v2, squeezenet1_1) or a file from "optcodec sensitivity". Replaced files keep their permissions.
+    they keep their tables; unless --effort is 3 or 4, they then also keep every coefficient (lossless). The file is
+    copied unchanged if the new one would not be smaller, or if it already meets --bpp or --max-bytes. A profile is a
+    shipped one (mobilenet_v2, squeezenet1_1) or a file from "optcodec sensitivity". Replaced files keep their
+    permissions.
     """
     sources = find_images(inputs)
     several = len(sources) > 1 or any(path.is_dir() for path in inputs)

@@ -78,8 +78,8 @@ def block_options(function: Any) -> Any:
         click.option(
             "--blocks",
             metavar="qpnet:NET|x264|libwebp",
-            help="How blocks share the bits, with --effort 3 or 4: by the gain of a network that restores images (qpnet), "
-            "or by their variance, as the named codec does.",
+            help="How blocks share the bits, with --effort 3 or 4: by the gain of a network that restores images "
+            "(qpnet), or by their variance, as the named codec does.",
         ),
         click.option(
             "--allocator",
