@@ -34,6 +34,10 @@ from .jpeg.tables import annex_k_tables as annex_k_tables
 from .jpeg.writer import write_jpeg as write_jpeg
 from .jsontext import parse_json as parse_json
 from .limits import MAX_PIXELS as MAX_PIXELS
+from .loop.reader import Reader as Reader
+from .loop.reader import Reading as Reading
+from .loop.targets import MaxLoss as MaxLoss
+from .loop.targets import SameDecision as SameDecision
 from .match_measure import MatchMeasure as MatchMeasure
 from .matching import Target as Target
 from .metrics import psnr_db as psnr_db
@@ -65,6 +69,7 @@ from .vision.profile import Provenance as Provenance
 from .vision.profile import SensitivityProfile as SensitivityProfile
 from .vision.profile import load_profile as load_profile
 from .vision.profile import shipped_profiles as shipped_profiles
+from .vision.reader import NetworkReader as NetworkReader
 
 __version__: str
 

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import QuantTable
+from optcodec.loop.targets import ReaderTarget
 from optcodec.matching import Target
 from optcodec.scalars import whole_number
-from optcodec.targets import MatchQuality, MatchSwe, WaterLevel
+from optcodec.targets import FixedLevel, MatchQuality, MatchSwe, WaterLevel
 
 if TYPE_CHECKING:
     from optcodec.blocks.choice import BlockChoice
     from optcodec.blocks.profile import UtilityProfile
+    from optcodec.loop.reader import Reader
     from optcodec.trellis.field import QualityField
     from optcodec.trellis.tuning import Tuning
     from optcodec.vision.profile import SensitivityProfile
@@ -28,9 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["Request", "check_effort", "check_tuning"]
 
 Arguments = Mapping[str, object]  # values by their names in `Request`; None, or left out, where nothing is set
+MAX_ROUNDS = 1000
+
 Spell = Callable[[str], str]  # the name of an argument as the user writes it
 
 _FOR_A_TRELLIS = "tune", "field", "blocks"
+_FOR_A_LOOP = "reader", "rounds"
 _METHODS_OF_PROFILES = ("rdopt", "opts")
 
 
@@ -50,6 +55,8 @@ class Request:
     tune: Tune | None = None
     field: QualityField | None = None
     blocks: BlockChoice | None = None
+    reader: Reader | Sequence[Reader] | None = None
+    rounds: int | None = None
 
     def resolved(self, dct: str = "float") -> Request:
         """The request with its effort, and with the target of a quality that tables are designed for.
@@ -65,6 +72,7 @@ class Request:
             raise InvalidInputError(f"{' and '.join(chosen)} exclude one another; expected one of them")
         _check_tables(self.tables)
         check_tuning(self.tune, self.field, self.blocks)
+        _check_reader(self.reader, self.rounds)
         effort = check_effort(arguments | {"dct": dct})
         if effort == 2 and self.quality is not None:
             return replace(self, effort=effort, quality=None, target=MatchQuality(self.quality, jointly=True))
@@ -124,6 +132,17 @@ def check_tuning(tune: object, field: object, blocks: object) -> None:
             raise InvalidInputError(f"blocks are weighed by a BlockChoice, got {type(blocks).__name__}; {expected}")
 
 
+def _check_reader(reader: object, rounds: object) -> None:
+    """Check the types of what effort 4 is told about its reader; None stands for nothing set."""
+    readers = reader if isinstance(reader, Sequence) else [] if reader is None else [reader]
+    wrong = [type(one).__name__ for one in readers if not callable(one)]
+    if wrong or (reader is not None and not readers):
+        got = wrong[0] if wrong else "no reader"
+        raise InvalidInputError(f"a reader is a function of the original pixels, or several are a list; got {got}")
+    if rounds is not None:
+        whole_number(rounds, "rounds", 0, MAX_ROUNDS)
+
+
 def _check_tables(tables: Sequence[QuantTable] | None) -> None:
     """Refuse tables that no baseline file can have."""
     if tables is not None and not 1 <= len(tables) <= 4:
@@ -138,7 +157,7 @@ def _in_python(name: str) -> str:
 
 
 def check_effort(arguments: Arguments, spell: Spell = _in_python) -> int:
-    """Effort 1, 2 or 3 of a request: by default the least that has what the other arguments ask for.
+    """Effort 1..4 of a request: by default the least that has what the other arguments ask for.
 
     Parameters
     ----------
@@ -152,20 +171,23 @@ def check_effort(arguments: Arguments, spell: Spell = _in_python) -> int:
     Raises
     ------
     InvalidInputError
-        If effort is not in 1..3, or another argument would have no effect with it.
+        If effort is not in 1..4, or another argument would have no effect with it.
     """
     is_set = {name for name, value in arguments.items() if value is not None}
     if "effort" in is_set:
-        effort = whole_number(arguments["effort"], "effort", 1, 3)
+        effort = whole_number(arguments["effort"], "effort", 1, 4)
+    elif is_set.intersection(_FOR_A_LOOP):
+        effort = 4
     elif is_set.intersection(_FOR_A_TRELLIS):
         effort = 3
     else:
         effort = 2 if "target" in is_set else 1
     if "method" in is_set and "target" not in is_set:
         raise InvalidInputError(f"{spell('method')} designs tables for {spell('target')}; got none")
-    refused = {1: _without_effect_at_1, 2: _without_effect_at_2, 3: _without_effect_at_3}[effort](
-        arguments, is_set, spell
-    )
+    checks = (_without_effect_at_1, _without_effect_at_2, _without_effect_at_3, _without_effect_at_4)
+    refused = checks[effort - 1](arguments, is_set, spell)
+    if effort < 4:
+        refused |= _needing_a_reader(effort, arguments, is_set, spell)
     for message, applies in refused.items():
         if applies:
             raise InvalidInputError(message)
@@ -201,13 +223,38 @@ def _needing_a_trellis(effort: int, is_set: set[str], spell: Spell) -> dict[str,
 
 def _without_effect_at_3(arguments: Arguments, is_set: set[str], spell: Spell) -> dict[str, bool]:
     """Messages, and whether they apply: tables are designed unless they are set, and coefficients optimized."""
+    effort = 4 if "reader" in is_set else 3
     dct, profile, other = spell("dct"), spell("profile"), isinstance(arguments.get("tune"), str)
     weighs = (
         isinstance(arguments.get("target"), (MatchSwe, WaterLevel)) or arguments.get("method") in _METHODS_OF_PROFILES
     )
-    cannot = f"rounds coefficients, so that {spell('effort')} 3 cannot optimize them"
+    cannot = f"rounds coefficients, so that {spell('effort')} {effort} cannot optimize them"
     return {
         f"{dct} exact {cannot}; expected {dct} float": arguments.get("dct") == "exact",
         f"{profile} has no effect with {spell('tune')}; expected one of the two, or a target of weighted error: "
         f"{spell('MatchSwe')} or {spell('WaterLevel')}": "profile" in is_set and other and not weighs,
+    }
+
+
+def _without_effect_at_4(arguments: Arguments, is_set: set[str], spell: Spell) -> dict[str, bool]:
+    """Messages, and whether they apply: coefficients are optimized for a reader, within a size or what it says."""
+    effort, target = spell("effort"), arguments.get("target")
+    kept = isinstance(target, (ReaderTarget, FixedLevel)) or not isinstance(target, Target)
+    expected = f"expected a size, a loss, or {spell('quality')} for the bytes that {effort} 3 would take"
+    return {
+        f"{effort} 4 needs {spell('reader')}, got none": "reader" not in is_set,
+        f"{effort} 4 has a reader in place of {target}; {expected}": not kept and _budget_of(target) is None,
+    } | _without_effect_at_3(arguments, is_set, spell)
+
+
+def _budget_of(target: object) -> int | None:
+    return target.budget(1) if isinstance(target, Target) else None
+
+
+def _needing_a_reader(effort: int, arguments: Arguments, is_set: set[str], spell: Spell) -> dict[str, bool]:
+    """Messages, and whether they apply: there is no reader."""
+    target, expected = arguments.get("target"), f"expected {spell('effort')} 4, got {effort}"
+    alone = "has no effect without a reader in the loop"
+    return {f"{spell(name)} {alone}; {expected}": name in is_set for name in _FOR_A_LOOP} | {
+        f"{target} is measured by a reader, {spell('reader')}; {expected}": isinstance(target, ReaderTarget)
     }

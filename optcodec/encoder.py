@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from optcodec.cached import cached_property
 from optcodec.effort import Request
 from optcodec.form import Form, Scans, check_transcoding
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.layout import thread_count
 from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.sources import CoefficientSource, Dct, PixelSource
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.jpeg.writer import Progressive
-from optcodec.kernels import prepare
-from optcodec.matching import Target, reference_pixels
+from optcodec.matching import Target
 from optcodec.notices import ignore
 from optcodec.pictures.alpha import Background
 from optcodec.pictures.orientation import Orient
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from optcodec.blocks.choice import BlockChoice
     from optcodec.deprecated import Rdo
     from optcodec.effort import Tune
+    from optcodec.loop.reader import Reader
     from optcodec.trellis.field import QualityField
     from optcodec.vision.profile import SensitivityProfile
 
@@ -45,11 +44,14 @@ class EncodedJpeg(Value):
         The file.
     width, height : int
         Its size in pixels.
+    loss : float, optional
+        How much the reader minds it, where one is in the loop (effort 4).
     """
 
     data: bytes
     width: int
     height: int
+    loss: float | None = field(default=None, kw_only=True)
 
     @property
     def nbytes(self) -> int:
@@ -79,6 +81,8 @@ def encode(
     tune: Tune | None = None,
     field: QualityField | None = None,
     blocks: BlockChoice | None = None,
+    reader: Reader | Sequence[Reader] | None = None,
+    rounds: int | None = None,
     subsampling: str | None = None,
     dct: Dct = "float",
     progressive: Progressive | None = None,
@@ -114,24 +118,33 @@ def encode(
     method : str, optional
         How tables are designed for the target, see `optcodec.design.design_tables`; with effort 3, by default tables
         that fit the trellis.
-    effort : {1, 2, 3}, optional
+    effort : {1, 2, 3, 4}, optional
         How much work goes into a small file. 1: fixed tables, default JPEG's or `tables`. 2: tables designed for the
         image and the target, or for no more error than default JPEG at `quality`. 3: tables designed to fit a trellis,
         which chooses indices: those with the least weighted error plus bits, instead of the nearest ones; the scans of
         progressive files by trial. With `tables` these stay; with `quality` or nothing, files have about the error of
         default JPEG at that quality; for a `CoefficientImage`, without any of these, the tables of its file stay.
         At equal PSNR of RGB, files of effort 3 are 31 % smaller than those of libjpeg-turbo with optimized Huffman
-        tables (mean BD-rate of 31 photographs, baseline, 4:2:0; see docs/tuning.md). By default 3 with `tune`, `field`
-        or `blocks`, 2 with a target, otherwise 1.
+        tables (mean BD-rate of 31 photographs, baseline, 4:2:0; see docs/tuning.md). 4: as 3, but the gradient of a
+        `reader` at the decoded picture chooses the indices, in several rounds: of a size, or of as many bytes as a file
+        of effort 3, the file that the reader minds least. By default 4 with `reader`, 3 with `tune`, `field` or
+        `blocks`, 2 with a target, otherwise 1.
     tune : str, SensitivityProfile, UtilityProfile or Tuning, optional
-        Whose errors effort 3 weighs: ``"psnr"`` (of RGB), ``"ycbcr"`` (the same, but each component by itself, which is
-        faster), ``"ssim"`` (of luminance), ``"people"``, a network, by the profile that was measured on it, a receiver
-        that restores, by its utility profile, or any weights. By default those of `profile`, then of the receiver that
-        `blocks` is for, otherwise ``"psnr"``.
+        Whose errors efforts 3 and 4 weigh: ``"psnr"`` (of RGB), ``"ycbcr"`` (the same, but each component by itself,
+        which is faster), ``"ssim"`` (of luminance), ``"people"``, a network, by the profile that was measured on it, a
+        receiver that restores, by its utility profile, or any weights. By default those of `profile`, then of the
+        receiver that `blocks` is for, otherwise ``"psnr"``.
     field : QualityField, optional
-        Where in the image errors count for more, with effort 3.
+        Where in the image errors count for more, with effort 3 or 4.
     blocks : BlockChoice, optional
-        How 32x32 blocks are weighed besides, with effort 3; see `optcodec.blocks_by`.
+        How 32x32 blocks are weighed besides, with effort 3 or 4; see `optcodec.blocks_by`.
+    reader : Reader, or sequence of Reader, optional
+        What reads the decoded picture, with effort 4: a network (`optcodec.NetworkReader`), or any function that says
+        how bad decoded pixels are and what change of them would be better, see `optcodec.Reader`; the losses of several
+        are added. With it the target is a size, `MaxLoss` or `SameDecision`.
+    rounds : int, optional
+        How many gradients of the reader choose indices, 16 by default; with 0, one gradient weighs the blocks, and the
+        trellis chooses.
     subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0"}, optional
         4:2:0; with a profile, also one of `tune` or `blocks`, what it was estimated at. Grey images and coefficients
         keep what they have.
@@ -171,8 +184,8 @@ def encode(
     Raises
     ------
     InvalidInputError
-        If arguments are wrong or exclude one another, the image is of a kind that is not handled, or `MatchSsim` is
-        asked for and scikit-image is missing.
+        If arguments are wrong or exclude one another, the image is of a kind that is not handled, a reader's answer is
+        of the wrong kind or not finite, or `MatchSsim` is asked for and scikit-image is missing.
     TargetNotMetError
         If no table meets the target.
 
@@ -183,7 +196,7 @@ def encode(
     DeprecationWarning
         If `rdo` is set.
     """
-    requested = Request(quality, tables, target, profile, method, effort, tune, field, blocks)
+    requested = Request(quality, tables, target, profile, method, effort, tune, field, blocks, reader, rounds)
     request = (requested if rdo is None else _request_of_rdo(rdo, requested)).resolved(dct)
     sampling = subsampling or request.subsampling or "4:2:0"
     form = Form(sampling, dct, progressive, scans, restart_interval, metadata, threads)
@@ -193,7 +206,8 @@ def encode(
         source = form.of_coefficients(image)
     else:
         source = form.of_pixels(load_picture(image, background=background, orient=orient, to_rgb=to_rgb))
-    return EncodedJpeg(_encoded(source, request), *source.size)
+    data, loss = _encoded(source, request)
+    return EncodedJpeg(data, *source.size, loss=loss)
 
 
 def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
@@ -202,32 +216,27 @@ def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
     return request_of_rdo(rdo, request)
 
 
-def _encoded(source: PixelSource | CoefficientSource, request: Request) -> bytes:
-    """The file that is asked for; with the tables of the source's file, or of a default quality, if nothing else is."""
+def _encoded(source: PixelSource | CoefficientSource, request: Request) -> tuple[bytes, float | None]:
+    """The file that is asked for, and its loss to a reader; with the tables of the source's file, or of a default
+    quality, if nothing else is."""
     quality, tables = request.quality, request.tables
     if quality is None and tables is None and request.target is None:
         if isinstance(source, CoefficientSource):
             tables = source.image.tables
         else:
             quality = DEFAULT_QUALITY
+    if request.effort == 4:
+        from optcodec.looped import looped
+
+        file = looped(source, replace(request, quality=quality, tables=tables))
+        return file.data, file.loss
     if request.effort == 3:
         from optcodec.optimized import optimized
 
-        return optimized(source, replace(request, quality=quality, tables=tables))
+        return optimized(source, replace(request, quality=quality, tables=tables)), None
     if request.target is not None:
-        return _designed(source, request.target, request.profile, request.method)
-    return source.encoded(annex_k_tables(DEFAULT_QUALITY if quality is None else quality) if tables is None else tables)
+        from optcodec.designed import designed
 
-
-def _designed(
-    source: PixelSource | CoefficientSource, target: Target, profile: SensitivityProfile | None, method: str | None
-) -> bytes:
-    """The file with tables that are designed for a target."""
-    from optcodec.design import Files, check_sampling, gather, resolve
-
-    prepare("histogram", *source.kernels)
-    statistics = gather(source.coefficients(), threads=thread_count(source.threads))
-    if profile is not None:
-        check_sampling(profile, statistics.samplings)
-    files = Files(lambda tables: len(source.encoded(tables)), source.encoded, lambda: reference_pixels(source))
-    return resolve(target, statistics, profile, method=method, files=files).data
+        return designed(source, request.target, request.profile, request.method), None
+    default = annex_k_tables(DEFAULT_QUALITY if quality is None else quality)
+    return source.encoded(default if tables is None else tables), None

@@ -22,7 +22,7 @@ from optcodec.trellis.line import CodedFile, TrellisLine
 from optcodec.trellis.tuning import Tuning, tuning_for
 from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["optimized"]
+__all__ = ["optimized", "trellis_file", "trellis_lines"]
 
 _KERNELS = "trellis", "dcsteps", "rates", "distortion", "quantize", "tridiagonal", "entropy", "huffman", "bits"
 
@@ -36,6 +36,18 @@ def optimized(source: PixelSource | CoefficientSource, request: Request) -> byte
         If the field does not fit the image, or image or target are of a kind that is not handled.
     TargetNotMetError
         If the target cannot be met.
+    """
+    lines, request = trellis_lines(source, request)
+    files = [trellis_file(line, request) for line in lines]
+    if request.target is not None and request.target.budget(lines[0].pixels) is not None:
+        return min(files, key=lambda file: sum(file.errors)).data  # all are as large as they may be
+    return min(files, key=lambda file: file.nbytes).data
+
+
+def trellis_lines(source: PixelSource | CoefficientSource, request: Request) -> tuple[list[TrellisLine], Request]:
+    """The files of an image that a trellis can make, one line for each kind (baseline, progressive) that is asked for.
+
+    Returned with them is the request, with tables in place of what they are designed for without a search.
     """
     pixels = ("forward",) if isinstance(source, PixelSource) else ()
     prepare(*_KERNELS, *pixels, *(request.blocks.kernels if request.blocks else ()))
@@ -58,10 +70,7 @@ def optimized(source: PixelSource | CoefficientSource, request: Request) -> byte
         line = replace(line, designs=line_of_method(statistics, method, request.profile))
     kinds = (False, True) if source.progressive == "smaller" else (bool(source.progressive),)
     coders = [replace(coder, progressive=kind, write=partial(_written, source, kind)) for kind in kinds]
-    files = [_file(replace(line, coder=one), request) for one in coders]
-    if request.target is not None and request.target.budget(line.pixels) is not None:  # both as large as they may be
-        return min(files, key=lambda file: sum(file.errors)).data
-    return min(files, key=lambda file: file.nbytes).data
+    return [replace(line, coder=one) for one in coders], request
 
 
 def _with_tables(coder: Coder, request: Request, default_method: str | None) -> Request:
@@ -76,8 +85,8 @@ def _with_tables(coder: Coder, request: Request, default_method: str | None) -> 
     return replace(request, target=None, tables=designed.tables)
 
 
-def _file(line: TrellisLine, request: Request) -> CodedFile:
-    """The file, baseline or progressive."""
+def trellis_file(line: TrellisLine, request: Request) -> CodedFile:
+    """The file of a line that is asked for."""
     coder = line.coder
     if request.target is not None:
         return meet(line, request.target).candidate

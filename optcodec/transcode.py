@@ -28,7 +28,7 @@ class Transcoded(EncodedJpeg):
 
     Parameters
     ----------
-    data, width, height
+    data, width, height, loss
         As of `EncodedJpeg`.
     original_nbytes : int
         Size of the other file in bytes.
@@ -117,14 +117,14 @@ def recoded(image: CoefficientImage, original: bytes, *, allow_larger: bool = Fa
             if may_keep and target.budget(pixels) is not None:
                 return Transcoded(original, *about, _MEETS)
     try:
-        data = encode(image, **options).data
+        encoded = encode(image, **options)
     except TargetNotMetError:
         if may_keep:
             return Transcoded(original, *about, _MEETS)
         raise
-    if may_keep and len(data) >= len(original):
+    if may_keep and encoded.nbytes >= len(original):
         return Transcoded(original, *about, _NOT_SMALLER)
-    return Transcoded(data, *about)
+    return Transcoded(encoded.data, *about, loss=encoded.loss)
 
 
 def _has_form(image: CoefficientImage, options: dict[str, Any]) -> bool:

@@ -104,10 +104,10 @@ def test_files_are_transcoded_with_the_same_arguments() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"effort": 0}, r"effort is a whole number in 1\.\.3, got 0"),
-        ({"effort": 4}, r"effort is a whole number in 1\.\.3, got 4"),
-        ({"effort": True}, r"effort is a whole number in 1\.\.3, got True"),
-        ({"effort": "3"}, r"effort is a whole number in 1\.\.3, got '3'"),
+        ({"effort": 0}, r"effort is a whole number in 1\.\.4, got 0"),
+        ({"effort": 5}, r"effort is a whole number in 1\.\.4, got 5"),
+        ({"effort": True}, r"effort is a whole number in 1\.\.4, got True"),
+        ({"effort": "3"}, r"effort is a whole number in 1\.\.4, got '3'"),
         ({"effort": 1, "target": Bpp(1.0)}, "fixed with effort 1, so that no target can be met; expected effort 2 or"),
         ({"effort": 1, "target": Bpp(1.0), "method": "jpeg"}, "fixed with effort 1, method designs them; expected eff"),
         (

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import optcodec
 import restore
@@ -69,12 +70,14 @@ EXAMPLES: dict[str, list[Any]] = {
     "MatchSsim": [optcodec.MatchSsim(0.9)],
     "MatchSwe": [optcodec.MatchSwe(0.1)],
     "MaxBytes": [optcodec.MaxBytes(1000)],
+    "MaxLoss": [optcodec.MaxLoss(0.05)],
     "Metadata": [
         optcodec.read_jpeg(FILE.data[:2] + b"\xff\xfe\0\5abc" + FILE.data[2:] + b"behind").metadata,
         Metadata(),
         Metadata(b"profile", b"exif", 1, (1, 300, 300)),
     ],
     "Model": [restore.load_model("tiny", threads=1)],
+    "NetworkReader": [optcodec.NetworkReader(torch.nn.Conv2d(3, 2, 1), views=2)],
     "OptcodecError": [optcodec.OptcodecError("found this, expected that")],
     "Picture": [optcodec.Picture(PHOTO, Metadata(exif=b"exif"), ("a notice",))],
     "Provenance": [profile().provenance],
@@ -83,6 +86,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "QuantTable": [QuantTable(np.arange(1, 65).reshape(8, 8))],
     "Rdo": [deprecated(), deprecated(tune=profile(), field=FIELD, thorough=True)],
     "Recipe": [load_recipe("tiny")],
+    "SameDecision": [optcodec.SameDecision()],
     "SamplingMismatchWarning": [optcodec.SamplingMismatchWarning("found this, expected that")],
     "SensitivityProfile": [profile()],
     "TargetNotMetError": [optcodec.TargetNotMetError("found this, expected that")],
@@ -93,7 +97,8 @@ EXAMPLES: dict[str, list[Any]] = {
     "UtilityProvenance": [optcodec.load_utility_profile("deblock").provenance],
     "WaterLevel": [optcodec.WaterLevel(0.05)],
 }
-PROTOCOLS = {"Target", "Task"}  # the base class of all targets, and the protocol of tasks, which users implement
+# The base class of all targets, and the protocols of tasks and readers, which users implement.
+PROTOCOLS = {"Reader", "Reading", "Target", "Task"}
 ALL = [
     pytest.param(value, id=f"{name}-{number}")
     for name, values in EXAMPLES.items()
@@ -117,6 +122,8 @@ def described(value: Any) -> Any:
         return value.name, value.border, described(value.card), value.threads, value.source
     if isinstance(value, CoefficientRows):
         return value.data, [described(blocks) for row in value for blocks in row], described(value.tables)
+    if isinstance(value, torch.nn.Module):
+        return type(value), {name: described(tensor.numpy()) for name, tensor in value.state_dict().items()}
     if dataclasses.is_dataclass(value):
         held = {item.name: described(getattr(value, item.name)) for item in dataclasses.fields(value)}
         return type(value), held

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from copy import deepcopy
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +16,7 @@ from optcodec.vision.estimate import cross_entropy
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Scores", "as_used", "logits_of", "module_sha256", "one_torch_thread", "score"]
+__all__ = ["Scores", "logits_of", "module_sha256", "score"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -31,51 +28,6 @@ class Scores:
     loss: npt.NDArray[np.float32]
     rank: npt.NDArray[np.int32]
     predicted: npt.NDArray[np.int32]
-
-
-def as_used(module: nn.Module) -> nn.Module:
-    """Copy of a network in evaluation mode that is faster on a CPU; its outputs differ by rounding only.
-
-    Channels are stored last in memory, and a batch normalization that follows a convolution in a `torch.nn.Sequential`
-    is merged into it.
-    """
-    import torch
-
-    copy = deepcopy(module).eval()
-    for chain in list(copy.modules()):
-        if type(chain).forward is torch.nn.Sequential.forward:
-            _fuse(chain)
-    return copy.to(memory_format=torch.channels_last)
-
-
-def _fuse(chain: nn.Module) -> None:
-    """Merge each Conv2d with the BatchNorm2d after it; layers with hooks stay as they are."""
-    from torch import nn
-    from torch.nn.utils.fusion import fuse_conv_bn_eval
-
-    for (name, first), (name_after, second) in pairwise(list(chain.named_children())):
-        if type(first) is not nn.Conv2d or type(second) is not nn.BatchNorm2d or not second.track_running_stats:
-            continue
-        if not (first._forward_hooks or second._forward_hooks or first._forward_pre_hooks):
-            setattr(chain, name, fuse_conv_bn_eval(first, second))
-            setattr(chain, name_after, nn.Identity())
-
-
-@contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """Limit torch to one thread for each thread that calls it.
-
-    Several images at a time, each on one core, take less time than one image on all cores; and threads of torch that
-    wait for each other would block the cores for others.
-    """
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def logits_of(module: nn.Module, pictures: Sequence[Pixels]) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from optcodec import __version__
-from optcodec.accuracy.network import as_used, module_sha256, one_torch_thread
+from optcodec.accuracy.network import module_sha256
 from optcodec.accuracy.pipeline import STAGES, Pipeline, Seconds
 from optcodec.accuracy.rows import Rows
 from optcodec.design import check_sampling
@@ -26,6 +26,7 @@ from optcodec.jsontext import parse_json
 from optcodec.kernels import prepare
 from optcodec.vision.datasets import LabelledImage
 from optcodec.vision.profile import SensitivityProfile
+from optcodec.vision.running import as_used, one_torch_thread
 
 __all__ = ["Measurement", "measure", "profile_sha256"]
 

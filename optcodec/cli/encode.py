@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.cli.images import needed_nbytes, open_image, opening_of
+from optcodec.cli.network import made_for, network_options, reader_target, readers, running
 from optcodec.cli.totals import table_of, total_of
 from optcodec.console.files import Source, check_jpeg_name, find_images, output_paths
 from optcodec.console.form import form_of, form_options
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 # Peak memory of an encode in bytes per pixel, measured on colour photographs of 6 megapixels and rounded up.
-_NBYTES_PER_PIXEL = {"ssim": 170, "trellis or psnr": 70, "otherwise": 30}
+_NBYTES_PER_PIXEL = {"network": 200, "ssim": 170, "trellis or psnr": 70, "otherwise": 30}
 
 
 @click.command(cls=GroupedCommand)
@@ -62,6 +63,7 @@ _NBYTES_PER_PIXEL = {"ssim": 170, "trellis or psnr": 70, "otherwise": 30}
 @pixel_target_options
 @method_option
 @tuning_options
+@network_options
 @subsampling_option
 @form_options
 @background_option
@@ -88,9 +90,10 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     """Encode images, files or folders, as JPEG. The input - is stdin.
 
     JPEG files are transcoded from their coefficients, without decoding to pixels. Without -q, --tables or a target
-    they keep their tables; unless --effort is 3, they then also keep every coefficient (lossless). The file is copied
-    unchanged if the new one would not be smaller, or if it already meets --bpp or --max-bytes. A profile is a shipped
-    one (mobilenet_v2, squeezenet1_1) or a file from "optcodec sensitivity". Replaced files keep their permissions.
+    they keep their tables; unless --effort is 3 or 4, they then also keep every coefficient (lossless). The file is
+    copied unchanged if the new one would not be smaller, or if it already meets --bpp or --max-bytes. A profile is a
+    shipped one (mobilenet_v2, squeezenet1_1) or a file from "optcodec sensitivity". Replaced files keep their
+    permissions.
     """
     sources = find_images(inputs)
     several = len(sources) > 1 or any(path.is_dir() for path in inputs)
@@ -108,11 +111,14 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     def nbytes(index: int) -> int:
         return needed_nbytes(paths[index], nbytes_per_pixel)
 
-    records, failures = process_files(paths, work, workers=workers, label="encode", nbytes=nbytes)
+    with running(options):
+        records, failures = process_files(paths, work, workers=workers, label="encode", nbytes=nbytes)
     if as_json:
         print_json({"files": records, "failures": failure_records(failures)} | total_of(records) | tuning.record)
     elif records and targets != [STREAM]:
         click.echo(table_of(records))
+        if tuning.networks:
+            click.echo(made_for(tuning.networks, records))
     report_failures(failures, len(paths))
 
 
@@ -127,9 +133,11 @@ def _places(sources: list[Source], output: Path | None, several: bool, force: bo
 
 
 def _nbytes_per_pixel(tuning: EncodeSettings, options: dict[str, Any]) -> int:
+    if options["network"]:
+        return _NBYTES_PER_PIXEL["network"]
     if options["match_ssim"] is not None:
         return _NBYTES_PER_PIXEL["ssim"]
-    busy = tuning.effort == 3 or options["match_psnr"] is not None
+    busy = tuning.effort >= 3 or options["match_psnr"] is not None
     return _NBYTES_PER_PIXEL["trellis or psnr" if busy else "otherwise"]
 
 
@@ -160,14 +168,14 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
         notices += _left_out(image, options["metadata"])
         about = {"input": str(path), "output": str(target), "input_nbytes": opened.nbytes}
         size = {"nbytes": encoded.nbytes, "bpp": encoded.bpp, "width": encoded.width, "height": encoded.height}
-        return Done(about | size | {"kept": reason, "notices": notices}, tuple(notices))
+        return Done(about | size | {"loss": encoded.loss, "kept": reason, "notices": notices}, tuple(notices))
 
     return encode_one
 
 
 def _tuned(options: dict[str, Any]) -> EncodeSettings:
     """Check which of quality, tables and target is set, and combine it with the effort and tuning."""
-    target = choose_target(options)
+    target = reader_target(options, choose_target(options))
     quality = options["quality"]
     one_of({"-q/--quality": quality, "--tables": options["tables"], "a target (--water-level and the like)": target})
     if target is None and options["method"] is not None:
@@ -182,6 +190,8 @@ def _tuned(options: dict[str, Any]) -> EncodeSettings:
 def _settings(options: dict[str, Any], tuning: EncodeSettings) -> dict[str, Any]:
     """Arguments of `optcodec.encode`."""
     return tuning.settings | {
+        "reader": readers(options),
+        "rounds": options["rounds"],
         "tables": _tables(options["tables"]),
         "method": options["method"],
         "subsampling": options["subsampling"] or _designed_for(options["tables"]),

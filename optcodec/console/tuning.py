@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["EncodeSettings", "block_options", "tune_option", "tuned", "tuning_options"]
 
 _NETWORK, _RECEIVER, _QPNET = "dnn:", "receiver:", "qpnet:"  # prefixes of names of profiles
+_FOR_NETWORKS = "generic"  # the profile that files for a network start from
 # How names of `optcodec.encode` are written here, where not as ``--name``.
 _SPELLED = {
     "quality": "-q/--quality",
     "target": f"a target: {FILE_TARGETS}",
     "field": "--roi",
+    "reader": "--network",
     "MatchSwe": "--match-swe",
     "WaterLevel": "--water-level",
 }
@@ -34,9 +36,9 @@ _SPELLED = {
 tune_option = click.option(
     "--tune",
     metavar="psnr|ycbcr|ssim|people|dnn:PROFILE|receiver:NET",
-    help="What --effort 3 optimizes for: a measure (psnr: of RGB; ycbcr: the same by components, which is faster; "
+    help="What --effort 3 and 4 optimize for: a measure (psnr: of RGB; ycbcr: the same by components, which is faster; "
     "ssim), people, a network (dnn), or a receiver that restores images.  [default: the network of --profile, the "
-    "receiver of --blocks, or psnr]",
+    "receiver of --blocks; otherwise psnr, and with --network dnn:generic]",
 )
 
 
@@ -46,16 +48,17 @@ def tuning_options(function: Any) -> Any:
         block_options(function),
         click.option(
             "--effort",
-            type=click.IntRange(1, 3),
+            type=click.IntRange(1, 4),
             help="1: fixed tables. 2: designed tables. 3: designed tables and optimized coefficients (a trellis), "
-            "for the smallest files.  [default: 1; with a target 2; with --tune, --roi or --blocks 3]",
+            "for the smallest files. 4: the same, but the gradients of --network choose them.  [default: 1; with a "
+            "target 2; with --tune, --roi or --blocks 3; with --network 4]",
         ),
         tune_option,
         click.option(
             "--roi",
             type=click.Path(path_type=Path),
             metavar="MASK",
-            help="Region of interest, with --effort 3: a grey image of the same size as the input after --orient; "
+            help="Region of interest, with --effort 3 or 4: a grey image of the same size as the input after --orient; "
             "more quality where it is white, less where it is black.",
         ),
         click.option(
@@ -75,8 +78,8 @@ def block_options(function: Any) -> Any:
         click.option(
             "--blocks",
             metavar="qpnet:NET|x264|libwebp",
-            help="How blocks share the bits, with --effort 3: by the gain of a network that restores images (qpnet), "
-            "or by their variance, as the named codec does.",
+            help="How blocks share the bits, with --effort 3 or 4: by the gain of a network that restores images "
+            "(qpnet), or by their variance, as the named codec does.",
         ),
         click.option(
             "--allocator",
@@ -95,11 +98,13 @@ class EncodeSettings:
     Parameters
     ----------
     effort : int
-        1..3.
+        1..4.
     tune : str or None
         In the syntax of ``--tune``; None if all errors have the same weight.
     blocks, allocator : str or None
         In the syntax of ``--blocks`` and ``--allocator``.
+    networks : list of str
+        The networks that read the files.
     settings : dict
         Arguments of `optcodec.encode`.
     """
@@ -108,12 +113,14 @@ class EncodeSettings:
     tune: str | None
     blocks: str | None
     allocator: str | None
+    networks: list[str]
     settings: dict[str, Any]
 
     @property
     def record(self) -> dict[str, Any]:
         """The fields for ``--json``."""
-        return {"effort": self.effort, "tune": self.tune, "blocks": self.blocks, "allocator": self.allocator}
+        names = ("effort", "tune", "blocks", "allocator", "networks")
+        return {name: getattr(self, name) for name in names}
 
 
 def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -> EncodeSettings:
@@ -129,7 +136,8 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
     measure, network = _tune(options["tune"])
     one_of({"--profile": options["profile"], "--tune dnn:PROFILE": network})
     _check_details(options)
-    effort = options["effort"] or (3 if network else None)
+    networks = list(options.get("network", ()))  # which only the verb encode has
+    effort = options["effort"] or (3 if network and not networks else None)
 
     def spell(name: str) -> str:
         tuned_for = name == "tune" or (name == "profile" and network)
@@ -137,12 +145,14 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
 
     arguments = {name: options[name] for name in ("method", "tables", "blocks", "dct")}
     arguments |= {"quality": quality, "target": target, "profile": network or options["profile"]}
+    arguments |= {"reader": networks or None, "rounds": options.get("rounds")}
     effort = check_effort(arguments | {"effort": effort, "tune": measure, "field": options["roi"]}, spell)
-    profile = profile_from(network or options["profile"])
+    by_default = _FOR_NETWORKS if networks and not (measure or options["blocks"]) else None
+    profile = profile_from(network or options["profile"] or by_default)
     name = measure or (None if profile is None else f"{_NETWORK}{profile.name}")
     settings: dict[str, Any] = {"effort": effort, "quality": quality, "target": target, "profile": profile}
     if effort < 3:
-        return EncodeSettings(effort, name, None, None, settings)
+        return EncodeSettings(effort, name, None, None, [], settings)
     blocks = _blocks(options, target)
     sampling = options["subsampling"] or Request(profile=profile, blocks=blocks).subsampling
     settings |= {"tune": _receiver(measure, sampling) or measure, "field": _field(options), "blocks": blocks}
@@ -150,7 +160,8 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
     if name is None:
         tuned_for_it = receiver is not None and receiver.tuning is not None
         name = f"{_RECEIVER}{options['blocks'].removeprefix(_QPNET)}" if tuned_for_it else "psnr"
-    return EncodeSettings(effort, name, options["blocks"], blocks.way if blocks and receiver else None, settings)
+    way = blocks.way if blocks and receiver else None
+    return EncodeSettings(effort, name, options["blocks"], way, networks, settings)
 
 
 def _check_details(options: dict[str, Any]) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.accuracy.network import as_used, logits_of, score
+from optcodec.accuracy.network import logits_of, score
 from optcodec.rates.experiment import Judge, Original
 from optcodec.rates.measures import Measure
+from optcodec.vision.running import as_used
 
 if TYPE_CHECKING:
     from torch import Tensor

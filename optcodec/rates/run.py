@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from optcodec import __version__
-from optcodec.accuracy.network import one_torch_thread
 from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.experiments.partial import PartFormat, PartialFolder
 from optcodec.experiments.threads import in_order
@@ -19,6 +18,7 @@ from optcodec.jpeg.layout import thread_count
 from optcodec.jsontext import parse_json
 from optcodec.rates.experiment import Experiment, Original, Part, load_pixels
 from optcodec.rates.rows import Failed, Row
+from optcodec.vision.running import one_torch_thread
 
 __all__ = ["measure_rates"]
 

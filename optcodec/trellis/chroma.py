@@ -23,7 +23,7 @@ from optcodec.jpeg.writer import write_jpeg
 from optcodec.kernels import load
 from optcodec.pictures.pixels import decoded_pixels
 
-__all__ = ["Planes"]
+__all__ = ["Planes", "interpolation_transposed"]
 
 Plane = npt.NDArray[np.float32]
 
@@ -83,8 +83,20 @@ def _downsampled(plane: Plane, h: int, v: int) -> Plane:
     return np.ascontiguousarray(np.clip(plane, -128, 127), np.float32)
 
 
-def _halved(lines: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Least squares along the first axis: half as many samples, repeated beyond the ends by the interpolation."""
+def interpolation_transposed(lines: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Transpose of the decoder's interpolation by two along the first axis.
+
+    Parameters
+    ----------
+    lines : ndarray of float32, shape (n, ...)
+        Numbers that belong to interpolated samples, such as the gradient of a loss.
+
+    Returns
+    -------
+    ndarray of float32, shape (ceil(n / 2), ...)
+        Sums over the interpolated samples that a sample contributes to, times its weight in each: 3/4 where it is the
+        nearer of two samples, 1/4 where it is the farther one, and 1 at the ends, where it is both.
+    """
     even, odd = lines[0::2], lines[1::2]
     count, whole = len(even), len(odd)
     right = np.float32(0.75) * even
@@ -92,12 +104,20 @@ def _halved(lines: npt.NDArray[Any]) -> npt.NDArray[Any]:
     right[1:] += np.float32(0.25) * odd[: count - 1]
     right[:-1] += np.float32(0.25) * even[1:]
     right[0] += np.float32(0.25) * even[0]
+    if whole == count:
+        right[-1] += np.float32(0.25) * odd[-1]
+    return right
+
+
+def _halved(lines: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Least squares along the first axis: half as many samples, repeated beyond the ends by the interpolation."""
+    right = interpolation_transposed(lines)
+    count, whole = len(right), len(lines) // 2
     # U'U: 2 (9/16 + 1/16) on the diagonal, 2 * 3/16 beside it. At an end where a line comes from one sample alone 6/16
     # more; where that line is missing, since their number is odd, 10/16 less.
     diagonal, beside = np.full(count, 1.25, np.float32), np.full(count - 1, 0.375, np.float32)
     diagonal[0] += 0.375
     if whole == count:
-        right[-1] += np.float32(0.25) * odd[-1]
         diagonal[-1] += 0.375
     else:
         diagonal[-1] -= 0.625

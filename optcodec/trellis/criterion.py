@@ -12,11 +12,12 @@ from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, DctImage
 from optcodec.kernels import load
 
-__all__ = ["Criterion"]
+__all__ = ["Criterion", "field_factors"]
 
 Floats = npt.NDArray[np.float64]
 Field = npt.NDArray[np.float32]
 
+_LEAST_FACTOR = 1e-3  # of a block, against the largest: what weighs less does not move the mean
 _SMALLEST = 1e-6  # of a weight, against the largest: keeps steps and costs finite
 
 
@@ -49,6 +50,12 @@ class Criterion:
         object.__setattr__(self, "weights", np.maximum(weights, _SMALLEST * weights.max()))
         for field in self.fields or ():
             _check("weights of blocks", field)
+
+    def times(self, factors: Sequence[Floats]) -> Criterion:
+        """The weights with a further factor for each block of each component, see `field_factors`."""
+        before = self.fields or [np.ones(values.shape, np.float32) for values in factors]
+        products = [old * values for old, values in zip(before, factors, strict=True)]
+        return Criterion(self.weights, field_factors(products))
 
     def per_coefficient(self, image: DctImage) -> Floats:
         """Weights (components, 64) of single coefficients of an image.
@@ -99,6 +106,12 @@ class Criterion:
             arguments = single[min(index, 1)], threshold, weights[index], scales[index], np.empty(64)
             total += float(load("distortion").dead_zone_error(part.coefficients.reshape(-1, 64), *arguments))
         return total
+
+
+def field_factors(factors: Sequence[Floats]) -> list[Field]:
+    """Weights of the blocks of each component, divided so that those of luminance have a mean logarithm of 0."""
+    mean = np.exp(np.log(np.maximum(factors[0], _LEAST_FACTOR * factors[0].max())).mean())
+    return [(blocks / mean).astype(np.float32) for blocks in factors]
 
 
 def _check(what: str, values: npt.NDArray[np.floating]) -> None:

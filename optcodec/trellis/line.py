@@ -21,7 +21,7 @@ from optcodec.metrics import EQUAL_WEIGHTS, Weighted, swe_by_component
 from optcodec.search import level_within
 from optcodec.trellis.coder import LEVEL_BOUNDS, Coder, Levels, level_like
 
-__all__ = ["CodedFile", "TrellisLine"]
+__all__ = ["CodedFile", "LevelLine", "TrellisLine"]
 
 Tables = tuple[QuantTable, ...]
 
@@ -134,8 +134,8 @@ class TrellisLine:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Lowest and highest level."""
-        return LEVEL_BOUNDS
+        """Lowest and highest level: of a method, those of its finest and coarsest tables."""
+        return LEVEL_BOUNDS if self.designs is None else self.designs.bounds
 
     @property
     def pixels(self) -> int:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from optcodec.design import METHODS
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctImage
-from optcodec.trellis.criterion import Criterion
+from optcodec.trellis.criterion import Criterion, field_factors
 from optcodec.trellis.field import QualityField
 from optcodec.values import Value
 from optcodec.vision.profile import SensitivityProfile
@@ -28,7 +28,6 @@ STEP_RATIO = 0.115
 # For networks. A full trellis lowers the weighted error by a fifth more, but what it lowers is the energy of all small
 # coefficients alike, which a network minds more than the weights say: benchmarks/accuracy/rdo_accuracy.py.
 _NETWORK_RATIO = 0.04
-_LEAST_FACTOR = 1e-3  # of a block, against the largest: what weighs less does not move the mean
 
 
 @dataclass(frozen=True)
@@ -140,8 +139,7 @@ class Tuning(Value):
         if field is not None:
             field.check_size(image.width, image.height)
             factors = [one * other for one, other in zip(factors, field.by_component(image), strict=True)]
-        mean = np.exp(np.log(np.maximum(factors[0], _LEAST_FACTOR * factors[0].max())).mean())
-        return Criterion(weights, [(blocks / mean).astype(np.float32) for blocks in factors])
+        return Criterion(weights, field_factors(factors))
 
 
 def _ratio(image: DctImage) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +40,16 @@ class TargetModel:
         From an RGB Pillow image to a uint8 tensor of shape (3, H, W).
     weights_sha256 : str
         SHA-256 of the file of weights in hexadecimal digits; empty if there is no file.
+    resample : callable, optional
+        What `preprocess` does, for a float tensor (N, 3, H, W), and so that torch can differentiate it. Only a network
+        in the loop of an encoder needs it, and only where `preprocess` changes the pictures.
     """
 
     name: str
     module: nn.Module
     preprocess: Callable[[Image.Image], Tensor]
     weights_sha256: str = ""
+    resample: Callable[[Tensor], Tensor] | None = None
 
 
 def load_model(name: str, *, weights: str | os.PathLike[str] | None = None, device: str = "cpu") -> TargetModel:
@@ -100,7 +104,7 @@ def _from_torchvision(name: str, weights: str | os.PathLike[str] | None) -> Targ
     path = Path(weights) if entry is None else _download(entry)
     _load_weights(network, path)
     preset = (entry or next(iter(entries))).transforms()
-    return TargetModel(name, _normalized(network, preset), _resizing(preset), _sha256(path))
+    return TargetModel(name, _normalized(network, preset), _resizing(preset), _sha256(path), _resampling(preset))
 
 
 def _from_factory(name: str, weights: str | os.PathLike[str] | None) -> TargetModel:
@@ -112,7 +116,8 @@ def _from_factory(name: str, weights: str | os.PathLike[str] | None) -> TargetMo
     if isinstance(model, TargetModel):
         target = model
     elif isinstance(model, torch.nn.Module):
-        target = TargetModel(name, model, _resizing(ImageClassification(crop_size=224)))
+        preset = ImageClassification(crop_size=224)
+        target = TargetModel(name, model, _resizing(preset), resample=_resampling(preset))
     else:
         raise InvalidInputError(
             f"expected {name} to return a torch module or a TargetModel, got {type(model).__name__}"
@@ -120,7 +125,7 @@ def _from_factory(name: str, weights: str | os.PathLike[str] | None) -> TargetMo
     if weights is None:
         return target
     _load_weights(target.module, Path(weights))
-    return TargetModel(target.name, target.module, target.preprocess, _sha256(Path(weights)))
+    return replace(target, weights_sha256=_sha256(Path(weights)))
 
 
 def _normalized(network: nn.Module, preset: Any) -> nn.Module:
@@ -141,6 +146,18 @@ def _resizing(preset: Any) -> Callable[[Image.Image], Tensor]:
         return pixels
 
     return preprocess
+
+
+def _resampling(preset: Any) -> Callable[[Tensor], Tensor]:
+    """The same as `_resizing`, for tensors of floats."""
+    from torchvision.transforms.v2 import functional as transform
+
+    def resample(batch: Tensor) -> Tensor:
+        resized = transform.resize(batch, preset.resize_size, interpolation=preset.interpolation, antialias=True)
+        cropped: Tensor = transform.center_crop(resized, preset.crop_size)
+        return cropped
+
+    return resample
 
 
 def _download(entry: Any) -> Path:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-__all__ = ["OPTIMIZERS", "Learner"]
+from restore.training.recipe import OPTIMIZERS
+
+__all__ = ["Learner"]
 
 State = dict[str, Tensor]
 
-OPTIMIZERS = "adam", "muon"
 # Learning rate of Muon relative to that of Adam for the other parameters, if Muon's steps have the size of Adam's. With
 # 1,000 steps of the recipe `tiny`, the PSNR of the validation was 31.55 dB with Adam alone, 31.60 with a ratio of 1,
 # 31.69 with 3, and 30.95 with 8.

@@ -12,9 +12,10 @@ from restore.channel.degradation import Degradation
 from restore.channel.mix import Mix
 from restore.channel.problem import find_problem
 from restore.channel.senders import SENDERS
-from restore.training.learner import OPTIMIZERS
 
-__all__ = ["Recipe", "Validation", "load_recipe", "shipped_recipes"]
+__all__ = ["OPTIMIZERS", "Recipe", "Validation", "load_recipe", "shipped_recipes"]
+
+OPTIMIZERS = "adam", "muon"
 
 _FILES = ShippedFiles("a recipe", "a JSON file", "restore", ("data", "recipes"))
 

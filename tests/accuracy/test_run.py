@@ -19,7 +19,7 @@ from torch import nn
 from optcodec.accuracy import pipeline, run
 from optcodec.accuracy.coder import ImageCoder
 from optcodec.accuracy.conditions import SETTINGS, Condition
-from optcodec.accuracy.network import as_used, logits_of
+from optcodec.accuracy.network import logits_of
 from optcodec.accuracy.pipeline import STAGES, Pipeline
 from optcodec.accuracy.rows import Rows
 from optcodec.accuracy.run import Measurement, measure
@@ -30,6 +30,7 @@ from optcodec.metrics import psnr_db
 from optcodec.vision.datasets import LabelledImage, find_images, sample
 from optcodec.vision.models import load_model
 from optcodec.vision.profile import load_profile
+from optcodec.vision.running import as_used
 from tests.accuracy.test_rows import PER_FILE, PER_IMAGE, assert_equal
 from tests.accuracy_helpers import CLASSES, PROFILE, SIDE, classifier, photographs
 

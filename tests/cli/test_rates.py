@@ -96,7 +96,8 @@ def test_a_network_says_what_it_sees(folder: Path) -> None:
     document = run_json(*arguments(folder, *network, "--labels", folder.parent / "labels.csv"))
     assert {row["image"] for row in document["rows"]} == {"0.png", "2.png"}
     assert set(document["measures"]) == {"top1_percent", "loss", "psnr"}
-    from optcodec.accuracy.network import as_used, logits_of
+    from optcodec.accuracy.network import logits_of
+    from optcodec.vision.running import as_used
     from tests.accuracy_helpers import classifier
 
     row = document["rows"][0]

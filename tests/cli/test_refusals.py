@@ -216,7 +216,7 @@ def test_design_of_broken_files_only(tmp_path: Path) -> None:
     [
         ["encode"],
         ["encode", "a.png", "-q", "101"],
-        ["encode", "a.png", "--effort", "4"],
+        ["encode", "a.png", "--effort", "5"],
         ["encode", "a.png", "--no-such-option"],
         ["no-such-verb"],
     ],

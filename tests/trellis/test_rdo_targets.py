@@ -386,6 +386,18 @@ def test_what_does_not_go_together(options, what):
         encode(PHOTO, **({"tune": "ycbcr"} | options))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_what_the_coarsest_file_keeps_gives_that_file(method: str | None) -> None:
+    """The search does not leave the tables that a method has."""
+    photo = PHOTO[:48, :64]
+    options = {"method": method, "tune": PROFILE}
+    coarsest = encode(photo, target=MatchPsnr(3.0), **options)
+    assert coarsest.nbytes < 300
+    assert encode(photo, target=MatchPsnr(6.0), **options).data == coarsest.data
+    with pytest.raises(TargetNotMetError, match="nearest that can be reached is"):
+        encode(photo, target=MaxBytes(coarsest.nbytes // 2), **options)
+
+
 @pytest.mark.parametrize("target", [MatchPsnr(35.0), MatchSsim(0.9)])
 def test_distances_in_pixels_go_with_one_image(target):
     for source in (PHOTO, [PHOTO, PHOTO]):

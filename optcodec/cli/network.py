@@ -1,0 +1,138 @@
+"""Options of ``optcodec encode`` for networks that read the files, and the reader that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from optcodec.console.models import open_model
+from optcodec.console.options import ExpertOption, one_of, with_options
+from optcodec.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from optcodec.targets import Target
+    from optcodec.vision.reader import NetworkReader
+
+__all__ = ["made_for", "network_options", "reader_target", "readers", "running"]
+
+_NO_FILE = "-"
+_DETAILS = "weights", "views", "device"
+
+
+_OPTIONS = (
+    click.option(
+        "--network",
+        multiple=True,
+        metavar="MODEL",
+        help="Make the files for this network, whose gradients choose the coefficients (--effort 4), in some seconds a "
+        "file: a classifier of torchvision, or package.module:factory. Repeat it for files that several networks read.",
+    ),
+    click.option(
+        "--weights",
+        multiple=True,
+        metavar="FILE",
+        help="Weights of the network: a file (.safetensors, .pth), or 'default' to download them; one for each "
+        "--network, in the same order, - for none.",
+    ),
+    click.option(
+        "--max-kl",
+        type=float,
+        metavar="X",
+        help="Target: the smallest file on which the output of --network diverges by at most X nats from that on the "
+        "original (Kullback-Leibler, mean of the views).",
+    ),
+    click.option(
+        "--same-top1",
+        is_flag=True,
+        help="Target: the smallest file on which --network decides for the same class as on the original.",
+    ),
+    click.option(
+        "--views",
+        cls=ExpertOption,
+        type=click.IntRange(1, 5),
+        metavar="N",
+        help="Number of views of a picture over which --network is averaged: as it is, shifted, mirrored, shifted the "
+        "other way, scaled. With one, files are good for exactly these pixels only.  [default: 5]",
+    ),
+    click.option(
+        "--rounds",
+        cls=ExpertOption,
+        type=click.IntRange(0),
+        metavar="T",
+        help="Number of gradients of --network for each file; with 0, only one, which weighs the blocks.  "
+        "[default: 16]",
+    ),
+    click.option(
+        "--device",
+        cls=ExpertOption,
+        metavar="NAME",
+        help="Torch device of --network, such as 'cuda'.  [default: cpu]",
+    ),
+)
+
+
+def network_options(function: Any) -> Any:
+    """Add the options for networks in the loop to a command."""
+    return with_options(function, *_OPTIONS)
+
+
+def reader_target(options: dict[str, Any], other: Target | None) -> Target | None:
+    """The target in the network's terms, or another one; at most one of them may be set."""
+    kl, same = options["max_kl"], options["same_top1"] or None
+    one_of({"--max-kl": kl, "--same-top1": same, "another target (--bpp and the like)": other})
+    if kl is None and same is None:
+        return other
+    from optcodec.loop.targets import MaxLoss, SameDecision
+
+    return SameDecision() if kl is None else MaxLoss(kl)
+
+
+def readers(options: dict[str, Any]) -> list[NetworkReader] | None:
+    """The networks of ``--network``; None without it.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are weights or other details without a network, not as many weights as networks, or a network cannot
+        be loaded.
+    """
+    names, weights = options["network"], options["weights"]
+    if not names:
+        details = [f"--{name}" for name in _DETAILS if options[name]]
+        if details:
+            raise InvalidInputError(f"{details[0]} needs --network with a model")
+        return None
+    if weights and len(weights) != len(names):
+        given = f"got {len(weights)} for {len(names)}; {_NO_FILE} stands for none"
+        raise InvalidInputError(f"expected one --weights for each --network, {given}")
+    from optcodec.vision.reader import NetworkReader
+
+    files = [None if file == _NO_FILE else file for file in weights or [None] * len(names)]
+    views = {} if options["views"] is None else {"views": options["views"]}
+    device = options["device"] or "cpu"
+    models = [open_model(name, weights=file, device=device) for name, file in zip(names, files, strict=True)]
+    return [NetworkReader(model, **views) for model in models]
+
+
+def made_for(networks: list[str], records: list[dict[str, Any]]) -> str:
+    """A line that says for whom the files are, and how well they are read."""
+    losses = [record["loss"] for record in records if record["loss"] is not None]
+    mean = f", divergence {sum(losses) / len(losses):.3g} nats on average" if losses else ""
+    return (
+        f"made for {' and '.join(networks)}{mean}; other networks may read these files worse than others of their size"
+    )
+
+
+@contextmanager
+def running(options: dict[str, Any]) -> Iterator[None]:
+    """Limit torch to one thread for each file, if there is a network: the same bytes with any number of threads."""
+    if not options["network"]:
+        yield
+        return
+    from optcodec.vision.running import one_torch_thread
+
+    with one_torch_thread():
+        yield

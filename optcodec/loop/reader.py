@@ -1,0 +1,189 @@
+"""Readers: whatever takes a decoded picture and says how bad it is, and what change of its pixels would be better.
+
+A reader is a function of the picture that is to be coded. It returns a *reading*, a function of decoded pixels, which
+returns a loss and its gradient. The loop knows nothing else of networks, receivers or measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.errors import InvalidInputError
+
+__all__ = ["Judge", "Reader", "Reading", "judge_of"]
+
+Pixels = npt.NDArray[np.uint8]
+Gradient = npt.NDArray[np.floating[Any]]
+
+
+class Reading(Protocol):
+    """How bad decoded pixels of one picture are to its reader.
+
+    A reading may also have a method ``loss(decoded)`` that returns the loss alone, where that takes less time, and a
+    method ``agrees(decoded)`` that tells whether the reader's decision is that on the original. Where a reader knows
+    how much errors of each pixel cost before there are any, a method ``sensitivity()`` returns that: shape (height,
+    width), at least 0, in any unit, or None. By default it is the squared gradient at a first file. What has no
+    gradient may have the method ``loss`` only: then the encoder chooses among whole files.
+    """
+
+    def __call__(self, decoded: Pixels, /) -> tuple[float, Gradient]:
+        """Loss of decoded pixels, and its derivative by each of them.
+
+        Parameters
+        ----------
+        decoded : ndarray of uint8
+            Of the shape of the original: (height, width, 3), RGB, or (height, width), grey.
+
+        Returns
+        -------
+        loss : float
+            Finite; the smaller, the better.
+        gradient : ndarray of float, of the shape of `decoded`
+            Finite, for a unit of 0..255.
+        """
+
+
+class Reader(Protocol):
+    """What a file is made for: a network, a receiver that restores, a measure, or any function of this kind.
+
+    Examples
+    --------
+    Squared error that counts in the left half of a picture only:
+
+    >>> import numpy as np
+    >>> def left_half(original):
+    ...     def reading(decoded):
+    ...         difference = decoded.astype(np.float32) - original
+    ...         difference[:, original.shape[1] // 2 :] = 0
+    ...         return float((difference**2).mean()), 2 * difference / difference.size
+    ...     return reading
+    """
+
+    def __call__(self, original: Pixels, /) -> Reading:
+        """The reading of a picture.
+
+        Parameters
+        ----------
+        original : ndarray of uint8, shape (height, width, 3) or (height, width)
+            The pixels that are to be coded, RGB or grey.
+        """
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The readings of a picture by one or several readers, whose losses are added; all answers are checked.
+
+    Parameters
+    ----------
+    readings : tuple of Reading
+        What each reader returned for the picture.
+
+    Raises
+    ------
+    InvalidInputError
+        By each method, if an answer is of the wrong kind or not finite.
+    """
+
+    readings: tuple[Reading, ...]
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether all readings have a gradient."""
+        return all(callable(reading) for reading in self.readings)
+
+    def loss(self, decoded: Pixels) -> float:
+        """Loss of decoded pixels."""
+        return sum(_loss_of(reading, decoded) for reading in self.readings)
+
+    def gradient(self, decoded: Pixels) -> tuple[float, npt.NDArray[np.float32]]:
+        """Loss of decoded pixels and its gradient."""
+        answers = [_gradient_of(reading, decoded) for reading in self.readings]
+        total = answers[0][1].copy()
+        for _, gradient in answers[1:]:
+            total += gradient
+        return sum(loss for loss, _ in answers), total
+
+    def sensitivity(self, height: int, width: int) -> npt.NDArray[np.float64] | None:
+        """What a squared error of each pixel costs, shape (height, width); None where a reading does not know it.
+
+        Each reading has the same say, whatever its unit.
+        """
+        total = np.zeros((height, width))
+        for reading in self.readings:
+            known = getattr(reading, "sensitivity", None)
+            values = None if known is None else known()
+            if values is None:
+                return None
+            total += _of_mean_1(_checked_sensitivity(values, (height, width)))
+        return total
+
+    def agrees(self, decoded: Pixels) -> bool:
+        """Whether the decision of each reader is that on the original."""
+        decisions = [getattr(reading, "agrees", None) for reading in self.readings]
+        if None in decisions:
+            raise InvalidInputError("the reader makes no decisions: its reading has no method agrees(decoded)")
+        return all(bool(agrees(decoded)) for agrees in decisions if agrees is not None)
+
+
+def judge_of(reader: Reader | Sequence[Reader], original: Pixels) -> Judge:
+    """The checked readings of a picture.
+
+    Raises
+    ------
+    InvalidInputError
+        If a reader returns neither a function nor what has a method `loss`.
+    """
+    readings = tuple(one(original) for one in (reader if isinstance(reader, Sequence) else [reader]))
+    for reading in readings:
+        if not callable(reading) and not callable(getattr(reading, "loss", None)):
+            raise InvalidInputError(f"a reader gives a function of decoded pixels, got {_kind(reading)}")
+    return Judge(readings)
+
+
+def _loss_of(reading: Reading, decoded: Pixels) -> float:
+    alone = getattr(reading, "loss", None)
+    return _gradient_of(reading, decoded)[0] if alone is None else _loss(alone(decoded))
+
+
+def _gradient_of(reading: Reading, decoded: Pixels) -> tuple[float, npt.NDArray[np.float32]]:
+    answer = reading(decoded)
+    if not isinstance(answer, tuple) or len(answer) != 2:
+        raise InvalidInputError(f"a reader gives a loss and a gradient, got {_kind(answer)}")
+    gradient = np.asarray(answer[1])
+    if gradient.shape != decoded.shape or gradient.dtype.kind != "f":
+        found = f"{gradient.dtype} of shape {gradient.shape}"
+        raise InvalidInputError(f"a reader gives a gradient of floats of shape {decoded.shape}, got {found}")
+    if not np.isfinite(gradient).all():
+        raise InvalidInputError("a reader gives a finite gradient, got NaN or infinity")
+    return _loss(answer[0]), gradient.astype(np.float32)
+
+
+def _checked_sensitivity(values: object, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    array = np.asarray(values)
+    if array.shape != shape or array.dtype.kind != "f":
+        found = f"{array.dtype} of shape {array.shape}"
+        raise InvalidInputError(f"a reader gives a sensitivity of floats of shape {shape}, got {found}")
+    if not np.isfinite(array).all() or array.min() < 0:
+        raise InvalidInputError("a reader gives a sensitivity of finite numbers from 0 on, got others")
+    return array.astype(np.float64)
+
+
+def _of_mean_1(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    mean = values.mean()
+    return values / mean if mean > 0 else values
+
+
+def _loss(value: object) -> float:
+    if not isinstance(value, (Real, np.floating)) or not np.isfinite(float(value)):
+        raise InvalidInputError(f"a reader gives a loss that is a finite number, got {value!r}")
+    return float(value)
+
+
+def _kind(value: object) -> str:
+    return f"a {type(value).__name__}"

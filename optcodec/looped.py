@@ -1,0 +1,116 @@
+"""Encode with a reader in the loop: from an image, a reader and a target to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+
+from optcodec.choice import others
+from optcodec.effort import Request
+from optcodec.errors import InvalidInputError, TargetNotMetError
+from optcodec.jpeg.sources import CoefficientSource, PixelSource
+from optcodec.kernels import prepare
+from optcodec.loop.importance import LINEAR, ROOT, importance
+from optcodec.loop.line import ReadLine
+from optcodec.loop.reader import Judge, judge_of
+from optcodec.loop.rounds import ROUNDS, ReadFile, gradient_at, least_loss, read, rounds_from
+from optcodec.loop.targets import ReaderTarget
+from optcodec.matching import meet, reference_pixels, size_goal
+from optcodec.optimized import trellis_file, trellis_lines
+from optcodec.search import search
+from optcodec.targets import FixedLevel, MaxBytes
+from optcodec.trellis.field import QualityField
+from optcodec.trellis.line import CodedFile, LevelLine, TrellisLine
+
+__all__ = ["looped"]
+
+_TYPICAL = 50  # quality at whose error the blocks are weighed where neither bytes nor tables are known beforehand
+
+
+def looped(source: PixelSource | CoefficientSource, request: Request) -> ReadFile:
+    """The file of an image whose indices a reader's gradients choose, with its loss.
+
+    Raises
+    ------
+    InvalidInputError
+        If the reader gives something else than a loss and its gradient, or as `optcodec.optimized.optimized`.
+    TargetNotMetError
+        If the target cannot be met.
+    """
+    assert request.reader is not None
+    judge = judge_of(request.reader, reference_pixels(source))
+    rounds = _rounds(request, judge)
+    prepare("steer", "forward")
+    lines, trellis_request = trellis_lines(source, request)
+    if isinstance(request.target, ReaderTarget):
+        field = _field(_typical(lines[0]), judge, rounds)
+        searched = [ReadLine(_weighted(line, field), judge, rounds) for line in lines]
+        return min((meet(line, request.target).candidate for line in searched), key=lambda file: file.nbytes).read
+    plain = [trellis_file(line, trellis_request) for line in lines]
+    field = _field(plain[0], judge, rounds)
+    files = [read(file.data, judge, grey=source.sampling == "grey") for file in plain]
+    if judge.has_gradient:
+        for line, file in zip(lines, plain, strict=True):
+            files += _from_gradients(_weighted(line, field), file, judge, trellis_request, rounds)
+    if rounds == 0 and not _has_tables(trellis_request):
+        files += others(source, trellis_request, judge, max(file.nbytes for file in plain), field)
+    return least_loss(files)
+
+
+def _typical(line: TrellisLine) -> CodedFile:
+    """A file of typical quality."""
+    level = line.level_like(_TYPICAL)
+    return line.file_with(line.coder.tables((level, level)), (level, level))
+
+
+def _field(file: CodedFile, judge: Judge, rounds: int) -> QualityField | None:
+    """Weights of blocks by the reader, if it has any: where errors count, or where its loss changes at this file."""
+    image = file.coder.image
+    if not judge.has_gradient:
+        return None
+    sensitivity = judge.sensitivity(image.height, image.width)
+    if sensitivity is None:
+        squares = np.square(gradient_at(file, judge), dtype=np.float64)
+        sensitivity = squares if squares.ndim == 2 else squares.sum(2)
+    return importance(sensitivity, LINEAR if rounds == 0 else ROOT)
+
+
+def _weighted(line: TrellisLine, field: QualityField | None) -> TrellisLine:
+    """The line with weights of blocks."""
+    if field is None:
+        return line
+    criterion = line.coder.criterion.times(field.by_component(line.coder.image))
+    return replace(line, coder=replace(line.coder, criterion=criterion))
+
+
+def _from_gradients(
+    weighted: TrellisLine, plain: CodedFile, judge: Judge, request: Request, rounds: int
+) -> Iterator[ReadFile]:
+    """Files of the size that is asked for, or of the bytes that the trellis takes without a reader."""
+    budget = None if request.target is None else request.target.budget(weighted.pixels)
+    size = MaxBytes(plain.nbytes if budget is None else budget)
+    start = replace(plain, coder=weighted.coder)
+    with suppress(TargetNotMetError):  # where only files without weights are so small
+        if _has_tables(request):
+            levels = LevelLine(weighted, start, moving=(True, True))
+            start = search(levels, size_goal(size, weighted)).candidate
+        else:
+            start = meet(weighted, size).candidate
+    return rounds_from(start, judge, size.nbytes, rounds)
+
+
+def _has_tables(request: Request) -> bool:
+    """Whether the tables are set, or a level that they follow from."""
+    return request.tables is not None or isinstance(request.target, FixedLevel)
+
+
+def _rounds(request: Request, judge: Judge) -> int:
+    """Number of gradients that choose indices; none of a reader that has no gradient."""
+    if judge.has_gradient:
+        return ROUNDS if request.rounds is None else request.rounds
+    if request.rounds:
+        raise InvalidInputError(f"the reader has no gradient, only a loss; expected 0 rounds, got {request.rounds}")
+    return 0

@@ -1,0 +1,147 @@
+"""Networks in the loop on the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+from optcodec import MaxBytes, MaxLoss, NetworkReader, encode, load_profile
+from tests.cli_helpers import messages, refusal, run, run_json, save
+from tests.peers import pillow_pixels
+from tests.vision.test_reader import network
+
+torch = pytest.importorskip("torch")
+PHOTO = np.ascontiguousarray(astronaut()[40:104, 150:246])
+NET, OTHER = "optcodec_test_networks:net", "optcodec_test_networks:other"
+
+
+@pytest.fixture(autouse=True)
+def factories() -> Iterator[None]:
+    """A module with two networks, which take pictures of any size; what `load_model` resizes stays as it is."""
+    from optcodec.vision.models import TargetModel
+
+    module = ModuleType("optcodec_test_networks")
+    module.net = lambda: TargetModel("net", network(), lambda image: image, resample=lambda batch: batch)
+    module.other = lambda: TargetModel("other", network(seed=8), lambda image: image, resample=lambda batch: batch)
+    module.resized = network
+    sys.modules[module.__name__] = module
+    yield
+    del sys.modules[module.__name__]
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    return save(tmp_path / "a.png", PHOTO)
+
+
+def file_of(picture: Path) -> bytes:
+    return picture.with_suffix(".jpg").read_bytes()
+
+
+def test_options_are_those_of_the_library(picture: Path) -> None:
+    report = run_json("encode", picture, "--network", NET, "--max-bytes", 1100, "--rounds", 3, "--views", 2)
+    assert (report["effort"], report["tune"], report["networks"]) == (4, "dnn:generic", [NET])
+    reader = NetworkReader(network(), views=2)
+    options = {"tune": load_profile("generic"), "target": MaxBytes(1100), "rounds": 3}
+    assert file_of(picture) == encode(PHOTO, reader=reader, **options).data
+    loss = reader(PHOTO).loss(pillow_pixels(file_of(picture)))
+    assert report["files"][0]["loss"] == pytest.approx(loss)
+    shown = run("encode", picture, "--network", NET, "--max-bytes", 1100, "--rounds", 3, "--views", 2, "--force").stdout
+    for_whom = f"made for {NET}, divergence {loss:.3g} nats on average; other networks may read these files worse than "
+    assert shown.splitlines()[-1].startswith(for_whom)
+    report = run_json("encode", picture, "--tune", "ycbcr", "--network", NET, "-q", 30, "--rounds", 1, "--force")
+    assert report["tune"] == "ycbcr"
+    assert file_of(picture) == encode(PHOTO, reader=NetworkReader(network()), tune="ycbcr", quality=30, rounds=1).data
+
+
+def test_several_networks_read_a_file(picture: Path) -> None:
+    run_json("encode", picture, "--network", NET, "--network", OTHER, "--max-bytes", 1100, "--rounds", 6, "--views", 1)
+    both = [NetworkReader(network(seed=seed), views=1) for seed in (3, 8)]
+    options = {"tune": load_profile("generic"), "target": MaxBytes(1100), "rounds": 6}
+    assert file_of(picture) == encode(PHOTO, reader=both, **options).data
+    assert file_of(picture) != encode(PHOTO, reader=both[:1], **options).data
+
+
+def test_targets_in_the_terms_of_the_network(picture: Path) -> None:
+    reading = NetworkReader(network(), views=1)(PHOTO)
+    options = "--network", NET, "--views", 1, "--rounds", 2
+    run_json("encode", picture, *options, "--max-kl", 0.002)
+    kept = pillow_pixels(file_of(picture))
+    assert reading.loss(kept) <= 0.002
+    target = MaxLoss(0.002)
+    reader = NetworkReader(network(), views=1)
+    assert file_of(picture) == encode(PHOTO, reader=reader, target=target, rounds=2, tune=load_profile("generic")).data
+    run_json("encode", picture, *options, "--same-top1", "--force")
+    assert reading.agrees(pillow_pixels(file_of(picture)))
+
+
+def test_files_are_the_same_with_any_number_of_threads(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / f"in/{number}.png", np.roll(PHOTO, 9 * number, axis=1))
+    threads = torch.get_num_threads()
+    for count in (1, 3):
+        folder = tmp_path / f"out{count}"
+        options = "--network", NET, "--bpp", 1, "--rounds", 2, "--views", 1, "--threads", count
+        assert run("encode", tmp_path / "in", "-o", folder, *options).exit_code == 0
+    for number in range(3):
+        assert (tmp_path / f"out1/{number}.jpg").read_bytes() == (tmp_path / f"out3/{number}.jpg").read_bytes()
+    assert torch.get_num_threads() == threads
+
+
+def test_torchvision_networks_have_weights(picture: Path, tmp_path: Path) -> None:
+    models = pytest.importorskip("torchvision").models
+    torch.save(models.squeezenet1_1(weights=None).state_dict(), tmp_path / "net.pth")
+    options = "--network", "squeezenet1_1", "--weights", tmp_path / "net.pth", "--views", 1, "--rounds", 0
+    report = run_json("encode", picture, *options, "-q", 30)
+    assert report["networks"] == ["squeezenet1_1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--effort", 4], "--effort 4 needs --network, got none"),
+        (
+            ["--effort", 3, "--network", NET],
+            "--network has no effect without a reader in the loop; expected --effort",
+        ),
+        (["--rounds", 2], "--effort 4 needs --network, got none"),
+        (["--views", 2], "--views needs --network with a model"),
+        (["--weights", "a.pth"], "--weights needs --network with a model"),
+        (["--device", "cpu"], "--device needs --network with a model"),
+        (["--max-kl", 0.1], "MaxLoss(loss=0.1) is measured by a reader, --network; expected --effort 4, got 2"),
+        (["--same-top1"], "SameDecision() is measured by a reader, --network; expected --effort 4, got 2"),
+        (
+            ["--max-kl", 0.1, "--bpp", 1, "--network", NET],
+            "--max-kl and another target (--bpp and the like) excl",
+        ),
+        (["--max-kl", 0, "--network", NET], "a largest loss is a finite number above 0, got 0.0"),
+        (
+            ["--match-psnr", 30, "--network", NET],
+            "--effort 4 has a reader in place of MatchPsnr(psnr_db=30.0); exp",
+        ),
+        (
+            ["--network", NET, "--weights", "a", "--weights", "b"],
+            "expected one --weights for each --network, got 2 for",
+        ),
+        (["--network", "squeezenet1_1"], "squeezenet1_1 needs weights: a .safetensors, .pth or .pt file"),
+        (["--network", "no.such:thing"], "expected a model as package.module:factory, got 'no.such:thing'"),
+        (["--network", NET, "--device", "tpu9"], "cannot use device 'tpu9'"),
+    ],
+)
+def test_bad_options_are_refused(picture: Path, options: list[object], message: str) -> None:
+    assert message in refusal("encode", picture, *options)
+    assert not picture.with_suffix(".jpg").exists()
+
+
+def test_a_loss_that_no_file_keeps_is_named(picture: Path) -> None:
+    result = run("encode", picture, "--network", NET, "--max-kl", 1e-15, "--rounds", 0, "--views", 1)
+    assert result.exit_code == 1
+    (line,) = messages(result)
+    assert "MaxLoss(loss=1e-15): a loss of at most 1e-15, but the nearest that can be reached is" in line
+    assert not picture.with_suffix(".jpg").exists()
