@@ -10,6 +10,10 @@ import numpy.typing as npt
 __all__ = ["DCT", "Floats", "centroid_offset", "fit_laplacian", "forward_dct", "inverse_dct", "project"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
+Doubles: TypeAlias = npt.NDArray[np.float64]
+
+_BLACK, _WHITE = 0.5, 254.5  # restored samples up to the one and from the other on become 0 and 255
+_DRAWN = 3.0  # standard deviations of the error of quantization, beyond which no sample lies by chance
 
 
 def _basis() -> npt.NDArray[np.float64]:
@@ -39,6 +43,10 @@ def project(
     takes smaller ones than rounding gives: with a growth g, the interval of 0 is [-(1/2 + g) q, (1/2 + g) q], and that
     of k > 0 ends at (k + 1/2 + min(g, 1/2)) q.
 
+    Some encoders (mozjpeg's deringing) encode values beyond black and white, which every decoder clips. Where samples
+    of a decoded block lie farther beyond than errors of quantization explain, those that are restored as black or white
+    count as what was decoded.
+
     Parameters
     ----------
     plane : ndarray of float32, shape (8 rows, 8 columns)
@@ -55,13 +63,25 @@ def project(
     ndarray of float32
         The same shape; not clipped to 0..255.
     """
-    values = forward_dct(plane)
     size = steps.astype(np.float64)
     is_zero, beyond = blocks == 0, np.minimum(growth, 0.5)
     below = np.where(is_zero, growth, np.where(blocks < 0, beyond, 0))
     above = np.where(is_zero, growth, np.where(blocks > 0, beyond, 0))
-    np.clip(values, (blocks - 0.5 - below) * size, (blocks + 0.5 + above) * size, out=values)
+    least, largest = (blocks - 0.5 - below) * size, (blocks + 0.5 + above) * size
+    values = DCT @ (_encoded(_tiles(plane), blocks, size) - 128) @ DCT.T
+    np.clip(values, least, largest, out=values)
     return inverse_dct(values)
+
+
+def _encoded(tiles: Doubles, blocks: npt.NDArray[np.int16], steps: Doubles) -> Doubles:
+    """Restored samples, those beyond black and white as the encoder had them if it drew them there: see `project`."""
+    touched = np.any((tiles <= _BLACK) | (tiles >= _WHITE), axis=(2, 3))
+    if np.any(touched):
+        restored, decoded = tiles[touched], DCT.T @ (blocks[touched] * steps) @ DCT + 128
+        beyond = np.where(restored <= _BLACK, -decoded, np.where(restored >= _WHITE, decoded - 255, 0))
+        is_drawn = beyond.max(axis=(1, 2), keepdims=True) > _DRAWN * np.sqrt(np.square(steps).mean() / 12)
+        tiles[touched] = np.where(is_drawn & (beyond > 0), decoded, restored)
+    return tiles
 
 
 def fit_laplacian(blocks: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
@@ -112,10 +132,14 @@ def centroid_offset(decay: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def forward_dct(plane: Floats) -> npt.NDArray[np.float64]:
     """DCT of the blocks of a plane of whole blocks, level shifted: shape (rows / 8, columns / 8, 8, 8)."""
-    rows, columns = plane.shape[0] // 8, plane.shape[1] // 8
-    samples = plane.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3).astype(np.float64) - 128
-    values: npt.NDArray[np.float64] = DCT @ samples @ DCT.T
+    values: Doubles = DCT @ (_tiles(plane) - 128) @ DCT.T
     return values
+
+
+def _tiles(plane: Floats) -> Doubles:
+    """A copy of the samples, block by block: shape (rows / 8, columns / 8, 8, 8)."""
+    rows, columns = plane.shape[0] // 8, plane.shape[1] // 8
+    return plane.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3).astype(np.float64)
 
 
 def inverse_dct(values: npt.NDArray[np.float64]) -> Floats:

@@ -25,6 +25,7 @@ __all__ = ["Source", "restored_image", "restored_strips"]
 Region = tuple[Span, Span]
 Source: TypeAlias = Received | DecodedPicture
 _DEFAULT = Settings()
+_UNCHANGED = 1e-3  # samples: less is the error of 32-bit floats
 _STRIP_NBYTES = 1 << 23  # limit for a finished strip; up to three strips are in memory while one is written
 
 
@@ -123,11 +124,21 @@ def _network_luminance(
 
 
 def _final_luminance(received: Source, luminance: Floats, region: Region, settings: Settings) -> Floats:
-    """Luminance of a tile, 0..255, from what the network gave."""
-    if settings.project and settings.earlier is None and isinstance(received, Received):
+    """Luminance of a tile, 0..255, from what the network gave; blocks that it did not change are the decoded ones."""
+    decoded = received.luminance(*region)
+    changed = np.abs(luminance - decoded) > _UNCHANGED
+    if settings.project and settings.earlier is None and isinstance(received, Received) and np.any(changed):
         blocks, steps = received.luminance_blocks(*region), received.steps(0)
-        luminance = cells.project(luminance, blocks, steps, received.interval_growth)
-    return _changed(received.luminance(*region), luminance, settings.strength)
+        projected = cells.project(luminance, blocks, steps, received.interval_growth)
+        luminance = np.where(_whole_blocks(changed), projected, decoded)
+    return _changed(decoded, luminance, settings.strength)
+
+
+def _whole_blocks(pixels: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """All pixels of the blocks that have any of these pixels."""
+    rows, columns = pixels.shape
+    blocks = np.any(pixels.reshape(rows // 8, 8, columns // 8, 8), axis=(1, 3))
+    return np.repeat(np.repeat(blocks, 8, axis=0), 8, axis=1)
 
 
 def _restored_chrominance(
