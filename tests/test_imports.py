@@ -47,6 +47,7 @@ VERBS = (
     "inspect",
     "compare",
     "accuracy",
+    "verify",
     "rates",
     "plot",
     "demo",
