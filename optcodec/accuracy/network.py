@@ -95,9 +95,12 @@ def prepared_pixels(target: TargetModel, prepared: Tensor) -> Pixels:
     """
     import torch
 
-    is_tensor = isinstance(prepared, torch.Tensor)
-    if not is_tensor or prepared.dtype != torch.uint8 or prepared.ndim != 3 or len(prepared) != 3:
-        wrong = f"{prepared.dtype} of shape {tuple(prepared.shape)}" if is_tensor else type(prepared).__name__
+    wrong = None
+    if not isinstance(prepared, torch.Tensor):
+        wrong = type(prepared).__name__
+    elif prepared.dtype != torch.uint8 or prepared.ndim != 3 or len(prepared) != 3:
+        wrong = f"{str(prepared.dtype).removeprefix('torch.')} of shape {tuple(prepared.shape)}"
+    if wrong is not None:
         raise InvalidInputError(
             f"expected preprocessing of {target.name} to give uint8 of shape (3, H, W), got {wrong}"
         )

@@ -20,8 +20,9 @@ PHOTO = crop()
 
 
 def test_pictures_are_fitted_as_by_torchvision() -> None:
-    transform = pytest.importorskip("torchvision").transforms.v2.functional
+    pytest.importorskip("torchvision")
     from torchvision.transforms import InterpolationMode
+    from torchvision.transforms.v2 import functional as transform
 
     for height, width in ((300, 451), (451, 300), (64, 64), (37, 90), (256, 256), (1, 3)):
         image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8))
