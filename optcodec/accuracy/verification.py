@@ -1,7 +1,9 @@
 """What coding changed in many pictures: means with their intervals, the worst pictures, and limits.
 
-The intervals say how far other pictures of the same kind may be from these, see `optcodec.bootstrap`. One has no width
-where all pictures agree: that 20 of 20 decisions stayed does not prove that 99 % would.
+The intervals say how far other pictures of the same kind may be from these, see `optcodec.bootstrap`. Where all
+decisions are alike, so are all resamples; the open end is then that of the exact interval of a binomial share (Clopper
+and Pearson, *The use of confidence or fiducial limits*, Biometrika 26, 1934): that 20 of 20 decisions stayed proves
+83 %, not 99 %.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.accuracy.change import Change
-from optcodec.bootstrap import mean_of_draws, percentile_interval
+from optcodec.bootstrap import CONFIDENCE_PERCENT, mean_of_draws, percentile_interval
 from optcodec.errors import InvalidInputError
 from optcodec.scalars import real_number
 
@@ -93,6 +95,9 @@ def verification_of(changes: Sequence[Change], *, worst: int = 10, seed: int = 0
     def of(value: Callable[[Change], float]) -> Figure:
         return _figure([value(change) for change in changes], seed)
 
+    def share(value: Callable[[Change], bool]) -> Figure:
+        return _share_percent([value(change) for change in changes], seed)
+
     has_labels = labelled == {True}
     return Verification(
         len(changes),
@@ -101,11 +106,11 @@ def verification_of(changes: Sequence[Change], *, worst: int = 10, seed: int = 0
         saved_percent=_figure(
             [(change.nbytes_before, change.nbytes_after) for change in changes], seed, _saved_percent
         ),
-        agreement_percent=of(lambda change: 100 * (change.decision_after == change.decision_before)),
+        agreement_percent=share(lambda change: change.decision_after == change.decision_before),
         loss_increase=of(lambda change: change.loss_increase),
         kl=of(lambda change: change.kl),
-        top1_percent_before=of(lambda change: 100 * _right(change)[0]) if has_labels else None,
-        top1_percent_after=of(lambda change: 100 * _right(change)[1]) if has_labels else None,
+        top1_percent_before=share(lambda change: _right(change)[0]) if has_labels else None,
+        top1_percent_after=share(lambda change: _right(change)[1]) if has_labels else None,
         top1_change_points=of(lambda change: 100 * (_right(change)[1] - _right(change)[0])) if has_labels else None,
         worst=tuple(sorted(changes, key=lambda change: (-change.loss_increase, -change.kl, change.name))[:worst]),
     )
@@ -167,6 +172,16 @@ def _figure(values: npt.ArrayLike, seed: int, statistic: Callable[[Floats], Floa
     array = np.asarray(values, np.float64)
     low, high = percentile_interval(array, resamples=RESAMPLES, seed=seed, statistic=statistic)
     return Figure(float(statistic(array[None])[0]), low, high)
+
+
+def _share_percent(hits: Sequence[bool], seed: int) -> Figure:
+    """Percentage of hits, with the exact interval where there is nothing else, or none."""
+    figure = _figure([100 * hit for hit in hits], seed)
+    if not (all(hits) or not any(hits)):
+        return figure
+    beyond = (1 - CONFIDENCE_PERCENT / 100) / 2
+    least = 100 * beyond ** (1 / len(hits))  # of a share that gives nothing but hits with this probability
+    return Figure(100, least, 100) if all(hits) else Figure(0, 0, 100 - least)
 
 
 def _saved_percent(drawn: Floats) -> Floats:

@@ -65,7 +65,7 @@ _FIGURES = {
     default="self",
     show_default=True,
     help="Source of the labels: 'self' (the network's decisions on the originals), 'folders' (names of subfolders), or "
-    "a CSV file with the columns file and class_index.",
+    "a CSV file with the columns file (path within --before) and class_index.",
 )
 @click.option(
     "--max-loss",
@@ -120,8 +120,8 @@ def command(before: Path, after: Path, as_json: bool, **options: Any) -> None:
     The files are taken as they lie, whichever encoder wrote them, and resized and cropped as the network requires (for
     an ONNX file: to 8/7 of its input, of which it gets the middle; as they are where its input has no fixed size).
     Exif orientations are applied. Means have 95 % intervals, which say how far other pictures of the same kind may be
-    from these. The ten pictures whose loss grew most are named. The exit status is 1 if a limit is exceeded, by the
-    end of the interval that is worse, and if a file has no counterpart or cannot be read.
+    from these. The ten pictures whose loss grew most are named. The exit status is 1 if a limit is not kept by the
+    worse end of the interval, and if a file has no counterpart or cannot be read.
     """
     from optcodec.accuracy.pairs import find_pairs
     from optcodec.accuracy.verification import Limits, verification_of
@@ -260,5 +260,5 @@ def _judged(check: Check) -> str:
     """A line that says whether a limit is kept, and why."""
     option = f"--{check.name.replace('_', '-')}"
     end = "lower" if check.name.startswith("min") else "upper"
-    verdict = "is kept" if check.kept else "is exceeded"
+    verdict = "is kept" if check.kept else "is not kept"
     return f"{option} {check.limit:g} {verdict}: the {end} end of the 95 % interval is {check.reached:.4g}"

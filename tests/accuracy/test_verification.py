@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +258,24 @@ def test_figures_are_those_computed_by_hand() -> None:
     increases = sorted((c.loss_after - c.loss_before for c in made), reverse=True)
     assert [c.loss_increase for c in found.worst] == increases[:10]
     assert found.saved_percent.low < found.saved_percent.value < found.saved_percent.high
+
+
+@pytest.mark.parametrize(("count", "least"), [(20, 83.16), (367, 98.9999), (368, 99.0026), (1, 2.5)])
+def test_decisions_that_all_stayed_prove_a_share_only(count: int, least: float) -> None:
+    from scipy.stats import binomtest
+
+    stayed = [replace(change, decision_before=1, decision_after=1, label=0) for change in changes(count)]
+    found = verification_of(stayed)
+    expected = binomtest(count, count).proportion_ci(0.95, "exact")
+    figure = found.agreement_percent
+    assert (figure.value, figure.high) == (100, 100)
+    assert figure.low == pytest.approx(100 * expected.low)
+    assert figure.low == pytest.approx(least, abs=6e-3)
+    assert found.top1_percent_after is not None
+    assert (found.top1_percent_after.value, found.top1_percent_after.low) == (0, 0)
+    assert found.top1_percent_after.high == pytest.approx(100 - 100 * expected.low)
+    (check,) = Limits(min_agreement=99).checks(found)
+    assert check.kept is (count >= 368)
 
 
 def test_without_labels_there_is_no_accuracy() -> None:

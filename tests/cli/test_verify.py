@@ -17,8 +17,9 @@ from PIL import Image
 
 from optcodec.accuracy.change import Change, change_of
 from optcodec.accuracy.classifier import torch_classifier
-from optcodec.accuracy.onnx_classifier import onnx_classifier
+from optcodec.accuracy.onnx_classifier import INPUT_RANGES, onnx_classifier
 from optcodec.accuracy.verification import verification_of
+from optcodec.cli import verify
 from tests.accuracy_helpers import CLASSES, classifier, crop, photographs
 from tests.cli_helpers import messages, refusal, run, run_json, save
 from tests.onnx_helpers import mean_network
@@ -118,7 +119,7 @@ def test_limits_decide_the_exit_status(folder: Path) -> None:
         result = run(*arguments(folder, f"--{name}", figure["value"]))  # the mean is within the limit, the end is not
         assert result.exit_code == 1
         (line,) = messages(result)
-        assert line.startswith(f"Error: --{name} {figure['value']:g} is exceeded: the ")
+        assert line.startswith(f"Error: --{name} {figure['value']:g} is not kept: the ")
         assert line.endswith(f" end of the 95 % interval is {end:.4g}")
         assert result.stdout.startswith(str(folder / "in"))
     result = run(*arguments(folder, "--max-kl", 0, "--max-loss", 99, "--json"))
@@ -271,6 +272,11 @@ def test_onnx_files_are_networks(folder: Path) -> None:
     result = run(*arguments(folder, network=soft))
     assert result.exit_code == 1
     assert "like probabilities (for these, say --outputs probabilities)" in messages(result)[1]
+
+
+def test_ranges_are_those_of_the_library() -> None:
+    (option,) = [parameter for parameter in verify.command.params if parameter.name == "input_range"]
+    assert list(option.type.choices) == list(INPUT_RANGES)
 
 
 @pytest.mark.parametrize(
