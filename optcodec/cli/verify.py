@@ -160,7 +160,7 @@ def _check_folders(classifier: Classifier, folders: set[str]) -> None:
 
     from optcodec.vision.survey import check_class_folders
 
-    check_class_folders(classifier.name, folders, lambda blank: classifier(np.asarray(blank)).shape)
+    check_class_folders(classifier.name, folders, lambda blank: (1, *classifier(np.asarray(blank)).shape))
 
 
 def _measured(

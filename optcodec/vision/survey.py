@@ -124,7 +124,7 @@ def check_classes(target: TargetModel, folders: set[str]) -> None:
         batch = target.preprocess(blank)[None].float()
         like = next(target.module.parameters(), batch)
         with torch.no_grad():
-            return tuple(target.module.eval()(batch.to(like.device, like.dtype)).shape[1:])
+            return tuple(target.module.eval()(batch.to(like.device, like.dtype)).shape)
 
     check_class_folders(target.name, folders, outputs)
 
@@ -139,14 +139,14 @@ def check_class_folders(name: str, folders: set[str], outputs: Callable[[Image.I
     folders : set of str
         Names of the folders.
     outputs : callable
-        The shape of what the network gives for an RGB image; called only if the names are not numbers.
+        The shape (1, classes) of what the network gives for an RGB image; called only if the names are not numbers.
     """
     from PIL import Image
 
     if all(folder.isascii() and folder.isdigit() for folder in folders):
         return
     shape = outputs(Image.new("RGB", (256, 256)))
-    if shape != (len(folders),):
+    if shape[1:] != (len(folders),):
         raise InvalidInputError(
             f"expected one folder for each class of {name}, whose output has shape {shape}; found "
             f"{len(folders)} folders: name them by class index, or give the labels in a CSV file"

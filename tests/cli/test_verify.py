@@ -192,7 +192,7 @@ def test_folders_are_classes(folder: Path) -> None:
     for kind in ("in", "out"):
         (folder / kind / "1").rename(folder / kind / "cat")
     line = refusal(*arguments(folder, "--labels", "folders"))
-    assert "expected one folder for each class of small, whose output has shape (6,); found 2 folders" in line
+    assert "expected one folder for each class of small, whose output has shape (1, 6); found 2 folders" in line
 
 
 def test_gray_and_resized_pictures(folder: Path) -> None:
