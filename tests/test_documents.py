@@ -22,7 +22,7 @@ PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
     for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
 }
-VERBS = ("encode", "design", "inspect", "compare", "sensitivity", "accuracy", "rates", "plot", "blocks")
+VERBS = ("encode", "design", "inspect", "compare", "sensitivity", "accuracy", "verify", "rates", "plot", "blocks")
 PROGRAMS = {"optcodec": optcodec.cli.main, "restore": restore.cli.main}
 
 

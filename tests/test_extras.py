@@ -64,6 +64,11 @@ COMMANDS = [
         "accuracy",
     ),
     Case(
+        "optcodec verify --before {} --after {} --network mobilenet_v2 --weights {}/none.pth",
+        CLASSIFIER,
+    ),
+    Case("optcodec verify --before {} --after {} --network {}/none.onnx", ("onnxruntime",)),
+    Case(
         "optcodec rates {}/a.png -o {}/rates.json --fixed 50 --sender jpeg=pillow --measure psnr",
         ("bjontegaard", "scipy"),
         "rates",

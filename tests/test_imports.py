@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.onnx_helpers import mean_network
+
 HEAVY = ("numba", "torch", "matplotlib", "scipy", "skimage", "PIL", "rich", "llvmlite", "numpy")
 
 
@@ -47,6 +49,7 @@ VERBS = (
     "inspect",
     "compare",
     "accuracy",
+    "verify",
     "rates",
     "plot",
     "demo",
@@ -75,3 +78,13 @@ def test_encode_imports_no_torch(picture: Path, options: list[str]) -> None:
     heavy_after(command("encode", picture, "-o", picture.with_name("warm.jpg"), *options))  # which compiles the kernels
     heavy = heavy_after(command("encode", picture, "-o", picture.with_name("c.jpg"), *options))
     assert heavy <= {"numpy", "PIL", "llvmlite"}
+
+
+def test_verify_with_an_onnx_file_imports_no_torch(tmp_path: Path, picture: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    for folder in ("before", "after"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").write_bytes(picture.read_bytes())
+    network = mean_network(tmp_path / "net.onnx", (1, 3, 56, 56))
+    folders = "--before", tmp_path / "before", "--after", tmp_path / "after"
+    assert heavy_after(command("verify", *folders, "--network", network)) <= {"numpy", "PIL"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,14 @@ import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.vision.estimate import cross_entropy
+from optcodec.vision.running import as_used
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Scores", "logits_of", "module_sha256", "score"]
+    from optcodec.vision.models import TargetModel
+
+__all__ = ["Scores", "logits_by", "logits_of", "module_sha256", "prepared_pixels", "score"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -48,14 +51,18 @@ def logits_of(module: nn.Module, pictures: Sequence[Pixels]) -> Tensor:
     Raises
     ------
     InvalidInputError
-        If the output of the network has another shape, or is not finite.
+        If the network does not take such images, or its output has another shape, or is not finite.
     """
     import torch
 
     like = next(module.parameters(), torch.empty(0))
     with torch.inference_mode():
         batch = torch.from_numpy(np.stack(pictures)).to(like.device).permute(0, 3, 1, 2)
-        output = module(batch.to(like.dtype) / 255)
+        try:
+            output = module(batch.to(like.dtype) / 255)
+        except RuntimeError as error:
+            size, reason = f"{batch.shape[3]}x{batch.shape[2]}", str(error).partition("\n")[0]
+            raise InvalidInputError(f"the network does not take pictures of {size} pixels: {reason}") from None
         if getattr(output, "ndim", 0) != 2 or len(output) != len(pictures):
             wrong = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
             raise InvalidInputError(f"expected logits of shape ({len(pictures)}, classes), got {wrong}")
@@ -63,6 +70,41 @@ def logits_of(module: nn.Module, pictures: Sequence[Pixels]) -> Tensor:
     if not bool(logits.isfinite().all()):
         raise InvalidInputError("expected finite logits, got infinite or undefined ones")
     return logits
+
+
+def logits_by(target: TargetModel) -> Callable[[Pixels], Tensor]:
+    """A function from pixels, gray or RGB, to the logits (1, classes) of a network; a copy of the network is run."""
+    module = as_used(target.module)
+
+    def logits(pixels: Pixels) -> Tensor:
+        from PIL import Image
+
+        prepared = target.preprocess(Image.fromarray(pixels).convert("RGB"))
+        return logits_of(module, [prepared_pixels(target, prepared)])
+
+    return logits
+
+
+def prepared_pixels(target: TargetModel, prepared: Tensor) -> Pixels:
+    """What the preprocessing of a network gives, as pixels (H, W, 3).
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no tensor of uint8 of shape (3, H, W).
+    """
+    import torch
+
+    wrong = None
+    if not isinstance(prepared, torch.Tensor):
+        wrong = type(prepared).__name__
+    elif prepared.dtype != torch.uint8 or prepared.ndim != 3 or len(prepared) != 3:
+        wrong = f"{str(prepared.dtype).removeprefix('torch.')} of shape {tuple(prepared.shape)}"
+    if wrong is not None:
+        raise InvalidInputError(
+            f"expected preprocessing of {target.name} to give uint8 of shape (3, H, W), got {wrong}"
+        )
+    return np.ascontiguousarray(prepared.cpu().numpy().transpose(1, 2, 0))
 
 
 def score(logits: Tensor, label: int) -> Scores:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from optcodec.accuracy.coder import Coded, ImageCoder, Peer, check_conditions
 from optcodec.accuracy.conditions import Condition
-from optcodec.accuracy.network import logits_of, score
+from optcodec.accuracy.network import logits_of, prepared_pixels, score
 from optcodec.accuracy.rows import Rows
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import sampling_factors
@@ -96,13 +96,7 @@ class Pipeline:
     def _pixels(self, image: LabelledImage) -> Pixels:
         """Pixels of the image, preprocessed for the network."""
         ((tensor, _),) = batches([image], self.target.preprocess, size=1, max_pixels=self.max_pixels)
-        pixels = tensor[0].numpy()
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or len(pixels) != 3:
-            wrong = f"{pixels.dtype} of shape {pixels.shape}"
-            raise InvalidInputError(
-                f"expected preprocessing of {self.target.name} to give uint8 of shape (3, H, W), got {wrong}"
-            )
-        return np.ascontiguousarray(pixels.transpose(1, 2, 0))
+        return prepared_pixels(self.target, tensor[0])
 
     def _pictures(self, pixels: Pixels, results: list[_Result], seconds: Seconds) -> Iterator[Pixels]:
         """Yield the image itself, then the decoded files of all conditions; adds a result for each to the list.

@@ -16,7 +16,7 @@ __all__ = ["main"]
 
 _VERBS = (
     *("encode", "design", "sensitivity", "blocks", "inspect", "compare"),
-    *("accuracy", "rates", "plot", "demo", "warm-up"),
+    *("accuracy", "verify", "rates", "plot", "demo", "warm-up"),
 )
 
 

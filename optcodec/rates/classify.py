@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.accuracy.network import logits_of, score
+from optcodec.accuracy.network import logits_by, score
 from optcodec.rates.experiment import Judge, Original
 from optcodec.rates.measures import Measure
-from optcodec.vision.running import as_used
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from optcodec.vision.models import TargetModel
 
 __all__ = ["NETWORK_MEASURES", "judge_by_network"]
@@ -45,13 +42,7 @@ def judge_by_network(target: TargetModel, also: Judge) -> Judge:
         cross-entropy in nats; then the other measures. Without a label, the class that the network sees in the
         original is the label.
     """
-    module = as_used(target.module)
-
-    def logits(pixels: Pixels) -> Tensor:
-        from PIL import Image
-
-        prepared = target.preprocess(Image.fromarray(pixels).convert("RGB"))
-        return logits_of(module, [np.ascontiguousarray(prepared.numpy().transpose(1, 2, 0))])
+    logits = logits_by(target)
 
     def judge(original: Original, pixels: Pixels) -> Callable[[Pixels], Mapping[str, float]]:
         label = int(logits(pixels)[0].argmax()) if original.label is None else original.label

@@ -14,9 +14,11 @@ from optcodec.vision.estimate import estimate_sensitivity
 from optcodec.vision.profile import SensitivityProfile
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from optcodec.vision.models import TargetModel
 
-__all__ = ["ImageSample", "check_classes", "sensitivity_of"]
+__all__ = ["ImageSample", "check_class_folders", "check_classes", "sensitivity_of"]
 
 
 @dataclass(frozen=True)
@@ -115,17 +117,37 @@ def check_classes(target: TargetModel, folders: set[str]) -> None:
     folders : set of str
         Names of the folders. If all are numbers, they are class indices, and nothing is checked.
     """
-    import torch
+
+    def outputs(blank: Image.Image) -> tuple[int, ...]:
+        import torch
+
+        batch = target.preprocess(blank)[None].float()
+        like = next(target.module.parameters(), batch)
+        with torch.no_grad():
+            return tuple(target.module.eval()(batch.to(like.device, like.dtype)).shape)
+
+    check_class_folders(target.name, folders, outputs)
+
+
+def check_class_folders(name: str, folders: set[str], outputs: Callable[[Image.Image], tuple[int, ...]]) -> None:
+    """As `check_classes`, for any network.
+
+    Parameters
+    ----------
+    name : str
+        Name of the network, for the message.
+    folders : set of str
+        Names of the folders.
+    outputs : callable
+        The shape (1, classes) of what the network gives for an RGB image; called only if the names are not numbers.
+    """
     from PIL import Image
 
-    if all(name.isascii() and name.isdigit() for name in folders):
+    if all(folder.isascii() and folder.isdigit() for folder in folders):
         return
-    blank = target.preprocess(Image.new("RGB", (256, 256)))[None].float()
-    like = next(target.module.parameters(), blank)
-    with torch.no_grad():
-        output = target.module.eval()(blank.to(like.device, like.dtype))
-    if output.shape[1:] != (len(folders),):
+    shape = outputs(Image.new("RGB", (256, 256)))
+    if shape[1:] != (len(folders),):
         raise InvalidInputError(
-            f"expected one folder for each class of {target.name}, whose output has shape {tuple(output.shape)}; found "
+            f"expected one folder for each class of {name}, whose output has shape {shape}; found "
             f"{len(folders)} folders: name them by class index, or give the labels in a CSV file"
         )

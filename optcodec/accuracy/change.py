@@ -1,0 +1,159 @@
+"""What coding changed in one picture: its size in bytes, and what a classifier makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.accuracy.classifier import Classifier
+from optcodec.accuracy.pairs import Pair
+from optcodec.errors import InvalidInputError
+from optcodec.notices import Notify
+from optcodec.pictures.pixels import Picture, load_picture
+
+__all__ = ["Change", "change_of", "check_sizes", "measure_pair"]
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A picture before and after coding.
+
+    Parameters
+    ----------
+    name : str
+        Name of the original.
+    nbytes_before, nbytes_after : int
+        Sizes of the files.
+    label : int or None
+        Class index; None if it is not known.
+    decision_before, decision_after : int
+        Most likely class of the original and of the coded picture.
+    loss_before, loss_after : float
+        Cross-entropy in nats, with the label; without one, with the decision on the original in its place.
+    kl : float
+        Kullback-Leibler divergence of the class probabilities of the coded picture from those of the original, the sum
+        of ``p log(p / q)`` with p of the original and q of the coded picture, in nats.
+    """
+
+    name: str
+    nbytes_before: int
+    nbytes_after: int
+    label: int | None
+    decision_before: int
+    decision_after: int
+    loss_before: float
+    loss_after: float
+    kl: float
+
+    @property
+    def loss_increase(self) -> float:
+        """By how much the loss grew, in nats; negative if it fell."""
+        return self.loss_after - self.loss_before
+
+
+def measure_pair(
+    classifier: Classifier, pair: Pair, *, resized: bool = False, notify: Notify | None = None, **opening: Any
+) -> Change:
+    """Read an original and its coded file, and compare what a classifier makes of them; see `change_of`.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    pair : Pair
+        The files. Both are turned upright by their Exif orientation, which the encoder may have applied.
+    resized : bool
+        Whether a coded picture may have another size in the same proportions.
+    notify : callable, optional
+        Takes a sentence for each conversion that reading the files needed, such as of a palette to RGB.
+    **opening
+        ``background``, ``max_pixels`` and ``to_rgb`` of `optcodec.load_picture`, for both.
+
+    Raises
+    ------
+    InvalidInputError
+        If a file cannot be read, or the sizes do not fit.
+    """
+    pictures = [load_picture(path, orient="apply", **opening) for path in (pair.before, pair.after)]
+    if notify is not None:
+        for notice in dict.fromkeys(notice for picture in pictures for notice in picture.notices):
+            notify(notice)
+    sizes = _nbytes(pair.before), _nbytes(pair.after)
+    check_sizes(*pictures, resized=resized)
+    return change_of(classifier, pair.name, (pictures[0].pixels, pictures[1].pixels), sizes, pair.label)
+
+
+def check_sizes(original: Picture, coded: Picture, *, resized: bool) -> None:
+    """Refuse a coded picture of another size; with `resized`, only one whose proportions differ by over a pixel."""
+    height, width = original.pixels.shape[:2]
+    rows, columns = coded.pixels.shape[:2]
+    if (rows, columns) == (height, width):
+        return
+    if not resized:
+        raise InvalidInputError(
+            f"the coded picture has {columns}x{rows} pixels; expected {width}x{height}, as the original has "
+            "(--resized allows another size)"
+        )
+    if abs(rows * width - columns * height) > max(height, width):
+        raise InvalidInputError(
+            f"the coded picture has {columns}x{rows} pixels; expected the proportions of the original, {width}x{height}"
+        )
+
+
+def change_of(
+    classifier: Classifier,
+    name: str,
+    pixels: tuple[Pixels, Pixels],
+    nbytes: tuple[int, int],
+    label: int | None = None,
+) -> Change:
+    """Compare what a classifier makes of a picture before and after coding.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    name : str
+        Name of the picture.
+    pixels : tuple of two ndarrays of uint8, shape (height, width, 3) or (height, width)
+        The original and the decoded picture.
+    nbytes : tuple of two int
+        Sizes of their files.
+    label : int, optional
+        Index of the true class.
+
+    Raises
+    ------
+    InvalidInputError
+        If the network does not take the pictures or its outputs are not finite, or the label is none of its classes.
+    """
+    before, after = (classifier(samples) for samples in pixels)
+    if before.shape != after.shape:
+        raise InvalidInputError(f"the network has {before.size} outputs for the original, and {after.size} afterwards")
+    if label is not None and not 0 <= label < before.size:
+        raise InvalidInputError(f"the label is one of the classes 0..{before.size - 1} of the network, got {label}")
+    decision = int(before.argmax())
+    true = decision if label is None else label
+    return Change(
+        name,
+        *nbytes,
+        label,
+        decision,
+        int(after.argmax()),
+        loss_before=float(-before[true]),
+        loss_after=float(-after[true]),
+        kl=max(float(np.exp(before) @ (before - after)), 0.0),  # rounding may leave -1e-17 of equal outputs
+    )
+
+
+def _nbytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise InvalidInputError(f"{path}: {error.strerror or error}") from None
