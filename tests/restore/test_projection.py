@@ -34,10 +34,10 @@ def projected(restored: np.ndarray, encoded: np.ndarray) -> np.ndarray:
 def test_the_original_stays_where_the_encoder_drew_beyond_the_range(sign: int) -> None:
     original = page()
     drawn = original.copy()
-    drawn[original == 255] = 255 + 20 * np.hanning(50)[1:49][:48].reshape(6, 8).ravel()[: (original == 255).sum()]
+    drawn[original == 255] = 255 + 20 * np.abs(np.sin(0.7 * np.arange(48)))  # what a decoder clips
     if sign < 0:
         original, drawn = 255 - original, 255 - drawn
-    np.testing.assert_allclose(projected(original, drawn), original, atol=4)
+    np.testing.assert_allclose(projected(original, drawn), original, atol=0.5)
 
 
 def test_within_the_range_the_intervals_hold() -> None:
