@@ -30,10 +30,12 @@ class Candidate(Protocol):
     @property
     def nbytes(self) -> int:
         """Size of the file in bytes; of all files, where one set of tables is designed for several images."""
+        return len(self.data)
 
     @property
     def rate(self) -> float:
         """Size in bytes to compare candidates by; an estimate where no file was written to measure them."""
+        return self.nbytes
 
     @property
     def errors(self) -> tuple[float, ...]:
@@ -136,10 +138,12 @@ class Line(Protocol[C]):
         """Power of the place (`Goal.level`) with which the measure rises, about; for lines without an estimate."""
 
     def near(self, goal: Goal) -> float:
-        """How much of the limit may stay unused on this line; refinements use it up."""
+        """How much of the limit may stay unused on this line; refinements use it up. What the goal tolerates."""
+        return goal.tolerance
 
     def estimate(self, goal: Goal) -> Callable[[float], float] | None:
         """Estimate, by level, of a number that grows in proportion to the measure, if there is a cheap one."""
+        return None
 
     def settled(self, lower: float, upper: float) -> bool:
         """Whether there is nothing to search for between two levels."""
@@ -148,7 +152,9 @@ class Line(Protocol[C]):
         """Groups of ways to use up what the line leaves of the limit.
 
         All ways of a group are tried, so that the better file is kept; the next group only if the limit is not used up.
+        By default there are none.
         """
+        return ()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from optcodec.design.histogram import MAX_STEP
 from optcodec.design.methods import Design
 from optcodec.design.moves import SingleSteps
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
-from optcodec.lines import Bracket, Goal, Refinement
+from optcodec.lines import Bracket, Goal, Line, Refinement
 from optcodec.matching import TABLE_TOLERANCES, Tolerances
 from optcodec.search import place_with
 
@@ -31,7 +31,7 @@ _FIRST_QUALITY = 75  # default JPEG of this quality has the error of the first f
 
 
 @dataclass(frozen=True, eq=False)
-class DesignLine:
+class DesignLine(Line[DesignedFile]):
     """The tables of a method by their level; see `optcodec.matching.TargetLine`.
 
     Parameters
@@ -125,10 +125,6 @@ class DesignLine:
         """About 1 for errors between small and large steps."""
         return 1.0
 
-    def near(self, goal: Goal) -> float:
-        """What the goal tolerates: steps of tables are refined only where the line leaves more."""
-        return goal.tolerance
-
     def estimate(self, goal: Goal) -> Callable[[float], float] | None:
         """Bytes of the coefficients for a size, the weighted error for a distance of pixels."""
         if not goal.rising:
@@ -165,7 +161,7 @@ class DesignLine:
 
 
 @dataclass(frozen=True, eq=False)
-class StepLine:
+class StepLine(Line[DesignedFile]):
     """Tables between two others: by one unit of a step after the other, in the order of the frequencies.
 
     Parameters
@@ -209,10 +205,6 @@ class StepLine:
         """Not used: there is an estimate."""
         return 1.0
 
-    def near(self, goal: Goal) -> float:
-        """What the goal tolerates."""
-        return goal.tolerance
-
     def estimate(self, goal: Goal) -> Callable[[float], float] | None:
         """The estimate of the whole line."""
         values = self.line.design.errors if goal.rising else self.line.design.bits
@@ -221,10 +213,6 @@ class StepLine:
     def settled(self, lower: float, upper: float) -> bool:
         """Whether there is no whole number of units in between."""
         return _whole(upper) - _whole(lower) <= 1
-
-    def refinements(self, goal: Goal) -> Sequence[Sequence[Refinement[DesignedFile]]]:
-        """None."""
-        return ()
 
 
 def _whole(level: float) -> int:

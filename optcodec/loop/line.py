@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import QuantTable
-from optcodec.lines import Candidate, Goal, Refinement
+from optcodec.lines import Candidate, Goal, Line
 from optcodec.loop.reader import Judge
 from optcodec.loop.rounds import ReadFile, least_loss, rounds_from
 from optcodec.matching import Tolerances
@@ -25,7 +25,7 @@ _SETTLED = 0.04  # relative distance of levels that is not divided any more: som
 
 
 @dataclass(frozen=True, eq=False)
-class LoopFile:
+class LoopFile(Candidate):
     """The file that the loop makes of one of the trellis; see `optcodec.lines.Candidate`.
 
     Parameters
@@ -62,16 +62,6 @@ class LoopFile:
         """The file."""
         return self.read.data
 
-    @property
-    def nbytes(self) -> int:
-        """Size of the file."""
-        return len(self.data)
-
-    @property
-    def rate(self) -> float:
-        """Size of the file."""
-        return self.nbytes
-
     @cached_property
     def errors(self) -> tuple[float, ...]:
         """The loss of its reader."""
@@ -84,7 +74,7 @@ class LoopFile:
 
 
 @dataclass(frozen=True, eq=False)
-class ReadLine:
+class ReadLine(Line[LoopFile]):
     """Files of the loop by the level of the trellis; see `optcodec.matching.TargetLine`.
 
     Parameters
@@ -153,18 +143,6 @@ class ReadLine:
         """Power of the level with which a loss rises, about."""
         return _GROWTH
 
-    def near(self, goal: Goal) -> float:
-        """What the goal tolerates."""
-        return goal.tolerance
-
-    def estimate(self, goal: Goal) -> Callable[[float], float] | None:
-        """Not known without the loop."""
-        return None
-
     def settled(self, lower: float, upper: float) -> bool:
         """Whether levels are too close for anything but chance between them."""
         return upper < lower * (1 + _SETTLED)
-
-    def refinements(self, goal: Goal) -> Sequence[Sequence[Refinement[LoopFile]]]:
-        """None."""
-        return ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from optcodec.jpeg.dct import forward
 from optcodec.jpeg.image import DctImage
 from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.tables import QuantTable
-from optcodec.lines import Candidate, Goal, Refinement
+from optcodec.lines import Candidate, Goal, Line
 from optcodec.matching import decoded_distance
 from optcodec.metrics import EQUAL_WEIGHTS, Weighted, swe_by_component
 from optcodec.search import search
@@ -51,16 +51,6 @@ class PeerFile(Candidate):
         return self.line.encode(self.line.pixels, self.line.subsampling, self.quality)
 
     @property
-    def nbytes(self) -> int:
-        """Size of the file."""
-        return len(self.data)
-
-    @property
-    def rate(self) -> float:
-        """Size of the file."""
-        return self.nbytes
-
-    @property
     def tables(self) -> tuple[QuantTable, ...]:
         """Quantization tables of the file."""
         return read_jpeg(self.data, max_pixels=None).tables
@@ -79,7 +69,7 @@ class PeerFile(Candidate):
 
 
 @dataclass(frozen=True, eq=False)
-class PeerLine:
+class PeerLine(Line[PeerFile]):
     """Files of another encoder; the level is 101 minus the quality. See `optcodec.lines.Line`.
 
     Parameters
@@ -124,21 +114,9 @@ class PeerLine:
         """Power of the inverse level with which sizes rise, about."""
         return 0.6
 
-    def near(self, goal: Goal) -> float:
-        """Nothing: the highest quality is searched for."""
-        return goal.tolerance
-
-    def estimate(self, goal: Goal) -> Callable[[float], float] | None:
-        """Not known without the encoder."""
-        return None
-
     def settled(self, lower: float, upper: float) -> bool:
         """Whether there is no whole quality in between."""
         return _whole(upper) - _whole(lower) <= 1
-
-    def refinements(self, goal: Goal) -> Sequence[Sequence[Refinement[PeerFile]]]:
-        """None: encoders have whole qualities."""
-        return ()
 
 
 def _whole(level: float) -> int:

@@ -15,7 +15,7 @@ from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.jpeg.tables import QuantTable
-from optcodec.lines import Bracket, Goal, Refinement
+from optcodec.lines import Bracket, Goal, Line, Refinement
 from optcodec.matching import TRELLIS_TOLERANCES, Tolerances, reference_pixels
 from optcodec.metrics import EQUAL_WEIGHTS, Weighted, swe_by_component
 from optcodec.search import level_within
@@ -236,7 +236,7 @@ class TrellisLine:
 
 
 @dataclass(frozen=True, eq=False)
-class LevelLine:
+class LevelLine(Line[CodedFile]):
     """Files with the same tables: what the level of luminance, of chrominance or of both is multiplied by.
 
     Parameters
@@ -272,18 +272,6 @@ class LevelLine:
         """As that of the whole line, but indices alone change less."""
         return _ALONE[goal.rising]
 
-    def near(self, goal: Goal) -> float:
-        """What the goal tolerates."""
-        return goal.tolerance
-
-    def estimate(self, goal: Goal) -> Callable[[float], float] | None:
-        """Not known without the trellis."""
-        return None
-
     def settled(self, lower: float, upper: float) -> bool:
         """Whether levels are too close for anything but chance between them."""
         return upper < lower * (1 + _CHANCE)
-
-    def refinements(self, goal: Goal) -> Sequence[Sequence[Refinement[CodedFile]]]:
-        """None."""
-        return ()
