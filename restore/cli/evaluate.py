@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import platform
-import shlex
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-import optcodec
 from optcodec import InvalidInputError, require_packages
-from optcodec.console.about import processor
+from optcodec.console.about import about
 from optcodec.console.progress import progress_bar
 from optcodec.console.show import json_option, print_json
 from restore.cli.options import (
@@ -166,27 +161,13 @@ def _measure(set_names: tuple[str, ...], options: dict[str, Any]) -> dict[str, A
 
 def _provenance(sets: Sequence[TestSet], options: dict[str, Any]) -> dict[str, Any]:
     """How the results came about: the command, the versions of the packages, the machine and the protocol."""
-    return {
-        "command": shlex.join(["restore", *sys.argv[1:]]),
+    return about(*_PACKAGES, program="restore") | {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"optcodec": optcodec.__version__, "python": platform.python_version(), **_versions()},
-        "machine": {"processor": processor(), "system": platform.system()},
         "protocol": "RGB" if options["colour"] else "luminance",
         **{name: options[name] for name in ("encoder", "subsampling", "seed", "against")},
         "measures": options["measures"].split(","),
         "sets": {test_set.name: {"images": len(test_set.paths), "complete": test_set.expected} for test_set in sets},
     }
-
-
-def _versions() -> dict[str, str]:
-    """Versions of the installed packages that results may depend on."""
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
 
 
 def _cost(
@@ -220,10 +201,8 @@ def _figure(
 
     path, quality = sets[0].paths[0], conditions.qualities[0]
     image = load_image(path, colour=conditions.colour)
-    if crop is None:
-        height, width = (min(128, extent) for extent in image.shape[:2])
-        crop = ((image.shape[1] - width) // 2, (image.shape[0] - height) // 2, width, height)
+    part = Crop.middle(image) if crop is None else Crop(*crop)
     data = encoded(image, quality, conditions)
     restored = [(receiver.name, receiver.receive(data)) for receiver in receivers]
     title = f"{sets[0].name} {path.stem}, JPEG quality {quality}"
-    return draw(crops_figure(image, restored, Crop(*crop), title=title))
+    return draw(crops_figure(image, restored, part, title=title))

@@ -22,6 +22,7 @@ __all__ = ["Crop", "crops_figure", "draw"]
 
 Samples: TypeAlias = npt.NDArray[np.uint8]
 
+_SIDE = 128  # of the middle that is drawn unless another part is asked for, in pixels
 _WIDTH = 2.6  # width of a crop in inches
 _DPI = 150
 _SCALE_PERCENTILE = 99.5  # of the errors, where the colour scale ends: a few large errors must not darken the rest
@@ -42,6 +43,12 @@ class Crop:
     top: int
     width: int
     height: int
+
+    @classmethod
+    def middle(cls, image: Samples) -> Crop:
+        """The middle 128x128 pixels of an image, or as many as it has."""
+        height, width = (min(_SIDE, extent) for extent in image.shape[:2])
+        return cls((image.shape[1] - width) // 2, (image.shape[0] - height) // 2, width, height)
 
     def of(self, image: Samples) -> Samples:
         """Cut the part out of an image.

@@ -27,8 +27,6 @@ __all__ = ["Crops", "readers_of"]
 
 Samples: TypeAlias = npt.NDArray[np.uint8]
 
-_SIDE = 128  # of a crop, in pixels, unless another one is asked for
-
 
 def readers_of(
     receivers: Sequence[Receiver], sigmas: Sequence[float], *, seed: int = 0
@@ -115,13 +113,8 @@ class Crops:
         title = f"{original.set} {Path(original.name).stem}, {rate}{noise}"
         named = [(f"{curve.sender}\n{curve.receiver}", picture) for curve, picture in pictures.items()]
         with self._lock:
-            figure = crops_figure(pixels, named, self._crop or _middle(pixels), title=title)
+            figure = crops_figure(pixels, named, self._crop or Crop.middle(pixels), title=title)
             write_whole(self._folder / f"{_file_name(title)}.png", draw(figure))
-
-
-def _middle(pixels: Samples) -> Crop:
-    height, width = (min(_SIDE, extent) for extent in pixels.shape[:2])
-    return Crop((pixels.shape[1] - width) // 2, (pixels.shape[0] - height) // 2, width, height)
 
 
 def _file_name(title: str) -> str:

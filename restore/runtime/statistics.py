@@ -16,7 +16,7 @@ __all__ = ["activities", "count_magnitudes", "dead_zones", "interval_growth"]
 _PRIOR_COUNT = 200.0  # weight of the mean over frequencies in the estimate of each frequency, in coefficients
 _PRIOR_EXCESS = 0.3  # the excess of a file with too few coefficients to tell; files of libjpeg have about this one
 _LIMITS = -1.0, 3.0  # range of the estimates; beyond are only frequencies with very few coefficients
-_LEAST_MAGNITUDE = 1 / 16  # samples: what is added to mean magnitudes before the logarithm
+_MAGNITUDE_UNIT = 1 / 16  # samples: the unit of mean magnitudes in their logarithm
 
 
 def count_magnitudes(blocks: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
@@ -86,7 +86,7 @@ def activities(counts: npt.NDArray[np.int64], steps: npt.NDArray[np.generic]) ->
         brightness, has 0.
     """
     number = np.maximum(counts[:3].sum(axis=0), 1)
-    result: npt.NDArray[np.float32] = np.log2(1 + counts[3] / number * steps / _LEAST_MAGNITUDE).astype(np.float32)
+    result: npt.NDArray[np.float32] = np.log2(1 + counts[3] / number * steps / _MAGNITUDE_UNIT).astype(np.float32)
     result[0, 0] = 0
     return result
 
