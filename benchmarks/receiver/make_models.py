@@ -41,7 +41,8 @@ from restore.training.recipe import load_recipe
 from restore.training.train import train
 
 MODELS = Path(restore.__file__).parent / "data" / "models"
-IMITATION_STEPS = 400
+IMITATION_STEPS = 1500
+CHROMINANCE = {"large": "default-chroma"}  # models that have no network of their own for chrominance
 LICENCE = "BSD-3-Clause, as the package; trained on photographs named in restore/data/models/README.md"
 
 
@@ -64,7 +65,8 @@ def main(names: tuple[str, ...], work: Path, data: Path, route: Path | None, shi
 
 def _train_model(name: str, work: Path, data: Path) -> None:
     """Train the luminance and the chrominance network of a model by their recipes, and write the INT8 model."""
-    folders = {role: _trained_network(role, work, data) for role in (name, f"{name}-chroma")}
+    chrominance = _chrominance(name)
+    folders = {role: _trained_network(role, work, data) for role in (name, chrominance)}
     quantized = {
         role: _int8(role, load_network(path / "network.safetensors"), work, data) for role, path in folders.items()
     }
@@ -73,7 +75,11 @@ def _train_model(name: str, work: Path, data: Path) -> None:
         for role, folder in folders.items()
     }
     write_model(
-        MODELS / f"{name}.json", *(network for network, _ in quantized.values()), card={"licence": LICENCE, **card}
+        MODELS / f"{name}.json",
+        *(network for network, _ in quantized.values()),
+        chrominance_name=chrominance,
+        card={"licence": LICENCE, **card},
+        max_sigma=load_recipe(name).max_sigma,
     )
     for role, folder in folders.items():
         save_network(MODELS / f"{role}.safetensors", load_network(folder / "network.safetensors"), recipe=folder.name)
@@ -83,9 +89,9 @@ def _train_model(name: str, work: Path, data: Path) -> None:
 def _quantize_shipped(name: str, work: Path, data: Path) -> None:
     """Quantize the shipped 32-bit networks of a model again, and write the INT8 model."""
     path = MODELS / f"{name}.json"
-    card = json.loads(path.read_text())["card"]
-    networks = []
-    for role in (name, f"{name}-chroma"):
+    index = json.loads(path.read_text())
+    card, networks, chrominance = index["card"], [], _chrominance(name)
+    for role in (name, chrominance):
         if (MODELS / f"{role}.safetensors").exists():
             network, record = _int8(role, shipped_network(role), work, data)
             networks.append(network)
@@ -97,7 +103,12 @@ def _quantize_shipped(name: str, work: Path, data: Path) -> None:
         card["stages"] = [*kept, {"stage": "int8-imitated", **sizes, **psnr}]
         text = json.dumps({"stages": card["stages"]}, indent=2)
         (RESULTS / "receiver_route.json").write_text(text)
-    write_model(path, *networks, card=card)
+    write_model(path, *networks, chrominance_name=chrominance, card=card, max_sigma=index.get("max_sigma", 0.0))
+
+
+def _chrominance(name: str) -> str:
+    """Name of a model's network for chrominance."""
+    return CHROMINANCE.get(name, f"{name}-chroma")
 
 
 def _trained_network(name: str, work: Path, data: Path) -> Path:
@@ -122,7 +133,8 @@ def _int8(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Mod
                 click.echo(f"{role} int8 {step}/{IMITATION_STEPS} {np.mean(differences[-20:]):.4f} samples", err=True)
 
         start = time.perf_counter()
-        patches = calibration_patches(recipe, folders, count=16 * IMITATION_STEPS, at_once=16)
+        at_once = recipe.count  # in each step, as in the training
+        patches = calibration_patches(recipe, folders, count=at_once * IMITATION_STEPS, at_once=at_once)
         fine = imitate(rough, plain, patches, steps=IMITATION_STEPS, progress=progress)
         save_network(path, fine, recipe=recipe.to_json())
         figures = {"steps": len(differences), "seconds": round(time.perf_counter() - start, 1)}

@@ -28,7 +28,8 @@ def command(network: Path, chrominance: Path | None, output: Path, as_json: bool
     """Export NETWORK, a network.safetensors, as an ONNX file or as a model for "restore run".
 
     The ONNX files take images of any height and width. A model (-o NAME.json, for "restore run --model NAME.json")
-    consists of NETWORK for luminance and optionally a second network for CHROMINANCE. A network that has been quantized
+    consists of NETWORK for luminance and optionally a second network for CHROMINANCE; it takes the noise (--sigma)
+    that NETWORK was trained for. A network that has been quantized
     to 8 bits already, as by "restore compress", becomes an INT8 file without --int8.
     """
     from optcodec.shared import check_writable, write_whole
@@ -44,7 +45,7 @@ def command(network: Path, chrominance: Path | None, output: Path, as_json: bool
 
     networks = [_network(path, **options) for path in (network, chrominance) if path is not None]
     if as_model:
-        nbytes = write_model(output, *networks)
+        nbytes = write_model(output, *networks, max_sigma=_max_sigma(network))
     else:
         data = to_onnx(networks[0])
         nbytes = len(data)
@@ -56,6 +57,16 @@ def command(network: Path, chrominance: Path | None, output: Path, as_json: bool
         print_json({"output": str(output), "nbytes": nbytes, "networks": records})
     else:
         click.echo(f"{output}: {nbytes:,} bytes, {'; '.join(map(str, sizes))}")
+
+
+def _max_sigma(path: Path) -> float:
+    """Largest noise that a network was trained for, by the recipe in its file; 0 if there is none."""
+    from restore.compress.route import trained_recipe
+
+    try:
+        return trained_recipe(path).max_sigma
+    except InvalidInputError:
+        return 0.0
 
 
 def _network(path: Path, *, int8: bool, data: Path | None, patches: int | None) -> Any:

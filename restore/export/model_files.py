@@ -27,6 +27,7 @@ def write_model(
     luminance: nn.Module,
     chrominance: nn.Module | None = None,
     *,
+    chrominance_name: str = "",
     card: Mapping[str, Any] | None = None,
     max_sigma: float = 0.0,
 ) -> int:
@@ -38,6 +39,8 @@ def write_model(
         The index, ``NAME.json``; the ONNX files are ``NAME.onnx`` and ``NAME-chroma.onnx``.
     luminance, chrominance : Module
         The networks: for luminance from one plane to one plane, for chrominance from Y, Cb, Cr to Cb and Cr.
+    chrominance_name : str, optional
+        Name of the ONNX file for chrominance, if it is another one: several models can have the same network.
     card : dict, optional
         Model card (what the networks were trained on, for instance), stored in the index.
     max_sigma : float
@@ -53,6 +56,7 @@ def write_model(
     InvalidInputError
         If a network takes or restores other planes.
     """
+    names = {"luminance": path.stem, "chrominance": chrominance_name or f"{path.stem}-chroma"}
     files, is_after = {}, False
     for role, network, planes in (("luminance", luminance, (1, 1)), ("chrominance", chrominance, (3, 2))):
         if network is None:
@@ -63,7 +67,7 @@ def write_model(
             raise InvalidInputError(f"{message}; expected {planes[0]} and {planes[1]}")
         if role == "chrominance":
             is_after = after_luminance(network)
-        files[role] = (f"{path.stem}{'' if role == 'luminance' else '-chroma'}.onnx", to_onnx(network))
+        files[role] = (f"{names[role]}.onnx", to_onnx(network))
     index = {
         "name": path.stem,
         "luminance": _entry(*files["luminance"]),

@@ -190,6 +190,11 @@ class Recipe:
         """The recipe as plain values for a JSON file."""
         return dataclasses.asdict(self)
 
+    @property
+    def max_sigma(self) -> float:
+        """Largest standard deviation of the noise in the training, in units of 8-bit samples."""
+        return max((self.mix or self.degradation).sigmas)
+
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Recipe:
         """Make a recipe from the values of a JSON file.

@@ -12,9 +12,12 @@ pytest.importorskip("safetensors")
 pytest.importorskip("onnx")
 
 import numpy as np  # noqa: E402
+from click.testing import CliRunner  # noqa: E402
 
 from optcodec import InvalidInputError  # noqa: E402
 from restore import load_model  # noqa: E402
+from restore.channel.degradation import Degradation  # noqa: E402
+from restore.cli import main  # noqa: E402
 from restore.evaluation.receivers import make_receiver  # noqa: E402
 from restore.export.model_files import receptive_radius, write_model  # noqa: E402
 from restore.networks import Conditioned, Quantized  # noqa: E402
@@ -26,6 +29,7 @@ from restore.runtime.image import decode_image  # noqa: E402
 from restore.runtime.infer import restored_image  # noqa: E402
 from restore.runtime.models import Model  # noqa: E402
 from restore.runtime.settings import Settings  # noqa: E402
+from restore.training.recipe import Recipe  # noqa: E402
 from tests.receiver_helpers import calling, identity, jpeg, save_model  # noqa: E402
 from tests.train_helpers import one_thread, shaken  # noqa: E402
 
@@ -111,6 +115,30 @@ def test_the_files_of_a_model_restore_as_the_networks_do(tmp_path: Path, size: t
         tiled = restored_image(receive(data), model, Settings(project=False, tile=tile))
         assert np.abs(tiled.astype(int) - restored).max() <= 1  # of floats, in another order for other sizes
         assert np.mean(tiled != restored) < 1e-3
+
+
+def test_models_share_a_network_for_chrominance(tmp_path: Path) -> None:
+    luminance, chrominance = networks()
+    write_model(tmp_path / "one.json", luminance, chrominance)
+    write_model(tmp_path / "two.json", luminance, chrominance, chrominance_name="one-chroma")
+    assert {path.name for path in tmp_path.glob("*.onnx")} == {"one.onnx", "one-chroma.onnx", "two.onnx"}
+    received = receive(jpeg(32, 80, quality=20, subsampling="4:2:0"))
+    one, two = (
+        restored_image(received, load_model(tmp_path / f"{name}.json", threads=1), Settings())
+        for name in ("one", "two")
+    )
+    np.testing.assert_array_equal(one, two)
+
+
+def test_a_model_takes_the_noise_of_its_recipe(tmp_path: Path) -> None:
+    luminance, _ = networks()
+    recipe = Recipe({"network": "conditioned"}, degradation=Degradation(sigmas=(0, 3, 12)))
+    for name, provenance in (("noisy", {"recipe": recipe.to_json()}), ("mute", {})):
+        save_network(tmp_path / f"{name}.safetensors", luminance, **provenance)
+        arguments = ["export", str(tmp_path / f"{name}.safetensors"), "-o", str(tmp_path / f"{name}.json")]
+        assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0
+    assert load_model(tmp_path / "noisy.json", threads=1).max_sigma == 12
+    assert load_model(tmp_path / "mute.json", threads=1).max_sigma == 0
 
 
 def test_with_a_smaller_border_the_tiles_would_be_visible(tmp_path: Path) -> None:
