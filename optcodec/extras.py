@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -91,11 +92,14 @@ def load_factory(name: str, what: str) -> Callable[[], Any]:
     Parameters
     ----------
     name : str
-        ``"package.module:factory"``; the function takes no arguments.
+        ``"package.module:factory"``, a function without arguments; or ``"package.module:factory@TEXT"``, a function
+        that is called with the text, such as the name of a file.
     what : str
         What it makes, for messages, such as ``"a task"``.
     """
-    return load_function(name, what, kind="factory")
+    function_name, at, text = name.partition("@")
+    function = load_function(function_name, what, kind="factory")
+    return partial(function, text) if at else function
 
 
 def load_function(name: str, what: str, *, kind: str = "function") -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from optcodec.bootstrap import percentile_interval
 from optcodec.cached import cached_property
-from optcodec.extras import load_function
+from optcodec.extras import load_factory, load_function
 from optcodec.files import check_writable, whole_file, write_whole
 from optcodec.jpeg.dct import forward
 from optcodec.limits import processor_count
@@ -27,6 +27,7 @@ __all__ = [
     "encode_mozjpeg",
     "encode_turbo",
     "forward",
+    "load_factory",
     "load_function",
     "luminance",
     "mean_square",

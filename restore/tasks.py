@@ -1,8 +1,8 @@
 """Restoration tasks: a problem (super-resolution, denoising, deblurring, JPEG artifacts) and a receiver that solves it.
 
 An encoder can be measured with a task, and optimized for it. ``optcodec blocks profile --task restore.tasks:denoise25``
-takes the functions of this module. A function of your own returns, for a network of your own,
-``make_task("denoise25", Path("network.safetensors"))``.
+takes the functions of this module, and ``--task restore.tasks:denoise25@ffdnet:FILE`` one for another network. In
+Python, ``make_task("denoise25", Path("network.safetensors"))`` makes it for a network of your own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from PIL import Image
 
 from optcodec import InvalidInputError, require_packages
 from restore.channel.problem import Problem, find_problem
+from restore.evaluation.foreign import FOREIGN, check_foreign, is_foreign, load_foreign
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,28 +82,24 @@ def make_task(problem: str, network: Path | str | None = None) -> RestorationTas
     problem : str
         Name of a problem in `restore.channel.problem.PROBLEMS`.
     network : path or str, optional
-        A network file of `restore train` for RGB; the name of a shipped network (see `shipped_tasks`); or
-        ``spandrel:FILE`` for published weights that the package spandrel can load. By default the shipped network of
-        the problem; for ``deblock`` the model ``default``.
+        A network file of `restore train` for RGB; the name of a shipped network (see `shipped_tasks`); or a network
+        that others made: ``onnx:FILE``, ``torchscript:FILE``, ``spandrel:FILE``, ``ffdnet:FILE`` and the others of
+        `restore.evaluation.foreign`. By default the shipped network of the problem; for ``deblock`` the model
+        ``default``.
 
     Raises
     ------
     InvalidInputError
-        If there is no such problem or network, the network does not fit the problem, or a package that they need is
-        not installed.
+        If there is no such problem or network, the network does not fit the problem, it makes a test picture much
+        worse, or a package that they need is not installed.
     """
     restoration = find_problem(problem)
     if restoration.name == "deblock" and network is None:
         require_packages("onnxruntime")
         return RestorationTask(restoration, _restore_by_default_model, "default")
     network_name = f"{problem}-64" if network is None else str(network)
-    if network_name.startswith("spandrel:"):
-        require_packages("torch", "safetensors.torch", "spandrel", *restoration.modules, extra="evaluate")
-        from restore.evaluation.torch_receivers import spandrel_restorer
-
-        run, scale = spandrel_restorer(Path(network_name.removeprefix("spandrel:")))
-        _check_scale(network_name, scale, restoration)
-        return RestorationTask(restoration, lambda data: _to_image(run(_decoded_planes(data))), network_name)
+    if is_foreign(network_name):
+        return _foreign_task(restoration, network_name)
     return _network_task(restoration, _network_path(network_name))
 
 
@@ -111,34 +108,50 @@ def shipped_tasks() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.safetensors"))
 
 
-def sr4() -> RestorationTask:
-    """Super-resolution by four."""
-    return make_task("sr4")
+def sr4(network: str | None = None) -> RestorationTask:
+    """Super-resolution by four; see `make_task`."""
+    return make_task("sr4", network)
 
 
-def denoise25() -> RestorationTask:
-    """Gaussian noise of standard deviation 25."""
-    return make_task("denoise25")
+def denoise25(network: str | None = None) -> RestorationTask:
+    """Gaussian noise of standard deviation 25; see `make_task`."""
+    return make_task("denoise25", network)
 
 
-def deblur() -> RestorationTask:
-    """Gaussian blur of standard deviation 1.5."""
-    return make_task("deblur1.5")
+def deblur(network: str | None = None) -> RestorationTask:
+    """Gaussian blur of standard deviation 1.5; see `make_task`."""
+    return make_task("deblur1.5", network)
 
 
-def deblock() -> RestorationTask:
-    """JPEG artifacts: no degradation other than the JPEG coding itself."""
-    return make_task("deblock")
+def deblock(network: str | None = None) -> RestorationTask:
+    """JPEG artifacts: no degradation other than the JPEG coding itself; see `make_task`."""
+    return make_task("deblock", network)
 
 
 def _network_path(network_name: str) -> Path:
     if network_name in shipped_tasks():
         return _FOLDER / f"{network_name}.safetensors"
     if not Path(network_name).exists():
-        raise InvalidInputError(
-            f"no network {network_name!r}; expected a file, spandrel:FILE or {', '.join(shipped_tasks())}"
-        )
+        kinds = ", ".join(f"{kind}:FILE" for kind in FOREIGN)
+        raise InvalidInputError(f"no network {network_name!r}; expected a file, {kinds}, {', '.join(shipped_tasks())}")
     return Path(network_name)
+
+
+def _foreign_task(problem: Problem, name: str) -> RestorationTask:
+    check_foreign(name)
+    require_packages(*problem.modules, extra="torch")
+    from restore.evaluation.plausible import check_restoration
+    from restore.evaluation.torch_receivers import foreign_restorer
+
+    network = load_foreign(name)
+    _check_scale(name, network.scale, problem)
+    run = foreign_restorer(network)
+
+    def receive(data: bytes) -> Samples:
+        return _to_image(run(_decoded_planes(data)))
+
+    check_restoration(name, problem, receive)
+    return RestorationTask(problem, receive, name, network.module if network.channels == 3 else None)
 
 
 def _network_task(problem: Problem, path: Path) -> RestorationTask:

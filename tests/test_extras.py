@@ -124,6 +124,8 @@ CALLS = [
     Case("from restore.tasks import sr4; sr4()", TORCH),
     Case("from restore.tasks import deblock; deblock()", ("onnxruntime",)),
     Case("from restore.tasks import make_task; make_task('sr4', 'spandrel:x')", (*TORCH, "spandrel"), "evaluate"),
+    Case("from restore.tasks import sr4; sr4('torchscript:x')", TORCH),
+    Case("from restore.tasks import sr4; sr4('onnx:x')", ("onnxruntime",)),
     Case(
         PIXELS + "from restore.channel.problem import find_problem; find_problem('deblur1.5').sent(image, None)",
         ("scipy",),

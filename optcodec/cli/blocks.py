@@ -52,7 +52,11 @@ command.add_command(blocks_train.command)
 @command.command()
 @inputs_argument
 @click.option(
-    "--task", required=True, metavar="PACKAGE.MODULE:FACTORY", help="Function that returns the restoration task."
+    "--task",
+    required=True,
+    metavar="PACKAGE.MODULE:FACTORY[@TEXT]",
+    help="Function that returns the restoration task; "
+    "with @TEXT, of a text such as the name of a network: restore.tasks:sr4@onnx:FILE.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Profile to write (JSON).")
 @click.option(
@@ -87,7 +91,7 @@ def profile(
 ) -> None:
     """Measure the bytes and restored quality of blocks at many qualities, and write a utility profile.
 
-    The task is a function without arguments that returns an object described in optcodec.receivers.task. Measurements
+    The task is a function that returns an object described in optcodec.receivers.task. Measurements
     of finished images are kept in OUTPUT.parts until the profile is written, so the same command continues a run that
     was interrupted. They are identified by the name of the task: delete them after training its network again. With
     --keep-parts they stay, and "optcodec blocks train" uses them to train a QP-NET for the profile.

@@ -56,7 +56,8 @@ def load_task(name: str) -> Task:
     Parameters
     ----------
     name : str
-        ``"package.module:factory"``, a function without arguments that returns a `Task`.
+        ``"package.module:factory"``, a function that returns a `Task`; ``"package.module:factory@TEXT"``, if it takes a
+        text.
 
     Raises
     ------

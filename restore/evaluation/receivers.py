@@ -5,7 +5,8 @@
 - The name of a shipped model, or the .json file of another one; with ``:unprojected`` appended, the restored luminance
   is not clipped to the quantization intervals.
 - ``FILE.safetensors``, or two files joined by ``+``: networks as `restore train` writes them.
-- ``spandrel:FILE``: a published network that the package spandrel can load.
+- ``onnx:FILE``, ``torchscript:FILE``, ``spandrel:FILE``, ``dncnn:FILE`` and others: networks that others made, see
+  `restore.evaluation.foreign`.
 - ``package.module:function``: a function of the user's own, from the bytes of a JPEG file to an image.
 """
 
@@ -21,6 +22,7 @@ import numpy as np
 from optcodec import InvalidInputError, OptcodecError, parse_json, require_packages
 from optcodec.rates import decoded
 from optcodec.shared import load_function
+from restore.evaluation.foreign import FOREIGN, check_foreign, is_foreign
 from restore.evaluation.receiver import Planes, Receiver, Samples, decoded_planes, to_image
 from restore.runtime.context import Context
 from restore.runtime.decode import receive
@@ -30,7 +32,6 @@ from restore.runtime.models import find_model, load_model, shipped_models
 __all__ = ["CLASSICAL", "check_receiver", "labelled_receiver", "make_receiver"]
 
 _UNPROJECTED = ":unprojected"
-_SPANDREL = "spandrel:"
 _OWN = re.compile(r"[\w.]+:\w+")  # the name of a function of the user's own
 _NEED_SCIPY = ("deblock", "smooth")  # the filters of `restore.evaluation.baselines`
 
@@ -56,10 +57,10 @@ def make_receiver(text: str, *, colour: bool = False, threads: int | None = None
     check_receiver(text)
     if name in CLASSICAL:
         receiver = CLASSICAL[name]
-    elif name.startswith(_SPANDREL):
-        from restore.evaluation.torch_receivers import spandrel_receiver
+    elif is_foreign(name):
+        from restore.evaluation.torch_receivers import foreign_receiver
 
-        receiver = spandrel_receiver(Path(name.removeprefix(_SPANDREL)))
+        receiver = foreign_receiver(name)
     elif name.endswith(".safetensors"):
         from restore.evaluation.torch_receivers import network_receiver
 
@@ -88,15 +89,17 @@ def check_receiver(text: str) -> None:
     _, name = labelled_receiver(text)
     if name in _NEED_SCIPY:
         require_packages("scipy.fft", extra="evaluate")
-    elif name.startswith(_SPANDREL):
-        require_packages("torch", "safetensors.torch", "spandrel", extra="evaluate")
+    elif is_foreign(name):
+        check_foreign(name)
     elif name.endswith(".safetensors"):
         require_packages("torch", "safetensors.torch")
     elif _is_model(name):
         require_packages("onnxruntime")
     elif name not in CLASSICAL and not _OWN.fullmatch(name):
         names = ", ".join([*CLASSICAL, *shipped_models()])
-        expected = f"{names}, a .json or .safetensors file, spandrel:FILE, or package.module:function"
+        foreign = ", ".join(f"{kind}:FILE" for kind in FOREIGN if kind != "torch")
+        expected = f"{names}, a .json or .safetensors file, {foreign}, torch:package.module:factory, or "
+        expected += "package.module:function"
         raise InvalidInputError(f"no receiver {name!r}; expected {expected}")
 
 

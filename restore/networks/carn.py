@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from restore.networks.parts import enlarge, with_zero_weights
+from restore.networks.parts import enlarge, mean_colour, with_zero_weights
 
 __all__ = ["Carn"]
 
@@ -19,10 +19,8 @@ _STEPS = 3  # in each cascade: residual blocks of a block, and blocks of the net
 class Carn(nn.Module):
     """Cascades of residual blocks within a cascade, and pixel shuffling to the larger size (section 3.1).
 
-    ``Carn(groups=4, recursive=True)`` is CARN-M, the mobile variant (section 3.2). Unlike in the paper, the output is
-    added to the bilinearly enlarged image, which is what an untrained network returns, and no mean is subtracted from
-    the image. The number of parameters in the paper is that of a network with tails for x2, x3 and x4; this one has one
-    tail.
+    ``Carn(groups=4, recursive=True)`` is CARN-M, the mobile variant (section 3.2). The number of parameters in the
+    paper is that of a network with tails for x2, x3 and x4; this one has one tail.
 
     Parameters
     ----------
@@ -37,19 +35,28 @@ class Carn(nn.Module):
         Ratio of the sides of output and input.
     channels : int
         Planes of the image.
+    published : bool
+        Whether the output is the enlarged image, and the mean colour of DIV2K is subtracted inside, as in the published
+        code; else the output is added to the bilinearly enlarged image, which an untrained network returns.
     """
 
     def __init__(
-        self, width: int = 64, groups: int = 1, recursive: bool = False, scale: int = 4, channels: int = 3
+        self,
+        width: int = 64,
+        groups: int = 1,
+        recursive: bool = False,
+        scale: int = 4,
+        channels: int = 3,
+        published: bool = False,
     ) -> None:
         super().__init__()
         if scale not in (2, 3, 4):
             raise ValueError(f"scale is 2, 3 or 4, got {scale}")
         self.config: dict[str, Any] = {
             "network": "carn", "width": width, "groups": groups, "recursive": recursive, "scale": scale,
-            "channels": channels,
+            "channels": channels, "published": published,
         }  # fmt: skip
-        self.scale = scale
+        self.scale, self.published = scale, published
         self.head = nn.Conv2d(channels, width, 3, padding=1)
         kinds = 1 if recursive else _STEPS
         self.body = _Cascade(
@@ -63,8 +70,15 @@ class Carn(nn.Module):
 
     def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
         """The enlarged image; the condition is ignored."""
-        restored: Tensor = enlarge(image, self.scale) + self.tail(self.body(self.head(image)))
-        return restored
+        if not self.published:
+            return enlarge(image, self.scale) + self.enlarged(image)
+        mean = mean_colour(image)
+        return mean + self.enlarged(image - mean)
+
+    def enlarged(self, image: Tensor) -> Tensor:
+        """The output of the last convolution."""
+        output: Tensor = self.tail(self.body(self.head(image)))
+        return output
 
 
 class _Cascade(nn.Module):

@@ -16,7 +16,7 @@ __all__ = ["Ffdnet"]
 class Ffdnet(nn.Module):
     """Convolutions on the image pixel-unshuffled by two, with a map of the noise level (section III).
 
-    Unlike in the paper, the output is added to the image, and there are no batch norms.
+    There are no batch norms: in the published weights, those of the paper are folded.
 
     Parameters
     ----------
@@ -28,14 +28,20 @@ class Ffdnet(nn.Module):
         Noise level in the map, in units of 8-bit samples; 0 means no map, for problems other than denoising.
     channels : int
         Planes of the image.
+    published : bool
+        Whether the output is the restored image, as in the paper; else it is added to the image, so that an untrained
+        network changes nothing.
     """
 
-    def __init__(self, depth: int = 12, width: int = 96, level: float = 25.0, channels: int = 3) -> None:
+    def __init__(
+        self, depth: int = 12, width: int = 96, level: float = 25.0, channels: int = 3, published: bool = False
+    ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {
             "network": "ffdnet", "depth": depth, "width": width, "level": level, "channels": channels,
+            "published": published,
         }  # fmt: skip
-        self.level = level
+        self.level, self.published = level, published
         layers: list[nn.Module] = [nn.Conv2d(4 * channels + bool(level), width, 3, padding=1), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True)]
@@ -51,6 +57,5 @@ class Ffdnet(nn.Module):
         low = functional.pixel_unshuffle(even, 2)
         if self.level:
             low = torch.cat([low, torch.full_like(low[:, :1], self.level / 255)], 1)
-        change = functional.pixel_shuffle(self.layers(low), 2)
-        restored: Tensor = image + change[:, :, :height, :width]
-        return restored
+        output: Tensor = functional.pixel_shuffle(self.layers(low), 2)[:, :, :height, :width]
+        return output if self.published else image + output

@@ -17,8 +17,9 @@ from torch import nn
 from torch.nn import functional
 
 from optcodec import InvalidInputError
+from restore.evaluation.foreign import load_foreign
 from restore.evaluation.receivers import make_receiver
-from restore.evaluation.torch_receivers import spandrel_restorer
+from restore.evaluation.torch_receivers import foreign_restorer
 from restore.networks import build
 from restore.networks.count import Size, count
 from restore.networks.operations import PlaneSpec, plane_spec
@@ -260,9 +261,9 @@ def test_spandrel_networks_may_enlarge(tmp_path: Path) -> None:
     state |= {"body.2.weight": torch.zeros(4, 4, 3, 3), "body.2.bias": torch.zeros(4), "body.3.weight": torch.zeros(4)}
     state |= {"body.4.weight": torch.zeros(12, 4, 3, 3), "body.4.bias": torch.full((12,), 1 / 64)}
     save_file(state, tmp_path / "others.safetensors")
-    restore, scale = spandrel_restorer(tmp_path / "others.safetensors")
-    assert scale == 2
-    restored = restore(image := rgb(7, 10))
+    network = load_foreign(f"spandrel:{tmp_path / 'others.safetensors'}")
+    assert (network.channels, network.scale, network.factor) == (3, 2, 1)
+    restored = foreign_restorer(network)(image := rgb(7, 10))
     assert restored.dtype == np.float32
     expected = np.minimum(image.repeat(2, axis=1).repeat(2, axis=2) + np.float32(1 / 64), 1)
     np.testing.assert_array_equal(restored, expected)
@@ -279,8 +280,9 @@ def test_spandrel_loads_swinir_and_pads_its_input(tmp_path: Path) -> None:
     options = {"depths": [2], "num_heads": [2], "embed_dim": 12, "mlp_ratio": 2, "window_size": 8, "img_size": 16}
     network = SwinIR(upscale=2, upsampler="pixelshuffledirect", **options).eval()
     save_file(network.state_dict(), tmp_path / "swinir.safetensors")
-    restore, scale = spandrel_restorer(tmp_path / "swinir.safetensors")
-    assert scale == 2
+    foreign = load_foreign(f"spandrel:{tmp_path / 'swinir.safetensors'}")
+    assert foreign.scale == 2
+    restore = foreign_restorer(foreign)
     with torch.no_grad():
         expected = network(torch.from_numpy(image := rgb(16, 24))[None])[0].clamp(0, 1).numpy()
     np.testing.assert_allclose(restore(image), expected, atol=1e-6)
@@ -295,6 +297,5 @@ def test_spandrel_networks_for_gray_change_only_luminance(tmp_path: Path) -> Non
         state |= {f"{name}.weight": torch.zeros(outputs, inputs, 3, 3), f"{name}.bias": torch.zeros(outputs)}
     state["model.14.bias"] -= 1 / 16
     save_file(state, tmp_path / "gray.safetensors")
-    restore, scale = spandrel_restorer(tmp_path / "gray.safetensors")
-    assert scale == 1
+    restore = foreign_restorer(load_foreign(f"spandrel:{tmp_path / 'gray.safetensors'}"))
     np.testing.assert_allclose(restore(image := rgb(9, 12) / 2), image + 1 / 16, atol=1e-6)
