@@ -45,7 +45,9 @@ _NBYTES_PER_PIXEL = 30  # of memory at the peak
 @click.command(cls=GroupedCommand)
 @inputs_argument
 @output_option(
-    "Table file: JSON, or the text format of cjpeg if it ends in .txt; with --per-image, a folder.", required=True
+    "Table file: JSON, the text format of cjpeg if it ends in .txt, or C arrays if it ends in .h; with --per-image, a "
+    "folder.",
+    required=True,
 )
 @click.option("--per-image", is_flag=True, help="Design tables for each image, not one set for all.")
 @profile_option

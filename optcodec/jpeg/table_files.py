@@ -11,6 +11,9 @@ chrominance, ...) of 8 rows of 8 steps: row v, column u is the step of vertical 
 Instead of this object, `load_tables` also takes the JSON of a Pillow ``qtables`` list (``[[64 numbers], ...]``) or
 dictionary (``{"0": [64 numbers], ...}``).
 
+C header (``.h``): arrays of ``unsigned char`` for hardware encoders, of every table in the order of rows, and in the
+zigzag order in which a file and most registers have it; it is written only.
+
 Text: whole numbers between white space, 64 a table, row by row; ``#`` begins a comment that ends with its line.
 """
 
@@ -24,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.files import write_whole
@@ -37,6 +41,8 @@ __all__ = ["from_pillow", "load_tables", "save_tables", "tables_subsampling", "t
 
 _FORMAT = "optcodec quantization tables 1"
 _TEXT_SUFFIXES = (".txt", ".qtables")
+_C_SUFFIX = ".h"
+_TITLES = "luminance", "chrominance", "third table", "fourth table"
 _MAX_STEP = 255  # of a baseline file
 
 
@@ -96,7 +102,7 @@ def tables_subsampling(path: str | os.PathLike[str]) -> str | None:
 
 
 def save_tables(tables: Sequence[QuantTable], path: str | os.PathLike[str], *, subsampling: str | None = None) -> None:
-    """Write quantization tables: as JSON to ``.json``, as text for cjpeg to ``.txt`` or ``.qtables``.
+    """Write quantization tables: as JSON to ``.json``, as text for cjpeg to ``.txt`` or ``.qtables``, as C to ``.h``.
 
     Parameters
     ----------
@@ -105,7 +111,7 @@ def save_tables(tables: Sequence[QuantTable], path: str | os.PathLike[str], *, s
     path : str or path
         The file to write. It appears when it is complete, or not at all.
     subsampling : str, optional
-        The subsampling for which the tables were designed, such as ``"4:4:4"``; written to JSON only.
+        The subsampling for which the tables were designed, such as ``"4:4:4"``; written to JSON, and to C as a comment.
 
     Raises
     ------
@@ -115,19 +121,43 @@ def save_tables(tables: Sequence[QuantTable], path: str | os.PathLike[str], *, s
     """
     path = Path(path)
     checked = _checked(table.steps.ravel().tolist() for table in tables)
-    rows = [[", ".join(map(str, row)) for row in table.steps.tolist()] for table in checked]
+    rows = [_rows(table.steps) for table in checked]
     if path.suffix.lower() == ".json":
         blocks = ",\n".join(" [" + ",\n  ".join(f"[{row}]" for row in table) + "]" for table in rows)
         sampling = "" if subsampling is None else f'"subsampling": {json.dumps(subsampling)},\n'
         content = f'{{"format": "{_FORMAT}",\n{sampling}"tables": [\n{blocks}\n]}}\n'
     elif path.suffix.lower() in _TEXT_SUFFIXES:
-        titles = ("luminance", "chrominance", "third table", "fourth table")
-        texts = (f"# {title}\n" + "\n".join(table) for title, table in zip(titles, rows, strict=False))
+        texts = (f"# {title}\n" + "\n".join(table) for title, table in zip(_TITLES, rows, strict=False))
         content = "\n\n".join(texts).replace(",", "") + "\n"
+    elif path.suffix.lower() == _C_SUFFIX:
+        content = _c_header(checked, subsampling)
     else:
-        expected = ", ".join((".json", *_TEXT_SUFFIXES))
+        expected = ", ".join((".json", *_TEXT_SUFFIXES, _C_SUFFIX))
         raise InvalidInputError(f"{path}: expected a name that ends in one of {expected}, got {path.suffix!r}")
     write_whole(path, content.encode())
+
+
+def _rows(steps: npt.NDArray[np.uint16]) -> list[str]:
+    """The steps of a table, eight a line."""
+    return [", ".join(map(str, row)) for row in steps.reshape(8, 8).tolist()]
+
+
+def _c_header(tables: Sequence[QuantTable], subsampling: str | None) -> str:
+    """Tables as arrays of C."""
+    made_for = "" if subsampling is None else f", for {subsampling}"
+    parts = [f"/* Quantization tables of JPEG, written by optcodec{made_for}. */", "#ifndef OPTCODEC_TABLES_H"]
+    parts += ["#define OPTCODEC_TABLES_H", f"#define OPTCODEC_TABLES {len(tables)}"]
+    orders = (
+        ("", "row v, column u is the step of vertical frequency v and horizontal frequency u", False),
+        ("_zigzag", "in zigzag order, as in a file (DQT, ITU-T T.81, B.2.4.1)", True),
+    )
+    for suffix, about, is_zigzag in orders:
+        arrays = (",\n    ".join(_rows(table.steps_zz if is_zigzag else table.steps)) for table in tables)
+        values = "},\n  {".join(f"\n    {array}\n  " for array in arrays)
+        comment = f"/* {', '.join(_TITLES[: len(tables)])}: {about} */"
+        name = f"optcodec_tables{suffix}[OPTCODEC_TABLES][64]"
+        parts += ["", comment, f"static const unsigned char {name} = {{\n  {{{values}}}\n}};"]
+    return "\n".join([*parts, "", "#endif", ""])
 
 
 def to_pillow(tables: Sequence[QuantTable]) -> list[list[int]]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +49,43 @@ def test_text_is_that_of_cjpeg(tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
     assert lines[:2] == ["# luminance", "1 2 3 4 5 6 7 8"]
     assert len(lines) == 9
+
+
+@settings(max_examples=20, deadline=None)
+@given(tables=st.lists(quant_tables(), min_size=1, max_size=4))
+def test_a_c_header_has_the_tables_in_both_orders(
+    tmp_path_factory: pytest.TempPathFactory, tables: list[QuantTable]
+) -> None:
+    path = tmp_path_factory.mktemp("tables") / "tables.h"
+    save_tables(tables, path, subsampling="4:2:0")
+    text = path.read_text()
+    assert text.startswith(
+        "/* Quantization tables of JPEG, written by optcodec, for 4:2:0. */\n#ifndef OPTCODEC_TABLES_H"
+    )
+    code = re.sub(r"/\*.*?\*/", "", text)
+    found = re.findall(r"unsigned char (\w+)\[OPTCODEC_TABLES\]\[64\] = (\{.*?\});", code, re.DOTALL)
+    arrays = {name: json.loads(values.replace("{", "[").replace("}", "]")) for name, values in found}
+    assert arrays == {
+        "optcodec_tables": [table.steps.ravel().tolist() for table in tables],
+        "optcodec_tables_zigzag": [table.steps_zz.tolist() for table in tables],
+    }
+    assert f"#define OPTCODEC_TABLES {len(tables)}\n" in code
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler is at hand (cc)")
+def test_a_c_header_compiles(tmp_path: Path) -> None:
+    save_tables([ASYMMETRIC, annex_k_tables(50)[1]], tmp_path / "tables.h")
+    (tmp_path / "show.c").write_text(
+        '#include <stdio.h>\n#include "tables.h"\n#include "tables.h"\nint main(void) {\n'
+        "for (int table = 0; table < OPTCODEC_TABLES; table++) for (int index = 0; index < 64; index++)\n"
+        'printf("%d %d\\n", optcodec_tables[table][index], optcodec_tables_zigzag[table][index]);\nreturn 0; }\n'
+    )
+    subprocess.run(["cc", "-Wall", "-Werror", "-pedantic", "show.c", "-o", "show"], cwd=tmp_path, check=True)
+    out = subprocess.run([tmp_path / "show"], check=True, capture_output=True, text=True).stdout
+    numbers = np.array([line.split() for line in out.splitlines()], int).reshape(2, 64, 2)
+    np.testing.assert_array_equal(numbers[0, :, 0], np.arange(1, 65))
+    np.testing.assert_array_equal(numbers[0, :, 1], ASYMMETRIC.steps_zz)
+    np.testing.assert_array_equal(numbers[1, :, 1], annex_k_tables(50)[1].steps_zz)
 
 
 def test_json_is_as_documented(tmp_path: Path) -> None:
@@ -147,7 +187,7 @@ def test_no_such_file(tmp_path: Path) -> None:
         ([], "a.json", "1 to 4 quantization tables, got 0"),
         ([ASYMMETRIC] * 5, "a.json", "1 to 4 quantization tables, got 5"),
         ([QuantTable(np.full((8, 8), 256))], "a.json", "table 1, row 1, column 1: .* got 256"),
-        ([ASYMMETRIC], "a.png", r"one of .json, .txt, .qtables, got '.png'"),
+        ([ASYMMETRIC], "a.png", r"one of .json, .txt, .qtables, .h, got '.png'"),
         ([ASYMMETRIC], "file/a.json", "cannot write .*a.json"),
     ],
 )
