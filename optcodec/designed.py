@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from optcodec.design import Files, check_sampling, gather, resolve
 from optcodec.jpeg.layout import thread_count
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
+from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import prepare
 from optcodec.matching import Target, reference_pixels
 from optcodec.vision.profile import SensitivityProfile
@@ -13,9 +16,15 @@ __all__ = ["designed"]
 
 
 def designed(
-    source: PixelSource | CoefficientSource, target: Target, profile: SensitivityProfile | None, method: str | None
+    source: PixelSource | CoefficientSource,
+    target: Target,
+    profile: SensitivityProfile | None,
+    method: str | None,
+    tables: Sequence[QuantTable] | None = None,
 ) -> bytes:
     """The file with tables that are designed for a target; its coefficients are rounded to the nearest index.
+
+    With `tables`, these are scaled as a whole instead.
 
     Raises
     ------
@@ -29,4 +38,4 @@ def designed(
     if profile is not None:
         check_sampling(profile, statistics.samplings)
     files = Files(lambda tables: len(source.encoded(tables)), source.encoded, lambda: reference_pixels(source))
-    return resolve(target, statistics, profile, method=method, files=files).data
+    return resolve(target, statistics, profile, method=method, tables=tables, files=files).data

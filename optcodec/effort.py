@@ -43,7 +43,7 @@ _METHODS_OF_PROFILES = ("rdopt", "opts")
 class Request:
     """What the user asks of a file; see `optcodec.encode` for each argument.
 
-    Of `quality`, `tables` and `target` at most one is set.
+    Of `quality` and `target` at most one is set, and `tables` without `quality`.
     """
 
     quality: int | None = None
@@ -58,8 +58,13 @@ class Request:
     reader: Reader | Sequence[Reader] | None = None
     rounds: int | None = None
 
-    def resolved(self, dct: str = "float") -> Request:
+    def resolved(self, **form: str) -> Request:
         """The request with its effort, and with the target of a quality that tables are designed for.
+
+        Parameters
+        ----------
+        **form
+            What `check_effort` has to know of the form of the file: `dct` and `huffman`.
 
         Raises
         ------
@@ -67,13 +72,13 @@ class Request:
             If arguments are wrong, or exclude one another.
         """
         arguments = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        chosen = [name for name in ("quality", "tables", "target") if arguments[name] is not None]
-        if len(chosen) > 1:
-            raise InvalidInputError(f"{' and '.join(chosen)} exclude one another; expected one of them")
+        for one, other in (("quality", "tables"), ("quality", "target")):
+            if arguments[one] is not None and arguments[other] is not None:
+                raise InvalidInputError(f"{one} and {other} exclude one another; expected one of them")
         _check_tables(self.tables)
         check_tuning(self.tune, self.field, self.blocks)
         _check_reader(self.reader, self.rounds)
-        effort = check_effort(arguments | {"dct": dct})
+        effort = check_effort(arguments | form)
         if effort == 2 and self.quality is not None:
             return replace(self, effort=effort, quality=None, target=MatchQuality(self.quality, jointly=True))
         return replace(self, effort=effort)
@@ -162,8 +167,8 @@ def check_effort(arguments: Arguments, spell: Spell = _in_python) -> int:
     Parameters
     ----------
     arguments : mapping
-        Those of `Request`, and `dct`. Values matter of `effort`, `target`, `method` and `dct`, and whether `tune` is
-        the name of a tuning; of all others it matters only whether they are set.
+        Those of `Request`, and `dct` and `huffman`. Values matter of `effort`, `target`, `method`, `dct` and `huffman`,
+        and whether `tune` is the name of a tuning; of all others it matters only whether they are set.
     spell : callable
         Takes the name of an argument and returns it as the user writes it: on the command line ``--roi`` for
         ``"field"``. Messages name arguments in this way.
@@ -209,9 +214,14 @@ def _without_effect_at_1(arguments: Arguments, is_set: set[str], spell: Spell) -
 def _without_effect_at_2(arguments: Arguments, is_set: set[str], spell: Spell) -> dict[str, bool]:
     """Messages, and whether they apply: tables are designed, and coefficients rounded to nearest."""
     effort, tables, quality = spell("effort"), spell("tables"), spell("quality")
-    neither = not is_set.intersection(("quality", "target"))
+    neither, scaled = not is_set.intersection(("quality", "target")), {"tables", "target"} <= is_set
+    designs = f"{effort} 2 designs tables, so that {tables} has no effect"
     return _needing_a_trellis(2, is_set, spell) | {
-        f"{effort} 2 designs tables, so that {tables} has no effect; expected {effort} 1 or 3": "tables" in is_set,
+        f"{designs}; expected {effort} 1 or 3, or a target to scale them for": "tables" in is_set and not scaled,
+        f"{tables} are scaled for a target, so that {spell('method')} has no effect": scaled and "method" in is_set,
+        f"{tables} are scaled for a size, a quality or an error; got a level of tables that are designed": (
+            scaled and isinstance(arguments.get("target"), FixedLevel)
+        ),
         f"{effort} 2 designs tables for {quality} or a target, got neither": neither,
     }
 
@@ -225,12 +235,18 @@ def _without_effect_at_3(arguments: Arguments, is_set: set[str], spell: Spell) -
     """Messages, and whether they apply: tables are designed unless they are set, and coefficients optimized."""
     effort = 4 if "reader" in is_set else 3
     dct, profile, other = spell("dct"), spell("profile"), isinstance(arguments.get("tune"), str)
+    huffman = spell("huffman")
     weighs = (
         isinstance(arguments.get("target"), (MatchSwe, WaterLevel)) or arguments.get("method") in _METHODS_OF_PROFILES
     )
+    scaled = f"{spell('tables')} stay as they are with {spell('effort')} {effort}"
     cannot = f"rounds coefficients, so that {spell('effort')} {effort} cannot optimize them"
     return {
         f"{dct} exact {cannot}; expected {dct} float": arguments.get("dct") == "exact",
+        f"{spell('effort')} {effort} counts on the optimal Huffman tables; expected {huffman} optimal, got standard": (
+            arguments.get("huffman") == "standard"
+        ),
+        f"{scaled}; expected {spell('effort')} 2, which scales them for a target": {"tables", "target"} <= is_set,
         f"{profile} has no effect with {spell('tune')}; expected one of the two, or a target of weighted error: "
         f"{spell('MatchSwe')} or {spell('WaterLevel')}": "profile" in is_set and other and not weighs,
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from optcodec.cached import cached_property
 from optcodec.effort import Request
 from optcodec.form import Form, Scans, check_transcoding
+from optcodec.jpeg.bitstream import Huffman
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.sources import CoefficientSource, Dct, PixelSource
@@ -87,6 +88,7 @@ def encode(
     dct: Dct = "float",
     progressive: Progressive | None = None,
     scans: Scans = "together",
+    huffman: Huffman = "optimal",
     restart_interval: int | None = None,
     metadata: bool | None = None,
     background: Background | None = None,
@@ -109,7 +111,8 @@ def encode(
     quality : int, optional
         1..100: default JPEG (T.81, Annex K) at this quality factor. Excludes `tables` and `target`.
     tables : sequence of QuantTable, optional
-        Luminance; luminance and chrominance; or one a component. Steps up to 255. Excludes `quality` and `target`.
+        Luminance; luminance and chrominance; or one a component. Steps up to 255. Excludes `quality`. With a `target`,
+        all steps are scaled by the same percentage until it is met, as in the rate control of a camera (effort 2).
     profile : SensitivityProfile, optional
         Weights of errors that the reader of the image minds; tables are designed for it. Needs a `target`, effort 3, or
         effort 2 with a `quality`.
@@ -157,6 +160,9 @@ def encode(
         Of baseline files: all components interleaved in one scan, which every decoder reads; or luminance in a scan of
         its own where it is finer than chrominance. That saves 1 to 2 %, but some decoders show another picture, or
         refuse it. Without effect on progressive files.
+    huffman : {"optimal", "standard"}
+        The Huffman tables that take the fewest bytes; or those of T.81, K.3, which hardware encoders have, to see what
+        their files would be: baseline, effort 1 or 2.
     restart_interval : int, optional
         MCUs between restart markers, 0..65535; 0 for none. By default 0, and for a `CoefficientImage` what its file
         has.
@@ -197,9 +203,9 @@ def encode(
         If `rdo` is set.
     """
     requested = Request(quality, tables, target, profile, method, effort, tune, field, blocks, reader, rounds)
-    request = (requested if rdo is None else _request_of_rdo(rdo, requested)).resolved(dct)
+    request = (requested if rdo is None else _request_of_rdo(rdo, requested)).resolved(dct=dct, huffman=huffman)
     sampling = subsampling or request.subsampling or "4:2:0"
-    form = Form(sampling, dct, progressive, scans, restart_interval, metadata, threads)
+    form = Form(sampling, dct, progressive, scans, restart_interval, metadata, threads, huffman)
     source: PixelSource | CoefficientSource
     if isinstance(image, CoefficientImage):
         check_transcoding(image, orient, to_rgb)
@@ -237,6 +243,6 @@ def _encoded(source: PixelSource | CoefficientSource, request: Request) -> tuple
     if request.target is not None:
         from optcodec.designed import designed
 
-        return designed(source, request.target, request.profile, request.method), None
+        return designed(source, request.target, request.profile, request.method, tables), None
     default = annex_k_tables(DEFAULT_QUALITY if quality is None else quality)
     return source.encoded(default if tables is None else tables), None

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from optcodec.errors import InvalidInputError
+from optcodec.jpeg.bitstream import Huffman
 from optcodec.jpeg.image import MAX_LIBJPEG_SIDE, CoefficientImage, Metadata
 from optcodec.jpeg.layout import thread_count
 from optcodec.jpeg.sources import CoefficientSource, Dct, PixelSource
-from optcodec.jpeg.writer import Progressive, check_progressive
+from optcodec.jpeg.writer import Progressive, check_huffman, check_progressive
 from optcodec.notices import warn_user
 from optcodec.pictures.orientation import Orient, check_orient, minimal_exif, orientation_of
 from optcodec.pictures.pixels import Picture
@@ -40,6 +41,7 @@ class Form:
     restart_interval: int | None
     metadata: bool | None
     threads: int | None
+    huffman: Huffman = "optimal"
 
     def __post_init__(self) -> None:
         if self.dct not in ("float", "exact"):
@@ -48,6 +50,7 @@ class Form:
             check_progressive(self.progressive)
         if self.scans not in ("together", "apart"):
             raise InvalidInputError(f'scans is "together" or "apart"; got {self.scans!r}')
+        check_huffman(self.huffman, self.progressive or False)
         thread_count(self.threads)
 
     def of_coefficients(self, image: CoefficientImage) -> CoefficientSource:
@@ -56,7 +59,8 @@ class Form:
         interval = image.restart_interval if self.restart_interval is None else self.restart_interval
         kept = replace(image, metadata=kept_metadata(image.metadata, self.metadata), restart_interval=interval)
         progressive = image.progressive if self.progressive is None else self.progressive
-        return CoefficientSource(kept, progressive, self.threads, self.scans == "apart")
+        check_huffman(self.huffman, progressive)
+        return CoefficientSource(kept, progressive, self.threads, self.scans == "apart", self.huffman)
 
     def of_pixels(self, picture: Picture) -> PixelSource:
         """The source of a file from pixels, baseline and without metadata where the form leaves that open."""
@@ -69,6 +73,7 @@ class Form:
             0 if self.restart_interval is None else self.restart_interval,
             self.threads,
             self.scans == "apart",
+            self.huffman,
         )
 
 

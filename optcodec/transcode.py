@@ -67,9 +67,9 @@ def transcode(
     strict, partial, notify
         As of `read_jpeg`. What is left of a file that ends early is coded anew in any case.
     **options
-        Those of `encode`. With ``progressive=False`` or a ``restart_interval``, which are asked for for the sake of a
-        decoder, files of another form are coded anew even where that is larger. With ``metadata=False`` what the file
-        carries is left out in any case.
+        Those of `encode`. With ``progressive=False``, ``huffman="standard"`` or a ``restart_interval``, which are asked
+        for for the sake of a decoder, files of another form are coded anew even where that is larger. With
+        ``metadata=False`` what the file carries is left out in any case.
 
     Returns
     -------
@@ -130,7 +130,9 @@ def recoded(image: CoefficientImage, original: bytes, *, allow_larger: bool = Fa
 def _has_form(image: CoefficientImage, options: dict[str, Any]) -> bool:
     """Whether the file is in the form that is asked for for the sake of a decoder."""
     becomes_baseline = options.get("progressive") is False and image.progressive
-    return not becomes_baseline and options.get("restart_interval") in (None, image.restart_interval)
+    if becomes_baseline or options.get("huffman") == "standard":
+        return False
+    return options.get("restart_interval") in (None, image.restart_interval)
 
 
 def _with_wanted_metadata(image: CoefficientImage, original: bytes, options: dict[str, Any]) -> bytes:

@@ -232,7 +232,7 @@ def _coded(picture: Picture, options: dict[str, Any], record: dict[str, Any]) ->
 
     target, quality = choose_target(options), options["quality"]
     one_of({"-q/--quality": quality, "a target (--bpp and the like)": target})
-    others = ("effort", "profile", "method", "tables", "roi", "roi_strength", "background")
+    others = "effort", "profile", "method", "tables", "huffman", "roi", "roi_strength", "background"
     tuning = tuned(dict.fromkeys(others) | {"dct": "float"} | options, quality, target)
     record |= tuning.record
     recording = RecordingChoice.of(tuning.settings["blocks"])

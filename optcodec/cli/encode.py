@@ -56,7 +56,15 @@ _NBYTES_PER_PIXEL = {"network": 200, "ssim": 170, "trellis or psnr": 70, "otherw
 @click.option(
     "--tables",
     type=click.Path(path_type=Path),
-    help="Quantization tables from a file: JSON, the text format of cjpeg, or any JPEG file.",
+    help="Quantization tables from a file: JSON, the text format of cjpeg, or any JPEG file. With a target, such as "
+    "--bpp, all steps are scaled by the percentage that meets it.",
+)
+@click.option(
+    "--scale",
+    cls=ExpertOption,
+    type=click.FloatRange(0, min_open=True),
+    metavar="PERCENT",
+    help="Scale the steps of --tables by a fixed percentage.",
 )
 @profile_option
 @target_options
@@ -177,7 +185,11 @@ def _tuned(options: dict[str, Any]) -> EncodeSettings:
     """Check which of quality, tables and target is set, and combine it with the effort and tuning."""
     target = reader_target(options, choose_target(options))
     quality = options["quality"]
-    one_of({"-q/--quality": quality, "--tables": options["tables"], "a target (--water-level and the like)": target})
+    for other, value in (("--tables", options["tables"]), ("a target (--water-level and the like)", target)):
+        one_of({"-q/--quality": quality, other: value})
+    one_of({"--scale": options["scale"], "a target, for which --tables are scaled": target})
+    if options["scale"] is not None and options["tables"] is None:
+        raise InvalidInputError("--scale is for the steps of --tables, got none")
     if target is None and options["method"] is not None:
         if quality is None:
             raise InvalidInputError("--method needs a target such as --water-level, or -q/--quality for deepn and jpeg")
@@ -192,7 +204,7 @@ def _settings(options: dict[str, Any], tuning: EncodeSettings) -> dict[str, Any]
     return tuning.settings | {
         "reader": readers(options),
         "rounds": options["rounds"],
-        "tables": _tables(options["tables"]),
+        "tables": _tables(options["tables"], options["scale"]),
         "method": options["method"],
         "subsampling": options["subsampling"] or _designed_for(options["tables"]),
         "metadata": options["metadata"],
@@ -209,12 +221,14 @@ def _designed_for(path: Path | None) -> str | None:
     return tables_subsampling(path)
 
 
-def _tables(path: Path | None) -> Any:
+def _tables(path: Path | None, percent: float | None) -> Any:
+    """The tables of a file, scaled by a percentage."""
     if path is None:
         return None
     from optcodec.jpeg.table_files import load_tables
 
-    return load_tables(path)
+    tables = load_tables(path)
+    return tables if percent is None else tuple(table.scaled(percent) for table in tables)
 
 
 def _left_out(image: CoefficientImage | Picture, metadata: bool | None) -> list[str]:

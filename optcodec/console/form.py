@@ -37,6 +37,14 @@ def form_options(function: Any) -> Any:
             help="Forward DCT; exact: the integer DCT of libjpeg-turbo.  [default: float]",
         ),
         click.option(
+            "--huffman",
+            cls=ExpertOption,
+            type=click.Choice(["optimal", "standard"]),
+            default="optimal",
+            show_default=True,
+            help="Huffman tables; standard: those of T.81, K.3, which hardware encoders have (baseline, efforts 1, 2).",
+        ),
+        click.option(
             "--restart-interval",
             cls=ExpertOption,
             type=click.IntRange(0, 65535),
@@ -54,5 +62,6 @@ def form_of(options: dict[str, Any]) -> dict[str, Any]:
         "dct": options["dct"],
         "progressive": None if kind is None else kinds[kind],
         "scans": options["scans"],
+        "huffman": options["huffman"],
         "restart_interval": options["restart_interval"],
     }

@@ -143,7 +143,7 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
         tuned_for = name == "tune" or (name == "profile" and network)
         return f"--tune {options['tune']}" if tuned_for else _SPELLED.get(name, f"--{name}")
 
-    arguments = {name: options[name] for name in ("method", "tables", "blocks", "dct")}
+    arguments = {name: options[name] for name in ("method", "tables", "blocks", "dct", "huffman")}
     arguments |= {"quality": quality, "target": target, "profile": network or options["profile"]}
     arguments |= {"reader": networks or None, "rounds": options.get("rounds")}
     effort = check_effort(arguments | {"effort": effort, "tune": measure, "field": options["roi"]}, spell)

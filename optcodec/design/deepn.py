@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.design.histogram import MAX_STEP
+from optcodec.jpeg.tables import scaled_steps
 
-__all__ = ["ScaledTable", "deepn_steps", "quality_scale"]
+__all__ = ["ScaledTable", "deepn_steps"]
 
 Steps = npt.NDArray[np.int64]
 
@@ -37,11 +38,6 @@ def deepn_steps(deviation: npt.ArrayLike) -> Steps:
     return np.floor(np.maximum(step, 5) + 0.5).astype(np.int64)
 
 
-def quality_scale(quality: int) -> int:
-    """Percentage by which a quality factor scales a base table (libjpeg ``jpeg_quality_scaling``); 100 for 50."""
-    return 5000 // quality if quality < 50 else 200 - 2 * quality
-
-
 @dataclass(frozen=True, eq=False)
 class ScaledTable:
     """A base table as a function of the percentage that scales it, rounded and clamped as in libjpeg.
@@ -55,8 +51,8 @@ class ScaledTable:
     base: Steps
 
     def steps(self, level: float) -> Steps:
-        """Steps (64,) at a percentage: floor((base * level + 50) / 100), within 1..255."""
-        return np.clip(np.floor((self.base * level + 50) / 100), 1, MAX_STEP).astype(np.int64)
+        """Steps (64,) at a percentage."""
+        return scaled_steps(self.base, level)
 
     @property
     def bounds(self) -> tuple[float, float]:

@@ -46,6 +46,8 @@ class DesignLine(Line[DesignedFile]):
         Tables that the level moves.
     others : ndarray of int64, shape (tables, 64), optional
         Steps of the tables that it does not move.
+    only_scaled : bool
+        Whether only the tables of levels are tried, and none between them.
     """
 
     design: Design
@@ -54,6 +56,7 @@ class DesignLine(Line[DesignedFile]):
     moving: slice = field(default_factory=lambda: slice(None))
     others: Steps | None = None
     tolerances: Tolerances = TABLE_TOLERANCES
+    only_scaled: bool = False
 
     @property
     def pixels(self) -> int:
@@ -139,6 +142,8 @@ class DesignLine(Line[DesignedFile]):
 
     def refinements(self, goal: Goal) -> Sequence[Sequence[Refinement[DesignedFile]]]:
         """Tables between two levels, one unit of one step after the other; then single steps in any order."""
+        if self.only_scaled:
+            return []
         if goal.of_file:
             return [[self._between]]
         return [[self._coarser_steps]] if goal.rising else [[self._between], [self._finer_steps]]

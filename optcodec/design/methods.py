@@ -16,11 +16,20 @@ from optcodec.design.opts import WaterFilling
 from optcodec.design.rdopt import Lagrangian
 from optcodec.design.statistics import Statistics
 from optcodec.errors import InvalidInputError
-from optcodec.jpeg.tables import annex_k_tables
+from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.targets import Quality, Target, WaterLevel
 from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["DEFAULT_DISTORTION", "LARGEST_STEPS", "METHODS", "SCALED", "WATER_FILLING", "Design", "default_method"]
+__all__ = [
+    "DEFAULT_DISTORTION",
+    "LARGEST_STEPS",
+    "METHODS",
+    "SCALED",
+    "WATER_FILLING",
+    "Design",
+    "default_method",
+    "scaled",
+]
 
 Floats = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int64]
@@ -131,8 +140,13 @@ def _deepn(design: Design) -> list[Family]:
 
 
 def _jpeg(design: Design) -> list[Family]:
-    base = annex_k_tables(50)[: len(design.groups)]
-    return [ScaledTable(table.steps.astype(np.int64).ravel()) for table in base]
+    return scaled(design, annex_k_tables(50))
+
+
+def scaled(design: Design, tables: Sequence[QuantTable]) -> list[Family]:
+    """Tables by the percentage that scales them; the last one is that of all components that have none."""
+    chosen = [tables[min(index, len(tables) - 1)] for index in range(len(design.groups))]
+    return [ScaledTable(table.steps.astype(np.int64).ravel()) for table in chosen]
 
 
 def _rdopt(design: Design) -> list[Family]:

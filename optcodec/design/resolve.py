@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.design.candidates import DesignedFile, Files
-from optcodec.design.deepn import quality_scale
 from optcodec.design.families import Family
 from optcodec.design.histogram import MAX_STEP
 from optcodec.design.line import DesignLine
@@ -20,11 +19,12 @@ from optcodec.design.methods import (
     WATER_FILLING,
     Design,
     default_method,
+    scaled,
 )
 from optcodec.design.statistics import DISTORTIONS, Source, Statistics, gather
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.quantize import quantize
-from optcodec.jpeg.tables import QuantTable
+from optcodec.jpeg.tables import QuantTable, quality_scale
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.matching import Target, meet
 from optcodec.notices import warn_user
@@ -133,6 +133,7 @@ def resolve(
     method: str | None = None,
     distortion: str = DEFAULT_DISTORTION,
     qmax: int | None = None,
+    tables: Sequence[QuantTable] | None = None,
     files: Files,
 ) -> DesignedFile:
     """Tables for statistics that are there already; otherwise as `design_tables`.
@@ -143,6 +144,8 @@ def resolve(
         As in `design_tables`; `MatchPsnr` and what else is measured on a file go with a single image.
     statistics : Statistics
         Of the image or data set; `pixels` is what `Bpp` counts by.
+    tables : sequence of QuantTable, optional
+        Tables that are scaled as a whole, in place of a method that designs them.
     files : Files
         Writes the files with tables that are tried: some five, at most about twenty, and never two with the same
         tables. For a target that is an error or a level, no file is written.
@@ -160,7 +163,8 @@ def resolve(
     qmax = whole_number(qmax, "qmax", 1, MAX_STEP)
     _check_options(method, distortion)
     design = Design.of(method, statistics, profile, distortion, qmax)
-    line = DesignLine(design, METHODS[method](design), files)
+    families = METHODS[method](design) if tables is None else scaled(design, tables)
+    line = DesignLine(design, families, files, only_scaled=tables is not None)
     if isinstance(target, FixedLevel):
         return line.file_with(np.maximum(_at_level(target, line.families, method), design.least))
     return meet(line, target).candidate

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from optcodec.jpeg.entropy import HuffmanTables, ScanTokens, joint_tables, optimal_tables, scan_bytes
 from optcodec.jpeg.headers import FrameComponent
@@ -14,9 +15,12 @@ from optcodec.jpeg.layout import dc_slots
 from optcodec.jpeg.metadata.values import Metadata
 from optcodec.jpeg.metadata.writer import application_segments, with_trailer
 from optcodec.jpeg.segments import EOI, segment_bytes
+from optcodec.jpeg.standard_codes import standard_tables
 from optcodec.jpeg.tables import QuantTable
 
-__all__ = ["Preamble", "Scan", "compact_tables", "group_slots", "jpeg_bytes", "scan_groups"]
+__all__ = ["Huffman", "Preamble", "Scan", "compact_tables", "group_slots", "jpeg_bytes", "scan_groups"]
+
+Huffman = Literal["optimal", "standard"]
 
 _SOI = b"\xff\xd8"
 _SOF0, _SOF1, _SOF2, _DHT, _SOS, _DQT, _DRI = 0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD
@@ -100,11 +104,18 @@ def group_slots(components: int, group: Sequence[int]) -> list[int]:
     return [slots[index] if 0 in group else 0 for index in group]
 
 
-def jpeg_bytes(preamble: Preamble, scans: Iterable[Scan], *, progressive: bool, share_tables: bool = True) -> bytes:
+def jpeg_bytes(
+    preamble: Preamble,
+    scans: Iterable[Scan],
+    *,
+    progressive: bool,
+    share_tables: bool = True,
+    huffman: Huffman = "optimal",
+) -> bytes:
     """Assemble a file in the order of T.81, B.2.
 
     That is SOI, APPn, DQT, SOF, DRI, and for each scan DHT, SOS and entropy-coded data; then EOI. `share_tables` allows
-    one pair of Huffman tables for all components, if that makes the scan smaller.
+    one pair of optimal Huffman tables for all components, if that makes the scan smaller.
     """
     metadata, ids = preamble.metadata, [component.id for component in preamble.components]
     front, behind_frame, end = application_segments(metadata, ids)
@@ -113,7 +124,10 @@ def jpeg_bytes(preamble: Preamble, scans: Iterable[Scan], *, progressive: bool, 
     if preamble.restart_interval:
         pieces.append(segment_bytes(_DRI, struct.pack(">H", preamble.restart_interval)))
     for scan in scans:
-        pieces += _scan_pieces(preamble, scan, share_tables)
+        if huffman == "standard":
+            pieces += _coded_scan(preamble, scan, standard_tables(scan.tokens.histogram))
+        else:
+            pieces += _scan_pieces(preamble, scan, share_tables)
     pieces += [end, EOI]
     return with_trailer(b"".join(pieces), metadata)
 
@@ -122,12 +136,15 @@ def _scan_pieces(preamble: Preamble, scan: Scan, share_tables: bool) -> list[byt
     """Write DHT, SOS and entropy-coded data, with the Huffman tables that take the fewest bytes in all."""
     separate = optimal_tables(scan.tokens.histogram)
     joint = joint_tables(scan.tokens, separate) if share_tables else None
-    choices: list[list[bytes | memoryview]] = []
-    for tables in (separate, joint) if joint else (separate,):
-        # A DC refinement scan consists of plain bits, and has no Huffman table.
-        definition = [segment_bytes(_DHT, tables.definition)] if tables.definition else []
-        choices.append([*definition, _scan_header(preamble, scan, tables), *scan_bytes(scan.tokens, tables)])
+    choices = [_coded_scan(preamble, scan, tables) for tables in ((separate, joint) if joint else (separate,))]
     return min(choices, key=lambda pieces: sum(map(len, pieces)))
+
+
+def _coded_scan(preamble: Preamble, scan: Scan, tables: HuffmanTables) -> list[bytes | memoryview]:
+    """Write DHT, SOS and entropy-coded data with some Huffman tables."""
+    # A DC refinement scan consists of plain bits, and has no Huffman table.
+    definition = [segment_bytes(_DHT, tables.definition)] if tables.definition else []
+    return [*definition, _scan_header(preamble, scan, tables), *scan_bytes(scan.tokens, tables)]
 
 
 @lru_cache(maxsize=64)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
-from optcodec.jpeg.bitstream import Preamble, Scan, compact_tables, jpeg_bytes
+from optcodec.jpeg.bitstream import Huffman, Preamble, Scan, compact_tables, jpeg_bytes
 from optcodec.jpeg.dct import forward
 from optcodec.jpeg.entropy import pixel_tokens
 from optcodec.jpeg.headers import FrameComponent
@@ -56,6 +56,8 @@ class PixelSource:
         At most so many; all processors by default.
     apart : bool
         Whether luminance has a scan of its own in sequential files; see `write_jpeg`.
+    huffman : {"optimal", "standard"}
+        The Huffman tables; see `write_jpeg`.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -66,6 +68,7 @@ class PixelSource:
     restart_interval: int
     threads: int | None
     apart: bool = False
+    huffman: Huffman = "optimal"
     kernels: ClassVar = ("forward", "encode", "huffman", "bits")  # what designing and coding will need
 
     def __post_init__(self) -> None:
@@ -125,13 +128,18 @@ class PixelSource:
         preamble = Preamble(*self.size, parts, tables, self.metadata, self.restart_interval)
         scan = Scan(range(count), dc_slots(count), tokens)
         # libjpeg always writes two pairs of Huffman tables: files that are to equal its files have them, too.
-        return jpeg_bytes(preamble, [scan], progressive=False, share_tables=self.dct == "float")
+        return jpeg_bytes(preamble, [scan], progressive=False, share_tables=self.dct == "float", huffman=self.huffman)
 
     def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
         """The file with indices that were chosen already; see `write_jpeg`."""
         coded = replace(coded, metadata=self.metadata, restart_interval=self.restart_interval)
         return write_jpeg(
-            coded, progressive=self.progressive, smallest=smallest, apart=self.apart, threads=self.threads
+            coded,
+            progressive=self.progressive,
+            smallest=smallest,
+            apart=self.apart,
+            huffman=self.huffman,
+            threads=self.threads,
         )
 
 
@@ -143,6 +151,7 @@ class CoefficientSource:
     progressive: Progressive
     threads: int | None
     apart: bool = False
+    huffman: Huffman = "optimal"
     kernels: ClassVar = ("quantize", "entropy", "huffman", "bits")
 
     @property
@@ -179,11 +188,18 @@ class CoefficientSource:
         if tables is not old.tables:
             requantized = quantize(dequantize(old), tables, metadata=old.metadata)
             old = replace(requantized, restart_interval=old.restart_interval)
-        return write_jpeg(old, progressive=self.progressive, apart=self.apart, threads=self.threads)
+        return write_jpeg(
+            old, progressive=self.progressive, apart=self.apart, huffman=self.huffman, threads=self.threads
+        )
 
     def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
         """The file with other indices of the same components; see `write_jpeg`."""
         coded = replace(coded, metadata=self.image.metadata, restart_interval=self.image.restart_interval)
         return write_jpeg(
-            coded, progressive=self.progressive, smallest=smallest, apart=self.apart, threads=self.threads
+            coded,
+            progressive=self.progressive,
+            smallest=smallest,
+            apart=self.apart,
+            huffman=self.huffman,
+            threads=self.threads,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.kernels import zigzag
-from optcodec.scalars import whole_number
+from optcodec.scalars import real_number, whole_number
 from optcodec.values import Value
 
 __all__ = ["NATURAL_ORDER", "QuantTable", "annex_k_tables", "check_quality"]
@@ -89,6 +90,16 @@ class QuantTable(Value):
         """The 64 steps in zig-zag order."""
         return self.steps.reshape(64)[NATURAL_ORDER]
 
+    def scaled(self, percent: float) -> QuantTable:
+        """Scale all steps by a percentage, as ``cjpeg -qtables FILE -quality`` does: rounded, within 1..255.
+
+        Raises
+        ------
+        InvalidInputError
+            If the percentage is not above 0.
+        """
+        return QuantTable(scaled_steps(self.steps, real_number(percent, "a percentage")).astype(np.uint16))
+
     @cached_property
     def is_baseline(self) -> bool:
         """Whether all steps fit into 8 bits, as baseline JPEG requires."""
@@ -129,8 +140,18 @@ def annex_k_tables(quality: int) -> tuple[QuantTable, QuantTable]:
 
 @lru_cache(maxsize=100)
 def _annex_k_tables(quality: int) -> tuple[QuantTable, QuantTable]:
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    scale = quality_scale(quality)
     luminance, chrominance = (
-        QuantTable(np.clip((np.array(base) * scale + 50) // 100, 1, 255)) for base in (_K1_LUMINANCE, _K2_CHROMINANCE)
+        QuantTable(scaled_steps(np.array(base), scale).astype(np.uint16)) for base in (_K1_LUMINANCE, _K2_CHROMINANCE)
     )
     return luminance, chrominance
+
+
+def quality_scale(quality: int) -> int:
+    """Percentage by which a quality factor scales a base table (libjpeg ``jpeg_quality_scaling``); 100 for 50."""
+    return 5000 // quality if quality < 50 else 200 - 2 * quality
+
+
+def scaled_steps(base: npt.NDArray[np.integer[Any]], percent: float) -> npt.NDArray[np.int64]:
+    """Steps at a percentage, rounded and clamped as in libjpeg: floor((base * percent + 50) / 100), within 1..255."""
+    return np.clip(np.floor((base.astype(np.float64) * percent + 50) / 100), 1, 255).astype(np.int64)

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from optcodec.errors import InvalidInputError
-from optcodec.jpeg.bitstream import Preamble, Scan, group_slots, jpeg_bytes, scan_groups
+from optcodec.jpeg.bitstream import Huffman, Preamble, Scan, group_slots, jpeg_bytes, scan_groups
 from optcodec.jpeg.entropy import sequential_tokens
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.scans import progressive_scans, smallest_scans
 
-__all__ = ["Progressive", "check_progressive", "write_jpeg"]
+__all__ = ["Progressive", "check_huffman", "check_progressive", "write_jpeg"]
 
 Progressive = Literal[False, True, "smaller"]
 
@@ -25,9 +25,10 @@ def write_jpeg(
     progressive: Progressive = False,
     smallest: bool = False,
     apart: bool = False,
+    huffman: Huffman = "optimal",
     threads: int | None = None,
 ) -> bytes:
-    """Write a coefficient image as a JPEG file with optimal Huffman tables.
+    """Write a coefficient image as a JPEG file.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ def write_jpeg(
         Put luminance into a scan of its own in a sequential file, if it has a finer sampling than chrominance. This
         mostly makes the file 1 to 2 % smaller, but some decoders only read files with one scan. By default all
         components are interleaved.
+    huffman : {"optimal", "standard"}
+        The Huffman tables that take the fewest bytes, or, in a sequential file, those of T.81, K.3.
     threads : int, optional
         Maximum number of threads; by default all processors. The bytes do not depend on it.
 
@@ -53,9 +56,10 @@ def write_jpeg(
     ------
     InvalidInputError
         If a coefficient is outside of the range of 8-bit JPEG (T.81, F.1.2.1: DC differences have at most 11 bits, AC
-        coefficients at most 10).
+        coefficients at most 10), or a progressive file is to have standard tables.
     """
     check_progressive(progressive)
+    check_huffman(huffman, progressive)
     for component in image.components:
         if component.blocks.size and component.blocks.min() == -32768:
             message = f"a coefficient of component {component.id} is -32768; 8-bit JPEG codes -1023..1023"
@@ -64,7 +68,7 @@ def write_jpeg(
     if progressive is not True:
         scans = _sequential_scans(image, scan_groups(image, apart=apart), threads)
         _check_range(scans)
-        files.append(jpeg_bytes(preamble, scans, progressive=False))
+        files.append(jpeg_bytes(preamble, scans, progressive=False, huffman=huffman))
     if progressive:
         scans = (smallest_scans if smallest else progressive_scans)(image, threads=threads)
         _check_range(scans)
@@ -76,6 +80,14 @@ def check_progressive(progressive: object) -> None:
     """Raise unless the value is one of `Progressive`."""
     if progressive not in (False, True, "smaller"):
         raise InvalidInputError(f'progressive is False, True or "smaller"; got {progressive!r}')
+
+
+def check_huffman(huffman: object, progressive: Progressive) -> None:
+    """Raise unless the value is one of `Huffman`, and the file can have such tables."""
+    if huffman not in ("optimal", "standard"):
+        raise InvalidInputError(f'huffman is "optimal" or "standard"; got {huffman!r}')
+    if huffman == "standard" and progressive:
+        raise InvalidInputError("the standard Huffman tables (T.81, K.3) are for baseline files; got a progressive one")
 
 
 def _check_range(scans: Sequence[Scan]) -> None:

@@ -24,7 +24,6 @@ from optcodec.jpeg.headers import (
 from optcodec.jpeg.image import blocks_shape
 from optcodec.jpeg.metadata.reader import read_metadata
 from optcodec.jpeg.metadata.values import Metadata
-from optcodec.jpeg.reading.standard_codes import STANDARD_CODES
 from optcodec.jpeg.reading.table_segments import (
     parse_huffman_tables,
     parse_line_count,
@@ -32,6 +31,7 @@ from optcodec.jpeg.reading.table_segments import (
     parse_restart_interval,
 )
 from optcodec.jpeg.segments import Segment, file_bytes, read_segments
+from optcodec.jpeg.standard_codes import STANDARD_CODES
 from optcodec.jpeg.tables import QuantTable
 from optcodec.notices import Finding, Notify, Tolerate, refuse, sentences, warn_of
 
