@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +18,11 @@ from skimage import data
 import optcodec
 from optcodec import Bpp, InvalidInputError, MatchPsnr, MaxBytes, Quality, annex_k_tables, encode
 from optcodec.jpeg.standard_codes import STANDARD_CODES
-from optcodec.jpeg.table_files import save_tables
+from optcodec.jpeg.table_files import load_tables, save_tables
 from optcodec.jpeg.tables import QuantTable, quality_scale
-from tests.cli_helpers import refusal, run
+from tests.cli_helpers import refusal, run, run_json
 
+DOCS = Path(__file__).parents[1] / "docs"
 SOS, DHT = b"\xff\xda", 0xC4
 
 
@@ -170,3 +175,117 @@ def test_rate_control_on_the_command_line(tmp_path: Path) -> None:
         (["--huffman", "standard", "--effort", "3"], "expected --huffman optimal, got standard"),
     ):
         assert message in refusal("encode", tmp_path / "a.png", "-o", tmp_path / "b.jpg", *options)
+
+
+def steps_of(tables: Sequence[QuantTable]) -> list[list[list[int]]]:
+    return [table.steps.tolist() for table in tables]
+
+
+def test_a_ladder_has_the_tables_of_each_quality(tmp_path: Path) -> None:
+    for index in range(2):
+        Image.fromarray(photograph(64 + 32 * index)).save(tmp_path / f"{index}.png")
+    photos, paths = [tmp_path / "0.png", tmp_path / "1.png"], (tmp_path / "t.json", tmp_path / "t.h")
+    expected = {
+        quality: optcodec.design_tables(photos, optcodec.MatchQuality(quality), subsampling="4:2:0")
+        for quality in (30, 80)
+    }
+    record = run_json("design", *photos, "--ladder", "80,30,80", "-o", paths[0])["files"][0]
+    assert record["ladder"] == {str(quality): steps_of(tables) for quality, tables in expected.items()}
+    assert sorted(path.name for path in tmp_path.glob("t*")) == ["t-q30.json", "t-q80.json"]
+    for quality, tables in expected.items():
+        assert load_tables(tmp_path / f"t-q{quality}.json") == tables
+    assert run("design", *photos, "--ladder", "30,80", "-o", paths[1]).exit_code == 0
+    text = paths[1].read_text()
+    assert text.count("static const unsigned char") == 4
+    for quality, tables in expected.items():
+        for name, steps in (("", tables[1].steps), ("_zigzag", tables[1].steps_zz)):
+            array = text.partition(f"optcodec_tables{name}_q{quality}[")[2].partition(";")[0]
+            assert re.findall(r"\d+", array)[-64:] == [str(step) for step in steps.ravel().tolist()]
+    scaled = run_json("design", *photos, "--ladder", "30", "--method", "jpeg", "-o", paths[0])["files"][0]
+    assert scaled["ladder"] == {"30": steps_of(annex_k_tables(30))}
+
+
+@pytest.mark.parametrize("method", ["rdopt", "optd", "deepn", "jpeg"])
+def test_steps_stay_within_limits(method: str) -> None:
+    target: Any = MaxBytes(6000)
+    tables = optcodec.design_tables(photograph(), target, method=method, qmin=9)
+    least = min(table.steps.min() for table in tables)
+    assert least >= 9
+    free = optcodec.design_tables(photograph(), target, method=method)
+    assert min(table.steps.min() for table in free) < 9 or method in ("optd", "deepn")
+    with pytest.raises(optcodec.TargetNotMetError):  # with steps of at least 200 the error of quality 90 is exceeded
+        optcodec.design_tables(photograph(), optcodec.MatchQuality(90), method=method, qmin=200)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"qmin": 0}, "qmin is a whole number in 1..255, got 0"),
+        ({"qmin": 256}, "qmin is a whole number in 1..255, got 256"),
+        ({"qmin": 30, "qmax": 29}, "qmin is at most qmax; got 30 and 29"),
+    ],
+)
+def test_wrong_limits(options: dict[str, int], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        optcodec.design_tables(photograph(16), Bpp(1.0), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ladder", "30,50.5"], "--ladder takes whole qualities in 1..100, got 50.5"),
+        (["--ladder", "0"], "quality is a whole number in 1..100, got 0"),
+        (["--ladder", "50", "--bpp", "1"], "a target (--water-level and the like) and --ladder exclude one another"),
+        (["--bpp", "1", "--qmin", "9", "--qmax", "8"], "qmin is at most qmax; got 9 and 8"),
+    ],
+)
+def test_wrong_ladders(options: list[str], message: str, tmp_path: Path) -> None:
+    Image.fromarray(photograph(32)).save(tmp_path / "a.png")
+    assert message in refusal("design", tmp_path / "a.png", "-o", tmp_path / "t.json", *options)
+    assert not list(tmp_path.glob("t*"))
+
+
+def test_libjpeg_writes_the_same_with_these_tables(tmp_path: Path) -> None:
+    jpeglib = pytest.importorskip("jpeglib")
+    image = photograph(96)
+    tables = optcodec.design_tables(image, Bpp(1.5), subsampling="4:2:0")
+    picture = jpeglib.from_spatial(image)
+    picture.samp_factor = "4:2:0"
+    quantization = np.array([tables[0].steps, tables[1].steps, tables[1].steps], np.uint16)
+    picture.write_spatial(str(tmp_path / "theirs.jpg"), qt=quantization)
+    theirs = optcodec.read_jpeg((tmp_path / "theirs.jpg").read_bytes())
+    ours = encode(image, tables=tables, dct="exact", huffman="standard").coefficients
+    for index, component in enumerate(theirs.components):
+        assert theirs.tables[component.table] == tables[min(index, 1)]
+        np.testing.assert_array_equal(component.blocks, ours.components[index].blocks)
+
+
+LIBJPEG = re.search(r"takes? tables row by row:\n\n```c\n(.*?)```", (DOCS / "cameras.md").read_text("utf-8"), re.DOTALL)
+MAIN = """
+int main(void)
+{
+  struct jpeg_compress_struct cinfo; struct jpeg_error_mgr errors;
+  cinfo.err = jpeg_std_error(&errors); jpeg_create_compress(&cinfo);
+  cinfo.input_components = 3; cinfo.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&cinfo); use_tables(&cinfo);
+  for (int table = 0; table < 2; table++)
+    for (int index = 0; index < 64; index++)
+      printf("%d ", cinfo.quant_tbl_ptrs[table]->quantval[index]);
+  jpeg_destroy_compress(&cinfo);
+  return 0;
+}
+"""
+
+
+@pytest.mark.skipif(
+    shutil.which("cc") is None or not Path("/usr/include/jpeglib.h").exists(),
+    reason="the headers of libjpeg and a C compiler are not at hand",
+)
+def test_the_example_for_libjpeg_sets_the_tables(tmp_path: Path) -> None:
+    assert LIBJPEG is not None
+    save_tables(own_tables(), tmp_path / "tables.h")
+    code = "#include <stdio.h>\n#include <jpeglib.h>\n" + LIBJPEG[1] + MAIN
+    (tmp_path / "main.c").write_text(code)
+    subprocess.run(["cc", "-Wall", "-Werror", "main.c", "-o", "main", "-ljpeg"], cwd=tmp_path, check=True)
+    out = subprocess.run([tmp_path / "main"], check=True, capture_output=True, text=True).stdout
+    assert [int(step) for step in out.split()] == [step for table in own_tables() for step in table.steps.ravel()]

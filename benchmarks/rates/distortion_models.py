@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.record import write_result
-from optcodec.design import DISTORTIONS, gather, resolve
+from optcodec.design import DISTORTIONS, Files, gather, resolve
 from optcodec.jpeg.image import DctImage
 from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
@@ -60,9 +60,9 @@ def _one_image(image: DctImage, profile: SensitivityProfile) -> tuple[dict[str, 
         nbytes[f"quality {quality}"] = {"default JPEG": size}
         for method, distortion, qmax in product(METHODS, DISTORTIONS, LARGEST_STEPS):
             tables = resolve(
-                MatchQuality(quality), statistics, profile, method=method, distortion=distortion, qmax=qmax,
-                size_of=lambda tables: len(write_jpeg(quantize(image, tables))),
-            )  # fmt: skip
+                MatchQuality(quality), statistics, profile, method=method, distortion=distortion, limits=(1, qmax),
+                files=Files(lambda tables: len(write_jpeg(quantize(image, tables)))),
+            ).tables  # fmt: skip
             size, swe = _measured(image, tables, profile)
             nbytes[f"quality {quality}"][f"{method} {distortion} qmax {qmax}"] = size
             mismatch = max(mismatch, *(abs(1 - a / b) for a, b in zip(swe, default_swe, strict=True)))

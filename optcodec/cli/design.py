@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,7 @@ from optcodec.console.options import (
     inputs_argument,
     max_pixels_option,
     method_option,
+    numbers,
     one_of,
     orient_option,
     output_option,
@@ -37,6 +38,10 @@ from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable
 from optcodec.limits import processor_count
 
+if TYPE_CHECKING:
+    from optcodec.jpeg.tables import QuantTable
+    from optcodec.matching import Target
+
 __all__ = ["command"]
 
 _NBYTES_PER_PIXEL = 30  # of memory at the peak
@@ -48,6 +53,13 @@ _NBYTES_PER_PIXEL = 30  # of memory at the peak
     "Table file: JSON, the text format of cjpeg if it ends in .txt, or C arrays if it ends in .h; with --per-image, a "
     "folder.",
     required=True,
+)
+@click.option(
+    "--ladder",
+    callback=numbers,
+    metavar="Q,Q,...",
+    help="Tables for each of these qualities: all in one .h file, or in OUTPUT-qQ.json and so on. They have the error "
+    "of default JPEG at the quality, or with deepn and jpeg its scale.",
 )
 @click.option("--per-image", is_flag=True, help="Design tables for each image, not one set for all.")
 @profile_option
@@ -66,6 +78,14 @@ _NBYTES_PER_PIXEL = 30  # of memory at the peak
     cls=ExpertOption,
     type=click.IntRange(1, 255),
     help="Largest quantization step.  [default: 255; 100 for opts and optd]",
+)
+@click.option(
+    "--qmin",
+    cls=ExpertOption,
+    type=click.IntRange(1, 255),
+    default=1,
+    show_default=True,
+    help="Smallest quantization step.",
 )
 @subsampling_option
 @background_option
@@ -118,18 +138,32 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     """Arguments of `optcodec.design_tables`; options that are not set are left to its defaults."""
     from optcodec.targets import Quality
 
-    target, quality = choose_target(options), options["quality"]
-    if target is None and quality is None:
+    target, quality, ladder = choose_target(options), options["quality"], options["ladder"]
+    if target is None and quality is None and ladder is None:
         raise InvalidInputError(f"expected a target: {TABLE_TARGETS}, or -q for the methods deepn and jpeg")
-    one_of({"-q/--quality": quality, "a target (--water-level and the like)": target})
+    one_of({"-q/--quality": quality, "a target (--water-level and the like)": target, "--ladder": ladder})
     profile = profile_from(options["profile"])
     settings = {
-        "target": target or Quality(quality),
+        "target": _targets(ladder, options["method"]) if ladder else target or Quality(quality),
         "profile": profile,
         "method": options["method"],
         "subsampling": options["subsampling"] or ("4:2:0" if profile is None else profile.provenance.subsampling),
     }
-    return settings | {name: options[name] for name in ("distortion", "qmax") if options[name] is not None}
+    return settings | {name: options[name] for name in ("distortion", "qmax", "qmin") if options[name] is not None}
+
+
+def _targets(ladder: tuple[float, ...], method: str | None) -> dict[int, Target]:
+    """Targets by the qualities of a ladder."""
+    from optcodec.design import SCALED
+    from optcodec.targets import MatchQuality, Quality
+
+    kind = Quality if method in SCALED else MatchQuality
+    targets: dict[int, Target] = {}
+    for quality in sorted(set(ladder)):
+        if quality != int(quality):
+            raise InvalidInputError(f"--ladder takes whole qualities in 1..100, got {quality:g}")
+        targets[int(quality)] = kind(int(quality))
+    return targets
 
 
 def _for_all(images: ImageSet, total: int, output: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
@@ -146,11 +180,24 @@ def _for_all(images: ImageSet, total: int, output: Path, settings: dict[str, Any
 def _design(images: Any, output: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Design tables and write them."""
     from optcodec.design import design_tables
-    from optcodec.jpeg.table_files import save_tables
+    from optcodec.jpeg.table_files import save_ladder, save_tables
 
-    tables = design_tables(images, **settings)
-    save_tables(tables, output, subsampling=settings["subsampling"])
-    return {"output": str(output), "tables": [table.steps.tolist() for table in tables]}
+    target, sampling = settings["target"], settings["subsampling"]
+    if not isinstance(target, dict):
+        tables = design_tables(images, **settings)
+        save_tables(tables, output, subsampling=sampling)
+        return {"output": str(output), "tables": _steps(tables)}
+    from optcodec.design.statistics import gather
+
+    statistics = gather(images, subsampling=sampling, threads=settings.get("threads"))
+    ladder = {quality: design_tables(statistics, **settings | {"target": one}) for quality, one in target.items()}
+    files = save_ladder(ladder, output, subsampling=sampling)
+    steps = {str(quality): _steps(tables) for quality, tables in ladder.items()}
+    return {"output": ", ".join(map(str, files)), "ladder": steps}
+
+
+def _steps(tables: Sequence[QuantTable]) -> list[list[list[int]]]:
+    return [table.steps.tolist() for table in tables]
 
 
 def _text(records: Sequence[dict[str, Any]]) -> str:
@@ -159,5 +206,7 @@ def _text(records: Sequence[dict[str, Any]]) -> str:
         return "\n".join(f"{record['output']}: tables of {record['input']}" for record in records)
     (record,) = records
     about = record["input"] if "input" in record else count(record["inputs"], "image")
+    if "ladder" in record:
+        return f"{record['output']}: tables of {about} for qualities {', '.join(record['ladder'])}"
     titles = ("luminance", "chrominance")
     return f"{record['output']}: tables of {about}\n\n{side_by_side(titles, record['tables'])}"

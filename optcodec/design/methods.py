@@ -55,12 +55,15 @@ class Design:
         Model of the error, see `optcodec.design.design_tables`.
     qmax : int
         Largest step.
+    qmin : int
+        Smallest step.
     """
 
     statistics: Statistics
     weights: Floats | None
     distortion: str
     qmax: int
+    qmin: int = 1
 
     @classmethod
     def of(
@@ -69,11 +72,13 @@ class Design:
         statistics: Statistics,
         profile: SensitivityProfile | None,
         distortion: str = DEFAULT_DISTORTION,
-        qmax: int | None = None,
+        limits: tuple[int, int | None] = (1, None),
     ) -> Design:
         """Design with the normalized weights of a profile, and by default the largest step of the method."""
         weights = None if profile is None else profile.normalized().weights.reshape(3, 64)
-        return cls(statistics, weights, distortion, LARGEST_STEPS.get(method, MAX_STEP) if qmax is None else qmax)
+        qmin, qmax = limits
+        largest = LARGEST_STEPS.get(method, MAX_STEP) if qmax is None else qmax
+        return cls(statistics, weights, distortion, max(largest, qmin), qmin)
 
     @property
     def groups(self) -> list[slice]:
@@ -82,9 +87,11 @@ class Design:
 
     @property
     def least(self) -> Steps:
-        """Smallest steps (tables, 64) with which all coefficients can be coded."""
+        """Smallest steps (tables, 64) that are allowed, and with which all coefficients can be coded."""
         parts = self.statistics.components
-        return np.array([np.max([part.least_steps for part in parts[group]], axis=0) for group in self.groups])
+        least = np.array([np.max([part.least_steps for part in parts[group]], axis=0) for group in self.groups])
+        bounded: Steps = np.maximum(least, self.qmin)
+        return bounded
 
     def joint(self, families: Sequence[Family], group: slice) -> Joint:
         """Families of the groups in a slice, with the limits of their steps."""

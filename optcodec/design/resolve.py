@@ -13,7 +13,6 @@ from optcodec.design.histogram import MAX_STEP
 from optcodec.design.line import DesignLine
 from optcodec.design.methods import (
     DEFAULT_DISTORTION,
-    LARGEST_STEPS,
     METHODS,
     SCALED,
     WATER_FILLING,
@@ -57,6 +56,7 @@ def design_tables(
     distortion: str = DEFAULT_DISTORTION,
     subsampling: str = "4:4:4",
     qmax: int | None = None,
+    qmin: int = 1,
     threads: int | None = None,
 ) -> tuple[QuantTable, ...]:
     """Design quantization tables for an image, or one set of tables for many images.
@@ -88,6 +88,8 @@ def design_tables(
     qmax : int, optional
         Of ``"rdopt"``, ``"opts"`` and ``"optd"``: largest step, 1..255; by default 255, and 100 of the last two. Only
         where a target other than a water level cannot be met otherwise do all steps go beyond it, together.
+    qmin : int
+        Smallest step, 1..255, for encoders that take no smaller ones.
     threads : int, optional
         At most so many; all processors by default. The result is the same.
 
@@ -121,8 +123,8 @@ def design_tables(
     def size_of(tables: tuple[QuantTable, ...]) -> int:
         return sum(len(write_jpeg(quantize(image, tables))) for image in statistics.images)
 
-    files = Files(size_of)
-    return resolve(target, statistics, profile, method=method, distortion=distortion, qmax=qmax, files=files).tables
+    limits, files = (qmin, qmax), Files(size_of)
+    return resolve(target, statistics, profile, method=method, distortion=distortion, limits=limits, files=files).tables
 
 
 def resolve(
@@ -132,7 +134,7 @@ def resolve(
     *,
     method: str | None = None,
     distortion: str = DEFAULT_DISTORTION,
-    qmax: int | None = None,
+    limits: tuple[int, int | None] = (1, None),
     tables: Sequence[QuantTable] | None = None,
     files: Files,
 ) -> DesignedFile:
@@ -140,10 +142,12 @@ def resolve(
 
     Parameters
     ----------
-    target, profile, method, distortion, qmax
+    target, profile, method, distortion
         As in `design_tables`; `MatchPsnr` and what else is measured on a file go with a single image.
     statistics : Statistics
         Of the image or data set; `pixels` is what `Bpp` counts by.
+    limits : (int, int or None)
+        Smallest and largest step: `qmin` and `qmax` of `design_tables`.
     tables : sequence of QuantTable, optional
         Tables that are scaled as a whole, in place of a method that designs them.
     files : Files
@@ -159,10 +163,8 @@ def resolve(
         raise InvalidInputError(f"expected a target such as WaterLevel(0.1) or Bpp(1.0), got {target!r}")
     if method is None:
         method = default_method(target, weighted=profile is not None)
-    qmax = LARGEST_STEPS.get(method, MAX_STEP) if qmax is None else qmax
-    qmax = whole_number(qmax, "qmax", 1, MAX_STEP)
     _check_options(method, distortion)
-    design = Design.of(method, statistics, profile, distortion, qmax)
+    design = Design.of(method, statistics, profile, distortion, _checked(limits))
     families = METHODS[method](design) if tables is None else scaled(design, tables)
     line = DesignLine(design, families, files, only_scaled=tables is not None)
     if isinstance(target, FixedLevel):
@@ -180,6 +182,15 @@ def line_of_method(
     _check_options(method, distortion)
     design = Design.of(method, statistics, profile, distortion)
     return DesignLine(design, METHODS[method](design), Files(len))
+
+
+def _checked(limits: tuple[int, int | None]) -> tuple[int, int | None]:
+    """The smallest and the largest step, or an `InvalidInputError`."""
+    qmin = whole_number(limits[0], "qmin", 1, MAX_STEP)
+    qmax = None if limits[1] is None else whole_number(limits[1], "qmax", 1, MAX_STEP)
+    if qmax is not None and qmin > qmax:
+        raise InvalidInputError(f"qmin is at most qmax; got {qmin} and {qmax}")
+    return qmin, qmax
 
 
 def _check_options(method: str, distortion: str) -> None:

@@ -23,7 +23,7 @@ from optcodec.pictures.pixels import ImageLike, load_picture
 __all__ = ["DISTORTIONS", "Source", "Statistics", "gather"]
 
 Image: TypeAlias = "ImageLike | DctImage | CoefficientImage"
-Source: TypeAlias = "Image | Iterable[Image]"
+Source: TypeAlias = "Image | Iterable[Image] | Statistics"
 # Types of a single image, although some of them can be iterated. An open file is a single image, too.
 _SINGLE = (np.ndarray, str, PathLike, bytes, bytearray, memoryview, DctImage, CoefficientImage)
 
@@ -104,10 +104,10 @@ def gather(source: Source, *, subsampling: str = "4:4:4", threads: int | None = 
 
     Parameters
     ----------
-    source : image, DctImage, CoefficientImage, or iterable of these
+    source : image, DctImage, CoefficientImage, Statistics, or iterable of images
         Pixels (what `optcodec.load_picture` takes: uint8 array of shape (H, W, 3) or (H, W), Pillow image,
         path, file in memory), or coefficients. Those that are quantized already count by the values that they
-        reconstruct.
+        reconstruct. `Statistics` are returned as they are.
         An iterable stands for one data set; it is gone through more than once, and an iterator that cannot be is kept
         in memory. Grey images of a set count for luminance.
     subsampling : str
@@ -124,6 +124,8 @@ def gather(source: Source, *, subsampling: str = "4:4:4", threads: int | None = 
     InvalidInputError
         If there is no image, or one that is not grey or YCbCr, or not of the kinds above.
     """
+    if isinstance(source, Statistics):
+        return source
     threads = thread_count(threads)
     images = _DctImages(source, subsampling, threads)
     components: list[Histogram] = []

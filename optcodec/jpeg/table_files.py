@@ -27,22 +27,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.files import write_whole
+from optcodec.jpeg.c_header import TITLES, c_header, rows_of
 from optcodec.jpeg.image import SUBSAMPLINGS
 from optcodec.jpeg.reading.structure import read_structure
 from optcodec.jpeg.tables import QuantTable
 from optcodec.jsontext import parse_json
 from optcodec.notices import ignore
 
-__all__ = ["from_pillow", "load_tables", "save_tables", "tables_subsampling", "to_pillow"]
+__all__ = ["from_pillow", "load_tables", "save_ladder", "save_tables", "tables_subsampling", "to_pillow"]
 
 _FORMAT = "optcodec quantization tables 1"
 _TEXT_SUFFIXES = (".txt", ".qtables")
 _C_SUFFIX = ".h"
-_TITLES = "luminance", "chrominance", "third table", "fourth table"
 _MAX_STEP = 255  # of a baseline file
 
 
@@ -121,43 +120,56 @@ def save_tables(tables: Sequence[QuantTable], path: str | os.PathLike[str], *, s
     """
     path = Path(path)
     checked = _checked(table.steps.ravel().tolist() for table in tables)
-    rows = [_rows(table.steps) for table in checked]
+    rows = [rows_of(table.steps) for table in checked]
     if path.suffix.lower() == ".json":
         blocks = ",\n".join(" [" + ",\n  ".join(f"[{row}]" for row in table) + "]" for table in rows)
         sampling = "" if subsampling is None else f'"subsampling": {json.dumps(subsampling)},\n'
         content = f'{{"format": "{_FORMAT}",\n{sampling}"tables": [\n{blocks}\n]}}\n'
     elif path.suffix.lower() in _TEXT_SUFFIXES:
-        texts = (f"# {title}\n" + "\n".join(table) for title, table in zip(_TITLES, rows, strict=False))
+        texts = (f"# {title}\n" + "\n".join(table) for title, table in zip(TITLES, rows, strict=False))
         content = "\n\n".join(texts).replace(",", "") + "\n"
     elif path.suffix.lower() == _C_SUFFIX:
-        content = _c_header(checked, subsampling)
+        content = c_header({"": checked}, subsampling)
     else:
         expected = ", ".join((".json", *_TEXT_SUFFIXES, _C_SUFFIX))
         raise InvalidInputError(f"{path}: expected a name that ends in one of {expected}, got {path.suffix!r}")
     write_whole(path, content.encode())
 
 
-def _rows(steps: npt.NDArray[np.uint16]) -> list[str]:
-    """The steps of a table, eight a line."""
-    return [", ".join(map(str, row)) for row in steps.reshape(8, 8).tolist()]
+def save_ladder(
+    ladder: Mapping[int, Sequence[QuantTable]], path: str | os.PathLike[str], *, subsampling: str | None = None
+) -> list[Path]:
+    """Write sets of tables by quality: to one C header, or to a file of `save_tables` for each of them.
 
+    Parameters
+    ----------
+    ladder : mapping of int to sequence of QuantTable
+        Tables by quality.
+    path : str or path
+        ``NAME.h``, or the name from which those of the files are made: ``NAME-q50.json`` for quality 50 and
+        ``NAME.json``.
+    subsampling : str, optional
+        As of `save_tables`.
 
-def _c_header(tables: Sequence[QuantTable], subsampling: str | None) -> str:
-    """Tables as arrays of C."""
-    made_for = "" if subsampling is None else f", for {subsampling}"
-    parts = [f"/* Quantization tables of JPEG, written by optcodec{made_for}. */", "#ifndef OPTCODEC_TABLES_H"]
-    parts += ["#define OPTCODEC_TABLES_H", f"#define OPTCODEC_TABLES {len(tables)}"]
-    orders = (
-        ("", "row v, column u is the step of vertical frequency v and horizontal frequency u", False),
-        ("_zigzag", "in zigzag order, as in a file (DQT, ITU-T T.81, B.2.4.1)", True),
-    )
-    for suffix, about, is_zigzag in orders:
-        arrays = (",\n    ".join(_rows(table.steps_zz if is_zigzag else table.steps)) for table in tables)
-        values = "},\n  {".join(f"\n    {array}\n  " for array in arrays)
-        comment = f"/* {', '.join(_TITLES[: len(tables)])}: {about} */"
-        name = f"optcodec_tables{suffix}[OPTCODEC_TABLES][64]"
-        parts += ["", comment, f"static const unsigned char {name} = {{\n  {{{values}}}\n}};"]
-    return "\n".join([*parts, "", "#endif", ""])
+    Returns
+    -------
+    list of path
+        The files.
+
+    Raises
+    ------
+    InvalidInputError
+        As `save_tables`.
+    """
+    path = Path(path)
+    if path.suffix.lower() == _C_SUFFIX:
+        sets = {f"_q{quality}": tables for quality, tables in ladder.items()}
+        write_whole(path, c_header(sets, subsampling).encode())
+        return [path]
+    files = [path.with_name(f"{path.stem}-q{quality}{path.suffix}") for quality in ladder]
+    for file, tables in zip(files, ladder.values(), strict=True):
+        save_tables(tables, file, subsampling=subsampling)
+    return files
 
 
 def to_pillow(tables: Sequence[QuantTable]) -> list[list[int]]:

@@ -144,13 +144,13 @@ def test_shared_chrominance_follows_the_active_components() -> None:
 
 def test_qmax_bounds_steps_at_a_water_level() -> None:
     for qmax in (1, 40, 255):
-        assert max(table.steps.max() for table in design(WaterLevel(1e9), qmax=qmax)) == qmax
+        assert max(table.steps.max() for table in design(WaterLevel(1e9), limits=(1, qmax))) == qmax
 
 
 def test_qmax_bounds_steps_of_other_targets_while_they_can_be_met() -> None:
     for target in (MatchQuality(80), MatchSwe(5.0), MaxBytes(20000)):
-        assert max(table.steps.max() for table in design(target, qmax=30)) <= 30
-    assert max(table.steps.max() for table in design(MaxBytes(2000), qmax=30)) > 30
+        assert max(table.steps.max() for table in design(target, limits=(1, 30))) <= 30
+    assert max(table.steps.max() for table in design(MaxBytes(2000), limits=(1, 30))) > 30
 
 
 # ---- The other methods -----------------------------------------------------------------------------------------------
