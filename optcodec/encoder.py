@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from typing import TYPE_CHECKING
 
 from optcodec.cached import cached_property
 from optcodec.effort import Request
+from optcodec.files import write_whole
 from optcodec.form import Form, Scans, check_transcoding
 from optcodec.jpeg.bitstream import Huffman
 from optcodec.jpeg.image import CoefficientImage
@@ -63,6 +65,16 @@ class EncodedJpeg(Value):
     def bpp(self) -> float:
         """Bits of the whole file, headers included, per pixel."""
         return 8 * self.nbytes / (self.width * self.height)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the file; it appears when it is complete, or not at all.
+
+        Raises
+        ------
+        InvalidInputError
+            If it cannot be written.
+        """
+        write_whole(path, self.data)
 
     @cached_property
     def coefficients(self) -> CoefficientImage:

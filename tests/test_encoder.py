@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -381,3 +382,11 @@ def test_tables_of_rgb_components_are_not_designed():
     with pytest.raises(InvalidInputError, match="grey or YCbCr"):
         encode(rgb, target=Bpp(1.0))
     assert same_blocks(encode(rgb).data, encode(image).data)
+
+
+def test_a_file_is_saved(tmp_path: Path) -> None:
+    encoded = encode(np.zeros((8, 8), np.uint8))
+    encoded.save(tmp_path / "new" / "a.jpg")
+    assert (tmp_path / "new" / "a.jpg").read_bytes() == encoded.data
+    with pytest.raises(InvalidInputError, match="cannot write"):
+        encoded.save(tmp_path / "new")

@@ -1,0 +1,81 @@
+"""`OptJpeg`: a transform of `torchvision.transforms.v2` that encodes images as JPEG files and decodes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from optcodec.encoder import DEFAULT_QUALITY, encode
+from optcodec.errors import InvalidInputError
+from optcodec.jpeg.tables import check_quality
+from optcodec.pictures.pixels import decoded_pixels
+
+__all__ = ["OptJpeg"]
+
+_WITHOUT_QUALITY = "tables", "target"  # arguments of `encode` that exclude a quality
+
+
+class OptJpeg(v2.Transform):  # type: ignore[misc]
+    """Encodes images as JPEG files in memory, and decodes them with libjpeg-turbo.
+
+    Images are uint8, of shape (..., 3 or 1, height, width); other inputs, such as labels and boxes, pass unchanged. All
+    images of a call have the same quality. It is drawn with torch's random generator, so that `torch.manual_seed` makes
+    it repeatable.
+
+    Parameters
+    ----------
+    quality : int or (int, int), optional
+        JPEG quality 1..100, or the least and the largest quality, between which whole qualities are drawn. By default
+        75; without effect, and refused, with `tables` or `target` among the options.
+    **options
+        Further arguments of `optcodec.encode`: `tables`, `target`, `profile`, `tune`, `effort`, `subsampling` and
+        others.
+
+    Raises
+    ------
+    InvalidInputError
+        If a quality is wrong; and when an image is encoded, as `optcodec.encode`.
+    """
+
+    _transformed_types = (tv_tensors.Image, tv_tensors.Video, v2._utils.is_pure_tensor)
+
+    def __init__(self, quality: int | Sequence[int] | None = None, **options: Any) -> None:
+        super().__init__()
+        fixed = [name for name in _WITHOUT_QUALITY if options.get(name) is not None]
+        if fixed and quality is not None:
+            raise InvalidInputError(f"quality and {fixed[0]} exclude one another; expected one of them")
+        given = DEFAULT_QUALITY if quality is None else quality
+        bounds = (given, given) if isinstance(given, int) else tuple(given)
+        if len(bounds) != 2 or check_quality(bounds[0]) > check_quality(bounds[1]):
+            raise InvalidInputError(f"quality is a number, or the least and the largest one; got {quality!r}")
+        self.quality = None if fixed else bounds
+        self.options = {"threads": 1, **options}  # a loader has a process for each core
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw the quality of a call."""
+        if self.quality is None:
+            return {}
+        low, high = self.quality
+        return {"quality": int(torch.randint(low, high + 1, ()))}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Encode and decode the images of a tensor."""
+        if inpt.dtype != torch.uint8 or inpt.ndim < 3 or inpt.shape[-3] not in (1, 3):
+            got = f"{inpt.dtype} of shape {tuple(inpt.shape)}"
+            raise InvalidInputError(f"expected images as uint8 of shape (..., 3 or 1, height, width), got {got}")
+        images = inpt.as_subclass(Tensor).detach().cpu().flatten(0, -4) if inpt.ndim > 3 else inpt[None]
+        coded = torch.stack([self._coded(image, params) for image in images])
+        return tv_tensors.wrap(coded.reshape(inpt.shape).to(inpt.device), like=inpt)
+
+    def _coded(self, image: Tensor, params: dict[str, Any]) -> Tensor:
+        pixels = np.ascontiguousarray(image.numpy().transpose(1, 2, 0))
+        gray = pixels.shape[2] == 1
+        data = encode(pixels[..., 0] if gray else pixels, **params, **self.options).data
+        decoded = torch.from_numpy(decoded_pixels(data, "L" if gray else "RGB").copy())
+        return decoded[None] if gray else decoded.permute(2, 0, 1)
