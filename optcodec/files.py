@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from optcodec.errors import DiskFullError, InvalidInputError
 
-__all__ = ["check_writable", "whole_file", "write_whole"]
+__all__ = ["check_writable", "not_written", "whole_file", "write_whole"]
 
 _DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -85,7 +85,7 @@ def whole_file(path: str | os.PathLike[str], *, keep_times: bool = False) -> Ite
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise _not_written(path, error) from None
+        raise not_written(path, error) from None
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -104,7 +104,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
             folder = folder.parent
         _temporary_file(folder, 0o600).unlink()
     except OSError as error:
-        raise _not_written(path, error) from None
+        raise not_written(path, error) from None
 
 
 def _is_stream(path: Path) -> bool:
@@ -158,6 +158,7 @@ def _copy_attributes(replaced: os.stat_result, file: BinaryIO, keep_times: bool)
         os.utime(file.name, ns=(replaced.st_atime_ns, replaced.st_mtime_ns))
 
 
-def _not_written(path: Path, error: OSError) -> InvalidInputError:
+def not_written(path: object, error: OSError) -> InvalidInputError:
+    """The error of a file that cannot be written, with the reason: a `DiskFullError` if there is no space for it."""
     error_class = DiskFullError if error.errno in _DISK_FULL else InvalidInputError
     return error_class(f"cannot write {path}: {error.strerror}")
