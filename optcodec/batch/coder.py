@@ -101,7 +101,8 @@ class Coder:
             return 0
 
         def work(index: int) -> Done:
-            row, data = attempt(shard.pictures[index], f"{target}/{shard.names[index]}", self.job)
+            place, hashed = f"{target}/{shard.names[index]}", self.manifest is not None
+            row, data = attempt(shard.pictures[index], place, self.job, hashed=hashed)
             rows[index] = row
             if row["state"] == "failed":
                 raise InvalidInputError(row["error"])
@@ -143,13 +144,11 @@ class Coder:
         The row of a picture that its coded file replaces is written first: whether the file was replaced afterwards can
         be seen from its hash, while a picture that was coded without a row would be coded twice.
         """
-        hashed = self.manifest is not None
-        row = failed_row(source, target, reason_of(ready, source)) if isinstance(ready, OptcodecError) else None
-        data = b""
-        if not isinstance(ready, OptcodecError):
+        if isinstance(ready, OptcodecError):
+            row, data = failed_row(source, target, reason_of(ready, source)), b""
+        else:
             code = attempt if self.one_by_one else code_one
-            row, data = code(source, target, self.job, hashed=hashed, content=ready)
-        assert row is not None
+            row, data = code(source, target, self.job, hashed=self.manifest is not None, content=ready)
         if row["state"] == "failed":
             self.add(row)
             raise InvalidInputError(row["error"])
@@ -203,8 +202,8 @@ def code_shard(
     return shard.others
 
 
-def copy_file(coder: Coder, source: Place, target: Store) -> bool:
-    """Copy a file that is no picture; False if an earlier run has done so.
+def copy_file(coder: Coder, source: Place, target: Store) -> None:
+    """Copy a file that is no picture, unless an earlier run has done so.
 
     Raises
     ------
@@ -212,7 +211,7 @@ def copy_file(coder: Coder, source: Place, target: Store) -> bool:
         If it cannot be read or written.
     """
     if coder.finished(source, target):
-        return False
+        return
     try:
         content = read(source)
         coder.store(target, content)
@@ -220,4 +219,3 @@ def copy_file(coder: Coder, source: Place, target: Store) -> bool:
         coder.add_failure(source, target, error)
         raise
     coder.add(copied_row(source, target, content))
-    return True

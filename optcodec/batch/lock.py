@@ -12,11 +12,11 @@ from typing import Any, BinaryIO
 
 from optcodec.batch.places import Store, Url, filesystem, joined
 from optcodec.errors import InvalidInputError
-from optcodec.files import not_written
+from optcodec.files import PART_START, not_written
 
-__all__ = ["LOCK_NAME", "hold", "locked"]
+__all__ = ["hold", "locked"]
 
-LOCK_NAME = ".optcodec-lock"
+_NAME = f"{PART_START}lock"
 
 
 @contextmanager
@@ -37,12 +37,12 @@ def locked(output: Store, *, folder: bool = True) -> Iterator[None]:
         If another job holds the lock, or it cannot be written.
     """
     if isinstance(output, Url):
-        name = LOCK_NAME if folder else f"{output.name}{LOCK_NAME}"
+        name = _NAME if folder else f"{_NAME}-{output.name}"
         parent = output.text if folder else output.text.rpartition("/")[0]
         with _locked_at(joined(Url(parent), Path(name)), output):
             yield
         return
-    path = output / LOCK_NAME if folder else output.with_name(f".{output.name}{LOCK_NAME}")
+    path = output / _NAME if folder else output.with_name(f"{_NAME}-{output.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = _newest(path, output)

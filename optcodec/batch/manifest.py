@@ -46,6 +46,11 @@ class Earlier:
     nbytes: int = 0
     cut: int = 0
 
+    @property
+    def outputs(self) -> set[str]:
+        """The files that were written, apart from those that replaced their sources."""
+        return {row["output"] for row in self.rows.values()} - self.rows.keys()
+
 
 class Manifest:
     """A manifest that rows are added to, by any number of threads.
@@ -137,8 +142,9 @@ def begun(path: Path, *, resume: bool, force: bool) -> Iterator[Manifest]:
             file.seek(earlier.nbytes)
             yield Manifest(path, file, earlier)
         finally:
-            if path.stat().st_size == 0:  # the job was refused before it began
-                path.unlink()
+            with suppress(OSError):
+                if path.stat().st_size == 0:  # the job was refused before it began
+                    path.unlink()
 
 
 def read_earlier(path: Path) -> Earlier:
@@ -168,7 +174,7 @@ def read_earlier(path: Path) -> Earlier:
 
 def _spelled(option: str, value: Any) -> str:
     """An option as the user would say it."""
-    if value in (None, False, []):
+    if value is None:
         return f"no {option}"
     if isinstance(value, dict):
         return f"{option} {value.get('file')} (SHA-256 {str(value.get('sha256'))[:12]})"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from optcodec.batch.lists import LIST_SUFFIXES, listed
-from optcodec.batch.lock import LOCK_NAME
 from optcodec.batch.places import STREAM, Store, Url, filesystem
 from optcodec.errors import InvalidInputError
+from optcodec.files import PART_START
 from optcodec.pictures.opening import IMAGE_SUFFIXES
 
 __all__ = ["SHARD_SUFFIX", "Found", "Item", "files_in", "find", "has_suffix", "is_pattern"]
@@ -35,6 +35,11 @@ class Found:
     pictures: list[Item] = field(default_factory=list)
     others: list[Item] = field(default_factory=list)
     shards: list[Item] = field(default_factory=list)
+
+    def without(self, places: Collection[str]) -> Found:
+        """What is left without these files."""
+        kinds = self.pictures, self.others, self.shards
+        return Found(*([item for item in items if str(item.source) not in places] for items in kinds))
 
 
 def find(inputs: Iterable[Store], left_out: Callable[[Path], bool]) -> Found:
@@ -97,7 +102,7 @@ def _items(place: Store, left_out: Callable[[Path], bool]) -> Iterator[tuple[str
         raise InvalidInputError(f"{place}: no images {where}; expected {', '.join(IMAGE_SUFFIXES)}")
     kinds = {id(item): "picture" for item in pictures} | ({} if pictures else {id(item): "shard" for item in shards})
     for item in kept:
-        if item.name.name != LOCK_NAME:
+        if not item.name.name.startswith(PART_START):  # neither a lock nor a file that is not finished
             yield kinds.get(id(item), "other"), item
 
 

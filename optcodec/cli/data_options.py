@@ -126,9 +126,10 @@ def data_options(function: Any) -> Any:
 
 
 def changing_options(ctx: click.Context) -> dict[str, Any]:
-    """The options of a command line that change what is written, by how they are spelled; of files, also their hash."""
+    """The options that are set and change what is written, by how they are spelled; of files, also their hash."""
     spelled = {parameter.name: max(parameter.opts, key=len) for parameter in ctx.command.params}
-    return {spelled[name]: _plain(value) for name, value in ctx.params.items() if name not in _FREE}
+    chosen = {spelled[name]: _plain(value) for name, value in ctx.params.items() if name not in _FREE}
+    return {name: value for name, value in chosen.items() if value not in (None, False, [])}
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec import __version__
-from optcodec.batch.manifest import Manifest, begun, read_earlier
+from optcodec.batch.manifest import Earlier, Manifest, begun, read_earlier
 from optcodec.batch.parquet import write_parquet
 from optcodec.batch.places import STREAM, Store, whole
 from optcodec.batch.shards import pictures_of
@@ -20,7 +20,7 @@ from optcodec.cli.data_options import DataOptions, changing_options, data_option
 from optcodec.cli.dataset import DataTally, code_all
 from optcodec.cli.encode_settings import job_of, needed_per_pixel, shared_tables, tuning_of
 from optcodec.cli.network import made_for, network_options, running
-from optcodec.cli.targets import is_data_set, left_out_of, locks_of, targets_of
+from optcodec.cli.targets import is_data_set, left_out_of, locks_of, remove_unfinished_of, targets_of
 from optcodec.cli.totals import table_of, total_of
 from optcodec.console.form import form_options
 from optcodec.console.many import failure_records, report_failures, report_notices
@@ -109,18 +109,20 @@ def command(inputs: tuple[Store, ...], output: Store | None, force: bool, as_jso
     found = find(inputs, left_out_of(inputs, output, data.written))
     tally = DataTally()
     with ExitStack() as stack:
-        manifest = None
+        manifest, several = None, is_data_set(inputs, found)
         if data.lines is not None:
             manifest = stack.enter_context(begun(data.lines, resume=data.resume, force=force))
-        earlier = {} if manifest is None else manifest.earlier.rows
-        several = is_data_set(inputs, found)
-        targets = targets_of(found, output, data, several=several, force=force, earlier=earlier)
+        earlier = Earlier() if manifest is None else manifest.earlier
+        found = found.without(earlier.outputs)  # outputs that lie beside their inputs
+        targets = targets_of(found, output, data, several=several, force=force, earlier=earlier.rows)
         to_stdout = list(targets.pictures) == [STREAM]
         if to_stdout:
             check_stdout(as_json=as_json)
         tuning = tuning_of(options)
         for lock in locks_of(inputs, found, targets, always=manifest is not None):
             stack.enter_context(lock)
+        if data.resume:
+            remove_unfinished_of(targets)
         coder = _coder(found, options, tuning, manifest)
         stack.enter_context(running(options))
         report = partial(_report, tally, tuning, as_json=as_json, to_stdout=to_stdout, others=data.other is not None)
@@ -210,10 +212,10 @@ def _report(
         click.echo(table_of(records))
         if tuning.networks:
             click.echo(made_for(tuning.networks, records))
-    about = {"resumed": "done before", "copied": "other files copied"}
-    about |= {"skipped": "other files skipped"} if others else {}
-    shown = [f"{counts[name]} {text}" for name, text in about.items() if counts[name]]
+    about = {"resumed": ("file", "done before"), "copied": ("other file", "copied")}
+    about |= {"skipped": ("other file", "skipped")} if others else {}
+    shown = [f"{count(counts[name], noun)} {verb}" for name, (noun, verb) in about.items() if counts[name]]
     if shown:
-        click.echo("; ".join(shown))
+        click.echo(", ".join(shown))
     if interrupted:
         click.echo(f"stopped: {count(len(records), 'file')} done so far", err=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
@@ -16,11 +17,12 @@ from optcodec.batch.sources import SHARD_SUFFIX, Found, has_suffix
 from optcodec.cli.data_options import DataOptions
 from optcodec.console.files import Source, check_folders, check_jpeg_name, output_paths
 from optcodec.errors import InvalidInputError
+from optcodec.files import remove_unfinished
 
 if TYPE_CHECKING:
     from optcodec.batch.rows import Row
 
-__all__ = ["Targets", "is_data_set", "left_out_of", "locks_of", "targets_of"]
+__all__ = ["Targets", "is_data_set", "left_out_of", "locks_of", "remove_unfinished_of", "targets_of"]
 
 _TWO_NAMES = ", or --suffix keep or number"
 
@@ -91,6 +93,14 @@ def locks_of(
     return [locked(targets.folder)] if always or any(place not in named for place in places) else []
 
 
+def remove_unfinished_of(targets: Targets) -> None:
+    """Remove files that an earlier run, which was killed, could not finish."""
+    places = (*targets.pictures, *targets.others, *targets.shards)
+    now = time.time()
+    for folder in {place.parent for place in places if isinstance(place, Path)}:
+        remove_unfinished(folder, before=now)
+
+
 def targets_of(
     found: Found, output: Store | None, data: DataOptions, *, several: bool, force: bool, earlier: Mapping[str, Row]
 ) -> Targets:
@@ -120,7 +130,8 @@ def targets_of(
         return Targets(shards=_checked([found.shards[0].source], [output], force))
     folder = several or (isinstance(output, Path) and output.is_dir())
     if output is None or (isinstance(output, Path) and (str(output) == "-" or not folder)):
-        return Targets(_single(found, output, data, several=several, force=force))
+        known = {row["output"] for row in earlier.values()}
+        return Targets(_single(found, output, data, known, several=several, force=force))
     if not folder:
         return Targets(_checked([found.pictures[0].source], [output], force))
     pictures = output_names([item.name for item in found.pictures], data.suffix, _taken(found, output, earlier))
@@ -132,7 +143,9 @@ def targets_of(
     return Targets(places[:first], places[first:second], places[second:], folder=output)
 
 
-def _single(found: Found, output: Path | None, data: DataOptions, *, several: bool, force: bool) -> list[Path]:
+def _single(
+    found: Found, output: Path | None, data: DataOptions, earlier: Collection[str], *, several: bool, force: bool
+) -> list[Path]:
     """Files that are not written to a folder of their own: to one that was named, to stdout, or beside their inputs."""
     away: list[Store] = [item.source for item in found.pictures if isinstance(item.source, Url)]
     if output is None and (away or found.shards):
@@ -144,7 +157,7 @@ def _single(found: Found, output: Path | None, data: DataOptions, *, several: bo
     if output is not None and not several:
         check_jpeg_name(output)
     sources = [Source(Path(str(item.source)), Path(item.name)) for item in found.pictures]
-    return output_paths(sources, output, suffix=".jpg", folder=several, force=force)
+    return output_paths(sources, output, suffix=".jpg", folder=several, force=force, earlier=earlier)
 
 
 def _checked(sources: Sequence[Place], targets: Sequence[Store], force: bool) -> Sequence[Store]:

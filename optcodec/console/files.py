@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,13 @@ def find_images(inputs: Iterable[Path], suffixes: Sequence[str] = IMAGE_SUFFIXES
 
 
 def output_paths(
-    sources: Sequence[Source], output: Path | None, *, suffix: str, folder: bool, force: bool
+    sources: Sequence[Source],
+    output: Path | None,
+    *,
+    suffix: str,
+    folder: bool,
+    force: bool,
+    earlier: Collection[str] = (),
 ) -> list[Path]:
     """Path of the output file for each input.
 
@@ -81,6 +87,8 @@ def output_paths(
         Whether ``output`` must be a folder, since several files are expected.
     force : bool
         Allow outputs to replace inputs, and, without ``output``, any other existing file.
+    earlier : collection of str
+        Files that an earlier run of the same job wrote, which may be replaced.
 
     Raises
     ------
@@ -99,7 +107,7 @@ def output_paths(
         targets = [output]
     check_targets([source.path for source in sources], targets, force=force)
     for target in [] if output is not None or force else targets:
-        if target.exists():
+        if target.exists() and str(target) not in earlier:
             raise InvalidInputError(f"{target} exists; expected an output named with -o, or --force to replace it")
     check_folders(targets)
     return targets
