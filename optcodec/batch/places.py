@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.extras import require_packages
-from optcodec.files import not_written, whole_file
+from optcodec.files import PART_START, not_written, whole_file
 from optcodec.pictures.opening import first_line
 
 __all__ = [
@@ -36,6 +37,7 @@ STREAM = Path("-")  # stdin or stdout on a command line
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _LOCAL = "file://"
+_SHOW_WHOLE_OBJECTS = {"s3", "gs", "abfs"}  # Amazon S3 and the like, Google Cloud Storage, Azure Blob Storage
 _PIECE_NBYTES = 1 << 20  # that are read at once to be hashed
 _IN_MEMORY_NBYTES = (
     1 << 26
@@ -175,20 +177,50 @@ def whole(place: Store, *, keep_times: bool = False) -> Iterator[BinaryIO]:
         return
     system, path = filesystem(place)
     with SpooledTemporaryFile(max_size=_IN_MEMORY_NBYTES) as content:
-        # Sent when it is complete, so that file systems that cannot take back an unfinished file are safe, too.
         yield cast(BinaryIO, content)
         content.seek(0)
         with _explained("write", place):
             system.makedirs(path.rpartition("/")[0], exist_ok=True)
-            file = system.open(path, "wb", autocommit=False)
-            try:
-                shutil.copyfileobj(content, file)
-                file.close()
-            except BaseException:
-                with suppress(Exception):  # what went wrong first is what the user has to know
-                    file.discard()
-                raise
-            file.commit()
+            if _SHOW_WHOLE_OBJECTS.intersection(_protocols(system)):
+                _send(system, path, cast(BinaryIO, content))
+            else:
+                _send_and_rename(system, path, cast(BinaryIO, content))
+
+
+def _send(system: Any, path: str, content: BinaryIO) -> None:
+    """Write an object of a store, in one request, or in parts that appear when they are committed."""
+    if content.seek(0, 2) <= _IN_MEMORY_NBYTES:
+        content.seek(0)
+        system.pipe_file(path, content.read())
+        return
+    content.seek(0)
+    file = system.open(path, "wb", autocommit=False)
+    try:
+        shutil.copyfileobj(content, file)
+        file.close()
+    except BaseException:
+        with suppress(Exception):  # what went wrong first is what the user has to know
+            file.discard()
+        raise
+    file.commit()
+
+
+def _send_and_rename(system: Any, path: str, content: BinaryIO) -> None:
+    """Write a file of another name, and rename it when it is complete."""
+    part = f"{path.rpartition('/')[0]}/{PART_START}{secrets.token_hex(8)}.part"
+    try:
+        with system.open(part, "wb") as file:
+            shutil.copyfileobj(content, file)
+        system.mv(part, path)
+    except BaseException:
+        with suppress(Exception):
+            system.rm_file(part)
+        raise
+
+
+def _protocols(system: Any) -> tuple[str, ...]:
+    """The names of a file system of fsspec, such as s3 and s3a."""
+    return (system.protocol,) if isinstance(system.protocol, str) else tuple(system.protocol)
 
 
 @contextmanager
