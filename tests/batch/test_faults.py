@@ -33,7 +33,9 @@ def expected(tmp_path: Path) -> dict[str, str]:
     """Hashes of the coded files of a folder ``in`` of 24 pictures, in a job that nothing happens to."""
     folder_of(tmp_path / "in", 24)
     run_json("encode", tmp_path / "in", "-o", tmp_path / "undisturbed")
-    return hashes(tmp_path / "undisturbed")
+    coded = hashes(tmp_path / "undisturbed")
+    assert len(coded) == 24  # and nothing else, such as a lock
+    return coded
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal on this system")
@@ -84,6 +86,46 @@ def test_a_signal_prints_the_summary(tmp_path: Path, expected: dict[str, str]) -
     done = len(list((tmp_path / "out").rglob("*.jpg")))
     assert f"total of {done} files" in output
     assert f"stopped: {done} files done so far\n" in errors
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_job_killed_as_it_replaces_a_picture_does_not_code_it_twice(tmp_path: Path, moment: str) -> None:
+    """The process ends right before, or right after the third JPEG file is replaced by its coded file."""
+    folder, manifest = tmp_path / "in", tmp_path / "m.jsonl"
+    for number in range(5):
+        save(folder / f"{number}.jpg", photograph(40, 40 + number), quality=95)
+    run_json("encode", folder, "-o", tmp_path / "once", "-q", 50)
+    arguments = [
+        "encode",
+        folder,
+        "-o",
+        folder,
+        "--force",
+        "-q",
+        50,
+        "--manifest",
+        manifest,
+        "--resume",
+        "--threads",
+        1,
+    ]
+    program = (
+        "import os, sys\n"
+        "import optcodec.cli.encode as verb\n"
+        "from optcodec.cli import main\n"
+        "whole = verb._store\n"
+        "def ends(place, data, **options):\n"
+        f"    if place.name != '2.jpg' or {moment == 'after'}:\n"
+        "        whole(place, data, **options)\n"
+        "    if place.name == '2.jpg':\n"
+        "        os._exit(9)\n"
+        "verb._store = ends\n"
+        "main(sys.argv[1:])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *map(str, arguments)], capture_output=True, check=False)
+    assert done.returncode == 9, done.stderr
+    assert run_json(*arguments)["resumed"] == (3 if moment == "after" else 2)
+    assert hashes(folder) == hashes(tmp_path / "once")
 
 
 def test_a_small_disk_ends_the_job_which_goes_on_with_more_space(tmp_path: Path, expected: dict[str, str]) -> None:
