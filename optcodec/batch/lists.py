@@ -49,7 +49,7 @@ def _name(place: Store, row: dict[str, Any], name: PurePath) -> PurePath:
     if given is None:
         return name
     chosen = PurePosixPath(given) if isinstance(given, str) else None
-    if chosen is None or chosen.is_absolute() or ".." in chosen.parts or not chosen.name:
+    if chosen is None or chosen.is_absolute() or ".." in chosen.parts or not chosen.name or "\0" in given:
         raise InvalidInputError(f"{place}: expected as name a path below the output folder, got {given!r}")
     return chosen
 
@@ -69,10 +69,10 @@ def _entries(place: Store) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            row = parse_json(line, "a JSON object with the entry source")
+            row = parse_json(line, "a JSON object with the entry source", surrogates=True)
         except InvalidInputError as error:
             raise InvalidInputError(f"{place}, line {number}: {error}") from None
-        if isinstance(row, dict) and isinstance(row.get("source"), str):
+        if isinstance(row, dict) and isinstance(row.get("source"), str) and "\0" not in row["source"]:
             yield row
         elif not isinstance(row, dict) or "run" not in row:
             raise InvalidInputError(f"{place}, line {number}: expected a JSON object with the entry source, a text")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from optcodec.batch.lock import hold
-from optcodec.batch.rows import COLUMNS, Row
+from optcodec.batch.rows import Row, check_row
 from optcodec.errors import InvalidInputError
 from optcodec.files import not_written
 from optcodec.jsontext import parse_json
@@ -140,6 +140,9 @@ def begun(path: Path, *, resume: bool, force: bool) -> Iterator[Manifest]:
         try:
             file.truncate(earlier.nbytes)
             file.seek(earlier.nbytes)
+        except OSError as error:  # a pipe, or a device
+            raise not_written(path, error) from None
+        try:
             yield Manifest(path, file, earlier)
         finally:
             with suppress(OSError):
@@ -185,13 +188,30 @@ def _entries(path: Path, number: int, line: bytes) -> dict[str, Any]:
     """The entries of a line, which is a run or a row; the first one is a run."""
     what = "a line of a manifest of optcodec encode"
     try:
-        entries = parse_json(line, what)
+        entries = parse_json(line, what, surrogates=True)
+        if not isinstance(entries, dict):
+            raise InvalidInputError(f"expected {what}, found {type(entries).__name__}")
+        if "run" in entries or number == 1:
+            _check_run(entries)
+        else:
+            check_row(entries)
     except InvalidInputError as error:
         raise InvalidInputError(f"{path}, line {number}: {error}") from None
-    is_run = isinstance(entries, dict) and isinstance(entries.get("run"), dict)
-    is_row = isinstance(entries, dict) and entries.keys() == COLUMNS.keys() and isinstance(entries["source"], str)
-    if not (is_run or (is_row and number > 1)):
-        expected = "the entry run with the options" if number == 1 else f"the entries {', '.join(COLUMNS)}"
-        raise InvalidInputError(f"{path}, line {number}: expected {what}, with {expected}")
     parsed: dict[str, Any] = entries
     return parsed
+
+
+def _check_run(entries: Mapping[str, Any]) -> None:
+    """Raise `InvalidInputError` if a line does not say how a job was run."""
+    from optcodec.jpeg.table_files import from_pillow
+
+    run: dict[str, Any] = entries["run"] if isinstance(entries.get("run"), dict) else {}
+    right = run.keys() == {"optcodec", "options", "tables"} and len(entries) == 1
+    if not right or not isinstance(run["optcodec"], str) or not isinstance(run["options"], dict):
+        raise InvalidInputError("expected the entry run, with a version (optcodec), options and tables")
+    tables = run["tables"]
+    if tables is None:
+        return
+    if not isinstance(tables, list) or not tables or not all(isinstance(steps, list) for steps in tables):
+        raise InvalidInputError(f"expected as tables a list of lists of 64 steps, found {str(tables)[:40]}")
+    from_pillow(tables)

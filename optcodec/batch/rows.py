@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from optcodec.batch.places import Place, digest
+from optcodec.errors import InvalidInputError
 from optcodec.pictures.opening import opened_image
 
 if TYPE_CHECKING:
     from optcodec.batch.job import Coded
 
-__all__ = ["COLUMNS", "Row", "coded_row", "copied_row", "failed_row", "record_of", "shard_row"]
+__all__ = ["COLUMNS", "STATES", "Row", "check_row", "coded_row", "copied_row", "failed_row", "record_of", "shard_row"]
 
 Row: TypeAlias = dict[str, Any]
 
@@ -21,7 +23,7 @@ Row: TypeAlias = dict[str, Any]
 COLUMNS = {
     "source": "string",
     "output": "string",
-    "state": "string",  # coded, kept (a JPEG file, as it is), copied (no picture), failed, or shard (a whole tar file)
+    "state": "string",  # see `STATES`
     "source_nbytes": "int64",
     "source_sha256": "string",
     "nbytes": "int64",
@@ -37,6 +39,9 @@ COLUMNS = {
     "error": "string",
     "warnings": "strings",
 }
+
+STATES = ("coded", "kept", "copied", "failed", "shard")  # kept: a JPEG file, as it is; copied: no picture; shard: a tar
+_TYPES: dict[str, type | tuple[type, ...]] = {"string": str, "int64": int, "float64": (int, float)}
 
 
 def coded_row(source: Place, output: str | Place, coded: Coded, *, seconds: float, content: bytes | None = None) -> Row:
@@ -82,6 +87,32 @@ def failed_row(source: Place, output: str | Place, error: str, *, seconds: float
     """The row of a file that could not be read, coded or written."""
     named = {"source": str(source), "output": str(output), "state": "failed"}
     return _row(named | {"error": error, "seconds": seconds})
+
+
+def check_row(row: Mapping[str, Any]) -> None:
+    """Check that a row that was read is one.
+
+    Raises
+    ------
+    InvalidInputError
+        If an entry is missing, unknown, or of another type.
+    """
+    if row.keys() != COLUMNS.keys():
+        wrong = sorted(row.keys() ^ COLUMNS.keys())
+        raise InvalidInputError(f"expected the entries {', '.join(COLUMNS)}, found a difference in {', '.join(wrong)}")
+    for name, value in row.items():
+        kind = COLUMNS[name]
+        if name in ("source", "output") or kind == "strings":
+            texts = [value] if kind == "string" else value
+            right = isinstance(texts, list) and all(isinstance(text, str) for text in texts)
+        else:
+            right = value is None or (isinstance(value, _TYPES[kind]) and not isinstance(value, bool))
+        if isinstance(value, (int, float)):
+            right = right and math.isfinite(value) and (isinstance(value, float) or abs(value) < 1 << 63)
+        if not right:
+            raise InvalidInputError(f"expected as {name} a value of the type {kind}, found {value!r}")
+    if row["state"] not in STATES:
+        raise InvalidInputError(f"expected as state one of {', '.join(STATES)}, found {row['state']!r}")
 
 
 def record_of(row: Row) -> dict[str, Any]:

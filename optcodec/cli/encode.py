@@ -164,24 +164,26 @@ def _coder(found: Found, options: dict[str, Any], tuning: EncodeSettings, manife
 
 def _shared(found: Found, options: dict[str, Any], manifest: Manifest | None) -> tuple[QuantTable, ...]:
     """The tables that all pictures share: those of the manifest, if a job goes on, or new ones."""
-    from optcodec.jpeg.tables import QuantTable
+    from optcodec.jpeg.table_files import from_pillow
 
     known = None if manifest is None else manifest.earlier.run.get("tables")
     if known is not None:
-        return tuple(QuantTable(steps) for steps in known)
+        return from_pillow(known)
     members = [member for item in found.shards for member in pictures_of(item.source)]
     return shared_tables([*(item.source for item in found.pictures), *members], options)
 
 
 def _begin(manifest: Manifest, changing: dict[str, Any], tables: Sequence[QuantTable] | None) -> None:
     """Write to the manifest how the job is run, and say what is special about going on with it."""
+    from optcodec.jpeg.table_files import to_pillow
+
     earlier = manifest.earlier
     before = earlier.run.get("optcodec", __version__)
     if earlier.cut:
         click.echo(f"{manifest.path}: the last line was not complete; what it was about is done again", err=True)
     if before != __version__:
         click.echo(f"{manifest.path}: optcodec {before} wrote it; this is {__version__}, which may differ", err=True)
-    steps = None if tables is None else [table.steps.tolist() for table in tables]
+    steps = None if tables is None else to_pillow(tables)
     manifest.add({"run": {"optcodec": __version__, "options": changing, "tables": steps}})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -215,12 +216,8 @@ def test_a_manifest_without_a_complete_line_begins_anew(pictures: Path) -> None:
     [
         (3, b"{\n", "line 3: expected a line of a manifest of optcodec encode, found "),
         (2, b"\0\0\0\n", "line 2: expected a line"),
-        (
-            2,
-            b'{"source": "a.png"}\n',
-            "line 2: expected a line of a manifest of optcodec encode, with the entries source, ",
-        ),
-        (1, b'{"source": "a.png"}\n', "line 1: expected a line of a manifest of optcodec encode, with the entry run"),
+        (2, b'{"source": "a.png"}\n', "line 2: expected the entries source, output, "),
+        (1, b'{"source": "a.png"}\n', "line 1: expected the entry run, with a version (optcodec), options and tables"),
         (2, b"[1]\n", "line 2: expected a line"),
     ],
 )
@@ -234,6 +231,46 @@ def test_a_damaged_line_elsewhere_is_an_error(pictures: Path, line: int, text: b
     assert manifest.read_bytes() == b"".join(lines)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("state", "done", "expected as state one of coded, kept, copied, failed, shard, found 'done'"),
+        ("output", None, "expected as output a value of the type string, found None"),
+        ("nbytes", "12", "expected as nbytes a value of the type int64, found '12'"),
+        ("nbytes", True, "expected as nbytes a value of the type int64, found True"),
+        ("nbytes", 1 << 63, "expected as nbytes a value of the type int64"),
+        ("bpp", float("inf"), "expected as bpp a value of the type float64, found inf"),
+        ("warnings", "one", "expected as warnings a value of the type strings, found 'one'"),
+        ("warnings", [1], "expected as warnings a value of the type strings, found [1]"),
+    ],
+)
+def test_values_of_rows_are_checked(pictures: Path, name: str, value: object, expected: str) -> None:
+    run(*job(pictures))
+    manifest = pictures.parent / "m.jsonl"
+    first, second, *others = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([first, json.dumps(json.loads(second) | {name: value}), *others, ""]))
+    assert f"line 2: {expected}" in refusal(*job(pictures, "--resume"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of files are bytes on POSIX only")
+def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", 2)
+    try:
+        (source / "001.png").rename(source / os.fsdecode(b"\xff\xe4.png"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    manifest = tmp_path / "m.jsonl"
+    for resumed in (0, 2):
+        report = run_json("encode", source, "-o", tmp_path / "out", "--manifest", manifest, "--resume")
+        assert report["resumed"] == resumed
+    assert len(check_rows(manifest)) == 2
+    assert len(run_json("encode", manifest, "-o", tmp_path / "again")["files"]) == 2
+    parquet = pytest.importorskip("pyarrow.parquet")
+    run_json("encode", source, "-o", tmp_path / "out", "--manifest", tmp_path / "p.parquet")
+    names = parquet.read_table(tmp_path / "p.parquet").column("source").to_pylist()
+    assert sorted(Path(name).name for name in names) == ["000.png", "??.png"]
+
+
 def test_an_older_version_is_named(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("optcodec.cli.encode.__version__", "0.0.1")
     run(*job(pictures))
@@ -243,9 +280,10 @@ def test_an_older_version_is_named(pictures: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_many_threads_write_whole_lines(tmp_path: Path) -> None:
-    rows = [dict.fromkeys(COLUMNS) | {"source": f"{number}", "error": "x" * number} for number in range(400)]
+    empty = dict.fromkeys(COLUMNS) | {"output": "o", "state": "failed", "warnings": []}
+    rows = [empty | {"source": f"{number}", "error": "x" * number} for number in range(400)]
     with begun(tmp_path / "new/m.jsonl", resume=False, force=False) as manifest:
-        manifest.add({"run": {}})
+        manifest.add({"run": {"optcodec": "1", "options": {}, "tables": None}})
         threads = [threading.Thread(target=manifest.add, args=rows[start::4]) for start in range(4)]
         for thread in threads:
             thread.start()
