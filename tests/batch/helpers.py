@@ -96,3 +96,9 @@ def rows_of_complete_lines(manifest: Path) -> list[bytes]:
     """Lines with a row that are complete."""
     lines = manifest.read_bytes().split(b"\n")[:-1]
     return [line for line in lines if not line.startswith(b'{"run"')]
+
+
+def job(tmp_path: Path, *options: object) -> list[object]:
+    """A command line for the pictures in ``in``, which goes on where an earlier one was ended."""
+    manifest = tmp_path / "m.jsonl"
+    return ["encode", tmp_path / "in", "-o", tmp_path / "out", "--manifest", manifest, "--resume", *options]
