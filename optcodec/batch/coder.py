@@ -14,7 +14,7 @@ from optcodec.batch.manifest import Manifest
 from optcodec.batch.names import SuffixRule, same_file
 from optcodec.batch.one import attempt, code_one, is_finished
 from optcodec.batch.opening import Content, needed_nbytes
-from optcodec.batch.places import Place, Store, read
+from optcodec.batch.places import Place, Store, copied, read
 from optcodec.batch.rows import Row, copied_row, failed_row, record_of, shard_row
 from optcodec.batch.run import Done, Failure, outcomes, reason_of
 from optcodec.batch.shards import Shard, read_shard, write_shard
@@ -202,7 +202,7 @@ def code_shard(
     return shard.others
 
 
-def copy_file(coder: Coder, source: Place, target: Store) -> None:
+def copy_file(coder: Coder, source: Store, target: Store) -> None:
     """Copy a file that is no picture, unless an earlier run has done so.
 
     Raises
@@ -213,9 +213,8 @@ def copy_file(coder: Coder, source: Place, target: Store) -> None:
     if coder.finished(source, target):
         return
     try:
-        content = read(source)
-        coder.store(target, content)
+        nbytes, sha256 = copied(source, target)
     except OptcodecError as error:
         coder.add_failure(source, target, error)
         raise
-    coder.add(copied_row(source, target, content))
+    coder.add(copied_row(source, target, nbytes, sha256))

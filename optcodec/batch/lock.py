@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +19,7 @@ from optcodec.files import PART_START, not_written
 __all__ = ["hold", "locked"]
 
 _NAME = f"{PART_START}lock"
+_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
 @contextmanager
@@ -59,6 +62,11 @@ def locked(output: Store, *, folder: bool = True) -> Iterator[None]:
 def hold(file: BinaryIO, output: object) -> None:
     """Lock an open file until it is closed.
 
+    Warns
+    -----
+    UserWarning
+        If its file system has no locks.
+
     Raises
     ------
     InvalidInputError
@@ -66,7 +74,11 @@ def hold(file: BinaryIO, output: object) -> None:
     """
     try:
         _hold(file)
-    except OSError:
+    except OSError as error:
+        if error.errno in _WITHOUT_LOCKS:
+            reason = "the file system has no locks; make sure that no other job writes there"
+            warnings.warn(f"{output}: {reason}", UserWarning, stacklevel=2)
+            return
         with suppress(OSError):
             file.seek(0)
         raise _in_use(output, _holder(file.read(1000))) from None

@@ -24,6 +24,7 @@ __all__ = [
     "Place",
     "Store",
     "Url",
+    "copied",
     "digest",
     "filesystem",
     "joined",
@@ -151,6 +152,22 @@ def digest(place: Place | bytes) -> tuple[int, str] | None:
     except InvalidInputError:
         return None
     return len(content), hashlib.sha256(content).hexdigest()
+
+
+def copied(source: Store, target: Store) -> tuple[int, str]:
+    """Copy a file of any size; returns its size in bytes and its SHA-256.
+
+    Raises
+    ------
+    DiskFullError, InvalidInputError
+        As of `opened` and `whole`.
+    """
+    nbytes, counted = 0, hashlib.sha256()
+    with opened(source) as file, whole(target) as new:
+        while piece := file.read(_PIECE_NBYTES):
+            nbytes += new.write(piece)
+            counted.update(piece)
+    return nbytes, counted.hexdigest()
 
 
 @contextmanager

@@ -69,9 +69,8 @@ def coded_row(source: Place, output: str | Place, coded: Coded, *, seconds: floa
     return _row(named | sizes | results | hashes | {"seconds": seconds, "warnings": list(coded.notices)})
 
 
-def copied_row(source: Place, output: str | Place, content: bytes) -> Row:
+def copied_row(source: Place, output: Place, nbytes: int, sha256: str) -> Row:
     """The row of a file that is no picture and was copied."""
-    nbytes, sha256 = len(content), _sha256(content)
     sizes = {"source_nbytes": nbytes, "source_sha256": sha256, "nbytes": nbytes, "sha256": sha256}
     return _row({"source": str(source), "output": str(output), "state": "copied"} | sizes)
 

@@ -111,7 +111,7 @@ def targets_of(
     found : Found
         The files of the data set.
     output : Path or Url, optional
-        Value of ``-o``.
+        Value of ``-o``. A URL without a suffix is a folder.
     data : DataOptions
         How files are named, and whether other files are copied.
     several : bool
@@ -128,11 +128,12 @@ def targets_of(
     """
     if len(found.shards) == 1 and not found.pictures and output is not None and _is_shard(output):
         return Targets(shards=_checked([found.shards[0].source], [output], force))
-    folder = several or (isinstance(output, Path) and output.is_dir())
+    folder = several or (output is not None and _is_folder(output))
     if output is None or (isinstance(output, Path) and (str(output) == "-" or not folder)):
         known = {row["output"] for row in earlier.values()}
         return Targets(_single(found, output, data, known, several=several, force=force))
     if not folder:
+        check_jpeg_name(output)
         return Targets(_checked([found.pictures[0].source], [output], force))
     pictures = output_names([item.name for item in found.pictures], data.suffix, _taken(found, output, earlier))
     others = found.others if data.other == "copy" else []
@@ -176,6 +177,11 @@ def _taken(found: Found, output: Store, earlier: Mapping[str, Row]) -> dict[int,
         for index, row in rows
         if row is not None and row["output"].startswith(start)
     }
+
+
+def _is_folder(place: Store) -> bool:
+    """Whether one picture goes into this folder; at a URL, if its name has no suffix."""
+    return not PurePosixPath(place.name).suffix if isinstance(place, Url) else place.is_dir()
 
 
 def _is_shard(place: Store) -> bool:

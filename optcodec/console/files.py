@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from optcodec.batch.names import check_targets
+from optcodec.batch.places import Store
 from optcodec.batch.sources import files_in, has_suffix
 from optcodec.console.streams import STREAM, is_stdout
 from optcodec.errors import InvalidInputError
@@ -120,7 +121,7 @@ def check_folders(targets: Sequence[Path]) -> None:
         check_writable(target)
 
 
-def check_jpeg_name(output: Path | None) -> None:
+def check_jpeg_name(output: Store | None) -> None:
     """Refuse the suffix of another format, such as .png, for a JPEG file; a name without a suffix is allowed.
 
     Raises
@@ -128,7 +129,9 @@ def check_jpeg_name(output: Path | None) -> None:
     InvalidInputError
         If the suffix is not that of a JPEG file, unless the path is a device or a pipe.
     """
-    if output is None or output.suffix.lower() in ("", *JPEG_SUFFIXES) or (output.exists() and not output.is_file()):
+    if output is None or PurePath(output.name).suffix.lower() in ("", *JPEG_SUFFIXES):
+        return
+    if isinstance(output, Path) and output.exists() and not output.is_file():
         return
     raise InvalidInputError(f"{output}: the output is a JPEG file; expected a name with {', '.join(JPEG_SUFFIXES)}")
 

@@ -5,6 +5,7 @@ Nothing is lost, doubled or half-written, which the tests see from hashes.
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from optcodec.batch.lock import locked
-from tests.batch.helpers import check_rows, hashes, job, rows_of, started, waited_for
+from tests.batch.helpers import check_rows, folder_of, hashes, job, rows_of, started, waited_for
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 
 
@@ -190,3 +191,17 @@ def test_pictures_that_are_named_need_no_lock(tmp_path: Path) -> None:
     with locked(tmp_path / "out"):
         assert len(run_json("encode", picture, "-o", tmp_path / "out")["files"]) == 1
         assert "in use by another job" in refusal("encode", tmp_path, "-o", tmp_path / "out")
+
+
+@pytest.mark.filterwarnings("always:.*no locks")
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(file: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("optcodec.batch.lock._hold", none)
+    folder_of(tmp_path / "in", 2)
+    result = run(*job(tmp_path))
+    assert result.exit_code == 0
+    advice = "the file system has no locks; make sure that no other job writes there"
+    assert messages(result) == [f"Warning: {tmp_path / name}: {advice}" for name in ("m.jsonl", "out")]
+    assert sorted(hashes(tmp_path / "out")) == ["001.jpg", "sub/000.jpg"]

@@ -77,7 +77,11 @@ def test_one_picture(tmp_path: Path, store: Any, pictures: dict[str, str]) -> No
     run_json("encode", "memory://in/001.png", "-o", tmp_path / "one.jpg")
     run_json("encode", tmp_path / "in/001.png", "-o", "memory://one.jpg")
     assert (tmp_path / "one.jpg").read_bytes() == store.cat_file("/one.jpg")
+    run_json("encode", tmp_path / "in/001.png", "-o", "memory://folder")
+    assert store.cat_file("/folder/001.jpg") == store.cat_file("/one.jpg")
     assert "expected -o with an output" in refusal("encode", "memory://in/001.png")
+    line = refusal("encode", tmp_path / "in/001.png", "-o", "memory://one.png")
+    assert "memory://one.png: the output is a JPEG file; expected a name with .jpg" in line
 
 
 def test_a_job_goes_on(tmp_path: Path, store: Any, pictures: dict[str, str]) -> None:
