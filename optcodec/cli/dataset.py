@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ class DataTally(Tally):
     copied: int = 0
     skipped: int = 0
     full: bool = False  # the disk
+    pixels: int = 0  # that were coded
+    began: float = field(default_factory=lambda: time.monotonic())
 
     def add(self, path: Place, outcome: Done | Failure) -> None:
         """Count the outcome of one picture."""
@@ -39,6 +42,12 @@ class DataTally(Tally):
             self.full |= not outcome.begun
         else:
             self.resumed += outcome.resumed
+            self.pixels += 0 if outcome.resumed else outcome.record["width"] * outcome.record["height"]
+
+    @property
+    def rate(self) -> str:
+        """Megapixels that were coded in a second so far, for the progress bar."""
+        return f"{self.pixels / 1e6 / max(1e-3, time.monotonic() - self.began):.1f} MP/s"
 
 
 def code_all(coder: Coder, found: Found, targets: Targets, data: DataOptions, tally: DataTally) -> None:
@@ -67,7 +76,7 @@ def _code_pictures(
             for path, outcome in results:
                 tally.add(path, outcome)
                 counted += 1
-                advance()
+                advance(note=tally.rate)
     except (KeyboardInterrupt, SystemExit):
         for index in sorted(done):
             if index >= counted:  # done by other threads since then

@@ -7,6 +7,8 @@ import json
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,8 @@ from optcodec.batch.lock import locked
 from optcodec.batch.one import attempt, code_one
 from optcodec.batch.opening import Opening
 from optcodec.batch.places import Member
+from optcodec.batch.run import Done
+from optcodec.cli.dataset import DataTally
 from optcodec.design import design_tables
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.table_files import load_tables
@@ -164,3 +168,25 @@ def test_a_file_may_be_locked(tmp_path: Path) -> None:
         with locked(path.with_name("b.tar"), folder=False), pytest.raises(InvalidInputError, match="in use"):
             locked(path, folder=False).__enter__()
     assert list(path.parent.iterdir()) == []
+
+
+def test_the_rate_is_that_of_pictures_that_are_coded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The progress bar shows it; what an earlier run did does not count."""
+    now = [100.0]
+    monkeypatch.setattr("optcodec.cli.dataset.time.monotonic", lambda: now[0])
+    tally = DataTally()
+    now[0] += 4
+    record = {"width": 2000, "height": 1000}
+    for resumed in (False, True, False):
+        tally.add(tmp_path, Done(record, resumed=resumed))
+    assert tally.rate == "1.0 MP/s"
+    notes: list[str | None] = []
+
+    @contextmanager
+    def bar(total: int, label: str) -> Iterator[object]:
+        yield lambda **news: notes.append(news.get("note"))
+
+    monkeypatch.setattr("optcodec.cli.dataset.progress_bar", bar)
+    run_json("encode", folder_of(tmp_path / "in", 3), "-o", tmp_path / "out")
+    assert len(notes) == 3
+    assert all(note is not None and note.endswith(" MP/s") for note in notes)
