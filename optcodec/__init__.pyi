@@ -1,4 +1,5 @@
 # The public names: type checkers read this list, and `optcodec/__init__.py` imports from it on first use.
+from .batch.many import encode_many as encode_many
 from .blocks.choice import BlockChoice as BlockChoice
 from .blocks.choice import blocks_by as blocks_by
 from .blocks.curves import Curves as Curves

@@ -20,9 +20,11 @@ __all__ = ["OPTIONAL_PACKAGES", "load_factory", "load_function", "missing_packag
 OPTIONAL_PACKAGES = {
     "ajpegli": ("ajpegli", "train"),
     "bjontegaard": ("bjontegaard", "accuracy"),
+    "fsspec": ("fsspec", "data"),
     "matplotlib": ("matplotlib", "plot"),
     "onnx": ("onnx", "torch"),
     "onnxruntime": ("onnxruntime", "receiver"),
+    "pyarrow": ("pyarrow", "data"),
     "pyvips": ("pyvips", "train"),
     "safetensors": ("safetensors", "torch"),
     "scipy": ("scipy", "accuracy"),

@@ -13,9 +13,12 @@ from typing import BinaryIO
 
 from optcodec.errors import DiskFullError, InvalidInputError
 
-__all__ = ["check_writable", "whole_file", "write_whole"]
+__all__ = ["PART_START", "check_writable", "not_written", "remove_unfinished", "whole_file", "write_whole"]
+
+PART_START = ".optcodec-"  # of the names of files that are not finished yet
 
 _DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_PART_END = ".part"
 _NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -85,7 +88,7 @@ def whole_file(path: str | os.PathLike[str], *, keep_times: bool = False) -> Ite
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise _not_written(path, error) from None
+        raise not_written(path, error) from None
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -104,7 +107,23 @@ def check_writable(path: str | os.PathLike[str]) -> None:
             folder = folder.parent
         _temporary_file(folder, 0o600).unlink()
     except OSError as error:
-        raise _not_written(path, error) from None
+        raise not_written(path, error) from None
+
+
+def remove_unfinished(folder: Path, *, before: float) -> None:
+    """Remove files that a process that was killed could not finish.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are; its subfolders are not searched.
+    before : float
+        Time in seconds since the epoch. Files that were written to later, perhaps by a process that runs, stay.
+    """
+    for path in folder.glob(f"{PART_START}*{_PART_END}"):
+        with suppress(OSError):
+            if path.stat().st_mtime < before:
+                path.unlink()
 
 
 def _is_stream(path: Path) -> bool:
@@ -137,7 +156,7 @@ def _temporary_file(folder: Path, mode: int) -> Path:
     `mode`.
     """
     while True:
-        path = folder / f".optcodec-{secrets.token_hex(8)}.part"
+        path = folder / f"{PART_START}{secrets.token_hex(8)}{_PART_END}"
         with suppress(FileExistsError):
             os.close(os.open(path, _NEW_FILE_FLAGS, mode))
             return path
@@ -158,6 +177,7 @@ def _copy_attributes(replaced: os.stat_result, file: BinaryIO, keep_times: bool)
         os.utime(file.name, ns=(replaced.st_atime_ns, replaced.st_mtime_ns))
 
 
-def _not_written(path: Path, error: OSError) -> InvalidInputError:
+def not_written(path: object, error: OSError) -> InvalidInputError:
+    """The error of a file that cannot be written, with the reason: a `DiskFullError` if there is no space for it."""
     error_class = DiskFullError if error.errno in _DISK_FULL else InvalidInputError
     return error_class(f"cannot write {path}: {error.strerror}")

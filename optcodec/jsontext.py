@@ -13,7 +13,7 @@ __all__ = ["document_text", "parse_document", "parse_json"]
 _MAX_DEPTH = 100  # of nested lists and objects; documents of optcodec have fewer than ten levels
 
 
-def parse_json(text: str | bytes, what: str = "JSON") -> Any:
+def parse_json(text: str | bytes, what: str = "JSON", *, surrogates: bool = False) -> Any:
     """Parse a JSON document.
 
     Parameters
@@ -22,6 +22,8 @@ def parse_json(text: str | bytes, what: str = "JSON") -> Any:
         The whole document; bytes are UTF-8, UTF-16 or UTF-32.
     what : str
         Description of the expected document, for error messages.
+    surrogates : bool
+        Accept halves of surrogate pairs, as which Python writes the bytes of names of files that are not UTF-8.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def parse_json(text: str | bytes, what: str = "JSON") -> Any:
     if level:
         raise _too_deep(what)
     try:
-        json.dumps(document, ensure_ascii=False).encode()
+        json.dumps(document, ensure_ascii=surrogates).encode()
     except UnicodeEncodeError as error:
         raise InvalidInputError(
             f"expected {what}, found half of a surrogate pair ({error.object[error.start]!a})"

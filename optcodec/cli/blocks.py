@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optcodec.batch.opening import is_jpeg
 from optcodec.cli import blocks_train
 from optcodec.cli.blocks_train import parts_folder
-from optcodec.console.files import find_images, is_jpeg
+from optcodec.console.files import find_images
 from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures, report_notices
 from optcodec.console.options import (
     SUBSAMPLINGS,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.images import needed_nbytes
-from optcodec.console.files import find_images, is_jpeg
+from optcodec.batch.opening import is_jpeg, needed_nbytes
+from optcodec.console.files import find_images
 from optcodec.console.many import Done, failure_records, process_files, report_failures
 from optcodec.console.options import max_pixels_option, to_rgb_option
 from optcodec.console.show import columns, json_option, print_json

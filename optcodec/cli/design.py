@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.images import ImageSet, needed_nbytes, open_image, opening_of
+from optcodec.batch.opening import needed_nbytes, open_image
+from optcodec.cli.images import ImageSet, opening_of
 from optcodec.console.files import find_images, output_paths
 from optcodec.console.many import Done, failure_records, process_files, report_failures, report_notices
 from optcodec.console.options import (
@@ -33,7 +34,7 @@ from optcodec.console.options import (
     to_rgb_option,
 )
 from optcodec.console.show import count, json_option, print_json, side_by_side
-from optcodec.console.streams import STREAM
+from optcodec.console.streams import STREAM, content_of
 from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable
 from optcodec.limits import processor_count
@@ -114,7 +115,7 @@ def command(
         targets = output_paths(sources, output, suffix=".json", folder=True, force=force)
 
         def work(index: int) -> Done:
-            image, notices, *_ = open_image(paths[index], opening)
+            image, notices, *_ = open_image(content_of(paths[index]), opening)
             return Done({"input": str(paths[index])} | _design(image, targets[index], settings), notices)
 
         def nbytes(index: int) -> int:

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.images import needed_nbytes, open_image, opening_of
-from optcodec.cli.network import made_for, network_options, reader_target, readers, running
+from optcodec import __version__
+from optcodec.batch.manifest import Earlier, Manifest, begun, read_earlier
+from optcodec.batch.parquet import write_parquet
+from optcodec.batch.places import STREAM, Store, whole
+from optcodec.batch.shards import pictures_of
+from optcodec.batch.sources import Found, find
+from optcodec.cli.data_options import DataOptions, changing_options, data_options, places
+from optcodec.cli.dataset import DataTally, code_all
+from optcodec.cli.encode_settings import job_of, needed_per_pixel, shared_tables, tuning_of
+from optcodec.cli.network import made_for, network_options, running
+from optcodec.cli.targets import is_data_set, left_out_of, locks_of, remove_unfinished_of, targets_of
 from optcodec.cli.totals import table_of, total_of
-from optcodec.console.files import Source, check_jpeg_name, find_images, output_paths
-from optcodec.console.form import form_of, form_options
-from optcodec.console.many import Done, failure_records, process_files, report_failures
+from optcodec.console.form import form_options
+from optcodec.console.many import failure_records, report_failures, report_notices
 from optcodec.console.options import (
     ExpertOption,
     GroupedCommand,
     background_option,
-    choose_target,
-    inputs_argument,
     max_pixels_option,
     method_option,
-    one_of,
     orient_option,
-    output_option,
     pixel_target_options,
     pixels_option,
     profile_option,
@@ -33,25 +39,27 @@ from optcodec.console.options import (
     target_options,
     to_rgb_option,
 )
-from optcodec.console.show import json_option, print_json
-from optcodec.console.streams import STREAM, check_stdout, output_file
-from optcodec.console.tuning import EncodeSettings, tuned, tuning_options
-from optcodec.errors import InvalidInputError
+from optcodec.console.show import count, json_option, print_json
+from optcodec.console.streams import check_stdout, content_of, output_file
+from optcodec.console.tuning import EncodeSettings, tuning_options
 from optcodec.limits import processor_count
 
 if TYPE_CHECKING:
-    from optcodec.jpeg.image import CoefficientImage
-    from optcodec.pictures.pixels import Picture
+    from optcodec.batch.coder import Coder
+    from optcodec.jpeg.tables import QuantTable
 
 __all__ = ["command"]
 
-# Peak memory of an encode in bytes per pixel, measured on colour photographs of 6 megapixels and rounded up.
-_NBYTES_PER_PIXEL = {"network": 200, "ssim": 170, "trellis or psnr": 70, "otherwise": 30}
-
 
 @click.command(cls=GroupedCommand)
-@inputs_argument
-@output_option("File, - for stdout, or a folder for several inputs.  [default: beside each input]")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", callback=places)
+@click.option(
+    "-o",
+    "--output",
+    callback=places,
+    metavar="PATH",
+    help="File, - for stdout, or a folder for several inputs.  [default: beside each input]",
+)
 @click.option("-q", "--quality", type=click.IntRange(1, 100), help="Quality of default JPEG.  [default: 75]")
 @click.option(
     "--tables",
@@ -93,9 +101,11 @@ _NBYTES_PER_PIXEL = {"network": 200, "ssim": 170, "trellis or psnr": 70, "otherw
 @max_pixels_option
 @click.option("--force", is_flag=True, help="Replace inputs; without -o, replace any file that already exists.")
 @click.option("--keep-times", is_flag=True, help="Keep the access and modification times of files that are replaced.")
+@data_options
 @json_option
-def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json: bool, **options: Any) -> None:
-    """Encode images, files or folders, as JPEG. The input - is stdin.
+def command(inputs: tuple[Store, ...], output: Store | None, force: bool, as_json: bool, **options: Any) -> None:
+    """Encode images as JPEG: files, folders, patterns ('photos/**/*.png'), lists (.jsonl, .parquet), tar files, and
+    URLs such as s3://bucket/photos. The input - is stdin.
 
     JPEG files are transcoded from their coefficients, without decoding to pixels. Without -q, --tables or a target
     they keep their tables; unless --effort is 3 or 4, they then also keep every coefficient (lossless). The file is
@@ -103,142 +113,119 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     shipped one (mobilenet_v2, squeezenet1_1) or a file from "optcodec sensitivity". Replaced files keep their
     permissions.
     """
-    sources = find_images(inputs)
-    several = len(sources) > 1 or any(path.is_dir() for path in inputs)
-    targets = _places(sources, output, several, force, as_json)
-    paths = [source.path for source in sources]
+    data = DataOptions.of(options)
+    found = find(inputs, left_out_of(inputs, output, data.written))
+    tally = DataTally()
+    with ExitStack() as stack:
+        manifest, several = None, is_data_set(inputs, found)
+        if data.lines is not None:
+            manifest = stack.enter_context(begun(data.lines, resume=data.resume, force=force))
+        earlier = Earlier() if manifest is None else manifest.earlier
+        found = found.without(earlier.outputs)  # outputs that lie beside their inputs
+        targets = targets_of(found, output, data, several=several, force=force, earlier=earlier.rows)
+        to_stdout = list(targets.pictures) == [STREAM]
+        if to_stdout:
+            check_stdout(as_json=as_json)
+        tuning = tuning_of(options)
+        for lock in locks_of(inputs, found, targets, always=manifest is not None):
+            stack.enter_context(lock)
+        if data.resume:
+            remove_unfinished_of(targets)
+        coder = _coder(found, options, tuning, manifest)
+        stack.enter_context(running(options))
+        report = partial(_report, tally, tuning, as_json=as_json, to_stdout=to_stdout, others=data.other is not None)
+        try:
+            code_all(coder, found, targets, data, tally)
+        except (KeyboardInterrupt, SystemExit):
+            if several:
+                report(interrupted=True)
+            raise
+        if data.parquet is not None and data.lines is not None:
+            write_parquet(data.parquet, read_earlier(data.lines).rows.values())
+    report()
+    report_failures(tally.failures, len(tally.records) + len(tally.failures))
+
+
+def _coder(found: Found, options: dict[str, Any], tuning: EncodeSettings, manifest: Manifest | None) -> Coder:
+    """What codes the pictures, with the tables that they share; the manifest says how."""
+    from optcodec.batch.coder import Coder
+
     threads = options["threads"] or processor_count()
-    workers = min(threads, len(paths))
-    tuning = _tuned(options)
-    nbytes_per_pixel = _nbytes_per_pixel(tuning, options)
-    encode_one = _encoder(options, _settings(options, tuning) | {"threads": max(1, threads // workers)})
+    workers = threads if found.shards else max(1, min(threads, len(found.pictures)))
+    changing = changing_options(click.get_current_context())
+    if manifest is not None:
+        manifest.check_options(changing)
+    tables = _shared(found, options, manifest) if options["shared_tables"] else None
+    job = job_of(options, tuning, tables, max(1, threads // workers))
+    if manifest is not None:
+        _begin(manifest, changing, tables)
+    return Coder(
+        job,
+        workers,
+        needed_per_pixel(tuning, options),
+        fetch=content_of,
+        store=partial(_store, keep_times=options["keep_times"]),
+        manifest=manifest,
+        one_by_one=len(found.pictures) != 1 or bool(found.shards),
+    )
 
-    def work(index: int) -> Done:
-        return encode_one(paths[index], targets[index])
 
-    def nbytes(index: int) -> int:
-        return needed_nbytes(paths[index], nbytes_per_pixel)
+def _shared(found: Found, options: dict[str, Any], manifest: Manifest | None) -> tuple[QuantTable, ...]:
+    """The tables that all pictures share: those of the manifest, if a job goes on, or new ones."""
+    from optcodec.jpeg.table_files import from_pillow
 
-    with running(options):
-        records, failures = process_files(paths, work, workers=workers, label="encode", nbytes=nbytes)
+    known = None if manifest is None else manifest.earlier.run.get("tables")
+    if known is not None:
+        return from_pillow(known)
+    members = [member for item in found.shards for member in pictures_of(item.source)]
+    return shared_tables([*(item.source for item in found.pictures), *members], options)
+
+
+def _begin(manifest: Manifest, changing: dict[str, Any], tables: Sequence[QuantTable] | None) -> None:
+    """Write to the manifest how the job is run, and say what is special about going on with it."""
+    from optcodec.jpeg.table_files import to_pillow
+
+    earlier = manifest.earlier
+    before = earlier.run.get("optcodec", __version__)
+    if earlier.cut:
+        click.echo(f"{manifest.path}: the last line was not complete; what it was about is done again", err=True)
+    if before != __version__:
+        click.echo(f"{manifest.path}: optcodec {before} wrote it; this is {__version__}, which may differ", err=True)
+    steps = None if tables is None else to_pillow(tables)
+    manifest.add({"run": {"optcodec": __version__, "options": changing, "tables": steps}})
+
+
+def _store(place: Store, data: bytes, *, keep_times: bool) -> None:
+    """Write a coded file, or to stdout."""
+    with output_file(place) if place == STREAM else whole(place, keep_times=keep_times) as file:
+        file.write(data)
+
+
+def _report(
+    tally: DataTally,
+    tuning: EncodeSettings,
+    *,
+    as_json: bool,
+    to_stdout: bool,
+    others: bool,
+    interrupted: bool = False,
+) -> None:
+    """Print what became of the files: notices on stderr, the rest on stdout, if no picture goes there."""
+    report_notices(tally.noticed)
+    records = tally.records
+    counts = {name: getattr(tally, name) for name in ("resumed", "copied", "skipped")}
     if as_json:
-        print_json({"files": records, "failures": failure_records(failures)} | total_of(records) | tuning.record)
-    elif records and targets != [STREAM]:
+        result = {"files": records, "failures": failure_records(tally.failures)} | total_of(records) | tuning.record
+        print_json(result | counts | ({"interrupted": True} if interrupted else {}))
+        return
+    if records and not to_stdout:
         click.echo(table_of(records))
         if tuning.networks:
             click.echo(made_for(tuning.networks, records))
-    report_failures(failures, len(paths))
-
-
-def _places(sources: list[Source], output: Path | None, several: bool, force: bool, as_json: bool) -> list[Path]:
-    """Paths of the output files; raises `InvalidInputError` if they cannot be written there."""
-    if output is not None and not several and not output.is_dir():
-        check_jpeg_name(output)
-    targets = output_paths(sources, output, suffix=".jpg", folder=several, force=force)
-    if targets == [STREAM]:
-        check_stdout(as_json=as_json)
-    return targets
-
-
-def _nbytes_per_pixel(tuning: EncodeSettings, options: dict[str, Any]) -> int:
-    if options["network"]:
-        return _NBYTES_PER_PIXEL["network"]
-    if options["match_ssim"] is not None:
-        return _NBYTES_PER_PIXEL["ssim"]
-    busy = tuning.effort >= 3 or options["match_psnr"] is not None
-    return _NBYTES_PER_PIXEL["trellis or psnr" if busy else "otherwise"]
-
-
-def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Path, Path], Done]:
-    """A function that encodes one file with these arguments of `optcodec.encode`."""
-    from optcodec.encoder import EncodedJpeg, encode
-    from optcodec.pictures.pixels import Picture
-    from optcodec.transcode import recoded
-
-    opening = opening_of(options)
-
-    def encode_one(path: Path, target: Path) -> Done:
-        opened = open_image(path, opening)
-        image, notices, reason = opened.image, [*opened.notices], None
-        encoded: EncodedJpeg
-        if isinstance(image, Picture):
-            encoded = encode(image, **settings)
-        elif options["blocks"] is not None:
-            raise InvalidInputError("--blocks needs pixels, got the coefficients of a JPEG file; expected --pixels")
-        else:
-            mended = options["partial"] and opened.notices
-            larger = options["allow_larger"] or bool(mended)  # a damaged file must not be copied unchanged
-            encoded = recoded(image, opened.data, allow_larger=larger, **settings)
-            reason = encoded.kept
-        with output_file(target, keep_times=options["keep_times"]) as file:
-            file.write(encoded.data)
-        notices += [f"kept as it is, since {reason}; --allow-larger encodes it all the same"] if reason else []
-        notices += _left_out(image, options["metadata"])
-        about = {"input": str(path), "output": str(target), "input_nbytes": opened.nbytes}
-        size = {"nbytes": encoded.nbytes, "bpp": encoded.bpp, "width": encoded.width, "height": encoded.height}
-        return Done(about | size | {"loss": encoded.loss, "kept": reason, "notices": notices}, tuple(notices))
-
-    return encode_one
-
-
-def _tuned(options: dict[str, Any]) -> EncodeSettings:
-    """Check which of quality, tables and target is set, and combine it with the effort and tuning."""
-    target = reader_target(options, choose_target(options))
-    quality = options["quality"]
-    for other, value in (("--tables", options["tables"]), ("a target (--water-level and the like)", target)):
-        one_of({"-q/--quality": quality, other: value})
-    one_of({"--scale": options["scale"], "a target, for which --tables are scaled": target})
-    if options["scale"] is not None and options["tables"] is None:
-        raise InvalidInputError("--scale is for the steps of --tables, got none")
-    if target is None and options["method"] is not None:
-        if quality is None:
-            raise InvalidInputError("--method needs a target such as --water-level, or -q/--quality for deepn and jpeg")
-        from optcodec.targets import Quality
-
-        target, quality = Quality(quality), None
-    return tuned(options, quality, target)
-
-
-def _settings(options: dict[str, Any], tuning: EncodeSettings) -> dict[str, Any]:
-    """Arguments of `optcodec.encode`."""
-    return tuning.settings | {
-        "reader": readers(options),
-        "rounds": options["rounds"],
-        "tables": _tables(options["tables"], options["scale"]),
-        "method": options["method"],
-        "subsampling": options["subsampling"] or _designed_for(options["tables"]),
-        "metadata": options["metadata"],
-        **form_of(options),
-    }
-
-
-def _designed_for(path: Path | None) -> str | None:
-    """Chroma subsampling that a file of tables names."""
-    if path is None:
-        return None
-    from optcodec.jpeg.table_files import tables_subsampling
-
-    return tables_subsampling(path)
-
-
-def _tables(path: Path | None, percent: float | None) -> Any:
-    """The tables of a file, scaled by a percentage."""
-    if path is None:
-        return None
-    from optcodec.jpeg.table_files import load_tables
-
-    tables = load_tables(path)
-    return tables if percent is None else tuple(table.scaled(percent) for table in tables)
-
-
-def _left_out(image: CoefficientImage | Picture, metadata: bool | None) -> list[str]:
-    """A notice that names the metadata of the image that the file does not have."""
-    from optcodec.pictures.orientation import orientation_of
-    from optcodec.pictures.pixels import Picture
-
-    names, orientation = image.metadata.contents, orientation_of(image.metadata.exif)
-    if not names or metadata or (metadata is None and not isinstance(image, Picture)):
-        return []
-    remark = ", which --metadata keeps" if metadata is None else ""
-    remark += f"; the orientation ({orientation}) stays" if orientation != 1 else ""
-    return [f"left out {', '.join(names)}{remark}"]
+    about = {"resumed": ("file", "done before"), "copied": ("other file", "copied")}
+    about |= {"skipped": ("other file", "skipped")} if others else {}
+    shown = [f"{count(counts[name], noun)} {verb}" for name, (noun, verb) in about.items() if counts[name]]
+    if shown:
+        click.echo(", ".join(shown))
+    if interrupted:
+        click.echo(f"stopped: {count(len(records), 'file')} done so far", err=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.cli.images import needed_nbytes
+from optcodec.batch.opening import needed_nbytes
 from optcodec.console.about import about
 from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures
 from optcodec.console.models import is_onnx, open_classifier

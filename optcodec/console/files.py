@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
+from pathlib import Path, PurePath
 
+from optcodec.batch.names import check_targets
+from optcodec.batch.places import Store
+from optcodec.batch.sources import files_in, has_suffix
 from optcodec.console.streams import STREAM, is_stdout
 from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable
 from optcodec.pictures.opening import IMAGE_SUFFIXES, JPEG_SUFFIXES
 
-__all__ = ["IMAGE_SUFFIXES", "JPEG_SUFFIXES", "Source", "check_jpeg_name", "find_images", "is_jpeg", "output_paths"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "JPEG_SUFFIXES",
+    "Source",
+    "check_folders",
+    "check_jpeg_name",
+    "find_images",
+    "output_paths",
+]
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ def find_images(inputs: Iterable[Path], suffixes: Sequence[str] = IMAGE_SUFFIXES
         if not item.is_dir():
             sources.setdefault(item.absolute(), Source(item, Path(item.name)))
             continue
-        images = sorted(path for path in item.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+        images = [path for path in files_in(item) if has_suffix(path, suffixes)]
         if not images:
             raise InvalidInputError(f"{item}: no images in this folder; expected {', '.join(suffixes)}")
         for path in images:
@@ -58,7 +66,13 @@ def find_images(inputs: Iterable[Path], suffixes: Sequence[str] = IMAGE_SUFFIXES
 
 
 def output_paths(
-    sources: Sequence[Source], output: Path | None, *, suffix: str, folder: bool, force: bool
+    sources: Sequence[Source],
+    output: Path | None,
+    *,
+    suffix: str,
+    folder: bool,
+    force: bool,
+    earlier: Collection[str] = (),
 ) -> list[Path]:
     """Path of the output file for each input.
 
@@ -74,6 +88,8 @@ def output_paths(
         Whether ``output`` must be a folder, since several files are expected.
     force : bool
         Allow outputs to replace inputs, and, without ``output``, any other existing file.
+    earlier : collection of str
+        Files that an earlier run of the same job wrote, which may be replaced.
 
     Raises
     ------
@@ -90,28 +106,22 @@ def output_paths(
         targets = [output / source.name.with_suffix(suffix) for source in sources]
     else:
         targets = [output]
-    source_of: dict[Path, Path] = {}
-    inputs = {_identity(source.path) for source in sources}
-    for source, target in zip(sources, targets, strict=True):
-        first = source_of.setdefault(_identity(target), source.path)
-        if first != source.path:
-            raise InvalidInputError(f"{first} and {source.path} would both be written to {target}; expected two names")
-        if _identity(target) in inputs and not force:
-            raise InvalidInputError(f"{target} is an input; expected another output, or --force to replace it")
-        if output is None and target.exists() and not force:
+    check_targets([source.path for source in sources], targets, force=force)
+    for target in [] if output is not None or force else targets:
+        if target.exists() and str(target) not in earlier:
             raise InvalidInputError(f"{target} exists; expected an output named with -o, or --force to replace it")
-    _check_folders(targets)
+    check_folders(targets)
     return targets
 
 
-def _check_folders(targets: Sequence[Path]) -> None:
+def check_folders(targets: Sequence[Path]) -> None:
     """Raise `InvalidInputError` before the work starts if a folder cannot be written to; each is checked once."""
     checked = targets if len(targets) == 1 else [target for target in targets if not target.is_dir()]
     for target in {target.parent: target for target in reversed(checked)}.values():
         check_writable(target)
 
 
-def check_jpeg_name(output: Path | None) -> None:
+def check_jpeg_name(output: Store | None) -> None:
     """Refuse the suffix of another format, such as .png, for a JPEG file; a name without a suffix is allowed.
 
     Raises
@@ -119,7 +129,9 @@ def check_jpeg_name(output: Path | None) -> None:
     InvalidInputError
         If the suffix is not that of a JPEG file, unless the path is a device or a pipe.
     """
-    if output is None or output.suffix.lower() in ("", *JPEG_SUFFIXES) or (output.exists() and not output.is_file()):
+    if output is None or PurePath(output.name).suffix.lower() in ("", *JPEG_SUFFIXES):
+        return
+    if isinstance(output, Path) and output.exists() and not output.is_file():
         return
     raise InvalidInputError(f"{output}: the output is a JPEG file; expected a name with {', '.join(JPEG_SUFFIXES)}")
 
@@ -129,18 +141,3 @@ def _beside(path: Path, suffix: str) -> Path:
         raise InvalidInputError("the output cannot be written beside stdin; expected -o FILE, or -o - for stdout")
     beside = path.with_suffix(suffix)
     return path.with_suffix(f".opt{suffix}") if beside == path else beside
-
-
-def _identity(path: Path) -> Path:
-    return Path(os.path.realpath(path))
-
-
-def is_jpeg(source: Path | BinaryIO) -> bool:
-    """Whether a file starts like a JPEG file (SOI and the first byte of a marker); False if it cannot be read."""
-    try:
-        with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
-            start = file.read(3)
-            file.seek(0)  # so that the caller can read the whole content
-    except OSError:
-        return False
-    return start == b"\xff\xd8\xff"

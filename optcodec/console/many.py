@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import click
 
-from optcodec.console.memory import Room, available_nbytes
+from optcodec.batch.places import Place
+from optcodec.batch.run import Done, Failure, outcomes
 from optcodec.console.progress import progress_bar
-from optcodec.errors import DiskFullError, OptcodecError
 
 __all__ = [
     "Done",
     "Failure",
+    "Tally",
     "failure_records",
     "notice_count",
     "process_files",
@@ -25,113 +24,58 @@ __all__ = [
     "report_notices",
 ]
 
-_NO_MEMORY = "there is not enough memory for it"
-_NOT_BEGUN = "not begun, since the disk is full"
 
+@dataclass
+class Tally:
+    """Records of the files that are done, failures, and which files each notice concerns."""
 
-@dataclass(frozen=True)
-class Done:
-    """Result for one file: the record that ``--json`` prints, and notices for stderr."""
+    records: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    noticed: dict[str, list[Place]] = field(default_factory=dict)
 
-    record: dict[str, Any]
-    notices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A file that failed, and the reason; `begun` is False if it was skipped because the disk was full."""
-
-    path: Path
-    message: str
-    begun: bool = True
-    notices: tuple[str, ...] = field(default=(), init=False)
-
-    @classmethod
-    def of(cls, path: Path, error: OptcodecError | MemoryError) -> Failure:
-        """The failure of a file by an exception."""
-        reason = _NO_MEMORY if isinstance(error, MemoryError) else str(error)
-        return cls(path, reason.removeprefix(f"{path}: "))
+    def add(self, path: Place, outcome: Done | Failure) -> None:
+        """Count the outcome of one file."""
+        for notice in outcome.notices:
+            self.noticed.setdefault(notice, []).append(path)
+        if isinstance(outcome, Failure):
+            self.failures.append(outcome)
+        else:
+            self.records.append(outcome.record)
 
 
 def process_files(
-    paths: Sequence[Path],
+    paths: Sequence[Place],
     work: Callable[[int], Done],
     *,
     workers: int,
     label: str,
     nbytes: Callable[[int], int] | None = None,
 ) -> tuple[list[dict[str, Any]], list[Failure]]:
-    """Call ``work(index)`` for every path.
-
-    Threads run in parallel, since kernels and file access release the interpreter lock. The results are in the order of
-    the paths. When a disk is full, the files that have not begun are skipped and counted as failures.
+    """Call ``work(index)`` for every path, as `optcodec.batch.run.outcomes` does, with a progress bar.
 
     Parameters
     ----------
-    paths : sequence of Path
-        The files, for messages.
-    work : callable
-        Takes the index of a path. If it raises an `OptcodecError` or a `MemoryError`, the file is a failure; any other
-        exception ends the run.
-    workers : int
-        Number of threads.
+    paths, work, workers, nbytes
+        As of `optcodec.batch.run.outcomes`.
     label : str
         Word in front of the progress bar.
-    nbytes : callable, optional
-        Takes the index of a path, and estimates the memory in bytes for its work. Work that does not fit into the
-        available memory beside the running work waits. The results are the same.
 
     Returns
     -------
     tuple of (list of dict, list of Failure)
-        Records of the successful files, and the failures.
+        Records of the successful files, and the failures, in the order of the paths. Notices are printed.
     """
-
-    workers = min(workers, len(paths))
-    room = Room(available_nbytes() if workers > 1 else None)
-    full = threading.Event()
-
-    def guarded(index: int) -> Done | Failure:
-        try:
-            with room.taking(0 if nbytes is None or workers == 1 else nbytes(index)):
-                return Failure(paths[index], _NOT_BEGUN, begun=False) if full.is_set() else work(index)
-        except (OptcodecError, MemoryError) as error:
-            if isinstance(error, DiskFullError):
-                full.set()
-            return Failure.of(paths[index], error)
-
-    records: list[dict[str, Any]] = []
-    failures: list[Failure] = []
-    noticed: dict[str, list[Path]] = {}
-    with progress_bar(len(paths), label) as advance, _workers(workers) as parallel:
-        for path, outcome in zip(paths, parallel(guarded, range(len(paths))), strict=True):
+    tally = Tally()
+    parts = outcomes(paths, work, workers=workers, nbytes=nbytes)
+    with progress_bar(len(paths), label) as advance, closing(parts):
+        for path, outcome in zip(paths, parts, strict=True):
             advance()
-            for notice in outcome.notices:
-                noticed.setdefault(notice, []).append(path)
-            if isinstance(outcome, Failure):
-                failures.append(outcome)
-            else:
-                records.append(outcome.record)
-    report_notices(noticed)
-    return records, failures
+            tally.add(path, outcome)
+    report_notices(tally.noticed)
+    return tally.records, tally.failures
 
 
-@contextmanager
-def _workers(count: int) -> Iterator[Callable[..., Iterator[Any]]]:
-    """A ``map`` on threads; an exception, such as Ctrl-C, cancels the calls that have not begun."""
-    if count <= 1:
-        yield map
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    pool = ThreadPoolExecutor(count)
-    try:
-        yield pool.map
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def report_notices(noticed: Mapping[str, Sequence[Path]]) -> None:
+def report_notices(noticed: Mapping[str, Sequence[Place]]) -> None:
     """Print each notice once on stderr, with the file or the number of files it concerns."""
     for notice, paths in noticed.items():
         click.echo(f"{paths[0]}: {notice}" if len(paths) == 1 else f"{len(paths)} files: {notice}", err=True)

@@ -9,12 +9,12 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
+from optcodec.batch.places import STREAM, Place, read
 from optcodec.errors import InvalidInputError
 from optcodec.files import whole_file
 
-__all__ = ["STREAM", "check_stdout", "image_source", "is_stdout", "output_file", "read_bytes"]
+__all__ = ["STREAM", "check_stdout", "content_of", "image_source", "is_stdout", "output_file", "read_bytes"]
 
-STREAM = Path("-")
 # Largest input from stdin, pipes and devices, whose length is not known and which may never end. The samples of the
 # largest image allowed by default take half of it.
 MAX_STREAM_NBYTES = 1 << 30
@@ -53,6 +53,11 @@ def image_source(path: Path) -> Path | BinaryIO:
     """Something that `load_picture` can open several times: a path, or the content of stdin or a pipe in memory."""
     is_pipe = path == STREAM or (path.exists() and not path.is_file() and not path.is_dir())
     return io.BytesIO(read_bytes(path)) if is_pipe else path
+
+
+def content_of(place: Place) -> Path | BinaryIO:
+    """Something that can be read several times: a path, or the content of stdin, a pipe, a URL or a part of a shard."""
+    return image_source(place) if isinstance(place, Path) else io.BytesIO(read(place))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ __all__ = ["in_order"]
 T = TypeVar("T")
 
 
-def in_order(work: Callable[..., T], calls: Iterable[tuple[Any, ...]], workers: int) -> Iterator[T]:
+def in_order(work: Callable[..., T], calls: Iterable[tuple[Any, ...]], workers: int, *, ahead: int = 2) -> Iterator[T]:
     """Call a function on threads, and yield its results in the order of the calls.
 
     Parameters
@@ -23,14 +23,17 @@ def in_order(work: Callable[..., T], calls: Iterable[tuple[Any, ...]], workers: 
     calls : iterable of tuple
         The arguments of each call.
     workers : int
-        Number of threads. At most two calls per thread have begun, or wait to be fetched.
+        Number of threads.
+    ahead : int
+        At most so many calls per thread have begun, or wait to be fetched: with more of them, a call that takes long
+        does not keep the other threads waiting, and more results are kept.
     """
     pool = ThreadPoolExecutor(workers)
     begun: deque[Future[T]] = deque()
     waiting = iter(calls)
     try:
         while True:
-            begun.extend(pool.submit(work, *arguments) for arguments in islice(waiting, 2 * workers - len(begun)))
+            begun.extend(pool.submit(work, *arguments) for arguments in islice(waiting, ahead * workers - len(begun)))
             if not begun:
                 return
             yield begun.popleft().result()

@@ -29,10 +29,10 @@ import signal
 import time
 from contextlib import contextmanager
 from {package} import main
-import {package}.{verb} as verb
+import {module} as module
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a shell's nohup, for one, has it ignored
-whole = verb.output_file
+whole = module.{name}
 
 @contextmanager
 def slow(*arguments, **options):
@@ -43,7 +43,7 @@ def slow(*arguments, **options):
         time.sleep(60)
         yield file
 
-verb.output_file = slow
+module.{name} = slow
 main({arguments!r})
 """
 
@@ -57,13 +57,22 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signals on this system")
-@pytest.mark.parametrize(("package", "verb"), [("optcodec.cli", "encode"), ("restore.cli", "run")])
+@pytest.mark.parametrize(
+    ("package", "verb", "writer"),
+    [
+        ("optcodec.cli", "encode", "optcodec.batch.places.whole_file"),
+        ("restore.cli", "run", "restore.cli.run.output_file"),
+    ],
+)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_nothing_behind(tmp_path: Path, package: str, verb: str, number: signal.Signals) -> None:
+def test_a_signal_leaves_nothing_behind(
+    tmp_path: Path, package: str, verb: str, writer: str, number: signal.Signals
+) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg(16, 16))
     (tmp_path / "out.jpg").write_bytes(b"old")
     arguments = [verb, str(tmp_path / "a.jpg"), "-o", str(tmp_path / "out.jpg")]
-    program = SLOW.format(package=package, verb=verb, arguments=arguments)
+    module, _, name = writer.rpartition(".")
+    program = SLOW.format(package=package, module=module, name=name, arguments=arguments)
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stderr is not None

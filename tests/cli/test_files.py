@@ -10,7 +10,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from optcodec.console.files import JPEG_SUFFIXES, Source, find_images, is_jpeg, output_paths
+from optcodec.batch.opening import is_jpeg
+from optcodec.console.files import JPEG_SUFFIXES, Source, find_images, output_paths
 from optcodec.console.many import Done, Failure, process_files, report_failures
 from optcodec.console.show import columns
 from optcodec.console.streams import read_bytes

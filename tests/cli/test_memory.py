@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from optcodec.cli.images import needed_nbytes
-from optcodec.console import memory
+from optcodec.batch import memory
+from optcodec.batch.memory import Room, available_nbytes
+from optcodec.batch.opening import needed_nbytes
 from optcodec.console.many import Done, process_files
-from optcodec.console.memory import Room, available_nbytes
 from tests.cli_helpers import photograph, run, save
 
 
 def most_at_once(needs: list[int], nbytes: int | None, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
     """Run work with these needs in bytes on four threads; return the largest number that ran together, and bytes."""
-    monkeypatch.setattr("optcodec.console.many.available_nbytes", lambda: nbytes)
+    monkeypatch.setattr("optcodec.batch.run.available_nbytes", lambda: nbytes)
     running: list[int] = []
     seen: list[tuple[int, int]] = []
     lock = threading.Lock()
@@ -86,7 +86,7 @@ def test_a_batch_is_the_same_with_little_memory(tmp_path: Path, monkeypatch: pyt
         save(tmp_path / f"in/{number}.png", photograph(24 + number, 32))
     written = []
     for nbytes in (None, 1):
-        monkeypatch.setattr("optcodec.console.many.available_nbytes", lambda nbytes=nbytes: nbytes)
+        monkeypatch.setattr("optcodec.batch.run.available_nbytes", lambda nbytes=nbytes: nbytes)
         out = tmp_path / ("plenty" if nbytes is None else "little")
         result = run("encode", tmp_path / "in", "-o", out, "--threads", 3)
         assert result.exit_code == 0

@@ -191,7 +191,7 @@ def test_jpeg_files_keep_their_tables(crop: Path) -> None:
 
 def test_a_trellis_is_expected_to_need_more_memory(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected: list[int] = []
-    monkeypatch.setattr("optcodec.cli.encode.needed_nbytes", lambda path, nbytes: expected.append(nbytes) or 0)
+    monkeypatch.setattr("optcodec.batch.coder.needed_nbytes", lambda path, nbytes: expected.append(nbytes) or 0)
     for options in ([], ["--effort", 3], ["--tune", "people"]):
         save(picture.with_name("b.png"), PIXELS)
         run_json("encode", picture, picture.with_name("b.png"), "-o", picture.parent / "out", *options)

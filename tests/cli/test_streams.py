@@ -177,7 +177,10 @@ def test_the_place_is_checked_once_before_the_work(
     for number in range(5):
         save(picture.with_name(f"{number}.png"), photograph(8, 8))
     opened = []
-    monkeypatch.setattr(f"optcodec.cli.{verb[0]}.open_image", lambda *arguments, **options: opened.append(arguments))
+    monkeypatch.setattr(
+        {"encode": "optcodec.batch.job.open_image", "design": "optcodec.cli.design.open_image"}[str(verb[0])],
+        lambda *arguments, **options: opened.append(arguments),
+    )
     blocked = picture.parent.parent / "file"
     blocked.touch()
     for output in (blocked, blocked / "out"):

@@ -19,7 +19,7 @@ jpeg_seeds.py   JPEG files to begin with; jpeg_pieces.py takes them apart; jpeg_
 answers.py      what is to be true of a JPEG file, whatever is in it
 guard.py        the same with arrays that end, or begin, at memory that may not be touched
 coverage.py     inputs that libFuzzer (atheris) finds by the lines of Python that they reach
-documents.py    tables, profiles, networks and recipes; json_damage.py changes their JSON
+documents.py    tables, profiles, networks, recipes and manifests; json_damage.py changes their JSON
 models.py       index and network of a receiver
 pictures.py     images to be encoded, and masks
 ==============  =====================================================================================================

@@ -1,6 +1,6 @@
 """Files that hold a value: what is loaded is saved, and loaded again as the same; everything else is refused.
 
-A format that is yet to come, such as the manifest of a batch, becomes one `Document` here.
+A format that is yet to come becomes one `Document` here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import random
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,12 @@ import numpy as np
 import optcodec
 import restore
 from optcodec import QuantTable
+from optcodec.batch.manifest import read_earlier
+from optcodec.batch.rows import COLUMNS
 from optcodec.blocks.profile import load_utility_profile
 from optcodec.blocks.qpnet import load_qpnet, save_qpnet
 from optcodec.errors import OptcodecError
-from optcodec.jpeg.table_files import load_tables, save_tables, tables_subsampling
+from optcodec.jpeg.table_files import load_tables, save_tables, tables_subsampling, to_pillow
 from optcodec.vision.profile import load_profile
 from restore.training.recipe import load_recipe
 from tests.fuzz.answers import changed_jpeg, without_numbers
@@ -222,6 +224,54 @@ def _changed_member(name: str, content: bytes, source: random.Random) -> bytes:
     ]), 1)  # fmt: skip
 
 
+# ---- Manifests of data sets ------------------------------------------------------------------------------------------
+
+
+def _manifest_files() -> tuple[bytes, ...]:
+    empty = dict.fromkeys(COLUMNS) | {"warnings": []}
+    named = {"source": "in/a.png", "output": "out/a.jpg"}
+    size = {"source_nbytes": 700, "nbytes": 300, "width": 24, "height": 16, "bpp": 6.25, "psnr_db": 34.5}
+    rows = [
+        empty | named | size | {"state": "coded", "seconds": 0.01, "warnings": ["left out Exif"], "sha256": "ab" * 32},
+        empty | named | {"source": "in/b.jpg", "state": "failed", "error": "no such file"},
+        empty | named | {"source": "in/c\udcff.tar", "state": "shard", "nbytes": 10240},
+    ]
+    run: dict[str, Any] = {"optcodec": "0.1.0", "options": {"--quality": 80, "--weights": ["a"]}, "tables": None}
+    shared = run | {"tables": to_pillow([QuantTable(np.full((8, 8), 7))])}
+    return _lines([{"run": run}, *rows]), _lines([{"run": run}, rows[1], {"run": shared}, *rows])
+
+
+def _lines(entries: Iterable[Any]) -> bytes:
+    return "".join(json.dumps(entry) + "\n" for entry in entries).encode()
+
+
+def _changed_lines(data: bytes, source: random.Random) -> bytes:
+    """A line changed, doubled or missing, the end missing, or any bytes changed."""
+    lines = data.splitlines(keepends=True)
+    way = source.randrange(8)
+    if not lines or way == 0:
+        return damaged_bytes(data, source)
+    if way == 1:
+        return data[: source.randrange(len(data) + 1)]
+    index = source.randrange(len(lines))
+    if way == 2:
+        return b"".join(lines[:index] + lines[index + 1 :])
+    if way == 3:
+        return b"".join([*lines, lines[index]])
+    lines[index] = changed_json(lines[index], source).replace(b"\n", b" ") + b"\n"
+    return b"".join(lines)
+
+
+def _loaded_manifest(path: Path) -> Any:
+    earlier = read_earlier(path)
+    return earlier.run, earlier.rows
+
+
+def _save_manifest(value: Any, path: Path) -> None:
+    run, rows = value
+    path.write_bytes(_lines(([{"run": run}] if run else []) + list(rows.values())))
+
+
 # ---- All of them -----------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +294,9 @@ DOCUMENTS = {
     "utility": Document(partial(_data_files, optcodec, "utility/*.json"), changed_json, load_utility_profile, _saved),
     "qpnet": Document(
         partial(_data_files, optcodec, "qpnet/*.npz"), _changed_archive, load_qpnet, save_qpnet, ".npz", (".npz",)
+    ),
+    "manifest": Document(
+        _manifest_files, _changed_lines, _loaded_manifest, _save_manifest, ".jsonl", saved_as=(".jsonl",)
     ),
     "recipe": Document(partial(_data_files, restore, "recipes/*.json"), changed_json, _loaded_recipe, _write_json),
 }

@@ -43,6 +43,7 @@ KINDS = {
     "utility": "documents",
     "qpnet": "documents",
     "recipe": "documents",
+    "manifest": "documents",
     "index": "models",
     "onnx": "models",
     "picture": "pictures",

@@ -27,6 +27,7 @@ CASES = {
     "utility": (300, "loaded, saved and loaded again", 60),
     "qpnet": (250, "loaded, saved and loaded again", 10),
     "recipe": (400, "loaded, saved and loaded again", 80),
+    "manifest": (400, "loaded, saved and loaded again", 80),
     "index": (80, "loaded and run", 20),
     "onnx": (200, "loaded and run", 20),
     "picture": (200, "loaded", 30),

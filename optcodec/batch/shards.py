@@ -1,0 +1,151 @@
+"""Tar files, as WebDataset has them: pictures are coded, all other members are copied, and the order stays."""
+
+from __future__ import annotations
+
+import copy
+import io
+import tarfile
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from optcodec.batch.names import SuffixRule, output_names
+from optcodec.batch.places import Member, Place, Store, opened, whole
+from optcodec.batch.run import Done, Failure
+from optcodec.batch.sources import has_suffix
+from optcodec.errors import InvalidInputError
+from optcodec.pictures.opening import IMAGE_SUFFIXES, first_line
+
+__all__ = ["Shard", "pictures_of", "read_shard", "write_shard"]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The members of a tar file.
+
+    Parameters
+    ----------
+    place : Path or Url
+        The tar file.
+    infos : sequence of TarInfo
+        All members, in their order.
+    pictures : sequence of Member
+        Those that are pictures, by their suffix.
+    names : sequence of str
+        The names of the coded pictures.
+    """
+
+    place: Store
+    infos: Sequence[tarfile.TarInfo]
+    pictures: Sequence[Member]
+    names: Sequence[str]
+
+    @property
+    def others(self) -> int:
+        """Number of files that are no pictures."""
+        return sum(info.isfile() for info in self.infos) - len(self.pictures)
+
+
+def pictures_of(place: Store) -> list[Member]:
+    """The pictures of a tar file; none if it cannot be read, of which the job on it tells."""
+    try:
+        with _tar(place) as tar:
+            return _pictures(place, tar.getmembers())
+    except InvalidInputError:
+        return []
+
+
+def read_shard(place: Store, rule: SuffixRule | None) -> Shard:
+    """Read which members a tar file has.
+
+    Parameters
+    ----------
+    place : Path or Url
+        A tar file without compression.
+    rule : {"keep", "number"}, optional
+        As of `optcodec.batch.names.output_names`.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no such file, ends early, or two of its members would have one name.
+    """
+    with _tar(place) as tar:
+        infos = tar.getmembers()
+    pictures = _pictures(place, infos)
+    names = [str(name) for name in output_names([PurePosixPath(picture.name) for picture in pictures], rule)]
+    source_of: dict[str, str] = {info.name: info.name for info in infos if info.isfile() and not _is_picture(info)}
+    for picture, name in zip(pictures, names, strict=True):
+        if name in source_of:
+            both = f"{source_of[name]} and {picture.name} would both be written to {name}"
+            raise InvalidInputError(f"{place}: {both}; expected two names, or --suffix keep or number")
+        source_of[name] = picture.name
+    return Shard(place, infos, pictures, names)
+
+
+def write_shard(
+    shard: Shard, target: Store, outcomes: Iterator[Done | Failure], *, copy_others: bool
+) -> Generator[tuple[Place, Done | Failure], None, None]:
+    """Write a tar file with the coded pictures; it appears when the iteration ends, complete or not at all.
+
+    Parameters
+    ----------
+    shard : Shard
+        The tar file that is read.
+    target : Path or Url
+        The new one.
+    outcomes : iterator of Done or Failure
+        For each picture, in the order of `Shard.pictures`. A picture that failed is left out.
+    copy_others : bool
+        Copy members that are no pictures, or leave out the files among them.
+
+    Yields
+    ------
+    tuple of (Member, Done or Failure)
+        What became of each picture, once it is written.
+    """
+    pictures = iter(zip(shard.pictures, shard.names, outcomes, strict=True))
+    with _tar(shard.place) as source, whole(target) as file, tarfile.open(fileobj=file, mode="w") as tar:
+        for info in shard.infos:
+            if _is_picture(info):
+                member, name, outcome = next(pictures)
+                if isinstance(outcome, Done):
+                    tar.addfile(_renamed(info, name, len(outcome.data)), io.BytesIO(outcome.data))
+                yield member, replace(outcome, data=b"") if isinstance(outcome, Done) else outcome
+            elif copy_others or not info.isfile():
+                tar.addfile(_renamed(info, info.name, info.size), _content(source, info))
+
+
+def _pictures(place: Store, infos: Sequence[tarfile.TarInfo]) -> list[Member]:
+    return [Member(place, info.name, info.offset_data, info.size) for info in infos if _is_picture(info)]
+
+
+@contextmanager
+def _tar(place: Store) -> Iterator[tarfile.TarFile]:
+    """Open a tar file for reading."""
+    with opened(place) as file:
+        try:
+            with tarfile.open(fileobj=file, mode="r:") as tar:
+                yield tar
+        except tarfile.TarError as error:
+            raise InvalidInputError(f"{place}: expected a tar file without compression: {first_line(error)}") from None
+
+
+def _content(source: tarfile.TarFile, info: tarfile.TarInfo) -> BinaryIO | None:
+    return source.extractfile(info) if info.isfile() else None  # type: ignore[return-value]
+
+
+def _is_picture(info: tarfile.TarInfo) -> bool:
+    return info.isfile() and not info.issparse() and has_suffix(PurePosixPath(info.name), IMAGE_SUFFIXES)
+
+
+def _renamed(info: tarfile.TarInfo, name: str, nbytes: int) -> tarfile.TarInfo:
+    """A header with all that another one says, apart from name and size."""
+    renamed = copy.copy(info)
+    renamed.name, renamed.size = name, nbytes
+    renamed.pax_headers = {key: text for key, text in info.pax_headers.items() if key not in ("path", "size")}
+    if info.issparse():
+        renamed.type, renamed.pax_headers = tarfile.REGTYPE, {}
+    return renamed
