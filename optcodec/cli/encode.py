@@ -168,7 +168,8 @@ def _encoder(options: dict[str, Any], settings: dict[str, Any]) -> Callable[[Pat
         notices += _left_out(image, options["metadata"])
         about = {"input": str(path), "output": str(target), "input_nbytes": opened.nbytes}
         size = {"nbytes": encoded.nbytes, "bpp": encoded.bpp, "width": encoded.width, "height": encoded.height}
-        return Done(about | size | {"loss": encoded.loss, "kept": reason, "notices": notices}, tuple(notices))
+        read = {"loss": encoded.loss, "losses": encoded.losses}
+        return Done(about | size | read | {"kept": reason, "notices": notices}, tuple(notices))
 
     return encode_one
 

@@ -13,13 +13,13 @@ from optcodec.console.options import ExpertOption, one_of, with_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from optcodec.loop.reader import Readers
     from optcodec.targets import Target
-    from optcodec.vision.reader import NetworkReader
 
 __all__ = ["made_for", "network_options", "reader_target", "readers", "running"]
 
 _NO_FILE = "-"
-_DETAILS = "weights", "views", "device"
+_DETAILS = "weights", "views", "fidelity", "device"
 
 
 _OPTIONS = (
@@ -42,12 +42,21 @@ _OPTIONS = (
         type=float,
         metavar="X",
         help="Target: the smallest file on which the output of --network diverges by at most X nats from that on the "
-        "original (Kullback-Leibler, mean of the views).",
+        "original (Kullback-Leibler, mean of the views); with several networks, that of each.",
     ),
     click.option(
         "--same-top1",
         is_flag=True,
-        help="Target: the smallest file on which --network decides for the same class as on the original.",
+        help="Target: the smallest file on which --network, with several each, decides for the same class as on the "
+        "original.",
+    ),
+    click.option(
+        "--fidelity",
+        type=float,
+        metavar="SHARE",
+        help="How much plain squared error counts beside the divergence of --network, from 0 to below 1, so that the "
+        "files stay good for networks that took no part: with 0.5, to halve one is worth as much as to halve the "
+        "other.  [default: 0]",
     ),
     click.option(
         "--views",
@@ -90,7 +99,7 @@ def reader_target(options: dict[str, Any], other: Target | None) -> Target | Non
     return SameDecision() if kl is None else MaxLoss(kl)
 
 
-def readers(options: dict[str, Any]) -> list[NetworkReader] | None:
+def readers(options: dict[str, Any]) -> Readers | None:
     """The networks of ``--network``; None without it.
 
     Raises
@@ -101,29 +110,32 @@ def readers(options: dict[str, Any]) -> list[NetworkReader] | None:
     """
     names, weights = options["network"], options["weights"]
     if not names:
-        details = [f"--{name}" for name in _DETAILS if options[name]]
+        details = [f"--{name}" for name in _DETAILS if options[name] not in (None, ())]
         if details:
             raise InvalidInputError(f"{details[0]} needs --network with a model")
         return None
     if weights and len(weights) != len(names):
         given = f"got {len(weights)} for {len(names)}; {_NO_FILE} stands for none"
         raise InvalidInputError(f"expected one --weights for each --network, {given}")
+    from optcodec.loop.reader import Readers
     from optcodec.vision.reader import NetworkReader
 
     files = [None if file == _NO_FILE else file for file in weights or [None] * len(names)]
     views = {} if options["views"] is None else {"views": options["views"]}
     device = options["device"] or "cpu"
     models = [open_model(name, weights=file, device=device) for name, file in zip(names, files, strict=True)]
-    return [NetworkReader(model, **views) for model in models]
+    fidelity = {} if options["fidelity"] is None else {"fidelity": options["fidelity"]}
+    return Readers([NetworkReader(model, **views) for model in models], **fidelity)
 
 
 def made_for(networks: list[str], records: list[dict[str, Any]]) -> str:
     """A line that says for whom the files are, and how well they are read."""
-    losses = [record["loss"] for record in records if record["loss"] is not None]
-    mean = f", divergence {sum(losses) / len(losses):.3g} nats on average" if losses else ""
-    return (
-        f"made for {' and '.join(networks)}{mean}; other networks may read these files worse than others of their size"
-    )
+    read = [record["losses"] for record in records if record["losses"] is not None]
+    means = [f", divergence {sum(losses) / len(losses):.3g} nats on average" for losses in zip(*read, strict=True)]
+    named = [f"{network}{mean}" for network, mean in zip(networks, means or [""] * len(networks), strict=True)]
+    whom = (", and " if means else " and ").join(named)
+    others = 'which "optcodec verify --network" measures'
+    return f"made for {whom}; other networks may read these files worse than others of their size, {others}"
 
 
 @contextmanager
