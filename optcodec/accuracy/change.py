@@ -15,9 +15,10 @@ from optcodec.errors import InvalidInputError
 from optcodec.notices import Notify
 from optcodec.pictures.pixels import Picture, load_picture
 
-__all__ = ["Change", "change_of", "check_sizes", "measure_pair"]
+__all__ = ["Change", "change_between", "change_of", "check_sizes", "measure_pair"]
 
 Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,29 @@ def change_of(
     InvalidInputError
         If the network does not take the pictures or its outputs are not finite, or the label is none of its classes.
     """
-    before, after = (classifier(samples) for samples in pixels)
+    return change_between(name, (classifier(pixels[0]), classifier(pixels[1])), nbytes, label)
+
+
+def change_between(
+    name: str, outputs: tuple[Floats, Floats], nbytes: tuple[int, int], label: int | None = None
+) -> Change:
+    """Compare what a classifier has made of a picture before and after coding.
+
+    Parameters
+    ----------
+    name : str
+        Name of the picture.
+    outputs : tuple of two ndarrays of float64, shape (classes,)
+        Logarithms of the class probabilities, see `optcodec.accuracy.classifier.Classifier`.
+    nbytes, label
+        As of `change_of`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the outputs differ in size, or the label is none of the classes.
+    """
+    before, after = outputs
     if before.shape != after.shape:
         raise InvalidInputError(f"the network has {before.size} outputs for the original, and {after.size} afterwards")
     if label is not None and not 0 <= label < before.size:

@@ -10,6 +10,7 @@ import click
 
 from optcodec.cli.images import needed_nbytes, open_image, opening_of
 from optcodec.cli.network import made_for, network_options, reader_target, readers, running
+from optcodec.cli.plan import plan_option, planned
 from optcodec.cli.totals import table_of, total_of
 from optcodec.console.files import Source, check_jpeg_name, find_images, output_paths
 from optcodec.console.form import form_of, form_options
@@ -29,6 +30,7 @@ from optcodec.console.options import (
     pixels_option,
     profile_option,
     reading_options,
+    short_side_option,
     subsampling_option,
     target_options,
     to_rgb_option,
@@ -52,6 +54,7 @@ _NBYTES_PER_PIXEL = {"network": 200, "ssim": 170, "trellis or psnr": 70, "otherw
 @click.command(cls=GroupedCommand)
 @inputs_argument
 @output_option("File, - for stdout, or a folder for several inputs.  [default: beside each input]")
+@plan_option
 @click.option("-q", "--quality", type=click.IntRange(1, 100), help="Quality of default JPEG.  [default: 75]")
 @click.option(
     "--tables",
@@ -70,6 +73,7 @@ _NBYTES_PER_PIXEL = {"network": 200, "ssim": 170, "trellis or psnr": 70, "otherw
 @orient_option
 @to_rgb_option
 @pixels_option
+@short_side_option
 @click.option(
     "--metadata/--strip",
     default=None,
@@ -95,6 +99,7 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     shipped one (mobilenet_v2, squeezenet1_1) or a file from "optcodec sensitivity". Replaced files keep their
     permissions.
     """
+    options = planned(click.get_current_context(), options)
     sources = find_images(inputs)
     several = len(sources) > 1 or any(path.is_dir() for path in inputs)
     targets = _places(sources, output, several, force, as_json)

@@ -50,6 +50,8 @@ class Opening:
         Convert CMYK images to RGB; JPEG files with four components are decoded for this.
     partial, strict : bool
         As in `optcodec.read_jpeg`, also if the JPEG file is decoded.
+    short_side : int, optional
+        Length of the shorter side to which larger pictures are reduced; coefficients cannot be.
     """
 
     background: str | None = None
@@ -59,12 +61,14 @@ class Opening:
     to_rgb: bool = False
     partial: bool = False
     strict: bool = False
+    short_side: int | None = None
 
 
 def opening_of(options: dict[str, Any]) -> Opening:
     """Settings for opening inputs, from the options of a verb."""
     shared: dict[str, Any] = {name: options[name] for name in ("background", "max_pixels", "orient", "to_rgb")}
-    return Opening(**shared | reading_of(options), decode=options["pixels"])
+    size = options.get("short_side")  # which only the verb encode has
+    return Opening(**shared | reading_of(options), decode=options["pixels"], short_side=size)
 
 
 def open_image(path: Path, how: Opening) -> Opened:
@@ -85,7 +89,7 @@ def open_image(path: Path, how: Opening) -> Opened:
     Raises
     ------
     InvalidInputError
-        If coefficients would have to be rotated.
+        If coefficients would have to be rotated or reduced.
     """
     source, notices = image_source(path), list[str]()
     if is_jpeg(source) and (not how.decode or how.partial or how.strict):
@@ -96,10 +100,9 @@ def open_image(path: Path, how: Opening) -> Opened:
             data, max_pixels=how.max_pixels, partial=how.partial, strict=how.strict, notify=notices.append
         )
         if not how.decode and not (how.to_rgb and len(image.components) == 4):
-            if how.orient == "apply":
-                raise InvalidInputError(
-                    "--orient apply turns pixels, got the coefficients of a JPEG file; expected --pixels"
-                )
+            wanted = {"--orient apply turns": how.orient == "apply", "--short-side reduces": how.short_side is not None}
+            for what in [what for what, applies in wanted.items() if applies]:
+                raise InvalidInputError(f"{what} pixels, got the coefficients of a JPEG file; expected --pixels")
             return Opened(image, tuple(notices), len(data), data)
         source = io.BytesIO(_mended(image) if how.partial and notices else data)
     from optcodec.pictures.pixels import load_picture
@@ -108,6 +111,10 @@ def open_image(path: Path, how: Opening) -> Opened:
         source, background=how.background, max_pixels=how.max_pixels, orient=how.orient, to_rgb=how.to_rgb
     )
     nbytes = source.stat().st_size if isinstance(source, Path) else source.seek(0, 2)
+    if how.short_side is not None:
+        from optcodec.pictures.resizing import shrunk
+
+        picture = shrunk(picture, how.short_side)
     return Opened(picture, (*notices, *picture.notices), nbytes)
 
 
