@@ -141,17 +141,17 @@ def command(data: Path, output: Path, as_json: bool, **options: Any) -> None:
         print_json(document_of(fit, about) | {"verdict": verdict, "plan": plan and str(output)})
     else:
         click.echo(text_of(fit, limits))
-    _end(fit, verdict, output, as_json)
+    _end(fit, verdict if as_json or plan is None else f"{verdict} ({output})", as_json, about)
 
 
-def _end(fit: Fit, verdict: str, output: Path, as_json: bool) -> None:
+def _end(fit: Fit, verdict: str, as_json: bool, about: dict[str, Any]) -> None:
     """The verdict, and an exit status of 1 without a plan, or with pictures that could not be used."""
     if fit.chosen is None:
         click.echo(f"Error: {verdict}; no plan was written", err=True)
     elif not as_json:
-        click.echo(f"{verdict} ({output})")
-    used = 0 if fit.nearest.verification is None else fit.nearest.verification.images
-    report_failures([Failure(path, reason) for path, reason in fit.failures], used + len(fit.failures))
+        click.echo(verdict)
+    total = len(about["sample"]) + len(about["others"])
+    report_failures([Failure(path, reason) for path, reason in fit.failures], total)
     if fit.chosen is None:
         click.get_current_context().exit(1)
 

@@ -137,7 +137,10 @@ def _ways(methods: list[str], model: TargetModel | None, options: dict[str, Any]
         from optcodec.vision.profile import load_profile
         from optcodec.vision.reader import NetworkReader
 
-        ways += network_ways(NetworkReader(model), load_profile(_GENERIC), _network(options), rounds)
+        profile = load_profile(_GENERIC)  # with which encode starts by default
+        is_fitting = profile.provenance.subsampling in options["samplings"]
+        tune = {} if is_fitting else {"tune": "psnr"}
+        ways += network_ways(NetworkReader(model), profile if is_fitting else None, _network(options) | tune, rounds)
     return ways
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,7 @@ def planned(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
     plan = load_plan(path).options
     unknown = sorted(plan.keys() - known.keys())
     if unknown:
-        raise InvalidInputError(f"{path}: expected options of optcodec {ctx.command.name}, found {', '.join(unknown)}")
+        raise InvalidInputError(f"{path}: expected options of optcodec {ctx.info_name}, found {', '.join(unknown)}")
     for name in plan:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             spelled = "/".join(known[name].opts)
@@ -59,21 +58,21 @@ def _value(ctx: click.Context, option: click.Option, value: object, path: Path) 
     refused = f"{path}: {'/'.join(option.opts)} does not take {value!r}"
     if option.multiple is not isinstance(value, list):
         raise InvalidInputError(f"{refused}; expected {'a list' if option.multiple else 'one value'}")
+    parts = value if isinstance(value, list) else [value]
+    if not all(isinstance(part, (str, int, float)) for part in parts):
+        raise InvalidInputError(f"{refused}; expected text, a number, true or false")
+    words = [str(part) for part in parts]  # as they would stand on the command line
     try:
-        taken = option.type_cast_value(ctx, value)
+        taken = option.type_cast_value(ctx, words if option.multiple else words[0])
     except click.BadParameter as error:
         raise InvalidInputError(f"{refused}: {error.message}") from None
-    if not (_are_alike(taken, value) if isinstance(value, list) else _is_alike(taken, value)):
+    if not all(map(_is_alike, taken if option.multiple else [taken], parts)):
         raise InvalidInputError(f"{refused}; expected the JSON type of {taken!r}")
     return taken
 
 
-def _are_alike(taken: Sequence[object], values: Sequence[object]) -> bool:
-    return len(taken) == len(values) and all(map(_is_alike, taken, values))
-
-
 def _is_alike(taken: object, value: object) -> bool:
-    """Whether parsing has not changed a value: neither text to a number, nor a fraction to a whole one."""
+    """Whether a value that was parsed is of the kind that the plan has: no text that became a number."""
     if isinstance(taken, Path):
         return str(taken) == value
     return taken == value and isinstance(taken, bool) is isinstance(value, bool)

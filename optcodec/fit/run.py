@@ -170,9 +170,16 @@ class _Search:
         jpeg = [way for way in self.choices.ways if way is DEFAULT_JPEG]
         settings = [setting for way in (*jpeg, *quick) for setting in self._settings(way)]
         points = self._searched([plain, *(setting for setting in settings if not _is_plain(setting))], [])
-        best = min(points, key=lambda point: (max(self.excess(point), 1), point.nbytes)).setting
-        loops = [Setting(way, best.subsampling, best.short_side) for way in self.choices.ways if way.is_loop]
-        return self._searched(loops, points)
+        return self._searched([self._like_the_best(way, points) for way in self.choices.ways if way.is_loop], points)
+
+    def _like_the_best(self, way: Way, points: Sequence[Point]) -> Setting:
+        """A way with the sampling and the resolution that are best for others, of those that it is for."""
+        samplings = self.choices.samplings if way.subsampling is None else (way.subsampling,)
+        others = [point for point in points if point.setting.subsampling in samplings]
+        if not others:
+            return Setting(way, samplings[0])
+        best = min(others, key=lambda point: (max(self.excess(point), 1), point.nbytes)).setting
+        return Setting(way, best.subsampling, best.short_side)
 
     def _settings(self, way: Way) -> list[Setting]:
         shortest = max(min(original.width, original.height) for original in self.originals)

@@ -71,7 +71,7 @@ def profile_ways(name: str, profile: SensitivityProfile, *, tables: bool = True,
 
 
 def network_ways(
-    reader: Reader, profile: SensitivityProfile, options: Mapping[str, Any], rounds: Sequence[int | None]
+    reader: Reader, profile: SensitivityProfile | None, options: Mapping[str, Any], rounds: Sequence[int | None]
 ) -> list[Way]:
     """A network in the loop.
 
@@ -79,19 +79,21 @@ def network_ways(
     ----------
     reader : Reader
         The network.
-    profile : SensitivityProfile
-        What its files start from, as ``optcodec encode --network`` does.
+    profile : SensitivityProfile or None
+        What files start from, at the chroma subsampling that it was measured at; None for least squared error, at any.
     options : mapping of str
-        Its name and weights, as options of ``optcodec encode``.
+        Name and weights of the network, as options of ``optcodec encode``, and ``tune`` unless the profile is its
+        default.
     rounds : sequence of int or None
         Numbers of gradients for each file; None for the usual one.
     """
-    arguments = {"reader": reader, "tune": profile}
+    arguments: dict[str, Any] = {"reader": reader, "tune": profile or "psnr"}
+    sampling = None if profile is None else profile.provenance.subsampling
     ways = []
     for count in rounds:
         counted: dict[str, Any] = {} if count is None else {"rounds": count}
         name = "network weighs blocks" if count == 0 else "network in the loop"
-        ways.append(Way(name, {**options, **counted}, arguments | counted, is_loop=True))
+        ways.append(Way(name, {**options, **counted}, arguments | counted, sampling, is_loop=True))
     return ways
 
 
