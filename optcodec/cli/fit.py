@@ -164,7 +164,7 @@ def _fitted(data: Path, limits: FitLimits, options: dict[str, Any]) -> tuple[Fit
     from optcodec.vision.running import one_torch_thread
 
     classifier, model = open_classifier(options)
-    choices = fit_ways(model, options)
+    choices = fit_ways(classifier, model, options)
     images = find_images(data, options["labels"])
     if options["labels"] == "folders":
         check_folders(classifier, {image.path.relative_to(data).parts[0] for image in images})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from optcodec.console.options import SUBSAMPLINGS, ExpertOption, with_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from optcodec.accuracy.classifier import Classifier
     from optcodec.fit.bench import Point
     from optcodec.fit.run import Choices
     from optcodec.fit.ways import Way
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["fit_ways", "planned_options", "way_options"]
 
 _ROUNDS = {"weights": 0, "loop": None}  # methods with the network in the loop, and their numbers of gradients
-_METHODS = "jpeg", "psnr", "dnn", "dnn+trellis", *_ROUNDS
+_CHOOSE = "choose"
+_METHODS = "jpeg", "psnr", "dnn", "dnn+trellis", *_ROUNDS, _CHOOSE
 _FULL = "full"
 _GENERIC = "generic"
 
@@ -70,7 +72,8 @@ def way_options(function: Any) -> Any:
             callback=_words(f"a list of {', '.join(_METHODS)}", _one_of(_METHODS)),
             help="What is tried: jpeg (default tables), psnr (a trellis for least squared error), dnn (tables for the "
             "profiles), dnn+trellis, weights (the network weighs the blocks), loop (its gradients choose the "
-            "coefficients, in seconds a file).  [default: all; with an ONNX file those without gradients]",
+            "coefficients, in seconds a file), choose (an ONNX file, which has no gradients, chooses among whole "
+            "files).  [default: all that the network can do]",
         ),
         click.option(
             "--samplings",
@@ -98,50 +101,64 @@ def way_options(function: Any) -> Any:
     )
 
 
-def fit_ways(model: TargetModel | None, options: dict[str, Any]) -> Choices:
+def fit_ways(classifier: Classifier, model: TargetModel | None, options: dict[str, Any]) -> Choices:
     """What is tried, by the options of `way_options`.
 
     Raises
     ------
     InvalidInputError
-        If methods need gradients that there are not, or a profile cannot be read.
+        If the network cannot do a method, or a profile cannot be read.
     """
     from optcodec.fit.run import QUALITIES, Choices
 
-    methods = options["methods"]
-    if methods is None:
-        methods = [method for method in _METHODS if model is not None or method not in _ROUNDS]
-    needing = [method for method in methods if method in _ROUNDS]
-    if needing and model is None:
-        raise InvalidInputError(
-            f"the method {needing[0]} needs the gradients of a network, which the ONNX file {options['network']} does "
-            "not give; expected other methods, or a network of torch"
-        )
-    return Choices(
-        _ways(methods, model, options),
-        options["samplings"],
-        [None if size == _FULL else size for size in options["sizes"]],
-        tuple(sorted(options["qualities"] or QUALITIES)),
-    )
+    missing = _missing(model, options)
+    methods = options["methods"] or [method for method in _METHODS if method not in missing]
+    for method in [method for method in methods if method in missing]:
+        raise InvalidInputError(f"the method {method} {missing[method]}; got {options['network']}")
+    ways = _plain_ways(methods, options) + _network_ways(methods, classifier, model, options)
+    sides = [None if size == _FULL else size for size in options["sizes"]]
+    return Choices(ways, options["samplings"], sides, tuple(sorted(options["qualities"] or QUALITIES)))
 
 
-def _ways(methods: list[str], model: TargetModel | None, options: dict[str, Any]) -> list[Way]:
-    from optcodec.fit.ways import DEFAULT_JPEG, network_ways, profile_ways, psnr_way
+def _missing(model: TargetModel | None, options: dict[str, Any]) -> dict[str, str]:
+    """Methods that the network cannot do, and why."""
+    if model is None:
+        return dict.fromkeys(_ROUNDS, "needs gradients, which ONNX files do not give")
+    reasons = {_CHOOSE: "is for ONNX files"}
+    if options["outputs"] == "probabilities":
+        reasons |= dict.fromkeys(_ROUNDS, "needs a network of torch that gives logits, not probabilities")
+    return reasons
+
+
+def _plain_ways(methods: Sequence[str], options: dict[str, Any]) -> list[Way]:
+    from optcodec.fit.ways import DEFAULT_JPEG, profile_ways, psnr_way
 
     ways = [DEFAULT_JPEG] if "jpeg" in methods else []
     ways += [psnr_way()] if "psnr" in methods else []
     for name, profile in _profiles(options).items():
         ways += profile_ways(name, profile, tables="dnn" in methods, trellis="dnn+trellis" in methods)
-    rounds = [count for method, count in _ROUNDS.items() if method in methods]
-    if model is not None and rounds:
-        from optcodec.vision.profile import load_profile
-        from optcodec.vision.reader import NetworkReader
-
-        profile = load_profile(_GENERIC)  # with which encode starts by default
-        is_fitting = profile.provenance.subsampling in options["samplings"]
-        tune = {} if is_fitting else {"tune": "psnr"}
-        ways += network_ways(NetworkReader(model), profile if is_fitting else None, _network(options) | tune, rounds)
     return ways
+
+
+def _network_ways(
+    methods: Sequence[str], classifier: Classifier, model: TargetModel | None, options: dict[str, Any]
+) -> list[Way]:
+    from optcodec.fit.ways import choosing_way, network_ways
+    from optcodec.vision.profile import load_profile
+
+    if not {_CHOOSE, *_ROUNDS}.intersection(methods):
+        return []
+    generic = load_profile(_GENERIC)  # with which encode starts by default
+    profile = generic if generic.provenance.subsampling in options["samplings"] else None
+    named = _network(options) | ({} if profile else {"tune": "psnr"})
+    if model is None:
+        from optcodec.accuracy.reader import ClassifierReader
+
+        return [choosing_way(ClassifierReader(classifier), profile, named)]
+    from optcodec.vision.reader import NetworkReader
+
+    rounds = [count for method, count in _ROUNDS.items() if method in methods]
+    return network_ways(NetworkReader(model), profile, named, rounds)
 
 
 def _profiles(options: dict[str, Any]) -> dict[str, SensitivityProfile]:
@@ -157,8 +174,9 @@ def _profiles(options: dict[str, Any]) -> dict[str, SensitivityProfile]:
 
 def _network(options: dict[str, Any]) -> dict[str, Any]:
     """The network, as options of ``optcodec encode``."""
-    weights = options["weights"]
-    return {"network": [options["network"]]} | ({} if weights is None else {"weights": [_lasting(weights)]})
+    weights = {} if options["weights"] is None else {"weights": [_lasting(options["weights"])]}
+    details = {name: options[name] for name in ("input_range", "outputs") if options[name]}
+    return {"network": [_lasting(options["network"])]} | weights | details
 
 
 def _lasting(name: str) -> str:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.console.models import open_model
+from optcodec.console.models import is_onnx, onnx_options, open_classifier, open_model
 from optcodec.console.options import ExpertOption, one_of, with_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from optcodec.loop.reader import Readers
+    from optcodec.loop.reader import Reader, Readers
     from optcodec.targets import Target
 
 __all__ = ["made_for", "network_options", "reader_target", "readers", "running"]
 
 _NO_FILE = "-"
-_DETAILS = "weights", "views", "fidelity", "device"
-
+_OF_TORCH, _OF_ONNX = ("views", "device"), ("input_range", "outputs")
+_DETAILS = "weights", "fidelity", *_OF_TORCH, *_OF_ONNX
 
 _OPTIONS = (
     click.option(
@@ -28,7 +28,8 @@ _OPTIONS = (
         multiple=True,
         metavar="MODEL",
         help="Make the files for this network, whose gradients choose the coefficients (--effort 4), in some seconds a "
-        "file: a classifier of torchvision, or package.module:factory. Repeat it for files that several networks read.",
+        "file: a classifier of torchvision, or package.module:factory; or an ONNX file, which has no gradients, but "
+        "chooses among whole files. Repeat it for files that several networks read.",
     ),
     click.option(
         "--weights",
@@ -80,6 +81,7 @@ _OPTIONS = (
         metavar="NAME",
         help="Torch device of --network, such as 'cuda'.  [default: cpu]",
     ),
+    *onnx_options,
 )
 
 
@@ -110,22 +112,46 @@ def readers(options: dict[str, Any]) -> Readers | None:
     """
     names, weights = options["network"], options["weights"]
     if not names:
-        details = [f"--{name}" for name in _DETAILS if options[name] not in (None, ())]
+        details = [_option(name) for name in _DETAILS if options[name] not in (None, ())]
         if details:
             raise InvalidInputError(f"{details[0]} needs --network with a model")
         return None
     if weights and len(weights) != len(names):
         given = f"got {len(weights)} for {len(names)}; {_NO_FILE} stands for none"
         raise InvalidInputError(f"expected one --weights for each --network, {given}")
+    _check_kinds(names, options)
     from optcodec.loop.reader import Readers
-    from optcodec.vision.reader import NetworkReader
 
     files = [None if file == _NO_FILE else file for file in weights or [None] * len(names)]
-    views = {} if options["views"] is None else {"views": options["views"]}
-    device = options["device"] or "cpu"
-    models = [open_model(name, weights=file, device=device) for name, file in zip(names, files, strict=True)]
     fidelity = {} if options["fidelity"] is None else {"fidelity": options["fidelity"]}
-    return Readers([NetworkReader(model, **views) for model in models], **fidelity)
+    return Readers([_reader(name, file, options) for name, file in zip(names, files, strict=True)], **fidelity)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _check_kinds(names: Sequence[str], options: dict[str, Any]) -> None:
+    """Refuse details of a kind of network that is not there."""
+    kinds = {is_onnx(name) for name in names}
+    for is_there, what, details in (
+        (False in kinds, "networks of torch", _OF_TORCH),
+        (True in kinds, "ONNX files", _OF_ONNX),
+    ):
+        wrong = [_option(name) for name in details if options[name] is not None]
+        if wrong and not is_there:
+            raise InvalidInputError(f"{wrong[0]} is for {what}; got it with {' and '.join(names)}")
+
+
+def _reader(network: str, weights: str | None, options: dict[str, Any]) -> Reader:
+    if is_onnx(network):
+        from optcodec.accuracy.reader import ClassifierReader
+
+        return ClassifierReader(open_classifier(options | {"network": network, "weights": weights, "device": None})[0])
+    from optcodec.vision.reader import NetworkReader
+
+    views = {} if options["views"] is None else {"views": options["views"]}
+    return NetworkReader(open_model(network, weights=weights, device=options["device"] or "cpu"), **views)
 
 
 def made_for(networks: list[str], records: list[dict[str, Any]]) -> str:
@@ -140,8 +166,8 @@ def made_for(networks: list[str], records: list[dict[str, Any]]) -> str:
 
 @contextmanager
 def running(options: dict[str, Any]) -> Iterator[None]:
-    """Limit torch to one thread for each file, if there is a network: the same bytes with any number of threads."""
-    if not options["network"]:
+    """Limit torch to one thread for each file, if it runs a network: the same bytes with any number of threads."""
+    if all(is_onnx(network) for network in options["network"]):
         yield
         return
     from optcodec.vision.running import one_torch_thread

@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     from optcodec.accuracy.classifier import Classifier
     from optcodec.vision.models import TargetModel
 
-__all__ = ["check_folders", "classifier_options", "is_onnx", "open_classifier", "open_model"]
+__all__ = ["check_folders", "classifier_options", "is_onnx", "onnx_options", "open_classifier", "open_model"]
+
+
+onnx_options = (
+    click.option(
+        "--input-range",
+        cls=ExpertOption,
+        type=click.Choice(["0..1", "-1..1", "0..255", "imagenet"]),
+        help="Samples that an ONNX file takes; imagenet: 0..1, minus ImageNet's mean, divided by its standard "
+        "deviation.  [default: 0..1; for an input of uint8 0..255]",
+    ),
+    click.option(
+        "--outputs",
+        cls=ExpertOption,
+        type=click.Choice(["logits", "probabilities"]),
+        help="What the network gives: logits, or what a softmax has made of them.  [default: logits]",
+    ),
+)
 
 
 def classifier_options(function: Any) -> Any:
     """Add the options for the kinds of networks that `open_classifier` opens to a command."""
-    return with_options(
-        function,
-        click.option(
-            "--input-range",
-            cls=ExpertOption,
-            type=click.Choice(["0..1", "-1..1", "0..255", "imagenet"]),
-            help="Samples that an ONNX file takes; imagenet: 0..1, minus ImageNet's mean, divided by its standard "
-            "deviation.  [default: 0..1; for an input of uint8 0..255]",
-        ),
-        click.option(
-            "--outputs",
-            cls=ExpertOption,
-            type=click.Choice(["logits", "probabilities"]),
-            default="logits",
-            show_default=True,
-            help="What the network gives: logits, or what a softmax has made of them.",
-        ),
-        click.option(
-            "--device", cls=ExpertOption, metavar="NAME", help="Torch device, such as 'cuda'.  [default: cpu]"
-        ),
+    device = click.option(
+        "--device", cls=ExpertOption, metavar="NAME", help="Torch device, such as 'cuda'.  [default: cpu]"
     )
+    return with_options(function, *onnx_options, device)
 
 
 def open_model(model: str, *, weights: str | None, device: str) -> TargetModel:

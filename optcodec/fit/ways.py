@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from optcodec.encoder import EncodedJpeg, encode
@@ -12,7 +12,7 @@ from optcodec.pictures.pixels import Picture
 from optcodec.pictures.resizing import shrunk
 from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["DEFAULT_JPEG", "Setting", "Way", "network_ways", "profile_ways", "psnr_way"]
+__all__ = ["DEFAULT_JPEG", "Setting", "Way", "choosing_way", "network_ways", "profile_ways", "psnr_way"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +95,12 @@ def network_ways(
         name = "network weighs blocks" if count == 0 else "network in the loop"
         ways.append(Way(name, {**options, **counted}, arguments | counted, sampling, is_loop=True))
     return ways
+
+
+def choosing_way(reader: Reader, profile: SensitivityProfile | None, options: Mapping[str, Any]) -> Way:
+    """A network without gradients, which chooses among whole files; arguments as of `network_ways`."""
+    (way,) = network_ways(reader, profile, options, [None])
+    return replace(way, name="network chooses files")
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from PIL import Image
 from optcodec.accuracy.change import measure_pair
 from optcodec.accuracy.classifier import torch_classifier
 from optcodec.accuracy.pairs import find_pairs
-from optcodec.fit.plan import load_plan
+from optcodec.fit.plan import Plan, load_plan
 from tests.accuracy_helpers import CLASSES, crop, photographs
 from tests.cli_helpers import messages, refusal, run, run_json, save
 from tests.onnx_helpers import mean_network
@@ -186,12 +186,32 @@ def test_onnx_files_are_networks(folder: Path) -> None:
     report = run_json(*arguments(folder, *options, model=path))
     assert {point["method"] for point in report["points"]} == {
         *("default JPEG", "psnr with trellis"),
-        *("dnn:generic", "dnn:generic with trellis"),
+        *("dnn:generic", "dnn:generic with trellis", "network chooses files"),
     }
     assert report["network"] == str(path)
-    line = refusal(*arguments(folder, *options, "--methods", "jpeg,loop", model=path))
-    expected = f"the method loop needs the gradients of a network, which the ONNX file {path} does not give"
-    assert expected in line
+    options = (*options, "--methods", "choose", "--input-range", "-1..1")
+    report = run_json(*arguments(folder, *options, model=path))
+    point = report["verified"][-1] if report["verified"][-1]["method"] != "default JPEG" else report["verified"][0]
+    assert point["options"]["network"] == [str(path)]
+    assert point["options"]["input_range"] == "-1..1"
+    Plan(point["options"], "").save(folder / "plan.json")
+    encoded = run_json("encode", *report["others"], "-o", folder / "out", "--plan", folder / "plan.json")
+    assert encoded["total_nbytes"] == point["figures"]["nbytes_after"]
+    mean = np.mean([file["loss"] for file in encoded["files"]])
+    assert point["figures"]["kl"]["value"] == pytest.approx(mean, rel=1e-9)
+
+
+def test_methods_that_the_network_cannot_do_are_refused(folder: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    path = mean_network(folder / "net.onnx", (1, 3, "height", "width"))
+    for model, methods, message in (
+        (path, "jpeg,loop", f"the method loop needs gradients, which ONNX files do not give; got {path}"),
+        (NET, "choose", f"the method choose is for ONNX files; got {NET}"),
+        (NET, "weights", "the method weights needs a network of torch that gives logits, not probabilities; got "),
+    ):
+        options = ("--outputs", "probabilities") if methods == "weights" else ()
+        line = refusal(*arguments(folder, "--max-kl", 1, "--methods", methods, *options, model=model))
+        assert message in line
 
 
 def test_profiles_are_the_generic_one_and_those_of_the_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

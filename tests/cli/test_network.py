@@ -12,7 +12,10 @@ import pytest
 from skimage.data import astronaut
 
 from optcodec import MaxBytes, MaxLoss, NetworkReader, Readers, encode, load_profile
+from optcodec.accuracy.onnx_classifier import onnx_classifier
+from optcodec.accuracy.reader import ClassifierReader
 from tests.cli_helpers import messages, refusal, run, run_json, save
+from tests.onnx_helpers import mean_network
 from tests.peers import pillow_pixels
 from tests.vision.test_reader import network
 
@@ -130,6 +133,33 @@ def test_torchvision_networks_have_weights(picture: Path, tmp_path: Path) -> Non
     assert report["networks"] == ["squeezenet1_1"]
 
 
+def test_an_onnx_file_chooses_among_files(picture: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    path = mean_network(tmp_path / "net.onnx", (1, 3, "height", "width"))
+    options = "--network", path, "--max-bytes", 1100, "--input-range", "-1..1"
+    report = run_json("encode", picture, *options)
+    reader = ClassifierReader(onnx_classifier(path, input_range="-1..1"))
+    files = [encode(PHOTO, target=MaxBytes(1100), tune=load_profile("generic"))]
+    size = MaxBytes(files[0].nbytes)
+    files += [encode(PHOTO, target=size, **arguments) for arguments in ({"tune": "psnr"}, {"method": "jpeg"})]
+    losses = [reader(PHOTO).loss(pillow_pixels(file.data)) for file in files]
+    assert report["files"][0]["loss"] == min(losses) < max(losses)
+    assert file_of(picture) == files[losses.index(min(losses))].data
+    assert report["networks"] == [str(path)]
+    run_json("encode", picture, "--network", path, "--same-top1", "--force")
+    plain = ClassifierReader(onnx_classifier(path))(PHOTO)
+    assert plain.agrees(pillow_pixels(file_of(picture)))
+    assert not plain.agrees(255 - PHOTO)
+    for more, message in (
+        (["--rounds", 3], "the reader has no gradient, only a loss; expected 0 rounds, got 3"),
+        (["--views", 1], f"--views is for networks of torch; got it with {path}"),
+        (["--device", "cpu"], f"--device is for networks of torch; got it with {path}"),
+        (["--weights", "a.pth"], f"--weights is for networks of torch; got it with the ONNX file {path}"),
+        (["--outputs", "probabilities"], "expected probabilities, from 0 on with the sum 1, got numbers in "),
+    ):
+        assert message in refusal("encode", picture, *options, *more, "--force")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -142,6 +172,8 @@ def test_torchvision_networks_have_weights(picture: Path, tmp_path: Path) -> Non
         (["--views", 2], "--views needs --network with a model"),
         (["--weights", "a.pth"], "--weights needs --network with a model"),
         (["--device", "cpu"], "--device needs --network with a model"),
+        (["--outputs", "logits"], "--outputs needs --network with a model"),
+        (["--input-range", "0..1", "--network", NET], f"--input-range is for ONNX files; got it with {NET}"),
         (["--fidelity", 0], "--fidelity needs --network with a model"),
         (["--fidelity", 1, "--network", NET], "fidelity is a share below 1, got 1.0"),
         (["--fidelity", "nan", "--network", NET], "fidelity is a finite number from 0 on, got nan"),
