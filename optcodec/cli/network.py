@@ -55,9 +55,9 @@ _OPTIONS = (
         "--fidelity",
         type=float,
         metavar="SHARE",
-        help="How much plain squared error counts beside the divergence of --network, from 0 to below 1, so that the "
-        "files stay good for networks that took no part: with 0.5, to halve one is worth as much as to halve the "
-        "other.  [default: 0]",
+        help="Share of plain squared error, from 0 to below 1, in what is made small for --network, so that the files "
+        "also stay close to the originals for other readers, such as people. With 0.5, to halve the squared error is "
+        "worth as much as to halve the divergence.  [default: 0]",
     ),
     click.option(
         "--views",
