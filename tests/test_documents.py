@@ -22,7 +22,19 @@ PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
     for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
 }
-VERBS = ("encode", "design", "inspect", "compare", "sensitivity", "accuracy", "verify", "rates", "plot", "blocks")
+VERBS = (
+    "encode",
+    "design",
+    "inspect",
+    "compare",
+    "sensitivity",
+    "accuracy",
+    "verify",
+    "fit",
+    "rates",
+    "plot",
+    "blocks",
+)
 PROGRAMS = {"optcodec": optcodec.cli.main, "restore": restore.cli.main}
 
 
@@ -54,6 +66,7 @@ def test_command_lines_run(page: str, tmp_path: Path, monkeypatch: pytest.Monkey
     ):
         save(tmp_path / name, pixels)
     tiny_weights(tmp_path / "weights.safetensors")
+    tiny_weights(tmp_path / "mobilenet_v2.safetensors", "mobilenet_v2")
     measured = {"model": "a network", "subsampling": "4:4:4", **summarize(synthetic_rows({"jpeg": 1, "opts": 0.8}))}
     (tmp_path / "result.json").write_text(json.dumps(measured))
     for line in [line for block in blocks(page, "console") for line in block.splitlines()]:
@@ -70,14 +83,14 @@ def test_there_are_examples_of_everything() -> None:
     assert {"restore run", "restore evaluate", "restore pipeline"} <= verbs
 
 
-def tiny_weights(path: Path) -> None:
-    """A file of random weights of SqueezeNet 1.1."""
+def tiny_weights(path: Path, name: str = "squeezenet1_1") -> None:
+    """A file of random weights of a network of torchvision."""
     import safetensors.torch
     import torch
     from torchvision import models
 
     torch.manual_seed(0)
-    safetensors.torch.save_file(models.squeezenet1_1().state_dict(), path)
+    safetensors.torch.save_file(models.get_model(name).state_dict(), path)
 
 
 def test_the_two_commands_come_first() -> None:

@@ -90,7 +90,7 @@ class Readers(Value):
     fidelity : float
         0 or more, below 1: share of plain squared error in what the loop lowers. At the file that the trellis makes
         without readers, the squared error counts this share of the whole, and the losses count the rest: with 0.5, to
-        halve one is worth as much as to halve the other. Readers that took no part, such as people, then see less error.
+        halve one is worth as much as to halve the other. Other readers, such as people, then see less error.
 
     Raises
     ------
