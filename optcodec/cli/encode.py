@@ -123,7 +123,7 @@ def command(inputs: tuple[Path, ...], output: Path | None, force: bool, as_json:
     elif records and targets != [STREAM]:
         click.echo(table_of(records))
         if tuning.networks:
-            click.echo(made_for(tuning.networks, records))
+            click.echo(made_for(tuning.networks, records, options["loss"]))
     report_failures(failures, len(paths))
 
 

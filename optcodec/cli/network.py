@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from optcodec.console.models import is_onnx, onnx_options, open_classifier, open_model
+from optcodec.console.modules import find_modules_here
 from optcodec.console.options import ExpertOption, one_of, with_options
 from optcodec.errors import InvalidInputError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["made_for", "network_options", "reader_target", "readers", "running"]
 
 _NO_FILE = "-"
-_OF_TORCH, _OF_ONNX = ("views", "device"), ("input_range", "outputs")
+_OF_TORCH, _OF_ONNX = ("views", "loss", "device"), ("input_range", "outputs")
 _DETAILS = "weights", "fidelity", *_OF_TORCH, *_OF_ONNX
 
 _OPTIONS = (
@@ -58,6 +59,14 @@ _OPTIONS = (
         help="Share of plain squared error, from 0 to below 1, in what is made small for --network, so that the files "
         "also stay close to the originals for other readers, such as people. With 0.5, to halve the squared error is "
         "worth as much as to halve the divergence.  [default: 0]",
+    ),
+    click.option(
+        "--loss",
+        cls=ExpertOption,
+        metavar="MODULE:FUNCTION",
+        help="Loss of --network in place of the divergence, such as for a detector: a function of its output on coded "
+        "and on original pictures that gives a loss for each picture of the batch, and that torch can differentiate. "
+        "--max-kl is then the largest loss of that kind.",
     ),
     click.option(
         "--views",
@@ -151,13 +160,24 @@ def _reader(network: str, weights: str | None, options: dict[str, Any]) -> Reade
     from optcodec.vision.reader import NetworkReader
 
     views = {} if options["views"] is None else {"views": options["views"]}
-    return NetworkReader(open_model(network, weights=weights, device=options["device"] or "cpu"), **views)
+    model = open_model(network, weights=weights, device=options["device"] or "cpu")
+    return NetworkReader(model, _loss(options["loss"]), **views)
 
 
-def made_for(networks: list[str], records: list[dict[str, Any]]) -> str:
-    """A line that says for whom the files are, and how well they are read."""
+def _loss(name: str | None) -> Callable[[Any, Any], Any] | None:
+    if name is None:
+        return None
+    from optcodec.extras import load_function
+
+    find_modules_here(name)
+    return load_function(name, "a loss")
+
+
+def made_for(networks: list[str], records: list[dict[str, Any]], loss: str | None) -> str:
+    """A line that says for whom the files are, and how well they are read, in nats unless they have another loss."""
+    form = ", divergence {:.3g} nats on average" if loss is None else f", {loss} {{:.3g}} on average"
     read = [record["losses"] for record in records if record["losses"] is not None]
-    means = [f", divergence {sum(losses) / len(losses):.3g} nats on average" for losses in zip(*read, strict=True)]
+    means = [form.format(sum(losses) / len(losses)) for losses in zip(*read, strict=True)]
     named = [f"{network}{mean}" for network, mean in zip(networks, means or [""] * len(networks), strict=True)]
     whom = (", and " if means else " and ").join(named)
     others = 'which "optcodec verify --network" measures'

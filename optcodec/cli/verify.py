@@ -84,8 +84,8 @@ _FIGURES = {
     "--min-agreement",
     type=float,
     metavar="P",
-    help="Limit: the decision is the same for at least P percent of the pictures, down to the lower end of the "
-    "interval.",
+    help="Limit: the decision is the same for at least P percent of the pictures, or of a map of classes, down to the "
+    "lower end of the interval.",
 )
 @click.option("--resized", is_flag=True, help="Allow coded pictures of another size in the same proportions.")
 @classifier_options
@@ -192,7 +192,7 @@ def _text(verification: Verification, network: str, labels: str) -> str:
             change.name,
             f"{change.loss_increase:+.4f}",
             f"{change.kl:.4f}",
-            f"{change.decision_before} -> {change.decision_after}",
+            _decision(change),
             f"{change.nbytes_before:,} -> {change.nbytes_after:,}",
         )
         for change in verification.worst
@@ -207,6 +207,13 @@ def _text(verification: Verification, network: str, labels: str) -> str:
             columns(("picture", "loss increase", "divergence", "class", "bytes"), worst),
         ]
     )
+
+
+def _decision(change: Change) -> str:
+    """What a network has decided, or the part of a map on which it decides alike."""
+    if change.map_agreement is not None:
+        return f"{100 * change.map_agreement:.1f} % same"
+    return f"{change.decision_before} -> {change.decision_after}"
 
 
 def _cells(figure: Figure, form: str) -> tuple[str, ...]:
