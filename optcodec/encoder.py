@@ -211,9 +211,8 @@ def encode(
     else:
         source = form.of_pixels(load_picture(image, background=background, orient=orient, to_rgb=to_rgb))
     data, verdict = _encoded(source, request)
-    if verdict is None:
-        return EncodedJpeg(data, *source.size)
-    return EncodedJpeg(data, *source.size, loss=verdict.loss, losses=verdict.losses)
+    loss, losses = (verdict.loss, verdict.losses) if verdict else (None, None)
+    return EncodedJpeg(data, *source.size, loss=loss, losses=losses)
 
 
 def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:

@@ -54,51 +54,53 @@ def _size(text: str) -> str | int | None:
     return text if text == _FULL else _whole(1, 65500)(text)
 
 
+_OPTIONS = (
+    click.option(
+        "--profile",
+        multiple=True,
+        metavar="NAME|FILE",
+        help='Sensitivity profile to try, such as one from "optcodec sensitivity"; it may be repeated. It is tried '
+        "at the chroma subsampling that it was measured at.  [default: generic, and those of the network that are "
+        "shipped]",
+    ),
+    click.option(
+        "--methods",
+        metavar="LIST",
+        callback=_words(f"a list of {', '.join(_METHODS)}", _one_of(_METHODS)),
+        help="What is tried: jpeg (default tables), psnr (a trellis for least squared error), dnn (tables for the "
+        "profiles), dnn+trellis, weights (the network weighs the blocks), loop (its gradients choose the "
+        "coefficients, in seconds a file), choose (an ONNX file, which has no gradients, chooses among whole "
+        "files).  [default: all that the network can do]",
+    ),
+    click.option(
+        "--samplings",
+        metavar="LIST",
+        default="4:2:0,4:4:4",
+        show_default=True,
+        callback=_words(f"a list of {', '.join(SUBSAMPLINGS)}", _one_of(SUBSAMPLINGS)),
+        help="Chroma subsamplings to try.",
+    ),
+    click.option(
+        "--sizes",
+        metavar="LIST",
+        default="full,256",
+        show_default=True,
+        callback=_words("a list of full and lengths in pixels", _size),
+        help="Resolutions to try: full, or lengths of the shorter side in pixels.",
+    ),
+    click.option(
+        "--qualities",
+        cls=ExpertOption,
+        metavar="LIST",
+        callback=_words("a list of whole numbers in 1..100", _whole(1, 100)),
+        help="Qualities among which the least one is looked for.  [default: 5 to 98, 25 of them]",
+    ),
+)
+
+
 def way_options(function: Any) -> Any:
     """Add the options for what is tried to a command."""
-    return with_options(
-        function,
-        click.option(
-            "--profile",
-            multiple=True,
-            metavar="NAME|FILE",
-            help='Sensitivity profile to try, such as one from "optcodec sensitivity"; it may be repeated. It is tried '
-            "at the chroma subsampling that it was measured at.  [default: generic, and those of the network that are "
-            "shipped]",
-        ),
-        click.option(
-            "--methods",
-            metavar="LIST",
-            callback=_words(f"a list of {', '.join(_METHODS)}", _one_of(_METHODS)),
-            help="What is tried: jpeg (default tables), psnr (a trellis for least squared error), dnn (tables for the "
-            "profiles), dnn+trellis, weights (the network weighs the blocks), loop (its gradients choose the "
-            "coefficients, in seconds a file), choose (an ONNX file, which has no gradients, chooses among whole "
-            "files).  [default: all that the network can do]",
-        ),
-        click.option(
-            "--samplings",
-            metavar="LIST",
-            default="4:2:0,4:4:4",
-            show_default=True,
-            callback=_words(f"a list of {', '.join(SUBSAMPLINGS)}", _one_of(SUBSAMPLINGS)),
-            help="Chroma subsamplings to try.",
-        ),
-        click.option(
-            "--sizes",
-            metavar="LIST",
-            default="full,256",
-            show_default=True,
-            callback=_words("a list of full and lengths in pixels", _size),
-            help="Resolutions to try: full, or lengths of the shorter side in pixels.",
-        ),
-        click.option(
-            "--qualities",
-            cls=ExpertOption,
-            metavar="LIST",
-            callback=_words("a list of whole numbers in 1..100", _whole(1, 100)),
-            help="Qualities among which the least one is looked for.  [default: 5 to 98, 25 of them]",
-        ),
-    )
+    return with_options(function, *_OPTIONS)
 
 
 def fit_ways(classifier: Classifier, model: TargetModel | None, options: dict[str, Any]) -> Choices:

@@ -71,13 +71,13 @@ def measured(folder: Path, report: Any) -> dict[str, float]:
 @pytest.mark.parametrize("method", ["jpeg", "psnr", "dnn", "dnn+trellis", "weights", "loop"])
 def test_a_plan_codes_as_was_measured(folder: Path, method: str) -> None:
     options = "--sizes", "full,32", "--samplings", "4:2:0", "--qualities", "20", "--methods", method
-    report = run_json(*arguments(folder, *options, "--max-kl", 9))
+    report = run_json(*arguments(folder, *options, "--max-kl", 9, "-n", 1, "--verify-images", 1))
     assert load_plan(folder / "plan.json").options == report["chosen"]["options"] | {"pixels": True, "orient": "apply"}
     figures, found = report["chosen"]["figures"], measured(folder, report)
     assert found["nbytes"] == figures["nbytes_after"]
     assert found["kl"] == pytest.approx(figures["kl"]["value"], rel=1e-6)
     assert {point["method"] for point in report["points"]} > {"default JPEG"} or method == "jpeg"
-    assert len(report["others"]) == len(report["sample"]) == COUNT // 2
+    assert len(report["others"]) == len(report["sample"]) == 1
     assert not set(report["others"]) & set(report["sample"])
 
 
@@ -258,34 +258,6 @@ def test_a_network_that_cannot_be_in_the_loop_is_measured_all_the_same(folder: P
     assert "network weighs blocks: " in result.stdout
     assert "and has no resample that torch can differentiate" in result.stdout
     assert "impossible" in result.stdout
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ([], "expected --max-loss, such as 0.5%, or --max-kl, or both; got neither"),
-        (["--max-loss", "0.5"], "--max-loss is a number of percentage points such as 0.5%, got '0.5'"),
-        (["--max-loss", "much%"], "--max-loss is a number of percentage points such as 0.5%, got 'much%'"),
-        (["--max-loss", "-1%"], "max_loss_points is a finite number from 0 on, got -1.0"),
-        (["--max-loss", "nan%"], "max_loss_points is a finite number from 0 on, got nan"),
-        (["--max-kl", "inf"], "max_kl is a finite number from 0 on, got inf"),
-        (["--max-kl", 1, "--methods", "jpeg,magic"], "--methods is a list of jpeg, psnr, dnn, dnn+trellis, weights, "),
-        (["--max-kl", 1, "--methods", "jpeg,jpeg"], "each once; got 'jpeg,jpeg'"),
-        (["--max-kl", 1, "--methods", ""], "--methods is a list of jpeg, psnr, dnn, "),
-        (["--max-kl", 1, "--samplings", "4:1:1"], "--samplings is a list of 4:4:4, 4:2:2, 4:2:0, 4:4:0, each once; "),
-        (["--max-kl", 1, "--sizes", "small"], "--sizes is a list of full and lengths in pixels, each once; got 'small"),
-        (["--max-kl", 1, "--sizes", "0"], "--sizes is a list of full and lengths in pixels, each once; got '0'"),
-        (["--max-kl", 1, "--qualities", "50,101"], "--qualities is a list of whole numbers in 1..100, each once; got"),
-        (["--max-kl", 1, "--labels", "none.csv"], "labels are 'self', 'folders' or a CSV file; cannot read 'none.csv'"),
-        (["--max-kl", 1, "--data", "none"], "expected a folder of images, got 'none'"),
-        (["--max-kl", 1, "--profile", "none"], "'none'"),
-        (["--max-kl", 1, "--device", "tpu9"], "cannot use device 'tpu9'"),
-        (["--max-kl", 1, "-o", "/proc/none/plan.json"], "/proc/none"),
-    ],
-)
-def test_bad_options_are_refused(folder: Path, options: list[object], message: str) -> None:
-    assert message in refusal(*arguments(folder, *options))
-    assert not (folder / "plan.json").exists()
 
 
 def test_one_picture_is_too_few(folder: Path) -> None:

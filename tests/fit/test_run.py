@@ -15,9 +15,8 @@ from optcodec.accuracy.change import change_of
 from optcodec.accuracy.classifier import Classifier
 from optcodec.accuracy.verification import Verification, verification_of
 from optcodec.fit.bench import Bench, Point
-from optcodec.fit.limits import FitLimits, top1_change
+from optcodec.fit.limits import FitLimits
 from optcodec.fit.run import Choices, Fit, fit_plan, split
-from optcodec.fit.search import searched
 from optcodec.fit.verdict import described, verdict_of
 from optcodec.fit.ways import DEFAULT_JPEG, Setting, Way, network_ways, profile_ways, psnr_way
 from optcodec.pictures.pixels import load_picture
@@ -198,65 +197,6 @@ def test_profiles_are_tried_at_their_own_sampling(pictures: Any) -> None:
     ]
 
 
-# ---- The search ------------------------------------------------------------------------------------------------------
-
-
-class _Point:
-    """What the search needs of a point."""
-
-    def __init__(self, quality: int) -> None:
-        self.quality, self.nbytes = quality, 100.0 * quality
-
-
-@pytest.mark.parametrize("least", [5, 10, 35, 90, 95, 96])
-def test_the_least_quality_is_found(least: int) -> None:
-    qualities = (5, 10, 20, 35, 50, 70, 90, 95)
-    points = searched(_Point, qualities, lambda point: point.quality >= least, float("inf"))  # type: ignore[arg-type]
-    kept = [point.quality for point in points if point.quality >= least]
-    assert min(kept, default=96) == least
-    assert len(points) <= 4
-
-
-def test_a_setting_that_takes_more_bytes_is_given_up() -> None:
-    points = searched(_Point, range(1, 100), lambda point: point.quality >= 80, 5000)  # type: ignore[arg-type]
-    assert [point.quality for point in points] == [50]
-    points = searched(_Point, range(1, 100), lambda point: point.quality >= 80, 5001)  # type: ignore[arg-type]
-    assert [point.quality for point in points] == [50, 75]
-
-
-# ---- Limits and words ------------------------------------------------------------------------------------------------
-
-
-def verification(before: list[int], after: list[int], labels: list[int | None] | None = None) -> Verification:
-    from optcodec.accuracy.change import Change
-
-    return verification_of(
-        [
-            Change(str(number), 100, 50, label, first, second, 0.1, 0.2, 0.25)
-            for number, (first, second, label) in enumerate(
-                zip(before, after, labels or [None] * len(before), strict=True)
-            )
-        ]
-    )
-
-
-def test_losses_are_those_of_top1_accuracy() -> None:
-    changed = verification([1, 2, 3, 4], [1, 2, 3, 5])
-    assert top1_change(changed).value == -25
-    assert top1_change(changed).low <= -25
-    labelled = verification([1, 2, 3, 4], [1, 2, 3, 5], [1, 2, 0, 5])
-    assert top1_change(labelled).value == 25  # a change for the better
-    assert FitLimits(25).are_kept(changed)
-    assert not FitLimits(24.9).are_kept(changed)
-    assert FitLimits(0).are_kept(labelled)
-    assert not FitLimits(25).are_certain(changed)
-    assert FitLimits(100).are_certain(changed)
-    assert not FitLimits(0).are_kept(changed)
-    assert FitLimits(30, 0.25).are_kept(changed)
-    assert not FitLimits(30, 0.2).are_kept(changed)
-    assert FitLimits(30, 0.2).excess(changed) == pytest.approx(1.25)
-
-
 def test_the_verdict_is_a_line(pictures: Any) -> None:
     fit = fitted(pictures, [psnr_way()])
     text = verdict_of(fit, LIMITS)
@@ -274,20 +214,6 @@ def test_the_verdict_is_a_line(pictures: Any) -> None:
     assert text.endswith(" nats, whose interval exceeds the limit")
     assert verdict_of(fit, FitLimits(max_kl=kl.high)).endswith(f"{kl.high:.3g}] nats")
     assert "\n" not in text
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({}, "expected a largest loss of top-1 accuracy or a largest divergence, got neither"),
-        ({"max_loss_points": -1.0}, "max_loss_points is a finite number from 0 on, got -1.0"),
-        ({"max_loss_points": 101.0}, r"a loss of top-1 accuracy is at most 100 points, got 101\.0"),
-        ({"max_kl": np.nan}, "max_kl is a finite number from 0 on, got nan"),
-    ],
-)
-def test_wrong_limits_are_refused(arguments: dict[str, float], message: str) -> None:
-    with pytest.raises(InvalidInputError, match=message):
-        FitLimits(**arguments)
 
 
 # ---- Pictures --------------------------------------------------------------------------------------------------------
