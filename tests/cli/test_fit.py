@@ -57,6 +57,7 @@ def arguments(folder: Path, *options: object, model: object = NET) -> list[objec
 
 def measured(folder: Path, report: Any) -> dict[str, float]:
     """Means of what ``encode --plan`` makes of the other pictures."""
+    (folder / "out").mkdir()
     run_json("encode", *report["others"], "-o", folder / "out", "--plan", folder / "plan.json", "--force")
     classifier = torch_classifier(sys.modules["optcodec_test_fit"].net())
     pairs, _ = find_pairs(folder / "photos", folder / "out")
