@@ -47,7 +47,11 @@ def _one_of(allowed: tuple[str, ...]) -> Callable[[str], str | None]:
 
 
 def _whole(least: int, most: int) -> Callable[[str], int | None]:
-    return lambda text: int(text) if text.isascii() and text.isdigit() and least <= int(text) <= most else None
+    def word(text: str) -> int | None:
+        is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+        return int(text) if is_number and least <= int(text) <= most else None
+
+    return word
 
 
 def _size(text: str) -> str | int | None:

@@ -28,6 +28,10 @@ NETWORK = "tests.accuracy_helpers:classifier"
         (["--max-kl", 1, "--samplings", "4:1:1"], "--samplings is a list of 4:4:4, 4:2:2, 4:2:0, 4:4:0, each once; "),
         (["--max-kl", 1, "--sizes", "small"], "--sizes is a list of full and lengths in pixels, each once; got 'small"),
         (["--max-kl", 1, "--sizes", "0"], "--sizes is a list of full and lengths in pixels, each once; got '0'"),
+        (
+            ["--max-kl", 1, "--qualities", "9" * 5000],
+            "--qualities is a list of whole numbers in 1..100, each once; got",
+        ),
         (["--max-kl", 1, "--qualities", "50,101"], "--qualities is a list of whole numbers in 1..100, each once; got"),
         (["--max-kl", 1, "--labels", "none.csv"], "labels are 'self', 'folders' or a CSV file; cannot read 'none.csv'"),
         (["--max-kl", 1, "--data", "none"], "expected a folder of images, got 'none'"),
