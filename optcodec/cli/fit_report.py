@@ -62,9 +62,15 @@ def text_of(fit: Fit, limits: FitLimits) -> str:
         settings.setdefault(id(point.setting), []).append(point)
     best = [min(points, key=lambda point: _rank(point, limits)) for points in settings.values()]
     best.sort(key=lambda point: _rank(point, limits))
-    parts = {"chosen by": best, "verified by": sorted(fit.verified, key=lambda point: _rank(point, limits))}
+    parts = {"chosen by": best, "verified by": _verified(fit)}
     tables = [f"{title} {_images(points)}:\n{_table(points, limits)}" for title, points in parts.items() if points]
     return "\n\n".join(tables) + "\n"
+
+
+def _verified(fit: Fit) -> list[Point]:
+    """What was measured on the other pictures, with default JPEG for comparison."""
+    chosen_is_plain = fit.chosen is not None and fit.chosen.setting.is_plain
+    return [*fit.verified, *([fit.default_jpeg] if fit.default_jpeg and not chosen_is_plain else [])]
 
 
 def _rank(point: Point, limits: FitLimits) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from optcodec.errors import InvalidInputError
 from optcodec.fit.bench import Bench, Failures, Original, Point
@@ -55,7 +55,8 @@ class Fit:
     chosen : Point or None
         The first of these that keeps the limits, measured on the other pictures; None if there is none.
     default_jpeg : Point or None
-        Default JPEG at the least quality that keeps the limits, measured on the other pictures.
+        Default JPEG at 4:2:0 in full size, for comparison: at the least quality that keeps the limits on the other
+        pictures, which it is searched for there, so that chance does not speak for what was chosen.
     nearest : Point
         What comes nearest to the limits, on the other pictures if any was verified, otherwise on the sample.
     failures : list of (Path, str)
@@ -122,33 +123,28 @@ def fit_plan(
     search = _Search(bench, chosen_by, choices, limits)
     points = search.all_points()
     candidates = sorted(filter(search.keeps, points), key=lambda point: point.nbytes)
-    again: dict[Point, Point] = {}
-    chosen = _verified(search, candidates, others, again)
-    default_jpeg = _verified(search, [point for point in candidates if _is_plain(point.setting)], others, again)
-    verified = tuple(again.values())
+    again = replace(search, originals=others)
+    verified = _verified(again, candidates)
+    chosen = verified[-1] if verified and again.keeps(verified[-1]) else None
+    rivals = again.searched([Setting(DEFAULT_JPEG)], []) if chosen else []
+    default_jpeg = min(filter(again.keeps, rivals), key=lambda point: point.nbytes, default=None)
     nearest = min(verified or points, key=lambda point: (search.excess(point), point.nbytes))
-    return Fit(tuple(points), verified, chosen, default_jpeg, nearest, failures)
+    return Fit(tuple(points), tuple(verified), chosen, default_jpeg, nearest, failures)
 
 
-def _is_plain(setting: Setting) -> bool:
-    return setting.way is DEFAULT_JPEG and setting.subsampling == "4:2:0" and setting.short_side is None
-
-
-def _verified(
-    search: _Search, candidates: Sequence[Point], others: Sequence[Original], known: dict[Point, Point]
-) -> Point | None:
-    """The first of the candidates that keeps the limits on other pictures, too; `known` has what was measured there."""
+def _verified(again: _Search, candidates: Sequence[Point]) -> list[Point]:
+    """The first candidates on other pictures, up to one that keeps the limits there, too."""
+    verified: list[Point] = []
     for candidate in candidates[:_TRIES]:
-        if candidate not in known:
-            known[candidate] = search.bench.point(candidate.setting, candidate.quality, others)
-        if search.keeps(known[candidate]):
-            return known[candidate]
-    return None
+        verified.append(again.bench.point(candidate.setting, candidate.quality, again.originals))
+        if again.keeps(verified[-1]):
+            break
+    return verified
 
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """The search on the sample."""
+    """The search on some pictures."""
 
     bench: Bench
     originals: Sequence[Original]
@@ -169,8 +165,8 @@ class _Search:
         quick = [way for way in self.choices.ways if not way.is_loop and way is not DEFAULT_JPEG]
         jpeg = [way for way in self.choices.ways if way is DEFAULT_JPEG]
         settings = [setting for way in (*jpeg, *quick) for setting in self._settings(way)]
-        points = self._searched([plain, *(setting for setting in settings if not _is_plain(setting))], [])
-        return self._searched([self._like_the_best(way, points) for way in self.choices.ways if way.is_loop], points)
+        points = self.searched([plain, *(setting for setting in settings if not setting.is_plain)], [])
+        return self.searched([self._like_the_best(way, points) for way in self.choices.ways if way.is_loop], points)
 
     def _like_the_best(self, way: Way, points: Sequence[Point]) -> Setting:
         """A way with the sampling and the resolution that are best for others, of those that it is for."""
@@ -190,7 +186,8 @@ class _Search:
             if way.subsampling in (None, sampling) and (side is None or side < shortest)
         ]
 
-    def _searched(self, settings: Sequence[Setting], points: Sequence[Point]) -> list[Point]:
+    def searched(self, settings: Sequence[Setting], points: Sequence[Point]) -> list[Point]:
+        """Points that are known, and those that the search for the least quality of each setting measures."""
         points = list(points)
         for setting in settings:
             most = min((point.nbytes for point in points if self.keeps(point)), default=float("inf"))

@@ -41,10 +41,10 @@ def _saved(fit: Fit, point: Point) -> str:
     assert point.verification is not None
     saved = -point.verification.saved_percent.value
     originals = f"{saved:+.0f} % bytes against the pictures as they are"
+    if point.setting.is_plain:
+        return originals
     if fit.default_jpeg is None:
         return f"{originals}, no default JPEG keeps the limit"
-    if fit.default_jpeg is point:
-        return originals
     change = 100 * (point.nbytes / fit.default_jpeg.nbytes - 1)
     return f"{change:+.0f} % bytes against default JPEG (quality {fit.default_jpeg.quality}), {originals}"
 

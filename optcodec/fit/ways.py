@@ -127,6 +127,11 @@ class Setting:
         size = "" if self.short_side is None else f"short side {self.short_side}, "
         return f"{self.subsampling}, {size}{self.way.name}"
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is default JPEG at 4:2:0 in full size, with which all else is compared."""
+        return self.way is DEFAULT_JPEG and self.subsampling == "4:2:0" and self.short_side is None
+
     def options(self, quality: int) -> dict[str, Any]:
         """Options of ``optcodec encode``."""
         size = {} if self.short_side is None else {"short_side": self.short_side}
