@@ -118,10 +118,10 @@ def command(data: Path, output: Path, as_json: bool, **options: Any) -> None:
     """Find out how pictures can be coded in the fewest bytes that a network does not mind, and write that as a plan.
 
     Methods, chroma subsamplings, resolutions and qualities are tried on a sample of the pictures. What has the fewest
-    bytes within the limits is verified on other pictures of the folder, up to three of the best: figures and their 95 %
-    intervals are from there. "optcodec encode --plan" applies the plan. Limits are compared with means; the verdict
-    says if the interval exceeds them, and more pictures make it narrower. If nothing keeps the limits, the exit status
-    is 1, the nearest is named, and no plan is written.
+    bytes within the limits is verified on other pictures of the folder, and if it does not keep the limits there, the
+    next one is: figures and their 95 % intervals are from there. "optcodec encode --plan" applies the plan. Limits are
+    compared with means; the verdict says if the interval exceeds them, and more pictures make it narrower. If nothing
+    keeps the limits, the exit status is 1, the nearest is named, and no plan is written.
     """
     from optcodec.fit.limits import FitLimits
     from optcodec.fit.plan import Plan

@@ -15,7 +15,6 @@ from optcodec.vision.datasets import LabelledImage, sample
 __all__ = ["QUALITIES", "Choices", "Fit", "fit_plan", "split"]
 
 QUALITIES = (*range(5, 80, 5), *range(80, 99, 2))  # from one to the next, files grow by about a tenth
-_TRIES = 3  # points that are verified on other pictures, from the fewest bytes on, until one keeps the limits there
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,8 @@ def fit_plan(
     """Find the setting and quality of the fewest bytes that keeps limits.
 
     Each setting is searched for the least quality that keeps the limits on the sample. What has the fewest bytes is
-    verified on the other pictures; if it does not keep the limits there, the next one, up to three.
+    verified on the other pictures; where it does not keep the limits there, the next one is, until one does. The more
+    that takes, the more chance speaks for it: the number of tries belongs to the result.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def fit_plan(
 def _verified(again: _Search, candidates: Sequence[Point]) -> list[Point]:
     """The first candidates on other pictures, up to one that keeps the limits there, too."""
     verified: list[Point] = []
-    for candidate in candidates[:_TRIES]:
+    for candidate in candidates:
         verified.append(again.bench.point(candidate.setting, candidate.quality, again.originals))
         if again.keeps(verified[-1]):
             break

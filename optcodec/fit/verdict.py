@@ -20,7 +20,14 @@ def verdict_of(fit: Fit, limits: FitLimits) -> str:
         )
     assert point.verification is not None
     sure = "" if limits.are_certain(point.verification) else ", whose interval exceeds the limit"
-    return f"{described(point)}: {_saved(fit, point)}, {cost_of(point)}{sure}"
+    return f"{described(point)}: {_saved(fit, point)}, {cost_of(point)}{sure}{_after(len(fit.verified) - 1)}"
+
+
+def _after(failed: int) -> str:
+    """How many tries did not keep the limits on the other pictures."""
+    if not failed:
+        return ""
+    return f"; {failed} with fewer bytes kept it on the sample only, so that more pictures to choose by would help"
 
 
 def described(point: Point) -> str:

@@ -13,7 +13,7 @@ from PIL import Image
 from optcodec import InvalidInputError, encode, load_profile
 from optcodec.accuracy.change import change_of
 from optcodec.accuracy.classifier import Classifier
-from optcodec.accuracy.verification import Verification, verification_of
+from optcodec.accuracy.verification import Figure, Verification, verification_of
 from optcodec.fit.bench import Bench, Point
 from optcodec.fit.limits import FitLimits
 from optcodec.fit.run import Choices, Fit, fit_plan, split
@@ -109,7 +109,33 @@ def test_what_fails_on_other_pictures_is_not_chosen(pictures: Any) -> None:
     assert fit.chosen is fit.verified[1]
     text = verdict_of(fit, LIMITS)
     assert text.startswith("4:2:0, default JPEG, quality 50, ")
+    assert text.endswith(
+        "; 1 with fewer bytes kept it on the sample only, so that more pictures to choose by would help"
+    )
     assert "against default JPEG" not in text
+
+
+def test_all_that_keeps_the_limits_on_the_sample_is_tried(pictures: Any) -> None:
+    """However many there are; where all fail on the other pictures, nothing is chosen."""
+    limits = FitLimits(max_kl=0.5)
+    qualities = (20, 25, 30, 35, 40, 90)
+
+    class Spoiling(Bench):
+        def point(self, setting: Setting, quality: int, originals: Any) -> Point:
+            point = super().point(setting, quality, originals)
+            if originals[0].path == pictures[1][0].path and quality < 90:
+                return replace(point, verification=replace(point.verification, kl=Figure(1.0, 1.0, 1.0)))
+            return point
+
+    fits = [
+        fit_plan(Spoiling(NETWORK), pictures, Choices([psnr_way()], ("4:2:0",), (None,), part), limits)
+        for part in (qualities, qualities[-1:])
+    ]
+    assert fits[0].chosen is None  # 90 was not measured, since less was enough
+    assert len(fits[0].verified) > 3
+    assert {point.verification.kl.value for point in fits[0].verified} == {1.0}
+    assert fits[1].chosen is not None
+    assert len(fits[1].verified) == 1
 
 
 def test_without_anything_within_the_limits_the_nearest_is_told(pictures: Any) -> None:
