@@ -14,10 +14,11 @@ def verdict_of(fit: Fit, limits: FitLimits) -> str:
     """What was chosen, in a line, or what comes nearest to the limits."""
     point = fit.chosen
     if point is None:
-        where = "on the other pictures" if fit.verified else "on the sample"
-        return (
-            f"nothing keeps {_named(limits)}; the nearest is {described(fit.nearest)}, {where}: {cost_of(fit.nearest)}"
-        )
+        named = _named(limits)
+        failed = f"nothing keeps {named}; the nearest on the sample is"
+        if fit.verified:
+            failed = f"nothing that keeps {named} on the sample keeps it on the other pictures; the nearest there is"
+        return f"{failed} {described(fit.nearest)}: {cost_of(fit.nearest)}"
     assert point.verification is not None
     sure = "" if limits.are_certain(point.verification) else ", whose interval exceeds the limit"
     return f"{described(point)}: {_saved(fit, point)}, {cost_of(point)}{sure}{_after(len(fit.verified) - 1)}"

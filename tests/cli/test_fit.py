@@ -119,7 +119,7 @@ def test_a_limit_that_nothing_keeps_writes_no_plan(folder: Path) -> None:
     assert result.exit_code == 1
     (line,) = messages(result)
     assert line.startswith(
-        "Error: nothing keeps a divergence of 1e-12 nats; the nearest is 4:2:0, default JPEG, quality"
+        "Error: nothing keeps a divergence of 1e-12 nats; the nearest on the sample is 4:2:0, default"
     )
     assert line.endswith(" nats; no plan was written")
     assert "exceeded" in result.stdout

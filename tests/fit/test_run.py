@@ -134,6 +134,8 @@ def test_all_that_keeps_the_limits_on_the_sample_is_tried(pictures: Any) -> None
     assert fits[0].chosen is None  # 90 was not measured, since less was enough
     assert len(fits[0].verified) > 3
     assert {point.verification.kl.value for point in fits[0].verified} == {1.0}
+    text = verdict_of(fits[0], limits)
+    assert text.startswith("nothing that keeps a divergence of 0.5 nats on the sample keeps it on the other pictures; ")
     assert fits[1].chosen is not None
     assert len(fits[1].verified) == 1
 
@@ -144,9 +146,9 @@ def test_without_anything_within_the_limits_the_nearest_is_told(pictures: Any) -
     assert (fit.chosen, fit.default_jpeg, fit.verified) == (None, None, ())
     assert fit.nearest.verification.kl.value == min(point.verification.kl.value for point in fit.points)
     text = verdict_of(fit, limits)
-    assert text.startswith("nothing keeps a divergence of 1e-09 nats; the nearest is 4:2:0, ")
+    assert text.startswith("nothing keeps a divergence of 1e-09 nats; the nearest on the sample is 4:2:0, ")
     assert f", quality {fit.nearest.quality}, " in text
-    assert "on the sample: top-1" in text
+    assert " bpp: top-1 " in text
 
 
 def test_smaller_pictures_are_tried_where_they_are_larger(pictures: Any) -> None:
