@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import QuantTable
+from optcodec.loop.reader import readers_of
 from optcodec.loop.targets import ReaderTarget
 from optcodec.matching import Target
 from optcodec.scalars import whole_number
@@ -20,7 +21,7 @@ from optcodec.targets import FixedLevel, MatchQuality, MatchSwe, WaterLevel
 if TYPE_CHECKING:
     from optcodec.blocks.choice import BlockChoice
     from optcodec.blocks.profile import UtilityProfile
-    from optcodec.loop.reader import Reader
+    from optcodec.loop.reader import Reader, Readers
     from optcodec.trellis.field import QualityField
     from optcodec.trellis.tuning import Tuning
     from optcodec.vision.profile import SensitivityProfile
@@ -55,7 +56,7 @@ class Request:
     tune: Tune | None = None
     field: QualityField | None = None
     blocks: BlockChoice | None = None
-    reader: Reader | Sequence[Reader] | None = None
+    reader: Reader | Readers | Sequence[Reader] | None = None
     rounds: int | None = None
 
     def resolved(self, **form: str) -> Request:
@@ -139,11 +140,8 @@ def check_tuning(tune: object, field: object, blocks: object) -> None:
 
 def _check_reader(reader: object, rounds: object) -> None:
     """Check the types of what effort 4 is told about its reader; None stands for nothing set."""
-    readers = reader if isinstance(reader, Sequence) else [] if reader is None else [reader]
-    wrong = [type(one).__name__ for one in readers if not callable(one)]
-    if wrong or (reader is not None and not readers):
-        got = wrong[0] if wrong else "no reader"
-        raise InvalidInputError(f"a reader is a function of the original pixels, or several are a list; got {got}")
+    if reader is not None:
+        readers_of(reader)  # type: ignore[arg-type]
     if rounds is not None:
         whole_number(rounds, "rounds", 0, MAX_ROUNDS)
 

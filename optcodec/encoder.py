@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from optcodec.blocks.choice import BlockChoice
     from optcodec.deprecated import Rdo
     from optcodec.effort import Tune
-    from optcodec.loop.reader import Reader
+    from optcodec.loop.reader import Reader, Readers, Verdict
     from optcodec.trellis.field import QualityField
     from optcodec.vision.profile import SensitivityProfile
 
@@ -48,13 +48,16 @@ class EncodedJpeg(Value):
     width, height : int
         Its size in pixels.
     loss : float, optional
-        How much the reader minds it, where one is in the loop (effort 4).
+        How much the reader minds it, where one is in the loop (effort 4); of several the sum, by their weights.
+    losses : tuple of float, optional
+        How much each reader minds it.
     """
 
     data: bytes
     width: int
     height: int
     loss: float | None = field(default=None, kw_only=True)
+    losses: tuple[float, ...] | None = field(default=None, kw_only=True)
 
     @property
     def nbytes(self) -> int:
@@ -94,7 +97,7 @@ def encode(
     tune: Tune | None = None,
     field: QualityField | None = None,
     blocks: BlockChoice | None = None,
-    reader: Reader | Sequence[Reader] | None = None,
+    reader: Reader | Readers | Sequence[Reader] | None = None,
     rounds: int | None = None,
     subsampling: str | None = None,
     dct: Dct = "float",
@@ -153,10 +156,11 @@ def encode(
         Where in the image errors count for more, with effort 3 or 4.
     blocks : BlockChoice, optional
         How 32x32 blocks are weighed besides, with effort 3 or 4; see `optcodec.blocks_by`.
-    reader : Reader, or sequence of Reader, optional
+    reader : Reader, sequence of Reader, or Readers, optional
         What reads the decoded picture, with effort 4: a network (`optcodec.NetworkReader`), or any function that says
         how bad decoded pixels are and what change of them would be better, see `optcodec.Reader`; the losses of several
-        are added. With it the target is a size, `MaxLoss` or `SameDecision`.
+        are added, by weights and with plain squared error beside them in `optcodec.Readers`. With it the target is a
+        size, `MaxLoss` or `SameDecision`, which each reader keeps.
     rounds : int, optional
         How many gradients of the reader choose indices, 16 by default; with 0, one gradient weighs the blocks, and the
         trellis chooses.
@@ -224,8 +228,9 @@ def encode(
         source = form.of_coefficients(image)
     else:
         source = form.of_pixels(load_picture(image, background=background, orient=orient, to_rgb=to_rgb))
-    data, loss = _encoded(source, request)
-    return EncodedJpeg(data, *source.size, loss=loss)
+    data, verdict = _encoded(source, request)
+    loss, losses = (verdict.loss, verdict.losses) if verdict else (None, None)
+    return EncodedJpeg(data, *source.size, loss=loss, losses=losses)
 
 
 def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
@@ -234,8 +239,8 @@ def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
     return request_of_rdo(rdo, request)
 
 
-def _encoded(source: PixelSource | CoefficientSource, request: Request) -> tuple[bytes, float | None]:
-    """The file that is asked for, and its loss to a reader; with the tables of the source's file, or of a default
+def _encoded(source: PixelSource | CoefficientSource, request: Request) -> tuple[bytes, Verdict | None]:
+    """The file that is asked for, and what its readers say of it; with the tables of the source's file, or of a default
     quality, if nothing else is."""
     quality, tables = request.quality, request.tables
     if quality is None and tables is None and request.target is None:
@@ -247,7 +252,7 @@ def _encoded(source: PixelSource | CoefficientSource, request: Request) -> tuple
         from optcodec.looped import looped
 
         file = looped(source, replace(request, quality=quality, tables=tables))
-        return file.data, file.loss
+        return file.data, file.verdict
     if request.effort == 3:
         from optcodec.optimized import optimized
 

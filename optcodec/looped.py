@@ -16,7 +16,7 @@ from optcodec.kernels import prepare
 from optcodec.loop.importance import LINEAR, ROOT, importance
 from optcodec.loop.line import ReadLine
 from optcodec.loop.reader import Judge, judge_of
-from optcodec.loop.rounds import ROUNDS, ReadFile, gradient_at, least_loss, read, rounds_from
+from optcodec.loop.rounds import ROUNDS, ReadFile, decoded_file, gradient_at, least_loss, read, rounds_from
 from optcodec.loop.targets import ReaderTarget
 from optcodec.matching import meet, reference_pixels, size_goal
 from optcodec.optimized import trellis_file, trellis_lines
@@ -46,11 +46,12 @@ def looped(source: PixelSource | CoefficientSource, request: Request) -> ReadFil
     prepare("steer", "forward")
     lines, trellis_request = trellis_lines(source, request)
     if isinstance(request.target, ReaderTarget):
-        field = _field(_typical(lines[0]), judge, rounds)
+        typical = _typical(lines[0])
+        field, judge = _field(typical, judge, rounds), judge.priced(decoded_file(typical))
         searched = [ReadLine(_weighted(line, field), judge, rounds) for line in lines]
         return min((meet(line, request.target).candidate for line in searched), key=lambda file: file.nbytes).read
     plain = [trellis_file(line, trellis_request) for line in lines]
-    field = _field(plain[0], judge, rounds)
+    field, judge = _field(plain[0], judge, rounds), judge.priced(decoded_file(plain[0]))
     files = [read(file.data, judge, grey=source.sampling == "grey") for file in plain]
     if judge.has_gradient:
         for line, file in zip(lines, plain, strict=True):
@@ -75,7 +76,7 @@ def _field(file: CodedFile, judge: Judge, rounds: int) -> QualityField | None:
     if sensitivity is None:
         squares = np.square(gradient_at(file, judge), dtype=np.float64)
         sensitivity = squares if squares.ndim == 2 else squares.sum(2)
-    return importance(sensitivity, LINEAR if rounds == 0 else ROOT)
+    return importance(judge.evened(sensitivity), LINEAR if rounds == 0 else ROOT)
 
 
 def _weighted(line: TrellisLine, field: QualityField | None) -> TrellisLine:

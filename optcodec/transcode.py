@@ -28,7 +28,7 @@ class Transcoded(EncodedJpeg):
 
     Parameters
     ----------
-    data, width, height, loss
+    data, width, height, loss, losses
         As of `EncodedJpeg`.
     original_nbytes : int
         Size of the other file in bytes.
@@ -124,7 +124,7 @@ def recoded(image: CoefficientImage, original: bytes, *, allow_larger: bool = Fa
         raise
     if may_keep and encoded.nbytes >= len(original):
         return Transcoded(original, *about, _NOT_SMALLER)
-    return Transcoded(encoded.data, *about, loss=encoded.loss)
+    return Transcoded(encoded.data, *about, loss=encoded.loss, losses=encoded.losses)
 
 
 def _has_form(image: CoefficientImage, options: dict[str, Any]) -> bool:

@@ -22,7 +22,19 @@ PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
     for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
 }
-VERBS = ("encode", "design", "inspect", "compare", "sensitivity", "accuracy", "verify", "rates", "plot", "blocks")
+VERBS = (
+    "encode",
+    "design",
+    "inspect",
+    "compare",
+    "sensitivity",
+    "accuracy",
+    "verify",
+    "fit",
+    "rates",
+    "plot",
+    "blocks",
+)
 PROGRAMS = {"optcodec": optcodec.cli.main, "restore": restore.cli.main}
 
 
@@ -54,6 +66,7 @@ def test_command_lines_run(page: str, tmp_path: Path, monkeypatch: pytest.Monkey
     ):
         save(tmp_path / name, pixels)
     tiny_weights(tmp_path / "weights.safetensors")
+    tiny_weights(tmp_path / "mobilenet_v2.safetensors", "mobilenet_v2")
     measured = {"model": "a network", "subsampling": "4:4:4", **summarize(synthetic_rows({"jpeg": 1, "opts": 0.8}))}
     (tmp_path / "result.json").write_text(json.dumps(measured))
     for line in [line for block in blocks(page, "console") for line in block.splitlines()]:
@@ -70,14 +83,14 @@ def test_there_are_examples_of_everything() -> None:
     assert {"restore run", "restore evaluate", "restore pipeline"} <= verbs
 
 
-def tiny_weights(path: Path) -> None:
-    """A file of random weights of SqueezeNet 1.1."""
+def tiny_weights(path: Path, name: str = "squeezenet1_1") -> None:
+    """A file of random weights of a network of torchvision."""
     import safetensors.torch
     import torch
     from torchvision import models
 
     torch.manual_seed(0)
-    safetensors.torch.save_file(models.squeezenet1_1().state_dict(), path)
+    safetensors.torch.save_file(models.get_model(name).state_dict(), path)
 
 
 def test_the_two_commands_come_first() -> None:
@@ -98,6 +111,25 @@ def test_table_is_that_of_the_results() -> None:
     changes = " | ".join(f"{means[method]:+.1f} %" for method in ("optd", "opts", "rdopt"))
     rows.append(f"| mean | | {changes} |")
     assert "\n".join(rows) in PAGES["docs/networks.md"]
+
+
+def test_table_of_networks_that_took_no_part_is_that_of_the_results() -> None:
+    results = json.loads((ROOT / "benchmarks/results/transfer.json").read_text())
+    plain, *others = results["ways"].values()
+    networks = "squeezenet1_1", "mobilenet_v2", "efficientnet_lite0"
+    expected = [
+        [
+            *(f"{way[name]['ratio']:.2f} [{way[name]['low']:.2f}, {way[name]['high']:.2f}]" for name in networks),
+            f"{way['psnr_db']:.1f}",
+        ]
+        for way in others
+    ]
+    table = PAGES["docs/networks.md"].partition("| files made for | ")[2].partition("\n\n")[0]
+    assert [[cell.strip() for cell in line.split("|")[2:-1]] for line in table.splitlines()[2:]] == expected
+    text = " ".join(PAGES["docs/networks.md"].split())
+    assert f"on {results['images']} photographs of 299x299 pixels" in text
+    assert f"(quality {results['quality']}, 4:2:0)" in text
+    assert f"Default JPEG has a PSNR of {plain['psnr_db']:.1f} dB" in text
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -70,6 +70,9 @@ COMMANDS = [
         CLASSIFIER,
     ),
     Case("optcodec verify --before {} --after {} --network {}/none.onnx", ("onnxruntime",)),
+    Case("optcodec fit --data {} -o {}/plan.json --max-kl 1 --network mobilenet_v2 --weights {}/none.pth", CLASSIFIER),
+    Case("optcodec fit --data {} -o {}/plan.json --max-kl 1 --network {}/none.onnx", ("onnxruntime",)),
+    Case("optcodec encode {}/a.png -o {}/c.jpg --network {}/none.onnx", ("onnxruntime",)),
     Case(
         "optcodec rates {}/a.png -o {}/rates.json --fixed 50 --sender jpeg=pillow --measure psnr",
         ("bjontegaard", "scipy"),

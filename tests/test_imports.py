@@ -50,6 +50,7 @@ VERBS = (
     "compare",
     "accuracy",
     "verify",
+    "fit",
     "rates",
     "plot",
     "demo",

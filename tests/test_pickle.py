@@ -85,6 +85,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "QualityField": [FIELD],
     "QuantTable": [QuantTable(np.arange(1, 65).reshape(8, 8))],
     "Rdo": [deprecated(), deprecated(tune=profile(), field=FIELD, thorough=True)],
+    "Readers": [optcodec.Readers([len], weights=[2], fidelity=0.5)],
     "Recipe": [load_recipe("tiny")],
     "SameDecision": [optcodec.SameDecision()],
     "SamplingMismatchWarning": [optcodec.SamplingMismatchWarning("found this, expected that")],

@@ -15,9 +15,10 @@ from optcodec.errors import InvalidInputError
 from optcodec.notices import Notify
 from optcodec.pictures.pixels import Picture, load_picture
 
-__all__ = ["Change", "change_of", "check_sizes", "measure_pair"]
+__all__ = ["Change", "change_between", "change_of", "check_sizes", "measure_pair"]
 
 Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,24 +33,34 @@ class Change:
         Sizes of the files.
     label : int or None
         Class index; None if it is not known.
-    decision_before, decision_after : int
-        Most likely class of the original and of the coded picture.
+    decision_before, decision_after : int or None
+        Most likely class of the original and of the coded picture; None where a network gives a map of classes.
     loss_before, loss_after : float
-        Cross-entropy in nats, with the label; without one, with the decision on the original in its place.
+        Cross-entropy in nats, with the label; without one, with the decision on the original in its place. Of a map,
+        the mean over its positions, as for `kl`.
     kl : float
         Kullback-Leibler divergence of the class probabilities of the coded picture from those of the original, the sum
         of ``p log(p / q)`` with p of the original and q of the coded picture, in nats.
+    map_agreement : float, optional
+        Part of a map whose most likely class stayed, 0..1.
     """
 
     name: str
     nbytes_before: int
     nbytes_after: int
     label: int | None
-    decision_before: int
-    decision_after: int
+    decision_before: int | None
+    decision_after: int | None
     loss_before: float
     loss_after: float
     kl: float
+    map_agreement: float | None = None
+
+    @property
+    def agreement(self) -> float:
+        """Part of the decisions that stayed, 0..1: of a map, or the only one."""
+        same = float(self.decision_after == self.decision_before)
+        return same if self.map_agreement is None else self.map_agreement
 
     @property
     def loss_increase(self) -> float:
@@ -133,9 +144,33 @@ def change_of(
     InvalidInputError
         If the network does not take the pictures or its outputs are not finite, or the label is none of its classes.
     """
-    before, after = (classifier(samples) for samples in pixels)
+    return change_between(name, (classifier(pixels[0]), classifier(pixels[1])), nbytes, label)
+
+
+def change_between(
+    name: str, outputs: tuple[Floats, Floats], nbytes: tuple[int, int], label: int | None = None
+) -> Change:
+    """Compare what a classifier has made of a picture before and after coding.
+
+    Parameters
+    ----------
+    name : str
+        Name of the picture.
+    outputs : tuple of two ndarrays of float64, shape (classes,) or (classes, rows, columns)
+        Logarithms of the class probabilities, see `optcodec.accuracy.classifier.Classifier`.
+    nbytes, label
+        As of `change_of`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the outputs differ in size, or the label is none of the classes.
+    """
+    before, after = outputs
     if before.shape != after.shape:
         raise InvalidInputError(f"the network has {before.size} outputs for the original, and {after.size} afterwards")
+    if before.ndim == 3:
+        return _change_of_maps(name, before, after, nbytes, label)
     if label is not None and not 0 <= label < before.size:
         raise InvalidInputError(f"the label is one of the classes 0..{before.size - 1} of the network, got {label}")
     decision = int(before.argmax())
@@ -149,6 +184,24 @@ def change_of(
         loss_before=float(-before[true]),
         loss_after=float(-after[true]),
         kl=max(float(np.exp(before) @ (before - after)), 0.0),  # rounding may leave -1e-17 of equal outputs
+    )
+
+
+def _change_of_maps(name: str, before: Floats, after: Floats, nbytes: tuple[int, int], label: int | None) -> Change:
+    if label is not None:
+        raise InvalidInputError(f"a label is for a network that gives one class for a picture, got {label} for a map")
+    decisions = before.argmax(0)
+    changed = -np.take_along_axis(after, decisions[None], 0)
+    return Change(
+        name,
+        *nbytes,
+        None,
+        None,
+        None,
+        loss_before=float(-before.max(0).mean()),
+        loss_after=float(changed.mean()),
+        kl=max(float((np.exp(before) * (before - after)).sum(0).mean()), 0.0),
+        map_agreement=float((after.argmax(0) == decisions).mean()),
     )
 
 

@@ -23,15 +23,16 @@ _LEAST = float(np.finfo(np.float32).tiny)  # in place of a probability of 0, who
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """A network that says to which class a picture belongs.
+    """A network that says to which class a picture belongs, or each part of it.
 
     Parameters
     ----------
     name : str
         What it is called in results.
     outputs : callable
-        From RGB pixels, an array of uint8 of shape (height, width, 3), to outputs of shape (classes,). It resizes and
-        crops as the network requires, and may be called by several threads at once.
+        From RGB pixels, an array of uint8 of shape (height, width, 3), to outputs of shape (classes,), or of shape
+        (classes, rows, columns): a map, as of networks for segmentation. It resizes and crops as the network requires,
+        and may be called by several threads at once.
     probabilities : bool
         Whether the outputs are probabilities; otherwise they are logits.
     weights_sha256 : str
@@ -57,7 +58,7 @@ class Classifier:
 
 def torch_classifier(target: TargetModel, *, probabilities: bool = False) -> Classifier:
     """The classifier of a torch module, from `optcodec.vision.models.load_model`; a copy of it is run."""
-    logits = logits_by(target)
+    logits = logits_by(target, maps=True)
     return Classifier(target.name, lambda pixels: logits(pixels)[0].numpy(), probabilities, target.weights_sha256)
 
 
@@ -66,14 +67,14 @@ def log_probabilities(outputs: npt.ArrayLike, *, probabilities: bool = False) ->
 
     Parameters
     ----------
-    outputs : array_like, shape (classes,)
+    outputs : array_like, shape (classes,) or (classes, rows, columns)
         Logits, of which the softmax is taken; or probabilities, which are divided by their sum.
     probabilities : bool
         Whether the outputs are probabilities. Those of 0 count as the smallest normal 32-bit float, 1.2e-38.
 
     Returns
     -------
-    ndarray of float64, shape (classes,)
+    ndarray of float64, of the same shape
 
     Raises
     ------
@@ -83,25 +84,27 @@ def log_probabilities(outputs: npt.ArrayLike, *, probabilities: bool = False) ->
         of probabilities would hide nearly every change.
     """
     values = np.asarray(outputs, np.float64)
-    if values.ndim != 1 or len(values) < 2:
-        raise InvalidInputError(f"expected outputs for two classes or more, shape (classes,), got {values.shape}")
+    if values.ndim not in (1, 3) or len(values) < 2 or not values.size:
+        expected = "expected outputs for two classes or more, shape (classes,) or (classes, rows, columns)"
+        raise InvalidInputError(f"{expected}, got {values.shape}")
     if not np.isfinite(values).all():
         raise InvalidInputError("the output of the network is not finite; expected finite numbers")
     if _are_probabilities(values) is not probabilities:
         raise InvalidInputError(_mismatch(values, probabilities))
     if probabilities:
-        return np.asarray(np.log(np.maximum(values / values.sum(), _LEAST)))
-    shifted = values - values.max()
-    return np.asarray(shifted - np.log(np.exp(shifted).sum()))
+        return np.asarray(np.log(np.maximum(values / values.sum(0), _LEAST)))
+    shifted = values - values.max(0)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(0)))
 
 
 def _are_probabilities(values: Floats) -> bool:
-    return bool(values.min() >= 0 and abs(values.sum() - 1) <= _ROUNDING)
+    return bool(values.min() >= 0 and abs(values.sum(0) - 1).max() <= _ROUNDING)
 
 
 def _mismatch(values: Floats, probabilities: bool) -> str:
     """What is wrong with outputs that are of the other kind."""
-    described = f"numbers in {values.min():.3g}..{values.max():.3g} that sum to {values.sum():.3g}"
+    sums = values.sum(0)
+    described = f"numbers in {values.min():.3g}..{values.max():.3g} that sum to {sums.max():.3g}"
     if probabilities:
         return f"expected probabilities, from 0 on with the sum 1, got {described}"
     return f"expected logits, got {described}, like probabilities (for these, say --outputs probabilities)"

@@ -33,7 +33,7 @@ class Scores:
     predicted: npt.NDArray[np.int32]
 
 
-def logits_of(module: nn.Module, pictures: Sequence[Pixels]) -> Tensor:
+def logits_of(module: nn.Module, pictures: Sequence[Pixels], *, maps: bool = False) -> Tensor:
     """Logits of a network for some images.
 
     Parameters
@@ -42,10 +42,12 @@ def logits_of(module: nn.Module, pictures: Sequence[Pixels]) -> Tensor:
         Takes RGB of shape (N, 3, H, W) in 0..1.
     pictures : sequence of ndarray of uint8, shape (H, W, 3)
         All of the same size.
+    maps : bool
+        Whether the output may also be a map of logits, as of networks for segmentation.
 
     Returns
     -------
-    Tensor of float32, shape (N, classes)
+    Tensor of float32, shape (N, classes) or (N, classes, rows, columns)
         On the CPU.
 
     Raises
@@ -63,7 +65,7 @@ def logits_of(module: nn.Module, pictures: Sequence[Pixels]) -> Tensor:
         except RuntimeError as error:
             size, reason = f"{batch.shape[3]}x{batch.shape[2]}", str(error).partition("\n")[0]
             raise InvalidInputError(f"the network does not take pictures of {size} pixels: {reason}") from None
-        if getattr(output, "ndim", 0) != 2 or len(output) != len(pictures):
+        if getattr(output, "ndim", 0) not in ((2, 4) if maps else (2,)) or len(output) != len(pictures):
             wrong = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
             raise InvalidInputError(f"expected logits of shape ({len(pictures)}, classes), got {wrong}")
         logits: Tensor = output.float().cpu()
@@ -72,15 +74,15 @@ def logits_of(module: nn.Module, pictures: Sequence[Pixels]) -> Tensor:
     return logits
 
 
-def logits_by(target: TargetModel) -> Callable[[Pixels], Tensor]:
-    """A function from pixels, gray or RGB, to the logits (1, classes) of a network; a copy of the network is run."""
+def logits_by(target: TargetModel, *, maps: bool = False) -> Callable[[Pixels], Tensor]:
+    """A function from pixels, gray or RGB, to what `logits_of` gives for them; a copy of the network is run."""
     module = as_used(target.module)
 
     def logits(pixels: Pixels) -> Tensor:
         from PIL import Image
 
         prepared = target.preprocess(Image.fromarray(pixels).convert("RGB"))
-        return logits_of(module, [prepared_pixels(target, prepared)])
+        return logits_of(module, [prepared_pixels(target, prepared)], maps=maps)
 
     return logits
 

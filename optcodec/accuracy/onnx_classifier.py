@@ -47,7 +47,8 @@ def onnx_classifier(
     ----------
     path : str or path
         A network with one input, RGB of shape (1 or N, 3, H, W) or (1 or N, H, W, 3), and one output of shape (N,
-        classes). Pictures are resized and cropped to H x W, see `fitted`; where H or W is free, they stay as they are.
+        classes), or (N, classes, rows, columns) for a map of classes. Pictures are resized and cropped to H x W, see
+        `fitted`; where H or W is free, they stay as they are.
     input_range : str, optional
         What the network takes: ``"0..1"``, which is the default for floats; ``"-1..1"``; ``"0..255"``, the only one
         for uint8; or ``"imagenet"``, 0..1 minus the mean of ImageNet divided by its standard deviation.
@@ -96,7 +97,7 @@ class _OnnxNetwork:
     range: str
 
     def __call__(self, pixels: Pixels) -> Floats:
-        """Outputs for RGB pixels (height, width, 3), shape (classes,)."""
+        """Outputs for RGB pixels (height, width, 3), shape (classes,) or (classes, rows, columns)."""
         batch = self._batch(pixels)
         try:
             (output,) = self.session.run(None, {self.session.get_inputs()[0].name: batch})
@@ -105,9 +106,12 @@ class _OnnxNetwork:
             reason = _first_line(error)
             raise InvalidInputError(f"the network does not take pictures of {size} pixels: {reason}") from None
         shape = np.shape(output)
-        if len(shape) < 2 or shape[0] != 1 or np.size(output) != shape[1]:
-            raise InvalidInputError(f"expected outputs of shape (1, classes), got {shape}")
-        return np.asarray(output).reshape(-1)
+        if len(shape) >= 2 and shape[0] == 1 and np.size(output) == shape[1]:
+            return np.asarray(output).reshape(-1)
+        if len(shape) != 4 or shape[0] != 1:
+            expected = "(1, classes), or (1, classes, rows, columns) for a map"
+            raise InvalidInputError(f"expected outputs of shape {expected}, got {shape}")
+        return np.asarray(output[0])
 
     def _batch(self, pixels: Pixels) -> npt.NDArray[Any]:
         from PIL import Image

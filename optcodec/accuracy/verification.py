@@ -48,7 +48,7 @@ class Verification:
     saved_percent : Figure
         How much smaller all coded files together are than the originals; negative if they are larger.
     agreement_percent : Figure
-        Pictures whose most likely class stayed as it was.
+        Pictures whose most likely class stayed as it was; of maps of classes, the mean part of a map.
     loss_increase, kl : Figure
         Means of `Change.loss_increase` and of `Change.kl`, in nats.
     top1_percent_before, top1_percent_after, top1_change_points : Figure or None
@@ -95,7 +95,7 @@ def verification_of(changes: Sequence[Change], *, worst: int = 10, seed: int = 0
     def of(value: Callable[[Change], float]) -> Figure:
         return _figure([value(change) for change in changes], seed)
 
-    def share(value: Callable[[Change], bool]) -> Figure:
+    def share(value: Callable[[Change], float]) -> Figure:
         return _share_percent([value(change) for change in changes], seed)
 
     has_labels = labelled == {True}
@@ -106,7 +106,7 @@ def verification_of(changes: Sequence[Change], *, worst: int = 10, seed: int = 0
         saved_percent=_figure(
             [(change.nbytes_before, change.nbytes_after) for change in changes], seed, _saved_percent
         ),
-        agreement_percent=share(lambda change: change.decision_after == change.decision_before),
+        agreement_percent=share(lambda change: change.agreement),
         loss_increase=of(lambda change: change.loss_increase),
         kl=of(lambda change: change.kl),
         top1_percent_before=share(lambda change: _right(change)[0]) if has_labels else None,
@@ -174,10 +174,10 @@ def _figure(values: npt.ArrayLike, seed: int, statistic: Callable[[Floats], Floa
     return Figure(float(statistic(array[None])[0]), low, high)
 
 
-def _share_percent(hits: Sequence[bool], seed: int) -> Figure:
-    """Percentage of hits, with the exact interval where there is nothing else, or none."""
+def _share_percent(hits: Sequence[float], seed: int) -> Figure:
+    """Percentage of hits, or of parts in 0..1, with the exact interval where there is nothing else, or none."""
     figure = _figure([100 * hit for hit in hits], seed)
-    if not (all(hits) or not any(hits)):
+    if set(hits) not in ({0}, {1}):
         return figure
     beyond = (1 - CONFIDENCE_PERCENT / 100) / 2
     least = 100 * beyond ** (1 / len(hits))  # of a share that gives nothing but hits with this probability

@@ -49,6 +49,8 @@ class Opening:
         Convert CMYK images to RGB; JPEG files with four components are decoded for this.
     partial, strict : bool
         As in `optcodec.read_jpeg`, also if the JPEG file is decoded.
+    short_side : int, optional
+        Length of the shorter side to which larger pictures are reduced; coefficients cannot be.
     """
 
     background: str | None = None
@@ -58,6 +60,7 @@ class Opening:
     to_rgb: bool = False
     partial: bool = False
     strict: bool = False
+    short_side: int | None = None
 
 
 def open_image(source: Content, how: Opening) -> Opened:
@@ -78,7 +81,7 @@ def open_image(source: Content, how: Opening) -> Opened:
     Raises
     ------
     InvalidInputError
-        If coefficients would have to be rotated.
+        If coefficients would have to be rotated or reduced.
     """
     notices = list[str]()
     if is_jpeg(source) and (not how.decode or how.partial or how.strict):
@@ -89,10 +92,9 @@ def open_image(source: Content, how: Opening) -> Opened:
             data, max_pixels=how.max_pixels, partial=how.partial, strict=how.strict, notify=notices.append
         )
         if not how.decode and not (how.to_rgb and len(image.components) == 4):
-            if how.orient == "apply":
-                raise InvalidInputError(
-                    "--orient apply turns pixels, got the coefficients of a JPEG file; expected --pixels"
-                )
+            wanted = {"--orient apply turns": how.orient == "apply", "--short-side reduces": how.short_side is not None}
+            for what in [what for what, applies in wanted.items() if applies]:
+                raise InvalidInputError(f"{what} pixels, got the coefficients of a JPEG file; expected --pixels")
             return Opened(image, tuple(notices), len(data), data)
         source = io.BytesIO(mended(image) if how.partial and notices else data)
     from optcodec.pictures.pixels import load_picture
@@ -101,6 +103,10 @@ def open_image(source: Content, how: Opening) -> Opened:
         source, background=how.background, max_pixels=how.max_pixels, orient=how.orient, to_rgb=how.to_rgb
     )
     nbytes = source.stat().st_size if isinstance(source, Path) else source.seek(0, 2)
+    if how.short_side is not None:
+        from optcodec.pictures.resizing import shrunk
+
+        picture = shrunk(picture, how.short_side)
     return Opened(picture, (*notices, *picture.notices), nbytes)
 
 

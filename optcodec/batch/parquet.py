@@ -26,7 +26,7 @@ def write_parquet(path: Path, rows: Iterable[Row]) -> None:
     from pyarrow import parquet
 
     types = {"string": pyarrow.string(), "int64": pyarrow.int64(), "float64": pyarrow.float64()}
-    types["strings"] = pyarrow.list_(pyarrow.string())
+    types |= {"strings": pyarrow.list_(pyarrow.string()), "floats": pyarrow.list_(pyarrow.float64())}
     schema = pyarrow.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
     waiting = [{name: _printable(value) for name, value in row.items()} for row in rows]
     with whole_file(path) as file, parquet.ParquetWriter(file, schema) as writer:

@@ -34,6 +34,7 @@ COLUMNS = {
     "kept": "string",  # why a JPEG file was kept
     "tables": "string",  # the same for files with the same quantization tables
     "loss": "float64",
+    "losses": "floats",  # that of each network
     "psnr_db": "float64",  # null where no pixel differs, too
     "seconds": "float64",
     "error": "string",
@@ -62,11 +63,13 @@ def coded_row(source: Place, output: str | Place, coded: Coded, *, seconds: floa
     named = {"source": str(source), "output": str(output), "state": "coded" if kept is None else "kept"}
     sizes = {"source_nbytes": coded.source_nbytes, "nbytes": encoded.nbytes, "bpp": encoded.bpp}
     psnr = None if coded.psnr_db is None or math.isinf(coded.psnr_db) else coded.psnr_db
-    results = {"width": encoded.width, "height": encoded.height, "kept": kept, "loss": encoded.loss, "psnr_db": psnr}
+    losses = None if encoded.losses is None else list(encoded.losses)
+    read = {"loss": encoded.loss, "losses": losses}
+    results = {"width": encoded.width, "height": encoded.height, "kept": kept, "psnr_db": psnr}
     hashes: Row = {}
     if content is not None:
         hashes = {"source_sha256": _sha256(content), "sha256": _sha256(encoded.data), "tables": _tables(encoded.data)}
-    return _row(named | sizes | results | hashes | {"seconds": seconds, "warnings": list(coded.notices)})
+    return _row(named | sizes | results | read | hashes | {"seconds": seconds, "warnings": list(coded.notices)})
 
 
 def copied_row(source: Place, output: Place, nbytes: int, sha256: str) -> Row:
@@ -104,6 +107,8 @@ def check_row(row: Mapping[str, Any]) -> None:
         if name in ("source", "output") or kind == "strings":
             texts = [value] if kind == "string" else value
             right = isinstance(texts, list) and all(isinstance(text, str) for text in texts)
+        elif kind == "floats":
+            right = value is None or (isinstance(value, list) and all(map(_is_finite, value)))
         else:
             right = value is None or (isinstance(value, _TYPES[kind]) and not isinstance(value, bool))
         if isinstance(value, (int, float)):
@@ -114,10 +119,14 @@ def check_row(row: Mapping[str, Any]) -> None:
         raise InvalidInputError(f"expected as state one of {', '.join(STATES)}, found {row['state']!r}")
 
 
+def _is_finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def record_of(row: Row) -> dict[str, Any]:
     """What ``optcodec encode --json`` prints of a picture, from its row."""
     names = {"input": "source", "output": "output", "input_nbytes": "source_nbytes", "nbytes": "nbytes", "bpp": "bpp"}
-    same = dict.fromkeys(("width", "height", "loss", "kept"))
+    same = dict.fromkeys(("width", "height", "loss", "losses", "kept"))
     return {name: row[key] for name, key in (names | {key: key for key in same}).items()} | {"notices": row["warnings"]}
 
 

@@ -20,6 +20,7 @@ from optcodec.cli.data_options import DataOptions, changing_options, data_option
 from optcodec.cli.dataset import DataTally, code_all
 from optcodec.cli.encode_settings import job_of, needed_per_pixel, shared_tables, tuning_of
 from optcodec.cli.network import made_for, network_options, running
+from optcodec.cli.plan import planned
 from optcodec.cli.targets import is_data_set, left_out_of, locks_of, remove_unfinished_of, targets_of
 from optcodec.cli.totals import table_of, total_of
 from optcodec.console.form import form_options
@@ -35,6 +36,7 @@ from optcodec.console.options import (
     pixels_option,
     profile_option,
     reading_options,
+    short_side_option,
     subsampling_option,
     target_options,
     to_rgb_option,
@@ -60,6 +62,7 @@ __all__ = ["command"]
     metavar="PATH",
     help="File, - for stdout, or a folder for several inputs.  [default: beside each input]",
 )
+@plan_option
 @click.option("-q", "--quality", type=click.IntRange(1, 100), help="Quality of default JPEG.  [default: 75]")
 @click.option(
     "--tables",
@@ -86,6 +89,7 @@ __all__ = ["command"]
 @orient_option
 @to_rgb_option
 @pixels_option
+@short_side_option
 @click.option(
     "--metadata/--strip",
     default=None,
@@ -113,6 +117,7 @@ def command(inputs: tuple[Store, ...], output: Store | None, force: bool, as_jso
     shipped one (mobilenet_v2, squeezenet1_1) or a file from "optcodec sensitivity". Replaced files keep their
     permissions.
     """
+    options = planned(click.get_current_context(), options)
     data = DataOptions.of(options)
     found = find(inputs, left_out_of(inputs, output, data.written))
     tally = DataTally()
@@ -133,7 +138,8 @@ def command(inputs: tuple[Store, ...], output: Store | None, force: bool, as_jso
             remove_unfinished_of(targets)
         coder = _coder(found, options, tuning, manifest)
         stack.enter_context(running(options))
-        report = partial(_report, tally, tuning, as_json=as_json, to_stdout=to_stdout, others=data.other is not None)
+        about = {"as_json": as_json, "to_stdout": to_stdout, "others": data.other is not None}
+        report = partial(_report, tally, tuning, options["loss"], **about)
         try:
             code_all(coder, found, targets, data, tally)
         except (KeyboardInterrupt, SystemExit):
@@ -204,6 +210,7 @@ def _store(place: Store, data: bytes, *, keep_times: bool) -> None:
 def _report(
     tally: DataTally,
     tuning: EncodeSettings,
+    loss: str | None,
     *,
     as_json: bool,
     to_stdout: bool,
@@ -221,7 +228,7 @@ def _report(
     if records and not to_stdout:
         click.echo(table_of(records))
         if tuning.networks:
-            click.echo(made_for(tuning.networks, records))
+            click.echo(made_for(tuning.networks, records, loss))
     about = {"resumed": ("file", "done before"), "copied": ("other file", "copied")}
     about |= {"skipped": ("other file", "skipped")} if others else {}
     shown = [f"{count(counts[name], noun)} {verb}" for name, (noun, verb) in about.items() if counts[name]]

@@ -21,7 +21,8 @@ __all__ = ["ImageSet", "opening_of"]
 def opening_of(options: dict[str, Any]) -> Opening:
     """Settings for opening inputs, from the options of a verb."""
     shared: dict[str, Any] = {name: options[name] for name in ("background", "max_pixels", "orient", "to_rgb")}
-    return Opening(**shared | reading_of(options), decode=options["pixels"])
+    size = options.get("short_side")  # which only the verb encode has
+    return Opening(**shared | reading_of(options), decode=options["pixels"], short_side=size)
 
 
 class ImageSet:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.console.models import open_model
+from optcodec.console.models import is_onnx, onnx_options, open_classifier, open_model
+from optcodec.console.modules import find_modules_here
 from optcodec.console.options import ExpertOption, one_of, with_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from optcodec.loop.reader import Reader, Readers
     from optcodec.targets import Target
-    from optcodec.vision.reader import NetworkReader
 
 __all__ = ["made_for", "network_options", "reader_target", "readers", "running"]
 
 _NO_FILE = "-"
-_DETAILS = "weights", "views", "device"
-
+_OF_TORCH, _OF_ONNX = ("views", "loss", "device"), ("input_range", "outputs")
+_DETAILS = "weights", "fidelity", *_OF_TORCH, *_OF_ONNX
 
 _OPTIONS = (
     click.option(
@@ -28,7 +29,8 @@ _OPTIONS = (
         multiple=True,
         metavar="MODEL",
         help="Make the files for this network, whose gradients choose the coefficients (--effort 4), in some seconds a "
-        "file: a classifier of torchvision, or package.module:factory. Repeat it for files that several networks read.",
+        "file: a classifier of torchvision, or package.module:factory; or an ONNX file, which has no gradients, but "
+        "chooses among whole files. Repeat it for files that several networks read.",
     ),
     click.option(
         "--weights",
@@ -42,12 +44,29 @@ _OPTIONS = (
         type=float,
         metavar="X",
         help="Target: the smallest file on which the output of --network diverges by at most X nats from that on the "
-        "original (Kullback-Leibler, mean of the views).",
+        "original (Kullback-Leibler, mean of the views); with several networks, that of each.",
     ),
     click.option(
         "--same-top1",
         is_flag=True,
-        help="Target: the smallest file on which --network decides for the same class as on the original.",
+        help="Target: the smallest file on which --network, with several each, decides for the same class as on the "
+        "original.",
+    ),
+    click.option(
+        "--fidelity",
+        type=float,
+        metavar="SHARE",
+        help="Share of plain squared error, from 0 to below 1, in what is made small for --network, so that the files "
+        "also stay close to the originals for other readers, such as people. With 0.5, to halve the squared error is "
+        "worth as much as to halve the divergence.  [default: 0]",
+    ),
+    click.option(
+        "--loss",
+        cls=ExpertOption,
+        metavar="MODULE:FUNCTION",
+        help="Loss of --network in place of the divergence, such as for a detector: a function of its output on coded "
+        "and on original pictures that gives a loss for each picture of the batch, and that torch can differentiate. "
+        "--max-kl is then the largest loss of that kind.",
     ),
     click.option(
         "--views",
@@ -71,6 +90,7 @@ _OPTIONS = (
         metavar="NAME",
         help="Torch device of --network, such as 'cuda'.  [default: cpu]",
     ),
+    *onnx_options,
 )
 
 
@@ -90,7 +110,7 @@ def reader_target(options: dict[str, Any], other: Target | None) -> Target | Non
     return SameDecision() if kl is None else MaxLoss(kl)
 
 
-def readers(options: dict[str, Any]) -> list[NetworkReader] | None:
+def readers(options: dict[str, Any]) -> Readers | None:
     """The networks of ``--network``; None without it.
 
     Raises
@@ -101,35 +121,73 @@ def readers(options: dict[str, Any]) -> list[NetworkReader] | None:
     """
     names, weights = options["network"], options["weights"]
     if not names:
-        details = [f"--{name}" for name in _DETAILS if options[name]]
+        details = [_option(name) for name in _DETAILS if options[name] not in (None, ())]
         if details:
             raise InvalidInputError(f"{details[0]} needs --network with a model")
         return None
     if weights and len(weights) != len(names):
         given = f"got {len(weights)} for {len(names)}; {_NO_FILE} stands for none"
         raise InvalidInputError(f"expected one --weights for each --network, {given}")
-    from optcodec.vision.reader import NetworkReader
+    _check_kinds(names, options)
+    from optcodec.loop.reader import Readers
 
     files = [None if file == _NO_FILE else file for file in weights or [None] * len(names)]
+    fidelity = {} if options["fidelity"] is None else {"fidelity": options["fidelity"]}
+    return Readers([_reader(name, file, options) for name, file in zip(names, files, strict=True)], **fidelity)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _check_kinds(names: Sequence[str], options: dict[str, Any]) -> None:
+    """Refuse details of a kind of network that is not there."""
+    kinds = {is_onnx(name) for name in names}
+    for is_there, what, details in (
+        (False in kinds, "networks of torch", _OF_TORCH),
+        (True in kinds, "ONNX files", _OF_ONNX),
+    ):
+        wrong = [_option(name) for name in details if options[name] is not None]
+        if wrong and not is_there:
+            raise InvalidInputError(f"{wrong[0]} is for {what}; got it with {' and '.join(names)}")
+
+
+def _reader(network: str, weights: str | None, options: dict[str, Any]) -> Reader:
+    if is_onnx(network):
+        from optcodec.accuracy.reader import ClassifierReader
+
+        return ClassifierReader(open_classifier(options | {"network": network, "weights": weights, "device": None})[0])
+    from optcodec.vision.reader import NetworkReader
+
     views = {} if options["views"] is None else {"views": options["views"]}
-    device = options["device"] or "cpu"
-    models = [open_model(name, weights=file, device=device) for name, file in zip(names, files, strict=True)]
-    return [NetworkReader(model, **views) for model in models]
+    model = open_model(network, weights=weights, device=options["device"] or "cpu")
+    return NetworkReader(model, _loss(options["loss"]), **views)
 
 
-def made_for(networks: list[str], records: list[dict[str, Any]]) -> str:
-    """A line that says for whom the files are, and how well they are read."""
-    losses = [record["loss"] for record in records if record["loss"] is not None]
-    mean = f", divergence {sum(losses) / len(losses):.3g} nats on average" if losses else ""
-    return (
-        f"made for {' and '.join(networks)}{mean}; other networks may read these files worse than others of their size"
-    )
+def _loss(name: str | None) -> Callable[[Any, Any], Any] | None:
+    if name is None:
+        return None
+    from optcodec.extras import load_function
+
+    find_modules_here(name)
+    return load_function(name, "a loss")
+
+
+def made_for(networks: list[str], records: list[dict[str, Any]], loss: str | None) -> str:
+    """A line that says for whom the files are, and how well they are read, in nats unless they have another loss."""
+    form = ", divergence {:.3g} nats on average" if loss is None else f", {loss} {{:.3g}} on average"
+    read = [record["losses"] for record in records if record["losses"] is not None]
+    means = [form.format(sum(losses) / len(losses)) for losses in zip(*read, strict=True)]
+    named = [f"{network}{mean}" for network, mean in zip(networks, means or [""] * len(networks), strict=True)]
+    whom = (", and " if means else " and ").join(named)
+    others = 'which "optcodec verify --network" measures'
+    return f"made for {whom}; other networks may read these files worse than others of their size, {others}"
 
 
 @contextmanager
 def running(options: dict[str, Any]) -> Iterator[None]:
-    """Limit torch to one thread for each file, if there is a network: the same bytes with any number of threads."""
-    if not options["network"]:
+    """Limit torch to one thread for each file, if it runs a network: the same bytes with any number of threads."""
+    if all(is_onnx(network) for network in options["network"]):
         yield
         return
     from optcodec.vision.running import one_torch_thread

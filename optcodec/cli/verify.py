@@ -13,7 +13,7 @@ import click
 from optcodec.batch.opening import needed_nbytes
 from optcodec.console.about import about
 from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures
-from optcodec.console.models import is_onnx, open_classifier
+from optcodec.console.models import check_folders, classifier_options, is_onnx, open_classifier
 from optcodec.console.options import (
     ExpertOption,
     GroupedCommand,
@@ -84,26 +84,11 @@ _FIGURES = {
     "--min-agreement",
     type=float,
     metavar="P",
-    help="Limit: the decision is the same for at least P percent of the pictures, down to the lower end of the "
-    "interval.",
+    help="Limit: the decision is the same for at least P percent of the pictures, or of a map of classes, down to the "
+    "lower end of the interval.",
 )
 @click.option("--resized", is_flag=True, help="Allow coded pictures of another size in the same proportions.")
-@click.option(
-    "--input-range",
-    cls=ExpertOption,
-    type=click.Choice(["0..1", "-1..1", "0..255", "imagenet"]),
-    help="Samples that an ONNX file takes; imagenet: 0..1, minus ImageNet's mean, divided by its standard deviation.  "
-    "[default: 0..1; for an input of uint8 0..255]",
-)
-@click.option(
-    "--outputs",
-    cls=ExpertOption,
-    type=click.Choice(["logits", "probabilities"]),
-    default="logits",
-    show_default=True,
-    help="What the network gives: logits, or what a softmax has made of them.",
-)
-@click.option("--device", cls=ExpertOption, metavar="NAME", help="Torch device, such as 'cuda'.  [default: cpu]")
+@classifier_options
 @click.option(
     "--seed", cls=ExpertOption, type=click.IntRange(0), default=0, show_default=True, help="Seed of the intervals."
 )
@@ -127,11 +112,11 @@ def command(before: Path, after: Path, as_json: bool, **options: Any) -> None:
     from optcodec.accuracy.verification import Limits, verification_of
 
     limits = Limits(*(options[name] for name in ("max_loss", "max_kl", "min_agreement")))
-    classifier = _classifier(options)
+    classifier, _ = open_classifier(options)
     pairs, unpaired = find_pairs(before, after, options["labels"])
     if options["labels"] == "folders":
         paths = [pair.before for pair in pairs] + [file.path for file in unpaired]
-        _check_folders(classifier, {path.relative_to(before).parts[0] for path in paths if before in path.parents})
+        check_folders(classifier, {path.relative_to(before).parts[0] for path in paths if before in path.parents})
     changes, failures = _measured(classifier, pairs, options)
     failures += [Failure(file.path, file.reason) for file in unpaired]
     verification = verification_of(changes, seed=options["seed"]) if changes else None
@@ -143,24 +128,6 @@ def command(before: Path, after: Path, as_json: bool, **options: Any) -> None:
         for line in [_judged(check) for check in checks if check.kept]:
             click.echo(line)
     _report(checks, failures, len(pairs) + len(unpaired))
-
-
-def _classifier(options: dict[str, Any]) -> Classifier:
-    return open_classifier(
-        options["network"],
-        weights=options["weights"],
-        device=options["device"],
-        input_range=options["input_range"],
-        probabilities=options["outputs"] == "probabilities",
-    )
-
-
-def _check_folders(classifier: Classifier, folders: set[str]) -> None:
-    import numpy as np
-
-    from optcodec.vision.survey import check_class_folders
-
-    check_class_folders(classifier.name, folders, lambda blank: (1, *classifier(np.asarray(blank)).shape))
 
 
 def _measured(
@@ -225,7 +192,7 @@ def _text(verification: Verification, network: str, labels: str) -> str:
             change.name,
             f"{change.loss_increase:+.4f}",
             f"{change.kl:.4f}",
-            f"{change.decision_before} -> {change.decision_after}",
+            _decision(change),
             f"{change.nbytes_before:,} -> {change.nbytes_after:,}",
         )
         for change in verification.worst
@@ -240,6 +207,13 @@ def _text(verification: Verification, network: str, labels: str) -> str:
             columns(("picture", "loss increase", "divergence", "class", "bytes"), worst),
         ]
     )
+
+
+def _decision(change: Change) -> str:
+    """What a network has decided, or the part of a map on which it decides alike."""
+    if change.map_agreement is not None:
+        return f"{100 * change.map_agreement:.1f} % same"
+    return f"{change.decision_before} -> {change.decision_after}"
 
 
 def _cells(figure: Figure, form: str) -> tuple[str, ...]:

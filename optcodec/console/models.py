@@ -1,17 +1,45 @@
-"""Open the network that the verbs ``sensitivity``, ``accuracy`` and ``verify`` measure."""
+"""Open the network that the verbs ``sensitivity``, ``accuracy``, ``verify`` and ``fit`` measure."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from optcodec.console.modules import find_modules_here
+from optcodec.console.options import ExpertOption, with_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from optcodec.accuracy.classifier import Classifier
     from optcodec.vision.models import TargetModel
 
-__all__ = ["is_onnx", "open_classifier", "open_model"]
+__all__ = ["check_folders", "classifier_options", "is_onnx", "onnx_options", "open_classifier", "open_model"]
+
+
+onnx_options = (
+    click.option(
+        "--input-range",
+        cls=ExpertOption,
+        type=click.Choice(["0..1", "-1..1", "0..255", "imagenet"]),
+        help="Samples that an ONNX file takes; imagenet: 0..1, minus ImageNet's mean, divided by its standard "
+        "deviation.  [default: 0..1; for an input of uint8 0..255]",
+    ),
+    click.option(
+        "--outputs",
+        cls=ExpertOption,
+        type=click.Choice(["logits", "probabilities"]),
+        help="What the network gives: logits, or what a softmax has made of them.  [default: logits]",
+    ),
+)
+
+
+def classifier_options(function: Any) -> Any:
+    """Add the options for the kinds of networks that `open_classifier` opens to a command."""
+    device = click.option(
+        "--device", cls=ExpertOption, metavar="NAME", help="Torch device, such as 'cuda'.  [default: cpu]"
+    )
+    return with_options(function, *onnx_options, device)
 
 
 def open_model(model: str, *, weights: str | None, device: str) -> TargetModel:
@@ -27,28 +55,37 @@ def is_onnx(network: str) -> bool:
     return network.lower().endswith(".onnx")
 
 
-def open_classifier(
-    network: str, *, weights: str | None, device: str | None, input_range: str | None, probabilities: bool
-) -> Classifier:
-    """A network by name, as in `open_model`, or from an ONNX file.
+def open_classifier(options: dict[str, Any]) -> tuple[Classifier, TargetModel | None]:
+    """The network of ``--network``, ``--weights`` and the options of `classifier_options`, from an ONNX file, or by
+    name as in `open_model`; and the model of torch, if it is one.
 
     Raises
     ------
     InvalidInputError
         If it cannot be opened, or an option is for the other kind.
     """
+    network, probabilities = options["network"], options["outputs"] == "probabilities"
     if is_onnx(network):
-        for name, value in {"--weights": weights, "--device": device}.items():
-            if value is not None:
-                raise InvalidInputError(f"{name} is for networks of torch; got it with the ONNX file {network}")
+        for name in ("weights", "device"):
+            if options[name] is not None:
+                raise InvalidInputError(f"--{name} is for networks of torch; got it with the ONNX file {network}")
         from optcodec.accuracy.onnx_classifier import onnx_classifier
 
-        return onnx_classifier(network, input_range=input_range, probabilities=probabilities)
-    if input_range is not None:
+        return onnx_classifier(network, input_range=options["input_range"], probabilities=probabilities), None
+    if options["input_range"] is not None:
         raise InvalidInputError(
             f"--input-range is for ONNX files, since others take RGB in 0..1; got it with {network}"
         )
     from optcodec.accuracy.classifier import torch_classifier
 
-    target = open_model(network, weights=weights, device=device or "cpu")
-    return torch_classifier(target, probabilities=probabilities)
+    target = open_model(network, weights=options["weights"], device=options["device"] or "cpu")
+    return torch_classifier(target, probabilities=probabilities), target
+
+
+def check_folders(classifier: Classifier, folders: set[str]) -> None:
+    """Refuse folders that are not one for each class, where their names are the labels."""
+    import numpy as np
+
+    from optcodec.vision.survey import check_class_folders
+
+    check_class_folders(classifier.name, folders, lambda blank: (1, *classifier(np.asarray(blank)).shape))

@@ -40,6 +40,7 @@ __all__ = [
     "profile_option",
     "reading_of",
     "reading_options",
+    "short_side_option",
     "subsampling_option",
     "target_options",
     "to_rgb_option",
@@ -127,6 +128,13 @@ orient_option = click.option(
 )
 to_rgb_option = click.option(
     "--to-rgb", is_flag=True, help="Convert CMYK images to RGB, using their ICC profile if they have one."
+)
+short_side_option = click.option(
+    "--short-side",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Reduce larger pictures to N pixels on the shorter side, as the preprocessing of classifiers does; JPEG files "
+    "with --pixels.",
 )
 partial_option = click.option(
     "--partial", is_flag=True, help="Accept truncated JPEG files; missing parts of the image are gray."

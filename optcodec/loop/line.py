@@ -64,8 +64,8 @@ class LoopFile(Candidate):
 
     @cached_property
     def errors(self) -> tuple[float, ...]:
-        """The loss of its reader."""
-        return (self.read.loss,)
+        """The largest loss of its readers."""
+        return (max(self.read.verdict.losses),)
 
     @property
     def swe(self) -> tuple[float, ...]:
@@ -127,7 +127,7 @@ class ReadLine(Line[LoopFile]):
         return LoopFile(self.line.at(level), self.judge, self.rounds)
 
     def loss_of(self, candidate: Candidate) -> float:
-        """Loss of a file of the line."""
+        """Largest loss of a file of the line to one of its readers."""
         return candidate.errors[0]
 
     def agrees_on(self, candidate: Candidate) -> bool:

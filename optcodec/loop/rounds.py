@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from optcodec.jpeg.image import CoefficientImage, Component, DctImage
 from optcodec.loop.adjoint import coefficient_gradients
-from optcodec.loop.reader import Judge
+from optcodec.loop.reader import Judge, Verdict
 from optcodec.loop.steering import moved, target_image
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.trellis.line import CodedFile
 
-__all__ = ["ROUNDS", "ReadFile", "gradient_at", "least_loss", "read", "rounds_from"]
+__all__ = ["ROUNDS", "ReadFile", "decoded_file", "gradient_at", "least_loss", "read", "rounds_from"]
 
 # With SqueezeNet 1.1 on 24 photographs, at 7 % fewer bytes than default JPEG of quality 20, the divergence falls to a
 # part of 0.24 with 4 rounds, of 0.16 with 8 and of 0.11 with 16. Twice the share does as well.
@@ -35,27 +35,32 @@ class ReadFile:
     ----------
     data : bytes
         The file.
-    loss : float
-        Of its reader.
+    verdict : Verdict
+        What its readers say of it.
     """
 
     data: bytes
-    loss: float
+    verdict: Verdict
 
 
 def least_loss(files: Iterable[ReadFile]) -> ReadFile:
-    """The file of least loss, the first one of several."""
-    return min(files, key=lambda file: file.loss)
+    """The file that costs least, the first one of several."""
+    return min(files, key=lambda file: file.verdict.cost)
 
 
 def gradient_at(file: CodedFile, judge: Judge) -> npt.NDArray[np.float32]:
     """The gradient of the loss of a file of the trellis by its decoded pixels."""
-    return judge.gradient(_decoded(file.data, file.coded))[1]
+    return judge.gradient(decoded_file(file))[1]
+
+
+def decoded_file(file: CodedFile) -> npt.NDArray[np.uint8]:
+    """The pixels of a file of the trellis."""
+    return _decoded(file.data, file.coded)
 
 
 def read(data: bytes, judge: Judge, *, grey: bool) -> ReadFile:
     """A file with its loss."""
-    return ReadFile(data, judge.loss(decoded_pixels(data, "L" if grey else "RGB")))
+    return ReadFile(data, judge.verdict(decoded_pixels(data, "L" if grey else "RGB")))
 
 
 def _decoded(data: bytes, coded: CoefficientImage) -> npt.NDArray[np.uint8]:
@@ -80,43 +85,43 @@ def rounds_from(start: CodedFile, judge: Judge, budget: int, rounds: int) -> Ite
     coded, data, price, share = start.coded, start.data, 1.0, SHARE
     for _ in range(rounds):
         decoded = _decoded(data, coded)
-        loss, gradient = judge.gradient(decoded)
+        verdict, gradient = judge.gradient(decoded)
         fits = len(data) <= budget  # as all do but the first one
         if fits:
-            yield ReadFile(data, loss)
-        if asked is None or loss < asked.loss:
+            yield ReadFile(data, verdict)
+        if asked is None or verdict.cost < asked.cost:
             if not gradient.any():
                 return
             slopes = coefficient_gradients(gradient, decoded, coded.subsampling)
-            asked = _Asked(loss if fits else math.inf, coded, slopes)
+            asked = _Asked(verdict.cost if fits else math.inf, coded, slopes)
         else:
-            share *= asked.shortened(loss, coded)
+            share *= asked.shortened(verdict.cost, coded)
         targets = target_image(start.coder, asked.coded, asked.slopes, share)
         step = moved(start, targets, asked.coded, budget, price)
         if step is None:
             return
         coded, data, price = step.coded, step.data, step.price
     if len(data) <= budget:
-        yield ReadFile(data, judge.loss(_decoded(data, coded)))
+        yield ReadFile(data, judge.verdict(_decoded(data, coded)))
 
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """Indices with their loss, infinite if their file is too large, and its derivative by each coefficient."""
+    """Indices with their cost, infinite if their file is too large, and its derivative by each coefficient."""
 
-    loss: float
+    cost: float
     coded: CoefficientImage
     slopes: DctImage
 
-    def shortened(self, loss: float, coded: CoefficientImage) -> float:
-        """The part of a step to other indices after which a parabola is least, from both losses and the slope here."""
+    def shortened(self, cost: float, coded: CoefficientImage) -> float:
+        """The part of a step to other indices after which a parabola is least, from both costs and the slope here."""
         expected = sum(
             float((slope.coefficients * _moves(before, after, self.coded)).sum(dtype=np.float64))
             for slope, before, after in zip(
                 self.slopes.components, self.coded.components, coded.components, strict=True
             )
         )
-        least = expected / (2 * (expected - (loss - self.loss))) if expected < 0 else _SHORTEST
+        least = expected / (2 * (expected - (cost - self.cost))) if expected < 0 else _SHORTEST
         return min(max(least, _SHORTEST), _LONGEST)
 
 

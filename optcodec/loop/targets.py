@@ -24,7 +24,7 @@ class _HasReader(Protocol):
     """A line of files that a reader has read."""
 
     def loss_of(self, candidate: Candidate) -> float:
-        """Loss of a file of the line."""
+        """Largest loss of a file of the line to one of its readers."""
 
     def agrees_on(self, candidate: Candidate) -> bool:
         """Whether the reader's decision on a file of the line is that on the original."""
@@ -51,7 +51,7 @@ class ReaderTarget(Target):
 
 @dataclass(frozen=True)
 class MaxLoss(ReaderTarget):
-    """A loss of the reader that is not exceeded: the smallest file found that keeps it.
+    """A loss of the reader, with several of each, that is not exceeded: the smallest file found that keeps it.
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ class MaxLoss(ReaderTarget):
 
 @dataclass(frozen=True)
 class SameDecision(ReaderTarget):
-    """The decision that the reader makes on the original, such as a network's most likely class: the smallest file
-    found that keeps it."""
+    """The decision that the reader makes on the original, such as a network's most likely class, with several readers
+    the decision of each: the smallest file found that keeps it."""
 
     def _goal(self, line: _HasReader) -> Goal:
         def measure(candidate: Candidate) -> float:

@@ -50,8 +50,8 @@ def divergence(output: Tensor, reference: Tensor) -> Tensor:
 
     Parameters
     ----------
-    output, reference : Tensor, shape (N, classes)
-        Logits.
+    output, reference : Tensor, shape (N, classes) or (N, classes, rows, columns)
+        Logits; of a map, the mean over its positions is taken.
 
     Returns
     -------
@@ -60,7 +60,8 @@ def divergence(output: Tensor, reference: Tensor) -> Tensor:
     """
     from torch.nn.functional import kl_div
 
-    if getattr(output, "ndim", 0) != 2:
+    if getattr(output, "ndim", 0) not in (2, 4):
         wrong = getattr(output, "shape", type(output).__name__)
         raise InvalidInputError(f"a divergence needs logits of shape (N, classes), got {wrong}: name another loss")
-    return kl_div(output.log_softmax(1), reference.log_softmax(1), reduction="none", log_target=True).sum(1)
+    parts = kl_div(output.log_softmax(1), reference.log_softmax(1), reduction="none", log_target=True).sum(1)
+    return parts if parts.ndim == 1 else parts.mean((1, 2))

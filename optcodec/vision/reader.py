@@ -40,7 +40,8 @@ class NetworkReader(Value):
         part of what is differentiated. It is copied, and runs in evaluation mode, where its parameters are.
     loss : callable, optional
         ``loss(output, reference)`` gives a loss for each picture, shape (N,), from the outputs on decoded and on
-        original pictures. By default `optcodec.vision.operating.divergence`: of the classes' probabilities, in nats.
+        original pictures. By default `optcodec.vision.operating.divergence`: of the classes' probabilities, in nats,
+        of a picture or on average over a map of classes (N, classes, rows, columns).
     views : int
         1..5: over how many views of the picture the loss is averaged: as it is; shifted by 3 and 5 pixels; mirrored;
         shifted the other way by 6 and 2 pixels; and scaled by 0.9 and back. A file that is made for one view alone may
@@ -177,8 +178,8 @@ class _NetworkReading:
 
         with torch.no_grad():
             output = self.reader.outputs(self.reader.tensor(decoded), 1)
-        _check_logits(output)
-        _check_logits(self._reference)
+        _check_logits(output, maps=False)
+        _check_logits(self._reference, maps=False)
         return bool(output[0].argmax() == self._reference[0].argmax())
 
     def _mean_loss(self, picture: Tensor) -> Tensor:
@@ -195,11 +196,12 @@ class _NetworkReading:
         return losses.mean()
 
 
-def _check_logits(output: Any) -> None:
-    """Refuse outputs that are no finite logits."""
-    if getattr(output, "ndim", 0) != 2:
+def _check_logits(output: Any, *, maps: bool = True) -> None:
+    """Refuse outputs that are no finite logits, of a picture or of a map."""
+    if getattr(output, "ndim", 0) not in ((2, 4) if maps else (2,)):
         wrong = tuple(getattr(output, "shape", ())) or type(output).__name__
-        raise InvalidInputError(f"expected logits of shape (N, classes), got {wrong}: name another loss")
+        hint = "name another loss" if maps else "there is no decision on the whole picture"
+        raise InvalidInputError(f"expected logits of shape (N, classes), got {wrong}: {hint}")
     if not bool(output.isfinite().all()):
         raise InvalidInputError("the output of the network on the original is not finite; expected finite logits")
 

@@ -99,7 +99,7 @@ def test_probabilities_are_the_same_as_their_logits() -> None:
     [
         ([1.0, math.nan], False, "the output of the network is not finite; expected finite numbers"),
         ([math.inf, 0.0], True, "not finite"),
-        ([1.0], False, r"expected outputs for two classes or more, shape \(classes,\), got \(1,\)"),
+        ([1.0], False, r"two classes or more, shape \(classes,\) or \(classes, rows, columns\), got \(1,\)"),
         ([[1.0, 2.0]], False, r"got \(1, 2\)"),
         ([0.9, 0.1], False, r"expected logits, got numbers in 0\.1\.\.0\.9 that sum to 1, like probabilities"),
         ([0.9, 0.4], True, r"expected probabilities, from 0 on with the sum 1, got numbers in 0\.4\.\.0\.9 that sum"),

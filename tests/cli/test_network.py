@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from optcodec import MaxBytes, MaxLoss, NetworkReader, encode, load_profile
+from optcodec import MaxBytes, MaxLoss, NetworkReader, Readers, encode, load_profile
+from optcodec.accuracy.onnx_classifier import onnx_classifier
+from optcodec.accuracy.reader import ClassifierReader
 from tests.cli_helpers import messages, refusal, run, run_json, save
+from tests.onnx_helpers import mean_network
 from tests.peers import pillow_pixels
 from tests.vision.test_reader import network
 
@@ -61,11 +64,39 @@ def test_options_are_those_of_the_library(picture: Path) -> None:
 
 
 def test_several_networks_read_a_file(picture: Path) -> None:
-    run_json("encode", picture, "--network", NET, "--network", OTHER, "--max-bytes", 1100, "--rounds", 6, "--views", 1)
+    arguments = "--network", NET, "--network", OTHER, "--max-bytes", 1100, "--rounds", 6, "--views", 1
+    report = run_json("encode", picture, *arguments)
     both = [NetworkReader(network(seed=seed), views=1) for seed in (3, 8)]
     options = {"tune": load_profile("generic"), "target": MaxBytes(1100), "rounds": 6}
     assert file_of(picture) == encode(PHOTO, reader=both, **options).data
     assert file_of(picture) != encode(PHOTO, reader=both[:1], **options).data
+    losses = [reader(PHOTO).loss(pillow_pixels(file_of(picture))) for reader in both]
+    assert report["files"][0]["losses"] == pytest.approx(losses)
+    assert report["files"][0]["loss"] == pytest.approx(sum(losses))
+    last = run("encode", picture, *arguments, "--force").stdout.splitlines()[-1]
+    for_whom = [
+        f"{name}, divergence {loss:.3g} nats on average" for name, loss in zip((NET, OTHER), losses, strict=True)
+    ]
+    assert last.startswith(f"made for {for_whom[0]}, and {for_whom[1]}; other networks may read these files worse ")
+    assert last.endswith(' of their size, which "optcodec verify --network" measures')
+
+
+def test_each_network_keeps_the_target(picture: Path) -> None:
+    readings = [NetworkReader(network(seed=seed), views=1)(PHOTO) for seed in (3, 8)]
+    options = "--network", NET, "--network", OTHER, "--views", 1, "--rounds", 1
+    run_json("encode", picture, *options, "--max-kl", 0.004)
+    losses = [reading.loss(pillow_pixels(file_of(picture))) for reading in readings]
+    assert max(losses) <= 0.004 < sum(losses)
+    run_json("encode", picture, *options, "--same-top1", "--force")
+    assert all(reading.agrees(pillow_pixels(file_of(picture))) for reading in readings)
+
+
+def test_fidelity_is_that_of_the_library(picture: Path) -> None:
+    options = "--network", NET, "--max-bytes", 1100, "--rounds", 3, "--views", 1, "--fidelity", 0.5
+    run_json("encode", picture, *options)
+    reader = Readers([NetworkReader(network(), views=1)], fidelity=0.5)
+    expected = encode(PHOTO, reader=reader, tune=load_profile("generic"), target=MaxBytes(1100), rounds=3)
+    assert file_of(picture) == expected.data
 
 
 def test_targets_in_the_terms_of_the_network(picture: Path) -> None:
@@ -102,6 +133,33 @@ def test_torchvision_networks_have_weights(picture: Path, tmp_path: Path) -> Non
     assert report["networks"] == ["squeezenet1_1"]
 
 
+def test_an_onnx_file_chooses_among_files(picture: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    path = mean_network(tmp_path / "net.onnx", (1, 3, "height", "width"))
+    options = "--network", path, "--max-bytes", 1100, "--input-range", "-1..1"
+    report = run_json("encode", picture, *options)
+    reader = ClassifierReader(onnx_classifier(path, input_range="-1..1"))
+    files = [encode(PHOTO, target=MaxBytes(1100), tune=load_profile("generic"))]
+    size = MaxBytes(files[0].nbytes)
+    files += [encode(PHOTO, target=size, **arguments) for arguments in ({"tune": "psnr"}, {"method": "jpeg"})]
+    losses = [reader(PHOTO).loss(pillow_pixels(file.data)) for file in files]
+    assert report["files"][0]["loss"] == min(losses) < max(losses)
+    assert file_of(picture) == files[losses.index(min(losses))].data
+    assert report["networks"] == [str(path)]
+    run_json("encode", picture, "--network", path, "--same-top1", "--force")
+    plain = ClassifierReader(onnx_classifier(path))(PHOTO)
+    assert plain.agrees(pillow_pixels(file_of(picture)))
+    assert not plain.agrees(np.zeros_like(PHOTO))
+    for more, message in (
+        (["--rounds", 3], "the reader has no gradient, only a loss; expected 0 rounds, got 3"),
+        (["--views", 1], f"--views is for networks of torch; got it with {path}"),
+        (["--device", "cpu"], f"--device is for networks of torch; got it with {path}"),
+        (["--weights", "a.pth"], f"--weights is for networks of torch; got it with the ONNX file {path}"),
+        (["--outputs", "probabilities"], "expected probabilities, from 0 on with the sum 1, got numbers in "),
+    ):
+        assert message in refusal("encode", picture, *options, *more, "--force")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -114,6 +172,11 @@ def test_torchvision_networks_have_weights(picture: Path, tmp_path: Path) -> Non
         (["--views", 2], "--views needs --network with a model"),
         (["--weights", "a.pth"], "--weights needs --network with a model"),
         (["--device", "cpu"], "--device needs --network with a model"),
+        (["--outputs", "logits"], "--outputs needs --network with a model"),
+        (["--input-range", "0..1", "--network", NET], f"--input-range is for ONNX files; got it with {NET}"),
+        (["--fidelity", 0], "--fidelity needs --network with a model"),
+        (["--fidelity", 1, "--network", NET], "fidelity is a share below 1, got 1.0"),
+        (["--fidelity", "nan", "--network", NET], "fidelity is a finite number from 0 on, got nan"),
         (["--max-kl", 0.1], "MaxLoss(loss=0.1) is measured by a reader, --network; expected --effort 4, got 2"),
         (["--same-top1"], "SameDecision() is measured by a reader, --network; expected --effort 4, got 2"),
         (

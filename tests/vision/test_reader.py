@@ -155,6 +155,11 @@ class _Broken(nn.Module):  # type: ignore[name-defined, misc]
         return torch.full((len(batch), 5), torch.nan)
 
 
+class _Flat(nn.Module):  # type: ignore[name-defined, misc]
+    def forward(self, batch: Any) -> Any:
+        return batch.mean((1, 2, 3))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -163,7 +168,7 @@ class _Broken(nn.Module):  # type: ignore[name-defined, misc]
         ({"model": network(), "views": 6}, r"views is a whole number in 1\.\.5, got 6"),
         ({"model": network(), "loss": 3}, "a loss is a function of two outputs, got 3"),
         ({"model": _Broken()}, "output of the network on the original is not finite; expected finite logits"),
-        ({"model": nn.Conv2d(3, 4, 3)}, r"expected logits of shape \(N, classes\), got \(5, 4, 70, 94\): name another"),
+        ({"model": _Flat()}, r"expected logits of shape \(N, classes\), got \(5,\): name another"),
         ({"model": nn.Conv2d(3, 4, 99)}, "the network does not take pictures of 96x72 pixels: "),
         ({"model": network(), "loss": lambda a, b: a.sum()}, r"expected a loss for each of 5 views, got Tensor"),
         ({"model": network(), "loss": lambda a, b: a.sum(1) * torch.nan}, "losses of a network are finite, got "),

@@ -1,0 +1,1 @@
+"""Which options of the encoder a network needs for some pictures: tried on a sample, verified on other pictures."""
