@@ -20,7 +20,7 @@ from optcodec.cli.data_options import DataOptions, changing_options, data_option
 from optcodec.cli.dataset import DataTally, code_all
 from optcodec.cli.encode_settings import job_of, needed_per_pixel, shared_tables, tuning_of
 from optcodec.cli.network import made_for, network_options, running
-from optcodec.cli.plan import planned
+from optcodec.cli.plan import plan_option, planned
 from optcodec.cli.targets import is_data_set, left_out_of, locks_of, remove_unfinished_of, targets_of
 from optcodec.cli.totals import table_of, total_of
 from optcodec.console.form import form_options

@@ -199,6 +199,7 @@ def _run(workers: int) -> Run:
             return needed_nbytes(paths[index], _NBYTES_PER_PIXEL)
 
         records, failures = process_files(paths, done, workers=workers, label=label, nbytes=nbytes)
-        return [record["result"] for record in records], [(Path(str(failure.path)), failure.message) for failure in failures]
+        failed = [(Path(str(failure.path)), failure.message) for failure in failures]
+        return [record["result"] for record in records], failed
 
     return run
