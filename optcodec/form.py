@@ -40,6 +40,7 @@ class Form:
     restart_interval: int | None
     metadata: bool | None
     threads: int | None
+    overshoot: bool = True
 
     def __post_init__(self) -> None:
         if self.dct not in ("float", "exact"):
@@ -69,6 +70,7 @@ class Form:
             0 if self.restart_interval is None else self.restart_interval,
             self.threads,
             self.scans == "apart",
+            self.overshoot,
         )
 
 

@@ -43,6 +43,12 @@ def form_options(function: Any) -> Any:
             metavar="MCUS",
             help="Number of MCUs between restart markers; 0 for none.",
         ),
+        click.option(
+            "--no-overshoot",
+            cls=ExpertOption,
+            is_flag=True,
+            help="Keep white and black samples within 0..255, also where decoders clip them: for measurements.",
+        ),
     )
 
 
@@ -55,4 +61,5 @@ def form_of(options: dict[str, Any]) -> dict[str, Any]:
         "progressive": None if kind is None else kinds[kind],
         "scans": options["scans"],
         "restart_interval": options["restart_interval"],
+        "overshoot": not options["no_overshoot"],
     }
