@@ -29,6 +29,7 @@ from optcodec.jpeg.quantize import dequantize, quantize, table_indices
 from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.tables import QuantTable
 from optcodec.jpeg.writer import Progressive, write_jpeg
+from optcodec.kernels import prepare
 from optcodec.notices import ignore
 
 __all__ = ["CoefficientSource", "Dct", "PixelSource"]
@@ -120,6 +121,7 @@ class PixelSource:
 
     def _interleaved(self, tables: Sequence[QuantTable]) -> bytes:
         """The baseline file with all components in one scan, straight from pixels."""
+        prepare("clipped", "encode", "huffman", "bits")
         pixels = with_channels(self.pixels)
         count = pixels.shape[2]
         _, h, v = pixel_layout(pixels, self.subsampling)
