@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,8 +23,13 @@ from optcodec import (
     psnr_db,
     read_jpeg,
 )
+from optcodec.jpeg.image import DctComponent, DctImage
 from optcodec.jpeg.overshoot import FOR_ROUNDING, FOR_TRELLIS, Clipped, Overshoot, clipped_luminance
 from optcodec.jpeg.quantize import dequantize, quantize
+from optcodec.jpeg.writer import write_jpeg
+from optcodec.loop.steering import target_image
+from optcodec.trellis.coder import Coder
+from optcodec.trellis.tuning import tuning_for
 from tests.naive_overshoot import (
     naive_clipped,
     naive_dct,
@@ -207,6 +214,23 @@ def test_a_reader_in_the_loop_starts_from_overshoot():
     assert after.loss < 0.85 * before.loss
     assert after.nbytes <= before.nbytes
     assert after.loss == pytest.approx(((pillow_pixels(after.data).astype(float) - PAGE) ** 2).mean(), rel=1e-4)
+
+
+def test_the_loop_does_not_lead_overshoot_back():
+    """Without a gradient, it leads indices towards the nearest picture that is shown alike, not to the original."""
+    grey = np.ascontiguousarray(PAGE[..., 0])
+    image = forward(grey)
+    tuning = tuning_for("ycbcr")
+    coder = Coder(image, tuning.criterion(image), tuning.step_ratio, write_jpeg, clipped=clipped_luminance(grey))
+    coded = coder.coded(annex_k_tables(70)[:1], (300.0, 300.0))
+    flat = DctImage(image.width, image.height, tuple(_without(part) for part in image.components))
+    led, led_back = (target_image(one, coded, flat, 0.05) for one in (coder, replace(coder, clipped=None)))
+    distances = [np.square(blocks_of(one) - blocks_of(dequantize(coded))).sum() for one in (led, led_back)]
+    assert distances[0] < 0.7 * distances[1]
+
+
+def _without(part: DctComponent) -> DctComponent:
+    return replace(part, coefficients=np.zeros_like(part.coefficients))
 
 
 @pytest.mark.parametrize("subsampling", SAMPLINGS)
