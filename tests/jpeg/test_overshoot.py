@@ -273,8 +273,7 @@ def test_transcoding_keeps_coefficients():
 @pytest.mark.parametrize("steps", [1, 2, 3, 17, 255])
 @pytest.mark.parametrize("tune", [None, "ycbcr", "psnr"])
 def test_all_indices_are_those_of_a_baseline_file(steps, tune):
-    """The largest contrasts there are: noise and stripes of white and black, such as the one cosine that has two values,
-    whose coefficient is 1020 already."""
+    """The largest contrasts: noise and stripes of white and black, such as a cosine whose coefficient is 1020."""
     random = np.random.default_rng(steps)
     pixels = 255 * random.integers(0, 2, (64, 64), np.uint8)
     pixels[16:32], pixels[32:48, ::2], pixels[32:48, 1::2] = 255 * (np.arange(64) // 4 % 2), 255, 0
