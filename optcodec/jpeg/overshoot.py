@@ -67,6 +67,10 @@ def _constants(overshoot: Overshoot, table: QuantTable) -> Floats:
     return np.concatenate([*pairs, np.array(numbers, np.float32)])
 
 
+# Chosen on a page of grey text that is in no benchmark; BD-rates at equal PSNR. With a trellis: with a height of 1, 4
+# turns save 17.2 %, 8 turns 19.4 % and 16 turns 21.2 %; with 8 turns, a height of 2 saves 19.8 %, one of 0.5 17.6 %;
+# thresholds of 0.8 to 1.2 are alike. With nearest indices, a threshold of 0.7 in place of 0.5 loses 0.6 %, but files of
+# the same quality have 3 % fewer bytes than without overshoot instead of 2 % more.
 FOR_ROUNDING = Overshoot(2.0, 0.7, 6, guarded=True)
 FOR_TRELLIS = Overshoot(2.0, 1.0, 12, guarded=False)
 _BLOCKS_PER_THREAD = 4096
