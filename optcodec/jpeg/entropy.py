@@ -35,7 +35,7 @@ __all__ = [
     "sequential_tokens",
 ]
 
-_NOTHING_CLIPPED = np.empty((0, 2), np.uint64), np.empty(0, np.float32)
+_NOTHING_CLIPPED = np.empty((0, 2), np.uint64), np.empty(0, np.float32), np.empty(0, np.float32)
 CONTEXTS = 9 * 256  # 4 DC and 4 AC tables with 256 symbols each, and bits without a code
 # About 64x64 pixels. For larger scans, separate tables mostly take fewer bytes, and trying both would take time.
 _MAX_TOKENS_OF_JOINT_TABLES = 2048
@@ -217,15 +217,17 @@ def pixel_tokens(
         Samples of luminance that may overshoot; only with the floating-point DCT.
     """
     prepare("encode", "huffman", "bits")
-    overshoot = _NOTHING_CLIPPED if clipped is None else (clipped.masks, FOR_ROUNDING.constants(tables[0]))
     layout, h, v = pixel_layout(pixels, subsampling)
     exact = int(dct == "exact")
     quantizers = _quantizers(tuple(tables), exact)
 
     def make(first: int, last: int, *results: npt.NDArray[Any]) -> int:
+        overshoot = _NOTHING_CLIPPED
+        if clipped is not None:
+            overshoot = clipped.masks, FOR_ROUNDING.constants(tables[0]), np.empty(800, np.float32)
         count: int = load("encode").pixel_tokens(
             pixels, layout.components, h, v, first, last, layout.columns, restart_interval, exact, quantizers,
-            *overshoot, np.empty(800, np.float32), layout.sample_space(), *layout.work_space(), *results,
+            *overshoot, layout.sample_space(), *layout.work_space(), *results,
         )  # fmt: skip
         return count
 

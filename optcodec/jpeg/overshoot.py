@@ -153,11 +153,11 @@ def clipped_luminance(pixels: npt.NDArray[np.uint8], *, threads: int | None = No
     pixels = with_channels(pixels)
     rows, columns = (-(-side // 8) for side in pixels.shape[:2])
     masks = np.empty((rows * columns, 2), np.uint64)
-    workers = max(1, min(thread_count(threads), rows, len(masks) // _BLOCKS_PER_THREAD))
-    edges = [rows * part // workers for part in range(workers + 1)]
-
-    def work(part: int) -> None:
-        load("clipped").clipped_samples(pixels, edges[part], edges[part + 1], masks)
-
-    in_parallel(work, workers, workers)
-    return Clipped(masks, threads) if masks.any() else None
+    find, workers = load("clipped").clipped_samples, min(rows, len(masks) // _BLOCKS_PER_THREAD)
+    if workers <= 1:  # as for all small pictures, for which every microsecond counts
+        count = find(pixels, 0, rows, masks)
+    else:
+        workers = min(workers, thread_count(threads))
+        edges = [rows * part // workers for part in range(workers + 1)]
+        count = sum(in_parallel(lambda k: find(pixels, edges[k], edges[k + 1], masks), workers, workers))
+    return Clipped(masks, threads) if count else None

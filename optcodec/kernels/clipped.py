@@ -59,31 +59,36 @@ def _mark(masks, block, kind, sample):
 
 @helper
 def _mark_bits(masks, bits, kind, channels, first, x, y):
-    """Mark the samples whose bits are set; those of the pixels from column `x` on are `channels` bits apart."""
+    """Mark the samples whose bits are set, for the pixels from column `x` on, `channels` bits apart; count them."""
+    count = 0
     while bits:
         place = x + trailing_zeros(bits) // channels
         bits &= bits - 1
         _mark(masks, first + place // 8, kind, 8 * y + place % 8)
+        count += 1
+    return count
 
 
 @helper
 def _scan_row(row, width, channels, first, y, masks):
-    """Mark the clipped samples of a row of pixels, which is row `y` of the blocks from `first` on."""
-    x = 0
+    """Mark the clipped samples of a row of pixels, which is row `y` of the blocks from `first` on; count them."""
+    x = count = 0
     while channels * x + _LANES + channels - 1 <= channels * width:
         address = row + channels * x
         if channels == 3:
             if _ends_of_3(address):
-                _mark_bits(masks, _whites_of_3(address), 0, 3, first, x, y)
-                _mark_bits(masks, _blacks_of_3(address), 1, 3, first, x, y)
+                count += _mark_bits(masks, _whites_of_3(address), 0, 3, first, x, y)
+                count += _mark_bits(masks, _blacks_of_3(address), 1, 3, first, x, y)
         elif _ends_of_1(address):
-            _mark_bits(masks, _whites_of_1(address), 0, 1, first, x, y)
-            _mark_bits(masks, _blacks_of_1(address), 1, 1, first, x, y)
+            count += _mark_bits(masks, _whites_of_1(address), 0, 1, first, x, y)
+            count += _mark_bits(masks, _blacks_of_1(address), 1, 1, first, x, y)
         x += _LANES // channels
     for place in range(x, width):
         for kind in range(2):
             if _is_end(row + channels * place, channels, 255 if kind == 0 else 0):
                 _mark(masks, first + place // 8, kind, 8 * y + place % 8)
+                count += 1
+    return count
 
 
 @helper
@@ -102,9 +107,9 @@ def _extend(masks, first, columns, width, height):
                 masks[block, kind] |= row << np.uint64(8 * y)
 
 
-@export("u8[:,:,:], i64, i64, out u64[:,:]")
+@export("u8[:,:,:], i64, i64, out u64[:,:] -> i64")
 def clipped_samples(pixels, first, last, masks):
-    """Store which samples of luminance are clipped in the rows first..last-1 of blocks.
+    """Store which samples of luminance are clipped in the rows first..last-1 of blocks; return how many pixels are.
 
     Parameters
     ----------
@@ -112,11 +117,13 @@ def clipped_samples(pixels, first, last, masks):
     masks : (blocks, 2) bits of the white and of the black samples of each block: bit 8 y + x for sample x of row y
     """
     height, width, channels = pixels.shape
-    columns = (width + 7) // 8
+    columns, count = (width + 7) // 8, 0
     for row in range(first, last):
         masks[row * columns : (row + 1) * columns] = 0
         inside = min(8, height - 8 * row)
         for y in range(inside):
             start = address_of(pixels) + channels * width * (8 * row + y)
-            _scan_row(start, width, channels, row * columns, y, masks)
-        _extend(masks, row * columns, columns, width, inside)
+            count += _scan_row(start, width, channels, row * columns, y, masks)
+        if count:
+            _extend(masks, row * columns, columns, width, inside)
+    return count
