@@ -22,6 +22,7 @@ from optcodec.notices import ignore
 from optcodec.pictures.alpha import Background
 from optcodec.pictures.orientation import Orient
 from optcodec.pictures.pixels import ImageLike, load_picture
+from optcodec.targets import MatchSwe
 from optcodec.values import Value
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def encode(
     orient: Orient = "keep",
     to_rgb: bool = False,
     threads: int | None = None,
+    overshoot: bool = True,
     rdo: bool | Rdo | None = None,
 ) -> EncodedJpeg:
     """Encode an image as a plain JPEG file, baseline or progressive.
@@ -178,7 +180,7 @@ def encode(
         refuse it. Without effect on progressive files.
     huffman : {"optimal", "standard"}
         The Huffman tables that take the fewest bytes; or those of T.81, K.3, which hardware encoders have, to see what
-        their files would be: baseline, effort 1 or 2.
+        their files would be: baseline, effort 1 or 2, without overshoot.
     restart_interval : int, optional
         MCUs between restart markers, 0..65535; 0 for none. By default 0, and for a `CoefficientImage` what its file
         has.
@@ -196,6 +198,11 @@ def encode(
         converted: those of four components are refused with it.
     threads : int, optional
         At most so many; all processors by default. The bytes are the same.
+    overshoot : bool
+        Whether samples of white and black pixels may be coded as values beyond 255 and 0, where decoders clip them: so
+        text on white rings less, and takes fewer bytes. False is there for measurements. Without effect with
+        ``dct="exact"``; with `MatchSwe`, which counts errors of coefficients that nobody sees, too; on coefficients;
+        and on pictures without white or black.
     rdo : bool or Rdo, optional
         Deprecated: write ``effort=3``, with `tune`, `field` and `blocks`.
 
@@ -221,7 +228,8 @@ def encode(
     requested = Request(quality, tables, target, profile, method, effort, tune, field, blocks, reader, rounds)
     request = (requested if rdo is None else _request_of_rdo(rdo, requested)).resolved(dct=dct, huffman=huffman)
     sampling = subsampling or request.subsampling or "4:2:0"
-    form = Form(sampling, dct, progressive, scans, restart_interval, metadata, threads, huffman)
+    overshoot = overshoot and huffman == "optimal" and not isinstance(target, MatchSwe)
+    form = Form(sampling, dct, progressive, scans, restart_interval, metadata, threads, huffman, overshoot)
     source: PixelSource | CoefficientSource
     if isinstance(image, CoefficientImage):
         check_transcoding(image, orient, to_rgb)

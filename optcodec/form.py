@@ -42,6 +42,7 @@ class Form:
     metadata: bool | None
     threads: int | None
     huffman: Huffman = "optimal"
+    overshoot: bool = True
 
     def __post_init__(self) -> None:
         if self.dct not in ("float", "exact"):
@@ -74,6 +75,7 @@ class Form:
             self.threads,
             self.scans == "apart",
             self.huffman,
+            self.overshoot,
         )
 
 

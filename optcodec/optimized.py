@@ -49,7 +49,7 @@ def trellis_lines(source: PixelSource | CoefficientSource, request: Request) -> 
 
     Returned with them is the request, with tables in place of what they are designed for without a search.
     """
-    pixels = ("forward",) if isinstance(source, PixelSource) else ()
+    pixels = ("forward", "clipped", "overshoot") if isinstance(source, PixelSource) else ()
     prepare(*_KERNELS, *pixels, *(request.blocks.kernels if request.blocks else ()))
     if source.sampling != "grey":
         for receiver in request.receivers:
@@ -125,6 +125,7 @@ def _coder(source: PixelSource | CoefficientSource, request: Request, tuning: Tu
         lattice=source.lattice if isinstance(source, CoefficientSource) else None,
         threads=source.threads,
         refine=refine,
+        clipped=source.clipped if isinstance(source, PixelSource) else None,
     )
 
 

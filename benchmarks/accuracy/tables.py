@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.accelir.tables import accelir
 from benchmarks.conformance.tables import conformance
-from benchmarks.rates.tables import in_short_for_eyes, parts, rate_distortion, rivals
+from benchmarks.rates.tables import in_short_for_eyes, page_rates, pages_in_short, parts, rate_distortion, rivals
 from benchmarks.receiver.tables import receiver
 from benchmarks.record import RESULTS, ROOT
 
@@ -69,6 +69,8 @@ def tables() -> dict[str, str]:
         "rate and distortion in short": in_short_for_eyes(),
         "rivals": rivals(),
         "parts": parts(),
+        "pages": page_rates(),
+        "pages in short": pages_in_short(),
         **receiver(),
         **accelir(),
         **conformance(),

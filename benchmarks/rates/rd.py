@@ -41,9 +41,12 @@ def load(path: Path) -> Pixels:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def ours(pixels: Pixels, subsampling: str, quality: int, *, tune: str, progressive: bool) -> bytes:
+def ours(
+    pixels: Pixels, subsampling: str, quality: int, *, tune: str, progressive: bool, overshoot: bool = True
+) -> bytes:
     """A file of our encoder with rate-distortion optimization (effort 3)."""
-    return encode(pixels, quality=quality, effort=3, tune=tune, subsampling=subsampling, progressive=progressive).data
+    form = {"subsampling": subsampling, "progressive": progressive, "overshoot": overshoot}
+    return encode(pixels, quality=quality, effort=3, tune=tune, **form).data
 
 
 def encoders() -> dict[str, Encoder]:

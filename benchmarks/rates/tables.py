@@ -58,6 +58,31 @@ def parts() -> str:
     return _lines(rows)
 
 
+def page_rates() -> str:
+    """BD-rates in % on pages, charts and products on white: against others, and by overshoot."""
+    measures = {name: title for name, title in _COLUMNS.items() if name != "psnr_y"}
+    rows = [["", *(f"{title}, worst picture" for title in measures.values())], ["---", *("---:" for _ in measures)]]
+    for path in sorted(RESULTS.glob("rd_pages_*.json")):
+        subsampling = ":".join(path.stem.removeprefix("rd_pages_"))
+        for pair, figures in json.loads(path.read_text("utf-8"))["direct"].items():
+            worst = [max(figures[measure]["pictures"].values()) for measure in measures]
+            cells = [f"{_figure(figures[m])}, {value:+.0f}" for m, value in zip(measures, worst, strict=True)]
+            rows.append([f"{pair}, {subsampling}", *cells])
+    return _lines(rows)
+
+
+def pages_in_short() -> str:
+    """BD-rates in % of each tuning by its own measure on pages, against others and against ours without overshoot."""
+    direct = json.loads((RESULTS / "rd_pages_420.json").read_text("utf-8"))["direct"]
+    rows = [["tuned for", "mozjpeg, flat tables", "mozjpeg, default tables", "jpegli", "ours without overshoot"]]
+    rows.append(["---", *4 * ["---:"]])
+    for tune, measure in (("psnr", "psnr_rgb"), ("people", "ssimulacra2")):
+        pairs = [f"optcodec {tune} against {rival}" for rival in rows[0][1:4]]
+        figures = [direct[pair][measure] for pair in (*pairs, f"optcodec {tune}: overshoot")]
+        rows.append([_COLUMNS[measure], *(f"{_figure(figure)} %" for figure in figures)])
+    return _lines(rows)
+
+
 def _document(subsampling: str) -> dict[str, Any]:
     path = RESULTS / f"rd_peers_{subsampling.replace(':', '')}.json"
     document: dict[str, Any] = json.loads(path.read_text("utf-8"))

@@ -51,6 +51,12 @@ def form_options(function: Any) -> Any:
             metavar="MCUS",
             help="Number of MCUs between restart markers; 0 for none.",
         ),
+        click.option(
+            "--no-overshoot",
+            cls=ExpertOption,
+            is_flag=True,
+            help="Keep white and black samples within 0..255, also where decoders clip them: for measurements.",
+        ),
     )
 
 
@@ -64,4 +70,5 @@ def form_of(options: dict[str, Any]) -> dict[str, Any]:
         "scans": options["scans"],
         "huffman": options["huffman"],
         "restart_interval": options["restart_interval"],
+        "overshoot": not options["no_overshoot"],
     }

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.layout import McuLayout, in_parallel, mcu_layout, pixel_layout, segments, worker_count
+from optcodec.jpeg.overshoot import FOR_ROUNDING, Clipped
 from optcodec.jpeg.scratch import scratch
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import load, prepare
@@ -34,6 +35,7 @@ __all__ = [
     "sequential_tokens",
 ]
 
+_NOTHING_CLIPPED = np.empty((0, 2), np.uint64), np.empty(0, np.float32), np.empty(0, np.float32)
 CONTEXTS = 9 * 256  # 4 DC and 4 AC tables with 256 symbols each, and bits without a code
 # About 64x64 pixels. For larger scans, separate tables mostly take fewer bytes, and trying both would take time.
 _MAX_TOKENS_OF_JOINT_TABLES = 2048
@@ -193,6 +195,7 @@ def pixel_tokens(
     dct: Literal["float", "exact"] = "float",
     restart_interval: int = 0,
     threads: int | None = None,
+    clipped: Clipped | None = None,
 ) -> ScanTokens:
     """Make the tokens of the only scan of a baseline file directly from pixels.
 
@@ -210,6 +213,8 @@ def pixel_tokens(
         MCUs between restart markers, 0 for none.
     threads : int, optional
         Maximum number of threads; by default all processors.
+    clipped : Clipped, optional
+        Samples of luminance that may overshoot; only with the floating-point DCT.
     """
     prepare("encode", "huffman", "bits")
     layout, h, v = pixel_layout(pixels, subsampling)
@@ -217,9 +222,12 @@ def pixel_tokens(
     quantizers = _quantizers(tuple(tables), exact)
 
     def make(first: int, last: int, *results: npt.NDArray[Any]) -> int:
+        overshoot = _NOTHING_CLIPPED
+        if clipped is not None:
+            overshoot = clipped.masks, FOR_ROUNDING.constants(tables[0]), np.empty(800, np.float32)
         count: int = load("encode").pixel_tokens(
             pixels, layout.components, h, v, first, last, layout.columns, restart_interval, exact, quantizers,
-            layout.sample_space(), *layout.work_space(), *results,
+            *overshoot, layout.sample_space(), *layout.work_space(), *results,
         )  # fmt: skip
         return count
 

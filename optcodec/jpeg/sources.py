@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.bitstream import Huffman, Preamble, Scan, compact_tables, jpeg_bytes
 from optcodec.jpeg.dct import forward
@@ -23,10 +24,12 @@ from optcodec.jpeg.image import (
     sampling_factors,
 )
 from optcodec.jpeg.layout import dc_slots, pixel_layout, with_channels
+from optcodec.jpeg.overshoot import FOR_ROUNDING, Clipped, clipped_luminance
 from optcodec.jpeg.quantize import dequantize, quantize, table_indices
 from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.tables import QuantTable
 from optcodec.jpeg.writer import Progressive, write_jpeg
+from optcodec.kernels import prepare
 from optcodec.notices import ignore
 
 __all__ = ["CoefficientSource", "Dct", "PixelSource"]
@@ -58,6 +61,8 @@ class PixelSource:
         Whether luminance has a scan of its own in sequential files; see `write_jpeg`.
     huffman : {"optimal", "standard"}
         The Huffman tables; see `write_jpeg`.
+    overshoot : bool
+        Whether samples may go beyond white and black, where decoders clip them; see `optcodec.jpeg.overshoot`.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -69,7 +74,8 @@ class PixelSource:
     threads: int | None
     apart: bool = False
     huffman: Huffman = "optimal"
-    kernels: ClassVar = ("forward", "encode", "huffman", "bits")  # what designing and coding will need
+    overshoot: bool = True
+    kernels: ClassVar = ("clipped", "forward", "encode", "huffman", "bits")  # what designing and coding will need
 
     def __post_init__(self) -> None:
         width, height = self.size
@@ -89,6 +95,12 @@ class PixelSource:
         """Name of the sampling, ``"grey"`` if there is one component."""
         return "grey" if self.pixels.ndim == 2 else self.subsampling
 
+    @cached_property
+    def clipped(self) -> Clipped | None:
+        """Samples that may overshoot; None if there are none, or the indices have to be those of libjpeg-turbo."""
+        may_overshoot = self.overshoot and self.dct == "float"
+        return clipped_luminance(self.pixels, threads=self.threads) if may_overshoot else None
+
     def coefficients(self) -> DctImage:
         """What tables are designed from: coefficients that are not quantized."""
         return forward(self.pixels, self.subsampling, threads=self.threads)
@@ -102,13 +114,17 @@ class PixelSource:
         if not (self.progressive or self.apart):
             return self._interleaved(tables)
         if self.dct == "float":
-            coded = quantize(self.coefficients(), tables)
+            image = self.coefficients()
+            if self.clipped is not None:
+                image = self.clipped.overshot(image, tables[0], FOR_ROUNDING)
+            coded = quantize(image, tables)
         else:  # only the one scan of a baseline file is made with the integer DCT
             coded = read_jpeg(self._interleaved(tables), max_pixels=None, notify=ignore)
         return self.written(coded, smallest=False)
 
     def _interleaved(self, tables: Sequence[QuantTable]) -> bytes:
         """The baseline file with all components in one scan, straight from pixels."""
+        prepare("clipped", "encode", "huffman", "bits")
         pixels = with_channels(self.pixels)
         count = pixels.shape[2]
         _, h, v = pixel_layout(pixels, self.subsampling)
@@ -124,6 +140,7 @@ class PixelSource:
             dct=self.dct,
             restart_interval=self.restart_interval,
             threads=self.threads,
+            clipped=self.clipped,
         )
         preamble = Preamble(*self.size, parts, tables, self.metadata, self.restart_interval)
         scan = Scan(range(count), dc_slots(count), tokens)

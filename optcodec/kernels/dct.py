@@ -11,12 +11,27 @@ import numpy as np
 from optcodec.kernels.vector import F32, I16, I32, U8, emit
 from optcodec.kernels.zigzag import NATURAL_ORDER
 
-__all__ = ["MAGIC", "exact_zigzag", "float_natural", "float_zigzag", "plane_natural"]
+__all__ = [
+    "MAGIC",
+    "exact_zigzag",
+    "float_columns",
+    "float_natural",
+    "float_zigzag",
+    "inverse_rows",
+    "plane_natural",
+    "quantized_zigzag",
+    "store_natural",
+    "transpose",
+]
 
 # Arai, Agui and Nakajima, "A fast DCT-SQ scheme for images", Trans. IEICE E71 (1988): output k of their transform is
 # the orthonormal one times sqrt(8) * _AAN[k]; _AAN[k] = sqrt(2) cos(k pi / 16) for k > 0.
 _AAN = np.array([1.0] + [np.sqrt(2) * np.cos(k * np.pi / 16) for k in range(1, 8)])
 _SCALE = (1 / (8 * np.outer(_AAN, _AAN))).astype(np.float32)
+# _COSINES[k, j]: sample j of the orthonormal cosine of frequency k (T.81, A.3.3).
+_COSINES = np.array(
+    [[(0.125 if k == 0 else 0.25) ** 0.5 * np.cos((2 * j + 1) * k * np.pi / 16) for j in range(8)] for k in range(8)]
+)
 # 1.5 * 2^23: a float of this size has no fraction bits, so that adding it rounds to nearest, ties to even, and leaves
 # the whole number, in two's complement, in the low bits.
 MAGIC = 12582912.0
@@ -47,7 +62,7 @@ def _aan(d):
     ]
 
 
-def _transpose(rows):
+def transpose(rows):
     """Transpose the two 8x8 halves of eight vectors of 16 lanes."""
 
     def pick(a, b, within_128):
@@ -85,14 +100,14 @@ def _zigzag(rows, order, target, masks):
         zigzag.nonzero_mask().store(masks + 8 * block)
 
 
-def _float_columns(b, samples, stride, real=False):
+def float_columns(b, samples, stride, real=False):
     """Transform two blocks of 8-bit samples (floats if `real`); vector ``x`` has the horizontal frequency ``x``."""
     rows = []
     address = samples
     for _ in range(8):
         rows.append(b.load(address, F32, 16) if real else b.load(address, U8, 16).widen(I32).to_float())
         address = address + stride
-    columns = _aan(_transpose(_aan(rows)))
+    columns = _aan(transpose(_aan(rows)))
     if not real:  # the level shift by 128 only moves DC: 64 samples of 128 each in this scale
         columns[0] = columns[0] + b.constant(F32, [-8192.0 if lane % 8 == 0 else 0.0 for lane in range(16)])
     return [column * b.constant(F32, [float(_SCALE[y, x]) for y in _BOTH]) for x, column in enumerate(columns)]
@@ -102,28 +117,56 @@ def _float_columns(b, samples, stride, real=False):
 def float_zigzag(b, samples, stride, reciprocals, target, masks):
     """Transform two blocks of samples to quantized zig-zag blocks; `reciprocals`: 1 / step, transposed, rows twice."""
     quantized = []
-    for x, column in enumerate(_float_columns(b, samples, stride)):
+    for x, column in enumerate(float_columns(b, samples, stride)):
         quantized.append(column.fma(b.load(reciprocals + 64 * x, F32, 16), MAGIC))
     _zigzag(quantized, [n % 8 * 8 + n // 8 for n in NATURAL_ORDER], target, masks)
 
 
-def _store_natural(columns, target):
-    """Store two blocks of 64 floats, row-major."""
-    for y, row in enumerate(_transpose(columns)):
-        row.shuffle(row, range(8)).store(target + 32 * y)
-        row.shuffle(row, range(8, 16)).store(target + 256 + 32 * y)
+def store_natural(columns, first, second):
+    """Store two blocks of 64 floats at two addresses, row-major."""
+    for y, row in enumerate(transpose(columns)):
+        row.shuffle(row, range(8)).store(first + 32 * y)
+        row.shuffle(row, range(8, 16)).store(second + 32 * y)
+
+
+def inverse_rows(b, columns):
+    """Transform the orthonormal coefficients of two blocks, laid out as by `float_columns`, to rows of samples."""
+
+    def eight(d):
+        halves = []
+        for first in (0, 1):  # cosines of even frequencies are symmetric, those of odd ones antisymmetric
+            sums = []
+            for place in range(4):
+                total = d[first] * float(_COSINES[first, place])
+                for k in range(first + 2, 8, 2):
+                    total = d[k].fma(float(_COSINES[k, place]), total)
+                sums.append(total)
+            halves.append(sums)
+        even, odd = halves
+        return [even[j] + odd[j] for j in range(4)] + [even[j] - odd[j] for j in (3, 2, 1, 0)]
+
+    return eight(transpose(eight(columns)))
+
+
+@emit(5)
+def quantized_zigzag(b, first, second, reciprocals, target, masks):
+    """Quantize two blocks of 64 floats, row-major, to two zig-zag blocks, with the results of `float_zigzag`."""
+    rows = [b.load(first + 32 * y, F32, 8).join(b.load(second + 32 * y, F32, 8)) for y in range(8)]
+    columns = transpose(rows)
+    quantized = [column.fma(b.load(reciprocals + 64 * x, F32, 16), MAGIC) for x, column in enumerate(columns)]
+    _zigzag(quantized, [n % 8 * 8 + n // 8 for n in NATURAL_ORDER], target, masks)
 
 
 @emit(3)
 def float_natural(b, samples, stride, target):
     """Transform two blocks of samples to two blocks of 64 floats, row-major."""
-    _store_natural(_float_columns(b, samples, stride), target)
+    store_natural(float_columns(b, samples, stride), target, target + 256)
 
 
 @emit(3)
 def plane_natural(b, samples, stride, target):
     """Transform two blocks of level-shifted float samples to two blocks of 64 floats, row-major."""
-    _store_natural(_float_columns(b, samples, stride, real=True), target)
+    store_natural(float_columns(b, samples, stride, real=True), target, target + 256)
 
 
 def _islow(d, first):
@@ -170,8 +213,8 @@ def exact_zigzag(b, samples, stride, reciprocals, offsets, target, masks):
     for _ in range(8):
         rows.append(b.load(address, U8, 16).widen(I32) - 128)
         address = address + stride
-    columns = _transpose(rows)  # libjpeg transforms rows first
-    coefficients = _islow(_transpose(_islow(columns, True)), False)
+    columns = transpose(rows)  # libjpeg transforms rows first
+    coefficients = _islow(transpose(_islow(columns, True)), False)
     quantized = []
     for y, value in enumerate(coefficients):
         sign = value >> 31

@@ -67,8 +67,8 @@ def target_image(coder: Coder, coded: CoefficientImage, gradient: DctImage, shar
     share : float
         How many indices are to follow the gradient, as a part of the number of those that are not 0.
     """
-    image, weights = coder.image, coder.criterion.per_coefficient(coder.image)
-    scales = coder.criterion.scales(image)
+    image = coder.nearest(coded)  # samples that overshoot are not to be led back to the ends of the scale
+    weights, scales = coder.criterion.per_coefficient(image), coder.criterion.scales(image)
     arguments = []
     for index, (part, old, slope) in enumerate(
         zip(image.components, coded.components, gradient.components, strict=True)

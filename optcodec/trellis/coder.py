@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,11 @@ import numpy.typing as npt
 from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, DctImage
+from optcodec.jpeg.overshoot import FOR_TRELLIS, Clipped
 from optcodec.jpeg.quantize import quantize, table_indices
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.trellis.criterion import Criterion
-from optcodec.trellis.indices import SAMPLE_BLOCKS, ac_steps, optimized, sampled, tables_for_level
+from optcodec.trellis.indices import SAMPLE_BLOCKS, ac_steps, again, optimized, sampled, tables_for_level
 
 __all__ = ["LEVEL_BOUNDS", "Coder", "Levels", "level_like"]
 
@@ -29,6 +31,14 @@ _GROWTH, _CLOSE, _STEPS = 1.2, 0.01, 12
 # within 1 dB where blocks are masked; targets are searched in closed loop.
 _DEAD_ZONE = 0.74
 _INDICES = np.array([2047.5, *63 * [1023.5]])  # first that are too large
+
+
+class _Form(TypedDict):
+    """How a file is written, as `optcodec.trellis.indices` has it."""
+
+    progressive: bool
+    apart: bool
+    threads: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +69,8 @@ class Coder:
     refine : callable, optional
         Takes the image, what it was coded to, and gives an image that is to be coded instead, with the same tables and
         levels; see `optcodec.trellis.chroma`.
+    clipped : Clipped, optional
+        Samples of luminance whose errors count from one side only, since decoders clip them.
     """
 
     image: DctImage
@@ -71,6 +83,7 @@ class Coder:
     lattice: Tables | None = None
     threads: int | None = None
     refine: Callable[[DctImage, CoefficientImage], DctImage] | None = None
+    clipped: Clipped | None = None
 
     def tables(self, levels: Levels) -> tuple[QuantTable, ...]:
         """Tables that fit the levels, see `tables_for_level`."""
@@ -91,10 +104,14 @@ class Coder:
         """
         if not self.bounded:
             self._check_range(tables)
-        coded = self._optimized(self.image, tables, levels)
-        if self.refine is None:
-            return coded
-        return self._optimized(self.refine(self.image, coded), tables, levels)
+        image = self.image
+        if self.refine is not None:
+            image = self.refine(image, self._optimized(image, tables, levels))
+        if self.clipped is None:
+            return self._optimized(image, tables, levels)
+        coded = self._optimized(self.clipped.overshot(image, tables[0], FOR_TRELLIS), tables, levels)
+        nearest = self.clipped.nearest(image, coded)
+        return again(nearest, coded, self.criterion, levels, **self._form)
 
     def _check_range(self, tables: Tables) -> None:
         for index, table in enumerate(table_indices(len(self._largest), len(tables))):
@@ -116,25 +133,27 @@ class Coder:
         return np.array([abs(part.coefficients.reshape(-1, 64)).max(axis=0) for part in self.image.components])
 
     def _optimized(self, image: DctImage, tables: Tables, levels: Levels) -> CoefficientImage:
-        return optimized(
-            image,
-            tables,
-            self.criterion,
-            levels,
-            progressive=self.progressive,
-            apart=self.apart,
-            threads=self.threads,
-        )
+        return optimized(image, tables, self.criterion, levels, **self._form)
+
+    @property
+    def _form(self) -> _Form:
+        return {"progressive": self.progressive, "apart": self.apart, "threads": self.threads}
 
     def errors(self, coded: CoefficientImage) -> list[float]:
-        """Weighted error of each component."""
-        return self.criterion.errors(self.image, coded)
+        """Weighted error of each component; where samples are clipped, only what is seen of it."""
+        return self.criterion.errors(self.nearest(coded), coded)
+
+    def nearest(self, coded: CoefficientImage) -> DctImage:
+        """Of the images that are shown like this one, that which is nearest to what it was coded to."""
+        return self.image if self.clipped is None else self.clipped.nearest(self.image, coded)
 
     @cached_property
     def sample(self) -> Coder:
         """A coder of some MCU rows of the image, of a few thousand blocks; this one if there are no more."""
         image, criterion = sampled(self.image, self.criterion, SAMPLE_BLOCKS)
-        return self if image is self.image else replace(self, image=image, criterion=criterion, refine=None)
+        if image is self.image:
+            return self
+        return replace(self, image=image, criterion=criterion, refine=None, clipped=None)
 
     def level_of(self, tables: Tables) -> float:
         """Level that fits tables which were not made by `tables`: the geometric mean, over all indices that are not 0,

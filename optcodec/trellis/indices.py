@@ -26,7 +26,7 @@ from optcodec.kernels.ratelayout import UNIT, WORK
 from optcodec.trellis.criterion import Criterion
 from optcodec.trellis.rates import Rates, progressive_rates, sequential_rates
 
-__all__ = ["SAMPLE_BLOCKS", "ac_steps", "choose_indices", "optimized", "sampled", "tables_for_level"]
+__all__ = ["SAMPLE_BLOCKS", "ac_steps", "again", "choose_indices", "optimized", "sampled", "tables_for_level"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -119,16 +119,46 @@ def optimized(
     threads : int, optional
         At most so many; all processors by default. The result is the same.
     """
-    rates_of: Callable[[CoefficientImage], list[Rates]]
-    if progressive:
-        rates_of, apart = progressive_rates, True
-    else:
-        rates_of = partial(sequential_rates, apart=apart, threads=threads)
+    rates_of, apart = _rates_of(progressive, apart, threads)
     total = sum(part.coefficients.size // 64 for part in image.components)
     sample, thinned = sampled(image, criterion, min(SAMPLE_BLOCKS, total // 2))
     coded = quantize(sample, tables)
     for _ in range(_TURNS):
         coded = choose_indices(sample, coded, thinned, levels, rates_of(coded), apart=apart, threads=threads)
+    return choose_indices(image, coded, criterion, levels, rates_of(coded), apart=apart, threads=threads)
+
+
+def _rates_of(
+    progressive: bool, apart: bool, threads: int | None
+) -> tuple[Callable[[CoefficientImage], list[Rates]], bool]:
+    """How the bits of indices are found, and whether luminance has scans of its own."""
+    if progressive:
+        return progressive_rates, True
+    return partial(sequential_rates, apart=apart, threads=threads), apart
+
+
+def again(
+    image: DctImage,
+    coded: CoefficientImage,
+    criterion: Criterion,
+    levels: Sequence[float],
+    *,
+    progressive: bool = False,
+    apart: bool = False,
+    threads: int | None = None,
+) -> CoefficientImage:
+    """Best indices of an image that differs a little from what was coded, with the bits of those symbols.
+
+    Parameters
+    ----------
+    image : DctImage
+        Coefficients.
+    coded : CoefficientImage
+        Where tables, bits and metadata are taken from.
+    criterion, levels, progressive, apart, threads
+        See `optimized`.
+    """
+    rates_of, apart = _rates_of(progressive, apart, threads)
     return choose_indices(image, coded, criterion, levels, rates_of(coded), apart=apart, threads=threads)
 
 

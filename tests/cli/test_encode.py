@@ -19,6 +19,7 @@ from optcodec.vision.profile import load_profile
 from tests.cli_helpers import messages, photograph, run, run_json, save
 
 PIXELS = photograph(70, 90)
+PIXELS[20:40, 30:70] = 255  # which files may overshoot
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ def test_default_is_quality_75(picture: Path) -> None:
         (["-q", 40, "--subsampling", "4:4:4"], {"quality": 40, "subsampling": "4:4:4"}),
         (["--dct", "exact", "--restart-interval", 3], {"dct": "exact", "restart_interval": 3}),
         (["--progressive"], {"progressive": True}),
+        (["--no-overshoot"], {"overshoot": False}),
         (["--smaller"], {"progressive": "smaller"}),
         (
             ["--profile", "mobilenet_v2", "--match-quality", 60],

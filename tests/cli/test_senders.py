@@ -35,6 +35,7 @@ def test_labels(text: str, parts: tuple[str, str]) -> None:
         ("optcodec", {"effort": 2}),
         ("optcodec:effort=1,dct=exact", {"effort": 1, "dct": "exact"}),
         ("optcodec:tune=ssim,smaller", {"effort": 3, "tune": "ssim", "progressive": "smaller"}),
+        ("optcodec:effort=1,no-overshoot", {"effort": 1, "overshoot": False}),
         ("optcodec:profile=generic", {"effort": 2, "profile": optcodec.load_profile("generic")}),
         ("optcodec:profile=generic,effort=3", {"effort": 3, "profile": optcodec.load_profile("generic")}),
         ("optcodec:tune=receiver:deblock", {"effort": 3, "tune": optcodec.load_utility_profile("deblock")}),
@@ -45,7 +46,7 @@ def test_options_of_encode_as_text(text: str, expected: dict[str, Any]) -> None:
     sender = sender_of(text, "4:2:0")
     assert isinstance(sender, OptcodecSender)
     chosen = {name: str(value) for name, value in sender.arguments.items() if value is not None}
-    usual = {"dct": "float", "scans": "together", "subsampling": "4:2:0"}
+    usual = {"dct": "float", "scans": "together", "subsampling": "4:2:0", "overshoot": "True"}
     assert chosen == usual | {name: str(value) for name, value in expected.items()}
 
 

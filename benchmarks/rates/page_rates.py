@@ -1,0 +1,100 @@
+"""Which encoder needs the fewest bytes for pages, charts and products on white, and what does overshoot save there?
+
+    OPTCODEC_DATA=DATA python -m benchmarks.rates.page_rates [4:2:0 | 4:4:4 ...]
+
+Every encoder codes the pictures of `pages.py` at several quality factors, as progressive files. BD-rates are direct: of
+ours against each rival, over the range of the measure that both reach; the result has those of all pictures, their mean
+and its 95 % interval (bootstrap over pictures). mozjpeg, by pyvips, has trellis quantization and overshoot deringing.
+Nothing was fitted to these pictures. Writes ``results/rd_pages_SUBSAMPLING.json``.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks.rates.pages import Pixels, pages
+from benchmarks.rates.peers import PACKAGES, interval
+from benchmarks.rates.rd import Encoder, bd_rate, measured, ours
+from benchmarks.record import write_result
+from optcodec import encode
+from optcodec.console.progress import tracked
+from optcodec.shared import encode_jpegli, encode_mozjpeg
+
+QUALITIES = (30, 50, 70, 85, 95)
+MEASURES = ("psnr_rgb", "ssim_y", "ssimulacra2")
+RIVALS = ("mozjpeg, flat tables", "mozjpeg, default tables", "jpegli")
+OURS = ("optcodec psnr", "optcodec people")
+PLAIN = "optcodec, rounded"
+WITHOUT = "{}, no overshoot"
+
+
+def rounded(pixels: Pixels, subsampling: str, quality: int, *, overshoot: bool = True) -> bytes:
+    """A file of our encoder without a trellis (effort 1)."""
+    return encode(pixels, quality=quality, subsampling=subsampling, progressive=True, overshoot=overshoot).data
+
+
+def encoders() -> dict[str, Encoder]:
+    """All encoders by name."""
+    by_name: dict[str, Encoder] = {
+        RIVALS[0]: partial(encode_mozjpeg, table=1, progressive=True),
+        RIVALS[1]: partial(encode_mozjpeg, table=3, progressive=True),
+        RIVALS[2]: partial(encode_jpegli, progressive=True),
+        PLAIN: rounded,
+        WITHOUT.format(PLAIN): partial(rounded, overshoot=False),
+    }
+    for name in OURS:
+        encoder = partial(ours, tune=name.removeprefix("optcodec "), progressive=True)
+        by_name |= {name: encoder, WITHOUT.format(name): partial(encoder, overshoot=False)}
+    return by_name
+
+
+def one_page(pixels: Pixels, subsampling: str) -> dict[str, list[dict[str, float]]]:
+    """Measures of all files of a picture, by encoder."""
+    return {
+        name: [measured(pixels, encoder(pixels, subsampling, quality), people=True) for quality in QUALITIES]
+        for name, encoder in encoders().items()
+    }
+
+
+def compared(pictures: dict[str, Any], other: str, name: str) -> dict[str, Any]:
+    """BD-rates in % of an encoder against another one, by measure."""
+    by_measure = {}
+    for measure in MEASURES:
+        pairs = [
+            [[(file["nbytes"], file[measure]) for file in rows[encoder]] for encoder in (other, name)]
+            for rows in pictures.values()
+        ]
+        rates, overlaps = zip(*(bd_rate(*pair) for pair in pairs), strict=True)
+        by_measure[measure] = {
+            "bd_rate": round(float(np.mean(rates)), 2),
+            "interval": interval(np.array(rates)),
+            "least_overlap": round(min(overlaps), 3),
+            "pictures": dict(zip(pictures, np.round(rates, 2).tolist(), strict=True)),
+        }
+    return by_measure
+
+
+def main(samplings: list[str]) -> None:
+    pictures = pages()
+    for subsampling in samplings or ["4:2:0", "4:4:4"]:
+        items = tracked(pictures.items(), subsampling, len(pictures))
+        rows = {name: one_page(pixels, subsampling) for name, pixels in items}
+        against = {f"{name} against {rival}": compared(rows, rival, name) for name in OURS for rival in RIVALS}
+        saved = {f"{name}: overshoot": compared(rows, WITHOUT.format(name), name) for name in (PLAIN, *OURS)}
+        document = {
+            "pictures": {name: list(pixels.shape[1::-1]) for name, pixels in pictures.items()},
+            "qualities": QUALITIES,
+            "direct": against | saved,
+            "files": rows,
+        }
+        print(write_result(f"rd_pages_{subsampling.replace(':', '')}", document, packages=(*PACKAGES, "matplotlib")))
+        for pair, figures in document["direct"].items():
+            print(pair, {m: (f["bd_rate"], f["interval"], max(f["pictures"].values())) for m, f in figures.items()})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
