@@ -19,12 +19,11 @@ def designed(
     source: PixelSource | CoefficientSource,
     target: Target,
     profile: SensitivityProfile | None,
-    method: str | None,
-    tables: Sequence[QuantTable] | None = None,
+    method: str | Sequence[QuantTable] | None,
 ) -> bytes:
     """The file with tables that are designed for a target; its coefficients are rounded to the nearest index.
 
-    With `tables`, these are scaled as a whole instead.
+    Tables in place of a method are scaled as a whole instead.
 
     Raises
     ------
@@ -38,4 +37,4 @@ def designed(
     if profile is not None:
         check_sampling(profile, statistics.samplings)
     files = Files(lambda tables: len(source.encoded(tables)), source.encoded, lambda: reference_pixels(source))
-    return resolve(target, statistics, profile, method=method, tables=tables, files=files).data
+    return resolve(target, statistics, profile, method=method, files=files).data

@@ -227,8 +227,7 @@ def encode(
     """
     requested = Request(quality, tables, target, profile, method, effort, tune, field, blocks, reader, rounds)
     request = (requested if rdo is None else _request_of_rdo(rdo, requested)).resolved(dct=dct, huffman=huffman)
-    sampling = subsampling or request.subsampling or "4:2:0"
-    overshoot = overshoot and huffman == "optimal" and not isinstance(target, MatchSwe)
+    sampling, overshoot = subsampling or request.subsampling or "4:2:0", overshoot and not isinstance(target, MatchSwe)
     form = Form(sampling, dct, progressive, scans, restart_interval, metadata, threads, huffman, overshoot)
     source: PixelSource | CoefficientSource
     if isinstance(image, CoefficientImage):
@@ -236,9 +235,7 @@ def encode(
         source = form.of_coefficients(image)
     else:
         source = form.of_pixels(load_picture(image, background=background, orient=orient, to_rgb=to_rgb))
-    data, verdict = _encoded(source, request)
-    loss, losses = (verdict.loss, verdict.losses) if verdict else (None, None)
-    return EncodedJpeg(data, *source.size, loss=loss, losses=losses)
+    return _encoded(source, request)
 
 
 def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
@@ -247,7 +244,13 @@ def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
     return request_of_rdo(rdo, request)
 
 
-def _encoded(source: PixelSource | CoefficientSource, request: Request) -> tuple[bytes, Verdict | None]:
+def _encoded(source: PixelSource | CoefficientSource, request: Request) -> EncodedJpeg:
+    data, verdict = _file(source, request)
+    loss, losses = (verdict.loss, verdict.losses) if verdict else (None, None)
+    return EncodedJpeg(data, *source.size, loss=loss, losses=losses)
+
+
+def _file(source: PixelSource | CoefficientSource, request: Request) -> tuple[bytes, Verdict | None]:
     """The file that is asked for, and what its readers say of it; with the tables of the source's file, or of a default
     quality, if nothing else is."""
     quality, tables = request.quality, request.tables
@@ -268,6 +271,6 @@ def _encoded(source: PixelSource | CoefficientSource, request: Request) -> tuple
     if request.target is not None:
         from optcodec.designed import designed
 
-        return designed(source, request.target, request.profile, request.method, tables), None
+        return designed(source, request.target, request.profile, tables or request.method), None
     default = annex_k_tables(DEFAULT_QUALITY if quality is None else quality)
     return source.encoded(default if tables is None else tables), None

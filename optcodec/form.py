@@ -75,7 +75,7 @@ class Form:
             self.threads,
             self.scans == "apart",
             self.huffman,
-            self.overshoot,
+            self.overshoot and self.huffman == "optimal",  # files of hardware encoders have none
         )
 
 

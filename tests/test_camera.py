@@ -52,7 +52,7 @@ def test_with_standard_tables_a_scan_is_that_of_libjpeg(quality: int, subsamplin
 @pytest.mark.parametrize("options", [{}, {"restart_interval": 3}, {"threads": 1}, {"target": Bpp(1.0)}])
 def test_the_tables_are_those_of_the_standard(options: dict[str, Any]) -> None:
     ours = encode(photograph(), huffman="standard", **options).data
-    optimal = encode(photograph(), **options).data
+    optimal = encode(photograph(), overshoot=False, **options).data  # which cameras do not know
     assert ours != optimal
     found = {key: (counts, symbols) for key, counts, symbols in tables_of(ours)}
     assert found == {key: (spec.counts, spec.symbols) for key, spec in STANDARD_CODES.items()}

@@ -132,24 +132,23 @@ def resolve(
     statistics: Statistics,
     profile: SensitivityProfile | None = None,
     *,
-    method: str | None = None,
+    method: str | Sequence[QuantTable] | None = None,
     distortion: str = DEFAULT_DISTORTION,
     limits: tuple[int, int | None] = (1, None),
-    tables: Sequence[QuantTable] | None = None,
     files: Files,
 ) -> DesignedFile:
     """Tables for statistics that are there already; otherwise as `design_tables`.
 
     Parameters
     ----------
-    target, profile, method, distortion
+    target, profile, distortion
         As in `design_tables`; `MatchPsnr` and what else is measured on a file go with a single image.
     statistics : Statistics
         Of the image or data set; `pixels` is what `Bpp` counts by.
+    method : str or sequence of QuantTable, optional
+        As in `design_tables`; or tables that are scaled as a whole, instead of being designed.
     limits : (int, int or None)
         Smallest and largest step: `qmin` and `qmax` of `design_tables`.
-    tables : sequence of QuantTable, optional
-        Tables that are scaled as a whole, in place of a method that designs them.
     files : Files
         Writes the files with tables that are tried: some five, at most about twenty, and never two with the same
         tables. For a target that is an error or a level, no file is written.
@@ -161,12 +160,16 @@ def resolve(
     """
     if not isinstance(target, Target) or (target.needs_file and files.write is None):
         raise InvalidInputError(f"expected a target such as WaterLevel(0.1) or Bpp(1.0), got {target!r}")
-    if method is None:
+    given = None if method is None or isinstance(method, str) else method
+    if given is not None:
+        method = "jpeg"  # whose tables are scaled in the same way
+    elif method is None:
         method = default_method(target, weighted=profile is not None)
+    assert isinstance(method, str)
     _check_options(method, distortion)
     design = Design.of(method, statistics, profile, distortion, _checked(limits))
-    families = METHODS[method](design) if tables is None else scaled(design, tables)
-    line = DesignLine(design, families, files, only_scaled=tables is not None)
+    families = METHODS[method](design) if given is None else scaled(design, given)
+    line = DesignLine(design, families, files, only_scaled=given is not None)
     if isinstance(target, FixedLevel):
         return line.file_with(np.maximum(_at_level(target, line.families, method), design.least))
     return meet(line, target).candidate

@@ -46,7 +46,7 @@ def test_options_of_encode_as_text(text: str, expected: dict[str, Any]) -> None:
     sender = sender_of(text, "4:2:0")
     assert isinstance(sender, OptcodecSender)
     chosen = {name: str(value) for name, value in sender.arguments.items() if value is not None}
-    usual = {"dct": "float", "scans": "together", "subsampling": "4:2:0", "overshoot": "True"}
+    usual = {"dct": "float", "scans": "together", "huffman": "optimal", "subsampling": "4:2:0", "overshoot": "True"}
     assert chosen == usual | {name: str(value) for name, value in expected.items()}
 
 
