@@ -150,14 +150,7 @@ class PixelSource:
     def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
         """The file with indices that were chosen already; see `write_jpeg`."""
         coded = replace(coded, metadata=self.metadata, restart_interval=self.restart_interval)
-        return write_jpeg(
-            coded,
-            progressive=self.progressive,
-            smallest=smallest,
-            apart=self.apart,
-            huffman=self.huffman,
-            threads=self.threads,
-        )
+        return _written(self, coded, smallest=smallest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,18 +198,21 @@ class CoefficientSource:
         if tables is not old.tables:
             requantized = quantize(dequantize(old), tables, metadata=old.metadata)
             old = replace(requantized, restart_interval=old.restart_interval)
-        return write_jpeg(
-            old, progressive=self.progressive, apart=self.apart, huffman=self.huffman, threads=self.threads
-        )
+        return _written(self, old)
 
     def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
         """The file with other indices of the same components; see `write_jpeg`."""
         coded = replace(coded, metadata=self.image.metadata, restart_interval=self.image.restart_interval)
-        return write_jpeg(
-            coded,
-            progressive=self.progressive,
-            smallest=smallest,
-            apart=self.apart,
-            huffman=self.huffman,
-            threads=self.threads,
-        )
+        return _written(self, coded, smallest=smallest)
+
+
+def _written(source: PixelSource | CoefficientSource, coded: CoefficientImage, *, smallest: bool = False) -> bytes:
+    """The file of indices in the form of a source."""
+    return write_jpeg(
+        coded,
+        progressive=source.progressive,
+        smallest=smallest,
+        apart=source.apart,
+        huffman=source.huffman,
+        threads=source.threads,
+    )
