@@ -66,7 +66,8 @@ def started(arguments: list[object], *, gate: Path, after: int) -> subprocess.Po
     """
     gate.touch()
     program = (
-        "import itertools, pathlib, sys, time\n"
+        "import itertools, pathlib, signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # which a shell's background jobs ignore
         "from optcodec.batch.job import Job\n"
         "from optcodec.cli import main\n"
         f"whole, gate, number = Job.__call__, pathlib.Path({str(gate)!r}), itertools.count()\n"

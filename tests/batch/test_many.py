@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def test_images_are_taken_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) ->
     """While the first image is not done, only few of the others are taken from their iterator."""
     from optcodec.batch import many
 
-    taken, whole, most = [0], many.encode, threading.Event()
+    taken, whole, first = [0], many.encode, threading.Lock()
 
     def pictures() -> Iterator[np.ndarray]:
         for _ in range(100):
@@ -56,10 +57,9 @@ def test_images_are_taken_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) ->
             yield PICTURES[0]
 
     def slow(image: np.ndarray, **options: object) -> optcodec.EncodedJpeg:
-        if not most.is_set():
-            most.wait(0.2)
+        if first.acquire(blocking=False):
+            time.sleep(0.2)
             assert taken[0] <= 4
-            most.set()
         return whole(image, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(many, "encode", slow)

@@ -141,7 +141,7 @@ def test_the_dct_is_that_of_scipy() -> None:
 
 def test_the_dual_domain_network_costs_what_tiny_does() -> None:
     tiny, dual = (macs(build(load_recipe(name).network), 32) for name in ("tiny", "dual"))
-    assert tiny == (12 * 32 * 9 + 6 * 32 * 32 * 9 + 32 * 4 * 9) / 4
+    assert tiny == (12 * 48 * 9 + 6 * 48 * 48 * 9 + 48 * 4 * 9) / 4
     assert 0.95 < (dual + 2 * 64 * 64 / 64) / tiny < 1.05  # with the two DCTs, which are no modules
 
 
