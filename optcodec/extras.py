@@ -21,6 +21,7 @@ OPTIONAL_PACKAGES = {
     "ajpegli": ("ajpegli", "train"),
     "bjontegaard": ("bjontegaard", "accuracy"),
     "fsspec": ("fsspec", "data"),
+    "imageio": ("imageio", "imageio"),
     "matplotlib": ("matplotlib", "plot"),
     "onnx": ("onnx", "torch"),
     "onnxruntime": ("onnxruntime", "receiver"),
