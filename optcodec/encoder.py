@@ -120,10 +120,11 @@ def encode(
 
     Parameters
     ----------
-    image : ndarray, Pillow image, path, bytes, binary file or CoefficientImage
-        uint8 array of shape (height, width, 3), RGB, or (height, width), grey; an image file, by its name, its content
-        or opened, and what `optcodec.load_picture` takes otherwise: all of these are coded from their pixels, with
-        sides of at most 65500, as no libjpeg opens larger files. Or what `read_jpeg` gives, which is transcoded from
+    image : ndarray, Tensor, Pillow image, path, bytes, binary file or CoefficientImage
+        uint8 array of shape (height, width, 3), RGB, or (height, width), grey, or tensor of shape (3, height, width) or
+        (1, height, width); an image file, by its name, its content or opened, and what `optcodec.load_picture` takes
+        otherwise: all of these are coded from their pixels, with sides of at most 65500, as no libjpeg opens larger
+        files. Or what `read_jpeg` gives, which is transcoded from
         its coefficients, without decoding pixels.
     quality : int, optional
         1..100: default JPEG (T.81, Annex K) at this quality factor. Excludes `tables` and `target`.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
@@ -28,12 +29,14 @@ from optcodec.pictures.orientation import Orient, check_orient, orientation_of, 
 from optcodec.values import Value
 
 if TYPE_CHECKING:
+    import torch
     from PIL import Image
 
 __all__ = ["ImageLike", "Picture", "decoded_pixels", "load_picture"]
 
 ImageLike: TypeAlias = (
-    "npt.NDArray[np.uint8] | Image.Image | str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Picture"
+    "npt.NDArray[np.uint8] | Image.Image | str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Picture |"
+    " torch.Tensor"
 )
 
 _EXPECTED = "expected uint8 samples of shape (height, width) or (height, width, 3)"
@@ -92,11 +95,12 @@ def load_picture(
 
     Parameters
     ----------
-    image : ndarray, Pillow image, str, path, bytes, bytearray, memoryview, binary file or Picture
+    image : ndarray, Tensor, Pillow image, str, path, bytes, bytearray, memoryview, binary file or Picture
         An array is uint8 of shape (height, width) or (height, width, 1) for grey, (height, width, 3) for RGB, or with
-        ``background`` (height, width, 4) for RGBA. A path, the bytes of a file, or an open file can have any format
-        that Pillow reads; if it has several frames, the first one is used. A `Picture` is returned as it is, except
-        that `orient` is applied.
+        ``background`` (height, width, 4) for RGBA. A tensor of torch has its channels first, as in torchvision:
+        (3, height, width) or (1, height, width); other shapes are taken as those of arrays. A path, the bytes of a
+        file, or an open file can have any format that Pillow reads; if it has several frames, the first one is used. A
+        `Picture` is returned as it is, except that `orient` is applied.
     background : str or tuple of int, optional
         Colour on which transparent pixels are composited: a name (``"white"``), ``"#rrggbb"`` or (R, G, B).
     max_pixels : int or None
@@ -132,6 +136,8 @@ def load_picture(
         picture = image
     elif isinstance(image, np.ndarray):
         return _from_array(image, colour)
+    elif "torch" in sys.modules and isinstance(image, sys.modules["torch"].Tensor):
+        return _from_array(_channels_last(image.detach().cpu().numpy()), colour)
     else:
         picture = _from_image(image, colour, max_pixels, to_rgb)
     return _upright(picture) if orient == "apply" else picture
@@ -175,6 +181,11 @@ def _shape_hint(shape: tuple[int, ...]) -> str:
     if len(shape) == 3 and shape[0] in (1, 3):
         return " (channels come last)"
     return ""
+
+
+def _channels_last(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The samples of a tensor in the order of an array."""
+    return array.transpose(1, 2, 0) if array.ndim == 3 and array.shape[0] in (1, 3) else array
 
 
 def _from_array(array: npt.NDArray[Any], colour: npt.NDArray[np.uint8] | None) -> Picture:

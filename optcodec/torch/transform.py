@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torchvision import tv_tensors
@@ -74,8 +73,6 @@ class OptJpeg(v2.Transform):  # type: ignore[misc]
         return tv_tensors.wrap(coded.reshape(inpt.shape).to(inpt.device), like=inpt)
 
     def _coded(self, image: Tensor, params: dict[str, Any]) -> Tensor:
-        pixels = np.ascontiguousarray(image.numpy().transpose(1, 2, 0))
-        gray = pixels.shape[2] == 1
-        data = encode(pixels[..., 0] if gray else pixels, **params, **self.options).data
-        decoded = torch.from_numpy(decoded_pixels(data, "L" if gray else "RGB").copy())
-        return decoded[None] if gray else decoded.permute(2, 0, 1)
+        decoded = decoded_pixels(encode(image, **params, **self.options).data, "L" if len(image) == 1 else "RGB")
+        pixels = torch.from_numpy(decoded.copy())
+        return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)

@@ -48,6 +48,18 @@ def test_images_are_those_of_files(options: dict[str, Any]) -> None:
     assert OptJpeg(**options)(picture()).equal(decoded(picture(), **options))
 
 
+def test_tensors_are_encoded_as_they_are() -> None:
+    image = picture()
+    expected = encode(image.permute(1, 2, 0).numpy().copy(), quality=50).data
+    for same in (image, tv_tensors.Image(image), image.permute(1, 2, 0), image.clone().requires_grad_(False)):
+        assert encode(same, quality=50).data == expected
+    assert encode(image[:1]).data == encode(image[0]).data == encode(image[0].numpy().copy()).data
+    with pytest.raises(InvalidInputError, match="the image has dtype float32; expected uint8 samples"):
+        encode(image / 255)
+    with pytest.raises(InvalidInputError, match=r"the image has shape \(5, 64, 64\)"):
+        encode(image[:1].repeat(5, 1, 1))
+
+
 def test_qualities_are_drawn_within_bounds_and_repeatably() -> None:
     transform = OptJpeg((30, 33))
     known = {tuple(decoded(picture(), quality=quality).flatten().tolist()): quality for quality in range(30, 34)}
