@@ -1,10 +1,10 @@
 """Do tables that are trained by gradient make smaller files than default JPEG's, and than tables by RD-OPT?
 
 `optcodec.torch.DifferentiableJpeg` trains one pair of tables on crops of BSDS500's training photographs, for the
-squared error of RGB and the estimated bits, each over that of default JPEG at quality 50. RD-OPT designs one pair for the same
-crops, for the error of default JPEG at quality 50. Each pair of tables is then scaled as a whole, for each Kodak
-photograph (the middle 256x256 pixels), until the file has the PSNR of default JPEG at a quality. Reported are the bytes
-over those of default JPEG, the mean over the photographs with its 95 % interval.
+squared error of RGB and the estimated bits, each over that of default JPEG at quality 50. RD-OPT designs one pair for
+the same crops, for the error of default JPEG at quality 50. Each pair of tables is then scaled as a whole, for each
+Kodak photograph (the middle 256x256 pixels), until the file has the PSNR of default JPEG at a quality. Reported are the
+bytes over those of default JPEG, the mean over the photographs with its 95 % interval.
 
     OPTCODEC_DATA=DATA python -m benchmarks.rates.trained_tables
 
