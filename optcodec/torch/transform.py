@@ -68,9 +68,12 @@ class OptJpeg(v2.Transform):  # type: ignore[misc]
         if inpt.dtype != torch.uint8 or inpt.ndim < 3 or inpt.shape[-3] not in (1, 3):
             got = f"{inpt.dtype} of shape {tuple(inpt.shape)}"
             raise InvalidInputError(f"expected images as uint8 of shape (..., 3 or 1, height, width), got {got}")
-        images = inpt.as_subclass(Tensor).detach().cpu().flatten(0, -4) if inpt.ndim > 3 else inpt[None]
-        coded = torch.stack([self._coded(image, params) for image in images])
-        return tv_tensors.wrap(coded.reshape(inpt.shape).to(inpt.device), like=inpt)
+        plain = inpt.as_subclass(Tensor).detach().cpu()
+        if plain.ndim == 3:
+            coded = self._coded(plain, params)
+        else:
+            coded = torch.stack([self._coded(image, params) for image in plain.flatten(0, -4)]).reshape(plain.shape)
+        return tv_tensors.wrap(coded.to(inpt.device), like=inpt)
 
     def _coded(self, image: Tensor, params: dict[str, Any]) -> Tensor:
         decoded = decoded_pixels(encode(image, **params, **self.options).data, "L" if len(image) == 1 else "RGB")
