@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from optcodec.design import Files, check_sampling, gather, resolve
+from optcodec.design import Files, check_sampling, gather, rescaled, resolve
 from optcodec.jpeg.layout import thread_count
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.jpeg.tables import QuantTable
@@ -37,4 +37,6 @@ def designed(
     if profile is not None:
         check_sampling(profile, statistics.samplings)
     files = Files(lambda tables: len(source.encoded(tables)), source.encoded, lambda: reference_pixels(source))
-    return resolve(target, statistics, profile, method=method, files=files).data
+    if method is None or isinstance(method, str):
+        return resolve(target, statistics, profile, method=method, files=files).data
+    return rescaled(target, statistics, method, profile, files=files).data

@@ -14,6 +14,7 @@ from optcodec.jpeg.dct import forward
 from optcodec.limits import processor_count
 from optcodec.metrics import check_pixels, luminance, mean_square, ssim
 from optcodec.peers.encoders import PEERS, encode_jpegli, encode_mozjpeg, encode_turbo, require_peers
+from optcodec.pictures.opening import first_line
 from optcodec.scalars import real_number
 from optcodec.shipped import ShippedFiles
 
@@ -26,6 +27,7 @@ __all__ = [
     "encode_jpegli",
     "encode_mozjpeg",
     "encode_turbo",
+    "first_line",
     "forward",
     "load_factory",
     "load_function",

@@ -41,9 +41,10 @@ from benchmarks.receiver.without_vnni import command
 from benchmarks.record import write_result
 from restore import load_model
 from restore.channel.degradation import load_photographs
+from restore.export.model_files import receptive_radius
 from restore.export.onnx import to_onnx
-from restore.networks import DnCNN
 from restore.networks.count import count
+from restore.networks.published import published_network
 from restore.networks.weights import shipped_network
 from restore.runtime.context import Context
 from restore.runtime.decode import receive
@@ -56,7 +57,7 @@ QUALITIES = (10, 20, 30, 40)
 SETS = ("Set5", "BSD68", "LIVE1")
 MODELS = ("default", "tiny")
 FULL = "dncnn-full, float32"
-RIVAL, RIVAL_DEPTH = "DnCNN-3, its authors' weights", 20
+RIVAL = "DnCNN-3, its authors' weights"
 PACKAGES = ("numpy", "onnxruntime", "torch")
 SIZE = (328, 488)  # 481x321 in whole blocks
 
@@ -146,24 +147,10 @@ def _receivers() -> dict[str, Any]:
         receivers[f"{name}, float32"] = partial(_restored, model=floats, project=False)
     rival = _data().parent / "restore_nets" / "dncnn3.safetensors"
     if rival.exists():
-        blind = Model(RIVAL, Network(session(to_onnx(_rival(rival)), 2), RIVAL), None, RIVAL_DEPTH)
+        network = published_network("dncnn", load_file(rival))
+        blind = Model(RIVAL, Network(session(to_onnx(network), 2), RIVAL), None, receptive_radius(network))
         receivers[RIVAL] = partial(_restored, model=blind, project=False)
     return receivers
-
-
-def _rival(path: Path) -> DnCNN:
-    """DnCNN-3 with its authors' weights.
-
-    Their network predicts what is to be subtracted, ours what is to be added: the last layer changes its sign.
-    """
-    network = DnCNN(RIVAL_DEPTH, 64, normalized=False)
-    state = {}
-    for name, tensor in load_file(path).items():
-        layer, _, parameter = name.removeprefix("conv").partition(".")
-        state[f"layers.{2 * int(layer)}.{parameter}"] = tensor
-    last = f"layers.{2 * RIVAL_DEPTH - 2}"
-    network.load_state_dict({name: -tensor if name.startswith(last) else tensor for name, tensor in state.items()})
-    return network.eval()
 
 
 def _restored(data: bytes, model: Model, project: bool) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from optcodec.accuracy.classifier import Classifier
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
+from optcodec.pictures.opening import first_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -103,7 +104,7 @@ class _OnnxNetwork:
             (output,) = self.session.run(None, {self.session.get_inputs()[0].name: batch})
         except Exception as error:  # exceptions of ONNX Runtime have no common base class
             size = f"{pixels.shape[1]}x{pixels.shape[0]}"
-            reason = _first_line(error)
+            reason = first_line(error)
             raise InvalidInputError(f"the network does not take pictures of {size} pixels: {reason}") from None
         shape = np.shape(output)
         if len(shape) >= 2 and shape[0] == 1 and np.size(output) == shape[1]:
@@ -159,8 +160,4 @@ def _session(file: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # exceptions of ONNX Runtime have no common base class
-        raise InvalidInputError(f"{file} is no ONNX model that can be run: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise InvalidInputError(f"{file} is no ONNX model that can be run: {first_line(error)}") from None

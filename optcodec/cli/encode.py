@@ -19,12 +19,13 @@ from optcodec.batch.sources import Found, find
 from optcodec.cli.data_options import DataOptions, changing_options, data_options, places
 from optcodec.cli.dataset import DataTally, code_all
 from optcodec.cli.encode_settings import job_of, needed_per_pixel, shared_tables, tuning_of
-from optcodec.cli.network import made_for, network_options, running
+from optcodec.cli.network import made_for, network_options
 from optcodec.cli.plan import plan_option, planned
 from optcodec.cli.targets import is_data_set, left_out_of, locks_of, remove_unfinished_of, targets_of
 from optcodec.cli.totals import table_of, total_of
 from optcodec.console.form import form_options
 from optcodec.console.many import failure_records, report_failures, report_notices
+from optcodec.console.models import one_thread_each
 from optcodec.console.options import (
     ExpertOption,
     GroupedCommand,
@@ -137,7 +138,7 @@ def command(inputs: tuple[Store, ...], output: Store | None, force: bool, as_jso
         if data.resume:
             remove_unfinished_of(targets)
         coder = _coder(found, options, tuning, manifest)
-        stack.enter_context(running(options))
+        stack.enter_context(one_thread_each(options["network"]))
         about = {"as_json": as_json, "to_stdout": to_stdout, "others": data.other is not None}
         report = partial(_report, tally, tuning, options["loss"], **about)
         try:

@@ -108,6 +108,7 @@ def _check_shared(options: dict[str, Any]) -> dict[str, Any]:
 
 def _shared_target(options: dict[str, Any]) -> Target:
     """What the shared tables are designed for."""
+    from optcodec.design import SCALED
     from optcodec.targets import MatchQuality, Quality
 
     target, quality = choose_target(options), options["quality"]
@@ -118,7 +119,7 @@ def _shared_target(options: dict[str, Any]) -> Target:
         raise InvalidInputError(
             "--shared-tables designs tables for a target such as --bpp, or for -q/--quality; got none"
         )
-    return Quality(quality) if options["method"] in ("deepn", "jpeg") else MatchQuality(quality, jointly=True)
+    return Quality(quality) if options["method"] in SCALED else MatchQuality(quality, jointly=True)
 
 
 def shared_tables(paths: Sequence[Place], options: dict[str, Any]) -> tuple[QuantTable, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +12,7 @@ from optcodec.batch.opening import needed_nbytes
 from optcodec.cli.fit_report import document_of, provenance_of, text_of
 from optcodec.cli.fit_ways import fit_ways, planned_options, way_options
 from optcodec.console.many import Done, Failure, process_files, report_failures
-from optcodec.console.models import check_folders, classifier_options, is_onnx, open_classifier
+from optcodec.console.models import check_folders, classifier_options, network_option, one_thread_each, open_classifier
 from optcodec.console.options import (
     ExpertOption,
     GroupedCommand,
@@ -53,13 +52,7 @@ def _points(ctx: click.Context, option: click.Parameter, text: str | None) -> fl
 
 
 @click.command(cls=GroupedCommand)
-@click.option(
-    "--network",
-    required=True,
-    metavar="MODEL",
-    help="Classifier: a name in torchvision, package.module:factory, or an ONNX file, which ONNX Runtime runs.",
-)
-@click.option("--weights", help="Weights of the network: a file (.safetensors, .pth), or 'default' to download them.")
+@network_option
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of pictures like those to come.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Plan to write (JSON).")
 @click.option(
@@ -161,7 +154,6 @@ def _fitted(data: Path, limits: FitLimits, options: dict[str, Any]) -> tuple[Fit
     from optcodec.fit.bench import Bench
     from optcodec.fit.run import fit_plan, split
     from optcodec.vision.datasets import find_images
-    from optcodec.vision.running import one_torch_thread
 
     classifier, model = open_classifier(options)
     choices = fit_ways(classifier, model, options)
@@ -171,7 +163,7 @@ def _fitted(data: Path, limits: FitLimits, options: dict[str, Any]) -> tuple[Fit
     pictures = split(images, options["images"], options["verify_images"], options["seed"])
     opening = {name: options[name] for name in ("background", "max_pixels", "to_rgb")}
     bench = Bench(classifier, opening, _run(options["threads"] or processor_count()), options["seed"])
-    with nullcontext() if is_onnx(options["network"]) else one_torch_thread():
+    with one_thread_each([options["network"]]):
         fit = fit_plan(bench, pictures, choices, limits)
     named = {"network": classifier.name, "weights_sha256": classifier.weights_sha256}
     return fit, named | _asked(data, pictures, options)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from optcodec.loop.reader import Reader, Readers
     from optcodec.targets import Target
 
-__all__ = ["made_for", "network_options", "reader_target", "readers", "running"]
+__all__ = ["made_for", "network_options", "reader_target", "readers"]
 
 _NO_FILE = "-"
 _OF_TORCH, _OF_ONNX = ("views", "loss", "device"), ("input_range", "outputs")
@@ -182,15 +181,3 @@ def made_for(networks: list[str], records: list[dict[str, Any]], loss: str | Non
     whom = (", and " if means else " and ").join(named)
     others = 'which "optcodec verify --network" measures'
     return f"made for {whom}; other networks may read these files worse than others of their size, {others}"
-
-
-@contextmanager
-def running(options: dict[str, Any]) -> Iterator[None]:
-    """Limit torch to one thread for each file, if it runs a network: the same bytes with any number of threads."""
-    if all(is_onnx(network) for network in options["network"]):
-        yield
-        return
-    from optcodec.vision.running import one_torch_thread
-
-    with one_torch_thread():
-        yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import click
 from optcodec.batch.opening import needed_nbytes
 from optcodec.console.about import about
 from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures
-from optcodec.console.models import check_folders, classifier_options, is_onnx, open_classifier
+from optcodec.console.models import check_folders, classifier_options, network_option, one_thread_each, open_classifier
 from optcodec.console.options import (
     ExpertOption,
     GroupedCommand,
@@ -53,13 +52,7 @@ _FIGURES = {
     type=click.Path(path_type=Path),
     help="Folder of the coded files, with the same paths in it apart from the suffix.",
 )
-@click.option(
-    "--network",
-    required=True,
-    metavar="MODEL",
-    help="Classifier: a name in torchvision, package.module:factory, or an ONNX file, which ONNX Runtime runs.",
-)
-@click.option("--weights", help="Weights of the network: a file (.safetensors, .pth), or 'default' to download them.")
+@network_option
 @click.option(
     "--labels",
     default="self",
@@ -135,7 +128,6 @@ def _measured(
 ) -> tuple[list[Change], list[Failure]]:
     """The changes of all pictures that can be measured, and the others."""
     from optcodec.accuracy.change import measure_pair
-    from optcodec.vision.running import one_torch_thread
 
     opening = {name: options[name] for name in ("background", "max_pixels", "resized", "to_rgb")}
 
@@ -149,7 +141,7 @@ def _measured(
 
     paths = [pair.before for pair in pairs]
     workers = options["threads"] or processor_count()
-    with nullcontext() if is_onnx(options["network"]) else one_torch_thread():
+    with one_thread_each([options["network"]]):
         records, failures = process_files(paths, work, workers=workers, label="verify", nbytes=nbytes)
     return [record["change"] for record in records], failures
 

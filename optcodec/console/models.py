@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +16,16 @@ if TYPE_CHECKING:
     from optcodec.accuracy.classifier import Classifier
     from optcodec.vision.models import TargetModel
 
-__all__ = ["check_folders", "classifier_options", "is_onnx", "onnx_options", "open_classifier", "open_model"]
+__all__ = [
+    "check_folders",
+    "classifier_options",
+    "is_onnx",
+    "network_option",
+    "one_thread_each",
+    "onnx_options",
+    "open_classifier",
+    "open_model",
+]
 
 
 onnx_options = (
@@ -32,6 +43,24 @@ onnx_options = (
         help="What the network gives: logits, or what a softmax has made of them.  [default: logits]",
     ),
 )
+
+
+_NETWORK = (
+    click.option(
+        "--network",
+        required=True,
+        metavar="MODEL",
+        help="Classifier: a name in torchvision, package.module:factory, or an ONNX file, which ONNX Runtime runs.",
+    ),
+    click.option(
+        "--weights", help="Weights of the network: a file (.safetensors, .pth), or 'default' to download them."
+    ),
+)
+
+
+def network_option(function: Any) -> Any:
+    """Add ``--network`` and ``--weights``, one network to read the files, to a command."""
+    return with_options(function, *_NETWORK)
 
 
 def classifier_options(function: Any) -> Any:
@@ -53,6 +82,18 @@ def open_model(model: str, *, weights: str | None, device: str) -> TargetModel:
 def is_onnx(network: str) -> bool:
     """Whether a network is named by an ONNX file."""
     return network.lower().endswith(".onnx")
+
+
+@contextmanager
+def one_thread_each(networks: Iterable[str]) -> Iterator[None]:
+    """Limit torch to one thread for each file, if it runs a network: the same results with any number of threads."""
+    if all(map(is_onnx, networks)):
+        yield
+        return
+    from optcodec.vision.running import one_torch_thread
+
+    with one_torch_thread():
+        yield
 
 
 def open_classifier(options: dict[str, Any]) -> tuple[Classifier, TargetModel | None]:

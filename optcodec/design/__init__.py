@@ -6,7 +6,14 @@ from optcodec.design.candidates import DesignedFile, Files
 from optcodec.design.families import Joint
 from optcodec.design.line import DesignLine
 from optcodec.design.methods import DEFAULT_DISTORTION, METHODS, SCALED, WATER_FILLING, Design
-from optcodec.design.resolve import SamplingMismatchWarning, check_sampling, design_tables, line_of_method, resolve
+from optcodec.design.resolve import (
+    SamplingMismatchWarning,
+    check_sampling,
+    design_tables,
+    line_of_method,
+    rescaled,
+    resolve,
+)
 from optcodec.design.statistics import DISTORTIONS, Statistics, gather
 
 __all__ = [
@@ -26,5 +33,6 @@ __all__ = [
     "design_tables",
     "gather",
     "line_of_method",
+    "rescaled",
     "resolve",
 ]

@@ -37,6 +37,7 @@ __all__ = [
     "check_sampling",
     "design_tables",
     "line_of_method",
+    "rescaled",
     "resolve",
 ]
 
@@ -132,7 +133,7 @@ def resolve(
     statistics: Statistics,
     profile: SensitivityProfile | None = None,
     *,
-    method: str | Sequence[QuantTable] | None = None,
+    method: str | None = None,
     distortion: str = DEFAULT_DISTORTION,
     limits: tuple[int, int | None] = (1, None),
     files: Files,
@@ -141,12 +142,10 @@ def resolve(
 
     Parameters
     ----------
-    target, profile, distortion
+    target, profile, method, distortion
         As in `design_tables`; `MatchPsnr` and what else is measured on a file go with a single image.
     statistics : Statistics
         Of the image or data set; `pixels` is what `Bpp` counts by.
-    method : str or sequence of QuantTable, optional
-        As in `design_tables`; or tables that are scaled as a whole, instead of being designed.
     limits : (int, int or None)
         Smallest and largest step: `qmin` and `qmax` of `design_tables`.
     files : Files
@@ -158,21 +157,29 @@ def resolve(
     DesignedFile
         With the tables; where there is a single image, also with the file.
     """
-    if not isinstance(target, Target) or (target.needs_file and files.write is None):
-        raise InvalidInputError(f"expected a target such as WaterLevel(0.1) or Bpp(1.0), got {target!r}")
-    given = None if method is None or isinstance(method, str) else method
-    if given is not None:
-        method = "jpeg"  # whose tables are scaled in the same way
-    elif method is None:
+    _check_target(target, files)
+    if method is None:
         method = default_method(target, weighted=profile is not None)
-    assert isinstance(method, str)
     _check_options(method, distortion)
     design = Design.of(method, statistics, profile, distortion, _checked(limits))
-    families = METHODS[method](design) if given is None else scaled(design, given)
-    line = DesignLine(design, families, files, only_scaled=given is not None)
+    line = DesignLine(design, METHODS[method](design), files)
     if isinstance(target, FixedLevel):
         return line.file_with(np.maximum(_at_level(target, line.families, method), design.least))
     return meet(line, target).candidate
+
+
+def rescaled(
+    target: Target,
+    statistics: Statistics,
+    tables: Sequence[QuantTable],
+    profile: SensitivityProfile | None = None,
+    *,
+    files: Files,
+) -> DesignedFile:
+    """Tables that are given, scaled as a whole until a target is met; parameters and result as of `resolve`."""
+    _check_target(target, files)
+    design = Design.of("jpeg", statistics, profile)
+    return meet(DesignLine(design, scaled(design, tables), files, only_scaled=True), target).candidate
 
 
 def line_of_method(
@@ -185,6 +192,11 @@ def line_of_method(
     _check_options(method, distortion)
     design = Design.of(method, statistics, profile, distortion)
     return DesignLine(design, METHODS[method](design), Files(len))
+
+
+def _check_target(target: Target, files: Files) -> None:
+    if not isinstance(target, Target) or (target.needs_file and files.write is None):
+        raise InvalidInputError(f"expected a target such as WaterLevel(0.1) or Bpp(1.0), got {target!r}")
 
 
 def _checked(limits: tuple[int, int | None]) -> tuple[int, int | None]:

@@ -7,10 +7,12 @@ whole numbers, and the inverse has the transposed one.
 
 from __future__ import annotations
 
-import math
+from functools import cache
 
 import torch
 from torch import Tensor
+
+from optcodec.vision.gradients import dct_basis
 
 __all__ = ["coefficients_of", "indices_of", "samples_of"]
 
@@ -20,7 +22,7 @@ _EXTRA = 2  # fraction bits that the first pass leaves to the second
 
 def coefficients_of(blocks: Tensor) -> Tensor:
     """Coefficients of level-shifted samples, shape (..., 8, 8), in floating point."""
-    basis = _orthonormal(blocks)
+    basis = dct_basis(blocks)
     return basis @ blocks @ basis.mT
 
 
@@ -49,7 +51,7 @@ def samples_of(indices: Tensor, steps: Tensor, *, exact: bool) -> Tensor:
     With `exact`, indices are whole numbers, and samples those of libjpeg.
     """
     values = indices * steps
-    basis = _orthonormal(values)
+    basis = dct_basis(values)
     samples = basis.mT @ values @ basis + 128
     with torch.no_grad():
         whole = samples.round()
@@ -67,19 +69,14 @@ def _shifted(values: Tensor, bits: int) -> Tensor:
     return shifted
 
 
-def _orthonormal(like: Tensor) -> Tensor:
-    """The orthonormal DCT (T.81, A.3.3): row u has frequency u."""
-    rows = [
-        [math.sqrt((1 if u == 0 else 2) / 8) * math.cos((2 * x + 1) * u * math.pi / 16) for x in range(8)]
-        for u in range(8)
-    ]
-    return torch.tensor(rows, dtype=like.dtype, device=like.device)
-
-
 def _integer(like: Tensor) -> Tensor:
     """The matrix of a pass, in double precision: about the orthonormal one times the root of 8 and 2^13."""
-    columns = [_pass([1 if x == place else 0 for x in range(8)]) for place in range(8)]
-    return torch.tensor(columns, dtype=torch.float64, device=like.device).T
+    return torch.tensor(_columns(), dtype=torch.float64, device=like.device).T
+
+
+@cache
+def _columns() -> list[list[int]]:
+    return [_pass([1 if x == place else 0 for x in range(8)]) for place in range(8)]
 
 
 def _pass(d: list[int]) -> list[int]:

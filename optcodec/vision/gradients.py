@@ -15,7 +15,7 @@ from optcodec.jpeg.image import sampling_factors
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["component_gradients", "dct_energies", "dct_gradients"]
+__all__ = ["component_gradients", "dct_basis", "dct_energies", "dct_gradients"]
 
 # T.871, section 7: R, G and B as a function of Y, Cb and Cr (each row one of R, G, B), from the luma weights of BT.601.
 _KR, _KG, _KB = 0.299, 0.587, 0.114
@@ -69,7 +69,7 @@ def dct_gradients(gradient: Tensor) -> Tensor:
     padded = torch.nn.functional.pad(gradient, (0, -width % 8, 0, -height % 8))
     rows, columns = padded.shape[1] // 8, padded.shape[2] // 8
     blocks = padded.reshape(-1, rows, 8, columns, 8)
-    basis = _dct_basis(gradient)
+    basis = dct_basis(gradient)
     return torch.einsum("vy,nryqx,ux->nrqvu", basis, blocks, basis)
 
 
@@ -100,7 +100,7 @@ def _sum_groups(plane: Tensor, h: int, v: int) -> Tensor:
     return avg_pool2d(padded, (v, h), divisor_override=1)
 
 
-def _dct_basis(like: Tensor) -> Tensor:
+def dct_basis(like: Tensor) -> Tensor:
     """Matrix of the orthonormal 8-point DCT-II (T.81, A.3.3); row k has frequency k."""
     import torch
 

@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 
 from optcodec import InvalidInputError, require_packages
-from optcodec.shared import load_factory
+from optcodec.shared import first_line, load_factory
 from restore.evaluation.receiver import Planes
+from restore.runtime.models import session_of
 
 __all__ = ["FOREIGN", "ForeignNetwork", "check_foreign", "is_foreign", "load_foreign"]
 
@@ -82,7 +83,7 @@ class ForeignNetwork:
             restored = self.function(padded)
         except (RuntimeError, ValueError) as error:
             raise InvalidInputError(
-                f"{self.name} does not run on {planes.shape} samples: {_first_line(error)}"
+                f"{self.name} does not run on {planes.shape} samples: {first_line(error)}"
             ) from None
         return np.ascontiguousarray(restored[:, : self.scale * height, : self.scale * width])
 
@@ -153,7 +154,7 @@ def _tried(name: str, function: Run) -> tuple[int, int, int]:
             try:
                 scales = {_scale(function, (channels, *size)) for size in (sides, sides[::-1])}
             except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-                reasons.append(_first_line(error))
+                reasons.append(first_line(error))
                 continue
             if len(scales) == 1:
                 return channels, scales.pop(), factor
@@ -171,17 +172,13 @@ def _scale(function: Run, shape: tuple[int, ...]) -> int:
 
 def _onnx(name: str, path: Path) -> ForeignNetwork:
     """A network in ONNX Runtime."""
-    import onnxruntime
-
     from restore.evaluation.macs import onnx_macs
 
     data = _read(path)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only, which are raised as exceptions as well
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        session = session_of(data)
     except Exception as error:  # exceptions of ONNX Runtime have no common base class
-        raise InvalidInputError(f"{path} is no ONNX network that can be run: {_first_line(error)}") from None
+        raise InvalidInputError(f"{path} is no ONNX network that can be run: {first_line(error)}") from None
     inputs, output = session.get_inputs(), session.get_outputs()[0].name
     if len(inputs) != 1:
         raise InvalidInputError(f"{path} has the inputs {[tensor.name for tensor in inputs]}; expected an image alone")
@@ -190,7 +187,7 @@ def _onnx(name: str, path: Path) -> ForeignNetwork:
         try:
             (restored,) = session.run([output], {inputs[0].name: planes[None]})
         except Exception as error:  # as above
-            raise ValueError(_first_line(error)) from None
+            raise ValueError(first_line(error)) from None
         result: Planes = restored[0].astype(np.float32)
         return result
 
@@ -214,7 +211,7 @@ def _module(kind: str, source: str) -> Any:
                 program = torch.jit.load(source, map_location="cpu")  # type: ignore[no-untyped-call]
             return program.eval()
         except RuntimeError as error:
-            raise InvalidInputError(f"{source} is no TorchScript program: {_first_line(error)}") from None
+            raise InvalidInputError(f"{source} is no TorchScript program: {first_line(error)}") from None
     tensors = _load_tensors(Path(source))
     if kind == "spandrel":
         return _spandrel_module(Path(source), tensors)
@@ -268,7 +265,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidInputError(f"cannot read {path}: {error.strerror}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec import InvalidInputError, parse_json, require_packages, whole_number
-from optcodec.shared import ShippedFiles, processor_count, real_number
+from optcodec.shared import ShippedFiles, first_line, processor_count, real_number
 from restore.runtime.context import Context
 
-__all__ = ["Model", "Network", "find_model", "load_model", "shipped_models"]
+__all__ = ["Model", "Network", "find_model", "load_model", "session_of", "shipped_models"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -71,9 +71,7 @@ class Network:
         try:
             (restored,) = self.session.run(["restored"], used_inputs)
         except Exception as error:  # exceptions of ONNX Runtime have no common base class
-            raise InvalidInputError(
-                f"{self.name} does not run on {image.shape} samples: {_first_line(error)}"
-            ) from None
+            raise InvalidInputError(f"{self.name} does not run on {image.shape} samples: {first_line(error)}") from None
         expected = (1, max(1, len(image) - 1), *image.shape[1:])  # one plane of one; Cb and Cr of three
         if restored.shape != expected:
             raise InvalidInputError(f"{self.name} gives {restored.shape} samples; expected {expected}")
@@ -155,7 +153,7 @@ def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None
         if chrominance is not None:
             files["chrominance"] = _read_verified(folder, chrominance)
     except (KeyError, TypeError) as error:
-        raise _not_a_model(file, f"no entry {error}" if isinstance(error, KeyError) else _first_line(error)) from None
+        raise _not_a_model(file, f"no entry {error}" if isinstance(error, KeyError) else first_line(error)) from None
     is_after = index.get("after_luminance", False)
     if not isinstance(is_after, bool):
         raise InvalidInputError(f"{file}: after_luminance is true or false, got {is_after!r}")
@@ -219,8 +217,20 @@ def _read_verified(folder: Traversable, entry: Mapping[str, Any]) -> bytes:
     return data
 
 
-def _network(name: str, data: bytes, planes: int, threads: int | None) -> Network:
-    require_packages("onnxruntime")
+def session_of(data: bytes, threads: int | None = None) -> Any:
+    """Load an ONNX file into ONNX Runtime; what that raises for other files has no common base class.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    threads : int, optional
+        Maximum number of threads; by default one for each processor.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -228,10 +238,15 @@ def _network(name: str, data: bytes, planes: int, threads: int | None) -> Networ
     options.log_severity_level = 3  # errors only, which are raised as exceptions as well
     options.enable_mem_pattern = False  # a memory plan holds for one shape only, and tiles have several
     options.enable_cpu_mem_arena = False  # the arena would keep the memory of the largest tile, and is not faster
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def _network(name: str, data: bytes, planes: int, threads: int | None) -> Network:
+    require_packages("onnxruntime")
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        session = session_of(data, threads)
     except Exception as error:  # exceptions of ONNX Runtime have no common base class
-        raise InvalidInputError(f"{name} is no ONNX model that can be run: {_first_line(error)}") from None
+        raise InvalidInputError(f"{name} is no ONNX model that can be run: {first_line(error)}") from None
     inputs = {tensor.name: tensor.shape for tensor in session.get_inputs()}
     outputs = [tensor.name for tensor in session.get_outputs()]
     fits = {"image"} <= set(inputs) <= {"image", "condition", "table"} and outputs == ["restored"]
@@ -239,8 +254,3 @@ def _network(name: str, data: bytes, planes: int, threads: int | None) -> Networ
         signature = f"inputs {inputs} and outputs {outputs}"
         raise InvalidInputError(f"{name} has {signature}; expected image with {planes} planes, condition, and restored")
     return Network(session, name)
-
-
-def _first_line(error: Exception) -> str:
-    """The first line of an error message, or the name of its class where it has none."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
