@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from imageio.core.request import URI_BYTES, Request
-from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 
 from optcodec.encoder import encode
 from optcodec.errors import InvalidInputError
+from optcodec.extras import require_packages
 from optcodec.pictures.pixels import Picture, load_picture
+
+require_packages("imageio")
+
+from imageio.core.request import URI_BYTES  # noqa: E402
+from imageio.core.v3_plugin_api import ImageProperties, PluginV3  # noqa: E402
 
 __all__ = ["OptcodecPlugin"]
 
@@ -27,15 +31,11 @@ Pixels = npt.NDArray[np.uint8]
 class OptcodecPlugin(PluginV3):
     """One JPEG file; see `imageio.core.v3_plugin_api.PluginV3` for the methods."""
 
-    def __init__(self, request: Request, **options: Any) -> None:
-        super().__init__(request)
-        self.options = options
-
     def read(self, *, index: int | EllipsisType | None = 0, **options: Any) -> Pixels:
         return self._picture(index, options).pixels
 
     def write(self, ndimage: Any, **options: Any) -> bytes | None:
-        file = encode(np.asarray(ndimage), **self.options | options)
+        file = encode(np.asarray(ndimage), **options)
         self.request.get_file().write(file.data)
         return file.data if self.request._uri_type == URI_BYTES else None
 
@@ -55,4 +55,4 @@ class OptcodecPlugin(PluginV3):
             raise InvalidInputError(f"a JPEG file has one image, number 0; got {index!r}")
         file = self.request.get_file()
         file.seek(0)
-        return load_picture(file.read(), **self.options | options)
+        return load_picture(file.read(), **options)

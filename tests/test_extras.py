@@ -126,6 +126,8 @@ CALLS = [
     Case("from optcodec.receivers.train_qpnet import qpnet_module; qpnet_module(3)", ("torch",)),
     Case("import restore; restore.load_model('tiny')", ("onnxruntime",)),
     Case(PIXELS + "import restore; restore.restore_image(optcodec.encode(image, quality=9).data)", ("onnxruntime",)),
+    Case("import optcodec.imageio", ("imageio",)),
+    Case("import optcodec.torch", ("torch", "torchvision"), "torch"),
     Case("from restore.tasks import sr4; sr4()", TORCH),
     Case("from restore.tasks import deblock; deblock()", ("onnxruntime",)),
     Case("from restore.tasks import make_task; make_task('sr4', 'spandrel:x')", (*TORCH, "spandrel"), "evaluate"),
