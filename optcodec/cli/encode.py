@@ -22,13 +22,13 @@ from optcodec.cli.encode_settings import job_of, needed_per_pixel, shared_tables
 from optcodec.cli.network import made_for, network_options
 from optcodec.cli.plan import plan_option, planned
 from optcodec.cli.targets import is_data_set, left_out_of, locks_of, remove_unfinished_of, targets_of
-from optcodec.cli.totals import table_of, total_of
+from optcodec.cli.totals import summary_of, table_of, total_of
+from optcodec.console.dry_run import dry_run_option, print_plan
 from optcodec.console.form import form_options
+from optcodec.console.help import ExpertOption, GroupedCommand
 from optcodec.console.many import failure_records, report_failures, report_notices
 from optcodec.console.models import one_thread_each
 from optcodec.console.options import (
-    ExpertOption,
-    GroupedCommand,
     background_option,
     max_pixels_option,
     method_option,
@@ -53,8 +53,20 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_FIRST = (
+    *("--output", "--quality", "--max-bytes", "--bpp", "--effort", "--tune", "--network", "--subsampling", "--smaller"),
+    *("--dry-run", "--force", "--json"),
+)
+_EXAMPLES = (
+    ("photo.png -o photo.jpg --max-bytes 60k --tune people --smaller", "The best-looking file of at most 60 kB"),
+    ("photos -o coded -q 80 --effort 3", "A folder, as good as default JPEG at quality 80, in fewer bytes"),
+    ("old.jpg -o smaller.jpg", "The same pixels in fewer bytes"),
+    ("photos -o coded --profile generic --bpp 0.8", "For networks in general, at 0.8 bits per pixel"),
+    ("photo.png -o photo.jpg --network classifier.onnx --same-top1", "The fewest bytes that a network reads alike"),
+)
 
-@click.command(cls=GroupedCommand)
+
+@click.command(cls=GroupedCommand, first=_FIRST, examples=_EXAMPLES)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", callback=places)
 @click.option(
     "-o",
@@ -105,22 +117,28 @@ __all__ = ["command"]
 @reading_options
 @max_pixels_option
 @click.option("--force", is_flag=True, help="Replace inputs; without -o, replace any file that already exists.")
+@dry_run_option
 @click.option("--keep-times", is_flag=True, help="Keep the access and modification times of files that are replaced.")
 @data_options
 @json_option
-def command(inputs: tuple[Store, ...], output: Store | None, force: bool, as_json: bool, **options: Any) -> None:
+def command(
+    inputs: tuple[Store, ...], output: Store | None, force: bool, dry_run: bool, as_json: bool, **options: Any
+) -> None:
     """Encode images as JPEG: files, folders, patterns ('photos/**/*.png'), lists (.jsonl, .parquet), tar files, and
     URLs such as s3://bucket/photos. The input - is stdin.
 
     JPEG files are transcoded from their coefficients, without decoding to pixels. Without -q, --tables or a target
     they keep their tables; unless --effort is 3 or 4, they then also keep every coefficient (lossless). The file is
-    copied unchanged if the new one would not be smaller, or if it already meets --bpp or --max-bytes. A profile is a
-    shipped one (mobilenet_v2, squeezenet1_1) or a file from "optcodec sensitivity". Replaced files keep their
-    permissions.
+    copied unchanged if the new one would not be smaller, or if it already meets --bpp or --max-bytes.
+    Replaced files keep their permissions.
     """
     options = planned(click.get_current_context(), options)
     data = DataOptions.of(options)
     found = find(inputs, left_out_of(inputs, output, data.written))
+    if dry_run:
+        tuning_of(options)  # which are checked, too
+        _show_plan(found, output, data, several=is_data_set(inputs, found), force=force, as_json=as_json)
+        return
     tally = DataTally()
     with ExitStack() as stack:
         manifest, several = None, is_data_set(inputs, found)
@@ -151,6 +169,25 @@ def command(inputs: tuple[Store, ...], output: Store | None, force: bool, as_jso
             write_parquet(data.parquet, read_earlier(data.lines).rows.values())
     report()
     report_failures(tally.failures, len(tally.records) + len(tally.failures))
+
+
+def _show_plan(
+    found: Found, output: Store | None, data: DataOptions, *, several: bool, force: bool, as_json: bool
+) -> None:
+    """Print which files would be written, less those that a manifest says are done."""
+    known = data.lines if data.resume and data.lines is not None and data.lines.exists() else None
+    earlier = Earlier() if known is None else read_earlier(known)
+    found = found.without(earlier.outputs)
+    targets = targets_of(found, output, data, several=several, force=force, earlier=earlier.rows)
+    items = [*found.pictures, *(found.others if targets.others else ()), *found.shards]
+    written = list(zip(items, (*targets.pictures, *targets.others, *targets.shards), strict=True))
+    done = {source for source, row in earlier.rows.items() if row["state"] != "failed"}
+    files = [(item.source, target) for item, target in written if str(item.source) not in done]
+    skipped = 0 if targets.others else len(found.others)
+    others = {"done before": len(written) - len(files), "skipped, which are no pictures": skipped}
+    print_plan(
+        files, as_json=as_json, others={"done": others["done before"], "skipped": skipped} if as_json else others
+    )
 
 
 def _coder(found: Found, options: dict[str, Any], tuning: EncodeSettings, manifest: Manifest | None) -> Coder:
@@ -224,10 +261,12 @@ def _report(
     counts = {name: getattr(tally, name) for name in ("resumed", "copied", "skipped")}
     if as_json:
         result = {"files": records, "failures": failure_records(tally.failures)} | total_of(records) | tuning.record
+        result |= {"seconds": round(tally.seconds, 3)}
         print_json(result | counts | ({"interrupted": True} if interrupted else {}))
         return
     if records and not to_stdout:
         click.echo(table_of(records))
+        click.echo(summary_of(records, tally.seconds))
         if tuning.networks:
             click.echo(made_for(tuning.networks, records, loss))
     about = {"resumed": ("file", "done before"), "copied": ("other file", "copied")}
