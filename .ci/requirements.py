@@ -11,7 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-TOO_LARGE = {"torch", "torchmetrics", "torchvision", "spandrel", "tensorboard"}
+TOO_LARGE = {"piq", "piqa", "torch", "torchmetrics", "torchvision", "spandrel", "tensorboard"}
 OTHER_CHECKS = {"atheris", "import-linter", "ipykernel", "mypy", "nbclient", "ruff"}  # what the tests here do not take
 
 

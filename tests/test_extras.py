@@ -151,6 +151,7 @@ CALLS = [
     Case("from optcodec.rates import load_measures; load_measures(['psnr', 'psnr_y', 'psnr_b'])"),
     Case("from optcodec.rates import load_measures; load_measures(['ssim_y'])", ("skimage",)),
     Case("from optcodec.rates import load_measures; load_measures(['ms_ssim'])", ("torch", "torchmetrics")),
+    Case("from optcodec.rates import load_measures; load_measures(['fsim'])", ("torch", "piq")),
     Case("from optcodec.rates import load_measures; load_measures(['ssimulacra2'])", ("ssimulacra2",)),
     Case("from optcodec.report.rate_curves import rates_figure; rates_figure([])", ("matplotlib",)),
     Case("from restore.channel.drawings import drawing; [drawing(number) for number in range(4)]", ("matplotlib",)),
