@@ -44,6 +44,7 @@ COMMANDS = [
     Case("optcodec encode {}/a.png -o {}/people.jpg --tune people --max-bytes 3000"),
     Case("optcodec encode {}/a.png -o {}/blocks.jpg --blocks qpnet:sr4 --bpp 1"),
     Case("optcodec encode {}/a.png -o {}/d.jpg --match-ssim 0.9", ("skimage",)),
+    Case("optcodec encode {}/a.png -o {}/d.jpg --match-ssimulacra2 60", ("ssimulacra2",)),
     Case("optcodec encode {}/a.png {}/in.jpg -o {}/many --pixels --match-ssim 0.9", ("skimage",)),
     Case("optcodec encode local://{}/a.png -o {}/from_url.jpg", ("fsspec",)),
     Case("optcodec encode {}/a.png -o {}/e.jpg --manifest {}/rows.parquet --force", ("pyarrow",)),

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
-from optcodec.metrics import check_pixels, luminance, luminance_ssim, mean_square, psnr_db, ssim
+from optcodec.metrics import (
+    check_pixels,
+    check_sides,
+    luminance,
+    luminance_ssim,
+    mean_square,
+    psnr_db,
+    ssim,
+    ssimulacra2,
+)
 
 __all__ = [
     "MEASURES",
@@ -24,7 +31,6 @@ __all__ = [
     "load_measures",
     "ms_ssim",
     "psnr_b_db",
-    "ssimulacra2",
 ]
 
 Pixels = npt.NDArray[np.uint8]
@@ -33,7 +39,6 @@ MeasureFunction = Callable[[Pixels, Pixels], float]
 _BLOCK = 8
 _LEAST_SIDE_FOR_MS_SSIM = 176  # pixels: four halvings leave the 11 of the window
 _LEAST_SIDE_FOR_FSIM = 16  # pixels
-_LEAST_SIDE_FOR_SSIMULACRA2 = 8  # pixels
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ def psnr_b_db(reference: Pixels, test: Pixels) -> float:
     Yim and Bovik, "Quality assessment of deblocked images", IEEE Trans. Image Processing 20(1), 2011, eq. (9)-(15).
     """
     check_pixels(reference, test)
-    _check_sides(reference, 2, "PSNR-B")
+    check_sides(reference, 2, "PSNR-B")
     error = mean_square(reference, test)
     planes = np.atleast_3d(test)
     error += float(np.mean([blocking_effect(planes[..., plane]) for plane in range(planes.shape[2])]))
@@ -191,7 +196,7 @@ def ms_ssim(reference: Pixels, test: Pixels) -> float:
     """
     require_packages("torch", "torchmetrics")
     check_pixels(reference, test)
-    _check_sides(reference, _LEAST_SIDE_FOR_MS_SSIM, "MS-SSIM")
+    check_sides(reference, _LEAST_SIDE_FOR_MS_SSIM, "MS-SSIM")
     import torch
     from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
@@ -215,37 +220,10 @@ def fsim(reference: Pixels, test: Pixels) -> float:
     """
     require_packages("torch", "piq")
     check_pixels(reference, test)
-    _check_sides(reference, _LEAST_SIDE_FOR_FSIM, "FSIM")
+    check_sides(reference, _LEAST_SIDE_FOR_FSIM, "FSIM")
     import piq
     import torch
 
     first, second = (torch.from_numpy(np.atleast_3d(image).astype(np.float32)) for image in (test, reference))
     planes = (image.permute(2, 0, 1)[None] for image in (first, second))
     return float(piq.fsim(*planes, data_range=255.0, chromatic=reference.ndim == 3))
-
-
-def ssimulacra2(reference: Pixels, test: Pixels) -> float:
-    """SSIMULACRA2 of two images, 100 if they are equal. Its package reads files, so they are written first.
-
-    Raises
-    ------
-    InvalidInputError
-        If the images have fewer than 8 pixels on a side, or the package is missing.
-    """
-    require_packages("ssimulacra2")
-    check_pixels(reference, test)
-    _check_sides(reference, _LEAST_SIDE_FOR_SSIMULACRA2, "SSIMULACRA2")
-    from PIL import Image
-    from ssimulacra2 import compute_ssimulacra2
-
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [str(Path(folder) / name) for name in ("reference.png", "test.png")]
-        for pixels, path in zip((reference, test), paths, strict=True):
-            Image.fromarray(pixels).convert("RGB").save(path, compress_level=0)
-        return float(compute_ssimulacra2(*paths))
-
-
-def _check_sides(image: Pixels, least: int, measure: str) -> None:
-    """Refuse images that are too small for a measure."""
-    if min(image.shape[:2]) < least:
-        raise InvalidInputError(f"{measure} needs at least {least} pixels on each side, got shape {image.shape}")

@@ -9,10 +9,10 @@ import pytest
 from scipy.ndimage import correlate1d
 
 from optcodec.errors import InvalidInputError
-from optcodec.metrics import luminance, psnr_db, ssim
+from optcodec.metrics import luminance, psnr_db, ssim, ssimulacra2
 from optcodec.peers.encoders import encode_turbo
 from optcodec.rates import MEASURES, decoded, load_measures
-from optcodec.rates.measures import fsim, ms_ssim, ssimulacra2
+from optcodec.rates.measures import fsim, ms_ssim
 from tests.cli_helpers import photograph, save
 
 PICTURE = photograph(180, 200)
