@@ -66,6 +66,9 @@ def encoded(source: Path, *options: object) -> tuple[int, np.ndarray]:
         (["--match-ssim", 0.9], {"target": MatchSsim(0.9)}, (2, None)),
         (["--match-ssimulacra2", 2], {"target": MatchSsimulacra2(2)}, (2, None)),
         (["--effort", 3], {"effort": 3}, (3, "psnr")),
+        (["--max-bytes", 3000], {"target": MaxBytes(3000)}, (3, "people")),
+        (["--max-bytes", 3000, "--effort", 2], {"target": MaxBytes(3000), "effort": 2}, (2, None)),
+        (["--max-bytes", 3000, "--baseline"], {"target": MaxBytes(3000), "progressive": False}, (3, "people")),
         (
             ["--effort", 3, "--match-psnr", 30, "--smaller"],
             {"effort": 3, "target": MatchPsnr(30.0), "progressive": "smaller"},
