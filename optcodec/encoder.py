@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optcodec.cached import cached_property
 from optcodec.effort import Request
@@ -234,13 +234,15 @@ def encode(
     request = requested.resolved(dct=dct, huffman=huffman)
     sampling, overshoot = subsampling or request.subsampling or "4:2:0", overshoot and not isinstance(target, MatchSwe)
     form = Form(sampling, dct, progressive, scans, restart_interval, metadata, threads, huffman, overshoot)
-    source: PixelSource | CoefficientSource
+    return _encoded(_source_of(image, form, background=background, orient=orient, to_rgb=to_rgb), request)
+
+
+def _source_of(image: ImageLike | CoefficientImage, form: Form, **opening: Any) -> PixelSource | CoefficientSource:
+    """What is coded: pixels, or coefficients."""
     if isinstance(image, CoefficientImage):
-        check_transcoding(image, orient, to_rgb)
-        source = form.of_coefficients(image)
-    else:
-        source = form.of_pixels(load_picture(image, background=background, orient=orient, to_rgb=to_rgb))
-    return _encoded(source, request)
+        check_transcoding(image, opening["orient"], opening["to_rgb"])
+        return form.of_coefficients(image)
+    return form.of_pixels(load_picture(image, **opening))
 
 
 def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
