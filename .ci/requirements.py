@@ -12,7 +12,15 @@ import tomllib
 from pathlib import Path
 
 TOO_LARGE = {"torch", "torchmetrics", "torchvision", "spandrel", "tensorboard"}
-OTHER_CHECKS = {"atheris", "import-linter", "ipykernel", "mypy", "nbclient", "ruff"}  # what the tests here do not take
+OTHER_CHECKS = {
+    "atheris",
+    "import-linter",
+    "ipykernel",
+    "mypy",
+    "nbclient",
+    "playwright",
+    "ruff",
+}  # what the tests here do not take
 
 
 def requirements() -> dict[str, str]:
