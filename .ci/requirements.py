@@ -12,7 +12,8 @@ import tomllib
 from pathlib import Path
 
 TOO_LARGE = {"piq", "piqa", "torch", "torchmetrics", "torchvision", "spandrel", "tensorboard"}
-OTHER_CHECKS = {"atheris", "import-linter", "ipykernel", "mypy", "nbclient", "ruff"}  # what the tests here do not take
+# what the tests here do not take
+OTHER_CHECKS = {"atheris", "import-linter", "ipykernel", "mypy", "nbclient", "playwright", "ruff"}
 
 
 def requirements() -> dict[str, str]:
