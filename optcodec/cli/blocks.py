@@ -12,6 +12,7 @@ import click
 from optcodec.batch.opening import is_jpeg
 from optcodec.cli import blocks_train
 from optcodec.cli.blocks_train import parts_folder
+from optcodec.console.about import about
 from optcodec.console.files import find_images
 from optcodec.console.help import GroupedCommand
 from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures, report_notices
@@ -209,7 +210,9 @@ def show(image: Path, output: Path, max_pixels: int, as_json: bool, **options: A
     write_whole(output, draw_to(figure, output.suffix.lower()))
     report_notices({notice: [image] for notice in notices})
     if as_json:
-        print_json(record | {"maps": {name: block_map.record for name, block_map in maps.items()}})
+        print_json(
+            about("numpy", "pillow") | record | {"maps": {name: block_map.record for name, block_map in maps.items()}}
+        )
     else:
         click.echo(f"{output}: {_note(record)}")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.batch.opening import is_jpeg, needed_nbytes
+from optcodec.console.about import about
 from optcodec.console.files import find_images
 from optcodec.console.many import Done, failure_records, process_files, report_failures
 from optcodec.console.options import max_pixels_option, to_rgb_option
@@ -92,8 +93,8 @@ def command(
 
     records, failures = process_files(paths, work, workers=processor_count(), label="compare", nbytes=nbytes)
     if as_json:
-        about = {"reference": str(reference), "profile": weights.name}
-        print_json(about | {"files": records, "failures": failure_records(failures)})
+        record = about("numpy", "pillow") | {"reference": str(reference), "profile": weights.name}
+        print_json(record | {"files": records, "failures": failure_records(failures)})
     else:
         click.echo(_text(records, further), nl=bool(records))
     report_failures(failures, len(paths))

@@ -23,6 +23,7 @@ from optcodec.cli.network import made_for, network_options
 from optcodec.cli.plan import plan_option, planned
 from optcodec.cli.targets import is_data_set, left_out_of, locks_of, remove_unfinished_of, targets_of
 from optcodec.cli.totals import summary_of, table_of, total_of
+from optcodec.console.about import about
 from optcodec.console.dry_run import dry_run_option, print_plan
 from optcodec.console.form import form_options
 from optcodec.console.help import ExpertOption, GroupedCommand
@@ -157,8 +158,8 @@ def command(
             remove_unfinished_of(targets)
         coder = _coder(found, options, tuning, manifest)
         stack.enter_context(one_thread_each(options["network"]))
-        about = {"as_json": as_json, "to_stdout": to_stdout, "others": data.other is not None}
-        report = partial(_report, tally, tuning, options["loss"], **about)
+        how = {"as_json": as_json, "to_stdout": to_stdout, "others": data.other is not None}
+        report = partial(_report, tally, tuning, options["loss"], **how)
         try:
             code_all(coder, found, targets, data, tally)
         except (KeyboardInterrupt, SystemExit):
@@ -262,16 +263,16 @@ def _report(
     if as_json:
         result = {"files": records, "failures": failure_records(tally.failures)} | total_of(records) | tuning.record
         result |= {"seconds": round(tally.seconds, 3)}
-        print_json(result | counts | ({"interrupted": True} if interrupted else {}))
+        print_json(about("numpy", "numba", "pillow") | result | counts | ({"interrupted": True} if interrupted else {}))
         return
     if records and not to_stdout:
         click.echo(table_of(records))
         click.echo(summary_of(records, tally.seconds))
         if tuning.networks:
             click.echo(made_for(tuning.networks, records, loss))
-    about = {"resumed": ("file", "done before"), "copied": ("other file", "copied")}
-    about |= {"skipped": ("other file", "skipped")} if others else {}
-    shown = [f"{count(counts[name], noun)} {verb}" for name, (noun, verb) in about.items() if counts[name]]
+    others_of = {"resumed": ("file", "done before"), "copied": ("other file", "copied")}
+    others_of |= {"skipped": ("other file", "skipped")} if others else {}
+    shown = [f"{count(counts[name], noun)} {verb}" for name, (noun, verb) in others_of.items() if counts[name]]
     if shown:
         click.echo(", ".join(shown))
     if interrupted:

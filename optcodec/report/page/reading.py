@@ -21,6 +21,7 @@ from optcodec.report.page.rates import rates_part
 from optcodec.report.page.sections import BlockMaps, Page, Part, Wiper
 from optcodec.report.page.sizes import encoded_part, manifest_part
 from optcodec.report.page.verify import verify_part
+from optcodec.report.page.words import made_with
 from optcodec.report.rate_curves import is_rates
 
 __all__ = ["page_of"]
@@ -100,7 +101,13 @@ def _part(path: Path, subject: str | None) -> Part:
         raise InvalidInputError(f"{path} is no result that a report can be made of; expected one of: {known}")
     if subject is not None and not kind.rivals:
         raise InvalidInputError(f"--subject names what is compared; {path} of {kind.command} compares nothing by name")
-    return _named(path, kind.command, lambda: kind.read(record, str(path), subject))
+    return _named(path, kind.command, lambda: _with_origin(kind.read(record, str(path), subject), record))
+
+
+def _with_origin(part: Part, record: Mapping[str, Any]) -> Part:
+    """The part with the command and the versions that made the result, where its reader has not told them."""
+    command = part.command or str(record.get("command", ""))
+    return replace(part, command=command, made_with={**part.made_with, **made_with(record)})
 
 
 def _kind_of(record: Any) -> _Kind | None:

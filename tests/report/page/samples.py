@@ -146,11 +146,11 @@ def encoded(folder: Path) -> Path:
     return written(folder / "encode.json", run_json("encode", folder / "in", *options))
 
 
-def compared(folder: Path) -> Path:
+def compared(folder: Path, *options: str) -> Path:
     """What ``optcodec compare --json`` prints."""
     original, coded = pictures(folder)
     better = save(folder / "out/better.jpg", photograph(70, 90), quality=90)
-    return written(folder / "compare.json", run_json("compare", original, coded, better))
+    return written(folder / "compare.json", run_json("compare", original, coded, better, *options))
 
 
 def block_maps(folder: Path) -> Path:

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -271,6 +272,25 @@ def test_the_smallest_file_of_a_comparison(tmp_path: Path) -> None:
     record["files"][0] |= {"psnr_db": 99.0, "ssim": 1.0, "swe": 0.0}
     text = part_of(samples.written(path, record)).headline[0]
     assert text.endswith("fewer than better.jpg, and no worse by any measure.")
+
+
+def test_a_comparison_has_its_further_measures_and_its_origin(tmp_path: Path) -> None:
+    path = samples.compared(tmp_path, "--measure", "psnr_y,ssimulacra2")
+    record, part = json.loads(path.read_text()), part_of(path)
+    table = of_kind(part, Table)[0]
+    assert list(table.columns[-2:]) == ["PSNR-Y dB", "SSIMULACRA2"]
+    for row, file in zip(table.rows, record["files"], strict=True):
+        assert list(row[-2:]) == [f"{file['psnr_y']:.2f}", f"{file['ssimulacra2']:.2f}"]
+    assert part.command == record["command"]
+    assert part.made_with.items() >= record["versions"].items()
+
+
+@pytest.mark.parametrize("make", [samples.compared, samples.encoded, samples.block_maps])
+def test_what_a_command_prints_says_how_it_was_made(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    path = make(tmp_path)
+    part = part_of(path)
+    assert part.command == json.loads(path.read_text())["command"] != ""
+    assert {"optcodec", "python", "numpy"} <= set(part.made_with)
 
 
 def test_a_demo_has_pictures_tables_and_changes(tmp_path: Path) -> None:
