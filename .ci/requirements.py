@@ -1,7 +1,7 @@
 """Print the packages that pyproject.toml names, one a line: as they stand there (``newest``), or pinned (``lowest``).
 
 ``lowest`` pins each to its lower bound. The packages are those of the core, of all extras and of the tests; without
-torch and what needs it, for that is too large.
+torch, what needs it, and Ray, for they are too large.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-TOO_LARGE = {"torch", "torchmetrics", "torchvision", "spandrel", "tensorboard"}
+TOO_LARGE = {"torch", "torchmetrics", "torchvision", "spandrel", "tensorboard", "ray"}
 OTHER_CHECKS = {"atheris", "import-linter", "ipykernel", "mypy", "nbclient", "ruff"}  # what the tests here do not take
 
 

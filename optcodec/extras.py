@@ -27,6 +27,7 @@ OPTIONAL_PACKAGES = {
     "onnxruntime": ("onnxruntime", "receiver"),
     "pyarrow": ("pyarrow", "data"),
     "pyvips": ("pyvips", "train"),
+    "ray": ("ray", "cluster"),
     "safetensors": ("safetensors", "torch"),
     "scipy": ("scipy", "accuracy"),
     "skimage": ("scikit-image", "ssim"),

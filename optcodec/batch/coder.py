@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from optcodec.batch.job import Job
-from optcodec.batch.manifest import Manifest
+from optcodec.batch.manifest import Rows
 from optcodec.batch.names import SuffixRule, same_file
 from optcodec.batch.one import attempt, code_one, is_finished
 from optcodec.batch.opening import Content, needed_nbytes
@@ -42,7 +42,7 @@ class Coder:
         Takes a place, and returns a path or a binary file.
     store : callable
         Takes a place and the content of a file, and writes it.
-    manifest : Manifest, optional
+    manifest : Manifest or other Rows, optional
         Where rows go, and what has been done before.
     one_by_one : bool
         Whether an error that is not ours, such as a decoder's, is that of one file; otherwise it ends the run.
@@ -53,7 +53,7 @@ class Coder:
     nbytes_per_pixel: int
     fetch: Callable[[Place], Content]
     store: Callable[[Store, bytes], None]
-    manifest: Manifest | None = None
+    manifest: Rows | None = None
     one_by_one: bool = True
 
     def files(self, sources: Sequence[Place], targets: Sequence[Store], done: dict[int, Done]) -> Outcomes:

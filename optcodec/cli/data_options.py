@@ -17,7 +17,8 @@ from optcodec.extras import require_packages
 __all__ = ["DataOptions", "changing_options", "data_options", "places"]
 
 # Options that change neither a file nor its row: a job may go on with others.
-_FREE = {"inputs", "output", "threads", "as_json", "manifest", "resume", "force", "keep_times", "verify", "max_pixels"}
+_FREE = {"inputs", "output", "as_json", "manifest", "resume", "force", "keep_times", "verify", "max_pixels"}
+_FREE |= {"threads", "engine", "address", "gpus"}
 
 
 def places(ctx: click.Context, option: click.Parameter, value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,10 @@ from optcodec.batch.sources import Found, find
 from optcodec.cli.data_options import DataOptions, changing_options, data_options, places
 from optcodec.cli.dataset import DataTally, code_all
 from optcodec.cli.encode_settings import job_of, needed_per_pixel, shared_tables, tuning_of
+from optcodec.cli.engine import Spread, check_spread, cluster_of, engine_options
 from optcodec.cli.network import made_for, network_options
 from optcodec.cli.plan import plan_option, planned
-from optcodec.cli.targets import is_data_set, left_out_of, locks_of, remove_unfinished_of, targets_of
+from optcodec.cli.targets import Targets, is_data_set, left_out_of, locks_of, remove_unfinished_of, targets_of
 from optcodec.cli.totals import table_of, total_of
 from optcodec.console.form import form_options
 from optcodec.console.many import failure_records, report_failures, report_notices
@@ -48,6 +49,7 @@ from optcodec.console.tuning import EncodeSettings, tuning_options
 from optcodec.limits import processor_count
 
 if TYPE_CHECKING:
+    from optcodec.batch.cluster import Cluster
     from optcodec.batch.coder import Coder
     from optcodec.jpeg.tables import QuantTable
 
@@ -107,6 +109,7 @@ __all__ = ["command"]
 @click.option("--force", is_flag=True, help="Replace inputs; without -o, replace any file that already exists.")
 @click.option("--keep-times", is_flag=True, help="Keep the access and modification times of files that are replaced.")
 @data_options
+@engine_options
 @json_option
 def command(inputs: tuple[Store, ...], output: Store | None, force: bool, as_json: bool, **options: Any) -> None:
     """Encode images as JPEG: files, folders, patterns ('photos/**/*.png'), lists (.jsonl, .parquet), tar files, and
@@ -121,53 +124,80 @@ def command(inputs: tuple[Store, ...], output: Store | None, force: bool, as_jso
     options = planned(click.get_current_context(), options)
     data = DataOptions.of(options)
     found = find(inputs, left_out_of(inputs, output, data.written))
-    tally = DataTally()
-    with ExitStack() as stack:
-        manifest, several = None, is_data_set(inputs, found)
-        if data.lines is not None:
-            manifest = stack.enter_context(begun(data.lines, resume=data.resume, force=force))
-        earlier = Earlier() if manifest is None else manifest.earlier
-        found = found.without(earlier.outputs)  # outputs that lie beside their inputs
-        targets = targets_of(found, output, data, several=several, force=force, earlier=earlier.rows)
-        to_stdout = list(targets.pictures) == [STREAM]
-        if to_stdout:
-            check_stdout(as_json=as_json)
-        tuning = tuning_of(options)
-        for lock in locks_of(inputs, found, targets, always=manifest is not None):
-            stack.enter_context(lock)
-        if data.resume:
-            remove_unfinished_of(targets)
-        coder = _coder(found, options, tuning, manifest)
-        stack.enter_context(one_thread_each(options["network"]))
-        about = {"as_json": as_json, "to_stdout": to_stdout, "others": data.other is not None}
-        report = partial(_report, tally, tuning, options["loss"], **about)
-        try:
-            code_all(coder, found, targets, data, tally)
-        except (KeyboardInterrupt, SystemExit):
-            if several:
-                report(interrupted=True)
-            raise
-        if data.parquet is not None and data.lines is not None:
-            write_parquet(data.parquet, read_earlier(data.lines).rows.values())
+    tally, report = DataTally(), None
+    try:
+        with ExitStack() as stack:
+            manifest, several = None, is_data_set(inputs, found)
+            if data.lines is not None:
+                manifest = stack.enter_context(begun(data.lines, resume=data.resume, force=force))
+            earlier = Earlier() if manifest is None else manifest.earlier
+            found = found.without(earlier.outputs)  # outputs that lie beside their inputs
+            targets = targets_of(found, output, data, several=several, force=force, earlier=earlier.rows)
+            to_stdout = list(targets.pictures) == [STREAM]
+            if to_stdout:
+                check_stdout(as_json=as_json)
+            tuning = tuning_of(options)
+            if options["engine"] == "ray":
+                check_spread(found, targets)
+            cluster = stack.enter_context(cluster_of(options))
+            for lock in locks_of(inputs, found, targets, always=manifest is not None or cluster is not None):
+                stack.enter_context(lock)
+            if data.resume:
+                remove_unfinished_of(targets)
+            stack.enter_context(one_thread_each(options["network"] if cluster is None else ()))
+            work = _work(found, targets, options, data, tuning, manifest, cluster)
+            about = {"as_json": as_json, "to_stdout": to_stdout, "others": data.other is not None}
+            report = partial(_report, tally, tuning, options["loss"], **about)
+            work(tally)
+            if data.parquet is not None and data.lines is not None:
+                write_parquet(data.parquet, read_earlier(data.lines).rows.values())
+    except (KeyboardInterrupt, SystemExit):
+        if report is not None and several:
+            report(interrupted=True)
+        raise
     report()
     report_failures(tally.failures, len(tally.records) + len(tally.failures))
 
 
-def _coder(found: Found, options: dict[str, Any], tuning: EncodeSettings, manifest: Manifest | None) -> Coder:
-    """What codes the pictures, with the tables that they share; the manifest says how."""
+def _work(
+    found: Found,
+    targets: Targets,
+    options: dict[str, Any],
+    data: DataOptions,
+    tuning: EncodeSettings,
+    manifest: Manifest | None,
+    cluster: Cluster | None,
+) -> Callable[[DataTally], None]:
+    """What codes all files, with the tables that they share; the manifest says how."""
+    changing = changing_options(click.get_current_context())
+    if manifest is not None:
+        manifest.check_options(changing)
+    spread = None if cluster is None else Spread.over(cluster, found, targets)
+    tables = _shared(found, options, manifest, spread) if options["shared_tables"] else None
+    work: Callable[[DataTally], None]
+    if spread is None:
+        work = partial(code_all, _coder(found, options, tuning, tables, manifest), found, targets, data)
+    else:
+        work = partial(spread.code, options, data, tables, manifest)
+    if manifest is not None:
+        _begin(manifest, changing, tables)
+    return work
+
+
+def _coder(
+    found: Found,
+    options: dict[str, Any],
+    tuning: EncodeSettings,
+    tables: Sequence[QuantTable] | None,
+    manifest: Manifest | None,
+) -> Coder:
+    """What codes the pictures on this machine."""
     from optcodec.batch.coder import Coder
 
     threads = options["threads"] or processor_count()
     workers = threads if found.shards else max(1, min(threads, len(found.pictures)))
-    changing = changing_options(click.get_current_context())
-    if manifest is not None:
-        manifest.check_options(changing)
-    tables = _shared(found, options, manifest) if options["shared_tables"] else None
-    job = job_of(options, tuning, tables, max(1, threads // workers))
-    if manifest is not None:
-        _begin(manifest, changing, tables)
     return Coder(
-        job,
+        job_of(options, tuning, tables, max(1, threads // workers)),
         workers,
         needed_per_pixel(tuning, options),
         fetch=content_of,
@@ -177,7 +207,9 @@ def _coder(found: Found, options: dict[str, Any], tuning: EncodeSettings, manife
     )
 
 
-def _shared(found: Found, options: dict[str, Any], manifest: Manifest | None) -> tuple[QuantTable, ...]:
+def _shared(
+    found: Found, options: dict[str, Any], manifest: Manifest | None, spread: Spread | None
+) -> tuple[QuantTable, ...]:
     """The tables that all pictures share: those of the manifest, if a job goes on, or new ones."""
     from optcodec.jpeg.table_files import from_pillow
 
@@ -185,7 +217,8 @@ def _shared(found: Found, options: dict[str, Any], manifest: Manifest | None) ->
     if known is not None:
         return from_pillow(known)
     members = [member for item in found.shards for member in pictures_of(item.source)]
-    return shared_tables([*(item.source for item in found.pictures), *members], options)
+    places = [*(item.source for item in found.pictures), *members]
+    return shared_tables(places, options, None if spread is None else spread.gather)
 
 
 def _begin(manifest: Manifest, changing: dict[str, Any], tables: Sequence[QuantTable] | None) -> None:
