@@ -18,7 +18,7 @@ import pytest
 
 from optcodec.jpeg.table_files import load_tables
 from tests.batch import nodes
-from tests.batch.helpers import check_rows, folder_of, hashes, last_rows, rows_of, waited_for
+from tests.batch.helpers import check_rows, folder_of, hashes, last_rows, rows_of, small_disk, waited_for
 from tests.batch.test_shards import samples, write_tar
 from tests.cli_helpers import photograph, refusal, run, run_json, save
 
@@ -188,7 +188,7 @@ def test_a_picture_that_ends_its_worker_is_a_row(
     manifest = tmp_path / "m.jsonl"
     result = run("encode", tmp_path / "in", "-o", tmp_path / "out", "--manifest", manifest, *on(cluster))
     reason = "its worker died 2 times: the process or its machine ended"
-    ours = result.stderr[result.stderr.index("Error: ") :].splitlines()  # behind what Ray says
+    ours = result.stderr[result.stderr.rindex("Error: ") :].splitlines()  # behind what Ray says
     assert ours == ["Error: 1 of 26 files failed:", f"  {tmp_path / 'in/000.png'}: {reason}"]
     coded = hashes(tmp_path / "out")
     assert coded.pop("once.jpg")
@@ -196,6 +196,22 @@ def test_a_picture_that_ends_its_worker_is_a_row(
     rows = check_rows(manifest)
     assert len(rows_of(manifest)) == len(rows) == 26
     assert [row["error"] for row in rows.values() if row["state"] == "failed"] == [reason]
+
+
+def test_a_small_disk_ends_the_job(cluster: Any, tmp_path: Path, expected: dict[str, str]) -> None:
+    small = tmp_path / "small"
+    with small_disk(small, "48k") as remount:
+        arguments = ["encode", tmp_path / "in", "-o", small / "out", "--manifest", tmp_path / "m.jsonl", "--resume"]
+        result = run(*arguments, *on(cluster))
+        done = hashes(small / "out")
+        assert result.exit_code == 1
+        assert f"Error: the disk is full: {len(done)} of 24 files are done" in result.stderr
+        assert 0 < len(done) < 24
+        assert done.items() <= expected.items()
+        remount("size=1m")
+        assert run_json(*arguments, *on(cluster))["resumed"] == len(done)
+        assert hashes(small / "out") == expected
+        assert len(check_rows(tmp_path / "m.jsonl")) == 24
 
 
 def test_a_signal_prints_what_is_done_and_the_job_goes_on(
