@@ -17,7 +17,7 @@ from optcodec.batch.opening import Content, needed_nbytes
 from optcodec.batch.places import Place, Store, copied, read
 from optcodec.batch.rows import Row, copied_row, failed_row, record_of, shard_row
 from optcodec.batch.run import Done, Failure, outcomes, reason_of
-from optcodec.batch.shards import Shard, read_shard, write_shard
+from optcodec.batch.shards import Shard, read_shard, unpacked, write_shard
 from optcodec.errors import InvalidInputError, OptcodecError
 
 __all__ = ["Coder", "Outcomes", "code_shard", "copy_file"]
@@ -183,15 +183,16 @@ def code_shard(
         If the tar file cannot be read or written.
     """
     try:
-        shard, known = read_shard(source, rule), coder.finished(source, target)
-        if known is not None and coder.manifest is not None:
-            for member in shard.pictures:
-                yield member, Done(record_of(coder.manifest.earlier.rows[str(member)]), resumed=True)
-            return shard.others
-        rows: dict[int, Row] = {}
-        results = coder.members(shard, target, rows)
-        with closing(results):
-            yield from write_shard(shard, target, results, copy_others=copy_others)
+        with unpacked(source) as local:
+            shard, known = read_shard(source, local, rule), coder.finished(source, target)
+            if known is not None and coder.manifest is not None:
+                for member in shard.pictures:
+                    yield member, Done(record_of(coder.manifest.earlier.rows[str(member)]), resumed=True)
+                return shard.others
+            rows: dict[int, Row] = {}
+            results = coder.members(shard, target, rows)
+            with closing(results):
+                yield from write_shard(shard, target, results, copy_others=copy_others)
     except OptcodecError as error:
         coder.add_failure(source, target, error)
         raise

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from optcodec.batch.lock import locked
 from optcodec.batch.names import check_targets, output_names
 from optcodec.batch.places import Place, Store, Url, joined
-from optcodec.batch.sources import SHARD_SUFFIX, Found, has_suffix
+from optcodec.batch.sources import Found, has_suffix, shard_name
 from optcodec.cli.data_options import DataOptions
 from optcodec.console.files import Source, check_folders, check_jpeg_name, output_paths
 from optcodec.errors import InvalidInputError
@@ -138,7 +138,11 @@ def targets_of(
     pictures = output_names([item.name for item in found.pictures], data.suffix, _taken(found, output, earlier))
     others = found.others if data.other == "copy" else []
     items = [*found.pictures, *others, *found.shards]
-    names: list[PurePath] = [*pictures, *(item.name for item in (*others, *found.shards))]
+    names: list[PurePath] = [
+        *pictures,
+        *(item.name for item in others),
+        *(shard_name(item.name) for item in found.shards),
+    ]
     places = _checked([item.source for item in items], [joined(output, name) for name in names], force)
     first, second = len(pictures), len(pictures) + len(others)
     return Targets(places[:first], places[first:second], places[second:], folder=output)
@@ -185,4 +189,4 @@ def _is_folder(place: Store) -> bool:
 
 
 def _is_shard(place: Store) -> bool:
-    return has_suffix(PurePosixPath(place.name), (SHARD_SUFFIX,)) and not (isinstance(place, Path) and place.is_dir())
+    return has_suffix(PurePosixPath(place.name), (".tar",)) and not (isinstance(place, Path) and place.is_dir())
