@@ -15,6 +15,7 @@ from optcodec.kernels import prepare
 from optcodec.matching import Target, meet
 from optcodec.metrics import EQUAL_WEIGHTS
 from optcodec.targets import FixedLevel, MatchQuality
+from optcodec.trellis.chroma import KERNELS as CHROMA_KERNELS
 from optcodec.trellis.chroma import Planes
 from optcodec.trellis.coder import Coder, level_like
 from optcodec.trellis.field import QualityField
@@ -24,7 +25,7 @@ from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["optimized", "trellis_file", "trellis_lines"]
 
-_KERNELS = "trellis", "dcsteps", "rates", "distortion", "quantize", "tridiagonal", "entropy", "huffman", "bits"
+_KERNELS = "trellis", "dcsteps", "rates", "distortion", "quantize", "entropy", "huffman", "bits"
 
 
 def optimized(source: PixelSource | CoefficientSource, request: Request) -> bytes:
@@ -106,7 +107,8 @@ def _coder(source: PixelSource | CoefficientSource, request: Request, tuning: Tu
     """The image with its weights, and how its files are written."""
     refine = None
     if tuning.of_rgb and isinstance(source, PixelSource) and source.sampling != "grey":
-        planes = Planes(source.pixels, source.subsampling)
+        prepare(*CHROMA_KERNELS)
+        planes = Planes(source.pixels, source.subsampling, source.threads)
         image, refine = planes.image(), planes.refined
     else:
         _check_colours(source)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from optcodec.errors import InvalidInputError
 
-__all__ = ["ShippedFiles"]
+__all__ = ["PROFILES", "QPNETS", "UTILITY_PROFILES", "ShippedFiles"]
 
 
 @dataclass(frozen=True)
@@ -90,3 +90,8 @@ class ShippedFiles:
         return InvalidInputError(
             f"{self.what} is {self.form} or one of {known}; cannot read {os.fspath(name_or_path)!r}: {reason}"
         )
+
+
+PROFILES = ShippedFiles("a profile", "a JSON file", "optcodec", ("data",))
+UTILITY_PROFILES = ShippedFiles("a utility profile", "a JSON file", "optcodec", ("data", "utility"))
+QPNETS = ShippedFiles("a QP-NET", "an .npz file", "optcodec", ("data", "qpnet"), ".npz", 1 << 20)

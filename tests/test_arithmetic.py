@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from optcodec.kernels import export, load, native, vector
+from optcodec.kernels import export, native, vector
 from optcodec.kernels.vector import F32, address_of, emit
 
 LANES = 8
@@ -76,15 +76,3 @@ def test_products_and_sums_are_rounded_once(monkeypatch: pytest.MonkeyPatch, one
     assert np.mean(left * right + addend != expected) > 0.05  # rounding the product first gives another result,
     twice = (left.astype(np.float64) * right + addend).astype(np.float32)
     assert np.any(twice != expected)  # even if the product is rounded to double precision
-
-
-@pytest.mark.parametrize(("count", "columns"), [(1, 3), (2, 1), (5, 4), (64, 33)])
-def test_equations_with_three_diagonals_are_solved(count: int, columns: int) -> None:
-    rng = np.random.default_rng(count)
-    diagonal = rng.uniform(1, 2, count).astype(np.float32)
-    beside = rng.uniform(-0.5, 0.5, count - 1).astype(np.float32)
-    lines = rng.normal(0, 50, (count, columns)).astype(np.float32)
-    matrix = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
-    expected = np.linalg.solve(matrix.astype(np.float64), lines)
-    load("tridiagonal").solve_tridiagonal(diagonal, beside, lines)
-    assert np.abs(lines - expected).max() < 1e-4

@@ -16,7 +16,7 @@ from optcodec.blocks.provenance import UtilityProvenance
 from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
 from optcodec.jsontext import document_text, parse_document
-from optcodec.shipped import ShippedFiles
+from optcodec.shipped import UTILITY_PROFILES
 from optcodec.trellis.tuning import Tuning
 from optcodec.values import Value
 
@@ -32,7 +32,6 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 
 _FORMAT = "optcodec utility profile 1"
-_FILES = ShippedFiles("a utility profile", "a JSON file", "optcodec", ("data", "utility"))
 _CURVES = "nbytes", "psnr_db", "before", "after"
 _FROM_ZERO = "nbytes", "before", "after"
 # Least residual ratio relative to the largest. Some would be below 0: errors after restoration may rise with the bytes.
@@ -231,7 +230,7 @@ def build_profile(
 
 def shipped_utility_profiles() -> tuple[str, ...]:
     """Names of the profiles that come with the package."""
-    return _FILES.names
+    return UTILITY_PROFILES.names
 
 
 def load_utility_profile(
@@ -253,7 +252,7 @@ def load_utility_profile(
     InvalidInputError
         If there is no such profile, the file does not hold one, or it is for other blocks or another sampling.
     """
-    text = _FILES.read_text(name_or_path)
+    text = UTILITY_PROFILES.read_text(name_or_path)
     try:
         profile = _parse(text)
         profile.check(block=block, subsampling=subsampling)

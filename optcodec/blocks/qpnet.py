@@ -25,7 +25,7 @@ from optcodec.files import write_whole
 from optcodec.jpeg.layout import in_parallel, thread_count
 from optcodec.jsontext import parse_json
 from optcodec.kernels import load
-from optcodec.shipped import ShippedFiles
+from optcodec.shipped import QPNETS
 from optcodec.values import Value
 
 __all__ = [
@@ -49,7 +49,6 @@ _SIDE = 32
 _FORMAT = "optcodec qp-net 1"
 _HEADER = "header"
 _LARGEST_HEADER = 1 << 16  # bytes
-_FILES = ShippedFiles("a QP-NET", "an .npz file", "optcodec", ("data", "qpnet"), ".npz", 1 << 20)
 _ROWS_PER_PART = 4
 
 
@@ -217,7 +216,7 @@ def save_qpnet(net: QpNet, path: str | os.PathLike[str]) -> None:
 
 def shipped_qpnets() -> tuple[str, ...]:
     """Names of the networks that come with the package."""
-    return _FILES.names
+    return QPNETS.names
 
 
 def load_qpnet(name_or_path: str | os.PathLike[str]) -> QpNet:
@@ -233,7 +232,7 @@ def load_qpnet(name_or_path: str | os.PathLike[str]) -> QpNet:
     InvalidInputError
         If there is no such network, or the file does not hold one.
     """
-    content = _FILES.read(name_or_path)
+    content = QPNETS.read(name_or_path)
     try:
         return _parse(content)
     except InvalidInputError as error:

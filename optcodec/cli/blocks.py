@@ -13,10 +13,10 @@ from optcodec.batch.opening import is_jpeg
 from optcodec.cli import blocks_train
 from optcodec.cli.blocks_train import parts_folder
 from optcodec.console.files import find_images
+from optcodec.console.help import GroupedCommand
 from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures, report_notices
 from optcodec.console.options import (
     SUBSAMPLINGS,
-    GroupedCommand,
     choose_target,
     inputs_argument,
     max_pixels_option,

@@ -10,15 +10,18 @@ import click
 
 from optcodec.batch.names import SUFFIX_RULES, SuffixRule
 from optcodec.batch.places import digest, place_of
-from optcodec.console.options import ExpertOption, with_options
+from optcodec.console.help import ExpertOption
+from optcodec.console.options import with_options
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 
 __all__ = ["DataOptions", "changing_options", "data_options", "places"]
 
 # Options that change neither a file nor its row: a job may go on with others.
-_FREE = {"inputs", "output", "as_json", "manifest", "resume", "force", "keep_times", "verify", "max_pixels"}
-_FREE |= {"threads", "engine", "address", "gpus"}
+_FREE = {
+    *("inputs", "output", "threads", "as_json", "manifest", "resume", "force", "dry_run"),
+    *("keep_times", "verify", "max_pixels", "engine", "address", "gpus"),
+}
 
 
 def places(ctx: click.Context, option: click.Parameter, value: Any) -> Any:

@@ -48,9 +48,14 @@ class DataTally(Tally):
             self.pixels += 0 if outcome.resumed else outcome.record["width"] * outcome.record["height"]
 
     @property
+    def seconds(self) -> float:
+        """Time since the job began."""
+        return time.monotonic() - self.began
+
+    @property
     def rate(self) -> str:
         """Megapixels that were coded in a second so far, for the progress bar."""
-        return f"{self.pixels / 1e6 / max(1e-3, time.monotonic() - self.began):.1f} MP/s"
+        return f"{self.pixels / 1e6 / max(1e-3, self.seconds):.1f} MP/s"
 
 
 def code_all(coder: Coder, found: Found, targets: Targets, data: DataOptions, tally: DataTally) -> None:

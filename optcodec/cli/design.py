@@ -11,11 +11,10 @@ import click
 from optcodec.batch.opening import needed_nbytes, open_image
 from optcodec.cli.images import ImageSet, opening_of
 from optcodec.console.files import find_images, output_paths
+from optcodec.console.help import ExpertOption, GroupedCommand
 from optcodec.console.many import Done, failure_records, process_files, report_failures, report_notices
 from optcodec.console.options import (
     TABLE_TARGETS,
-    ExpertOption,
-    GroupedCommand,
     background_option,
     choose_target,
     inputs_argument,

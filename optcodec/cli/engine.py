@@ -19,8 +19,9 @@ from optcodec.cli.data_options import DataOptions
 from optcodec.cli.dataset import DataTally, code_parts
 from optcodec.cli.encode_settings import job_of, tuning_of
 from optcodec.cli.targets import Targets
+from optcodec.console.help import ExpertOption
 from optcodec.console.models import one_thread_each
-from optcodec.console.options import ExpertOption, with_options
+from optcodec.console.options import with_options
 from optcodec.console.streams import content_of
 from optcodec.errors import InvalidInputError
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from optcodec.design import Statistics
     from optcodec.jpeg.tables import QuantTable
 
-__all__ = ["Spread", "check_spread", "cluster_of", "engine_options"]
+__all__ = ["Spread", "cluster_of", "engine_options"]
 
 
 def engine_options(function: Any) -> Any:
@@ -63,13 +64,13 @@ def engine_options(function: Any) -> Any:
 
 
 @contextmanager
-def cluster_of(options: Mapping[str, Any]) -> Iterator[Cluster | None]:
+def cluster_of(options: Mapping[str, Any], found: Found, targets: Targets) -> Iterator[Cluster | None]:
     """The cluster of the options, while the block runs; None for threads.
 
     Raises
     ------
     InvalidInputError
-        If options do not go together, Ray is not installed, or the cluster cannot be reached.
+        If options do not go together or with the data set, Ray is not installed, or the cluster cannot be reached.
     """
     if options["engine"] == "threads":
         for name in ("address", "gpus"):
@@ -79,6 +80,7 @@ def cluster_of(options: Mapping[str, Any]) -> Iterator[Cluster | None]:
         return
     from optcodec.batch.cluster import connected
 
+    _check_spread(found, targets)
     with (
         redirect_stdout(sys.stderr),  # where Ray's messages about lost machines would be within the JSON of the report
         connected(options["address"], gpus=options["gpus"] or 0.0, most=options["threads"]) as cluster,
@@ -86,7 +88,7 @@ def cluster_of(options: Mapping[str, Any]) -> Iterator[Cluster | None]:
         yield cluster
 
 
-def check_spread(found: Found, targets: Targets) -> None:
+def _check_spread(found: Found, targets: Targets) -> None:
     """Refuse what only one machine can do.
 
     Raises

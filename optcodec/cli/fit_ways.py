@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.console.options import SUBSAMPLINGS, ExpertOption, with_options
+from optcodec.console.help import ExpertOption
+from optcodec.console.options import SUBSAMPLINGS, with_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:

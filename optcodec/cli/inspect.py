@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.console.files import JPEG_SUFFIXES, find_images
+from optcodec.console.help import GroupedCommand
 from optcodec.console.many import Done, failure_records, notice_count, process_files, report_failures
-from optcodec.console.options import GroupedCommand, reading_of, reading_options
+from optcodec.console.options import reading_of, reading_options
 from optcodec.console.show import columns, json_option, print_json, side_by_side
 from optcodec.console.streams import read_bytes
 

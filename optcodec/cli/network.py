@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optcodec.console.help import ExpertOption
 from optcodec.console.models import is_onnx, onnx_options, open_classifier, open_model
 from optcodec.console.modules import find_modules_here
-from optcodec.console.options import ExpertOption, one_of, with_options
+from optcodec.console.options import one_of, with_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:

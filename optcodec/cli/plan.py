@@ -12,7 +12,7 @@ from optcodec.errors import InvalidInputError
 
 __all__ = ["plan_option", "planned"]
 
-_NOT_PLANNED = {"plan", "output", "force", "as_json"}  # options about the files of one run
+_NOT_PLANNED = {"plan", "output", "force", "dry_run", "as_json"}  # options about the files of one run
 
 
 plan_option = click.option(
@@ -40,7 +40,7 @@ def planned(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
     known = {
         parameter.name: parameter
         for parameter in ctx.command.params
-        if isinstance(parameter, click.Option) and parameter.name not in _NOT_PLANNED
+        if isinstance(parameter, click.Option) and parameter.expose_value and parameter.name not in _NOT_PLANNED
     }
     plan = load_plan(path).options
     unknown = sorted(plan.keys() - known.keys())

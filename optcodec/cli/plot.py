@@ -20,11 +20,16 @@ __all__ = ["command"]
 
 @click.command()
 @click.argument("results", nargs=-1, required=True, metavar="RESULT...", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Figure: .png, .svg or .pdf.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Figure: .png, .svg or .pdf.  [default: a .png file beside the first result]",
+)
 @click.option("--setting", "settings", multiple=True, help="Of an accuracy, draw "
               "only this setting; may be repeated.  [default: all]")  # fmt: skip
 @json_option
-def command(results: tuple[Path, ...], output: Path, settings: tuple[str, ...], as_json: bool) -> None:
+def command(results: tuple[Path, ...], output: Path | None, settings: tuple[str, ...], as_json: bool) -> None:
     """Draw curves against the rate, from result files of "optcodec accuracy", "optcodec rates" or "restore pipeline".
 
     Of an accuracy: accuracy and loss, one row for each result and setting. Of rates: a panel for each measure, one row
@@ -32,6 +37,7 @@ def command(results: tuple[Path, ...], output: Path, settings: tuple[str, ...], 
     """
     from optcodec.report.curves import FORMATS, draw_to
 
+    output = results[0].with_suffix(".png") if output is None else output
     if output.suffix.lower() not in FORMATS:
         raise click.BadParameter(f"{output} should end in one of {', '.join(FORMATS)}", param_hint="-o/--output")
     require_packages("matplotlib.figure")

@@ -7,7 +7,7 @@ from typing import Any
 
 from optcodec.console.show import columns, count
 
-__all__ = ["table_of", "total_of"]
+__all__ = ["summary_of", "table_of", "total_of"]
 
 Records = Sequence[dict[str, Any]]
 
@@ -39,6 +39,14 @@ def table_of(records: Records) -> str:
         title = f"total of {count(len(rows), 'file')}{unchanged}"
         rows.append(_row(title, total["total_input_nbytes"], total["total_nbytes"], total["total_bpp"]))
     return columns(("file", "input bytes", "bytes", "change", "bpp"), rows)
+
+
+def summary_of(records: Records, seconds: float) -> str:
+    """One line about all files: bytes before and after, what was saved, and the time that it took."""
+    total = total_of(records)
+    before, after, saving = total["total_input_nbytes"], total["total_nbytes"], total["saving"]
+    change = "" if saving is None else f", {abs(100 * saving):.1f} % {'fewer' if saving >= 0 else 'more'}"
+    return f"{count(len(records), 'file')}: {before:,} -> {after:,} bytes{change}, in {seconds:.1f} s"
 
 
 def _row(title: str, input_nbytes: int, nbytes: int, bpp: float) -> tuple[str, ...]:

@@ -11,11 +11,10 @@ import click
 
 from optcodec.batch.opening import needed_nbytes
 from optcodec.console.about import about
+from optcodec.console.help import ExpertOption, GroupedCommand
 from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures
 from optcodec.console.models import check_folders, classifier_options, network_option, one_thread_each, open_classifier
 from optcodec.console.options import (
-    ExpertOption,
-    GroupedCommand,
     background_option,
     max_pixels_option,
     to_rgb_option,

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from optcodec.console.options import ExpertOption, one_of, with_options
+from optcodec.console.help import ExpertOption
+from optcodec.console.options import one_of, with_options
 
 __all__ = ["form_of", "form_options"]
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optcodec.console.help import ExpertOption
 from optcodec.console.modules import find_modules_here
-from optcodec.console.options import ExpertOption, with_options
+from optcodec.console.options import with_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:

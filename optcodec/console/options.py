@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optcodec.console.help import ExpertOption
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 from optcodec.limits import MAX_PIXELS
+from optcodec.shipped import PROFILES
 
 if TYPE_CHECKING:
     from optcodec.targets import Target
@@ -23,8 +25,6 @@ __all__ = [
     "SUBSAMPLINGS",
     "TABLE_TARGETS",
     "ByteCount",
-    "ExpertOption",
-    "GroupedCommand",
     "background_option",
     "choose_target",
     "inputs_argument",
@@ -52,25 +52,10 @@ FILE_TARGETS = "--water-level, --match-quality, --match-swe, --match-psnr, --mat
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:4:0")
 
 
-class ExpertOption(click.Option):
-    """An option that ``--help`` shows under "Expert options", after the common ones."""
-
-
 if TYPE_CHECKING:
     _IntType = click.ParamType[int]
 else:
     _IntType = click.ParamType  # not generic before click 8.3
-
-
-class GroupedCommand(click.Command):
-    """A verb whose help shows `ExpertOption` options in a section of their own."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for title, expert in (("Options", False), ("Expert options", True)):
-            options = [option for option in self.get_params(ctx) if isinstance(option, ExpertOption) is expert]
-            records = [option.get_help_record(ctx) for option in options]
-            with formatter.section(title):
-                formatter.write_dl([record for record in records if record is not None])
 
 
 class ByteCount(_IntType):
@@ -99,7 +84,10 @@ subsampling_option = click.option(
 )
 
 profile_option = click.option(
-    "--profile", metavar="NAME|FILE", help="Sensitivity profile of the network that the tables are designed for."
+    "--profile",
+    metavar="NAME|FILE",
+    help="Sensitivity profile of the network that the tables are designed for: "
+    f'{", ".join(PROFILES.names)}, or a file from "optcodec sensitivity".',
 )
 method_option = click.option(
     "--method",

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from optcodec.console.options import SUBSAMPLINGS, ExpertOption, max_pixels_option, numbers, output_option, with_options
+from optcodec.console.help import ExpertOption
+from optcodec.console.options import SUBSAMPLINGS, max_pixels_option, numbers, output_option, with_options
 from optcodec.console.show import json_option
 
 __all__ = ["SELF", "rate_options"]

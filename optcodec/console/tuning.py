@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optcodec.console.help import ExpertOption
 from optcodec.console.many import report_notices
-from optcodec.console.options import FILE_TARGETS, ExpertOption, one_of, profile_from, with_options
+from optcodec.console.options import FILE_TARGETS, one_of, profile_from, with_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:

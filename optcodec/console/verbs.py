@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 import click
 
 from optcodec.console.ending import ended_by_signals, reason_of
+from optcodec.console.help import meant_options, meant_verbs
 from optcodec.errors import OptcodecError
 from optcodec.extras import missing_package
 
@@ -42,6 +44,17 @@ class Verbs(click.Group):
         command: click.Command = importlib.import_module(f"{self.package}.{module}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            meant = meant_verbs(args[0], self.names)
+            if not meant:
+                raise
+            raise click.UsageError(f"No such command {args[0]!r}.{_proposed(meant)}", ctx=error.ctx) from None
+
     def main(self, *arguments: Any, **options: Any) -> Any:
         with ended_by_signals():
             try:
@@ -58,6 +71,12 @@ class Verbs(click.Group):
             warnings.showwarning = _show_warning
             try:
                 return super().invoke(ctx)
+            except click.NoSuchOption as error:
+                options = () if error.ctx is None else error.ctx.command.get_params(error.ctx)
+                known = [name for option in options for name in (*option.opts, *option.secondary_opts)]
+                meant = meant_options(error.option_name, known)
+                about = f"No such option {error.option_name!r}.{_proposed(meant)}"
+                raise click.NoSuchOption(error.option_name, about, ctx=error.ctx) from None
             except OptcodecError as error:
                 raise click.ClickException(str(error)) from error
             except ModuleNotFoundError as error:
@@ -70,6 +89,11 @@ class Verbs(click.Group):
                 if reason is None:
                     raise
                 raise click.ClickException(reason) from error
+
+
+def _proposed(names: Sequence[str]) -> str:
+    """A question that follows a message; nothing if there is nothing to propose."""
+    return f" Did you mean {' or '.join(map(repr, names))}?" if names else ""
 
 
 def _show_warning(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from optcodec.jpeg.image import DctComponent, DctImage
 from optcodec.jpeg.layout import in_parallel, pixel_layout, segments, with_channels, worker_count
-from optcodec.jpeg.scratch import scratch
+from optcodec.jpeg.scratch import scratch_blocks
 from optcodec.kernels import load
 
 __all__ = ["forward", "forward_planes"]
@@ -34,7 +34,7 @@ def forward(pixels: npt.NDArray[np.uint8], subsampling: str = "4:4:4", *, thread
     """
     pixels = with_channels(pixels)
     layout, h, v = pixel_layout(pixels, subsampling)
-    arrays = [_blocks(rows, columns) for rows, columns in layout.components[:, :2].tolist()]
+    arrays = [scratch_blocks(rows, columns) for rows, columns in layout.components[:, :2].tolist()]
     workers = worker_count(layout, threads)
     addressed, rows = layout.with_addresses(arrays), segments(layout, workers)
 
@@ -50,10 +50,6 @@ def forward(pixels: npt.NDArray[np.uint8], subsampling: str = "4:4:4", *, thread
         DctComponent(k + 1, h, v, array) for k, ((h, v), array) in enumerate(zip(factors, arrays, strict=True))
     )
     return DctImage(pixels.shape[1], pixels.shape[0], tuple(components))
-
-
-def _blocks(rows: int, columns: int) -> npt.NDArray[np.float32]:
-    return scratch(256 * rows * columns).view(np.float32).reshape(rows, columns, 8, 8)
 
 
 def forward_planes(planes: Sequence[npt.NDArray[np.float32]], factors: Sequence[tuple[int, int]]) -> DctImage:

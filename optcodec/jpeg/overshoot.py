@@ -22,6 +22,7 @@ import numpy.typing as npt
 from optcodec.cached import cached_property
 from optcodec.jpeg.image import CoefficientImage, DctImage
 from optcodec.jpeg.layout import in_parallel, thread_count, with_channels
+from optcodec.jpeg.scratch import scratch_blocks
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import load
 
@@ -127,7 +128,8 @@ class Clipped:
     def _with_blocks(self, image: DctImage, work: Callable[[npt.NDArray[np.int64], Floats], None]) -> DctImage:
         """The image with other coefficients in the blocks of luminance that are clipped; threads share them."""
         luminance = image.components[0]
-        coefficients = luminance.coefficients.copy()
+        coefficients = scratch_blocks(*luminance.coefficients.shape[:2])
+        coefficients[:] = luminance.coefficients
         workers = max(1, min(thread_count(self.threads), len(self.blocks) // _BLOCKS_PER_THREAD))
         parts = np.array_split(self.blocks, workers)
         in_parallel(lambda part: work(parts[part], coefficients.reshape(-1, 64)), workers, workers)

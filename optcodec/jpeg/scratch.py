@@ -13,7 +13,7 @@ import threading
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["scratch"]
+__all__ = ["scratch", "scratch_blocks"]
 
 # Sizes in bytes that are pooled. The C library reuses smaller buffers by itself; larger ones are rare, and too large to
 # keep. Most of the memory of a buffer is never touched.
@@ -44,6 +44,11 @@ def scratch(nbytes: int) -> npt.NDArray[np.uint8]:
         if len(_pool) < _MAX_BUFFERS:
             _pool.append(buffer)
         return buffer[:]
+
+
+def scratch_blocks(rows: int, columns: int) -> npt.NDArray[np.float32]:
+    """Return uninitialized memory for the coefficients of blocks, shape (rows, columns, 8, 8); see `scratch`."""
+    return scratch(256 * rows * columns).view(np.float32).reshape(rows, columns, 8, 8)
 
 
 def _references(index: int) -> int:

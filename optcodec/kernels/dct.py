@@ -13,12 +13,13 @@ from optcodec.kernels.zigzag import NATURAL_ORDER
 
 __all__ = [
     "MAGIC",
+    "exact_samples",
     "exact_zigzag",
     "float_columns",
     "float_natural",
     "float_zigzag",
     "inverse_rows",
-    "plane_natural",
+    "pair_natural",
     "quantized_zigzag",
     "store_natural",
     "transpose",
@@ -163,10 +164,20 @@ def float_natural(b, samples, stride, target):
     store_natural(float_columns(b, samples, stride), target, target + 256)
 
 
-@emit(3)
-def plane_natural(b, samples, stride, target):
-    """Transform two blocks of level-shifted float samples to two blocks of 64 floats, row-major."""
-    store_natural(float_columns(b, samples, stride, real=True), target, target + 256)
+@emit(4)
+def pair_natural(b, samples, stride, first, second):
+    """Transform two blocks of level-shifted float samples to blocks of 64 floats at two addresses, row-major."""
+    store_natural(float_columns(b, samples, stride, real=True), first, second)
+
+
+def _fix(value):
+    """A number with libjpeg's 13 fraction bits."""
+    return round(value * 8192)
+
+
+def _descale(value, bits):
+    """Drop fraction bits, rounding to nearest."""
+    return (value + (1 << (bits - 1))) >> bits
 
 
 def _islow(d, first):
@@ -175,30 +186,24 @@ def _islow(d, first):
     The first pass has 2 additional fraction bits, which the second one removes; the result is 8 times the coefficient.
     """
 
-    def fix(value):
-        return round(value * 8192)
-
-    def descale(value, bits):
-        return (value + (1 << (bits - 1))) >> bits
-
     shift = 11 if first else 15
     s = [d[k] + d[7 - k] for k in range(4)]
     t = [d[k] - d[7 - k] for k in range(4)]
     e0, e3, e1, e2 = s[0] + s[3], s[0] - s[3], s[1] + s[2], s[1] - s[2]
-    both = (e2 + e3) * fix(0.541196100)
+    both = (e2 + e3) * _fix(0.541196100)
     out = [e0] * 8
-    out[0], out[4] = ((e0 + e1) << 2, (e0 - e1) << 2) if first else (descale(e0 + e1, 2), descale(e0 - e1, 2))
-    out[2] = descale(both + e3 * fix(0.765366865), shift)
-    out[6] = descale(both - e2 * fix(1.847759065), shift)
+    out[0], out[4] = ((e0 + e1) << 2, (e0 - e1) << 2) if first else (_descale(e0 + e1, 2), _descale(e0 - e1, 2))
+    out[2] = _descale(both + e3 * _fix(0.765366865), shift)
+    out[6] = _descale(both - e2 * _fix(1.847759065), shift)
     t0, t1, t2, t3 = t
     z1, z2, z3, z4 = t3 + t0, t2 + t1, t3 + t1, t2 + t0
-    z5 = (z3 + z4) * fix(1.175875602)
-    z1, z2 = z1 * fix(0.899976223), z2 * fix(2.562915447)
-    z3, z4 = z5 - z3 * fix(1.961570560), z5 - z4 * fix(0.390180644)
-    out[7] = descale(t3 * fix(0.298631336) - z1 + z3, shift)
-    out[5] = descale(t2 * fix(2.053119869) - z2 + z4, shift)
-    out[3] = descale(t1 * fix(3.072711026) - z2 + z3, shift)
-    out[1] = descale(t0 * fix(1.501321110) - z1 + z4, shift)
+    z5 = (z3 + z4) * _fix(1.175875602)
+    z1, z2 = z1 * _fix(0.899976223), z2 * _fix(2.562915447)
+    z3, z4 = z5 - z3 * _fix(1.961570560), z5 - z4 * _fix(0.390180644)
+    out[7] = _descale(t3 * _fix(0.298631336) - z1 + z3, shift)
+    out[5] = _descale(t2 * _fix(2.053119869) - z2 + z4, shift)
+    out[3] = _descale(t1 * _fix(3.072711026) - z2 + z3, shift)
+    out[1] = _descale(t0 * _fix(1.501321110) - z1 + z4, shift)
     return out
 
 
@@ -222,3 +227,42 @@ def exact_zigzag(b, samples, stride, reciprocals, offsets, target, masks):
         index = (magnitude * b.load(reciprocals + 64 * y, F32, 16)).to_int()
         quantized.append((index ^ sign) - sign)
     _zigzag(quantized, NATURAL_ORDER, target, masks)
+
+
+def _inverse_islow(d, shift):
+    """Inverse of `_islow`, whose result has so many fraction bits to drop."""
+    common = (d[2] + d[6]) * _fix(0.541196100)
+    sums = (d[0] + d[4]) << 13, (d[0] - d[4]) << 13
+    turned = common + d[2] * _fix(0.765366865), common - d[6] * _fix(1.847759065)
+    even = [sums[0] + turned[0], sums[1] + turned[1], sums[1] - turned[1], sums[0] - turned[0]]
+    z1, z2, z3, z4 = d[7] + d[1], d[5] + d[3], d[7] + d[3], d[5] + d[1]
+    z5 = (z3 + z4) * _fix(1.175875602)
+    z1, z2 = z1 * _fix(0.899976223), z2 * _fix(2.562915447)
+    z3, z4 = z5 - z3 * _fix(1.961570560), z5 - z4 * _fix(0.390180644)
+    odd = [
+        d[1] * _fix(1.501321110) - z1 + z4,
+        d[3] * _fix(3.072711026) - z2 + z3,
+        d[5] * _fix(2.053119869) - z2 + z4,
+        d[7] * _fix(0.298631336) - z1 + z3,
+    ]
+    upper = [_descale(even[k] + odd[k], shift) for k in range(4)]
+    return upper + [_descale(even[k] - odd[k], shift) for k in (3, 2, 1, 0)]
+
+
+@emit(6)
+def exact_samples(b, first, second, steps, target, second_target, stride):
+    """Decode two blocks of indices, row-major, to 8-bit samples, with libjpeg's accurate integer inverse DCT.
+
+    `steps` has 64 whole numbers of 32 bits.
+    """
+    rows = []
+    for y in range(8):
+        indices = b.load(first + 16 * y, I16, 8).join(b.load(second + 16 * y, I16, 8)).widen_signed(I32)
+        step = b.load(steps + 32 * y, I32, 8)
+        rows.append(indices * step.join(step))
+    columns = transpose(_inverse_islow(rows, 11))  # libjpeg transforms columns first
+    for row in transpose(_inverse_islow(columns, 18)):
+        shown = (row + 128).within(0, 255).narrow(U8)
+        shown.shuffle(shown, range(8)).store(target)
+        shown.shuffle(shown, range(8, 16)).store(second_target)
+        target, second_target = target + stride, second_target + stride

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optcodec.kernels.dct import float_natural, plane_natural
+from optcodec.kernels.dct import float_natural, pair_natural
 from optcodec.kernels.entropy import ADDRESS, COLUMNS, ROWS, V
 from optcodec.kernels.export import export
 from optcodec.kernels.samples import load_mcu_row
@@ -54,4 +54,5 @@ def plane_coefficients(samples, blocks):
     for y in range(rows):
         for x in range(0, columns, 2):
             source = address_of(samples) + 4 * (8 * y * samples.shape[1] + 8 * x)
-            plane_natural(source, 4 * samples.shape[1], address_of(blocks) + 256 * (y * columns + x))
+            target = address_of(blocks) + 256 * (y * columns + x)
+            pair_natural(source, 4 * samples.shape[1], target, target + 256)

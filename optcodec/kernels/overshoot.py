@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from optcodec.kernels.dct import MAGIC, float_columns, inverse_rows, store_natural, transpose
+from optcodec.kernels.dct import MAGIC, float_columns, inverse_rows, pair_natural, transpose
 from optcodec.kernels.export import export, helper, inlined
 from optcodec.kernels.scalars import count_ones
 from optcodec.kernels.vector import F32, I16, U64, address_of, emit
@@ -61,12 +61,6 @@ def _decode_pair(b, first, second, space):
     """Store the samples of two blocks of coefficients."""
     for y, row in enumerate(inverse_rows(b, _pair(b, first, second))):
         row.store(space + _PITCH * y)
-
-
-@emit(3)
-def _encode_pair(b, space, first, second):
-    """Store the coefficients of the samples of two blocks, row-major."""
-    store_natural(float_columns(b, space, _PITCH, real=True), first, second)
 
 
 @emit(1)
@@ -226,7 +220,7 @@ def overshot_pair(first, second, masks, left, right, constants, space, first_tar
     turns = np.int64(constants[_TURNS]) if _is_partial(masks, left) or _is_partial(masks, right) else 0
     for _ in range(turns):
         _make_sparser(address_of(space), address_of(constants))
-    _encode_pair(address_of(space), first_target, second_target)
+    pair_natural(address_of(space), _PITCH, first_target, second_target)
     kept = _exceeding(first_target, second_target, address_of(constants))
     if constants[_GUARDED]:
         kept |= _is_worse(first, first_target, second, second_target, constants, space)
@@ -275,4 +269,4 @@ def decoded_blocks(coefficients, indices, steps, masks, blocks, constants, space
             decoded[64 + f] = np.float32(indices[right, f]) * steps[f]
         _decode_pair(address_of(decoded), address_of(decoded) + 256, address_of(space))
         _return_to_ranges(address_of(space))
-        _encode_pair(address_of(space), target + 256 * left, target + 256 * right)
+        pair_natural(address_of(space), _PITCH, target + 256 * left, target + 256 * right)

@@ -10,7 +10,7 @@ from optcodec.kernels.export import helper
 from optcodec.kernels.scalars import load_u8, store_u8
 from optcodec.kernels.vector import I16, I32, U8, emit
 
-__all__ = ["load_mcu_row"]
+__all__ = ["copy_pixels", "load_mcu_row", "rgb_16"]
 
 # T.871, section 7: rows of the RGB -> YCbCr matrix in 16-bit fixed point, and an addend for the offset of 128 and the
 # rounding. For chroma the addend is smaller by 2^-16, as in libjpeg (ONE_HALF - 1), so that 255.5 does not become 256.
@@ -25,9 +25,8 @@ _Y, _CB, _CR = (
 )
 
 
-@emit(4)
-def _convert_16(b, source, luminance, blue, red):
-    """Convert 16 RGB pixels (48 bytes) at `source` to 16 samples of each component."""
+def rgb_16(b, source):
+    """R, G and B of 16 pixels (48 bytes) at `source`, as floats."""
     first, second, third = (b.load(source + offset, U8, 16) for offset in (0, 16, 32))
     channels = []
     for channel in range(3):
@@ -35,7 +34,13 @@ def _convert_16(b, source, luminance, blue, red):
         from_two = first.shuffle(second, [offset if offset < 32 else 0 for offset in offsets])
         order = [pixel if offset < 32 else offset - 16 for pixel, offset in enumerate(offsets)]
         channels.append(from_two.shuffle(third, order).widen(I32).to_float())
-    r, g, blue_channel = channels
+    return channels
+
+
+@emit(4)
+def _convert_16(b, source, luminance, blue, red):
+    """Convert 16 RGB pixels at `source` to 16 samples of each component."""
+    r, g, blue_channel = rgb_16(b, source)
     for target, (of_r, of_g, of_b, offset) in ((luminance, _Y), (blue, _CB), (red, _CR)):
         total = r.fma(of_r, g.fma(of_g, blue_channel.fma(of_b, offset)))
         total.to_int().narrow(U8).store(target)
@@ -72,9 +77,7 @@ def _copy_32(b, source, target):
 
 @emit(2)
 def _fill_32(b, value, target):
-    byte = b.constant(U8, [0] * 32)
-    byte = byte._with(b.builder.insert_element(byte.value, value.resize(U8).value, I32(0)))
-    byte.shuffle(byte, [0] * 32).store(target)
+    value.resize(U8).in_all_lanes(32).store(target)
 
 
 @helper
@@ -91,6 +94,13 @@ def _extend(row, length, stride):
 
 
 @helper
+def copy_pixels(source, count, target):
+    """Copy a few RGB pixels."""
+    for byte in range(3 * count):
+        store_u8(target + byte, load_u8(source + byte))
+
+
+@helper
 def _convert_row(pixels, width, tail, targets, stride):
     """Convert a row of RGB pixels to three rows of samples, padded to the stride; `tail` is work space of 48 bytes."""
     luminance, blue, red = targets
@@ -98,8 +108,7 @@ def _convert_row(pixels, width, tail, targets, stride):
     for x in range(0, full, 16):
         _convert_16(pixels + 3 * x, luminance + x, blue + x, red + x)
     if full < width:
-        for byte in range(3 * (width - full)):
-            store_u8(tail + byte, load_u8(pixels + 3 * full + byte))
+        copy_pixels(pixels + 3 * full, width - full, tail)
         _convert_16(tail, luminance + full, blue + full, red + full)
     _extend(luminance, width, stride)
     _extend(blue, width, stride)

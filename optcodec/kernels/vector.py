@@ -27,6 +27,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from optcodec.kernels.bounds import checked_address, known_address
+from optcodec.kernels.rounding import rounded_once
 from optcodec.kernels.target import fuses
 
 __all__ = ["F32", "I16", "I32", "U8", "U64", "Builder", "Vector", "address_of", "emit", "memory_at"]
@@ -36,7 +37,6 @@ I16 = ir.IntType(16)
 I32 = ir.IntType(32)
 U64 = ir.IntType(64)
 F32 = ir.FloatType()
-_F64 = ir.DoubleType()
 
 
 class Vector:
@@ -77,6 +77,10 @@ class Vector:
         make = self.builder.fmul if self._is_float() else self.builder.mul
         return self._with(make(self.value, self._other(other)))
 
+    def divided_by(self, other: Vector | float) -> Vector:
+        """The quotient of floats."""
+        return self._with(self.builder.fdiv(self.value, self._other(other)))
+
     def __and__(self, other: Vector | int) -> Vector:
         return self._with(self.builder.and_(self.value, self._other(other)))
 
@@ -98,7 +102,7 @@ class Vector:
         """``self * factor + addend``, rounded once."""
         operands = [self.value, self._other(factor), self._other(addend)]
         if not fuses():
-            return self._with(self.builder.call(_rounded_once(self.builder, self.value.type), operands))
+            return self._with(self.builder.call(rounded_once(self.builder, self.value.type), operands))
         return self._with(self.builder.call(_intrinsic(self.builder, "llvm.fmuladd", self.value.type, 3), operands))
 
     def at_least(self, other: Vector) -> Vector:
@@ -108,6 +112,12 @@ class Vector:
     def at_most(self, other: Vector) -> Vector:
         """The smaller of two floats, lane by lane."""
         return self._pairwise("llvm.minnum", other)
+
+    def within(self, least: int, most: int) -> Vector:
+        """Signed integers, clipped to a range."""
+        low, high = self._other(least), self._other(most)
+        raised = self.builder.select(self.builder.icmp_signed("<", self.value, low), low, self.value)
+        return self._with(self.builder.select(self.builder.icmp_signed(">", raised, high), high, raised))
 
     def _pairwise(self, name: str, other: Vector) -> Vector:
         operands = [self.value, other.value]
@@ -121,6 +131,12 @@ class Vector:
     def join(self, other: Vector) -> Vector:
         """All lanes of self, then all lanes of other."""
         return self.shuffle(other, range(2 * self.lanes))
+
+    def in_all_lanes(self, lanes: int) -> Vector:
+        """A vector of so many lanes that all have this number."""
+        ir_type = ir.VectorType(self.value.type, lanes)
+        one = self._with(self.builder.insert_element(ir.Constant(ir_type, ir.Undefined), self.value, I32(0)))
+        return one.shuffle(one, [0] * lanes)
 
     def bits_as(self, element: ir.Type, lanes: int) -> Vector:
         """The same bits read as ``lanes`` values of another type."""
@@ -202,46 +218,6 @@ class Builder:
     def constant(self, element: ir.Type, values: Sequence[float]) -> Vector:
         """Make a vector of constants."""
         return Vector(self.builder, ir.Constant(ir.VectorType(element, len(values)), list(values)))
-
-
-def _rounded_once(builder: ir.IRBuilder, ir_type: ir.Type) -> ir.Function:
-    """Return a function of three floats (or vectors of floats): ``left * right + addend``, rounded once.
-
-    In double precision, the product is exact and the sum is rounded to odd. Rounding that to a float has the same
-    result as rounding once: Boldo and Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using
-    rounding to odd", IEEE Trans. Computers 57(4), 2008. The error of the sum is computed by Knuth's TwoSum.
-    """
-    name = f"rounded_once_{getattr(ir_type, 'count', 1)}"
-    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir_type, [ir_type] * 3), name)
-    if function.is_declaration:
-        function.linkage = "linkonce_odr"
-        function.attributes.add("noinline")  # a kernel calls it a hundred times
-        _emit_rounded_once(ir.IRBuilder(function.append_basic_block()), *function.args)
-    return function
-
-
-def _emit_rounded_once(builder: ir.IRBuilder, left: ir.Value, right: ir.Value, addend: ir.Value) -> None:
-    """Emit the body of `_rounded_once`."""
-    lanes = getattr(left.type, "count", 0)
-    double, bits = (ir.VectorType(ir_type, lanes) if lanes else ir_type for ir_type in (_F64, U64))
-
-    def constant(ir_type: ir.Type, value: float) -> ir.Constant:
-        return ir.Constant(ir_type, [value] * lanes if lanes else value)
-
-    product = builder.fmul(builder.fpext(left, double), builder.fpext(right, double))
-    wide = builder.fpext(addend, double)
-    total = builder.fadd(product, wide)
-    rounded = builder.fsub(total, product)  # the addend as far as it is in the total
-    error = builder.fadd(builder.fsub(product, builder.fsub(total, rounded)), builder.fsub(wide, rounded))
-    # If the last bit of `total` is even, its neighbour on the other side of the exact sum has the odd last bit.
-    zero, one = constant(double, 0.0), constant(bits, 1)
-    signs = (builder.fcmp_ordered(">", value, zero) for value in (error, total))
-    step = builder.select(builder.icmp_unsigned("==", *signs), one, constant(bits, -1))
-    total_bits = builder.bitcast(total, bits)
-    is_even = builder.icmp_unsigned("==", builder.and_(total_bits, one), constant(bits, 0))
-    moves = builder.and_(is_even, builder.fcmp_ordered("!=", error, zero))
-    odd = builder.select(moves, builder.add(total_bits, step), total_bits)
-    builder.ret(builder.fptrunc(builder.bitcast(odd, double), left.type))
 
 
 def _intrinsic(builder: ir.IRBuilder, name: str, ir_type: ir.Type, arguments: int) -> Any:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from optcodec.jpeg.dct import forward_planes
 from optcodec.jpeg.image import DctImage, sampling_factors
-from optcodec.trellis.chroma import interpolation_transposed
 
 __all__ = ["coefficient_gradients"]
 
@@ -65,9 +64,27 @@ def _downsampled(plane: Plane, h: int, v: int) -> Plane:
     for axis, factor in ((0, v), (1, h)):
         if factor == 2:
             lines = np.moveaxis(plane, axis, 0)
-            summed = interpolation_transposed(lines) if interpolated else _repetition_transposed(lines)
+            summed = _interpolation_transposed(lines) if interpolated else _repetition_transposed(lines)
             plane = np.moveaxis(summed, 0, axis)
     return plane
+
+
+def _interpolation_transposed(lines: Plane) -> Plane:
+    """Transpose of the decoder's interpolation by two along the first axis.
+
+    A line is the sum over the interpolated lines that it contributes to, times its weight in each: 3/4 where it is the
+    nearer of two lines, 1/4 where it is the farther one, and 1 at the ends, where it is both.
+    """
+    even, odd = lines[0::2], lines[1::2]
+    count, whole = len(even), len(odd)
+    right: Plane = np.float32(0.75) * even
+    right[:whole] += np.float32(0.75) * odd
+    right[1:] += np.float32(0.25) * odd[: count - 1]
+    right[:-1] += np.float32(0.25) * even[1:]
+    right[0] += np.float32(0.25) * even[0]
+    if whole == count:
+        right[-1] += np.float32(0.25) * odd[-1]
+    return right
 
 
 def _repetition_transposed(lines: Plane) -> Plane:

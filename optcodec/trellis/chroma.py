@@ -12,27 +12,29 @@ the farther one, in each direction). Two things follow for the squared error of 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.jpeg.dct import forward_planes
-from optcodec.jpeg.image import CoefficientImage, DctImage, sampling_factors
-from optcodec.jpeg.writer import write_jpeg
+from optcodec.jpeg.image import CoefficientImage, Component, DctComponent, DctImage, blocks_shape, sampling_factors
+from optcodec.jpeg.layout import in_parallel, thread_count
+from optcodec.jpeg.scratch import scratch, scratch_blocks
+from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import load
-from optcodec.pictures.pixels import decoded_pixels
 
-__all__ = ["Planes", "interpolation_transposed"]
+__all__ = ["KERNELS", "Planes"]
 
-Plane = npt.NDArray[np.float32]
+KERNELS = "downsample", "compensate"
 
-# T.871, section 7.
-_TO_Y = np.array([0.299, 0.587, 0.114], np.float32)
-_BLUE, _RED = 1.772, 1.402
-# Mean shift of R, G and B by an error of 1 in Cb, and in Cr.
-_SHIFT_BLUE = (_BLUE - 0.344136) / 3
-_SHIFT_RED = (_RED - 0.714136) / 3
+Floats = npt.NDArray[np.float32]
+Samples = npt.NDArray[np.uint8]
+
+_MARGIN = 16  # samples before and behind each row, see `optcodec.kernels.compensate`
+_ROWS_OF_BLOCKS = 8  # at a time, where each of them takes memory
+_STRIP = 512  # columns at a time, multiples of 16, where a column is computed as a whole
+_BLOCKS_PER_THREAD = 2048  # below this, starting a thread costs more than it saves
 
 
 class Planes:
@@ -44,90 +46,124 @@ class Planes:
         RGB.
     subsampling : str
         Name of the sampling to code with.
+    threads : int, optional
+        At most so many; all processors by default. The results are the same.
     """
 
-    def __init__(self, pixels: npt.NDArray[np.uint8], subsampling: str) -> None:
-        self._factors = sampling_factors(subsampling)
-        red, green, blue = (pixels[..., channel] * share for channel, share in enumerate(_TO_Y))
-        self._luminance: Plane = red + green + blue  # not `@`, whose last bit depends on the processor
-        self._blue: Plane = (pixels[..., 2] - self._luminance) / np.float32(_BLUE)
-        self._red: Plane = (pixels[..., 0] - self._luminance) / np.float32(_RED)
+    def __init__(self, pixels: npt.NDArray[np.uint8], subsampling: str, threads: int | None = None) -> None:
+        self._pixels = np.ascontiguousarray(pixels)
+        self._height, self._width = pixels.shape[:2]
+        self._h, self._v = sampling_factors(subsampling)
+        blocks = -(-self._height // 8) * -(-self._width // 8)
+        self._workers = max(1, min(thread_count(threads), blocks // _BLOCKS_PER_THREAD))
+        self._pitch = _up(self._width, 16)
 
     def image(self) -> DctImage:
         """Coefficients, chrominance downsampled."""
-        blue, red = (_downsampled(plane, *self._factors) for plane in (self._blue, self._red))
-        return self._coefficients(self._luminance, blue, red)
+        return DctImage(self._width, self._height, (self._luminance(), *self._chrominance()))
 
     def refined(self, image: DctImage, coded: CoefficientImage) -> DctImage:
         """The image with luminance that makes up for the errors of chrominance in what it was coded to."""
-        blue, red = _decoded_chrominance(coded)
-        luminance: Plane = self._luminance - np.float32(_SHIFT_BLUE) * (blue - self._blue)
-        luminance -= np.float32(_SHIFT_RED) * (red - self._red)
-        first = forward_planes([_centred(luminance)], [self._factors]).components[0]
-        return DctImage(image.width, image.height, (first, *image.components[1:]))
+        shown = [self._decoded(part, coded.tables[part.table]) for part in coded.components[1:]]
+        return DctImage(image.width, image.height, (self._luminance(shown), *image.components[1:]))
 
-    def _coefficients(self, luminance: Plane, blue: Plane, red: Plane) -> DctImage:
-        return forward_planes([_centred(luminance), blue, red], [self._factors, (1, 1), (1, 1)])
+    def _luminance(self, shown: Sequence[Samples] = ()) -> DctComponent:
+        """Luminance that goes with decoded samples of chrominance; if there are none, that of the image."""
+        rows, columns = -(-self._height // 8), -(-self._width // 8)
+        blocks = scratch_blocks(rows, columns)
+        blue, red = shown or [np.empty((0, 0), np.uint8)] * 2
+        parts = self._parts(rows)
+
+        def work(index: int) -> None:
+            bytes_space = np.empty((3, max(48, _up(self._width, 32))), np.uint8)
+            place = self._h, self._v, *parts[index], bytes_space, np.empty(8 * self._pitch + 64, np.float32)
+            load("compensate").luminance_coefficients(self._pixels, blue, red, *place, blocks.reshape(-1, 64))
+
+        in_parallel(work, len(parts), self._workers)
+        return _component(1, (self._h, self._v), blocks)
+
+    def _chrominance(self) -> list[DctComponent]:
+        """Cb and Cr, of samples whose interpolation is nearest to the image, within the range of samples."""
+        rows, columns = blocks_shape(self._width, self._height, 1, 1, self._h, self._v)
+        both = scratch_blocks(rows, columns), scratch_blocks(rows, columns)
+        factors = _factors(self._width if self._h == 2 else 0)
+        halved = self._halved_rows(8 * rows) if self._v == 2 else None
+        parts = self._parts(rows)
+
+        def work(index: int) -> None:
+            first, last = parts[index]
+            lines = self._lines(first, last) if halved is None else halved[8 * first : 8 * last]
+            space = np.empty(144 + 24 * self._pitch, np.float32)
+            targets = (blocks[first:last].reshape(-1, 64) for blocks in both)
+            load("downsample").chrominance_coefficients(lines, self._width, self._h, factors, space, *targets)
+
+        in_parallel(work, len(parts), self._workers)
+        return [_component(identifier, (1, 1), blocks) for identifier, blocks in zip((2, 3), both, strict=True)]
+
+    def _lines(self, first: int, last: int) -> Floats:
+        """Rows of Cb and Cr of some rows of blocks, where rows are not subsampled."""
+        pixels = self._pixels[8 * first : 8 * last]
+        lines = np.empty((8 * (last - first), 2 * self._pitch), np.float32)
+        self._convert(pixels, (0, self._pitch), _factors(0), lines[: len(pixels)])
+        return self._filled(lines, len(pixels))
+
+    def _halved_rows(self, count: int) -> Floats:
+        """Half as many rows of Cb and Cr, filled up to a number of rows."""
+        lines = scratch(8 * count * self._pitch).view(np.float32).reshape(count, 2 * self._pitch)
+        factors, inside = _factors(self._height), (self._height + 1) // 2
+        strips = list(pairwise([*range(0, self._pitch, _STRIP), self._pitch]))
+        in_parallel(
+            lambda index: self._convert(self._pixels, strips[index], factors, lines[:inside]),
+            len(strips),
+            self._workers,
+        )
+        return self._filled(lines, inside)
+
+    def _convert(self, pixels: Samples, columns: tuple[int, int], factors: Floats, lines: Floats) -> None:
+        """Some columns of rows of Cb and Cr."""
+        space = np.empty(10 * (columns[1] - columns[0]), np.float32), np.empty(48, np.uint8)
+        load("downsample").chrominance_lines(pixels, self._v, *columns, factors, *space, lines)
+
+    def _filled(self, lines: Floats, inside: int) -> Floats:
+        """Rows of samples, of which the last ones are repeated so as to fill up blocks."""
+        if self._h == 1:
+            planes = lines.reshape(-1, 2, self._pitch)
+            planes[:inside, :, self._width :] = planes[:inside, :, self._width - 1 : self._width]
+        lines[inside:] = lines[inside - 1]
+        return lines
+
+    def _decoded(self, part: Component, table: QuantTable) -> Samples:
+        """Samples of a component, as libjpeg-turbo decodes them."""
+        rows, columns = part.blocks.shape[:2]
+        pitch = 16 * -(-columns // 2) + 2 * _MARGIN
+        samples = scratch(8 * rows * pitch).reshape(8 * rows, pitch)
+        steps, width = table.steps.astype(np.int32).ravel(), -(-self._width // self._h)
+        parts = self._parts(rows)
+
+        def work(index: int) -> None:
+            first, last = parts[index]
+            blocks = part.blocks[first:last].reshape(-1, 64)
+            load("compensate").decoded_samples(blocks, steps, columns, width, samples[8 * first : 8 * last])
+
+        in_parallel(work, len(parts), self._workers)
+        return samples
+
+    def _parts(self, rows: int) -> list[tuple[int, int]]:
+        """Rows of blocks that are computed together."""
+        return list(pairwise([*range(0, rows, _ROWS_OF_BLOCKS), rows]))
 
 
-def _centred(luminance: Plane) -> Plane:
-    centred: Plane = luminance - np.float32(128)
-    return centred
+def _up(length: int, multiple: int) -> int:
+    return -(-length // multiple) * multiple
 
 
-def _downsampled(plane: Plane, h: int, v: int) -> Plane:
-    """The samples whose interpolation is nearest to a plane, within the range of samples."""
-    for axis, factor in ((0, v), (1, h)):
-        if factor == 2:
-            plane = np.moveaxis(_halved(np.moveaxis(plane, axis, 0)), 0, axis)
-    return np.ascontiguousarray(np.clip(plane, -128, 127), np.float32)
+def _factors(lines: int) -> Floats:
+    """Equations for so many interpolated lines, factored."""
+    factors = np.empty((2, (lines + 1) // 2 + 1), np.float32)
+    load("downsample").factor_normal_equations(lines, factors)
+    return factors
 
 
-def interpolation_transposed(lines: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Transpose of the decoder's interpolation by two along the first axis.
-
-    Parameters
-    ----------
-    lines : ndarray of float32, shape (n, ...)
-        Numbers that belong to interpolated samples, such as the gradient of a loss.
-
-    Returns
-    -------
-    ndarray of float32, shape (ceil(n / 2), ...)
-        Sums over the interpolated samples that a sample contributes to, times its weight in each: 3/4 where it is the
-        nearer of two samples, 1/4 where it is the farther one, and 1 at the ends, where it is both.
-    """
-    even, odd = lines[0::2], lines[1::2]
-    count, whole = len(even), len(odd)
-    right = np.float32(0.75) * even
-    right[:whole] += np.float32(0.75) * odd
-    right[1:] += np.float32(0.25) * odd[: count - 1]
-    right[:-1] += np.float32(0.25) * even[1:]
-    right[0] += np.float32(0.25) * even[0]
-    if whole == count:
-        right[-1] += np.float32(0.25) * odd[-1]
-    return right
-
-
-def _halved(lines: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Least squares along the first axis: half as many samples, repeated beyond the ends by the interpolation."""
-    right = interpolation_transposed(lines)
-    count, whole = len(right), len(lines) // 2
-    # U'U: 2 (9/16 + 1/16) on the diagonal, 2 * 3/16 beside it. At an end where a line comes from one sample alone 6/16
-    # more; where that line is missing, since their number is odd, 10/16 less.
-    diagonal, beside = np.full(count, 1.25, np.float32), np.full(count - 1, 0.375, np.float32)
-    diagonal[0] += 0.375
-    if whole == count:
-        diagonal[-1] += 0.375
-    else:
-        diagonal[-1] -= 0.625
-    flat = np.ascontiguousarray(right.reshape(count, -1), np.float32)
-    load("tridiagonal").solve_tridiagonal(diagonal, beside, flat)
-    return flat.reshape(right.shape)
-
-
-def _decoded_chrominance(coded: CoefficientImage) -> tuple[Plane, Plane]:
-    """Cb and Cr, in full resolution, as libjpeg-turbo decodes them."""
-    decoded = decoded_pixels(write_jpeg(coded), "YCbCr")
-    blue, red = (decoded[..., k].astype(np.float32) - np.float32(128) for k in (1, 2))
-    return blue, red
+def _component(identifier: int, factors: tuple[int, int], blocks: Floats) -> DctComponent:
+    blocks.flags.writeable = False
+    return DctComponent(identifier, *factors, blocks)

@@ -13,14 +13,13 @@ from optcodec.errors import InvalidInputError
 from optcodec.files import write_whole
 from optcodec.jpeg.image import sampling_factors
 from optcodec.jsontext import document_text, parse_document
-from optcodec.shipped import ShippedFiles
+from optcodec.shipped import PROFILES
 from optcodec.values import Value, check_field_types
 
 __all__ = ["Provenance", "SensitivityProfile", "load_profile", "shipped_profiles"]
 
 _FORMAT = "optcodec sensitivity profile 1"
 _REQUIRED = "name", "weights"
-_FILES = ShippedFiles("a profile", "a JSON file", "optcodec", ("data",))
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +151,7 @@ class SensitivityProfile(Value):
 
 def shipped_profiles() -> tuple[str, ...]:
     """Names of the profiles that come with the package."""
-    return _FILES.names
+    return PROFILES.names
 
 
 def load_profile(name_or_path: str | os.PathLike[str]) -> SensitivityProfile:
@@ -168,7 +167,7 @@ def load_profile(name_or_path: str | os.PathLike[str]) -> SensitivityProfile:
     InvalidInputError
         If there is no such profile, or the file does not hold one.
     """
-    text = _FILES.read_text(name_or_path)
+    text = PROFILES.read_text(name_or_path)
     try:
         return _parse(text)
     except InvalidInputError as error:

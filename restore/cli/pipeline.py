@@ -9,7 +9,7 @@ import click
 
 from optcodec import InvalidInputError, require_packages
 from optcodec.console.about import about
-from optcodec.console.options import GroupedCommand
+from optcodec.console.help import GroupedCommand
 from optcodec.console.rate_options import rate_options
 from optcodec.console.rate_report import check_output, measure_and_report
 from optcodec.console.rates import classified, labelled_originals, rates_of, senders_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from optcodec import InvalidInputError
+from optcodec.console.dry_run import dry_run_option, print_plan
 from optcodec.console.files import IMAGE_SUFFIXES, JPEG_SUFFIXES, find_images, output_paths
 from optcodec.console.many import Done, failure_records, notice_count, process_files, report_failures
 from optcodec.console.options import max_pixels_option, orient_option, reading_of, reading_options
-from optcodec.console.show import columns, json_option, print_json
+from optcodec.console.show import columns, count, json_option, print_json
 from optcodec.console.streams import STREAM, check_stdout, is_stdout, output_file, read_bytes
 
 if TYPE_CHECKING:
@@ -95,8 +97,10 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
 @orient_option
 @reading_options
 @max_pixels_option
+@dry_run_option
+@click.option("--force", is_flag=True, help="Replace inputs.")
 @json_option
-def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: Any) -> None:
+def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Decode JPEG files, and reduce the errors of their quantization with a neural network.
 
     An INPUT is a JPEG file, a folder (all JPEG files below it), or - for stdin. The output is PNG or JPEG. A PNG file
@@ -118,10 +122,13 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
     kind = _format(output, options["file_format"], several)
     if kind == "png" and options["quality"] is not None:
         raise InvalidInputError(f"--quality {options['quality']} is for JPEG files; expected it with --format jpeg")
-    targets = output_paths(sources, output, suffix=_SUFFIXES[kind], folder=several, force=False)
+    targets = output_paths(sources, output, suffix=_SUFFIXES[kind], folder=several, force=options["force"])
+    paths = [source.path for source in sources]
+    if dry_run:
+        print_plan(list(zip(paths, targets, strict=True)), as_json=as_json)
+        return
     if targets == [STREAM]:
         check_stdout(as_json=as_json)
-    paths = [source.path for source in sources]
 
     from restore.runtime.models import load_model
 
@@ -134,14 +141,17 @@ def command(inputs: tuple[Path, ...], output: Path, as_json: bool, **options: An
         record = _restore(received, targets[index], kind, model, settings, options, notices)
         return Done({"input": str(paths[index])} | record | about | {"notices": notices}, tuple(notices))
 
+    began = time.monotonic()
     # one file after another: each can use all cores, and only one image at a time is in memory
     records, failures = process_files(paths, work, workers=1, label="restore")
+    seconds = time.monotonic() - began
     if as_json:
         result = {"model": model.name, "files": records, "failures": failure_records(failures)}
-        print_json(result | {"notices": notice_count(records)})
+        print_json(result | {"notices": notice_count(records), "seconds": round(seconds, 3)})
     elif records and targets != [STREAM]:
         rows = [(file["output"], f"{file['width']}x{file['height']}", f"{file['nbytes']:,}") for file in records]
         click.echo(columns(("file", "pixels", "bytes"), rows))
+        click.echo(f"{count(len(records), 'file')} restored, in {seconds:.1f} s")
     report_failures(failures, len(paths))
 
 

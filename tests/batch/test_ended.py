@@ -93,7 +93,7 @@ def test_a_job_killed_as_it_replaces_a_picture_does_not_code_it_twice(tmp_path: 
     ]
     program = (
         "import os, sys\n"
-        "import optcodec.cli.encode as verb\n"
+        "import optcodec.cli.encode_work as verb\n"
         "from optcodec.cli import main\n"
         "whole = verb._store\n"
         "def ends(place, data, **options):\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -147,9 +148,11 @@ def test_sizes_are_printed_at_the_end(picture: Path) -> None:
     sizes = [(picture.parent / "out" / name).stat().st_size for name in ("a.jpg", "b.jpg")]
     input_nbytes = picture.stat().st_size + second.stat().st_size
     change = f"{100 * (sum(sizes) / input_nbytes - 1):+.1f}"
-    last = result.stdout.splitlines()[-1].split()
+    total, summary = result.stdout.splitlines()[-2:]
     bpp = f"{8 * sum(sizes) / (110 * 90):.3f}"
-    assert last == ["total", "of", "2", "files", f"{input_nbytes:,}", f"{sum(sizes):,}", change, "%", bpp]
+    assert total.split() == ["total", "of", "2", "files", f"{input_nbytes:,}", f"{sum(sizes):,}", change, "%", bpp]
+    saved = f"{input_nbytes:,} -> {sum(sizes):,} bytes, {100 * (1 - sum(sizes) / input_nbytes):.1f} % fewer"
+    assert re.fullmatch(rf"2 files: {re.escape(saved)}, in \d+\.\d s", summary)
 
 
 def test_palette_gets_a_notice(tmp_path: Path) -> None:

@@ -155,6 +155,13 @@ def test_the_verb_draws_all_results(result: Path, tmp_path: Path) -> None:
     assert output.read_bytes() == one
 
 
+def test_without_an_output_the_figure_lies_beside_the_result(result: Path) -> None:
+    expected = draw_to(rate_accuracy_figure([read_result(result)]), ".png")
+    report = run_json("plot", result)
+    assert report["output"] == str(result.with_suffix(".png"))
+    assert result.with_suffix(".png").read_bytes() == expected
+
+
 def without(name: str) -> Callable[[dict[str, Any]], object]:
     return lambda record: {key: value for key, value in record.items() if key != name}
 
