@@ -22,6 +22,7 @@ from tests.batch import nodes
 from tests.batch.helpers import check_rows, folder_of, hashes, last_rows, rows_of, small_disk, waited_for
 from tests.batch.test_shards import samples, write_tar
 from tests.cli_helpers import photograph, refusal, run, run_json, save
+from tests.onnx_helpers import mean_network
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Ray
@@ -125,6 +126,20 @@ def test_shared_tables_are_those_of_one_machine(cluster: Any, tmp_path: Path, ta
         run("encode", folder, "-o", tmp_path / name, "--shared-tables", *target, *options)
     assert load_tables(tmp_path / "nodes/001.jpg") == load_tables(tmp_path / "local/001.jpg")
     assert hashes(tmp_path / "nodes") == hashes(tmp_path / "local")
+
+
+def test_networks_are_loaded_on_the_machines(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session of ONNX Runtime cannot be sent; its file is found in the folder of the process that began the job."""
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    folder_of(tmp_path / "in", 3)
+    mean_network(tmp_path / "net.onnx", (1, 3, "height", "width"))
+    for name, options in (("local", []), ("nodes", on(cluster))):
+        run_json("encode", "in", "-o", name, "--network", "net.onnx", "--max-kl", 0.01, *options)
+    assert hashes(Path("nodes")) == hashes(Path("local"))
+    assert refusal("encode", "in", "-o", "none", "--network", "none.onnx", *on(cluster)) == refusal(
+        "encode", "in", "-o", "none", "--network", "none.onnx"
+    )
 
 
 def until(condition: Callable[[], bool]) -> None:
