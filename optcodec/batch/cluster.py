@@ -190,7 +190,7 @@ def connected(address: str | None, *, gpus: float = 0.0, most: int | None = None
     before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (ImportError, OSError, RuntimeError, ValueError) as error:  # what ray:// needs may not be installed
         where = "start Ray on this machine" if address is None else f"connect to Ray at {address}"
         raise InvalidInputError(f"cannot {where}: {first_line(error)}") from None
     try:

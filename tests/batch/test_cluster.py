@@ -6,6 +6,7 @@ import gc
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -291,3 +292,16 @@ def test_addresses_where_nobody_is(tmp_path: Path) -> None:
     line = refusal("encode", folder, "-o", tmp_path / "out", "--address", "127.0.0.1:1")
     assert line == "Error: --address is about a Ray cluster; expected --engine ray"
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("error", [ImportError("No module named 'grpc'"), ConnectionError("no answer\nin 30 s")])
+def test_a_cluster_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fails(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ray.init", fails)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"ray://127.0.0.1:{listening.getsockname()[1]}"
+        options = ["-o", tmp_path / "out", "--engine", "ray", "--address", address]
+        line = refusal("encode", folder_of(tmp_path / "in", 2), *options)
+    assert line == f"Error: cannot connect to Ray at {address}: {str(error).splitlines()[0]}"
