@@ -11,7 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-TOO_LARGE = {"torch", "torchmetrics", "torchvision", "spandrel", "tensorboard", "ray"}
+TOO_LARGE = {"piq", "piqa", "torch", "torchmetrics", "torchvision", "spandrel", "tensorboard", "ray"}
 # what the tests here do not take
 OTHER_CHECKS = {"atheris", "import-linter", "ipykernel", "mypy", "nbclient", "ruff", "webdataset"}
 OTHER_CHECKS |= {"aiobotocore", "boto3", "flask", "flask-cors", "moto", "s3fs"}

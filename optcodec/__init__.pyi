@@ -58,6 +58,7 @@ from .targets import Bpp as Bpp
 from .targets import MatchPsnr as MatchPsnr
 from .targets import MatchQuality as MatchQuality
 from .targets import MatchSsim as MatchSsim
+from .targets import MatchSsimulacra2 as MatchSsimulacra2
 from .targets import MatchSwe as MatchSwe
 from .targets import MaxBytes as MaxBytes
 from .targets import Quality as Quality

@@ -16,7 +16,7 @@ from optcodec.loop.reader import readers_of
 from optcodec.loop.targets import ReaderTarget
 from optcodec.matching import Target
 from optcodec.scalars import whole_number
-from optcodec.targets import FixedLevel, MatchQuality, MatchSwe, WaterLevel
+from optcodec.targets import FixedLevel, MatchQuality, MatchSwe, MaxBytes, WaterLevel
 
 if TYPE_CHECKING:
     from optcodec.blocks.choice import BlockChoice
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Tune = str | SensitivityProfile | UtilityProfile | Tuning
 
-__all__ = ["Request", "check_effort", "check_tuning"]
+__all__ = ["Request", "check_effort", "check_tuning", "is_for_people"]
 
 Arguments = Mapping[str, object]  # values by their names in `Request`; None, or left out, where nothing is set
 MAX_ROUNDS = 1000
@@ -60,7 +60,8 @@ class Request:
     rounds: int | None = None
 
     def resolved(self, **form: str) -> Request:
-        """The request with its effort, and with the target of a quality that tables are designed for.
+        """The request with its effort, and with what follows from it: the target of a quality that tables are designed
+        for, the tuning for a size alone.
 
         Parameters
         ----------
@@ -72,7 +73,7 @@ class Request:
         InvalidInputError
             If arguments are wrong, or exclude one another.
         """
-        arguments = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        arguments = self._arguments
         for one, other in (("quality", "tables"), ("quality", "target")):
             if arguments[one] is not None and arguments[other] is not None:
                 raise InvalidInputError(f"{one} and {other} exclude one another; expected one of them")
@@ -80,9 +81,19 @@ class Request:
         check_tuning(self.tune, self.field, self.blocks)
         _check_reader(self.reader, self.rounds)
         effort = check_effort(arguments | form)
+        if self.is_size_alone(**form):
+            return replace(self, effort=effort, tune="people")
         if effort == 2 and self.quality is not None:
             return replace(self, effort=effort, quality=None, target=MatchQuality(self.quality, jointly=True))
         return replace(self, effort=effort)
+
+    def is_size_alone(self, **form: str) -> bool:
+        """Whether the file is made for people, since only its size is asked for; `form` as of `resolved`."""
+        return is_for_people(self._arguments | form)
+
+    @property
+    def _arguments(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @property
     def receivers(self) -> list[UtilityProfile]:
@@ -159,6 +170,20 @@ def _in_python(name: str) -> str:
     return "a target such as target=Bpp(1.0)" if name == "target" else name
 
 
+def is_for_people(arguments: Arguments) -> bool:
+    """Whether only a number of bytes is asked for: the file is then made for people who look at it.
+
+    Parameters
+    ----------
+    arguments : mapping
+        As of `check_effort`.
+    """
+    of_form = {"dct": "float", "huffman": "optimal"}
+    is_set = {name for name, value in arguments.items() if value is not None and name not in of_form}
+    usual = all(arguments.get(name) in (None, value) for name, value in of_form.items())
+    return usual and is_set == {"target"} and isinstance(arguments["target"], MaxBytes)
+
+
 def check_effort(arguments: Arguments, spell: Spell = _in_python) -> int:
     """Effort 1..4 of a request: by default the least that has what the other arguments ask for.
 
@@ -181,7 +206,7 @@ def check_effort(arguments: Arguments, spell: Spell = _in_python) -> int:
         effort = whole_number(arguments["effort"], "effort", 1, 4)
     elif is_set.intersection(_FOR_A_LOOP):
         effort = 4
-    elif is_set.intersection(_FOR_A_TRELLIS):
+    elif is_set.intersection(_FOR_A_TRELLIS) or is_for_people(arguments):
         effort = 3
     else:
         effort = 2 if "target" in is_set else 1

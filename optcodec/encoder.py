@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optcodec.cached import cached_property
 from optcodec.effort import Request
@@ -149,12 +149,12 @@ def encode(
         tables (mean BD-rate of 31 photographs, baseline, 4:2:0; see docs/tuning.md). 4: as 3, but the gradient of a
         `reader` at the decoded picture chooses the indices, in several rounds: of a size, or of as many bytes as a file
         of effort 3, the file that the reader minds least. By default 4 with `reader`, 3 with `tune`, `field` or
-        `blocks`, 2 with a target, otherwise 1.
+        `blocks`, or if `MaxBytes` is all that is asked for; 2 with another target, otherwise 1.
     tune : str, SensitivityProfile, UtilityProfile or Tuning, optional
         Whose errors efforts 3 and 4 weigh: ``"psnr"`` (of RGB), ``"ycbcr"`` (the same, but each component by itself,
         which is faster), ``"ssim"`` (of luminance), ``"people"``, a network, by the profile that was measured on it, a
         receiver that restores, by its utility profile, or any weights. By default those of `profile`, then of the
-        receiver that `blocks` is for, otherwise ``"psnr"``.
+        receiver that `blocks` is for, ``"people"`` if `MaxBytes` is all that is asked for, otherwise ``"psnr"``.
     field : QualityField, optional
         Where in the image errors count for more, with effort 3 or 4.
     blocks : BlockChoice, optional
@@ -173,7 +173,8 @@ def encode(
     dct : {"float", "exact"}
         Floating point; or coefficient for coefficient what libjpeg-turbo makes with its accurate integer DCT.
     progressive : {False, True, "smaller"}, optional
-        Baseline, progressive, or the smaller of both. By default baseline, and for a `CoefficientImage` what its file
+        Baseline, progressive, or the smaller of both. By default the smaller one if `MaxBytes` is all that is asked
+        for, otherwise baseline, and for a `CoefficientImage` what its file
         was.
     scans : {"together", "apart"}
         Of baseline files: all components interleaved in one scan, which every decoder reads; or luminance in a scan of
@@ -227,16 +228,21 @@ def encode(
         If `rdo` is set.
     """
     requested = Request(quality, tables, target, profile, method, effort, tune, field, blocks, reader, rounds)
-    request = (requested if rdo is None else _request_of_rdo(rdo, requested)).resolved(dct=dct, huffman=huffman)
+    requested = requested if rdo is None else _request_of_rdo(rdo, requested)
+    if progressive is None and requested.is_size_alone(dct=dct, huffman=huffman):
+        progressive = "smaller"
+    request = requested.resolved(dct=dct, huffman=huffman)
     sampling, overshoot = subsampling or request.subsampling or "4:2:0", overshoot and not isinstance(target, MatchSwe)
     form = Form(sampling, dct, progressive, scans, restart_interval, metadata, threads, huffman, overshoot)
-    source: PixelSource | CoefficientSource
+    return _encoded(_source_of(image, form, background=background, orient=orient, to_rgb=to_rgb), request)
+
+
+def _source_of(image: ImageLike | CoefficientImage, form: Form, **opening: Any) -> PixelSource | CoefficientSource:
+    """What is coded: pixels, or coefficients."""
     if isinstance(image, CoefficientImage):
-        check_transcoding(image, orient, to_rgb)
-        source = form.of_coefficients(image)
-    else:
-        source = form.of_pixels(load_picture(image, background=background, orient=orient, to_rgb=to_rgb))
-    return _encoded(source, request)
+        check_transcoding(image, opening["orient"], opening["to_rgb"])
+        return form.of_coefficients(image)
+    return form.of_pixels(load_picture(image, **opening))
 
 
 def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:

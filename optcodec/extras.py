@@ -25,6 +25,7 @@ OPTIONAL_PACKAGES = {
     "matplotlib": ("matplotlib", "plot"),
     "onnx": ("onnx", "torch"),
     "onnxruntime": ("onnxruntime", "receiver"),
+    "piq": ("piq", "evaluate"),
     "pyarrow": ("pyarrow", "data"),
     "pyvips": ("pyvips", "train"),
     "ray": ("ray", "cluster"),

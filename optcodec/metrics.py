@@ -1,8 +1,10 @@
-"""Measures of a coded image: rate in bits per pixel, and error in pixels (PSNR, SSIM) or coefficients (SWE)."""
+"""Measures of a coded image: its rate, and errors of pixels (PSNR, SSIM, SSIMULACRA2) or of coefficients (SWE)."""
 
 from __future__ import annotations
 
 import math
+import tempfile
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -18,11 +20,13 @@ __all__ = [
     "Weighted",
     "bpp",
     "check_pixels",
+    "check_sides",
     "luminance",
     "luminance_ssim",
     "mean_square",
     "psnr_db",
     "ssim",
+    "ssimulacra2",
     "swe",
     "swe_by_component",
 ]
@@ -31,6 +35,7 @@ Pixels = npt.NDArray[np.uint8]
 
 # Blocks in one step of a sum: the differences and squares of a step (256 KiB each) stay in the second-level cache.
 _BLOCKS_PER_STEP = 1024
+_LEAST_SIDE_FOR_SSIMULACRA2 = 8  # pixels
 
 
 class Weighted(Protocol):
@@ -205,3 +210,30 @@ def check_pixels(reference: Pixels, test: Pixels) -> None:
             )
     if reference.shape != test.shape:
         raise InvalidInputError(f"images to compare have one shape, got {reference.shape} and {test.shape}")
+
+
+def ssimulacra2(reference: Pixels, test: Pixels) -> float:
+    """SSIMULACRA2 of two images, 100 if they are equal. Its package reads files, so they are written first.
+
+    Raises
+    ------
+    InvalidInputError
+        If the images have fewer than 8 pixels on a side, or the package is missing.
+    """
+    require_packages("ssimulacra2")
+    check_pixels(reference, test)
+    check_sides(reference, _LEAST_SIDE_FOR_SSIMULACRA2, "SSIMULACRA2")
+    from PIL import Image
+    from ssimulacra2 import compute_ssimulacra2
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [str(Path(folder) / name) for name in ("reference.png", "test.png")]
+        for pixels, path in zip((reference, test), paths, strict=True):
+            Image.fromarray(pixels).convert("RGB").save(path, compress_level=0)
+        return float(compute_ssimulacra2(*paths))
+
+
+def check_sides(image: Pixels, least: int, measure: str) -> None:
+    """Refuse images that are too small for a measure."""
+    if min(image.shape[:2]) < least:
+        raise InvalidInputError(f"{measure} needs at least {least} pixels on each side, got shape {image.shape}")

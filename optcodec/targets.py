@@ -1,16 +1,17 @@
 """Targets of the encoder: one small frozen type for each thing that a user may ask of a file.
 
-============== ========================================================================================
-WaterLevel     weighted error that each coefficient may have (OptS); a level that needs no search
-Quality        quality factor of a scaled table (default JPEG, DeepN-JPEG); a level that needs no search
-MatchQuality   the SWE of default JPEG at a quality factor, luminance and chrominance apart (Setting 1) or jointly
-MatchSwe       a sensitivity weighted error, or one of luminance and one of chrominance
-MatchPsnr      the peak signal-to-noise ratio of the decoded image, at least
-MatchSsim      the structural similarity of the decoded image, at least
-MatchMeasure   a measure of the user, computed from the file (`optcodec.match_measure`)
-Bpp            bits per pixel of the whole file
-MaxBytes       a file no larger than this
-============== ========================================================================================
+================ ========================================================================================
+WaterLevel       weighted error that each coefficient may have (OptS); a level that needs no search
+Quality          quality factor of a scaled table (default JPEG, DeepN-JPEG); a level that needs no search
+MatchQuality     the SWE of default JPEG at a quality factor, luminance and chrominance apart (Setting 1) or jointly
+MatchSwe         a sensitivity weighted error, or one of luminance and one of chrominance
+MatchPsnr        the peak signal-to-noise ratio of the decoded image, at least
+MatchSsim        the structural similarity of the decoded image, at least
+MatchSsimulacra2 the SSIMULACRA2 score of the decoded image, at least
+MatchMeasure     a measure of the user, computed from the file (`optcodec.match_measure`)
+Bpp              bits per pixel of the whole file
+MaxBytes         a file no larger than this
+================ ========================================================================================
 
 A target that needs a search resolves to goals: what is measured of a file, and how large it may be. How closely each
 measure is met is said in `optcodec.matching`.
@@ -25,7 +26,7 @@ from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import annex_k_tables, check_quality
 from optcodec.lines import Candidate, Goal
 from optcodec.matching import MET, Target, TargetLine, decoded_distance, error_goals, file_goal, size_goal
-from optcodec.metrics import luminance_ssim, mean_square
+from optcodec.metrics import luminance_ssim, mean_square, ssimulacra2
 from optcodec.scalars import real_number, whole_number
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "MatchPsnr",
     "MatchQuality",
     "MatchSsim",
+    "MatchSsimulacra2",
     "MatchSwe",
     "MaxBytes",
     "Quality",
@@ -195,6 +197,33 @@ class MatchSsim(Target):
         """What this SSIM leaves to 1."""
         distance = decoded_distance(line.reference(), lambda one, other: 1 - luminance_ssim(one, other))
         return (file_goal(line, distance, 1 - self.ssim, f"{self}: 1 - SSIM"),)
+
+
+@dataclass(frozen=True)
+class MatchSsimulacra2(Target):
+    """A score of SSIMULACRA2 of the decoded image: the smallest file that has at least so much.
+
+    Parameters
+    ----------
+    score : float
+        Above 0, below 100, which equal images have; 90 is hard to tell from the original, 70 is good, 50 fair. It is
+        that of what libjpeg-turbo decodes; see `optcodec.metrics.ssimulacra2`, which takes a second or so for each of
+        some ten files a megapixel.
+    """
+
+    score: float
+
+    def __post_init__(self) -> None:
+        _keep(self, score=real_number(self.score, "a score of SSIMULACRA2"))
+        if self.score >= 100:
+            raise InvalidInputError(f"a score of SSIMULACRA2 to match lies below 100; got {self.score!r}")
+
+    needs_file: ClassVar[bool] = True
+
+    def goals(self, line: TargetLine[C]) -> tuple[Goal, ...]:
+        """What this score leaves to 100."""
+        distance = decoded_distance(line.reference(), lambda one, other: 100 - ssimulacra2(one, other))
+        return (file_goal(line, distance, 100 - self.score, f"{self}: 100 - SSIMULACRA2"),)
 
 
 @dataclass(frozen=True)

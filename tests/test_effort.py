@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from skimage.data import astronaut
 
 import optcodec
@@ -50,6 +52,43 @@ def size(**options: Any) -> int:
 
 
 # ---- Levels ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("image", [PHOTO, PHOTO[..., 0], read_jpeg(FILE)], ids=["colour", "grey", "file"])
+@pytest.mark.parametrize("options", [{}, {"subsampling": "4:4:4"}, {"metadata": False, "threads": 1}])
+def test_a_size_alone_is_a_file_for_people(image: Any, options: Options) -> None:
+    target = MaxBytes(2000)
+    file = encode(image, target=target, **options)
+    assert file.data == encode(image, target=target, tune="people", progressive="smaller", **options).data
+    baseline = encode(image, target=target, progressive=False, **options)
+    assert baseline.data == encode(image, target=target, tune="people", **options | {"progressive": False}).data
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"target": Bpp(2.0)},
+        {"target": MaxBytes(2000), "effort": 2},
+        {"target": MaxBytes(2000), "method": "jpeg"},
+        {"target": MaxBytes(2000), "profile": PROFILE},
+        {"target": MaxBytes(2000), "dct": "exact"},
+        {"target": MaxBytes(2000), "huffman": "standard"},
+    ],
+    ids=str,
+)
+def test_with_anything_else_a_size_is_met_by_tables(options: Options) -> None:
+    file = encode(PHOTO, **options)
+    assert file.data == encode(PHOTO, **{"effort": 2} | options).data
+    assert not file.coefficients.progressive
+
+
+def test_a_file_in_rgb_cannot_be_brought_to_a_size() -> None:
+    """There are neither tunings nor designs of tables for its components."""
+    file = io.BytesIO()
+    Image.fromarray(PHOTO).save(file, "JPEG", quality=95, keep_rgb=True)
+    for options in ({}, {"effort": 2}):
+        with pytest.raises(InvalidInputError, match="grey or YCbCr images"):
+            encode(read_jpeg(file.getvalue()), target=MaxBytes(4000), **options)
 
 
 def test_the_least_effort_that_does_what_is_asked_for_is_the_default() -> None:

@@ -68,6 +68,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "MatchPsnr": [optcodec.MatchPsnr(30.0)],
     "MatchQuality": [optcodec.MatchQuality(75)],
     "MatchSsim": [optcodec.MatchSsim(0.9)],
+    "MatchSsimulacra2": [optcodec.MatchSsimulacra2(80)],
     "MatchSwe": [optcodec.MatchSwe(0.1)],
     "MaxBytes": [optcodec.MaxBytes(1000)],
     "MaxLoss": [optcodec.MaxLoss(0.05)],

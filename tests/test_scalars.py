@@ -14,7 +14,17 @@ import optcodec
 import restore
 from optcodec.accuracy.conditions import Condition
 from optcodec.errors import InvalidInputError
-from optcodec.targets import Bpp, MatchPsnr, MatchQuality, MatchSsim, MatchSwe, MaxBytes, Quality, WaterLevel
+from optcodec.targets import (
+    Bpp,
+    MatchPsnr,
+    MatchQuality,
+    MatchSsim,
+    MatchSsimulacra2,
+    MatchSwe,
+    MaxBytes,
+    Quality,
+    WaterLevel,
+)
 from tests.cli_helpers import photograph
 from tests.receiver_helpers import jpeg
 
@@ -41,6 +51,7 @@ REAL: dict[str, Callable[[Any], Any]] = {
     "MatchSwe of chrominance": lambda value: MatchSwe(1, chroma=value).chroma,
     "MatchPsnr": lambda value: MatchPsnr(value).psnr_db,
     "MatchSsim": lambda value: MatchSsim(value).ssim,
+    "MatchSsimulacra2": lambda value: MatchSsimulacra2(value).score,
     "Bpp": lambda value: Bpp(value).bpp,
     "level of an accuracy run": lambda value: Condition("opts", "2", value).level,
 }

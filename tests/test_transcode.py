@@ -171,7 +171,7 @@ def test_the_command_line_says_what_was_kept_and_counts_it(tmp_path: Path) -> No
         assert record["notices"] == [f"kept as it is, since {record['kept']}; --allow-larger encodes it all the same"]
     result = run(*arguments)
     assert f"{len(kept)} files: kept as it is" in result.stderr
-    assert f"total of 6 files, {len(kept)} kept as they are" in result.stdout.splitlines()[-1]
+    assert f"total of 6 files, {len(kept)} kept as they are" in result.stdout.splitlines()[-2]
     larger = run_json(*arguments, "--allow-larger")
     assert (larger["kept"], larger["saving"] < 0) == (0, True)
 

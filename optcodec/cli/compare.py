@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +46,19 @@ _NBYTES_PER_PIXEL = 170  # of memory at the peak, while SSIM is computed
     metavar="NAME|FILE",
     help="Sensitivity profile with the weights of the SWE.",
 )
+@click.option(
+    "--measure",
+    "measures",
+    metavar="LIST",
+    help="Further measures, separated by commas: psnr_y, psnr_b, ssim_y, ms_ssim, fsim, ssimulacra2.",
+)
 @click.option("--background", metavar="COLOUR", help="Composite transparent pixels on this colour, such as white.")
 @to_rgb_option
 @max_pixels_option
 @json_option
-def command(reference: Path, inputs: tuple[Path, ...], profile: str, as_json: bool, **opening: Any) -> None:
+def command(
+    reference: Path, inputs: tuple[Path, ...], profile: str, measures: str | None, as_json: bool, **opening: Any
+) -> None:
     """Compare each FILE with the image REFERENCE: bytes, bits per pixel, PSNR, SSIM and SWE. One may be - for stdin.
 
     The sensitivity weighted error (SWE) is on the normalized scale of the profile. For a JPEG file, its coefficients
@@ -58,9 +67,11 @@ def command(reference: Path, inputs: tuple[Path, ...], profile: str, as_json: bo
     11 rows or columns. Pixels are compared as stored; the orientation in the Exif data is not applied.
     """
     from optcodec.pictures.pixels import load_picture
+    from optcodec.rates.measures import load_measures
     from optcodec.vision.profile import load_profile
 
     require_packages("skimage.metrics")
+    further = {} if measures is None else load_measures(measures.split(","))
     paths = [source.path for source in find_images(inputs)]
     if reference == STREAM and STREAM in paths:
         raise InvalidInputError("stdin holds one image; expected another REFERENCE or another FILE than -")
@@ -73,6 +84,7 @@ def command(reference: Path, inputs: tuple[Path, ...], profile: str, as_json: bo
         notices = [*picture.notices, *_of_orientation(original, picture)]
         record = {"path": str(paths[index])} | _record(data, original.pixels, picture.pixels)
         record["swe"] = _swe(data, original.pixels, picture.pixels, weights, notices.append)
+        record |= {name: _finite(measure(original.pixels, picture.pixels)) for name, measure in further.items()}
         return Done(record, tuple(notices))
 
     def nbytes(index: int) -> int:
@@ -83,7 +95,7 @@ def command(reference: Path, inputs: tuple[Path, ...], profile: str, as_json: bo
         about = {"reference": str(reference), "profile": weights.name}
         print_json(about | {"files": records, "failures": failure_records(failures)})
     else:
-        click.echo(_text(records), nl=bool(records))
+        click.echo(_text(records, further), nl=bool(records))
     report_failures(failures, len(paths))
 
 
@@ -105,11 +117,10 @@ def _record(data: bytes, original: Pixels, pixels: Pixels) -> dict[str, Any]:
     from optcodec.metrics import bpp, psnr_db, ssim
 
     height, width = original.shape[:2]
-    psnr = psnr_db(original, pixels)
     return {
         "nbytes": len(data),
         "bpp": bpp(len(data), width, height),
-        "psnr_db": psnr if math.isfinite(psnr) else None,
+        "psnr_db": _finite(psnr_db(original, pixels)),
         "ssim": ssim(original, pixels) if min(height, width) >= _LEAST_SIDE_FOR_SSIM else None,
     }
 
@@ -131,8 +142,17 @@ def _swe(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProf
     return swe(forward(original, coded.subsampling), coded, weights)
 
 
-def _text(records: list[dict[str, Any]]) -> str:
+def _finite(number: float) -> float | None:
+    """The number; None if it is infinite, which JSON cannot hold."""
+    return number if math.isfinite(number) else None
+
+
+def _text(records: list[dict[str, Any]], further: Iterable[str]) -> str:
+    from optcodec.rates.measures import MEASURES
+
     formats = {"nbytes": ",d", "bpp": ".3f", "psnr_db": ".2f", "ssim": ".4f", "swe": ".4g"}
+    formats |= {name: f".{MEASURES[name].digits}f" for name in further}
+    titles = ["file", "bytes", "bpp", "PSNR dB", "SSIM", "SWE", *(MEASURES[name].title for name in further)]
     rows = [
         (
             record["path"],
@@ -140,4 +160,4 @@ def _text(records: list[dict[str, Any]]) -> str:
         )
         for record in records
     ]
-    return "" if not rows else columns(("file", "bytes", "bpp", "PSNR dB", "SSIM", "SWE"), rows)
+    return "" if not rows else columns(titles, rows)

@@ -27,15 +27,16 @@ __all__ = ["Gather", "job_of", "needed_per_pixel", "shared_tables", "tuning_of"]
 Gather: TypeAlias = "Callable[[Sequence[Place], Callable[[Sequence[Place]], Iterable[Any]], str], Statistics]"
 
 # Peak memory of an encode in bytes per pixel, measured on colour photographs of 6 megapixels and rounded up.
-_NBYTES_PER_PIXEL = {"network": 200, "ssim": 170, "trellis or psnr": 70, "otherwise": 30}
+_NBYTES_PER_PIXEL = {"network": 200, "ssimulacra2": 560, "ssim": 170, "trellis or psnr": 70, "otherwise": 30}
 
 
 def needed_per_pixel(tuning: EncodeSettings, options: dict[str, Any]) -> int:
     """Peak memory of an encode with these options, in bytes per pixel."""
     if options["network"]:
         return _NBYTES_PER_PIXEL["network"]
-    if options["match_ssim"] is not None:
-        return _NBYTES_PER_PIXEL["ssim"]
+    for measure in ("ssimulacra2", "ssim"):
+        if options[f"match_{measure}"] is not None:
+            return _NBYTES_PER_PIXEL[measure]
     busy = tuning.effort >= 3 or options["match_psnr"] is not None
     return _NBYTES_PER_PIXEL["trellis or psnr" if busy else "otherwise"]
 
@@ -98,7 +99,7 @@ def _check_shared(options: dict[str, Any]) -> dict[str, Any]:
     InvalidInputError
         If the options do not go with ``--shared-tables``.
     """
-    only_single = ("network", "max_kl", "same_top1", "match_psnr", "match_ssim", "tables", "scale")
+    only_single = ("network", "max_kl", "same_top1", "match_psnr", "match_ssim", "match_ssimulacra2", "tables", "scale")
     refused = next((name for name in only_single if options[name] not in (None, False, ())), None)
     if refused is not None:
         spelled = f"--{refused.replace('_', '-')}"

@@ -15,7 +15,11 @@ __all__ = ["form_of", "form_options"]
 _OPTIONS = (
     click.option("--progressive", is_flag=True, help="Write progressive files.  [default: the same as a JPEG input]"),
     click.option("--baseline", is_flag=True, help="Write baseline files, even for progressive JPEG inputs."),
-    click.option("--smaller", is_flag=True, help="Write baseline or progressive files, whichever is smaller."),
+    click.option(
+        "--smaller",
+        is_flag=True,
+        help="Write baseline or progressive files, whichever is smaller, as by default with --max-bytes alone.",
+    ),
     click.option(
         "--scans",
         cls=ExpertOption,

@@ -48,7 +48,9 @@ __all__ = [
 ]
 
 TABLE_TARGETS = "--water-level, --match-quality, --match-swe, --bpp or --max-bytes"
-FILE_TARGETS = "--water-level, --match-quality, --match-swe, --match-psnr, --match-ssim, --bpp or --max-bytes"
+FILE_TARGETS = (
+    "--water-level, --match-quality, --match-swe, --match-psnr, --match-ssim, --match-ssimulacra2, --bpp or --max-bytes"
+)
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:4:0")
 
 
@@ -194,6 +196,13 @@ def pixel_target_options(function: Any) -> Any:
         click.option(
             "--match-ssim", type=float, metavar="S", help="Target: an SSIM (of luminance) of at least S, below 1."
         ),
+        click.option(
+            "--match-ssimulacra2",
+            type=float,
+            metavar="S",
+            help="Target: an SSIMULACRA2 of at least S, below 100; 70 is good, 90 hard to tell from the original. It "
+            "takes ten seconds or so for a megapixel.",
+        ),
     )
 
 
@@ -240,13 +249,15 @@ def choose_target(values: dict[str, Any]) -> Target | None:
         "--match-swe": targets.MatchSwe,
         "--match-psnr": targets.MatchPsnr,
         "--match-ssim": targets.MatchSsim,
+        "--match-ssimulacra2": targets.MatchSsimulacra2,
         "--bpp": targets.Bpp,
         "--max-bytes": targets.MaxBytes,
     }
     options = {name: values.get(name[2:].replace("-", "_")) for name in kinds}
     name = one_of(options)
-    if name == "--match-ssim":
-        require_packages("skimage.metrics")  # checked once here, not for each file
+    packages = {"--match-ssim": "skimage.metrics", "--match-ssimulacra2": "ssimulacra2"}
+    if name in packages:
+        require_packages(packages[name])  # checked once here, not for each file
     return None if name is None else kinds[name](options[name])
 
 

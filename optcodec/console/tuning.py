@@ -39,7 +39,7 @@ tune_option = click.option(
     metavar="psnr|ycbcr|ssim|people|dnn:PROFILE|receiver:NET",
     help="What --effort 3 and 4 optimize for: a measure (psnr: of RGB; ycbcr: the same by components, which is faster; "
     "ssim), people, a network (dnn), or a receiver that restores images.  [default: the network of --profile, the "
-    "receiver of --blocks; otherwise psnr, and with --network dnn:generic]",
+    "receiver of --blocks; people with --max-bytes alone; otherwise psnr, and with --network dnn:generic]",
 )
 
 
@@ -52,7 +52,7 @@ def tuning_options(function: Any) -> Any:
             type=click.IntRange(1, 4),
             help="1: fixed tables. 2: designed tables. 3: designed tables and optimized coefficients (a trellis), "
             "for the smallest files. 4: the same, but the gradients of --network choose them.  [default: 1; with a "
-            "target 2; with --tune, --roi or --blocks 3; with --network 4]",
+            "target 2; with --tune, --roi or --blocks, or --max-bytes alone, 3; with --network 4]",
         ),
         tune_option,
         click.option(
@@ -132,7 +132,7 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
     InvalidInputError
         If an option would have no effect, or the tuning, the profile, the mask or the blocks are wrong.
     """
-    from optcodec.effort import Request, check_effort
+    from optcodec.effort import Request, check_effort, is_for_people
 
     measure, network = _tune(options["tune"])
     one_of({"--profile": options["profile"], "--tune dnn:PROFILE": network})
@@ -147,7 +147,10 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
     arguments = {name: options[name] for name in ("method", "tables", "blocks", "dct", "huffman")}
     arguments |= {"quality": quality, "target": target, "profile": network or options["profile"]}
     arguments |= {"reader": networks or None, "rounds": options.get("rounds")}
-    effort = check_effort(arguments | {"effort": effort, "tune": measure, "field": options["roi"]}, spell)
+    arguments |= {"effort": effort, "tune": measure, "field": options["roi"]}
+    effort = check_effort(arguments, spell)
+    if is_for_people(arguments):
+        return EncodeSettings(effort, "people", None, None, [], {"target": target})
     by_default = _FOR_NETWORKS if networks and not (measure or options["blocks"]) else None
     profile = profile_from(network or options["profile"] or by_default)
     name = measure or (None if profile is None else f"{_NETWORK}{profile.name}")

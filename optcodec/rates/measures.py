@@ -1,29 +1,36 @@
-"""Measures of a decoded picture against its original: PSNR, PSNR-B, SSIM, MS-SSIM and SSIMULACRA2, by name."""
+"""Measures of a decoded picture against its original, by name: PSNR, PSNR-B, SSIM, MS-SSIM, FSIM and SSIMULACRA2."""
 
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
-from optcodec.metrics import check_pixels, luminance, luminance_ssim, mean_square, psnr_db, ssim
+from optcodec.metrics import (
+    check_pixels,
+    check_sides,
+    luminance,
+    luminance_ssim,
+    mean_square,
+    psnr_db,
+    ssim,
+    ssimulacra2,
+)
 
 __all__ = [
     "MEASURES",
     "Measure",
     "MeasureFunction",
     "blocking_effect",
+    "fsim",
     "load_measures",
     "ms_ssim",
     "psnr_b_db",
-    "ssimulacra2",
 ]
 
 Pixels = npt.NDArray[np.uint8]
@@ -31,7 +38,7 @@ MeasureFunction = Callable[[Pixels, Pixels], float]
 
 _BLOCK = 8
 _LEAST_SIDE_FOR_MS_SSIM = 176  # pixels: four halvings leave the 11 of the window
-_LEAST_SIDE_FOR_SSIMULACRA2 = 8  # pixels
+_LEAST_SIDE_FOR_FSIM = 16  # pixels
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ MEASURES: dict[str, Measure] = {
     "ssim": Measure("SSIM", 4),
     "ssim_y": Measure("SSIM-Y", 4),
     "ms_ssim": Measure("MS-SSIM", 4),
+    "fsim": Measure("FSIM", 4),
     "ssimulacra2": Measure("SSIMULACRA2", 2),
 }
 
@@ -75,8 +83,8 @@ def load_measures(names: Iterable[str]) -> dict[str, MeasureFunction]:
     ----------
     names : iterable of str
         Names in `MEASURES`: ``psnr`` of RGB; ``psnr_y`` and ``ssim_y`` of luminance (T.871, 8 bits); ``psnr_b`` of
-        RGB; ``ssim``, the mean of the colour channels; ``ms_ssim`` of luminance; ``ssimulacra2``. For gray pictures
-        all are those of their one channel.
+        RGB; ``ssim``, the mean of the colour channels; ``ms_ssim`` of luminance; ``fsim``, in colour FSIM_C;
+        ``ssimulacra2``. For gray pictures all are those of their one channel.
 
     Returns
     -------
@@ -96,12 +104,14 @@ def load_measures(names: Iterable[str]) -> dict[str, MeasureFunction]:
         "ssim": ssim,
         "ssim_y": luminance_ssim,
         "ms_ssim": ms_ssim,
+        "fsim": fsim,
         "ssimulacra2": ssimulacra2,
     }
     packages = {
         "ssim": ("skimage.metrics",),
         "ssim_y": ("skimage.metrics",),
         "ms_ssim": ("torch", "torchmetrics"),
+        "fsim": ("torch", "piq"),
         "ssimulacra2": ("ssimulacra2",),
     }
     chosen = {}
@@ -137,8 +147,7 @@ def psnr_b_db(reference: Pixels, test: Pixels) -> float:
     Yim and Bovik, "Quality assessment of deblocked images", IEEE Trans. Image Processing 20(1), 2011, eq. (9)-(15).
     """
     check_pixels(reference, test)
-    if min(reference.shape[:2]) < 2:
-        raise InvalidInputError(f"PSNR-B needs at least 2 pixels on each side, got shape {reference.shape}")
+    check_sides(reference, 2, "PSNR-B")
     error = mean_square(reference, test)
     planes = np.atleast_3d(test)
     error += float(np.mean([blocking_effect(planes[..., plane]) for plane in range(planes.shape[2])]))
@@ -187,9 +196,7 @@ def ms_ssim(reference: Pixels, test: Pixels) -> float:
     """
     require_packages("torch", "torchmetrics")
     check_pixels(reference, test)
-    if min(reference.shape[:2]) < _LEAST_SIDE_FOR_MS_SSIM:
-        expected = f"at least {_LEAST_SIDE_FOR_MS_SSIM} pixels on each side"
-        raise InvalidInputError(f"MS-SSIM needs {expected}, got shape {reference.shape}")
+    check_sides(reference, _LEAST_SIDE_FOR_MS_SSIM, "MS-SSIM")
     import torch
     from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
@@ -197,24 +204,26 @@ def ms_ssim(reference: Pixels, test: Pixels) -> float:
     return float(multiscale_structural_similarity_index_measure(first, second, data_range=255.0))
 
 
-def ssimulacra2(reference: Pixels, test: Pixels) -> float:
-    """SSIMULACRA2 of two images, 100 if they are equal. Its package reads files, so they are written first.
+def fsim(reference: Pixels, test: Pixels) -> float:
+    """Feature similarity of two 8-bit images by phase congruency and gradients: FSIM_C for RGB, FSIM for gray; by piq.
 
     Raises
     ------
     InvalidInputError
-        If the images have fewer than 8 pixels on a side, or the package is missing.
-    """
-    require_packages("ssimulacra2")
-    check_pixels(reference, test)
-    if min(reference.shape[:2]) < _LEAST_SIDE_FOR_SSIMULACRA2:
-        expected = f"at least {_LEAST_SIDE_FOR_SSIMULACRA2} pixels on each side"
-        raise InvalidInputError(f"SSIMULACRA2 needs {expected}, got shape {reference.shape}")
-    from PIL import Image
-    from ssimulacra2 import compute_ssimulacra2
+        If the images have fewer than 16 pixels on a side, or a package is missing.
 
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [str(Path(folder) / name) for name in ("reference.png", "test.png")]
-        for pixels, path in zip((reference, test), paths, strict=True):
-            Image.fromarray(pixels).convert("RGB").save(path, compress_level=0)
-        return float(compute_ssimulacra2(*paths))
+    Notes
+    -----
+    Zhang, Zhang, Mou and Zhang, "FSIM: a feature similarity index for image quality assessment", IEEE Trans. Image
+    Processing 20(8), 2011. Images whose shorter side is 384 pixels or more are averaged down first, as in the code of
+    the paper.
+    """
+    require_packages("torch", "piq")
+    check_pixels(reference, test)
+    check_sides(reference, _LEAST_SIDE_FOR_FSIM, "FSIM")
+    import piq
+    import torch
+
+    first, second = (torch.from_numpy(np.atleast_3d(image).astype(np.float32)) for image in (test, reference))
+    planes = (image.permute(2, 0, 1)[None] for image in (first, second))
+    return float(piq.fsim(*planes, data_range=255.0, chromatic=reference.ndim == 3))

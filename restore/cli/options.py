@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["MEASURE_HELP", "data_option", "parse_crop", "receiver_from", "sigma_option", "test_sets", "weights_option"]
 
 MEASURE_HELP = (
-    "Comma-separated list of: psnr, psnr_y, psnr_b, ssim, ssim_y, ms_ssim, ssimulacra2, lpips, lpips_vgg, "
+    "Comma-separated list of: psnr, psnr_y, psnr_b, ssim, ssim_y, ms_ssim, fsim, ssimulacra2, lpips, lpips_vgg, "
     "lpips_squeeze, niqe, brisque."
 )
 

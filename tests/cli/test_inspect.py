@@ -11,6 +11,7 @@ from PIL import Image
 
 from optcodec.jpeg.tables import annex_k_tables
 from optcodec.metrics import psnr_db
+from optcodec.rates import load_measures
 from tests.cli_helpers import photograph, refusal, run, run_json
 
 
@@ -85,6 +86,20 @@ def test_compare_agrees_with_the_library(jpeg: Path) -> None:
     assert coded["swe"] > 0
     assert 0 < coded["ssim"] < 1
     assert (same["psnr_db"], same["ssim"], same["swe"]) == (None, 1.0, 0.0)
+
+
+def test_compare_takes_further_measures(jpeg: Path) -> None:
+    reference = jpeg.with_name("reference.png")
+    Image.fromarray(photograph(50, 70)).save(reference)
+    coded, same = run_json("compare", reference, jpeg, reference, "--measure", "psnr_y,ssimulacra2")["files"]
+    of = load_measures(["psnr_y", "ssimulacra2"])
+    pair = photograph(50, 70), np.array(Image.open(jpeg))
+    assert {name: coded[name] for name in of} == {name: measure(*pair) for name, measure in of.items()}
+    assert (same["psnr_y"], same["ssimulacra2"]) == (None, pytest.approx(100))
+    header, _, *rows = run("compare", reference, jpeg, "--measure", "psnr_y,ssimulacra2").stdout.splitlines()
+    assert header.endswith("SWE  PSNR-Y dB  SSIMULACRA2")
+    assert rows[0].split()[-2:] == [f"{coded['psnr_y']:.2f}", f"{coded['ssimulacra2']:.2f}"]
+    assert refusal("compare", reference, jpeg, "--measure", "vmaf").startswith("Error: measure is one of psnr, ")
 
 
 def test_compare_orders_qualities(jpeg: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from optcodec import QualityField, encode, load_profile, psnr_db, read_jpeg, save_tables
 from optcodec.jpeg.tables import annex_k_tables
-from optcodec.targets import Bpp, MatchPsnr, MatchQuality, MatchSsim, MatchSwe, MaxBytes
+from optcodec.targets import Bpp, MatchPsnr, MatchQuality, MatchSsim, MatchSsimulacra2, MatchSwe, MaxBytes
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 
 PIXELS = photograph(70, 90)
@@ -64,7 +64,11 @@ def encoded(source: Path, *options: object) -> tuple[int, np.ndarray]:
         ),
         (["--match-psnr", 30], {"target": MatchPsnr(30.0)}, (2, None)),
         (["--match-ssim", 0.9], {"target": MatchSsim(0.9)}, (2, None)),
+        (["--match-ssimulacra2", 2], {"target": MatchSsimulacra2(2)}, (2, None)),
         (["--effort", 3], {"effort": 3}, (3, "psnr")),
+        (["--max-bytes", 3000], {"target": MaxBytes(3000)}, (3, "people")),
+        (["--max-bytes", 3000, "--effort", 2], {"target": MaxBytes(3000), "effort": 2}, (2, None)),
+        (["--max-bytes", 3000, "--baseline"], {"target": MaxBytes(3000), "progressive": False}, (3, "people")),
         (
             ["--effort", 3, "--match-psnr", 30, "--smaller"],
             {"effort": 3, "target": MatchPsnr(30.0), "progressive": "smaller"},

@@ -32,7 +32,8 @@ def test_labels(text: str, parts: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("optcodec", {"effort": 2}),
+        ("optcodec", {}),
+        ("optcodec:effort=2", {"effort": 2}),
         ("optcodec:effort=1,dct=exact", {"effort": 1, "dct": "exact"}),
         ("optcodec:tune=ssim,smaller", {"effort": 3, "tune": "ssim", "progressive": "smaller"}),
         ("optcodec:effort=1,no-overshoot", {"effort": 1, "overshoot": False}),

@@ -121,7 +121,7 @@ def test_fewer_bytes_than_opts_at_the_same_error(target: Target) -> None:
 )
 def test_the_method_where_none_is_named(target: Target, weighted: bool, method: str) -> None:
     profile = load_profile("mobilenet_v2") if weighted else None
-    data = encode(PHOTO, profile=profile, target=target, subsampling="4:4:4").data
+    data = encode(PHOTO, profile=profile, target=target, subsampling="4:4:4", effort=2).data
     assert data == encode(PHOTO, profile=profile, target=target, subsampling="4:4:4", method=method).data
 
 

@@ -9,10 +9,10 @@ import pytest
 from scipy.ndimage import correlate1d
 
 from optcodec.errors import InvalidInputError
-from optcodec.metrics import luminance, psnr_db, ssim
+from optcodec.metrics import luminance, psnr_db, ssim, ssimulacra2
 from optcodec.peers.encoders import encode_turbo
 from optcodec.rates import MEASURES, decoded, load_measures
-from optcodec.rates.measures import ms_ssim, ssimulacra2
+from optcodec.rates.measures import fsim, ms_ssim
 from tests.cli_helpers import photograph, save
 
 PICTURE = photograph(180, 200)
@@ -57,6 +57,24 @@ def test_ms_ssim_is_that_of_its_paper(quality: int) -> None:
     assert ms_ssim(PICTURE, PICTURE) == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.parametrize("quality", CODED)
+@pytest.mark.parametrize("size", [(180, 200), (512, 520)])
+def test_fsim_is_that_of_another_implementation(quality: int, size: tuple[int, int]) -> None:
+    """piqa was written independently. Both average the larger picture down by two first."""
+    pytest.importorskip("piq")
+    piqa = pytest.importorskip("piqa")
+    import torch
+
+    picture = photograph(*size)
+    coded = decoded(encode_turbo(picture, "4:2:0", quality))
+    planes = [torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255 for image in (coded, picture)]
+    assert fsim(picture, coded) == pytest.approx(float(piqa.FSIM(chromatic=True)(*planes)), abs=1e-4)
+    gray = [plane[:, :1] for plane in planes]  # its gray is that of three equal channels
+    expected = float(piqa.FSIM(chromatic=False)(*(plane.expand(-1, 3, -1, -1) for plane in gray)))
+    assert fsim(picture[..., 0], coded[..., 0]) == pytest.approx(expected, abs=1e-4)
+    assert fsim(picture, picture) == pytest.approx(1, abs=1e-6)
+
+
 def test_ssimulacra2_is_that_of_its_package_for_files(tmp_path: Path) -> None:
     from ssimulacra2 import compute_ssimulacra2
 
@@ -70,6 +88,7 @@ def test_ssimulacra2_is_that_of_its_package_for_files(tmp_path: Path) -> None:
 
 def test_measures_of_luminance() -> None:
     pytest.importorskip("torchmetrics")
+    pytest.importorskip("piq")
     of = load_measures(MEASURES)
     assert list(of) == list(MEASURES)
     pair = PICTURE, CODED[40]
@@ -83,12 +102,12 @@ def test_measures_of_luminance() -> None:
     ("name", "side", "message"),
     [
         ("ms_ssim", 175, "MS-SSIM needs at least 176 pixels on each side, got shape \\(175, 200, 3\\)"),
+        ("fsim", 15, "FSIM needs at least 16 pixels on each side, got shape \\(15, 200, 3\\)"),
         ("ssimulacra2", 7, "SSIMULACRA2 needs at least 8 pixels on each side, got shape \\(7, 200, 3\\)"),
     ],
 )
 def test_pictures_that_are_too_small(name: str, side: int, message: str) -> None:
-    if name == "ms_ssim":
-        pytest.importorskip("torchmetrics")
+    pytest.importorskip({"ms_ssim": "torchmetrics", "fsim": "piq", "ssimulacra2": "ssimulacra2"}[name])
     measure = load_measures([name])[name]
     with pytest.raises(InvalidInputError, match=message):
         measure(PICTURE[:side], PICTURE[:side])

@@ -20,6 +20,7 @@ from optcodec import (
     MatchPsnr,
     MatchQuality,
     MatchSsim,
+    MatchSsimulacra2,
     MatchSwe,
     MaxBytes,
     Metadata,
@@ -38,7 +39,7 @@ from optcodec import (
 from optcodec.jpeg.overshoot import clipped_luminance
 from optcodec.jpeg.quantize import quantize
 from optcodec.matching import meet
-from optcodec.metrics import EQUAL_WEIGHTS, luminance_ssim, swe_by_component
+from optcodec.metrics import EQUAL_WEIGHTS, luminance_ssim, ssimulacra2, swe_by_component
 from optcodec.targets import Quality
 from optcodec.trellis.line import TrellisLine
 from optcodec.trellis.tuning import tuning_for
@@ -244,6 +245,14 @@ def test_ssim_is_reached(source, tune):
         assert ssim <= luminance_ssim(pixels, pillow_pixels(file.data)) <= ssim + 0.005 * (1 - ssim)
 
 
+@pytest.mark.parametrize("source", ["4:2:0", "grey"])
+def test_ssimulacra2_is_reached(source):
+    pixels, options = options_of(source)
+    file = encode(pixels, tune="people", target=MatchSsimulacra2(70), **options)
+    assert 70 <= ssimulacra2(pixels, pillow_pixels(file.data)) <= 70.3
+    assert file.nbytes < encode(pixels, tune="people", target=MatchSsimulacra2(80), **options).nbytes
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_distances_with_tables_of_a_method(method):
     psnr = encode(PHOTO, tune="ycbcr", target=MatchPsnr(33.0), method=method)
@@ -352,6 +361,7 @@ def test_targets_without_a_search_keep_their_tables():
         (Bpp(60.0), r"Bpp\(bpp=60\.0\): a file size in bytes of 368640, but the nearest below is \d+"),
         (MatchPsnr(90.0), r"MatchPsnr\(psnr_db=90\.0\): a squared error of at most"),
         (MatchSsim(0.9999999), r"MatchSsim\(ssim=0\.9999999\): 1 - SSIM of at most"),
+        (MatchSsimulacra2(99.99), r"MatchSsimulacra2\(score=99\.99\): 100 - SSIMULACRA2 of at most"),
         (MatchSwe(1e-6), r"MatchSwe\(swe=1e-06, chroma=None\): a weighted error of at most 1e-06, but"),
         (MatchSwe(500.0, chroma=1e-6), r"a weighted error of at most 1e-06, but"),
     ],
