@@ -13,6 +13,8 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,9 @@ import pytest
 from optcodec.jpeg.table_files import load_tables
 from tests.batch import nodes
 from tests.batch.helpers import check_rows, folder_of, hashes, last_rows, rows_of, small_disk, waited_for
+from tests.batch.s3 import s3_bucket, s3_server
 from tests.batch.test_shards import samples, write_tar
+from tests.batch.test_urls import download, upload
 from tests.cli_helpers import photograph, refusal, run, run_json, save
 from tests.onnx_helpers import mean_network
 
@@ -29,6 +33,7 @@ pytest.importorskip("ray")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Ray
 
 ROOT = Path(__file__).parents[2]
+_WITH_S3 = find_spec("s3fs") is not None and find_spec("moto") is not None
 _NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
 
 
@@ -37,14 +42,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A head node and a second one, with one processor each."""
     from ray.cluster_utils import Cluster
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)  # where workers find the tests
         patch.setenv(nodes.FOLDER, str(tmp_path_factory.mktemp("meeting")))
         patch.setenv("RAY_raylet_start_wait_time_s", "120")  # on a machine with other work, it takes long
+        if _WITH_S3:
+            stack.enter_context(s3_server(patch))
         started = Cluster(initialize_head=True, head_node_args={**_NODE, "include_dashboard": False})
+        stack.callback(started.shutdown)
         started.second = started.add_node(**_NODE)
         yield started
-        started.shutdown()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray leaves files open
         del started
@@ -127,6 +134,27 @@ def test_shared_tables_are_those_of_one_machine(cluster: Any, tmp_path: Path, ta
         run("encode", folder, "-o", tmp_path / name, "--shared-tables", *target, *options)
     assert load_tables(tmp_path / "nodes/001.jpg") == load_tables(tmp_path / "local/001.jpg")
     assert hashes(tmp_path / "nodes") == hashes(tmp_path / "local")
+
+
+@pytest.mark.skipif(not _WITH_S3, reason="needs s3fs and moto")
+def test_a_bucket(cluster: Any, tmp_path: Path, expected: dict[str, str]) -> None:
+    """From S3 to S3, where workers read and write by themselves; a job goes on where a file is gone."""
+    with s3_bucket() as bucket:
+        upload(bucket, tmp_path / "in", "bucket/in")
+        arguments = [
+            "encode",
+            "s3://bucket/in",
+            "-o",
+            "s3://bucket/out",
+            "--manifest",
+            tmp_path / "m.jsonl",
+            "--resume",
+        ]
+        assert len(run_json(*arguments, *on(cluster))["files"]) == 24
+        bucket.rm("bucket/out/003.jpg")
+        assert run_json(*arguments, *on(cluster))["resumed"] == 23
+        bucket.invalidate_cache()
+        assert download(bucket, "bucket/out", tmp_path / "got") == expected
 
 
 def test_networks_are_loaded_on_the_machines(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.batch.helpers import folder_of, hashes
+from tests.batch.s3 import s3_bucket, s3_server
 from tests.batch.test_shards import coded, read_tar, samples, write_tar
 from tests.batch.test_urls import download, upload
 from tests.cli_helpers import messages, run, run_json
@@ -24,27 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of the clients of others
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The file system of an empty bucket ``bucket``."""
-    import s3fs
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, text in (
-        ("AWS_ENDPOINT_URL", f"http://{host}:{port}"),
-        ("AWS_ACCESS_KEY_ID", "testing"),
-        ("AWS_SECRET_ACCESS_KEY", "testing"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-        ("NO_PROXY", f"{os.environ.get('NO_PROXY', '')},{host}"),
-    ):
-        monkeypatch.setenv(name, text)
-    s3fs.S3FileSystem.clear_instance_cache()
-    system = s3fs.S3FileSystem()
-    system.mkdir("bucket")
-    yield system
-    system.rm("bucket", recursive=True)
-    server.stop()
-    s3fs.S3FileSystem.clear_instance_cache()
+    with s3_server(monkeypatch), s3_bucket() as system:
+        yield system
 
 
 def test_a_bucket(tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
