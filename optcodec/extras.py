@@ -22,6 +22,7 @@ OPTIONAL_PACKAGES = {
     "bjontegaard": ("bjontegaard", "accuracy"),
     "fsspec": ("fsspec", "data"),
     "imageio": ("imageio", "imageio"),
+    "jinja2": ("jinja2", "report"),
     "matplotlib": ("matplotlib", "plot"),
     "onnx": ("onnx", "torch"),
     "onnxruntime": ("onnxruntime", "receiver"),
@@ -38,6 +39,7 @@ OPTIONAL_PACKAGES = {
     "torch": ("torch", "torch"),
     "torchmetrics": ("torchmetrics", "evaluate"),
     "torchvision": ("torchvision", "torch"),
+    "vl_convert": ("vl-convert-python", "report"),
 }
 
 

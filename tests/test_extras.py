@@ -54,6 +54,7 @@ COMMANDS = [
     Case("optcodec warm-up"),
     Case("optcodec compare {}/a.png {}/in.jpg {}/in.jpg", ("skimage",)),
     Case("optcodec plot {}/none.json -o {}/plot.png", ("matplotlib",)),
+    Case("optcodec report {}/none.json -o {}/r.html", ("jinja2", "vl_convert", "bjontegaard", "scipy"), "report"),
     Case("optcodec blocks show {}/in.jpg -o {}/blocks.png", ("matplotlib",)),
     Case("optcodec blocks profile {}/a.png -o {}/p.json --task restore.tasks:sr4", TORCH),
     Case("optcodec blocks profile {}/a.png -o {}/p.json --task restore.tasks:denoise25", TORCH),

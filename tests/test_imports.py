@@ -53,6 +53,7 @@ VERBS = (
     "fit",
     "rates",
     "plot",
+    "report",
     "demo",
     "warm-up",
 )

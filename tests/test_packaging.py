@@ -15,12 +15,13 @@ if not (ROOT / "optcodec").is_dir():
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-@pytest.mark.parametrize("package", ["optcodec", "restore"])
-def test_all_data_files_are_installed(package: str) -> None:
+@pytest.mark.parametrize(("package", "place"), [("optcodec", "data"), ("optcodec", "report"), ("restore", "data")])
+def test_all_data_files_are_installed(package: str, place: str) -> None:
     """All data files are installed except the README files, which are for readers of the sources."""
     patterns = PROJECT["tool"]["setuptools"]["package-data"][package]
     folder = ROOT / package
-    files = [path.relative_to(folder) for path in (folder / "data").rglob("*") if path.is_file()]
+    found = [path for path in (folder / place).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    files = [path.relative_to(folder) for path in found if path.suffix != ".py"]
     assert len(files) > 5
     left_out = [path for path in files if not any(path.match(pattern) for pattern in patterns)]
     assert [path for path in left_out if path.name != "README.md"] == []

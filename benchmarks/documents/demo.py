@@ -35,7 +35,8 @@ def main() -> None:
             subsampling="4:4:4",
             progressive="smaller",
         )
-    write_result("demo", report, packages=("numpy", "numba", "pillow", "scikit-image"))
+    figures = {name: value for name, value in report.items() if name not in ("command", "versions", "machine")}
+    write_result("demo", figures, packages=("numpy", "numba", "pillow", "scikit-image"))
     (ROOT / "docs/demo.jpg").write_bytes(sheet.data)
     page = ROOT / "docs/networks.md"
     text = page.read_text("utf-8")

@@ -16,7 +16,7 @@ __all__ = ["main"]
 
 _VERBS = (
     *("encode", "design", "sensitivity", "blocks", "inspect", "compare"),
-    *("accuracy", "verify", "fit", "rates", "plot", "demo", "warm-up"),
+    *("accuracy", "verify", "fit", "rates", "plot", "report", "demo", "warm-up"),
 )
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optcodec.console.about import about
 from optcodec.console.many import Done, process_files
+from optcodec.console.page import open_option, require_page_packages, write_page
 from optcodec.console.show import columns, json_option, print_json
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-# All but rocket are stored without loss; rocket is a JPEG file.
-_PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 _METHODS = {"jpeg": "JPEG", "optd": "OptD", "opts": "OptS", "rdopt": "RD-OPT"}
 _DESIGNED = tuple(_METHODS)[1:]
 _PROFILE = "mobilenet_v2"
@@ -55,19 +55,23 @@ class _Job:
 @click.option(
     "-q", "--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Quality of default JPEG."
 )
+@open_option
 @json_option
-def command(folder: Path, quality: int, as_json: bool) -> None:
-    """Encode photographs with four methods at an equal weighted error, and write files, tables and a picture to DIR.
+def command(folder: Path, quality: int, show: bool, as_json: bool) -> None:
+    """Encode photographs with four methods at an equal weighted error, and write what they give to DIR: files, tables,
+    a picture and a page for the browser.
 
     Default JPEG at the given quality sets the sensitivity weighted error (SWE) for MobileNetV2. Three methods then
     design tables for each photograph that reach the same SWE: OptD weights all errors equally, OptS weights them by
     the sensitivity of the network, and RD-OPT also minimizes the bits. All files are baseline JPEG with optimal
-    Huffman tables, at the chroma subsampling of the profile.
+    Huffman tables, at the chroma subsampling of the profile. The page needs the extra "report".
     """
     from optcodec.report.contact_sheet import contact_sheet, to_png
     from optcodec.vision.profile import load_profile
 
     require_packages("skimage", "matplotlib.figure", extra="demo")
+    if show:
+        require_page_packages()
     profile = load_profile(_PROFILE)
     job = _Job(folder, quality, profile, profile.normalized())
     paths = _photographs()
@@ -85,29 +89,50 @@ def command(folder: Path, quality: int, as_json: bool) -> None:
     title = f"The same weighted error for MobileNetV2 in {-means['rdopt']:.1f} % fewer bytes"
     picture = contact_sheet([sheet[path.stem] for path in paths], title=title, note=_note(job))
     write_whole(folder / "demo.png", to_png(picture))
-    report = {
-        "profile": profile.name,
-        "quality": quality,
-        "subsampling": job.subsampling,
-        "photographs": records,
-        "mean_change_percent": means,
-    }
-    write_whole(folder / "demo.json", json.dumps(report, indent=2).encode() + b"\n")
+    report = _report(job, records, means)
+    result = folder / "demo.json"
+    write_whole(result, json.dumps(report, indent=2).encode() + b"\n")
+    about_page = _page(result, show=show)
     if as_json:
         print_json(report)
     else:
         click.echo(_text(records, means))
         click.echo(f"\nFiles, tables and the contact sheet demo.png are in {folder}")
+        click.echo(about_page)
+
+
+def _report(job: _Job, records: Sequence[dict[str, Any]], means: dict[str, float]) -> dict[str, Any]:
+    """Content of demo.json."""
+    return {
+        **about("numpy", "pillow", "scikit-image"),
+        "profile": job.profile.name,
+        "quality": job.quality,
+        "subsampling": job.subsampling,
+        "photographs": records,
+        "mean_change_percent": means,
+    }
+
+
+def _page(result: Path, *, show: bool) -> str:
+    """Write the page about a result, and say where it is, or what is missing for it."""
+    from optcodec.report.page.reading import page_of
+
+    try:
+        require_page_packages()
+    except InvalidInputError as error:
+        return f"There is no page for the browser: {error}"
+    page = result.with_suffix(".html")
+    write_page(page, lambda: page_of([result]), show=show)
+    return f"Open this page in a browser: {page}"
 
 
 def _photographs() -> list[Path]:
     """Photographs inside the installed scikit-image."""
-    from importlib.resources import files
+    from optcodec.report.page.demo import PHOTOGRAPHS, photograph_paths
 
-    folder = Path(str(files("skimage") / "data"))
-    paths = [folder / name for name in _PHOTOGRAPHS if (folder / name).is_file()]
+    paths = photograph_paths()
     if not paths:
-        raise InvalidInputError(f"{folder}: expected the photographs {', '.join(_PHOTOGRAPHS)}, found none of them")
+        raise InvalidInputError(f"scikit-image has none of the photographs {', '.join(PHOTOGRAPHS)}")
     return paths
 
 

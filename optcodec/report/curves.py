@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMATS",
+    "SETTINGS",
     "Interval",
     "Point",
     "Result",
@@ -35,7 +36,7 @@ __all__ = [
 FORMATS = (".png", ".svg", ".pdf")
 
 _NAMES = {"jpeg": "JPEG", "optd": "OptD", "opts": "OptS", "deepn": "DeepN-JPEG", "rdopt": "RD-OPT"}
-_SETTINGS = {
+SETTINGS = {
     "fixed": "levels as given, nothing matched",
     "1": "equal SWE of JPEG, luminance and chrominance apart (setting 1)",
     "1-joint": "equal SWE of JPEG, all components together (setting 1)",
@@ -181,7 +182,7 @@ def rate_accuracy_figure(results: Sequence[Result], *, settings: Sequence[str] =
         _draw_accuracy(axes[0], result, lines, styles)
         _draw_loss(axes[1], lines, styles)
         axes[0].set_title(result.title, loc="left", fontsize=10, fontweight="bold")
-        axes[1].set_title(_SETTINGS.get(setting, setting), loc="left", fontsize=10)
+        axes[1].set_title(SETTINGS.get(setting, setting), loc="left", fontsize=10)
     figure.supxlabel(_NOTE, fontsize=8, color=_GREY)
     return figure
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import webbrowser
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from optcodec.jpeg.table_files import load_tables
+from optcodec.report.page.demo import photograph_paths
 from optcodec.vision.profile import load_profile
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 
@@ -55,7 +58,7 @@ def test_demo_writes_what_it_reports(demo: tuple[Path, Any]) -> None:
                 pixels = image.width * image.height
             assert result["bpp"] == pytest.approx(8 * result["nbytes"] / pixels)
             assert load_tables(path.with_suffix(".json")) == load_tables(path)
-    assert len(list(folder.iterdir())) == 5 * 4 * 2 + 2
+    assert len(list(folder.iterdir())) == 5 * 4 * 2 + 3
 
 
 def test_demo_figures_are_those_committed(demo: tuple[Path, Any]) -> None:
@@ -81,6 +84,33 @@ def test_demo_contact_sheet_is_a_picture(demo: tuple[Path, Any]) -> None:
     assert samples.shape[1] > 1000
     assert (samples[:4] == 255).all()  # the white margin of the sheet
     assert (samples != 255).any(axis=2).mean() > 0.4  # pictures and tables
+
+
+def test_demo_ends_with_a_page(demo: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, report = demo
+    page = (folder / "demo.html").read_text()
+    saving = -report["mean_change_percent"]["rdopt"]
+    assert f"At an equal weighted error, RD-OPT saves {saving:.1f}\u00a0%" in page
+    assert page.count('src="data:image/jpeg;base64,') >= 4 * 3
+    assert f"<dt>scikit-image</dt><dd>{report['versions']['scikit-image']}</dd>" in page
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: not opened.append(url))
+    monkeypatch.setattr("optcodec.cli.demo._photographs", lambda: [photograph_paths()[1]])
+    result = run("demo", folder / "again", "--open")
+    assert result.stdout.endswith(f"Open this page in a browser: {folder / 'again/demo.html'}\n")
+    assert opened == [(folder / "again/demo.html").as_uri()]
+
+
+def test_demo_says_what_is_missing_for_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optcodec.cli.demo._photographs", lambda: [photograph_paths()[1]])
+    monkeypatch.setattr("optcodec.extras.find_spec", lambda name: None if name == "vl_convert" else find_spec(name))
+    result = run("demo", tmp_path / "demo")
+    assert result.exit_code == 0
+    missing = "vl-convert-python is needed for this, and is not installed: pip install 'optcodec[report]'"
+    assert result.stdout.splitlines()[-1] == f"There is no page for the browser: {missing}"
+    assert not (tmp_path / "demo/demo.html").exists()
+    assert refusal("demo", tmp_path / "other", "--open") == f"Error: {missing}"
+    assert not (tmp_path / "other").exists()
 
 
 def tiny_model() -> TargetModel:
