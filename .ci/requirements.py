@@ -1,7 +1,7 @@
 """Print the packages that pyproject.toml names, one a line: as they stand there (``newest``), or pinned (``lowest``).
 
 ``lowest`` pins each to its lower bound. The packages are those of the core, of all extras and of the tests; without
-torch and what needs it, for that is too large.
+torch, what needs it, and Ray, for they are too large.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-TOO_LARGE = {"piq", "piqa", "torch", "torchmetrics", "torchvision", "spandrel", "tensorboard"}
+TOO_LARGE = {"piq", "piqa", "torch", "torchmetrics", "torchvision", "spandrel", "tensorboard", "ray"}
 # what the tests here do not take
-OTHER_CHECKS = {"atheris", "import-linter", "ipykernel", "mypy", "nbclient", "playwright", "ruff"}
+OTHER_CHECKS = {"atheris", "import-linter", "ipykernel", "mypy", "nbclient", "playwright", "ruff", "webdataset"}
+OTHER_CHECKS |= {"aiobotocore", "boto3", "flask", "flask-cors", "moto", "s3fs"}
 
 
 def requirements() -> dict[str, str]:

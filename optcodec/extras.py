@@ -29,6 +29,7 @@ OPTIONAL_PACKAGES = {
     "piq": ("piq", "evaluate"),
     "pyarrow": ("pyarrow", "data"),
     "pyvips": ("pyvips", "train"),
+    "ray": ("ray", "cluster"),
     "safetensors": ("safetensors", "torch"),
     "scipy": ("scipy", "accuracy"),
     "skimage": ("scikit-image", "ssim"),

@@ -48,6 +48,7 @@ COMMANDS = [
     Case("optcodec encode {}/a.png {}/in.jpg -o {}/many --pixels --match-ssim 0.9", ("skimage",)),
     Case("optcodec encode local://{}/a.png -o {}/from_url.jpg", ("fsspec",)),
     Case("optcodec encode {}/a.png -o {}/e.jpg --manifest {}/rows.parquet --force", ("pyarrow",)),
+    Case("optcodec encode {}/set -o {}/spread --engine ray", ("ray",)),
     Case("optcodec design {}/a.png -o {}/tables.json --bpp 1.5 --profile mobilenet_v2"),
     Case("optcodec inspect {}/in.jpg"),
     Case("optcodec warm-up"),

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 from optcodec.batch.job import Job
-from optcodec.batch.manifest import Manifest
+from optcodec.batch.manifest import Rows
 from optcodec.batch.names import SuffixRule, same_file
 from optcodec.batch.one import attempt, code_one, is_finished
 from optcodec.batch.opening import Content, needed_nbytes
 from optcodec.batch.places import Place, Store, copied, read
 from optcodec.batch.rows import Row, copied_row, failed_row, record_of, shard_row
 from optcodec.batch.run import Done, Failure, outcomes, reason_of
-from optcodec.batch.shards import Shard, read_shard, write_shard
+from optcodec.batch.shards import Shard, read_shard, unpacked, write_shard
 from optcodec.errors import InvalidInputError, OptcodecError
 
 __all__ = ["Coder", "Outcomes", "code_shard", "copy_file"]
@@ -42,7 +42,7 @@ class Coder:
         Takes a place, and returns a path or a binary file.
     store : callable
         Takes a place and the content of a file, and writes it.
-    manifest : Manifest, optional
+    manifest : Manifest or other Rows, optional
         Where rows go, and what has been done before.
     one_by_one : bool
         Whether an error that is not ours, such as a decoder's, is that of one file; otherwise it ends the run.
@@ -53,7 +53,7 @@ class Coder:
     nbytes_per_pixel: int
     fetch: Callable[[Place], Content]
     store: Callable[[Store, bytes], None]
-    manifest: Manifest | None = None
+    manifest: Rows | None = None
     one_by_one: bool = True
 
     def files(self, sources: Sequence[Place], targets: Sequence[Store], done: dict[int, Done]) -> Outcomes:
@@ -183,15 +183,16 @@ def code_shard(
         If the tar file cannot be read or written.
     """
     try:
-        shard, known = read_shard(source, rule), coder.finished(source, target)
-        if known is not None and coder.manifest is not None:
-            for member in shard.pictures:
-                yield member, Done(record_of(coder.manifest.earlier.rows[str(member)]), resumed=True)
-            return shard.others
-        rows: dict[int, Row] = {}
-        results = coder.members(shard, target, rows)
-        with closing(results):
-            yield from write_shard(shard, target, results, copy_others=copy_others)
+        with unpacked(source) as local:
+            shard, known = read_shard(source, local, rule), coder.finished(source, target)
+            if known is not None and coder.manifest is not None:
+                for member in shard.pictures:
+                    yield member, Done(record_of(coder.manifest.earlier.rows[str(member)]), resumed=True)
+                return shard.others
+            rows: dict[int, Row] = {}
+            results = coder.members(shard, target, rows)
+            with closing(results):
+                yield from write_shard(shard, target, results, copy_others=copy_others)
     except OptcodecError as error:
         coder.add_failure(source, target, error)
         raise

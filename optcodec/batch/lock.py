@@ -16,7 +16,7 @@ from optcodec.batch.places import Store, Url, filesystem, joined
 from optcodec.errors import InvalidInputError
 from optcodec.files import PART_START, not_written
 
-__all__ = ["hold", "locked"]
+__all__ = ["hold", "lock_of", "locked"]
 
 _NAME = f"{PART_START}lock"
 _WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
@@ -39,13 +39,11 @@ def locked(output: Store, *, folder: bool = True) -> Iterator[None]:
     InvalidInputError
         If another job holds the lock, or it cannot be written.
     """
-    if isinstance(output, Url):
-        name = _NAME if folder else f"{_NAME}-{output.name}"
-        parent = output.text if folder else output.text.rpartition("/")[0]
-        with _locked_at(joined(Url(parent), Path(name)), output):
+    path = lock_of(output, folder=folder)
+    if isinstance(path, Url):
+        with _locked_at(path, output):
             yield
         return
-    path = output / _NAME if folder else output.with_name(f"{_NAME}-{output.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = _newest(path, output)
@@ -57,6 +55,14 @@ def locked(output: Store, *, folder: bool = True) -> Iterator[None]:
         with suppress(OSError):  # while it is still held, so that nobody takes a lock whose file is gone
             path.unlink()
         file.close()
+
+
+def lock_of(output: Store, *, folder: bool = True) -> Store:
+    """The file that `locked` writes while it keeps other jobs from an output."""
+    name = _NAME if folder else f"{_NAME}-{output.name}"
+    if isinstance(output, Url):
+        return joined(Url(output.text if folder else output.text.rpartition("/")[0]), Path(name))
+    return output / name if folder else output.with_name(name)
 
 
 def hold(file: BinaryIO, output: object) -> None:
@@ -115,9 +121,8 @@ def _hold(file: BinaryIO) -> None:
 
 
 @contextmanager
-def _locked_at(lock: Store, output: Url) -> Iterator[None]:
+def _locked_at(lock: Url, output: object) -> Iterator[None]:
     """A lock at a URL: a file that says who holds it."""
-    assert isinstance(lock, Url)
     system, path = filesystem(lock)
     try:
         system.makedirs(path.rpartition("/")[0], exist_ok=True)

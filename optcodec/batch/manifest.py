@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from optcodec.batch.lock import hold
 from optcodec.batch.rows import Row, check_row
@@ -22,7 +22,7 @@ from optcodec.errors import InvalidInputError
 from optcodec.files import not_written
 from optcodec.jsontext import parse_json
 
-__all__ = ["Earlier", "Manifest", "begun", "read_earlier"]
+__all__ = ["Earlier", "Manifest", "Rows", "begun", "read_earlier"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,17 @@ class Earlier:
     def outputs(self) -> set[str]:
         """The files that were written, apart from those that replaced their sources."""
         return {row["output"] for row in self.rows.values()} - self.rows.keys()
+
+
+class Rows(Protocol):
+    """Where the rows of a job go, and those of an earlier run."""
+
+    @property
+    def earlier(self) -> Earlier:
+        """What an earlier run has done."""
+
+    def add(self, *rows: Mapping[str, Any]) -> None:
+        """Take rows."""
 
 
 class Manifest:

@@ -62,12 +62,16 @@ class Url:
 
 @dataclass(frozen=True)
 class Member:
-    """A file in a tar file that is not compressed: its name there, and where its bytes are."""
+    """A file in a tar file: its name there, and where its bytes are.
+
+    `unpacked` is a file with the content of a tar file that is compressed.
+    """
 
     shard: Store
     name: str
     start: int
     nbytes: int
+    unpacked: Path | None = None
 
     def __str__(self) -> str:
         return f"{self.shard}/{self.name}"
@@ -131,7 +135,7 @@ def read(place: Place) -> bytes:
     if not isinstance(place, Member):
         with opened(place) as file:
             return file.read()
-    with opened(place.shard) as file:
+    with opened(place.unpacked or place.shard) as file:
         file.seek(place.start)
         content = file.read(place.nbytes)
     if len(content) < place.nbytes:

@@ -35,17 +35,21 @@ class Done:
 
 @dataclass(frozen=True)
 class Failure:
-    """A file that failed, and the reason; `begun` is False if it was skipped because the disk was full."""
+    """A file that failed, and the reason; `begun` is False if it was skipped because the disk was full.
+
+    `full` says that the disk had no space for it.
+    """
 
     path: Place
     message: str
     begun: bool = True
+    full: bool = False
     notices: tuple[str, ...] = field(default=(), init=False)
 
     @classmethod
     def of(cls, path: Place, error: Exception) -> Failure:
         """The failure of a file by an exception."""
-        return cls(path, reason_of(error, path))
+        return cls(path, reason_of(error, path), full=isinstance(error, DiskFullError))
 
 
 def reason_of(error: Exception, source: Place) -> str:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import io
+import shutil
 import tarfile
+import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from optcodec.batch.names import SuffixRule, output_names
 from optcodec.batch.places import Member, Place, Store, opened, whole
 from optcodec.batch.run import Done, Failure
-from optcodec.batch.sources import has_suffix
+from optcodec.batch.sources import has_suffix, shard_name
 from optcodec.errors import InvalidInputError
+from optcodec.files import PART_START
 from optcodec.pictures.opening import IMAGE_SUFFIXES, first_line
 
-__all__ = ["Shard", "pictures_of", "read_shard", "write_shard"]
+__all__ = ["Shard", "pictures_of", "read_shard", "unpacked", "write_shard"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Shard:
     ----------
     place : Path or Url
         The tar file.
+    local : Path or Url
+        The same without compression.
     infos : sequence of TarInfo
         All members, in their order.
     pictures : sequence of Member
@@ -38,6 +45,7 @@ class Shard:
     """
 
     place: Store
+    local: Store
     infos: Sequence[tarfile.TarInfo]
     pictures: Sequence[Member]
     names: Sequence[str]
@@ -48,22 +56,55 @@ class Shard:
         return sum(info.isfile() for info in self.infos) - len(self.pictures)
 
 
+@contextmanager
+def unpacked(place: Store) -> Iterator[Store]:
+    """A tar file without compression while the block runs: the same, or a file in the system's temporary folder.
+
+    Raises
+    ------
+    DiskFullError, InvalidInputError
+        If it cannot be decompressed.
+    """
+    if shard_name(PurePosixPath(place.name)).name == place.name:
+        yield place
+        return
+    with TemporaryDirectory(prefix=PART_START) as folder:
+        path = Path(folder) / "shard.tar"
+        with opened(place) as file, whole(path) as new:
+            try:
+                with gzip.open(file) as content:
+                    shutil.copyfileobj(content, new)
+            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+                raise InvalidInputError(f"{place}: expected a tar file in gzip: {first_line(error)}") from None
+        yield path
+
+
 def pictures_of(place: Store) -> list[Member]:
-    """The pictures of a tar file; none if it cannot be read, of which the job on it tells."""
+    """The pictures of a tar file; none if it cannot be read, of which the job on it tells.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is compressed, so that its members cannot be read in any order.
+    """
+    if shard_name(PurePosixPath(place.name)).name != place.name:
+        raise InvalidInputError(f"{place} is compressed, and would be read many times; expected tar files as they are")
     try:
-        with _tar(place) as tar:
-            return _pictures(place, tar.getmembers())
+        with _tar(place, place) as tar:
+            return _pictures(place, place, tar.getmembers())
     except InvalidInputError:
         return []
 
 
-def read_shard(place: Store, rule: SuffixRule | None) -> Shard:
+def read_shard(place: Store, local: Store, rule: SuffixRule | None) -> Shard:
     """Read which members a tar file has.
 
     Parameters
     ----------
     place : Path or Url
-        A tar file without compression.
+        A tar file.
+    local : Path or Url
+        The same without compression, see `unpacked`.
     rule : {"keep", "number"}, optional
         As of `optcodec.batch.names.output_names`.
 
@@ -72,9 +113,9 @@ def read_shard(place: Store, rule: SuffixRule | None) -> Shard:
     InvalidInputError
         If it is no such file, ends early, or two of its members would have one name.
     """
-    with _tar(place) as tar:
+    with _tar(local, place) as tar:
         infos = tar.getmembers()
-    pictures = _pictures(place, infos)
+    pictures = _pictures(place, local, infos)
     names = [str(name) for name in output_names([PurePosixPath(picture.name) for picture in pictures], rule)]
     source_of: dict[str, str] = {info.name: info.name for info in infos if info.isfile() and not _is_picture(info)}
     for picture, name in zip(pictures, names, strict=True):
@@ -82,7 +123,7 @@ def read_shard(place: Store, rule: SuffixRule | None) -> Shard:
             both = f"{source_of[name]} and {picture.name} would both be written to {name}"
             raise InvalidInputError(f"{place}: {both}; expected two names, or --suffix keep or number")
         source_of[name] = picture.name
-    return Shard(place, infos, pictures, names)
+    return Shard(place, local, infos, pictures, names)
 
 
 def write_shard(
@@ -107,7 +148,7 @@ def write_shard(
         What became of each picture, once it is written.
     """
     pictures = iter(zip(shard.pictures, shard.names, outcomes, strict=True))
-    with _tar(shard.place) as source, whole(target) as file, tarfile.open(fileobj=file, mode="w") as tar:
+    with _tar(shard.local, shard.place) as source, whole(target) as file, tarfile.open(fileobj=file, mode="w") as tar:
         for info in shard.infos:
             if _is_picture(info):
                 member, name, outcome = next(pictures)
@@ -118,14 +159,15 @@ def write_shard(
                 tar.addfile(_renamed(info, info.name, info.size), _content(source, info))
 
 
-def _pictures(place: Store, infos: Sequence[tarfile.TarInfo]) -> list[Member]:
-    return [Member(place, info.name, info.offset_data, info.size) for info in infos if _is_picture(info)]
+def _pictures(place: Store, local: Store, infos: Sequence[tarfile.TarInfo]) -> list[Member]:
+    path = local if isinstance(local, Path) and local != place else None
+    return [Member(place, info.name, info.offset_data, info.size, path) for info in infos if _is_picture(info)]
 
 
 @contextmanager
-def _tar(place: Store) -> Iterator[tarfile.TarFile]:
-    """Open a tar file for reading."""
-    with opened(place) as file:
+def _tar(local: Store, place: Store) -> Iterator[tarfile.TarFile]:
+    """Open a tar file that is not compressed; errors are about its place."""
+    with opened(local) as file:
         try:
             with tarfile.open(fileobj=file, mode="r:") as tar:
                 yield tar

@@ -14,9 +14,10 @@ from optcodec.errors import InvalidInputError
 from optcodec.files import PART_START
 from optcodec.pictures.opening import IMAGE_SUFFIXES
 
-__all__ = ["SHARD_SUFFIX", "Found", "Item", "files_in", "find", "has_suffix", "is_pattern"]
+__all__ = ["Found", "Item", "files_in", "find", "has_suffix", "is_pattern", "is_shard", "shard_name"]
 
-SHARD_SUFFIX = ".tar"
+_SHARD = ".tar"
+_COMPRESSED = (".tar.gz", ".tgz")
 _MAGIC = "*?["
 
 
@@ -75,6 +76,17 @@ def has_suffix(name: PurePath, suffixes: Sequence[str]) -> bool:
     return name.suffix.lower() in suffixes
 
 
+def is_shard(name: PurePath) -> bool:
+    """Whether a name is that of a tar file, which may be compressed."""
+    return name.name.lower().endswith((_SHARD, *_COMPRESSED))
+
+
+def shard_name(name: PurePath) -> PurePath:
+    """The name of the new tar file, which is not compressed, since JPEG files are."""
+    ends = (suffix for suffix in _COMPRESSED if name.name.lower().endswith(suffix))
+    return next((name.with_name(name.name[: -len(suffix)] + _SHARD) for suffix in ends), name)
+
+
 def files_in(folder: Path) -> list[Path]:
     """All files in a folder and its subfolders, in sorted order."""
     return sorted(path for path in folder.rglob("*") if path.is_file())
@@ -96,7 +108,7 @@ def _items(place: Store, left_out: Callable[[Path], bool]) -> Iterator[tuple[str
         return
     kept = [item for item in files if not (isinstance(item.source, Path) and left_out(item.source))]
     pictures = [item for item in kept if has_suffix(item.name, IMAGE_SUFFIXES)]
-    shards = [item for item in kept if has_suffix(item.name, (SHARD_SUFFIX,))]
+    shards = [item for item in kept if is_shard(item.name)]
     if not pictures and not shards:
         where = "that fit this pattern" if is_pattern(place) else "in this folder"
         raise InvalidInputError(f"{place}: no images {where}; expected {', '.join(IMAGE_SUFFIXES)}")
@@ -117,7 +129,7 @@ def _single(place: Store) -> Iterator[tuple[str, Item]]:
 
 
 def _kind(name: PurePath) -> str:
-    return "shard" if has_suffix(name, (SHARD_SUFFIX,)) else "picture"
+    return "shard" if is_shard(name) else "picture"
 
 
 def _files_below(place: Path) -> list[Item] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,9 +19,12 @@ from optcodec.console.progress import ProgressBar, progress_bar
 from optcodec.errors import DiskFullError, OptcodecError
 
 if TYPE_CHECKING:
+    from optcodec.batch.cluster import Cluster
     from optcodec.batch.coder import Coder, Outcomes
+    from optcodec.batch.manifest import Rows
+    from optcodec.batch.parts import Part, PartDone, Recipe
 
-__all__ = ["DataTally", "code_all"]
+__all__ = ["DataTally", "code_all", "code_parts"]
 
 
 @dataclass
@@ -39,7 +42,7 @@ class DataTally(Tally):
         """Count the outcome of one picture."""
         super().add(path, outcome)
         if isinstance(outcome, Failure):
-            self.full |= not outcome.begun
+            self.full |= outcome.full
         else:
             self.resumed += outcome.resumed
             self.pixels += 0 if outcome.resumed else outcome.record["width"] * outcome.record["height"]
@@ -113,6 +116,46 @@ def _code_shard(
         for path, outcome in members:
             tally.add(path, outcome)
         tally.copied, tally.skipped = tally.copied + others * copies, tally.skipped + others * (not copies)
+
+
+def code_parts(
+    cluster: Cluster, recipe: Recipe, parts: Sequence[Part], manifest: Rows | None, tally: DataTally
+) -> None:
+    """Do the whole job on a cluster: as `code_all`, but workers there do the parts.
+
+    Rows are written as parts are done; the tally is in the order of the files, also when a signal ends the job.
+    """
+    from optcodec.batch.cluster import Lost
+    from optcodec.batch.parts import Part, lost, not_begun
+
+    done: dict[int, tuple[Part, PartDone]] = {}
+    full = False
+    total = sum(len(part.sources) for part in parts)
+
+    def left() -> Iterator[Part]:
+        for part in parts:
+            if full:
+                done[part.number] = part, not_begun(part)
+            else:
+                yield part
+
+    try:
+        results, counted = cluster.results(recipe, left(), divided=Part.singles), 0
+        with progress_bar(total, "encode") as advance, closing(results):
+            for part, result in results:
+                became = lost(part, result.reason) if isinstance(result, Lost) else result
+                full |= became.full
+                if manifest is not None:
+                    manifest.add(*became.rows)
+                done[part.number] = part, became
+                counted += len(part.sources)
+                advance(counted)
+    finally:
+        for _, (part, became) in sorted(done.items()):
+            for path, outcome in became.outcomes:
+                tally.add(path, outcome)
+            copied = became.others * (part.kind == "other" or recipe.copy_others)
+            tally.copied, tally.skipped = tally.copied + copied, tally.skipped + became.others - copied
 
 
 def _done(item: Item, tally: DataTally, work: Callable[[], object]) -> bool:

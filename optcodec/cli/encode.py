@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from optcodec import __version__
-from optcodec.batch.manifest import Earlier, Manifest, begun, read_earlier
+from optcodec.batch.manifest import Earlier, begun, read_earlier
 from optcodec.batch.parquet import write_parquet
-from optcodec.batch.places import STREAM, Store, whole
-from optcodec.batch.shards import pictures_of
+from optcodec.batch.places import STREAM, Store
 from optcodec.batch.sources import Found, find
-from optcodec.cli.data_options import DataOptions, changing_options, data_options, places
-from optcodec.cli.dataset import DataTally, code_all
-from optcodec.cli.encode_settings import job_of, needed_per_pixel, shared_tables, tuning_of
+from optcodec.cli.data_options import DataOptions, data_options, places
+from optcodec.cli.dataset import DataTally
+from optcodec.cli.encode_settings import tuning_of
+from optcodec.cli.encode_work import work_of
+from optcodec.cli.engine import cluster_of, engine_options
 from optcodec.cli.network import made_for, network_options
 from optcodec.cli.plan import plan_option, planned
-from optcodec.cli.targets import is_data_set, left_out_of, locks_of, remove_unfinished_of, targets_of
+from optcodec.cli.targets import is_data_set, left_out_of, outputs_held, targets_of
 from optcodec.cli.totals import summary_of, table_of, total_of
 from optcodec.console.about import about
 from optcodec.console.dry_run import dry_run_option, print_plan
@@ -44,13 +43,8 @@ from optcodec.console.options import (
     to_rgb_option,
 )
 from optcodec.console.show import count, json_option, print_json
-from optcodec.console.streams import check_stdout, content_of, output_file
+from optcodec.console.streams import check_stdout
 from optcodec.console.tuning import EncodeSettings, tuning_options
-from optcodec.limits import processor_count
-
-if TYPE_CHECKING:
-    from optcodec.batch.coder import Coder
-    from optcodec.jpeg.tables import QuantTable
 
 __all__ = ["command"]
 
@@ -121,6 +115,7 @@ _EXAMPLES = (
 @dry_run_option
 @click.option("--keep-times", is_flag=True, help="Keep the access and modification times of files that are replaced.")
 @data_options
+@engine_options
 @json_option
 def command(
     inputs: tuple[Store, ...], output: Store | None, force: bool, dry_run: bool, as_json: bool, **options: Any
@@ -140,34 +135,33 @@ def command(
         tuning_of(options)  # which are checked, too
         _show_plan(found, output, data, several=is_data_set(inputs, found), force=force, as_json=as_json)
         return
-    tally = DataTally()
-    with ExitStack() as stack:
-        manifest, several = None, is_data_set(inputs, found)
-        if data.lines is not None:
-            manifest = stack.enter_context(begun(data.lines, resume=data.resume, force=force))
-        earlier = Earlier() if manifest is None else manifest.earlier
-        found = found.without(earlier.outputs)  # outputs that lie beside their inputs
-        targets = targets_of(found, output, data, several=several, force=force, earlier=earlier.rows)
-        to_stdout = list(targets.pictures) == [STREAM]
-        if to_stdout:
-            check_stdout(as_json=as_json)
-        tuning = tuning_of(options)
-        for lock in locks_of(inputs, found, targets, always=manifest is not None):
-            stack.enter_context(lock)
-        if data.resume:
-            remove_unfinished_of(targets)
-        coder = _coder(found, options, tuning, manifest)
-        stack.enter_context(one_thread_each(options["network"]))
-        how = {"as_json": as_json, "to_stdout": to_stdout, "others": data.other is not None}
-        report = partial(_report, tally, tuning, options["loss"], **how)
-        try:
-            code_all(coder, found, targets, data, tally)
-        except (KeyboardInterrupt, SystemExit):
-            if several:
-                report(interrupted=True)
-            raise
-        if data.parquet is not None and data.lines is not None:
-            write_parquet(data.parquet, read_earlier(data.lines).rows.values())
+    tally, report = DataTally(), None
+    try:
+        with ExitStack() as stack:
+            manifest, several = None, is_data_set(inputs, found)
+            if data.lines is not None:
+                manifest = stack.enter_context(begun(data.lines, resume=data.resume, force=force))
+            earlier = Earlier() if manifest is None else manifest.earlier
+            found = found.without(earlier.outputs)  # outputs that lie beside their inputs
+            targets = targets_of(found, output, data, several=several, force=force, earlier=earlier.rows)
+            to_stdout = list(targets.pictures) == [STREAM]
+            if to_stdout:
+                check_stdout(as_json=as_json)
+            tuning = tuning_of(options)
+            cluster = stack.enter_context(cluster_of(options, found, targets))
+            held = manifest is not None or cluster is not None
+            stack.enter_context(outputs_held(inputs, found, targets, always=held, resume=data.resume))
+            stack.enter_context(one_thread_each(options["network"] if cluster is None else ()))
+            work = work_of(found, targets, options, data, tuning, manifest, cluster)
+            how = {"as_json": as_json, "to_stdout": to_stdout, "others": data.other is not None}
+            report = partial(_report, tally, tuning, options["loss"], **how)
+            work(tally)
+            if data.parquet is not None and data.lines is not None:
+                write_parquet(data.parquet, read_earlier(data.lines).rows.values())
+    except (KeyboardInterrupt, SystemExit):
+        if report is not None and several:
+            report(interrupted=True)
+        raise
     report()
     report_failures(tally.failures, len(tally.records) + len(tally.failures))
 
@@ -189,61 +183,6 @@ def _show_plan(
     print_plan(
         files, as_json=as_json, others={"done": others["done before"], "skipped": skipped} if as_json else others
     )
-
-
-def _coder(found: Found, options: dict[str, Any], tuning: EncodeSettings, manifest: Manifest | None) -> Coder:
-    """What codes the pictures, with the tables that they share; the manifest says how."""
-    from optcodec.batch.coder import Coder
-
-    threads = options["threads"] or processor_count()
-    workers = threads if found.shards else max(1, min(threads, len(found.pictures)))
-    changing = changing_options(click.get_current_context())
-    if manifest is not None:
-        manifest.check_options(changing)
-    tables = _shared(found, options, manifest) if options["shared_tables"] else None
-    job = job_of(options, tuning, tables, max(1, threads // workers))
-    if manifest is not None:
-        _begin(manifest, changing, tables)
-    return Coder(
-        job,
-        workers,
-        needed_per_pixel(tuning, options),
-        fetch=content_of,
-        store=partial(_store, keep_times=options["keep_times"]),
-        manifest=manifest,
-        one_by_one=len(found.pictures) != 1 or bool(found.shards),
-    )
-
-
-def _shared(found: Found, options: dict[str, Any], manifest: Manifest | None) -> tuple[QuantTable, ...]:
-    """The tables that all pictures share: those of the manifest, if a job goes on, or new ones."""
-    from optcodec.jpeg.table_files import from_pillow
-
-    known = None if manifest is None else manifest.earlier.run.get("tables")
-    if known is not None:
-        return from_pillow(known)
-    members = [member for item in found.shards for member in pictures_of(item.source)]
-    return shared_tables([*(item.source for item in found.pictures), *members], options)
-
-
-def _begin(manifest: Manifest, changing: dict[str, Any], tables: Sequence[QuantTable] | None) -> None:
-    """Write to the manifest how the job is run, and say what is special about going on with it."""
-    from optcodec.jpeg.table_files import to_pillow
-
-    earlier = manifest.earlier
-    before = earlier.run.get("optcodec", __version__)
-    if earlier.cut:
-        click.echo(f"{manifest.path}: the last line was not complete; what it was about is done again", err=True)
-    if before != __version__:
-        click.echo(f"{manifest.path}: optcodec {before} wrote it; this is {__version__}, which may differ", err=True)
-    steps = None if tables is None else to_pillow(tables)
-    manifest.add({"run": {"optcodec": __version__, "options": changing, "tables": steps}})
-
-
-def _store(place: Store, data: bytes, *, keep_times: bool) -> None:
-    """Write a coded file, or to stdout."""
-    with output_file(place) if place == STREAM else whole(place, keep_times=keep_times) as file:
-        file.write(data)
 
 
 def _report(

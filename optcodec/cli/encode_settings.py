@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from optcodec.batch.places import Place
 from optcodec.cli.images import ImageSet, opening_of
@@ -17,10 +18,13 @@ from optcodec.limits import processor_count
 
 if TYPE_CHECKING:
     from optcodec.batch.job import Job
+    from optcodec.design import Statistics
     from optcodec.jpeg.tables import QuantTable
     from optcodec.targets import Target
 
-__all__ = ["job_of", "needed_per_pixel", "shared_tables", "tuning_of"]
+__all__ = ["Gather", "job_of", "needed_per_pixel", "shared_tables", "tuning_of"]
+
+Gather: TypeAlias = "Callable[[Sequence[Place], Callable[[Sequence[Place]], Iterable[Any]], str], Statistics]"
 
 # Peak memory of an encode in bytes per pixel, measured on colour photographs of 6 megapixels and rounded up.
 _NBYTES_PER_PIXEL = {"network": 200, "ssimulacra2": 560, "ssim": 170, "trellis or psnr": 70, "otherwise": 30}
@@ -123,18 +127,31 @@ def _shared_target(options: dict[str, Any]) -> Target:
     return Quality(quality) if options["method"] in SCALED else MatchQuality(quality, jointly=True)
 
 
-def shared_tables(paths: Sequence[Place], options: dict[str, Any]) -> tuple[QuantTable, ...]:
+def shared_tables(
+    paths: Sequence[Place], options: dict[str, Any], gather: Gather | None = None
+) -> tuple[QuantTable, ...]:
     """Design one set of tables for all pictures that can be read; the others are left out without a word.
 
-    Histograms are summed exactly, so that the tables do not depend on the number of threads.
+    Histograms are summed exactly, so that the tables do not depend on the number of threads, or of machines.
+
+    Parameters
+    ----------
+    paths : sequence of Path, Url or Member
+        The pictures.
+    options : dict
+        Of the verb.
+    gather : callable, optional
+        Takes the pictures, a function that opens some of them, and the chroma subsampling, and returns their
+        statistics, as the machines of a cluster have counted them.
     """
     from optcodec.design import design_tables
 
-    images, threads = ImageSet(paths, opening_of(options)), options["threads"] or processor_count()
-    settings = {"profile": profile_from(options["profile"]), "method": options["method"], "threads": threads}
-    return design_tables(
-        images, target=_shared_target(options), subsampling=_subsampling(options) or "4:2:0", **settings
-    )
+    open_images = partial(ImageSet, opening=opening_of(options))
+    target, sampling = _shared_target(options), _subsampling(options) or "4:2:0"
+    source = open_images(paths) if gather is None else gather(paths, open_images, sampling)
+    settings = {"profile": profile_from(options["profile"]), "method": options["method"]}
+    threads = options["threads"] or processor_count()
+    return design_tables(source, target=target, subsampling=sampling, threads=threads, **settings)
 
 
 def _subsampling(options: dict[str, Any]) -> str | None:

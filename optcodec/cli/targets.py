@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from optcodec.batch.lock import locked
 from optcodec.batch.names import check_targets, output_names
 from optcodec.batch.places import Place, Store, Url, joined
-from optcodec.batch.sources import SHARD_SUFFIX, Found, has_suffix
+from optcodec.batch.sources import Found, has_suffix, shard_name
 from optcodec.cli.data_options import DataOptions
 from optcodec.console.files import Source, check_folders, check_jpeg_name, output_paths
 from optcodec.errors import InvalidInputError
@@ -22,7 +22,7 @@ from optcodec.files import remove_unfinished
 if TYPE_CHECKING:
     from optcodec.batch.rows import Row
 
-__all__ = ["Targets", "is_data_set", "left_out_of", "locks_of", "remove_unfinished_of", "targets_of"]
+__all__ = ["Targets", "is_data_set", "left_out_of", "outputs_held", "targets_of"]
 
 _TWO_NAMES = ", or --suffix keep or number"
 
@@ -69,10 +69,11 @@ def left_out_of(places: Sequence[Store], output: Store | None, written: Sequence
     return left_out
 
 
-def locks_of(
-    places: Sequence[Store], found: Found, targets: Targets, *, always: bool
-) -> list[AbstractContextManager[None]]:
-    """Locks of the outputs of a data set, so that no other job writes there.
+@contextmanager
+def outputs_held(
+    places: Sequence[Store], found: Found, targets: Targets, *, always: bool, resume: bool
+) -> Iterator[None]:
+    """Lock the outputs of a data set, so that no other job writes there.
 
     Pictures that are named one by one need none.
 
@@ -86,15 +87,27 @@ def locks_of(
         Where the files go.
     always : bool
         Lock the folder of pictures that are named, too.
+    resume : bool
+        Remove files that an earlier run, which was killed, could not finish.
     """
+    with ExitStack() as stack:
+        for lock in _locks_of(places, found, targets, always=always):
+            stack.enter_context(lock)
+        if resume:
+            _remove_unfinished_of(targets)
+        yield
+
+
+def _locks_of(
+    places: Sequence[Store], found: Found, targets: Targets, *, always: bool
+) -> list[AbstractContextManager[None]]:
     if targets.folder is None:
         return [locked(shard, folder=False) for shard in targets.shards]
     named = {item.source for item in found.pictures}
     return [locked(targets.folder)] if always or any(place not in named for place in places) else []
 
 
-def remove_unfinished_of(targets: Targets) -> None:
-    """Remove files that an earlier run, which was killed, could not finish."""
+def _remove_unfinished_of(targets: Targets) -> None:
     places = (*targets.pictures, *targets.others, *targets.shards)
     now = time.time()
     for folder in {place.parent for place in places if isinstance(place, Path)}:
@@ -138,7 +151,11 @@ def targets_of(
     pictures = output_names([item.name for item in found.pictures], data.suffix, _taken(found, output, earlier))
     others = found.others if data.other == "copy" else []
     items = [*found.pictures, *others, *found.shards]
-    names: list[PurePath] = [*pictures, *(item.name for item in (*others, *found.shards))]
+    names: list[PurePath] = [
+        *pictures,
+        *(item.name for item in others),
+        *(shard_name(item.name) for item in found.shards),
+    ]
     places = _checked([item.source for item in items], [joined(output, name) for name in names], force)
     first, second = len(pictures), len(pictures) + len(others)
     return Targets(places[:first], places[first:second], places[second:], folder=output)
@@ -185,4 +202,4 @@ def _is_folder(place: Store) -> bool:
 
 
 def _is_shard(place: Store) -> bool:
-    return has_suffix(PurePosixPath(place.name), (SHARD_SUFFIX,)) and not (isinstance(place, Path) and place.is_dir())
+    return has_suffix(PurePosixPath(place.name), (".tar",)) and not (isinstance(place, Path) and place.is_dir())

@@ -20,11 +20,9 @@ from optcodec.design.methods import (
     default_method,
     scaled,
 )
-from optcodec.design.statistics import DISTORTIONS, Source, Statistics, gather
+from optcodec.design.statistics import DISTORTIONS, Source, Statistics, files_nbytes, gather
 from optcodec.errors import InvalidInputError
-from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.tables import QuantTable, quality_scale
-from optcodec.jpeg.writer import write_jpeg
 from optcodec.matching import Target, meet
 from optcodec.notices import warn_user
 from optcodec.scalars import whole_number
@@ -122,9 +120,9 @@ def design_tables(
         check_sampling(profile, statistics.samplings)
 
     def size_of(tables: tuple[QuantTable, ...]) -> int:
-        return sum(len(write_jpeg(quantize(image, tables))) for image in statistics.images)
+        return files_nbytes(statistics.images, tables)
 
-    limits, files = (qmin, qmax), Files(size_of)
+    limits, files = (qmin, qmax), Files(statistics.size_of or size_of)
     return resolve(target, statistics, profile, method=method, distortion=distortion, limits=limits, files=files).tables
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from os import PathLike
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +18,12 @@ from optcodec.errors import InvalidInputError
 from optcodec.jpeg.dct import forward
 from optcodec.jpeg.image import CoefficientImage, DctImage
 from optcodec.jpeg.layout import thread_count
-from optcodec.jpeg.quantize import dequantize
+from optcodec.jpeg.quantize import dequantize, quantize
+from optcodec.jpeg.tables import QuantTable
+from optcodec.jpeg.writer import write_jpeg
 from optcodec.pictures.pixels import ImageLike, load_picture
 
-__all__ = ["DISTORTIONS", "Source", "Statistics", "gather"]
+__all__ = ["DISTORTIONS", "Counts", "DctImages", "Source", "Statistics", "counted", "files_nbytes", "gather"]
 
 Image: TypeAlias = "ImageLike | DctImage | CoefficientImage"
 Source: TypeAlias = "Image | Iterable[Image] | Statistics"
@@ -28,6 +31,31 @@ Source: TypeAlias = "Image | Iterable[Image] | Statistics"
 _SINGLE = (np.ndarray, str, PathLike, bytes, bytearray, memoryview, DctImage, CoefficientImage)
 
 DISTORTIONS = ("laplacian", "midpoint", "empirical")
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What is counted of images: it adds up exactly, in any order and in any groups.
+
+    Parameters
+    ----------
+    components : tuple of Histogram
+        One (Y) or three (Y, Cb, Cr); none where there is no image.
+    pixels : int
+        Number of pixels of all images.
+    samplings : frozenset of str
+        Chroma samplings met, without ``"grey"``.
+    """
+
+    components: tuple[Histogram, ...] = ()
+    pixels: int = 0
+    samplings: frozenset[str] = frozenset()
+
+    def merged(self, other: Counts) -> Counts:
+        """The counts of both."""
+        pairs = zip_longest(self.components, other.components)
+        components = tuple(one.merged(two) if one and two else one or two for one, two in pairs)
+        return Counts(components, self.pixels + other.pixels, self.samplings | other.samplings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +75,8 @@ class Statistics:
         Chroma samplings met, without ``"grey"``.
     threads : int
         Use at most so many; the results are the same.
+    size_of : callable, optional
+        Bytes of the files of all images with some tables; by default they are written here, one after the other.
     """
 
     images: Iterable[DctImage]
@@ -54,6 +84,20 @@ class Statistics:
     pixels: int
     samplings: frozenset[str]
     threads: int = 1
+    size_of: Callable[[tuple[QuantTable, ...]], int] | None = field(default=None, kw_only=True)
+
+    @classmethod
+    def of(cls, images: Iterable[DctImage], counts: Counts, **options: Any) -> Statistics:
+        """Statistics from what was counted.
+
+        Raises
+        ------
+        InvalidInputError
+            If there was no image.
+        """
+        if not counts.components:
+            raise InvalidInputError("expected at least one image to design tables for, got none")
+        return cls(images, counts.components, counts.pixels, counts.samplings, **options)
 
     @cached_property
     def variance(self) -> npt.NDArray[np.float64]:
@@ -127,24 +171,26 @@ def gather(source: Source, *, subsampling: str = "4:4:4", threads: int | None = 
     if isinstance(source, Statistics):
         return source
     threads = thread_count(threads)
-    images = _DctImages(source, subsampling, threads)
-    components: list[Histogram] = []
-    pixels, samplings = 0, set()
+    images = DctImages(source, subsampling, threads)
+    return Statistics.of(images, counted(images, threads=threads), threads=threads)
+
+
+def counted(images: Iterable[DctImage], *, threads: int = 1) -> Counts:
+    """Count the coefficients of images, with at most so many threads."""
+    total = Counts()
     for image in images:
-        pixels += image.width * image.height
-        samplings |= {image.subsampling} - {"grey"}
-        for index, component in enumerate(image.components):
-            histogram = Histogram.of(component.coefficients, threads=threads)
-            if index < len(components):
-                components[index] = components[index].merged(histogram)
-            else:
-                components.append(histogram)
-    if not components:
-        raise InvalidInputError("expected at least one image to design tables for, got none")
-    return Statistics(images, tuple(components), pixels, frozenset(samplings), threads)
+        histograms = tuple(Histogram.of(component.coefficients, threads=threads) for component in image.components)
+        samplings = frozenset({image.subsampling} - {"grey"})
+        total = total.merged(Counts(histograms, image.width * image.height, samplings))
+    return total
 
 
-class _DctImages:
+def files_nbytes(images: Iterable[DctImage], tables: tuple[QuantTable, ...]) -> int:
+    """Bytes of the baseline files of images with some tables, together."""
+    return sum(len(write_jpeg(quantize(image, tables))) for image in images)
+
+
+class DctImages:
     """A source as coefficients that are not quantized, as often as it is gone through."""
 
     def __init__(self, source: Source, subsampling: str, threads: int) -> None:

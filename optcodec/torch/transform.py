@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from optcodec.pictures.pixels import decoded_pixels
 
 __all__ = ["OptJpeg"]
 
-_WITHOUT_QUALITY = "tables", "target"  # arguments of `encode` that exclude a quality
+_FIXED = "plan", "tables", "target"  # arguments that exclude a quality
 
 
 class OptJpeg(v2.Transform):  # type: ignore[misc]
@@ -31,7 +32,10 @@ class OptJpeg(v2.Transform):  # type: ignore[misc]
     ----------
     quality : int or (int, int), optional
         JPEG quality 1..100, or the least and the largest quality, between which whole qualities are drawn. By default
-        75; without effect, and refused, with `tables` or `target` among the options.
+        75; without effect, and refused, with `plan`, or with `tables` or `target` among the options.
+    plan : str or path, optional
+        A file that ``optcodec fit`` has written: images are coded as by ``optcodec encode --plan``. Its options do not
+        go with others, apart from `threads`, and it must not change the size of pictures.
     **options
         Further arguments of `optcodec.encode`: `tables`, `target`, `profile`, `tune`, `effort`, `subsampling` and
         others.
@@ -39,14 +43,22 @@ class OptJpeg(v2.Transform):  # type: ignore[misc]
     Raises
     ------
     InvalidInputError
-        If a quality is wrong; and when an image is encoded, as `optcodec.encode`.
+        If a quality is wrong, or the plan cannot be read; and when an image is encoded, as `optcodec.encode`.
     """
 
     _transformed_types = (tv_tensors.Image, tv_tensors.Video, v2._utils.is_pure_tensor)
 
-    def __init__(self, quality: int | Sequence[int] | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        quality: int | Sequence[int] | None = None,
+        *,
+        plan: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__()
-        fixed = [name for name in _WITHOUT_QUALITY if options.get(name) is not None]
+        if plan is not None and options.keys() - {"threads"}:
+            raise InvalidInputError(f"plan and {min(options.keys() - {'threads'})} exclude one another; expected one")
+        fixed = [name for name, value in {"plan": plan, **options}.items() if name in _FIXED and value is not None]
         if fixed and quality is not None:
             raise InvalidInputError(f"quality and {fixed[0]} exclude one another; expected one of them")
         given = DEFAULT_QUALITY if quality is None else quality
@@ -55,6 +67,10 @@ class OptJpeg(v2.Transform):  # type: ignore[misc]
             raise InvalidInputError(f"quality is a number, or the least and the largest one; got {quality!r}")
         self.quality = None if fixed else bounds
         self.options = {"threads": 1, **options}  # a loader has a process for each core
+        if plan is not None:
+            from optcodec.cli.plan_settings import plan_settings
+
+            self.options = plan_settings(plan) | self.options
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw the quality of a call."""

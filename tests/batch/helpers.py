@@ -7,9 +7,12 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.cli_helpers import photograph, save
 
@@ -91,6 +94,22 @@ def waited_for(manifest: Path, count: int, child: subprocess.Popen[str]) -> None
         assert child.poll() is None, child.communicate()
         time.sleep(0.01)
     raise AssertionError("no rows in a minute")
+
+
+@contextmanager
+def small_disk(path: Path, size: str) -> Iterator[Callable[[str], object]]:
+    """A disk of this size, such as 48k, at a folder that is made here; yields what changes its options, as of mount.
+
+    Skips the test where that needs rights that this process does not have.
+    """
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs rights that this process does not have")
+    try:
+        yield lambda options: subprocess.run(["mount", "-o", f"remount,{options}", str(path)], check=True)
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
 
 
 def rows_of_complete_lines(manifest: Path) -> list[bytes]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from optcodec.batch.lock import locked
-from tests.batch.helpers import check_rows, folder_of, hashes, job, rows_of, started, waited_for
+from tests.batch.helpers import check_rows, folder_of, hashes, job, rows_of, small_disk, started, waited_for
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 
 
@@ -93,7 +93,7 @@ def test_a_job_killed_as_it_replaces_a_picture_does_not_code_it_twice(tmp_path: 
     ]
     program = (
         "import os, sys\n"
-        "import optcodec.cli.encode as verb\n"
+        "import optcodec.cli.encode_work as verb\n"
         "from optcodec.cli import main\n"
         "whole = verb._store\n"
         "def ends(place, data, **options):\n"
@@ -112,11 +112,7 @@ def test_a_job_killed_as_it_replaces_a_picture_does_not_code_it_twice(tmp_path: 
 
 def test_a_small_disk_ends_the_job_which_goes_on_with_more_space(tmp_path: Path, expected: dict[str, str]) -> None:
     small = tmp_path / "small"
-    small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=48k", "none", str(small)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk needs rights that this process does not have")
-    try:
+    with small_disk(small, "48k") as remount:
         arguments = ["encode", tmp_path / "in", "-o", small / "out", "--manifest", tmp_path / "m.jsonl", "--resume"]
         result = run(*arguments)
         assert result.exit_code == 1
@@ -126,21 +122,15 @@ def test_a_small_disk_ends_the_job_which_goes_on_with_more_space(tmp_path: Path,
         assert 0 < len(done) < 24
         assert done.items() <= expected.items()
         assert f": {len(done)} of 24 files are done" in first
-        subprocess.run(["mount", "-o", "remount,size=1m", str(small)], check=True)
+        remount("size=1m")
         assert run_json(*arguments)["resumed"] == len(done)
         assert hashes(small / "out") == expected
         assert len(check_rows(tmp_path / "m.jsonl")) == 24
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
 
 
 def test_a_full_disk_under_the_manifest_ends_the_job(tmp_path: Path, expected: dict[str, str]) -> None:
     small = tmp_path / "small"
-    small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(small)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk needs rights that this process does not have")
-    try:
+    with small_disk(small, "8k") as remount:
         arguments = ["encode", tmp_path / "in", "-o", tmp_path / "out", "--manifest", small / "m.jsonl", "--resume"]
         result = run(*arguments)
         assert result.exit_code == 1
@@ -148,11 +138,25 @@ def test_a_full_disk_under_the_manifest_ends_the_job(tmp_path: Path, expected: d
         assert "m.jsonl: No space left on device" in messages(result)[1]
         rows = check_rows(small / "m.jsonl")
         assert (small / "m.jsonl").read_bytes().endswith(b"}\n")
-        subprocess.run(["mount", "-o", "remount,size=1m", str(small)], check=True)
+        remount("size=1m")
         assert run_json(*arguments)["resumed"] == len(rows)
         assert hashes(tmp_path / "out") == expected
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_manifest_that_was_cut_anywhere(tmp_path: Path, expected: dict[str, str]) -> None:
+    """Whatever is left of it, as after a power cut: all files are there in the end, and no row is doubled."""
+    manifest, out = tmp_path / "m.jsonl", tmp_path / "out"
+    run_json(*job(tmp_path))
+    whole = manifest.read_bytes()
+    for number in range(12):
+        left = number * len(whole) // 11
+        manifest.write_bytes(whole[:left])
+        complete = max(0, whole[:left].count(b"\n") - 1)  # the first line is about the run
+        (out / "003.jpg").write_bytes(b"not what the row says")
+        assert complete - 1 <= run_json(*job(tmp_path))["resumed"] <= complete
+        assert hashes(out) == expected
+        assert len(check_rows(manifest)) == 24
+        assert len(rows_of(manifest)) - len(check_rows(manifest)) <= 1  # that of the file that was damaged
 
 
 def test_two_jobs_do_not_share_an_output_folder(tmp_path: Path, expected: dict[str, str]) -> None:

@@ -272,7 +272,7 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
 
 
 def test_an_older_version_is_named(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optcodec.cli.encode.__version__", "0.0.1")
+    monkeypatch.setattr("optcodec.cli.encode_work.__version__", "0.0.1")
     run(*job(pictures))
     monkeypatch.undo()
     result = run(*job(pictures, "--resume"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.batch.helpers import folder_of, hashes
+from tests.batch.s3 import s3_bucket, s3_server
 from tests.batch.test_shards import coded, read_tar, samples, write_tar
 from tests.batch.test_urls import download, upload
 from tests.cli_helpers import messages, run, run_json
@@ -22,27 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of the clients of others
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The file system of an empty bucket ``bucket``."""
-    import s3fs
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, text in (
-        ("AWS_ENDPOINT_URL", f"http://{host}:{port}"),
-        ("AWS_ACCESS_KEY_ID", "testing"),
-        ("AWS_SECRET_ACCESS_KEY", "testing"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-        ("NO_PROXY", f"{os.environ.get('NO_PROXY', '')},{host}"),
-    ):
-        monkeypatch.setenv(name, text)
-    s3fs.S3FileSystem.clear_instance_cache()
-    system = s3fs.S3FileSystem()
-    system.mkdir("bucket")
-    yield system
-    system.rm("bucket", recursive=True)
-    server.stop()
-    s3fs.S3FileSystem.clear_instance_cache()
+    with s3_server(monkeypatch), s3_bucket() as system:
+        yield system
 
 
 def test_a_bucket(tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,3 +65,48 @@ def test_tar_files_in_a_bucket(tmp_path: Path, bucket: Any, monkeypatch: pytest.
     bucket.invalidate_cache()
     download(bucket, "bucket/out", tmp_path / "got")
     assert read_tar(tmp_path / "got/0.tar") == coded(samples(3))
+
+
+_BREAKS = """
+import itertools, os, sys
+import s3fs
+from optcodec.cli import main
+
+whole, number = s3fs.S3FileSystem.call_s3, itertools.count()
+
+def breaks(system, method, *positional, **named):
+    if method == "upload_part" and next(number) == 1:
+        if os.environ["HOW"] == "killed":
+            os._exit(9)
+        raise OSError(5, "the connection was lost")
+    return whole(system, method, *positional, **named)
+
+s3fs.S3FileSystem.call_s3 = breaks
+s3fs.S3FileSystem.default_block_size = 5 << 20
+main(sys.argv[1:], prog_name="optcodec")
+"""
+
+
+@pytest.mark.parametrize("how", ["lost", "killed"])
+def test_an_upload_that_ends_half_way_leaves_no_object(
+    tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Of a tar file of 12 MB one part of 5 MB was sent: nothing is there, and the job goes on."""
+    files = {**samples(2), "large.bin": bytes(12 << 20)}
+    write_tar(tmp_path / "0.tar", files)
+    monkeypatch.setenv("HOW", how)
+    arguments = ["encode", tmp_path / "0.tar", "-o", "s3://bucket/out", "--manifest", tmp_path / "m.jsonl", "--resume"]
+    small = "import optcodec.batch.places as places\nplaces._IN_MEMORY_NBYTES = 100\n"
+    command = [sys.executable, "-c", small + _BREAKS, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == (9 if how == "killed" else 1), done.stderr
+    if how == "lost":
+        assert "cannot write s3://bucket/out/0.tar: the connection was lost" in done.stderr
+    bucket.invalidate_cache()
+    assert [name for name in bucket.find("bucket/out") if not name.endswith("-lock")] == []
+    unfinished = bucket.call_s3("list_multipart_uploads", Bucket="bucket").get("Uploads", [])
+    assert len(unfinished) == (how == "killed")  # which the rules of the bucket remove
+    assert len(run_json(*arguments)["files"]) == 2
+    bucket.invalidate_cache()
+    download(bucket, "bucket/out", tmp_path / "got")
+    assert read_tar(tmp_path / "got/0.tar") == coded(files)

@@ -244,3 +244,45 @@ def test_rows_of_a_tar_file(tmp_path: Path) -> None:
         sha256(tmp_path / "out/in.tar"),
     )
     assert json.dumps(rows[0]["source_nbytes"]) == str(len(png(16)))
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".tgz", ".TAR.GZ"])
+def test_compressed_tar_files_become_plain_ones(tmp_path: Path, suffix: str) -> None:
+    """Rows name the members of the file that was read, and a job goes on."""
+    import gzip
+
+    plain = write_tar(tmp_path / "plain/0.tar", samples(4))
+    (tmp_path / "in").mkdir()
+    (tmp_path / f"in/0{suffix}").write_bytes(gzip.compress(plain.read_bytes()))
+    arguments = ["encode", tmp_path / "in", "-o", tmp_path / "out", "--manifest", tmp_path / "m.jsonl", "--resume"]
+    run_json(*arguments)
+    run_json("encode", plain, "-o", tmp_path / "expected")
+    assert hashes(tmp_path / "out") == hashes(tmp_path / "expected")
+    rows = last_rows(tmp_path / "m.jsonl")
+    source = tmp_path / f"in/0{suffix}"
+    assert rows.keys() == {f"{source}/{number:04}.png" for number in range(4)} | {str(source)}
+    assert rows[str(source)]["sha256"] == sha256(tmp_path / "out/0.tar")
+    assert rows[str(source)]["source_sha256"] == sha256(source)
+    assert run_json(*arguments)["resumed"] == 4
+
+
+def test_compressed_tar_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import gzip
+
+    content = gzip.compress(write_tar(tmp_path / "0.tar", samples(3)).read_bytes())
+    (tmp_path / "in").mkdir()
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    for name, data, reason in (
+        ("cut.tar.gz", content[:-200], "expected a tar file in gzip: Compressed file ended before"),
+        ("changed.tar.gz", content[:100] + bytes(200) + content[300:], "expected a tar file in gzip: "),
+        ("plain.tar.gz", (tmp_path / "0.tar").read_bytes(), "expected a tar file in gzip: Not a gzipped file"),
+        ("text.tgz", gzip.compress(b"hello"), "expected a tar file without compression: "),
+    ):
+        source = tmp_path / "in" / name
+        source.write_bytes(data)
+        assert f"Error: {source}: {reason}" in refusal("encode", source, "-o", tmp_path / "out")
+        assert list((tmp_path / "temporary").iterdir()) == []
+    assert hashes(tmp_path / "out") == {}
+    line = refusal("encode", tmp_path / "in", "-o", tmp_path / "out", "--shared-tables", "-q", 50)
+    assert "is compressed, and would be read many times; expected tar files as they are" in line

@@ -169,7 +169,8 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch, files: int) -> None:
 
 @pytest.mark.parametrize("verb", [["encode"], ["design", "--per-image", "-q", 50, "--method", "jpeg"]])
 def test_a_full_disk_ends_the_run(folder: Path, monkeypatch: pytest.MonkeyPatch, verb: list[object]) -> None:
-    monkeypatch.setattr(f"optcodec.cli.{verb[0]}.processor_count", lambda: 1)
+    module = "encode_work" if verb[0] == "encode" else verb[0]
+    monkeypatch.setattr(f"optcodec.cli.{module}.processor_count", lambda: 1)
     fill_disk(monkeypatch, 2)
     out = folder.parent / "out"
     result = run(*verb, folder, "-o", out)
@@ -182,7 +183,7 @@ def test_a_full_disk_ends_the_run(folder: Path, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_full_disk_in_json(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optcodec.cli.encode.processor_count", lambda: 1)
+    monkeypatch.setattr("optcodec.cli.encode_work.processor_count", lambda: 1)
     fill_disk(monkeypatch, 2)
     result = run("encode", folder, "-o", folder.parent / "out", "--json")
     report = json.loads(result.stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,9 @@ from torchvision import tv_tensors  # noqa: E402
 from torchvision.transforms import v2  # noqa: E402
 
 from optcodec import InvalidInputError, MaxBytes, annex_k_tables, encode  # noqa: E402
+from optcodec.fit.plan import Plan  # noqa: E402
 from optcodec.torch import OptJpeg  # noqa: E402
+from tests.cli_helpers import run_json, save  # noqa: E402
 
 
 def picture(size: int = 64, start: int = 100) -> Tensor:
@@ -137,3 +140,34 @@ def test_wrong_images(images: Tensor) -> None:
 def test_options_are_those_of_encode() -> None:
     with pytest.raises(TypeError, match="qualty"):
         OptJpeg(qualty=3)(picture())
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        ({"quality": 40, "subsampling": "4:2:0"}, ["-q", "40", "--subsampling", "4:2:0"]),
+        ({"match_quality": 40, "profile": "mobilenet_v2"}, ["--match-quality", "40", "--profile", "mobilenet_v2"]),
+        ({"quality": 40, "effort": 3, "tune": "people"}, ["-q", "40", "--effort", "3", "--tune", "people"]),
+    ],
+)
+def test_a_plan_is_as_on_the_command_line(tmp_path: Path, options: dict[str, Any], arguments: list[str]) -> None:
+    Plan(options, "a verdict").save(tmp_path / "plan.json")
+    save(tmp_path / "a.png", np.ascontiguousarray(picture().permute(1, 2, 0).numpy()))
+    run_json("encode", tmp_path / "a.png", "-o", tmp_path / "a.jpg", *arguments)
+    expected = torch.from_numpy(np.asarray(Image.open(tmp_path / "a.jpg")).copy()).permute(2, 0, 1)
+    assert OptJpeg(plan=tmp_path / "plan.json")(picture()).equal(expected)
+    assert OptJpeg(plan=str(tmp_path / "plan.json"), threads=2)(picture()).equal(expected)
+
+
+def test_plans_that_do_not_go_with_the_rest(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    Plan({"quality": 40, "short_side": 32}, "a verdict").save(plan)
+    with pytest.raises(InvalidInputError, match=r"has --short-side, which is not about the coding of one picture's"):
+        OptJpeg(plan=plan)
+    Plan({"quality": 40}, "a verdict").save(plan)
+    with pytest.raises(InvalidInputError, match=r"^plan and subsampling exclude one another; expected one$"):
+        OptJpeg(plan=plan, subsampling="4:2:0")
+    with pytest.raises(InvalidInputError, match=r"^quality and plan exclude one another; expected one of them$"):
+        OptJpeg(50, plan=plan)
+    with pytest.raises(InvalidInputError, match=r"^cannot read the plan none.json: "):
+        OptJpeg(plan="none.json")

@@ -1,0 +1,253 @@
+"""How many pictures of a data set does a processor code in a second, beside other encoders?
+
+Pictures of 224x224, of 2 and of 12 megapixels are encoded from memory to memory, by 1 and by 2 workers. All encoders
+have the quality of default JPEG at 75 (the same tables, or designed ones with no more error), or else as many bytes as
+our plain files at 75: the quality of the others is then the one whose files are nearest, and designed tables get that
+size as their target. Each worker is a process of its own with one thread, as in a process pool, and ``encode_many`` one
+process with as many threads as workers. Its processor time counts all threads, its peak memory the whole process. In
+each round a worker encodes each picture once; the first round is left out, and medians are written.
+
+The encoders of a size run in a random order. The large picture is the mosaic of `benchmarks.speed.speed`, that of 2
+megapixels a part of it, the small ones are crops of the photographs in the folder PHOTOS, or else in the folder Kodak
+of OPTCODEC_DATA. Needs simplejpeg; pyvips is measured if it is there. Writes benchmarks/results/dataset.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from benchmarks.record import write_result
+from benchmarks.speed.speed import mosaic
+
+Pixels = npt.NDArray[np.uint8]
+Encoder = Callable[[list[Pixels], Any, int], list[bytes]]  # pictures, quality or sizes, threads
+
+QUALITY = 75
+SIZES = {"224x224": (224, 224), "2 MP": (1200, 1728), "12 MP": (3072, 3840)}
+ROUNDS = {"224x224": 60, "2 MP": 30, "12 MP": 15}
+OTHERS = ("simplejpeg", "pillow", "pyvips")
+GOALS = {"12 MP": {"plain / simplejpeg": 1.0}, "224x224": {"many / simplejpeg": 0.8}}
+GOALS_OF_ALL = {"designed / plain": 0.5}
+LEAST_SCALING, MOST_NBYTES = 1.8, 200e6
+
+
+def main() -> None:
+    """Measure all encoders, or, as a worker, one of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", nargs="?", type=Path, help="folder of PNG photographs")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the rounds, for a trial that writes nothing")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker is not None:
+        _work(arguments.photos, **json.loads(arguments.worker))
+        return
+    folder = arguments.photos or Path(os.environ["OPTCODEC_DATA"]) / "Kodak"
+    cases = {size: _case(pictures(folder, size), size, arguments.share) for size in SIZES}
+    goals = _goals(cases)
+    if arguments.share == 1:
+        packages = ("numpy", "numba", "llvmlite", "simplejpeg", "pillow", *(["pyvips"] if find_spec("pyvips") else []))
+        write_result("dataset", {"rounds": ROUNDS, "cases": cases, "goals": goals}, packages=packages)
+
+
+def pictures(folder: Path, size: str) -> list[Pixels]:
+    """The pictures of a size."""
+    photos = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.glob("*.png"))]
+    height, width = SIZES[size]
+    if size == "224x224":
+        return [np.ascontiguousarray(photo[100 : 100 + height, 100 : 100 + width]) for photo in photos]
+    return [np.ascontiguousarray(mosaic(photos)[:height, :width])]
+
+
+def _plain(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
+    from optcodec import encode
+
+    return [encode(image, quality=quality, threads=threads).data for image in images]
+
+
+def _many(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
+    from optcodec import encode_many
+
+    return [coded.data for coded in encode_many(images, quality=quality, threads=threads)]
+
+
+def _designed(images: list[Pixels], sizes: list[int] | None, threads: int) -> list[bytes]:
+    """Tables for each picture, without a trellis: with the error of the quality, or for these sizes in bytes."""
+    from optcodec import MatchQuality, MaxBytes, encode
+
+    targets = [MatchQuality(QUALITY)] * len(images) if sizes is None else list(map(MaxBytes, sizes))
+    pairs = zip(images, targets, strict=True)
+    return [encode(image, target=target, effort=2, threads=threads).data for image, target in pairs]
+
+
+def _simplejpeg(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
+    import simplejpeg
+
+    return [simplejpeg.encode_jpeg(image, quality, colorsubsampling="420") for image in images]
+
+
+def _pillow(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
+    def coded(image: Pixels) -> bytes:
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "JPEG", quality=quality, optimize=True, subsampling="4:2:0")
+        return file.getvalue()
+
+    return list(map(coded, images))
+
+
+def _pyvips(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
+    import pyvips
+
+    options = {"Q": quality, "optimize_coding": True, "subsample_mode": "on"}
+    return [pyvips.Image.new_from_array(image).write_to_buffer(".jpg", **options) for image in images]
+
+
+ENCODERS: dict[str, Encoder] = {
+    "plain": _plain,
+    "many": _many,
+    "designed": _designed,
+    "simplejpeg": _simplejpeg,
+    "pillow": _pillow,
+    "pyvips": _pyvips,
+}
+
+
+def _work(folder: Path, *, name: str, setting: Any, threads: int, rounds: int) -> None:
+    """A worker: prepare, wait for a line on stdin, and print what the rounds took."""
+    images, encoder = [np.load(path) for path in sorted(folder.glob("*.npy"))], ENCODERS[name]
+    before = _peak_nbytes()
+    encoder(images, setting, threads)  # compiles, and fills caches
+    print("ready", flush=True)
+    sys.stdin.readline()
+    cpu, wall = [], []
+    for _ in range(rounds):
+        start = time.process_time(), time.perf_counter()
+        encoder(images, setting, threads)
+        cpu.append(time.process_time() - start[0])
+        wall.append(time.perf_counter() - start[1])
+    figures = {"cpu": statistics.median(cpu), "wall": statistics.median(wall), "pictures": len(images)}
+    print(json.dumps(figures | {"peak_nbytes": _peak_nbytes(), "before_nbytes": before}))
+
+
+def _peak_nbytes() -> int:
+    """Peak memory of this process so far, in bytes; unlike that of getrusage without that of the process before it."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return 1024 * int(line.split()[1])
+
+
+def _case(images: list[Pixels], size: str, share: float) -> dict[str, Any]:
+    """All encoders on the pictures of a size: at equal quality and at equal bytes, with 1 and with 2 workers."""
+    present = [name for name in ENCODERS if name not in OTHERS or find_spec("PIL" if name == "pillow" else name)]
+    reference = [len(data) for data in _plain(images, QUALITY, 1)]
+    settings = {
+        "equal quality": {name: None if name == "designed" else QUALITY for name in present},
+        "equal bytes": {name: _setting(name, images, reference) for name in present},
+    }
+    runs = [(goal, name, workers) for goal in settings for name in present for workers in (1, 2)]
+    random.Random(0).shuffle(runs)
+    case: dict[str, Any] = {}
+    for goal, chosen in settings.items():
+        case[goal] = {name: _files(name, images, chosen[name]) for name in present}
+    with tempfile.TemporaryDirectory() as folder:
+        for index, image in enumerate(images):
+            np.save(Path(folder) / f"{index:03}.npy", image)
+        rounds = max(2, int(share * ROUNDS[size]))
+        for goal, name, workers in runs:
+            work = {"name": name, "setting": settings[goal][name], "rounds": rounds}
+            case[goal][name][f"{workers} workers"] = _measured(folder, work, workers)
+    for goal, each in case.items():
+        _print(f"{size}, {goal}", each)
+    return case
+
+
+def _setting(name: str, images: list[Pixels], reference: list[int]) -> Any:
+    """The quality whose files are nearest to these sizes together, or the sizes themselves."""
+    if name == "designed":
+        return reference
+    some, sizes = images[:8], sum(reference[:8])
+    return min(range(60, 91), key=lambda quality: abs(sum(map(len, ENCODERS[name](some, quality, 1))) - sizes))
+
+
+def _files(name: str, images: list[Pixels], setting: Any) -> dict[str, Any]:
+    """What the files are like: mean size in bytes, and mean PSNR of RGB in dB."""
+    from optcodec import psnr_db
+
+    files = ENCODERS[name](images, setting, 1)
+    decoded = [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for data in files]
+    psnr = [psnr_db(image, pixels) for image, pixels in zip(images, decoded, strict=True)]
+    quality = None if name == "designed" else setting
+    return {"quality": quality, "nbytes": statistics.mean(map(len, files)), "psnr_db": statistics.mean(psnr)}
+
+
+def _measured(folder: str, work: dict[str, Any], workers: int) -> dict[str, float]:
+    """Pictures a second of processor time and of the clock, and the memory of a worker."""
+    processes, threads = (1, workers) if work["name"] == "many" else (workers, 1)
+    command = [sys.executable, "-m", "benchmarks.speed.dataset", folder, "--worker"]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    environment = os.environ | {"VIPS_CONCURRENCY": "1"}
+    text = json.dumps(work | {"threads": threads})
+    children = [subprocess.Popen([*command, text], env=environment, **pipes) for _ in range(processes)]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("\n")
+        child.stdin.flush()
+    results = [json.loads(child.communicate()[0]) for child in children]
+    count = sum(result["pictures"] for result in results)
+    return {
+        "pictures_a_cpu_second": count / sum(result["cpu"] for result in results),
+        "pictures_a_second": sum(result["pictures"] / result["wall"] for result in results),
+        "peak_nbytes_a_worker": max(result["peak_nbytes"] for result in results) // threads,
+        "peak_nbytes_before": max(result["before_nbytes"] for result in results),
+        "cpu_hours_a_million": 1e6 / 3600 * sum(result["cpu"] for result in results) / count,
+    }
+
+
+def _goals(cases: dict[str, Any]) -> dict[str, Any]:
+    """What was to be reached, and what was."""
+    goals: dict[str, Any] = {}
+    for size, case in cases.items():
+        rates = {name: each["1 workers"]["pictures_a_cpu_second"] for name, each in case["equal quality"].items()}
+        for ratio, least in (GOALS.get(size, {}) | GOALS_OF_ALL).items():
+            faster, _, other = ratio.partition(" / ")
+            goals[f"{size}, {ratio}"] = {"goal": least, "reached": rates[faster] / rates[other]}
+        one, two = (case["equal quality"]["many"][f"{workers} workers"]["pictures_a_second"] for workers in (1, 2))
+        goals[f"{size}, 2 workers / 1"] = {"goal": LEAST_SCALING, "reached": two / one}
+    memory = cases["12 MP"]["equal quality"]["plain"]["1 workers"]["peak_nbytes_a_worker"]
+    goals["12 MP, bytes of memory a worker"] = {"goal": MOST_NBYTES, "reached": memory}
+    for name, goal in goals.items():
+        print(f"{name}: {goal['reached']:.4g} (goal {goal['goal']:g})")
+    return goals
+
+
+def _print(title: str, case: dict[str, Any]) -> None:
+    print(title)
+    for name, each in case.items():
+        one, two = each["1 workers"], each["2 workers"]
+        print(
+            f"    {name}: {one['pictures_a_cpu_second']:.1f} pictures a CPU second, {each['nbytes']:,.0f} bytes, "
+            f"{each['psnr_db']:.2f} dB, {one['peak_nbytes_a_worker'] / 1e6:.0f} MB, "
+            f"2 workers {two['pictures_a_second'] / one['pictures_a_second']:.2f} times as fast"
+        )
+
+
+if __name__ == "__main__":
+    main()

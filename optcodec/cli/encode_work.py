@@ -1,0 +1,112 @@
+"""What ``optcodec encode`` does once its files are known: on threads of this machine, or on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from optcodec import __version__
+from optcodec.batch.manifest import Manifest
+from optcodec.batch.places import STREAM, Store, whole
+from optcodec.batch.shards import pictures_of
+from optcodec.batch.sources import Found
+from optcodec.cli.data_options import DataOptions, changing_options
+from optcodec.cli.dataset import DataTally, code_all
+from optcodec.cli.encode_settings import job_of, needed_per_pixel, shared_tables
+from optcodec.cli.engine import Spread
+from optcodec.cli.targets import Targets
+from optcodec.console.streams import content_of, output_file
+from optcodec.console.tuning import EncodeSettings
+from optcodec.limits import processor_count
+
+if TYPE_CHECKING:
+    from optcodec.batch.cluster import Cluster
+    from optcodec.batch.coder import Coder
+    from optcodec.jpeg.tables import QuantTable
+
+__all__ = ["work_of"]
+
+
+def work_of(
+    found: Found,
+    targets: Targets,
+    options: dict[str, Any],
+    data: DataOptions,
+    tuning: EncodeSettings,
+    manifest: Manifest | None,
+    cluster: Cluster | None,
+) -> Callable[[DataTally], None]:
+    """What codes all files, with the tables that they share; the manifest says how."""
+    changing = changing_options(click.get_current_context())
+    if manifest is not None:
+        manifest.check_options(changing)
+    spread = None if cluster is None else Spread.over(cluster, found, targets)
+    tables = _shared(found, options, manifest, spread) if options["shared_tables"] else None
+    work: Callable[[DataTally], None]
+    if spread is None:
+        work = partial(code_all, _coder(found, options, tuning, tables, manifest), found, targets, data)
+    else:
+        work = partial(spread.code, options, data, tables, manifest)
+    if manifest is not None:
+        _begin(manifest, changing, tables)
+    return work
+
+
+def _coder(
+    found: Found,
+    options: dict[str, Any],
+    tuning: EncodeSettings,
+    tables: Sequence[QuantTable] | None,
+    manifest: Manifest | None,
+) -> Coder:
+    """What codes the pictures on this machine."""
+    from optcodec.batch.coder import Coder
+
+    threads = options["threads"] or processor_count()
+    workers = threads if found.shards else max(1, min(threads, len(found.pictures)))
+    return Coder(
+        job_of(options, tuning, tables, max(1, threads // workers)),
+        workers,
+        needed_per_pixel(tuning, options),
+        fetch=content_of,
+        store=partial(_store, keep_times=options["keep_times"]),
+        manifest=manifest,
+        one_by_one=len(found.pictures) != 1 or bool(found.shards),
+    )
+
+
+def _shared(
+    found: Found, options: dict[str, Any], manifest: Manifest | None, spread: Spread | None
+) -> tuple[QuantTable, ...]:
+    """The tables that all pictures share: those of the manifest, if a job goes on, or new ones."""
+    from optcodec.jpeg.table_files import from_pillow
+
+    known = None if manifest is None else manifest.earlier.run.get("tables")
+    if known is not None:
+        return from_pillow(known)
+    members = [member for item in found.shards for member in pictures_of(item.source)]
+    places = [*(item.source for item in found.pictures), *members]
+    return shared_tables(places, options, None if spread is None else spread.gather)
+
+
+def _begin(manifest: Manifest, changing: dict[str, Any], tables: Sequence[QuantTable] | None) -> None:
+    """Write to the manifest how the job is run, and say what is special about going on with it."""
+    from optcodec.jpeg.table_files import to_pillow
+
+    earlier = manifest.earlier
+    before = earlier.run.get("optcodec", __version__)
+    if earlier.cut:
+        click.echo(f"{manifest.path}: the last line was not complete; what it was about is done again", err=True)
+    if before != __version__:
+        click.echo(f"{manifest.path}: optcodec {before} wrote it; this is {__version__}, which may differ", err=True)
+    steps = None if tables is None else to_pillow(tables)
+    manifest.add({"run": {"optcodec": __version__, "options": changing, "tables": steps}})
+
+
+def _store(place: Store, data: bytes, *, keep_times: bool) -> None:
+    """Write a coded file, or to stdout."""
+    with output_file(place) if place == STREAM else whole(place, keep_times=keep_times) as file:
+        file.write(data)
