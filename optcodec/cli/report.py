@@ -6,14 +6,11 @@ from pathlib import Path
 
 import click
 
-from optcodec.console.page import open_option, write_page
+from optcodec.console.page import check_page, open_option, write_page
 from optcodec.console.show import json_option, print_json
 from optcodec.errors import InvalidInputError
-from optcodec.files import check_writable
 
 __all__ = ["command"]
-
-_SUFFIXES = (".html", ".htm")
 
 
 @click.command()
@@ -49,11 +46,9 @@ def command(
     from optcodec.report.page.pictures import Named
     from optcodec.report.page.reading import page_of
 
-    if output.suffix.lower() not in _SUFFIXES:
-        raise click.BadParameter(f"{output} should end in {' or '.join(_SUFFIXES)}", param_hint="-o/--output")
+    check_page(output, "-o/--output")
     if len(pictures) == 1:
         raise click.BadParameter("the slider is between at least two pictures, got one", param_hint="--picture")
-    check_writable(output)
     named = [Named(*_split(text)) for text in pictures]
     nbytes = write_page(output, lambda: page_of(results, pictures=named, subject=subject), show=show)
     if as_json:

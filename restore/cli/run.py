@@ -18,6 +18,7 @@ from optcodec.console.many import Done, failure_records, notice_count, process_f
 from optcodec.console.options import max_pixels_option, orient_option, reading_of, reading_options
 from optcodec.console.show import columns, count, json_option, print_json
 from optcodec.console.streams import STREAM, check_stdout, is_stdout, output_file, read_bytes
+from restore.cli.compare_page import check_compare, compare_option, write_compare
 
 if TYPE_CHECKING:
     from restore.runtime.earlier import EarlierCoding
@@ -99,6 +100,7 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
 @max_pixels_option
 @dry_run_option
 @click.option("--force", is_flag=True, help="Replace inputs.")
+@compare_option
 @json_option
 def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Decode JPEG files, and reduce the errors of their quantization with a neural network.
@@ -124,6 +126,7 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
         raise InvalidInputError(f"--quality {options['quality']} is for JPEG files; expected it with --format jpeg")
     targets = output_paths(sources, output, suffix=_SUFFIXES[kind], folder=several, force=options["force"])
     paths = [source.path for source in sources]
+    check_compare(options["compare"], paths, targets)
     if dry_run:
         print_plan(list(zip(paths, targets, strict=True)), as_json=as_json)
         return
@@ -145,14 +148,20 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
     # one file after another: each can use all cores, and only one image at a time is in memory
     records, failures = process_files(paths, work, workers=1, label="restore")
     seconds = time.monotonic() - began
+    write_compare(options["compare"], records)
     if as_json:
         result = {"model": model.name, "files": records, "failures": failure_records(failures)}
         print_json(result | {"notices": notice_count(records), "seconds": round(seconds, 3)})
     elif records and targets != [STREAM]:
-        rows = [(file["output"], f"{file['width']}x{file['height']}", f"{file['nbytes']:,}") for file in records]
-        click.echo(columns(("file", "pixels", "bytes"), rows))
-        click.echo(f"{count(len(records), 'file')} restored, in {seconds:.1f} s")
+        _print(records, seconds)
     report_failures(failures, len(paths))
+
+
+def _print(records: list[dict[str, Any]], seconds: float) -> None:
+    """A table of the files that were written, and a line about all of them."""
+    rows = [(file["output"], f"{file['width']}x{file['height']}", f"{file['nbytes']:,}") for file in records]
+    click.echo(columns(("file", "pixels", "bytes"), rows))
+    click.echo(f"{count(len(records), 'file')} restored, in {seconds:.1f} s")
 
 
 def _file_loader(options: dict[str, Any]) -> Loader:

@@ -26,6 +26,7 @@ from optcodec.report.page.uris import data_uri, png_uri
 __all__ = ["Named", "picture_sections", "views_of"]
 
 _WIDTH, _HEIGHT = 1600, 1200  # pixels: of larger pictures, the middle is shown
+_ORIGINAL = "original"  # the usual name of the first picture, to which PSNR refers
 _ERROR_SIDE = 16  # pixels: of the blocks of maps of errors
 _LOSSLESS = (b"\x89PNG", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6")  # PNG, BMP, TIFF, PGM and PPM
 _LOOK = (JFIF, ADOBE, ICC)  # segments without which a file may look different
@@ -123,7 +124,8 @@ def _layer(picture: _File, original: _File) -> Layer:
         caption = size
     else:
         psnr = psnr_db(_as_colour(original.pixels), _as_colour(picture.pixels))
-        caption = "equal to the original" if np.isinf(psnr) else f"PSNR {psnr:.2f} dB"
+        to = "" if original.name == _ORIGINAL else f" to what is {original.name}"
+        caption = f"equal to the {_ORIGINAL}" if np.isinf(psnr) and not to else f"PSNR {psnr:.2f} dB{to}"
         if picture.coded:  # the size of a lossless file, such as one of a restored picture, says nothing
             caption = f"{size}, {8 * len(picture.data) / (width * height):.3f} bits per pixel, {caption}"
     if shown.shape != picture.pixels.shape:
