@@ -18,6 +18,7 @@ from benchmarks.conformance.tables import conformance
 from benchmarks.rates.tables import in_short_for_eyes, page_rates, pages_in_short, parts, rate_distortion, rivals
 from benchmarks.receiver.tables import receiver
 from benchmarks.record import RESULTS, ROOT
+from benchmarks.speed.tables import speed
 
 TITLES = {"mobilenet_v2": "MobileNetV2", "squeezenet1_1": "SqueezeNet 1.1"}
 NETWORKS = tuple(TITLES)
@@ -29,6 +30,7 @@ DOCUMENTS = (
     "docs/networks.md",
     "docs/restoring.md",
     "docs/blocks.md",
+    "docs/speed.md",
     "benchmarks/README.md",
     "restore/data/models/README.md",
     "restore/data/tasks/README.md",
@@ -74,6 +76,7 @@ def tables() -> dict[str, str]:
         **receiver(),
         **accelir(),
         **conformance(),
+        **speed(),
     }
 
 

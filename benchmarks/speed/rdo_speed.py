@@ -72,6 +72,7 @@ def main() -> None:
     figures: dict[str, Any] = {
         "rounds": arguments.rounds,
         "pixels": pixels,
+        "images": {"224x224": len(crops)},
         "cases": cases,
         "memory": memory,
         "megapixels_a_second": {

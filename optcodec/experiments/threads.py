@@ -19,7 +19,8 @@ def in_order(work: Callable[..., T], calls: Iterable[tuple[Any, ...]], workers: 
     Parameters
     ----------
     work : callable
-        Called by several threads at once. Its first exception ends the iteration.
+        Called by several threads at once, by the caller's own if there is to be one. Its first exception ends the
+        iteration.
     calls : iterable of tuple
         The arguments of each call.
     workers : int
@@ -28,6 +29,10 @@ def in_order(work: Callable[..., T], calls: Iterable[tuple[Any, ...]], workers: 
         At most so many calls per thread have begun, or wait to be fetched: with more of them, a call that takes long
         does not keep the other threads waiting, and more results are kept.
     """
+    if workers == 1:  # a thread of its own would only cost time
+        for arguments in calls:
+            yield work(*arguments)
+        return
     pool = ThreadPoolExecutor(workers)
     begun: deque[Future[T]] = deque()
     waiting = iter(calls)

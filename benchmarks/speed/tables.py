@@ -1,0 +1,74 @@
+"""Format the Markdown tables of the speed benchmarks from their results."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from benchmarks.record import RESULTS
+
+__all__ = ["speed"]
+
+_TUNINGS = {
+    "trellis": '`tune="ycbcr"`, baseline',
+    "psnr": '`tune="psnr"`, baseline',
+    "people": '`tune="people"`, progressive',
+}
+_OTHERS = {"mozjpeg": "mozjpeg (pyvips), flat tables, baseline", "libjpeg-turbo": "Pillow, `optimize=True`"}
+_ENCODERS = {
+    "plain": "`optcodec`, quality 75",
+    "many": "the same by `encode_many`",
+    "designed": "`optcodec`, designed tables",
+    "simplejpeg": "simplejpeg",
+    "pillow": "Pillow, `optimize=True`",
+    "pyvips": "pyvips, `optimize_coding`",
+}
+
+
+def speed() -> dict[str, str]:
+    """All tables by the name in their marks."""
+    return {"effort 3": effort_3(), "data set": data_set()}
+
+
+def effort_3() -> str:
+    """Milliseconds, gain by a second thread and memory of encoding with a trellis, beside libjpeg-turbo and mozjpeg."""
+    document = _result("rdo_speed")
+    cases, memory = document["cases"], document["memory"]
+    crops = document["images"]["224x224"]
+    rows = [["quality 75, 4:2:0", "12 MP, ms", "224x224, ms", "two threads", "memory, bytes a pixel"]]
+    rows.append(["---", *4 * ["---:"]])
+    names = {
+        **_TUNINGS,
+        "mozjpeg": "mozjpeg (pyvips), flat tables, baseline",
+        "libjpeg-turbo": "Pillow, `optimize=True`",
+    }
+    for name, title in names.items():
+        large, small = (cases[case]["seconds"][name] for case in ("12 MP", "224x224"))
+        cells = [f"{1000 * large:,.0f}", f"{1000 * small / crops:.1f}"]
+        if name in _TUNINGS:
+            cells += [f"{cases['threads']['times_faster'][f'{name}, two / {name}, one']:.2f}x"]
+            cells += [f"{max(memory[name].values()):.0f}"]
+        rows.append([title, *cells, *["-"] * (4 - len(cells))])
+    return _lines(rows)
+
+
+def data_set() -> str:
+    """Pictures a second of processor time at equal quality, and peak memory of a worker."""
+    cases = _result("dataset")["cases"]
+    sizes = ("224x224", "2 MP", "12 MP")
+    rows = [["pictures a CPU second, equal quality", *sizes, "memory of a worker at 12 MP, MB"]]
+    rows.append(["---", *4 * ["---:"]])
+    for name, title in _ENCODERS.items():
+        figures = [cases[size]["equal quality"][name]["1 workers"] for size in sizes]
+        cells = [f"{each['pictures_a_cpu_second']:,.0f}" for each in figures]
+        rows.append([title, *cells, f"{figures[-1]['peak_nbytes_a_worker'] / 1e6:.0f}"])
+    return _lines(rows)
+
+
+def _result(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    return document
+
+
+def _lines(rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
