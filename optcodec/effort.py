@@ -38,6 +38,7 @@ Spell = Callable[[str], str]  # the name of an argument as the user writes it
 _FOR_A_TRELLIS = "tune", "field", "blocks"
 _FOR_A_LOOP = "reader", "rounds"
 _METHODS_OF_PROFILES = ("rdopt", "opts")
+_NEVER_REFUSED = {"quality", "tables", "effort", "dct", "huffman"}  # with effort 1
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,8 @@ def check_effort(arguments: Arguments, spell: Spell = _in_python) -> int:
         effort = 3
     else:
         effort = 2 if "target" in is_set else 1
+    if effort == 1 and is_set <= _NEVER_REFUSED:
+        return effort  # messages take longer to make than a small picture has time for
     if "method" in is_set and "target" not in is_set:
         raise InvalidInputError(f"{spell('method')} designs tables for {spell('target')}; got none")
     checks = (_without_effect_at_1, _without_effect_at_2, _without_effect_at_3, _without_effect_at_4)
