@@ -61,8 +61,7 @@ class Request:
     rounds: int | None = None
 
     def resolved(self, **form: str) -> Request:
-        """The request with its effort, and with what follows from it: the target of a quality that tables are designed
-        for, the tuning for a size alone.
+        """The request with its effort, the target of a quality that tables are designed for, and the tuning of a size.
 
         Parameters
         ----------
@@ -88,13 +87,13 @@ class Request:
             return replace(self, effort=effort, quality=None, target=MatchQuality(self.quality, jointly=True))
         return replace(self, effort=effort)
 
-    def is_size_alone(self, **form: str) -> bool:
-        """Whether the file is made for people, since only its size is asked for; `form` as of `resolved`."""
-        return is_for_people(self._arguments | form)
-
     @property
     def _arguments(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def is_size_alone(self, **form: str) -> bool:
+        """Whether the file is made for people, since only its size is asked for; `form` as of `resolved`."""
+        return is_for_people(self._arguments | form)
 
     @property
     def receivers(self) -> list[UtilityProfile]:
@@ -174,10 +173,7 @@ def _in_python(name: str) -> str:
 def is_for_people(arguments: Arguments) -> bool:
     """Whether only a number of bytes is asked for: the file is then made for people who look at it.
 
-    Parameters
-    ----------
-    arguments : mapping
-        As of `check_effort`.
+    The arguments are those of `check_effort`.
     """
     of_form = {"dct": "float", "huffman": "optimal"}
     is_set = {name for name, value in arguments.items() if value is not None and name not in of_form}
@@ -212,7 +208,7 @@ def check_effort(arguments: Arguments, spell: Spell = _in_python) -> int:
     else:
         effort = 2 if "target" in is_set else 1
     if effort == 1 and is_set <= _NEVER_REFUSED:
-        return effort  # messages take longer to make than a small picture has time for
+        return effort  # without making messages, which takes as long as a tenth of a small picture
     if "method" in is_set and "target" not in is_set:
         raise InvalidInputError(f"{spell('method')} designs tables for {spell('target')}; got none")
     checks = (_without_effect_at_1, _without_effect_at_2, _without_effect_at_3, _without_effect_at_4)

@@ -70,19 +70,31 @@ def _mark_bits(masks, bits, kind, channels, first, x, y):
 
 
 @helper
+def _scan_group(address, channels, kept, first, x, y, masks):
+    """Mark the clipped samples among the pixels from column `x` on whose bits are kept; count them."""
+    count = 0
+    if channels == 3:
+        if _ends_of_3(address):
+            count += _mark_bits(masks, _whites_of_3(address) & kept, 0, 3, first, x, y)
+            count += _mark_bits(masks, _blacks_of_3(address) & kept, 1, 3, first, x, y)
+    elif _ends_of_1(address):
+        count += _mark_bits(masks, _whites_of_1(address) & kept, 0, 1, first, x, y)
+        count += _mark_bits(masks, _blacks_of_1(address) & kept, 1, 1, first, x, y)
+    return count
+
+
+@helper
 def _scan_row(row, width, channels, first, y, masks):
     """Mark the clipped samples of a row of pixels, which is row `y` of the blocks from `first` on; count them."""
     x = count = 0
-    while channels * x + _LANES + channels - 1 <= channels * width:
-        address = row + channels * x
-        if channels == 3:
-            if _ends_of_3(address):
-                count += _mark_bits(masks, _whites_of_3(address), 0, 3, first, x, y)
-                count += _mark_bits(masks, _blacks_of_3(address), 1, 3, first, x, y)
-        elif _ends_of_1(address):
-            count += _mark_bits(masks, _whites_of_1(address), 0, 1, first, x, y)
-            count += _mark_bits(masks, _blacks_of_1(address), 1, 1, first, x, y)
+    last = width - (_LANES + 2 * channels - 2) // channels  # column where a group of pixels can begin
+    while x <= last:
+        count += _scan_group(row + channels * x, channels, np.int64(-1), first, x, y, masks)
         x += _LANES // channels
+    if 0 <= last < x < width:  # once more the last group, without the pixels that have been looked at
+        kept = np.int64(-1) << np.int64(channels * (x - last))
+        count += _scan_group(row + channels * last, channels, kept, first, last, y, masks)
+        x = max(x, last + _LANES // channels)
     for place in range(x, width):
         for kind in range(2):
             if _is_end(row + channels * place, channels, 255 if kind == 0 else 0):

@@ -76,7 +76,11 @@ def blocks_of(image) -> np.ndarray:
 # ---- The kernels against their twins ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (17, 37), (8, 64), (9, 65, 3), (40, 22, 3), (23, 150, 3), (5, 200)])
+@pytest.mark.parametrize(
+    "shape",
+    [(1, 1), (17, 37), (8, 63), (8, 64), (9, 65, 3), (40, 22, 3), (23, 150, 3), (5, 200)]
+    + [(3, width, 3) for width in (20, 21, 23, 42, 43, 44, 64)],
+)
 def test_clipped_samples_are_those_of_white_and_black_pixels(shape):
     pixels = some_pixels(np.random.default_rng(sum(shape)), shape)
     clipped = clipped_luminance(pixels)
