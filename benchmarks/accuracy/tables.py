@@ -15,7 +15,15 @@ from typing import Any
 
 from benchmarks.accelir.tables import accelir
 from benchmarks.conformance.tables import conformance
-from benchmarks.rates.tables import in_short_for_eyes, page_rates, pages_in_short, parts, rate_distortion, rivals
+from benchmarks.rates.tables import (
+    in_short_for_eyes,
+    page_rates,
+    pages_in_short,
+    parts,
+    rate_distortion,
+    rivals,
+    strongest,
+)
 from benchmarks.receiver.tables import receiver
 from benchmarks.record import RESULTS, ROOT
 from benchmarks.speed.tables import speed
@@ -73,6 +81,8 @@ def tables() -> dict[str, str]:
         "parts": parts(),
         "pages": page_rates(),
         "pages in short": pages_in_short(),
+        "strongest": strongest(),
+        "strongest in short": strongest_in_short(),
         **receiver(),
         **accelir(),
         **conformance(),

@@ -71,6 +71,35 @@ def page_rates() -> str:
     return _lines(rows)
 
 
+def strongest() -> str:
+    """Direct BD-rates in % of ours against the strongest settings of mozjpeg's own cjpeg, and against jpegli."""
+    rivals = ("mozjpeg", "jpegli")
+    rows = [["", *(f"{rival}, worst picture" for rival in rivals)], ["---", *("---:" for _ in rivals)]]
+    for pictures, pairs in json.loads((RESULTS / "rd_strongest.json").read_text("utf-8"))["direct"].items():
+        for pair, figures in pairs.items():
+            name, _, measure = pair.partition(", ")
+            cells = [
+                f"{_figure(figures[rival])}, {max(figures[rival]['pictures'].values()):+.1f}"
+                if rival in figures
+                else "-"
+                for rival in rivals
+            ]
+            rows.append([f"{_COLUMNS[measure]}: {name}, {pictures}", *cells])
+    return _lines(rows)
+
+
+def strongest_in_short() -> str:
+    """Direct BD-rates in % at 4:2:0 of ours against the strongest settings of mozjpeg's own cjpeg, and against jpegli."""
+    direct = json.loads((RESULTS / "rd_strongest.json").read_text("utf-8"))["direct"]
+    rivals, pictures = ("mozjpeg", "jpegli"), ("photographs", "pages")
+    rows = [["tuned for", *(f"{rival}, {kind}" for rival in rivals for kind in pictures)], ["---", *4 * ["---:"]]]
+    for pair in direct["photographs, 4:2:0"]:
+        found = [direct[f"{kind}, 4:2:0"][pair].get(rival) for rival in rivals for kind in pictures]
+        measure = pair.partition(", ")[2]
+        rows.append([_COLUMNS[measure], *("-" if figures is None else f"{_figure(figures)} %" for figures in found)])
+    return _lines(rows)
+
+
 def pages_in_short() -> str:
     """BD-rates in % of each tuning by its own measure on pages, against others and against ours without overshoot."""
     direct = json.loads((RESULTS / "rd_pages_420.json").read_text("utf-8"))["direct"]
