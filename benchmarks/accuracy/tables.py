@@ -23,6 +23,7 @@ from benchmarks.rates.tables import (
     rate_distortion,
     rivals,
     strongest,
+    strongest_in_short,
 )
 from benchmarks.receiver.tables import receiver
 from benchmarks.record import RESULTS, ROOT

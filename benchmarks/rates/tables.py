@@ -89,7 +89,7 @@ def strongest() -> str:
 
 
 def strongest_in_short() -> str:
-    """Direct BD-rates in % at 4:2:0 of ours against the strongest settings of mozjpeg's own cjpeg, and against jpegli."""
+    """The same at 4:2:0, with a row for each tuning."""
     direct = json.loads((RESULTS / "rd_strongest.json").read_text("utf-8"))["direct"]
     rivals, pictures = ("mozjpeg", "jpegli"), ("photographs", "pages")
     rows = [["tuned for", *(f"{rival}, {kind}" for rival in rivals for kind in pictures)], ["---", *4 * ["---:"]]]
