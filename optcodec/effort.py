@@ -81,7 +81,7 @@ class Request:
         check_tuning(self.tune, self.field, self.blocks)
         _check_reader(self.reader, self.rounds)
         effort = check_effort(arguments | form)
-        if self.is_size_alone(**form):
+        if effort == 3 and self.is_size_alone(**form):
             return replace(self, effort=effort, tune="people")
         if effort == 2 and self.quality is not None:
             return replace(self, effort=effort, quality=None, target=MatchQuality(self.quality, jointly=True))

@@ -229,9 +229,9 @@ def encode(
     """
     requested = Request(quality, tables, target, profile, method, effort, tune, field, blocks, reader, rounds)
     requested = requested if rdo is None else _request_of_rdo(rdo, requested)
-    if progressive is None and requested.is_size_alone(dct=dct, huffman=huffman):
-        progressive = "smaller"
     request = requested.resolved(dct=dct, huffman=huffman)
+    if progressive is None and request.effort == 3 and requested.is_size_alone(dct=dct, huffman=huffman):
+        progressive = "smaller"
     sampling, overshoot = subsampling or request.subsampling or "4:2:0", overshoot and not isinstance(target, MatchSwe)
     form = Form(sampling, dct, progressive, scans, restart_interval, metadata, threads, huffman, overshoot)
     return _encoded(_source_of(image, form, background=background, orient=orient, to_rgb=to_rgb), request)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.markdown import table
 from benchmarks.record import RESULTS, ROOT
 
 _FOLDER = Path(__file__).parent
@@ -56,7 +57,7 @@ def in_short(rates: Figures) -> str:
         over = {rival.split(" (")[0]: value for rival, value in task["qpnet_over"].get(middle, {}).items()}
         gain = task["methods"].get(_OURS, {}).get("gain_db", {}).get(middle)
         rows.append([_title(name), *map(_figure, (gain, over.get("best mozjpeg"), over.get("rdo")))])
-    return _lines(header, rows)
+    return table(header, rows)
 
 
 def methods(rates: Figures) -> str:
@@ -69,7 +70,7 @@ def methods(rates: Figures) -> str:
     for name in names:
         gains_by_task = (task["methods"].get(name, {}).get("gain_db", {}) for task in tasks.values())
         rows.append([name, *(_figure(gains.get(middle)) for gains in gains_by_task)])
-    return _lines(header, rows)
+    return table(header, rows)
 
 
 def by_rate(rates: Figures) -> str:
@@ -87,7 +88,7 @@ def by_rate(rates: Figures) -> str:
             rows.append([method, *gains, *ends])
         jpeg = task["methods"]["jpeg"]["psnr_db"]
         rows.insert(0, ["jpeg, PSNR in dB", *(f"{jpeg[bpp]:.2f}" if bpp in jpeg else "" for bpp in points), "", ""])
-        parts.append(_lines(header, rows))
+        parts.append(table(header, rows))
     return "\n\n".join(parts)
 
 
@@ -107,7 +108,7 @@ def qpnet(rates: Figures) -> str:
     rows.append(
         [f"share of it, % (goal: {_SHARE})", *(_figure(_percent(shares.get("share")), 0) for shares in headroom)]
     )
-    return _lines([f"receiver+qpnet, dB over ..., {middle} bpp", *map(_title, tasks)], rows)
+    return table([f"receiver+qpnet, dB over ..., {middle} bpp", *map(_title, tasks)], rows)
 
 
 def before(rates: Figures) -> str:
@@ -122,7 +123,7 @@ def before(rates: Figures) -> str:
                 seams = f"{figures['seam_ratio']:.3f} ({_figure(figures.get('seam'), 3)})"
                 clean = _figure(figures.get("before_against_clean_db"))
                 rows.append([_title(name), method, _figure(figures["before_db"]), clean, seams])
-    return _lines(header, rows)
+    return table(header, rows)
 
 
 def widths(measured: Figures) -> str:
@@ -134,7 +135,7 @@ def widths(measured: Figures) -> str:
         reduction = _reduction(task["reduction_percent"])
         costs = ", ".join(f"{macs / 1000:.1f}" for macs in task["macs_per_pixel"].values())
         rows.append([_title(name), costs, *curves, reduction, f"{theirs[name]:+d}"])
-    return _lines(
+    return table(
         ["narrow to wide", "kMAC a pixel", "default JPEG, dB", _OURS + ", dB", "FLOPs here, %", "paper, %"], rows
     )
 
@@ -146,7 +147,7 @@ def unseen(measured: Figures) -> str:
         used_methods = dict.fromkeys(name for row in matrix.values() for name in row)
         rows = [[name, *(_figure(row.get(name)) for row in matrix.values())] for name in used_methods]
         title = "all photographs" if kept == "all" else kept
-        parts.append(_lines([f"{title}: dB over default JPEG", *(f"restored by {name}" for name in matrix)], rows))
+        parts.append(table([f"{title}: dB over default JPEG", *(f"restored by {name}" for name in matrix)], rows))
     return "\n\n".join(parts)
 
 
@@ -180,7 +181,7 @@ def targets(rates: Figures, measured: Figures, control: Figures, speed: Figures)
         theirs = f"{paper['encoding_overhead_percent']:+d}"
         ends = f"median {median(overheads):+.1f}, from {min(overheads):+.1f} to {max(overheads):+.1f}"
         rows.append([f"time of the encoder, {title}, %", theirs, f"at most {_OVERHEAD}", ends])
-    return _lines(["", "paper", "goal", "here"], rows)
+    return table(["", "paper", "goal", "here"], rows)
 
 
 def cards() -> str:
@@ -194,7 +195,7 @@ def cards() -> str:
                 [f"`{task}`", f"{blocks['profile']:,}", f"{blocks['training']:,}", f"{card['blocks']:,}", *shown]
             )
     header = ["name", "blocks of the profile", "of training", "of the card", "top-1", "within one", "rank correlation"]
-    return _lines(header, rows) if rows else ""
+    return table(header, rows) if rows else ""
 
 
 def networks() -> str:
@@ -210,7 +211,7 @@ def networks() -> str:
         rows.append(
             [f"`{path.stem}`", f"{config['network']}, {rest}", f"{count:,}", f"{steps:,}", f"{len(data) / 1000:.0f}"]
         )
-    return _lines(["name", "network", "parameters", "steps of 16 patches", "kB"], rows)
+    return table(["name", "network", "parameters", "steps of 16 patches", "kB"], rows)
 
 
 def _title(task: str) -> str:
@@ -232,11 +233,6 @@ def _reduction(reduction: Figures) -> str:
 
 def _percent(figure: Figures | None) -> Figures | None:
     return figure and {key: 100 * figure[key] for key in ("value", "low", "high")}
-
-
-def _lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    marks = ["---", *("---:" for _ in header[1:])]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, marks, *rows))
 
 
 def _result(name: str) -> Figures | None:

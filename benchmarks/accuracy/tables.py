@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.accelir.tables import accelir
 from benchmarks.conformance.tables import conformance
+from benchmarks.markdown import table
 from benchmarks.rates.tables import (
     in_short_for_eyes,
     page_rates,
@@ -109,12 +110,6 @@ def _ends(figure: Figure) -> tuple[tuple[float | None, str], tuple[float | None,
     return (figure["low"], "-∞"), (figure["high"], "+∞")
 
 
-def lines(header: list[str], rows: list[list[str]]) -> str:
-    """Format rows as a Markdown table."""
-    marks = ["---", *("---:" for _ in header[1:])]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, marks, *rows))
-
-
 def setting_1(name: str) -> str:
     """Bits per pixel and top-1 accuracy in % of the authors' implementation and of ours, by quality."""
     published = json.loads((Path(__file__).parent / "published.json").read_text("utf-8"))
@@ -136,7 +131,7 @@ def setting_1(name: str) -> str:
     top1 = document["uncompressed"]["top1_percent"]
     title = f"{TITLES[name]}; uncompressed: {theirs['uncompressed']:.1f} (authors), "
     title += f"{top1['value']:.1f} [{top1['low']:.0f}, {top1['high']:.0f}] (here)."
-    return f"{title}\n\n{lines(header, rows)}"
+    return f"{title}\n\n{table(header, rows)}"
 
 
 def at_margin(curve: Figure, margin: float) -> str:
@@ -159,7 +154,7 @@ def equal_bytes(name: str) -> str:
         figures = [percent(compared.get("bd_rate_loss_percent")) for compared in (curve, other)]
         rows.append([method, *figures, at_margin(curve, 0.5), at_margin(curve, 1.0)])
     header = [TITLES[name], "BD-rate to JPEG, %", "to plain OptS, %", "bpp at -0.5 points", "bpp at -1 point"]
-    return lines(header, rows)
+    return table(header, rows)
 
 
 def in_short() -> str:
@@ -174,7 +169,7 @@ def in_short() -> str:
         [title, *(percent(curves[method].get("bd_rate_loss_percent")) for curves in curves_by_method)]
         for method, title in shown.items()
     ]
-    return lines(["bytes at equal loss, %", *(TITLES[name] for name in NETWORKS)], rows)
+    return table(["bytes at equal loss, %", *(TITLES[name] for name in NETWORKS)], rows)
 
 
 def variant_table(benchmark: str) -> str:
@@ -201,7 +196,7 @@ def variant_table(benchmark: str) -> str:
     header = ["4:2:0, equal bytes"]
     for name in NETWORKS:
         header += [f"{TITLES[name]}: BD-rate, %", "loss increase"]
-    return lines(header, rows)
+    return table(header, rows)
 
 
 def generalization() -> str:
@@ -223,7 +218,7 @@ def generalization() -> str:
         ]
         for method in methods
     ]
-    return lines(["profile", *(f"{TITLES[name]}, {folder}" for name in NETWORKS for folder in sets)], rows)
+    return table(["profile", *(f"{TITLES[name]}, {folder}" for name in NETWORKS for folder in sets)], rows)
 
 
 if __name__ == "__main__":

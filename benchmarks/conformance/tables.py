@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.markdown import lines
 from benchmarks.record import RESULTS
 
 _GROUPS = {"full resolution": "grey, RGB, 4:4:4", "subsampled": "subsampled", "four components": "CMYK, YCCK"}
@@ -34,7 +35,7 @@ def by_decoder(document: Mapping[str, Any]) -> str:
         warned = sum(map(len, figures["warnings"].values()))
         failed = [_counts(figures[verdict]) for verdict in ("wrong", "refused")]
         rows.append([name, figures["version"], str(figures["right"]), *differences, *failed, str(warned)])
-    return _lines(rows)
+    return lines(rows)
 
 
 def _difference(figures: Mapping[str, Any] | None) -> str:
@@ -64,7 +65,7 @@ def by_kind(document: Mapping[str, Any]) -> str:
         most = dict(sorted(largest.items(), key=lambda item: -item[1])[:2])
         cells = [_named(counts) for counts in (most, *failed)]
         rows.append([kind, str(count), f"{good} of {len(decoders)}", *cells])
-    return _lines(rows)
+    return lines(rows)
 
 
 def _named(numbers: Mapping[str, int]) -> str:
@@ -79,8 +80,4 @@ def of_others(kinds: Mapping[str, Mapping[str, Any]]) -> str:
     rows.append(["---", *["---:"] * len(counts)])
     rows += [[kind, *(str(row[name]) for name in counts)] for kind, row in kinds.items()]
     rows.append(["all", *(str(sum(row[name] for row in kinds.values())) for name in counts)])
-    return _lines(rows)
-
-
-def _lines(rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return lines(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from benchmarks.markdown import lines
 from benchmarks.record import RESULTS
 
 _COLUMNS = {"psnr_rgb": "PSNR-RGB", "psnr_y": "PSNR-Y", "ssim_y": "SSIM-Y", "ssimulacra2": "SSIMULACRA2"}
@@ -18,7 +19,7 @@ def rate_distortion(subsampling: str) -> str:
     best = document["best_of_each_image"]
     rows.append(["best of optcodec, image by image", *(f"{best[measure]:+.1f}" for measure in _COLUMNS)])
     marks = ["---", *("---:" for _ in _COLUMNS)]
-    return _lines([_HEADER, marks, *rows])
+    return lines([_HEADER, marks, *rows])
 
 
 def in_short_for_eyes() -> str:
@@ -32,7 +33,7 @@ def in_short_for_eyes() -> str:
         rival = direct[f"{names[1]}: {measure}"]
         other = f"{rival['against'].removesuffix(', progressive')}: {rival['directly']['bd_rate']:+.1f} %"
         rows.append([_COLUMNS[measure], *cells, other])
-    return _lines(rows)
+    return lines(rows)
 
 
 def rivals() -> str:
@@ -46,7 +47,7 @@ def rivals() -> str:
             halves = (f"{half['bd_rate']:+.1f}" for half in figures["against_reference"].values())
             extremes = f"{direct['most']:+.1f}, {direct['least']:+.1f}"
             rows.append([f"{name}, {subsampling}", figures["against"], f"{direct['bd_rate']:+.1f}", extremes, *halves])
-    return _lines(rows)
+    return lines(rows)
 
 
 def parts() -> str:
@@ -55,7 +56,7 @@ def parts() -> str:
     rows = [["BD-rate, PSNR-RGB", *document], ["---", *("---:" for _ in document)]]
     names = next(iter(document.values()))["parts"]
     rows += [[name, *(f"{figures['parts'][name]:+.1f}" for figures in document.values())] for name in names]
-    return _lines(rows)
+    return lines(rows)
 
 
 def page_rates() -> str:
@@ -68,7 +69,7 @@ def page_rates() -> str:
             worst = [max(figures[measure]["pictures"].values()) for measure in measures]
             cells = [f"{_figure(figures[m])}, {value:+.0f}" for m, value in zip(measures, worst, strict=True)]
             rows.append([f"{pair}, {subsampling}", *cells])
-    return _lines(rows)
+    return lines(rows)
 
 
 def strongest() -> str:
@@ -85,7 +86,7 @@ def strongest() -> str:
                 for rival in rivals
             ]
             rows.append([f"{_COLUMNS[measure]}: {name}, {pictures}", *cells])
-    return _lines(rows)
+    return lines(rows)
 
 
 def strongest_in_short() -> str:
@@ -97,7 +98,7 @@ def strongest_in_short() -> str:
         found = [direct[f"{kind}, 4:2:0"][pair].get(rival) for rival in rivals for kind in pictures]
         measure = pair.partition(", ")[2]
         rows.append([_COLUMNS[measure], *("-" if figures is None else f"{_figure(figures)} %" for figures in found)])
-    return _lines(rows)
+    return lines(rows)
 
 
 def pages_in_short() -> str:
@@ -109,17 +110,13 @@ def pages_in_short() -> str:
         pairs = [f"optcodec {tune} against {rival}" for rival in rows[0][1:4]]
         figures = [direct[pair][measure] for pair in (*pairs, f"optcodec {tune}: overshoot")]
         rows.append([_COLUMNS[measure], *(f"{_figure(figure)} %" for figure in figures)])
-    return _lines(rows)
+    return lines(rows)
 
 
 def _document(subsampling: str) -> dict[str, Any]:
     path = RESULTS / f"rd_peers_{subsampling.replace(':', '')}.json"
     document: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return document
-
-
-def _lines(rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _ours_last(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

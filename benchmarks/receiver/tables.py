@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.markdown import lines
 from benchmarks.record import RESULTS, ROOT
 from restore.evaluation.measures import MEASURES
 
@@ -58,7 +59,7 @@ def in_short(timed: Figures, measured: Figures) -> str:
         add(title, f"{name}, int8", f"{name}, int8, projected")
     add("DnCNN, 17 layers, 32-bit floats", _FULL, "")
     add(f"{_RIVAL}, 20 layers, 32-bit floats", "", _RIVAL)
-    return _lines(rows)
+    return lines(rows)
 
 
 def quality(measured: Figures) -> str:
@@ -70,7 +71,7 @@ def quality(measured: Figures) -> str:
         curves = {
             receiver_name: {at: figures[str(at)][receiver_name] for at in qualities} for receiver_name in receivers
         }
-        parts.append(_lines(_by_quality(f"{name}, {figures['images']} images, dB", curves, qualities)))
+        parts.append(lines(_by_quality(f"{name}, {figures['images']} images, dB", curves, qualities)))
     return "\n\n".join(parts)
 
 
@@ -86,7 +87,7 @@ def speed(timed: Figures) -> str:
         counted, slower = networks[f"{name.split(',')[0]}, float32"], timed["without_vnni"][name]
         counts = [f"{counted['parameters']:,}", f"{counted['macs'] / 1000:.1f}"]
         rows.append([name, *counts, *_costs(row), *_costs(slower)[1:]])
-    return _lines(rows)
+    return lines(rows)
 
 
 def large(timed: Figures) -> str:
@@ -98,7 +99,7 @@ def large(timed: Figures) -> str:
     for row in timed["runs"]:
         title = f"{row['side']}x{row['side']}, {_planes(row)}, `restore run` to PNG, whole process"
         rows.append([title, f"{row['seconds']:.1f}", f"{row['peak_mb']:,}"])
-    return _lines(rows)
+    return lines(rows)
 
 
 def _planes(row: Figures) -> str:
@@ -123,7 +124,7 @@ def route(stages: Figures, timed: Figures) -> str:
     whole = [["full to last", "bytes", "time", "PSNR, mean of qualities"], _marks(3)]
     for title, (nbytes, seconds, psnr) in (("the paper", theirs), ("here", ours)):
         whole.append([title, f"{nbytes:+.0f} %", f"{seconds:+.0f} %", f"{psnr:+.2f} dB"])
-    return f"{_lines(rows)}\n\n{_lines(whole)}"
+    return f"{lines(rows)}\n\n{lines(whole)}"
 
 
 def measures(evaluated: Figures) -> str:
@@ -138,7 +139,7 @@ def measures(evaluated: Figures) -> str:
             if record["quality"] == lowest:
                 cells = (_number(record[measure], MEASURES[measure].digits) for measure in names)
                 rows.append([record["receiver"], *cells])
-        parts.append(_lines(rows))
+        parts.append(lines(rows))
     return "\n\n".join(parts)
 
 
@@ -150,7 +151,7 @@ def colour(evaluated: Figures) -> str:
         for record in records:
             curves.setdefault(record["receiver"], {})[record["quality"]] = record["psnr"]
         qualities = list(dict.fromkeys(record["quality"] for record in records))
-        parts.append(_lines(_by_quality(f"{name}, {records[0]['images']} images, dB", curves, qualities)))
+        parts.append(lines(_by_quality(f"{name}, {records[0]['images']} images, dB", curves, qualities)))
     return "\n\n".join(parts)
 
 
@@ -164,7 +165,7 @@ def files(indices: Sequence[Figures]) -> str:
                 steps, minutes = f"{trained['step']:,.0f}", f"{trained['seconds'] / 60:.0f}"
                 digest = f"`{entry['sha256'][:12]}`"
                 rows.append([f"`{entry['file']}`", role, _kilo(entry["bytes"]), steps, minutes, digest])
-    return _lines(rows) if indices else ""
+    return lines(rows) if indices else ""
 
 
 def _indices() -> list[Figures]:
@@ -214,7 +215,3 @@ def _number(value: float | None, digits: int) -> str:
 
 def _marks(numbers: int) -> list[str]:
     return ["---", *["---:"] * numbers]
-
-
-def _lines(rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from benchmarks.markdown import lines
 from benchmarks.record import RESULTS
 
 __all__ = ["speed"]
@@ -49,7 +50,7 @@ def effort_3() -> str:
             cells += [f"{cases['threads']['times_faster'][f'{name}, two / {name}, one']:.2f}x"]
             cells += [f"{max(memory[name].values()):.0f}"]
         rows.append([title, *cells, *["-"] * (4 - len(cells))])
-    return _lines(rows)
+    return lines(rows)
 
 
 def data_set() -> str:
@@ -62,13 +63,9 @@ def data_set() -> str:
         figures = [cases[size]["equal quality"][name]["1 workers"] for size in sizes]
         cells = [f"{each['pictures_a_cpu_second']:,.0f}" for each in figures]
         rows.append([title, *cells, f"{figures[-1]['peak_nbytes_a_worker'] / 1e6:.0f}"])
-    return _lines(rows)
+    return lines(rows)
 
 
 def _result(name: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
     return document
-
-
-def _lines(rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)

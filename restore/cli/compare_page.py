@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import click
 
 from optcodec import InvalidInputError
+from optcodec.console.about import about
 from optcodec.console.page import before_and_after, check_page, write_page
 from optcodec.console.streams import STREAM
 
@@ -41,6 +40,6 @@ def write_compare(page: Path | None, records: Sequence[Mapping[str, Any]]) -> No
     if page is None:
         return
     pairs = [(Path(file["input"]), Path(file["output"])) for file in records]
-    origin = shlex.join(["restore", *sys.argv[1:]])
+    origin = about(program="restore")["command"]
     names = ("decoded", "restored")
     write_page(page, lambda: before_and_after(pairs, names, title="Restored pictures", origin=origin))
