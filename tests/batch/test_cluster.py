@@ -304,7 +304,8 @@ def test_what_a_cluster_cannot_do_is_refused(cluster: Any, tmp_path: Path, monke
     line = refusal("encode", tmp_path / "jpeg/a.jpg", "-o", tmp_path / "b.jpg", *options)
     assert line == "Error: --engine ray writes to a folder or a URL; expected -o with one"
     line = refusal("encode", folder, "-o", tmp_path / "out", "--gpus", 1, *options)
-    assert line == "Error: a worker needs 1 processor and 1 GPUs; the Ray cluster has 2 processors and 0 GPUs"
+    expected = r"Error: a worker needs 1 processor and 1 GPUs; the Ray cluster has [23] processors and 0 GPUs"
+    assert re.fullmatch(expected, line), line  # 3 while Ray still counts a node that an earlier test killed
     monkeypatch.setattr("optcodec.batch.parts.__version__", "0.0")
     line = refusal("encode", folder, "-o", tmp_path / "out", *options)
     assert "the machine that started the job 0.0; expected the same on all machines" in line
