@@ -11,7 +11,7 @@ from optcodec.designed import designed
 from optcodec.effort import Request
 from optcodec.errors import TargetNotMetError
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
-from optcodec.loop.reader import Judge
+from optcodec.loop.judge import Judge
 from optcodec.loop.rounds import ReadFile, read
 from optcodec.optimized import optimized
 from optcodec.targets import MaxBytes

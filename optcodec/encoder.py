@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from optcodec.blocks.choice import BlockChoice
     from optcodec.deprecated import Rdo
     from optcodec.effort import Tune
-    from optcodec.loop.reader import Reader, Readers, Verdict
+    from optcodec.loop.judge import Verdict
+    from optcodec.loop.reader import Reader, Readers
     from optcodec.trellis.field import QualityField
     from optcodec.vision.profile import SensitivityProfile
 

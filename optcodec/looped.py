@@ -14,8 +14,8 @@ from optcodec.errors import InvalidInputError, TargetNotMetError
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.kernels import prepare
 from optcodec.loop.importance import LINEAR, ROOT, importance
+from optcodec.loop.judge import Judge, judge_of
 from optcodec.loop.line import ReadLine
-from optcodec.loop.reader import Judge, judge_of
 from optcodec.loop.rounds import ROUNDS, ReadFile, decoded_file, gradient_at, least_loss, read, rounds_from
 from optcodec.loop.targets import ReaderTarget
 from optcodec.matching import meet, reference_pixels, size_goal

@@ -86,6 +86,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "QualityField": [FIELD],
     "QuantTable": [QuantTable(np.arange(1, 65).reshape(8, 8))],
     "Rdo": [deprecated(), deprecated(tune=profile(), field=FIELD, thorough=True)],
+    "Pace": [optcodec.Pace(0.3, 0.05)],
     "Readers": [optcodec.Readers([len], weights=[2], fidelity=0.5)],
     "Recipe": [load_recipe("tiny")],
     "SameDecision": [optcodec.SameDecision()],

@@ -57,6 +57,7 @@ _EXAMPLES = (
     ("photos -o coded -q 80 --effort 3", "A folder, as good as default JPEG at quality 80, in fewer bytes"),
     ("old.jpg -o smaller.jpg", "The same pixels in fewer bytes"),
     ("photos -o coded --profile generic --bpp 0.8", "For networks in general, at 0.8 bits per pixel"),
+    ("photo.png -o photo.jpg --bpp 0.6 --reader deblock", 'For people who look at it by way of "restore run"'),
     ("photo.png -o photo.jpg --network classifier.onnx --same-top1", "The fewest bytes that a network reads alike"),
 )
 
@@ -151,7 +152,7 @@ def command(
             cluster = stack.enter_context(cluster_of(options, found, targets))
             held = manifest is not None or cluster is not None
             stack.enter_context(outputs_held(inputs, found, targets, always=held, resume=data.resume))
-            stack.enter_context(one_thread_each(options["network"] if cluster is None else ()))
+            stack.enter_context(one_thread_each([*options["network"], *tuning.readers] if cluster is None else ()))
             work = work_of(found, targets, options, data, tuning, manifest, cluster)
             how = {"as_json": as_json, "to_stdout": to_stdout, "others": data.other is not None}
             report = partial(_report, tally, tuning, options["loss"], **how)
@@ -207,8 +208,8 @@ def _report(
     if records and not to_stdout:
         click.echo(table_of(records))
         click.echo(summary_of(records, tally.seconds))
-        if tuning.networks:
-            click.echo(made_for(tuning.networks, records, loss))
+        if tuning.networks or tuning.readers:
+            click.echo(made_for(tuning.networks, tuning.readers, records, loss))
     others_of = {"resumed": ("file", "done before"), "copied": ("other file", "copied")}
     others_of |= {"skipped": ("other file", "skipped")} if others else {}
     shown = [f"{count(counts[name], noun)} {verb}" for name, (noun, verb) in others_of.items() if counts[name]]

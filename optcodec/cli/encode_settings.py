@@ -32,7 +32,7 @@ _NBYTES_PER_PIXEL = {"network": 200, "ssimulacra2": 560, "ssim": 170, "trellis o
 
 def needed_per_pixel(tuning: EncodeSettings, options: dict[str, Any]) -> int:
     """Peak memory of an encode with these options, in bytes per pixel."""
-    if options["network"]:
+    if tuning.networks or tuning.readers:
         return _NBYTES_PER_PIXEL["network"]
     for measure in ("ssimulacra2", "ssim"):
         if options[f"match_{measure}"] is not None:
@@ -78,7 +78,7 @@ def job_of(options: dict[str, Any], tuning: EncodeSettings, tables: Sequence[Qua
     from optcodec.batch.job import Job
 
     settings = tuning.settings | {
-        "reader": readers(options),
+        "reader": readers(options, tuning.readers),
         "rounds": options["rounds"],
         "tables": _tables(options["tables"], options["scale"]) if tables is None else tables,
         "method": options["method"] if tables is None else None,
@@ -99,7 +99,8 @@ def _check_shared(options: dict[str, Any]) -> dict[str, Any]:
     InvalidInputError
         If the options do not go with ``--shared-tables``.
     """
-    only_single = ("network", "max_kl", "same_top1", "match_psnr", "match_ssim", "match_ssimulacra2", "tables", "scale")
+    matched = "match_psnr", "match_ssim", "match_ssimulacra2"
+    only_single = ("network", "readers", "max_kl", "same_top1", *matched, "tables", "scale")
     refused = next((name for name in only_single if options[name] not in (None, False, ())), None)
     if refused is not None:
         spelled = f"--{refused.replace('_', '-')}"

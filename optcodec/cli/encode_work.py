@@ -20,6 +20,7 @@ from optcodec.cli.engine import Spread
 from optcodec.cli.targets import Targets
 from optcodec.console.streams import content_of, output_file
 from optcodec.console.tuning import EncodeSettings
+from optcodec.errors import InvalidInputError
 from optcodec.limits import processor_count
 
 if TYPE_CHECKING:
@@ -39,7 +40,16 @@ def work_of(
     manifest: Manifest | None,
     cluster: Cluster | None,
 ) -> Callable[[DataTally], None]:
-    """What codes all files, with the tables that they share; the manifest says how."""
+    """What codes all files, with the tables that they share; the manifest says how.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are several inputs, and a picture that one of them should be restored to.
+    """
+    if options["against"] is not None and (found.shards or len(found.pictures) > 1):
+        several = len(found.pictures) if not found.shards else f"{len(found.shards)} tar files"
+        raise InvalidInputError(f"--against is the clean picture of a single input, got {several}")
     changing = changing_options(click.get_current_context())
     if manifest is not None:
         manifest.check_options(changing)

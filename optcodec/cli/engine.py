@@ -23,6 +23,7 @@ from optcodec.console.help import ExpertOption
 from optcodec.console.models import one_thread_each
 from optcodec.console.options import with_options
 from optcodec.console.streams import content_of
+from optcodec.console.tuning import named_readers
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class Spread:
 
         recipe = Recipe(
             partial(_job, options, tables),
-            partial(one_thread_each, options["network"]),
+            partial(one_thread_each, [*options["network"], *named_readers(options)]),
             fetch=content_of,
             store=_store,
             reach=self.reach,

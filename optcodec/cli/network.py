@@ -1,8 +1,9 @@
-"""Options of ``optcodec encode`` for networks that read the files, and the reader that they make."""
+"""Options of ``optcodec encode`` for what reads the files: networks, receivers, or a function of the user's own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +22,7 @@ __all__ = ["made_for", "network_options", "reader_target", "readers"]
 
 _NO_FILE = "-"
 _OF_TORCH, _OF_ONNX = ("views", "loss", "device"), ("input_range", "outputs")
-_DETAILS = "weights", "fidelity", *_OF_TORCH, *_OF_ONNX
+_DETAILS = "weights", *_OF_TORCH, *_OF_ONNX
 
 _OPTIONS = (
     click.option(
@@ -40,11 +41,28 @@ _OPTIONS = (
         "--network, in the same order, - for none.",
     ),
     click.option(
+        "--reader",
+        "readers",
+        multiple=True,
+        metavar="NAME",
+        help="Make the files for a receiver that restores them, whose gradients choose the coefficients (--effort 4): "
+        "deblock, sr4, denoise25 or deblur1.5 of the package restore, with @TEXT of a network, such as "
+        "denoise25@ffdnet:FILE; or for any reader that package.module:factory makes. Repeat it for several.",
+    ),
+    click.option(
+        "--against",
+        type=click.Path(path_type=Path),
+        metavar="PICTURE",
+        help="What --reader should restore from the file of a single input: the clean or the large picture.  [default: "
+        "what it makes of the input without coding]",
+    ),
+    click.option(
         "--max-kl",
         type=float,
         metavar="X",
         help="Target: the smallest file on which the output of --network diverges by at most X nats from that on the "
-        "original (Kullback-Leibler, mean of the views); with several networks, that of each.",
+        "original (Kullback-Leibler, mean of the views); with several networks, that of each. With "
+        "--reader, the largest loss of that, such as the mean squared error of the restored picture.",
     ),
     click.option(
         "--same-top1",
@@ -56,9 +74,9 @@ _OPTIONS = (
         "--fidelity",
         type=float,
         metavar="SHARE",
-        help="Share of plain squared error, from 0 to below 1, in what is made small for --network, so that the files "
-        "also stay close to the originals for other readers, such as people. With 0.5, to halve the squared error is "
-        "worth as much as to halve the divergence.  [default: 0]",
+        help="Share of plain squared error, from 0 to below 1, in what is made small for --network or --reader, so "
+        "that the files also stay close to the originals for other readers, such as people. With 0.5, to halve the "
+        "squared error is worth as much as to halve the divergence.  [default: 0]",
     ),
     click.option(
         "--loss",
@@ -81,7 +99,7 @@ _OPTIONS = (
         cls=ExpertOption,
         type=click.IntRange(0),
         metavar="T",
-        help="Number of gradients of --network for each file; with 0, only one, which weighs the blocks.  "
+        help="Number of gradients of --network or --reader for each file; with 0, only one, which weighs the blocks.  "
         "[default: 16]",
     ),
     click.option(
@@ -110,30 +128,59 @@ def reader_target(options: dict[str, Any], other: Target | None) -> Target | Non
     return SameDecision() if kl is None else MaxLoss(kl)
 
 
-def readers(options: dict[str, Any]) -> Readers | None:
-    """The networks of ``--network``; None without it.
+def readers(options: dict[str, Any], named: Sequence[str]) -> Readers | None:
+    """The networks of ``--network``, and readers by their names; None without any.
 
     Raises
     ------
     InvalidInputError
-        If there are weights or other details without a network, not as many weights as networks, or a network cannot
-        be loaded.
+        If there are weights or other details without a network, not as many weights as networks, or a network or
+        reader cannot be loaded.
     """
+    networks, fidelity = _networks(options), options["fidelity"]
+    others = [_restoring(name, options) for name in named]
+    if options["against"] is not None and not others:
+        raise InvalidInputError("--against needs --reader with a receiver")
+    if not networks and not others:
+        if fidelity is not None:
+            raise InvalidInputError("--fidelity needs --network or --reader")
+        return None
+    from optcodec.loop.reader import Readers
+
+    return Readers([*networks, *others], **({} if fidelity is None else {"fidelity": fidelity}))
+
+
+def _networks(options: dict[str, Any]) -> list[Reader]:
+    """The readers of ``--network``."""
     names, weights = options["network"], options["weights"]
     if not names:
         details = [_option(name) for name in _DETAILS if options[name] not in (None, ())]
         if details:
             raise InvalidInputError(f"{details[0]} needs --network with a model")
-        return None
+        return []
     if weights and len(weights) != len(names):
         given = f"got {len(weights)} for {len(names)}; {_NO_FILE} stands for none"
         raise InvalidInputError(f"expected one --weights for each --network, {given}")
     _check_kinds(names, options)
-    from optcodec.loop.reader import Readers
-
     files = [None if file == _NO_FILE else file for file in weights or [None] * len(names)]
-    fidelity = {} if options["fidelity"] is None else {"fidelity": options["fidelity"]}
-    return Readers([_reader(name, file, options) for name, file in zip(names, files, strict=True)], **fidelity)
+    return [_reader(name, file, options) for name, file in zip(names, files, strict=True)]
+
+
+def _restoring(name: str, options: dict[str, Any]) -> Reader:
+    """The reader of ``--reader``, with the picture of ``--against``."""
+    from optcodec.loop.named import load_reader
+
+    find_modules_here(name.partition("@")[0])
+    reader, path = load_reader(name), options["against"]
+    if path is None:
+        return reader
+    against = getattr(reader, "against", None)
+    if against is None:
+        raise InvalidInputError(f"--against is for receivers of another picture than the input; got --reader {name}")
+    from optcodec.pictures.pixels import load_picture
+
+    restored: Reader = against(load_picture(path, max_pixels=options["max_pixels"]).pixels)
+    return restored
 
 
 def _option(name: str) -> str:
@@ -173,12 +220,16 @@ def _loss(name: str | None) -> Callable[[Any, Any], Any] | None:
     return load_function(name, "a loss")
 
 
-def made_for(networks: list[str], records: list[dict[str, Any]], loss: str | None) -> str:
-    """A line that says for whom the files are, and how well they are read, in nats unless they have another loss."""
-    form = ", divergence {:.3g} nats on average" if loss is None else f", {loss} {{:.3g}} on average"
+def made_for(networks: list[str], named: list[str], records: list[dict[str, Any]], loss: str | None) -> str:
+    """A line that says for whom the files are, and how well they are read: networks, and readers by their names."""
+    of_network = ", divergence {:.3g} nats on average" if loss is None else f", {loss} {{:.3g}} on average"
+    forms = [*[of_network] * len(networks), *[", loss {:.3g} on average"] * len(named)]
     read = [record["losses"] for record in records if record["losses"] is not None]
-    means = [form.format(sum(losses) / len(losses)) for losses in zip(*read, strict=True)]
-    named = [f"{network}{mean}" for network, mean in zip(networks, means or [""] * len(networks), strict=True)]
-    whom = (", and " if means else " and ").join(named)
+    columns = zip(forms, zip(*read, strict=True), strict=True) if read else ()
+    means = [form.format(sum(losses) / len(losses)) for form, losses in columns] or [""] * len(forms)
+    parts = [f"{name}{mean}" for name, mean in zip([*networks, *named], means, strict=True)]
+    whom = (", and " if read else " and ").join(parts)
+    if not networks:
+        return f"made for {whom}; others may see these files worse than others of their size"
     others = 'which "optcodec verify --network" measures'
     return f"made for {whom}; other networks may read these files worse than others of their size, {others}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from optcodec.targets import Target
     from optcodec.trellis.field import QualityField
 
-__all__ = ["EncodeSettings", "block_options", "tune_option", "tuned", "tuning_options"]
+__all__ = ["EncodeSettings", "block_options", "named_readers", "tune_option", "tuned", "tuning_options"]
 
 _NETWORK, _RECEIVER, _QPNET = "dnn:", "receiver:", "qpnet:"  # prefixes of names of profiles
 _FOR_NETWORKS = "generic"  # the profile that files for a network start from
@@ -28,7 +28,7 @@ _SPELLED = {
     "quality": "-q/--quality",
     "target": f"a target: {FILE_TARGETS}",
     "field": "--roi",
-    "reader": "--network",
+    "reader": "--network or --reader",
     "MatchSwe": "--match-swe",
     "WaterLevel": "--water-level",
 }
@@ -51,8 +51,9 @@ def tuning_options(function: Any) -> Any:
             "--effort",
             type=click.IntRange(1, 4),
             help="1: fixed tables. 2: designed tables. 3: designed tables and optimized coefficients (a trellis), "
-            "for the smallest files. 4: the same, but the gradients of --network choose them.  [default: 1; with a "
-            "target 2; with --tune, --roi or --blocks, or --max-bytes alone, 3; with --network 4]",
+            "for the smallest files. 4: the same, but the gradients of --network or --reader choose them."
+            "  [default: 1; with a "
+            "target 2; with --tune, --roi or --blocks, or --max-bytes alone, 3; with --network or --reader 4]",
         ),
         tune_option,
         click.option(
@@ -106,6 +107,8 @@ class EncodeSettings:
         In the syntax of ``--blocks`` and ``--allocator``.
     networks : list of str
         The networks that read the files.
+    readers : list of str
+        The receivers and other readers of the files, in the syntax of ``--reader``.
     settings : dict
         Arguments of `optcodec.encode`.
     """
@@ -115,12 +118,13 @@ class EncodeSettings:
     blocks: str | None
     allocator: str | None
     networks: list[str]
+    readers: list[str]
     settings: dict[str, Any]
 
     @property
     def record(self) -> dict[str, Any]:
         """The fields for ``--json``."""
-        names = ("effort", "tune", "blocks", "allocator", "networks")
+        names = ("effort", "tune", "blocks", "allocator", "networks", "readers")
         return {name: getattr(self, name) for name in names}
 
 
@@ -137,7 +141,7 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
     measure, network = _tune(options["tune"])
     one_of({"--profile": options["profile"], "--tune dnn:PROFILE": network})
     _check_details(options)
-    networks = list(options.get("network", ()))  # which only the verb encode has
+    networks, readers = list(options.get("network", ())), named_readers(options)
     effort = options["effort"] or (3 if network and not networks else None)
 
     def spell(name: str) -> str:
@@ -146,17 +150,17 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
 
     arguments = {name: options[name] for name in ("method", "tables", "blocks", "dct", "huffman")}
     arguments |= {"quality": quality, "target": target, "profile": network or options["profile"]}
-    arguments |= {"reader": networks or None, "rounds": options.get("rounds")}
+    arguments |= {"reader": [*networks, *readers] or None, "rounds": options.get("rounds")}
     arguments |= {"effort": effort, "tune": measure, "field": options["roi"]}
     effort = check_effort(arguments, spell)
     if is_for_people(arguments):
-        return EncodeSettings(effort, "people", None, None, [], {"target": target})
+        return EncodeSettings(effort, "people", None, None, [], [], {"target": target})
     by_default = _FOR_NETWORKS if networks and not (measure or options["blocks"]) else None
     profile = profile_from(network or options["profile"] or by_default)
     name = measure or (None if profile is None else f"{_NETWORK}{profile.name}")
     settings: dict[str, Any] = {"effort": effort, "quality": quality, "target": target, "profile": profile}
     if effort < 3:
-        return EncodeSettings(effort, name, None, None, [], settings)
+        return EncodeSettings(effort, name, None, None, [], [], settings)
     blocks = _blocks(options, target)
     sampling = options["subsampling"] or Request(profile=profile, blocks=blocks).subsampling
     settings |= {"tune": _receiver(measure, sampling) or measure, "field": _field(options), "blocks": blocks}
@@ -165,7 +169,17 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
         tuned_for_it = receiver is not None and receiver.tuning is not None
         name = f"{_RECEIVER}{options['blocks'].removeprefix(_QPNET)}" if tuned_for_it else "psnr"
     way = blocks.way if blocks and receiver else None
-    return EncodeSettings(effort, name, options["blocks"], way, networks, settings)
+    return EncodeSettings(effort, name, options["blocks"], way, networks, readers, settings)
+
+
+def named_readers(options: dict[str, Any]) -> list[str]:
+    """Readers in the loop: those of ``--reader``, or with ``--effort 4`` alone, the receiver that the file is for."""
+    named = list(options.get("readers", ()))  # of the verb encode only
+    if named or options["effort"] != 4 or options.get("network"):
+        return named
+    receivers = ((options["tune"], _RECEIVER), (options["blocks"], _QPNET))
+    nets = [name.removeprefix(prefix) for name, prefix in receivers if name is not None and name.startswith(prefix)]
+    return nets[:1]
 
 
 def _check_details(options: dict[str, Any]) -> None:

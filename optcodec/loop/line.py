@@ -12,10 +12,9 @@ from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import QuantTable
 from optcodec.lines import Candidate, Goal, Line
-from optcodec.loop.reader import Judge
+from optcodec.loop.judge import DecodedFile, Judge
 from optcodec.loop.rounds import ReadFile, least_loss, rounds_from
 from optcodec.matching import Tolerances
-from optcodec.pictures.pixels import decoded_pixels
 from optcodec.trellis.line import CodedFile, TrellisLine
 
 __all__ = ["LoopFile", "ReadLine"]
@@ -133,7 +132,7 @@ class ReadLine(Line[LoopFile]):
     def agrees_on(self, candidate: Candidate) -> bool:
         """Whether the reader's decision on a file is that on the original."""
         grey = len(self.line.coder.image.components) == 1
-        return self.judge.agrees(decoded_pixels(candidate.data, "L" if grey else "RGB"))
+        return self.judge.agrees(DecodedFile.of(candidate.data, grey=grey))
 
     def start(self, goal: Goal) -> float:
         """That of the trellis."""

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.jpeg.image import CoefficientImage, Component, DctImage
 from optcodec.loop.adjoint import coefficient_gradients
-from optcodec.loop.reader import Judge, Verdict
+from optcodec.loop.judge import DecodedFile, Judge, Verdict
 from optcodec.loop.steering import moved, target_image
-from optcodec.pictures.pixels import decoded_pixels
 from optcodec.trellis.line import CodedFile
 
 __all__ = ["ROUNDS", "ReadFile", "decoded_file", "gradient_at", "least_loss", "read", "rounds_from"]
 
 # With SqueezeNet 1.1 on 24 photographs, at 7 % fewer bytes than default JPEG of quality 20, the divergence falls to a
-# part of 0.24 with 4 rounds, of 0.16 with 8 and of 0.11 with 16. Twice the share does as well.
+# part of 0.24 with 4 rounds, of 0.16 with 8 and of 0.11 with 16. Twice the share of `Pace` does as well.
 ROUNDS = 16
-SHARE = 0.06  # indices that follow the gradient at first, as a part of those that are not 0
 # After a step that did not lower the loss the next one starts from the best indices again, and is shorter by a factor
 # between these.
 _SHORTEST, _LONGEST = 0.1, 0.5
@@ -53,18 +51,18 @@ def gradient_at(file: CodedFile, judge: Judge) -> npt.NDArray[np.float32]:
     return judge.gradient(decoded_file(file))[1]
 
 
-def decoded_file(file: CodedFile) -> npt.NDArray[np.uint8]:
-    """The pixels of a file of the trellis."""
+def decoded_file(file: CodedFile) -> DecodedFile:
+    """A file of the trellis with its pixels."""
     return _decoded(file.data, file.coded)
 
 
 def read(data: bytes, judge: Judge, *, grey: bool) -> ReadFile:
     """A file with its loss."""
-    return ReadFile(data, judge.verdict(decoded_pixels(data, "L" if grey else "RGB")))
+    return ReadFile(data, judge.verdict(DecodedFile.of(data, grey=grey)))
 
 
-def _decoded(data: bytes, coded: CoefficientImage) -> npt.NDArray[np.uint8]:
-    return decoded_pixels(data, "L" if len(coded.components) == 1 else "RGB")
+def _decoded(data: bytes, coded: CoefficientImage) -> DecodedFile:
+    return DecodedFile.of(data, grey=len(coded.components) == 1)
 
 
 def rounds_from(start: CodedFile, judge: Judge, budget: int, rounds: int) -> Iterator[ReadFile]:
@@ -82,7 +80,7 @@ def rounds_from(start: CodedFile, judge: Judge, budget: int, rounds: int) -> Ite
         How many gradients are asked for.
     """
     asked: _Asked | None = None
-    coded, data, price, share = start.coded, start.data, 1.0, SHARE
+    coded, data, price, pace = start.coded, start.data, 1.0, judge.pace
     for _ in range(rounds):
         decoded = _decoded(data, coded)
         verdict, gradient = judge.gradient(decoded)
@@ -92,11 +90,11 @@ def rounds_from(start: CodedFile, judge: Judge, budget: int, rounds: int) -> Ite
         if asked is None or verdict.cost < asked.cost:
             if not gradient.any():
                 return
-            slopes = coefficient_gradients(gradient, decoded, coded.subsampling)
+            slopes = coefficient_gradients(gradient, decoded.pixels, coded.subsampling)
             asked = _Asked(verdict.cost if fits else math.inf, coded, slopes)
         else:
-            share *= asked.shortened(verdict.cost, coded)
-        targets = target_image(start.coder, asked.coded, asked.slopes, share)
+            pace = replace(pace, share=pace.share * asked.shortened(verdict.cost, coded))
+        targets = target_image(start.coder, asked.coded, asked.slopes, pace)
         step = moved(start, targets, asked.coded, budget, price)
         if step is None:
             return

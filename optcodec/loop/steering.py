@@ -15,6 +15,7 @@ import numpy as np
 
 from optcodec.jpeg.image import CoefficientImage, DctComponent, DctImage
 from optcodec.kernels import load
+from optcodec.loop.reader import Pace
 from optcodec.trellis.coder import Coder
 from optcodec.trellis.indices import choose_indices
 from optcodec.trellis.line import CodedFile
@@ -24,8 +25,6 @@ __all__ = ["Moved", "moved", "target_image"]
 
 # Magnitude, in steps, from which a coefficient whose index is 0 may get an index of 1 or -1.
 LEAST = 0.3
-# What the error against the original counts, over what keeps changes small: it brings indices back that no longer pay.
-FIDELITY = 0.3
 _TRIALS = 8  # prices of a bit that are tried for one file
 _UNUSED = 0.005  # part of the bytes that may stay unused
 # The price moves with a power of the size over the budget, by these factors at least and at most.
@@ -53,7 +52,7 @@ class Moved:
     price: float
 
 
-def target_image(coder: Coder, coded: CoefficientImage, gradient: DctImage, share: float) -> DctImage:
+def target_image(coder: Coder, coded: CoefficientImage, gradient: DctImage, pace: Pace) -> DctImage:
     """The coefficients whose weighted squared error stands for the loss.
 
     Parameters
@@ -64,8 +63,8 @@ def target_image(coder: Coder, coded: CoefficientImage, gradient: DctImage, shar
         The indices now.
     gradient : DctImage
         Derivative of the loss by each coefficient.
-    share : float
-        How many indices are to follow the gradient, as a part of the number of those that are not 0.
+    pace : Pace
+        How many indices are to follow the gradient, and what the error against the original counts.
     """
     image = coder.nearest(coded)  # samples that overshoot are not to be led back to the ends of the scale
     weights, scales = coder.criterion.per_coefficient(image), coder.criterion.scales(image)
@@ -77,11 +76,12 @@ def target_image(coder: Coder, coded: CoefficientImage, gradient: DctImage, shar
         blocks = (part.coefficients, old.blocks, slope.coefficients)
         flat = (array.reshape(-1, 64) for array in blocks)
         arguments.append((*flat, steps, weights[index], scales[index], LEAST))
-    curvature = 2 * _largest_pull(arguments, coded, share)  # half a step is where an index is rounded to the next one
+    # half a step is where an index is rounded to the next one
+    curvature = 2 * _largest_pull(arguments, coded, pace.share)
     kernels, parts = load("steer"), []
     for part, values in zip(image.components, arguments, strict=True):
         target = np.empty_like(part.coefficients)
-        kernels.targets(*values, curvature, FIDELITY, target.reshape(-1, 64))
+        kernels.targets(*values, curvature, pace.hold, target.reshape(-1, 64))
         target.flags.writeable = False
         parts.append(DctComponent(part.id, part.h, part.v, target))
     return DctImage(image.width, image.height, tuple(parts))

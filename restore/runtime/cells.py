@@ -7,7 +7,16 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DCT", "Floats", "centroid_offset", "fit_laplacian", "forward_dct", "inverse_dct", "project"]
+__all__ = [
+    "DCT",
+    "Floats",
+    "centroid_offset",
+    "fit_laplacian",
+    "forward_dct",
+    "interval_ends",
+    "inverse_dct",
+    "project",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Doubles: TypeAlias = npt.NDArray[np.float64]
@@ -63,14 +72,21 @@ def project(
     ndarray of float32
         The same shape; not clipped to 0..255.
     """
+    least, largest = interval_ends(blocks, steps, growth)
+    values = DCT @ (_encoded(_tiles(plane), blocks, steps.astype(np.float64)) - 128) @ DCT.T
+    np.clip(values, least, largest, out=values)
+    return inverse_dct(values)
+
+
+def interval_ends(
+    blocks: npt.NDArray[np.int16], steps: npt.NDArray[np.generic], growth: npt.NDArray[np.floating] | float
+) -> tuple[Doubles, Doubles]:
+    """Both ends of the quantization intervals, of the shape of the indices; see `project` for the arguments."""
     size = steps.astype(np.float64)
     is_zero, beyond = blocks == 0, np.minimum(growth, 0.5)
     below = np.where(is_zero, growth, np.where(blocks < 0, beyond, 0))
     above = np.where(is_zero, growth, np.where(blocks > 0, beyond, 0))
-    least, largest = (blocks - 0.5 - below) * size, (blocks + 0.5 + above) * size
-    values = DCT @ (_encoded(_tiles(plane), blocks, size) - 128) @ DCT.T
-    np.clip(values, least, largest, out=values)
-    return inverse_dct(values)
+    return (blocks - 0.5 - below) * size, (blocks + 0.5 + above) * size
 
 
 def _encoded(tiles: Doubles, blocks: npt.NDArray[np.int16], steps: Doubles) -> Doubles:

@@ -114,9 +114,14 @@ class Received:
         # interpolated chrominance also depends on the row of samples above
         self._band.release([max(0, row * component.v // components[0].v - 1) // 8 for component in components])
 
-    def luminance_blocks(self, rows: Span, columns: Span) -> Blocks:
-        """Quantized luminance coefficients of a region of whole blocks, shape (rows / 8, columns / 8, 8, 8)."""
-        return self._band.blocks(0, (rows[0] // 8, rows[1] // 8), (columns[0] // 8, columns[1] // 8))
+    @property
+    def is_subsampled(self) -> bool:
+        """Whether chrominance has another resolution than luminance."""
+        return len({(component.h, component.v) for component in self.source.components}) > 1
+
+    def blocks(self, index: int, rows: Span, columns: Span) -> Blocks:
+        """Quantized coefficients of a component in whole blocks of its samples, shape (rows / 8, columns / 8, 8, 8)."""
+        return self._band.blocks(index, (rows[0] // 8, rows[1] // 8), (columns[0] // 8, columns[1] // 8))
 
     def luminance(self, rows: Span, columns: Span, *, centroid: bool = False) -> Floats:
         """Decoded luminance of a region, 0..255.
@@ -187,10 +192,9 @@ class Received:
     def _band(self) -> Band:
         return Band(self.source)
 
-    @cached_property
-    def interval_growth(self) -> npt.NDArray[np.float64]:
-        """Growth of the quantization intervals of luminance, shape (8, 8), for `project`."""
-        return interval_growth(self.context.dead_zones[0])
+    def interval_growth(self, index: int) -> npt.NDArray[np.float64]:
+        """Growth of the quantization intervals of a component, shape (8, 8), for `project`."""
+        return interval_growth(self.context.dead_zones[min(index, 1)])
 
     @cached_property
     def _magnitudes(self) -> list[npt.NDArray[np.int64]]:

@@ -122,7 +122,7 @@ def _region(received: Received, rows: Span, columns: Span) -> Region:
         differences = np.stack([np.float32(1.402) * red, green, np.float32(1.772) * blue])
         darkest, brightest = luminance + differences.min(axis=0), luminance + differences.max(axis=0)
     unclipped = (darkest >= _BLACK) & (brightest <= _WHITE)
-    return Region(received.luminance_blocks(rows, columns), luminance, unclipped)
+    return Region(received.blocks(0, rows, columns), luminance, unclipped)
 
 
 def _without_clipping(regions: list[Region]) -> list[Region]:

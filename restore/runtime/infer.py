@@ -20,7 +20,7 @@ from restore.runtime.models import Model
 from restore.runtime.picture import DecodedPicture
 from restore.runtime.settings import GRID, Settings
 
-__all__ = ["Source", "restored_image", "restored_strips"]
+__all__ = ["Source", "is_constant", "restored_image", "restored_strips"]
 
 Region = tuple[Span, Span]
 Source: TypeAlias = Received | DecodedPicture
@@ -103,12 +103,15 @@ def _restored_tile(received: Source, model: Model, region: Region, settings: Set
         padded = _round_up_to_grid(received.height), _round_up_to_grid(received.width)
         wide = _with_border(region, model.border, padded)
         network_luminance = _network_luminance(received, model, wide, padded, settings)
-    luminance = _final_luminance(received, _crop(network_luminance[None], within, wide)[0], within, settings)
+    planes = _crop(network_luminance[None], within, wide)
+    if not received.is_gray:
+        chrominance = _network_chrominance(received, model, region, settings, network_luminance)
+        planes = np.concatenate([planes, chrominance[:, : planes.shape[1], : planes.shape[2]]])
+    final = _final_planes(received, planes, within, settings)
     if received.is_gray:
-        gray: npt.NDArray[np.uint8] = np.rint(luminance).astype(np.uint8)[..., None]
+        gray: npt.NDArray[np.uint8] = np.rint(final[0]).astype(np.uint8)[..., None]
         return gray
-    chrominance = _restored_chrominance(received, model, region, settings, network_luminance)
-    return to_rgb(luminance, chrominance[:, : luminance.shape[0], : luminance.shape[1]])
+    return to_rgb(final[0], final[1:])
 
 
 def _network_luminance(
@@ -123,15 +126,49 @@ def _network_luminance(
     return plane
 
 
-def _final_luminance(received: Source, luminance: Floats, region: Region, settings: Settings) -> Floats:
-    """Luminance of a tile, 0..255, from what the network gave; blocks that it did not change are the decoded ones."""
-    decoded = received.luminance(*region)
-    changed = np.abs(luminance - decoded) > _UNCHANGED
-    if settings.project and settings.earlier is None and isinstance(received, Received) and np.any(changed):
-        blocks, steps = received.luminance_blocks(*region), received.steps(0)
-        projected = cells.project(luminance, blocks, steps, received.interval_growth)
-        luminance = np.where(_whole_blocks(changed), projected, decoded)
-    return _changed(decoded, luminance, settings.strength)
+def _final_planes(received: Source, planes: Floats, region: Region, settings: Settings) -> Floats:
+    """The planes of a tile, 0..255, from what the networks gave.
+
+    Planes whose coefficients are in the file are projected, but for blocks that the network did not change. Where the
+    decoded image is constant in a block and the eight around it, it stays: there is nothing to restore.
+    """
+    around = [(start - 8, stop + 8) for start, stop in region]
+    surroundings = received.luminance(*around)[None]
+    if not received.is_gray:
+        surroundings = np.concatenate([surroundings, received.chrominance(*around)])
+    decoded = surroundings[:, 8:-8, 8:-8]
+    if settings.project and settings.earlier is None and isinstance(received, Received):
+        for index in range(1 if received.is_subsampled else len(planes)):
+            changed = np.abs(planes[index] - decoded[index]) > _UNCHANGED
+            if np.any(changed):
+                blocks, steps = received.blocks(index, *region), received.steps(index)
+                projected = cells.project(planes[index], blocks, steps, received.interval_growth(index))
+                planes[index] = np.where(_whole_blocks(changed), projected, decoded[index])
+    strength = np.where(is_constant(surroundings), np.float32(0), np.float32(settings.strength))
+    final: Floats = np.clip(decoded + strength * (planes - decoded), 0, 255)
+    return final
+
+
+def is_constant(planes: Floats) -> npt.NDArray[np.bool_]:
+    """Where an image is constant in a block and the eight around it.
+
+    Parameters
+    ----------
+    planes : ndarray of float32, shape (planes, rows + 16, columns + 16)
+        Decoded samples of whole blocks, with one block more on each side.
+
+    Returns
+    -------
+    ndarray of bool, shape (rows, columns)
+    """
+    count, rows, columns = planes.shape
+    blocks = planes.reshape(count, rows // 8, 8, columns // 8, 8)
+    least, largest = (
+        extreme(np.lib.stride_tricks.sliding_window_view(extreme(blocks, axis=(2, 4)), (3, 3), (1, 2)), axis=(3, 4))
+        for extreme in (np.min, np.max)
+    )
+    constant = np.all(least == largest, axis=0)
+    return np.repeat(np.repeat(constant, 8, axis=0), 8, axis=1)
 
 
 def _whole_blocks(pixels: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -141,10 +178,12 @@ def _whole_blocks(pixels: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return np.repeat(np.repeat(blocks, 8, axis=0), 8, axis=1)
 
 
-def _restored_chrominance(
+def _network_chrominance(
     received: Source, model: Model, region: Region, settings: Settings, network_luminance: Floats
 ) -> Floats:
-    """Restored Cb and Cr of a tile, 0..255. The input of the network is padded to multiples of the grid.
+    """Cb and Cr of a tile as the network gives them, in units of 8-bit samples; without one, as they were decoded.
+
+    The input of the network is padded to multiples of the grid.
 
     An earlier coding is taken into account if its blocks are those of the file: with another grid of luminance, that of
     subsampled chrominance is not known.
@@ -160,13 +199,7 @@ def _restored_chrominance(
     image: Floats = np.concatenate([luminance[None], received.chrominance(*input_region)])
     earlier = settings.earlier if settings.earlier is not None and settings.earlier.shift == (0, 0) else None
     restored = _crop(model.chrominance(image / np.float32(255), _context(received, earlier)), region, input_region)
-    return _changed(_crop(image[1:], region, input_region), restored * np.float32(255), settings.strength)
-
-
-def _changed(decoded: Floats, restored: Floats, strength: float) -> Floats:
-    """Samples, 0..255, with a share of the change from decoded to restored ones."""
-    changed: Floats = np.clip(decoded + np.float32(strength) * (restored - decoded), 0, 255)
-    return changed
+    return restored * np.float32(255)
 
 
 def _context(received: Source, earlier: EarlierCoding | None) -> Context:

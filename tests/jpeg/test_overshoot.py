@@ -27,6 +27,7 @@ from optcodec.jpeg.image import DctComponent, DctImage
 from optcodec.jpeg.overshoot import FOR_ROUNDING, FOR_TRELLIS, Clipped, Overshoot, clipped_luminance
 from optcodec.jpeg.quantize import dequantize, quantize
 from optcodec.jpeg.writer import write_jpeg
+from optcodec.loop.reader import Pace
 from optcodec.loop.steering import target_image
 from optcodec.trellis.coder import Coder
 from optcodec.trellis.tuning import tuning_for
@@ -228,7 +229,7 @@ def test_the_loop_does_not_lead_overshoot_back():
     coder = Coder(image, tuning.criterion(image), tuning.step_ratio, write_jpeg, clipped=clipped_luminance(grey))
     coded = coder.coded(annex_k_tables(70)[:1], (300.0, 300.0))
     flat = DctImage(image.width, image.height, tuple(_without(part) for part in image.components))
-    led, led_back = (target_image(one, coded, flat, 0.05) for one in (coder, replace(coder, clipped=None)))
+    led, led_back = (target_image(one, coded, flat, Pace(0.05)) for one in (coder, replace(coder, clipped=None)))
     distances = [np.square(blocks_of(one) - blocks_of(dequantize(coded))).sum() for one in (led, led_back)]
     assert distances[0] < 0.7 * distances[1]
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from optcodec import Bpp, InvalidInputError, MaxBytes, MaxLoss, Readers, SameDecision, encode, psnr_db
-from optcodec.loop.reader import Reading, judge_of
+from optcodec import Bpp, InvalidInputError, MaxBytes, MaxLoss, Readers, SameDecision, encode, psnr_db, read_jpeg
+from optcodec.loop.judge import DecodedFile, judge_of
+from optcodec.loop.reader import Reading
 from tests.loop.test_loop import PHOTO, Deciding, LossOnly, Pixels, answering, left_half
 from tests.peers import pillow_pixels
 
@@ -91,25 +92,50 @@ def test_fidelity_keeps_the_rest_of_the_picture() -> None:
 
 
 def test_fidelity_is_a_share_of_the_whole_at_a_first_file() -> None:
-    decoded = pillow_pixels(encode(PHOTO, quality=30).data)
-    judge = judge_of(Readers([left_half, right_half], weights=(1, 2), fidelity=0.25), PHOTO).priced(decoded)
-    verdict = judge.verdict(decoded)
+    file, finer = (DecodedFile.of(encode(PHOTO, quality=quality).data, grey=False) for quality in (30, 80))
+    judge = judge_of(Readers([left_half, right_half], weights=(1, 2), fidelity=0.25), PHOTO).priced(file)
+    verdict = judge.verdict(file)
     assert verdict.loss == pytest.approx(0.75 * verdict.cost)
-    square = float(np.square(PHOTO.astype(float) - decoded).mean())
-    finer = pillow_pixels(encode(PHOTO, quality=80).data)
-    expected = verdict.loss / 3 * float(np.square(PHOTO.astype(float) - finer).mean()) / square
+    square = float(np.square(PHOTO.astype(float) - file.pixels).mean())
+    expected = verdict.loss / 3 * float(np.square(PHOTO.astype(float) - finer.pixels).mean()) / square
     assert judge.verdict(finer).cost - judge.verdict(finer).loss == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_gradient_is_that_of_the_cost() -> None:
-    decoded = pillow_pixels(encode(PHOTO, quality=30).data)
-    judge = judge_of(Readers([left_half, right_half], weights=(1, 2), fidelity=0.25), PHOTO).priced(decoded)
-    verdict, gradient = judge.gradient(decoded)
-    assert verdict == judge.verdict(decoded)
-    change = np.random.default_rng(2).integers(-1, 2, PHOTO.shape) * ((decoded > 0) & (decoded < 255))
-    moved = [(decoded + sign * change).astype(np.uint8) for sign in (1, -1)]
+    file = DecodedFile.of(encode(PHOTO, quality=30).data, grey=False)
+    judge = judge_of(Readers([left_half, right_half], weights=(1, 2), fidelity=0.25), PHOTO).priced(file)
+    verdict, gradient = judge.gradient(file)
+    assert verdict == judge.verdict(file)
+    change = np.random.default_rng(2).integers(-1, 2, PHOTO.shape) * ((file.pixels > 0) & (file.pixels < 255))
+    moved = [DecodedFile(file.data, (file.pixels + sign * change).astype(np.uint8)) for sign in (1, -1)]
     difference = judge.verdict(moved[0]).cost - judge.verdict(moved[1]).cost
-    assert difference == pytest.approx(float((gradient * (moved[0].astype(float) - moved[1])).sum()), rel=1e-4)
+    apart = moved[0].pixels.astype(float) - moved[1].pixels
+    assert difference == pytest.approx(float((gradient * apart).sum()), rel=1e-4)
+
+
+def test_a_reading_may_see_more_of_a_file_than_its_pixels() -> None:
+    """Here its tables: the same pixels cost more in a file with coarser steps."""
+
+    class OfTables(Deciding):
+        step = 0.0
+
+        def of_file(self, data: bytes) -> Reading:
+            reading = OfTables(self.original)
+            reading.step = float(read_jpeg(data).tables[0].steps[0, 0])
+            return reading
+
+        def __call__(self, decoded: Pixels) -> tuple[float, np.ndarray]:
+            assert self.step > 0
+            loss, gradient = left_half(self.original)(decoded)
+            return loss * self.step, gradient * self.step
+
+    file = encode(PHOTO, target=MaxBytes(1500), reader=OfTables, rounds=2)
+    step = float(read_jpeg(file.data).tables[0].steps[0, 0])
+    assert file.loss == pytest.approx(step * losses(file)[0])
+    kept = encode(PHOTO, target=SameDecision(), reader=OfTables, rounds=1)
+    assert losses(kept)[0] < 30
+    with pytest.raises(InvalidInputError, match="a reader gives a function of decoded pixels, got a NoneType"):
+        encode(PHOTO, target=MaxBytes(1500), reader=type("", (OfTables,), {"of_file": lambda self, data: None}))
 
 
 def test_fidelity_counts_where_files_are_chosen() -> None:
@@ -126,11 +152,11 @@ def test_fidelity_counts_where_files_are_chosen() -> None:
 
 
 def test_readers_that_mind_nothing_have_no_price() -> None:
-    decoded = pillow_pixels(encode(PHOTO, quality=30).data)
+    file = DecodedFile.of(encode(PHOTO, quality=30).data, grey=False)
     indifferent = answering((0.0, np.zeros(PHOTO.shape)))
     judge = judge_of(Readers([indifferent], fidelity=0.5), PHOTO)
-    assert judge.priced(decoded).price == 0
-    assert judge.priced(PHOTO).price == 0
+    assert judge.priced(file).price == 0
+    assert judge.priced(DecodedFile(file.data, PHOTO)).price == 0
 
 
 @pytest.mark.parametrize(

@@ -268,7 +268,7 @@ def test_intervals_hold_the_originals_of_an_encoder_that_chooses_indices() -> No
     coded = optcodec.encode(clean, quality=50, effort=3, tune="psnr", overshoot=False)
     received = Received(coded.coefficients)
     region = (0, 256), (0, 256)
-    blocks, steps, growth = received.luminance_blocks(*region), received.steps(0), received.interval_growth
+    blocks, steps, growth = received.blocks(0, *region), received.steps(0), received.interval_growth(0)
     fixed, grown = (np.square(project(clean.astype(np.float32), blocks, steps, g) - clean).mean() for g in (0, growth))
     assert fixed > 0.3
     assert grown < 0.05 * fixed
@@ -277,7 +277,7 @@ def test_intervals_hold_the_originals_of_an_encoder_that_chooses_indices() -> No
 def test_projection_leaves_the_original_alone_and_brings_others_nearer_to_it() -> None:
     clean = np.asarray(Image.fromarray(photograph(64, 80)).convert("L"))
     received = Received(optcodec.encode(clean, quality=60).coefficients)
-    blocks, steps = received.luminance_blocks((0, 64), (0, 80)), received.steps(0)
+    blocks, steps = received.blocks(0, (0, 64), (0, 80)), received.steps(0)
     np.testing.assert_allclose(project(clean.astype(np.float32), blocks, steps), clean, atol=1e-3)
     noisy = clean + np.random.default_rng(5).normal(0, 15, clean.shape).astype(np.float32)
     before, after = (np.square(plane - clean).mean() for plane in (noisy, project(noisy, blocks, steps)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import restore
 from optcodec import InvalidInputError, MalformedJpegError, OptcodecError
@@ -151,15 +153,49 @@ def test_luminance_is_projected_if_project_is_set(tmp_path: Path) -> None:
     model = loaded(tmp_path, tiny.brighter_by_table(1))
     step = received.steps(0)[0, 0]
     brighter = received.luminance(*region) + np.float32(step)
-    projected = project(brighter, received.luminance_blocks(*region), received.steps(0), received.interval_growth)
+    projected = project(brighter, received.blocks(0, *region), received.steps(0), received.interval_growth(0))
     # DC is eight times the mean; it may move by half a step, and further away from zero by the growth of its interval
-    indices, growth = received.luminance_blocks(*region)[..., 0, 0], received.interval_growth[0, 0]
+    indices, growth = received.blocks(0, *region)[..., 0, 0], received.interval_growth(0)[0, 0]
     moved = (0.5 + growth * (indices >= 0)).mean() * step / 8
     assert 0 < growth < 0.5
     assert (projected - received.luminance(*region)).mean() == pytest.approx(moved, abs=0.05)
     np.testing.assert_allclose(restore_image(data, model=model), np.clip(projected, 0, 255), atol=0.51)
     plain = restore_image(data, model=model, project=False)
     np.testing.assert_allclose(plain, np.clip(brighter, 0, 255), atol=0.51)
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+def test_chrominance_is_projected_where_the_file_has_its_coefficients(tmp_path: Path, subsampling: str) -> None:
+    data = jpeg(48, 64, quality=20, subsampling=subsampling)
+    received, region = receive(data), ((0, 48), (0, 64))
+    decoded = received.chrominance(*region)
+    model = loaded(tmp_path, tiny.identity(), tiny.brighter_by_table(3))
+    brighter = decoded + np.float32(received.steps(1)[0, 0])
+    expected = np.clip(brighter, 0, 255)
+    if subsampling == "4:4:4":
+        blocks = [received.blocks(index, *region) for index in (1, 2)]
+        steps, growth = received.steps(1), received.interval_growth(1)
+        expected = np.stack([project(plane, part, steps, growth) for plane, part in zip(brighter, blocks, strict=True)])
+        assert (brighter - expected).mean() > 1
+    assert received.is_subsampled == (subsampling == "4:2:0")
+    restored = restore_image(data, model=model)
+    np.testing.assert_allclose(restored, to_rgb(received.luminance(*region), np.clip(expected, 0, 255)), atol=1)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_constant_areas_stay(tmp_path: Path, mode: str) -> None:
+    """Blocks that are constant as all blocks around them, whatever the network makes of them."""
+    pixels = np.full((80, 96), 70, np.uint8)
+    pixels[:8, 64:72] = 90  # another constant block, whose neighbours are changed
+    file = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(file, "JPEG", quality=40)
+    model = loaded(tmp_path, tiny.brighter_by_table(1), tiny.brighter_by_table(3))
+    expected = np.zeros((80, 96), bool)
+    expected[:16, 56:80] = True
+    for tile in (16, 64):
+        restored = restore_image(file.getvalue(), model=model, project=False, tile=tile)
+        changed = restored != decode_image(receive(file.getvalue()))
+        np.testing.assert_array_equal(changed if mode == "L" else changed.any(2), expected)
 
 
 def test_values_outside_of_the_range_are_clipped(tmp_path: Path) -> None:

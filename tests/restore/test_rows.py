@@ -85,11 +85,11 @@ def test_rows_give_the_same_image_at_any_sampling(
 def test_released_rows_are_decoded_again(passes: list[CoefficientRows]) -> None:
     data = jpeg(200, 90, "L")
     received, whole = receive(data), optcodec.read_jpeg(data).components[0].blocks
-    np.testing.assert_array_equal(received.luminance_blocks((0, 64), (16, 80)), whole[:8, 2:10])
+    np.testing.assert_array_equal(received.blocks(0, (0, 64), (16, 80)), whole[:8, 2:10])
     received.release(64)
-    np.testing.assert_array_equal(received.luminance_blocks((72, 200), (0, 96)), whole[9:25])
+    np.testing.assert_array_equal(received.blocks(0, (72, 200), (0, 96)), whole[9:25])
     assert len(passes) == 1
-    np.testing.assert_array_equal(received.luminance_blocks((0, 16), (0, 96)), whole[:2])
+    np.testing.assert_array_equal(received.blocks(0, (0, 16), (0, 96)), whole[:2])
     assert len(passes) == 2
 
 

@@ -1,0 +1,11 @@
+"""Receivers as readers: `optcodec encode` then makes files of which a receiver restores the best picture.
+
+A reader of `optcodec.encode` returns how bad a decoded picture is, and the gradient by its pixels: here the squared
+error of the restored picture. ``--reader restore.readers:deblock`` names the shipped receiver on the command line, and
+``restore.readers:denoise25@ffdnet:FILE`` a network of somebody else's.
+"""
+
+from restore.readers.receiver import ReceiverReader, deblock
+from restore.readers.task import TaskReader, deblur, denoise25, sr4
+
+__all__ = ["ReceiverReader", "TaskReader", "deblock", "deblur", "denoise25", "sr4"]
