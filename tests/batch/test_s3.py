@@ -85,7 +85,11 @@ def test_tar_files_in_a_bucket_are_read_once(tmp_path: Path, bucket: Any, monkey
     for name, options, most in (
         ("0.tar", [], 1),
         ("1.tgz", [], 1),
-        ("0.tar", ["--shared-tables", "-q", 60], 3),  # where the pictures are, the pictures, and all of it once more to code it
+        (
+            "0.tar",
+            ["--shared-tables", "-q", 60],
+            3,
+        ),  # where the pictures are, the pictures, and all of it once more to code it
     ):
         fetched[0] = 0
         out = f"s3://bucket/out{len(options)}{name}"
