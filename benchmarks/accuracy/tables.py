@@ -41,6 +41,7 @@ DOCUMENTS = (
     "docs/restoring.md",
     "docs/blocks.md",
     "docs/speed.md",
+    "docs/datasets.md",
     "benchmarks/README.md",
     "restore/data/models/README.md",
     "restore/data/tasks/README.md",

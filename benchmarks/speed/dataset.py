@@ -4,8 +4,9 @@ Pictures of 224x224, of 2 and of 12 megapixels are encoded from memory to memory
 have the quality of default JPEG at 75 (the same tables, or designed ones with no more error), or else as many bytes as
 our plain files at 75: the quality of the others is then the one whose files are nearest, and designed tables get that
 size as their target. Each worker is a process of its own with one thread, as in a process pool, and ``encode_many`` one
-process with as many threads as workers. Its processor time counts all threads, its peak memory the whole process. In
-each round a worker encodes each picture once; the first round is left out, and medians are written.
+process with as many threads as workers, and at least as many pictures as threads: a large one is then given to it as
+often. Its processor time counts all threads, its peak memory the whole process. In each round a worker encodes each
+picture once; the first round is left out, and medians are written.
 
 The encoders of a size run in a random order. The large picture is the mosaic of `benchmarks.speed.speed`, that of 2
 megapixels a part of it, the small ones are crops of the photographs in the folder PHOTOS, or else in the folder Kodak
@@ -131,6 +132,7 @@ ENCODERS: dict[str, Encoder] = {
 def _work(folder: Path, *, name: str, setting: Any, threads: int, rounds: int) -> None:
     """A worker: prepare, wait for a line on stdin, and print what the rounds took."""
     images, encoder = [np.load(path) for path in sorted(folder.glob("*.npy"))], ENCODERS[name]
+    images *= -(-threads // len(images))  # one picture on two threads would be another question
     before = _peak_nbytes()
     encoder(images, setting, threads)  # compiles, and fills caches
     print("ready", flush=True)

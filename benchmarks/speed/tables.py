@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.markdown import lines
 from benchmarks.record import RESULTS
+from benchmarks.speed.paper import billion_table, coding_table, whole_set_table
 
 __all__ = ["speed"]
 
@@ -28,7 +29,8 @@ _ENCODERS = {
 
 def speed() -> dict[str, str]:
     """All tables by the name in their marks."""
-    return {"effort 3": effort_3(), "data set": data_set()}
+    figures = {"effort 3": effort_3(), "data set": data_set(), "whole set": whole_set_table()}
+    return figures | {"a billion": billion_table(), "encoding a billion": coding_table()}
 
 
 def effort_3() -> str:

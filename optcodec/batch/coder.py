@@ -17,7 +17,7 @@ from optcodec.batch.opening import Content, needed_nbytes
 from optcodec.batch.places import Place, Store, copied, read
 from optcodec.batch.rows import Row, copied_row, failed_row, record_of, shard_row
 from optcodec.batch.run import Done, Failure, outcomes, reason_of
-from optcodec.batch.shards import Shard, read_shard, unpacked, write_shard
+from optcodec.batch.shards import Shard, fetched, read_shard, unpacked, write_shard
 from optcodec.errors import InvalidInputError, OptcodecError
 
 __all__ = ["Coder", "Outcomes", "code_shard", "copy_file"]
@@ -110,10 +110,10 @@ class Coder:
 
         return outcomes(shard.pictures, work, workers=self.workers, nbytes=nbytes)
 
-    def finished(self, source: Place, target: Store) -> Row | None:
-        """The row of a file that an earlier run has done, if it is still true."""
+    def finished(self, source: Place, target: Store, *, near: Place | None = None) -> Row | None:
+        """The row of a file that an earlier run has done, if it is still true; `near` is as of `is_finished`."""
         row = None if self.manifest is None else self.manifest.earlier.rows.get(str(source))
-        return row if row is not None and is_finished(row, source, target) else None
+        return row if row is not None and is_finished(row, source, target, near=near) else None
 
     def add(self, *rows: Row) -> None:
         """Write rows to the manifest, if there is one."""
@@ -183,8 +183,8 @@ def code_shard(
         If the tar file cannot be read or written.
     """
     try:
-        with unpacked(source) as local:
-            shard, known = read_shard(source, local, rule), coder.finished(source, target)
+        with fetched(source) as near, unpacked(near, source) as local:
+            shard, known = read_shard(source, local, rule), coder.finished(source, target, near=near)
             if known is not None and coder.manifest is not None:
                 for member in shard.pictures:
                     yield member, Done(record_of(coder.manifest.earlier.rows[str(member)]), resumed=True)
@@ -193,13 +193,15 @@ def code_shard(
             results = coder.members(shard, target, rows)
             with closing(results):
                 yield from write_shard(shard, target, results, copy_others=copy_others)
+            if coder.manifest is not None:
+                failed = sum(row["state"] == "failed" for row in rows.values())
+                about = f"{failed} of {len(rows)} pictures failed" if failed else None
+                whole_row = shard_row(source, target, about, near=near)
     except OptcodecError as error:
         coder.add_failure(source, target, error)
         raise
     if coder.manifest is not None:
-        failed = sum(row["state"] == "failed" for row in rows.values())
-        about = f"{failed} of {len(rows)} pictures failed" if failed else None
-        coder.add(*(rows[index] for index in sorted(rows)), shard_row(source, target, about))
+        coder.add(*(rows[index] for index in sorted(rows)), whole_row)
     return shard.others
 
 

@@ -66,13 +66,14 @@ def attempt(
         return failed_row(source, target, reason_of(error, source), seconds=seconds), b""
 
 
-def is_finished(row: Row, source: Place, target: Store) -> bool:
+def is_finished(row: Row, source: Place, target: Store, *, near: Place | None = None) -> bool:
     """Whether a row of an earlier run is true of the files: the output is what was written, from what the source is.
 
-    Of a picture that was replaced by its coded file, the source is gone, and the output alone counts.
+    Of a picture that was replaced by its coded file, the source is gone, and the output alone counts. If there is a
+    copy of the source that is `near`, that is read in its place.
     """
     if row["state"] == "failed" or row["error"] is not None or row["output"] != str(target):
         return False
     if digest(target) != (row["nbytes"], row["sha256"]):
         return False
-    return same_file(source, target) or digest(source) == (row["source_nbytes"], row["source_sha256"])
+    return same_file(source, target) or digest(near or source) == (row["source_nbytes"], row["source_sha256"])

@@ -89,8 +89,8 @@ class Reach:
 
     Parameters
     ----------
-    lock : Path or Url
-        The lock of the output folder, while the job runs.
+    lock : Path or Url, optional
+        The lock of the output folder, while the job runs; None if workers write nothing.
     holder : tuple of (int, str)
         Size and SHA-256 of that file.
     source : Path or Url
@@ -99,15 +99,15 @@ class Reach:
         Of optcodec.
     """
 
-    lock: Store
+    lock: Store | None
     holder: tuple[int, str] | None
     source: Store
     version: str
 
     @classmethod
-    def of(cls, lock: Store, source: Store) -> Reach:
+    def of(cls, lock: Store | None, source: Store) -> Reach:
         """What is seen from this machine."""
-        return cls(lock, digest(lock), source, __version__)
+        return cls(lock, None if lock is None else digest(lock), source, __version__)
 
     def check(self) -> None:
         """Check that the machine that calls this sees the same.
@@ -121,7 +121,7 @@ class Reach:
         if self.version != __version__:
             both = f"has optcodec {__version__}, the machine that started the job {self.version}"
             raise InvalidInputError(f"{machine} {both}; expected the same on all machines")
-        if digest(self.lock) != self.holder:
+        if self.lock is not None and digest(self.lock) != self.holder:
             folder = str(self.lock).rpartition("/")[0]
             raise InvalidInputError(
                 f"{machine} does not see the output folder {folder}; expected a URL, or a folder {others}"

@@ -64,7 +64,7 @@ class Url:
 class Member:
     """A file in a tar file: its name there, and where its bytes are.
 
-    `unpacked` is a file with the content of a tar file that is compressed.
+    `unpacked` is a file with the content of a tar file that is compressed or far away.
     """
 
     shard: Store
@@ -135,12 +135,22 @@ def read(place: Place) -> bytes:
     if not isinstance(place, Member):
         with opened(place) as file:
             return file.read()
-    with opened(place.unpacked or place.shard) as file:
-        file.seek(place.start)
-        content = file.read(place.nbytes)
+    content = _part(place.unpacked or place.shard, place.start, place.nbytes)
     if len(content) < place.nbytes:
         raise InvalidInputError(f"{place}: expected {place.nbytes:,} bytes, the tar file ends after {len(content):,}")
     return content
+
+
+def _part(place: Store, start: int, nbytes: int) -> bytes:
+    """So many bytes of a file, or less at its end."""
+    if isinstance(place, Url):  # exactly these: an open file would read on for megabytes
+        system, path = filesystem(place)
+        with _explained("read", place):
+            content: bytes = system.cat_file(path, start=start, end=start + nbytes) if nbytes else b""
+        return content
+    with opened(place) as file:
+        file.seek(start)
+        return file.read(nbytes)
 
 
 def digest(place: Place | bytes) -> tuple[int, str] | None:

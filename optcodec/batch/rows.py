@@ -78,9 +78,9 @@ def copied_row(source: Place, output: Place, nbytes: int, sha256: str) -> Row:
     return _row({"source": str(source), "output": str(output), "state": "copied"} | sizes)
 
 
-def shard_row(source: Place, output: Place, error: str | None) -> Row:
-    """The row of a whole tar file, after the rows of its members."""
-    (source_nbytes, source_sha256), (nbytes, sha256) = digest(source) or (None, None), digest(output) or (None, None)
+def shard_row(source: Place, output: Place, error: str | None, *, near: Place) -> Row:
+    """The row of a whole tar file, after the rows of its members; `near` has the same content as the source."""
+    (source_nbytes, source_sha256), (nbytes, sha256) = digest(near) or (None, None), digest(output) or (None, None)
     sizes = {"source_nbytes": source_nbytes, "source_sha256": source_sha256, "nbytes": nbytes, "sha256": sha256}
     return _row({"source": str(source), "output": str(output), "state": "shard", "error": error} | sizes)
 

@@ -16,14 +16,14 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from optcodec.batch.names import SuffixRule, output_names
-from optcodec.batch.places import Member, Place, Store, opened, whole
+from optcodec.batch.places import Member, Place, Store, copied, opened, whole
 from optcodec.batch.run import Done, Failure
 from optcodec.batch.sources import has_suffix, shard_name
 from optcodec.errors import InvalidInputError
 from optcodec.files import PART_START
 from optcodec.pictures.opening import IMAGE_SUFFIXES, first_line
 
-__all__ = ["Shard", "pictures_of", "read_shard", "unpacked", "write_shard"]
+__all__ = ["Shard", "fetched", "pictures_of", "read_shard", "unpacked", "write_shard"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Shard:
     ----------
     place : Path or Url
         The tar file.
-    local : Path or Url
-        The same without compression.
+    local : Path
+        The same on this machine, without compression.
     infos : sequence of TarInfo
         All members, in their order.
     pictures : sequence of Member
@@ -45,7 +45,7 @@ class Shard:
     """
 
     place: Store
-    local: Store
+    local: Path
     infos: Sequence[tarfile.TarInfo]
     pictures: Sequence[Member]
     names: Sequence[str]
@@ -57,20 +57,47 @@ class Shard:
 
 
 @contextmanager
-def unpacked(place: Store) -> Iterator[Store]:
+def fetched(place: Store) -> Iterator[Path]:
+    """A tar file on this machine while the block runs: the same, or a copy in the system's temporary folder.
+
+    Its members are read in any order, some more than once, and what is far away is only read once like this.
+
+    Raises
+    ------
+    DiskFullError, InvalidInputError
+        If it cannot be copied.
+    """
+    if isinstance(place, Path):
+        yield place
+        return
+    with TemporaryDirectory(prefix=PART_START) as folder:
+        path = Path(folder) / place.name
+        copied(place, path)
+        yield path
+
+
+@contextmanager
+def unpacked(near: Path, place: Store) -> Iterator[Path]:
     """A tar file without compression while the block runs: the same, or a file in the system's temporary folder.
+
+    Parameters
+    ----------
+    near : Path
+        The tar file on this machine, see `fetched`.
+    place : Path or Url
+        Where it comes from, for messages.
 
     Raises
     ------
     DiskFullError, InvalidInputError
         If it cannot be decompressed.
     """
-    if shard_name(PurePosixPath(place.name)).name == place.name:
-        yield place
+    if shard_name(PurePosixPath(near.name)).name == near.name:
+        yield near
         return
     with TemporaryDirectory(prefix=PART_START) as folder:
         path = Path(folder) / "shard.tar"
-        with opened(place) as file, whole(path) as new:
+        with opened(near) as file, whole(path) as new:
             try:
                 with gzip.open(file) as content:
                     shutil.copyfileobj(content, new)
@@ -96,15 +123,15 @@ def pictures_of(place: Store) -> list[Member]:
         return []
 
 
-def read_shard(place: Store, local: Store, rule: SuffixRule | None) -> Shard:
+def read_shard(place: Store, local: Path, rule: SuffixRule | None) -> Shard:
     """Read which members a tar file has.
 
     Parameters
     ----------
     place : Path or Url
         A tar file.
-    local : Path or Url
-        The same without compression, see `unpacked`.
+    local : Path
+        The same on this machine, without compression; see `unpacked`.
     rule : {"keep", "number"}, optional
         As of `optcodec.batch.names.output_names`.
 

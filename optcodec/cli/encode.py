@@ -17,7 +17,7 @@ from optcodec.cli.data_options import DataOptions, data_options, places
 from optcodec.cli.dataset import DataTally
 from optcodec.cli.encode_settings import tuning_of
 from optcodec.cli.encode_work import work_of
-from optcodec.cli.engine import cluster_of, engine_options
+from optcodec.cli.engine import check_spread, cluster_of, engine_options
 from optcodec.cli.network import made_for, network_options
 from optcodec.cli.plan import plan_option, planned
 from optcodec.cli.targets import is_data_set, left_out_of, outputs_held, targets_of
@@ -149,7 +149,7 @@ def command(
             if to_stdout:
                 check_stdout(as_json=as_json)
             tuning = tuning_of(options)
-            cluster = stack.enter_context(cluster_of(options, found, targets))
+            cluster = stack.enter_context(cluster_of(options, partial(check_spread, found, targets)))
             held = manifest is not None or cluster is not None
             stack.enter_context(outputs_held(inputs, found, targets, always=held, resume=data.resume))
             stack.enter_context(one_thread_each([*options["network"], *tuning.readers] if cluster is None else ()))

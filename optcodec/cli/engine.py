@@ -1,4 +1,4 @@
-"""Option ``--engine`` of ``optcodec encode``: the machines that do the work, and what they have to know."""
+"""Option ``--engine``: the machines that do the work, and what they have to know."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from optcodec.design import Statistics
     from optcodec.jpeg.tables import QuantTable
 
-__all__ = ["Spread", "cluster_of", "engine_options"]
+__all__ = ["Spread", "check_spread", "cluster_of", "engine_options"]
 
 
 def engine_options(function: Any) -> Any:
@@ -59,19 +59,26 @@ def engine_options(function: Any) -> Any:
             cls=ExpertOption,
             type=click.FloatRange(0, min_open=True),
             metavar="N",
-            help="GPUs that each worker of the Ray cluster asks for, such as 0.25, for a --network on --device cuda.",
+            help="GPUs that each worker of the Ray cluster asks for, such as 0.25, for a network on --device cuda.",
         ),
     )
 
 
 @contextmanager
-def cluster_of(options: Mapping[str, Any], found: Found, targets: Targets) -> Iterator[Cluster | None]:
+def cluster_of(options: Mapping[str, Any], check: Callable[[], None] | None = None) -> Iterator[Cluster | None]:
     """The cluster of the options, while the block runs; None for threads.
+
+    Parameters
+    ----------
+    options : mapping
+        Those of the verb.
+    check : callable, optional
+        Raises `OptcodecError` for what a cluster cannot do.
 
     Raises
     ------
     InvalidInputError
-        If options do not go together or with the data set, Ray is not installed, or the cluster cannot be reached.
+        If options do not go together, Ray is not installed, or the cluster cannot be reached.
     """
     if options["engine"] == "threads":
         for name in ("address", "gpus"):
@@ -81,15 +88,16 @@ def cluster_of(options: Mapping[str, Any], found: Found, targets: Targets) -> It
         return
     from optcodec.batch.cluster import connected
 
-    _check_spread(found, targets)
+    if check is not None:
+        check()
     with (
         redirect_stdout(sys.stderr),  # where Ray's messages about lost machines would be within the JSON of the report
-        connected(options["address"], gpus=options["gpus"] or 0.0, most=options["threads"]) as cluster,
+        connected(options["address"], gpus=options["gpus"] or 0.0, most=options.get("threads")) as cluster,
     ):
         yield cluster
 
 
-def _check_spread(found: Found, targets: Targets) -> None:
+def check_spread(found: Found, targets: Targets) -> None:
     """Refuse what only one machine can do.
 
     Raises

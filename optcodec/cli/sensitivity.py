@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from optcodec.cli.engine import cluster_of, engine_options
 from optcodec.console.many import Failure, failure_records, report_failures
 from optcodec.console.models import open_model
 from optcodec.console.options import SUBSAMPLINGS, max_pixels_option
@@ -58,6 +60,7 @@ __all__ = ["command"]
     help="Number format that the model computes in.",
 )
 @max_pixels_option
+@engine_options
 @json_option
 def command(model: str, folder: Path, output: Path, weights: str | None, as_json: bool, **options: Any) -> None:
     """Measure the sensitivity of MODEL on the images in FOLDER, and write it as a profile.
@@ -86,18 +89,19 @@ def _estimate(
     failures: list[Failure] = []
     from optcodec.vision.survey import ImageSample, sensitivity_of
 
-    target = open_model(model, weights=weights, device=options["device"])
-    names = ("labels", "images", "seed", "batch", "max_pixels")
-    survey = ImageSample(folder, **{name: options[name] for name in names})
-    with progress_bar(options["images"], note="images") as tell:
-        profile = sensitivity_of(
-            target,
-            survey,
-            progress=lambda done, worst: tell(done, note=f"images, standard error {worst:.3f}"),
-            on_unreadable=lambda path, reason: failures.append(Failure(path, reason)),
-            **{name: options[name] for name in ("subsampling", "quality", "until_stderr", "dtype")},
-        )
-    return profile, failures
+    load = partial(open_model, model, weights=weights, device=options["device"])
+    survey = ImageSample(
+        folder, **{name: options[name] for name in ("labels", "images", "seed", "batch", "max_pixels")}
+    )
+    settings: dict[str, Any] = {name: options[name] for name in ("subsampling", "quality", "until_stderr", "dtype")}
+    with cluster_of(options) as cluster, progress_bar(options["images"], note="images") as tell:
+        settings["progress"] = lambda done, worst: tell(done, note=f"images, standard error {worst:.3f}")
+        settings["on_unreadable"] = lambda path, reason: failures.append(Failure(path, reason))
+        if cluster is None:
+            return sensitivity_of(load(), survey, **settings), failures
+        from optcodec.batch.gradients import sensitivity_on
+
+        return sensitivity_on(cluster, load, survey, **settings), failures
 
 
 def _largest_error(profile: SensitivityProfile) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,7 +124,7 @@ def readable(
 
 
 def batches(
-    images: list[LabelledImage],
+    images: Sequence[LabelledImage],
     preprocess: Callable[[Image.Image], Tensor],
     *,
     size: int = 16,
@@ -140,7 +140,8 @@ def batches(
     preprocess : callable
         Turns an RGB Pillow image into a tensor, with the same shape for all images of a batch.
     size : int
-        Images in a batch; the last batch may have fewer.
+        Images in a batch. The last batch may have fewer, and one with unreadable files has as many fewer: which images
+        share a batch does not depend on whether others can be read.
     on_unreadable : callable, optional
         Called with the path of each unreadable file and the reason; the file is then left out. Without it, the first
         unreadable file raises an error.
@@ -161,19 +162,19 @@ def batches(
 
     if size < 1:
         raise InvalidInputError(f"a batch holds at least 1 image, got {size}")
-    pixels: list[Tensor] = []
-    labels: list[int | None] = []
-    for position, image in enumerate(images):
-        try:
-            pixels.append(preprocess(_open(image.path, max_pixels)))
-            labels.append(image.label)
-        except InvalidInputError as error:
-            if on_unreadable is None:
-                raise
-            on_unreadable(image.path, str(error))
-        if pixels and (len(pixels) == size or position == len(images) - 1):
+    for first in range(0, len(images), size):
+        pixels: list[Tensor] = []
+        labels: list[int | None] = []
+        for image in images[first : first + size]:
+            try:
+                pixels.append(preprocess(_open(image.path, max_pixels)))
+                labels.append(image.label)
+            except InvalidInputError as error:
+                if on_unreadable is None:
+                    raise
+                on_unreadable(image.path, str(error))
+        if pixels:
             yield torch.stack(pixels), None if labels[0] is None else torch.tensor(labels)
-            pixels, labels = [], []
 
 
 def _open(path: Path, max_pixels: int | None) -> Image.Image:

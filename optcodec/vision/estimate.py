@@ -2,65 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from optcodec import __version__
 from optcodec.errors import InvalidInputError
-from optcodec.extras import require_packages
-from optcodec.jpeg.image import sampling_factors
-from optcodec.jpeg.tables import check_quality
-from optcodec.vision.gradients import component_gradients, dct_energies
-from optcodec.vision.operating import compressed, divergence
+from optcodec.vision.measure import Loss, Measure, Part, cross_entropy, evaluation_mode
+from optcodec.vision.moments import Moments
 from optcodec.vision.profile import Provenance, SensitivityProfile
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
-__all__ = ["Loss", "cross_entropy", "estimate_sensitivity"]
-
-Loss = Callable[[Any, Any], "Tensor"]
-Energies = npt.NDArray[np.float64]
+__all__ = ["Estimate", "Loss", "cross_entropy", "estimate_sensitivity"]
 
 # Fewest images for a reliable standard error: with fewer, a chance run of easy images would make it too small.
 _FEWEST = 32
 # Number of images on which bfloat16 is compared with float32.
 _TRIAL = 64
-
-
-def cross_entropy(output: Tensor, labels: Any) -> Tensor:
-    """Cross-entropy of each image of a classifier.
-
-    Parameters
-    ----------
-    output : Tensor, shape (N, classes)
-        Logits.
-    labels : array_like of int, shape (N,), optional
-        Class indices; None for the most likely class of each image.
-
-    Returns
-    -------
-    Tensor, shape (N,)
-        In nats.
-    """
-    import torch
-    from torch.nn.functional import cross_entropy as per_image
-
-    if getattr(output, "ndim", 0) != 2:
-        wrong = getattr(output, "shape", type(output).__name__)
-        raise InvalidInputError(f"cross-entropy needs logits of shape (N, classes), got {wrong}: name another loss")
-    if labels is None:
-        return per_image(output, output.argmax(1), reduction="none")
-    classes = torch.as_tensor(labels, device=output.device)
-    are_indices = not classes.is_floating_point() and classes.shape == output.shape[:1]
-    if not are_indices or not bool(((classes >= 0) & (classes < output.shape[1])).all()):
-        raise InvalidInputError(f"expected {len(output)} labels in 0..{output.shape[1] - 1}, got {classes.tolist()}")
-    return per_image(output, classes.long(), reduction="none")
 
 
 def estimate_sensitivity(
@@ -117,136 +79,102 @@ def estimate_sensitivity(
         If an argument or a batch is not as described, a loss is not finite, bfloat16 changes a weight by more than
         its standard error, or torch is missing.
     """
-    sampling_factors(subsampling)
-    if until_stderr is not None and not until_stderr > 0:
-        raise InvalidInputError(f"until_stderr is a relative standard error above 0, got {until_stderr}")
-    if dtype not in ("float32", "bfloat16"):
-        raise InvalidInputError(f"dtype is float32 or bfloat16, got {dtype!r}")
-    if quality is not None:
-        check_quality(quality)
-    require_packages("torch")
-    loss = loss or (cross_entropy if quality is None else divergence)
-    measure = _Measure(model, loss, subsampling, quality, dtype == "bfloat16")
-    moments, trial, sizes = _Moments(), _Moments(), set()
-    with _evaluation_mode(model):
-        for images, labels in map(_images_and_labels, batches):
-            energies = measure(images, labels)
-            moments.add(energies)
-            sizes.add(f"{images.shape[3]}x{images.shape[2]}")
-            if measure.reduced:
-                if trial.count < _TRIAL:
-                    trial.add(measure(images, labels, exact=True) - energies)
-                if moments.count >= _FEWEST:
-                    _refuse_change(trial, moments)
-            worst = moments.relative_error()
-            if progress is not None:
-                progress(moments.count, worst)
-            if until_stderr is not None and moments.count >= _FEWEST and worst <= until_stderr:
+    measure = Measure.of(model, loss, subsampling=subsampling, quality=quality, dtype=dtype)
+    estimate = Estimate(measure, until_stderr, progress)
+    with evaluation_mode(model):
+        for batch in batches:
+            if estimate.add(measure.part(batch, compare=estimate.compares)):
                 break
-    if measure.reduced:
-        _refuse_change(trial, moments)
-    return _profile(model, measure, moments, sizes)
-
-
-def _profile(model: nn.Module, measure: _Measure, moments: _Moments, sizes: set[str]) -> SensitivityProfile:
-    if not moments.count:
-        raise InvalidInputError("expected at least one batch of images, got none")
-    if not moments.mean.any():
-        raise InvalidInputError(
-            f"the loss of {moments.count} images does not depend on their pixels: all gradients are 0"
-        )
-    name = type(model).__name__
-    provenance = Provenance(
-        model=name,
-        images=moments.count,
-        loss=getattr(measure.loss, "__name__", type(measure.loss).__name__),
-        image_size=sizes.pop() if len(sizes) == 1 else "",
-        subsampling=measure.subsampling,
-        quality=measure.quality,
-        standard_errors=moments.standard_error() if moments.count > 1 else None,
-        version=__version__,
-    )
-    return SensitivityProfile(name, moments.mean, provenance)
-
-
-@dataclass(frozen=True)
-class _Measure:
-    """Squared DCT gradients of the images of a batch: ``measure(images, labels)`` has shape (N, 3, 8, 8)."""
-
-    model: nn.Module
-    loss: Loss
-    subsampling: str
-    quality: int | None
-    reduced: bool
-
-    def __call__(self, images: Tensor, labels: Any, *, exact: bool = False) -> Energies:
-        import torch
-
-        like = next(self.model.parameters(), images.new_empty(0, dtype=torch.float32))
-        pixels, labels = self._seen(images.to(like.device, like.dtype), labels)
-        pixels.requires_grad_(True)
-        if isinstance(labels, torch.Tensor):
-            labels = labels.to(like.device)  # other types of labels are passed to the loss unchanged
-        with torch.enable_grad(), torch.autocast(like.device.type, torch.bfloat16, self.reduced and not exact):
-            losses = self.loss(self.model(pixels), labels)
-        if losses.shape != images.shape[:1]:
-            raise InvalidInputError(
-                f"expected a loss for each of {len(images)} images, got shape {tuple(losses.shape)}"
-            )
-        if not bool(losses.isfinite().all()):
-            raise InvalidInputError(f"losses are finite, got {losses.tolist()}")
-        # Each loss depends on one image only, so one backward pass of the sum gives the gradient of every loss.
-        (gradient,) = torch.autograd.grad(losses.sum(), pixels, allow_unused=True) if losses.requires_grad else (None,)
-        if gradient is None:
-            raise InvalidInputError(
-                "expected a loss that torch can differentiate with respect to the pixels, got a detached one"
-            )
-        parts = component_gradients(gradient / 255, self.subsampling)  # samples are 0..255, the model takes 0..1
-        energies = torch.stack([dct_energies(part) for part in parts], 1)
-        return energies.cpu().double().numpy()  # first to the CPU, since some devices have no float64
-
-    def _seen(self, images: Tensor, labels: Any) -> tuple[Tensor, Any]:
-        """Images for the model, compressed if there is a quality, and labels for the loss."""
-        import torch
-
-        if self.quality is None:
-            return images, labels
-        if self.loss is divergence:
-            with torch.no_grad():
-                labels = self.model(images)
-        return compressed(images, self.subsampling, self.quality), labels
+    return estimate.profile()
 
 
 @dataclass
-class _Moments:
-    """Running mean and sum of squared deviations of each weight over images, in batches (Chan et al., 1979)."""
+class Estimate:
+    """An estimate to which the parts of batches are added, in the order of the batches.
 
-    count: int = 0
-    mean: Energies = field(default_factory=lambda: np.zeros((3, 8, 8)))
-    squares: Energies = field(default_factory=lambda: np.zeros((3, 8, 8)))
+    Parameters
+    ----------
+    measure : Measure
+        What measures the batches, here or elsewhere.
+    until_stderr : float, optional
+        Stop when at least 32 images are done and the relative standard error of every weight is at most this.
+    progress : callable, optional
+        As in `estimate_sensitivity`.
 
-    def add(self, values: Energies) -> None:
-        added = len(values)
-        total = self.count + added
-        mean = values.mean(0)
-        shift = mean - self.mean
-        self.squares += np.square(values - mean).sum(0) + shift**2 * (self.count * added / total)
-        self.mean = self.mean + shift * (added / total)
-        self.count = total
+    Raises
+    ------
+    InvalidInputError
+        If `until_stderr` is not above 0.
+    """
 
-    def standard_error(self) -> Energies:
-        """Standard error of each mean; infinite for a single image."""
-        if self.count < 2:
-            return np.full(self.mean.shape, np.inf)
-        return np.sqrt(self.squares / (self.count - 1) / self.count)
+    measure: Measure
+    until_stderr: float | None = None
+    progress: Callable[[int, float], None] | None = None
+    _moments: Moments = field(default_factory=Moments, init=False)
+    _trial: Moments = field(default_factory=Moments, init=False)
+    _sizes: set[str] = field(default_factory=set, init=False)
 
-    def relative_error(self) -> float:
-        """Largest relative standard error of a weight; weights that were 0 for every image are left out."""
-        error = self.standard_error()
-        return float(np.divide(error, self.mean, out=np.zeros_like(error), where=self.mean > 0).max())
+    def __post_init__(self) -> None:
+        if self.until_stderr is not None and not self.until_stderr > 0:
+            raise InvalidInputError(f"until_stderr is a relative standard error above 0, got {self.until_stderr}")
+
+    @property
+    def compares(self) -> bool:
+        """Whether the next part shall also say what bfloat16 changes."""
+        return self.measure.reduced and self._trial.count < _TRIAL
+
+    def add(self, part: Part) -> bool:
+        """Add the next batch; whether every weight is now known well enough.
+
+        Raises
+        ------
+        InvalidInputError
+            If bfloat16 changes a weight by more than its standard error.
+        """
+        if self.compares and part.change is not None:
+            self._trial = self._trial.merged(part.change)
+        self._moments = self._moments.merged(part.moments)
+        self._sizes.add(part.size)
+        count, worst = self._moments.count, self._moments.relative_error()
+        if self.measure.reduced and count >= _FEWEST:
+            _refuse_change(self._trial, self._moments)
+        if self.progress is not None:
+            self.progress(count, worst)
+        return self.until_stderr is not None and count >= _FEWEST and worst <= self.until_stderr
+
+    def profile(self) -> SensitivityProfile:
+        """The profile of all parts, named after the class of the model.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is none, no loss depends on the pixels, or bfloat16 changes a weight by more than its standard
+            error.
+        """
+        moments, measure = self._moments, self.measure
+        if measure.reduced:
+            _refuse_change(self._trial, moments)
+        if not moments.count:
+            raise InvalidInputError("expected at least one batch of images, got none")
+        if not moments.mean.any():
+            raise InvalidInputError(
+                f"the loss of {moments.count} images does not depend on their pixels: all gradients are 0"
+            )
+        name = type(measure.model).__name__
+        provenance = Provenance(
+            model=name,
+            images=moments.count,
+            loss=getattr(measure.loss, "__name__", type(measure.loss).__name__),
+            image_size=next(iter(self._sizes)) if len(self._sizes) == 1 else "",
+            subsampling=measure.subsampling,
+            quality=measure.quality,
+            standard_errors=moments.standard_error() if moments.count > 1 else None,
+            version=__version__,
+        )
+        return SensitivityProfile(name, moments.mean, provenance)
 
 
-def _refuse_change(trial: _Moments, moments: _Moments) -> None:
+def _refuse_change(trial: Moments, moments: Moments) -> None:
     """Raise `InvalidInputError` if bfloat16 changes a weight by more than its standard error, on the first images."""
     change, error = np.abs(trial.mean), moments.standard_error()
     worst = np.unravel_index(np.argmax(change - error), change.shape)
@@ -255,31 +183,3 @@ def _refuse_change(trial: _Moments, moments: _Moments) -> None:
             f"bfloat16 changes the weight {tuple(map(int, worst))} by {change[worst]:.3g}, "
             f"more than its standard error {error[worst]:.3g} after {moments.count} images: use float32"
         )
-
-
-def _images_and_labels(batch: Any) -> tuple[Tensor, Any]:
-    import torch
-
-    images, labels = batch if isinstance(batch, (tuple, list)) else (batch, None)
-    images = torch.as_tensor(images)
-    if images.ndim != 4 or images.shape[1] != 3 or images.numel() == 0:
-        raise InvalidInputError(f"expected images of shape (N, 3, H, W), got {tuple(images.shape)}")
-    if images.dtype == torch.uint8:
-        return images.float() / 255, labels
-    if not images.is_floating_point():
-        raise InvalidInputError(f"expected images in uint8, or floats in 0..1; got {images.dtype}")
-    low, high = float(images.min()), float(images.max())
-    if not (low >= 0 and high <= 1):
-        raise InvalidInputError(f"expected float images in 0..1, got values from {low} to {high}")
-    return images.detach(), labels
-
-
-@contextmanager
-def _evaluation_mode(model: nn.Module) -> Iterator[None]:
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training

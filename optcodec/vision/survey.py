@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from optcodec.errors import InvalidInputError
 from optcodec.limits import MAX_PIXELS
-from optcodec.vision.datasets import batches, find_images, sample
+from optcodec.vision.datasets import LabelledImage, batches, find_images, sample
 from optcodec.vision.estimate import estimate_sensitivity
 from optcodec.vision.profile import SensitivityProfile
 
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from optcodec.vision.models import TargetModel
 
-__all__ = ["ImageSample", "check_class_folders", "check_classes", "sensitivity_of"]
+__all__ = [
+    "ImageSample",
+    "check_class_folders",
+    "check_classes",
+    "drawn_images",
+    "sensitivity_of",
+    "with_provenance",
+]
 
 
 @dataclass(frozen=True)
@@ -83,10 +90,7 @@ def sensitivity_of(
     InvalidInputError
         If the model, the images and the labels do not fit together, or an option is wrong.
     """
-    labelled = find_images(survey.folder, survey.labels)
-    if survey.labels == "folders":
-        check_classes(target, {image.path.relative_to(survey.folder).parts[0] for image in labelled})
-    drawn = sample(labelled, survey.images, seed=survey.seed)
+    drawn = drawn_images(target, survey)
     profile = estimate_sensitivity(
         target.module,
         batches(drawn, target.preprocess, size=survey.batch, on_unreadable=on_unreadable, max_pixels=survey.max_pixels),
@@ -96,6 +100,25 @@ def sensitivity_of(
         dtype=dtype,
         progress=progress,
     )
+    return with_provenance(profile, target, survey)
+
+
+def drawn_images(target: TargetModel, survey: ImageSample) -> list[LabelledImage]:
+    """The images of a survey, in the order in which they are measured.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are none, or they do not fit the model.
+    """
+    labelled = find_images(survey.folder, survey.labels)
+    if survey.labels == "folders":
+        check_classes(target, {image.path.relative_to(survey.folder).parts[0] for image in labelled})
+    return sample(labelled, survey.images, seed=survey.seed)
+
+
+def with_provenance(profile: SensitivityProfile, target: TargetModel, survey: ImageSample) -> SensitivityProfile:
+    """The profile, named after the model, with what is known of its weights and of the images."""
     about = replace(
         profile.provenance,
         model=target.name,

@@ -1,4 +1,4 @@
-"""Jobs for the machines of a cluster in the tests: their pictures wait, or end the process that codes them."""
+"""Jobs and networks for the machines of a cluster in the tests: they wait, or end the process that they are in."""
 
 from __future__ import annotations
 
@@ -57,3 +57,27 @@ def waiting(options: dict[str, Any], tables: Any) -> Job:
 
 def deadly(options: dict[str, Any], tables: Any) -> Job:
     return DeadlyJob(**vars(job_of(options, tuning_of(options), tables, 1)))
+
+
+def network() -> Any:
+    """A network with fixed weights. Where the file ``deadly`` is, it removes that and ends its process."""
+    import torch
+    from torchvision.transforms.v2 import functional as transform
+
+    from optcodec.vision.models import TargetModel
+
+    class Network(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.layers = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 5, 2), torch.nn.Tanh(), torch.nn.Conv2d(8, 4, 6))
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            deadly = meeting_place() / "deadly"
+            if deadly.exists():
+                deadly.unlink()
+                os.kill(os.getpid(), signal.SIGKILL)
+            logits: torch.Tensor = self.layers(images).flatten(1)
+            return 4 * logits
+
+    return TargetModel("small", Network(), lambda image: transform.pil_to_tensor(image.resize((16, 16))))

@@ -293,6 +293,43 @@ def test_a_signal_prints_what_is_done_and_the_job_goes_on(
     assert hashes(tmp_path / "out") == expected
 
 
+NETWORK = f"{nodes.__name__}:network"
+
+
+def test_a_profile_is_that_of_one_machine(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bytes, warnings and exit status, although a worker dies."""
+    pytest.importorskip("torchvision")
+    monkeypatch.chdir(tmp_path)
+    folder_of(tmp_path / "in", 24)
+    (tmp_path / "in/003.png").write_bytes((tmp_path / "in/003.png").read_bytes()[:200])
+    common = ["sensitivity", NETWORK, "in", "--labels", "self", "--batch", 2, "--quality", 40, "--subsampling", "4:2:0"]
+    local = run(*common, "-o", "local.json")
+    deadly = nodes.meeting_place() / "deadly"
+    deadly.touch()
+    far = run(*common, "-o", "nodes.json", *on(cluster))
+    assert not deadly.exists()
+    assert far.exit_code == local.exit_code == 1, far.stderr
+    assert Path("nodes.json").read_bytes() == Path("local.json").read_bytes()
+    assert far.stdout == local.stdout.replace("local", "nodes")
+    assert far.stderr[far.stderr.rindex("Error: ") :] == local.stderr  # behind what Ray says of the worker
+    assert local.stderr.startswith("Error: 1 of 24 files failed:\n  in/003.png: ")
+
+
+def test_what_a_cluster_cannot_measure_is_refused(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torchvision")
+    folder = folder_of(tmp_path / "in", 2)
+    common = ["sensitivity", NETWORK, folder, "-o", tmp_path / "p.json", "--labels", "self"]
+    line = refusal(*common, "--gpus", 1, *on(cluster))
+    assert line.startswith("Error: a worker needs 1 processor and 1 GPUs; the Ray cluster has ")
+    assert refusal(*common, "--gpus", 1) == "Error: --gpus is about a Ray cluster; expected --engine ray"
+    monkeypatch.setattr("optcodec.batch.parts.__version__", "0.0")
+    line = refusal(*common, *on(cluster))
+    assert "the machine that started the job 0.0; expected the same on all machines" in line
+    assert not (tmp_path / "p.json").exists()
+
+
 def test_what_a_cluster_cannot_do_is_refused(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, options = folder_of(tmp_path / "in", 2), on(cluster)
     pytest.importorskip("fsspec")

@@ -66,6 +66,44 @@ def test_images_are_taken_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) ->
     assert len(optcodec.encode_many(pictures(), threads=2)) == 100
 
 
+@pytest.mark.parametrize(
+    ("images", "sizes"),
+    [
+        ([photograph(64, 64)] * 50, [6] * 8 + [2]),  # a quarter of what each thread would have
+        ([np.zeros((512, 512, 3), np.uint8)] * 17, [2] * 8 + [1]),
+        ([np.zeros((512, 1024, 3), np.uint8)] * 17, [1] * 17),  # large
+        ([np.zeros((700, 512, 3), np.uint8), *[photograph(64, 64)] * 16], [1] + [2] * 8),
+        (["a.png", "b.png"] * 8, [1] * 16),  # of a size that is not known
+    ],
+    ids=["small", "medium", "large", "mixed", "paths"],
+)
+def test_small_images_are_handed_over_together(
+    images: list[object], sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Handing them over one by one costs more than a third of the time for 224x224 pixels."""
+    from optcodec.batch import many
+
+    parts: list[tuple[int, list[object]]] = []
+
+    def in_order(work: object, calls: Iterator[tuple[int, list[object]]], workers: int) -> list[list[object]]:
+        parts.extend(calls)
+        return [part for _, part in parts]
+
+    monkeypatch.setattr(many, "in_order", in_order)
+    assert many.encode_many(images, threads=2) == images  # type: ignore[arg-type, comparison-overlap]
+    assert [len(part) for _, part in parts] == sizes
+    assert [first for first, _ in parts] == [sum(sizes[:place]) for place in range(len(sizes))]
+
+
+@pytest.mark.parametrize("place", [0, 4, 5, 31])
+def test_the_image_that_fails_among_many_is_named(place: int) -> None:
+    images = [PICTURES[0]] * 32
+    images[place] = PICTURES[0].astype(float)
+    with pytest.raises(optcodec.InvalidInputError) as caught:
+        optcodec.encode_many(images, threads=2)
+    assert caught.value.__notes__ == [f"This is about image {place}, counted from 0."]
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_image_that_fails_is_named(threads: int) -> None:
     with pytest.raises(optcodec.InvalidInputError) as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,6 +66,39 @@ def test_tar_files_in_a_bucket(tmp_path: Path, bucket: Any, monkeypatch: pytest.
     bucket.invalidate_cache()
     download(bucket, "bucket/out", tmp_path / "got")
     assert read_tar(tmp_path / "got/0.tar") == coded(samples(3))
+
+
+def test_tar_files_in_a_bucket_are_read_once(tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once more for each picture, as far ahead as a file system reads."""
+    write_tar(tmp_path / "in/0.tar", samples(8))
+    (tmp_path / "in/1.tgz").write_bytes(gzip.compress((tmp_path / "in/0.tar").read_bytes()))
+    upload(bucket, tmp_path / "in", "bucket/in")
+    fetched = [0]
+    whole = type(bucket)._call_s3
+
+    async def counts(system: Any, method: str, *positional: Any, **named: Any) -> Any:
+        answer = await whole(system, method, *positional, **named)
+        fetched[0] += answer["ContentLength"] if method == "get_object" else 0
+        return answer
+
+    monkeypatch.setattr(type(bucket), "_call_s3", counts)
+    for name, options, most in (
+        ("0.tar", [], 1),
+        ("1.tgz", [], 1),
+        (
+            "0.tar",
+            ["--shared-tables", "-q", 60],
+            3,
+        ),  # where the pictures are, the pictures, and all of it once more to code it
+    ):
+        fetched[0] = 0
+        out = f"s3://bucket/out{len(options)}{name}"
+        assert len(run_json("encode", f"s3://bucket/in/{name}", "-o", out, "--threads", 2, *options)["files"]) == 8
+        assert fetched[0] <= most * (tmp_path / "in" / name).stat().st_size
+    fetched[0] = 0
+    run_json("encode", "s3://bucket/in/0.tar", "-o", "s3://bucket/more", "--manifest", tmp_path / "m.jsonl")
+    written = bucket.info("bucket/more/0.tar")["size"]
+    assert fetched[0] <= (tmp_path / "in/0.tar").stat().st_size + written  # whose hash is that of what is there
 
 
 _BREAKS = """
