@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.accelir.tables import accelir
 from benchmarks.conformance.tables import conformance
+from benchmarks.documents.measured import measured
 from benchmarks.markdown import table
 from benchmarks.rates.tables import (
     in_short_for_eyes,
@@ -41,6 +42,8 @@ DOCUMENTS = (
     "docs/restoring.md",
     "docs/blocks.md",
     "docs/speed.md",
+    "docs/measured.md",
+    "docs/conformance.md",
     "benchmarks/README.md",
     "restore/data/models/README.md",
     "restore/data/tasks/README.md",
@@ -89,6 +92,7 @@ def tables() -> dict[str, str]:
         **accelir(),
         **conformance(),
         **speed(),
+        **measured(),
     }
 
 
