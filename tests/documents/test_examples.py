@@ -19,12 +19,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from skimage import data
 
 import optcodec.cli
 import restore.cli
 from optcodec.accuracy.statistics import summarize
 from tests.batch.s3 import s3_bucket, s3_server
-from tests.cli_helpers import photograph, save
+from tests.cli_helpers import save
 from tests.documents.pages import PAGES, ROOT, Block, blocks_of
 from tests.synthetic_rows import synthetic_rows
 
@@ -47,9 +48,12 @@ def run_python(block: Block) -> None:
 
 def run_commands(block: Block) -> None:
     for line in block.lines:
-        program, *arguments = shlex.split(line)
+        command, _, output = line.partition(" > ")
+        program, *arguments = shlex.split(command)
         result = CliRunner().invoke(PROGRAMS[program], arguments)
         assert result.exit_code == 0, f"{block.where}: {line}: {result.output} {result.exception!r}"
+        if output:
+            Path(output).write_text(result.stdout, "utf-8")
 
 
 def compile_c(block: Block) -> None:
@@ -120,9 +124,9 @@ RUNNERS: dict[str, Callable[[Block], None]] = {
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with pictures, networks and a result."""
     folder = tmp_path_factory.mktemp("files")
-    pixels = photograph(64, 80)
     for name in PICTURES:
-        save(folder / name, pixels)
+        top = 40 if "second" in name else 100
+        save(folder / name, data.coffee()[top : top + 64, 200:280])
     tiny_weights(folder / "weights.safetensors")
     tiny_weights(folder / "mobilenet_v2.safetensors", "mobilenet_v2")
     measured = {"model": "a network", "subsampling": "4:4:4", **summarize(synthetic_rows({"jpeg": 1, "opts": 0.8}))}
