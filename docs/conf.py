@@ -47,6 +47,7 @@ html_context = {"default_mode": "auto"}
 smartquotes = False  # which would make one dash of the two of an option
 html_copy_source = False
 html_show_sourcelink = False
+html_sidebars = {"index": [], "theory": []}  # no pages below these
 html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 6,

@@ -44,6 +44,7 @@ def main() -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a picture that can be read on light and dark pages, and close it."""
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     figure.savefig(path, dpi=110, facecolor="white", metadata={"Software": None})
     plt.close(figure)
 

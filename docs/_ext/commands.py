@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from sphinx.application import Sphinx
 
 import optcodec.cli
 import restore.cli
+from optcodec.console.help import GroupedCommand
 
 __all__ = ["setup"]
 
@@ -57,7 +59,7 @@ def _section(context: click.Context, state: Any) -> nodes.section:
     section += nodes.literal_block(usage, usage, language="text")
     for paragraph in (command.help or "").split("\n\n"):
         text = " ".join(paragraph.split())
-        section += nodes.paragraph(text, text)
+        section += _paragraph(text)
     for title, options in _groups(command, context):
         rows = [row for each in options if (row := each.get_help_record(context)) is not None]
         if rows:
@@ -72,11 +74,17 @@ def _section(context: click.Context, state: Any) -> nodes.section:
 
 
 def _groups(command: click.Command, context: click.Context) -> list[tuple[str, list[click.Option]]]:
-    from optcodec.console.help import GroupedCommand
-
     if isinstance(command, GroupedCommand):
-        return list(zip(("Options", "More options", "Expert options"), command._sections(context), strict=True))
+        return list(zip(("Options", "More options", "Expert options"), command.sections(context), strict=True))
     return [("Options", [each for each in command.get_params(context) if isinstance(each, click.Option)])]
+
+
+def _paragraph(text: str) -> nodes.paragraph:
+    """A text in which options are set as code, so that no line ends within one."""
+    paragraph = nodes.paragraph()
+    for part in re.split(r"((?<![\w-])--?[a-zA-Z][\w-]*)", text):
+        paragraph += nodes.literal(part, part) if part.startswith("-") else nodes.Text(part)
+    return paragraph
 
 
 def _definitions(rows: list[tuple[str, str]]) -> nodes.definition_list:
@@ -84,6 +92,6 @@ def _definitions(rows: list[tuple[str, str]]) -> nodes.definition_list:
     for option, about in rows:
         item = nodes.definition_list_item()
         item += nodes.term("", "", nodes.literal(option, option))
-        item += nodes.definition("", nodes.paragraph(about, about))
+        item += nodes.definition("", _paragraph(about))
         found += item
     return found
