@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.application import Sphinx
+
 import optcodec
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
@@ -28,7 +31,6 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["_ext", "_static"]
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4  # the anchors that links in the repository use
-suppress_warnings = ["myst.header"]
 
 # docstrings are in the form of numpydoc
 napoleon_google_docstring = False
@@ -39,6 +41,18 @@ autodoc_typehints = "none"  # the docstrings tell the types, with shapes and uni
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 default_role = "py:obj"  # one backtick in a docstring names a thing of Python, which may be on the site
+
+
+def setup(app: Sphinx) -> None:
+    """Let a colon stand between a parameter or an error and what is said of it, where Sphinx writes two dashes."""
+
+    def with_colons(app: Sphinx, document: nodes.document) -> None:
+        for text in list(document.findall(nodes.Text)):
+            if " -- " in text and not isinstance(text.parent, nodes.literal | nodes.literal_block):
+                text.parent.replace(text, nodes.Text(text.replace(" -- ", ": ")))
+
+    app.connect("doctree-read", with_colons)
+
 
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
