@@ -42,12 +42,12 @@ DOCUMENTS = (
     "docs/restoring.md",
     "docs/blocks.md",
     "docs/speed.md",
-    "docs/measured.md",
-    "docs/conformance.md",
     "benchmarks/README.md",
     "restore/data/models/README.md",
     "restore/data/tasks/README.md",
     "optcodec/data/qpnet/README.md",
+    "docs/measured.md",
+    "docs/conformance.md",
 )
 Figure = dict[str, Any]
 
