@@ -32,6 +32,7 @@ def measured() -> dict[str, str]:
         "measured: receiver in colour": receiver_in_colour(),
         "measured: speed": speed(),
         "measured: decoders": decoders(),
+        "measured: behind": behind(),
     }
 
 
@@ -141,6 +142,59 @@ def decoders() -> str:
             name = f"{kind}, {sampling}"
             rows.append([name, f"{sum(name not in {*row['wrong'], *row['refused']} for row in known)} of {len(known)}"])
     return f"{table(['files', 'decoders that show all of them'], rows)}\n\n{_origin('conformance')}"
+
+
+def behind() -> str:
+    """Where a rival is ahead in these results, on pages also by measures that a file was not tuned for."""
+    rows = [*_behind_on_pages(), *_behind_in_restoring(), *_behind_in_speed()]
+    return table(["what", "against", "by", "n"], rows)
+
+
+def _behind_on_pages() -> list[list[str]]:
+    rows = []
+    for name in ("rd_pages_420", "rd_pages_444"):
+        for pair, measures in _result(name)["direct"].items():
+            ours, against, rival = pair.partition(" against ")
+            for measure, figures in measures.items():
+                low, high = figures["interval"]
+                if against and verdict(low, high) == "behind":
+                    sampling = ":".join(name.removeprefix("rd_pages_"))
+                    title = f"bytes of pages at equal {_MEASURES[measure]}, {ours}, {sampling}"
+                    figure = f"{figures['bd_rate']:+.1f} % [{low:+.1f}, {high:+.1f}]"
+                    rows.append([title, rival, figure, f"{len(figures['pictures'])}"])
+    return rows
+
+
+def _behind_in_restoring() -> list[list[str]]:
+    document, rows = _result("accelir_rates"), []
+    for name, task in document["tasks"].items():
+        for rival, figure in task["qpnet_over"][f"{document['middle']:g}"].items():
+            if verdict(figure["low"], figure["high"], less_is_better=False) == "behind":
+                change = f"{figure['value']:+.2f} dB [{figure['low']:+.2f}, {figure['high']:+.2f}]"
+                rows.append([f"PSNR after restoration, `{name}`", rival, change, f"{figure['images']}"])
+    for name, figures in _result("receiver_quality")["psnr_y_db"].items():
+        for quality in (key for key in figures if key != "images"):
+            lost = figures[quality]["default, int8, projected"] - figures[quality][_DNCNN]
+            if round(lost, 2) < 0:
+                rows.append(
+                    [
+                        f"PSNR of `default`, {name}, quality {quality}",
+                        "DnCNN-3",
+                        f"{lost:+.2f} dB",
+                        f"{figures['images']}",
+                    ]
+                )
+    return rows
+
+
+def _behind_in_speed() -> list[list[str]]:
+    document = _result("speed")
+    return [
+        [f"speed of a plain encode, {case}", peer, f"{times:.2f} times as fast", f"{document['rounds']} rounds"]
+        for case, figures in document["cases"].items()
+        for peer in ("simplejpeg", "pillow")
+        if (times := figures["times_faster"].get(f"float / {peer}", 1)) < 1
+    ]
 
 
 def _result(name: str) -> Figures:

@@ -94,3 +94,18 @@ def test_commands_are_shown_without_the_folders_of_a_machine() -> None:
     text = PAGES["docs/measured.md"]
     assert "Made by `python -m benchmarks.rates.strongest --cjpeg cjpeg-static`" in text
     assert not re.search(r"[ =`]/\w+/", text)
+
+
+def test_what_is_behind_is_listed_and_nothing_else() -> None:
+    """Every row of the tables with the verdict "behind" is in the list, whose figures all favour the rival."""
+    tables = measured().measured()
+    listed = [row.split(" | ") for row in tables["measured: behind"].splitlines()[2:]]
+    assert len(listed) >= 3
+    for name in ("measured: people", "measured: blocks"):
+        for row in tables[name].splitlines():
+            if row.endswith("| behind |"):
+                figure = row.split(" | ")[2]
+                assert figure in [each[2] for each in listed]
+    for what, _, figure, _ in listed:
+        number = float(re.match(r"[-+]?[\d.]+", figure)[0])
+        assert number > 0 if "bytes" in what else number < (1 if "speed" in what else 0)
