@@ -15,6 +15,7 @@ TOO_LARGE = {"piq", "piqa", "torch", "torchmetrics", "torchvision", "spandrel", 
 # what the tests here do not take
 OTHER_CHECKS = {"atheris", "import-linter", "ipykernel", "mypy", "nbclient", "playwright", "ruff", "webdataset"}
 OTHER_CHECKS |= {"aiobotocore", "boto3", "flask", "flask-cors", "moto", "s3fs"}
+OTHER_CHECKS |= {"myst-parser", "pydata-sphinx-theme", "sphinx", "ziamath"}
 
 
 def requirements() -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.accelir.tables import accelir
 from benchmarks.conformance.tables import conformance
+from benchmarks.documents.measured import measured
 from benchmarks.markdown import table
 from benchmarks.rates.tables import (
     in_short_for_eyes,
@@ -46,6 +47,8 @@ DOCUMENTS = (
     "restore/data/models/README.md",
     "restore/data/tasks/README.md",
     "optcodec/data/qpnet/README.md",
+    "docs/measured.md",
+    "docs/conformance.md",
 )
 Figure = dict[str, Any]
 
@@ -90,6 +93,7 @@ def tables() -> dict[str, str]:
         **accelir(),
         **conformance(),
         **speed(),
+        **measured(),
     }
 
 

@@ -75,7 +75,7 @@ class GroupedCommand(click.Command):
             self.params.append(everything)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        first, more, expert = self._sections(ctx)
+        first, more, expert = self.sections(ctx)
         whole = bool(ctx.meta.get(_WHOLE)) or not self.first
         _write(formatter, ctx, "Options", first)
         if whole:
@@ -92,7 +92,7 @@ class GroupedCommand(click.Command):
             formatter.write_paragraph()
             formatter.write_text(f"{len(more) + len(expert)} more options: {ctx.command_path} --help-all")
 
-    def _sections(self, ctx: click.Context) -> tuple[list[click.Option], ...]:
+    def sections(self, ctx: click.Context) -> tuple[list[click.Option], ...]:
         """Options that are used first, other common ones, and those for experts."""
         options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
         expert: list[click.Option] = [each for each in options if isinstance(each, ExpertOption)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -27,6 +28,7 @@ from tests.batch.s3 import s3_bucket, s3_server
 from tests.batch.test_shards import samples, write_tar
 from tests.batch.test_urls import download, upload
 from tests.cli_helpers import photograph, refusal, run, run_json, save
+from tests.documents.pages import blocks_of
 from tests.onnx_helpers import mean_network
 
 pytest.importorskip("ray")
@@ -155,6 +157,24 @@ def test_a_bucket(cluster: Any, tmp_path: Path, expected: dict[str, str]) -> Non
         assert run_json(*arguments, *on(cluster))["resumed"] == 23
         bucket.invalidate_cache()
         assert download(bucket, "bucket/out", tmp_path / "got") == expected
+
+
+@pytest.mark.skipif(not _WITH_S3, reason="needs s3fs and moto")
+def test_the_example_of_the_documents(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it stands there, but for the address, with pictures in the bucket."""
+    monkeypatch.chdir(tmp_path)
+    blocks = [block for block in blocks_of("docs/datasets.md") if "--engine ray" in block.text]
+    (example,) = [block for block in blocks if block.text.startswith("optcodec encode")]
+    (line,) = example.lines
+    program, *arguments, address = shlex.split(line)
+    assert (program, arguments[-1]) == ("optcodec", "--address")
+    assert re.fullmatch(r"[\d.]+:\d+", address)
+    folder_of(tmp_path / "in", 2)
+    with s3_bucket() as bucket:
+        upload(bucket, tmp_path / "in", "bucket/photos")
+        assert len(run_json(*arguments, cluster.address)["files"]) == 2
+        bucket.invalidate_cache()
+        assert len(download(bucket, "bucket/coded", tmp_path / "got")) == 2
 
 
 def test_networks_are_loaded_on_the_machines(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,9 +184,9 @@ def test_all_files_open_in_pillow(files: list[Any]):
         assert Image.open(io.BytesIO(file.data)).convert("RGB").size == (image.width, image.height)
 
 
-def test_what_the_readme_says_besides_its_tables_is_in_the_result():
+def test_what_the_page_says_besides_its_tables_is_in_the_result():
     result = json.loads((ROOT / "benchmarks/results/conformance.json").read_text("utf-8"))
-    text = " ".join((ROOT / "benchmarks/README.md").read_text("utf-8").split())
+    text = " ".join((ROOT / "docs/conformance.md").read_text("utf-8").split())
     decoders = {name: row for name, row in result["decoders"].items() if row["version"] is not None}
     wrong = [figures for row in decoders.values() for kind in row["wrong"].values() for figures in kind.values()]
     least = (int(min(figures[name] for figures in wrong)) for name in ("mean", "worst_tile"))

@@ -1,0 +1,215 @@
+"""Format the tables of docs/measured.md: each figure with its interval, beside the strongest rival, and its command.
+
+`python -m benchmarks.accuracy.tables` fills them in. Whoever is ahead is told from the intervals alone, by `verdict`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from benchmarks.markdown import table
+from benchmarks.record import RESULTS
+
+__all__ = ["measured", "verdict"]
+
+Figures = dict[str, Any]
+_MEASURES = {"psnr_rgb": "PSNR of RGB", "ssim_y": "SSIM of luminance", "ssimulacra2": "SSIMULACRA2"}
+_NETWORKS = {"mobilenet_v2": "MobileNetV2", "squeezenet1_1": "SqueezeNet 1.1"}
+_OURS, _REFERENCE = "RD-OPT, at quality 40, 4:2:0", "JPEG, 4:4:4"
+_RIVALS = ("JPEG, 4:2:0", "mozjpeg, 4:2:0", "jpegli, 4:2:0")
+_DNCNN = "DnCNN-3, its authors' weights"
+
+
+def measured() -> dict[str, str]:
+    """All tables by the name in their marks."""
+    return {
+        "measured: people": people(),
+        "measured: networks": networks(),
+        "measured: blocks": blocks(),
+        "measured: receiver": receiver(),
+        "measured: receiver in colour": receiver_in_colour(),
+        "measured: speed": speed(),
+        "measured: decoders": decoders(),
+        "measured: behind": behind(),
+    }
+
+
+def verdict(low: float, high: float, *, less_is_better: bool = True) -> str:
+    """Who is ahead, by the ends of an interval of our change against a rival."""
+    if less_is_better:
+        low, high = -high, -low
+    return "ahead" if low > 0 else "behind" if high < 0 else "within chance"
+
+
+def people() -> str:
+    """BD-rates in % against the strongest settings of mozjpeg and against jpegli."""
+    document = _result("rd_strongest")
+    rows = []
+    for pictures, pairs in document["direct"].items():
+        for pair, rivals in pairs.items():
+            for rival, figures in rivals.items():
+                low, high = figures["interval"]
+                figure = f"{figures['bd_rate']:+.1f} % [{low:+.1f}, {high:+.1f}]"
+                count, losses = len(figures["pictures"]), sum(value > 0 for value in figures["pictures"].values())
+                measure = _MEASURES[pair.partition(", ")[2]]
+                rows.append([f"{measure}, {pictures}", rival, figure, f"{count}", f"{losses}", verdict(low, high)])
+    header = ["bytes at equal measure", "against", "change", "n", "of which larger", "we are"]
+    return f"{table(header, rows)}\n\n{_origin('rd_strongest')}"
+
+
+def networks() -> str:
+    """BD-rates in % at equal loss of a network, against default JPEG at 4:4:4, beside the best rival."""
+    rows = []
+    for name, title in _NETWORKS.items():
+        curves = {each["method"]: each for each in _result("accuracy_summary")["networks"][name][_REFERENCE]}
+        figures = {method: curves[method]["bd_rate_loss_percent"] for method in (_OURS, *_RIVALS)}
+        best = min(_RIVALS, key=lambda method: figures[method]["value"])
+        ours, theirs = figures[_OURS], figures[best]
+        apart = verdict(ours["low"] - theirs["high"], ours["high"] - theirs["low"])
+        count = _result(f"rate_accuracy_{name}_444")["images"]
+        rows.append([title, _percent(ours), f"{best}: {_percent(theirs)}", f"{count}", apart])
+    header = ["bytes at equal loss, against default JPEG at 4:4:4", "optcodec", "strongest rival", "n", "we are"]
+    return f"{table(header, rows)}\n\n{_origin('accuracy_summary')}"
+
+
+def blocks() -> str:
+    """PSNR in dB after restoration at equal bytes, against the best of mozjpeg and against WebP."""
+    document = _result("accelir_rates")
+    middle = f"{document['middle']:g}"
+    rows = []
+    for name, task in document["tasks"].items():
+        over = task["qpnet_over"][middle]
+        for rival in [each for each in over if each.startswith("best mozjpeg") or each == "webp"]:
+            figure = over[rival]
+            change = f"{figure['value']:+.2f} dB [{figure['low']:+.2f}, {figure['high']:+.2f}]"
+            ahead = verdict(figure["low"], figure["high"], less_is_better=False)
+            rows.append([f"`{name}`", "WebP" if rival == "webp" else rival, change, f"{figure['images']}", ahead])
+    header = [f"PSNR after restoration, {middle} bits per sent pixel", "against", "change", "n", "we are"]
+    return f"{table(header, rows)}\n\n{_origin('accelir_rates')}"
+
+
+def receiver() -> str:
+    """PSNR of luminance that the shipped models gain over the decoded file, beside DnCNN-3; means without intervals."""
+    rows = []
+    for name, figures in _result("receiver_quality")["psnr_y_db"].items():
+        for quality in (key for key in figures if key != "images"):
+            psnr = figures[quality]
+            gains = [psnr[f"{model}, int8, projected"] - psnr["jpeg"] for model in ("default", "tiny")]
+            cells = [f"{gain:+.2f}" for gain in (*gains, psnr[_DNCNN] - psnr["jpeg"])]
+            rows.append([f"{name}, quality {quality}", *cells, f"{figures['images']}"])
+    header = ["dB over the decoded file", "`default`", "`tiny`", "DnCNN-3, weights of its authors", "n"]
+    return f"{table(header, rows)}\n\n{_origin('receiver_quality')}"
+
+
+def receiver_in_colour() -> str:
+    """PSNR of RGB that the shipped models gain over the decoded file, with intervals."""
+    rows = []
+    for figure in _result("receiver_evaluate_colour")["comparisons"]:
+        if figure["measure"] == "psnr" and figure["receiver"] in ("default", "tiny") and figure["sigma"] == 0:
+            change = f"{figure['mean']:+.2f} dB [{figure['low']:+.2f}, {figure['high']:+.2f}]"
+            title = f"{figure['set']}, quality {figure['quality']}: `{figure['receiver']}`"
+            ahead = verdict(figure["low"], figure["high"], less_is_better=False)
+            rows.append([title, change, f"{figure['images']}", ahead])
+    header = ["PSNR of RGB over the decoded file", "change", "n", "we are"]
+    return f"{table(header, rows)}\n\n{_origin('receiver_evaluate_colour')}"
+
+
+def speed() -> str:
+    """How many times as fast as libjpeg-turbo a plain encode is; medians of rounds."""
+    document = _result("speed")
+    rows = []
+    for case, figures in document["cases"].items():
+        for peer in ("simplejpeg", "pillow"):
+            times = figures["times_faster"].get(f"float / {peer}")
+            if times is not None:
+                ahead = "ahead" if times > 1 else "behind"
+                rows.append([case, peer, f"{times:.2f}", f"{document['rounds']} rounds", ahead])
+    header = ["plain encode, one core", "against", "times as fast", "n", "we are"]
+    return f"{table(header, rows)}\n\n{_origin('speed')}"
+
+
+def decoders() -> str:
+    """How many decoders show all of our files, and what the others do with them."""
+    document = _result("conformance")
+    known = [row for row in document["decoders"].values() if row["version"] is not None]
+    whole = sum(row["right"] == document["our_files"] for row in known)
+    files = f"{document['our_files']} files of every option"
+    rows = [[files, f"{whole} of {len(known)}"]]
+    for kind in ("baseline", "progressive"):
+        for sampling in ("grey", "4:4:4", "4:2:2", "4:2:0", "4:4:0"):
+            name = f"{kind}, {sampling}"
+            rows.append([name, f"{sum(name not in {*row['wrong'], *row['refused']} for row in known)} of {len(known)}"])
+    return f"{table(['files', 'decoders that show all of them'], rows)}\n\n{_origin('conformance')}"
+
+
+def behind() -> str:
+    """Where a rival is ahead in these results, on pages also by measures that a file was not tuned for."""
+    rows = [*_behind_on_pages(), *_behind_in_restoring(), *_behind_in_speed()]
+    return table(["what", "against", "by", "n"], rows)
+
+
+def _behind_on_pages() -> list[list[str]]:
+    rows = []
+    for name in ("rd_pages_420", "rd_pages_444"):
+        for pair, measures in _result(name)["direct"].items():
+            ours, against, rival = pair.partition(" against ")
+            for measure, figures in measures.items():
+                low, high = figures["interval"]
+                if against and verdict(low, high) == "behind":
+                    sampling = ":".join(name.removeprefix("rd_pages_"))
+                    title = f"bytes of pages at equal {_MEASURES[measure]}, {ours}, {sampling}"
+                    figure = f"{figures['bd_rate']:+.1f} % [{low:+.1f}, {high:+.1f}]"
+                    rows.append([title, rival, figure, f"{len(figures['pictures'])}"])
+    return rows
+
+
+def _behind_in_restoring() -> list[list[str]]:
+    document, rows = _result("accelir_rates"), []
+    for name, task in document["tasks"].items():
+        for rival, figure in task["qpnet_over"][f"{document['middle']:g}"].items():
+            if verdict(figure["low"], figure["high"], less_is_better=False) == "behind":
+                change = f"{figure['value']:+.2f} dB [{figure['low']:+.2f}, {figure['high']:+.2f}]"
+                rows.append([f"PSNR after restoration, `{name}`", rival, change, f"{figure['images']}"])
+    for name, figures in _result("receiver_quality")["psnr_y_db"].items():
+        for quality in (key for key in figures if key != "images"):
+            lost = figures[quality]["default, int8, projected"] - figures[quality][_DNCNN]
+            if round(lost, 2) < 0:
+                rows.append(
+                    [
+                        f"PSNR of `default`, {name}, quality {quality}",
+                        "DnCNN-3",
+                        f"{lost:+.2f} dB",
+                        f"{figures['images']}",
+                    ]
+                )
+    return rows
+
+
+def _behind_in_speed() -> list[list[str]]:
+    document = _result("speed")
+    return [
+        [f"speed of a plain encode, {case}", peer, f"{times:.2f} times as fast", f"{document['rounds']} rounds"]
+        for case, figures in document["cases"].items()
+        for peer in ("simplejpeg", "pillow")
+        if (times := figures["times_faster"].get(f"float / {peer}", 1)) < 1
+    ]
+
+
+def _result(name: str) -> Figures:
+    document: Figures = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    return document
+
+
+def _origin(*names: str) -> str:
+    """The commands of results, without the folders of the machine that they ran on, and links to them."""
+    parts = []
+    for name in names:
+        command = re.sub(r"(?<=[ =])/\S*/", "", _result(name)["command"])
+        parts.append(f"Made by `{command}`: [`{name}.json`](../benchmarks/results/{name}.json).")
+    return "\n".join(parts)
+
+
+def _percent(figure: Figures) -> str:
+    return f"{figure['value']:+.1f} % [{figure['low']:+.1f}, {figure['high']:+.1f}]"
