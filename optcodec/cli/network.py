@@ -12,6 +12,7 @@ from optcodec.console.help import ExpertOption
 from optcodec.console.models import is_onnx, onnx_options, open_classifier, open_model
 from optcodec.console.modules import find_modules_here
 from optcodec.console.options import one_of, with_options
+from optcodec.console.readers import joined, named_reader, reader_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -41,15 +42,6 @@ _OPTIONS = (
         "--network, in the same order, - for none.",
     ),
     click.option(
-        "--reader",
-        "readers",
-        multiple=True,
-        metavar="NAME",
-        help="Make the files for a receiver that restores them, whose gradients choose the coefficients (--effort 4): "
-        "deblock, sr4, denoise25 or deblur1.5 of the package restore, with @TEXT of a network, such as "
-        "denoise25@ffdnet:FILE; or for any reader that package.module:factory makes. Repeat it for several.",
-    ),
-    click.option(
         "--against",
         type=click.Path(path_type=Path),
         metavar="PICTURE",
@@ -71,14 +63,6 @@ _OPTIONS = (
         "original.",
     ),
     click.option(
-        "--fidelity",
-        type=float,
-        metavar="SHARE",
-        help="Share of plain squared error, from 0 to below 1, in what is made small for --network or --reader, so "
-        "that the files also stay close to the originals for other readers, such as people. With 0.5, to halve the "
-        "squared error is worth as much as to halve the divergence.  [default: 0]",
-    ),
-    click.option(
         "--loss",
         cls=ExpertOption,
         metavar="MODULE:FUNCTION",
@@ -95,14 +79,6 @@ _OPTIONS = (
         "other way, scaled. With one, files are good for exactly these pixels only.  [default: 5]",
     ),
     click.option(
-        "--rounds",
-        cls=ExpertOption,
-        type=click.IntRange(0),
-        metavar="T",
-        help="Number of gradients of --network or --reader for each file; with 0, only one, which weighs the blocks.  "
-        "[default: 16]",
-    ),
-    click.option(
         "--device",
         cls=ExpertOption,
         metavar="NAME",
@@ -114,7 +90,7 @@ _OPTIONS = (
 
 def network_options(function: Any) -> Any:
     """Add the options for networks in the loop to a command."""
-    return with_options(function, *_OPTIONS)
+    return with_options(reader_options(function), *_OPTIONS)
 
 
 def reader_target(options: dict[str, Any], other: Target | None) -> Target | None:
@@ -145,9 +121,7 @@ def readers(options: dict[str, Any], named: Sequence[str]) -> Readers | None:
         if fidelity is not None:
             raise InvalidInputError("--fidelity needs --network or --reader")
         return None
-    from optcodec.loop.reader import Readers
-
-    return Readers([*networks, *others], **({} if fidelity is None else {"fidelity": fidelity}))
+    return joined([*networks, *others], fidelity)
 
 
 def _networks(options: dict[str, Any]) -> list[Reader]:
@@ -168,10 +142,7 @@ def _networks(options: dict[str, Any]) -> list[Reader]:
 
 def _restoring(name: str, options: dict[str, Any]) -> Reader:
     """The reader of ``--reader``, with the picture of ``--against``."""
-    from optcodec.loop.named import load_reader
-
-    find_modules_here(name.partition("@")[0])
-    reader, path = load_reader(name), options["against"]
+    reader, path = named_reader(name), options["against"]
     if path is None:
         return reader
     against = getattr(reader, "against", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,11 +10,13 @@ import click
 from optcodec.console.form import form_of, form_options
 from optcodec.console.modules import find_modules_here
 from optcodec.console.options import method_option, profile_option, subsampling_option
+from optcodec.console.readers import joined, named_reader, reader_options
 from optcodec.console.tuning import tuned, tuning_options
 from optcodec.errors import InvalidInputError
 from optcodec.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
+    from optcodec.loop.reader import Readers
     from optcodec.rates.senders import Sender
 
 __all__ = ["labelled", "sender_of"]
@@ -25,6 +28,7 @@ _OWN = "optcodec"
 @profile_option
 @method_option
 @tuning_options
+@reader_options
 @subsampling_option
 @form_options
 def _own(**options: Any) -> None:
@@ -85,9 +89,19 @@ def _arguments(name: str, options: str, subsampling: str) -> dict[str, Any]:
         # What the options mean with a target; effort 1 has none, and meets sizes by whole qualities.
         fixed = parsed["effort"] == 1
         tuning = tuned(chosen, 75 if fixed else None, None if fixed else MaxBytes(1))
+        reader = _reader(tuning.readers, parsed["fidelity"])
     except click.ClickException as error:
         raise InvalidInputError(f"{name}: {error.format_message()}") from None
     except InvalidInputError as error:
         raise InvalidInputError(f"{name}: {error}") from None
     settings = {key: value for key, value in tuning.settings.items() if key not in ("quality", "target")}
+    if reader is not None:
+        settings |= {"reader": reader, "rounds": parsed["rounds"]}
     return settings | {"method": parsed["method"], "subsampling": parsed["subsampling"]} | form
+
+
+def _reader(names: Sequence[str], fidelity: float | None) -> Readers | None:
+    """The readers of the files; None without any."""
+    if not names and fidelity is not None:
+        raise InvalidInputError("fidelity is for readers; expected reader=NAME as well")
+    return joined([named_reader(name) for name in names], fidelity) if names else None

@@ -11,7 +11,8 @@ pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("onnxruntime")
 
-from optcodec import InvalidInputError, MaxBytes, encode
+from optcodec import InvalidInputError, MaxBytes, Readers, encode, load_utility_profile
+from optcodec.console.senders import sender_of
 from optcodec.loop.named import load_reader, registered_readers
 from restore.readers import TaskReader, denoise25, sr4
 from tests.cli_helpers import photograph, refusal, run, run_json, save
@@ -113,6 +114,14 @@ def test_a_clean_picture_is_for_one_input(picture: Path) -> None:
     options = "--max-bytes", 1200, "--reader", "sr4", "--against", picture
     line = refusal("encode", picture, picture.with_name("other.png"), "-o", picture.with_name("out"), *options)
     assert "--against is the clean picture of a single input, got 2" in line
+
+
+@pytest.mark.parametrize("name", ["reader=denoise25", "effort=4,tune=receiver:denoise25"])
+def test_senders_have_readers(name: str) -> None:
+    sender = sender_of(f"optcodec:{name},rounds=1,fidelity=0.3", "4:2:0")
+    tune = load_utility_profile("denoise25") if "tune" in name else "psnr"
+    file = encode(PHOTO, target=MaxBytes(1200), reader=Readers([denoise25()], fidelity=0.3), tune=tune, rounds=1)
+    assert sender.encode(PHOTO, "4:2:0", MaxBytes(1200)) == file.data
 
 
 def test_packages_register_their_readers() -> None:

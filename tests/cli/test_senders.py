@@ -60,6 +60,9 @@ def test_options_of_encode_as_text(text: str, expected: dict[str, Any]) -> None:
         ("optcodec:progressive,baseline", "optcodec:progressive,baseline: --progressive and --baseline exclude"),
         ("optcodec:effort=1,tune=psnr", "--tune psnr has no effect unless"),
         ("optcodec:bpp=1", "No such option '--bpp'"),
+        ("optcodec:reader=nobody", "optcodec:reader=nobody: no reader 'nobody'; expected"),
+        ("optcodec:fidelity=0.5", "optcodec:fidelity=0.5: fidelity is for readers; expected reader=NAME as well"),
+        ("optcodec:rounds=2", "optcodec:rounds=2: --effort 4 needs --network or --reader, got none"),
     ],
 )
 def test_bad_options_of_encode(text: str, message: str) -> None:
