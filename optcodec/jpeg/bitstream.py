@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from optcodec.jpeg.entropy import HuffmanTables, ScanTokens, joint_tables, optimal_tables, scan_bytes
+from optcodec.jpeg.entropy import HuffmanTables, ScanTokens, joint_tables, optimally_coded, scan_bytes
 from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.layout import dc_slots
@@ -125,7 +125,8 @@ def jpeg_bytes(
         pieces.append(segment_bytes(_DRI, struct.pack(">H", preamble.restart_interval)))
     for scan in scans:
         if huffman == "standard":
-            pieces += _coded_scan(preamble, scan, standard_tables(scan.tokens.histogram))
+            tables = standard_tables(scan.tokens.histogram)
+            pieces += _coded_scan(preamble, scan, tables, scan_bytes(scan.tokens, tables))
         else:
             pieces += _scan_pieces(preamble, scan, share_tables)
     pieces += [end, EOI]
@@ -134,17 +135,22 @@ def jpeg_bytes(
 
 def _scan_pieces(preamble: Preamble, scan: Scan, share_tables: bool) -> list[bytes | memoryview]:
     """Write DHT, SOS and entropy-coded data, with the Huffman tables that take the fewest bytes in all."""
-    separate = optimal_tables(scan.tokens.histogram)
+    separate, data = optimally_coded(scan.tokens)
+    pieces = _coded_scan(preamble, scan, separate, data)
     joint = joint_tables(scan.tokens, separate) if share_tables else None
-    choices = [_coded_scan(preamble, scan, tables) for tables in ((separate, joint) if joint else (separate,))]
+    if joint is None:
+        return pieces
+    choices = pieces, _coded_scan(preamble, scan, joint, scan_bytes(scan.tokens, joint))
     return min(choices, key=lambda pieces: sum(map(len, pieces)))
 
 
-def _coded_scan(preamble: Preamble, scan: Scan, tables: HuffmanTables) -> list[bytes | memoryview]:
-    """Write DHT, SOS and entropy-coded data with some Huffman tables."""
+def _coded_scan(
+    preamble: Preamble, scan: Scan, tables: HuffmanTables, data: Sequence[memoryview]
+) -> list[bytes | memoryview]:
+    """Write DHT, SOS and the entropy-coded data that was made with these Huffman tables."""
     # A DC refinement scan consists of plain bits, and has no Huffman table.
     definition = [segment_bytes(_DHT, tables.definition)] if tables.definition else []
-    return [*definition, _scan_header(preamble, scan, tables), *scan_bytes(scan.tokens, tables)]
+    return [*definition, _scan_header(preamble, scan, tables), *data]
 
 
 @lru_cache(maxsize=64)

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.layout import McuLayout, in_parallel, mcu_layout, pixel_layout, segments, worker_count
-from optcodec.jpeg.overshoot import FOR_ROUNDING, Clipped
+from optcodec.jpeg.layout import McuLayout, in_parallel, mcu_layout, segments, worker_count
 from optcodec.jpeg.scratch import scratch
-from optcodec.jpeg.tables import QuantTable
-from optcodec.kernels import load, prepare
+from optcodec.kernels import load
 
 __all__ = [
     "HuffmanTables",
@@ -29,13 +26,12 @@ __all__ = [
     "collect_tokens",
     "joint_tables",
     "optimal_tables",
-    "pixel_tokens",
+    "optimally_coded",
     "scan_bits",
     "scan_bytes",
     "sequential_tokens",
 ]
 
-_NOTHING_CLIPPED = np.empty((0, 2), np.uint64), np.empty(0, np.float32), np.empty(0, np.float32)
 CONTEXTS = 9 * 256  # 4 DC and 4 AC tables with 256 symbols each, and bits without a code
 # About 64x64 pixels. For larger scans, separate tables mostly take fewer bytes, and trying both would take time.
 _MAX_TOKENS_OF_JOINT_TABLES = 2048
@@ -56,12 +52,15 @@ class ScanTokens:
         has one part. None without restart markers.
     workers : int
         Number of threads that write the parts.
+    coded : (HuffmanTables, memoryview), optional
+        Optimal tables and the data that is coded with them, where they were made together with the tokens.
     """
 
     parts: Sequence[tuple[npt.NDArray[np.uint32], int]]
     histograms: npt.NDArray[np.int64]
     bounds: npt.NDArray[np.int64] | None = None
     workers: int = 1
+    coded: tuple[HuffmanTables, memoryview] | None = None
 
     @property
     def histogram(self) -> npt.NDArray[np.int64]:
@@ -88,6 +87,14 @@ class HuffmanTables:
     definition: bytes
     used: Sequence[int]
     codes: npt.NDArray[np.int64]
+
+
+def optimally_coded(tokens: ScanTokens) -> tuple[HuffmanTables, list[memoryview]]:
+    """Optimal Huffman tables of a scan, and its entropy-coded data with these; see `scan_bytes`."""
+    if tokens.coded is not None:
+        return tokens.coded[0], [tokens.coded[1]]
+    tables = optimal_tables(tokens.histogram)
+    return tables, scan_bytes(tokens, tables)
 
 
 def optimal_tables(histogram: npt.NDArray[np.int64]) -> HuffmanTables:
@@ -185,64 +192,6 @@ def sequential_tokens(
         return count
 
     return collect_tokens(layout, image.restart_interval, worker_count(layout, threads), make)
-
-
-def pixel_tokens(
-    pixels: npt.NDArray[np.uint8],
-    subsampling: str,
-    tables: Sequence[QuantTable],
-    *,
-    dct: Literal["float", "exact"] = "float",
-    restart_interval: int = 0,
-    threads: int | None = None,
-    clipped: Clipped | None = None,
-) -> ScanTokens:
-    """Make the tokens of the only scan of a baseline file directly from pixels.
-
-    Parameters
-    ----------
-    pixels : ndarray of uint8, shape (height, width, 1 or 3)
-        Grey or RGB, C-contiguous.
-    subsampling : str
-        Name of the sampling, such as ``"4:2:0"``; ignored for grey pixels.
-    tables : sequence of QuantTable
-        One table a component; steps are at most 255.
-    dct : {"float", "exact"}
-        Floating-point DCT, or the accurate integer DCT of libjpeg.
-    restart_interval : int
-        MCUs between restart markers, 0 for none.
-    threads : int, optional
-        Maximum number of threads; by default all processors.
-    clipped : Clipped, optional
-        Samples of luminance that may overshoot; only with the floating-point DCT.
-    """
-    prepare("encode", "huffman", "bits")
-    layout, h, v = pixel_layout(pixels, subsampling)
-    exact = int(dct == "exact")
-    quantizers = _quantizers(tuple(tables), exact)
-
-    def make(first: int, last: int, *results: npt.NDArray[Any]) -> int:
-        overshoot = _NOTHING_CLIPPED
-        if clipped is not None:
-            overshoot = clipped.masks, FOR_ROUNDING.constants(tables[0]), np.empty(800, np.float32)
-        count: int = load("encode").pixel_tokens(
-            pixels, layout.components, h, v, first, last, layout.columns, restart_interval, exact, quantizers,
-            *overshoot, layout.sample_space(), *layout.work_space(), *results,
-        )  # fmt: skip
-        return count
-
-    return collect_tokens(layout, restart_interval, worker_count(layout, threads), make)
-
-
-@lru_cache(maxsize=64)
-def _quantizers(tables: tuple[QuantTable, ...], exact: int) -> npt.NDArray[np.float32]:
-    """Compute the constants of each table that `optcodec.kernels.dct` reads, shape (tables, 256)."""
-    rows = []
-    for table in tables:
-        steps = table.steps.astype(np.float32)
-        constants = (1 / (8 * steps), 4 * steps + np.float32(0.5)) if exact else ((1 / steps).T, (1 / steps).T)
-        rows.append(np.concatenate([np.concatenate([block, block], 1).ravel() for block in constants]))
-    return np.stack(rows)
 
 
 def collect_tokens(

@@ -64,11 +64,15 @@ class McuLayout:
         """Allocate arrays for the blocks of one MCU row, and for their masks and the state of the entropy coder."""
         return np.empty(self.row_blocks * 64, np.int16), np.empty(self.row_blocks + 36, np.int64)
 
-    def sample_space(self) -> npt.NDArray[np.uint8]:
-        """Allocate an array for the samples of one MCU row; see `optcodec.kernels.samples.load_mcu_row`."""
+    @cached_property
+    def sample_nbytes(self) -> int:
+        """Bytes of the samples of one MCU row in its work space; see `optcodec.kernels.samples.load_mcu_row`."""
         h, v = int(self.components[0, 2]), int(self.components[0, 3])
-        stride = (self.columns * 8 * h + 63) // 32 * 32
-        return np.empty(stride * (10 * v + 17), np.uint8)
+        return (self.columns * 8 * h + 63) // 32 * 32 * (10 * v + 17)
+
+    def sample_space(self) -> npt.NDArray[np.uint8]:
+        """Allocate an array for the samples of one MCU row."""
+        return np.empty(self.sample_nbytes, np.uint8)
 
     def with_addresses(self, arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[np.int64]:
         """Copy `components` and fill in the addresses of one array of blocks a component.
@@ -166,6 +170,8 @@ def in_parallel(work: Callable[[int], T], count: int, workers: int) -> list[T]:
 
     Threads run in parallel since kernels release the interpreter lock.
     """
+    if min(workers, count) == 1:
+        return [work(index) for index in range(count)]
     results: dict[int, T] = {}
     errors: list[BaseException] = []
     indices = iter(range(count))  # shared without a lock: taking the next number is one step of the interpreter

@@ -13,7 +13,7 @@ from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.bitstream import Huffman, Preamble, Scan, compact_tables, jpeg_bytes
 from optcodec.jpeg.dct import forward
-from optcodec.jpeg.entropy import pixel_tokens
+from optcodec.jpeg.direct import pixel_tokens
 from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import (
     MAX_LIBJPEG_SIDE,
@@ -98,8 +98,11 @@ class PixelSource:
     @cached_property
     def clipped(self) -> Clipped | None:
         """Samples that may overshoot; None if there are none, or the indices have to be those of libjpeg-turbo."""
-        may_overshoot = self.overshoot and self.dct == "float"
-        return clipped_luminance(self.pixels, threads=self.threads) if may_overshoot else None
+        return clipped_luminance(self.pixels, threads=self.threads) if self._may_overshoot else None
+
+    @property
+    def _may_overshoot(self) -> bool:
+        return self.overshoot and self.dct == "float"
 
     def coefficients(self) -> DctImage:
         """What tables are designed from: coefficients that are not quantized."""
@@ -140,7 +143,8 @@ class PixelSource:
             dct=self.dct,
             restart_interval=self.restart_interval,
             threads=self.threads,
-            clipped=self.clipped,
+            overshoot=self._may_overshoot,
+            write=self.huffman == "optimal",
         )
         preamble = Preamble(*self.size, parts, tables, self.metadata, self.restart_interval)
         scan = Scan(range(count), dc_slots(count), tokens)
