@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ from optcodec.jpeg.image import (
     checked_interval,
     sampling_factors,
 )
-from optcodec.jpeg.layout import dc_slots, pixel_layout, with_channels
+from optcodec.jpeg.layout import dc_slots, with_channels
 from optcodec.jpeg.overshoot import FOR_ROUNDING, Clipped, clipped_luminance
 from optcodec.jpeg.quantize import dequantize, quantize, table_indices
 from optcodec.jpeg.reading.reader import read_jpeg
@@ -127,27 +128,21 @@ class PixelSource:
 
     def _interleaved(self, tables: Sequence[QuantTable]) -> bytes:
         """The baseline file with all components in one scan, straight from pixels."""
-        prepare("clipped", "encode", "huffman", "bits")
+        prepare("encode", "huffman", "bits")
         pixels = with_channels(self.pixels)
-        count = pixels.shape[2]
-        _, h, v = pixel_layout(pixels, self.subsampling)
-        tables, indices = compact_tables(tables, table_indices(count, len(tables)))
-        parts = [
-            FrameComponent(1, h, v, indices[0]),
-            *(FrameComponent(k + 1, 1, 1, indices[k]) for k in range(1, count)),
-        ]
+        plain, of_components = _baseline(pixels.shape, self.subsampling, tuple(tables), self.restart_interval)
+        preamble = plain if self.metadata == plain.metadata else replace(plain, metadata=self.metadata)
         tokens = pixel_tokens(
             pixels,
             self.subsampling,
-            [tables[index] for index in indices],
+            of_components,
             dct=self.dct,
             restart_interval=self.restart_interval,
             threads=self.threads,
             overshoot=self._may_overshoot,
             write=self.huffman == "optimal",
         )
-        preamble = Preamble(*self.size, parts, tables, self.metadata, self.restart_interval)
-        scan = Scan(range(count), dc_slots(count), tokens)
+        scan = Scan(range(len(of_components)), dc_slots(len(of_components)), tokens)
         # libjpeg always writes two pairs of Huffman tables: files that are to equal its files have them, too.
         return jpeg_bytes(preamble, [scan], progressive=False, share_tables=self.dct == "float", huffman=self.huffman)
 
@@ -155,6 +150,19 @@ class PixelSource:
         """The file with indices that were chosen already; see `write_jpeg`."""
         coded = replace(coded, metadata=self.metadata, restart_interval=self.restart_interval)
         return _written(self, coded, smallest=smallest)
+
+
+@lru_cache(maxsize=64)
+def _baseline(
+    shape: tuple[int, int, int], subsampling: str, tables: tuple[QuantTable, ...], restart_interval: int
+) -> tuple[Preamble, tuple[QuantTable, ...]]:
+    """What comes before the scan of pixels of a shape, without metadata; and the table of each component."""
+    height, width, count = shape
+    h, v = sampling_factors(subsampling) if count == 3 else (1, 1)
+    used, indices = compact_tables(tables, table_indices(count, len(tables)))
+    factors = [(h, v), (1, 1), (1, 1)][:count]
+    parts = [FrameComponent(k + 1, *factors[k], indices[k]) for k in range(count)]
+    return Preamble(width, height, parts, used, Metadata(), restart_interval), tuple(used[index] for index in indices)
 
 
 @dataclass(frozen=True, eq=False)
