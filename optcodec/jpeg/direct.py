@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -19,12 +18,13 @@ from optcodec.kernels import load
 
 __all__ = ["pixel_tokens"]
 
-_NOTHING = np.empty(0, np.float32)
+_NOTHING, _NOTHING_WRITTEN = np.empty(0, np.float32), np.empty(0, np.uint8)
+_NO_INTERVALS = np.zeros(1, np.int64)
 # Up to 512x512 pixels the scan is written in the call that makes its tokens. For larger pictures a call costs nothing,
 # and the space that their scans might need is not reused.
 _MOST_BLOCKS_AT_ONCE = 1 << 13
 # Lengths of what `optcodec.kernels.encode` calls `numbers`, without and with writing, and of the definition of tables.
-_STATE, _NUMBERS, _DEFINITION = 36, 36 + CONTEXTS + 1544 + 8 + 2, 8 * 273
+_STATE, _NUMBERS, _DEFINITION = 36, 36 + CONTEXTS + 2315 + 8 + 2, 8 * 273
 
 
 def pixel_tokens(
@@ -63,18 +63,28 @@ def pixel_tokens(
     workers = worker_count(layout, threads)
     exact, constants = int(dct == "exact"), FOR_ROUNDING.constants(tables[0]) if overshoot else _NOTHING
     form = h, v, layout.columns, restart_interval, exact, _quantizers(tuple(tables), exact), constants
-    at_once = write and not restart_interval and workers == 1 and layout.blocks <= _MOST_BLOCKS_AT_ONCE
-    numbers = np.zeros(_NUMBERS if at_once else _STATE, np.int64)
-    target = scratch(_DEFINITION + 12 * 64 * layout.blocks + 240 if at_once else 0)
+    fill = load("encode").pixel_tokens
+    if write and not restart_interval and workers == 1 and layout.blocks <= _MOST_BLOCKS_AT_ONCE:
+        return _written(layout, lambda *space: fill(pixels, layout.components, 0, layout.rows, *form, *space))
 
     def make(first: int, last: int, *results: npt.NDArray[Any]) -> int:
-        given = pixels, layout.components, first, last, *form
-        of_part = numbers if workers == 1 else np.empty(_STATE, np.int64)
-        count: int = load("encode").pixel_tokens(*given, *_work_space(layout), of_part, *results, target)
+        space = *_work_space(layout), np.empty(_STATE, np.int64)
+        count: int = fill(pixels, layout.components, first, last, *form, *space, *results, _NOTHING_WRITTEN)
         return count
 
-    tokens = collect_tokens(layout, restart_interval, workers, make)
-    return replace(tokens, coded=_coded(numbers, target)) if at_once else tokens
+    return collect_tokens(layout, restart_interval, workers, make)
+
+
+def _written(layout: McuLayout, fill: Callable[..., int]) -> ScanTokens:
+    """The tokens of a whole scan, which the kernel also writes."""
+    size = 64 * 4 * layout.blocks
+    memory, numbers = scratch(4 * size + _DEFINITION + 240), np.zeros(_NUMBERS, np.int64)
+    tokens, target, histogram = memory[:size].view(np.uint32), memory[size:], np.zeros(2 * CONTEXTS, np.int64)
+    count = fill(*_work_space(layout), numbers, tokens, histogram, _NO_INTERVALS, target)
+    *used, size_of_definition, size_of_scan = numbers[-10:].tolist()
+    codes, definition = numbers[_STATE : _STATE + CONTEXTS], target[:size_of_definition].tobytes()
+    coded = HuffmanTables(definition, used, codes), target[_DEFINITION : _DEFINITION + size_of_scan].data
+    return ScanTokens([(tokens, count)], histogram[np.newaxis, :CONTEXTS], coded=coded)
 
 
 def _work_space(layout: McuLayout) -> tuple[npt.NDArray[Any], ...]:
@@ -82,14 +92,6 @@ def _work_space(layout: McuLayout) -> tuple[npt.NDArray[Any], ...]:
     columns = int(layout.components[0, 1])
     samples = np.empty(layout.sample_nbytes + 136 * layout.row_blocks, np.uint8)
     return np.empty(800, np.float32), np.empty((columns, 2), np.uint64), samples
-
-
-def _coded(numbers: npt.NDArray[np.int64], target: npt.NDArray[np.uint8]) -> tuple[HuffmanTables, memoryview]:
-    """What the kernel wrote: Huffman tables, and the scan with them."""
-    *used, size_of_definition, size_of_scan = numbers[-10:].tolist()
-    definition = target[:size_of_definition].tobytes()
-    tables = HuffmanTables(definition, used, numbers[_STATE : _STATE + CONTEXTS])
-    return tables, target[_DEFINITION : _DEFINITION + size_of_scan].data
 
 
 @lru_cache(maxsize=64)

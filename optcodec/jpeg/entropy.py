@@ -105,7 +105,7 @@ def optimal_tables(histogram: npt.NDArray[np.int64]) -> HuffmanTables:
     used = np.empty(8, np.int64)
     codes = np.zeros(CONTEXTS, np.int64)
     definition = np.empty(8 * 273, np.uint8)
-    size = load("huffman").build_tables(histogram, np.empty(4 * 257 + 2 * 258, np.int64), used, codes, definition)
+    size = load("huffman").build_tables(histogram, np.empty(9 * 257 + 2, np.int64), used, codes, definition)
     return HuffmanTables(definition[:size].tobytes(), used.tolist(), codes)
 
 

@@ -76,14 +76,14 @@ def _write_scan(tokens, count, histogram, numbers, target):
     tokens : address of the tokens
     count : number of tokens
     histogram : (9 * 256,) number of tokens by context
-    numbers : (3894,) 36 numbers of work space; the codes (9 * 256) and 1544 numbers of work space of `build_tables`; the
+    numbers : (4665,) 36 numbers of work space; the codes (9 * 256) and 2315 numbers of work space of `build_tables`; the
         number of symbols of each of 8 slots; how many bytes the definition has, and how many the scan
     target : receives the definition, in 8 * 273 bytes, then the scan; has 12 bytes for each token, and 240 more
     """
-    codes, work, used = numbers[36:2340], numbers[2340:3884], numbers[3884:3892]
-    numbers[3892] = build_tables(histogram, work, used, codes, target[:2184])
+    codes, work, used = numbers[36:2340], numbers[2340:4655], numbers[4655:4663]
+    numbers[4663] = build_tables(histogram, work, used, codes, target[:2184])
     scan = address_of(target) + 2184
-    numbers[3893] = write_interval(tokens, count, address_of(codes), scan + 8 * count + 160, scan)
+    numbers[4664] = write_interval(tokens, count, address_of(codes), scan + 8 * count + 160, scan)
 
 
 @export(
