@@ -73,8 +73,6 @@ class Request:
         InvalidInputError
             If arguments are wrong, or exclude one another.
         """
-        if self._is_quality_alone:  # there is nothing to check, which takes as long as a tenth of a small picture
-            return Request(self.quality, effort=1)
         arguments = self._arguments
         for one, other in (("quality", "tables"), ("quality", "target")):
             if arguments[one] is not None and arguments[other] is not None:
@@ -90,15 +88,8 @@ class Request:
         return replace(self, effort=effort)
 
     @property
-    def _is_quality_alone(self) -> bool:
-        """Whether nothing is asked for but perhaps a quality."""
-        of_tables = self.tables is self.target is self.profile is self.method is None
-        of_indices = self.effort is self.tune is self.field is self.blocks is self.reader is self.rounds is None
-        return of_tables and of_indices
-
-    @property
     def _arguments(self) -> dict[str, object]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return dict(vars(self))
 
     def is_size_alone(self, **form: str) -> bool:
         """Whether the file is made for people, since only its size is asked for; `form` as of `resolved`."""
@@ -217,7 +208,7 @@ def check_effort(arguments: Arguments, spell: Spell = _in_python) -> int:
     else:
         effort = 2 if "target" in is_set else 1
     if effort == 1 and is_set <= _NEVER_REFUSED:
-        return effort
+        return effort  # without making messages, which takes as long as a tenth of a small picture
     if "method" in is_set and "target" not in is_set:
         raise InvalidInputError(f"{spell('method')} designs tables for {spell('target')}; got none")
     checks = (_without_effect_at_1, _without_effect_at_2, _without_effect_at_3, _without_effect_at_4)

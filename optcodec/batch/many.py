@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sized
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from optcodec.encoder import EncodedJpeg, encode
+from optcodec.encoder import encoding
+from optcodec.encoding import EncodedJpeg, Encoding
 from optcodec.errors import InvalidInputError
-from optcodec.experiments.threads import in_order
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.layout import thread_count
+from optcodec.jpeg.layout import on_threads, thread_count
 from optcodec.pictures.pixels import ImageLike
 
 __all__ = ["encode_many"]
@@ -53,11 +54,16 @@ def encode_many(
     total = thread_count(threads)
     workers = min(total, max(1, len(images))) if isinstance(images, Sized) else total
 
-    def work(index: int, image: ImageLike | CoefficientImage) -> EncodedJpeg:
+    @cache
+    def coded() -> Encoding:
+        return encoding(threads=total // workers, **options)
+
+    def work(numbered: tuple[int, ImageLike | CoefficientImage]) -> EncodedJpeg:
+        index, image = numbered
         try:
-            return encode(image, threads=total // workers, **options)
+            return coded()(image)
         except Exception as error:
             error.add_note(f"This is about image {index}, counted from 0.")
             raise
 
-    return list(in_order(work, enumerate(images), workers))
+    return on_threads(work, enumerate(images), workers)

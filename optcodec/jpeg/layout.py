@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from threading import Thread
+from threading import Lock, Thread
 from typing import TypeVar
 
 import numpy as np
@@ -22,6 +22,7 @@ __all__ = [
     "dc_slots",
     "in_parallel",
     "mcu_layout",
+    "on_threads",
     "pixel_layout",
     "segments",
     "thread_count",
@@ -29,6 +30,7 @@ __all__ = [
     "worker_count",
 ]
 
+S = TypeVar("S")
 T = TypeVar("T")
 _PARTS_PER_THREAD = 2
 _BLOCKS_PER_PART = 1 << 19  # 128 MiB of tokens at most
@@ -132,13 +134,9 @@ def with_channels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis])
 
 
-def pixel_layout(pixels: npt.NDArray[np.uint8], subsampling: str) -> tuple[McuLayout, int, int]:
-    """Compute the layout of pixels of shape (height, width, 1 or 3); return it and the luminance sampling factors."""
-    return _pixel_layout(pixels.shape, subsampling)
-
-
 @lru_cache(maxsize=16)
-def _pixel_layout(shape: tuple[int, int, int], subsampling: str) -> tuple[McuLayout, int, int]:
+def pixel_layout(shape: tuple[int, int, int], subsampling: str) -> tuple[McuLayout, int, int]:
+    """Compute the layout of pixels of shape (height, width, 1 or 3); return it and the luminance sampling factors."""
     height, width, channels = shape
     h, v = sampling_factors(subsampling) if channels == 3 else (1, 1)
     return mcu_layout(width, height, [(h, v), (1, 1), (1, 1)][:channels], dc_slots(channels)), h, v
@@ -166,29 +164,42 @@ def segments(layout: McuLayout, workers: int) -> list[tuple[int, int]]:
 
 
 def in_parallel(work: Callable[[int], T], count: int, workers: int) -> list[T]:
-    """Call ``work(0) .. work(count - 1)`` in `workers` threads, of which this is one; return the results in order.
+    """Call ``work(0) .. work(count - 1)`` in `workers` threads, see `on_threads`."""
+    return on_threads(work, range(count), min(workers, count))
 
-    Threads run in parallel since kernels release the interpreter lock.
+
+def on_threads(work: Callable[[S], T], items: Iterable[S], workers: int) -> list[T]:
+    """Call a function with each item in `workers` threads, of which this is one; return the results in order.
+
+    A thread takes the next item when it is free. Threads run in parallel since kernels release the interpreter lock.
+    After an error no more items are taken; that of the first item which has one is raised.
     """
-    if min(workers, count) == 1:
-        return [work(index) for index in range(count)]
+    if workers <= 1:
+        return [work(item) for item in items]
     results: dict[int, T] = {}
-    errors: list[BaseException] = []
-    indices = iter(range(count))  # shared without a lock: taking the next number is one step of the interpreter
+    errors: dict[int, BaseException] = {}
+    waiting, lock = enumerate(items), Lock()
 
     def run() -> None:
+        index = None
         try:
-            for index in indices:
-                results[index] = work(index)
+            while not errors:
+                index = None
+                with lock:
+                    numbered = next(waiting, None)
+                if numbered is None:
+                    return
+                index = numbered[0]
+                results[index] = work(numbered[1])
         except BaseException as error:
-            errors.append(error)
+            errors[len(results) + workers if index is None else index] = error  # an iterator fails behind its items
 
-    threads = [Thread(target=run) for _ in range(min(workers, count) - 1)]
+    threads = [Thread(target=run) for _ in range(workers - 1)]
     for thread in threads:
         thread.start()
     run()
     for thread in threads:
         thread.join()
     if errors:
-        raise errors[0]
-    return [results[index] for index in range(count)]
+        raise errors[min(errors)]
+    return [results[index] for index in range(len(results))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.bitstream import Huffman, Preamble, Scan, compact_tables, jpeg_bytes
 from optcodec.jpeg.dct import forward
-from optcodec.jpeg.direct import pixel_tokens
+from optcodec.jpeg.direct import PixelScan, pixel_scan
 from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import (
     MAX_LIBJPEG_SIDE,
@@ -129,22 +129,14 @@ class PixelSource:
     def _interleaved(self, tables: Sequence[QuantTable]) -> bytes:
         """The baseline file with all components in one scan, straight from pixels."""
         prepare("encode", "huffman", "bits")
-        pixels = with_channels(self.pixels)
-        plain, of_components = _baseline(pixels.shape, self.subsampling, tuple(tables), self.restart_interval)
+        pixels, shares = with_channels(self.pixels), self.dct == "float"
+        form = self.subsampling, self.dct, self.restart_interval, self._may_overshoot
+        plain, scan = _baseline(pixels.shape, tuple(tables), *form)
         preamble = plain if self.metadata == plain.metadata else replace(plain, metadata=self.metadata)
-        tokens = pixel_tokens(
-            pixels,
-            self.subsampling,
-            of_components,
-            dct=self.dct,
-            restart_interval=self.restart_interval,
-            threads=self.threads,
-            overshoot=self._may_overshoot,
-            write=self.huffman == "optimal",
-        )
-        scan = Scan(range(len(of_components)), dc_slots(len(of_components)), tokens)
+        tokens = scan.tokens(pixels, threads=self.threads, write=self.huffman == "optimal")
+        scans = [Scan(range(pixels.shape[2]), dc_slots(pixels.shape[2]), tokens)]
         # libjpeg always writes two pairs of Huffman tables: files that are to equal its files have them, too.
-        return jpeg_bytes(preamble, [scan], progressive=False, share_tables=self.dct == "float", huffman=self.huffman)
+        return jpeg_bytes(preamble, scans, progressive=False, share_tables=shares, huffman=self.huffman)
 
     def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
         """The file with indices that were chosen already; see `write_jpeg`."""
@@ -154,15 +146,23 @@ class PixelSource:
 
 @lru_cache(maxsize=64)
 def _baseline(
-    shape: tuple[int, int, int], subsampling: str, tables: tuple[QuantTable, ...], restart_interval: int
-) -> tuple[Preamble, tuple[QuantTable, ...]]:
-    """What comes before the scan of pixels of a shape, without metadata; and the table of each component."""
+    shape: tuple[int, int, int],
+    tables: tuple[QuantTable, ...],
+    subsampling: str,
+    dct: Dct,
+    restart_interval: int,
+    overshoot: bool,
+) -> tuple[Preamble, PixelScan]:
+    """What comes before the scan of pixels of a shape, without metadata; and how the scan is made."""
     height, width, count = shape
     h, v = sampling_factors(subsampling) if count == 3 else (1, 1)
     used, indices = compact_tables(tables, table_indices(count, len(tables)))
     factors = [(h, v), (1, 1), (1, 1)][:count]
     parts = [FrameComponent(k + 1, *factors[k], indices[k]) for k in range(count)]
-    return Preamble(width, height, parts, used, Metadata(), restart_interval), tuple(used[index] for index in indices)
+    preamble = Preamble(width, height, parts, used, Metadata(), restart_interval)
+    of_components = [used[index] for index in indices]
+    form: dict[str, Any] = {"dct": dct, "restart_interval": restart_interval, "overshoot": overshoot}
+    return preamble, pixel_scan(shape, subsampling, of_components, **form)
 
 
 @dataclass(frozen=True, eq=False)

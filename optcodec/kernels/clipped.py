@@ -122,10 +122,10 @@ def _extend(masks, first, columns, width, height):
 @helper
 def _has_end(samples, width):
     """Tell whether one of `width` samples of luminance, or of up to 63 more, is 0 or 255."""
+    found = 0
     for x in range(0, width, _LANES):
-        if _ends_of_1(samples + x):
-            return True
-    return False
+        found |= _ends_of_1(samples + x)
+    return found != 0
 
 
 @helper

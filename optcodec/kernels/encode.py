@@ -59,9 +59,7 @@ def _overshot_row(pixels, components, row, planes, stride, clipped, overshoot, s
             if clipped[x, 0] | clipped[x, 1] | clipped[right, 0] | clipped[right, 1]:
                 float_natural(samples + 8 * x, stride, source)
                 other = 256 * (right - x)
-                overshot_pair(
-                    source, source + other, clipped, x, right, overshoot, space[256:], target, target + other
-                )
+                overshot_pair(source, source + other, clipped, x, right, overshoot, space[256:], target, target + other)
                 index = components[0, OFFSET] + y * components[0, PITCH] + x
                 indices = blocks + 128 * index, masks + 8 * index
                 quantized_zigzag(target, target + other, address_of(quantizers), *indices)
@@ -76,7 +74,7 @@ def _write_scan(tokens, count, histogram, numbers, target):
     tokens : address of the tokens
     count : number of tokens
     histogram : (9 * 256,) number of tokens by context
-    numbers : (4665,) 36 numbers of work space; the codes (9 * 256) and 2315 numbers of work space of `build_tables`; the
+    numbers : (4665,) 36 numbers of work space; the codes (9 * 256) and the work space (2315) of `build_tables`; the
         number of symbols of each of 8 slots; how many bytes the definition has, and how many the scan
     target : receives the definition, in 8 * 273 bytes, then the scan; has 12 bytes for each token, and 240 more
     """

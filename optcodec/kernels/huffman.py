@@ -68,7 +68,7 @@ def _merge_trees(leaves, size, queue, trees, parents):
 
 @helper
 def _code_sizes(leaves, size, parents, sizes, spread):
-    """Compute the code size of each symbol: the number of nodes above its leaf. `spread` counts symbols by code size."""
+    """Compute the code size of each symbol: the number of nodes above its leaf. `spread` counts symbols by size."""
     spread[:] = 0
     parents[2 * size - 2] = 0
     for node in range(2 * size - 3, -1, -1):

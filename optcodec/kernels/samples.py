@@ -138,7 +138,7 @@ def _downsample(rows, target, stride, h, v):
 
 @helper
 def sample_stride(columns, h):
-    """Bytes of a row of samples in the work space of a row of so many MCUs with `h` blocks of luminance side by side."""
+    """Bytes of a row of samples in the work space, for so many MCUs with `h` blocks of luminance side by side."""
     return (columns * 8 * h + 63) // 32 * 32
 
 
