@@ -97,21 +97,20 @@ class Encoding:
 
     @classmethod
     def of(
-        cls, requested: Request, form: Mapping[str, Any], opening: Mapping[str, Any], rdo: bool | Rdo | None
+        cls, requested: Request, form: dict[str, Any], opening: Mapping[str, Any], rdo: bool | Rdo | None
     ) -> Encoding:
-        """Check the options of `optcodec.encode`, and fill in defaults that depend on others."""
+        """Check the options of `optcodec.encode`, and fill in defaults that depend on others, also in `form`."""
         if rdo is not None:
             from optcodec.deprecated import request_of_rdo
 
             requested = request_of_rdo(rdo, requested)
         of_effort = {"dct": form["dct"], "huffman": form["huffman"]}
-        request, progressive = requested.resolved(**of_effort), form["progressive"]
-        if progressive is None and request.effort == 3 and requested.is_size_alone(**of_effort):
-            progressive = "smaller"
-        sampling = form["subsampling"] or request.subsampling or "4:2:0"
-        overshoot = form["overshoot"] and not isinstance(requested.target, MatchSwe)
-        changed = {"subsampling": sampling, "progressive": progressive, "overshoot": overshoot}
-        return cls(request, Form(**{**form, **changed}), opening)
+        request = requested.resolved(**of_effort)
+        if form["progressive"] is None and request.effort == 3 and requested.is_size_alone(**of_effort):
+            form["progressive"] = "smaller"
+        form["subsampling"] = form["subsampling"] or request.subsampling or "4:2:0"
+        form["overshoot"] = form["overshoot"] and not isinstance(requested.target, MatchSwe)
+        return cls(request, Form(**form), opening)
 
     def __call__(self, image: ImageLike | CoefficientImage) -> EncodedJpeg:
         """Encode an image."""

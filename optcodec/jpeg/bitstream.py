@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 from optcodec.cached import cached_property
-from optcodec.jpeg.entropy import HuffmanTables, ScanTokens, joint_tables, optimally_coded, scan_bytes
+from optcodec.jpeg.entropy import HuffmanTables, ScanTokens, joint_tables, scan_bytes
 from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.layout import dc_slots
@@ -148,8 +148,7 @@ def jpeg_bytes(
     pieces: list[bytes | memoryview] = [preamble.progressive if progressive else preamble.sequential]
     for scan in scans:
         if huffman == "standard":
-            tables = standard_tables(scan.tokens.histogram)
-            pieces += _coded_scan(preamble, scan, tables, scan_bytes(scan.tokens, tables))
+            pieces += _coded_scan(preamble, scan, standard_tables(scan.tokens.histogram))
         else:
             pieces += _scan_pieces(preamble, scan, share_tables)
     pieces.append(preamble.end)
@@ -158,22 +157,18 @@ def jpeg_bytes(
 
 def _scan_pieces(preamble: Preamble, scan: Scan, share_tables: bool) -> list[bytes | memoryview]:
     """Write DHT, SOS and entropy-coded data, with the Huffman tables that take the fewest bytes in all."""
-    separate, data = optimally_coded(scan.tokens)
-    pieces = _coded_scan(preamble, scan, separate, data)
-    joint = joint_tables(scan.tokens, separate) if share_tables else None
+    pieces = _coded_scan(preamble, scan, scan.tokens.optimal)
+    joint = joint_tables(scan.tokens, scan.tokens.optimal) if share_tables else None
     if joint is None:
         return pieces
-    choices = pieces, _coded_scan(preamble, scan, joint, scan_bytes(scan.tokens, joint))
-    return min(choices, key=lambda pieces: sum(map(len, pieces)))
+    return min(pieces, _coded_scan(preamble, scan, joint), key=lambda pieces: sum(map(len, pieces)))
 
 
-def _coded_scan(
-    preamble: Preamble, scan: Scan, tables: HuffmanTables, data: Sequence[memoryview]
-) -> list[bytes | memoryview]:
-    """Write DHT, SOS and the entropy-coded data that was made with these Huffman tables."""
+def _coded_scan(preamble: Preamble, scan: Scan, tables: HuffmanTables) -> list[bytes | memoryview]:
+    """Write DHT, SOS and entropy-coded data with some Huffman tables."""
     # A DC refinement scan consists of plain bits, and has no Huffman table.
     definition = [segment_bytes(_DHT, tables.definition)] if tables.definition else []
-    return [*definition, _scan_header(preamble, scan, tables), *data]
+    return [*definition, _scan_header(preamble, scan, tables), *scan_bytes(scan.tokens, tables)]
 
 
 @lru_cache(maxsize=64)

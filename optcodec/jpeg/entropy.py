@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.cached import cached_property
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.layout import McuLayout, in_parallel, mcu_layout, segments, worker_count
 from optcodec.jpeg.scratch import scratch
@@ -26,7 +27,6 @@ __all__ = [
     "collect_tokens",
     "joint_tables",
     "optimal_tables",
-    "optimally_coded",
     "scan_bits",
     "scan_bytes",
     "sequential_tokens",
@@ -68,6 +68,11 @@ class ScanTokens:
         total: npt.NDArray[np.int64] = self.histograms[0] if len(self.histograms) == 1 else self.histograms.sum(0)
         return total
 
+    @cached_property
+    def optimal(self) -> HuffmanTables:
+        """The Huffman tables with which the scan takes the fewest bytes."""
+        return self.coded[0] if self.coded is not None else optimal_tables(self.histogram)
+
 
 @dataclass(frozen=True)
 class HuffmanTables:
@@ -87,14 +92,6 @@ class HuffmanTables:
     definition: bytes
     used: Sequence[int]
     codes: npt.NDArray[np.int64]
-
-
-def optimally_coded(tokens: ScanTokens) -> tuple[HuffmanTables, list[memoryview]]:
-    """Optimal Huffman tables of a scan, and its entropy-coded data with these; see `scan_bytes`."""
-    if tokens.coded is not None:
-        return tokens.coded[0], [tokens.coded[1]]
-    tables = optimal_tables(tokens.histogram)
-    return tables, scan_bytes(tokens, tables)
 
 
 def optimal_tables(histogram: npt.NDArray[np.int64]) -> HuffmanTables:
@@ -135,6 +132,8 @@ def scan_bits(tokens: ScanTokens, tables: HuffmanTables) -> int:
 
 def scan_bytes(tokens: ScanTokens, tables: HuffmanTables) -> list[memoryview]:
     """Write the entropy-coded data of a scan, with stuffing and restart markers, in pieces to be joined."""
+    if tokens.coded is not None and tables is tokens.coded[0]:
+        return [tokens.coded[1]]
     if tokens.bounds is not None:
         (array, count), kernels = tokens.parts[0], load("bits")
         raw, target = scratch(4 * count + 80), scratch(8 * count + 3 * len(tokens.bounds) + 160)

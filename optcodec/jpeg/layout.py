@@ -108,8 +108,15 @@ def mcu_layout(
     indices : sequence of int, optional
         Indices of the components in the scan.
     """
+    chosen = range(len(factors)) if indices is None else indices
+    return _mcu_layout(width, height, tuple(factors), tuple(slots), tuple(chosen))
+
+
+@lru_cache(maxsize=64)  # a progressive file of a small picture takes as long for the layouts of its scans as for some
+def _mcu_layout(
+    width: int, height: int, factors: tuple[tuple[int, int], ...], slots: tuple[int, ...], indices: tuple[int, ...]
+) -> McuLayout:
     h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
-    indices = range(len(factors)) if indices is None else indices
     shapes = [blocks_shape(width, height, *factors[index], h_max, v_max) for index in indices]
     if len(shapes) == 1:
         (rows, columns), blocks_in_mcu = shapes[0], [(1, 1)]
