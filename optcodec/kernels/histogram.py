@@ -150,17 +150,17 @@ def _one_step(prefix, extent, within, q, n_log_n, distortion, bits):
 
 
 @inlined
-def _sort(error, bits, order):
+def _sort(error, bits, order, sorted_bits):
     """Sort the indices of steps as `lower_hulls` needs them; steps have mostly fewer bits than those before them."""
     for index in range(order.shape[0]):
-        place = index
+        place, own = np.uint64(index), bits[index]  # an unsigned index spares numba the handling of negative ones
         while place > 0:
-            other = order[place - 1]
-            if bits[other] > bits[index] or (bits[other] == bits[index] and error[other] >= error[index]):
+            before = place - np.uint64(1)
+            if sorted_bits[before] > own or (sorted_bits[before] == own and error[order[before]] >= error[index]):
                 break
-            order[place] = other
-            place -= 1
-        order[place] = index
+            order[place], sorted_bits[place] = order[before], sorted_bits[before]
+            place = before
+        order[place], sorted_bits[place] = index, own
 
 
 @export("f64[:,:], f64[:,:], out i64[:], out f64[:,:], out i64[:,:], out i64[:]")
@@ -177,7 +177,7 @@ def lower_hulls(error, bits, order, slopes, steps, counts):
     counts : (frequencies,) receives the number of vertices
     """
     for f in range(error.shape[0]):
-        _sort(error[f], bits[f], order)
+        _sort(error[f], bits[f], order, slopes[f])
         counts[f] = _hull(error[f], bits[f], order, steps[f])
         slopes[f, 0] = 0.0
         for i in range(1, counts[f]):
