@@ -89,7 +89,7 @@ class Request:
 
     @property
     def _arguments(self) -> dict[str, object]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return dict(vars(self))
 
     def is_size_alone(self, **form: str) -> bool:
         """Whether the file is made for people, since only its size is asked for; `form` as of `resolved`."""
@@ -203,7 +203,7 @@ def check_effort(arguments: Arguments, spell: Spell = _in_python) -> int:
         effort = whole_number(arguments["effort"], "effort", 1, 4)
     elif is_set.intersection(_FOR_A_LOOP):
         effort = 4
-    elif is_set.intersection(_FOR_A_TRELLIS) or is_for_people(arguments):
+    elif is_set.intersection(_FOR_A_TRELLIS) or ("target" in is_set and is_for_people(arguments)):
         effort = 3
     else:
         effort = 2 if "target" in is_set else 1

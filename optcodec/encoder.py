@@ -3,88 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from optcodec.cached import cached_property
 from optcodec.effort import Request
-from optcodec.files import write_whole
-from optcodec.form import Form, Scans, check_transcoding
+from optcodec.encoding import DEFAULT_QUALITY, EncodedJpeg, Encoding
+from optcodec.form import Form, Scans
 from optcodec.jpeg.bitstream import Huffman
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.reading.reader import read_jpeg
-from optcodec.jpeg.sources import CoefficientSource, Dct, PixelSource
-from optcodec.jpeg.tables import QuantTable, annex_k_tables
+from optcodec.jpeg.sources import Dct
+from optcodec.jpeg.tables import QuantTable
 from optcodec.jpeg.writer import Progressive
 from optcodec.matching import Target
-from optcodec.notices import ignore
 from optcodec.pictures.alpha import Background
 from optcodec.pictures.orientation import Orient
-from optcodec.pictures.pixels import ImageLike, load_picture
-from optcodec.targets import MatchSwe
-from optcodec.values import Value
+from optcodec.pictures.pixels import ImageLike
 
 if TYPE_CHECKING:
     from optcodec.blocks.choice import BlockChoice
     from optcodec.deprecated import Rdo
     from optcodec.effort import Tune
-    from optcodec.loop.judge import Verdict
     from optcodec.loop.reader import Reader, Readers
     from optcodec.trellis.field import QualityField
     from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["EncodedJpeg", "encode"]
-
-DEFAULT_QUALITY = 75
-
-
-@dataclass(frozen=True)
-class EncodedJpeg(Value):
-    """A JPEG file in memory.
-
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    width, height : int
-        Its size in pixels.
-    loss : float, optional
-        How much the reader minds it, where one is in the loop (effort 4); of several the sum, by their weights.
-    losses : tuple of float, optional
-        How much each reader minds it.
-    """
-
-    data: bytes
-    width: int
-    height: int
-    loss: float | None = field(default=None, kw_only=True)
-    losses: tuple[float, ...] | None = field(default=None, kw_only=True)
-
-    @property
-    def nbytes(self) -> int:
-        """Size of the file in bytes."""
-        return len(self.data)
-
-    @property
-    def bpp(self) -> float:
-        """Bits of the whole file, headers included, per pixel."""
-        return 8 * self.nbytes / (self.width * self.height)
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the file; it appears when it is complete, or not at all.
-
-        Raises
-        ------
-        InvalidInputError
-            If it cannot be written.
-        """
-        write_whole(path, self.data)
-
-    @cached_property
-    def coefficients(self) -> CoefficientImage:
-        """The quantized coefficients, read back from the file when first asked for."""
-        return read_jpeg(self.data, max_pixels=None, notify=ignore)
+__all__ = ["DEFAULT_QUALITY", "EncodedJpeg", "encode", "encoding"]
 
 
 def encode(
@@ -228,57 +170,19 @@ def encode(
     DeprecationWarning
         If `rdo` is set.
     """
-    requested = Request(quality, tables, target, profile, method, effort, tune, field, blocks, reader, rounds)
-    requested = requested if rdo is None else _request_of_rdo(rdo, requested)
-    request = requested.resolved(dct=dct, huffman=huffman)
-    if progressive is None and request.effort == 3 and requested.is_size_alone(dct=dct, huffman=huffman):
-        progressive = "smaller"
-    sampling, overshoot = subsampling or request.subsampling or "4:2:0", overshoot and not isinstance(target, MatchSwe)
-    form = Form(sampling, dct, progressive, scans, restart_interval, metadata, threads, huffman, overshoot)
-    return _encoded(_source_of(image, form, background=background, orient=orient, to_rgb=to_rgb), request)
+    request = Request(quality, tables, target, profile, method, effort, tune, field, blocks, reader, rounds)
+    form: dict[str, Any] = {"subsampling": subsampling, "dct": dct, "progressive": progressive, "scans": scans}
+    form |= {"restart_interval": restart_interval, "metadata": metadata, "threads": threads}
+    form |= {"huffman": huffman, "overshoot": overshoot}
+    return Encoding.of(request, form, {"background": background, "orient": orient, "to_rgb": to_rgb}, rdo)(image)
 
 
-def _source_of(image: ImageLike | CoefficientImage, form: Form, **opening: Any) -> PixelSource | CoefficientSource:
-    """What is coded: pixels, or coefficients."""
-    if isinstance(image, CoefficientImage):
-        check_transcoding(image, opening["orient"], opening["to_rgb"])
-        return form.of_coefficients(image)
-    return form.of_pixels(load_picture(image, **opening))
-
-
-def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
-    from optcodec.deprecated import request_of_rdo
-
-    return request_of_rdo(rdo, request)
-
-
-def _encoded(source: PixelSource | CoefficientSource, request: Request) -> EncodedJpeg:
-    data, verdict = _file(source, request)
-    loss, losses = (verdict.loss, verdict.losses) if verdict else (None, None)
-    return EncodedJpeg(data, *source.size, loss=loss, losses=losses)
-
-
-def _file(source: PixelSource | CoefficientSource, request: Request) -> tuple[bytes, Verdict | None]:
-    """The file that is asked for, and what its readers say of it; with the tables of the source's file, or of a default
-    quality, if nothing else is."""
-    quality, tables = request.quality, request.tables
-    if quality is None and tables is None and request.target is None:
-        if isinstance(source, CoefficientSource):
-            tables = source.image.tables
-        else:
-            quality = DEFAULT_QUALITY
-    if request.effort == 4:
-        from optcodec.looped import looped
-
-        file = looped(source, replace(request, quality=quality, tables=tables))
-        return file.data, file.verdict
-    if request.effort == 3:
-        from optcodec.optimized import optimized
-
-        return optimized(source, replace(request, quality=quality, tables=tables)), None
-    if request.target is not None:
-        from optcodec.designed import designed
-
-        return designed(source, request.target, request.profile, tables or request.method), None
-    default = annex_k_tables(DEFAULT_QUALITY if quality is None else quality)
-    return source.encoded(default if tables is None else tables), None
+def encoding(**options: Any) -> Encoding:
+    """What `encode` does to an image with these options, which are checked once for many images."""
+    values = {**(encode.__kwdefaults__ or {}), **options}
+    request = Request(*(values.pop(name) for name in Request.__dataclass_fields__))
+    form = {name: values.pop(name) for name in Form.__dataclass_fields__}
+    opening, rdo = {name: values.pop(name) for name in ("background", "orient", "to_rgb")}, values.pop("rdo")
+    if values:
+        raise TypeError(f"encode() got an unexpected keyword argument {next(iter(values))!r}")
+    return Encoding.of(request, form, opening, rdo)

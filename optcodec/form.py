@@ -92,7 +92,7 @@ def kept_metadata(metadata: Metadata, wanted: bool | None) -> Metadata:
 
 def _orientation_only(metadata: Metadata) -> bytes | None:
     """Exif with the orientation, where it is not upright, and nothing else."""
-    return minimal_exif(orientation_of(metadata.exif))
+    return None if metadata.exif is None else minimal_exif(orientation_of(metadata.exif))
 
 
 def check_transcoding(image: CoefficientImage, orient: Orient, to_rgb: bool) -> None:

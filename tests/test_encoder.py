@@ -172,7 +172,7 @@ def test_an_image_of_several_parts_is_the_same_file(monkeypatch, parts, quality)
     whole = encode(pixels, quality=quality, threads=1).data
     blocks_of_image = 13 * 10 * 6
     monkeypatch.setattr(layout, "_BLOCKS_PER_PART", blocks_of_image // parts)
-    assert len(layout.segments(layout.pixel_layout(pixels, "4:2:0")[0], 1)) == parts
+    assert len(layout.segments(layout.pixel_layout(pixels.shape, "4:2:0")[0], 1)) == parts
     assert encode(pixels, quality=quality, threads=1).data == whole
 
 

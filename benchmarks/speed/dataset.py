@@ -6,17 +6,20 @@ our plain files at 75: the quality of the others is then the one whose files are
 size as their target. Each worker is a process of its own with one thread, as in a process pool, and ``encode_many`` one
 process with as many threads as workers, and at least as many pictures as threads: a large one is then given to it as
 often. Its processor time counts all threads, its peak memory the whole process. In each round a worker encodes each
-picture once; the first round is left out, and medians are written.
+picture once; the first round is left out, and medians are written. The encoders take turns in a random order, a round
+each, so that a machine that becomes slower slows all of them alike.
 
-The encoders of a size run in a random order. The large picture is the mosaic of `benchmarks.speed.speed`, that of 2
-megapixels a part of it, the small ones are crops of the photographs in the folder PHOTOS, or else in the folder Kodak
-of OPTCODEC_DATA. Needs simplejpeg; pyvips is measured if it is there. Writes benchmarks/results/dataset.json.
+The large picture is the mosaic of `benchmarks.speed.speed`, that of 2 megapixels a part of it, the small ones are all
+crops side by side of the photographs in the folder PHOTOS, or else in the folder Kodak of OPTCODEC_DATA: so many that a
+turn takes far longer than a change of processes. Needs simplejpeg; pyvips is measured if it is there. Writes
+benchmarks/results/dataset.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import json
 import os
 import random
@@ -42,7 +45,7 @@ Encoder = Callable[[list[Pixels], Any, int], list[bytes]]  # pictures, quality o
 
 QUALITY = 75
 SIZES = {"224x224": (224, 224), "2 MP": (1200, 1728), "12 MP": (3072, 3840)}
-ROUNDS = {"224x224": 60, "2 MP": 30, "12 MP": 15}
+ROUNDS = {"224x224": 20, "2 MP": 30, "12 MP": 15}
 OTHERS = ("simplejpeg", "pillow", "pyvips")
 GOALS = {"12 MP": {"plain / simplejpeg": 1.0}, "224x224": {"many / simplejpeg": 0.8}}
 GOALS_OF_ALL = {"designed / plain": 0.5}
@@ -72,8 +75,14 @@ def pictures(folder: Path, size: str) -> list[Pixels]:
     photos = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.glob("*.png"))]
     height, width = SIZES[size]
     if size == "224x224":
-        return [np.ascontiguousarray(photo[100 : 100 + height, 100 : 100 + width]) for photo in photos]
+        return [np.ascontiguousarray(crop) for photo in photos for crop in _crops(photo, height, width)]
     return [np.ascontiguousarray(mosaic(photos)[:height, :width])]
+
+
+def _crops(photo: Pixels, height: int, width: int) -> list[Pixels]:
+    """All parts of a size that lie side by side."""
+    rows, columns = range(0, photo.shape[0] - height + 1, height), range(0, photo.shape[1] - width + 1, width)
+    return [photo[y : y + height, x : x + width] for y in rows for x in columns]
 
 
 def _plain(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
@@ -129,22 +138,22 @@ ENCODERS: dict[str, Encoder] = {
 }
 
 
-def _work(folder: Path, *, name: str, setting: Any, threads: int, rounds: int) -> None:
-    """A worker: prepare, wait for a line on stdin, and print what the rounds took."""
+def _work(folder: Path, *, name: str, setting: Any, threads: int) -> None:
+    """A worker: prepare, encode all pictures for each line on stdin, and at last print what the rounds took."""
     images, encoder = [np.load(path) for path in sorted(folder.glob("*.npy"))], ENCODERS[name]
     images *= -(-threads // len(images))  # one picture on two threads would be another question
     before = _peak_nbytes()
     encoder(images, setting, threads)  # compiles, and fills caches
     print("ready", flush=True)
-    sys.stdin.readline()
     cpu, wall = [], []
-    for _ in range(rounds):
+    for _ in sys.stdin:
         start = time.process_time(), time.perf_counter()
         encoder(images, setting, threads)
         cpu.append(time.process_time() - start[0])
         wall.append(time.perf_counter() - start[1])
+        print("done", flush=True)
     figures = {"cpu": statistics.median(cpu), "wall": statistics.median(wall), "pictures": len(images)}
-    print(json.dumps(figures | {"peak_nbytes": _peak_nbytes(), "before_nbytes": before}))
+    print(json.dumps(figures | {"peak_nbytes": _peak_nbytes(), "before_nbytes": before, "threads": threads}))
 
 
 def _peak_nbytes() -> int:
@@ -161,8 +170,6 @@ def _case(images: list[Pixels], size: str, share: float) -> dict[str, Any]:
         "equal quality": {name: None if name == "designed" else QUALITY for name in present},
         "equal bytes": {name: _setting(name, images, reference) for name in present},
     }
-    runs = [(goal, name, workers) for goal in settings for name in present for workers in (1, 2)]
-    random.Random(0).shuffle(runs)
     case: dict[str, Any] = {}
     for goal, chosen in settings.items():
         case[goal] = {name: _files(name, images, chosen[name]) for name in present}
@@ -170,9 +177,9 @@ def _case(images: list[Pixels], size: str, share: float) -> dict[str, Any]:
         for index, image in enumerate(images):
             np.save(Path(folder) / f"{index:03}.npy", image)
         rounds = max(2, int(share * ROUNDS[size]))
-        for goal, name, workers in runs:
-            work = {"name": name, "setting": settings[goal][name], "rounds": rounds}
-            case[goal][name][f"{workers} workers"] = _measured(folder, work, workers)
+        for goal, workers in itertools.product(settings, (1, 2)):
+            for name, figures in _measured(folder, settings[goal], workers, rounds).items():
+                case[goal][name][f"{workers} workers"] = figures
     for goal, each in case.items():
         _print(f"{size}, {goal}", each)
     return case
@@ -197,27 +204,48 @@ def _files(name: str, images: list[Pixels], setting: Any) -> dict[str, Any]:
     return {"quality": quality, "nbytes": statistics.mean(map(len, files)), "psnr_db": statistics.mean(psnr)}
 
 
-def _measured(folder: str, work: dict[str, Any], workers: int) -> dict[str, float]:
-    """Pictures a second of processor time and of the clock, and the memory of a worker."""
-    processes, threads = (1, workers) if work["name"] == "many" else (workers, 1)
-    command = [sys.executable, "-m", "benchmarks.speed.dataset", folder, "--worker"]
+def _measured(folder: str, settings: dict[str, Any], workers: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Of each encoder: pictures a second of processor time and of the clock, and the memory of a worker."""
+    children = {name: _workers(folder, name, setting, workers) for name, setting in settings.items()}
+    order, shuffle = list(children), random.Random(0).shuffle
+    for _ in range(rounds):
+        shuffle(order)
+        for name in order:
+            for child in children[name]:
+                assert child.stdin is not None
+                child.stdin.write("\n")
+                child.stdin.flush()
+            for child in children[name]:
+                _expect(child, "done")
+    return {name: _figures([json.loads(child.communicate()[0]) for child in each]) for name, each in children.items()}
+
+
+def _workers(folder: str, name: str, setting: Any, workers: int) -> list[subprocess.Popen[str]]:
+    """Start the workers of an encoder, and wait until they are ready."""
+    processes, threads = (1, workers) if name == "many" else (workers, 1)
+    text = json.dumps({"name": name, "setting": setting, "threads": threads})
+    command = [sys.executable, "-m", "benchmarks.speed.dataset", folder, "--worker", text]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    environment = os.environ | {"VIPS_CONCURRENCY": "1"}
-    text = json.dumps(work | {"threads": threads})
-    children = [subprocess.Popen([*command, text], env=environment, **pipes) for _ in range(processes)]
+    children = [
+        subprocess.Popen(command, env=os.environ | {"VIPS_CONCURRENCY": "1"}, **pipes) for _ in range(processes)
+    ]
     for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write("\n")
-        child.stdin.flush()
-    results = [json.loads(child.communicate()[0]) for child in children]
+        _expect(child, "ready")
+    return children
+
+
+def _expect(child: subprocess.Popen[str], word: str) -> None:
+    assert child.stdout is not None
+    assert child.stdout.readline() == f"{word}\n"
+
+
+def _figures(results: list[dict[str, Any]]) -> dict[str, float]:
+    """What the workers of an encoder do together."""
     count = sum(result["pictures"] for result in results)
     return {
         "pictures_a_cpu_second": count / sum(result["cpu"] for result in results),
         "pictures_a_second": sum(result["pictures"] / result["wall"] for result in results),
-        "peak_nbytes_a_worker": max(result["peak_nbytes"] for result in results) // threads,
+        "peak_nbytes_a_worker": max(result["peak_nbytes"] // result["threads"] for result in results),
         "peak_nbytes_before": max(result["before_nbytes"] for result in results),
         "cpu_hours_a_million": 1e6 / 3600 * sum(result["cpu"] for result in results) / count,
     }

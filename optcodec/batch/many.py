@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Sized
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from optcodec.encoder import EncodedJpeg, encode
+from optcodec.encoder import encoding
+from optcodec.encoding import EncodedJpeg, Encoding
 from optcodec.errors import InvalidInputError
-from optcodec.experiments.threads import in_order
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.layout import thread_count
+from optcodec.jpeg.layout import on_threads, thread_count
 from optcodec.pictures.pixels import ImageLike
 
 __all__ = ["encode_many"]
-
-# Small images are handed to a thread several at a time: each handing over costs about a third of the time of encoding
-# 224x224 pixels, since threads wait for each other's interpreter lock.
-_SAMPLES_AT_A_TIME = 1 << 20
-_PARTS_PER_WORKER = 4  # at least, if there are so many images, so that no thread is left without work at the end
 
 
 def encode_many(
@@ -58,36 +54,16 @@ def encode_many(
     total = thread_count(threads)
     workers = min(total, max(1, len(images))) if isinstance(images, Sized) else total
 
-    def work(first: int, some: list[ImageLike | CoefficientImage]) -> list[EncodedJpeg]:
-        coded = []
-        for index, image in enumerate(some, first):
-            try:
-                coded.append(encode(image, threads=total // workers, **options))
-            except Exception as error:
-                error.add_note(f"This is about image {index}, counted from 0.")
-                raise
-        return coded
+    @cache
+    def coded() -> Encoding:
+        return encoding(threads=total // workers, **options)
 
-    return [coded for part in in_order(work, _parts(images, workers), workers) for coded in part]
+    def work(numbered: tuple[int, ImageLike | CoefficientImage]) -> EncodedJpeg:
+        index, image = numbered
+        try:
+            return coded()(image)
+        except Exception as error:
+            error.add_note(f"This is about image {index}, counted from 0.")
+            raise
 
-
-def _parts(
-    images: Iterable[ImageLike | CoefficientImage], workers: int
-) -> Iterator[tuple[int, list[ImageLike | CoefficientImage]]]:
-    """Images that one thread encodes one after another, and the index of the first one.
-
-    Of an iterator, which may make them one by one, and of what is no array, each is alone.
-    """
-    most = len(images) // (_PARTS_PER_WORKER * workers) if isinstance(images, Sized) else 1
-    part: list[ImageLike | CoefficientImage] = []
-    first = samples = 0
-    for index, image in enumerate(images):
-        if not part:
-            first = index
-        part.append(image)
-        samples += image.size if isinstance(image, np.ndarray) else _SAMPLES_AT_A_TIME
-        if len(part) >= most or samples >= _SAMPLES_AT_A_TIME:
-            yield first, part
-            part, samples = [], 0
-    if part:
-        yield first, part
+    return on_threads(work, enumerate(images), workers)

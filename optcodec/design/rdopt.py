@@ -43,8 +43,8 @@ class Lagrangian:
 
     def steps(self, level: float) -> Steps:
         """Steps (64,) at a level, in units of error per bit."""
-        slopes, steps = self._hulls
-        chosen: Steps = steps[np.arange(len(steps)), (slopes <= level).sum(axis=1) - 1]
+        slopes, steps, first = self._hulls
+        chosen: Steps = steps.ravel()[first + np.add.reduce(slopes <= level, axis=1, dtype=np.int64)]
         return chosen
 
     @cached_property
@@ -55,12 +55,16 @@ class Lagrangian:
         return (float(inner.min()) / 2, float(inner.max()) * 2) if inner.size else (0.5, 2.0)
 
     @cached_property
-    def _hulls(self) -> tuple[Floats, Steps]:
-        """Steps worth taking at some level, and the level from which on they are; infinite where there are no more."""
-        numbers = np.broadcast_to(np.arange(self.error.shape[1]), self.error.shape)
-        order = np.lexsort((numbers, -self.error, -self.bits))
+    def _hulls(self) -> tuple[Floats, Steps, Steps]:
+        """Levels from which on another step is worth taking, infinite where there are no more, and these steps.
+
+        At last, the number of the step before the first one of each frequency.
+        """
+        most = self.error.shape[1]
         slopes, steps = np.empty(self.error.shape), np.empty(self.error.shape, np.int64)
         counts = np.empty(len(slopes), np.int64)
-        load("histogram").lower_hulls(self.error, self.bits, order, slopes, steps, counts)
-        slopes[numbers >= counts[:, None]] = np.inf
-        return slopes, steps
+        load("histogram").lower_hulls(self.error, self.bits, np.empty(most, np.int64), slopes, steps, counts)
+        slopes[np.arange(most) >= counts[:, None]] = np.inf
+        most = int(counts.max())  # most of all steps are worth taking at no level
+        first = most * np.arange(len(steps)) - 1
+        return np.ascontiguousarray(slopes[:, :most]), np.ascontiguousarray(steps[:, :most]), first

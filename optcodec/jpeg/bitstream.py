@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from optcodec.jpeg.entropy import HuffmanTables, ScanTokens, joint_tables, optimal_tables, scan_bytes
+from optcodec.cached import cached_property
+from optcodec.jpeg.entropy import HuffmanTables, ScanTokens, joint_tables, scan_bytes
 from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.layout import dc_slots
@@ -37,6 +38,33 @@ class Preamble:
     tables: Sequence[QuantTable]
     metadata: Metadata
     restart_interval: int
+
+    @cached_property
+    def sequential(self) -> bytes:
+        """The beginning of a sequential file: baseline (SOF0) if all steps have 8 bits, otherwise extended (SOF1)."""
+        return self._segments(_SOF0 if all(table.is_baseline for table in self.tables) else _SOF1)
+
+    @cached_property
+    def progressive(self) -> bytes:
+        """The beginning of a progressive file."""
+        return self._segments(_SOF2)
+
+    @property
+    def end(self) -> bytes:
+        """What comes behind the scans."""
+        return self._carried[2] + EOI
+
+    @cached_property
+    def _carried(self) -> tuple[bytes, bytes, bytes]:
+        return application_segments(self.metadata, [component.id for component in self.components])
+
+    def _segments(self, frame: int) -> bytes:
+        """All segments in front of the first scan, with the marker of the frame header."""
+        front, behind_frame, _ = self._carried
+        pieces = [_SOI, front, _dqt(tuple(self.tables)), _frame_header(self, frame), behind_frame]
+        if self.restart_interval:
+            pieces.append(segment_bytes(_DRI, struct.pack(">H", self.restart_interval)))
+        return b"".join(pieces)
 
     @classmethod
     def of(cls, image: CoefficientImage) -> Preamble:
@@ -117,27 +145,23 @@ def jpeg_bytes(
     That is SOI, APPn, DQT, SOF, DRI, and for each scan DHT, SOS and entropy-coded data; then EOI. `share_tables` allows
     one pair of optimal Huffman tables for all components, if that makes the scan smaller.
     """
-    metadata, ids = preamble.metadata, [component.id for component in preamble.components]
-    front, behind_frame, end = application_segments(metadata, ids)
-    pieces: list[bytes | memoryview] = [_SOI, front, _dqt(tuple(preamble.tables))]
-    pieces += [_frame_header(preamble, progressive), behind_frame]
-    if preamble.restart_interval:
-        pieces.append(segment_bytes(_DRI, struct.pack(">H", preamble.restart_interval)))
+    pieces: list[bytes | memoryview] = [preamble.progressive if progressive else preamble.sequential]
     for scan in scans:
         if huffman == "standard":
             pieces += _coded_scan(preamble, scan, standard_tables(scan.tokens.histogram))
         else:
             pieces += _scan_pieces(preamble, scan, share_tables)
-    pieces += [end, EOI]
-    return with_trailer(b"".join(pieces), metadata)
+    pieces.append(preamble.end)
+    return with_trailer(b"".join(pieces), preamble.metadata)
 
 
 def _scan_pieces(preamble: Preamble, scan: Scan, share_tables: bool) -> list[bytes | memoryview]:
     """Write DHT, SOS and entropy-coded data, with the Huffman tables that take the fewest bytes in all."""
-    separate = optimal_tables(scan.tokens.histogram)
-    joint = joint_tables(scan.tokens, separate) if share_tables else None
-    choices = [_coded_scan(preamble, scan, tables) for tables in ((separate, joint) if joint else (separate,))]
-    return min(choices, key=lambda pieces: sum(map(len, pieces)))
+    pieces = _coded_scan(preamble, scan, scan.tokens.optimal)
+    joint = joint_tables(scan.tokens, scan.tokens.optimal) if share_tables else None
+    if joint is None:
+        return pieces
+    return min(pieces, _coded_scan(preamble, scan, joint), key=lambda pieces: sum(map(len, pieces)))
 
 
 def _coded_scan(preamble: Preamble, scan: Scan, tables: HuffmanTables) -> list[bytes | memoryview]:
@@ -157,13 +181,8 @@ def _dqt(tables: tuple[QuantTable, ...]) -> bytes:
     return segment_bytes(_DQT, bytes(payload))
 
 
-def _frame_header(preamble: Preamble, progressive: bool) -> bytes:
-    """Write the frame header (T.81, B.2.2): precision, lines, samples a line, components.
-
-    A sequential file is baseline (SOF0) if all steps have 8 bits, and extended sequential (SOF1) otherwise.
-    """
-    is_baseline = all(table.is_baseline for table in preamble.tables)
-    marker = _SOF2 if progressive else _SOF0 if is_baseline else _SOF1
+def _frame_header(preamble: Preamble, marker: int) -> bytes:
+    """Write the frame header (T.81, B.2.2): precision, lines, samples a line, components."""
     payload = bytearray(struct.pack(">BHHB", 8, preamble.height, preamble.width, len(preamble.components)))
     for component in preamble.components:
         payload += bytes([component.id, component.h << 4 | component.v, component.table])

@@ -33,7 +33,7 @@ def forward(pixels: npt.NDArray[np.uint8], subsampling: str = "4:4:4", *, thread
         Orthonormal coefficients. YCbCr is rounded to 8-bit samples before the DCT, as in T.871.
     """
     pixels = with_channels(pixels)
-    layout, h, v = pixel_layout(pixels, subsampling)
+    layout, h, v = pixel_layout(pixels.shape, subsampling)
     arrays = [scratch_blocks(rows, columns) for rows, columns in layout.components[:, :2].tolist()]
     workers = worker_count(layout, threads)
     addressed, rows = layout.with_addresses(arrays), segments(layout, workers)

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.cached import cached_property
 from optcodec.jpeg.image import CoefficientImage
-from optcodec.jpeg.layout import McuLayout, in_parallel, mcu_layout, pixel_layout, segments, worker_count
-from optcodec.jpeg.overshoot import FOR_ROUNDING, Clipped
+from optcodec.jpeg.layout import McuLayout, in_parallel, mcu_layout, segments, worker_count
 from optcodec.jpeg.scratch import scratch
-from optcodec.jpeg.tables import QuantTable
-from optcodec.kernels import load, prepare
+from optcodec.kernels import load
 
 __all__ = [
     "HuffmanTables",
@@ -29,13 +27,11 @@ __all__ = [
     "collect_tokens",
     "joint_tables",
     "optimal_tables",
-    "pixel_tokens",
     "scan_bits",
     "scan_bytes",
     "sequential_tokens",
 ]
 
-_NOTHING_CLIPPED = np.empty((0, 2), np.uint64), np.empty(0, np.float32), np.empty(0, np.float32)
 CONTEXTS = 9 * 256  # 4 DC and 4 AC tables with 256 symbols each, and bits without a code
 # About 64x64 pixels. For larger scans, separate tables mostly take fewer bytes, and trying both would take time.
 _MAX_TOKENS_OF_JOINT_TABLES = 2048
@@ -56,18 +52,26 @@ class ScanTokens:
         has one part. None without restart markers.
     workers : int
         Number of threads that write the parts.
+    coded : (HuffmanTables, memoryview), optional
+        Optimal tables and the data that is coded with them, where they were made together with the tokens.
     """
 
     parts: Sequence[tuple[npt.NDArray[np.uint32], int]]
     histograms: npt.NDArray[np.int64]
     bounds: npt.NDArray[np.int64] | None = None
     workers: int = 1
+    coded: tuple[HuffmanTables, memoryview] | None = None
 
     @property
     def histogram(self) -> npt.NDArray[np.int64]:
         """Number of tokens of each context in the whole scan, shape (9 * 256,)."""
         total: npt.NDArray[np.int64] = self.histograms[0] if len(self.histograms) == 1 else self.histograms.sum(0)
         return total
+
+    @cached_property
+    def optimal(self) -> HuffmanTables:
+        """The Huffman tables with which the scan takes the fewest bytes."""
+        return self.coded[0] if self.coded is not None else optimal_tables(self.histogram)
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def optimal_tables(histogram: npt.NDArray[np.int64]) -> HuffmanTables:
     used = np.empty(8, np.int64)
     codes = np.zeros(CONTEXTS, np.int64)
     definition = np.empty(8 * 273, np.uint8)
-    size = load("huffman").build_tables(histogram, np.empty(4 * 257 + 2 * 258, np.int64), used, codes, definition)
+    size = load("huffman").build_tables(histogram, np.empty(9 * 257 + 2, np.int64), used, codes, definition)
     return HuffmanTables(definition[:size].tobytes(), used.tolist(), codes)
 
 
@@ -128,6 +132,8 @@ def scan_bits(tokens: ScanTokens, tables: HuffmanTables) -> int:
 
 def scan_bytes(tokens: ScanTokens, tables: HuffmanTables) -> list[memoryview]:
     """Write the entropy-coded data of a scan, with stuffing and restart markers, in pieces to be joined."""
+    if tokens.coded is not None and tables is tokens.coded[0]:
+        return [tokens.coded[1]]
     if tokens.bounds is not None:
         (array, count), kernels = tokens.parts[0], load("bits")
         raw, target = scratch(4 * count + 80), scratch(8 * count + 3 * len(tokens.bounds) + 160)
@@ -185,64 +191,6 @@ def sequential_tokens(
         return count
 
     return collect_tokens(layout, image.restart_interval, worker_count(layout, threads), make)
-
-
-def pixel_tokens(
-    pixels: npt.NDArray[np.uint8],
-    subsampling: str,
-    tables: Sequence[QuantTable],
-    *,
-    dct: Literal["float", "exact"] = "float",
-    restart_interval: int = 0,
-    threads: int | None = None,
-    clipped: Clipped | None = None,
-) -> ScanTokens:
-    """Make the tokens of the only scan of a baseline file directly from pixels.
-
-    Parameters
-    ----------
-    pixels : ndarray of uint8, shape (height, width, 1 or 3)
-        Grey or RGB, C-contiguous.
-    subsampling : str
-        Name of the sampling, such as ``"4:2:0"``; ignored for grey pixels.
-    tables : sequence of QuantTable
-        One table a component; steps are at most 255.
-    dct : {"float", "exact"}
-        Floating-point DCT, or the accurate integer DCT of libjpeg.
-    restart_interval : int
-        MCUs between restart markers, 0 for none.
-    threads : int, optional
-        Maximum number of threads; by default all processors.
-    clipped : Clipped, optional
-        Samples of luminance that may overshoot; only with the floating-point DCT.
-    """
-    prepare("encode", "huffman", "bits")
-    layout, h, v = pixel_layout(pixels, subsampling)
-    exact = int(dct == "exact")
-    quantizers = _quantizers(tuple(tables), exact)
-
-    def make(first: int, last: int, *results: npt.NDArray[Any]) -> int:
-        overshoot = _NOTHING_CLIPPED
-        if clipped is not None:
-            overshoot = clipped.masks, FOR_ROUNDING.constants(tables[0]), np.empty(800, np.float32)
-        count: int = load("encode").pixel_tokens(
-            pixels, layout.components, h, v, first, last, layout.columns, restart_interval, exact, quantizers,
-            *overshoot, layout.sample_space(), *layout.work_space(), *results,
-        )  # fmt: skip
-        return count
-
-    return collect_tokens(layout, restart_interval, worker_count(layout, threads), make)
-
-
-@lru_cache(maxsize=64)
-def _quantizers(tables: tuple[QuantTable, ...], exact: int) -> npt.NDArray[np.float32]:
-    """Compute the constants of each table that `optcodec.kernels.dct` reads, shape (tables, 256)."""
-    rows = []
-    for table in tables:
-        steps = table.steps.astype(np.float32)
-        constants = (1 / (8 * steps), 4 * steps + np.float32(0.5)) if exact else ((1 / steps).T, (1 / steps).T)
-        rows.append(np.concatenate([np.concatenate([block, block], 1).ravel() for block in constants]))
-    return np.stack(rows)
 
 
 def collect_tokens(

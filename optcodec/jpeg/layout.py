@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from threading import Thread
+from threading import Lock, Thread
 from typing import TypeVar
 
 import numpy as np
@@ -22,6 +22,7 @@ __all__ = [
     "dc_slots",
     "in_parallel",
     "mcu_layout",
+    "on_threads",
     "pixel_layout",
     "segments",
     "thread_count",
@@ -29,6 +30,7 @@ __all__ = [
     "worker_count",
 ]
 
+S = TypeVar("S")
 T = TypeVar("T")
 _PARTS_PER_THREAD = 2
 _BLOCKS_PER_PART = 1 << 19  # 128 MiB of tokens at most
@@ -64,11 +66,15 @@ class McuLayout:
         """Allocate arrays for the blocks of one MCU row, and for their masks and the state of the entropy coder."""
         return np.empty(self.row_blocks * 64, np.int16), np.empty(self.row_blocks + 36, np.int64)
 
-    def sample_space(self) -> npt.NDArray[np.uint8]:
-        """Allocate an array for the samples of one MCU row; see `optcodec.kernels.samples.load_mcu_row`."""
+    @cached_property
+    def sample_nbytes(self) -> int:
+        """Bytes of the samples of one MCU row in its work space; see `optcodec.kernels.samples.load_mcu_row`."""
         h, v = int(self.components[0, 2]), int(self.components[0, 3])
-        stride = (self.columns * 8 * h + 63) // 32 * 32
-        return np.empty(stride * (10 * v + 17), np.uint8)
+        return (self.columns * 8 * h + 63) // 32 * 32 * (10 * v + 17)
+
+    def sample_space(self) -> npt.NDArray[np.uint8]:
+        """Allocate an array for the samples of one MCU row."""
+        return np.empty(self.sample_nbytes, np.uint8)
 
     def with_addresses(self, arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[np.int64]:
         """Copy `components` and fill in the addresses of one array of blocks a component.
@@ -102,8 +108,15 @@ def mcu_layout(
     indices : sequence of int, optional
         Indices of the components in the scan.
     """
+    chosen = range(len(factors)) if indices is None else indices
+    return _mcu_layout(width, height, tuple(factors), tuple(slots), tuple(chosen))
+
+
+@lru_cache(maxsize=64)  # a progressive file of a small picture takes as long for the layouts of its scans as for some
+def _mcu_layout(
+    width: int, height: int, factors: tuple[tuple[int, int], ...], slots: tuple[int, ...], indices: tuple[int, ...]
+) -> McuLayout:
     h_max, v_max = max(h for h, _ in factors), max(v for _, v in factors)
-    indices = range(len(factors)) if indices is None else indices
     shapes = [blocks_shape(width, height, *factors[index], h_max, v_max) for index in indices]
     if len(shapes) == 1:
         (rows, columns), blocks_in_mcu = shapes[0], [(1, 1)]
@@ -128,13 +141,9 @@ def with_channels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis])
 
 
-def pixel_layout(pixels: npt.NDArray[np.uint8], subsampling: str) -> tuple[McuLayout, int, int]:
-    """Compute the layout of pixels of shape (height, width, 1 or 3); return it and the luminance sampling factors."""
-    return _pixel_layout(pixels.shape, subsampling)
-
-
 @lru_cache(maxsize=16)
-def _pixel_layout(shape: tuple[int, int, int], subsampling: str) -> tuple[McuLayout, int, int]:
+def pixel_layout(shape: tuple[int, int, int], subsampling: str) -> tuple[McuLayout, int, int]:
+    """Compute the layout of pixels of shape (height, width, 1 or 3); return it and the luminance sampling factors."""
     height, width, channels = shape
     h, v = sampling_factors(subsampling) if channels == 3 else (1, 1)
     return mcu_layout(width, height, [(h, v), (1, 1), (1, 1)][:channels], dc_slots(channels)), h, v
@@ -162,27 +171,42 @@ def segments(layout: McuLayout, workers: int) -> list[tuple[int, int]]:
 
 
 def in_parallel(work: Callable[[int], T], count: int, workers: int) -> list[T]:
-    """Call ``work(0) .. work(count - 1)`` in `workers` threads, of which this is one; return the results in order.
+    """Call ``work(0) .. work(count - 1)`` in `workers` threads, see `on_threads`."""
+    return on_threads(work, range(count), min(workers, count))
 
-    Threads run in parallel since kernels release the interpreter lock.
+
+def on_threads(work: Callable[[S], T], items: Iterable[S], workers: int) -> list[T]:
+    """Call a function with each item in `workers` threads, of which this is one; return the results in order.
+
+    A thread takes the next item when it is free. Threads run in parallel since kernels release the interpreter lock.
+    After an error no more items are taken; that of the first item which has one is raised.
     """
+    if workers <= 1:
+        return [work(item) for item in items]
     results: dict[int, T] = {}
-    errors: list[BaseException] = []
-    indices = iter(range(count))  # shared without a lock: taking the next number is one step of the interpreter
+    errors: dict[int, BaseException] = {}
+    waiting, lock = enumerate(items), Lock()
 
     def run() -> None:
+        index = None
         try:
-            for index in indices:
-                results[index] = work(index)
+            while not errors:
+                index = None
+                with lock:
+                    numbered = next(waiting, None)
+                if numbered is None:
+                    return
+                index = numbered[0]
+                results[index] = work(numbered[1])
         except BaseException as error:
-            errors.append(error)
+            errors[len(results) + workers if index is None else index] = error  # an iterator fails behind its items
 
-    threads = [Thread(target=run) for _ in range(min(workers, count) - 1)]
+    threads = [Thread(target=run) for _ in range(workers - 1)]
     for thread in threads:
         thread.start()
     run()
     for thread in threads:
         thread.join()
     if errors:
-        raise errors[0]
-    return [results[index] for index in range(count)]
+        raise errors[min(errors)]
+    return [results[index] for index in range(len(results))]

@@ -9,13 +9,14 @@ of DC are not split, 0.3 % because those of chrominance are not split, the rest 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.jpeg.bitstream import Scan, group_slots, scan_groups
-from optcodec.jpeg.entropy import collect_tokens, optimal_tables, scan_bits
+from optcodec.jpeg.entropy import collect_tokens, scan_bits
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.layout import dc_slots, in_parallel, mcu_layout, worker_count
 from optcodec.kernels import load
@@ -71,9 +72,16 @@ def scan_script(image: CoefficientImage, bands: Bands = _LUMINANCE, *, apart: bo
     indices = range(len(image.components))
     has_chrominance = len(indices) == 3 and not image.is_rgb
     luminance, chrominance = (indices[:1], indices[1:]) if has_chrominance else (indices, indices[:0])
+    groups = tuple(map(tuple, scan_groups(image, apart=apart)))
+    return list(_script(groups, luminance, chrominance, bands))
+
+
+@lru_cache(maxsize=64)
+def _script(groups: tuple[tuple[int, ...], ...], luminance: range, chrominance: range, bands: Bands) -> list[ScanSpec]:
+    """The scans of a progressive file, with DC in one scan for each group."""
     first_band, *further_bands = bands
     return [
-        *(ScanSpec(tuple(group)) for group in scan_groups(image, apart=apart)),
+        *map(ScanSpec, groups),
         *(ScanSpec((index,), *first_band) for index in luminance),
         *(ScanSpec((index,), *band) for band in _CHROMINANCE for index in chrominance),
         *(ScanSpec((index,), *band) for band in further_bands for index in luminance),
@@ -97,7 +105,7 @@ def smallest_scans(image: CoefficientImage, *, threads: int | None = None) -> li
 
 def _bits(scan: Scan) -> int:
     """Count the bits of a scan with its header and tables, but without byte stuffing."""
-    tables = optimal_tables(scan.tokens.histogram)
+    tables = scan.tokens.optimal
     return scan_bits(scan.tokens, tables) + 8 * (14 + len(tables.definition))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.bitstream import Huffman, Preamble, Scan, compact_tables, jpeg_bytes
 from optcodec.jpeg.dct import forward
-from optcodec.jpeg.entropy import pixel_tokens
+from optcodec.jpeg.direct import PixelScan, pixel_scan
 from optcodec.jpeg.headers import FrameComponent
 from optcodec.jpeg.image import (
     MAX_LIBJPEG_SIDE,
@@ -23,7 +24,7 @@ from optcodec.jpeg.image import (
     checked_interval,
     sampling_factors,
 )
-from optcodec.jpeg.layout import dc_slots, pixel_layout, with_channels
+from optcodec.jpeg.layout import dc_slots, with_channels
 from optcodec.jpeg.overshoot import FOR_ROUNDING, Clipped, clipped_luminance
 from optcodec.jpeg.quantize import dequantize, quantize, table_indices
 from optcodec.jpeg.reading.reader import read_jpeg
@@ -98,8 +99,11 @@ class PixelSource:
     @cached_property
     def clipped(self) -> Clipped | None:
         """Samples that may overshoot; None if there are none, or the indices have to be those of libjpeg-turbo."""
-        may_overshoot = self.overshoot and self.dct == "float"
-        return clipped_luminance(self.pixels, threads=self.threads) if may_overshoot else None
+        return clipped_luminance(self.pixels, threads=self.threads) if self._may_overshoot else None
+
+    @property
+    def _may_overshoot(self) -> bool:
+        return self.overshoot and self.dct == "float"
 
     def coefficients(self) -> DctImage:
         """What tables are designed from: coefficients that are not quantized."""
@@ -124,33 +128,41 @@ class PixelSource:
 
     def _interleaved(self, tables: Sequence[QuantTable]) -> bytes:
         """The baseline file with all components in one scan, straight from pixels."""
-        prepare("clipped", "encode", "huffman", "bits")
-        pixels = with_channels(self.pixels)
-        count = pixels.shape[2]
-        _, h, v = pixel_layout(pixels, self.subsampling)
-        tables, indices = compact_tables(tables, table_indices(count, len(tables)))
-        parts = [
-            FrameComponent(1, h, v, indices[0]),
-            *(FrameComponent(k + 1, 1, 1, indices[k]) for k in range(1, count)),
-        ]
-        tokens = pixel_tokens(
-            pixels,
-            self.subsampling,
-            [tables[index] for index in indices],
-            dct=self.dct,
-            restart_interval=self.restart_interval,
-            threads=self.threads,
-            clipped=self.clipped,
-        )
-        preamble = Preamble(*self.size, parts, tables, self.metadata, self.restart_interval)
-        scan = Scan(range(count), dc_slots(count), tokens)
+        prepare("encode", "huffman", "bits")
+        pixels, shares = with_channels(self.pixels), self.dct == "float"
+        form = self.subsampling, self.dct, self.restart_interval, self._may_overshoot
+        plain, scan = _baseline(pixels.shape, tuple(tables), *form)
+        preamble = plain if self.metadata == plain.metadata else replace(plain, metadata=self.metadata)
+        tokens = scan.tokens(pixels, threads=self.threads, write=self.huffman == "optimal")
+        scans = [Scan(range(pixels.shape[2]), dc_slots(pixels.shape[2]), tokens)]
         # libjpeg always writes two pairs of Huffman tables: files that are to equal its files have them, too.
-        return jpeg_bytes(preamble, [scan], progressive=False, share_tables=self.dct == "float", huffman=self.huffman)
+        return jpeg_bytes(preamble, scans, progressive=False, share_tables=shares, huffman=self.huffman)
 
     def written(self, coded: CoefficientImage, *, smallest: bool) -> bytes:
         """The file with indices that were chosen already; see `write_jpeg`."""
         coded = replace(coded, metadata=self.metadata, restart_interval=self.restart_interval)
         return _written(self, coded, smallest=smallest)
+
+
+@lru_cache(maxsize=64)
+def _baseline(
+    shape: tuple[int, int, int],
+    tables: tuple[QuantTable, ...],
+    subsampling: str,
+    dct: Dct,
+    restart_interval: int,
+    overshoot: bool,
+) -> tuple[Preamble, PixelScan]:
+    """What comes before the scan of pixels of a shape, without metadata; and how the scan is made."""
+    height, width, count = shape
+    h, v = sampling_factors(subsampling) if count == 3 else (1, 1)
+    used, indices = compact_tables(tables, table_indices(count, len(tables)))
+    factors = [(h, v), (1, 1), (1, 1)][:count]
+    parts = [FrameComponent(k + 1, *factors[k], indices[k]) for k in range(count)]
+    preamble = Preamble(width, height, parts, used, Metadata(), restart_interval)
+    of_components = [used[index] for index in indices]
+    form: dict[str, Any] = {"dct": dct, "restart_interval": restart_interval, "overshoot": overshoot}
+    return preamble, pixel_scan(shape, subsampling, of_components, **form)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from optcodec.kernels.scalars import (
 )
 from optcodec.kernels.vector import U8, address_of, emit
 
-__all__ = ["copy_and_find", "write_intervals", "write_part"]
+__all__ = ["copy_and_find", "write_interval", "write_intervals", "write_part"]
 
 
 @emit(2, types.int64)
@@ -92,6 +92,16 @@ def _stuff(source, count, target):
     return target - start
 
 
+@helper
+def write_interval(tokens, count, codes, raw, target):
+    """Write tokens as a whole restart interval, or a scan without such; return the bytes written.
+
+    All but `count` are addresses. `raw` is work space of 4 bytes a token and 80 more; `target` has 8 bytes a token and
+    160 more.
+    """
+    return _stuff(raw, _finish(raw, _write(tokens, count, codes, raw, 0)), target)
+
+
 @export("u32[:], i64, i64[:], i64, out u8[:], out u8[:], out u8[:] -> i64")
 def write_part(tokens, count, codes, fill, raw, target, edges):
     """Write the first `count` tokens of a part of a scan that begins at bit `fill` of a byte; return the bytes written.
@@ -122,8 +132,7 @@ def write_intervals(tokens, bounds, codes, raw, target):
     for interval in range(intervals):
         first = bounds[interval]
         count = bounds[interval + 1] - first
-        bits = _write(source + 4 * first, count, address_of(codes), address_of(raw), 0)
-        end += _stuff(address_of(raw), _finish(address_of(raw), bits), end)
+        end += write_interval(source + 4 * first, count, address_of(codes), address_of(raw), end)
         if interval + 1 < intervals:
             store_u8(end, 0xFF)
             store_u8(end + 1, 0xD0 + (interval & 7))  # RST0..RST7 in turn

@@ -9,7 +9,7 @@ from optcodec.kernels.export import export, helper
 from optcodec.kernels.scalars import load_u8, trailing_zeros
 from optcodec.kernels.vector import U8, address_of, emit
 
-__all__ = ["clipped_samples"]
+__all__ = ["clipped_samples", "mark_blocks"]
 
 _LANES = 64  # bytes that are looked at together
 _FIRST_OF_3 = sum(1 << bit for bit in range(0, 63, 3))
@@ -119,6 +119,34 @@ def _extend(masks, first, columns, width, height):
                 masks[block, kind] |= row << np.uint64(8 * y)
 
 
+@helper
+def _has_end(samples, width):
+    """Tell whether one of `width` samples of luminance, or of up to 63 more, is 0 or 255."""
+    found = 0
+    for x in range(0, width, _LANES):
+        found |= _ends_of_1(samples + x)
+    return found != 0
+
+
+@helper
+def mark_blocks(pixels, row, masks, first, samples, stride):
+    """Store which samples of luminance are clipped in a row of blocks; return how many pixels are.
+
+    The masks are those from `first` on. Where the samples are known, which lie at the address `samples`, rows of
+    pixels without a sample of 0 or 255 are left out: white and black pixels have such ones.
+    """
+    height, width, channels = pixels.shape
+    columns, count, inside = (width + 7) // 8, 0, min(8, height - 8 * row)
+    masks[first : first + columns] = 0
+    for y in range(inside):
+        if not samples or _has_end(samples + y * stride, width):
+            start = address_of(pixels) + channels * width * (8 * row + y)
+            count += _scan_row(start, width, channels, first, y, masks)
+    if count:
+        _extend(masks, first, columns, width, inside)
+    return count
+
+
 @export("u8[:,:,:], i64, i64, out u64[:,:] -> i64")
 def clipped_samples(pixels, first, last, masks):
     """Store which samples of luminance are clipped in the rows first..last-1 of blocks; return how many pixels are.
@@ -128,14 +156,7 @@ def clipped_samples(pixels, first, last, masks):
     pixels : (height, width, 1 or 3) grey or RGB
     masks : (blocks, 2) bits of the white and of the black samples of each block: bit 8 y + x for sample x of row y
     """
-    height, width, channels = pixels.shape
-    columns, count = (width + 7) // 8, 0
+    columns, count = (pixels.shape[1] + 7) // 8, 0
     for row in range(first, last):
-        masks[row * columns : (row + 1) * columns] = 0
-        inside = min(8, height - 8 * row)
-        for y in range(inside):
-            start = address_of(pixels) + channels * width * (8 * row + y)
-            count += _scan_row(start, width, channels, row * columns, y, masks)
-        if count:
-            _extend(masks, row * columns, columns, width, inside)
+        count += mark_blocks(pixels, row, masks, row * columns, 0, 0)
     return count

@@ -105,8 +105,11 @@ def step_curves(sums, squares, first, n_log_n, prefix, distortion, bits):
         extent = (first[f + 1] - first[f]) // 2
         _prefix_sums(sums, first[f] + extent, extent, prefix)
         within = float(squares[f]) / UNIT / UNIT
-        for q in range(1, STEPS + 1):
+        last = max(1, min(extent, STEPS))
+        for q in range(1, last + 1):
             _one_step(prefix, extent, within, q, n_log_n, distortion[f], bits[f])
+        distortion[f, last:] = distortion[f, last - 1]  # from a step of `extent` on, all indices are 0
+        bits[f, last:] = bits[f, last - 1]
 
 
 @inlined
@@ -146,21 +149,36 @@ def _one_step(prefix, extent, within, q, n_log_n, distortion, bits):
     bits[q - 1] = max(number * math.log2(number) - information + nonzero, 0.0) / number
 
 
-@export("f64[:,:], f64[:,:], i64[:,:], out f64[:,:], out i64[:,:], out i64[:]")
+@inlined
+def _sort(error, bits, order, sorted_bits):
+    """Sort the indices of steps as `lower_hulls` needs them; steps have mostly fewer bits than those before them."""
+    for index in range(order.shape[0]):
+        place, own = np.uint64(index), bits[index]  # an unsigned index spares numba the handling of negative ones
+        while place > 0:
+            before = place - np.uint64(1)
+            if sorted_bits[before] > own or (sorted_bits[before] == own and error[order[before]] >= error[index]):
+                break
+            order[place], sorted_bits[place] = order[before], sorted_bits[before]
+            place = before
+        order[place], sorted_bits[place] = index, own
+
+
+@export("f64[:,:], f64[:,:], out i64[:], out f64[:,:], out i64[:,:], out i64[:]")
 def lower_hulls(error, bits, order, slopes, steps, counts):
     """Find the lower convex hull of error over bits at each frequency, from the least error to the fewest bits.
 
     Parameters
     ----------
     error, bits : (frequencies, steps) error and bits of each step
-    order : (frequencies, steps) indices of the steps by falling bits; if equal, by falling error; if equal again, by
+    order : (steps,) receives the indices of the steps by falling bits; if equal, by falling error; if equal again, by
         rising step, so that the largest of equal steps stays on the hull
     slopes : (frequencies, steps) receives the slope that leads to each vertex; 0 for the first
     steps : (frequencies, steps) receives the steps of the vertices, rising; 1 is the first column of `error`
     counts : (frequencies,) receives the number of vertices
     """
     for f in range(error.shape[0]):
-        counts[f] = _hull(error[f], bits[f], order[f], steps[f])
+        _sort(error[f], bits[f], order, slopes[f])
+        counts[f] = _hull(error[f], bits[f], order, steps[f])
         slopes[f, 0] = 0.0
         for i in range(1, counts[f]):
             vertex, before = steps[f, i] - 1, steps[f, i - 1] - 1

@@ -13,48 +13,69 @@ _RESERVED = 256  # T.81, K.2: a symbol that is never coded keeps the code of all
 
 
 @helper
-def _sink(heap, index, size):
-    """Move the key at `index` down until no key below it is smaller."""
-    key = heap[index]
-    while True:
-        child = 2 * index + 1
-        if child >= size:
-            break
-        if child + 1 < size and heap[child + 1] < heap[child]:
-            child += 1
-        if heap[child] >= key:
-            break
-        heap[index] = heap[child]
-        index = child
-    heap[index] = key
+def _list_symbols(counts, keys):
+    """List the keys of the symbols that occur, and of the reserved one; return their number, or 0 if none occurs.
+
+    A key is ``count << 9 | 511 - symbol``, so that the larger of two symbols with equal counts comes first.
+    """
+    size = 0
+    for symbol in range(256):
+        keys[size] = counts[symbol] << 9 | (511 - symbol)
+        size += counts[symbol] != 0
+    if size == 0:
+        return 0
+    keys[size] = 1 << 9 | (511 - _RESERVED)
+    return size + 1
 
 
 @helper
-def _code_sizes(heap, size, sizes, chain):
-    """Compute code sizes (T.81, Figure K.1): merge the two rarest trees until one is left.
+def _sort_keys(keys, size, leaves):
+    """Sort keys, which all differ: each one has as many before it as are smaller; that is faster than to branch."""
+    for index in range(size):
+        key, place = keys[index], 0
+        for other in range(size):
+            place += keys[other] < key
+        leaves[place] = key
 
-    A key is ``count << 9 | 511 - symbol``, so that the larger of two symbols with equal counts comes first. `chain`
-    lists the symbols of each tree.
+
+@helper
+def _merge_trees(leaves, size, queue, trees, parents):
+    """Merge the two rarest trees until one is left (T.81, Figure K.1); store the parent of each node.
+
+    Nodes are numbered: first the leaves, by their keys, then merged trees as they are made, so that a parent has a
+    larger number. `queue` and `trees` have the keys and the numbers of merged trees in the order of keys. A merged tree
+    is no rarer than those before it, so it belongs at the end, or among others that are as frequent.
     """
-    for index in range(size // 2 - 1, -1, -1):
-        _sink(heap, index, size)
-    while size > 1:
-        low = heap[0]
-        size -= 1
-        heap[0] = heap[size]
-        _sink(heap, 0, size)
-        second = heap[0]
-        heap[0] = low + (second >> 9 << 9)  # the merged tree has the symbol of the rarer tree
-        _sink(heap, 0, size)
-        end, member = 511 - (low & 511), 511 - (second & 511)
-        sizes[end] += 1
-        while chain[end] >= 0:
-            end = chain[end]
-            sizes[end] += 1
-        chain[end] = member
-        while member >= 0:
-            sizes[member] += 1
-            member = chain[member]
+    leaf = head = 0
+    for node in range(size, 2 * size - 1):
+        end = node - size
+        key = 0
+        for turn in range(2):
+            if head == end or (leaf < size and leaves[leaf] < queue[head]):
+                rarest, child = leaves[leaf], leaf
+                leaf += 1
+            else:
+                rarest, child = queue[head], trees[head]
+                head += 1
+            parents[child] = node
+            key += rarest >> 9 << 9 if turn else rarest  # the merged tree has the symbol of the rarer one
+        place = end
+        while place > head and queue[place - 1] > key:
+            queue[place], trees[place] = queue[place - 1], trees[place - 1]
+            place -= 1
+        queue[place], trees[place] = key, node
+
+
+@helper
+def _code_sizes(leaves, size, parents, sizes, spread):
+    """Compute the code size of each symbol: the number of nodes above its leaf. `spread` counts symbols by size."""
+    spread[:] = 0
+    parents[2 * size - 2] = 0
+    for node in range(2 * size - 3, -1, -1):
+        parents[node] = parents[parents[node]] + 1
+    for index in range(size):
+        sizes[511 - (leaves[index] & 511)] = parents[index]
+        spread[parents[index]] += 1
 
 
 @helper
@@ -105,22 +126,6 @@ def _assign(lengths, symbols, slot, codes):
         code <<= 1
 
 
-@helper
-def _list_symbols(counts, heap, sizes, chain):
-    """List the keys of the symbols that occur, and of the reserved one; return their number, or 0 if none occurs."""
-    size = 0
-    for symbol in range(256):
-        if counts[symbol]:
-            heap[size] = counts[symbol] << 9 | (511 - symbol)
-            sizes[symbol], chain[symbol] = 0, -1
-            size += 1
-    if size == 0:
-        return 0
-    heap[size] = 1 << 9 | (511 - _RESERVED)
-    sizes[_RESERVED], chain[_RESERVED] = 0, -1
-    return size + 1
-
-
 @export("i64[:], out i64[:], out i64[:], out i64[:], out u8[:] -> i64")
 def build_tables(histogram, work, used, codes, definition):
     """Build optimal tables for the symbol counts of all eight slots; return the number of bytes of their definition.
@@ -128,30 +133,27 @@ def build_tables(histogram, work, used, codes, definition):
     Parameters
     ----------
     histogram : (9 * 256,) number of tokens by context (see `optcodec.kernels.entropy`)
-    work : (4 * 257 + 2 * 258,) work space
+    work : (9 * 257 + 2,) work space
     used : (8,) receives the number of symbols of each slot, 0 if it has no table
     codes : (9 * 256,) receives ``code << extra << 8 | bits``: `extra` is the number of additional bits, `bits` that of
         code and additional bits together; slot 8 has no codes
     definition : (8 * 273,) receives for each table Tc and Th, 16 numbers of codes, and the symbols by code (T.81,
         B.2.4.2)
     """
-    heap, sizes, chain, symbols = work[:257], work[257:514], work[514:771], work[771:1028]
-    spread, starts = work[1028:1286], work[1286:]
+    keys, leaves, trees, sizes, symbols = work[:257], work[257:514], work[514:771], work[771:1028], work[1028:1285]
+    parents, spread, starts = work[1285:1799], work[1799:2057], work[2057:]
     for bits in range(17):
         codes[8 * 256 + bits] = bits
     end = 0
     for slot in range(8):
         counts = histogram[slot * 256 : slot * 256 + 256]
-        size = _list_symbols(counts, heap, sizes, chain)
+        size = _list_symbols(counts, keys)
         used[slot] = max(size - 1, 0)
         if size == 0:
             continue
-        _code_sizes(heap, size, sizes, chain)
-        spread[:] = 0
-        spread[sizes[_RESERVED]] += 1
-        for symbol in range(256):
-            if counts[symbol]:
-                spread[sizes[symbol]] += 1
+        _sort_keys(keys, size, leaves)
+        _merge_trees(leaves, size, keys, trees, parents)
+        _code_sizes(leaves, size, parents, sizes, spread)
         _sort(counts, sizes, spread, starts, symbols)
         _limit(spread)
         _assign(spread, symbols, slot, codes)

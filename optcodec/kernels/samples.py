@@ -10,7 +10,7 @@ from optcodec.kernels.export import helper
 from optcodec.kernels.scalars import load_u8, store_u8
 from optcodec.kernels.vector import I16, I32, U8, emit
 
-__all__ = ["copy_pixels", "load_mcu_row", "rgb_16"]
+__all__ = ["copy_pixels", "load_mcu_row", "rgb_16", "sample_stride"]
 
 # T.871, section 7: rows of the RGB -> YCbCr matrix in 16-bit fixed point, and an addend for the offset of 128 and the
 # rounding. For chroma the addend is smaller by 2^-16, as in libjpeg (ONE_HALF - 1), so that 255.5 does not become 256.
@@ -134,6 +134,12 @@ def _downsample(rows, target, stride, h, v):
     else:
         for x in range(0, stride, 16):
             _average_1x2(rows + x, rows + stride + x, target + x)
+
+
+@helper
+def sample_stride(columns, h):
+    """Bytes of a row of samples in the work space, for so many MCUs with `h` blocks of luminance side by side."""
+    return (columns * 8 * h + 63) // 32 * 32
 
 
 @helper

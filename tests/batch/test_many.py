@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import threading
-import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from PIL import Image
 
 import optcodec
+from optcodec.effort import Request
 from tests.cli_helpers import photograph, save
 
 PICTURES = [photograph(16 + number, 40 - number) for number in range(9)]
@@ -45,54 +45,49 @@ def test_an_array_is_a_batch() -> None:
     assert optcodec.encode_many(batch[:0]) == optcodec.encode_many([]) == []
 
 
-def test_images_are_taken_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the first image is not done, only few of the others are taken from their iterator."""
-    from optcodec.batch import many
+@pytest.mark.parametrize("threads", [1, 3])
+def test_images_are_taken_as_they_are_needed(threads: int) -> None:
+    """Few images are in memory: those that threads work on, and what their iterator still refers to."""
+    alive: weakref.WeakSet[optcodec.Picture] = weakref.WeakSet()
+    most = 0
 
-    taken, whole, first = [0], many.encode, threading.Lock()
+    def pictures() -> Iterator[optcodec.Picture]:
+        nonlocal most
+        for _ in range(60):
+            picture = optcodec.Picture(PICTURES[0])
+            alive.add(picture)
+            most = max(most, len(alive))
+            yield picture
 
-    def pictures() -> Iterator[np.ndarray]:
-        for _ in range(100):
-            taken[0] += 1
-            yield PICTURES[0]
-
-    def slow(image: np.ndarray, **options: object) -> optcodec.EncodedJpeg:
-        if first.acquire(blocking=False):
-            time.sleep(0.2)
-            assert taken[0] <= 4
-        return whole(image, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(many, "encode", slow)
-    assert len(optcodec.encode_many(pictures(), threads=2)) == 100
+    assert len(optcodec.encode_many(pictures(), threads=threads)) == 60
+    assert most <= 2 * threads + 2
 
 
-@pytest.mark.parametrize(
-    ("images", "sizes"),
-    [
-        ([photograph(64, 64)] * 50, [6] * 8 + [2]),  # a quarter of what each thread would have
-        ([np.zeros((512, 512, 3), np.uint8)] * 17, [2] * 8 + [1]),
-        ([np.zeros((512, 1024, 3), np.uint8)] * 17, [1] * 17),  # large
-        ([np.zeros((700, 512, 3), np.uint8), *[photograph(64, 64)] * 16], [1] + [2] * 8),
-        (["a.png", "b.png"] * 8, [1] * 16),  # of a size that is not known
-    ],
-    ids=["small", "medium", "large", "mixed", "paths"],
-)
-def test_small_images_are_handed_over_together(
-    images: list[object], sizes: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Handing them over one by one costs more than a third of the time for 224x224 pixels."""
-    from optcodec.batch import many
+def test_options_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = []
+    resolved = Request.resolved
+    monkeypatch.setattr(Request, "resolved", lambda self, **form: checked.append(self) or resolved(self, **form))
+    optcodec.encode_many(PICTURES, quality=50, threads=1)
+    assert len(checked) == 1
 
-    parts: list[tuple[int, list[object]]] = []
 
-    def in_order(work: object, calls: Iterator[tuple[int, list[object]]], workers: int) -> list[list[object]]:
-        parts.extend(calls)
-        return [part for _, part in parts]
+def test_an_unknown_option_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"encode\(\) got an unexpected keyword argument 'qualty'"):
+        optcodec.encode_many(PICTURES, qualty=50)
 
-    monkeypatch.setattr(many, "in_order", in_order)
-    assert many.encode_many(images, threads=2) == images  # type: ignore[arg-type, comparison-overlap]
-    assert [len(part) for _, part in parts] == sizes
-    assert [first for first, _ in parts] == [sum(sizes[:place]) for place in range(len(sizes))]
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_iterator_that_fails(threads: int) -> None:
+    """Its error comes behind those of the images that it gave."""
+
+    def pictures(*more: object) -> Iterator[object]:
+        yield from (*PICTURES, *more)
+        raise OSError("no more")
+
+    with pytest.raises(OSError, match="no more"):
+        optcodec.encode_many(pictures(), threads=threads)  # type: ignore[arg-type]
+    with pytest.raises(optcodec.InvalidInputError, match="expected"):
+        optcodec.encode_many(pictures(PICTURES[0].astype(float)), threads=threads)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("place", [0, 4, 5, 31])

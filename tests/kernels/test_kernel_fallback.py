@@ -120,7 +120,7 @@ def test_without_numba_there_is_one_line(tmp_path: Path) -> None:
     done = start(tmp_path / "cache", *command, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        f"Error: {picture}: the clipped kernels cannot be compiled by numba here (ImportError: not for this Python); "
+        f"Error: {picture}: the encode kernels cannot be compiled by numba here (ImportError: not for this Python); "
         "the numba that pip installs with optcodec can"
     ]
     assert not (tmp_path / "a.jpg").exists()

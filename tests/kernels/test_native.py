@@ -43,7 +43,7 @@ def test_arguments_must_have_the_type_and_layout_of_the_signature(load):
         count_bits(good)
     with pytest.raises(TypeError, match="not writable"):
         load("huffman").build_tables(
-            good, np.empty(1544, np.int64), frozen, np.empty(2304, np.int64), np.empty(0, np.uint8)
+            good, np.empty(2315, np.int64), frozen, np.empty(2304, np.int64), np.empty(0, np.uint8)
         )
 
 
