@@ -1,0 +1,152 @@
+"""How much does a file gain that has the receiver in the encoder's loop, for networks that others trained?
+
+Super-resolution by CARN-M, PAN, RFDN and RLFN, de-noising by FFDNet (for clipped noise) and IRCNN, de-blurring by IRCNN
+as plug-and-play; as published, so none but by chance knows JPEG. NETS is a folder with their weights and with a module
+``nets``, whose function ``load(name)`` makes the torch module.
+
+The photographs are those of Kodak with odd numbers and McMaster in turn, of each the middle, so that the picture that
+is sent has at most 256 pixels on a side. Files of 4:2:0 with 1.2 bits for each pixel sent: default JPEG and WebP at
+exactly that size, the trellis for PSNR and with the weights for the receiver, and from the last with the receiver in
+the loop, to what it makes of the uncoded picture, and to the clean one. PSNR after restoration, against the clean
+picture.
+
+    OPTCODEC_DATA=DATA python -m benchmarks.accelir.loop NETS --work WORK [--images N]
+
+Writes ``results/accelir_loop.json``. WORK stores each measurement as a small file: an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import zlib
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from benchmarks.accelir.case import FIELDS, SUBSAMPLING, Case, Pixels, Tools, digest_of
+from benchmarks.accelir.gains import chosen
+from benchmarks.accelir.methods import METHODS, CodedFile, Method
+from benchmarks.accelir.report import Measured, difference
+from benchmarks.rates.rd import load
+from benchmarks.record import write_result
+from optcodec import MaxBytes, encode
+from optcodec.console.progress import tracked
+from optcodec.shared import write_whole
+from restore.readers import TaskReader
+from restore.tasks import RestorationTask, make_task
+
+NETWORKS = {
+    "sr4": ("carn_m", "pan_x4", "rfdn_x4", "rlfn_x4"),
+    "denoise25": ("ffdnet_clip_color", "ircnn_color25"),
+    "deblur1.5": ("ircnn_color_set",),
+}
+BPP, SIDE, IMAGES = 1.2, 256, 12
+PACKAGES = ("numpy", "numba", "torch", "pillow")
+
+
+def _loop(case: Case, budget: int, *, to_clean: bool) -> CodedFile:
+    """The receiver in the loop, from the weights for the receiver."""
+    assert isinstance(case.task, RestorationTask)
+    reader = TaskReader(case.task, case.clean if to_clean else None)
+    options = {"tune": case.tools.tuning, "subsampling": SUBSAMPLING, "threads": 1}
+    data = encode(case.sent, reader=reader, target=MaxBytes(budget), **options).data
+    return len(data), case.measured(data)
+
+
+LOOPS: dict[str, Method] = {
+    "loop": partial(_loop, to_clean=False),
+    "loop to the clean picture": partial(_loop, to_clean=True),
+}
+MEASURED = {name: METHODS[name] for name in ("jpeg", "webp", "rdo", "receiver")} | LOOPS
+
+
+def _middle(clean: Pixels, side: int) -> Pixels:
+    top, left = (max(0, extent - side) // 2 for extent in clean.shape[:2])
+    return np.ascontiguousarray(clean[top : top + side, left : left + side])
+
+
+def measure_missing(job: tuple[str, str, Path], nets: Path, work: Path) -> list[dict[str, Any]]:
+    """All measurements of a network and a photograph; those that WORK has are not made again."""
+    import torch
+
+    torch.set_num_threads(1)
+    sys.path.insert(0, str(nets))
+    problem, network, path = job
+    digest = f"{digest_of(nets / f'{network}.safetensors')}-{Tools.load(problem).digest}"
+    folder = work / network / f"{path.parent.name}-{path.stem}"
+    folder.mkdir(parents=True, exist_ok=True)
+    records: list[dict[str, Any]] = []
+    case: Case | None = None
+    for method in MEASURED:
+        file = folder / f"{method.replace(' ', '_')}.json"
+        record = json.loads(file.read_text("utf-8")) if file.exists() else {"digest": ""}
+        if record["digest"] != digest:
+            case = case or _case(problem, network, path)
+            record = {"task": problem, "network": network, "tools": problem, "set": path.parent.name}
+            record |= {"image": path.stem, "method": method, "bpp": BPP, **_figures(case, method), "digest": digest}
+            write_whole(file, json.dumps(record).encode())
+        records.append(record)
+    return records
+
+
+def _case(problem: str, network: str, path: Path) -> Case:
+    task = make_task(problem, f"torch:nets:load@{network}")
+    clean = task.reference(_middle(load(path), SIDE * task.scale))
+    return Case(task, clean, Tools.load(problem), zlib.crc32(path.name.encode()))
+
+
+def _figures(case: Case, method: str) -> dict[str, Any]:
+    start = time.process_time()
+    nbytes, fields = MEASURED[method](case, case.budget(BPP))
+    values = zip(FIELDS, np.round(fields, 5).tolist(), strict=True)
+    figures = {name: value for name, value in values if np.isfinite(value)}
+    return {"nbytes": nbytes, **figures, "seconds": round(time.process_time() - start, 2)}
+
+
+def summary(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """For each network: gains in dB over default JPEG and over the weights for the receiver, and seconds a file."""
+    measured, networks = Measured(records), {}
+    for problem, names in NETWORKS.items():
+        for name in names:
+            rows = {method: measured.rows(problem, name, problem, method, BPP) for method in MEASURED}
+            if not rows["jpeg"]:
+                continue
+            seconds = {method: [row["seconds"] for row in part.values()] for method, part in rows.items()}
+            networks[name] = {
+                "task": problem,
+                "psnr_db": {method: _mean(part, "after") for method, part in rows.items()},
+                "decoded_psnr_db": {method: _mean(part, "before") for method, part in rows.items()},
+                "over_jpeg": {method: difference(part, rows["jpeg"]) for method, part in rows.items()},
+                "over_receiver": {method: difference(rows[method], rows["receiver"]) for method in LOOPS},
+                "seconds": {method: round(float(np.median(values)), 2) for method, values in seconds.items()},
+            }
+    digests = {record["network"]: record["digest"] for record in records}
+    return {"bpp": BPP, "side": SIDE, "networks": networks, "digests": digests}
+
+
+def _mean(rows: dict[str, dict[str, Any]], field: str) -> float:
+    return round(float(np.mean([row[field] for row in rows.values()])), 3)
+
+
+@click.command()
+@click.argument("nets", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--work", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--images", default=IMAGES, show_default=True, help="Number of photographs, from both sets in turn.")
+@click.option("--workers", default=2, show_default=True, help="Processes of one thread each.")
+def main(nets: Path, work: Path, images: int, workers: int) -> None:
+    """Measure all networks on all photographs."""
+    jobs = [(task, name, path) for path in chosen(images) for task, names in NETWORKS.items() for name in names]
+    with ProcessPoolExecutor(workers) as pool:
+        parts = tracked(pool.map(partial(measure_missing, nets=nets, work=work), jobs), "loop", len(jobs))
+        records = [record for part in parts for record in part]
+    print(write_result("accelir_loop", summary(records), packages=PACKAGES))
+
+
+if __name__ == "__main__":
+    main()
