@@ -53,6 +53,8 @@ class EncodedJpeg(Value):
         How much the reader minds it, where one is in the loop (effort 4); of several the sum, by their weights.
     losses : tuple of float, optional
         How much each reader minds it.
+    subsampling : str, optional
+        Its chroma subsampling, ``"grey"`` if there is one component.
     """
 
     data: bytes
@@ -60,6 +62,7 @@ class EncodedJpeg(Value):
     height: int
     loss: float | None = field(default=None, kw_only=True)
     losses: tuple[float, ...] | None = field(default=None, kw_only=True)
+    subsampling: str | None = field(default=None, kw_only=True)
 
     @property
     def nbytes(self) -> int:
@@ -168,9 +171,12 @@ def encode(
     rounds : int, optional
         How many gradients of the reader choose indices, 16 by default; with 0, one gradient weighs the blocks, and the
         trellis chooses.
-    subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0"}, optional
+    subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0", "auto"}, optional
         4:2:0; with a profile, also one of `tune` or `blocks`, what it was estimated at. Grey images and coefficients
-        keep what they have.
+        keep what they have. With ``"auto"`` 4:2:0 or 4:4:4, whichever has less error at the size, or fewer bytes for
+        the quality that is asked for: what the detail of chrominance is worth, and costs, is estimated from the
+        picture. That is not for coefficients, nor for profiles; files for SSIM, which does not see chrominance, get
+        4:2:0.
     dct : {"float", "exact"}
         Floating point; or coefficient for coefficient what libjpeg-turbo makes with its accurate integer DCT.
     progressive : {False, True, "smaller"}, optional
@@ -233,9 +239,11 @@ def encode(
     request = requested.resolved(dct=dct, huffman=huffman)
     if progressive is None and request.effort == 3 and requested.is_size_alone(dct=dct, huffman=huffman):
         progressive = "smaller"
-    sampling, overshoot = subsampling or request.subsampling or "4:2:0", overshoot and not isinstance(target, MatchSwe)
+    is_automatic, overshoot = subsampling == "auto", overshoot and not isinstance(target, MatchSwe)
+    sampling = (None if is_automatic else subsampling) or request.subsampling or "4:2:0"
     form = Form(sampling, dct, progressive, scans, restart_interval, metadata, threads, huffman, overshoot)
-    return _encoded(_source_of(image, form, background=background, orient=orient, to_rgb=to_rgb), request)
+    source = _source_of(image, form, background=background, orient=orient, to_rgb=to_rgb)
+    return _encoded(_with_subsampling(source, request) if is_automatic else source, request)
 
 
 def _source_of(image: ImageLike | CoefficientImage, form: Form, **opening: Any) -> PixelSource | CoefficientSource:
@@ -244,6 +252,12 @@ def _source_of(image: ImageLike | CoefficientImage, form: Form, **opening: Any) 
         check_transcoding(image, opening["orient"], opening["to_rgb"])
         return form.of_coefficients(image)
     return form.of_pixels(load_picture(image, **opening))
+
+
+def _with_subsampling(source: PixelSource | CoefficientSource, request: Request) -> PixelSource:
+    from optcodec.subsampling import with_subsampling
+
+    return with_subsampling(source, request, DEFAULT_QUALITY)
 
 
 def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
@@ -255,7 +269,7 @@ def _request_of_rdo(rdo: bool | Rdo, request: Request) -> Request:
 def _encoded(source: PixelSource | CoefficientSource, request: Request) -> EncodedJpeg:
     data, verdict = _file(source, request)
     loss, losses = (verdict.loss, verdict.losses) if verdict else (None, None)
-    return EncodedJpeg(data, *source.size, loss=loss, losses=losses)
+    return EncodedJpeg(data, *source.size, loss=loss, losses=losses, subsampling=source.sampling)
 
 
 def _file(source: PixelSource | CoefficientSource, request: Request) -> tuple[bytes, Verdict | None]:
