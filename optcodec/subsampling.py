@@ -5,9 +5,10 @@ what the samples cost:
 
     detail > threshold * (cost at 4:4:4 - cost at 4:2:0),    cost = error of quantized chrominance + level * bits
 
-The detail is the squared error of chrominance that is averaged over 2x2 pixels; the level is the error that a bit is
-worth at the rate that is asked for. All errors are those of RGB, also in files for people, where the same threshold was
-found. Everything is estimated from the coefficients of some MCUs of the picture, and the bits by their entropy.
+The detail is the energy of chrominance at the frequencies that 4:2:0 does not have. (Averages of 2x2 pixels lose more,
+but decoders interpolate; with that loss, fewer choices are right.) The level is the error that a bit is worth at the
+rate that is asked for. Errors are those of RGB, in files for people as well. All of it is estimated from the
+coefficients of some MCUs of the picture, bits by their entropy.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ Steps = Sequence[Singles]  # (64,) of each component
 
 AUTO = "auto"
 COARSE, FINE = "4:2:0", "4:4:4"
-# Thresholds of the detail, fitted on photographs and pages: benchmarks/rates/subsampling.py. They differ since a
-# trellis does not average chrominance, but takes the samples that decoders interpolate best.
-ROUNDED, OPTIMIZED = 1.0, 1.1
+# Thresholds, fitted on photographs and pages: benchmarks/rates/subsampling.py. Without a trellis, chrominance is
+# averaged at 4:2:0, which loses more than that detail.
+ROUNDED, OPTIMIZED = 0.5, 0.7
 # Magnitude over step below which a coefficient becomes 0, by rounding and by the trellis; see `trellis.coder`.
 _NEAREST, _DEAD_ZONE = 0.5, 0.74
 # Pixels of the sample: a part of the picture, but neither too few for statistics nor more than they need.
@@ -55,6 +56,7 @@ _HEADER_BITS = 3000
 _LEVELS, _HALVINGS = (1e-3, 1e6), 14
 _TYPICAL = 50  # quality where only a reader knows what rate it needs
 _LOW = np.add.outer(np.arange(8), np.arange(8)).ravel() <= 4  # frequencies of most indices that are not 0
+_LOST = (np.maximum(*np.indices((8, 8))) >= 4).ravel()  # frequencies of 4:4:4 that 4:2:0 does not have
 _ALL = np.full(64, 1e9, np.float32)  # steps with which every index is 0
 
 
@@ -166,18 +168,13 @@ class _Sample:
     def of(cls, pixels: Pixels, threshold: float) -> _Sample:
         """The sample of a picture; it does not depend on threads."""
         some = _some_mcus(pixels)
-        images = (forward(some, sampling, threads=1) for sampling in (FINE, COARSE))
-        return cls(some, some.size / pixels.size, *images, threshold)
+        fine, coarse = (forward(some, sampling, threads=1) for sampling in (FINE, COARSE))
+        return cls(some, some.size / pixels.size, fine, coarse, threshold)
 
     def detail(self) -> float:
-        """Squared error of averaging chrominance over 2x2 pixels: the energy that is missing afterwards."""
-        fine, coarse = (self._energy(image) for image in (self.fine, self.coarse))
-        return fine - 4 * coarse
-
-    def _energy(self, image: DctImage) -> float:
-        """Weighted squares of the coefficients of chrominance: their error where all indices are 0."""
-        weights = TUNINGS["psnr"].weights
-        return sum(_estimated(image, part, _ALL, weights[part], _NEAREST)[0] for part in (1, 2))
+        """Energy of chrominance at the frequencies that 4:2:0 does not have: the error where their indices are 0."""
+        weights = TUNINGS["psnr"].weights * _LOST
+        return sum(_estimated(self.fine, part, _ALL, weights[part], _NEAREST)[0] for part in (1, 2))
 
     def cost(self, image: DctImage, steps: Steps, parts: Sequence[int]) -> tuple[float, float]:
         """Error and bits of some components, with the steps of each."""
@@ -196,7 +193,9 @@ def _some_mcus(pixels: Pixels) -> Pixels:
     count = int(min(max(_PART * height * width, _LEAST), _MOST)) // (_MCU**2 * across)
     if count >= rows * (columns // across):
         return np.ascontiguousarray(pixels[: _MCU * rows, : _MCU * columns])
-    places = ((_MCU * (i * rows // count), int(columns // across * (i * _GOLDEN % 1)) * across * _MCU) for i in range(count))
+    places = (
+        (_MCU * (i * rows // count), int(columns // across * (i * _GOLDEN % 1)) * across * _MCU) for i in range(count)
+    )
     return np.concatenate([pixels[y : y + _MCU, x : x + _MCU * across] for y, x in places])
 
 

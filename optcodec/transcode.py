@@ -124,8 +124,8 @@ def recoded(image: CoefficientImage, original: bytes, *, allow_larger: bool = Fa
         raise
     if may_keep and encoded.nbytes >= len(original):
         return Transcoded(original, *about, _NOT_SMALLER, subsampling=image.subsampling)
-    read = {"loss": encoded.loss, "losses": encoded.losses}
-    return Transcoded(encoded.data, *about, **read, subsampling=encoded.subsampling)
+    loss, losses, sampling = encoded.loss, encoded.losses, encoded.subsampling
+    return Transcoded(encoded.data, *about, loss=loss, losses=losses, subsampling=sampling)
 
 
 def _has_form(image: CoefficientImage, options: dict[str, Any]) -> bool:

@@ -1,0 +1,199 @@
+"""How good is the choice between 4:2:0 and 4:4:4 that ``subsampling="auto"`` makes, and what does it cost?
+
+    OPTCODEC_DATA=DATA python -m benchmarks.rates.subsampling
+
+Crops of pictures are coded at both samplings: with effort 1 at several qualities, tuned for PSNR and for people with as
+many bytes as libjpeg-turbo takes at these. The thresholds of `optcodec.subsampling` are those with the least BD-rate on
+development pictures (Val20, BSDS500, pages). It is judged on others: the Kodak photographs with odd numbers, and McMaster.
+There, the BD-rates of the choice, of 4:4:4, and of an oracle that takes the better file each time, are against 4:2:0,
+with 95 % intervals (bootstrap over pictures). The oracle of effort 1, where files differ in size, has the best files of
+both samplings. Writes ``results/subsampling.json``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.rates.pages import pages
+from benchmarks.rates.peers import PACKAGES, interval
+from benchmarks.rates.rd import Pixels, bd_rate, load, measured, photographs
+from benchmarks.record import write_result
+from optcodec import MaxBytes, encode
+from optcodec.console.progress import tracked
+from optcodec.effort import Request
+from optcodec.shared import encode_turbo
+from optcodec.subsampling import COARSE, FINE, OPTIMIZED, ROUNDED, worth
+
+QUALITIES = (20, 45, 70, 86, 94)
+SIDE = 384
+WAYS: dict[str, dict[str, Any]] = {
+    "effort 1": {"effort": 1},
+    "effort 3, psnr": {"effort": 3, "tune": "psnr"},
+    "effort 3, people, progressive": {"effort": 3, "tune": "people", "progressive": True},
+}
+OWN = dict(zip(WAYS, ("psnr_rgb", "psnr_rgb", "ssimulacra2"), strict=True))  # the measure that a threshold is fitted to
+MEASURES = ("psnr_rgb", "ssim_y", "ssimulacra2")
+THRESHOLDS = tuple(round(0.2 + 0.1 * k, 1) for k in range(20))
+Rows = list[dict[str, Any]]  # of a picture and a way: what 4:4:4 is worth, and the measures of both files, at each rate
+Choice = Callable[[dict[str, Any]], str]
+
+
+def crop(pixels: Pixels) -> Pixels:
+    """The middle of a picture."""
+    height, width = pixels.shape[:2]
+    top, left = max(0, height - SIDE) // 2, max(0, width - SIDE) // 2
+    return np.ascontiguousarray(pixels[top : top + SIDE, left : left + SIDE])
+
+
+def pictures() -> dict[str, dict[str, Pixels]]:
+    """Those for development, and those to judge by."""
+    photos = photographs("Val20")[::3]
+    train = Path(photos[0]).parents[1] / "BSDS500" / "train"
+    some = list(pages().items())[::6]
+    development = {path.stem: load(path) for path in (*photos, *sorted(train.glob("*.jpg"))[5::100])} | dict(some)
+    judging = {path.stem: load(path) for path in (*photographs("Kodak"), *photographs("McMaster")[::2][:8])}
+    groups = {"development": development, "judging": judging}
+    return {group: {name: crop(pixels) for name, pixels in members.items()} for group, members in groups.items()}
+
+
+def asked(way: str, quality: int, nbytes: int) -> dict[str, Any]:
+    """Arguments of `encode` for a way and a rate."""
+    return {"quality": quality} if way == "effort 1" else {"target": MaxBytes(nbytes)}
+
+
+def files(pixels: Pixels) -> dict[str, Rows]:
+    """The rows of a picture by way."""
+    rows: dict[str, Rows] = {}
+    for way, options in WAYS.items():
+        rows[way] = []
+        for quality in QUALITIES:
+            aim = asked(way, quality, len(encode_turbo(pixels, COARSE, quality)))
+            request = Request(**aim, effort=options["effort"], tune=options.get("tune"))
+            row: dict[str, Any] = {"worth": worth(pixels, request, quality)}
+            for sampling in (COARSE, FINE):
+                data = encode(pixels, subsampling=sampling, threads=1, **aim, **options).data
+                row[sampling] = measured(pixels, data, people=True)
+            rows[way].append(row)
+    return rows
+
+
+def rate(rows: Rows, measure: str, choices: Iterable[str | None]) -> float:
+    """BD-rate in % against 4:2:0 of files with a sampling for each row; None takes both."""
+    points = [
+        (row[sampling]["nbytes"], row[sampling][measure])
+        for row, chosen in zip(rows, choices, strict=True)
+        for sampling in ((COARSE, FINE) if chosen is None else (chosen,))
+    ]
+    return bd_rate([(row[COARSE]["nbytes"], row[COARSE][measure]) for row in rows], points)[0]
+
+
+def by_threshold(threshold: float) -> Choice:
+    """The choice of a threshold."""
+    return lambda row: FINE if row["worth"] > threshold else COARSE
+
+
+def oracle(measure: str) -> Choice:
+    """The better file."""
+    return lambda row: FINE if row[FINE][measure] > row[COARSE][measure] else COARSE
+
+
+def fitted(group: list[dict[str, Rows]]) -> dict[str, dict[str, float]]:
+    """Mean BD-rates in % by way and threshold, by the own measure of each way."""
+    return {
+        way: {
+            str(threshold): round(
+                float(np.mean([rate(rows[way], measure, map(by_threshold(threshold), rows[way])) for rows in group])), 2
+            )
+            for threshold in THRESHOLDS
+        }
+        for way, measure in OWN.items()
+    }
+
+
+def judged(group: list[dict[str, Rows]], way: str) -> dict[str, Any]:
+    """BD-rates of the choice, of 4:4:4 and of the oracle, and the share of right choices, by measure."""
+    choose = by_threshold(ROUNDED if way == "effort 1" else OPTIMIZED)
+    figures: dict[str, Any] = {}
+    for measure in MEASURES:
+        best: Callable[[dict[str, Any]], str | None] = (lambda row: None) if way == "effort 1" else oracle(measure)
+        ways = {"auto": choose, "4:4:4": lambda row: FINE, "oracle": best}
+        rates = {
+            name: np.array([rate(r[way], measure, map(way_of, r[way])) for r in group]) for name, way_of in ways.items()
+        }
+        figures[measure] = {
+            name: {
+                "bd_rate": round(float(values.mean()), 2),
+                "interval": interval(values),
+                "worst": round(float(values.max()), 2),
+            }
+            for name, values in rates.items()
+        }
+        against = 100 * ((1 + rates["auto"] / 100) / (1 + rates["4:4:4"] / 100) - 1)
+        figures[measure]["auto against 4:4:4"] = {
+            "bd_rate": round(float(against.mean()), 2),
+            "interval": interval(against),
+        }
+        if way != "effort 1":
+            right = [choose(row) == oracle(measure)(row) for r in group for row in r[way]]
+            figures[measure]["right"] = round(float(np.mean(right)), 3)
+    return figures | {
+        "share of 4:4:4": round(float(np.mean([choose(row) == FINE for r in group for row in r[way]])), 3)
+    }
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """The least time of some calls after the first."""
+    times = []
+    for _ in range(6):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def times() -> dict[str, Any]:
+    """Milliseconds of the choice, and of encodes at 4:2:0, one thread, for pictures of some sizes."""
+    photo = load(photographs("Kodak")[0])
+    sizes = {"224x224": photo[:224, :224], "768x512": photo, "12 megapixels": np.tile(photo, (6, 5, 1))}
+    result = {}
+    for size, pixels in sizes.items():
+        pixels = np.ascontiguousarray(pixels)
+        for effort in (1, 3):
+            form = {"effort": effort, "quality": 75, "threads": 1}
+            request = Request(quality=75, effort=effort)
+            result[f"{size}, effort {effort}"] = {
+                "choice_ms": round(1e3 * seconds(lambda: worth(pixels, request, 75)), 2),
+                "encode_ms": round(1e3 * seconds(lambda: encode(pixels, subsampling=COARSE, **form)), 2),
+            }
+    return result
+
+
+def main() -> None:
+    groups = pictures()
+    rows: dict[str, list[dict[str, Rows]]] = {}
+    for group, members in groups.items():
+        with ProcessPoolExecutor(2) as pool:
+            rows[group] = list(tracked(pool.map(files, members.values()), group, len(members)))
+    document = {
+        "pictures": {group: list(members) for group, members in groups.items()},
+        "qualities": QUALITIES,
+        "thresholds": {"effort 1": ROUNDED, "effort 3": OPTIMIZED},
+        "fitted": fitted(rows["development"]),
+        "development": {way: judged(rows["development"], way) for way in WAYS},
+        "judging": {way: judged(rows["judging"], way) for way in WAYS},
+        "times": times(),
+        "files": {group: dict(zip(groups[group], rows[group], strict=True)) for group in groups},
+    }
+    print(write_result("subsampling", document, packages=(*PACKAGES, "matplotlib")))
+    for name in ("fitted", "judging", "times"):
+        print(name, document[name])
+
+
+if __name__ == "__main__":
+    main()
