@@ -45,7 +45,7 @@ AUTO = "auto"
 COARSE, FINE = "4:2:0", "4:4:4"
 # Thresholds, fitted on photographs and pages: benchmarks/rates/subsampling.py. Without a trellis, chrominance is
 # averaged at 4:2:0, which loses more than that detail.
-ROUNDED, OPTIMIZED = 0.5, 0.7
+ROUNDED, OPTIMIZED = 0.8, 0.7
 # Magnitude over step below which a coefficient becomes 0, by rounding and by the trellis; see `trellis.coder`.
 _NEAREST, _DEAD_ZONE = 0.5, 0.74
 # Pixels of the sample: a part of the picture, but neither too few for statistics nor more than they need.

@@ -1,20 +1,24 @@
 """How good is the choice between 4:2:0 and 4:4:4 that ``subsampling="auto"`` makes, and what does it cost?
 
-    OPTCODEC_DATA=DATA python -m benchmarks.rates.subsampling
+    OPTCODEC_DATA=DATA python -m benchmarks.rates.subsampling [--again]
 
 Crops of pictures are coded at both samplings: with effort 1 at several qualities, tuned for PSNR and for people with as
 many bytes as libjpeg-turbo takes at these. The thresholds of `optcodec.subsampling` are those with the least BD-rate on
-development pictures (Val20, BSDS500, pages). It is judged on others: the Kodak photographs with odd numbers, and McMaster.
+development pictures (Val20, BSDS500, pages). It is judged on others: Kodak photographs with odd numbers, and McMaster.
 There, the BD-rates of the choice, of 4:4:4, and of an oracle that takes the better file each time, are against 4:2:0,
 with 95 % intervals (bootstrap over pictures). The oracle of effort 1, where files differ in size, has the best files of
-both samplings. Writes ``results/subsampling.json``.
+both samplings. With ``--again`` the files of the committed result are judged anew, with other thresholds, say. Writes
+``results/subsampling.json``.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +27,7 @@ import numpy as np
 from benchmarks.rates.pages import pages
 from benchmarks.rates.peers import PACKAGES, interval
 from benchmarks.rates.rd import Pixels, bd_rate, load, measured, photographs
-from benchmarks.record import write_result
+from benchmarks.record import RESULTS, write_result
 from optcodec import MaxBytes, encode
 from optcodec.console.progress import tracked
 from optcodec.effort import Request
@@ -116,6 +120,15 @@ def fitted(group: list[dict[str, Rows]]) -> dict[str, dict[str, float]]:
     }
 
 
+def summary(rates: np.ndarray) -> dict[str, Any]:
+    """Mean, interval and the worst picture."""
+    return {
+        "bd_rate": round(float(rates.mean()), 2),
+        "interval": interval(rates),
+        "worst": round(float(rates.max()), 2),
+    }
+
+
 def judged(group: list[dict[str, Rows]], way: str) -> dict[str, Any]:
     """BD-rates of the choice, of 4:4:4 and of the oracle, and the share of right choices, by measure."""
     choose = by_threshold(ROUNDED if way == "effort 1" else OPTIMIZED)
@@ -124,27 +137,16 @@ def judged(group: list[dict[str, Rows]], way: str) -> dict[str, Any]:
         best: Callable[[dict[str, Any]], str | None] = (lambda row: None) if way == "effort 1" else oracle(measure)
         ways = {"auto": choose, "4:4:4": lambda row: FINE, "oracle": best}
         rates = {
-            name: np.array([rate(r[way], measure, map(way_of, r[way])) for r in group]) for name, way_of in ways.items()
+            name: np.array([rate(rows[way], measure, map(choice, rows[way])) for rows in group])
+            for name, choice in ways.items()
         }
-        figures[measure] = {
-            name: {
-                "bd_rate": round(float(values.mean()), 2),
-                "interval": interval(values),
-                "worst": round(float(values.max()), 2),
-            }
-            for name, values in rates.items()
-        }
-        against = 100 * ((1 + rates["auto"] / 100) / (1 + rates["4:4:4"] / 100) - 1)
-        figures[measure]["auto against 4:4:4"] = {
-            "bd_rate": round(float(against.mean()), 2),
-            "interval": interval(against),
-        }
+        rates["auto against 4:4:4"] = 100 * ((1 + rates["auto"] / 100) / (1 + rates["4:4:4"] / 100) - 1)
+        figures[measure] = {name: summary(values) for name, values in rates.items()}
         if way != "effort 1":
-            right = [choose(row) == oracle(measure)(row) for r in group for row in r[way]]
+            right = [choose(row) == oracle(measure)(row) for rows in group for row in rows[way]]
             figures[measure]["right"] = round(float(np.mean(right)), 3)
-    return figures | {
-        "share of 4:4:4": round(float(np.mean([choose(row) == FINE for r in group for row in r[way]])), 3)
-    }
+    share = np.mean([choose(row) == FINE for rows in group for row in rows[way]])
+    return figures | {"share of 4:4:4": round(float(share), 3)}
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -163,32 +165,42 @@ def times() -> dict[str, Any]:
     sizes = {"224x224": photo[:224, :224], "768x512": photo, "12 megapixels": np.tile(photo, (6, 5, 1))}
     result = {}
     for size, pixels in sizes.items():
-        pixels = np.ascontiguousarray(pixels)
         for effort in (1, 3):
-            form = {"effort": effort, "quality": 75, "threads": 1}
-            request = Request(quality=75, effort=effort)
+            request, image = Request(quality=75, effort=effort), np.ascontiguousarray(pixels)
+            choice = partial(worth, image, request, 75)
+            whole = partial(encode, image, effort=effort, quality=75, subsampling=COARSE, threads=1)
             result[f"{size}, effort {effort}"] = {
-                "choice_ms": round(1e3 * seconds(lambda: worth(pixels, request, 75)), 2),
-                "encode_ms": round(1e3 * seconds(lambda: encode(pixels, subsampling=COARSE, **form)), 2),
+                f"{name}_ms": round(1e3 * seconds(work), 2) for name, work in (("choice", choice), ("encode", whole))
             }
     return result
 
 
-def main() -> None:
-    groups = pictures()
-    rows: dict[str, list[dict[str, Rows]]] = {}
-    for group, members in groups.items():
+def measured_files() -> dict[str, dict[str, dict[str, Rows]]]:
+    """The rows of all pictures, by group and name."""
+    rows = {}
+    for group, members in pictures().items():
         with ProcessPoolExecutor(2) as pool:
-            rows[group] = list(tracked(pool.map(files, members.values()), group, len(members)))
+            done = tracked(pool.map(files, members.values()), group, len(members))
+            rows[group] = dict(zip(members, done, strict=True))
+    return rows
+
+
+def main(arguments: list[str]) -> None:
+    if arguments == ["--again"]:
+        before = json.loads((RESULTS / "subsampling.json").read_text("utf-8"))
+        by_name, taken = before["files"], before["times"]
+    else:
+        by_name, taken = measured_files(), times()
+    rows = {group: list(members.values()) for group, members in by_name.items()}
     document = {
-        "pictures": {group: list(members) for group, members in groups.items()},
+        "pictures": {group: list(members) for group, members in by_name.items()},
         "qualities": QUALITIES,
         "thresholds": {"effort 1": ROUNDED, "effort 3": OPTIMIZED},
         "fitted": fitted(rows["development"]),
         "development": {way: judged(rows["development"], way) for way in WAYS},
         "judging": {way: judged(rows["judging"], way) for way in WAYS},
-        "times": times(),
-        "files": {group: dict(zip(groups[group], rows[group], strict=True)) for group in groups},
+        "times": taken,
+        "files": by_name,
     }
     print(write_result("subsampling", document, packages=(*PACKAGES, "matplotlib")))
     for name in ("fitted", "judging", "times"):
@@ -196,4 +208,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
