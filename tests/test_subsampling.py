@@ -210,7 +210,7 @@ def test_cost_is_that_of_the_obvious_sums() -> None:
     error = (np.square(blocks - indices * steps) * weights).sum()
     coded = indices.copy()
     coded[1:, 0] = np.diff(indices[:, 0])
-    bits = 0.0
+    bits = float(len(blocks))
     for column in coded.T:
         categories = [int(abs(value)).bit_length() for value in column]
         shares = np.array([categories.count(category) for category in set(categories)]) / len(categories)

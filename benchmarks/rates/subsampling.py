@@ -7,7 +7,7 @@ many bytes as libjpeg-turbo takes at these. The thresholds of `optcodec.subsampl
 development pictures (Val20, BSDS500, pages). It is judged on others: Kodak photographs with odd numbers, and McMaster.
 There, the BD-rates of the choice, of 4:4:4, and of an oracle that takes the better file each time, are against 4:2:0,
 with 95 % intervals (bootstrap over pictures). The oracle of effort 1, where files differ in size, has the best files of
-both samplings. With ``--again`` the files of the committed result are judged anew, with other thresholds, say. Writes
+both samplings. With ``--again`` the choice is made anew for the files of the committed result. Writes
 ``results/subsampling.json``.
 """
 
@@ -66,9 +66,17 @@ def pictures() -> dict[str, dict[str, Pixels]]:
     return {group: {name: crop(pixels) for name, pixels in members.items()} for group, members in groups.items()}
 
 
-def asked(way: str, quality: int, nbytes: int) -> dict[str, Any]:
+def asked(way: str, pixels: Pixels, quality: int) -> dict[str, Any]:
     """Arguments of `encode` for a way and a rate."""
-    return {"quality": quality} if way == "effort 1" else {"target": MaxBytes(nbytes)}
+    if way == "effort 1":
+        return {"quality": quality}
+    return {"target": MaxBytes(len(encode_turbo(pixels, COARSE, quality)))}
+
+
+def worth_of(way: str, pixels: Pixels, quality: int) -> float:
+    """What 4:4:4 is worth there."""
+    options = {name: WAYS[way].get(name) for name in ("effort", "tune")}
+    return worth(pixels, Request(**asked(way, pixels, quality), **options), quality)
 
 
 def files(pixels: Pixels) -> dict[str, Rows]:
@@ -77,9 +85,8 @@ def files(pixels: Pixels) -> dict[str, Rows]:
     for way, options in WAYS.items():
         rows[way] = []
         for quality in QUALITIES:
-            aim = asked(way, quality, len(encode_turbo(pixels, COARSE, quality)))
-            request = Request(**aim, effort=options["effort"], tune=options.get("tune"))
-            row: dict[str, Any] = {"worth": worth(pixels, request, quality)}
+            aim = asked(way, pixels, quality)
+            row: dict[str, Any] = {"worth": worth_of(way, pixels, quality)}
             for sampling in (COARSE, FINE):
                 data = encode(pixels, subsampling=sampling, threads=1, **aim, **options).data
                 row[sampling] = measured(pixels, data, people=True)
@@ -122,11 +129,8 @@ def fitted(group: list[dict[str, Rows]]) -> dict[str, dict[str, float]]:
 
 def summary(rates: np.ndarray) -> dict[str, Any]:
     """Mean, interval and the worst picture."""
-    return {
-        "bd_rate": round(float(rates.mean()), 2),
-        "interval": interval(rates),
-        "worst": round(float(rates.max()), 2),
-    }
+    mean, worst = (round(float(value), 2) for value in (rates.mean(), rates.max()))
+    return {"bd_rate": mean, "interval": interval(rates), "worst": worst}
 
 
 def judged(group: list[dict[str, Rows]], way: str) -> dict[str, Any]:
@@ -188,17 +192,22 @@ def measured_files() -> dict[str, dict[str, dict[str, Rows]]]:
 def main(arguments: list[str]) -> None:
     if arguments == ["--again"]:
         before = json.loads((RESULTS / "subsampling.json").read_text("utf-8"))
-        by_name, taken = before["files"], before["times"]
+        by_name, taken = before["files"], times()
+        for group, members in pictures().items():
+            for name, pixels in members.items():
+                for way, rows in by_name[group][name].items():
+                    for quality, row in zip(QUALITIES, rows, strict=True):
+                        row["worth"] = worth_of(way, pixels, quality)
     else:
         by_name, taken = measured_files(), times()
-    rows = {group: list(members.values()) for group, members in by_name.items()}
+    listed = {group: list(members.values()) for group, members in by_name.items()}
     document = {
         "pictures": {group: list(members) for group, members in by_name.items()},
         "qualities": QUALITIES,
         "thresholds": {"effort 1": ROUNDED, "effort 3": OPTIMIZED},
-        "fitted": fitted(rows["development"]),
-        "development": {way: judged(rows["development"], way) for way in WAYS},
-        "judging": {way: judged(rows["judging"], way) for way in WAYS},
+        "fitted": fitted(listed["development"]),
+        "development": {way: judged(listed["development"], way) for way in WAYS},
+        "judging": {way: judged(listed["judging"], way) for way in WAYS},
         "times": taken,
         "files": by_name,
     }

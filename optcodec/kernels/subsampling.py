@@ -30,7 +30,7 @@ def estimated_cost(coefficients, steps, threshold, weights, counts, sums, cost):
     """Sum up the weighted squared error of indices, which are 0 if magnitude / step is below a threshold, and bits.
 
     The bits are the entropy of the size categories of each frequency by itself, and the bits that follow a category
-    (T.81, F.1.2). DC is counted by its differences from block to block.
+    (T.81, F.1.2), and one bit a block for its end. DC is counted by its differences from block to block.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def estimated_cost(coefficients, steps, threshold, weights, counts, sums, cost):
                 number >>= 1
                 category += 1
             counts[f, category] += 1
-    cost[0], cost[1] = 0.0, 0.0
+    cost[0], cost[1] = 0.0, float(coefficients.shape[0])
     for f in range(64):
         cost[0] += sums[f] * weights[f]
         cost[1] += _entropy(counts[f])
