@@ -53,7 +53,7 @@ _PART, _LEAST, _MOST = 0.25, 1 << 14, 1 << 16
 _MCU, _MCUS_IN_A_ROW = 16, 8
 _GOLDEN = 0.6180339887498949  # its multiples, modulo 1, spread evenly
 _HEADER_BITS = 3000
-_LEVELS, _HALVINGS = (1e-3, 1e6), 14
+_LEVELS, _HALVINGS = (1e-2, 1e5), 10
 _TYPICAL = 50  # quality where only a reader knows what rate it needs
 _LOW = np.add.outer(np.arange(8), np.arange(8)).ravel() <= 4  # frequencies of most indices that are not 0
 _LOST = (np.maximum(*np.indices((8, 8))) >= 4).ravel()  # frequencies of 4:4:4 that 4:2:0 does not have
