@@ -5,7 +5,7 @@
 Crops of pictures are coded at both samplings: with effort 1 at several qualities, tuned for PSNR and for people with as
 many bytes as libjpeg-turbo takes at these. The thresholds of `optcodec.subsampling` come from BD-rates on development
 pictures (Val20, BSDS500, pages): for a trellis, the least of the tuning for PSNR, which is near that of the one for
-people; for effort 1, where the BD-rate hardly changes from 0.2 to 1.5, the middle. The choice is judged on others: Kodak
+people; for effort 1, where the BD-rate hardly changes from 0.2 to 1.5, 0.8. The choice is judged on others: Kodak
 photographs with odd numbers, and McMaster. There, the BD-rates of the choice, of 4:4:4, and of an oracle that takes the
 better file each time, are against 4:2:0, with 95 % intervals (bootstrap over pictures). The oracle of effort 1, where
 files differ in size, has 4:4:4 from the best quality on. With ``--again`` the choice is made anew for the files of the
