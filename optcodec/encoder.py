@@ -110,9 +110,12 @@ def encode(
     rounds : int, optional
         How many gradients of the reader choose indices, 16 by default; with 0, one gradient weighs the blocks, and the
         trellis chooses.
-    subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0"}, optional
+    subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0", "auto"}, optional
         4:2:0; with a profile, also one of `tune` or `blocks`, what it was estimated at. Grey images and coefficients
-        keep what they have.
+        keep what they have. With ``"auto"`` 4:2:0 or 4:4:4, whichever has less error at the size, or fewer bytes for
+        the quality that is asked for: what the detail of chrominance is worth, and costs, is estimated from the
+        picture. That is not for coefficients, nor for profiles; files for SSIM, which does not see chrominance, get
+        4:2:0.
     dct : {"float", "exact"}
         Floating point; or coefficient for coefficient what libjpeg-turbo makes with its accurate integer DCT.
     progressive : {False, True, "smaller"}, optional

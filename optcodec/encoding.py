@@ -43,6 +43,8 @@ class EncodedJpeg(Value):
         How much the reader minds it, where one is in the loop (effort 4); of several the sum, by their weights.
     losses : tuple of float, optional
         How much each reader minds it.
+    subsampling : str, optional
+        Its chroma subsampling, ``"grey"`` if there is one component.
     """
 
     data: bytes
@@ -50,6 +52,7 @@ class EncodedJpeg(Value):
     height: int
     loss: float | None = field(default=None, kw_only=True)
     losses: tuple[float, ...] | None = field(default=None, kw_only=True)
+    subsampling: str | None = field(default=None, kw_only=True)
 
     @property
     def nbytes(self) -> int:
@@ -89,11 +92,14 @@ class Encoding:
         How it is written.
     opening : mapping
         `background`, `orient` and `to_rgb`: how pixels are loaded.
+    chooses : bool
+        Whether the chroma subsampling is chosen for each image, and is not that of the form.
     """
 
     request: Request
     form: Form
     opening: Mapping[str, Any]
+    chooses: bool = False
 
     @classmethod
     def of(
@@ -108,17 +114,21 @@ class Encoding:
         request = requested.resolved(**of_effort)
         if form["progressive"] is None and request.effort == 3 and requested.is_size_alone(**of_effort):
             form["progressive"] = "smaller"
-        form["subsampling"] = form["subsampling"] or request.subsampling or "4:2:0"
+        chooses = form["subsampling"] == "auto"
+        form["subsampling"] = (None if chooses else form["subsampling"]) or request.subsampling or "4:2:0"
         form["overshoot"] = form["overshoot"] and not isinstance(requested.target, MatchSwe)
-        return cls(request, Form(**form), opening)
+        return cls(request, Form(**form), opening, chooses)
 
     def __call__(self, image: ImageLike | CoefficientImage) -> EncodedJpeg:
         """Encode an image."""
         source = self._source_of(image)
+        if self.chooses:
+            from optcodec.subsampling import with_subsampling
+
+            source = with_subsampling(source, self.request, DEFAULT_QUALITY)
         data, verdict = _file(source, self.request)
-        if verdict is None:
-            return EncodedJpeg(data, *source.size)
-        return EncodedJpeg(data, *source.size, loss=verdict.loss, losses=verdict.losses)
+        loss, losses = (None, None) if verdict is None else (verdict.loss, verdict.losses)
+        return EncodedJpeg(data, *source.size, loss=loss, losses=losses, subsampling=source.sampling)
 
     def _source_of(self, image: ImageLike | CoefficientImage) -> PixelSource | CoefficientSource:
         """What is coded: pixels, or coefficients."""

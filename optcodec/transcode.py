@@ -28,7 +28,7 @@ class Transcoded(EncodedJpeg):
 
     Parameters
     ----------
-    data, width, height, loss, losses
+    data, width, height, loss, losses, subsampling
         As of `EncodedJpeg`.
     original_nbytes : int
         Size of the other file in bytes.
@@ -115,16 +115,17 @@ def recoded(image: CoefficientImage, original: bytes, *, allow_larger: bool = Fa
         if isinstance(target, Target):
             may_keep = target.allows(original, pixels)
             if may_keep and target.budget(pixels) is not None:
-                return Transcoded(original, *about, _MEETS)
+                return Transcoded(original, *about, _MEETS, subsampling=image.subsampling)
     try:
         encoded = encode(image, **options)
     except TargetNotMetError:
         if may_keep:
-            return Transcoded(original, *about, _MEETS)
+            return Transcoded(original, *about, _MEETS, subsampling=image.subsampling)
         raise
     if may_keep and encoded.nbytes >= len(original):
-        return Transcoded(original, *about, _NOT_SMALLER)
-    return Transcoded(encoded.data, *about, loss=encoded.loss, losses=encoded.losses)
+        return Transcoded(original, *about, _NOT_SMALLER, subsampling=image.subsampling)
+    loss, losses, sampling = encoded.loss, encoded.losses, encoded.subsampling
+    return Transcoded(encoded.data, *about, loss=loss, losses=losses, subsampling=sampling)
 
 
 def _has_form(image: CoefficientImage, options: dict[str, Any]) -> bool:

@@ -26,6 +26,7 @@ from benchmarks.rates.tables import (
     rivals,
     strongest,
     strongest_in_short,
+    subsampling_choice,
 )
 from benchmarks.receiver.tables import receiver
 from benchmarks.record import RESULTS, ROOT
@@ -89,6 +90,7 @@ def tables() -> dict[str, str]:
         "pages in short": pages_in_short(),
         "strongest": strongest(),
         "strongest in short": strongest_in_short(),
+        "subsampling": subsampling_choice(),
         **receiver(),
         **accelir(),
         **conformance(),

@@ -113,6 +113,20 @@ def pages_in_short() -> str:
     return lines(rows)
 
 
+def subsampling_choice() -> str:
+    """BD-rates in % of the choice of the subsampling against 4:2:0 and 4:4:4, those of the oracle, right choices."""
+    document = json.loads((RESULTS / "subsampling.json").read_text("utf-8"))
+    header = ["", "auto against 4:2:0", "against 4:4:4", "oracle against 4:2:0", "right"]
+    rows = [header, ["---", *4 * ["---:"]]]
+    for way, figures in document["judging"].items():
+        for measure, title in _COLUMNS.items():
+            if measure in figures:
+                rates = [_figure(figures[measure][name]) for name in ("auto", "auto against 4:4:4", "oracle")]
+                right = figures[measure].get("right")
+                rows.append([f"{way}: {title}", *rates, "" if right is None else f"{100 * right:.0f} %"])
+    return lines(rows)
+
+
 def _document(subsampling: str) -> dict[str, Any]:
     path = RESULTS / f"rd_peers_{subsampling.replace(':', '')}.json"
     document: dict[str, Any] = json.loads(path.read_text("utf-8"))

@@ -24,6 +24,8 @@ from optcodec.jsontext import parse_json
 
 __all__ = ["Earlier", "Manifest", "Rows", "begun", "read_earlier"]
 
+_ADDED = {"subsampling": None}  # entries that rows of earlier versions do not have
+
 
 @dataclass(frozen=True)
 class Earlier:
@@ -205,6 +207,7 @@ def _entries(path: Path, number: int, line: bytes) -> dict[str, Any]:
         if "run" in entries or number == 1:
             _check_run(entries)
         else:
+            entries = {**_ADDED, **entries}
             check_row(entries)
     except InvalidInputError as error:
         raise InvalidInputError(f"{path}, line {number}: {error}") from None

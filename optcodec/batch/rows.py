@@ -31,6 +31,7 @@ COLUMNS = {
     "width": "int64",
     "height": "int64",
     "bpp": "float64",
+    "subsampling": "string",  # name of that of the coded file, or grey
     "kept": "string",  # why a JPEG file was kept
     "tables": "string",  # the same for files with the same quantization tables
     "loss": "float64",
@@ -65,7 +66,8 @@ def coded_row(source: Place, output: str | Place, coded: Coded, *, seconds: floa
     psnr = None if coded.psnr_db is None or math.isinf(coded.psnr_db) else coded.psnr_db
     losses = None if encoded.losses is None else list(encoded.losses)
     read = {"loss": encoded.loss, "losses": losses}
-    results = {"width": encoded.width, "height": encoded.height, "kept": kept, "psnr_db": psnr}
+    image = {"width": encoded.width, "height": encoded.height, "subsampling": encoded.subsampling}
+    results = image | {"kept": kept, "psnr_db": psnr}
     hashes: Row = {}
     if content is not None:
         hashes = {"source_sha256": _sha256(content), "sha256": _sha256(encoded.data), "tables": _tables(encoded.data)}
@@ -126,7 +128,7 @@ def _is_finite(value: object) -> bool:
 def record_of(row: Row) -> dict[str, Any]:
     """What ``optcodec encode --json`` prints of a picture, from its row."""
     names = {"input": "source", "output": "output", "input_nbytes": "source_nbytes", "nbytes": "nbytes", "bpp": "bpp"}
-    same = dict.fromkeys(("width", "height", "loss", "losses", "kept"))
+    same = dict.fromkeys(("width", "height", "subsampling", "loss", "losses", "kept"))
     return {name: row[key] for name, key in (names | {key: key for key in same}).items()} | {"notices": row["warnings"]}
 
 

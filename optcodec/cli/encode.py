@@ -30,6 +30,7 @@ from optcodec.console.many import failure_records, report_failures, report_notic
 from optcodec.console.models import one_thread_each
 from optcodec.console.options import (
     background_option,
+    file_subsampling_option,
     max_pixels_option,
     method_option,
     orient_option,
@@ -38,7 +39,6 @@ from optcodec.console.options import (
     profile_option,
     reading_options,
     short_side_option,
-    subsampling_option,
     target_options,
     to_rgb_option,
 )
@@ -92,7 +92,7 @@ _EXAMPLES = (
 @method_option
 @tuning_options
 @network_options
-@subsampling_option
+@file_subsampling_option
 @form_options
 @background_option
 @orient_option

@@ -105,6 +105,11 @@ def _check_shared(options: dict[str, Any]) -> dict[str, Any]:
     if refused is not None:
         spelled = f"--{refused.replace('_', '-')}"
         raise InvalidInputError(f"--shared-tables designs tables for all inputs, which does not go with {spelled}")
+    if options["subsampling"] == "auto":
+        raise InvalidInputError(
+            "--shared-tables designs tables for one subsampling of all inputs; expected such as 4:2:0, "
+            "got --subsampling auto"
+        )
     _shared_target(options)
     weighs = (options["effort"] or 1) >= 3 or any(options[name] is not None for name in ("tune", "roi", "blocks"))
     coded: dict[str, Any] = {"method": None, "quality": None, "tables": Path("the shared tables")}
@@ -157,16 +162,23 @@ def shared_tables(
 
 def _subsampling(options: dict[str, Any]) -> str | None:
     """Chroma subsampling that is asked for, that a file of tables names, or that of the profile of shared tables."""
-    if options["subsampling"] is not None:
-        return str(options["subsampling"])
+    asked: str | None = options["subsampling"]
+    if asked not in (None, "auto"):
+        return asked
     if options["shared_tables"]:
         profile = profile_from(options["profile"])
         return None if profile is None else profile.provenance.subsampling
     if options["tables"] is None:
-        return None
+        return asked
     from optcodec.jpeg.table_files import tables_subsampling
 
-    return tables_subsampling(options["tables"])
+    named = tables_subsampling(options["tables"])
+    if asked is not None and named is not None:
+        raise InvalidInputError(
+            f"{options['tables']} has tables for {named}, which leaves no choice; "
+            f"expected --subsampling {named} or none, got auto"
+        )
+    return asked or named
 
 
 def _tables(path: Path | None, percent: float | None) -> Any:

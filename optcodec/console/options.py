@@ -27,6 +27,7 @@ __all__ = [
     "ByteCount",
     "background_option",
     "choose_target",
+    "file_subsampling_option",
     "inputs_argument",
     "max_pixels_option",
     "method_option",
@@ -79,10 +80,17 @@ class ByteCount(_IntType):
 
 
 inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+_DEFAULT_SAMPLING = "[default: 4:2:0; with a profile, that of the profile]"
 subsampling_option = click.option(
     "--subsampling",
     type=click.Choice(SUBSAMPLINGS),
-    help="Chroma subsampling.  [default: 4:2:0; with a profile, that of the profile]",
+    help=f"Chroma subsampling.  {_DEFAULT_SAMPLING}",
+)
+file_subsampling_option = click.option(
+    "--subsampling",
+    type=click.Choice((*SUBSAMPLINGS, "auto")),
+    help="Chroma subsampling; auto: 4:2:0 or 4:4:4, by the detail of chrominance and the size or quality that is asked "
+    f"for.  {_DEFAULT_SAMPLING}",
 )
 
 profile_option = click.option(

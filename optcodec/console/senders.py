@@ -9,7 +9,7 @@ import click
 
 from optcodec.console.form import form_of, form_options
 from optcodec.console.modules import find_modules_here
-from optcodec.console.options import method_option, profile_option, subsampling_option
+from optcodec.console.options import file_subsampling_option, method_option, profile_option
 from optcodec.console.readers import joined, named_reader, reader_options
 from optcodec.console.tuning import tuned, tuning_options
 from optcodec.errors import InvalidInputError
@@ -29,7 +29,7 @@ _OWN = "optcodec"
 @method_option
 @tuning_options
 @reader_options
-@subsampling_option
+@file_subsampling_option
 @form_options
 def _own(**options: Any) -> None:
     """The options of ``optcodec encode`` that a sender may have; only their parser is used."""

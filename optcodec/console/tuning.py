@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from optcodec.errors import InvalidInputError
 if TYPE_CHECKING:
     from optcodec.blocks.choice import BlockChoice
     from optcodec.blocks.profile import UtilityProfile
+    from optcodec.effort import Request
     from optcodec.targets import Target
     from optcodec.trellis.field import QualityField
 
@@ -159,11 +160,15 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
     profile = profile_from(network or options["profile"] or by_default)
     name = measure or (None if profile is None else f"{_NETWORK}{profile.name}")
     settings: dict[str, Any] = {"effort": effort, "quality": quality, "target": target, "profile": profile}
+    _check_sampling(options["subsampling"], Request(profile=profile))
     if effort < 3:
         return EncodeSettings(effort, name, None, None, [], [], settings)
     blocks = _blocks(options, target)
-    sampling = options["subsampling"] or Request(profile=profile, blocks=blocks).subsampling
-    settings |= {"tune": _receiver(measure, sampling) or measure, "field": _field(options), "blocks": blocks}
+    request = Request(profile=profile, blocks=blocks)
+    sampling = (None if options["subsampling"] == "auto" else options["subsampling"]) or request.subsampling
+    tune = _receiver(measure, sampling) or measure
+    _check_sampling(options["subsampling"], replace(request, tune=tune))
+    settings |= {"tune": tune, "field": _field(options), "blocks": blocks}
     receiver = None if blocks is None else blocks.profile
     if name is None:
         tuned_for_it = receiver is not None and receiver.tuning is not None
@@ -201,6 +206,14 @@ def _blocks(options: dict[str, Any], target: Target | None) -> BlockChoice | Non
     if way not in (None, "exchange") and not isinstance(target, (Bpp, MaxBytes)):
         raise InvalidInputError(f"--allocator {way} shares a budget among blocks; expected --bpp or --max-bytes")
     return blocks_by(options["blocks"], way)
+
+
+def _check_sampling(subsampling: str | None, request: Request) -> None:
+    """Refuse to choose the subsampling where a profile has one."""
+    if subsampling == "auto":
+        from optcodec.subsampling import check_automatic
+
+        check_automatic(request)
 
 
 def _receiver(measure: str | None, subsampling: str | None) -> UtilityProfile | None:
