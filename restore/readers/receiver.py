@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec import InvalidInputError, Pace, require_packages
-from restore.readers.regions import PACE, Region, Span, regions
+from restore.readers.regions import PACE, Region, regions
 from restore.runtime.cells import DCT, interval_ends
 from restore.runtime.decode import Received, receive
-from restore.runtime.infer import is_constant
+from restore.runtime.infer import decoded_planes, is_constant
 from restore.runtime.models import find_model
+from restore.runtime.settings import GRID
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,7 +31,6 @@ Samples = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 _SIDE = 512  # of a region, in pixels
-_GRID = 16  # networks take planes whose sides are multiples of it
 # RGB to Y, Cb, Cr, and Y, Cb, Cr to RGB, without the offset of 128 (T.871, clause 7).
 _FROM_RGB = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 _TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136286, -0.714136286), (1.0, 1.772, 0.0))
@@ -61,7 +61,7 @@ class ReceiverReader:
         from restore.export.model_files import receptive_radius
 
         radii = [receptive_radius(network) for network in (self.luminance, self.chrominance) if network is not None]
-        return -(-sum(radii) // _GRID) * _GRID
+        return -(-sum(radii) // GRID) * GRID
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +153,7 @@ class _ReceiverReading:
 
 def _padded(received: Received) -> tuple[int, int]:
     """Sides of the picture, rounded up to the grid."""
-    height, width = (-(-side // _GRID) * _GRID for side in (received.height, received.width))
+    height, width = (-(-side // GRID) * GRID for side in (received.height, received.width))
     return height, width
 
 
@@ -167,13 +167,7 @@ def _decoded_planes(received: Received, region: Region) -> Tensor:
     """Decoded samples of the seen part, (1, 1 or 3, rows, columns), 0..255."""
     import torch
 
-    return torch.from_numpy(_samples(received, *region.seen))[None]
-
-
-def _samples(received: Received, rows: Span, columns: Span) -> Floats:
-    """Decoded samples of a part, (1 or 3, rows, columns), 0..255."""
-    luminance = received.luminance(rows, columns)[None]
-    return luminance if received.is_gray else np.concatenate([luminance, received.chrominance(rows, columns)])
+    return torch.from_numpy(decoded_planes(received, *region.seen))[None]
 
 
 def _final_planes(restored: Tensor, decoded: Tensor, received: Received, region: Region) -> Tensor:
@@ -182,9 +176,8 @@ def _final_planes(restored: Tensor, decoded: Tensor, received: Received, region:
 
     projected = 1 if received.is_subsampled else len(restored)
     planes = [_projected(restored[index], decoded[index], received, index, region) for index in range(projected)]
-    around = [(start - 8, stop + 8) for start, stop in region.inner]
-    surroundings = _samples(received, *around)
-    constant = torch.from_numpy(is_constant(surroundings))
+    rows, columns = ((start - 8, stop + 8) for start, stop in region.inner)
+    constant = torch.from_numpy(is_constant(decoded_planes(received, rows, columns)))
     return torch.where(constant, decoded, torch.cat([torch.stack(planes), restored[projected:]])).clamp(0, 255)
 
 

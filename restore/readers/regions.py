@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from optcodec import Pace
 
-__all__ = ["PACE", "Region", "Span", "regions"]
+__all__ = ["PACE", "Region", "regions"]
 
 Span = tuple[int, int]
 

@@ -20,7 +20,7 @@ from restore.runtime.models import Model
 from restore.runtime.picture import DecodedPicture
 from restore.runtime.settings import GRID, Settings
 
-__all__ = ["Source", "is_constant", "restored_image", "restored_strips"]
+__all__ = ["Source", "decoded_planes", "is_constant", "restored_image", "restored_strips"]
 
 Region = tuple[Span, Span]
 Source: TypeAlias = Received | DecodedPicture
@@ -132,10 +132,8 @@ def _final_planes(received: Source, planes: Floats, region: Region, settings: Se
     Planes whose coefficients are in the file are projected, but for blocks that the network did not change. Where the
     decoded image is constant in a block and the eight around it, it stays: there is nothing to restore.
     """
-    around = [(start - 8, stop + 8) for start, stop in region]
-    surroundings = received.luminance(*around)[None]
-    if not received.is_gray:
-        surroundings = np.concatenate([surroundings, received.chrominance(*around)])
+    rows, columns = ((start - 8, stop + 8) for start, stop in region)
+    surroundings = decoded_planes(received, rows, columns)
     decoded = surroundings[:, 8:-8, 8:-8]
     if settings.project and settings.earlier is None and isinstance(received, Received):
         for index in range(1 if received.is_subsampled else len(planes)):
@@ -147,6 +145,12 @@ def _final_planes(received: Source, planes: Floats, region: Region, settings: Se
     strength = np.where(is_constant(surroundings), np.float32(0), np.float32(settings.strength))
     final: Floats = np.clip(decoded + strength * (planes - decoded), 0, 255)
     return final
+
+
+def decoded_planes(received: Source, rows: Span, columns: Span) -> Floats:
+    """Decoded samples of a region, 0..255, shape (1 or 3, rows, columns): Y, and Cb and Cr where there is colour."""
+    luminance = received.luminance(rows, columns)[None]
+    return luminance if received.is_gray else np.concatenate([luminance, received.chrominance(rows, columns)])
 
 
 def is_constant(planes: Floats) -> npt.NDArray[np.bool_]:
