@@ -1,6 +1,7 @@
 """Make the restoring models that come with the package: train by the shipped recipes, quantize to 8 bits, write.
 
-Every stage has a folder below WORK and is skipped if that folder is complete; an interrupted training continues. Writes
+A network with a recipe NAME-fine is trained a second time by it, from where the first training ended. Every stage has a
+folder below WORK and is skipped if that folder is complete; an interrupted training continues. Writes
 ``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the trainings
 as ``results/training/*.csv``.
 
@@ -37,7 +38,7 @@ from restore.networks.fold import fold
 from restore.networks.weights import load_network, save_network, shipped_network
 from restore.training.log import read_log
 from restore.training.material import DataFolders
-from restore.training.recipe import load_recipe
+from restore.training.recipe import load_recipe, shipped_recipes
 from restore.training.train import train
 
 MODELS = Path(restore.__file__).parent / "data" / "models"
@@ -64,26 +65,27 @@ def main(names: tuple[str, ...], work: Path, data: Path, route: Path | None, shi
 
 
 def _train_model(name: str, work: Path, data: Path) -> None:
-    """Train the luminance and the chrominance network of a model by their recipes, and write the INT8 model."""
+    """Train the luminance and the chrominance network of a model by their recipes, and write the INT8 model.
+
+    The network for luminance is written first, because the training of the one for chrominance uses it.
+    """
     chrominance = _chrominance(name)
-    folders = {role: _trained_network(role, work, data) for role in (name, chrominance)}
-    quantized = {
-        role: _int8(role, load_network(path / "network.safetensors"), work, data) for role, path in folders.items()
-    }
-    card = {
-        role: {"recipe": load_recipe(role).to_json(), **_last_log_row(folder), "int8": quantized[role][1]}
-        for role, folder in folders.items()
-    }
+    networks, card = [], {}
+    for role in (name, chrominance):
+        network = _trained_network(role, work, data)
+        save_network(MODELS / f"{role}.safetensors", network, recipe=_recipes(role)[-1])
+        quantized, record = _int8(role, network, work, data)
+        networks.append(quantized)
+        card[role] = {"trainings": [_training(recipe, work / recipe) for recipe in _recipes(role)], "int8": record}
+        for recipe in _recipes(role):
+            _keep_log(recipe, work / recipe)
     write_model(
         MODELS / f"{name}.json",
-        *(network for network, _ in quantized.values()),
+        *networks,
         chrominance_name=chrominance,
         card={"licence": LICENCE, **card},
         max_sigma=load_recipe(name).max_sigma,
     )
-    for role, folder in folders.items():
-        save_network(MODELS / f"{role}.safetensors", load_network(folder / "network.safetensors"), recipe=folder.name)
-        _keep_log(role, folder)
 
 
 def _quantize_shipped(name: str, work: Path, data: Path) -> None:
@@ -111,16 +113,32 @@ def _chrominance(name: str) -> str:
     return CHROMINANCE.get(name, f"{name}-chroma")
 
 
-def _trained_network(name: str, work: Path, data: Path) -> Path:
-    """Folder of a recipe's trained network; the network is trained now if the folder does not have it."""
-    if not (work / name / "network.safetensors").exists():
-        train(load_recipe(name), DataFolders(data, files=work / "files"), work / name, progress=_progress_printer(name))
-    return work / name
+def _recipes(role: str) -> list[str]:
+    """Names of the recipes that a network is trained by, one after the other."""
+    return [recipe for recipe in (role, f"{role}-fine") if recipe in shipped_recipes()]
+
+
+def _trained_network(role: str, work: Path, data: Path) -> nn.Module:
+    """The network after all its trainings; those that their folders do not have complete are done now."""
+    network = None
+    for recipe in _recipes(role):
+        if not (work / recipe / "network.safetensors").exists():
+            folders = DataFolders(data, files=work / "files")
+            train(load_recipe(recipe), folders, work / recipe, network=network, progress=_progress_printer(recipe))
+        network = load_network(work / recipe / "network.safetensors")
+    assert network is not None
+    return network
+
+
+def _training(recipe: str, folder: Path) -> dict[str, Any]:
+    """A training, for the card of a model: its recipe, and the last row of its log."""
+    return {"name": recipe, "recipe": load_recipe(recipe).to_json(), **_last_log_row(folder)}
 
 
 def _int8(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:
     """Train a network with 8-bit weights and activations to imitate ``network``; return it with a record."""
-    path, recipe = work / f"{role}-int8" / "network.safetensors", load_recipe(role)
+    last = _recipes(role)[-1]
+    path, recipe = work / f"{last}-int8" / "network.safetensors", load_recipe(last)
     record, folders = path.with_name("record.json"), DataFolders(data, files=work / "files")
     if not path.exists():
         plain = fold(network) if isinstance(network, DnCNN) else network
@@ -150,7 +168,7 @@ def _model_of_route(name: str, work: Path, route: Path) -> None:
     write_model(
         MODELS / f"{name}.json",
         load_network(route / "int8-tuned" / "network.safetensors"),
-        card={"licence": LICENCE, name: _last_log_row(work / name), "stages": stages},
+        card={"licence": LICENCE, name: {"trainings": [_training(name, work / name)]}, "stages": stages},
     )
     slim = load_network(route / "slim" / "network.safetensors")
     save_network(MODELS / f"{name}.safetensors", slim, stage="slim")

@@ -159,10 +159,12 @@ def files(indices: Sequence[Figures]) -> str:
     """The files of the models, and how long their networks were trained."""
     rows = [["file", "restores", "kB", "steps of training", "minutes", "SHA-256"], ["---", "---", *["---:"] * 3, "---"]]
     for index in indices:
-        for role, key in (("luminance", index["name"]), ("chrominance", f"{index['name']}-chroma")):
-            entry, trained = index[role], index["card"].get(key)
+        for role in ("luminance", "chrominance"):
+            entry = index[role]
             if entry is not None:
-                steps, minutes = f"{trained['step']:,.0f}", f"{trained['seconds'] / 60:.0f}"
+                trainings = index["card"][Path(entry["file"]).stem]["trainings"]
+                steps, seconds = (sum(training[key] for training in trainings) for key in ("step", "seconds"))
+                steps, minutes = f"{steps:,.0f}", f"{seconds / 60:.0f}"
                 digest = f"`{entry['sha256'][:12]}`"
                 rows.append([f"`{entry['file']}`", role, _kilo(entry["bytes"]), steps, minutes, digest])
     return lines(rows) if indices else ""

@@ -131,7 +131,9 @@ def test_colour_has_gains_by_quality(tables: ModuleType) -> None:
 
 def test_files_have_their_training(tables: ModuleType) -> None:
     entry = {"file": "tiny.onnx", "bytes": 75_500, "sha256": "0123456789abcdef"}
-    card = {"licence": "any", "tiny": {"step": 10_189.0, "seconds": 519.4}}
+    parts = {"tiny": (10_000.0, 500), "tiny-fine": (189.0, 19)}
+    trainings = [{"name": name, "step": step, "seconds": seconds} for name, (step, seconds) in parts.items()]
+    card = {"licence": "any", "tiny": {"trainings": trainings}}
     index = {"name": "tiny", "luminance": entry, "chrominance": None, "card": card}
     assert rows(tables.files([index]))[2:] == [
         ["`tiny.onnx`", "luminance", "76", "10,189", "9", "`0123456789ab`"],

@@ -1,0 +1,41 @@
+"""A network with a second recipe is trained by both, one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import nn
+
+from benchmarks.receiver import make_models
+from restore.networks import Conditioned
+from restore.networks.operations import configuration
+from restore.networks.weights import load_network, save_network
+from restore.training.material import DataFolders
+from restore.training.recipe import Recipe, load_recipe
+
+
+def test_the_second_training_starts_where_the_first_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Recipe, nn.Module | None]] = []
+
+    def train(recipe: Recipe, data: DataFolders, folder: Path, *, network: nn.Module | None, **_: Any) -> None:
+        calls.append((recipe, network))
+        trained = Conditioned(width=8 * len(calls), blocks=1)
+        folder.mkdir()
+        save_network(folder / "network.safetensors", trained)
+
+    monkeypatch.setattr(make_models, "train", train)
+    network = make_models._trained_network("tiny", tmp_path, tmp_path)
+    assert [recipe for recipe, _ in calls] == [load_recipe("tiny"), load_recipe("tiny-fine")]
+    first, second = (start for _, start in calls)
+    assert first is None
+    assert second is not None
+    assert configuration(second) == configuration(load_network(tmp_path / "tiny" / "network.safetensors"))
+    assert configuration(network)["width"] == 16
+    make_models._trained_network("tiny", tmp_path, tmp_path)
+    assert len(calls) == 2  # complete folders are skipped
+
+
+def test_a_network_without_a_second_recipe_is_trained_once() -> None:
+    assert make_models._recipes("large") == ["large"]
