@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -167,11 +167,12 @@ def is_constant(planes: Floats) -> npt.NDArray[np.bool_]:
     """
     count, rows, columns = planes.shape
     blocks = planes.reshape(count, rows // 8, 8, columns // 8, 8)
-    least, largest = (
-        extreme(np.lib.stride_tricks.sliding_window_view(extreme(blocks, axis=(2, 4)), (3, 3), (1, 2)), axis=(3, 4))
-        for extreme in (np.min, np.max)
-    )
-    constant = np.all(least == largest, axis=0)
+
+    def end(extreme: Callable[..., Floats]) -> Floats:
+        by_block = extreme(extreme(blocks, axis=2), axis=3)  # rows first: much faster than both at once
+        return extreme(np.lib.stride_tricks.sliding_window_view(by_block, (3, 3), (1, 2)), axis=(3, 4))
+
+    constant = np.all(end(np.min) == end(np.max), axis=0)
     return np.repeat(np.repeat(constant, 8, axis=0), 8, axis=1)
 
 
