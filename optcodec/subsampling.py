@@ -31,7 +31,7 @@ from optcodec.matching import Target
 from optcodec.metrics import ssimulacra2
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.targets import MatchPsnr, MatchQuality, MatchSsim, MatchSsimulacra2, MatchSwe, Quality, WaterLevel
-from optcodec.trellis.indices import ac_steps
+from optcodec.trellis.steps import ac_steps
 from optcodec.trellis.tuning import STEP_RATIO, TUNINGS
 
 __all__ = ["AUTO", "check_automatic", "with_subsampling"]

@@ -32,6 +32,7 @@ from optcodec.jpeg.writer import write_jpeg
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.shared import encode_turbo, forward
 from optcodec.trellis import indices as rdo
+from optcodec.trellis import steps as table_steps
 from optcodec.trellis.chroma import Planes
 from optcodec.trellis.coder import Coder, level_like
 from optcodec.trellis.tuning import STEP_RATIO, TUNINGS
@@ -60,7 +61,7 @@ def without(variant: Variant) -> Iterator[None]:
     """Switch off those parts of the optimization that a variant does not have."""
     with ExitStack() as stack:
         if not variant["dc_step"]:
-            stack.enter_context(patch.object(rdo, "_DC_FACTORS", np.ones(1)))
+            stack.enter_context(patch.object(table_steps, "_DC_FACTORS", np.ones(1)))
         if variant["indices"] == "AC":
             original = rdo.sequential_rates
 

@@ -22,11 +22,11 @@ import numpy.typing as npt
 from optcodec.cached import cached_property
 from optcodec.jpeg.image import CoefficientImage, DctImage
 from optcodec.jpeg.layout import in_parallel, thread_count, with_channels
-from optcodec.jpeg.scratch import scratch_blocks
+from optcodec.jpeg.scratch import scratch, scratch_blocks
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import load
 
-__all__ = ["Clipped", "Overshoot", "clipped_luminance"]
+__all__ = ["Blocks", "Clipped", "Overshoot", "clipped_luminance"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -78,6 +78,39 @@ _BLOCKS_PER_THREAD = 4096
 
 
 @dataclass(frozen=True, eq=False)
+class Blocks:
+    """Coefficients of some blocks of luminance, in place of those of an image.
+
+    Parameters
+    ----------
+    numbers : ndarray of int64, shape (count,)
+        Of these blocks in raster order, ascending.
+    coefficients : ndarray of float32, shape (count, 64)
+        Row-major.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    coefficients: Floats
+
+    def placed_in(self, image: DctImage) -> DctImage:
+        """The image with these blocks."""
+        luminance = image.components[0]
+        coefficients = scratch_blocks(*luminance.coefficients.shape[:2])
+        coefficients[:] = luminance.coefficients
+        coefficients.reshape(-1, 64)[self.numbers] = self.coefficients
+        coefficients.flags.writeable = False
+        return replace(image, components=(replace(luminance, coefficients=coefficients), *image.components[1:]))
+
+    def of_rows(self, rows: npt.NDArray[np.int64], columns: int) -> Blocks:
+        """Those in some rows of blocks of an image with so many columns, numbered in an image of these rows alone."""
+        first, last = (np.searchsorted(self.numbers, columns * edge) for edge in (rows, rows + 1))
+        parts = [np.arange(start, stop) for start, stop in zip(first, last, strict=True)]
+        inside = np.concatenate(parts) if parts else np.empty(0, np.int64)
+        moved = np.repeat(columns * (np.arange(len(rows)) - rows), last - first)
+        return Blocks(self.numbers[inside] + moved, self.coefficients[inside])
+
+
+@dataclass(frozen=True, eq=False)
 class Clipped:
     """Which samples of luminance are clipped.
 
@@ -95,23 +128,29 @@ class Clipped:
 
     @cached_property
     def blocks(self) -> npt.NDArray[np.int64]:
-        """Numbers of the blocks with such a sample, those that are not all white or all black first."""
-        full = np.uint64(0xFFFFFFFFFFFFFFFF)
-        some, whole = (self.masks != 0).any(1), (self.masks == full).any(1)
-        return np.concatenate([np.flatnonzero(some & ~whole), np.flatnonzero(whole)])
+        """Numbers of the blocks with such a sample, and which of these each one is; shape (count, 2).
 
-    def overshot(self, image: DctImage, table: QuantTable, overshoot: Overshoot) -> DctImage:
-        """An image that is shown alike and takes less, if it is coded with a table for luminance."""
+        Those that are not all white or all black are first: they take longer, and are computed in pairs.
+        """
+        full = np.uint64(0xFFFFFFFFFFFFFFFF)
+        white, black = self.masks.T
+        whole = (white == full) | (black == full)
+        numbers = np.flatnonzero(white | black)
+        order = np.argsort(whole[numbers], kind="stable")
+        return np.stack([numbers[order], order], 1)
+
+    def overshot(self, image: DctImage, table: QuantTable, overshoot: Overshoot) -> Blocks:
+        """Blocks with which an image is shown alike and takes less, if it is coded with a table for luminance."""
         coefficients, constants = image.components[0].coefficients.reshape(-1, 64), overshoot.constants(table)
 
         def work(blocks: npt.NDArray[np.int64], result: Floats) -> None:
             space = np.empty(528, np.float32)
             load("overshoot").overshot_blocks(coefficients, self.masks, blocks, constants, space, result)
 
-        return self._with_blocks(image, work)
+        return self._computed(work)
 
-    def nearest(self, image: DctImage, coded: CoefficientImage) -> DctImage:
-        """Of the images that are shown like one, that which is nearest to what it was coded to.
+    def nearest(self, image: DctImage, coded: CoefficientImage) -> Blocks:
+        """Blocks with which an image is shown alike, and is nearest to what it was coded to.
 
         Their difference is the error that counts: where a sample is clipped, only that from one side.
         """
@@ -123,18 +162,15 @@ class Clipped:
             given = coefficients, indices, steps, self.masks, blocks, constants
             load("overshoot").decoded_blocks(*given, np.empty(528, np.float32), result)
 
-        return self._with_blocks(image, work)
+        return self._computed(work)
 
-    def _with_blocks(self, image: DctImage, work: Callable[[npt.NDArray[np.int64], Floats], None]) -> DctImage:
-        """The image with other coefficients in the blocks of luminance that are clipped; threads share them."""
-        luminance = image.components[0]
-        coefficients = scratch_blocks(*luminance.coefficients.shape[:2])
-        coefficients[:] = luminance.coefficients
+    def _computed(self, work: Callable[[npt.NDArray[np.int64], Floats], None]) -> Blocks:
+        """The blocks that are clipped, with coefficients that are computed; threads share them."""
+        result = scratch(256 * len(self.blocks)).view(np.float32).reshape(-1, 64)
         workers = max(1, min(thread_count(self.threads), len(self.blocks) // _BLOCKS_PER_THREAD))
         parts = np.array_split(self.blocks, workers)
-        in_parallel(lambda part: work(parts[part], coefficients.reshape(-1, 64)), workers, workers)
-        coefficients.flags.writeable = False
-        return replace(image, components=(replace(luminance, coefficients=coefficients), *image.components[1:]))
+        in_parallel(lambda part: work(parts[part], result), workers, workers)
+        return Blocks(np.sort(self.blocks[:, 0]), result)
 
 
 def clipped_luminance(pixels: npt.NDArray[np.uint8], *, threads: int | None = None) -> Clipped | None:

@@ -1,7 +1,8 @@
 """Scratch memory: large buffers that are reused from one call to the next.
 
 Fresh memory of the size of an image costs a page fault for every 4 KiB, which takes an eighth of the time of encoding
-the image. So large buffers are kept in a pool, and used again when no array refers to them any more.
+the image. So large buffers are kept in a pool, and used again when no array refers to them any more, for arrays of more
+than half their size: what is larger would have to be made anew where it is needed.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def scratch(nbytes: int) -> npt.NDArray[np.uint8]:
             (index for index in range(len(_pool)) if _references(index) == _FREE), key=lambda index: _pool[index].size
         )
         for index in free:
-            if _pool[index].size >= nbytes:
+            if nbytes <= _pool[index].size < 2 * nbytes:
                 return _pool[index][:nbytes]
         if free and len(_pool) == _MAX_BUFFERS:
             del _pool[free[0]]

@@ -120,7 +120,7 @@ class PixelSource:
         if self.dct == "float":
             image = self.coefficients()
             if self.clipped is not None:
-                image = self.clipped.overshot(image, tables[0], FOR_ROUNDING)
+                image = self.clipped.overshot(image, tables[0], FOR_ROUNDING).placed_in(image)
             coded = quantize(image, tables)
         else:  # only the one scan of a baseline file is made with the integer DCT
             coded = read_jpeg(self._interleaved(tables), max_pixels=None, notify=ignore)

@@ -230,28 +230,31 @@ def overshot_pair(first, second, masks, left, right, constants, space, first_tar
         _copy_block(second, second_target)
 
 
-@export("f32[:,:], u64[:,:], i64[:], f32[:], out f32[:], out f32[:,:]")
+@export("f32[:,:], u64[:,:], i64[:,:], f32[:], out f32[:], out f32[:,:]")
 def overshot_blocks(coefficients, masks, blocks, constants, space, result):
-    """Replace the coefficients of some blocks by those of `overshot_pair`.
+    """Compute the coefficients of some blocks by `overshot_pair`.
 
     Parameters
     ----------
     coefficients : (count, 64)
     masks : (count, 2) masks of white and of black samples
-    blocks : numbers of the blocks
+    blocks : (some, 2) numbers of the blocks, and rows of the result for them
     constants, space : see `overshot_pair`
-    result : (count, 64) receives the coefficients of these blocks
+    result : (rows, 64) receives the coefficients of these blocks
     """
     source, target = address_of(coefficients), address_of(result)
     for index in range(0, blocks.shape[0], 2):
-        left, right = blocks[index], blocks[min(index + 1, blocks.shape[0] - 1)]
-        pair = masks, left, right, constants, space, target + 256 * left, target + 256 * right
-        overshot_pair(source + 256 * left, source + 256 * right, *pair)
+        other = min(index + 1, blocks.shape[0] - 1)
+        left, right = blocks[index, 0], blocks[other, 0]
+        targets = target + 256 * blocks[index, 1], target + 256 * blocks[other, 1]
+        overshot_pair(
+            source + 256 * left, source + 256 * right, masks, left, right, constants, space, targets[0], targets[1]
+        )
 
 
-@export("f32[:,:], i16[:,:], f32[:], u64[:,:], i64[:], f32[:], out f32[:], out f32[:,:]")
+@export("f32[:,:], i16[:,:], f32[:], u64[:,:], i64[:,:], f32[:], out f32[:], out f32[:,:]")
 def decoded_blocks(coefficients, indices, steps, masks, blocks, constants, space, result):
-    """Replace the coefficients of some blocks by those of the nearest picture to the decoded one that is shown alike.
+    """Compute the coefficients of some blocks in the nearest picture to the decoded one that is shown alike.
 
     Parameters
     ----------
@@ -262,11 +265,12 @@ def decoded_blocks(coefficients, indices, steps, masks, blocks, constants, space
     """
     source, target, decoded = address_of(coefficients), address_of(result), space[_DECODED // 4 :]
     for index in range(0, blocks.shape[0], 2):
-        left, right = blocks[index], blocks[min(index + 1, blocks.shape[0] - 1)]
+        other = min(index + 1, blocks.shape[0] - 1)
+        left, right = blocks[index, 0], blocks[other, 0]
         _begin(source + 256 * left, source + 256 * right, masks, left, right, constants, space, False)
         for f in range(64):
             decoded[f] = np.float32(indices[left, f]) * steps[f]
             decoded[64 + f] = np.float32(indices[right, f]) * steps[f]
         _decode_pair(address_of(decoded), address_of(decoded) + 256, address_of(space))
         _return_to_ranges(address_of(space))
-        pair_natural(address_of(space), _PITCH, target + 256 * left, target + 256 * right)
+        pair_natural(address_of(space), _PITCH, target + 256 * blocks[index, 1], target + 256 * blocks[other, 1])

@@ -171,13 +171,19 @@ def _choose_ac(address, mask, row, ratios, weights, scale, rates, states):
         last = _at(states[_BEFORE], last)
 
 
+@inlined
+def _is_within(numbers, other, stop):
+    """Tell whether a number of the list, from one on, is below a limit."""
+    return other < numbers.shape[0] and numbers[other] < stop
+
+
 @export(
-    "f32[:,:], i64, i64, i64, i64, i64, i64, f32[:], f32[:], f64[:], f32[:], i64[:], i64[:], out f32[:], out i64[:,:],"
-    " out i64[:], out i16[:,:]"
+    "f32[:,:], i64, i64, i64, i64, i64, i64, f32[:], f32[:], f64[:], f32[:], i64[:], i64[:], f32[:,:], i64[:], i64,"
+    " i64, out f32[:], out i64[:,:], out i64[:], out i16[:,:]"
 )
 def choose_rows(
-    coefficients, rows, columns, h, v, first, last, reciprocals, limits, weights, scales, ac, dc, ratios, states, ways,
-    indices,
+    coefficients, rows, columns, h, v, first, last, reciprocals, limits, weights, scales, ac, dc, others, numbers,
+    other, only, ratios, states, ways, indices,
 ):  # fmt: skip
     """Choose the indices of the MCU rows first..last-1 of a component.
 
@@ -190,26 +196,39 @@ def choose_rows(
     scales : (rows * columns,) factor of the weights of each block
     ac : table of rates, see `optcodec.kernels.ratelayout`
     dc : (18,) UNIT times the bits of a DC difference by its size, additional bits included
+    others, numbers : (count, 64) and (count,) coefficients that some blocks have instead, and their numbers, ascending
+    other : how many of these lie before the first of the MCU rows
+    only : whether the AC indices of all other blocks are kept, and all of MCU rows without such a block
     ratios : (64 + v * columns,) work space
     states : (WORK, 64) work space
     ways : (v * columns,) work space
     """
-    source, target, ratio = address_of(coefficients), address_of(indices), address_of(ratios)
-    dc_ratios = ratios[64:]
-    before = 0
+    source, instead, space = address_of(coefficients), address_of(others), address_of(states)
+    target, ratio = address_of(indices), address_of(ratios)
+    dc_ratios, before = ratios[64:], 0
     if first > 0:  # the rounded DC index at the end of the MCU row before is computed again
         block = first * v * columns - 1
-        _round_block(source + 256 * block, address_of(reciprocals), address_of(limits), ratio, address_of(states))
-        before = load_i16(address_of(states))
+        place = source + 256 * block
+        if other > 0 and numbers[other - 1] == block:
+            place = instead + 256 * (other - 1)
+        _round_block(place, address_of(reciprocals), address_of(limits), ratio, space)
+        before = load_i16(space)
     for mcu_row in range(first, last):
         start, height = mcu_row * v * columns, min(v, rows - mcu_row * v)
-        for number in range(height * columns):
-            block = start + number
-            row = target + 128 * block  # address of its indices
-            mask = _round_block(source + 256 * block, address_of(reciprocals), address_of(limits), ratio, row) & ~1
-            dc_ratios[number] = ratios[0]
-            if mask:
-                scale = np.float64(scales[block])
-                _choose_ac(row, mask, indices[block], ratios, weights, scale, ac, states)
-        choose_dc_row(dc_ratios, columns, h, height, start, before, weights[0], scales, dc, ways, indices)
+        if not only or _is_within(numbers, other, start + height * columns):
+            for number in range(height * columns):
+                block = start + number
+                row = target + 128 * block  # address of its indices
+                place, chosen = source + 256 * block, not only
+                if other < numbers.shape[0] and _at(numbers, other) == block:
+                    place, chosen = instead + 256 * other, True
+                    other += 1
+                mask = _round_block(place, address_of(reciprocals), address_of(limits), ratio, row if chosen else space)
+                dc_ratios[number] = ratios[0]
+                if not chosen:
+                    indices[block, 0] = load_i16(space)
+                elif mask & ~1:
+                    scale = np.float64(scales[block])
+                    _choose_ac(row, mask & ~1, indices[block], ratios, weights, scale, ac, states)
+            choose_dc_row(dc_ratios, columns, h, height, start, before, weights[0], scales, dc, ways, indices)
         before = np.int64(indices[start + height * columns - 1, 0])

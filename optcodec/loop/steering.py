@@ -19,7 +19,6 @@ from optcodec.loop.reader import Pace
 from optcodec.trellis.coder import Coder
 from optcodec.trellis.indices import choose_indices
 from optcodec.trellis.line import CodedFile
-from optcodec.trellis.rates import progressive_rates, sequential_rates
 
 __all__ = ["Moved", "moved", "target_image"]
 
@@ -122,12 +121,11 @@ def moved(start: CodedFile, targets: DctImage, coded: CoefficientImage, budget: 
         None if no price that was tried gives a file that is small enough.
     """
     coder = start.coder
-    rates = progressive_rates(coded) if coder.progressive else sequential_rates(coded, apart=coder.apart)
-    apart = coder.apart or coder.progressive
+    rates = coder.form.rates(coded)
     best, cheap, dear = None, 0.0, math.inf  # prices at which files are too large, and small enough
     for _ in range(_TRIALS):
         levels = [level * price for level in start.levels]
-        indices = choose_indices(targets, coded, coder.criterion, levels, rates, apart=apart, threads=coder.threads)
+        indices = choose_indices(targets, coded, coder.criterion, levels, rates, coder.form)
         data = coder.write(indices)
         if len(data) <= budget:
             dear, best = price, Moved(indices, data, price)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +12,12 @@ import numpy.typing as npt
 from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, DctImage
-from optcodec.jpeg.overshoot import FOR_TRELLIS, Clipped
+from optcodec.jpeg.overshoot import Blocks, Clipped
 from optcodec.jpeg.quantize import quantize, table_indices
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.trellis.criterion import Criterion
-from optcodec.trellis.indices import SAMPLE_BLOCKS, ac_steps, again, optimized, sampled, tables_for_level
+from optcodec.trellis.indices import SAMPLE_BLOCKS, Form, optimized, sampled
+from optcodec.trellis.steps import ac_steps, tables_for_level
 
 __all__ = ["LEVEL_BOUNDS", "Coder", "Levels", "level_like"]
 
@@ -31,14 +31,6 @@ _GROWTH, _CLOSE, _STEPS = 1.2, 0.01, 12
 # within 1 dB where blocks are masked; targets are searched in closed loop.
 _DEAD_ZONE = 0.74
 _INDICES = np.array([2047.5, *63 * [1023.5]])  # first that are too large
-
-
-class _Form(TypedDict):
-    """How a file is written, as `optcodec.trellis.indices` has it."""
-
-    progressive: bool
-    apart: bool
-    threads: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,12 +98,8 @@ class Coder:
             self._check_range(tables)
         image = self.image
         if self.refine is not None:
-            image = self.refine(image, self._optimized(image, tables, levels))
-        if self.clipped is None:
-            return self._optimized(image, tables, levels)
-        coded = self._optimized(self.clipped.overshot(image, tables[0], FOR_TRELLIS), tables, levels)
-        nearest = self.clipped.nearest(image, coded)
-        return again(nearest, coded, self.criterion, levels, **self._form)
+            image = self.refine(image, optimized(image, tables, self.criterion, levels, self.form))
+        return optimized(image, tables, self.criterion, levels, self.form, self.clipped)
 
     def _check_range(self, tables: Tables) -> None:
         for index, table in enumerate(table_indices(len(self._largest), len(tables))):
@@ -132,20 +120,23 @@ class Coder:
         """Largest magnitude of each coefficient (components, 64)."""
         return np.array([abs(part.coefficients.reshape(-1, 64)).max(axis=0) for part in self.image.components])
 
-    def _optimized(self, image: DctImage, tables: Tables, levels: Levels) -> CoefficientImage:
-        return optimized(image, tables, self.criterion, levels, **self._form)
-
     @property
-    def _form(self) -> _Form:
-        return {"progressive": self.progressive, "apart": self.apart, "threads": self.threads}
+    def form(self) -> Form:
+        """How the file is written."""
+        return Form(self.progressive, self.apart, self.threads)
 
     def errors(self, coded: CoefficientImage) -> list[float]:
         """Weighted error of each component; where samples are clipped, only what is seen of it."""
-        return self.criterion.errors(self.nearest(coded), coded)
+        return self.criterion.errors(self.image, coded, self._nearest(coded))
 
     def nearest(self, coded: CoefficientImage) -> DctImage:
         """Of the images that are shown like this one, that which is nearest to what it was coded to."""
-        return self.image if self.clipped is None else self.clipped.nearest(self.image, coded)
+        blocks = self._nearest(coded)
+        return self.image if blocks is None else blocks.placed_in(self.image)
+
+    def _nearest(self, coded: CoefficientImage) -> Blocks | None:
+        """The blocks in which this image differs from that image."""
+        return None if self.clipped is None else self.clipped.nearest(self.image, coded)
 
     @cached_property
     def sample(self) -> Coder:

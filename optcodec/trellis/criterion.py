@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import CoefficientImage, DctImage
+from optcodec.jpeg.overshoot import Blocks
 from optcodec.kernels import load
 
 __all__ = ["Criterion", "field_factors"]
@@ -83,15 +84,24 @@ class Criterion:
             raise InvalidInputError(f"weights of blocks have the shapes {shapes}, got {field_shapes}")
         return [np.ascontiguousarray(field, np.float32).ravel() for field in self.fields]
 
-    def errors(self, original: DctImage, coded: CoefficientImage) -> list[float]:
-        """Weighted squared error of the coefficients of each component, see `per_coefficient`."""
+    def errors(self, original: DctImage, coded: CoefficientImage, others: Blocks | None = None) -> list[float]:
+        """Weighted squared error of the coefficients of each component, see `per_coefficient`.
+
+        Blocks of luminance may be given to take the place of those of the original.
+        """
         errors = []
         weights, scales = self.per_coefficient(original), self.scales(original)
         for index, (before, after) in enumerate(zip(original.components, coded.components, strict=True)):
             steps = coded.tables[after.table].steps.astype(np.float32).ravel()
-            blocks = before.coefficients.reshape(-1, 64), after.blocks.reshape(-1, 64)
-            arguments = *blocks, steps, weights[index], scales[index], np.empty(64)
-            errors.append(float(load("distortion").weighted_error(*arguments)))
+            blocks, indices, factors = before.coefficients.reshape(-1, 64), after.blocks.reshape(-1, 64), scales[index]
+            parts = [(blocks, indices, factors)]
+            if others is not None and index == 0:
+                rest = factors.copy()
+                rest[others.numbers] = 0
+                replaced = others.coefficients, indices[others.numbers], factors[others.numbers]
+                parts = [(blocks, indices, rest), replaced]
+            constants, error = (steps, weights[index]), load("distortion").weighted_error
+            errors.append(float(sum(error(*part[:2], *constants, part[2], np.empty(64)) for part in parts)))
         return errors
 
     def dead_zone_error(self, image: DctImage, steps: Floats, threshold: float) -> float:

@@ -9,15 +9,15 @@ and `optcodec.kernels.dctrellis`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.jpeg.image import CoefficientImage, Component, DctComponent, DctImage
+from optcodec.jpeg.image import CoefficientImage, DctComponent, DctImage
 from optcodec.jpeg.layout import in_parallel, thread_count
+from optcodec.jpeg.overshoot import FOR_TRELLIS, Blocks, Clipped
 from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.scratch import scratch
 from optcodec.jpeg.tables import QuantTable
@@ -26,11 +26,10 @@ from optcodec.kernels.ratelayout import UNIT, WORK
 from optcodec.trellis.criterion import Criterion
 from optcodec.trellis.rates import Rates, progressive_rates, sequential_rates
 
-__all__ = ["SAMPLE_BLOCKS", "ac_steps", "again", "choose_indices", "optimized", "sampled", "tables_for_level"]
+__all__ = ["SAMPLE_BLOCKS", "Form", "choose_indices", "optimized", "sampled"]
 
 Floats = npt.NDArray[np.float64]
 
-_DC_FACTORS = 1.12 ** np.arange(-10, 3)  # steps that are tried for DC, over what AC would have
 # Turns of tables and indices, on some rows, before the last on the whole image: the bits fall no further in a second
 # (benchmarks/rates/ablation.py).
 _TURNS = 1
@@ -38,56 +37,37 @@ SAMPLE_BLOCKS = 4096
 _BLOCKS_PER_THREAD, _PARTS_PER_THREAD = 2048, 6
 # Indices that are coded at most, over which nothing is rounded: AC has 10 bits (T.81, Table F.2); DC one to spare.
 _LARGEST = np.array([2047.0, *63 * [1023.0]], np.float32)
+_NO_BLOCKS = Blocks(np.empty(0, np.int64), np.empty((0, 64), np.float32))
 
 
-def tables_for_level(
-    criterion: Criterion, image: DctImage, levels: Sequence[float], ratio: float, least: int = 1
-) -> tuple[QuantTable, ...]:
-    """Tables for luminance and chrominance that the trellis does best with.
-
-    AC: ``q^2 = level / (ratio * s)``. Frequencies that weigh the same get the same step, whatever their variance: with
-    a trellis the step only sets how fine the offer is, and the choice is made coefficient by coefficient. DC, which is
-    coded in every block, has the step with the least error plus level times bits of its differences. Both measured in
-    benchmarks/rates/ablation.py.
+@dataclass(frozen=True)
+class Form:
+    """How a file is written.
 
     Parameters
     ----------
-    criterion : Criterion
-        Its weights of Cb and Cr are averaged.
-    image : DctImage
-        The image, or a sample of it.
-    levels : sequence of float
-        Error that a bit is worth in luminance, and in chrominance.
-    ratio : float
-        See `optcodec.trellis.tuning.STEP_RATIO`.
-    least : int
-        Smallest step.
+    progressive : bool
+        Whether the bits are those of a progressive file.
+    apart : bool
+        Whether luminance has scans of its own, as it always has in a progressive file.
+    threads : int, optional
+        At most so many; all processors by default. The results are the same.
     """
-    weights = criterion.per_coefficient(image)
-    tables = ac_steps(weights, levels, ratio, least)
-    for group, (steps, level) in enumerate(zip(tables, levels, strict=False)):
-        members = slice(0, 1) if group == 0 else slice(1, 3)
-        parts = [part.coefficients[..., 0, 0].ravel() for part in image.components[members]]
-        steps[0] = _dc_step(parts, weights[members, 0] / level, steps[0], least)
-    return tuple(QuantTable(np.rint(steps).astype(np.int64).reshape(8, 8)) for steps in tables)
 
+    progressive: bool = False
+    apart: bool = False
+    threads: int | None = None
 
-def ac_steps(weights: Floats, levels: Sequence[float], ratio: float, least: int = 1) -> Floats:
-    """Steps (1 or 2, 64) for weights (components, 64), before they are rounded; see `tables_for_level`."""
-    if len(weights) == 1:
-        return np.clip(np.sqrt(levels[0] / (ratio * weights)), least, 255)
-    mean = np.array([weights[0], weights[1:].mean(axis=0)])
-    return np.clip(np.sqrt(np.array(levels)[:, None] / (ratio * mean)), least, 255)
+    @property
+    def alone(self) -> bool:
+        """Whether luminance has scans of its own."""
+        return self.apart or self.progressive
 
-
-def _dc_step(parts: Sequence[npt.NDArray[np.float32]], weights: Floats, start: float, least: int) -> float:
-    """The best of some steps up to `start`, by their error and the bits of the differences."""
-    steps = np.unique(np.clip(np.rint(start * _DC_FACTORS), least, 255)).astype(np.float32)
-    bounds = np.cumsum([0, *map(len, parts)])
-    costs = np.empty(len(steps))
-    values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    load("dcsteps").dc_costs(values, bounds, weights, steps, np.empty(27, np.int64), costs)
-    return float(steps[np.argmin(costs)])
+    def rates(self, coded: CoefficientImage) -> list[Rates]:
+        """Bits of the indices of each component, with Huffman tables that are optimal for the indices of an image."""
+        if self.progressive:
+            return progressive_rates(coded)
+        return sequential_rates(coded, apart=self.apart, threads=self.threads)
 
 
 def optimized(
@@ -95,10 +75,8 @@ def optimized(
     tables: Sequence[QuantTable],
     criterion: Criterion,
     levels: Sequence[float],
-    *,
-    progressive: bool = False,
-    apart: bool = False,
-    threads: int | None = None,
+    form: Form = Form(),
+    clipped: Clipped | None = None,
 ) -> CoefficientImage:
     """Quantize an image with the indices that make error plus level times bits least.
 
@@ -112,69 +90,45 @@ def optimized(
         Weights of the error.
     levels : sequence of float
         Error that a bit is worth in luminance, and in chrominance; above 0.
-    progressive : bool
-        Whether the bits are those of a progressive file.
-    apart : bool
-        Whether luminance has scans of its own, as it always has in a progressive file.
-    threads : int, optional
-        At most so many; all processors by default. The result is the same.
+    form : Form
+        How the file is written.
+    clipped : Clipped, optional
+        Samples of luminance whose errors count from one side only. Blocks with such samples are coded twice: with
+        samples beyond white and black that make them cheap, and then with the nearest ones to what these were coded to.
     """
-    rates_of, apart = _rates_of(progressive, apart, threads)
+    overshot = None if clipped is None else clipped.overshot(image, tables[0], FOR_TRELLIS)
     total = sum(part.coefficients.size // 64 for part in image.components)
-    sample, thinned = sampled(image, criterion, min(SAMPLE_BLOCKS, total // 2))
+    sample, thinned = sampled(image, criterion, min(SAMPLE_BLOCKS, total // 2), overshot)
     coded = quantize(sample, tables)
     for _ in range(_TURNS):
-        coded = choose_indices(sample, coded, thinned, levels, rates_of(coded), apart=apart, threads=threads)
-    return choose_indices(image, coded, criterion, levels, rates_of(coded), apart=apart, threads=threads)
+        coded = choose_indices(sample, coded, thinned, levels, form.rates(coded), form)
+    coded = choose_indices(image, coded, criterion, levels, form.rates(coded), form, overshot)
+    if clipped is None:
+        return coded
+    return _chosen_again(image, clipped.nearest(image, coded), coded, criterion, levels, form)
 
 
-def _rates_of(
-    progressive: bool, apart: bool, threads: int | None
-) -> tuple[Callable[[CoefficientImage], list[Rates]], bool]:
-    """How the bits of indices are found, and whether luminance has scans of its own."""
-    if progressive:
-        return progressive_rates, True
-    return partial(sequential_rates, apart=apart, threads=threads), apart
+def sampled(
+    image: DctImage, criterion: Criterion, blocks: int, overshot: Blocks | None = None
+) -> tuple[DctImage, Criterion]:
+    """Some MCU rows of an image, evenly spread, with about so many blocks; all of a smaller one.
 
-
-def again(
-    image: DctImage,
-    coded: CoefficientImage,
-    criterion: Criterion,
-    levels: Sequence[float],
-    *,
-    progressive: bool = False,
-    apart: bool = False,
-    threads: int | None = None,
-) -> CoefficientImage:
-    """Best indices of an image that differs a little from what was coded, with the bits of those symbols.
-
-    Parameters
-    ----------
-    image : DctImage
-        Coefficients.
-    coded : CoefficientImage
-        Where tables, bits and metadata are taken from.
-    criterion, levels, progressive, apart, threads
-        See `optimized`.
+    Blocks of luminance may be given to take the place of others.
     """
-    rates_of, apart = _rates_of(progressive, apart, threads)
-    return choose_indices(image, coded, criterion, levels, rates_of(coded), apart=apart, threads=threads)
-
-
-def sampled(image: DctImage, criterion: Criterion, blocks: int) -> tuple[DctImage, Criterion]:
-    """Some MCU rows of an image, evenly spread, with about so many blocks; all of a smaller one."""
     heights = [part.v for part in image.components]
     total = sum(part.coefficients.size // 64 for part in image.components)
     whole = image.height // (8 * max(heights))
     every = min(total // max(blocks, 1), whole // 4)
     if every < 2:
-        return image, criterion
+        return image if overshot is None else overshot.placed_in(image), criterion
     chosen = np.arange(every // 2, whole, every)
     rows = [(chosen[:, None] * v + np.arange(v)).ravel() for v in heights]
     parts = tuple(_part(part, places) for part, places in zip(image.components, rows, strict=True))
     fields = criterion.fields and [field[places] for field, places in zip(criterion.fields, rows, strict=True)]
-    return DctImage(image.width, 8 * max(heights) * len(chosen), parts), replace(criterion, fields=fields)
+    sample = DctImage(image.width, 8 * max(heights) * len(chosen), parts)
+    if overshot is not None:
+        sample = overshot.of_rows(rows[0], parts[0].coefficients.shape[1]).placed_in(sample)
+    return sample, replace(criterion, fields=fields)
 
 
 def _part(part: DctComponent, rows: npt.NDArray[np.int64]) -> DctComponent:
@@ -189,9 +143,8 @@ def choose_indices(
     criterion: Criterion,
     levels: Sequence[float],
     rates: Sequence[Rates],
-    *,
-    apart: bool = False,
-    threads: int | None = None,
+    form: Form = Form(),
+    overshot: Blocks | None = None,
 ) -> CoefficientImage:
     """Best indices where the bits of all symbols are known.
 
@@ -201,38 +154,69 @@ def choose_indices(
         Coefficients.
     like : CoefficientImage
         Where tables and metadata are taken from.
-    criterion, levels
+    criterion, levels, form
         See `optimized`.
     rates : sequence of Rates
         One a component.
-    apart : bool
-        See `optimized`.
-    threads : int, optional
-        At most so many; all processors by default. The result is the same.
+    overshot : Blocks, optional
+        Blocks of luminance that take the place of those of the image.
     """
+    components = tuple(
+        replace(old, blocks=choice.indices(overshot if index == 0 else None))
+        for index, (choice, old) in enumerate(
+            zip(_choices(image, like, criterion, levels, rates, form), like.components, strict=True)
+        )
+    )
+    return replace(like, width=image.width, height=image.height, components=components)
+
+
+def _chosen_again(
+    image: DctImage,
+    nearest: Blocks,
+    coded: CoefficientImage,
+    criterion: Criterion,
+    levels: Sequence[float],
+    form: Form,
+) -> CoefficientImage:
+    """Best indices of some blocks of luminance, with the bits of the symbols of all of them.
+
+    The indices are written over those of the coded image, which must not be used any more: that saves their memory.
+    """
+    rates, (luminance, *others) = form.rates(coded), coded.components
+    choice = _choices(image, coded, criterion, levels, rates, form)[0]
+    return replace(coded, components=(replace(luminance, blocks=choice.indices(nearest, luminance.blocks)), *others))
+
+
+def _choices(
+    image: DctImage,
+    like: CoefficientImage,
+    criterion: Criterion,
+    levels: Sequence[float],
+    rates: Sequence[Rates],
+    form: Form,
+) -> list[_Choice]:
+    """What is to be chosen in each component; see `choose_indices`."""
     weights, scales = criterion.per_coefficient(image), criterion.scales(image)
-    v_max = max(part.v for part in image.components)
-    components = []
+    v_max, threads = max(part.v for part in image.components), thread_count(form.threads)
+    choices = []
     for index, (part, old) in enumerate(zip(image.components, like.components, strict=True)):
         steps = like.tables[old.table].steps.astype(np.float32).ravel()
         gains = UNIT / levels[min(index, 1)] * weights[index] * steps.astype(np.float64) ** 2
-        costs = _Costs(steps, gains, scales[index], rates[index])
-        interleaved = len(image.components) > 1 and not (apart and index == 0)
-        factors = (part.h, part.v) if interleaved else (1, 1)
-        rows = -(-image.height // (8 * v_max)) if interleaved else part.coefficients.shape[0]
-        blocks = _cheapest_indices(part, costs, factors, rows, thread_count(threads))
-        components.append(Component(part.id, part.h, part.v, old.table, blocks))
-    return CoefficientImage(
-        image.width, image.height, tuple(components), like.tables, like.metadata, like.restart_interval
-    )
+        alone = len(image.components) == 1 or (form.alone and index == 0)
+        factors = (1, 1) if alone else (part.h, part.v)
+        rows = part.coefficients.shape[0] if alone else -(-image.height // (8 * v_max))
+        choices.append(_Choice(part.coefficients, steps, gains, scales[index], rates[index], factors, rows, threads))
+    return choices
 
 
 @dataclass(frozen=True, eq=False)
-class _Costs:
-    """What the indices of one component cost: their error, and their bits.
+class _Choice:
+    """What the indices of one component cost, their error and their bits, and how they lie in the scan.
 
     Parameters
     ----------
+    coefficients : ndarray of float32, shape (rows, columns, 8, 8)
+        What is coded.
     steps : ndarray of float32, shape (64,)
         Quantization table.
     gains : ndarray of float64, shape (64,)
@@ -241,33 +225,45 @@ class _Costs:
         Weight of each block.
     rates : Rates
         Bits of all symbols.
+    factors : tuple of int
+        Blocks of an MCU, horizontally and vertically.
+    mcu_rows : int
+        Rows of MCUs, which threads share.
+    threads : int
+        At most so many.
     """
 
+    coefficients: npt.NDArray[np.float32]
     steps: npt.NDArray[np.float32]
     gains: Floats
     scales: npt.NDArray[np.float32]
     rates: Rates
+    factors: tuple[int, int]
+    mcu_rows: int
+    threads: int
 
+    def indices(
+        self, others: Blocks | None = None, before: npt.NDArray[np.int16] | None = None
+    ) -> npt.NDArray[np.int16]:
+        """Indices of all blocks, some of which may have other coefficients; or only of these, over earlier indices."""
+        rows, columns = self.coefficients.shape[:2]
+        memory = scratch(128 * rows * columns).view(np.int16) if before is None else before
+        memory.flags.writeable = True
+        coefficients, indices = (blocks.reshape(-1, 64) for blocks in (self.coefficients, memory))
+        workers = max(1, min(self.threads, len(indices) // _BLOCKS_PER_THREAD))
+        parts = min(_PARTS_PER_THREAD * workers if workers > 1 else 1, self.mcu_rows)  # some parts take longer
+        edges = [self.mcu_rows * part // parts for part in range(parts + 1)]
+        (h, v), largest, others = self.factors, _LARGEST * self.steps, others or _NO_BLOCKS
+        costs = 1 / self.steps, largest, self.gains, self.scales, self.rates.ac, self.rates.dc
+        starts = np.searchsorted(others.numbers, v * columns * np.array(edges))
 
-def _cheapest_indices(
-    part: DctComponent, costs: _Costs, factors: tuple[int, int], mcu_rows: int, threads: int
-) -> npt.NDArray[np.int16]:
-    """Indices of one component, whose MCUs have (h, v) blocks; threads share its MCU rows."""
-    rows, columns = part.coefficients.shape[:2]
-    coefficients = part.coefficients.reshape(-1, 64)
-    indices = scratch(128 * rows * columns).view(np.int16).reshape(-1, 64)
-    h, v = factors
-    workers = max(1, min(threads, len(indices) // _BLOCKS_PER_THREAD))
-    parts = min(_PARTS_PER_THREAD * workers if workers > 1 else 1, mcu_rows)  # not every part takes as long
-    edges = [mcu_rows * part // parts for part in range(parts + 1)]
+        def work(part: int) -> None:
+            geometry = rows, columns, h, v, edges[part], edges[part + 1]
+            instead = others.coefficients, others.numbers, int(starts[part]), before is not None
+            space = np.empty(64 + v * columns, np.float32), np.empty((WORK, 64), np.int64)
+            ways = np.empty(v * columns, np.int64)
+            load("trellis").choose_rows(coefficients, *geometry, *costs, *instead, *space, ways, indices)
 
-    def work(index: int) -> None:
-        geometry = rows, columns, h, v, edges[index], edges[index + 1]
-        space = np.empty(64 + v * columns, np.float32), np.empty((WORK, 64), np.int64), np.empty(v * columns, np.int64)
-        inverse, largest = 1 / costs.steps, _LARGEST * costs.steps
-        constants = inverse, largest, costs.gains, costs.scales, costs.rates.ac, costs.rates.dc
-        load("trellis").choose_rows(coefficients, *geometry, *constants, *space, indices)
-
-    in_parallel(work, parts, workers)
-    indices.flags.writeable = False
-    return indices.reshape(rows, columns, 8, 8)
+        in_parallel(work, parts, workers)
+        memory.flags.writeable = False
+        return memory.reshape(rows, columns, 8, 8)

@@ -24,12 +24,13 @@ from optcodec import (
     read_jpeg,
 )
 from optcodec.jpeg.image import DctComponent, DctImage
-from optcodec.jpeg.overshoot import FOR_ROUNDING, FOR_TRELLIS, Clipped, Overshoot, clipped_luminance
+from optcodec.jpeg.overshoot import FOR_ROUNDING, FOR_TRELLIS, Blocks, Clipped, Overshoot, clipped_luminance
 from optcodec.jpeg.quantize import dequantize, quantize
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.loop.reader import Pace
 from optcodec.loop.steering import target_image
 from optcodec.trellis.coder import Coder
+from optcodec.trellis.criterion import Criterion
 from optcodec.trellis.tuning import tuning_for
 from tests.naive_overshoot import (
     naive_clipped,
@@ -96,7 +97,7 @@ def test_a_saturated_colour_is_not_clipped():
     pixels = np.full((16, 16, 3), (255, 0, 0), np.uint8)
     assert clipped_luminance(pixels) is None
     pixels[3, 5] = 255
-    assert clipped_luminance(pixels).blocks.tolist() == [0]
+    assert clipped_luminance(pixels).blocks.tolist() == [[0, 0]]
 
 
 @pytest.mark.parametrize("quality", [10, 50, 90, 98])
@@ -104,7 +105,7 @@ def test_a_saturated_colour_is_not_clipped():
 def test_coefficients_of_clipped_blocks(quality, turns):
     pixels = some_pixels(np.random.default_rng(quality), (45, 61))
     table, image, clipped = annex_k_tables(quality)[0], forward(pixels), clipped_luminance(pixels)
-    found = blocks_of(clipped.overshot(image, table, Overshoot(1.5, 0.7, turns, guarded=False)))
+    found = blocks_of(clipped.overshot(image, table, Overshoot(1.5, 0.7, turns, guarded=False)).placed_in(image))
     steps, changed = table.steps.astype(float), 0
     for coefficients, before, bits in zip(found, blocks_of(image), clipped.masks, strict=True):
         white, black = map(unpacked, bits)
@@ -117,8 +118,8 @@ def test_coefficients_of_clipped_blocks(quality, turns):
 def test_the_nearest_coefficients_that_are_shown_alike():
     pixels, table = some_pixels(np.random.default_rng(3), (30, 52)), annex_k_tables(40)[0]
     image, clipped = forward(pixels), clipped_luminance(pixels)
-    coded = quantize(clipped.overshot(image, table, FOR_TRELLIS), [table])
-    found, decoded = blocks_of(clipped.nearest(image, coded)), blocks_of(dequantize(coded))
+    coded = quantize(clipped.overshot(image, table, FOR_TRELLIS).placed_in(image), [table])
+    found, decoded = blocks_of(clipped.nearest(image, coded).placed_in(image)), blocks_of(dequantize(coded))
     distances = []
     for nearest, after, before, bits in zip(found, decoded, blocks_of(image), clipped.masks, strict=True):
         white, black = map(unpacked, bits)
@@ -135,9 +136,8 @@ def test_no_block_is_seen_to_get_worse(seed, quality):
     random = np.random.default_rng(seed)
     pixels = np.where(random.random((24, 40)) < 0.4, random.integers(0, 256, (24, 40)), 255).astype(np.uint8)
     table, image, clipped = annex_k_tables(quality)[0], forward(pixels), clipped_luminance(pixels)
-    plain, overshot = (
-        blocks_of(dequantize(quantize(one, [table]))) for one in (image, clipped.overshot(image, table, FOR_ROUNDING))
-    )
+    raised = clipped.overshot(image, table, FOR_ROUNDING).placed_in(image)
+    plain, overshot = (blocks_of(dequantize(quantize(one, [table]))) for one in (image, raised))
     for before, after, original, bits in zip(plain, overshot, blocks_of(image), clipped.masks, strict=True):
         masks = [unpacked(number) for number in bits]
         errors = [naive_seen_error(naive_inverse(one), naive_inverse(original), *masks) for one in (before, after)]
@@ -150,12 +150,35 @@ def test_results_do_not_depend_on_threads():
     alone, together = (clipped_luminance(pixels, threads=threads) for threads in (1, 3))
     np.testing.assert_array_equal(alone.masks, together.masks)
     assert len(together.blocks) > 2 * 4096
-    results = [blocks_of(one.overshot(image, table, FOR_TRELLIS)) for one in (alone, together)]
+    results = [one.overshot(image, table, FOR_TRELLIS).coefficients for one in (alone, together)]
     np.testing.assert_array_equal(*results)
     # Whichever blocks are computed together:
     mixed = Clipped(alone.masks)
     mixed.__dict__["blocks"] = np.random.default_rng(1).permutation(alone.blocks)
-    np.testing.assert_array_equal(blocks_of(mixed.overshot(image, table, FOR_TRELLIS)), results[0])
+    np.testing.assert_array_equal(mixed.overshot(image, table, FOR_TRELLIS).coefficients, results[0])
+
+
+def test_errors_against_other_blocks():
+    random = np.random.default_rng(8)
+    image, table = forward(some_pixels(random, (64, 40, 3)), "4:2:0"), annex_k_tables(50)
+    fields = [random.uniform(0, 3, part.coefficients.shape[:2]).astype(np.float32) for part in image.components]
+    criterion, coded = Criterion(random.uniform(0.1, 2, (3, 64)), fields), quantize(image, table)
+    blocks = Blocks(np.array([3, 17, 18, 39]), random.normal(0, 40, (4, 64)).astype(np.float32))
+    expected = criterion.errors(blocks.placed_in(image), coded)
+    assert criterion.errors(image, coded, blocks) == pytest.approx(expected, rel=1e-6)
+    assert criterion.errors(image, coded)[0] < 0.9 * expected[0]
+
+
+def test_blocks_of_some_rows():
+    image = forward(some_pixels(np.random.default_rng(2), (64, 40)))
+    numbers = np.array([0, 4, 11, 12, 25, 39])
+    blocks = Blocks(numbers, np.random.default_rng(3).normal(0, 9, (6, 64)).astype(np.float32))
+    rows = np.array([1, 2, 5, 6])
+    part = image.components[0].coefficients[rows]
+    sample = DctImage(40, 32, (replace(image.components[0], coefficients=part),))
+    found = blocks.of_rows(rows, 5).placed_in(sample).components[0].coefficients
+    np.testing.assert_array_equal(found, blocks.placed_in(image).components[0].coefficients[rows])
+    assert blocks.of_rows(rows, 5).numbers.tolist() == [6, 7, 10]
 
 
 # ---- Files -----------------------------------------------------------------------------------------------------------

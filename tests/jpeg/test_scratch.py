@@ -48,9 +48,16 @@ def test_any_view_keeps_the_memory_in_use(keep):
 
 def test_free_memory_serves_smaller_requests():
     start = address(scratch(SIZE))
-    again = scratch(SIZE // 2)
+    again = scratch(SIZE // 2 + 1)
     assert address(again) == start
-    assert again.size == SIZE // 2
+    assert again.size == SIZE // 2 + 1
+
+
+def test_small_requests_leave_large_memory_to_others():
+    start = address(scratch(4 * SIZE))
+    small = scratch(2 * SIZE)
+    assert address(small) != start
+    assert address(scratch(4 * SIZE)) == start
 
 
 @pytest.mark.parametrize("nbytes", [0, 1000, module._MAX_NBYTES + 1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -73,17 +73,25 @@ class Problem:
         shape: tuple[int, int] | None = None,
         factors: tuple[int, int] = (1, 1),
         parts: tuple[int, ...] = (),
+        others: dict[int, np.ndarray] | None = None,
+        before: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Indices (blocks, 64) by the kernel, in one call or in several that begin at the MCU rows `parts`."""
+        """Indices (blocks, 64) by the kernel, in one call or in several that begin at the MCU rows `parts`.
+
+        Some blocks may have other coefficients, and only these may be chosen, where the indices before are given.
+        """
         rows, columns = shape or (1, len(self.coefficients))
         h, v = factors
-        indices = np.full(self.coefficients.shape, 77, np.int16)
+        numbers = np.array(sorted(others or {}), np.int64)
+        instead = np.array([others[number] for number in numbers.tolist()] if others else np.empty((0, 64)), np.float32)
+        indices = np.full(self.coefficients.shape, 77, np.int16) if before is None else before.copy()
         edges = [0, *parts, -(-rows // v)]
         constants = 1 / self.steps, np.float32(32767) * self.steps, self.weights, self.scales, rate_table(bits), dc
         for first, last in pairwise(edges):
             space = np.empty(64 + v * columns, np.float32), np.empty((6, 64), np.int64), np.empty(v * columns, np.int64)
             geometry = rows, columns, h, v, first, last
-            load("trellis").choose_rows(self.coefficients, *geometry, *constants, *space, indices)
+            changes = instead, numbers, int((numbers < first * v * columns).sum()), before is not None
+            load("trellis").choose_rows(self.coefficients, *geometry, *constants, *changes, *space, indices)
         return indices
 
     def block(self, number: int) -> tuple[list[int], list[float], list[float]]:
@@ -243,6 +251,37 @@ def test_parts_of_a_component_fit_together(factors):
     assert (whole[:, 0] != task.rounded[:, 0]).any()
     for parts in ((1,), (3,), (2, 5), tuple(range(1, -(-rows // factors[1])))):
         np.testing.assert_array_equal(task.solve(bits, shape=(rows, columns), factors=factors, parts=parts), whole)
+
+
+@pytest.mark.parametrize("factors", [(1, 1), (2, 1), (1, 2), (2, 2)])
+def test_some_blocks_have_other_coefficients(factors):
+    """As if the component had them; and if only these are chosen, all else but DC of their MCU rows stays."""
+    rng = np.random.default_rng(6)
+    rows, columns = 11, 7
+    ratios = dense_ratios(rng, rows * columns)
+    ratios[:, 0] = np.cumsum(rng.normal(0, 1, len(ratios)))
+    task, bits, more = problem(rng, ratios), ac_bits(rng), ac_bits(rng)
+    form = {"shape": (rows, columns), "factors": factors}
+    numbers = [0, 6, 20, 27, 28, 55, 76]  # in MCU rows of one row of blocks: 0, 2, 3, 4, 7 and 10
+    others = {number: task.coefficients[number] * np.float32(1.7) for number in numbers}
+    replaced = task.coefficients.copy()
+    replaced[numbers] = list(others.values())
+    expected = replace(task, coefficients=replaced).solve(bits, **form)
+    all_parts = tuple(range(1, -(-rows // factors[1])))
+    for parts in ((), (3,), all_parts):
+        np.testing.assert_array_equal(task.solve(bits, **form, others=others, parts=parts), expected)
+    before = task.solve(more, UNIT * rng.integers(1, 14, 13), **form)
+    mcu_rows = np.arange(rows * columns) // columns // factors[1]
+    changed = np.isin(np.arange(rows * columns), numbers)
+    in_rows = np.isin(mcu_rows, mcu_rows[numbers])
+    for parts in ((), (3,), all_parts):
+        after = task.solve(bits, **form, others=others, parts=parts, before=before)
+        np.testing.assert_array_equal(after[changed], expected[changed])
+        np.testing.assert_array_equal(after[~changed, 1:], before[~changed, 1:])
+        np.testing.assert_array_equal(after[in_rows, 0], expected[in_rows, 0])
+        np.testing.assert_array_equal(after[~in_rows, 0], before[~in_rows, 0])
+    for kept, place in ((~changed, slice(1, 64)), (~in_rows, 0)):  # which would be others if they were chosen
+        assert (before[kept, place] != expected[kept, place]).any()
 
 
 def test_dc_follows_its_neighbours_where_bits_are_dear():
