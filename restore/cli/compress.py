@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ Folder = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--recipe",
     metavar="NAME|FILE",
-    help="Recipe for the fine-tuning.  [default: the recipe that the network was trained with]",
+    help="Recipe for the fine-tunings, such as paper-tuning.  [default: the recipe that the network was trained with, "
+    "with smaller learning rates]",
 )
 @click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="MINUTES", help="Time for each "
               "fine-tuning.  [default: the number of steps of the recipe]")  # fmt: skip
@@ -74,12 +76,10 @@ def _compress(
     def announce(stage: str) -> None:
         click.echo(stage, err=True)
 
-    return compress(
-        path,
-        folder,
-        data,
-        plan=Plan(separable=separable) if width is None else Plan(separable=separable, width=width),
-        recipe=None if recipe is None else load_recipe(recipe),
-        announce=announce,
-        **options,
-    )
+    plan = Plan(separable=separable)
+    if width is not None:
+        plan = replace(plan, width=width)
+    if recipe is None:
+        return compress(path, folder, data, plan=plan, announce=announce, **options)
+    plan = replace(plan, rate=None, quantized_rate=None)
+    return compress(path, folder, data, plan=plan, recipe=load_recipe(recipe), announce=announce, **options)

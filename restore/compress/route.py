@@ -53,8 +53,9 @@ class Plan:
         Number of filters of each inner layer after slimming.
     sparsity : float
         Weight of the L1 penalty on batch-norm scales in the fine-tuning before slimming.
-    rate, quantized_rate : float
-        Learning rates of the fine-tunings, and of the last one, of the INT8 network.
+    rate, quantized_rate : float, optional
+        Learning rates of the fine-tunings, and of the last one, of the INT8 network, with the schedule "cosine"; None
+        means rate and schedule of the recipe.
     patches : int
         Number of patches for the INT8 calibration; 1 024 in the paper.
     separable : bool
@@ -65,8 +66,8 @@ class Plan:
     share: float = 0.1
     width: int = 32
     sparsity: float = 1e-6
-    rate: float = 5e-4
-    quantized_rate: float = 1e-4
+    rate: float | None = 5e-4
+    quantized_rate: float | None = 1e-4
     patches: int = 1024
     separable: bool = False
 
@@ -103,7 +104,8 @@ class Stage:
 def stages(plan: Plan, network: DnCNN, recipe: Recipe, data: Path) -> list[Stage]:
     """All stages of a plan, without the original network."""
     full_width = width = min(layer_widths(network)[1:], default=0)
-    fine_tuning = {"rate": plan.rate, "schedule": "cosine"}
+    fine_tuning = {} if plan.rate is None else {"rate": plan.rate, "schedule": "cosine"}
+    last_tuning = {} if plan.quantized_rate is None else {"rate": plan.quantized_rate, "schedule": "cosine"}
     early_stages = [Stage("separable", _on_dncnn(separate), fine_tuning, ablation=True)] if plan.separable else []
     for step in range(1, plan.steps + 1):
         width = round(full_width * (1 - plan.share * step))
@@ -117,7 +119,7 @@ def stages(plan: Plan, network: DnCNN, recipe: Recipe, data: Path) -> list[Stage
         Stage("fold", _on_dncnn(fold)),
         Stage("int8", lambda last: quantize(last, calibration_patches(recipe, DataFolders(data), count=plan.patches))),
         # in float32, as the rounding of bfloat16 would be as coarse as that to 8 bits
-        Stage("int8-tuned", lambda last: last, fine_tuning | {"rate": plan.quantized_rate, "precision": "float32"}),
+        Stage("int8-tuned", lambda last: last, last_tuning | {"precision": "float32"}),
     ]
 
 
@@ -168,7 +170,8 @@ def compress(
     plan : Plan, optional
         Settings of the compression.
     recipe : Recipe, optional
-        Recipe of the fine-tunings, except for learning rate and schedule; by default the one in the network file.
+        Recipe of the fine-tunings; by default the one in the network file. Learning rates and schedule are those of the
+        plan, if it has any.
     budget : float, optional
         Time for each fine-tuning in minutes; by default the number of steps of the recipe.
     announce : callable, optional

@@ -89,7 +89,7 @@ class Recipe:
         Optimizer of the network, see `restore.training.learner`.
     schedule : {"cosine", "halving", "plateau"}
         Learning rate over time. "cosine": falls to zero along half a cosine after a short rise. "halving": halved
-        `halvings` times at equal distances. "plateau": divided by ten after three validations without progress.
+        `halvings` times at equal distances. "plateau": halved after five validations without progress.
     halvings : int
         Number of halvings of the schedule "halving".
     clip : float

@@ -44,7 +44,9 @@ _WARM_UP = 0.02  # share of the steps during which the learning rate rises (sche
 _TIMED_STEPS = 10  # steps that are timed, to estimate how many fit into a budget
 # Ratio of the learning rates of critic and network (Zhang et al., "SAGAN", ICML 2019, section 4).
 _CRITIC_RATE_RATIO = 4
-_PATIENCE = 3  # validations without progress, after which the rate falls (schedule "plateau")
+# Validations without progress after which the rate falls, and by which factor (schedule "plateau"): Ahmed et al., "A
+# Lightweight Denoising Convolutional Neural Network", ETASR 2025, section II.F.
+_PATIENCE, _FALL = 5, 0.5
 Progress = Callable[[int, int, dict[str, float]], None]
 
 
@@ -229,7 +231,7 @@ class _Training:
         state["since"] = 0.0 if mean > state["best"] else state["since"] + 1
         state["best"] = max(mean, state["best"])
         if state["since"] >= _PATIENCE:
-            state["rate"], state["since"] = state["rate"] / 10, 0.0
+            state["rate"], state["since"] = _FALL * state["rate"], 0.0
         return measured
 
     def _autocast(self) -> torch.autocast:

@@ -223,6 +223,25 @@ def test_the_route_and_its_resumption(
     assert trained_last == [("int8-tuned", "float32", plan.quantized_rate)]
 
 
+def test_a_plan_without_rates_keeps_those_of_the_recipe(
+    tmp_path: Path, data: Path, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, seen = dataclasses.replace(RECIPE, rate=3e-4, schedule="plateau"), {}
+
+    def untrained(stage_recipe: Recipe, photos: DataFolders, place: Path, *, network: Any, **options: Any) -> Any:
+        seen[place.name] = stage_recipe.rate, stage_recipe.schedule
+        place.mkdir(parents=True)
+        save_network(place / "network.safetensors", network)
+        return network
+
+    monkeypatch.setattr(route_module, "train", untrained)
+    rates = {"rate": None, "quantized_rate": None}
+    compress(network, tmp_path / "kept", data, plan=dataclasses.replace(PLAN, **rates), recipe=recipe)
+    assert seen == dict.fromkeys(["prune-1", "prune-2", "slim", "int8-tuned"], (3e-4, "plateau"))
+    compress(network, tmp_path / "changed", data, plan=PLAN, recipe=recipe)
+    assert seen == {**dict.fromkeys(["prune-1", "prune-2", "slim"], (5e-4, "cosine")), "int8-tuned": (1e-4, "cosine")}
+
+
 def test_another_plan_network_or_recipe_needs_another_folder(tmp_path: Path, data: Path, network: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()

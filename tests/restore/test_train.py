@@ -86,17 +86,15 @@ def test_halving_halves_at_equal_parts(data: Path) -> None:
     assert rates(run_of(data, steps=6, rate=1.0, schedule="halving", halvings=2)) == [1, 1, 0.5, 0.5, 0.25, 0.25]
 
 
-def test_plateau_divides_by_ten_after_three_validations_without_progress(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plateau_halves_after_five_validations_without_progress(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training = run_of(data, schedule="plateau", rate=1.0)
-    psnrs = iter([30.0, 31.0, 30.9, 31.0, 30.0, 31.1, 31.0, 31.0, 31.0])
+    psnrs = iter([30.0, 31.0, 30.9, 31.0, 30.0, 30.0, 29.0, 31.1, 31.0, 31.0, 31.0, 31.0, 31.1])
     monkeypatch.setattr(training.validation, "measure", lambda network: {"psnr_q10": next(psnrs), "lpips_q10": 9.0})
     rates_by_step = []
-    for _ in range(9):
+    for _ in range(13):
         training.validate()
         rates_by_step.append(training.rate())
-    assert rates_by_step == [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01]
+    assert rates_by_step == [*6 * [1], *6 * [0.5], 0.25]
 
 
 def test_a_budget_sets_the_steps_and_keeps_the_initial_weights(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
