@@ -19,7 +19,7 @@ __all__ = ["DataOptions", "changing_options", "data_options", "places"]
 
 # Options that change neither a file nor its row: a job may go on with others.
 _FREE = {
-    *("inputs", "output", "threads", "as_json", "manifest", "resume", "force", "dry_run"),
+    *("inputs", "output", "threads", "as_json", "manifest", "resume", "force", "dry_run", "compare", "show"),
     *("keep_times", "verify", "max_pixels", "engine", "address", "gpus"),
 }
 
