@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.console.progress import tracked
 from optcodec.errors import InvalidInputError
 from optcodec.metrics import psnr_db
 from optcodec.report.page.files import motifs
@@ -72,7 +73,8 @@ def previews(count: int, pair_at: Callable[[int], tuple[Path, Path] | None], nam
     at_hand = [files for number in numbers if (files := pair_at(number)) is not None]
     if count <= _FEW:
         return motifs([(before.stem, _named(before, after, names)) for before, after in at_hand])
-    pairs = [pair for before, after in at_hand if (pair := _measured(before, after)) is not None]
+    opened = tracked(at_hand, "compare", len(at_hand))
+    pairs = [pair for before, after in opened if (pair := _measured(before, after)) is not None]
     if not pairs:
         return []
     same = sorted((pair for pair in pairs if pair.psnr_db is not None), key=lambda pair: pair.key)
