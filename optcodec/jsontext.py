@@ -36,7 +36,9 @@ def parse_json(text: str | bytes, what: str = "JSON", *, surrogates: bool = Fals
         document = json.loads(text)
     except RecursionError:
         raise _too_deep(what) from None
-    except ValueError as error:  # also for bytes in another encoding, and for numbers with too many digits
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"expected {what}, found a file that is no text ({error.reason})") from None
+    except ValueError as error:  # also for numbers with too many digits
         raise InvalidInputError(f"expected {what}, found {error}") from None
     level = [document]
     for _ in range(_MAX_DEPTH):

@@ -37,7 +37,7 @@ _LEAST_SIDE_FOR_SSIM = 11  # pixels: the side of the window of SSIM
 _NBYTES_PER_PIXEL = 170  # of memory at the peak, while SSIM is computed
 
 
-@click.command()
+@click.command(short_help="Compare coded files with their original: PSNR, SSIM, SWE.")
 @click.argument("reference", type=click.Path(path_type=Path))
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option(

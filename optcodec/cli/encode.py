@@ -26,6 +26,7 @@ from optcodec.cli.totals import summary_of, table_of, total_of
 from optcodec.console.about import about
 from optcodec.console.compare import compare_options
 from optcodec.console.dry_run import dry_run_option, print_plan
+from optcodec.console.files import folder_is_meant
 from optcodec.console.form import form_options
 from optcodec.console.help import ExpertOption, GroupedCommand
 from optcodec.console.many import failure_records, report_failures, report_notices
@@ -64,7 +65,12 @@ _EXAMPLES = (
 )
 
 
-@click.command(cls=GroupedCommand, first=_FIRST, examples=_EXAMPLES)
+@click.command(
+    cls=GroupedCommand,
+    first=_FIRST,
+    examples=_EXAMPLES,
+    short_help="Encode pictures as JPEG, and make JPEG files smaller.",
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", callback=places)
 @click.option(
     "-o",
@@ -137,12 +143,12 @@ def command(
     found = find(inputs, left_out_of(inputs, output, [*data.written, *page.written]))
     if dry_run:
         tuning_of(options)  # which are checked, too
-        _show_plan(found, output, data, page, several=is_data_set(inputs, found), force=force, as_json=as_json)
+        _show_plan(found, output, data, page, several=_several(inputs, found), force=force, as_json=as_json)
         return
     tally, report = DataTally(), None
     try:
         with ExitStack() as stack:
-            manifest, several = None, is_data_set(inputs, found)
+            manifest, several = None, _several(inputs, found)
             if data.lines is not None:
                 manifest = stack.enter_context(begun(data.lines, resume=data.resume, force=force))
             earlier = Earlier() if manifest is None else manifest.earlier
@@ -169,6 +175,11 @@ def command(
     report()
     page.write(tally)
     report_failures(tally.failures, len(tally.records) + len(tally.failures))
+
+
+def _several(inputs: tuple[Store, ...], found: Found) -> bool:
+    """Whether the output is a folder: there may be many pictures, or it is written as one."""
+    return is_data_set(inputs, found) or folder_is_meant()
 
 
 def _finish(data: DataOptions) -> None:
