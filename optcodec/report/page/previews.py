@@ -177,5 +177,5 @@ def _note(
         least, median, most = (_decibels(pair.psnr_db or 0.0) for pair in (same[0], same[len(same) // 2], same[-1]))
         told += [f"PSNR: {least} at the lowest, {median} at the median, {most} at the highest."]
     if missing := tried - len(same) - len(others):
-        told += [f"{missing} could not be shown: a file is missing or cannot be read."]
+        told += [f"{missing} could not be shown: a file is missing, or has no opaque RGB or gray pixels."]
     return " ".join([*told, f"Details are the squares of {_SIDE} pixels in which the pictures differ most."])

@@ -143,7 +143,7 @@ def test_files_that_cannot_be_shown_are_counted(tmp_path: Path) -> None:
     sections = previews(7, lambda number: None if number == 6 else pairs[number], NAMES)
     assert isinstance(sections[0], Previews)
     assert stems(list(next(iter(sections[0].groups.values())))) == [0, 2, 3, 5]
-    assert "3 could not be shown: a file is missing or cannot be read." in sections[0].note
+    assert "3 could not be shown: a file is missing, or has no opaque RGB or gray pixels." in sections[0].note
 
 
 @pytest.mark.parametrize("count", [0, 5, 500])
