@@ -26,6 +26,7 @@ _MEASURED = 100  # pictures that are opened at most: a page of a large job would
 _EACH = 6  # previews of a group; with more, the page would be too large to be sent
 _FEW = 3  # pictures that need no previews, since the slider has them all
 _SIDE = 192  # pixels, of previews and details
+_WHOLE = "whole"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def previews(count: int, pair_at: Callable[[int], tuple[Path, Path] | None], nam
     titles = short_names([str(pair.before) for group in groups.values() for pair in group])
     views = iter(titles)
     shown = {title: [_views(pair, next(views), names) for pair in group] for title, group in groups.items()}
-    note = _note(count, len(numbers), same, others, len(titles), names)
+    note = _note(count, len(numbers), same, others, [each for group in shown.values() for each in group], names)
     return [Previews("Before and after", shown, note), *_slider(same, names)]
 
 
@@ -143,8 +144,8 @@ def _views(pair: _Pair, title: str, names: tuple[str, str]) -> Views:
     square = np.s_[top : top + _SIDE, left : left + _SIDE]
     if max(error.shape) <= _SIDE:
         return Views(title, [_layer(old.pixels, old.name, pair.figures), _layer(new.pixels, new.name)])
-    details = [_layer(each.pixels[square], f"{each.name}, detail") for each in (old, new)]
-    return Views(title, [_whole(old, "whole", pair.figures), *details])
+    details = [_layer(each.pixels[square], each.name) for each in (old, new)]
+    return Views(title, [_whole(old, _WHOLE, pair.figures), *details])
 
 
 def _whole(picture: Shown, name: str, caption: str = "") -> Layer:
@@ -165,17 +166,24 @@ def _decibels(psnr: float) -> str:
 
 
 def _note(
-    count: int, tried: int, same: Sequence[_Pair], others: Sequence[_Pair], shown: int, names: tuple[str, str]
+    count: int,
+    tried: int,
+    same: Sequence[_Pair],
+    others: Sequence[_Pair],
+    shown: Sequence[Views],
+    names: tuple[str, str],
 ) -> str:
     """How the previews were chosen."""
     psnr = f"the PSNR from {names[0]} to {names[1]}"
     sample = "" if tried == count else f", of {tried} pictures that are spread evenly over all"
-    told = [f"{shown} of {count:,} pictures are shown, chosen by {psnr}{sample}."]
-    if shown == count:
+    told = [f"{len(shown)} of {count:,} pictures are shown, chosen by {psnr}{sample}."]
+    if len(shown) == count:
         told = [f"All {count} pictures are shown, in the order of {psnr}."]
     if same:
         least, median, most = (_decibels(pair.psnr_db or 0.0) for pair in (same[0], same[len(same) // 2], same[-1]))
         told += [f"PSNR: {least} at the lowest, {median} at the median, {most} at the highest."]
     if missing := tried - len(same) - len(others):
         told += [f"{missing} could not be shown: a file is missing, or has no opaque RGB or gray pixels."]
-    return " ".join([*told, f"Details are the squares of {_SIDE} pixels in which the pictures differ most."])
+    if any(views.layers[0].name == _WHOLE for views in shown):
+        told += [f"Beside a whole picture is the square of {_SIDE} pixels that differs most."]
+    return " ".join(told)
