@@ -17,6 +17,7 @@ from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.jpeg.tables import annex_k_tables
 from optcodec.notices import ignore
 from optcodec.pictures.pixels import ImageLike, load_picture
+from optcodec.samplings import AUTO
 from optcodec.targets import MatchSwe
 from optcodec.values import Value
 
@@ -114,7 +115,7 @@ class Encoding:
         request = requested.resolved(**of_effort)
         if form["progressive"] is None and request.effort == 3 and requested.is_size_alone(**of_effort):
             form["progressive"] = "smaller"
-        chooses = form["subsampling"] == "auto"
+        chooses = form["subsampling"] == AUTO
         form["subsampling"] = (None if chooses else form["subsampling"]) or request.subsampling or "4:2:0"
         form["overshoot"] = form["overshoot"] and not isinstance(requested.target, MatchSwe)
         return cls(request, Form(**form), opening, chooses)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from optcodec.errors import InvalidInputError
 
-__all__ = ["document_text", "parse_document", "parse_json"]
+__all__ = ["document_text", "finite", "parse_document", "parse_json"]
 
 _MAX_DEPTH = 100  # of nested lists and objects; documents of optcodec have fewer than ten levels
 
@@ -35,7 +36,9 @@ def parse_json(text: str | bytes, what: str = "JSON", *, surrogates: bool = Fals
         document = json.loads(text)
     except RecursionError:
         raise _too_deep(what) from None
-    except ValueError as error:  # also for bytes in another encoding, and for numbers with too many digits
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"expected {what}, found a file that is no text ({error.reason})") from None
+    except ValueError as error:  # also for numbers with too many digits
         raise InvalidInputError(f"expected {what}, found {error}") from None
     level = [document]
     for _ in range(_MAX_DEPTH):
@@ -107,3 +110,8 @@ def _containers_in(container: object) -> list[Any]:
 
 def _too_deep(what: str) -> InvalidInputError:
     return InvalidInputError(f"expected {what}, found more than {_MAX_DEPTH} levels of lists and objects")
+
+
+def finite(number: float) -> float | None:
+    """The number as JSON can hold it: None if it is infinite or NaN."""
+    return number if math.isfinite(number) else None

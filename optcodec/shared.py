@@ -11,6 +11,7 @@ from optcodec.cached import cached_property
 from optcodec.extras import load_factory, load_function
 from optcodec.files import check_writable, whole_file, write_whole
 from optcodec.jpeg.dct import forward
+from optcodec.jsontext import finite
 from optcodec.limits import processor_count
 from optcodec.metrics import check_pixels, luminance, mean_square, ssim
 from optcodec.peers.encoders import PEERS, encode_jpegli, encode_mozjpeg, encode_turbo, require_peers
@@ -27,6 +28,7 @@ __all__ = [
     "encode_jpegli",
     "encode_mozjpeg",
     "encode_turbo",
+    "finite",
     "first_line",
     "forward",
     "load_factory",

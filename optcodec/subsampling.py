@@ -30,18 +30,18 @@ from optcodec.kernels import load, prepare
 from optcodec.matching import Target
 from optcodec.metrics import ssimulacra2
 from optcodec.pictures.pixels import decoded_pixels
+from optcodec.samplings import AUTO
 from optcodec.targets import MatchPsnr, MatchQuality, MatchSsim, MatchSsimulacra2, MatchSwe, Quality, WaterLevel
 from optcodec.trellis.steps import ac_steps
 from optcodec.trellis.tuning import STEP_RATIO, TUNINGS
 
-__all__ = ["AUTO", "check_automatic", "with_subsampling"]
+__all__ = ["check_automatic", "with_subsampling"]
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 Steps = Sequence[Singles]  # (64,) of each component
 
-AUTO = "auto"
 COARSE, FINE = "4:2:0", "4:4:4"
 # Thresholds, fitted on photographs and pages: benchmarks/rates/subsampling.py. Without a trellis, chrominance is
 # averaged at 4:2:0, which loses more than that detail.

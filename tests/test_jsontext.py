@@ -25,6 +25,11 @@ def test_nested_json_is_refused_at_any_depth() -> None:
     assert parse_json("[" * 100 + "]" * 100) is not None
 
 
+def test_a_file_that_is_no_text_is_no_json() -> None:
+    with pytest.raises(InvalidInputError, match="expected a result, found a file that is no text"):
+        parse_json(jpeg(8, 8), "a result")
+
+
 def test_whole_surrogate_pairs_are_texts() -> None:
     assert parse_json('["\\ud83d\\ude00"]') == ["\U0001f600"]
 

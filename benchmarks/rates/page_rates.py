@@ -14,11 +14,9 @@ import sys
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from benchmarks.rates.pages import Pixels, pages
-from benchmarks.rates.peers import PACKAGES, interval
-from benchmarks.rates.rd import Encoder, bd_rate, measured, ours
+from benchmarks.rates.peers import PACKAGES, points
+from benchmarks.rates.rd import Encoder, compared, measured, ours
 from benchmarks.record import write_result
 from optcodec import encode
 from optcodec.console.progress import tracked
@@ -60,21 +58,13 @@ def one_page(pixels: Pixels, subsampling: str) -> dict[str, list[dict[str, float
     }
 
 
-def compared(pictures: dict[str, Any], other: str, name: str) -> dict[str, Any]:
+def direct(pictures: dict[str, Any], other: str, name: str) -> dict[str, Any]:
     """BD-rates in % of an encoder against another one, by measure."""
     by_measure = {}
     for measure in MEASURES:
-        pairs = [
-            [[(file["nbytes"], file[measure]) for file in rows[encoder]] for encoder in (other, name)]
-            for rows in pictures.values()
-        ]
-        rates, overlaps = zip(*(bd_rate(*pair) for pair in pairs), strict=True)
-        by_measure[measure] = {
-            "bd_rate": round(float(np.mean(rates)), 2),
-            "interval": interval(np.array(rates)),
-            "least_overlap": round(min(overlaps), 3),
-            "pictures": dict(zip(pictures, np.round(rates, 2).tolist(), strict=True)),
-        }
+        pairs = [(points(rows[other], measure), points(rows[name], measure)) for rows in pictures.values()]
+        rates, figures = compared(pairs)
+        by_measure[measure] = figures | {"pictures": dict(zip(pictures, rates, strict=True))}
     return by_measure
 
 
@@ -83,8 +73,8 @@ def main(samplings: list[str]) -> None:
     for subsampling in samplings or ["4:2:0", "4:4:4"]:
         items = tracked(pictures.items(), subsampling, len(pictures))
         rows = {name: one_page(pixels, subsampling) for name, pixels in items}
-        against = {f"{name} against {rival}": compared(rows, rival, name) for name in OURS for rival in RIVALS}
-        saved = {f"{name}: overshoot": compared(rows, WITHOUT.format(name), name) for name in (PLAIN, *OURS)}
+        against = {f"{name} against {rival}": direct(rows, rival, name) for name in OURS for rival in RIVALS}
+        saved = {f"{name}: overshoot": direct(rows, WITHOUT.format(name), name) for name in (PLAIN, *OURS)}
         document = {
             "pictures": {name: list(pixels.shape[1::-1]) for name, pixels in pictures.items()},
             "qualities": QUALITIES,

@@ -28,13 +28,12 @@ import jpeglib
 import numpy as np
 import simplejpeg
 
-from benchmarks.rates.rd import MEASURES, QUALITIES, REFERENCE, bd_rate, encoders, load, measured, photographs
+from benchmarks.rates.rd import MEASURES, QUALITIES, REFERENCE, compared, encoders, load, measured, photographs
 from benchmarks.record import RESULTS, write_result
 from optcodec.console.progress import tracked
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.sources import PixelSource
 from optcodec.pictures.pixels import decoded_pixels
-from optcodec.shared import percentile_interval
 
 # SSIMULACRA2 takes long: it is measured for the reference and for encoders that are optimized for human viewers.
 FOR_EYES = (
@@ -55,7 +54,6 @@ GOALS = {  # goals of the project: BD-rates in %
     },
     "4:4:4": {("optcodec psnr", "psnr_rgb"): -32, ("optcodec psnr, progressive", "psnr_rgb"): -35},
 }
-DRAWS = 2000
 
 
 @contextmanager
@@ -101,11 +99,6 @@ def one_image(task: tuple[Path, str]) -> dict[str, list[dict[str, float]]]:
     return rows
 
 
-def interval(values: np.ndarray) -> list[float]:
-    """95 % interval of the mean over images."""
-    return np.round(percentile_interval(values, resamples=DRAWS), 2).tolist()
-
-
 def points(files: list[dict[str, float]], measure: str) -> list[tuple[float, float]]:
     return [(file["nbytes"], file[measure]) for file in files]
 
@@ -118,17 +111,9 @@ def summary(images: list[dict[str, list[dict[str, float]]]]) -> dict[str, Any]:
         for measure in MEASURES:
             if np.isnan(images[0][name][0][measure]):
                 continue
-            curves = [
-                [[(p["nbytes"], p[measure]) for p in rows[compared]] for compared in (REFERENCE, name)]
-                for rows in images
-            ]
-            rates, overlaps = zip(*(bd_rate(*pair) for pair in curves), strict=True)
-            by_encoder[name][measure] = {
-                "bd_rate": round(float(np.mean(rates)), 2),
-                "interval": interval(np.array(rates)),
-                "least_overlap": round(min(overlaps), 3),
-                "images": np.round(rates, 2).tolist(),
-            }
+            curves = [(points(rows[REFERENCE], measure), points(rows[name], measure)) for rows in images]
+            rates, figures = compared(curves)
+            by_encoder[name][measure] = figures | {"images": rates}
     return by_encoder
 
 

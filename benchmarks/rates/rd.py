@@ -7,9 +7,10 @@ are decoded by Pillow (libjpeg-turbo). OPTCODEC_DATA is the folder with the phot
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import bjontegaard
 import numpy as np
@@ -20,13 +21,15 @@ from optcodec import encode, psnr_db
 from optcodec.metrics import luminance_ssim
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.rates.measures import ssimulacra2
-from optcodec.shared import encode_jpegli, encode_mozjpeg, encode_turbo, luminance
+from optcodec.shared import encode_jpegli, encode_mozjpeg, encode_turbo, luminance, percentile_interval
 
 Pixels = npt.NDArray[np.uint8]
 Encoder = Callable[[Pixels, str, int], bytes]
+Points = Sequence[tuple[float, float]]  # bytes and a measure
 
 QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
 REFERENCE = "libjpeg-turbo"
+DRAWS = 2000  # of the bootstrap
 MEASURES = ("psnr_rgb", "psnr_y", "ssim_y", "ssimulacra2")
 
 
@@ -77,7 +80,7 @@ def measured(pixels: Pixels, data: bytes, *, people: bool) -> dict[str, float]:
     return measures | {"ssimulacra2": ssimulacra2(pixels, decoded) if people else float("nan")}
 
 
-def bd_rate(reference: Sequence[tuple[float, float]], test: Sequence[tuple[float, float]]) -> tuple[float, float]:
+def bd_rate(reference: Points, test: Points) -> tuple[float, float]:
     """BD-rate: the mean difference in bytes at equal measure in %, over the range of the measure that both cover.
 
     Also returns this range as a part of the reference's range. Points are (bytes, measure); a point that has more bytes
@@ -90,7 +93,19 @@ def bd_rate(reference: Sequence[tuple[float, float]], test: Sequence[tuple[float
     return float(difference), float((high - low) / (first[1][-1] - first[1][0]))
 
 
-def _rising(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+def averaged(rates: Sequence[float] | npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Mean of the BD-rates of several pictures in %, and its 95 % interval."""
+    ends = percentile_interval(rates, resamples=DRAWS)
+    return {"bd_rate": round(float(np.mean(rates)), 2), "interval": np.round(ends, 2).tolist()}
+
+
+def compared(pairs: Iterable[tuple[Points, Points]]) -> tuple[list[float], dict[str, Any]]:
+    """BD-rates of pairs of curves, reference first; their mean with its interval, and the least overlap of ranges."""
+    rates, overlaps = zip(*(bd_rate(*pair) for pair in pairs), strict=True)
+    return np.round(rates, 2).tolist(), averaged(rates) | {"least_overlap": round(min(overlaps), 3)}
+
+
+def _rising(points: Points) -> tuple[list[float], list[float]]:
     """Rates and measures of the points that have a better measure than all smaller files."""
     kept: list[tuple[float, float]] = []
     for rate, measure in sorted(points):

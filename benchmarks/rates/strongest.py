@@ -26,8 +26,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.rates.pages import pages
-from benchmarks.rates.peers import PACKAGES, interval
-from benchmarks.rates.rd import Encoder, Pixels, bd_rate, load, measured, ours, photographs
+from benchmarks.rates.peers import PACKAGES
+from benchmarks.rates.rd import Encoder, Pixels, averaged, bd_rate, load, measured, ours, photographs
 from benchmarks.record import write_result
 from optcodec.console.progress import tracked
 from optcodec.shared import encode_jpegli
@@ -93,8 +93,7 @@ def summary(pictures: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
     return {
         f"optcodec {TUNES[measure]}, {measure}": {
             rival: {
-                "bd_rate": round(float(np.mean(rates)), 2),
-                "interval": interval(np.array(rates)),
+                **averaged(rates),
                 "pictures": dict(zip(pictures, np.round(rates, 2).tolist(), strict=True)),
             }
             for rival in first[measure]

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rates.pages import pages
-from benchmarks.rates.peers import PACKAGES, interval
-from benchmarks.rates.rd import Pixels, bd_rate, load, measured, photographs
+from benchmarks.rates.peers import PACKAGES
+from benchmarks.rates.rd import Pixels, averaged, bd_rate, load, measured, photographs
 from benchmarks.record import RESULTS, write_result
 from optcodec import MaxBytes, encode
 from optcodec.console.progress import tracked
@@ -133,8 +133,7 @@ def fitted(group: list[dict[str, Rows]]) -> dict[str, dict[str, float]]:
 
 def summary(rates: np.ndarray) -> dict[str, Any]:
     """Mean, interval and the worst picture."""
-    mean, worst = (round(float(value), 2) for value in (rates.mean(), rates.max()))
-    return {"bd_rate": mean, "interval": interval(rates), "worst": worst}
+    return averaged(rates) | {"worst": round(float(rates.max()), 2)}
 
 
 def judged(group: list[dict[str, Rows]], way: str) -> dict[str, Any]:

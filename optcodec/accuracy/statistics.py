@@ -7,7 +7,6 @@ at an accuracy of 100 %.
 
 from __future__ import annotations
 
-import math
 from itertools import combinations
 from typing import Any
 
@@ -21,6 +20,7 @@ from optcodec.bootstrap import CONFIDENCE_PERCENT, draw_counts
 from optcodec.errors import InvalidInputError
 from optcodec.experiments.estimates import estimate
 from optcodec.extras import require_packages
+from optcodec.jsontext import finite
 
 __all__ = ["mcnemar", "summarize"]
 
@@ -131,7 +131,7 @@ def _point(rows: Rows, averages: Means, index: int) -> dict[str, Any]:
         "psnr_db": None if exact.all() else float(psnr[~exact].mean()),
         "exact_images": int(exact.sum()),
         "missed_images": int((~rows.met[index]).sum()),
-        "swe": swe if math.isfinite(swe) else None,
+        "swe": finite(swe),
     }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from optcodec.batch.places import Place, digest
 from optcodec.errors import InvalidInputError
+from optcodec.jsontext import finite
 from optcodec.pictures.opening import opened_image
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def coded_row(source: Place, output: str | Place, coded: Coded, *, seconds: floa
     encoded, kept = coded.encoded, coded.kept
     named = {"source": str(source), "output": str(output), "state": "coded" if kept is None else "kept"}
     sizes = {"source_nbytes": coded.source_nbytes, "nbytes": encoded.nbytes, "bpp": encoded.bpp}
-    psnr = None if coded.psnr_db is None or math.isinf(coded.psnr_db) else coded.psnr_db
+    psnr = None if coded.psnr_db is None else finite(coded.psnr_db)
     losses = None if encoded.losses is None else list(encoded.losses)
     read = {"loss": encoded.loss, "losses": losses}
     image = {"width": encoded.width, "height": encoded.height, "subsampling": encoded.subsampling}

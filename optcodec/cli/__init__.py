@@ -25,5 +25,6 @@ _VERBS = (
 def main() -> None:
     """Write smaller JPEG files for the same reader: a neural network, or a person.
 
-    All files written are standard JPEG, baseline or progressive.
+    All files written are standard JPEG, baseline or progressive. To begin: "optcodec encode photo.png -o photo.jpg
+    --max-bytes 60k"; "optcodec encode --help" has more examples. JPEG files are restored by another command, "restore".
     """

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command()
+@click.command(short_help="Measure what coding does to the accuracy of a network.")
 @click.option("--model", required=True, help="Classifier: a name in torchvision, or package.module:factory.")
 @click.option("--weights", help="Weights of the model: a file (.safetensors, .pth), or 'default' to download them.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of images.")

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.group()
+@click.group(short_help="Tell what blocks of a picture are worth to a receiver.")
 def command() -> None:
     """Measure how much a receiver that restores images gains from bits in each 32x32 block."""
 
@@ -51,7 +51,7 @@ def command() -> None:
 command.add_command(blocks_train.command)
 
 
-@command.command()
+@command.command(short_help="Measure bytes and restored quality of blocks.")
 @inputs_argument
 @click.option(
     "--task",

@@ -34,7 +34,7 @@ _HALVINGS = 6  # parts of the training, each with half the learning rate of the 
 _ACCURACY = 1e-9  # relative tolerance: profiles keep every digit, but sums differ slightly between processors
 
 
-@click.command("train")
+@click.command("train", short_help="Train a network (QP-NET) that predicts what blocks are worth.")
 @click.argument("profile", type=click.Path(path_type=Path))
 @output_option("Network to write (.npz).", required=True)
 @click.option(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from optcodec.console.show import columns, json_option, print_json
 from optcodec.console.streams import STREAM, image_source, read_bytes
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
+from optcodec.jsontext import finite
 from optcodec.limits import processor_count
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _LEAST_SIDE_FOR_SSIM = 11  # pixels: the side of the window of SSIM
 _NBYTES_PER_PIXEL = 170  # of memory at the peak, while SSIM is computed
 
 
-@click.command()
+@click.command(short_help="Compare coded files with their original: PSNR, SSIM, SWE.")
 @click.argument("reference", type=click.Path(path_type=Path))
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option(
@@ -85,7 +85,7 @@ def command(
         notices = [*picture.notices, *_of_orientation(original, picture)]
         record = {"path": str(paths[index])} | _record(data, original.pixels, picture.pixels)
         record["swe"] = _swe(data, original.pixels, picture.pixels, weights, notices.append)
-        record |= {name: _finite(measure(original.pixels, picture.pixels)) for name, measure in further.items()}
+        record |= {name: finite(measure(original.pixels, picture.pixels)) for name, measure in further.items()}
         return Done(record, tuple(notices))
 
     def nbytes(index: int) -> int:
@@ -121,7 +121,7 @@ def _record(data: bytes, original: Pixels, pixels: Pixels) -> dict[str, Any]:
     return {
         "nbytes": len(data),
         "bpp": bpp(len(data), width, height),
-        "psnr_db": _finite(psnr_db(original, pixels)),
+        "psnr_db": finite(psnr_db(original, pixels)),
         "ssim": ssim(original, pixels) if min(height, width) >= _LEAST_SIDE_FOR_SSIM else None,
     }
 
@@ -141,11 +141,6 @@ def _swe(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProf
     if coded.subsampling not in SUBSAMPLINGS:
         return None
     return swe(forward(original, coded.subsampling), coded, weights)
-
-
-def _finite(number: float) -> float | None:
-    """The number; None if it is infinite, which JSON cannot hold."""
-    return number if math.isfinite(number) else None
 
 
 def _text(records: list[dict[str, Any]], further: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ import click
 
 from optcodec.batch.names import SUFFIX_RULES, SuffixRule
 from optcodec.batch.places import digest, place_of
+from optcodec.console.files import note_folder
 from optcodec.console.help import ExpertOption
 from optcodec.console.options import with_options
 from optcodec.errors import InvalidInputError
@@ -19,7 +20,7 @@ __all__ = ["DataOptions", "changing_options", "data_options", "places"]
 
 # Options that change neither a file nor its row: a job may go on with others.
 _FREE = {
-    *("inputs", "output", "threads", "as_json", "manifest", "resume", "force", "dry_run"),
+    *("inputs", "output", "threads", "as_json", "manifest", "resume", "force", "dry_run", "compare", "show"),
     *("keep_times", "verify", "max_pixels", "engine", "address", "gpus"),
 }
 
@@ -28,6 +29,8 @@ def places(ctx: click.Context, option: click.Parameter, value: Any) -> Any:
     """Turn the text of a path or URL, or several of them, into places; a callback of an option."""
     if value is None:
         return None
+    if option.name == "output":
+        note_folder(ctx, value)
     return tuple(map(place_of, value)) if isinstance(value, tuple) else place_of(value)
 
 

@@ -50,7 +50,7 @@ class _Job:
         return self.profile.provenance.subsampling
 
 
-@click.command()
+@click.command(short_help="Encode photographs by four methods, and show the results.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="demo", metavar="[DIR]")
 @click.option(
     "-q", "--quality", type=click.IntRange(1, 100), default=75, show_default=True, help="Quality of default JPEG."

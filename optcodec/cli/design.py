@@ -47,7 +47,7 @@ __all__ = ["command"]
 _NBYTES_PER_PIXEL = 30  # of memory at the peak
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, short_help="Design quantization tables for pictures and a target.")
 @inputs_argument
 @output_option(
     "Table file: JSON, the text format of cjpeg if it ends in .txt, or C arrays if it ends in .h; with --per-image, a "

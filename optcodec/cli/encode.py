@@ -15,6 +15,7 @@ from optcodec.batch.places import STREAM, Store
 from optcodec.batch.sources import Found, find
 from optcodec.cli.data_options import DataOptions, data_options, places
 from optcodec.cli.dataset import DataTally
+from optcodec.cli.encode_page import EncodePage
 from optcodec.cli.encode_settings import tuning_of
 from optcodec.cli.encode_work import work_of
 from optcodec.cli.engine import check_spread, cluster_of, engine_options
@@ -23,7 +24,9 @@ from optcodec.cli.plan import plan_option, planned
 from optcodec.cli.targets import is_data_set, left_out_of, outputs_held, targets_of
 from optcodec.cli.totals import summary_of, table_of, total_of
 from optcodec.console.about import about
+from optcodec.console.compare import compare_options
 from optcodec.console.dry_run import dry_run_option, print_plan
+from optcodec.console.files import folder_is_meant
 from optcodec.console.form import form_options
 from optcodec.console.help import ExpertOption, GroupedCommand
 from optcodec.console.many import failure_records, report_failures, report_notices
@@ -62,7 +65,12 @@ _EXAMPLES = (
 )
 
 
-@click.command(cls=GroupedCommand, first=_FIRST, examples=_EXAMPLES)
+@click.command(
+    cls=GroupedCommand,
+    first=_FIRST,
+    examples=_EXAMPLES,
+    short_help="Encode pictures as JPEG, and make JPEG files smaller.",
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", callback=places)
 @click.option(
     "-o",
@@ -115,6 +123,7 @@ _EXAMPLES = (
 @click.option("--force", is_flag=True, help="Replace inputs; without -o, replace any file that already exists.")
 @dry_run_option
 @click.option("--keep-times", is_flag=True, help="Keep the access and modification times of files that are replaced.")
+@compare_options
 @data_options
 @engine_options
 @json_option
@@ -130,21 +139,22 @@ def command(
     Replaced files keep their permissions.
     """
     options = planned(click.get_current_context(), options)
-    data = DataOptions.of(options)
-    found = find(inputs, left_out_of(inputs, output, data.written))
+    data, page = DataOptions.of(options), EncodePage(options["compare"], options["show"])
+    found = find(inputs, left_out_of(inputs, output, [*data.written, *page.written]))
     if dry_run:
         tuning_of(options)  # which are checked, too
-        _show_plan(found, output, data, several=is_data_set(inputs, found), force=force, as_json=as_json)
+        _show_plan(found, output, data, page, several=_several(inputs, found), force=force, as_json=as_json)
         return
     tally, report = DataTally(), None
     try:
         with ExitStack() as stack:
-            manifest, several = None, is_data_set(inputs, found)
+            manifest, several = None, _several(inputs, found)
             if data.lines is not None:
                 manifest = stack.enter_context(begun(data.lines, resume=data.resume, force=force))
             earlier = Earlier() if manifest is None else manifest.earlier
             found = found.without(earlier.outputs)  # outputs that lie beside their inputs
             targets = targets_of(found, output, data, several=several, force=force, earlier=earlier.rows)
+            page.check(found, targets.pictures)
             to_stdout = list(targets.pictures) == [STREAM]
             if to_stdout:
                 check_stdout(as_json=as_json)
@@ -157,24 +167,43 @@ def command(
             how = {"as_json": as_json, "to_stdout": to_stdout, "others": data.other is not None}
             report = partial(_report, tally, tuning, options["loss"], **how)
             work(tally)
-            if data.parquet is not None and data.lines is not None:
-                write_parquet(data.parquet, read_earlier(data.lines).rows.values())
+            _finish(data)
     except (KeyboardInterrupt, SystemExit):
         if report is not None and several:
             report(interrupted=True)
         raise
     report()
+    page.write(tally)
     report_failures(tally.failures, len(tally.records) + len(tally.failures))
 
 
+def _several(inputs: tuple[Store, ...], found: Found) -> bool:
+    """Whether the output is a folder: there may be many pictures, or it is written as one."""
+    return is_data_set(inputs, found) or folder_is_meant()
+
+
+def _finish(data: DataOptions) -> None:
+    """Make the Parquet file of the manifest, if one is asked for."""
+    if data.parquet is not None and data.lines is not None:
+        write_parquet(data.parquet, read_earlier(data.lines).rows.values())
+
+
 def _show_plan(
-    found: Found, output: Store | None, data: DataOptions, *, several: bool, force: bool, as_json: bool
+    found: Found,
+    output: Store | None,
+    data: DataOptions,
+    page: EncodePage,
+    *,
+    several: bool,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Print which files would be written, less those that a manifest says are done."""
     known = data.lines if data.resume and data.lines is not None and data.lines.exists() else None
     earlier = Earlier() if known is None else read_earlier(known)
     found = found.without(earlier.outputs)
     targets = targets_of(found, output, data, several=several, force=force, earlier=earlier.rows)
+    page.check(found, targets.pictures)
     items = [*found.pictures, *(found.others if targets.others else ()), *found.shards]
     written = list(zip(items, (*targets.pictures, *targets.others, *targets.shards), strict=True))
     done = {source for source, row in earlier.rows.items() if row["state"] != "failed"}

@@ -15,6 +15,7 @@ from optcodec.console.options import choose_target, one_of, profile_from
 from optcodec.console.tuning import EncodeSettings, tuned
 from optcodec.errors import InvalidInputError
 from optcodec.limits import processor_count
+from optcodec.samplings import AUTO
 
 if TYPE_CHECKING:
     from optcodec.batch.job import Job
@@ -105,10 +106,10 @@ def _check_shared(options: dict[str, Any]) -> dict[str, Any]:
     if refused is not None:
         spelled = f"--{refused.replace('_', '-')}"
         raise InvalidInputError(f"--shared-tables designs tables for all inputs, which does not go with {spelled}")
-    if options["subsampling"] == "auto":
+    if options["subsampling"] == AUTO:
         raise InvalidInputError(
             "--shared-tables designs tables for one subsampling of all inputs; expected such as 4:2:0, "
-            "got --subsampling auto"
+            f"got --subsampling {AUTO}"
         )
     _shared_target(options)
     weighs = (options["effort"] or 1) >= 3 or any(options[name] is not None for name in ("tune", "roi", "blocks"))
@@ -163,7 +164,7 @@ def shared_tables(
 def _subsampling(options: dict[str, Any]) -> str | None:
     """Chroma subsampling that is asked for, that a file of tables names, or that of the profile of shared tables."""
     asked: str | None = options["subsampling"]
-    if asked not in (None, "auto"):
+    if asked not in (None, AUTO):
         return asked
     if options["shared_tables"]:
         profile = profile_from(options["profile"])
@@ -176,7 +177,7 @@ def _subsampling(options: dict[str, Any]) -> str | None:
     if asked is not None and named is not None:
         raise InvalidInputError(
             f"{options['tables']} has tables for {named}, which leaves no choice; "
-            f"expected --subsampling {named} or none, got auto"
+            f"expected --subsampling {named} or none, got {AUTO}"
         )
     return asked or named
 

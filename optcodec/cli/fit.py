@@ -50,7 +50,7 @@ def _points(ctx: click.Context, option: click.Parameter, text: str | None) -> fl
     return number
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, short_help="Find the options that suit a network and your pictures.")
 @network_option
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of pictures like those to come.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Plan to write (JSON).")

@@ -82,7 +82,7 @@ _OPTIONS = (
         metavar="LIST",
         default="4:2:0,4:4:4",
         show_default=True,
-        callback=_words(f"a list of {', '.join(SUBSAMPLINGS)}", _one_of(SUBSAMPLINGS)),
+        callback=_words(f"a list of {', '.join(SUBSAMPLINGS)}", _one_of(tuple(SUBSAMPLINGS))),
         help="Chroma subsamplings to try.",
     ),
     click.option(

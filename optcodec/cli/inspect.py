@@ -22,7 +22,7 @@ __all__ = ["command"]
 _PROCESSES = {"SOF0": "baseline", "SOF1": "extended sequential", "SOF2": "progressive"}
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, short_help="Show what is in JPEG files: tables, sampling, scans.")
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @reading_options
 @json_option

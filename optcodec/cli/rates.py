@@ -23,7 +23,7 @@ __all__ = ["command"]
 _PACKAGES = ("numpy", "pillow", "ajpegli", "pyvips", "scikit-image", "ssimulacra2", "torch", "torchmetrics")
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, short_help="Compare encoders at equal bytes or equal quality.")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
 @rate_options
 @click.option(

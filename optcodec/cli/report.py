@@ -13,7 +13,7 @@ from optcodec.errors import InvalidInputError
 __all__ = ["command"]
 
 
-@click.command()
+@click.command(short_help="Write a page for the browser from result files.")
 @click.argument("results", nargs=-1, required=True, metavar="RESULT...", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), default="report.html", show_default=True,
               help="Page to write (.html).")  # fmt: skip

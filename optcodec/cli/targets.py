@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from optcodec.batch.lock import locked
 from optcodec.batch.names import check_targets, output_names
-from optcodec.batch.places import Place, Store, Url, joined
+from optcodec.batch.places import STREAM, Place, Store, Url, joined
 from optcodec.batch.sources import Found, has_suffix, shard_name
 from optcodec.cli.data_options import DataOptions
 from optcodec.console.files import Source, check_folders, check_jpeg_name, output_paths
@@ -174,6 +174,9 @@ def _single(
         raise InvalidInputError(f"{name} is about the files in an output folder; expected -o FOLDER")
     if output is not None and not several:
         check_jpeg_name(output)
+    last = found.pictures[-1].source if len(found.pictures) > 1 and output is None else None
+    if isinstance(last, Path) and last != STREAM and not last.exists():
+        raise InvalidInputError(f"{last}: no such file; expected -o {last} if it is the output")
     sources = [Source(Path(str(item.source)), Path(item.name)) for item in found.pictures]
     return output_paths(sources, output, suffix=".jpg", folder=several, force=force, earlier=earlier)
 

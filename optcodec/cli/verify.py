@@ -43,7 +43,7 @@ _FIGURES = {
 }
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, short_help="Check on your own files that a network reads them alike.")
 @click.option("--before", required=True, type=click.Path(path_type=Path), help="Folder of the originals.")
 @click.option(
     "--after",

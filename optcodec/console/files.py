@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any
+
+import click
 
 from optcodec.batch.names import check_targets
 from optcodec.batch.places import Store
@@ -17,10 +21,13 @@ from optcodec.pictures.opening import IMAGE_SUFFIXES, JPEG_SUFFIXES
 __all__ = [
     "IMAGE_SUFFIXES",
     "JPEG_SUFFIXES",
+    "OutputPath",
     "Source",
     "check_folders",
     "check_jpeg_name",
     "find_images",
+    "folder_is_meant",
+    "note_folder",
     "output_paths",
 ]
 
@@ -31,6 +38,32 @@ class Source:
 
     path: Path
     name: Path
+
+
+_FOLDER = "optcodec.console.files.folder"
+
+
+def note_folder(ctx: click.Context | None, output: object) -> None:
+    """Remember that an output was written with a slash at the end, which a `Path` does not keep."""
+    if ctx is not None and isinstance(output, str) and output.endswith(("/", os.sep)):
+        ctx.meta[_FOLDER] = True
+
+
+def folder_is_meant() -> bool:
+    """Whether the output of this command was written as a folder, which need not exist yet."""
+    return bool(click.get_current_context().meta.get(_FOLDER))
+
+
+class OutputPath(click.Path):
+    """The path of an output; see `folder_is_meant`."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path that a text names."""
+        note_folder(ctx, value)
+        return super().convert(value, param, ctx)
 
 
 def find_images(inputs: Iterable[Path], suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Source]:

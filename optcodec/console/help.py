@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path, PurePath
 from typing import Any
 
 import click
@@ -32,6 +34,7 @@ _MEANT = {
     ("--min-quality", "--jpeg-quality", "--qualities"): ("--quality", "--qualities"),
     ("--continue", "--restart"): ("--resume",),
     ("--log",): ("--manifest",),
+    ("--html", "--page", "--previews", "--before-after"): ("--compare",),
 }
 _MEANT_VERBS = {
     ("compress", "optimize", "optimise", "convert", "transcode", "shrink", "save"): "encode",
@@ -44,6 +47,7 @@ _MEANT_VERBS = {
     ("test",): "verify",
     ("draw", "figure"): "plot",
 }
+_PROGRAMS = {"run": "restore"}  # of verbs that optcodec does not have
 
 
 class ExpertOption(click.Option):
@@ -141,8 +145,20 @@ def meant_options(guess: str, known: Iterable[str]) -> list[str]:
 
 
 def meant_verbs(guess: str, known: Sequence[str]) -> list[str]:
-    """Verbs that somebody meant who wrote another one; parameters as of `meant_options`."""
+    """Verbs that somebody meant who wrote another one, or the name of a file; parameters as of `meant_options`.
+
+    A verb of the other program has its name in front.
+    """
     for guesses, verb in _MEANT_VERBS.items():
-        if guess in guesses and verb in known:
-            return [verb]
+        if guess in guesses or guess == verb:
+            return [verb if verb in known else f"{_PROGRAMS.get(verb, 'optcodec')} {verb}"]
+    if _is_file(guess):
+        return [f"{verb} {guess}" for verb in ("encode", "run") if verb in known]
     return difflib.get_close_matches(guess, known)
+
+
+def _is_file(guess: str) -> bool:
+    """Whether a word is the name of a file or folder: one that is there, or could be by its suffix."""
+    with suppress(OSError, ValueError):  # a name that no file can have
+        return bool(PurePath(guess).suffix) or Path(guess).exists()
+    return False

@@ -14,6 +14,7 @@ from optcodec.console.help import ExpertOption
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 from optcodec.limits import MAX_PIXELS
+from optcodec.samplings import AUTO, SUBSAMPLINGS
 from optcodec.shipped import PROFILES
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ TABLE_TARGETS = "--water-level, --match-quality, --match-swe, --bpp or --max-byt
 FILE_TARGETS = (
     "--water-level, --match-quality, --match-swe, --match-psnr, --match-ssim, --match-ssimulacra2, --bpp or --max-bytes"
 )
-SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:4:0")
 
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ subsampling_option = click.option(
 )
 file_subsampling_option = click.option(
     "--subsampling",
-    type=click.Choice((*SUBSAMPLINGS, "auto")),
+    type=click.Choice((*SUBSAMPLINGS, AUTO)),
     help="Chroma subsampling; auto: 4:2:0 or 4:4:4, by the detail of chrominance and the size or quality that is asked "
     f"for.  {_DEFAULT_SAMPLING}",
 )

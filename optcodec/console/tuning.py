@@ -12,6 +12,7 @@ from optcodec.console.help import ExpertOption
 from optcodec.console.many import report_notices
 from optcodec.console.options import FILE_TARGETS, one_of, profile_from, with_options
 from optcodec.errors import InvalidInputError
+from optcodec.samplings import AUTO
 
 if TYPE_CHECKING:
     from optcodec.blocks.choice import BlockChoice
@@ -165,7 +166,7 @@ def tuned(options: dict[str, Any], quality: int | None, target: Target | None) -
         return EncodeSettings(effort, name, None, None, [], [], settings)
     blocks = _blocks(options, target)
     request = Request(profile=profile, blocks=blocks)
-    sampling = (None if options["subsampling"] == "auto" else options["subsampling"]) or request.subsampling
+    sampling = (None if options["subsampling"] == AUTO else options["subsampling"]) or request.subsampling
     tune = _receiver(measure, sampling) or measure
     _check_sampling(options["subsampling"], replace(request, tune=tune))
     settings |= {"tune": tune, "field": _field(options), "blocks": blocks}
@@ -210,7 +211,7 @@ def _blocks(options: dict[str, Any], target: Target | None) -> BlockChoice | Non
 
 def _check_sampling(subsampling: str | None, request: Request) -> None:
     """Refuse to choose the subsampling where a profile has one."""
-    if subsampling == "auto":
+    if subsampling == AUTO:
         from optcodec.subsampling import check_automatic
 
         check_automatic(request)

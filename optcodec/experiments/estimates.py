@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.bootstrap import CONFIDENCE_PERCENT
+from optcodec.jsontext import finite
 
 __all__ = ["Estimate", "estimate"]
 
@@ -39,10 +39,6 @@ def estimate(lower: Floats, upper: Floats | None = None, *, reason: str | None =
     beyond = int(len(lower[1:]) * (100 - CONFIDENCE_PERCENT) / 200)  # resamples left out at each end
     low = np.sort(np.where(np.isnan(lower[1:]), -np.inf, lower[1:]))[beyond]
     high = np.sort(np.where(np.isnan(upper[1:]), np.inf, upper[1:]))[-1 - beyond]
-    value = _finite(lower[0]) if lower[0] == upper[0] else None
+    value = finite(float(lower[0])) if lower[0] == upper[0] else None
     why = {"reason": reason} if value is None and reason is not None else {}
-    return {"value": value, "low": _finite(low), "high": _finite(high)} | why
-
-
-def _finite(number: float) -> float | None:
-    return float(number) if math.isfinite(number) else None
+    return {"value": value, "low": finite(float(low)), "high": finite(float(high))} | why

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.metadata.values import Metadata
 from optcodec.jpeg.tables import QuantTable
+from optcodec.samplings import SUBSAMPLINGS
 from optcodec.scalars import whole_number
 from optcodec.values import Value
 
@@ -32,9 +33,6 @@ __all__ = [
 
 MAX_SIDE = 65535  # T.81, Table B.2: X and Y have 16 bits
 MAX_LIBJPEG_SIDE = 65500  # JPEG_MAX_DIMENSION of jmorecfg.h: no libjpeg opens a file of more rows or columns
-
-# Sampling factors (H, V) of the luminance component; chrominance has (1, 1).
-SUBSAMPLINGS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:4:0": (1, 2)}
 
 
 def sampling_factors(subsampling: str) -> tuple[int, int]:

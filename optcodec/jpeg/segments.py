@@ -40,6 +40,8 @@ _NAMES = {
     0xDF: "EXP",
     0xFE: "COM",
 }
+# First bytes of other files, for messages.
+_OTHERS = {b"\x89PNG": "PNG", b"GIF8": "GIF", b"RIFF": "WebP", b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _SKIPPED_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # TEM and RSTn have no length and no meaning there
 _SKIPPED_WITH_LENGTH = frozenset((0xDC, *range(0xE0, 0xF0), 0xFE))  # DNL, APPn and COM are not needed for decoding
@@ -151,7 +153,8 @@ def read_segments(data: bytes, *, tolerate: Tolerate = refuse, partial: bool = F
     data = file_bytes(data)
     if data[:2] != b"\xff\xd8":
         beginning = data[:2].hex(" ") or "an empty file"
-        raise MalformedJpegError(f"a JPEG file begins with the marker SOI (ff d8), found {beginning}", 0)
+        format_name = next((f", as of a {name} file" for start, name in _OTHERS.items() if data.startswith(start)), "")
+        raise MalformedJpegError(f"a JPEG file begins with the marker SOI (ff d8), found {beginning}{format_name}", 0)
     segments = [Segment(_SOI, "SOI", 0, 2)]
     while segments[-1].marker != _EOI:
         start_and_marker = _next_marker(data, segments[-1].end, tolerate)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from optcodec.jsontext import finite
 from optcodec.rates.rates import Rate
 
 __all__ = ["Curve", "Failed", "Row"]
@@ -67,7 +68,7 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         """A record for JSON; infinite values become None."""
-        measures = {name: value if math.isfinite(value) else None for name, value in self.measures.items()}
+        measures = {name: finite(value) for name, value in self.measures.items()}
         record = {"set": self.set, "image": self.image, **asdict(self.curve), "rate": self.rate.to_json()}
         return record | {"nbytes": self.nbytes, "bpp": self.bpp, "measures": measures}
 

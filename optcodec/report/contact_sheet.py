@@ -13,6 +13,7 @@ import numpy.typing as npt
 from optcodec.extras import require_packages
 from optcodec.jpeg.tables import QuantTable
 from optcodec.report.heatmap import draw_table
+from optcodec.report.squares import fullest_square
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -181,15 +182,9 @@ def busiest_crop(pixels: npt.NDArray[np.uint8], side: int) -> tuple[int, int]:
     Squares begin at multiples of 8 pixels; if the image is smaller than ``side``, the square begins at 0.
     """
     grey = pixels.mean(axis=2) if pixels.ndim == 3 else pixels.astype(np.float64)
-    busy = np.zeros((grey.shape[0] + 1, grey.shape[1] + 1))
-    busy[1:-1, 1:-1] = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
-    area = busy.cumsum(0).cumsum(1)
-    ys = np.arange(0, max(1, grey.shape[0] - side + 1), 8)
-    xs = np.arange(0, max(1, grey.shape[1] - side + 1), 8)
-    y1, x1 = np.minimum(ys + side, grey.shape[0]), np.minimum(xs + side, grey.shape[1])
-    sums = area[np.ix_(y1, x1)] - area[np.ix_(ys, x1)] - area[np.ix_(y1, xs)] + area[np.ix_(ys, xs)]
-    row, column = np.unravel_index(int(sums.argmax()), sums.shape)
-    return int(ys[row]), int(xs[column])
+    busy = np.zeros(grey.shape)
+    busy[:-1, :-1] = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
+    return fullest_square(busy, side)
 
 
 def to_png(figure: Figure) -> bytes:

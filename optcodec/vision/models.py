@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import pickle
@@ -91,8 +92,11 @@ def _from_torchvision(name: str, weights: str | os.PathLike[str] | None) -> Targ
     require_packages("torch", "torchvision", "safetensors.torch")
     from torchvision import models
 
-    if name not in models.list_models(module=models):
-        raise InvalidInputError(f"expected a classifier of torchvision or package.module:factory, got {name!r}")
+    known = models.list_models(module=models)
+    if name not in known:
+        near = difflib.get_close_matches(name, known)
+        hint = f"; the nearest are {', '.join(near)}" if near else ""
+        raise InvalidInputError(f"expected a classifier of torchvision or package.module:factory, got {name!r}{hint}")
     entries = models.get_model_weights(name)
     if weights is None:
         raise InvalidInputError(

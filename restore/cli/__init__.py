@@ -20,4 +20,7 @@ _VERBS = ("run", "train", "compress", "evaluate", "pipeline", "export")
 @click.group(cls=Verbs, package="restore.cli", names=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="restore")
 def main() -> None:
-    """Restore JPEG images with neural networks, and train, compress, evaluate and export such networks."""
+    """Restore JPEG images with neural networks, and train, compress, evaluate and export such networks.
+
+    To begin: "restore run old.jpg -o restored.png".
+    """

@@ -34,7 +34,7 @@ __all__ = ["command"]
 _PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "onnxruntime", "torch", "spandrel")
 
 
-@click.command()
+@click.command(short_help="Compare receivers on test sets, by several measures.")
 @click.argument("sets", nargs=-1, required=True, metavar="SET...")
 @data_option
 @click.option(

@@ -13,7 +13,7 @@ from optcodec.console.show import json_option, print_json
 __all__ = ["command"]
 
 
-@click.command()
+@click.command(short_help="Write a network as an ONNX file or as a model.")
 @click.argument("network", type=click.Path(path_type=Path))
 @click.argument("chrominance", required=False, type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="An .onnx file; "

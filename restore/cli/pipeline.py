@@ -44,7 +44,7 @@ _PACKAGES = (
 )
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, short_help="Measure pairs of encoder and receiver as one system.")
 @click.argument("sets", nargs=-1, required=True, metavar="SET...")
 @data_option
 @rate_options

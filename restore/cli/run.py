@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from optcodec import InvalidInputError
+from optcodec.console.about import about
+from optcodec.console.compare import before_and_after, check_compare, compare_options
 from optcodec.console.dry_run import dry_run_option, print_plan
-from optcodec.console.files import IMAGE_SUFFIXES, JPEG_SUFFIXES, find_images, output_paths
+from optcodec.console.files import IMAGE_SUFFIXES, JPEG_SUFFIXES, OutputPath, find_images, folder_is_meant, output_paths
 from optcodec.console.many import Done, failure_records, notice_count, process_files, report_failures
 from optcodec.console.options import max_pixels_option, orient_option, reading_of, reading_options
+from optcodec.console.page import write_page
 from optcodec.console.show import columns, count, json_option, print_json
 from optcodec.console.streams import STREAM, check_stdout, is_stdout, output_file, read_bytes
-from restore.cli.compare_page import check_compare, compare_option, write_compare
 
 if TYPE_CHECKING:
     from restore.runtime.earlier import EarlierCoding
@@ -58,13 +60,13 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
     raise click.BadParameter(f"expected a quality of 1..100, or auto, got {text!r}")
 
 
-@click.command()
+@click.command(short_help="Decode JPEG files, and take back errors of their coding.")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=OutputPath(),
     help="Output file, - for stdout, or a folder for several inputs.",
 )
 @click.option(
@@ -100,7 +102,7 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
 @max_pixels_option
 @dry_run_option
 @click.option("--force", is_flag=True, help="Replace inputs.")
-@compare_option
+@compare_options
 @json_option
 def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Decode JPEG files, and reduce the errors of their quantization with a neural network.
@@ -120,13 +122,13 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
     if is_noisy and options["as_quality"] == "auto":
         raise InvalidInputError("--as-quality auto reads the coefficients of a JPEG file; expected 1..100 with --sigma")
     sources = find_images(inputs, IMAGE_SUFFIXES if is_noisy else JPEG_SUFFIXES)
-    several = len(sources) > 1 or output.is_dir() or any(path.is_dir() for path in inputs)
+    several = len(sources) > 1 or any(path.is_dir() for path in (output, *inputs)) or folder_is_meant()
     kind = _format(output, options["file_format"], several)
     if kind == "png" and options["quality"] is not None:
         raise InvalidInputError(f"--quality {options['quality']} is for JPEG files; expected it with --format jpeg")
     targets = output_paths(sources, output, suffix=_SUFFIXES[kind], folder=several, force=options["force"])
     paths = [source.path for source in sources]
-    check_compare(options["compare"], paths, targets)
+    check_compare(options["compare"], options["show"], paths, targets)
     if dry_run:
         print_plan(list(zip(paths, targets, strict=True)), as_json=as_json)
         return
@@ -140,21 +142,30 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
 
     def work(index: int) -> Done:
         notices: list[str] = []
-        received, settings, about = load(read_bytes(paths[index]), notices)
+        received, settings, told = load(read_bytes(paths[index]), notices)
         record = _restore(received, targets[index], kind, model, settings, options, notices)
-        return Done({"input": str(paths[index])} | record | about | {"notices": notices}, tuple(notices))
+        return Done({"input": str(paths[index])} | record | told | {"notices": notices}, tuple(notices))
 
     began = time.monotonic()
     # one file after another: each can use all cores, and only one image at a time is in memory
     records, failures = process_files(paths, work, workers=1, label="restore")
     seconds = time.monotonic() - began
-    write_compare(options["compare"], records)
     if as_json:
         result = {"model": model.name, "files": records, "failures": failure_records(failures)}
         print_json(result | {"notices": notice_count(records), "seconds": round(seconds, 3)})
     elif records and targets != [STREAM]:
         _print(records, seconds)
+    _compare(options["compare"], records, show=options["show"])
     report_failures(failures, len(paths))
+
+
+def _compare(page: Path | None, records: list[dict[str, Any]], *, show: bool) -> None:
+    """Write the page of --compare, if one is asked for."""
+    if page is None:
+        return
+    pairs = [(Path(file["input"]), Path(file["output"])) for file in records]
+    command = about(program="restore")["command"]
+    write_page(page, lambda: before_and_after(pairs, ("decoded", "restored"), "Restored pictures", command), show=show)
 
 
 def _print(records: list[dict[str, Any]], seconds: float) -> None:
@@ -177,8 +188,8 @@ def _file_loader(options: dict[str, Any]) -> Loader:
         received = receive(data, notify=notices.append, **reading)
         earlier = find_earlier(received)
         notices += _about_earlier(earlier, options)
-        about = {} if earlier is None else {"earlier": {"quality": earlier.quality, "shift": list(earlier.shift)}}
-        return received, replace(settings, earlier=earlier), about
+        told = {} if earlier is None else {"earlier": {"quality": earlier.quality, "shift": list(earlier.shift)}}
+        return received, replace(settings, earlier=earlier), told
 
     return load
 

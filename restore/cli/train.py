@@ -26,7 +26,7 @@ def _list(ctx: click.Context, option: click.Parameter, is_set: bool) -> None:
         ctx.exit()
 
 
-@click.command()
+@click.command(short_help="Train a restoring network as a recipe describes.")
 @click.argument("recipe")
 @click.option("-o", "--output", required=True, type=Folder, help="Folder for the log, the checkpoint and the "
               "trained network.")  # fmt: skip

@@ -15,7 +15,7 @@ from PIL import Image
 
 import optcodec
 from optcodec import InvalidInputError
-from optcodec.shared import encode_turbo
+from optcodec.shared import encode_turbo, finite
 from restore.channel.degradation import Degradation
 from restore.evaluation.receiver import Receiver, noisy_planes
 from restore.evaluation.statistics import compare
@@ -91,7 +91,7 @@ class Row:
         """A flat record for JSON; infinite values become None."""
         values = asdict(self)
         measures = values.pop("measures")
-        return values | {name: _finite(value) for name, value in measures.items()}
+        return values | {name: finite(value) for name, value in measures.items()}
 
 
 def encoded(image: Samples, quality: int, conditions: Conditions) -> bytes:
@@ -213,7 +213,3 @@ def _check_size(receiver: Receiver, restored: Samples, original: Samples, name: 
     if restored.shape != original.shape or restored.dtype != np.uint8:
         actual = f"{restored.dtype} {restored.shape}"
         raise InvalidInputError(f"{receiver.name} gives {actual} for {name}; expected uint8 {original.shape}")
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec import InvalidInputError, Pace, require_packages
-from restore.readers.regions import PACE, Region, regions
+from restore.readers.regions import PACE, Region, regions, total_error
 from restore.runtime.cells import DCT, interval_ends
 from restore.runtime.decode import Received, receive
 from restore.runtime.infer import decoded_planes, is_constant
@@ -79,32 +80,16 @@ class _ReceiverReading:
 
     def __call__(self, decoded: Samples, /) -> tuple[float, Floats]:
         """Mean squared error of the restored picture, and its gradient by decoded pixels."""
-        import torch
-
-        received, total = self._file, 0.0
-        height, width = _padded(received)
-        gradient = np.zeros((1 if received.is_gray else 3, height, width), np.float32)
-        for region in regions(height, width, _SIDE, self.reader.border):
-            planes = _decoded_planes(received, region).requires_grad_(True)
-            with torch.enable_grad():
-                error = self._squared_error(planes, region)
-            (by_planes,) = torch.autograd.grad(error, planes)
-            rows, columns = (slice(*span) for span in region.seen)
-            gradient[:, rows, columns] += by_planes[0].numpy()
-            total += float(error.detach())
+        received = self._file
+        gradient = np.zeros((1 if received.is_gray else 3, *_padded(received)), np.float32)
+        loss = self._added(gradient)
         gradient = gradient[:, : received.height, : received.width] / np.float32(self.original.size)
         by_pixel = gradient[0] if received.is_gray else np.tensordot(gradient, _FROM_RGB, ((0,), (0,)))
-        return total / self.original.size, np.ascontiguousarray(by_pixel)
+        return loss, np.ascontiguousarray(by_pixel)
 
     def loss(self, decoded: Samples) -> float:
         """Mean squared error of the restored picture."""
-        import torch
-
-        received, total = self._file, 0.0
-        for region in regions(*_padded(received), _SIDE, self.reader.border):
-            with torch.no_grad():
-                total += float(self._squared_error(_decoded_planes(received, region), region))
-        return total / self.original.size
+        return self._added(None)
 
     def sensitivity(self) -> Floats:
         """Errors count alike everywhere: what blocks weigh is the affair of the tuning."""
@@ -114,6 +99,13 @@ class _ReceiverReading:
     def _file(self) -> Received:
         assert self.received is not None, "the encoder tells which file is read"
         return self.received
+
+    def _added(self, gradient: Floats | None) -> float:
+        """Mean squared error; the gradient by the planes of the file, which have its grid, of the sum of squares."""
+        received = self._file
+        parts = regions(*_padded(received), _SIDE, self.reader.border)
+        planes_of = partial(_decoded_planes, received)
+        return total_error(parts, planes_of, self._squared_error, gradient) / self.original.size
 
     def _squared_error(self, planes: Tensor, region: Region) -> Tensor:
         """Sum of the squared errors of the restored picture within a region, from the decoded planes around it."""

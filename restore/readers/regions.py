@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 from optcodec import Pace
 
-__all__ = ["PACE", "Region", "regions"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["PACE", "Region", "regions", "total_error"]
 
 Span = tuple[int, int]
 
@@ -59,6 +66,44 @@ def regions(height: int, width: int, side: int, border: int) -> Iterator[Region]
                 for span, limit in ((rows, height), (columns, width))
             )
             yield Region((rows, columns), (seen[0], seen[1]))
+
+
+def total_error(
+    parts: Iterable[Region],
+    planes_of: Callable[[Region], Tensor],
+    error_of: Callable[[Tensor, Region], Tensor],
+    gradient: npt.NDArray[np.float32] | None,
+    *,
+    unit: float = 1,
+) -> float:
+    """The sum of the errors of regions.
+
+    Parameters
+    ----------
+    parts : iterable of Region
+        From `regions`.
+    planes_of : callable
+        The planes of the seen part of a region, (1, planes, rows, columns).
+    error_of : callable
+        The error of the inner part, from these planes and the region.
+    gradient : ndarray of float32, shape (planes, height, width), optional
+        The gradients by the samples of all regions are added to it. Without it, none are computed.
+    unit : float
+        The planes are samples divided by it.
+    """
+    import torch
+
+    total = 0.0
+    for region in parts:
+        planes = planes_of(region).requires_grad_(gradient is not None)
+        with torch.set_grad_enabled(gradient is not None):
+            error = error_of(planes, region)
+        if gradient is not None:
+            (by_planes,) = torch.autograd.grad(error, planes)
+            rows, columns = (slice(*span) for span in region.seen)
+            gradient[:, rows, columns] += by_planes[0].numpy() / np.float32(unit)
+        total += float(error.detach())
+    return total
 
 
 def _spans(extent: int, side: int) -> list[Span]:

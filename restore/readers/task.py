@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec import InvalidInputError, Pace
-from restore.readers.regions import PACE, Region, regions
+from restore.readers.regions import PACE, Region, regions, total_error
 from restore.tasks import RestorationTask, make_task
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ __all__ = ["TaskReader", "deblur", "denoise25", "sr4"]
 Samples = npt.NDArray[np.uint8]
 
 _SIDE = 512  # of a region, in pixels; a multiple of the factors that sides of networks have to have
+_WHITE = 255  # what 1 is for the networks
 _BORDER = 64  # what a network sees around it: more than the reach of the convolutions of usual networks
 
 
@@ -88,16 +89,8 @@ class _TaskReading:
 
     def __call__(self, decoded: Samples, /) -> tuple[float, npt.NDArray[np.float32]]:
         """Mean squared error of the restored picture, and its gradient."""
-        import torch
-
         gradient = np.zeros((3, *decoded.shape[:2]), np.float32)
-
-        def add(planes: Tensor, error: Tensor, region: Region) -> None:
-            (by_planes,) = torch.autograd.grad(error, planes)
-            rows, columns = (slice(*span) for span in region.seen)
-            gradient[:, rows, columns] += by_planes[0].numpy() / np.float32(255)
-
-        loss = self._added(decoded, add)
+        loss = self._added(decoded, gradient)
         gradient /= self.target.size
         return loss, gradient.sum(0) if decoded.ndim == 2 else np.ascontiguousarray(gradient.transpose(1, 2, 0))
 
@@ -110,20 +103,18 @@ class _TaskReading:
         scale, (height, width) = self.task.scale, self.target.shape[:2]
         return np.ones((height // scale, width // scale), np.float32)
 
-    def _added(self, decoded: Samples, add: Callable[[Tensor, Tensor, Region], None] | None) -> float:
+    def _added(self, decoded: Samples, gradient: npt.NDArray[np.float32] | None) -> float:
+        """Mean squared error; the gradient is that of the sum of squares."""
+        height, width = decoded.shape[:2]
+        parts, planes_of = regions(height, width, _SIDE, _BORDER), partial(_planes, decoded)
+        return total_error(parts, planes_of, self._squared_error, gradient, unit=_WHITE) / self.target.size
+
+    def _squared_error(self, planes: Tensor, region: Region) -> Tensor:
         import torch
 
-        total, scale = 0.0, self.task.scale
-        for region in regions(decoded.shape[0], decoded.shape[1], _SIDE, _BORDER):
-            planes = _planes(decoded, region).requires_grad_(add is not None)
-            rows, columns = (slice(scale * start, scale * stop) for start, stop in region.inner)
-            target = torch.from_numpy(self.target[rows, columns].transpose(2, 0, 1).copy())
-            with torch.set_grad_enabled(add is not None):
-                error = (_run(self.task, planes, region) - target).square().sum()
-            if add is not None:
-                add(planes, error, region)
-            total += float(error.detach())
-        return total / self.target.size
+        rows, columns = (slice(self.task.scale * start, self.task.scale * stop) for start, stop in region.inner)
+        target = torch.from_numpy(self.target[rows, columns].transpose(2, 0, 1).copy())
+        return (_run(self.task, planes, region) - target).square().sum()
 
 
 def _planes(pixels: Samples, region: Region) -> Tensor:
@@ -133,7 +124,7 @@ def _planes(pixels: Samples, region: Region) -> Tensor:
     rows, columns = (slice(*span) for span in region.seen)
     part = pixels[rows, columns]
     planes = np.repeat(part[None], 3, 0) if part.ndim == 2 else part.transpose(2, 0, 1)
-    return torch.from_numpy(planes[None].astype(np.float32) / np.float32(255))
+    return torch.from_numpy(planes[None].astype(np.float32) / np.float32(_WHITE))
 
 
 def _run(task: RestorationTask, planes: Tensor, region: Region) -> Tensor:
@@ -142,7 +133,7 @@ def _run(task: RestorationTask, planes: Tensor, region: Region) -> Tensor:
     assert network is not None
     restored = network(planes)[0]
     rows, columns = region.within(task.scale)
-    inner: Tensor = 255 * restored[:, rows, columns].clamp(0, 1)
+    inner: Tensor = _WHITE * restored[:, rows, columns].clamp(0, 1)
     return inner
 
 

@@ -169,6 +169,7 @@ def test_sensitivity_does_without_broken_images(pictures: Path, tmp_path: Path) 
     ("model", "options", "expected"),
     [
         ("no_such_net", [], "expected a classifier of torchvision or package.module:factory, got 'no_such_net'"),
+        ("mobilenet", [], "got 'mobilenet'; the nearest are mobilenet_v2, "),
         ("mobilenet_v2", [], "mobilenet_v2 needs weights"),
         (f"{__name__}:tiny_model", ["-n", 99], "expected a sample of 1 to 4 images, got 99"),
         (f"{__name__}:tiny_model", ["--labels", "none.csv"], "none.csv"),

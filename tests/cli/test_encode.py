@@ -17,7 +17,7 @@ from optcodec.jpeg.tables import annex_k_tables
 from optcodec.pictures.orientation import minimal_exif, orientation_of
 from optcodec.targets import MatchQuality
 from optcodec.vision.profile import load_profile
-from tests.cli_helpers import messages, photograph, run, run_json, save
+from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 
 PIXELS = photograph(70, 90)
 PIXELS[20:40, 30:70] = 255  # which files may overshoot
@@ -218,3 +218,21 @@ def test_design_leaves_out_broken_images(picture: Path) -> None:
     assert [failure["path"] for failure in report["failures"]] == [str(broken)]
     alone = run_json("design", picture, "-o", picture.with_name("t.json"), "--bpp", 1)
     assert report["files"][0]["tables"] == alone["files"][0]["tables"]
+
+
+def test_an_output_with_a_slash_is_a_folder(tmp_path: Path) -> None:
+    """It need not be there yet; without the slash, the same name is that of a file."""
+    original = save(tmp_path / "a.png", photograph(24, 32))
+    plan = run("encode", original, "-o", f"{tmp_path}/new/", "--dry-run")
+    assert str(tmp_path / "new/a.jpg") in plan.stdout
+    assert not (tmp_path / "new").exists()
+    assert run("encode", original, "-o", f"{tmp_path}/new/").exit_code == 0
+    assert run("encode", original, "-o", f"{tmp_path}/plain").exit_code == 0
+    assert (tmp_path / "new/a.jpg").read_bytes() == (tmp_path / "plain").read_bytes()
+
+
+def test_an_output_without_its_option_is_refused_first(tmp_path: Path) -> None:
+    """As in ``cp``: the last of several files is not there, and no output is named."""
+    original, last = save(tmp_path / "a.png", photograph(24, 32)), tmp_path / "b.jpg"
+    assert refusal("encode", original, last) == f"Error: {last}: no such file; expected -o {last} if it is the output"
+    assert list(tmp_path.iterdir()) == [original]

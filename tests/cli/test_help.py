@@ -93,12 +93,34 @@ def test_a_guess_that_nobody_meant_is_answered_without_a_proposal() -> None:
 @pytest.mark.parametrize(
     ("group", "guess", "meant"),
     [(optcodec, "encod", "encode"), (optcodec, "compress", "encode"), (optcodec, "info", "inspect"),
-     (restore, "denoise", "run"), (restore, "trian", "train")],
+     (restore, "denoise", "run"), (restore, "trian", "train"),
+     (optcodec, "restore", "restore run"), (optcodec, "decode", "restore run"), (optcodec, "run", "restore run"),
+     (restore, "encode", "optcodec encode"), (restore, "info", "optcodec inspect"),
+     (optcodec, "photo.png", "encode photo.png"), (restore, "old.jpg", "run old.jpg"), (optcodec, "x" * 5000 + ".png",
+     f"encode {'x' * 5000}.png")],
 )  # fmt: skip
 def test_a_wrong_verb_is_answered_with_the_verb(group: Verbs, guess: str, meant: str) -> None:
     result = CliRunner().invoke(group, [guess, "a.png"])
     assert result.exit_code == 2
     assert result.stderr.splitlines()[-1] == f"Error: No such command '{guess}'. Did you mean '{meant}'?"
+
+
+def test_a_folder_in_place_of_a_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pictures").mkdir()
+    assert run("pictures").stderr.splitlines()[-1] == (
+        "Error: No such command 'pictures'. Did you mean 'encode pictures'?"
+    )
+    assert "Did you mean" not in run("x" * 5000).stderr
+
+
+@pytest.mark.parametrize(("group", "verbs"), [(optcodec, []), (optcodec, ["blocks"]), (restore, [])])
+def test_every_verb_says_in_one_line_what_it_does(group: Verbs, verbs: list[str]) -> None:
+    """In a terminal of 80 columns nothing is cut off."""
+    text = CliRunner().invoke(group, [*verbs, "--help"], terminal_width=80).stdout
+    lines = [line.strip() for line in text.partition("\nCommands:\n")[2].splitlines()]
+    assert [line for line in lines if not line.endswith(".") or line.endswith("...")] == []
+    assert len(lines) == (len(group.names) if not verbs else 3)
 
 
 def test_a_verb_that_nobody_meant() -> None:

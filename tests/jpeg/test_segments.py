@@ -89,7 +89,9 @@ def test_fill_bytes_belong_to_the_segment_behind_them():
     ("data", "message", "offset"),
     [
         (b"", "SOI .* found an empty file", 0),
-        (b"\x89PNG", "SOI .* found 89 50", 0),
+        (b"\x89PNG", "SOI .* found 89 50, as of a PNG file", 0),
+        (b"GIF89a", "SOI .* found 47 49, as of a GIF file", 0),
+        (b"\x89PN", "SOI .* found 89 50 ", 0),
         (SOI, "EOI .* missing", 2),
         (grey(eoi=b""), "EOI .* missing", offset_of("eoi")),
         (grey(eoi=b"\xff"), "EOI .* missing", offset_of("eoi") + 1),

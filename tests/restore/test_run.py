@@ -121,6 +121,12 @@ def test_a_folder_of_images_with_a_broken_one(tmp_path: Path, model: Path, photo
     assert sorted(path.name for path in out.rglob("*")) == ["a.png", "b.png", "deep"]
 
 
+def test_an_output_with_a_slash_is_a_folder(tmp_path: Path, model: Path, photo: Path) -> None:
+    result = run(photo, "-o", f"{tmp_path}/new/", "--model", model)
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "new/a.png").is_file()
+
+
 @pytest.mark.parametrize("name", ["b.jfif", "b.JFIF", "b.jpe", "b.JPEG"])
 def test_jpeg_files_have_several_suffixes(tmp_path: Path, model: Path, photo: Path, name: str) -> None:
     """They are found in folders, and name the format of the output."""

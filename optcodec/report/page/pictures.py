@@ -23,7 +23,7 @@ from optcodec.receivers.block_bits import file_block_bits
 from optcodec.report.page.sections import BlockMaps, Layer, Overlay, Views, Wiper
 from optcodec.report.page.uris import data_uri, png_uri
 
-__all__ = ["Named", "picture_sections", "views_of"]
+__all__ = ["Named", "Shown", "as_colour", "picture_sections", "shown_of", "views_of"]
 
 _WIDTH, _HEIGHT = 1600, 1200  # pixels: of larger pictures, the middle is shown
 _ORIGINAL = "original"  # the usual name of the first picture, to which PSNR refers
@@ -41,7 +41,7 @@ class Named:
 
 
 @dataclass(frozen=True, eq=False)
-class _File:
+class Shown:
     """A file with its upright pixels."""
 
     name: str
@@ -84,38 +84,43 @@ def views_of(motif: str, files: Sequence[Named]) -> Views:
     return _views(motif, _loaded(files))
 
 
-def _loaded(files: Sequence[Named]) -> list[_File]:
-    """The pictures of files, turned upright."""
-    pictures = []
+def shown_of(file: Named) -> Shown:
+    """The picture of a file, turned upright; raises `InvalidInputError` if it cannot be read."""
+    try:
+        data = file.path.read_bytes()
+        stored = load_picture(data)
+        turned = orientation_of(stored.metadata.exif) != 1
+        return Shown(file.name, data, load_picture(stored, orient="apply").pixels, turned)
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {file.path}: {error.strerror}") from None
+    except OptcodecError as error:
+        raise InvalidInputError(f"{file.path}: {error}") from None
+
+
+def _loaded(files: Sequence[Named]) -> list[Shown]:
+    """The pictures of files, all of one size."""
+    pictures: list[Shown] = []
     for file in files:
-        try:
-            data = file.path.read_bytes()
-            stored = load_picture(data)
-            turned = orientation_of(stored.metadata.exif) != 1
-            pixels = load_picture(stored, orient="apply").pixels
-        except OSError as error:
-            raise InvalidInputError(f"cannot read {file.path}: {error.strerror}") from None
-        except OptcodecError as error:
-            raise InvalidInputError(f"{file.path}: {error}") from None
-        pictures.append(_File(file.name, data, pixels, turned))
-        if pixels.shape[:2] != pictures[0].pixels.shape[:2]:
-            found, expected = (f"{p.shape[1]}x{p.shape[0]}" for p in (pixels, pictures[0].pixels))
-            raise InvalidInputError(f"{file.path} has {found} pixels; expected {expected} as {files[0].path}")
+        pictures.append(shown_of(file))
+        found, expected = (each.pixels.shape[:2] for each in (pictures[-1], pictures[0]))
+        if found != expected:
+            sizes = [f"{width}x{height}" for height, width in (found, expected)]
+            raise InvalidInputError(f"{file.path} has {sizes[0]} pixels; expected {sizes[1]} as {files[0].path}")
     return pictures
 
 
-def _views(motif: str, pictures: Sequence[_File]) -> Views:
+def _views(motif: str, pictures: Sequence[Shown]) -> Views:
     return Views(motif, [_layer(picture, pictures[0]) for picture in pictures])
 
 
-def _wiper_note(pictures: Sequence[_File]) -> str:
+def _wiper_note(pictures: Sequence[Shown]) -> str:
     sizes = [len(picture.data) for picture in pictures[1:] if picture.jpeg]
     if len(sizes) < 2 or max(sizes) > 1.02 * min(sizes):
         return ""
     return "The coded files have the same size within 2 %."
 
 
-def _layer(picture: _File, original: _File) -> Layer:
+def _layer(picture: Shown, original: Shown) -> Layer:
     """A picture with a line about it; the middle of it, if it is large."""
     height, width = picture.pixels.shape[:2]
     shown = _middle(picture.pixels)
@@ -123,7 +128,7 @@ def _layer(picture: _File, original: _File) -> Layer:
     if picture is original:
         caption = size
     else:
-        psnr = psnr_db(_as_colour(original.pixels), _as_colour(picture.pixels))
+        psnr = psnr_db(as_colour(original.pixels), as_colour(picture.pixels))
         to = "" if original.name == _ORIGINAL else f" to what is {original.name}"
         caption = f"equal to the {_ORIGINAL}" if np.isinf(psnr) and not to else f"PSNR {psnr:.2f} dB{to}"
         if picture.coded:  # the size of a lossless file, such as one of a restored picture, says nothing
@@ -141,7 +146,8 @@ def _middle(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return pixels[top : top + _HEIGHT, left : left + _WIDTH]
 
 
-def _as_colour(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def as_colour(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Pixels of shape (height, width, 3), also those of a grey picture."""
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
@@ -156,7 +162,7 @@ def _without_metadata(data: bytes) -> bytes:
     return b"".join([*parts, data[position:]])
 
 
-def _maps(pictures: Sequence[_File], under: Layer) -> list[BlockMaps]:
+def _maps(pictures: Sequence[Shown], under: Layer) -> list[BlockMaps]:
     """Maps over one of the pictures: bits of the coded files, errors of all pictures, and what the last one gains."""
     original, *others = pictures
     if (under.height, under.width) != original.pixels.shape[:2]:  # the maps are of the whole picture
@@ -178,7 +184,7 @@ def _maps(pictures: Sequence[_File], under: Layer) -> list[BlockMaps]:
     return [BlockMaps("Maps of the blocks", under, maps)]
 
 
-def _bits(picture: _File) -> npt.NDArray[np.float64] | None:
+def _bits(picture: Shown) -> npt.NDArray[np.float64] | None:
     """Bits of the blocks of a sequential JPEG file; None for other files."""
     if not picture.jpeg or picture.turned:
         return None
@@ -188,9 +194,9 @@ def _bits(picture: _File) -> npt.NDArray[np.float64] | None:
         return None
 
 
-def _errors(original: _File, picture: _File) -> npt.NDArray[np.float64]:
+def _errors(original: Shown, picture: Shown) -> npt.NDArray[np.float64]:
     """Root mean square of the differences in each block."""
-    difference = _as_colour(original.pixels).astype(np.float64) - _as_colour(picture.pixels)
+    difference = as_colour(original.pixels).astype(np.float64) - as_colour(picture.pixels)
     square = (difference**2).mean(axis=2)
     rows, columns = (np.arange(0, side, _ERROR_SIDE) for side in square.shape)
     sums = np.add.reduceat(np.add.reduceat(square, rows, axis=0), columns, axis=1)

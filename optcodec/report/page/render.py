@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from optcodec.extras import require_packages
+from optcodec.jsontext import finite
 from optcodec.report.curves import Interval
 from optcodec.report.page.colours import ends_of, gradient, heat, overlay_uri
 from optcodec.report.page.sections import BlockMaps, Change, Chart, Charts, Page, Savings
@@ -91,7 +92,7 @@ def _json(value: Any) -> str:
 def _chart_json(chart: Chart) -> str:
     """The figures of a chart and its axes, from which the script in the page makes a Vega-Lite specification."""
     rows = [
-        {"name": line.name, "x": point.x, "y": point.y.value, "low": _end(point.y.low), "high": _end(point.y.high)}
+        {"name": line.name, "x": point.x, "y": point.y.value, "low": finite(point.y.low), "high": finite(point.y.high)}
         for line in chart.lines
         for point in line.points
     ]
@@ -106,10 +107,6 @@ def _chart_json(chart: Chart) -> str:
             "linearBelow": chart.linear_below,
         }
     )
-
-
-def _end(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _bars(savings: Savings) -> list[dict[str, Any]]:

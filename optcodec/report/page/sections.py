@@ -28,6 +28,7 @@ __all__ = [
     "Panel",
     "Part",
     "Point",
+    "Previews",
     "Savings",
     "Section",
     "Table",
@@ -160,14 +161,12 @@ class Heatmap:
 
     Parameters
     ----------
-    title : str
-        Heading.
+    title, form : str
+        Heading, and format of the numbers, such as ``"+.1f"``.
     rows, columns : sequence of str
         Names; empty for a quantization table, whose rows and columns are frequencies.
     values : sequence of sequence of float or None
         None where there is no number.
-    form : str
-        Format of the numbers, such as ``"+.1f"``.
     signed : bool
         Use a colour scale centred on 0, with different colours for negative and positive values.
     logarithmic : bool
@@ -218,6 +217,15 @@ class Wiper:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Previews:
+    """Small pictures in groups with headings; of each motif, the caption of the first layer has the figures."""
+
+    title: str
+    groups: Mapping[str, Sequence[Views]]
+    note: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Overlay:
     """A number for each block of a picture, drawn over it.
@@ -254,7 +262,7 @@ class BlockMaps:
     note: str = ""
 
 
-Section: TypeAlias = Savings | Charts | Table | Heatmap | Wiper | BlockMaps
+Section: TypeAlias = Savings | Charts | Table | Heatmap | Wiper | Previews | BlockMaps
 
 
 @dataclass(frozen=True)
@@ -263,10 +271,8 @@ class Part:
 
     Parameters
     ----------
-    title : str
-        Heading, such as the name of the file.
-    compared : str
-        What was compared, in a sentence.
+    title, compared : str
+        Heading, such as the name of the file, and what was compared, in a sentence.
     headline : sequence of str
         The result in sentences, the most important one first.
     sections : sequence of Section

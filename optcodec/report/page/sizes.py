@@ -15,15 +15,15 @@ from optcodec.bootstrap import percentile_interval
 from optcodec.jpeg.table_files import from_pillow, load_tables
 from optcodec.jpeg.tables import QuantTable
 from optcodec.report.curves import Interval
-from optcodec.report.page.files import found, motifs
-from optcodec.report.page.pictures import Named
+from optcodec.report.page.files import found
+from optcodec.report.page.previews import previews
 from optcodec.report.page.sections import Change, Heatmap, Part, Savings, Section, Table
 from optcodec.report.page.words import change_sentence, number_of, short_names
 
 __all__ = ["encoded_part", "manifest_part", "table_heatmaps"]
 
 _WORST = 10
-_TRIED = 20  # pictures that are looked for: of a large job, not all are opened if none can be shown
+_TRIED = 20  # files that are looked for to show the tables of one: of a large job, none may be at hand
 _RESAMPLES = 2000
 _NOT_ROWS = ("failed", "copied", "shard")  # states of rows of a manifest that are about no coded picture
 
@@ -73,14 +73,13 @@ def _part(
     headline = [f"{change_sentence('Coding', percent, 'the input files')}.", f"{before} bytes became {after}."]
     note = (
         "The change of all files together. The interval (95 %) says how far other pictures of the same kind may be "
-        "from these. What the input files are, and how good the coded ones look, is not in this result."
+        "from these. What the input files are, and how good the coded ones look, is not in these figures."
     )
     changes = [Change("coded files", percent, "subject")]
     sections: list[Section] = [Savings("Bytes saved, in % of those of the input files", changes, note)]
     order = np.argsort(-sizes[:, 1] / sizes[:, 0], kind="stable").tolist()
-    pairs = [(_file(records[i], "input", path), _file(records[i], "output", path)) for i in order[:_TRIED]]
-    sections += motifs([(o.stem, [Named("original", o), Named("coded", c)]) for o, c in pairs if o and c and o != c])
-    first = next((coded for _, coded in pairs if coded is not None), None)
+    sections += previews(len(order), lambda number: _pair(records[order[number]], path), ("original", "coded"))
+    first = next((file for i in order[:_TRIED] if (file := found(str(records[i]["output"]), path)) is not None), None)
     if tables is None and first is not None:
         sections += table_heatmaps(_titled(load_tables(first), f"of {first.name}"))
     elif tables is not None:
@@ -101,8 +100,10 @@ def _percent(sizes: np.ndarray[Any, np.dtype[np.float64]]) -> Interval:
     return Interval(float(change(sizes[None])[0]), low, high)
 
 
-def _file(record: Mapping[str, Any], name: str, path: str) -> Path | None:
-    return found(str(record[name]), path)
+def _pair(record: Mapping[str, Any], path: str) -> tuple[Path, Path] | None:
+    """The files of a picture before and after; None if one is not at hand, or was replaced by the other."""
+    before, after = found(str(record["input"]), path), found(str(record["output"]), path)
+    return None if before is None or after is None or before == after else (before, after)
 
 
 def _worst(records: Sequence[Mapping[str, Any]]) -> Table:

@@ -146,6 +146,13 @@ def encoded(folder: Path) -> Path:
     return written(folder / "encode.json", run_json("encode", folder / "in", *options))
 
 
+def folder_of(folder: Path) -> Path:
+    """What ``optcodec encode --json`` prints of a folder of four pictures, which are larger than a preview."""
+    for number in range(4):
+        save(folder / f"in/{number}.png", photograph(220 + number, 260))
+    return written(folder / "folder.json", run_json("encode", folder / "in", "-o", folder / "coded", "-q", 60))
+
+
 def compared(folder: Path, *options: str) -> Path:
     """What ``optcodec compare --json`` prints."""
     original, coded = pictures(folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -36,11 +37,12 @@ PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1400, "height": 1000}
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A page with charts in two panels, a slider of three pictures, and maps; its address."""
+    """A page with charts in two panels, a slider of three pictures, maps, and previews; its address."""
     folder = tmp_path_factory.mktemp("page")
     original, coded = samples.pictures(folder)
     pictures = [Named("original", original), Named("decoded", coded), Named("restored", original)]
     results = [samples.written(folder / "accuracy.json", with_both_axes()), samples.KINDS["pipeline"](folder)]
+    results += [samples.folder_of(folder / "many")]
     (folder / "page.html").write_bytes(render(page_of(results, pictures=pictures)))
     return (folder / "page.html").as_uri()
 
@@ -290,6 +292,29 @@ def test_a_map_is_chosen_and_read(opened: Any) -> None:
     box = stage.bounding_box()
     opened.mouse.move(box["x"] + box["width"] - 2, box["y"] + 2)
     assert "block of 16 x 16 pixels at 80, 0" in readout.inner_text()
+
+
+@both
+def test_previews_are_drawn_side_by_side(opened: Any) -> None:
+    """The whole picture and its details before and after, in one line, however narrow the screen is."""
+    motifs = opened.locator(".motifs li")
+    assert motifs.count() == 4
+    for motif in motifs.all():
+        motif.scroll_into_view_if_needed()
+        pictures = motif.locator("img")
+        opened.wait_for_function(
+            "each => [...each.querySelectorAll('img')].every(img => img.naturalWidth)", arg=motif.element_handle()
+        )
+        assert [each.get_attribute("alt").rpartition(": ")[2] for each in pictures.all()] == [
+            "whole",
+            "original",
+            "coded",
+        ]
+        boxes = [each.bounding_box() for each in pictures.all()]
+        assert len({round(box["y"] + box["height"]) for box in boxes}) == 1
+        assert all(one["x"] + one["width"] < two["x"] for one, two in pairwise(boxes))
+        assert min(box["width"] for box in boxes) > 80
+        assert "PSNR" in motif.inner_text()
 
 
 def test_the_theme_has_a_button(opened: Any) -> None:
