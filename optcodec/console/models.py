@@ -146,18 +146,25 @@ def open_compared(options: dict[str, Any]) -> ComparedNetwork:
             f"--agreement is for package.module:factory, which may return a function that runs {network}; got the file"
         )
     _refuse(options, ("input_range", "outputs"), "classifiers")
+    made = None
     if ":" in network:
         find_modules_here(network)
         made = load_factory(network, "a network")()
         if _is_function(made):
             _refuse(options, ("weights", "device"), "networks of torch")
             return ComparedNetwork(network, made, agreement)
+    target = _torch_model(network, made, options)
     from optcodec.accuracy.network import outputs_by
+
+    return ComparedNetwork(target.name, outputs_by(target), agreement, target.weights_sha256)
+
+
+def _torch_model(network: str, made: object, options: dict[str, Any]) -> TargetModel:
+    """A network of torchvision by its name, or what a factory of that name has made."""
     from optcodec.vision.models import load_model, model_of
 
     opening = {"weights": options["weights"], "device": options["device"] or "cpu"}
-    target = model_of(made, network, **opening) if ":" in network else load_model(network, **opening)
-    return ComparedNetwork(target.name, outputs_by(target), agreement, target.weights_sha256)
+    return model_of(made, network, **opening) if ":" in network else load_model(network, **opening)
 
 
 def _agreement(name: str) -> Agreement:
