@@ -1,21 +1,20 @@
-"""What coding changed in one picture: its size in bytes, and what a classifier makes of it."""
+"""What coding changed in one picture: its size in bytes, and what a network makes of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.accuracy.classifier import Classifier
 from optcodec.accuracy.pairs import Pair
 from optcodec.errors import InvalidInputError
 from optcodec.notices import Notify
 from optcodec.pictures.pixels import Picture, load_picture
 
-__all__ = ["Change", "change_between", "change_of", "check_sizes", "measure_pair"]
+__all__ = ["Change", "Network", "change_between", "change_of", "check_sizes", "measure_pair"]
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -34,15 +33,16 @@ class Change:
     label : int or None
         Class index; None if it is not known.
     decision_before, decision_after : int or None
-        Most likely class of the original and of the coded picture; None where a network gives a map of classes.
-    loss_before, loss_after : float
+        Most likely class of the original and of the coded picture; None where a network gives something else.
+    loss_before, loss_after : float or None
         Cross-entropy in nats, with the label; without one, with the decision on the original in its place. Of a map,
-        the mean over its positions, as for `kl`.
-    kl : float
+        the mean over its positions, as for `kl`. None where a network gives no classes, as for `kl`.
+    kl : float or None
         Kullback-Leibler divergence of the class probabilities of the coded picture from those of the original, the sum
         of ``p log(p / q)`` with p of the original and q of the coded picture, in nats.
     map_agreement : float, optional
-        Part of a map whose most likely class stayed, 0..1.
+        Part of a map whose most likely class stayed, 0..1; of another output, the part that stayed, see
+        `optcodec.accuracy.outputs.ComparedNetwork`.
     """
 
     name: str
@@ -51,32 +51,53 @@ class Change:
     label: int | None
     decision_before: int | None
     decision_after: int | None
-    loss_before: float
-    loss_after: float
-    kl: float
+    loss_before: float | None
+    loss_after: float | None
+    kl: float | None
     map_agreement: float | None = None
 
     @property
     def agreement(self) -> float:
-        """Part of the decisions that stayed, 0..1: of a map, or the only one."""
+        """Part of what the network says that stayed, 0..1: of a map, of another output, or the only decision."""
         same = float(self.decision_after == self.decision_before)
         return same if self.map_agreement is None else self.map_agreement
 
     @property
-    def loss_increase(self) -> float:
-        """By how much the loss grew, in nats; negative if it fell."""
+    def loss_increase(self) -> float | None:
+        """By how much the loss grew, in nats; negative if it fell, None if there is none."""
+        if self.loss_before is None or self.loss_after is None:
+            return None
         return self.loss_after - self.loss_before
 
 
+class Network(Protocol):
+    """What looks at pictures before and after coding: a `optcodec.accuracy.classifier.Classifier`, or a
+    `optcodec.accuracy.outputs.ComparedNetwork`."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in results."""
+
+    @property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the file of weights in hexadecimal digits; empty if there is none."""
+
+    def __call__(self, pixels: Pixels, /) -> Any:
+        """What it makes of a picture, of shape (height, width, 3) or (height, width)."""
+
+    def change(self, name: str, outputs: tuple[Any, Any], nbytes: tuple[int, int], label: int | None = None) -> Change:
+        """Compare what it has made of a picture before and after coding; see `change_between`."""
+
+
 def measure_pair(
-    classifier: Classifier, pair: Pair, *, resized: bool = False, notify: Notify | None = None, **opening: Any
+    network: Network, pair: Pair, *, resized: bool = False, notify: Notify | None = None, **opening: Any
 ) -> Change:
-    """Read an original and its coded file, and compare what a classifier makes of them; see `change_of`.
+    """Read an original and its coded file, and compare what a network makes of them; see `change_of`.
 
     Parameters
     ----------
-    classifier : Classifier
-        The network.
+    network : Network
+        A `Classifier` or a `ComparedNetwork`.
     pair : Pair
         The files. Both are turned upright by their Exif orientation, which the encoder may have applied.
     resized : bool
@@ -97,7 +118,7 @@ def measure_pair(
             notify(notice)
     sizes = _nbytes(pair.before), _nbytes(pair.after)
     check_sizes(*pictures, resized=resized)
-    return change_of(classifier, pair.name, (pictures[0].pixels, pictures[1].pixels), sizes, pair.label)
+    return change_of(network, pair.name, (pictures[0].pixels, pictures[1].pixels), sizes, pair.label)
 
 
 def check_sizes(original: Picture, coded: Picture, *, resized: bool) -> None:
@@ -118,18 +139,18 @@ def check_sizes(original: Picture, coded: Picture, *, resized: bool) -> None:
 
 
 def change_of(
-    classifier: Classifier,
+    network: Network,
     name: str,
     pixels: tuple[Pixels, Pixels],
     nbytes: tuple[int, int],
     label: int | None = None,
 ) -> Change:
-    """Compare what a classifier makes of a picture before and after coding.
+    """Compare what a network makes of a picture before and after coding.
 
     Parameters
     ----------
-    classifier : Classifier
-        The network.
+    network : Network
+        A `Classifier` or a `ComparedNetwork`.
     name : str
         Name of the picture.
     pixels : tuple of two ndarrays of uint8, shape (height, width, 3) or (height, width)
@@ -144,7 +165,7 @@ def change_of(
     InvalidInputError
         If the network does not take the pictures or its outputs are not finite, or the label is none of its classes.
     """
-    return change_between(name, (classifier(pixels[0]), classifier(pixels[1])), nbytes, label)
+    return network.change(name, (network(pixels[0]), network(pixels[1])), nbytes, label)
 
 
 def change_between(

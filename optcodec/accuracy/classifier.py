@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.accuracy.change import Change, change_between
 from optcodec.accuracy.network import logits_by
 from optcodec.errors import InvalidInputError
 from optcodec.vision.models import TargetModel
 
-__all__ = ["Classifier", "log_probabilities", "torch_classifier"]
+__all__ = ["Classifier", "as_rgb", "log_probabilities", "torch_classifier"]
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -52,8 +53,21 @@ class Classifier:
         pixels : ndarray of uint8, shape (height, width, 3) or (height, width)
             RGB or gray samples; gray ones are given as three equal channels.
         """
-        rgb = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
-        return log_probabilities(self.outputs(rgb), probabilities=self.probabilities)
+        return log_probabilities(self.outputs(as_rgb(pixels)), probabilities=self.probabilities)
+
+    def change(
+        self, name: str, outputs: tuple[Floats, Floats], nbytes: tuple[int, int], label: int | None = None
+    ) -> Change:
+        """Compare what the network has made of a picture before and after coding.
+
+        The arguments and errors are those of `optcodec.accuracy.change.change_between`.
+        """
+        return change_between(name, outputs, nbytes, label)
+
+
+def as_rgb(pixels: Pixels) -> Pixels:
+    """Pixels (height, width, 3); gray ones (height, width) are given as three equal channels."""
+    return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
 
 
 def torch_classifier(target: TargetModel, *, probabilities: bool = False) -> Classifier:

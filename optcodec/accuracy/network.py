@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from optcodec.vision.models import TargetModel
 
-__all__ = ["Scores", "logits_by", "logits_of", "module_sha256", "prepared_pixels", "score"]
+__all__ = ["Scores", "logits_by", "logits_of", "module_sha256", "outputs_by", "prepared_pixels", "score"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -57,34 +57,51 @@ def logits_of(module: nn.Module, pictures: Sequence[Pixels], *, maps: bool = Fal
     """
     import torch
 
-    like = next(module.parameters(), torch.empty(0))
+    output = _output_of(module, pictures)
+    if getattr(output, "ndim", 0) not in ((2, 4) if maps else (2,)) or len(output) != len(pictures):
+        wrong = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise InvalidInputError(f"expected logits of shape ({len(pictures)}, classes), got {wrong}")
     with torch.inference_mode():
-        batch = torch.from_numpy(np.stack(pictures)).to(like.device).permute(0, 3, 1, 2)
-        try:
-            output = module(batch.to(like.dtype) / 255)
-        except RuntimeError as error:
-            size, reason = f"{batch.shape[3]}x{batch.shape[2]}", str(error).partition("\n")[0]
-            raise InvalidInputError(f"the network does not take pictures of {size} pixels: {reason}") from None
-        if getattr(output, "ndim", 0) not in ((2, 4) if maps else (2,)) or len(output) != len(pictures):
-            wrong = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-            raise InvalidInputError(f"expected logits of shape ({len(pictures)}, classes), got {wrong}")
         logits: Tensor = output.float().cpu()
     if not bool(logits.isfinite().all()):
         raise InvalidInputError("expected finite logits, got infinite or undefined ones")
     return logits
 
 
+def _output_of(module: nn.Module, pictures: Sequence[Pixels]) -> Any:
+    """What a network gives for a batch of pictures, whatever that is."""
+    import torch
+
+    like = next(module.parameters(), torch.empty(0))
+    with torch.inference_mode():
+        batch = torch.from_numpy(np.stack(pictures)).to(like.device).permute(0, 3, 1, 2)
+        try:
+            return module(batch.to(like.dtype) / 255)
+        except RuntimeError as error:
+            size, reason = f"{batch.shape[3]}x{batch.shape[2]}", str(error).partition("\n")[0]
+            raise InvalidInputError(f"the network does not take pictures of {size} pixels: {reason}") from None
+
+
 def logits_by(target: TargetModel, *, maps: bool = False) -> Callable[[Pixels], Tensor]:
     """A function from pixels, gray or RGB, to what `logits_of` gives for them; a copy of the network is run."""
     module = as_used(target.module)
+    return lambda pixels: logits_of(module, [_prepared(target, pixels)], maps=maps)
 
-    def logits(pixels: Pixels) -> Tensor:
-        from PIL import Image
 
-        prepared = target.preprocess(Image.fromarray(pixels).convert("RGB"))
-        return logits_of(module, [prepared_pixels(target, prepared)], maps=maps)
+def outputs_by(target: TargetModel) -> Callable[[Pixels], Any]:
+    """A function from pixels, gray or RGB, to what a network gives for a batch of this picture alone, whatever that is.
 
-    return logits
+    A copy of the network is run.
+    """
+    module = as_used(target.module)
+    return lambda pixels: _output_of(module, [_prepared(target, pixels)])
+
+
+def _prepared(target: TargetModel, pixels: Pixels) -> Pixels:
+    """A picture, gray or RGB, as the preprocessing of a network gives it."""
+    from PIL import Image
+
+    return prepared_pixels(target, target.preprocess(Image.fromarray(pixels).convert("RGB")))
 
 
 def prepared_pixels(target: TargetModel, prepared: Tensor) -> Pixels:

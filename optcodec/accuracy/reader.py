@@ -44,7 +44,9 @@ class _ClassifierReading:
 
     def loss(self, decoded: Pixels) -> float:
         """Divergence of the output from that on the original."""
-        return self._change(decoded).kl
+        divergence = self._change(decoded).kl
+        assert divergence is not None  # a classifier has one
+        return divergence
 
     def agrees(self, decoded: Pixels) -> bool:
         """Whether the most likely class is that of the original."""

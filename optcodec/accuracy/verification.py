@@ -48,13 +48,13 @@ class Verification:
     saved_percent : Figure
         How much smaller all coded files together are than the originals; negative if they are larger.
     agreement_percent : Figure
-        Pictures whose most likely class stayed as it was; of maps of classes, the mean part of a map.
-    loss_increase, kl : Figure
-        Means of `Change.loss_increase` and of `Change.kl`, in nats.
+        Pictures whose most likely class stayed as it was; otherwise the mean of `Change.agreement`.
+    loss_increase, kl : Figure or None
+        Means of `Change.loss_increase` and of `Change.kl`, in nats; None where there are none.
     top1_percent_before, top1_percent_after, top1_change_points : Figure or None
         Pictures whose most likely class is the label, and the difference in percentage points; None without labels.
     worst : tuple of Change
-        The pictures whose loss grew most, by falling increase.
+        The pictures whose loss grew most, by falling increase; without losses, those that agree least.
     """
 
     images: int
@@ -62,8 +62,8 @@ class Verification:
     nbytes_after: int
     saved_percent: Figure
     agreement_percent: Figure
-    loss_increase: Figure
-    kl: Figure
+    loss_increase: Figure | None
+    kl: Figure | None
     top1_percent_before: Figure | None
     top1_percent_after: Figure | None
     top1_change_points: Figure | None
@@ -92,8 +92,9 @@ def verification_of(changes: Sequence[Change], *, worst: int = 10, seed: int = 0
         expected = "expected labels for all pictures or for none" if changes else "expected at least one picture"
         raise InvalidInputError(f"{expected}, got {sum(change.label is not None for change in changes)} labels")
 
-    def of(value: Callable[[Change], float]) -> Figure:
-        return _figure([value(change) for change in changes], seed)
+    def of(value: Callable[[Change], float | None]) -> Figure | None:
+        values = [value(change) for change in changes]
+        return None if None in values else _figure(np.array(values, np.float64), seed)
 
     def share(value: Callable[[Change], float]) -> Figure:
         return _share_percent([value(change) for change in changes], seed)
@@ -112,8 +113,13 @@ def verification_of(changes: Sequence[Change], *, worst: int = 10, seed: int = 0
         top1_percent_before=share(lambda change: _right(change)[0]) if has_labels else None,
         top1_percent_after=share(lambda change: _right(change)[1]) if has_labels else None,
         top1_change_points=of(lambda change: 100 * (_right(change)[1] - _right(change)[0])) if has_labels else None,
-        worst=tuple(sorted(changes, key=lambda change: (-change.loss_increase, -change.kl, change.name))[:worst]),
+        worst=tuple(sorted(changes, key=_rank)[:worst]),
     )
+
+
+def _rank(change: Change) -> tuple[float, float, float, str]:
+    """What the worst picture has least of."""
+    return -(change.loss_increase or 0.0), -(change.kl or 0.0), change.agreement, change.name
 
 
 @dataclass(frozen=True)
@@ -155,14 +161,21 @@ class Limits:
             raise InvalidInputError(f"min_agreement is a percentage up to 100, got {self.min_agreement!r}")
 
     def checks(self, verification: Verification) -> tuple[Check, ...]:
-        """A check for each limit."""
-        most = {"max_loss": verification.loss_increase.high, "max_kl": verification.kl.high}
+        """A check for each limit.
+
+        Raises
+        ------
+        InvalidInputError
+            If a loss or a divergence is limited, and there is none.
+        """
+        checks = []
+        for name, figure in (("max_loss", verification.loss_increase), ("max_kl", verification.kl)):
+            limit = getattr(self, name)
+            if limit is not None:
+                if figure is None:
+                    raise InvalidInputError(f"{name} limits what classes have, got a network that gives none")
+                checks.append(Check(name, limit, figure.high, figure.high <= limit))
         least = verification.agreement_percent.low
-        checks = [
-            Check(name, limit, reached, reached <= limit)
-            for name, reached in most.items()
-            if (limit := getattr(self, name)) is not None
-        ]
         if self.min_agreement is not None:
             checks.append(Check("min_agreement", self.min_agreement, least, least >= self.min_agreement))
         return tuple(checks)

@@ -90,13 +90,13 @@ def _table(points: Sequence[Point], limits: FitLimits) -> str:
 
 
 def _row(point: Point, limits: FitLimits) -> tuple[str, ...]:
-    from optcodec.fit.limits import top1_change
+    from optcodec.fit.limits import divergence_of, top1_change
 
     setting, verification = point.setting, point.verification
     size = "full" if setting.short_side is None else str(setting.short_side)
     named = setting.subsampling, size, setting.way.name, str(point.quality)
     if verification is None:
         return *named, "", "", "", "", "impossible"
-    points, kl = top1_change(verification).value, verification.kl.value
+    points, kl = top1_change(verification).value, divergence_of(verification).value
     figures = f"{point.bpp:.2f}", f"{verification.nbytes_after:,}", f"{points:+.1f}", f"{kl:.3g}"
     return *named, *figures, "kept" if limits.are_kept(verification) else "exceeded"

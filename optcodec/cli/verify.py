@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,18 +14,25 @@ from optcodec.batch.opening import needed_nbytes
 from optcodec.console.about import about
 from optcodec.console.help import ExpertOption, GroupedCommand
 from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures
-from optcodec.console.models import check_folders, classifier_options, network_option, one_thread_each, open_classifier
+from optcodec.console.models import (
+    check_folders,
+    classifier_options,
+    network_option,
+    one_thread_each,
+    open_classifier,
+    open_compared,
+)
 from optcodec.console.options import (
     background_option,
     max_pixels_option,
     to_rgb_option,
 )
 from optcodec.console.show import columns, count, json_option, print_json
+from optcodec.errors import InvalidInputError
 from optcodec.limits import processor_count
 
 if TYPE_CHECKING:
-    from optcodec.accuracy.change import Change
-    from optcodec.accuracy.classifier import Classifier
+    from optcodec.accuracy.change import Change, Network
     from optcodec.accuracy.pairs import Pair
     from optcodec.accuracy.verification import Check, Figure, Verification
 
@@ -76,8 +84,16 @@ _FIGURES = {
     "--min-agreement",
     type=float,
     metavar="P",
-    help="Limit: the decision is the same for at least P percent of the pictures, or of a map of classes, down to the "
-    "lower end of the interval.",
+    help="Limit: the decision is the same for at least P percent of the pictures, or of a map of classes or the output "
+    "of a detector, down to the lower end of the interval.",
+)
+@click.option(
+    "--agreement",
+    metavar="boxes|MODULE:FUNCTION",
+    help="Compare outputs other than classes. boxes: the part of the boxes that a detector finds in both pictures; its "
+    "output is a mapping with boxes, and maybe labels and scores. Or a function of the output on the coded and on the "
+    "original picture that says which part is the same, 0..1. --network is then package.module:factory, and the "
+    "factory may return a function from RGB pixels to an output.",
 )
 @click.option("--resized", is_flag=True, help="Allow coded pictures of another size in the same proportions.")
 @classifier_options
@@ -104,27 +120,37 @@ def command(before: Path, after: Path, as_json: bool, **options: Any) -> None:
     from optcodec.accuracy.verification import Limits, verification_of
 
     limits = Limits(*(options[name] for name in ("max_loss", "max_kl", "min_agreement")))
-    classifier, _ = open_classifier(options)
+    network = _network(options)
     pairs, unpaired = find_pairs(before, after, options["labels"])
     if options["labels"] == "folders":
         paths = [pair.before for pair in pairs] + [file.path for file in unpaired]
-        check_folders(classifier, {path.relative_to(before).parts[0] for path in paths if before in path.parents})
-    changes, failures = _measured(classifier, pairs, options)
+        check_folders(network, {path.relative_to(before).parts[0] for path in paths if before in path.parents})
+    changes, failures = _measured(network, pairs, options)
     failures += [Failure(file.path, file.reason) for file in unpaired]
     verification = verification_of(changes, seed=options["seed"]) if changes else None
     checks = limits.checks(verification) if verification else ()
     if as_json:
-        print_json(_head(classifier, options, before, after) | _document(verification, checks, changes, failures))
+        print_json(_head(network, options, before, after) | _document(verification, checks, changes, failures))
     elif verification:
-        click.echo(f"{before} -> {after}: {_text(verification, classifier.name, options['labels'])}")
+        click.echo(f"{before} -> {after}: {_text(verification, network.name, options['labels'])}")
         for line in [_judged(check) for check in checks if check.kept]:
             click.echo(line)
     _report(checks, failures, len(pairs) + len(unpaired))
 
 
-def _measured(
-    classifier: Classifier, pairs: Sequence[Pair], options: dict[str, Any]
-) -> tuple[list[Change], list[Failure]]:
+def _network(options: dict[str, Any]) -> Network:
+    """What looks at the pictures: a classifier, or a network whose outputs are compared by ``--agreement``."""
+    if options["agreement"] is None:
+        return open_classifier(options)[0]
+    of_classes = {"--max-loss": options["max_loss"], "--max-kl": options["max_kl"]}
+    of_classes["--labels"] = None if options["labels"] == "self" else options["labels"]
+    for option, value in of_classes.items():
+        if value is not None:
+            raise InvalidInputError(f"{option} is for outputs of classes; with --agreement, expected --min-agreement")
+    return open_compared(options)
+
+
+def _measured(network: Network, pairs: Sequence[Pair], options: dict[str, Any]) -> tuple[list[Change], list[Failure]]:
     """The changes of all pictures that can be measured, and the others."""
     from optcodec.accuracy.change import measure_pair
 
@@ -132,7 +158,7 @@ def _measured(
 
     def work(index: int) -> Done:
         notices: list[str] = []
-        change = measure_pair(classifier, pairs[index], notify=notices.append, **opening)
+        change = measure_pair(network, pairs[index], notify=notices.append, **opening)
         return Done({"change": change}, tuple(notices))
 
     def nbytes(index: int) -> int:
@@ -140,16 +166,16 @@ def _measured(
 
     paths = [pair.before for pair in pairs]
     workers = options["threads"] or processor_count()
-    with one_thread_each([options["network"]]):
+    with one_thread_each([options["network"]] if "torch" in sys.modules else []):  # a function may do without torch
         records, failures = process_files(paths, work, workers=workers, label="verify", nbytes=nbytes)
     return [record["change"] for record in records], failures
 
 
-def _head(classifier: Classifier, options: dict[str, Any], before: Path, after: Path) -> dict[str, Any]:
+def _head(network: Network, options: dict[str, Any], before: Path, after: Path) -> dict[str, Any]:
     return {
         **about("numpy", "pillow", "torch", "torchvision", "onnxruntime"),
-        "network": classifier.name,
-        "weights_sha256": classifier.weights_sha256,
+        "network": network.name,
+        "weights_sha256": network.weights_sha256,
         "before": str(before),
         "after": str(after),
         "labels": options["labels"],
@@ -178,26 +204,32 @@ def _text(verification: Verification, network: str, labels: str) -> str:
         for name, (title, form) in _FIGURES.items()
         if (figure := getattr(verification, name)) is not None
     ]
-    worst = [
-        (
-            change.name,
-            f"{change.loss_increase:+.4f}",
-            f"{change.kl:.4f}",
-            _decision(change),
-            f"{change.nbytes_before:,} -> {change.nbytes_after:,}",
-        )
-        for change in verification.worst
-    ]
     pictures = count(verification.images, "picture")
     sizes = f"{verification.nbytes_before:,} -> {verification.nbytes_after:,} bytes"
     return "\n\n".join(
         [
             f"{pictures}, {sizes}, read by {network}, labels: {labels}",
             columns(("", "value", "95 % from", "to"), figures),
-            "Pictures whose loss grew most:",
-            columns(("picture", "loss increase", "divergence", "class", "bytes"), worst),
+            *_worst(verification),
         ]
     )
+
+
+def _worst(verification: Verification) -> tuple[str, str]:
+    """The worst pictures, and in front of them what they are."""
+    by_loss = verification.loss_increase is not None
+    of_loss = ("loss increase", "divergence") if by_loss else ()
+    rows = [
+        (
+            change.name,
+            *((f"{change.loss_increase:+.4f}", f"{change.kl:.4f}") if by_loss else ()),
+            _decision(change),
+            f"{change.nbytes_before:,} -> {change.nbytes_after:,}",
+        )
+        for change in verification.worst
+    ]
+    title = "Pictures whose loss grew most:" if by_loss else "Pictures that agree least:"
+    return title, columns(("picture", *of_loss, "class" if by_loss else "output", "bytes"), rows)
 
 
 def _decision(change: Change) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,9 @@ from optcodec.console.options import with_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from optcodec.accuracy.change import Network
     from optcodec.accuracy.classifier import Classifier
+    from optcodec.accuracy.outputs import Agreement, ComparedNetwork
     from optcodec.vision.models import TargetModel
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "one_thread_each",
     "onnx_options",
     "open_classifier",
+    "open_compared",
     "open_model",
 ]
 
@@ -124,10 +128,76 @@ def open_classifier(options: dict[str, Any]) -> tuple[Classifier, TargetModel | 
     return torch_classifier(target, probabilities=probabilities), target
 
 
-def check_folders(classifier: Classifier, folders: set[str]) -> None:
+def open_compared(options: dict[str, Any]) -> ComparedNetwork:
+    """The network of ``--network``, whose outputs are compared by ``--agreement``: a function from pixels to an output
+    of any kind, which the factory returns, or a network of torch as in `open_model`.
+
+    Raises
+    ------
+    InvalidInputError
+        If it cannot be opened, or an option is for another kind.
+    """
+    from optcodec.accuracy.outputs import ComparedNetwork
+    from optcodec.extras import load_factory
+
+    network, agreement = options["network"], _agreement(options["agreement"])
+    if is_onnx(network):
+        raise InvalidInputError(
+            f"--agreement is for package.module:factory, which may return a function that runs {network}; got the file"
+        )
+    _refuse(options, ("input_range", "outputs"), "classifiers")
+    made = None
+    if ":" in network:
+        find_modules_here(network)
+        made = load_factory(network, "a network")()
+        if _is_function(made):
+            _refuse(options, ("weights", "device"), "networks of torch")
+            return ComparedNetwork(network, made, agreement)
+    target = _torch_model(network, made, options)
+    from optcodec.accuracy.network import outputs_by
+
+    return ComparedNetwork(target.name, outputs_by(target), agreement, target.weights_sha256)
+
+
+def _torch_model(network: str, made: object, options: dict[str, Any]) -> TargetModel:
+    """A network of torchvision by its name, or what a factory of that name has made."""
+    from optcodec.vision.models import load_model, model_of
+
+    opening = {"weights": options["weights"], "device": options["device"] or "cpu"}
+    return model_of(made, network, **opening) if ":" in network else load_model(network, **opening)
+
+
+def _agreement(name: str) -> Agreement:
+    """The function of ``--agreement``."""
+    from optcodec.accuracy.outputs import AGREEMENTS
+    from optcodec.extras import load_function
+
+    if name in AGREEMENTS:
+        return AGREEMENTS[name]
+    if ":" not in name:
+        known = ", ".join(AGREEMENTS)
+        raise InvalidInputError(f"--agreement is {known} or package.module:function, got {name!r}")
+    find_modules_here(name)
+    return load_function(name, "an agreement")
+
+
+def _refuse(options: dict[str, Any], names: Iterable[str], kind: str) -> None:
+    for name in names:
+        if options[name] is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidInputError(f"{option} is for {kind}; got it with --agreement and {options['network']}")
+
+
+def _is_function(made: object) -> bool:
+    """Whether a factory has made a function, not a network of torch: those can be called, too."""
+    torch = sys.modules.get("torch")
+    return callable(made) and not (torch is not None and isinstance(made, torch.nn.Module))
+
+
+def check_folders(network: Network, folders: set[str]) -> None:
     """Refuse folders that are not one for each class, where their names are the labels."""
     import numpy as np
 
     from optcodec.vision.survey import check_class_folders
 
-    check_class_folders(classifier.name, folders, lambda blank: (1, *classifier(np.asarray(blank)).shape))
+    check_class_folders(network.name, folders, lambda blank: (1, *network(np.asarray(blank)).shape))

@@ -9,7 +9,7 @@ from optcodec.accuracy.verification import Figure, Verification
 from optcodec.errors import InvalidInputError
 from optcodec.scalars import real_number
 
-__all__ = ["FitLimits", "top1_change"]
+__all__ = ["FitLimits", "divergence_of", "top1_change"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class FitLimits:
 
     def excess(self, verification: Verification) -> float:
         """The largest part of a limit that is used; above 1 if it is exceeded."""
-        return self._used(-top1_change(verification).value, verification.kl.value)
+        return self._used(-top1_change(verification).value, divergence_of(verification).value)
 
     def are_kept(self, verification: Verification) -> bool:
         """Whether the means keep the limits."""
@@ -51,7 +51,7 @@ class FitLimits:
 
     def are_certain(self, verification: Verification) -> bool:
         """Whether the worse ends of the 95 % intervals keep the limits, too."""
-        return self._used(-top1_change(verification).low, verification.kl.high) <= 1
+        return self._used(-top1_change(verification).low, divergence_of(verification).high) <= 1
 
     def _used(self, points: float, kl: float) -> float:
         limits = ((points, self.max_loss_points), (kl, self.max_kl))
@@ -62,6 +62,12 @@ def _part(value: float, limit: float) -> float:
     if limit > 0:
         return value / limit
     return 0.0 if value <= 0 else math.inf
+
+
+def divergence_of(verification: Verification) -> Figure:
+    """Mean divergence of the output of a classifier; pictures are fitted for nothing else."""
+    assert verification.kl is not None
+    return verification.kl
 
 
 def top1_change(verification: Verification) -> Figure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optcodec.accuracy.verification import Figure
 from optcodec.fit.bench import Point
-from optcodec.fit.limits import FitLimits, top1_change
+from optcodec.fit.limits import FitLimits, divergence_of, top1_change
 from optcodec.fit.run import Fit
 
 __all__ = ["cost_of", "described", "verdict_of"]
@@ -41,7 +41,7 @@ def cost_of(point: Point) -> str:
     """What a point costs the network, with 95 % intervals."""
     if point.verification is None:
         return str(point.problem)
-    points, kl = top1_change(point.verification), point.verification.kl
+    points, kl = top1_change(point.verification), divergence_of(point.verification)
     return f"top-1 {_with_interval(points, '+.1f')} points, divergence {_with_interval(kl, '.3g')} nats"
 
 

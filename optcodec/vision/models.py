@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor, nn
 
-__all__ = ["TargetModel", "load_model"]
+__all__ = ["TargetModel", "load_model", "model_of"]
 
 # Arguments that torchvision sets when it loads its own weights; without them these two networks do not fit the weights.
 _BUILD = {
@@ -80,7 +80,36 @@ def load_model(name: str, *, weights: str | os.PathLike[str] | None = None, devi
     A local file of weights does not include preprocessing. The preprocessing of the first weights that torchvision
     lists for the name is used (for most, resize the short side to 256 and crop the central 224x224 pixels).
     """
-    target = _from_factory(name, weights) if ":" in name else _from_torchvision(name, weights)
+    if ":" not in name:
+        return _placed(_from_torchvision(name, weights), device)
+    require_packages("torch", "torchvision")
+    return model_of(load_factory(name, "a model")(), name, weights=weights, device=device)
+
+
+def model_of(
+    made: object, name: str, *, weights: str | os.PathLike[str] | None = None, device: str = "cpu"
+) -> TargetModel:
+    """The target model that a factory has made.
+
+    Parameters
+    ----------
+    made : TargetModel or torch.nn.Module
+        What the factory has returned.
+    name : str
+        The name of the factory.
+    weights, device
+        As of `load_model`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the factory has made something else, or as `load_model`.
+    """
+    return _placed(_from_factory(made, name, weights), device)
+
+
+def _placed(target: TargetModel, device: str) -> TargetModel:
+    """The model on a device of torch."""
     try:
         target.module.to(device)
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
@@ -111,12 +140,11 @@ def _from_torchvision(name: str, weights: str | os.PathLike[str] | None) -> Targ
     return TargetModel(name, _normalized(network, preset), _resizing(preset), _sha256(path), _resampling(preset))
 
 
-def _from_factory(name: str, weights: str | os.PathLike[str] | None) -> TargetModel:
+def _from_factory(model: object, name: str, weights: str | os.PathLike[str] | None) -> TargetModel:
     require_packages("torch", "torchvision")
     import torch
     from torchvision.transforms._presets import ImageClassification
 
-    model = load_factory(name, "a model")()
     if isinstance(model, TargetModel):
         target = model
     elif isinstance(model, torch.nn.Module):

@@ -35,14 +35,10 @@ def verify_part(record: Mapping[str, Any], path: str) -> Part:
     if figures is None:
         raise ValueError("no picture could be measured")
     kept = figure_of(figures["saved_percent"])
-    loss = figure_of(figures["loss_increase"])
-    if kept is None or loss is None:
+    if kept is None:
         raise ValueError("it has no figures")
     percent = saved(kept)
-    headline = [
-        f"{change_sentence('Coding', percent, 'the original files')}.",
-        f"The loss of {network} changes by {loss.value:+.4f} nats ({loss.low:+.4f} to {loss.high:+.4f}).",
-    ]
+    headline = [f"{change_sentence('Coding', percent, 'the original files')}.", _effect(figures, network)]
     note = (
         "The change of all files together. Intervals (95 %) say how far other pictures of the same kind may be from "
         "these."
@@ -64,6 +60,18 @@ def verify_part(record: Mapping[str, Any], path: str) -> Part:
         f"as {network} sees them, with the labels: {record['labels']}."
     )
     return Part("What was verified", compared, headline, sections, str(record.get("command", "")), made_with(record))
+
+
+def _effect(figures: Mapping[str, Any], network: str) -> str:
+    """A sentence on what coding does to a network: to its loss, or to outputs that have none."""
+    of_loss = figures["loss_increase"] is not None
+    figure = figure_of(figures["loss_increase" if of_loss else "agreement_percent"])
+    if figure is None:
+        raise ValueError("it has no figures")
+    if of_loss:
+        return f"The loss of {network} changes by {figure.value:+.4f} nats ({figure.low:+.4f} to {figure.high:+.4f})."
+    interval = f"({figure.low:.1f} to {figure.high:.1f} %)"
+    return f"{figure.value:.1f} % of what {network} sees stays as it is on the originals {interval}."
 
 
 def _table(figures: Mapping[str, Any]) -> Table:
@@ -90,15 +98,21 @@ def _limits(limits: Sequence[Mapping[str, Any]]) -> list[Table]:
 
 def _worst(files: Sequence[Mapping[str, Any]], worst: Sequence[str]) -> list[Table]:
     by_name = {str(each["name"]): each for each in files}
-    rows = [
-        (
-            name,
-            f"{number_of(by_name[name]['loss_increase']):+.4f}",
-            f"{number_of(by_name[name]['kl']):.4f}",
-            f"{by_name[name]['nbytes_before']:,}",
-            f"{by_name[name]['nbytes_after']:,}",
-        )
-        for name in worst[:_WORST]
-    ]
-    columns = ("picture", "loss", "divergence", "bytes before", "bytes after")
-    return [Table("Worst pictures", columns, rows, "The pictures whose loss grew most.")] if rows else []
+    rows = [(name, *_seen(by_name[name]), *_sizes(by_name[name])) for name in worst[:_WORST]]
+    if not rows:
+        return []
+    of_loss = all(each["loss_increase"] is not None for each in files)
+    seen = ("loss", "divergence") if of_loss else ("the same, %",)
+    note = "The pictures whose loss grew most." if of_loss else "The pictures that agree least."
+    return [Table("Worst pictures", ("picture", *seen, "bytes before", "bytes after"), rows, note)]
+
+
+def _seen(file: Mapping[str, Any]) -> tuple[str, ...]:
+    """What coding changed in a picture for the network."""
+    if file["loss_increase"] is None:
+        return (f"{100 * number_of(file['map_agreement']):.1f}",)
+    return f"{number_of(file['loss_increase']):+.4f}", f"{number_of(file['kl']):.4f}"
+
+
+def _sizes(file: Mapping[str, Any]) -> tuple[str, str]:
+    return f"{file['nbytes_before']:,}", f"{file['nbytes_after']:,}"
