@@ -97,8 +97,9 @@ class _PeopleReading:
         falls = _around(_by_block((per_pixel[0] * per_pixel[1]).sum(2)))
         squares = _around(_by_block(np.square(per_pixel[0]).sum(2)))
         seen = _by_block(self.perception.visibility_map(decoded))
-        weights = (np.maximum(falls, 0) / (squares + np.float32(_LEAST_ERROR)) * seen) ** np.float32(_POWER)
-        return weights.repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
+        weights: Floats = (np.maximum(falls, 0) / (squares + np.float32(_LEAST_ERROR)) * seen) ** np.float32(_POWER)
+        by_pixel: Floats = weights.repeat(BLOCK, 0).repeat(BLOCK, 1)
+        return by_pixel[:height, :width]
 
 
 def _by_block(values: Floats) -> Floats:
