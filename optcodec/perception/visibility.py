@@ -4,9 +4,8 @@ Differences of X, Y and B (see `optcodec.kernels.opponent`) are parted into what
 the rest. Their weighted squares, smoothed, count for less where the original has fine detail itself. The root of that
 is a map of distances, of which the norms of the powers 3, 6 and 12 are averaged, as butteraugli does: they are ruled by
 the places that are worst. (Butteraugli: Alakuijala et al., "Guetzli: perceptually guided JPEG encoder", 2017, section
-3; libjxl, lib/extras/metrics.cc.) Weights, and how much detail masks, are fitted to butteraugli's 3-norm of 72 files of
-four photographs: of one photograph at about one rate, the logarithms of both differ by 0.03, where those of butteraugli
-itself vary by 0.15 (standard deviations).
+3; libjxl, lib/extras/metrics.cc.) Weights, and how much detail masks, were fitted to butteraugli's 3-norm of files of
+several encoders; how well it follows that, also on other photographs, is measured by `benchmarks/rates/visibility.py`.
 """
 
 from __future__ import annotations
