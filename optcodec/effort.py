@@ -251,9 +251,8 @@ def _needing_a_trellis(effort: int, is_set: set[str], spell: Spell) -> dict[str,
     return {f"{spell(name)} {expected}": name in is_set for name in _FOR_A_TRELLIS}
 
 
-def _without_effect_at_3(arguments: Arguments, is_set: set[str], spell: Spell) -> dict[str, bool]:
+def _without_effect_at_3(arguments: Arguments, is_set: set[str], spell: Spell, effort: int = 3) -> dict[str, bool]:
     """Messages, and whether they apply: tables are designed unless they are set, and coefficients optimized."""
-    effort = 4 if "reader" in is_set else 3
     dct, profile, other = spell("dct"), spell("profile"), isinstance(arguments.get("tune"), str)
     huffman = spell("huffman")
     weighs = (
@@ -282,7 +281,7 @@ def _without_effect_at_4(arguments: Arguments, is_set: set[str], spell: Spell) -
             "reader" not in is_set and arguments.get("tune") != "people"
         ),
         f"{effort} 4 has a reader in place of {target}; {expected}": not kept and _budget_of(target) is None,
-    } | _without_effect_at_3(arguments, is_set, spell)
+    } | _without_effect_at_3(arguments, is_set, spell, effort=4)
 
 
 def _budget_of(target: object) -> int | None:

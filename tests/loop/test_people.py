@@ -10,7 +10,18 @@ from skimage.data import astronaut
 
 pytest.importorskip("ssimulacra2")
 
-from optcodec import Bpp, InvalidInputError, MaxBytes, MaxLoss, Pace, PeopleReader, encode, psnr_db, read_jpeg
+from optcodec import (
+    Bpp,
+    InvalidInputError,
+    MatchPsnr,
+    MaxBytes,
+    MaxLoss,
+    Pace,
+    PeopleReader,
+    encode,
+    psnr_db,
+    read_jpeg,
+)
 from optcodec.loop.judge import DecodedFile, judge_of
 from optcodec.metrics import ssimulacra2
 from optcodec.perception.measure import Perception
@@ -112,6 +123,13 @@ def test_blocks_that_are_seen_and_that_follow_weigh_more() -> None:
 def test_effort_4_says_which_tuning_is_a_reader(tune: str | None) -> None:
     with pytest.raises(InvalidInputError, match="4 needs reader, got none; or a file that is tuned for people"):
         encode(SMALL, effort=4, tune=tune)
+
+
+def test_what_effort_4_cannot_do_for_people_names_it() -> None:
+    with pytest.raises(InvalidInputError, match="dct exact rounds coefficients, so that effort 4 cannot optimize them"):
+        encode(SMALL, effort=4, tune="people", dct="exact")
+    with pytest.raises(InvalidInputError, match="effort 4 has a reader in place of MatchPsnr"):
+        encode(SMALL, effort=4, tune="people", target=MatchPsnr(30.0))
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan"), "0", None])
