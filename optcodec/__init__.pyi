@@ -36,6 +36,7 @@ from .jpeg.tables import annex_k_tables as annex_k_tables
 from .jpeg.writer import write_jpeg as write_jpeg
 from .jsontext import parse_json as parse_json
 from .limits import MAX_PIXELS as MAX_PIXELS
+from .loop.people import PeopleReader as PeopleReader
 from .loop.reader import Pace as Pace
 from .loop.reader import Reader as Reader
 from .loop.reader import Readers as Readers

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import QuantTable
-from optcodec.loop.reader import readers_of
+from optcodec.loop.reader import MAX_ROUNDS, readers_of
 from optcodec.loop.targets import ReaderTarget
 from optcodec.matching import Target
 from optcodec.scalars import whole_number
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Request", "check_effort", "check_tuning", "is_for_people"]
 
 Arguments = Mapping[str, object]  # values by their names in `Request`; None, or left out, where nothing is set
-MAX_ROUNDS = 1000
-
 Spell = Callable[[str], str]  # the name of an argument as the user writes it
 
 _FOR_A_TRELLIS = "tune", "field", "blocks"
@@ -73,7 +71,7 @@ class Request:
         InvalidInputError
             If arguments are wrong, or exclude one another.
         """
-        arguments = self._arguments
+        arguments = vars(self)
         for one, other in (("quality", "tables"), ("quality", "target")):
             if arguments[one] is not None and arguments[other] is not None:
                 raise InvalidInputError(f"{one} and {other} exclude one another; expected one of them")
@@ -83,17 +81,17 @@ class Request:
         effort = check_effort(arguments | form)
         if effort == 3 and self.is_size_alone(**form):
             return replace(self, effort=effort, tune="people")
+        if effort == 4 and self.reader is None:
+            from optcodec.loop.people import PeopleReader
+
+            return replace(self, effort=effort, reader=PeopleReader())
         if effort == 2 and self.quality is not None:
             return replace(self, effort=effort, quality=None, target=MatchQuality(self.quality, jointly=True))
         return replace(self, effort=effort)
 
-    @property
-    def _arguments(self) -> dict[str, object]:
-        return dict(vars(self))
-
     def is_size_alone(self, **form: str) -> bool:
         """Whether the file is made for people, since only its size is asked for; `form` as of `resolved`."""
-        return is_for_people(self._arguments | form)
+        return is_for_people(vars(self) | form)
 
     @property
     def receivers(self) -> list[UtilityProfile]:
@@ -188,7 +186,7 @@ def check_effort(arguments: Arguments, spell: Spell = _in_python) -> int:
     ----------
     arguments : mapping
         Those of `Request`, and `dct` and `huffman`. Values matter of `effort`, `target`, `method`, `dct` and `huffman`,
-        and whether `tune` is the name of a tuning; of all others it matters only whether they are set.
+        and of `tune` the name of a tuning; of all others it matters only whether they are set.
     spell : callable
         Takes the name of an argument and returns it as the user writes it: on the command line ``--roi`` for
         ``"field"``. Messages name arguments in this way.
@@ -253,9 +251,8 @@ def _needing_a_trellis(effort: int, is_set: set[str], spell: Spell) -> dict[str,
     return {f"{spell(name)} {expected}": name in is_set for name in _FOR_A_TRELLIS}
 
 
-def _without_effect_at_3(arguments: Arguments, is_set: set[str], spell: Spell) -> dict[str, bool]:
+def _without_effect_at_3(arguments: Arguments, is_set: set[str], spell: Spell, effort: int = 3) -> dict[str, bool]:
     """Messages, and whether they apply: tables are designed unless they are set, and coefficients optimized."""
-    effort = 4 if "reader" in is_set else 3
     dct, profile, other = spell("dct"), spell("profile"), isinstance(arguments.get("tune"), str)
     huffman = spell("huffman")
     weighs = (
@@ -280,9 +277,11 @@ def _without_effect_at_4(arguments: Arguments, is_set: set[str], spell: Spell) -
     kept = isinstance(target, (ReaderTarget, FixedLevel)) or not isinstance(target, Target)
     expected = f"expected a size, a loss, or {spell('quality')} for the bytes that {effort} 3 would take"
     return {
-        f"{effort} 4 needs {spell('reader')}, got none": "reader" not in is_set,
+        f"{effort} 4 needs {spell('reader')}, got none; or a file that is tuned for people": (
+            "reader" not in is_set and arguments.get("tune") != "people"
+        ),
         f"{effort} 4 has a reader in place of {target}; {expected}": not kept and _budget_of(target) is None,
-    } | _without_effect_at_3(arguments, is_set, spell)
+    } | _without_effect_at_3(arguments, is_set, spell, effort=4)
 
 
 def _budget_of(target: object) -> int | None:

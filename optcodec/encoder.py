@@ -90,13 +90,14 @@ def encode(
         default JPEG at that quality; for a `CoefficientImage`, without any of these, the tables of its file stay.
         At equal PSNR of RGB, files of effort 3 are 31 % smaller than those of libjpeg-turbo with optimized Huffman
         tables (mean BD-rate of 31 photographs, baseline, 4:2:0; see docs/tuning.md). 4: as 3, but the gradient of a
-        `reader` at the decoded picture chooses the indices, in several rounds: of a size, or of as many bytes as a file
-        of effort 3, the file that the reader minds least. By default 4 with `reader`, 3 with `tune`, `field` or
-        `blocks`, or if `MaxBytes` is all that is asked for; 2 with another target, otherwise 1.
+        `reader`, or of what people see, at the decoded picture chooses the indices, in several rounds: of a size, or of
+        as many bytes as a file of effort 3, the file that the reader minds least. By default 4 with `reader`, 3 with
+        `tune`, `field` or `blocks`, or if `MaxBytes` is all that is asked for; 2 with another target, otherwise 1.
     tune : str, SensitivityProfile, UtilityProfile or Tuning, optional
         Whose errors efforts 3 and 4 weigh: ``"psnr"`` (of RGB), ``"ycbcr"`` (the same, but each component by itself,
-        which is faster), ``"ssim"`` (of luminance), ``"people"``, a network, by the profile that was measured on it, a
-        receiver that restores, by its utility profile, or any weights. By default those of `profile`, then of the
+        which is faster), ``"ssim"`` (of luminance), ``"people"`` (with effort 4 they are the
+        reader), a network, by the profile that was measured on it, a receiver that restores, by its utility profile, or
+        any weights. By default those of `profile`, then of the
         receiver that `blocks` is for, ``"people"`` if `MaxBytes` is all that is asked for, otherwise ``"psnr"``.
     field : QualityField, optional
         Where in the image errors count for more, with effort 3 or 4.
@@ -106,10 +107,10 @@ def encode(
         What reads the decoded picture, with effort 4: a network (`optcodec.NetworkReader`), or any function that says
         how bad decoded pixels are and what change of them would be better, see `optcodec.Reader`; the losses of several
         are added, by weights and with plain squared error beside them in `optcodec.Readers`. With it the target is a
-        size, `MaxLoss` or `SameDecision`, which each reader keeps.
+        size, `MaxLoss` or `SameDecision`, which each reader keeps. By default a `PeopleReader` if ``tune="people"``.
     rounds : int, optional
-        How many gradients of the reader choose indices, 16 by default; with 0, one gradient weighs the blocks, and the
-        trellis chooses.
+        How many gradients of the reader choose indices, by default 16, for people 12; with 0, one gradient weighs the
+        blocks, and the trellis chooses.
     subsampling : {"4:4:4", "4:2:2", "4:2:0", "4:4:0", "auto"}, optional
         4:2:0; with a profile, also one of `tune` or `blocks`, what it was estimated at. Grey images and coefficients
         keep what they have. With ``"auto"`` 4:2:0 or 4:4:4, whichever has less error at the size, or fewer bytes for

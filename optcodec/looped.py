@@ -16,7 +16,9 @@ from optcodec.kernels import prepare
 from optcodec.loop.importance import LINEAR, ROOT, importance
 from optcodec.loop.judge import Judge, judge_of
 from optcodec.loop.line import ReadLine
-from optcodec.loop.rounds import ROUNDS, ReadFile, decoded_file, gradient_at, least_loss, read, rounds_from
+from optcodec.loop.people import START, PeopleReader
+from optcodec.loop.reader import readers_of
+from optcodec.loop.rounds import ReadFile, decoded_file, gradient_at, least_loss, read, rounds_from
 from optcodec.loop.targets import ReaderTarget
 from optcodec.matching import meet, reference_pixels, size_goal
 from optcodec.optimized import trellis_file, trellis_lines
@@ -45,20 +47,29 @@ def looped(source: PixelSource | CoefficientSource, request: Request) -> ReadFil
     rounds = _rounds(request, judge)
     prepare("steer", "forward")
     lines, trellis_request = trellis_lines(source, request)
+    starts = _starts(source, request, lines)
     if isinstance(request.target, ReaderTarget):
-        typical = _typical(lines[0])
+        typical = _typical(starts[0])
         field, judge = _field(typical, judge, rounds), judge.priced(decoded_file(typical))
-        searched = [ReadLine(_weighted(line, field), judge, rounds) for line in lines]
+        searched = [ReadLine(_weighted(line, field), judge, rounds) for line in starts]
         return min((meet(line, request.target).candidate for line in searched), key=lambda file: file.nbytes).read
     plain = [trellis_file(line, trellis_request) for line in lines]
-    field, judge = _field(plain[0], judge, rounds), judge.priced(decoded_file(plain[0]))
+    first = plain[0] if starts is lines else _sized(starts[0], plain[0], trellis_request)
+    field, judge = _field(first, judge, rounds), judge.priced(decoded_file(plain[0]))
     files = [read(file.data, judge, grey=source.sampling == "grey") for file in plain]
     if judge.has_gradient:
-        for line, file in zip(lines, plain, strict=True):
+        for line, file in zip(starts, plain, strict=True):
             files += _from_gradients(_weighted(line, field), file, judge, trellis_request, rounds)
     if rounds == 0 and not _has_tables(trellis_request):
         files += others(source, trellis_request, judge, max(file.nbytes for file in plain), field)
     return least_loss(files)
+
+
+def _starts(source: PixelSource | CoefficientSource, request: Request, lines: list[TrellisLine]) -> list[TrellisLine]:
+    """Files that the loop starts from: those of the request; for people, of a tuning that leaves more to the loop."""
+    assert request.reader is not None
+    reads = any(isinstance(reader, PeopleReader) for reader in readers_of(request.reader).readers)
+    return trellis_lines(source, replace(request, tune=START))[0] if reads and request.tune == "people" else lines
 
 
 def _typical(line: TrellisLine) -> CodedFile:
@@ -69,10 +80,9 @@ def _typical(line: TrellisLine) -> CodedFile:
 
 def _field(file: CodedFile, judge: Judge, rounds: int) -> QualityField | None:
     """Weights of blocks by the reader, if it has any: where errors count, or where its loss changes at this file."""
-    image = file.coder.image
     if not judge.has_gradient:
         return None
-    sensitivity = judge.sensitivity(image.height, image.width)
+    sensitivity = judge.sensitivity(decoded_file(file))
     if sensitivity is None:
         squares = np.square(gradient_at(file, judge), dtype=np.float64)
         sensitivity = squares if squares.ndim == 2 else squares.sum(2)
@@ -91,16 +101,24 @@ def _from_gradients(
     weighted: TrellisLine, plain: CodedFile, judge: Judge, request: Request, rounds: int
 ) -> Iterator[ReadFile]:
     """Files of the size that is asked for, or of the bytes that the trellis takes without a reader."""
-    budget = None if request.target is None else request.target.budget(weighted.pixels)
-    size = MaxBytes(plain.nbytes if budget is None else budget)
-    start = replace(plain, coder=weighted.coder)
+    return rounds_from(_sized(weighted, plain, request), judge, _size(plain, request).nbytes, rounds)
+
+
+def _size(plain: CodedFile, request: Request) -> MaxBytes:
+    """The size that is asked for, or the bytes that the trellis takes without a reader."""
+    image = plain.coder.image
+    budget = None if request.target is None else request.target.budget(image.width * image.height)
+    return MaxBytes(plain.nbytes if budget is None else budget)
+
+
+def _sized(line: TrellisLine, plain: CodedFile, request: Request) -> CodedFile:
+    """The file of a line that has the size of another one."""
+    size, start = _size(plain, request), replace(plain, coder=line.coder)
     with suppress(TargetNotMetError):  # where only files without weights are so small
         if _has_tables(request):
-            levels = LevelLine(weighted, start, moving=(True, True))
-            start = search(levels, size_goal(size, weighted)).candidate
-        else:
-            start = meet(weighted, size).candidate
-    return rounds_from(start, judge, size.nbytes, rounds)
+            return search(LevelLine(line, start, moving=(True, True)), size_goal(size, line)).candidate
+        return meet(line, size).candidate
+    return start
 
 
 def _has_tables(request: Request) -> bool:
@@ -111,7 +129,7 @@ def _has_tables(request: Request) -> bool:
 def _rounds(request: Request, judge: Judge) -> int:
     """Number of gradients that choose indices; none of a reader that has no gradient."""
     if judge.has_gradient:
-        return ROUNDS if request.rounds is None else request.rounds
+        return judge.pace.rounds if request.rounds is None else request.rounds
     if request.rounds:
         raise InvalidInputError(f"the reader has no gradient, only a loss; expected 0 rounds, got {request.rounds}")
     return 0

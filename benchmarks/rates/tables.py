@@ -101,6 +101,34 @@ def strongest_in_short() -> str:
     return lines(rows)
 
 
+def people() -> str:
+    """Direct BD-rates in % of files for people, with the loop and without, against each rival, by all measures."""
+    titles = {"butteraugli_3": "butteraugli, 3-norm", "butteraugli_max": "largest"} | _COLUMNS
+    measures = ("ssimulacra2", "butteraugli_3", "butteraugli_max", "ssim_y", "psnr_rgb")
+    rows = [["", *(f"{titles[measure]}, worst picture" for measure in measures)], ["---", *5 * ["---:"]]]
+    for pictures, pairs in _people().items():
+        for pair, figures in pairs.items():
+            cells = [f"{_figure(figures[measure])}, {figures[measure]['worst']:+.0f}" for measure in measures]
+            rows.append([f"{pair.replace('optcodec people, ', '')}, {pictures}", *cells])
+    return lines(rows)
+
+
+def people_in_short() -> str:
+    """Of the loop alone, by the two measures that people are judged by."""
+    kinds, measures = list(_people()), {"ssimulacra2": "SSIMULACRA2", "butteraugli_3": "butteraugli, 3-norm"}
+    rows = [["against, at equal", *kinds], ["---", *("---:" for _ in kinds)]]
+    for rival in ("optcodec people, effort 3", "jpegli", "mozjpeg"):
+        for measure, title in measures.items():
+            found = [_people()[kind][f"optcodec people, effort 4 against {rival}"][measure] for kind in kinds]
+            rows.append([f"{rival.replace('optcodec people, ', '')}: {title}", *(f"{_figure(one)} %" for one in found)])
+    return lines(rows)
+
+
+def _people() -> dict[str, Any]:
+    direct: dict[str, Any] = json.loads((RESULTS / "rd_people.json").read_text("utf-8"))["direct"]
+    return direct
+
+
 def pages_in_short() -> str:
     """BD-rates in % of each tuning by its own measure on pages, against others and against ours without overshoot."""
     direct = json.loads((RESULTS / "rd_pages_420.json").read_text("utf-8"))["direct"]

@@ -28,13 +28,22 @@ __all__ = ["Gather", "job_of", "needed_per_pixel", "shared_tables", "tuning_of"]
 Gather: TypeAlias = "Callable[[Sequence[Place], Callable[[Sequence[Place]], Iterable[Any]], str], Statistics]"
 
 # Peak memory of an encode in bytes per pixel, measured on colour photographs of 6 megapixels and rounded up.
-_NBYTES_PER_PIXEL = {"network": 200, "ssimulacra2": 560, "ssim": 170, "trellis or psnr": 70, "otherwise": 30}
+_NBYTES_PER_PIXEL = {
+    "network": 200,
+    "people": 300,
+    "ssimulacra2": 560,
+    "ssim": 170,
+    "trellis or psnr": 70,
+    "otherwise": 30,
+}
 
 
 def needed_per_pixel(tuning: EncodeSettings, options: dict[str, Any]) -> int:
     """Peak memory of an encode with these options, in bytes per pixel."""
     if tuning.networks or tuning.readers:
         return _NBYTES_PER_PIXEL["network"]
+    if tuning.effort == 4:
+        return _NBYTES_PER_PIXEL["people"]
     for measure in ("ssimulacra2", "ssim"):
         if options[f"match_{measure}"] is not None:
             return _NBYTES_PER_PIXEL[measure]

@@ -43,8 +43,8 @@ def reader_options(function: Any) -> Any:
             cls=ExpertOption,
             type=click.IntRange(0),
             metavar="T",
-            help="Number of gradients of --network or --reader for each file; with 0, only one, which weighs the "
-            "blocks.  [default: 16]",
+            help="Number of gradients of --network, --reader or people for each file; with 0, one, which weighs the "
+            "blocks.  [default: 16; with --tune people alone 12]",
         ),
     )
 

@@ -95,7 +95,7 @@ def _arguments(name: str, options: str, subsampling: str) -> dict[str, Any]:
     except InvalidInputError as error:
         raise InvalidInputError(f"{name}: {error}") from None
     settings = {key: value for key, value in tuning.settings.items() if key not in ("quality", "target")}
-    if reader is not None:
+    if tuning.effort == 4:
         settings |= {"reader": reader, "rounds": parsed["rounds"]}
     return settings | {"method": parsed["method"], "subsampling": parsed["subsampling"]} | form
 

@@ -53,7 +53,8 @@ def tuning_options(function: Any) -> Any:
             "--effort",
             type=click.IntRange(1, 4),
             help="1: fixed tables. 2: designed tables. 3: designed tables and optimized coefficients (a trellis), "
-            "for the smallest files. 4: the same, but the gradients of --network or --reader choose them.  [default: "
+            "for the smallest files. 4: the same, but the gradients of --network or --reader choose them, or with "
+            "--tune people those of what people see.  [default: "
             "1; with a target 2; with --tune, --roi or --blocks, or --max-bytes alone, 3; with --network or --reader "
             "4]",
         ),

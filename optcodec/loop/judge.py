@@ -96,7 +96,8 @@ class Judge:
         for pace in paces:
             if not isinstance(pace, Pace):
                 raise InvalidInputError(f"the pace of a reading is a Pace, got {_kind(pace)}")
-        return Pace(min(pace.share for pace in paces), max(pace.hold for pace in paces))
+        rounds = max(pace.rounds for pace in paces)
+        return Pace(min(pace.share for pace in paces), max(pace.hold for pace in paces), rounds)
 
     def priced(self, file: DecodedFile) -> Judge:
         """The judge to whom plain squared error counts its share of the whole with this file."""
@@ -119,13 +120,15 @@ class Judge:
             total += np.float32(2 * self.price / decoded.size) * (decoded.astype(np.float32) - self.original)
         return self._verdict(decoded, [loss for loss, _ in answers]), total
 
-    def sensitivity(self, height: int, width: int) -> npt.NDArray[np.float64] | None:
+    def sensitivity(self, file: DecodedFile) -> npt.NDArray[np.float64] | None:
         """What a squared error of each pixel costs, shape (height, width); None where a reading does not know it.
 
-        Each reading has the same say, whatever its unit, times its weight.
+        Each reading has the same say, whatever its unit, times its weight. Where it depends on the errors that there
+        are already, it is that beside those of the file.
         """
+        height, width = file.pixels.shape[:2]
         total = np.zeros((height, width))
-        for reading, weight in zip(self.readings, self._weights, strict=True):
+        for reading, weight in zip(self._readings_of(file), self._weights, strict=True):
             known = getattr(reading, "sensitivity", None)
             values = None if known is None else known()
             if values is None:

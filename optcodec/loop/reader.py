@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
-from optcodec.scalars import real_number
+from optcodec.scalars import real_number, whole_number
 from optcodec.values import Value
 
-__all__ = ["Pace", "Reader", "Readers", "Reading", "readers_of"]
+__all__ = ["MAX_ROUNDS", "Pace", "Reader", "Readers", "Reading", "readers_of"]
 
 Pixels = npt.NDArray[np.uint8]
 Gradient = npt.NDArray[np.floating[Any]]
+
+MAX_ROUNDS = 1000
 
 
 @dataclass(frozen=True)
@@ -36,19 +38,25 @@ class Pace(Value):
     hold : float
         What the error against the original counts in each step, over what keeps changes small: it brings indices back
         that no longer pay.
+    rounds : int
+        How many gradients the loop asks for where the user does not say it. With SqueezeNet 1.1 on 24 photographs, at
+        7 % fewer bytes than default JPEG of quality 20, the divergence falls to a part of 0.24 with 4, of 0.16 with 8
+        and of 0.11 with 16. Twice the share does as well.
 
     Raises
     ------
     InvalidInputError
-        If the share is not above 0, or `hold` below 0.
+        If the share is not above 0, `hold` below 0, or `rounds` is no number from 0 to 1000.
     """
 
     share: float = 0.06
     hold: float = 0.3
+    rounds: int = 16
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "share", real_number(self.share, "the share of indices that follow a gradient"))
         object.__setattr__(self, "hold", real_number(self.hold, "hold", or_zero=True))
+        whole_number(self.rounds, "rounds", 0, MAX_ROUNDS)
 
 
 class Reading(Protocol):
@@ -59,8 +67,9 @@ class Reading(Protocol):
     how much errors of each pixel cost before there are any, a method ``sensitivity()`` returns that: shape (height,
     width), at least 0, in any unit, or None. By default it is the squared gradient at a first file. What has no
     gradient may have the method ``loss`` only: then the encoder chooses among whole files. Where a reader sees more of
-    a file than its pixels, a method ``of_file(data)`` returns the reading for the pixels of this JPEG file. An
-    attribute ``pace``, a `Pace`, says how fast the loop may follow the gradient.
+    a file than its pixels, a method ``of_file(data)`` returns the reading for the pixels of this JPEG file; the
+    sensitivity is asked of the reading of the first file. An attribute ``pace``, a `Pace`, says how fast the loop may
+    follow the gradient.
     """
 
     def __call__(self, decoded: Pixels, /) -> tuple[float, Gradient]:

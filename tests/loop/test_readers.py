@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from optcodec import Bpp, InvalidInputError, MaxBytes, MaxLoss, Readers, SameDecision, encode, psnr_db, read_jpeg
+from optcodec import Bpp, InvalidInputError, MaxBytes, MaxLoss, Pace, Readers, SameDecision, encode, psnr_db, read_jpeg
 from optcodec.loop.judge import DecodedFile, judge_of
 from optcodec.loop.reader import Reading
 from tests.loop.test_loop import PHOTO, Deciding, LossOnly, Pixels, answering, left_half
@@ -175,3 +175,41 @@ def test_readers_that_mind_nothing_have_no_price() -> None:
 def test_wrong_readers_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         Readers(**{"readers": [left_half], **arguments})
+
+
+def test_the_sensitivity_is_asked_of_the_reading_of_the_first_file() -> None:
+    class Spoken(LossOnly):
+        """Errors count where the file that is read has errors."""
+
+        seen: np.ndarray | None = None
+
+        def __call__(self, decoded: Pixels) -> tuple[float, np.ndarray]:
+            return left_half(PHOTO)(decoded)
+
+        def of_file(self, data: bytes) -> Spoken:
+            reading = Spoken(PHOTO)
+            reading.seen = pillow_pixels(data)
+            return reading
+
+        def sensitivity(self) -> np.ndarray:
+            assert self.seen is not None
+            return np.abs(self.seen.astype(np.float32) - PHOTO).sum(2)
+
+    data = encode(PHOTO, quality=20).data
+    sensitivity = judge_of(Spoken, PHOTO).sensitivity(DecodedFile.of(data, grey=False))
+    assert sensitivity is not None
+    errors = np.abs(pillow_pixels(data).astype(float) - PHOTO).sum(2)
+    assert sensitivity == pytest.approx(errors / errors.mean(), rel=1e-5)
+
+
+def test_the_slowest_reading_asks_for_the_most_rounds() -> None:
+    def paced(pace: Pace) -> Any:
+        def reader(original: Pixels) -> Reading:
+            reading = LossOnly(original)
+            reading.pace = pace  # type: ignore[attr-defined]
+            return reading
+
+        return reader
+
+    judge = judge_of([paced(Pace(0.2, 1.0, 5)), paced(Pace(0.1, 2.0, 12))], PHOTO)
+    assert judge.pace == Pace(0.1, 2.0, 12)
