@@ -1,0 +1,21 @@
+"""Results name the command that made them, without folders of the machine where it ran."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import record
+
+
+def test_paths_of_a_machine_are_not_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = str(record.ROOT / "benchmarks" / "rates" / "strongest.py")
+    inside = str(record.ROOT / "docs" / "demo.jpg")
+    monkeypatch.setattr(sys, "argv", [script, "--cjpeg", str(tmp_path / "bin" / "cjpeg"), inside, "work", "-n", "3"])
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    written = json.loads(record.write_result("some", {"figures": 1}, packages=("numpy",)).read_text())
+    assert written["command"] == "python -m benchmarks.rates.strongest --cjpeg cjpeg docs/demo.jpg work -n 3"
+    assert written["figures"] == 1
