@@ -18,7 +18,7 @@ from scipy.linalg import block_diag
 from torch import Tensor, nn
 
 from restore.networks import Compact, Conditioned
-from restore.networks.conditioned import CHANGE_UNIT, STRIPE_WINDOW
+from restore.networks.conditioned import CAUTION_START, CHANGE_UNIT, STRIPE_WINDOW
 from restore.runtime.context import SIGMA_UNIT, condition_size
 
 __all__ = ["FloatGraph", "Graph", "Signal", "array", "biases", "depth_order"]
@@ -152,7 +152,25 @@ class FloatGraph:
         learned = self.dense(self.hidden(network), array(network.strength.weight), array(network.strength.bias))
         factors = [self.graph.node("Sigmoid", [learned]), self.graph.node("Sqrt", [total])]
         scale = self.scaled(self.graph.node("Mul", factors), 2 * CHANGE_UNIT)
+        if network.caution is not None:
+            scale = self.graph.node("Mul", [scale, self.caution_factor(network, network.caution)])
         return self.graph.node("Reshape", [scale, self.graph.constant(np.array([1, 1, 1, 1]))])
+
+    def caution_factor(self, network: Conditioned, layers: nn.Module) -> str:
+        """The caution, see `restore.networks.Conditioned.caution_factor`."""
+        first, last = (cast(nn.Linear, cast(nn.Sequential, layers)[place]) for place in (0, 2))
+        stop, shape = 192 * network.tables, np.array([1, 3 * network.tables, 8, 8])
+        spectra = self.graph.node("Reshape", [self.sliced("condition", 0, stop), self.graph.constant(shape)])
+        means = self.graph.node("AveragePool", [spectra], kernel_shape=[2, 2], strides=[2, 2])
+        parts = [self.graph.node("Flatten", [means]), self.sliced("condition", stop, _END)]
+        centres, spreads = (
+            np.concatenate([array(values)[:stop:4], array(values)[stop:]])  # the same for all frequencies of a part
+            for values in (network.centres, network.spreads)
+        )
+        weights = array(first.weight) / spreads
+        hidden = self.dense(self.graph.node("Concat", parts, axis=1), weights, array(first.bias) - weights @ centres)
+        learned = self.dense(self.graph.node("Relu", [hidden]), array(last.weight), array(last.bias) + CAUTION_START)
+        return self.scaled(self.graph.node("Sigmoid", [learned]), 1 + math.exp(-CAUTION_START))
 
     def scaled(self, value: str, factor: float) -> str:
         """A value times a number."""

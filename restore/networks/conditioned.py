@@ -6,6 +6,8 @@ turned into a few feature maps that repeat with the 8x8 blocks: they tell the ne
 how the encoder chose its indices, and where the block borders lie. The change that the network makes is scaled by the
 quantization steps, down to no change at all for fine steps, and by a strength that the network derives from the
 condition: how much of the change is right on average differs from file to file, and the statistics tell much of it.
+A further factor, the caution, is learned afterwards, with everything else as it is, so that no file gets worse; see
+`restore.training.caution`.
 """
 
 from __future__ import annotations
@@ -19,11 +21,12 @@ from torch.nn import functional
 from restore.networks.parts import with_zero_weights
 from restore.runtime.context import SIGMA_UNIT, condition_size
 
-__all__ = ["CHANGE_UNIT", "STRIPE_WINDOW", "Conditioned", "Residual"]
+__all__ = ["CAUTION_START", "CHANGE_UNIT", "STRIPE_WINDOW", "Conditioned", "Residual"]
 
 CHANGE_UNIT = 16 / 255  # change of a sample of 0..1 by an output of 1, if the error is one 8-bit sample
 STRIPE_WINDOW = 9  # side of the window of `without_stripes`, in squares of 2x2 pixels
 _HIDDEN = 32  # width of the hidden layer between the condition and its maps
+CAUTION_START = 2.0  # its sigmoid, as a part of which caution begins; so it may grow by 14 % at most
 # Means and standard deviations of the parts of the condition in the training: of steps, dead zones and activities.
 _CENTRES, _SPREADS = (0.73, 1.08, 0.49), (0.15, 0.70, 0.24)
 
@@ -65,6 +68,8 @@ class Conditioned(nn.Module):
         Geometric mean of the quantization steps up to which the network changes nothing.
     after_luminance : bool
         Whether the luminance among the input planes is the restored one, by a network for luminance.
+    caution : int
+        Width of the hidden layer between the condition and the caution; 0: no caution.
     """
 
     centres: Tensor  # of each number of the condition, see `_CENTRES`
@@ -81,18 +86,23 @@ class Conditioned(nn.Module):
         period: int = 4,
         threshold: float = 4.5,
         after_luminance: bool = False,
+        caution: int = 0,
     ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {
             "network": "conditioned", "planes": planes, "restored": restored, "width": width, "blocks": blocks,
             "tables": tables, "maps": maps, "period": period, "threshold": threshold,
-            "after_luminance": after_luminance,
+            "after_luminance": after_luminance, **({"caution": caution} if caution else {}),
         }  # fmt: skip
         self.restored, self.maps, self.period, self.tables, self.threshold = restored, maps, period, tables, threshold
         self.condition = nn.Sequential(
             nn.Linear(condition_size(tables), _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, maps * period * period)
         )
         self.strength = with_zero_weights(nn.Linear(_HIDDEN, 1))
+        self.caution: nn.Module | None = None
+        if caution:
+            first, last = nn.Linear(condition_size(tables, cells=16), caution), nn.Linear(caution, 1)
+            self.caution = nn.Sequential(first, nn.ReLU(), with_zero_weights(last))
         for name, values, rest in (("centres", _CENTRES, 0.0), ("spreads", _SPREADS, 1.0)):
             numbers = [value for value in values for _ in range(64 * tables)]
             self.register_buffer(name, torch.tensor([*numbers, *[rest] * 3]), persistent=False)
@@ -140,13 +150,28 @@ class Conditioned(nn.Module):
         return maps.repeat(1, 1, low.shape[2] // self.period, low.shape[3] // self.period).to(low.dtype)
 
     def scale(self, condition: Tensor) -> Tensor:
-        """The factor of the change, shape (N, 1, 1, 1): the expected error, and a learned strength from 0 to 2.
+        """The factor of the change, shape (N, 1, 1, 1): expected error, a learned strength from 0 to 2, and caution.
 
         A constant brings the outputs of the last convolution to the size of those of the others, with which Adam learns
         much faster.
         """
         strength = 2 * torch.sigmoid(self.strength(self.hidden(condition)).float())
+        if self.caution is not None:
+            strength = strength * self.caution_factor(self.pooled(condition))
         return strength[:, :, None, None] * self.expected_error(condition) * CHANGE_UNIT
+
+    def pooled(self, condition: Tensor) -> Tensor:
+        """The condition, as `hidden` takes it, with the mean of each 2x2 frequencies: what the caution is told."""
+        numbers = (condition - self.centres) / self.spreads
+        spectra = numbers[:, : 192 * self.tables].reshape(-1, 3 * self.tables, 8, 8)
+        return torch.cat([functional.avg_pool2d(spectra, 2).flatten(1), numbers[:, 192 * self.tables :]], 1)
+
+    def caution_factor(self, pooled: Tensor) -> Tensor:
+        """The caution, shape (N, 1), from 0 for no change to 1.14; 1 before it is learned."""
+        assert self.caution is not None
+        start = torch.sigmoid(pooled.new_tensor(CAUTION_START))
+        factor: Tensor = torch.sigmoid(self.caution(pooled).float() + CAUTION_START) / start
+        return factor
 
     def expected_error(self, condition: Tensor) -> Tensor:
         """About the error of a decoded image with these steps and noise, in 8-bit samples, shape (N, 1, 1, 1).

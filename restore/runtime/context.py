@@ -14,9 +14,9 @@ _PARTS = 3  # numbers of each frequency: its step, dead zone, and activity
 _USUAL_EXCESS = 0.3  # dead zone of files of which only the steps are known: that of most files of libjpeg
 
 
-def condition_size(tables: int) -> int:
-    """Length of the condition for a number of quantization tables."""
-    return 64 * _PARTS * tables + 3
+def condition_size(tables: int, cells: int = 64) -> int:
+    """Length of the condition for a number of quantization tables, with so many numbers for the frequencies."""
+    return cells * _PARTS * tables + 3
 
 
 @dataclass(frozen=True, eq=False)
