@@ -1,9 +1,9 @@
 """Make the restoring models that come with the package: train by the shipped recipes, quantize to 8 bits, write.
 
-A network with a recipe NAME-fine is trained a second time by it, from where the first training ended. Every stage has a
-folder below WORK and is skipped if that folder is complete; an interrupted training continues. Writes
-``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the trainings
-as ``results/training/*.csv``.
+A network with a recipe NAME-fine is trained a second time by it, from where the first training ended; then it learns
+caution (`restore.training.caution`). Every stage has a folder below WORK and is skipped if that folder is complete; an
+interrupted training continues. Writes ``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit
+floats), and the logs of the trainings as ``results/training/*.csv``.
 
     python -m benchmarks.receiver.make_models --work WORK default tiny
     python -m benchmarks.receiver.make_models --work WORK --route WORK/route dncnn
@@ -36,6 +36,7 @@ from restore.networks import DnCNN
 from restore.networks.count import count
 from restore.networks.fold import fold
 from restore.networks.weights import load_network, save_network, shipped_network
+from restore.training.caution import BATCHES, careful
 from restore.training.log import read_log
 from restore.training.material import DataFolders
 from restore.training.recipe import load_recipe, shipped_recipes
@@ -72,11 +73,12 @@ def _train_model(name: str, work: Path, data: Path) -> None:
     chrominance = _chrominance(name)
     networks, card = [], {}
     for role in (name, chrominance):
-        network = _trained_network(role, work, data)
+        network, caution = _careful_network(role, _trained_network(role, work, data), work, data)
         save_network(MODELS / f"{role}.safetensors", network, recipe=_recipes(role)[-1])
         quantized, record = _int8(role, network, work, data)
         networks.append(quantized)
-        card[role] = {"trainings": [_training(recipe, work / recipe) for recipe in _recipes(role)], "int8": record}
+        trainings = [_training(recipe, work / recipe) for recipe in _recipes(role)]
+        card[role] = {"trainings": trainings, "caution": caution, "int8": record}
         for recipe in _recipes(role):
             _keep_log(recipe, work / recipe)
     write_model(
@@ -128,6 +130,26 @@ def _trained_network(role: str, work: Path, data: Path) -> nn.Module:
         network = load_network(work / recipe / "network.safetensors")
     assert network is not None
     return network
+
+
+def _careful_network(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network with caution, and what that does to patches that took no part."""
+    last = _recipes(role)[-1]
+    path = work / f"{last}-careful" / "network.safetensors"
+    record = path.with_name("record.json")
+    if not path.exists():
+
+        def progress(batch: int) -> None:
+            if batch % 50 == 0:
+                click.echo(f"{role} caution {batch}/{BATCHES}", err=True)
+
+        careful_network, figures = careful(
+            network, load_recipe(last), DataFolders(data, files=work / "files"), progress=progress
+        )
+        path.parent.mkdir(exist_ok=True)
+        record.write_text(json.dumps(figures))
+        save_network(path, careful_network, recipe=last)
+    return load_network(path), json.loads(record.read_text())
 
 
 def _training(recipe: str, folder: Path) -> dict[str, Any]:

@@ -24,11 +24,13 @@ from restore.networks.operations import configuration
 from restore.training.material import DataFolders, luminance_network, network_input, training_patches
 from restore.training.recipe import Recipe
 
-__all__ = ["Observations", "learn", "observe", "observed_recipe"]
+__all__ = ["BATCHES", "Observations", "careful", "learn", "observe", "observed_recipe"]
 
 # Of 800 files that took no part, with the luminance networks `default` and `tiny`: 12 and 15 of 400 drawings lost more
 # than 0.02 dB without caution, up to 17 dB, and 2 and 3 with a width of 32 and 30 times the weight, none more than 0.5
 # dB; the mean gain of drawings rose by 0.04 and 0.08 dB, that of photographs fell by 0.01 dB.
+BATCHES = 1000  # of patches that are observed
+_HELD_OUT = 10  # one of so many patches takes no part, and shows what the caution does
 _WIDTH = 32  # of the hidden layer
 _HARM, _MARGIN = 30.0, 0.02  # how much more a loss counts than a gain, and the least gain in dB that is no loss
 _FLOOR = 0.02  # mean square, in 8-bit samples, that is added to all errors: smaller ones are of no interest
@@ -64,6 +66,53 @@ class Observations:
         after = self.errors - 2 * factors * self.products + factors * factors * self.changes
         gains: Tensor = -_DECIBEL * torch.log((after.clamp_min(0) + _FLOOR) / (self.errors + _FLOOR))
         return gains
+
+
+def careful(
+    network: nn.Module,
+    recipe: Recipe,
+    data: DataFolders,
+    *,
+    batches: int = BATCHES,
+    progress: Callable[[int], None] = lambda batch: None,
+) -> tuple[Conditioned, dict[str, float]]:
+    """A copy of a trained network that has learned caution.
+
+    Parameters
+    ----------
+    network, recipe
+        A network and the recipe that it was trained by.
+    data, batches, progress
+        See `observe`.
+
+    Returns
+    -------
+    network : Conditioned
+        The network with caution.
+    record : dict
+        Number of patches that were observed; of those that took no part in learning their number, the mean gain in dB,
+        how many lost more than 0.02 dB, and the least gain, before and after.
+
+    Raises
+    ------
+    InvalidInputError
+        If the network cannot be told how files are made or has caution already, the recipe has no mix, or photographs
+        are missing.
+    """
+    if not isinstance(network, Conditioned) or network.caution is not None:
+        raise InvalidInputError(f"caution is for a network conditioned without it; got {configuration(network)}")
+    seen = observe(network, observed_recipe(recipe), data, batches=batches, progress=progress)
+    numbers = torch.arange(len(seen.errors))
+    held_out = numbers % _HELD_OUT == _HELD_OUT - 1
+    cautious, rest = learn(network, seen[numbers[~held_out]]), seen[numbers[held_out]]
+    record: dict[str, float] = {"patches": len(numbers), "held_out": len(rest.errors)}
+    with torch.no_grad():
+        factors = cautious.caution_factor(cautious.pooled(rest.conditions))[:, 0].double()
+    for name, gains in (("before", rest.gains()), ("after", rest.gains(factors))):
+        figures = {"gain_db": float(gains.mean()), "least_db": float(gains.min())}
+        record |= {f"{key}_{name}": round(value, 4) for key, value in figures.items()}
+        record[f"harmed_{name}"] = int((gains < -_MARGIN).sum())
+    return cautious, record
 
 
 def observed_recipe(recipe: Recipe) -> Recipe:
@@ -135,8 +184,6 @@ def learn(network: Conditioned, observations: Observations, seed: int = 0) -> Co
     seed : int
         Of the initial weights and of the order of the patches.
     """
-    if network.caution is not None:
-        raise InvalidInputError("the network has caution already; expected one without")
     torch.manual_seed(seed)
     cautious = build(configuration(network) | {"caution": _WIDTH})
     assert isinstance(cautious, Conditioned)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -12,16 +13,19 @@ pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 import numpy as np  # noqa: E402
+from click.testing import CliRunner  # noqa: E402
 
 from optcodec import InvalidInputError  # noqa: E402
 from restore.channel.mix import Mix  # noqa: E402
+from restore.cli.caution import command  # noqa: E402
 from restore.compress.quantize import quantize  # noqa: E402
 from restore.export.onnx import to_onnx  # noqa: E402
-from restore.networks import Conditioned  # noqa: E402
+from restore.networks import Conditioned, DnCNN  # noqa: E402
 from restore.networks.operations import configuration  # noqa: E402
 from restore.networks.weights import load_network, save_network  # noqa: E402
 from restore.runtime.context import condition_size  # noqa: E402
-from restore.training.caution import Observations, learn, observe, observed_recipe  # noqa: E402
+from restore.training import caution as module  # noqa: E402
+from restore.training.caution import Observations, careful, learn, observe, observed_recipe  # noqa: E402
 from restore.training.material import DataFolders, network_input, training_patches  # noqa: E402
 from tests.train_helpers import one_thread, recipe, save_shapes, shaken  # noqa: E402
 
@@ -97,8 +101,6 @@ def test_caution_is_learned_where_files_get_worse() -> None:
         name for name in network.state_dict() if torch.equal(network.state_dict()[name], cautious.state_dict()[name])
     ]
     assert same == list(network.state_dict())
-    with pytest.raises(InvalidInputError, match="has caution already"):
-        learn(cautious, seen)
 
 
 def test_observations_are_those_of_the_patches(tmp_path: Path) -> None:
@@ -122,6 +124,42 @@ def test_observations_are_those_of_the_patches(tmp_path: Path) -> None:
         gains = 10 * torch.log10((before + 0.02) / (after + 0.02))
         torch.testing.assert_close(seen[rows].gains(), gains, rtol=1e-4, atol=1e-4)
         assert seen[rows].gains(0.0).abs().max() < 1e-12
+
+
+def test_a_network_learns_from_its_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = DataFolders(save_shapes(tmp_path, 2, 112, 96))
+    settings = recipe(mix=Mix({"pillow": 1}, versions=1), loss="relative", side=32, count=5)
+    monkeypatch.setattr(module, "observed_recipe", lambda recipe: recipe)
+    network = shaken(Conditioned(width=8, blocks=1))
+    cautious, record = careful(network, settings, data, batches=4)
+    assert (record["patches"], record["held_out"]) == (20, 2)
+    rest = observe(network, settings, data, batches=4)[torch.tensor([9, 19])]
+    after = observe(cautious, settings, data, batches=4)[torch.tensor([9, 19])].gains()
+    for name, gains in (("before", rest.gains()), ("after", after)):
+        assert record[f"gain_db_{name}"] == pytest.approx(gains.mean().item(), abs=1e-3)
+        assert record[f"least_db_{name}"] == pytest.approx(gains.min().item(), abs=1e-3)
+        assert record[f"harmed_{name}"] == (gains < -0.02).sum()
+    for wrong in (cautious, DnCNN(4, 8)):
+        with pytest.raises(InvalidInputError, match="caution is for a network conditioned without it"):
+            careful(wrong, settings, data, batches=4)
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_shapes(tmp_path, 2, 112, 96)
+    settings = recipe(mix=Mix({"pillow": 1}, versions=1), loss="relative", side=32, count=5)
+    monkeypatch.setattr(module, "observed_recipe", lambda recipe: recipe)
+    path, out = tmp_path / "network.safetensors", tmp_path / "careful.safetensors"
+    save_network(path, shaken(Conditioned(width=8, blocks=1)), recipe=settings.to_json())
+    arguments = [str(path), "-o", str(out), "--data", str(tmp_path), "--batches", "4"]
+    result = CliRunner().invoke(command, [*arguments, "--json"])
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert (record["network"], record["held_out"]) == (str(out), 2)
+    assert configuration(load_network(out))["caution"] == 32
+    text = CliRunner().invoke(command, arguments).stdout
+    assert text.startswith(f"{out}: of 2 patches that took no part {record['harmed_after']} lose (before: ")
+    refused = CliRunner().invoke(command, [str(out), *arguments[1:]])
+    assert str(refused.exception).startswith("caution is for a network conditioned without it; got {")
 
 
 def test_what_is_observed(tmp_path: Path) -> None:
