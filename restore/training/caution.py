@@ -3,9 +3,9 @@
 A training lowers the mean error, and pays for it with files that it makes worse: drawings above all, whose encoder did
 better than the network expects. Most of them can be told by what the network is told of the file. With the change d of
 a patch whose error is e, a factor a leaves the mean square of e - a d, which three means over the patch give for every
-a: of e^2, e d and d^2. So the caution (see `restore.networks.Conditioned`) is learned from these alone, within seconds,
-with a loss to which a patch that gets worse counts many times more than one that gets better. Patches are half of
-photographs and half of drawings.
+a: of e^2, e d and d^2. The change of constant areas is 0, since they stay as decoded. So the caution (see
+`restore.networks.Conditioned`) is learned from these means alone, within seconds, with a loss to which a patch that
+gets worse counts many times more than one that gets better. Patches are half of photographs and half of drawings.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from optcodec import InvalidInputError
 from restore.networks import Conditioned, build
 from restore.networks.operations import configuration
+from restore.runtime.infer import is_constant
 from restore.training.material import DataFolders, luminance_network, network_input, training_patches
 from restore.training.recipe import Recipe
 
@@ -166,10 +169,16 @@ def observe(
         clean = torch.from_numpy(batch.clean)[:, -restored.shape[1] :]
         decoded = torch.from_numpy(batch.received)[:, -restored.shape[1] :].double()
         error, change = clean - decoded, 255 * restored.double() - decoded
+        change *= ~torch.from_numpy(np.stack([_constant(planes) for planes in batch.received]))[:, None]
         means = [(one * other).mean((1, 2, 3)) for one, other in ((error, error), (error, change), (change, change))]
         rows.append((conditions, *means))
         progress(number + 1)
     return Observations(*(torch.cat(parts) for parts in zip(*rows, strict=True)))
+
+
+def _constant(planes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Where a patch, shape (planes, side, side), stays as it is in any case, shape (side, side)."""
+    return is_constant(np.pad(planes.astype(np.float32), ((0, 0), (8, 8), (8, 8)), mode="edge"))
 
 
 def learn(network: Conditioned, observations: Observations, seed: int = 0) -> Conditioned:

@@ -14,6 +14,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 import numpy as np  # noqa: E402
 from click.testing import CliRunner  # noqa: E402
+from PIL import Image  # noqa: E402
 
 from optcodec import InvalidInputError  # noqa: E402
 from restore.channel.mix import Mix  # noqa: E402
@@ -124,6 +125,14 @@ def test_observations_are_those_of_the_patches(tmp_path: Path) -> None:
         gains = 10 * torch.log10((before + 0.02) / (after + 0.02))
         torch.testing.assert_close(seen[rows].gains(), gains, rtol=1e-4, atol=1e-4)
         assert seen[rows].gains(0.0).abs().max() < 1e-12
+
+
+def test_constant_areas_are_not_changed(tmp_path: Path) -> None:
+    (tmp_path / "photographs").mkdir()
+    Image.new("RGB", (112, 96), (90, 140, 60)).save(tmp_path / "photographs" / "flat.png")
+    settings = recipe(mix=Mix({"pillow": 1}, versions=1), loss="relative", side=32, count=3)
+    seen = observe(shaken(Conditioned(width=8, blocks=1)), settings, DataFolders(tmp_path), batches=1)
+    assert seen.changes.tolist() == [0, 0, 0]
 
 
 def test_a_network_learns_from_its_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
