@@ -25,6 +25,7 @@ from skimage import data
 import optcodec.cli
 import restore.cli
 from optcodec.accuracy.statistics import summarize
+from restore.training.recipe import shipped_recipes
 from tests.batch.s3 import s3_bucket, s3_server
 from tests.cli_helpers import save
 from tests.documents.pages import PAGES, ROOT, Block, blocks_of
@@ -109,6 +110,15 @@ def check_run_elsewhere(words: list[str]) -> None:
         command.make_parser(click.Context(command)).parse_args(arguments)
 
 
+def check_training(words: list[str]) -> None:
+    """Trainings take hours or weeks: their options are read, and their recipes are there."""
+    assert words[0] in ("train", "compress", "caution"), words
+    _, command, arguments = restore.cli.main.resolve_command(click.Context(restore.cli.main), words)
+    assert command is not None
+    options, _, _ = command.make_parser(click.Context(command)).parse_args(arguments)
+    assert options.get("recipe") in (None, *shipped_recipes())
+
+
 def check_files(words: list[str]) -> None:
     for word in words:
         assert word.startswith("-") or (ROOT / word).exists(), word
@@ -119,6 +129,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "python": check_module,
     "pytest": check_files,
     "optcodec": check_run_elsewhere,
+    "restore": check_training,
     **dict.fromkeys(("source", "ruff", "mypy", "lint-imports", "sphinx-build"), lambda words: None),  # CI runs these
 }
 RUNNERS: dict[str, Callable[[Block], None]] = {
@@ -203,6 +214,9 @@ def test_there_are_examples_of_everything() -> None:
         ("bash", "python -m benchmarks.speed.speed --rounds 62"),
         ("bash", "rm -r photos"),
         ("bash", "optcodec encode photos -o coded"),
+        ("bash", "restore run photo.jpg -o photo.png"),
+        ("bash", "restore train nothing -o RUN"),
+        ("bash", "restore compress RUN/network.safetensors -o ROUTE --recipe nothing"),
         ("bash", "optcodec encode photos -o coded --engine ray --address 10.0.0.1:6379 --nothing"),
         ("text", "whatever"),
     ],
