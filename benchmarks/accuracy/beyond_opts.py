@@ -39,10 +39,10 @@ from benchmarks.accuracy.tables import NETWORKS
 from benchmarks.record import RESULTS
 from optcodec.accuracy.grid import grid
 from optcodec.accuracy.rows import Rows
-from optcodec.design.deepn import ScaledTable, quality_scale
+from optcodec.design.deepn import ScaledTable
 from optcodec.jpeg.image import Metadata
 from optcodec.jpeg.sources import PixelSource
-from optcodec.jpeg.tables import QuantTable
+from optcodec.jpeg.tables import QuantTable, quality_scale
 from optcodec.vision.datasets import batches, find_images
 from optcodec.vision.estimate import estimate_sensitivity
 from optcodec.vision.models import TargetModel

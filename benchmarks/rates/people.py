@@ -25,8 +25,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.rates.pages import pages
-from benchmarks.rates.peers import PACKAGES, interval
-from benchmarks.rates.rd import Encoder, Pixels, bd_rate, load, measured, photographs
+from benchmarks.rates.peers import PACKAGES
+from benchmarks.rates.rd import Encoder, Pixels, averaged, bd_rate, load, measured, photographs
 from benchmarks.rates.strongest import encode_cjpeg, version_of
 from benchmarks.record import write_result
 from optcodec import encode
@@ -98,9 +98,8 @@ def summary(pictures: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
     first = next(iter(pictures.values()))
     return {
         pair: {
-            measure: {
-                "bd_rate": round(float(np.mean(rates)), 2),
-                "interval": interval(np.array(rates)),
+            measure: averaged(rates)
+            | {
                 "worst": round(max(rates), 2),
                 "pictures": dict(zip(pictures, np.round(rates, 2).tolist(), strict=True)),
             }
