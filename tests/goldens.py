@@ -85,6 +85,7 @@ def pictures() -> dict[str, Pixels]:
         "gray": scene(113, 97, 3)[..., 1].copy(),
         "dot": scene(5, 3, 4),
         "noise": noise,
+        "large": scene(497, 611, 6),  # so large that only clipped blocks are chosen a second time
     }
 
 
@@ -100,7 +101,7 @@ def encodes() -> Iterator[tuple[str, Encode]]:
 
 
 def _plain() -> Iterator[tuple[str, Encode]]:
-    for name in pictures():
+    for name in ("scene", "wide", "gray", "dot", "noise"):
         for quality in (5, 50, 75, 97):
             yield _case(name, f"quality {quality}", quality=quality)
         for sampling in ("4:4:4", "4:2:2", "4:4:0"):
@@ -146,6 +147,9 @@ def _optimized() -> Iterator[tuple[str, Encode]]:
             yield _case(name, "rdo psnr", tune="people", target=MatchPsnr(31.0), progressive=True, subsampling="4:4:4")
             yield _case(name, "rdo swe", tune=profile, target=MatchQuality(50))
             yield _case(name, "field", tune="ycbcr", field=_field(pictures()[name]), quality=60)
+    yield _case("large", "rdo", tune="ycbcr", quality=70)
+    yield _case("large", "psnr thorough", effort=3, tune="psnr", quality=70)
+    yield _case("large", "people thorough progressive", effort=3, tune="people", progressive=True)
 
 
 def _for_blocks() -> Iterator[tuple[str, Encode]]:

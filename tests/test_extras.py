@@ -86,6 +86,7 @@ COMMANDS = [
     Case("restore run {}/in.jpg {}/other.jpg -o {}/restored --model tiny", ("onnxruntime",)),
     Case("restore train default -o {}/run --data {}", TORCH),
     Case("restore train default -o {}/run --data {} --tensorboard", (*TORCH, "tensorboard")),
+    Case("restore caution {}/none.safetensors -o {}/careful.safetensors --data {}", TORCH, "torch"),
     Case("restore compress {}/none.safetensors -o {}/small --data {}", (*TORCH, "onnx", "scipy"), "torch"),
     Case("restore export {}/none.safetensors -o {}/net.onnx", (*TORCH, "onnx", "scipy"), "torch"),
     Case(

@@ -95,6 +95,7 @@ def optimized(
     clipped : Clipped, optional
         Samples of luminance whose errors count from one side only. Blocks with such samples are coded twice: with
         samples beyond white and black that make them cheap, and then with the nearest ones to what these were coded to.
+        A small image is coded as a whole the second time, so that its size follows the level more evenly.
     """
     overshot = None if clipped is None else clipped.overshot(image, tables[0], FOR_TRELLIS)
     total = sum(part.coefficients.size // 64 for part in image.components)
@@ -105,7 +106,10 @@ def optimized(
     coded = choose_indices(image, coded, criterion, levels, form.rates(coded), form, overshot)
     if clipped is None:
         return coded
-    return _chosen_again(image, clipped.nearest(image, coded), coded, criterion, levels, form)
+    nearest = clipped.nearest(image, coded)
+    if total <= SAMPLE_BLOCKS:
+        return choose_indices(image, coded, criterion, levels, form.rates(coded), form, nearest)
+    return _chosen_again(image, nearest, coded, criterion, levels, form)
 
 
 def sampled(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
+from skimage.data import astronaut
 
 from optcodec import (
     MatchPsnr,
@@ -29,6 +30,7 @@ from optcodec.jpeg.quantize import dequantize, quantize
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.loop.reader import Pace
 from optcodec.loop.steering import target_image
+from optcodec.trellis import indices
 from optcodec.trellis.coder import Coder
 from optcodec.trellis.criterion import Criterion
 from optcodec.trellis.tuning import tuning_for
@@ -242,6 +244,25 @@ def test_a_reader_in_the_loop_starts_from_overshoot():
     assert after.loss < 0.85 * before.loss
     assert after.nbytes <= before.nbytes
     assert after.loss == pytest.approx(((pillow_pixels(after.data).astype(float) - PAGE) ** 2).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("options", [{"tune": "ycbcr"}, {"tune": "psnr"}, {"tune": "people", "progressive": True}])
+def test_large_pictures_are_chosen_again_where_they_are_clipped(options, monkeypatch):
+    """Files are hardly others than those of pictures that are chosen again as a whole, and do not depend on threads."""
+    pixels = np.clip(1.3 * astronaut(), 0, 255).astype(np.uint8)
+    assert 100 < len(clipped_luminance(pixels).blocks) < 2000
+    files = [encode(pixels, effort=3, quality=70, threads=threads, **options) for threads in (1, 3)]
+    assert files[0].data == files[1].data
+
+    def whole(image, nearest, coded, criterion, levels, form):
+        return indices.choose_indices(image, coded, criterion, levels, form.rates(coded), form, nearest)
+
+    monkeypatch.setattr(indices, "_chosen_again", whole)
+    expected = encode(pixels, effort=3, quality=70, **options)
+    assert expected.data != files[0].data
+    assert files[0].nbytes == pytest.approx(expected.nbytes, rel=0.004)
+    found = [psnr_db(pixels, pillow_pixels(file.data)) for file in (files[0], expected)]
+    assert found[0] == pytest.approx(found[1], abs=0.03)
 
 
 def test_the_loop_does_not_lead_overshoot_back():
