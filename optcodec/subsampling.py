@@ -32,6 +32,7 @@ from optcodec.metrics import ssimulacra2
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.samplings import AUTO
 from optcodec.targets import MatchPsnr, MatchQuality, MatchSsim, MatchSsimulacra2, MatchSwe, Quality, WaterLevel
+from optcodec.trellis.coder import DEAD_ZONE
 from optcodec.trellis.steps import ac_steps
 from optcodec.trellis.tuning import STEP_RATIO, TUNINGS
 
@@ -46,8 +47,7 @@ COARSE, FINE = "4:2:0", "4:4:4"
 # Thresholds, fitted on photographs and pages: benchmarks/rates/subsampling.py. Without a trellis, chrominance is
 # averaged at 4:2:0, which loses more than that detail.
 ROUNDED, OPTIMIZED = 0.8, 0.7
-# Magnitude over step below which a coefficient becomes 0, by rounding and by the trellis; see `trellis.coder`.
-_NEAREST, _DEAD_ZONE = 0.5, 0.74
+_NEAREST = 0.5  # magnitude over step below which a coefficient becomes 0 by rounding, as `DEAD_ZONE` by the trellis
 # Pixels of the sample: a part of the picture, but neither too few for statistics nor more than they need.
 _PART, _LEAST, _MOST = 0.25, 1 << 14, 1 << 16
 _MCU, _MCUS_IN_A_ROW = 16, 8
@@ -130,7 +130,7 @@ def worth(pixels: Pixels, request: Request, quality: int) -> float:
         From 0 on; infinite if 4:4:4 costs nothing.
     """
     prepare("forward", "subsampling")
-    sample = _Sample.of(pixels, _NEAREST if _threshold(request) is ROUNDED else _DEAD_ZONE)
+    sample = _Sample.of(pixels, _NEAREST if _threshold(request) is ROUNDED else DEAD_ZONE)
     detail = sample.detail()
     if detail <= 0:
         return 0.0

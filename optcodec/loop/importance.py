@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.trellis.field import BLOCK, QualityField
+from optcodec.trellis.field import QualityField, block_sums
 
 __all__ = ["LINEAR", "ROOT", "importance"]
 
@@ -34,9 +34,7 @@ def importance(sensitivity: npt.NDArray[np.floating[Any]], power: float) -> Qual
         None if the sensitivity is 0 everywhere.
     """
     height, width = sensitivity.shape
-    rows, columns = (np.arange(0, side, BLOCK) for side in (height, width))
-    by_row = np.add.reduceat(sensitivity.astype(np.float64), rows, 0)
-    weights = np.add.reduceat(by_row, columns, 1)
+    weights = block_sums(sensitivity.astype(np.float64))
     if not weights.max() > 0:
         return None
     weights = (weights / weights.max()) ** power

@@ -12,7 +12,7 @@ from optcodec.loop.reader import Pace
 from optcodec.perception.measure import Perception
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.scalars import real_number
-from optcodec.trellis.field import BLOCK
+from optcodec.trellis.field import BLOCK, block_sums
 from optcodec.trellis.tuning import Masking, Tuning, falling_weights
 from optcodec.values import Value
 
@@ -94,19 +94,12 @@ class _PeopleReading:
         error = decoded.astype(np.float32) - self.original
         height, width = decoded.shape[:2]
         per_pixel = (error.reshape(height, width, -1), gradient.reshape(height, width, -1))
-        falls = _around(_by_block((per_pixel[0] * per_pixel[1]).sum(2)))
-        squares = _around(_by_block(np.square(per_pixel[0]).sum(2)))
-        seen = _by_block(self.perception.visibility_map(decoded))
+        falls = _around(block_sums((per_pixel[0] * per_pixel[1]).sum(2)))
+        squares = _around(block_sums(np.square(per_pixel[0]).sum(2)))
+        seen = block_sums(self.perception.visibility_map(decoded))
         weights: Floats = (np.maximum(falls, 0) / (squares + np.float32(_LEAST_ERROR)) * seen) ** np.float32(_POWER)
         by_pixel: Floats = weights.repeat(BLOCK, 0).repeat(BLOCK, 1)
         return by_pixel[:height, :width]
-
-
-def _by_block(values: Floats) -> Floats:
-    """Sums of the pixels of each block."""
-    rows, columns = (np.arange(0, side, BLOCK) for side in values.shape)
-    sums: Floats = np.add.reduceat(np.add.reduceat(values, rows, 0), columns, 1)
-    return sums
 
 
 def _around(values: Floats) -> Floats:

@@ -19,7 +19,7 @@ from optcodec.trellis.criterion import Criterion
 from optcodec.trellis.indices import SAMPLE_BLOCKS, Form, optimized, sampled
 from optcodec.trellis.steps import ac_steps, tables_for_level
 
-__all__ = ["LEVEL_BOUNDS", "Coder", "Levels", "level_like"]
+__all__ = ["DEAD_ZONE", "LEVEL_BOUNDS", "Coder", "Levels", "level_like"]
 
 Tables = Sequence[QuantTable]
 Levels = tuple[float, float]  # of luminance, of chrominance
@@ -29,7 +29,7 @@ LEVEL_BOUNDS = 1e-9, 1e12
 _GROWTH, _CLOSE, _STEPS = 1.2, 0.01, 12
 # Below it most coefficients become 0. For quality factors 20..90 this gives the error of a trellis within some 0.3 dB,
 # within 1 dB where blocks are masked; targets are searched in closed loop.
-_DEAD_ZONE = 0.74
+DEAD_ZONE = 0.74
 _INDICES = np.array([2047.5, *63 * [1023.5]])  # first that are too large
 
 
@@ -179,7 +179,7 @@ def level_like(coder: Coder, quality: int) -> float:
     level = 2 * limit / sum(part.coefficients.size for part in image.components) + 1e-6
     for _ in range(_STEPS):
         steps = ac_steps(weights, (level, level), coder.step_ratio, coder.least)
-        factor = limit / max(criterion.dead_zone_error(image, steps, _DEAD_ZONE), 1e-9)
+        factor = limit / max(criterion.dead_zone_error(image, steps, DEAD_ZONE), 1e-9)
         level = min(max(level * factor**_GROWTH, LEVEL_BOUNDS[0]), LEVEL_BOUNDS[1])
         if abs(factor - 1) < _CLOSE:
             break

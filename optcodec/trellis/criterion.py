@@ -100,8 +100,8 @@ class Criterion:
                 rest[others.numbers] = 0
                 replaced = others.coefficients, indices[others.numbers], factors[others.numbers]
                 parts = [(blocks, indices, rest), replaced]
-            constants, error = (steps, weights[index]), load("distortion").weighted_error
-            errors.append(float(sum(error(*part[:2], *constants, part[2], np.empty(64)) for part in parts)))
+            error, weight = load("distortion").weighted_error, weights[index]
+            errors.append(float(sum(error(*pair, steps, weight, scale, np.empty(64)) for *pair, scale in parts)))
         return errors
 
     def dead_zone_error(self, image: DctImage, steps: Floats, threshold: float) -> float:

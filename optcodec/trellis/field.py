@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +12,12 @@ from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctComponent, DctImage
 from optcodec.values import Value
 
-__all__ = ["QualityField"]
+__all__ = ["QualityField", "block_sums"]
 
 Floats = npt.NDArray[np.float64]
 
 BLOCK = 8
+Values = TypeVar("Values", np.float32, np.float64)
 # What errors count in the white of a mask, against its black: some 12 dB between both.
 MASK_STRENGTH = 16.0
 
@@ -123,3 +125,10 @@ def _block_means(values: Floats, v: int, h: int) -> Floats:
     rows, columns = values.shape[0] // v, values.shape[1] // h
     means: Floats = values.reshape(rows, v, columns, h).mean(axis=(1, 3))
     return means
+
+
+def block_sums(values: npt.NDArray[Values], side: int = BLOCK) -> npt.NDArray[Values]:
+    """Sums of a value of each pixel, shape (height, width), over blocks of this side; those at the ends are smaller."""
+    rows, columns = (np.arange(0, extent, side) for extent in values.shape)
+    sums: npt.NDArray[Values] = np.add.reduceat(np.add.reduceat(values, rows, 0), columns, 1)
+    return sums

@@ -22,6 +22,7 @@ from optcodec.pictures.pixels import load_picture
 from optcodec.receivers.block_bits import file_block_bits
 from optcodec.report.page.sections import BlockMaps, Layer, Overlay, Views, Wiper
 from optcodec.report.page.uris import data_uri, png_uri
+from optcodec.trellis.field import block_sums
 
 __all__ = ["Named", "Shown", "as_colour", "picture_sections", "shown_of", "views_of"]
 
@@ -198,7 +199,5 @@ def _errors(original: Shown, picture: Shown) -> npt.NDArray[np.float64]:
     """Root mean square of the differences in each block."""
     difference = as_colour(original.pixels).astype(np.float64) - as_colour(picture.pixels)
     square = (difference**2).mean(axis=2)
-    rows, columns = (np.arange(0, side, _ERROR_SIDE) for side in square.shape)
-    sums = np.add.reduceat(np.add.reduceat(square, rows, axis=0), columns, axis=1)
-    counts = np.outer(np.diff(rows, append=square.shape[0]), np.diff(columns, append=square.shape[1]))
+    sums, counts = (block_sums(values, _ERROR_SIDE) for values in (square, np.ones_like(square)))
     return np.asarray(np.sqrt(sums / counts))
