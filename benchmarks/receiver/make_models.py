@@ -1,9 +1,9 @@
 """Make the restoring models that come with the package: train by the shipped recipes, quantize to 8 bits, write.
 
-A network with a recipe NAME-fine is trained a second time by it, from where the first training ended; then it learns
-caution (`restore.training.caution`). Every stage has a folder below WORK and is skipped if that folder is complete; an
-interrupted training continues. Writes ``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit
-floats), and the logs of the trainings as ``results/training/*.csv``.
+If WORK has a folder NAME-fine, a network is trained a second time by the recipe of that name, from where the first
+training ended; then it learns caution (`restore.training.caution`). Every stage has a folder below WORK and is skipped
+if that folder is complete; an interrupted training continues. Writes ``restore/data/models/NAME.json`` and ``.onnx``
+(INT8), ``.safetensors`` (32-bit floats), and the logs of the trainings as ``results/training/*.csv``.
 
     python -m benchmarks.receiver.make_models --work WORK default tiny
     python -m benchmarks.receiver.make_models --work WORK --route WORK/route dncnn
@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +75,12 @@ def _train_model(name: str, work: Path, data: Path) -> None:
     networks, card = [], {}
     for role in (name, chrominance):
         network, caution = _careful_network(role, _trained_network(role, work, data), work, data)
-        save_network(MODELS / f"{role}.safetensors", network, recipe=_recipes(role)[-1])
+        save_network(MODELS / f"{role}.safetensors", network, recipe=_recipes(role, work)[-1])
         quantized, record = _int8(role, network, work, data)
         networks.append(quantized)
-        trainings = [_training(recipe, work / recipe) for recipe in _recipes(role)]
+        trainings = [_training(recipe, work / recipe) for recipe in _recipes(role, work)]
         card[role] = {"trainings": trainings, "caution": caution, "int8": record}
-        for recipe in _recipes(role):
+        for recipe in _recipes(role, work):
             _keep_log(recipe, work / recipe)
     write_model(
         MODELS / f"{name}.json",
@@ -115,15 +116,16 @@ def _chrominance(name: str) -> str:
     return CHROMINANCE.get(name, f"{name}-chroma")
 
 
-def _recipes(role: str) -> list[str]:
-    """Names of the recipes that a network is trained by, one after the other."""
-    return [recipe for recipe in (role, f"{role}-fine") if recipe in shipped_recipes()]
+def _recipes(role: str, work: Path) -> list[str]:
+    """Names of the recipes that a network is trained by, one after the other; the second one if it has a folder."""
+    second = f"{role}-fine"
+    return [role, second] if second in shipped_recipes() and (work / second).exists() else [role]
 
 
 def _trained_network(role: str, work: Path, data: Path) -> nn.Module:
     """The network after all its trainings; those that their folders do not have complete are done now."""
     network = None
-    for recipe in _recipes(role):
+    for recipe in _recipes(role, work):
         if not (work / recipe / "network.safetensors").exists():
             folders = DataFolders(data, files=work / "files")
             train(load_recipe(recipe), folders, work / recipe, network=network, progress=_progress_printer(recipe))
@@ -134,21 +136,30 @@ def _trained_network(role: str, work: Path, data: Path) -> nn.Module:
 
 def _careful_network(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network with caution, and what that does to patches that took no part."""
-    last = _recipes(role)[-1]
-    path = work / f"{last}-careful" / "network.safetensors"
+    recipe = load_recipe(_recipes(role, work)[-1])
+
+    def progress(batch: int) -> None:
+        if batch % 50 == 0:
+            click.echo(f"{role} caution {batch}/{BATCHES}", err=True)
+
+    def make() -> tuple[nn.Module, dict[str, Any]]:
+        return careful(network, recipe, DataFolders(data, files=work / "files"), progress=progress)
+
+    return _stage("careful", role, work, make)
+
+
+def _stage(
+    name: str, role: str, work: Path, make: Callable[[], tuple[nn.Module, dict[str, Any]]]
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The network and the record of a stage after the trainings, made now if its folder is not complete."""
+    last = _recipes(role, work)[-1]
+    path = work / f"{last}-{name}" / "network.safetensors"
     record = path.with_name("record.json")
     if not path.exists():
-
-        def progress(batch: int) -> None:
-            if batch % 50 == 0:
-                click.echo(f"{role} caution {batch}/{BATCHES}", err=True)
-
-        careful_network, figures = careful(
-            network, load_recipe(last), DataFolders(data, files=work / "files"), progress=progress
-        )
+        network, figures = make()
         path.parent.mkdir(exist_ok=True)
         record.write_text(json.dumps(figures))
-        save_network(path, careful_network, recipe=last)
+        save_network(path, network, recipe=load_recipe(last).to_json())
     return load_network(path), json.loads(record.read_text())
 
 
@@ -159,29 +170,26 @@ def _training(recipe: str, folder: Path) -> dict[str, Any]:
 
 def _int8(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:
     """Train a network with 8-bit weights and activations to imitate ``network``; return it with a record."""
-    last = _recipes(role)[-1]
-    path, recipe = work / f"{last}-int8" / "network.safetensors", load_recipe(last)
-    record, folders = path.with_name("record.json"), DataFolders(data, files=work / "files")
-    if not path.exists():
+    recipe, folders = load_recipe(_recipes(role, work)[-1]), DataFolders(data, files=work / "files")
+    differences: list[float] = []
+
+    def progress(step: int, difference: float) -> None:
+        differences.append(difference)
+        if step % 20 == 0:
+            click.echo(f"{role} int8 {step}/{IMITATION_STEPS} {np.mean(differences[-20:]):.4f} samples", err=True)
+
+    def make() -> tuple[nn.Module, dict[str, Any]]:
         plain = fold(network) if isinstance(network, DnCNN) else network
         rough = quantize(plain, calibration_patches(recipe, folders))
-        differences: list[float] = []
-
-        def progress(step: int, difference: float) -> None:
-            differences.append(difference)
-            if step % 20 == 0:
-                click.echo(f"{role} int8 {step}/{IMITATION_STEPS} {np.mean(differences[-20:]):.4f} samples", err=True)
-
         start = time.perf_counter()
         at_once = recipe.count  # in each step, as in the training
         patches = calibration_patches(recipe, folders, count=at_once * IMITATION_STEPS, at_once=at_once)
         fine = imitate(rough, plain, patches, steps=IMITATION_STEPS, progress=progress)
-        save_network(path, fine, recipe=recipe.to_json())
         figures = {"steps": len(differences), "seconds": round(time.perf_counter() - start, 1)}
         ends = {"first": differences[:20], "last": differences[-20:]}
-        figures |= {f"rms_difference_{end}": round(float(np.mean(part)), 4) for end, part in ends.items()}
-        record.write_text(json.dumps(figures))
-    return load_network(path), json.loads(record.read_text())
+        return fine, figures | {f"rms_difference_{k}": round(float(np.mean(part)), 4) for k, part in ends.items()}
+
+    return _stage("int8", role, work, make)
 
 
 def _model_of_route(name: str, work: Path, route: Path) -> None:

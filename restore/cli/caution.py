@@ -24,8 +24,8 @@ Folder = click.Path(path_type=Path, file_okay=False)
               "photographs; also the environment variable OPTCODEC_DATA.")  # fmt: skip
 @click.option("--files", type=Folder, help="Folder where coded photographs are kept; without it, they are coded again "
               "the next time.")  # fmt: skip
-@click.option("--batches", type=click.IntRange(1), default=1000, show_default=True, help="Batches of patches that the "
-              "network is watched on.")  # fmt: skip
+@click.option("--batches", type=click.IntRange(1), help="Batches of patches that the network is watched on.  [default: "
+              "as many as for the shipped networks]")  # fmt: skip
 @json_option
 def command(network: Path, output: Path, as_json: bool, **options: Any) -> None:
     """Teach NETWORK, the network.safetensors of a recipe with a mix of encoders, caution.
@@ -49,14 +49,14 @@ def command(network: Path, output: Path, as_json: bool, **options: Any) -> None:
     )
 
 
-def _careful(path: Path, output: Path, *, data: Path, files: Path | None, batches: int) -> dict[str, float]:
+def _careful(path: Path, output: Path, *, data: Path, files: Path | None, batches: int | None) -> dict[str, float]:
     """Teach the network, write it, and return what is known of it."""
     from restore.compress.route import trained_recipe
     from restore.networks.weights import load_network, save_network
-    from restore.training.caution import careful
+    from restore.training.caution import BATCHES, careful
     from restore.training.material import DataFolders
 
-    recipe = trained_recipe(path)
+    recipe, batches = trained_recipe(path), batches or BATCHES
     with progress_bar(batches, note="batches") as tell:
         network, record = careful(
             load_network(path), recipe, DataFolders(data, files=files), batches=batches, progress=tell

@@ -124,7 +124,7 @@ def _least_error(values: Values, candidates: list[tuple[float, int]]) -> tuple[f
 def calibration_patches(
     recipe: Recipe, data: DataFolders, *, count: int = 1024, at_once: int = 32
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Patches for the calibration of a network: drawn like those of its training, but with another seed.
+    """Patches for the calibration of a network: drawn like those of its training, as those that would follow them.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def calibration_patches(
     """
     if recipe.problem:
         raise InvalidInputError(f"only networks that undo JPEG alone are quantized; got one for {recipe.problem}")
-    patches = training_patches(recipe, data, count=min(count, at_once), seed=recipe.seed + 1)
+    patches = training_patches(recipe, data, count=min(count, at_once))
     luminance = luminance_network(recipe)
     for number in range(math.ceil(count / at_once)):
-        yield network_input(patches.batch(number), luminance)
+        yield network_input(patches.batch(recipe.steps + number), luminance)

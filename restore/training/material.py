@@ -59,9 +59,7 @@ class DataFolders:
         return self.weights or self.photographs / "weights"
 
 
-def training_patches(
-    recipe: Recipe, data: DataFolders, *, count: int | None = None, seed: int | None = None
-) -> AnyPatches:
+def training_patches(recipe: Recipe, data: DataFolders, *, count: int | None = None) -> AnyPatches:
     """The patches of a training.
 
     Parameters
@@ -70,8 +68,8 @@ def training_patches(
         Settings of the training.
     data : DataFolders
         Photographs, and where coded files are kept.
-    count, seed : int, optional
-        Patches in a batch and seed, if they are to differ from those of the recipe.
+    count : int, optional
+        Patches in a batch, if their number is to differ from that of the recipe.
 
     Raises
     ------
@@ -81,7 +79,7 @@ def training_patches(
     photographs: list[Samples] = []
     for name, shrink in recipe.photographs.items():
         photographs += load_photographs(data.photographs / name, mode=_mode(recipe), shrink=shrink)
-    side, count, seed = recipe.side, count or recipe.count, recipe.seed if seed is None else seed
+    side, count, seed = recipe.side, count or recipe.count, recipe.seed
     if recipe.mix is not None:
         planes = plane_spec(recipe.network).planes
         return CodedPatches(photographs, recipe.mix, data.files, side=side, count=count, planes=planes, seed=seed)

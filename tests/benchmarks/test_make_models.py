@@ -22,10 +22,11 @@ def test_the_second_training_starts_where_the_first_ended(tmp_path: Path, monkey
     def train(recipe: Recipe, data: DataFolders, folder: Path, *, network: nn.Module | None, **_: Any) -> None:
         calls.append((recipe, network))
         trained = Conditioned(width=8 * len(calls), blocks=1)
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         save_network(folder / "network.safetensors", trained)
 
     monkeypatch.setattr(make_models, "train", train)
+    (tmp_path / "tiny-fine").mkdir()
     network = make_models._trained_network("tiny", tmp_path, tmp_path)
     assert [recipe for recipe, _ in calls] == [load_recipe("tiny"), load_recipe("tiny-fine")]
     first, second = (start for _, start in calls)
@@ -37,5 +38,21 @@ def test_the_second_training_starts_where_the_first_ended(tmp_path: Path, monkey
     assert len(calls) == 2  # complete folders are skipped
 
 
-def test_a_network_without_a_second_recipe_is_trained_once() -> None:
-    assert make_models._recipes("large") == ["large"]
+def test_a_network_is_trained_once_without_a_second_recipe_or_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "large-fine").mkdir()
+    assert make_models._recipes("large", tmp_path) == ["large"]
+    assert make_models._recipes("tiny", tmp_path) == ["tiny"]
+
+
+def test_a_stage_is_made_once(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def make() -> tuple[nn.Module, dict[str, Any]]:
+        made.append("network")
+        return Conditioned(width=8, blocks=1), {"patches": 3}
+
+    for _ in range(2):
+        network, record = make_models._stage("careful", "tiny", tmp_path, make)
+        assert configuration(network)["width"] == 8
+        assert record == {"patches": 3}
+    assert made == ["network"]
