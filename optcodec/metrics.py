@@ -154,7 +154,7 @@ def ssim(reference: Pixels, test: Pixels) -> float:
         raise InvalidInputError(f"SSIM needs at least 11 pixels on each side, got shape {reference.shape}")
     axis = -1 if reference.ndim == 3 else None
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
-    return float(structural_similarity(reference, test, channel_axis=axis, **settings))  # type: ignore[no-untyped-call]
+    return float(structural_similarity(reference, test, channel_axis=axis, **settings))
 
 
 def luminance_ssim(reference: Pixels, test: Pixels) -> float:

@@ -111,8 +111,9 @@ class Case:
     def curves(self, encoder: str) -> Curves:
         """The curves of all blocks of this image as the receiver really restores them, measured once."""
         if encoder not in self._curves:
-            options = {"encoder": encoder, "subsampling": SUBSAMPLING, "seed": self.seed, "threads": 1}
-            self._curves[encoder] = measure_curves(self.clean, self.task, **options)
+            self._curves[encoder] = measure_curves(
+                self.clean, self.task, encoder=encoder, subsampling=SUBSAMPLING, seed=self.seed, threads=1
+            )
         return self._curves[encoder]
 
     def context(self) -> BlockContext:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
@@ -85,7 +85,7 @@ class Bench:
     def reference(self) -> np.ndarray:
         """PSNR in dB of default JPEG after restoration, shape (images, rates)."""
         return np.array([
-            [default_jpeg(image, budget, lambda data, k=k: self.psnr(data, k)) for budget in self.budgets[k]]
+            [default_jpeg(image, budget, partial(self.psnr, number=k)) for budget in self.budgets[k]]
             for k, image in enumerate(self.sent)
         ])  # fmt: skip
 
@@ -98,7 +98,7 @@ class Bench:
             ]
             for k, image in enumerate(self.sent)
         ]
-        return np.array(restored_psnr) - self.reference
+        return np.asarray(np.array(restored_psnr) - self.reference)
 
 
 class Search:
@@ -108,7 +108,8 @@ class Search:
     """
 
     def __init__(self, bench: Bench, start: dict[str, float]) -> None:
-        self.bench, self.constants, self.trials = bench, dict(start), []
+        self.bench, self.constants = bench, dict(start)
+        self.trials: list[dict[str, Any]] = []
         gains = {of_rgb: self.measure_gain(self.constants, of_rgb) for of_rgb in (False, True)}
         self.of_rgb = gains[True] > gains[False]
         self.best = gains[self.of_rgb]

@@ -31,15 +31,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 import restore
 from benchmarks.accelir import report as accelir_report
-from benchmarks.accelir.case import FIELDS, Case, Tools, digest_of
-from benchmarks.accelir.methods import METHODS
+from benchmarks.accelir.case import Case, Tools, digest_of
+from benchmarks.accelir.methods import METHODS, figures_of
 from benchmarks.accelir.speed import SIDES, timed
 from benchmarks.rates.rd import load, photographs
-from benchmarks.receiver.tasks import TASKS, make_task
+from benchmarks.receiver.tasks import TASKS, macs_of, make_task
 from benchmarks.record import ROOT, write_result
 from optcodec import TargetNotMetError
 from optcodec.console.progress import tracked
@@ -88,9 +87,9 @@ class Job:
     @cached_property
     def digest(self) -> str:
         """Digest of the files on which the results depend: network, profile and QP-NET."""
-        names = ("models/default.onnx", "models/default-chroma.onnx")
+        names = ["models/default.onnx", "models/default-chroma.onnx"]
         if self.network != "default":
-            names = (f"tasks/{self.network}.safetensors",)
+            names = [f"tasks/{self.network}.safetensors"]
         return f"{digest_of(*(_DATA / name for name in names))}-{Tools.load(self.tools).digest}"
 
     def path(self, work: Path, method: str, bpp: float) -> Path:
@@ -153,13 +152,11 @@ def measure_missing(job: Job, work: Path) -> int:
 
 
 def _figures(case: Case, method: str, bpp: float) -> dict[str, Any]:
-    """Bytes of the file and its `FIELDS` that are not NaN; ``not_met`` has the message if the budget was not met."""
+    """The figures of a file, see `figures_of`; ``not_met`` has the message if the budget was not met."""
     try:
-        nbytes, fields = METHODS[method](case, case.budget(bpp))
+        return figures_of(METHODS[method], case, case.budget(bpp))
     except TargetNotMetError as error:
         return {"not_met": str(error)}
-    values = zip(FIELDS, np.round(fields, 5).tolist(), strict=True)
-    return {"nbytes": nbytes, **{name: value for name, value in values if np.isfinite(value)}}
 
 
 def _one_thread() -> None:
@@ -234,12 +231,10 @@ def report(work: Path, workers: int, images: int | None, tasks: str) -> None:
 @_options
 def widths(work: Path, workers: int, images: int | None, tasks: str) -> None:
     """Measure the FLOPs that a network needs for equal PSNR at equal bytes."""
-    from restore.networks.count import count
-
     jobs, macs = [], {}
     for task in [name for name in tasks.split(",") if name in WIDE_TASKS]:
         networks = [f"{task}-{width}" for width in WIDTHS]
-        macs[task] = {network: count(make_task(task, network).network).macs for network in networks}
+        macs[task] = {network: macs_of(task, network) for network in networks}
         planned = (("jpeg", MIDDLE), ("receiver+qpnet", MIDDLE))
         jobs += [Job(task, network, task, path, planned) for path in chosen(images) for network in networks]
     records = run(jobs, work, workers)

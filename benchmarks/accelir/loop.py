@@ -29,9 +29,9 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.accelir.case import FIELDS, SUBSAMPLING, Case, Pixels, Tools, digest_of
+from benchmarks.accelir.case import SUBSAMPLING, Case, Pixels, Tools, digest_of
 from benchmarks.accelir.gains import chosen
-from benchmarks.accelir.methods import METHODS, CodedFile, Method
+from benchmarks.accelir.methods import METHODS, CodedFile, Method, figures_of
 from benchmarks.accelir.report import Measured, difference
 from benchmarks.rates.rd import load
 from benchmarks.record import write_result
@@ -54,9 +54,9 @@ def _loop(case: Case, budget: int, *, to_clean: bool) -> CodedFile:
     """The receiver in the loop, from the weights for the receiver."""
     assert isinstance(case.task, RestorationTask)
     reader = TaskReader(case.task, case.clean if to_clean else None)
-    options = {"tune": case.tools.tuning, "subsampling": SUBSAMPLING, "threads": 1}
-    data = encode(case.sent, reader=reader, target=MaxBytes(budget), **options).data
-    return len(data), case.measured(data)
+    target, tuning = MaxBytes(budget), case.tools.tuning
+    coded = encode(case.sent, reader=reader, target=target, tune=tuning, subsampling=SUBSAMPLING, threads=1)
+    return coded.nbytes, case.measured(coded.data)
 
 
 LOOPS: dict[str, Method] = {
@@ -89,7 +89,7 @@ def measure_missing(job: tuple[str, str, Path], nets: Path, work: Path) -> list[
         if record["digest"] != digest:
             case = case or _case(problem, network, path)
             record = {"task": problem, "network": network, "tools": problem, "set": path.parent.name}
-            record |= {"image": path.stem, "method": method, "bpp": BPP, **_figures(case, method), "digest": digest}
+            record |= {"image": path.stem, "method": method, "bpp": BPP, **_timed(case, method), "digest": digest}
             write_whole(file, json.dumps(record).encode())
         records.append(record)
     return records
@@ -101,12 +101,11 @@ def _case(problem: str, network: str, path: Path) -> Case:
     return Case(task, clean, Tools.load(problem), zlib.crc32(path.name.encode()))
 
 
-def _figures(case: Case, method: str) -> dict[str, Any]:
+def _timed(case: Case, method: str) -> dict[str, Any]:
+    """The figures of a file, and the seconds that it and its measures took."""
     start = time.process_time()
-    nbytes, fields = MEASURED[method](case, case.budget(BPP))
-    values = zip(FIELDS, np.round(fields, 5).tolist(), strict=True)
-    figures = {name: value for name, value in values if np.isfinite(value)}
-    return {"nbytes": nbytes, **figures, "seconds": round(time.process_time() - start, 2)}
+    figures = figures_of(MEASURED[method], case, case.budget(BPP))
+    return figures | {"seconds": round(time.process_time() - start, 2)}
 
 
 def summary(records: list[dict[str, Any]]) -> dict[str, Any]:

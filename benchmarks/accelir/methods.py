@@ -12,18 +12,19 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from benchmarks.accelir.case import SUBSAMPLING, Case, Floats, Pixels
+from benchmarks.accelir.case import FIELDS, SUBSAMPLING, Case, Floats, Pixels
 from benchmarks.accelir.ideal import ideal_file
 from optcodec import MaxBytes, QualityField, TargetNotMetError, encode
 from optcodec.blocks.allocate import ALLOCATORS, Allocator, lagrangian
 from optcodec.blocks.choice import WAYS, BlockChoice, BlockContext, blocks_by, pixels_of_blocks
 from optcodec.blocks.curves import Curves, block_grid
+from optcodec.blocks.qpnet import QpNet
 from optcodec.shared import encode_mozjpeg, encode_turbo
 from optcodec.trellis.tuning import tuning_for
 
@@ -131,7 +132,7 @@ def _oracle(case: Case, budget: int) -> CodedFile:
     """The trellis with the true groups of all blocks in place of those that QP-NET predicts."""
     profile = case.tools.profile
     profile = replace(profile, strength=profile.strength or DEFAULT_STRENGTH)
-    blocks: Any = BlockChoice("exchange", profile, known_groups(case))  # type: ignore[arg-type]
+    blocks = BlockChoice("exchange", profile, cast("QpNet", known_groups(case)))
     return coded(case, budget, tune=case.tools.tuning, blocks=blocks)
 
 
@@ -142,12 +143,12 @@ class _TrueContext(BlockContext):
     known: Curves | None = None
 
     @cached_property
-    def curves(self) -> Curves:  # type: ignore[override]
+    def curves(self) -> Curves:
         assert self.known is not None
         return self.known
 
     @cached_property
-    def shares(self) -> Floats:  # type: ignore[override]
+    def shares(self) -> Floats:
         return np.ones((*block_grid(self.image.width, self.image.height), 1))
 
 
@@ -188,6 +189,13 @@ def _ideal(case: Case, budget: int, *, allocator: Allocator, true_curves: bool) 
         middle = math.sqrt(low * high)
         low, high = (middle, high) if file(middle)[0] <= budget else (low, middle)
     return budget, between((file(low), file(high)), budget, case.measured)
+
+
+def figures_of(method: Method, case: Case, budget: int) -> dict[str, Any]:
+    """Bytes of the file that a method makes for a budget in bytes, and its `FIELDS` that are not NaN."""
+    nbytes, fields = method(case, budget)
+    values = zip(FIELDS, np.round(fields, 5).tolist(), strict=True)
+    return {"nbytes": nbytes, **{name: value for name, value in values if np.isfinite(value)}}
 
 
 METHODS: dict[str, Method] = {

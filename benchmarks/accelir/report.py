@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -115,9 +116,9 @@ def bd_figures(reference: Sequence[Rows], test: Sequence[Rows]) -> dict[str, Fig
         curves = [
             [(rows[name]["nbytes"], rows[name]["after"]) for rows in rows_by_rate] for rows_by_rate in (reference, test)
         ]
-        rows = [np.array(curve).T for curve in curves]
+        columns: list[Floats] = [np.array(curve).T for curve in curves]
         options = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
-        gains.append(bjontegaard.bd_psnr(*rows[0], *rows[1], **options))
+        gains.append(bjontegaard.bd_psnr(*columns[0], *columns[1], **options))
         rate, overlap = bd_rate(*curves) if _overlap(curves) else (np.nan, 0.0)
         rates.append(rate)
         overlaps.append(overlap)
@@ -214,7 +215,7 @@ def widths(records: Sequence[Record], macs: dict[str, dict[str, float]]) -> dict
         columns = together(*rows)
         logs, count = np.log([costs[network] for network in networks]), len(networks)
         wanted = columns[:, :count].mean(axis=0)[-1]
-        reduction = figure(columns, lambda resampled, logs=logs: _reduction(resampled, logs))
+        reduction = figure(columns, partial(_reduction, logs=logs))
         tasks[task] = {
             "macs_per_pixel": {network: costs[network] for network in networks},
             "psnr_db": {

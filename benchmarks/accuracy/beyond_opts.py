@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -110,13 +110,13 @@ def scaled(tables: tuple[QuantTable, ...]) -> Callable[[np.ndarray, str, int], b
 
     def encode(pixels: np.ndarray, subsampling: str, quality: int) -> bytes:
         level = float(quality_scale(quality))
-        steps = [QuantTable(family.steps(level).reshape(8, 8)) for family in families]
+        steps = [QuantTable(family.steps(level).reshape(8, 8).astype(np.uint16)) for family in families]
         return PixelSource(pixels, subsampling, "float", False, Metadata(), 0, 1).encoded(steps)
 
     return encode
 
 
-def _batches(target: TargetModel, size: int = 16) -> object:
+def _batches(target: TargetModel, size: int = 16) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
     return batches(find_images(data() / "BSDS500", "self"), target.preprocess, size=size)
 
 

@@ -13,6 +13,7 @@ images with true labels or the network's own, and weights without a network, are
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from benchmarks.accuracy.beyond_opts import LEVELS, flat
 from benchmarks.accuracy.networks import (
@@ -76,7 +77,7 @@ def measure_network(name: str) -> None:
             conditions = grid([method], ["bytes"], qualities=LEVELS)
             part = f"{result}_{len(parts)}"
             parts[label], _ = run(part, target, photographs(folder), conditions, profile, SUBSAMPLING)
-        about = {"data": folder, "labels": "labels.csv", "subsampling": SUBSAMPLING}
+        about: dict[str, Any] = {"data": folder, "labels": "labels.csv", "subsampling": SUBSAMPLING}
         about |= {"profiles": {label: about_profile(profile) for label, profile in profiles_by_label.items()}}
         print(write(result, target, joined_rows(parts), about))
 

@@ -90,10 +90,11 @@ def secant_profile(target: TargetModel, photos: list[Photo], quality: int) -> Se
 
 def trained_tables(target: TargetModel, photos: list[Photo], quality: int, steps: int) -> Tables:
     """Tables with as many bits as default JPEG at a quality, trained for the least divergence of the network."""
-    bits = sum(_grouped_bits(photo.statistics) for photo in photos) / len(photos)
+    bits = sum((_grouped_bits(photo.statistics) for photo in photos), np.zeros((2, 64, 255))) / len(photos)
     limit = _rate(bits, np.log([table.steps.ravel() for table in annex_k_tables(quality)])).sum()
     rng = np.random.default_rng(0)
-    moments, last = np.zeros((2, 2, 64)), []
+    moments = np.zeros((2, 2, 64))
+    last: list[np.ndarray] = []
     logs = _scaled_to_rate(bits, np.full((2, 64), np.log(40.0)), limit)
     slope = np.zeros((2, 64))
     for step in range(1, steps + 1):
@@ -140,14 +141,14 @@ def _rate(bits: np.ndarray, logs: np.ndarray) -> np.ndarray:
     steps = np.clip(np.exp(logs), 1, 255) - 1
     below = np.minimum(steps.astype(int), 253)
     low, high = (np.take_along_axis(bits, (below + k)[..., None], 2)[..., 0] for k in (0, 1))
-    return low + (high - low) * (steps - below)
+    return np.asarray(low + (high - low) * (steps - below))
 
 
 def _scaled_to_rate(bits: np.ndarray, logs: np.ndarray, limit: float) -> np.ndarray:
     """Logarithms of the steps, all shifted by the same amount so that the rate equals the limit."""
     largest = np.log(255.0)
     shift = brentq(lambda s: _rate(bits, np.clip(logs + s, 0, largest)).sum() - limit, -5, 5, xtol=1e-4)
-    return np.clip(logs + shift, 0, largest)
+    return np.asarray(np.clip(logs + shift, 0, largest))
 
 
 def _tables(logs: np.ndarray) -> Tables:

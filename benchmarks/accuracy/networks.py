@@ -118,7 +118,9 @@ def joined_rows(parts: dict[str, Rows]) -> Rows:
     """Join rows of several runs on the same images into one; the keys of ``parts`` become the names of the methods."""
     first = next(iter(parts.values()))
     conditions = tuple(Condition(name, c.setting, c.level) for name, rows in parts.items() for c in rows.conditions)
-    arrays = {name: np.concatenate([getattr(rows, name) for rows in parts.values()]) for name in _PER_FILE}
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(rows, name) for rows in parts.values()]) for name in _PER_FILE
+    }
     return replace(first, conditions=conditions, **arrays)
 
 

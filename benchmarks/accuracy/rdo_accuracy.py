@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from typing import Any
 from unittest.mock import patch
 
 from benchmarks.accuracy.networks import (
@@ -67,7 +68,7 @@ def measure_network(name: str) -> None:
         conditions = grid([method], ["bytes"], qualities=LEVELS)
         with patch.object(coder, "tuning_for", tuning):
             parts[variant], _ = run(f"{result}_{len(parts)}", target, images, conditions, profile, SUBSAMPLING)
-    about = {"profiles": {"OptS": about_profile(clean), "at quality 40": about_profile(at_40)}}
+    about: dict[str, Any] = {"profiles": {"OptS": about_profile(clean), "at quality 40": about_profile(at_40)}}
     about |= {"data": "imagenet_sample", "labels": "labels.csv", "subsampling": SUBSAMPLING}
     print(write(result, target, joined_rows(parts), about, baseline=PLAIN))
 

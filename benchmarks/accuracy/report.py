@@ -11,6 +11,7 @@ from __future__ import annotations
 from benchmarks.accuracy.networks import BUDGETS, PACKAGES, joined_rows, rows_of_methods
 from benchmarks.accuracy.tables import BASELINE, NETWORKS, OURS, PLAIN, Figure, fill
 from benchmarks.record import RESULTS, ROOT, write_result
+from optcodec.accuracy.rows import Rows
 from optcodec.accuracy.statistics import summarize
 from optcodec.report.curves import draw_to, rate_accuracy_figure, read_result
 
@@ -26,7 +27,7 @@ def main() -> None:
 
 def curves(name: str, baseline: str) -> list[Figure]:
     """Curves of all methods at equal bytes and both samplings, compared with the method ``baseline``."""
-    parts = {}
+    parts: dict[str, Rows] = {}
     shown = {"jpeg": "JPEG", "opts:laplacian": "OptS (eq. 14)", "rdopt": "RD-OPT, clean"}
     shown |= {"mozjpeg": "mozjpeg", "jpegli": "jpegli"}
     for sampling in ("4:4:4", "4:2:0"):

@@ -58,7 +58,7 @@ def estimate(target: TargetModel, images: list[LabelledImage], **options: Any) -
     return estimate_sensitivity(target.module, batches(images, target.preprocess), **options)
 
 
-def timed(target: TargetModel, images: list[LabelledImage]) -> tuple[SensitivityProfile, dict[str, float]]:
+def timed(target: TargetModel, images: list[LabelledImage]) -> tuple[SensitivityProfile, dict[str, Any]]:
     """Profile, and seconds per image over batches of 16 that are already in memory, without the first batch."""
     profile = estimate(target, images)
     ready = list(batches(images[:160], target.preprocess))
@@ -127,6 +127,7 @@ def finite_differences(target: TargetModel, images: list[LabelledImage]) -> dict
     ratios: dict[str, list[float]] = {"Cb": [], "Cr": [], "Cb_against_Cr": [], "Cr_against_Cb": []}
     for pixels, labels in batches(images, target.preprocess, size=1):
         image = (pixels.double() / 255).requires_grad_(True)
+        assert labels is not None
         loss = torch.nn.functional.cross_entropy(module(image), labels)
         (gradient,) = torch.autograd.grad(loss, image)
         planes = component_gradients(gradient / 255, "4:4:4")

@@ -95,8 +95,13 @@ def peer_files(photos: dict[str, Pixels]) -> Iterator[PeerFile]:
 
 def strong_encoders() -> Iterator[tuple[str, Callable[[Pixels, int], bytes]]]:
     """Encoders by name: mozjpeg in pyvips (trellis, overshoot deringing, its own tables), and jpegli."""
-    strong = {"optimize_coding": True, "trellis_quant": True, "overshoot_deringing": True, "quant_table": 3}
-    variants: dict[str, dict[str, object]] = {
+    strong: dict[str, Any] = {
+        "optimize_coding": True,
+        "trellis_quant": True,
+        "overshoot_deringing": True,
+        "quant_table": 3,
+    }
+    variants: dict[str, dict[str, Any]] = {
         "mozjpeg baseline": {},
         "mozjpeg progressive": {"interlace": True, "optimize_scans": True},
         "mozjpeg 4:4:4": {"subsample_mode": "off"},

@@ -37,7 +37,7 @@ def _opencv(path: Path) -> Pixels:
     decoded = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags)
     if decoded is None:
         raise ValueError("imdecode returns nothing")
-    return decoded[..., ::-1]
+    return np.asarray(decoded[..., ::-1])
 
 
 def _torchvision(path: Path) -> Pixels:
@@ -45,19 +45,19 @@ def _torchvision(path: Path) -> Pixels:
     from torchvision.io import ImageReadMode, decode_jpeg
 
     data = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
-    return decode_jpeg(data, mode=ImageReadMode.RGB).permute(1, 2, 0).numpy()
+    return np.asarray(decode_jpeg(data, mode=ImageReadMode.RGB).permute(1, 2, 0).numpy())
 
 
 def _simplejpeg(path: Path) -> Pixels:
     import simplejpeg
 
-    return simplejpeg.decode_jpeg(path.read_bytes())
+    return np.asarray(simplejpeg.decode_jpeg(path.read_bytes()))
 
 
 def _zune(path: Path) -> Pixels:
     from kornia_rs import io as kornia
 
-    return kornia.decode_image_jpeg(path.read_bytes())
+    return np.asarray(kornia.decode_image_jpeg(path.read_bytes()))
 
 
 def _jpegli(path: Path) -> Pixels:

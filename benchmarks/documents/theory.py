@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from skimage import data
 
 import optcodec
@@ -44,7 +45,9 @@ def main() -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a picture that can be read on light and dark pages, and close it."""
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(w_pad=0.1, h_pad=0.1)
     figure.savefig(path, dpi=110, facecolor="white", metadata={"Software": None})
     plt.close(figure)
 

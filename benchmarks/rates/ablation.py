@@ -35,6 +35,7 @@ from optcodec.trellis import indices as rdo
 from optcodec.trellis import steps as table_steps
 from optcodec.trellis.chroma import Planes
 from optcodec.trellis.coder import Coder, level_like
+from optcodec.trellis.rates import Rates, sequential_rates
 from optcodec.trellis.tuning import STEP_RATIO, TUNINGS
 
 TUNING = TUNINGS["psnr"]
@@ -63,10 +64,9 @@ def without(variant: Variant) -> Iterator[None]:
         if not variant["dc_step"]:
             stack.enter_context(patch.object(table_steps, "_DC_FACTORS", np.ones(1)))
         if variant["indices"] == "AC":
-            original = rdo.sequential_rates
 
-            def free_dc(coded: CoefficientImage, **options: Any) -> list[Any]:
-                return [replace(rates, dc=rates.dc * 0) for rates in original(coded, **options)]
+            def free_dc(coded: CoefficientImage, **options: Any) -> list[Rates]:
+                return [replace(rates, dc=rates.dc * 0) for rates in sequential_rates(coded, **options)]
 
             stack.enter_context(patch.object(rdo, "sequential_rates", free_dc))
         if "turns" in variant:

@@ -75,7 +75,7 @@ def main(samplings: list[str]) -> None:
         rows = {name: one_page(pixels, subsampling) for name, pixels in items}
         against = {f"{name} against {rival}": direct(rows, rival, name) for name in OURS for rival in RIVALS}
         saved = {f"{name}: overshoot": direct(rows, WITHOUT.format(name), name) for name in (PLAIN, *OURS)}
-        document = {
+        document: dict[str, Any] = {
             "pictures": {name: list(pixels.shape[1::-1]) for name, pixels in pictures.items()},
             "qualities": QUALITIES,
             "direct": against | saved,

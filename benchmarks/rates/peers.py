@@ -86,7 +86,8 @@ def check(data: bytes, coded: CoefficientImage) -> None:
 def one_image(task: tuple[Path, str]) -> dict[str, list[dict[str, float]]]:
     """All measures of all files of one photograph, by encoder and in the order of the qualities."""
     path, subsampling = task
-    pixels, rows = load(path), {}
+    pixels = load(path)
+    rows: dict[str, list[dict[str, float]]] = {}
     for name, encoder in encoders().items():
         people = name.startswith(FOR_EYES) and "alone" not in name
         rows[name] = []
@@ -136,7 +137,7 @@ def main(samplings: list[str]) -> None:
             images = list(tracked(pool.map(one_image, tasks), subsampling, len(tasks)))
         name = f"rd_peers_{subsampling.replace(':', '')}"
         columns = ("nbytes", *MEASURES)
-        rows = {
+        rows: dict[str, Any] = {
             encoder: np.array([[[p[c] for c in columns] for p in image[encoder]] for image in images])
             for encoder in images[0]
         }

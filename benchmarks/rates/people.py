@@ -44,8 +44,10 @@ PAGES = "article", "editor", "spreadsheet", "line chart", "shop"
 
 def ours(pixels: Pixels, subsampling: str, quality: int, *, effort: int) -> bytes:
     """A progressive file for people."""
-    form = {"subsampling": subsampling, "progressive": True, "threads": 1}
-    return encode(pixels, quality=quality, effort=effort, tune="people", **form).data
+    coded = encode(
+        pixels, quality=quality, effort=effort, tune="people", subsampling=subsampling, progressive=True, threads=1
+    )
+    return coded.data
 
 
 def butteraugli(reference: Pixels, test: Pixels, program: str) -> dict[str, float]:

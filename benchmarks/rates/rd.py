@@ -18,9 +18,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from optcodec import encode, psnr_db
-from optcodec.metrics import luminance_ssim
+from optcodec.metrics import luminance_ssim, ssimulacra2
 from optcodec.pictures.pixels import decoded_pixels
-from optcodec.rates.measures import ssimulacra2
 from optcodec.shared import encode_jpegli, encode_mozjpeg, encode_turbo, luminance, percentile_interval
 
 Pixels = npt.NDArray[np.uint8]
@@ -48,8 +47,16 @@ def ours(
     pixels: Pixels, subsampling: str, quality: int, *, tune: str, progressive: bool, overshoot: bool = True
 ) -> bytes:
     """A file of our encoder with rate-distortion optimization (effort 3)."""
-    form = {"subsampling": subsampling, "progressive": progressive, "overshoot": overshoot}
-    return encode(pixels, quality=quality, effort=3, tune=tune, **form).data
+    coded = encode(
+        pixels,
+        quality=quality,
+        effort=3,
+        tune=tune,
+        subsampling=subsampling,
+        progressive=progressive,
+        overshoot=overshoot,
+    )
+    return coded.data
 
 
 def encoders() -> dict[str, Encoder]:

@@ -91,7 +91,7 @@ def best_bands(costs: Costs, index: int) -> list[tuple[float, list[ScanSpec]]]:
                     continue  # two neighbouring bands with the same bits are one band
                 parts = [splits[ends[k], ends[k + 1], 0, tops[k]] for k in range(bands)]
                 for low in reversed(range(HIGHEST)):
-                    for deeper, group in itertools.groupby(range(bands), key=lambda k, low=low: tops[k] > low):
+                    for deeper, group in itertools.groupby(range(bands), key=lambda k: tops[k] > low):
                         members = list(group)
                         if deeper:
                             parts.append(splits[ends[members[0]], ends[members[-1] + 1], low + 1, low])
@@ -107,7 +107,8 @@ def _bands() -> Iterator[tuple[int, int, int, int]]:
 
 def survey(paths: list[Path]) -> dict[str, Any]:
     """Sizes of all files, and the costs of all scans relative to Pillow's file."""
-    rows, costs = [], dict.fromkeys(candidates(), 0.0)
+    rows: list[dict[str, Any]] = []
+    costs = dict.fromkeys(candidates(), 0.0)
     for path, quality, subsampling in itertools.product(paths, QUALITIES, SUBSAMPLINGS):
         picture = Image.open(path).convert("RGB")
         options = {"quality": quality, "subsampling": subsampling}
@@ -136,7 +137,7 @@ def survey(paths: list[Path]) -> dict[str, Any]:
 
 def search_result(costs: dict[ScanSpec, float], default: list[ScanSpec]) -> dict[str, Any]:
     """Sizes of the scans of the default script and of the best scripts, in percent of Pillow's file."""
-    dc = {"interleaved": [(0, 1, 2)], "separate": [(0,), (1,), (2,)]}
+    dc: dict[str, list[tuple[int, ...]]] = {"interleaved": [(0, 1, 2)], "separate": [(0,), (1,), (2,)]}
     return {
         "luminance AC, default": percent(sum(costs[s] for s in default if s.Ss and s.components == (0,))),
         "luminance AC, best": [describe(*script) for script in best_bands(costs, 0)[:5]],

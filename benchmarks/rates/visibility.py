@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +50,10 @@ def crops() -> dict[str, dict[str, Pixels]]:
 
 def files(pixels: Pixels, bits: float) -> Iterator[bytes]:
     """Files of about the same size."""
-    form = {"subsampling": "4:2:0", "progressive": True, "threads": 1}
+    ours = partial(encode, pixels, target=Bpp(bits), subsampling="4:2:0", progressive=True, threads=1)
     for tune in TUNES:
-        yield encode(pixels, target=Bpp(bits), effort=3, tune=tune, **form).data
-    yield encode(pixels, target=Bpp(bits), effort=4, tune="people", rounds=3, **form).data
+        yield ours(effort=3, tune=tune).data
+    yield ours(effort=4, tune="people", rounds=3).data
     for encoder in (encode_turbo, encode_jpegli):
         coded = [encoder(pixels, "4:2:0", quality, progressive=True) for quality in QUALITIES]
         yield min(coded, key=lambda data: abs(len(data) - bits * SIDE**2 / 8))

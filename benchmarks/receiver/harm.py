@@ -48,6 +48,7 @@ SAMPLINGS = ("4:2:0", "4:4:4")
 TWICE = ((15, 75), (15, 90), (40, 85), (40, 95), (75, 95), (90, 60))  # qualities of the first and the second coding
 NO_HARM, FINE = 0.02, 95  # dB that a file may lose, and the quality from which on it may lose nothing
 FIRST_DRAWING, DRAWINGS = 100_000, 4  # numbers of drawings that took no part in the training
+DRAWS = 2000  # of the bootstrap
 PACKAGES = ("numpy", "onnxruntime", "pillow", "ajpegli", "pyvips")
 
 
@@ -132,7 +133,7 @@ def summary(rows: list[dict[str, Any]], model: str) -> dict[str, Any]:
         gains = np.array([_gain(row, model) for row in rows if (row["coding"], row["quality"]) == (coding, quality)])
         groups.setdefault(coding, {})[str(quality)] = {
             "mean": round(float(gains.mean()), 3),
-            "interval": np.round(percentile_interval(gains), 3).tolist(),
+            "interval": np.round(percentile_interval(gains, resamples=DRAWS), 3).tolist(),
             "least": round(float(gains.min()), 3),
         }
     losers = [

@@ -75,7 +75,12 @@ def speed(rounds: int) -> None:
     rows = _timed(timing, files)
     for name in sorted({name.split(",")[0] for name in files}):
         rows[f"{name}, float32"] |= count(shipped_network(name)).to_json()
-    figures = {"size": SIZE, "rounds": rounds, "networks": rows, "without_vnni": _timed(command(*timing), files)}
+    figures: dict[str, Any] = {
+        "size": SIZE,
+        "rounds": rounds,
+        "networks": rows,
+        "without_vnni": _timed(command(*timing), files),
+    }
     write_result("receiver_speed", figures, packages=PACKAGES)
     for processor in ("networks", "without_vnni"):
         for name, row in figures[processor].items():

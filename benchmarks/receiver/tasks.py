@@ -54,4 +54,13 @@ def as_files(task: str, first: int, last: int, folder: Path) -> list[Path]:
     return paths
 
 
-__all__ = ["FOLDER", "TASKS", "RestorationTask", "Samples", "as_files", "make_task", "photographs"]
+def macs_of(task: str, name: str) -> float:
+    """MACs per pixel of a network that restores the images of a task."""
+    from restore.networks.count import count
+
+    network = make_task(task, name).network
+    assert network is not None
+    return count(network).macs
+
+
+__all__ = ["FOLDER", "TASKS", "RestorationTask", "Samples", "as_files", "macs_of", "make_task", "photographs"]

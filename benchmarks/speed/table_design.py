@@ -14,6 +14,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.record import write_result
-from optcodec.design import design_tables, gather, resolve
+from optcodec.design import Files, design_tables, gather, resolve
 from optcodec.pictures.pixels import load_picture
 from optcodec.shared import forward
 from optcodec.targets import Bpp, WaterLevel
@@ -50,12 +51,12 @@ def main() -> None:
     def design(distortion: str, threads: int) -> None:
         statistics_of_image = gather(image, threads=threads)
         _ = statistics_of_image.bits
-        resolve(LEVEL, statistics_of_image, profile, distortion=distortion, size_of=lambda tables: 0)
+        _ = resolve(LEVEL, statistics_of_image, profile, distortion=distortion, files=Files(len)).tables
 
     figures: dict[str, Any] = {"pixels": f"{pixels.shape[1]}x{pixels.shape[0]}", "subsampling": "4:2:0"}
     for threads in (1, 2):
         for distortion in ("empirical", "laplacian"):
-            figures[f"{distortion}, {threads} threads"] = timed(lambda d=distortion, t=threads: design(d, t))
+            figures[f"{distortion}, {threads} threads"] = timed(partial(design, distortion, threads))
     figures["1.0 bpp with real files, 2 threads"] = timed(
         lambda: design_tables(image, Bpp(1.0), profile=profile, threads=2), repeats=5
     )

@@ -53,7 +53,7 @@ def encode_mozjpeg(pixels: Pixels, subsampling: str, quality: int, *, table: int
     Table 1 is flat (its best one for PSNR), table 3 is its default. The chroma subsampling is 4:2:0, or for all other
     values 4:4:4.
     """
-    import pyvips  # type: ignore[import-untyped]
+    import pyvips
 
     height, width, bands = np.atleast_3d(pixels).shape
     image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, bands, "uchar")

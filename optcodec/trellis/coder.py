@@ -16,7 +16,7 @@ from optcodec.jpeg.overshoot import Blocks, Clipped
 from optcodec.jpeg.quantize import quantize, table_indices
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.trellis.criterion import Criterion
-from optcodec.trellis.indices import SAMPLE_BLOCKS, Form, optimized, sampled
+from optcodec.trellis.indices import SAMPLE_BLOCKS, ScanForm, optimized, sampled
 from optcodec.trellis.steps import ac_steps, tables_for_level
 
 __all__ = ["DEAD_ZONE", "LEVEL_BOUNDS", "Coder", "Levels", "level_like"]
@@ -121,9 +121,9 @@ class Coder:
         return np.array([abs(part.coefficients.reshape(-1, 64)).max(axis=0) for part in self.image.components])
 
     @property
-    def form(self) -> Form:
-        """How the file is written."""
-        return Form(self.progressive, self.apart, self.threads)
+    def form(self) -> ScanForm:
+        """Which scans the file will have."""
+        return ScanForm(self.progressive, self.apart, self.threads)
 
     def errors(self, coded: CoefficientImage) -> list[float]:
         """Weighted error of each component; where samples are clipped, only what is seen of it."""

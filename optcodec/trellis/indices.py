@@ -26,7 +26,7 @@ from optcodec.kernels.ratelayout import UNIT, WORK
 from optcodec.trellis.criterion import Criterion
 from optcodec.trellis.rates import Rates, progressive_rates, sequential_rates
 
-__all__ = ["SAMPLE_BLOCKS", "Form", "choose_indices", "optimized", "sampled"]
+__all__ = ["SAMPLE_BLOCKS", "ScanForm", "choose_indices", "optimized", "sampled"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,8 +41,8 @@ _NO_BLOCKS = Blocks(np.empty(0, np.int64), np.empty((0, 64), np.float32))
 
 
 @dataclass(frozen=True)
-class Form:
-    """How a file is written.
+class ScanForm:
+    """Which scans a file will have: what the bits of its indices depend on.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def optimized(
     tables: Sequence[QuantTable],
     criterion: Criterion,
     levels: Sequence[float],
-    form: Form = Form(),
+    form: ScanForm = ScanForm(),
     clipped: Clipped | None = None,
 ) -> CoefficientImage:
     """Quantize an image with the indices that make error plus level times bits least.
@@ -90,8 +90,8 @@ def optimized(
         Weights of the error.
     levels : sequence of float
         Error that a bit is worth in luminance, and in chrominance; above 0.
-    form : Form
-        How the file is written.
+    form : ScanForm
+        Which scans the file will have.
     clipped : Clipped, optional
         Samples of luminance whose errors count from one side only. Blocks with such samples are coded twice: with
         samples beyond white and black that make them cheap, and then with the nearest ones to what these were coded to.
@@ -147,7 +147,7 @@ def choose_indices(
     criterion: Criterion,
     levels: Sequence[float],
     rates: Sequence[Rates],
-    form: Form = Form(),
+    form: ScanForm = ScanForm(),
     overshot: Blocks | None = None,
 ) -> CoefficientImage:
     """Best indices where the bits of all symbols are known.
@@ -180,7 +180,7 @@ def _chosen_again(
     coded: CoefficientImage,
     criterion: Criterion,
     levels: Sequence[float],
-    form: Form,
+    form: ScanForm,
 ) -> CoefficientImage:
     """Best indices of some blocks of luminance, with the bits of the symbols of all of them.
 
@@ -197,7 +197,7 @@ def _choices(
     criterion: Criterion,
     levels: Sequence[float],
     rates: Sequence[Rates],
-    form: Form,
+    form: ScanForm,
 ) -> list[_Choice]:
     """What is to be chosen in each component; see `choose_indices`."""
     weights, scales = criterion.per_coefficient(image), criterion.scales(image)

@@ -31,7 +31,7 @@ from optcodec.jpeg.entropy import optimal_tables, scan_bits, sequential_tokens
 from optcodec.jpeg.quantize import quantize
 from optcodec.jpeg.scans import ScanSpec, progressive_scan, progressive_scans, smallest_scans
 from optcodec.trellis.criterion import Criterion
-from optcodec.trellis.indices import Form, choose_indices, optimized
+from optcodec.trellis.indices import ScanForm, choose_indices, optimized
 from optcodec.trellis.rates import Rates, progressive_rates, sequential_rates
 from optcodec.trellis.steps import tables_for_level
 from optcodec.trellis.tuning import STEP_RATIO, tuning_for
@@ -121,7 +121,7 @@ def test_every_block_has_the_cheapest_indices(subsampling, apart):
     levels, plain = (20.0, 70.0), quantize(image, annex_k_tables(80))
     bits = [ac_bits(rng) for _ in image.components]
     rates = [as_rates(bits_of_part, rng.integers(1, 12, 13)) for bits_of_part in bits]
-    chosen = choose_indices(image, plain, criterion, levels, rates, Form(apart=apart))
+    chosen = choose_indices(image, plain, criterion, levels, rates, ScanForm(apart=apart))
     most = image.components[0].coefficients.size
     for index, (part, new, old) in enumerate(zip(image.components, chosen.components, plain.components, strict=True)):
         steps = plain.tables[old.table].steps.astype(np.float64).ravel()
