@@ -47,6 +47,7 @@ QUALITIES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 92, 95, 98, 100)
 SAMPLINGS = ("4:2:0", "4:4:4")
 TWICE = ((15, 75), (15, 90), (40, 85), (40, 95), (75, 95), (90, 60))  # qualities of the first and the second coding
 NO_HARM, FINE = 0.02, 95  # dB that a file may lose, and the quality from which on it may lose nothing
+EQUAL = 100.0  # dB that an image counts as which equals the original
 FIRST_DRAWING, DRAWINGS = 100_000, 4  # numbers of drawings that took no part in the training
 DRAWS = 2000  # of the bootstrap
 PACKAGES = ("numpy", "onnxruntime", "pillow", "ajpegli", "pyvips")
@@ -145,8 +146,8 @@ def summary(rows: list[dict[str, Any]], model: str) -> dict[str, Any]:
 
 
 def _gain(row: dict[str, Any], model: str) -> float:
-    """Gain in dB; 0 where both images equal the original."""
-    return 0.0 if row[model] == row["decoded"] else float(row[model] - row["decoded"])
+    """Gain in dB."""
+    return min(row[model], EQUAL) - min(row["decoded"], EQUAL)
 
 
 @click.command()
