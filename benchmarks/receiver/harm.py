@@ -147,7 +147,7 @@ def summary(rows: list[dict[str, Any]], model: str) -> dict[str, Any]:
 
 def _gain(row: dict[str, Any], model: str) -> float:
     """Gain in dB."""
-    return min(row[model], EQUAL) - min(row["decoded"], EQUAL)
+    return float(min(row[model], EQUAL) - min(row["decoded"], EQUAL))
 
 
 @click.command()

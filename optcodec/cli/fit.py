@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +14,14 @@ from optcodec.cli.fit_report import document_of, provenance_of, text_of
 from optcodec.cli.fit_ways import fit_ways, planned_options, way_options
 from optcodec.console.help import ExpertOption, GroupedCommand
 from optcodec.console.many import Done, Failure, process_files, report_failures
-from optcodec.console.models import check_folders, classifier_options, network_option, one_thread_each, open_classifier
+from optcodec.console.models import (
+    agreement_option,
+    check_folders,
+    classifier_options,
+    network_option,
+    one_thread_each,
+    open_network,
+)
 from optcodec.console.options import (
     background_option,
     max_pixels_option,
@@ -68,6 +76,14 @@ def _points(ctx: click.Context, option: click.Parameter, text: str | None) -> fl
     help="Limit: the mean divergence of the output from that on the original (Kullback-Leibler) is at most X nats.",
 )
 @click.option(
+    "--min-agreement",
+    type=float,
+    metavar="P",
+    help="Limit: the decision is the same for at least P percent of the pictures, or of a map of classes or the output "
+    "of a detector.",
+)
+@agreement_option
+@click.option(
     "--labels",
     default="self",
     show_default=True,
@@ -120,9 +136,10 @@ def command(data: Path, output: Path, as_json: bool, **options: Any) -> None:
     from optcodec.fit.verdict import verdict_of
 
     check_writable(output)
-    if options["max_loss"] is None and options["max_kl"] is None:
-        raise InvalidInputError("expected --max-loss, such as 0.5%, or --max-kl, or both; got neither")
-    limits = FitLimits(options["max_loss"], options["max_kl"])
+    named = {name: options[name] for name in ("max_loss", "max_kl", "min_agreement")}
+    if all(limit is None for limit in named.values()):
+        raise InvalidInputError("expected a limit: --max-loss, such as 0.5%, --max-kl or --min-agreement; got none")
+    limits = FitLimits(*named.values())
     fit, about = _fitted(data, limits, options)
     verdict = verdict_of(fit, limits)
     plan = None
@@ -154,17 +171,17 @@ def _fitted(data: Path, limits: FitLimits, options: dict[str, Any]) -> tuple[Fit
     from optcodec.fit.run import fit_plan, split
     from optcodec.vision.datasets import find_images
 
-    classifier, model = open_classifier(options)
-    choices = fit_ways(classifier, model, options)
+    network, model = open_network(options)
+    choices = fit_ways(network, model, options)
     images = find_images(data, options["labels"])
     if options["labels"] == "folders":
-        check_folders(classifier, {image.path.relative_to(data).parts[0] for image in images})
+        check_folders(network, {image.path.relative_to(data).parts[0] for image in images})
     pictures = split(images, options["images"], options["verify_images"], options["seed"])
     opening = {name: options[name] for name in ("background", "max_pixels", "to_rgb")}
-    bench = Bench(classifier, opening, _run(options["threads"] or processor_count()), options["seed"])
-    with one_thread_each([options["network"]]):
+    bench = Bench(network, opening, _run(options["threads"] or processor_count()), options["seed"])
+    with one_thread_each([options["network"]] if "torch" in sys.modules else []):  # a function may do without torch
         fit = fit_plan(bench, pictures, choices, limits)
-    named = {"network": classifier.name, "weights_sha256": classifier.weights_sha256}
+    named = {"network": network.name, "weights_sha256": network.weights_sha256}
     return fit, named | _asked(data, pictures, options)
 
 
@@ -172,7 +189,8 @@ def _asked(data: Path, pictures: Sequence[Sequence[LabelledImage]], options: dic
     return {
         "data": str(data),
         "labels": options["labels"],
-        "limits": {"max_loss_points": options["max_loss"], "max_kl": options["max_kl"]},
+        "agreement": options["agreement"],
+        "limits": {"max_loss_points": options["max_loss"], **{n: options[n] for n in ("max_kl", "min_agreement")}},
         "seed": options["seed"],
         "sample": [str(image.path) for image in pictures[0]],
         "others": [str(image.path) for image in pictures[1]],

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["document_of", "provenance_of", "text_of"]
 
-_HEADER = "sampling", "size", "method", "quality", "bpp", "bytes", "top-1, points", "divergence", "limit"
+_HEADER = "sampling", "size", "method", "quality", "bpp", "bytes"
+_OF_CLASSES, _OF_OUTPUTS = ("top-1, points", "divergence"), ("agreement, %",)
 _TEXT_COLUMNS = 3
 
 
@@ -84,19 +85,23 @@ def _images(points: Sequence[Point]) -> str:
 
 
 def _table(points: Sequence[Point], limits: FitLimits) -> str:
-    rows = [_row(point, limits) for point in points]
+    is_of_classes = all(point.verification is None or point.verification.kl is not None for point in points)
+    header = *_HEADER, *(_OF_CLASSES if is_of_classes else _OF_OUTPUTS), "limit"
+    rows = [_row(point, limits, len(header)) for point in points]
     problems = dict.fromkeys(f"{point.setting.way.name}: {point.problem}" for point in points if point.problem)
-    return "\n".join([columns(_HEADER, rows, text=_TEXT_COLUMNS), *problems])
+    return "\n".join([columns(header, rows, text=_TEXT_COLUMNS), *problems])
 
 
-def _row(point: Point, limits: FitLimits) -> tuple[str, ...]:
-    from optcodec.fit.limits import divergence_of, top1_change
+def _row(point: Point, limits: FitLimits, length: int) -> tuple[str, ...]:
+    from optcodec.fit.limits import top1_change
 
     setting, verification = point.setting, point.verification
     size = "full" if setting.short_side is None else str(setting.short_side)
     named = setting.subsampling, size, setting.way.name, str(point.quality)
     if verification is None:
-        return *named, "", "", "", "", "impossible"
-    points, kl = top1_change(verification).value, divergence_of(verification).value
-    figures = f"{point.bpp:.2f}", f"{verification.nbytes_after:,}", f"{points:+.1f}", f"{kl:.3g}"
-    return *named, *figures, "kept" if limits.are_kept(verification) else "exceeded"
+        return *named, *[""] * (length - len(named) - 1), "impossible"
+    figures: tuple[str, ...] = (f"{verification.agreement_percent.value:.1f}",)
+    if verification.kl is not None:
+        figures = f"{top1_change(verification).value:+.1f}", f"{verification.kl.value:.3g}"
+    rate = f"{point.bpp:.2f}", f"{verification.nbytes_after:,}"
+    return *named, *rate, *figures, "kept" if limits.are_kept(verification) else "exceeded"

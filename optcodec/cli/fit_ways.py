@@ -13,7 +13,7 @@ from optcodec.console.options import SUBSAMPLINGS, with_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from optcodec.accuracy.classifier import Classifier
+    from optcodec.accuracy.change import Network
     from optcodec.fit.bench import Point
     from optcodec.fit.run import Choices
     from optcodec.fit.ways import Way
@@ -88,10 +88,9 @@ _OPTIONS = (
     click.option(
         "--sizes",
         metavar="LIST",
-        default="full,256",
-        show_default=True,
         callback=_words("a list of full and lengths in pixels", _size),
-        help="Resolutions to try: full, or lengths of the shorter side in pixels.",
+        help="Resolutions to try: full, or lengths of the shorter side in pixels.  [default: full,256; with "
+        "--agreement full, since places in smaller pictures are others]",
     ),
     click.option(
         "--qualities",
@@ -108,8 +107,10 @@ def way_options(function: Any) -> Any:
     return with_options(function, *_OPTIONS)
 
 
-def fit_ways(classifier: Classifier, model: TargetModel | None, options: dict[str, Any]) -> Choices:
+def fit_ways(network: Network, model: TargetModel | None, options: dict[str, Any]) -> Choices:
     """What is tried, by the options of `way_options`.
+
+    A network whose outputs are compared by ``--agreement`` takes no part in the coding, which needs classes.
 
     Raises
     ------
@@ -122,13 +123,16 @@ def fit_ways(classifier: Classifier, model: TargetModel | None, options: dict[st
     methods = options["methods"] or [method for method in _METHODS if method not in missing]
     for method in [method for method in methods if method in missing]:
         raise InvalidInputError(f"the method {method} {missing[method]}; got {options['network']}")
-    ways = _plain_ways(methods, options) + _network_ways(methods, classifier, model, options)
-    sides = [None if size == _FULL else size for size in options["sizes"]]
+    ways = _plain_ways(methods, options) + _network_ways(methods, network, model, options)
+    sides = [None if size == _FULL else size for size in options["sizes"] or ()]
+    sides = sides or ([None, 256] if options["agreement"] is None else [None])
     return Choices(ways, options["samplings"], sides, tuple(sorted(options["qualities"] or QUALITIES)))
 
 
 def _missing(model: TargetModel | None, options: dict[str, Any]) -> dict[str, str]:
     """Methods that the network cannot do, and why."""
+    if options["agreement"] is not None:
+        return dict.fromkeys((*_ROUNDS, _CHOOSE), "is for classifiers, and not with --agreement")
     if model is None:
         return dict.fromkeys(_ROUNDS, "needs gradients, which ONNX files do not give")
     reasons = {_CHOOSE: "is for ONNX files"}
@@ -148,7 +152,7 @@ def _plain_ways(methods: Sequence[str], options: dict[str, Any]) -> list[Way]:
 
 
 def _network_ways(
-    methods: Sequence[str], classifier: Classifier, model: TargetModel | None, options: dict[str, Any]
+    methods: Sequence[str], network: Network, model: TargetModel | None, options: dict[str, Any]
 ) -> list[Way]:
     from optcodec.fit.ways import choosing_way, network_ways
     from optcodec.vision.profile import load_profile
@@ -159,9 +163,11 @@ def _network_ways(
     profile = generic if generic.provenance.subsampling in options["samplings"] else None
     named = _network(options) | ({} if profile else {"tune": "psnr"})
     if model is None:
+        from optcodec.accuracy.classifier import Classifier
         from optcodec.accuracy.reader import ClassifierReader
 
-        return [choosing_way(ClassifierReader(classifier), profile, named)]
+        assert isinstance(network, Classifier)  # nothing else is asked to choose
+        return [choosing_way(ClassifierReader(network), profile, named)]
     from optcodec.vision.reader import NetworkReader
 
     rounds = [count for method, count in _ROUNDS.items() if method in methods]

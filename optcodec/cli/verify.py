@@ -15,12 +15,12 @@ from optcodec.console.about import about
 from optcodec.console.help import ExpertOption, GroupedCommand
 from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures
 from optcodec.console.models import (
+    agreement_option,
     check_folders,
     classifier_options,
     network_option,
     one_thread_each,
-    open_classifier,
-    open_compared,
+    open_network,
 )
 from optcodec.console.options import (
     background_option,
@@ -28,7 +28,6 @@ from optcodec.console.options import (
     to_rgb_option,
 )
 from optcodec.console.show import columns, count, json_option, print_json
-from optcodec.errors import InvalidInputError
 from optcodec.limits import processor_count
 
 if TYPE_CHECKING:
@@ -87,14 +86,7 @@ _FIGURES = {
     help="Limit: the decision is the same for at least P percent of the pictures, or of a map of classes or the output "
     "of a detector, down to the lower end of the interval.",
 )
-@click.option(
-    "--agreement",
-    metavar="boxes|MODULE:FUNCTION",
-    help="Compare outputs other than classes. boxes: the part of the boxes that a detector finds in both pictures; its "
-    "output is a mapping with boxes, and maybe labels and scores. Or a function of the output on the coded and on the "
-    "original picture that says which part is the same, 0..1. --network is then package.module:factory, and the "
-    "factory may return a function from RGB pixels to an output.",
-)
+@agreement_option
 @click.option("--resized", is_flag=True, help="Allow coded pictures of another size in the same proportions.")
 @classifier_options
 @click.option(
@@ -120,7 +112,7 @@ def command(before: Path, after: Path, as_json: bool, **options: Any) -> None:
     from optcodec.accuracy.verification import Limits, verification_of
 
     limits = Limits(*(options[name] for name in ("max_loss", "max_kl", "min_agreement")))
-    network = _network(options)
+    network, _ = open_network(options)
     pairs, unpaired = find_pairs(before, after, options["labels"])
     if options["labels"] == "folders":
         paths = [pair.before for pair in pairs] + [file.path for file in unpaired]
@@ -136,18 +128,6 @@ def command(before: Path, after: Path, as_json: bool, **options: Any) -> None:
         for line in [_judged(check) for check in checks if check.kept]:
             click.echo(line)
     _report(checks, failures, len(pairs) + len(unpaired))
-
-
-def _network(options: dict[str, Any]) -> Network:
-    """What looks at the pictures: a classifier, or a network whose outputs are compared by ``--agreement``."""
-    if options["agreement"] is None:
-        return open_classifier(options)[0]
-    of_classes = {"--max-loss": options["max_loss"], "--max-kl": options["max_kl"]}
-    of_classes["--labels"] = None if options["labels"] == "self" else options["labels"]
-    for option, value in of_classes.items():
-        if value is not None:
-            raise InvalidInputError(f"{option} is for outputs of classes; with --agreement, expected --min-agreement")
-    return open_compared(options)
 
 
 def _measured(network: Network, pairs: Sequence[Pair], options: dict[str, Any]) -> tuple[list[Change], list[Failure]]:

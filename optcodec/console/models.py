@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from optcodec.vision.models import TargetModel
 
 __all__ = [
+    "agreement_option",
     "check_folders",
     "classifier_options",
     "is_onnx",
@@ -30,6 +31,7 @@ __all__ = [
     "open_classifier",
     "open_compared",
     "open_model",
+    "open_network",
 ]
 
 
@@ -61,6 +63,21 @@ _NETWORK = (
         "--weights", help="Weights of the network: a file (.safetensors, .pth), or 'default' to download them."
     ),
 )
+
+
+_AGREEMENT = click.option(
+    "--agreement",
+    metavar="boxes|MODULE:FUNCTION",
+    help="Compare outputs other than classes. boxes: the part of the boxes that a detector finds in both pictures; its "
+    "output is a mapping with boxes, and maybe labels and scores. Or a function of the output on the coded and on the "
+    "original picture that says which part is the same, 0..1. --network is then package.module:factory, and the "
+    "factory may return a function from RGB pixels to an output.",
+)
+
+
+def agreement_option(function: Any) -> Any:
+    """Add ``--agreement`` to a command with ``--max-loss``, ``--max-kl``, ``--min-agreement`` and ``--labels``."""
+    return with_options(function, _AGREEMENT)
 
 
 def network_option(function: Any) -> Any:
@@ -126,6 +143,24 @@ def open_classifier(options: dict[str, Any]) -> tuple[Classifier, TargetModel | 
 
     target = open_model(network, weights=options["weights"], device=options["device"] or "cpu")
     return torch_classifier(target, probabilities=probabilities), target
+
+
+def open_network(options: dict[str, Any]) -> tuple[Network, TargetModel | None]:
+    """What looks at the pictures: a classifier, and its model of torch, or what `open_compared` opens.
+
+    Raises
+    ------
+    InvalidInputError
+        If it cannot be opened, or an option is for the other kind.
+    """
+    if options["agreement"] is None:
+        return open_classifier(options)
+    of_classes = {"--max-loss": options["max_loss"], "--max-kl": options["max_kl"]}
+    of_classes["--labels"] = None if options["labels"] == "self" else options["labels"]
+    for option, value in of_classes.items():
+        if value is not None:
+            raise InvalidInputError(f"{option} is for outputs of classes; with --agreement, expected --min-agreement")
+    return open_compared(options), None
 
 
 def open_compared(options: dict[str, Any]) -> ComparedNetwork:

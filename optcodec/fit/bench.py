@@ -8,11 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-from optcodec.accuracy.change import Change, change_between
-from optcodec.accuracy.classifier import Classifier
+from optcodec.accuracy.change import Change, Network
 from optcodec.accuracy.verification import Verification, verification_of
 from optcodec.errors import OptcodecError
 from optcodec.fit.ways import Setting
@@ -55,15 +51,15 @@ class Original:
         Class index, if it is known.
     width, height : int
         In pixels, upright.
-    outputs : ndarray of float64, shape (classes,)
-        Logarithms of the class probabilities.
+    outputs : ndarray of float64, shape (classes,), or of any kind
+        What the network makes of it: logarithms of the class probabilities, or what a function compares.
     """
 
     path: Path
     label: int | None
     width: int
     height: int
-    outputs: npt.NDArray[np.float64]
+    outputs: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +103,8 @@ class Bench:
 
     Parameters
     ----------
-    classifier : Classifier
-        The network.
+    network : Network
+        A `optcodec.accuracy.classifier.Classifier` or a `optcodec.accuracy.outputs.ComparedNetwork`.
     opening : mapping
         ``background``, ``max_pixels`` and ``to_rgb`` of `optcodec.load_picture`. All pictures are turned upright.
     run : Run
@@ -117,20 +113,20 @@ class Bench:
         Of the intervals.
     """
 
-    classifier: Classifier
+    network: Network
     opening: Mapping[str, Any] = field(default_factory=dict)
     run: Run = in_turn
     seed: int = 0
 
     def originals(self, images: Sequence[LabelledImage]) -> tuple[list[Original], Failures]:
-        """The pictures that can be read and classified, and the others."""
+        """The pictures that the network can read, and the others."""
 
         def work(index: int) -> Original:
             image = images[index]
             picture = self._picture(image.path)
             height, width = picture.pixels.shape[:2]
-            outputs = self.classifier(picture.pixels)
-            change_between(image.path.name, (outputs, outputs), (0, 0), image.label)  # refuses a label of no class
+            outputs = self.network(picture.pixels)
+            self.network.change(image.path.name, (outputs, outputs), (0, 0), image.label)  # refuses a wrong label
             return Original(image.path, image.label, width, height, outputs)
 
         return self.run("originals", [image.path for image in images], work)
@@ -151,9 +147,9 @@ class Bench:
 
     def _change(self, setting: Setting, quality: int, original: Original) -> Change:
         data = setting.encoded(self._picture(original.path), quality).data
-        outputs = original.outputs, self.classifier(load_picture(io.BytesIO(data)).pixels)
+        outputs = original.outputs, self.network(load_picture(io.BytesIO(data)).pixels)
         sizes = original.path.stat().st_size, len(data)
-        return change_between(original.path.name, outputs, sizes, original.label)
+        return self.network.change(original.path.name, outputs, sizes, original.label)
 
     def _picture(self, path: Path) -> Picture:
         return load_picture(path, orient="apply", **self.opening)

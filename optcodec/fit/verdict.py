@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optcodec.accuracy.verification import Figure
 from optcodec.fit.bench import Point
-from optcodec.fit.limits import FitLimits, divergence_of, top1_change
+from optcodec.fit.limits import FitLimits, top1_change
 from optcodec.fit.run import Fit
 
 __all__ = ["cost_of", "described", "verdict_of"]
@@ -41,7 +41,9 @@ def cost_of(point: Point) -> str:
     """What a point costs the network, with 95 % intervals."""
     if point.verification is None:
         return str(point.problem)
-    points, kl = top1_change(point.verification), divergence_of(point.verification)
+    points, kl = top1_change(point.verification), point.verification.kl
+    if kl is None:
+        return f"agreement {_with_interval(point.verification.agreement_percent, '.1f')} %"
     return f"top-1 {_with_interval(points, '+.1f')} points, divergence {_with_interval(kl, '.3g')} nats"
 
 
@@ -60,7 +62,8 @@ def _saved(fit: Fit, point: Point) -> str:
 def _named(limits: FitLimits) -> str:
     points = [] if limits.max_loss_points is None else [f"a top-1 loss of {limits.max_loss_points:g} points"]
     kl = [] if limits.max_kl is None else [f"a divergence of {limits.max_kl:g} nats"]
-    return " and ".join(points + kl)
+    same = [] if limits.min_agreement is None else [f"an agreement of {limits.min_agreement:g} %"]
+    return " and ".join(points + kl + same)
 
 
 def _with_interval(figure: Figure, form: str) -> str:

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from optcodec import load_picture
+from optcodec.accuracy.boxes import box_agreement
 from optcodec.accuracy.change import measure_pair
 from optcodec.accuracy.classifier import torch_classifier
 from optcodec.accuracy.pairs import find_pairs
@@ -100,9 +102,39 @@ def test_the_text_ends_with_the_verdict(folder: Path) -> None:
         assert f"{name} {points:+.1f} {figures['kl']['value']:.3g} kept" in rows
     plan = load_plan(folder / "plan.json")
     assert plan.verdict == report["verdict"]
-    assert plan.provenance["limits"] == {"max_loss_points": 100, "max_kl": 9}
+    assert plan.provenance["limits"] == {"max_loss_points": 100, "max_kl": 9, "min_agreement": None}
     assert plan.provenance["chosen"] == report["chosen"]
     assert plan.provenance["network"] == "net"
+
+
+@pytest.mark.parametrize("least", [60.0, 100.0])
+def test_boxes_of_a_detector_are_kept(folder: Path, factories: ModuleType, least: float) -> None:
+    factories.detector = lambda: bright_boxes
+    options = (*QUICK[:2], "--qualities", "1,20,95", "--methods", "jpeg,psnr", "--agreement", "boxes")
+    report = run_json(*arguments(folder, *options, "--min-agreement", least, model="optcodec_test_fit:detector"))
+    assert report["agreement"] == "boxes"
+    assert {point["short_side"] for point in report["points"]} == {None}
+    agreement = report["chosen"]["figures"]["agreement_percent"]["value"]
+    assert agreement >= least
+    assert report["chosen"]["figures"]["kl"] is None
+    assert f"agreement {agreement:.1f} [" in report["verdict"]
+    (folder / "out").mkdir()
+    run_json("encode", *report["others"], "-o", folder / "out", "--plan", folder / "plan.json")
+    pairs, _ = find_pairs(folder / "photos", folder / "out")
+    boxes = [[bright_boxes(load_picture(path).pixels) for path in (pair.after, pair.before)] for pair in pairs]
+    assert agreement == pytest.approx(100 * np.mean([box_agreement(*pair) for pair in boxes]))
+    text = run(*arguments(folder, *options, "--min-agreement", least, model="optcodec_test_fit:detector")).stdout
+    assert f"{agreement:.1f} kept" in " ".join(text.split())
+    assert "agreement, %" in text
+    assert "divergence" not in text
+
+
+def bright_boxes(pixels: Any) -> dict[str, Any]:
+    """Boxes of blocks of 8x8 pixels that are brighter than the picture, which coarse quantization moves."""
+    rows, columns = (extent // 8 for extent in pixels.shape[:2])
+    means = pixels[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8, 3).mean(axis=(1, 3, 4))
+    row, column = 8 * np.argwhere(means > pixels.mean()).T
+    return {"boxes": np.stack([column, row, column + 8, row + 8], 1).astype(np.float64)}
 
 
 def test_the_number_of_threads_changes_nothing(folder: Path) -> None:

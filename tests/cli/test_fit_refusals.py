@@ -16,7 +16,18 @@ NETWORK = "tests.accuracy_helpers:classifier"
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "expected --max-loss, such as 0.5%, or --max-kl, or both; got neither"),
+        ([], "expected a limit: --max-loss, such as 0.5%, --max-kl or --min-agreement; got none"),
+        (["--min-agreement", 101], "min_agreement is a percentage up to 100, got 101.0"),
+        (
+            ["--min-agreement", 90, "--agreement", "faces"],
+            "--agreement is boxes or package.module:function, got 'faces'",
+        ),
+        (["--max-kl", 1, "--agreement", "boxes"], "--max-kl is for outputs of classes; with --agreement, expected "),
+        (["--min-agreement", 9, "--agreement", "boxes", "--labels", "folders"], "--labels is for outputs of classes; "),
+        (
+            ["--min-agreement", 9, "--agreement", "boxes", "--methods", "jpeg,loop"],
+            "the method loop is for classifiers, and not with --agreement; got ",
+        ),
         (["--max-loss", "0.5"], "--max-loss is a number of percentage points such as 0.5%, got '0.5'"),
         (["--max-loss", "much%"], "--max-loss is a number of percentage points such as 0.5%, got 'much%'"),
         (["--max-loss", "-1%"], "max_loss_points is a finite number from 0 on, got -1.0"),
