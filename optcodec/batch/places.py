@@ -26,6 +26,7 @@ __all__ = [
     "Url",
     "copied",
     "digest",
+    "explained",
     "filesystem",
     "joined",
     "opened",
@@ -99,7 +100,7 @@ def filesystem(url: Url) -> tuple[Any, str]:
     require_packages("fsspec")
     import fsspec
 
-    with _explained("open", url):
+    with explained("open", url):
         found: tuple[Any, str] = fsspec.core.url_to_fs(url.text)
     return found
 
@@ -126,7 +127,7 @@ def opened(place: Store) -> Iterator[BinaryIO]:
             raise InvalidInputError(f"cannot read {place}: {error.strerror or first_line(error)}") from None
         return
     system, path = filesystem(place)
-    with _explained("read", place), system.open(path, "rb") as file:
+    with explained("read", place), system.open(path, "rb") as file:
         yield file
 
 
@@ -145,7 +146,7 @@ def _part(place: Store, start: int, nbytes: int) -> bytes:
     """So many bytes of a file, or less at its end."""
     if isinstance(place, Url):  # exactly these: an open file would read on for megabytes
         system, path = filesystem(place)
-        with _explained("read", place):
+        with explained("read", place):
             content: bytes = system.cat_file(path, start=start, end=start + nbytes) if nbytes else b""
         return content
     with opened(place) as file:
@@ -210,7 +211,7 @@ def whole(place: Store, *, keep_times: bool = False) -> Iterator[BinaryIO]:
     with SpooledTemporaryFile(max_size=_IN_MEMORY_NBYTES) as content:
         yield cast(BinaryIO, content)
         content.seek(0)
-        with _explained("write", place):
+        with explained("write", place):
             system.makedirs(path.rpartition("/")[0], exist_ok=True)
             if _SHOW_WHOLE_OBJECTS.intersection(_protocols(system)):
                 _send(system, path, cast(BinaryIO, content))
@@ -255,8 +256,23 @@ def _protocols(system: Any) -> tuple[str, ...]:
 
 
 @contextmanager
-def _explained(verb: str, url: Url) -> Iterator[None]:
-    """Turn whatever a file system of fsspec raises into an error of ours that names the URL."""
+def explained(verb: str, url: Url) -> Iterator[None]:
+    """Turn whatever a file system of fsspec raises into an error of ours that names the URL.
+
+    Parameters
+    ----------
+    verb : str
+        What cannot be done then, such as "read".
+    url : Url
+        For the message.
+
+    Raises
+    ------
+    DiskFullError
+        If there is no space, and the verb is "write".
+    InvalidInputError
+        In place of all other errors, apart from our own and `MemoryError`.
+    """
     try:
         yield
     except (OptcodecError, MemoryError):
