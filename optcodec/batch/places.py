@@ -32,6 +32,7 @@ __all__ = [
     "opened",
     "place_of",
     "read",
+    "remove_unfinished_at",
     "whole",
 ]
 
@@ -39,11 +40,10 @@ STREAM = Path("-")  # stdin or stdout on a command line
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _LOCAL = "file://"
+_PART_END = ".part"
 _SHOW_WHOLE_OBJECTS = {"s3", "gs", "abfs"}  # Amazon S3 and the like, Google Cloud Storage, Azure Blob Storage
 _PIECE_NBYTES = 1 << 20  # that are read at once to be hashed
-_IN_MEMORY_NBYTES = (
-    1 << 26
-)  # of a file that is written to a URL; a larger one, such as a shard, goes through a local file
+_IN_MEMORY_NBYTES = 1 << 26  # of a file that is written to a URL; a larger one, such as a shard, goes through a file
 
 
 @dataclass(frozen=True)
@@ -213,10 +213,19 @@ def whole(place: Store, *, keep_times: bool = False) -> Iterator[BinaryIO]:
         content.seek(0)
         with explained("write", place):
             system.makedirs(path.rpartition("/")[0], exist_ok=True)
-            if _SHOW_WHOLE_OBJECTS.intersection(_protocols(system)):
+            if _shows_whole_objects(system):
                 _send(system, path, cast(BinaryIO, content))
             else:
                 _send_and_rename(system, path, cast(BinaryIO, content))
+
+
+def remove_unfinished_at(folder: Url) -> None:
+    """Remove files in a folder that a process which was killed could not finish; no other may be writing there."""
+    system, path = filesystem(folder)
+    if not _shows_whole_objects(system):
+        with explained("read", folder):
+            for part in system.glob(f"{path}/{PART_START}*{_PART_END}"):
+                system.rm_file(part)
 
 
 def _send(system: Any, path: str, content: BinaryIO) -> None:
@@ -239,7 +248,7 @@ def _send(system: Any, path: str, content: BinaryIO) -> None:
 
 def _send_and_rename(system: Any, path: str, content: BinaryIO) -> None:
     """Write a file of another name, and rename it when it is complete."""
-    part = f"{path.rpartition('/')[0]}/{PART_START}{secrets.token_hex(8)}.part"
+    part = f"{path.rpartition('/')[0]}/{PART_START}{secrets.token_hex(8)}{_PART_END}"
     try:
         with system.open(part, "wb") as file:
             shutil.copyfileobj(content, file)
@@ -250,9 +259,10 @@ def _send_and_rename(system: Any, path: str, content: BinaryIO) -> None:
         raise
 
 
-def _protocols(system: Any) -> tuple[str, ...]:
-    """The names of a file system of fsspec, such as s3 and s3a."""
-    return (system.protocol,) if isinstance(system.protocol, str) else tuple(system.protocol)
+def _shows_whole_objects(system: Any) -> bool:
+    """Whether what is written to a file system of fsspec appears when it is complete."""
+    protocols = {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)  # such as s3 and s3a
+    return bool(protocols & _SHOW_WHOLE_OBJECTS)
 
 
 @contextmanager

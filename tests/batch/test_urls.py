@@ -91,6 +91,8 @@ def test_one_picture(tmp_path: Path, store: Any, pictures: dict[str, str]) -> No
 def test_a_job_goes_on(tmp_path: Path, store: Any, pictures: dict[str, str]) -> None:
     arguments = ["encode", "memory://in", "-o", "memory://out", "--manifest", tmp_path / "m.jsonl", "--resume"]
     run_json(*arguments)
+    for folder in ("/out", "/out/sub"):
+        store.pipe_file(f"{folder}/.optcodec-0123456789abcdef.part", b"half of it")  # of a job that was killed
     store.rm_file("/out/001.jpg")
     store.pipe_file("/out/003.jpg", b"other bytes")
     assert run_json(*arguments)["resumed"] == 2
