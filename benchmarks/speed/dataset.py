@@ -5,14 +5,15 @@ have the quality of default JPEG at 75 (the same tables, or designed ones with n
 our plain files at 75: the quality of the others is then the one whose files are nearest, and designed tables get that
 size as their target. Each worker is a process of its own with one thread, as in a process pool, and ``encode_many`` one
 process with as many threads as workers, and at least as many pictures as threads: a large one is then given to it as
-often. Its processor time counts all threads, its peak memory the whole process. In each round a worker encodes each
+often. Its processor time counts all threads, its peak memory the whole process; of that, ``file_nbytes`` are pages of
+files in the end, above all of libraries, which all workers share. In each round a worker encodes each
 picture once; the first round is left out, and medians are written. The encoders take turns in a random order, a round
 each, so that a machine that becomes slower slows all of them alike.
 
 The large picture is the mosaic of `benchmarks.speed.speed`, that of 2 megapixels a part of it, the small ones are all
 crops side by side of the photographs in the folder PHOTOS, or else in the folder Kodak of OPTCODEC_DATA: so many that a
-turn takes far longer than a change of processes. Needs simplejpeg; pyvips is measured if it is there. Writes
-benchmarks/results/dataset.json.
+turn takes far longer than a change of processes. Needs simplejpeg; pyvips and torchvision are measured if they are
+there. Writes benchmarks/results/dataset.json.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ Encoder = Callable[[list[Pixels], Any, int], list[bytes]]  # pictures, quality o
 QUALITY = 75
 SIZES = {"224x224": (224, 224), "2 MP": (1200, 1728), "12 MP": (3072, 3840)}
 ROUNDS = {"224x224": 20, "2 MP": 30, "12 MP": 15}
-OTHERS = ("simplejpeg", "pillow", "pyvips")
+OTHERS = {"simplejpeg": "simplejpeg", "pillow": "PIL", "pyvips": "pyvips", "torchvision": "torchvision"}  # modules
 GOALS = {"12 MP": {"plain / simplejpeg": 1.0}, "224x224": {"many / simplejpeg": 0.8}}
 GOALS_OF_ALL = {"designed / plain": 0.5}
 LEAST_SCALING, MOST_NBYTES = 1.8, 200e6
@@ -66,7 +67,7 @@ def main() -> None:
     cases = {size: _case(pictures(folder, size), size, arguments.share) for size in SIZES}
     goals = _goals(cases)
     if arguments.share == 1:
-        packages = ("numpy", "numba", "llvmlite", "simplejpeg", "pillow", *(["pyvips"] if find_spec("pyvips") else []))
+        packages = ("numpy", "numba", "llvmlite", *(name for name in OTHERS if _is_there(name)))
         write_result("dataset", {"rounds": ROUNDS, "cases": cases, "goals": goals}, packages=packages)
 
 
@@ -113,12 +114,10 @@ def _simplejpeg(images: list[Pixels], quality: int, threads: int) -> list[bytes]
 
 
 def _pillow(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
-    def coded(image: Pixels) -> bytes:
-        file = io.BytesIO()
+    files = [io.BytesIO() for _ in images]
+    for image, file in zip(images, files, strict=True):
         Image.fromarray(image).save(file, "JPEG", quality=quality, optimize=True, subsampling="4:2:0")
-        return file.getvalue()
-
-    return list(map(coded, images))
+    return [file.getvalue() for file in files]
 
 
 def _pyvips(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
@@ -128,6 +127,15 @@ def _pyvips(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
     return [pyvips.Image.new_from_array(image).write_to_buffer(".jpg", **options) for image in images]
 
 
+def _torchvision(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
+    import torch
+    from torchvision.io import encode_jpeg
+
+    torch.set_num_threads(1)
+    planes = [torch.from_numpy(image).permute(2, 0, 1) for image in images]  # as they lie in memory
+    return [encode_jpeg(each, quality).numpy().tobytes() for each in planes]
+
+
 ENCODERS: dict[str, Encoder] = {
     "plain": _plain,
     "many": _many,
@@ -135,14 +143,20 @@ ENCODERS: dict[str, Encoder] = {
     "simplejpeg": _simplejpeg,
     "pillow": _pillow,
     "pyvips": _pyvips,
+    "torchvision": _torchvision,
 }
+
+
+def _is_there(name: str) -> bool:
+    """Whether an encoder is ours, or its package is installed."""
+    return name not in OTHERS or find_spec(OTHERS[name]) is not None
 
 
 def _work(folder: Path, *, name: str, setting: Any, threads: int) -> None:
     """A worker: prepare, encode all pictures for each line on stdin, and at last print what the rounds took."""
     images, encoder = [np.load(path) for path in sorted(folder.glob("*.npy"))], ENCODERS[name]
     images *= -(-threads // len(images))  # one picture on two threads would be another question
-    before = _peak_nbytes()
+    before = _status_nbytes("VmHWM")
     encoder(images, setting, threads)  # compiles, and fills caches
     print("ready", flush=True)
     cpu, wall = [], []
@@ -153,18 +167,19 @@ def _work(folder: Path, *, name: str, setting: Any, threads: int) -> None:
         wall.append(time.perf_counter() - start[1])
         print("done", flush=True)
     figures = {"cpu": statistics.median(cpu), "wall": statistics.median(wall), "pictures": len(images)}
-    print(json.dumps(figures | {"peak_nbytes": _peak_nbytes(), "before_nbytes": before, "threads": threads}))
+    memory = {"peak_nbytes": _status_nbytes("VmHWM"), "file_nbytes": _status_nbytes("RssFile"), "before_nbytes": before}
+    print(json.dumps(figures | memory | {"threads": threads}))
 
 
-def _peak_nbytes() -> int:
-    """Peak memory of this process so far, in bytes; unlike that of getrusage without that of the process before it."""
-    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+def _status_nbytes(entry: str) -> int:
+    """Memory of this process: VmHWM, its peak (in getrusage the process before it counts, too); RssFile, of files."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{entry}:")]
     return 1024 * int(line.split()[1])
 
 
 def _case(images: list[Pixels], size: str, share: float) -> dict[str, Any]:
     """All encoders on the pictures of a size: at equal quality and at equal bytes, with 1 and with 2 workers."""
-    present = [name for name in ENCODERS if name not in OTHERS or find_spec("PIL" if name == "pillow" else name)]
+    present = list(filter(_is_there, ENCODERS))
     reference = [len(data) for data in _plain(images, QUALITY, 1)]
     settings = {
         "equal quality": {name: None if name == "designed" else QUALITY for name in present},
@@ -246,6 +261,7 @@ def _figures(results: list[dict[str, Any]]) -> dict[str, float]:
         "pictures_a_cpu_second": count / sum(result["cpu"] for result in results),
         "pictures_a_second": sum(result["pictures"] / result["wall"] for result in results),
         "peak_nbytes_a_worker": max(result["peak_nbytes"] // result["threads"] for result in results),
+        "file_nbytes": max(result["file_nbytes"] for result in results),
         "peak_nbytes_before": max(result["before_nbytes"] for result in results),
         "cpu_hours_a_million": 1e6 / 3600 * sum(result["cpu"] for result in results) / count,
     }

@@ -24,12 +24,13 @@ _ENCODERS = {
     "simplejpeg": "simplejpeg",
     "pillow": "Pillow, `optimize=True`",
     "pyvips": "pyvips, `optimize_coding`",
+    "torchvision": "torchvision's `encode_jpeg`",
 }
 
 
 def speed() -> dict[str, str]:
     """All tables by the name in their marks."""
-    figures = {"effort 3": effort_3(), "data set": data_set(), "whole set": whole_set_table()}
+    figures = {"effort 3": effort_3(), "data set": data_set(), "transform": transform(), "whole set": whole_set_table()}
     return figures | {"a billion": billion_table(), "encoding a billion": coding_table()}
 
 
@@ -61,10 +62,24 @@ def data_set() -> str:
     sizes = ("224x224", "2 MP", "12 MP")
     rows = [["pictures a CPU second, equal quality", *sizes, "memory of a worker at 12 MP, MB"]]
     rows.append(["---", *4 * ["---:"]])
-    for name, title in _ENCODERS.items():
+    measured = cases["12 MP"]["equal quality"]  # without the packages that were not there
+    for name, title in ((name, title) for name, title in _ENCODERS.items() if name in measured):
         figures = [cases[size]["equal quality"][name]["1 workers"] for size in sizes]
         cells = [f"{each['pictures_a_cpu_second']:,.0f}" for each in figures]
         rows.append([title, *cells, f"{figures[-1]['peak_nbytes_a_worker'] / 1e6:.0f}"])
+    return lines(rows)
+
+
+def transform() -> str:
+    """Milliseconds for a picture by the transforms that encode and decode, and how many times as fast ours is."""
+    document = _result("transform")
+    cases = document["cases"]
+    rows = [["224x224, quality 75, one thread", *cases], ["---", *("---:" for _ in cases)]]
+    for name, title in {"ours": "`OptJpeg`", "torchvision": "`v2.JPEG` of torchvision"}.items():
+        seconds = [case["seconds"][name] / document["images"] for case in cases.values()]
+        rows.append([f"{title}, ms a picture", *(f"{1000 * each:.2f}" for each in seconds)])
+    ratios = [case["times_faster"]["ours / torchvision"] for case in cases.values()]
+    rows.append(["times as fast", *(f"{ratio:.2f}" for ratio in ratios)])
     return lines(rows)
 
 

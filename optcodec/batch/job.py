@@ -94,7 +94,7 @@ class Job:
             kept = again.kept
         if self.verify:
             check_coded(encoded)
-        measured = _psnr_db(opened, encoded, self.opening) if self.psnr else None
+        measured = _psnr_db(opened, encoded) if self.psnr else None
         notices = [*opened.notices]
         notices += [f"kept as it is, since {kept}; --allow-larger encodes it all the same"] if kept else []
         notices += _left_out(image, self.settings.get("metadata"))
@@ -124,12 +124,15 @@ def check_coded(encoded: EncodedJpeg) -> None:
             raise InvalidInputError(f"the coded file is not written, since {found}")
 
 
-def _psnr_db(opened: Opened, encoded: EncodedJpeg, opening: Opening) -> float:
-    """PSNR of the coded file against what was read; of JPEG files that are transcoded, against their decoded pixels."""
+def _psnr_db(opened: Opened, encoded: EncodedJpeg) -> float:
+    """PSNR of the coded file against what was read; of JPEG files that are transcoded, against their decoded pixels.
+
+    Of damaged ones, those of the coefficients that were read: Pillow may refuse to decode the file.
+    """
     if isinstance(opened.image, Picture):
         before = opened.image.pixels
     else:
-        data = mended(opened.image) if opening.partial and opened.notices else opened.data
+        data = mended(opened.image) if opened.notices else opened.data
         before = load_picture(data, max_pixels=None, to_rgb=True).pixels
     return psnr_db(before, load_picture(encoded.data, max_pixels=None, to_rgb=True).pixels)
 

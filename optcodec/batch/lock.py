@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from optcodec.batch.places import Store, Url, filesystem, joined
+from optcodec.batch.places import Store, Url, explained, filesystem, joined
 from optcodec.errors import InvalidInputError
 from optcodec.files import PART_START, not_written
 
@@ -124,15 +124,13 @@ def _hold(file: BinaryIO) -> None:
 def _locked_at(lock: Url, output: object) -> Iterator[None]:
     """A lock at a URL: a file that says who holds it."""
     system, path = filesystem(lock)
-    try:
+    with explained("write", lock):
         system.makedirs(path.rpartition("/")[0], exist_ok=True)
         if system.exists(path):
             holder = _holder(system.cat_file(path))
             if holder.get("machine") != socket.gethostname() or _runs(holder.get("process")):
                 raise _in_use(output, holder, f"; delete {lock} if that job no longer runs")
         system.pipe_file(path, _about_this_process())
-    except OSError as error:
-        raise InvalidInputError(f"cannot write {lock}: {error.strerror or error}") from None
     try:
         yield
     finally:

@@ -26,11 +26,13 @@ __all__ = [
     "Url",
     "copied",
     "digest",
+    "explained",
     "filesystem",
     "joined",
     "opened",
     "place_of",
     "read",
+    "remove_unfinished_at",
     "whole",
 ]
 
@@ -38,11 +40,10 @@ STREAM = Path("-")  # stdin or stdout on a command line
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _LOCAL = "file://"
+_PART_END = ".part"
 _SHOW_WHOLE_OBJECTS = {"s3", "gs", "abfs"}  # Amazon S3 and the like, Google Cloud Storage, Azure Blob Storage
 _PIECE_NBYTES = 1 << 20  # that are read at once to be hashed
-_IN_MEMORY_NBYTES = (
-    1 << 26
-)  # of a file that is written to a URL; a larger one, such as a shard, goes through a local file
+_IN_MEMORY_NBYTES = 1 << 26  # of a file that is written to a URL; a larger one, such as a shard, goes through a file
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def filesystem(url: Url) -> tuple[Any, str]:
     require_packages("fsspec")
     import fsspec
 
-    with _explained("open", url):
+    with explained("open", url):
         found: tuple[Any, str] = fsspec.core.url_to_fs(url.text)
     return found
 
@@ -126,7 +127,7 @@ def opened(place: Store) -> Iterator[BinaryIO]:
             raise InvalidInputError(f"cannot read {place}: {error.strerror or first_line(error)}") from None
         return
     system, path = filesystem(place)
-    with _explained("read", place), system.open(path, "rb") as file:
+    with explained("read", place), system.open(path, "rb") as file:
         yield file
 
 
@@ -145,7 +146,7 @@ def _part(place: Store, start: int, nbytes: int) -> bytes:
     """So many bytes of a file, or less at its end."""
     if isinstance(place, Url):  # exactly these: an open file would read on for megabytes
         system, path = filesystem(place)
-        with _explained("read", place):
+        with explained("read", place):
             content: bytes = system.cat_file(path, start=start, end=start + nbytes) if nbytes else b""
         return content
     with opened(place) as file:
@@ -210,12 +211,21 @@ def whole(place: Store, *, keep_times: bool = False) -> Iterator[BinaryIO]:
     with SpooledTemporaryFile(max_size=_IN_MEMORY_NBYTES) as content:
         yield cast(BinaryIO, content)
         content.seek(0)
-        with _explained("write", place):
+        with explained("write", place):
             system.makedirs(path.rpartition("/")[0], exist_ok=True)
-            if _SHOW_WHOLE_OBJECTS.intersection(_protocols(system)):
+            if _shows_whole_objects(system):
                 _send(system, path, cast(BinaryIO, content))
             else:
                 _send_and_rename(system, path, cast(BinaryIO, content))
+
+
+def remove_unfinished_at(folder: Url) -> None:
+    """Remove files in a folder that a process which was killed could not finish; no other may be writing there."""
+    system, path = filesystem(folder)
+    if not _shows_whole_objects(system):
+        with explained("read", folder):
+            for part in system.glob(f"{path}/{PART_START}*{_PART_END}"):
+                system.rm_file(part)
 
 
 def _send(system: Any, path: str, content: BinaryIO) -> None:
@@ -238,7 +248,7 @@ def _send(system: Any, path: str, content: BinaryIO) -> None:
 
 def _send_and_rename(system: Any, path: str, content: BinaryIO) -> None:
     """Write a file of another name, and rename it when it is complete."""
-    part = f"{path.rpartition('/')[0]}/{PART_START}{secrets.token_hex(8)}.part"
+    part = f"{path.rpartition('/')[0]}/{PART_START}{secrets.token_hex(8)}{_PART_END}"
     try:
         with system.open(part, "wb") as file:
             shutil.copyfileobj(content, file)
@@ -249,14 +259,30 @@ def _send_and_rename(system: Any, path: str, content: BinaryIO) -> None:
         raise
 
 
-def _protocols(system: Any) -> tuple[str, ...]:
-    """The names of a file system of fsspec, such as s3 and s3a."""
-    return (system.protocol,) if isinstance(system.protocol, str) else tuple(system.protocol)
+def _shows_whole_objects(system: Any) -> bool:
+    """Whether what is written to a file system of fsspec appears when it is complete."""
+    protocols = {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)  # such as s3 and s3a
+    return bool(protocols & _SHOW_WHOLE_OBJECTS)
 
 
 @contextmanager
-def _explained(verb: str, url: Url) -> Iterator[None]:
-    """Turn whatever a file system of fsspec raises into an error of ours that names the URL."""
+def explained(verb: str, url: Url) -> Iterator[None]:
+    """Turn whatever a file system of fsspec raises into an error of ours that names the URL.
+
+    Parameters
+    ----------
+    verb : str
+        What cannot be done then, such as "read".
+    url : Url
+        For the message.
+
+    Raises
+    ------
+    DiskFullError
+        If there is no space, and the verb is "write".
+    InvalidInputError
+        In place of all other errors, apart from our own and `MemoryError`.
+    """
     try:
         yield
     except (OptcodecError, MemoryError):

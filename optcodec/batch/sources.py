@@ -9,7 +9,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from optcodec.batch.lists import LIST_SUFFIXES, listed
-from optcodec.batch.places import STREAM, Store, Url, filesystem
+from optcodec.batch.places import STREAM, Store, Url, explained, filesystem
 from optcodec.errors import InvalidInputError
 from optcodec.files import PART_START
 from optcodec.pictures.opening import IMAGE_SUFFIXES
@@ -94,7 +94,16 @@ def files_in(folder: Path) -> list[Path]:
 
 def is_pattern(place: Store) -> bool:
     """Whether a place is a pattern such as ``photos/*.png``, and no file of that name."""
-    return any(sign in str(place) for sign in _MAGIC) and not (isinstance(place, Path) and os.path.lexists(place))
+    return any(sign in str(place) for sign in _MAGIC) and not _exists(place)
+
+
+def _exists(place: Store) -> bool:
+    """Whether there is a file or folder of this name; that of a URL may have a query (``?size=large``)."""
+    if isinstance(place, Path):
+        return os.path.lexists(place)
+    system, path = filesystem(place)
+    with explained("read", place):
+        return bool(system.exists(path))
 
 
 def _items(place: Store, left_out: Callable[[Path], bool]) -> Iterator[tuple[str, Item]]:
@@ -149,13 +158,14 @@ def _files_below(place: Path) -> list[Item] | None:
 def _files_at(url: Url) -> list[Item] | None:
     """The files in a folder or of a pattern at a URL, in sorted order; None for a file."""
     system, path = filesystem(url)
-    if is_pattern(url):
-        names = sorted(name for name in system.glob(path) if not system.isdir(name))
-        start = "/".join(_before_magic(path.split("/")[:-1]))
-    elif system.isdir(path):
-        names, start = sorted(system.find(path)), path
-    else:
-        return None
+    with explained("read", url):
+        if is_pattern(url):
+            names = sorted(name for name in system.glob(path) if not system.isdir(name))
+            start = "/".join(_before_magic(path.split("/")[:-1]))
+        elif system.isdir(path):
+            names, start = sorted(system.find(path)), path
+        else:
+            return None
     return [_item_at(system, name, start) for name in names]
 
 

@@ -164,8 +164,7 @@ def command(
             stack.enter_context(outputs_held(inputs, found, targets, always=held, resume=data.resume))
             stack.enter_context(one_thread_each([*options["network"], *tuning.readers] if cluster is None else ()))
             work = work_of(found, targets, options, data, tuning, manifest, cluster)
-            how = {"as_json": as_json, "to_stdout": to_stdout, "others": data.other is not None}
-            report = partial(_report, tally, tuning, options["loss"], **how)
+            report = partial(_report, tally, tuning, options["loss"], as_json=as_json, to_stdout=to_stdout)
             work(tally)
             _finish(data)
     except (KeyboardInterrupt, SystemExit):
@@ -222,7 +221,6 @@ def _report(
     *,
     as_json: bool,
     to_stdout: bool,
-    others: bool,
     interrupted: bool = False,
 ) -> None:
     """Print what became of the files: notices on stderr, the rest on stdout, if no picture goes there."""
@@ -239,9 +237,9 @@ def _report(
         click.echo(summary_of(records, tally.seconds))
         if tuning.networks or tuning.readers:
             click.echo(made_for(tuning.networks, tuning.readers, records, loss))
-    others_of = {"resumed": ("file", "done before"), "copied": ("other file", "copied")}
-    others_of |= {"skipped": ("other file", "skipped")} if others else {}
-    shown = [f"{count(counts[name], noun)} {verb}" for name, (noun, verb) in others_of.items() if counts[name]]
+    nouns = {"resumed": "file", "copied": "other file", "skipped": "other file"}
+    verbs = {"resumed": "done before", "copied": "copied", "skipped": "skipped"}
+    shown = [f"{count(counts[name], noun)} {verbs[name]}" for name, noun in nouns.items() if counts[name]]
     if shown:
         click.echo(", ".join(shown))
     if interrupted:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from optcodec.batch.lock import locked
 from optcodec.batch.names import check_targets, output_names
-from optcodec.batch.places import STREAM, Place, Store, Url, joined
+from optcodec.batch.places import STREAM, Place, Store, Url, joined, remove_unfinished_at
 from optcodec.batch.sources import Found, has_suffix, shard_name
 from optcodec.cli.data_options import DataOptions
 from optcodec.console.files import Source, check_folders, check_jpeg_name, output_paths
@@ -112,6 +112,9 @@ def _remove_unfinished_of(targets: Targets) -> None:
     now = time.time()
     for folder in {place.parent for place in places if isinstance(place, Path)}:
         remove_unfinished(folder, before=now)
+    if isinstance(targets.folder, Url):  # which is locked
+        for text in {str(place).rpartition("/")[0] for place in places}:
+            remove_unfinished_at(Url(text))
 
 
 def targets_of(

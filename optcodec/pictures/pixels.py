@@ -187,6 +187,9 @@ def _channels_last(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The samples of a tensor in the order of an array."""
     if array.ndim != 3 or array.shape[0] not in (1, 3):
         return array
+    moved = array.transpose(1, 2, 0)
+    if moved.flags.c_contiguous:  # as torchvision makes tensors of Pillow images
+        return moved
     samples = np.empty((*array.shape[1:], len(array)), array.dtype)
     for channel, plane in enumerate(array):  # a quarter of the time of a transposed copy
         samples[..., channel] = plane

@@ -6,12 +6,14 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from optcodec.encoder import DEFAULT_QUALITY, encode
+from optcodec.batch.many import encode_many
+from optcodec.encoder import DEFAULT_QUALITY
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import check_quality
 from optcodec.pictures.pixels import decoded_pixels
@@ -38,7 +40,7 @@ class OptJpeg(v2.Transform):  # type: ignore[misc]
         go with others, apart from `threads`, and it must not change the size of pictures.
     **options
         Further arguments of `optcodec.encode`: `tables`, `target`, `profile`, `tune`, `effort`, `subsampling` and
-        others.
+        others; with `threads`, by default 1, as many images of a batch are encoded at a time.
 
     Raises
     ------
@@ -85,13 +87,8 @@ class OptJpeg(v2.Transform):  # type: ignore[misc]
             got = f"{inpt.dtype} of shape {tuple(inpt.shape)}"
             raise InvalidInputError(f"expected images as uint8 of shape (..., 3 or 1, height, width), got {got}")
         plain = inpt.as_subclass(Tensor).detach().cpu()
-        if plain.ndim == 3:
-            coded = self._coded(plain, params)
-        else:
-            coded = torch.stack([self._coded(image, params) for image in plain.flatten(0, -4)]).reshape(plain.shape)
-        return tv_tensors.wrap(coded.to(inpt.device), like=inpt)
-
-    def _coded(self, image: Tensor, params: dict[str, Any]) -> Tensor:
-        decoded = decoded_pixels(encode(image, **params, **self.options).data, "L" if len(image) == 1 else "RGB")
-        pixels = torch.from_numpy(decoded.copy())
-        return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
+        files = encode_many(plain.reshape(-1, *plain.shape[-3:]), **params, **self.options)
+        mode = "L" if plain.shape[-3] == 1 else "RGB"
+        decoded = torch.from_numpy(np.stack([decoded_pixels(file.data, mode) for file in files]))
+        coded = decoded.reshape(len(files), *plain.shape[-2:], plain.shape[-3]).permute(0, 3, 1, 2)
+        return tv_tensors.wrap(coded.reshape(plain.shape).to(inpt.device), like=inpt)

@@ -15,7 +15,7 @@ import pytest
 
 import optcodec
 from optcodec.batch.job import Job
-from tests.batch.helpers import check_rows, folder_of, hashes, job, last_rows
+from tests.batch.helpers import check_rows, folder_of, hashes, job, last_rows, rows_of
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 from tests.damaged import damage, sound_files
 
@@ -42,15 +42,15 @@ def test_an_output_folder_that_cannot_be_made_is_refused_before_the_work(tmp_pat
 
 
 def test_damaged_pictures_are_rows(tmp_path: Path) -> None:
-    """Hundreds of files damaged at random: each has a row, and whatever was written can be read."""
+    """Ten thousand files damaged at random: each has a row, and whatever was written can be read."""
     import random
 
     generator, folder = random.Random(7), tmp_path / "in"
     folder.mkdir()
     sound = sound_files()
-    for number in range(240):
+    for number in range(9960):
         data = sound[number % len(sound)]
-        (folder / f"{number:03}.jpg").write_bytes(data if number < 12 else damage(data, generator, number % 6))
+        (folder / f"{number:04}.jpg").write_bytes(data if number < 12 else damage(data, generator, number % 6))
     for number in range(40):
         save(folder / f"p{number:02}.png", photograph(16, 16))
         data = bytearray((folder / f"p{number:02}.png").read_bytes())
@@ -60,12 +60,12 @@ def test_damaged_pictures_are_rows(tmp_path: Path) -> None:
     result = run(*job(tmp_path, "--verify", "--psnr", "--to-rgb", "--json"))
     report = json.loads(result.stdout)
     rows = check_rows(tmp_path / "m.jsonl")
-    assert len(rows) == 280
+    assert len(rows) == len(rows_of(tmp_path / "m.jsonl")) == 10_000
     failed = {source for source, row in rows.items() if row["state"] == "failed"}
     assert {failure["path"] for failure in report["failures"]} == failed
-    assert len(report["files"]) == 280 - len(failed)
-    assert all(rows[str(folder / f"{number:03}.jpg")]["error"] is None for number in range(12))
-    assert len(failed) > 50
+    assert len(report["files"]) == 10_000 - len(failed)
+    assert all(rows[str(folder / f"{number:04}.jpg")]["error"] is None for number in range(12))
+    assert 2000 < len(failed) < 9000
     assert all(row["error"] for row in rows.values() if row["state"] == "failed")
     written = sorted((tmp_path / "out").iterdir())
     assert {str(path) for path in written} == {row["output"] for row in rows.values() if row["state"] != "failed"}

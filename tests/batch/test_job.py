@@ -88,6 +88,19 @@ def test_psnr_of_a_file_that_ends_early(tmp_path: Path) -> None:
         job()(path)
 
 
+def test_psnr_of_a_file_that_only_our_reader_decodes(tmp_path: Path) -> None:
+    """What is asked to be measured does not decide which files are coded."""
+    path = tmp_path / "a.jpg"
+    Image.fromarray(photograph(300, 400)).save(path, quality=95)
+    sound = job(psnr=True)(path).psnr_db
+    path.write_bytes(path.read_bytes()[:-2])  # EOI
+    with pytest.raises(OSError, match="image file is truncated"):
+        Image.open(io.BytesIO(path.read_bytes())).load()
+    coded = job(psnr=True)(path)
+    assert len(coded.notices) == 1
+    assert coded.psnr_db == sound
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """Pictures in colour, a grey one, a JPEG file, and a damaged one."""

@@ -21,6 +21,10 @@ from tests.cli_helpers import messages, refusal, run, run_json
 fsspec = pytest.importorskip("fsspec")
 
 
+class BrokenError(Exception):
+    """An error as clients of remote stores raise them."""
+
+
 @pytest.fixture
 def store() -> Iterator[Any]:
     """An empty memory file system."""
@@ -87,6 +91,8 @@ def test_one_picture(tmp_path: Path, store: Any, pictures: dict[str, str]) -> No
 def test_a_job_goes_on(tmp_path: Path, store: Any, pictures: dict[str, str]) -> None:
     arguments = ["encode", "memory://in", "-o", "memory://out", "--manifest", tmp_path / "m.jsonl", "--resume"]
     run_json(*arguments)
+    for folder in ("/out", "/out/sub"):
+        store.pipe_file(f"{folder}/.optcodec-0123456789abcdef.part", b"half of it")  # of a job that was killed
     store.rm_file("/out/001.jpg")
     store.pipe_file("/out/003.jpg", b"other bytes")
     assert run_json(*arguments)["resumed"] == 2
@@ -112,6 +118,36 @@ def test_a_list_at_a_url_of_urls(tmp_path: Path, store: Any, pictures: dict[str,
     assert len(hashes(tmp_path / "out")) == 2
 
 
+@pytest.mark.parametrize("name", ["a[1].png", "a.png?size=large", "what*"])
+def test_a_file_whose_name_looks_like_a_pattern_is_a_file(
+    tmp_path: Path, store: Any, pictures: dict[str, str], name: str
+) -> None:
+    store.pipe_file(f"/in/{name}", store.cat_file("/in/001.png"))
+    run_json("encode", f"memory://in/{name}", "-o", tmp_path / "out/a.jpg")
+    assert hashes(tmp_path / "out") == {"a.jpg": pictures["001.jpg"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "source", "expected"),
+    [
+        ("isdir", "memory://in", "cannot read memory://in: the connection was lost"),
+        ("find", "memory://in", "cannot read memory://in: the connection was lost"),
+        ("glob", "memory://in/*.png", "cannot read memory://in/*.png: the connection was lost"),
+        ("exists", "memory://in/*.png", "cannot read memory://in/*.png: the connection was lost"),
+        ("exists", "memory://in", "cannot write memory://out/.optcodec-lock: the connection was lost"),
+        ("pipe_file", "memory://in", "cannot write memory://out/.optcodec-lock: the connection was lost"),
+    ],
+)
+def test_a_store_that_does_not_answer_is_named(
+    store: Any, pictures: dict[str, str], monkeypatch: pytest.MonkeyPatch, method: str, source: str, expected: str
+) -> None:
+    def breaks(*arguments: object, **options: object) -> None:
+        raise BrokenError("the connection was lost\nmore")
+
+    monkeypatch.setattr(type(store), method, breaks)
+    assert refusal("encode", source, "-o", "memory://out") == f"Error: {expected}"
+
+
 def test_what_is_missing_or_damaged_is_a_failure(tmp_path: Path, store: Any, pictures: dict[str, str]) -> None:
     store.pipe_file("/in/bad.png", b"no picture")
     result = run("encode", "memory://in", "memory://none.png", "-o", tmp_path / "out", "--threads", 2)
@@ -121,10 +157,6 @@ def test_what_is_missing_or_damaged_is_a_failure(tmp_path: Path, store: Any, pic
         "  memory:///in/bad.png: not an image file that Pillow knows",
         "  memory://none.png: cannot read memory://none.png: no such file",
     ]
-
-
-class BrokenError(Exception):
-    """An error as clients of remote stores raise them."""
 
 
 @pytest.mark.parametrize(
