@@ -60,13 +60,14 @@ def data_set() -> str:
     """Pictures a second of processor time at equal quality, and peak memory of a worker."""
     cases = _result("dataset")["cases"]
     sizes = ("224x224", "2 MP", "12 MP")
-    rows = [["pictures a CPU second, equal quality", *sizes, "memory of a worker at 12 MP, MB"]]
-    rows.append(["---", *4 * ["---:"]])
+    rows = [["pictures a CPU second, equal quality", *sizes, "memory of a worker at 12 MP, MB", "of it libraries"]]
+    rows.append(["---", *5 * ["---:"]])
     measured = cases["12 MP"]["equal quality"]  # without the packages that were not there
-    for name, title in ((name, title) for name, title in _ENCODERS.items() if name in measured):
-        figures = [cases[size]["equal quality"][name]["1 workers"] for size in sizes]
+    for encoder, title in ((encoder, title) for encoder, title in _ENCODERS.items() if encoder in measured):
+        figures = [cases[size]["equal quality"][encoder]["1 workers"] for size in sizes]
         cells = [f"{each['pictures_a_cpu_second']:,.0f}" for each in figures]
-        rows.append([title, *cells, f"{figures[-1]['peak_nbytes_a_worker'] / 1e6:.0f}"])
+        cells += [f"{figures[-1][name] / 1e6:.0f}" for name in ("peak_nbytes_a_worker", "file_nbytes")]
+        rows.append([title, *cells])
     return lines(rows)
 
 
