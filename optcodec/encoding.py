@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from optcodec.cached import cached_property
 from optcodec.effort import Request
@@ -13,10 +16,11 @@ from optcodec.files import write_whole
 from optcodec.form import Form, check_transcoding
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.reading.reader import read_jpeg
+from optcodec.jpeg.shown import shown_pixels
 from optcodec.jpeg.sources import CoefficientSource, PixelSource
-from optcodec.jpeg.tables import annex_k_tables
+from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.notices import ignore
-from optcodec.pictures.pixels import ImageLike, load_picture
+from optcodec.pictures.pixels import ImageLike, decoded_pixels, load_picture
 from optcodec.samplings import AUTO
 from optcodec.targets import MatchSwe
 from optcodec.values import Value
@@ -123,43 +127,69 @@ class Encoding:
     def __call__(self, image: ImageLike | CoefficientImage) -> EncodedJpeg:
         """Encode an image."""
         source = self._source_of(image)
-        if self.chooses:
-            from optcodec.subsampling import with_subsampling
-
-            source = with_subsampling(source, self.request, DEFAULT_QUALITY)
         data, verdict = _file(source, self.request)
         loss, losses = (None, None) if verdict is None else (verdict.loss, verdict.losses)
         return EncodedJpeg(data, *source.size, loss=loss, losses=losses, subsampling=source.sampling)
+
+    def decoded(self, image: ImageLike | CoefficientImage) -> npt.NDArray[np.uint8]:
+        """What libjpeg-turbo shows of the file of an image, RGB or grey; files that nothing depends on are not made."""
+        source = self._source_of(image)
+        tables = _fixed_tables(source, self.request)
+        if isinstance(source, PixelSource) and tables is not None:
+            return shown_pixels(source.quantized(tables))
+        return decoded_pixels(_file(source, self.request)[0], "L" if source.sampling == "grey" else "RGB").copy()
 
     def _source_of(self, image: ImageLike | CoefficientImage) -> PixelSource | CoefficientSource:
         """What is coded: pixels, or coefficients."""
         if isinstance(image, CoefficientImage):
             check_transcoding(image, self.opening["orient"], self.opening["to_rgb"])
-            return self.form.of_coefficients(image)
-        return self.form.of_pixels(load_picture(image, **self.opening))
+            source: PixelSource | CoefficientSource = self.form.of_coefficients(image)
+        else:
+            source = self.form.of_pixels(load_picture(image, **self.opening))
+        if not self.chooses:
+            return source
+        from optcodec.subsampling import with_subsampling
+
+        return with_subsampling(source, self.request, DEFAULT_QUALITY)
+
+
+def _fixed_tables(source: PixelSource | CoefficientSource, request: Request) -> Sequence[QuantTable] | None:
+    """The tables, where indices follow from nothing else: those of the source's file, or of a default quality, if none
+    are asked for; None where effort or a target say more."""
+    if request.target is not None or request.effort in (3, 4):
+        return None
+    if request.quality is not None:
+        return annex_k_tables(request.quality)
+    if request.tables is not None:
+        return request.tables
+    return source.image.tables if isinstance(source, CoefficientSource) else annex_k_tables(DEFAULT_QUALITY)
 
 
 def _file(source: PixelSource | CoefficientSource, request: Request) -> tuple[bytes, Verdict | None]:
-    """The file that is asked for, and what its readers say of it; with the tables of the source's file, or of a default
-    quality, if nothing else is."""
-    quality, tables = request.quality, request.tables
-    if quality is None and tables is None and request.target is None:
+    """The file that is asked for, and what its readers say of it."""
+    tables = _fixed_tables(source, request)
+    if tables is not None:
+        return source.encoded(tables), None
+    if request.effort in (3, 4):
+        return _chosen(source, request)
+    from optcodec.designed import designed
+
+    assert request.target is not None
+    return designed(source, request.target, request.profile, request.tables or request.method), None
+
+
+def _chosen(source: PixelSource | CoefficientSource, request: Request) -> tuple[bytes, Verdict | None]:
+    """The file whose indices a trellis or readers choose; see `_file`."""
+    if request.quality is None and request.tables is None and request.target is None:
         if isinstance(source, CoefficientSource):
-            tables = source.image.tables
+            request = replace(request, tables=source.image.tables)
         else:
-            quality = DEFAULT_QUALITY
+            request = replace(request, quality=DEFAULT_QUALITY)
     if request.effort == 4:
         from optcodec.looped import looped
 
-        file = looped(source, replace(request, quality=quality, tables=tables))
+        file = looped(source, request)
         return file.data, file.verdict
-    if request.effort == 3:
-        from optcodec.optimized import optimized
+    from optcodec.optimized import optimized
 
-        return optimized(source, replace(request, quality=quality, tables=tables)), None
-    if request.target is not None:
-        from optcodec.designed import designed
-
-        return designed(source, request.target, request.profile, tables or request.method), None
-    default = annex_k_tables(DEFAULT_QUALITY if quality is None else quality)
-    return source.encoded(default if tables is None else tables), None
+    return optimized(source, request), None

@@ -3,8 +3,8 @@
 Each round runs both once on the same images, in a random order, on one thread, in the processor time of that thread;
 ratios are medians of those within a round, and the first call is left out. The images are the middle 224x224 pixels of
 the photographs in the folder Kodak of OPTCODEC_DATA, uint8, at quality 75: one by one, as `PILToTensor` makes them, and
-as one batch. Both decode with libjpeg-turbo, ours with that of Pillow; ours writes optimal Huffman tables. Writes
-benchmarks/results/transform.json.
+as one batch. Both show the pixels that libjpeg-turbo decodes; torchvision writes and reads a file for it, and ours
+quantizes and decodes indices. Writes benchmarks/results/transform.json.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import argparse
 import os
 import time
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from benchmarks.record import write_result
-from benchmarks.speed.speed import compare
+from benchmarks.speed.speed import Coder, compare
 from optcodec.torch import OptJpeg
 
 QUALITY, SIDE = 75, 224
@@ -39,8 +41,8 @@ def main() -> None:
     images = crops(Path(os.environ["OPTCODEC_DATA"]) / "Kodak")
     batch = torch.stack(images)
     transforms = {"ours": OptJpeg(QUALITY), "torchvision": v2.JPEG(QUALITY)}
-    one_by_one = {name: lambda each=each: list(map(each, images)) for name, each in transforms.items()}
-    as_batch = {name: lambda each=each: each(batch) for name, each in transforms.items()}
+    one_by_one: dict[str, Coder] = {name: partial(all_of, each, images) for name, each in transforms.items()}
+    as_batch: dict[str, Coder] = {name: partial(each, batch) for name, each in transforms.items()}
     cases = {"one by one": one_by_one, "batch": as_batch}
     figures = {name: compare(case, arguments.rounds, time.thread_time) for name, case in cases.items()}
     for name, case in figures.items():
@@ -49,6 +51,11 @@ def main() -> None:
         print(f"    times faster: {case['times_faster']['ours / torchvision']:.2f} (goal {GOAL:g})")
     result = {"rounds": arguments.rounds, "images": len(images), "cases": figures, "goal": GOAL}
     write_result("transform", result, packages=("numpy", "numba", "pillow", "torch", "torchvision"))
+
+
+def all_of(transform: Callable[[Tensor], Tensor], images: list[Tensor]) -> list[Tensor]:
+    """Transform images one by one."""
+    return [transform(image) for image in images]
 
 
 def crops(folder: Path) -> list[Tensor]:

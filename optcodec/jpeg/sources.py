@@ -117,14 +117,16 @@ class PixelSource:
         """The file, with tables for luminance and chrominance."""
         if not (self.progressive or self.apart):
             return self._interleaved(tables)
-        if self.dct == "float":
-            image = self.coefficients()
-            if self.clipped is not None:
-                image = self.clipped.overshot(image, tables[0], FOR_ROUNDING).placed_in(image)
-            coded = quantize(image, tables)
-        else:  # only the one scan of a baseline file is made with the integer DCT
-            coded = read_jpeg(self._interleaved(tables), max_pixels=None, notify=ignore)
-        return self.written(coded, smallest=False)
+        return self.written(self.quantized(tables), smallest=False)
+
+    def quantized(self, tables: Sequence[QuantTable]) -> CoefficientImage:
+        """The indices of the file with these tables."""
+        if self.dct == "exact":  # only the one scan of a baseline file is made with the integer DCT
+            return read_jpeg(self._interleaved(tables), max_pixels=None, notify=ignore)
+        image = self.coefficients()
+        if self.clipped is not None:
+            image = self.clipped.overshot(image, tables[0], FOR_ROUNDING).placed_in(image)
+        return quantize(image, tables)
 
     def _interleaved(self, tables: Sequence[QuantTable]) -> bytes:
         """The baseline file with all components in one scan, straight from pixels."""

@@ -12,11 +12,11 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from optcodec.batch.many import encode_many
-from optcodec.encoder import DEFAULT_QUALITY
+from optcodec.encoder import DEFAULT_QUALITY, encoding
+from optcodec.encoding import Encoding
 from optcodec.errors import InvalidInputError
+from optcodec.jpeg.layout import on_threads, thread_count
 from optcodec.jpeg.tables import check_quality
-from optcodec.pictures.pixels import decoded_pixels
 
 __all__ = ["OptJpeg"]
 
@@ -24,7 +24,9 @@ _FIXED = "plan", "tables", "target"  # arguments that exclude a quality
 
 
 class OptJpeg(v2.Transform):  # type: ignore[misc]
-    """Encodes images as JPEG files in memory, and decodes them with libjpeg-turbo.
+    """Encodes images as JPEG files, and decodes them, in memory: the pixels that libjpeg-turbo shows of these files.
+
+    Where pixels do not depend on the bytes of the file, none is made: indices are quantized and decoded.
 
     Images are uint8, of shape (..., 3 or 1, height, width); other inputs, such as labels and boxes, pass unchanged. All
     images of a call have the same quality. It is drawn with torch's random generator, so that `torch.manual_seed` makes
@@ -73,6 +75,9 @@ class OptJpeg(v2.Transform):  # type: ignore[misc]
             from optcodec.cli.plan_settings import plan_settings
 
             self.options = plan_settings(plan) | self.options
+        self._encodings: dict[
+            tuple[int | None, int], Encoding
+        ] = {}  # by quality and threads, as their checks take time
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw the quality of a call."""
@@ -87,8 +92,18 @@ class OptJpeg(v2.Transform):  # type: ignore[misc]
             got = f"{inpt.dtype} of shape {tuple(inpt.shape)}"
             raise InvalidInputError(f"expected images as uint8 of shape (..., 3 or 1, height, width), got {got}")
         plain = inpt.as_subclass(Tensor).detach().cpu()
-        files = encode_many(plain.reshape(-1, *plain.shape[-3:]), **params, **self.options)
-        mode = "L" if plain.shape[-3] == 1 else "RGB"
-        decoded = torch.from_numpy(np.stack([decoded_pixels(file.data, mode) for file in files]))
-        coded = decoded.reshape(len(files), *plain.shape[-2:], plain.shape[-3]).permute(0, 3, 1, 2)
+        images = plain.reshape(-1, *plain.shape[-3:])
+        threads = thread_count(self.options["threads"])
+        workers = max(1, min(threads, len(images)))
+        shown = on_threads(self._encoding(params.get("quality"), threads // workers).decoded, images, workers)
+        decoded = torch.from_numpy(shown[0][None] if len(shown) == 1 else np.stack(shown))  # a batch of one is no copy
+        coded = decoded.reshape(len(shown), *plain.shape[-2:], plain.shape[-3]).permute(0, 3, 1, 2)
         return tv_tensors.wrap(coded.reshape(plain.shape).to(inpt.device), like=inpt)
+
+    def _encoding(self, quality: int | None, threads: int) -> Encoding:
+        """What is done to an image of this quality."""
+        key = quality, threads
+        if key not in self._encodings:
+            drawn = {} if quality is None else {"quality": quality}
+            self._encodings[key] = encoding(**self.options | {"threads": threads} | drawn)
+        return self._encodings[key]

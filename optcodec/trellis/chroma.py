@@ -18,20 +18,19 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.jpeg.image import CoefficientImage, Component, DctComponent, DctImage, blocks_shape, sampling_factors
+from optcodec.jpeg.image import CoefficientImage, DctComponent, DctImage, blocks_shape, sampling_factors
 from optcodec.jpeg.layout import in_parallel, thread_count
 from optcodec.jpeg.scratch import scratch, scratch_blocks
-from optcodec.jpeg.tables import QuantTable
+from optcodec.jpeg.shown import shown_samples
 from optcodec.kernels import load
 
 __all__ = ["KERNELS", "Planes"]
 
-KERNELS = "downsample", "compensate"
+KERNELS = "downsample", "compensate", "shown"
 
 Floats = npt.NDArray[np.float32]
 Samples = npt.NDArray[np.uint8]
 
-_MARGIN = 16  # samples before and behind each row, see `optcodec.kernels.compensate`
 _ROWS_OF_BLOCKS = 8  # at a time, where each of them takes memory
 _STRIP = 512  # columns at a time, multiples of 16, where a column is computed as a whole
 _BLOCKS_PER_THREAD = 2048  # below this, starting a thread costs more than it saves
@@ -64,7 +63,9 @@ class Planes:
 
     def refined(self, image: DctImage, coded: CoefficientImage) -> DctImage:
         """The image with luminance that makes up for the errors of chrominance in what it was coded to."""
-        shown = [self._decoded(part, coded.tables[part.table]) for part in coded.components[1:]]
+        width = -(-self._width // self._h)
+        parts = [(part, coded.tables[part.table]) for part in coded.components[1:]]
+        shown = [shown_samples(part, table, width, self._workers) for part, table in parts]
         return DctImage(image.width, image.height, (self._luminance(shown), *image.components[1:]))
 
     def _luminance(self, shown: Sequence[Samples] = ()) -> DctComponent:
@@ -131,22 +132,6 @@ class Planes:
             planes[:inside, :, self._width :] = planes[:inside, :, self._width - 1 : self._width]
         lines[inside:] = lines[inside - 1]
         return lines
-
-    def _decoded(self, part: Component, table: QuantTable) -> Samples:
-        """Samples of a component, as libjpeg-turbo decodes them."""
-        rows, columns = part.blocks.shape[:2]
-        pitch = 16 * -(-columns // 2) + 2 * _MARGIN
-        samples = scratch(8 * rows * pitch).reshape(8 * rows, pitch)
-        steps, width = table.steps.astype(np.int32).ravel(), -(-self._width // self._h)
-        parts = self._parts(rows)
-
-        def work(index: int) -> None:
-            first, last = parts[index]
-            blocks = part.blocks[first:last].reshape(-1, 64)
-            load("compensate").decoded_samples(blocks, steps, columns, width, samples[8 * first : 8 * last])
-
-        in_parallel(work, len(parts), self._workers)
-        return samples
 
     def _parts(self, rows: int) -> list[tuple[int, int]]:
         """Rows of blocks that are computed together."""
