@@ -2,8 +2,10 @@
 
 If WORK has a folder NAME-fine, a network is trained a second time by the recipe of that name, from where the first
 training ended; then it learns caution (`restore.training.caution`). Every stage has a folder below WORK and is skipped
-if that folder is complete; an interrupted training continues. Writes ``restore/data/models/NAME.json`` and ``.onnx``
-(INT8), ``.safetensors`` (32-bit floats), and the logs of the trainings as ``results/training/*.csv``.
+if that folder is complete; an interrupted training continues. Trainings take days, and end at different times: networks
+that are trained, but not yet shipped, are kept in the folder ``trained`` with their logs, and are taken from there.
+Writes ``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the
+trainings as ``results/training/*.csv``.
 
     python -m benchmarks.receiver.make_models --work WORK default tiny
     python -m benchmarks.receiver.make_models --work WORK --route WORK/route dncnn
@@ -44,6 +46,7 @@ from restore.training.recipe import load_recipe, shipped_recipes
 from restore.training.train import train
 
 MODELS = Path(restore.__file__).parent / "data" / "models"
+TRAINED = Path(__file__).parent / "trained"
 IMITATION_STEPS = 1500
 CHROMINANCE = {"large": "default-chroma"}  # models that have no network of their own for chrominance
 LICENCE = "BSD-3-Clause, as the package; trained on photographs named in restore/data/models/README.md"
@@ -126,12 +129,22 @@ def _trained_network(role: str, work: Path, data: Path) -> nn.Module:
     """The network after all its trainings; those that their folders do not have complete are done now."""
     network = None
     for recipe in _recipes(role, work):
+        _take_trained(recipe, work / recipe)
         if not (work / recipe / "network.safetensors").exists():
             folders = DataFolders(data, files=work / "files")
             train(load_recipe(recipe), folders, work / recipe, network=network, progress=_progress_printer(recipe))
         network = load_network(work / recipe / "network.safetensors")
     assert network is not None
     return network
+
+
+def _take_trained(recipe: str, folder: Path) -> None:
+    """Take a network that is kept and its log, if its training is not there."""
+    kept = TRAINED / f"{recipe}.safetensors"
+    if kept.exists() and not (folder / "network.safetensors").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(kept.with_suffix(".csv"), folder / "log.csv")
+        shutil.copy(kept, folder / "network.safetensors")
 
 
 def _careful_network(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:

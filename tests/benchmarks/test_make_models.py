@@ -26,6 +26,7 @@ def test_the_second_training_starts_where_the_first_ended(tmp_path: Path, monkey
         save_network(folder / "network.safetensors", trained)
 
     monkeypatch.setattr(make_models, "train", train)
+    monkeypatch.setattr(make_models, "TRAINED", tmp_path / "nothing")
     (tmp_path / "tiny-fine").mkdir()
     network = make_models._trained_network("tiny", tmp_path, tmp_path)
     assert [recipe for recipe, _ in calls] == [load_recipe("tiny"), load_recipe("tiny-fine")]
@@ -42,6 +43,18 @@ def test_a_network_is_trained_once_without_a_second_recipe_or_its_folder(tmp_pat
     (tmp_path / "large-fine").mkdir()
     assert make_models._recipes("large", tmp_path) == ["large"]
     assert make_models._recipes("tiny", tmp_path) == ["tiny"]
+
+
+def test_a_network_that_is_kept_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    save_network(kept / "large.safetensors", Conditioned(width=8, blocks=1))
+    (kept / "large.csv").write_text("step,loss\n5,0.5\n")
+    monkeypatch.setattr(make_models, "TRAINED", kept)
+    monkeypatch.setattr(make_models, "train", None)
+    network = make_models._trained_network("large", tmp_path, tmp_path)
+    assert configuration(network)["width"] == 8
+    assert make_models._training("large", tmp_path / "large")["step"] == 5
 
 
 def test_a_stage_is_made_once(tmp_path: Path) -> None:
