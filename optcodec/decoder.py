@@ -14,7 +14,7 @@ from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.writer import write_jpeg
 from optcodec.limits import MAX_PIXELS
 from optcodec.notices import Notify
-from optcodec.pictures.orientation import upright
+from optcodec.pictures.orientation import check_orient, upright
 from optcodec.pictures.pixels import load_picture
 
 __all__ = ["decode"]
@@ -73,13 +73,12 @@ def decode(
 
     See Also
     --------
-    restore.restore_image : Decodes and takes back what quantization did, with a network. Decoding to the centroids of
-        the quantization cells is a receiver of `restore`, too (``restore evaluate --receiver centroid``).
+    restore.decode_centroids : Decodes to the centroids of the quantization cells, which are nearer to the original.
+    restore.restore_image : Decodes and takes back what quantization did, with a network.
     """
     if dct not in ("exact", "float"):
         raise InvalidInputError(f'dct is "exact" or "float", got {dct!r}')
-    if orient not in ("keep", "apply"):
-        raise InvalidInputError(f'orient is "keep" or "apply", got {orient!r}')
+    check_orient(orient)
     image = read_jpeg(data, partial=partial, max_pixels=max_pixels, notify=notify)
     if len(image.components) not in (1, 3):
         raise UnsupportedJpegError(f"expected 1 or 3 components, found {len(image.components)}")

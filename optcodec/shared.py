@@ -16,6 +16,7 @@ from optcodec.limits import processor_count
 from optcodec.metrics import check_pixels, luminance, mean_square, ssim
 from optcodec.peers.encoders import PEERS, encode_jpegli, encode_mozjpeg, encode_turbo, require_peers
 from optcodec.pictures.opening import first_line
+from optcodec.pictures.orientation import check_orient
 from optcodec.scalars import real_number
 from optcodec.shipped import ShippedFiles
 
@@ -23,6 +24,7 @@ __all__ = [
     "PEERS",
     "ShippedFiles",
     "cached_property",
+    "check_orient",
     "check_pixels",
     "check_writable",
     "encode_jpegli",

@@ -128,6 +128,7 @@ CALLS = [
     Case("from optcodec.accuracy.statistics import mcnemar; mcnemar(1, 2)", ("scipy",), "accuracy"),
     Case("from optcodec.receivers.train_qpnet import scores; scores(None, None)", ("scipy",), "torch"),
     Case("from optcodec.receivers.train_qpnet import qpnet_module; qpnet_module(3)", ("torch",)),
+    Case(PIXELS + "import restore; restore.decode_centroids(optcodec.encode(image, quality=9).data)"),
     Case("import restore; restore.load_model('tiny')", ("onnxruntime",)),
     Case(PIXELS + "import restore; restore.restore_image(optcodec.encode(image, quality=9).data)", ("onnxruntime",)),
     Case("import optcodec.imageio", ("imageio",)),

@@ -26,6 +26,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "read_jpeg_rows": lambda data: list(optcodec.read_jpeg_rows(data)),
     "CoefficientRows.whole": lambda data: optcodec.read_jpeg_rows(data).whole(),
     "transcode": optcodec.transcode,
+    "decode_centroids": restore.decode_centroids,
     "restore_image": lambda data: restore.restore_image(data, model="tiny"),
 }
 

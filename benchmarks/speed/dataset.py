@@ -13,7 +13,12 @@ each, so that a machine that becomes slower slows all of them alike.
 The large picture is the mosaic of `benchmarks.speed.speed`, that of 2 megapixels a part of it, the small ones are all
 crops side by side of the photographs in the folder PHOTOS, or else in the folder Kodak of OPTCODEC_DATA: so many that a
 turn takes far longer than a change of processes. Needs simplejpeg; pyvips and torchvision are measured if they are
-there. Writes benchmarks/results/dataset.json.
+there, and sharp if node finds it:
+
+    npm install --prefix FOLDER sharp
+    NODE_PATH=FOLDER/node_modules python -m benchmarks.speed.dataset
+
+Writes benchmarks/results/dataset.json.
 """
 
 from __future__ import annotations
@@ -29,25 +34,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from benchmarks.record import write_result
+from benchmarks.speed.encoders import ENCODERS, QUALITY, Pixels, is_there, packages, saved, sharp_version, sharp_worker
 from benchmarks.speed.speed import mosaic
 
-Pixels = npt.NDArray[np.uint8]
-Encoder = Callable[[list[Pixels], Any, int], list[bytes]]  # pictures, quality or sizes, threads
-
-QUALITY = 75
 SIZES = {"224x224": (224, 224), "2 MP": (1200, 1728), "12 MP": (3072, 3840)}
 ROUNDS = {"224x224": 20, "2 MP": 30, "12 MP": 15}
-OTHERS = {"simplejpeg": "simplejpeg", "pillow": "PIL", "pyvips": "pyvips", "torchvision": "torchvision"}  # modules
 GOALS = {"12 MP": {"plain / simplejpeg": 1.0}, "224x224": {"many / simplejpeg": 0.8}}
 GOALS_OF_ALL = {"designed / plain": 0.5}
 LEAST_SCALING, MOST_NBYTES = 1.8, 200e6
@@ -67,8 +65,8 @@ def main() -> None:
     cases = {size: _case(pictures(folder, size), size, arguments.share) for size in SIZES}
     goals = _goals(cases)
     if arguments.share == 1:
-        packages = ("numpy", "numba", "llvmlite", *(name for name in OTHERS if _is_there(name)))
-        write_result("dataset", {"rounds": ROUNDS, "cases": cases, "goals": goals}, packages=packages)
+        figures = {"sharp": sharp_version(), "rounds": ROUNDS, "cases": cases, "goals": goals}
+        write_result("dataset", figures, packages=("numpy", "numba", "llvmlite", *packages()))
 
 
 def pictures(folder: Path, size: str) -> list[Pixels]:
@@ -84,72 +82,6 @@ def _crops(photo: Pixels, height: int, width: int) -> list[Pixels]:
     """All parts of a size that lie side by side."""
     rows, columns = range(0, photo.shape[0] - height + 1, height), range(0, photo.shape[1] - width + 1, width)
     return [photo[y : y + height, x : x + width] for y in rows for x in columns]
-
-
-def _plain(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
-    from optcodec import encode
-
-    return [encode(image, quality=quality, threads=threads).data for image in images]
-
-
-def _many(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
-    from optcodec import encode_many
-
-    return [coded.data for coded in encode_many(images, quality=quality, threads=threads)]
-
-
-def _designed(images: list[Pixels], sizes: list[int] | None, threads: int) -> list[bytes]:
-    """Tables for each picture, without a trellis: with the error of the quality, or for these sizes in bytes."""
-    from optcodec import MatchQuality, MaxBytes, encode
-
-    targets = [MatchQuality(QUALITY)] * len(images) if sizes is None else list(map(MaxBytes, sizes))
-    pairs = zip(images, targets, strict=True)
-    return [encode(image, target=target, effort=2, threads=threads).data for image, target in pairs]
-
-
-def _simplejpeg(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
-    import simplejpeg
-
-    return [simplejpeg.encode_jpeg(image, quality, colorsubsampling="420") for image in images]
-
-
-def _pillow(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
-    files = [io.BytesIO() for _ in images]
-    for image, file in zip(images, files, strict=True):
-        Image.fromarray(image).save(file, "JPEG", quality=quality, optimize=True, subsampling="4:2:0")
-    return [file.getvalue() for file in files]
-
-
-def _pyvips(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
-    import pyvips
-
-    options = {"Q": quality, "optimize_coding": True, "subsample_mode": "on"}
-    return [pyvips.Image.new_from_array(image).write_to_buffer(".jpg", **options) for image in images]
-
-
-def _torchvision(images: list[Pixels], quality: int, threads: int) -> list[bytes]:
-    import torch
-    from torchvision.io import encode_jpeg
-
-    torch.set_num_threads(1)
-    planes = [torch.from_numpy(image).permute(2, 0, 1) for image in images]  # as they lie in memory
-    return [encode_jpeg(each, quality).numpy().tobytes() for each in planes]
-
-
-ENCODERS: dict[str, Encoder] = {
-    "plain": _plain,
-    "many": _many,
-    "designed": _designed,
-    "simplejpeg": _simplejpeg,
-    "pillow": _pillow,
-    "pyvips": _pyvips,
-    "torchvision": _torchvision,
-}
-
-
-def _is_there(name: str) -> bool:
-    """Whether an encoder is ours, or its package is installed."""
-    return name not in OTHERS or find_spec(OTHERS[name]) is not None
 
 
 def _work(folder: Path, *, name: str, setting: Any, threads: int) -> None:
@@ -179,8 +111,8 @@ def _status_nbytes(entry: str) -> int:
 
 def _case(images: list[Pixels], size: str, share: float) -> dict[str, Any]:
     """All encoders on the pictures of a size: at equal quality and at equal bytes, with 1 and with 2 workers."""
-    present = list(filter(_is_there, ENCODERS))
-    reference = [len(data) for data in _plain(images, QUALITY, 1)]
+    present = list(filter(is_there, ENCODERS))
+    reference = [len(data) for data in ENCODERS["plain"](images, QUALITY, 1)]
     settings = {
         "equal quality": {name: None if name == "designed" else QUALITY for name in present},
         "equal bytes": {name: _setting(name, images, reference) for name in present},
@@ -189,8 +121,7 @@ def _case(images: list[Pixels], size: str, share: float) -> dict[str, Any]:
     for goal, chosen in settings.items():
         case[goal] = {name: _files(name, images, chosen[name]) for name in present}
     with tempfile.TemporaryDirectory() as folder:
-        for index, image in enumerate(images):
-            np.save(Path(folder) / f"{index:03}.npy", image)
+        saved(images, Path(folder))
         rounds = max(2, int(share * ROUNDS[size]))
         for goal, workers in itertools.product(settings, (1, 2)):
             for name, figures in _measured(folder, settings[goal], workers, rounds).items():
@@ -239,7 +170,8 @@ def _workers(folder: str, name: str, setting: Any, workers: int) -> list[subproc
     """Start the workers of an encoder, and wait until they are ready."""
     processes, threads = (1, workers) if name == "many" else (workers, 1)
     text = json.dumps({"name": name, "setting": setting, "threads": threads})
-    command = [sys.executable, "-m", "benchmarks.speed.dataset", folder, "--worker", text]
+    ours = [sys.executable, "-m", "benchmarks.speed.dataset", folder, "--worker", text]
+    command = sharp_worker(folder, setting) if name == "sharp" else ours
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     children = [
         subprocess.Popen(command, env=os.environ | {"VIPS_CONCURRENCY": "1"}, **pipes) for _ in range(processes)

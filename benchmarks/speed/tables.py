@@ -25,6 +25,7 @@ _ENCODERS = {
     "pillow": "Pillow, `optimize=True`",
     "pyvips": "pyvips, `optimize_coding`",
     "torchvision": "torchvision's `encode_jpeg`",
+    "sharp": "sharp, `optimiseCoding`",
 }
 
 

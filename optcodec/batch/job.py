@@ -5,8 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.accuracy.change import change_of
 from optcodec.batch.opening import Content, Opened, Opening, mended, open_image
 from optcodec.encoder import EncodedJpeg, encode
 from optcodec.errors import InvalidInputError, OptcodecError
@@ -15,11 +19,16 @@ from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.metrics import psnr_db
 from optcodec.notices import ignore
 from optcodec.pictures.opening import opened_image
-from optcodec.pictures.orientation import orientation_of
+from optcodec.pictures.orientation import orientation_of, upright
 from optcodec.pictures.pixels import Picture, load_picture
 from optcodec.transcode import recoded
 
+if TYPE_CHECKING:
+    from optcodec.accuracy.classifier import Classifier
+
 __all__ = ["Coded", "Job", "check_coded"]
+
+Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,9 @@ class Coded:
     psnr_db : float, optional
         PSNR of RGB against the picture that was read, in decibels; infinite if the pixels are the same. None if it was
         not asked for.
+    kl : float, optional
+        Divergence of what a classifier gives for the file from what it gives for the picture that was read, in nats, as
+        of `optcodec.accuracy.change.Change`. None if it was not asked for, or the classifier does not take the picture.
     """
 
     encoded: EncodedJpeg
@@ -46,6 +58,7 @@ class Coded:
     kept: str | None
     notices: tuple[str, ...]
     psnr_db: float | None
+    kl: float | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,9 @@ class Job:
         Decode each coded file again, with our own reader and with Pillow.
     psnr : bool
         Measure the PSNR of each coded file.
+    classifier : Classifier, optional
+        Measure by how much its output on each coded file diverges from that on the picture. With one, a job cannot be
+        pickled.
     """
 
     opening: Opening
@@ -71,6 +87,7 @@ class Job:
     allow_larger: bool = False
     verify: bool = False
     psnr: bool = False
+    classifier: Classifier | None = None
 
     def __call__(self, source: Content) -> Coded:
         """Code one picture.
@@ -94,11 +111,26 @@ class Job:
             kept = again.kept
         if self.verify:
             check_coded(encoded)
-        measured = _psnr_db(opened, encoded) if self.psnr else None
         notices = [*opened.notices]
         notices += [f"kept as it is, since {kept}; --allow-larger encodes it all the same"] if kept else []
         notices += _left_out(image, self.settings.get("metadata"))
-        return Coded(encoded, opened.nbytes, kept, tuple(notices), measured)
+        psnr, kl, unmeasured = self._measured(opened, encoded)
+        return Coded(encoded, opened.nbytes, kept, (*notices, *unmeasured), psnr, kl)
+
+    def _measured(self, opened: Opened, encoded: EncodedJpeg) -> tuple[float | None, float | None, tuple[str, ...]]:
+        """PSNR and divergence, if they are asked for, and why one could not be measured: the file is written then."""
+        if not self.psnr and self.classifier is None:
+            return None, None, ()
+        before, after = _pixels(opened, encoded)
+        psnr = psnr_db(before, after) if self.psnr else None
+        if self.classifier is None:
+            return psnr, None, ()
+        shown = [upright(pixels, opened.image.metadata)[0] for pixels in (before, after)]  # the file keeps orientation
+        try:
+            change = change_of(self.classifier, "", (shown[0], shown[1]), (opened.nbytes, encoded.nbytes))
+        except OptcodecError as error:
+            return psnr, None, (f"the divergence was not measured: {error}",)
+        return psnr, change.kl, ()
 
 
 def check_coded(encoded: EncodedJpeg) -> None:
@@ -124,8 +156,8 @@ def check_coded(encoded: EncodedJpeg) -> None:
             raise InvalidInputError(f"the coded file is not written, since {found}")
 
 
-def _psnr_db(opened: Opened, encoded: EncodedJpeg) -> float:
-    """PSNR of the coded file against what was read; of JPEG files that are transcoded, against their decoded pixels.
+def _pixels(opened: Opened, encoded: EncodedJpeg) -> tuple[Pixels, Pixels]:
+    """Pixels of what was read and of the coded file, as they are stored; of JPEG files that are transcoded, decoded.
 
     Of damaged ones, those of the coefficients that were read: Pillow may refuse to decode the file.
     """
@@ -134,7 +166,7 @@ def _psnr_db(opened: Opened, encoded: EncodedJpeg) -> float:
     else:
         data = mended(opened.image) if opened.notices else opened.data
         before = load_picture(data, max_pixels=None, to_rgb=True).pixels
-    return psnr_db(before, load_picture(encoded.data, max_pixels=None, to_rgb=True).pixels)
+    return before, load_picture(encoded.data, max_pixels=None, to_rgb=True).pixels
 
 
 def _left_out(image: CoefficientImage | Picture, metadata: bool | None) -> list[str]:

@@ -24,7 +24,7 @@ from optcodec.jsontext import parse_json
 
 __all__ = ["Earlier", "Manifest", "Rows", "begun", "read_earlier"]
 
-_ADDED = {"subsampling": None}  # entries that rows of earlier versions do not have
+_ADDED = {"subsampling": None, "kl": None}  # entries that rows of earlier versions do not have
 
 
 @dataclass(frozen=True)

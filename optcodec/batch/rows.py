@@ -38,6 +38,7 @@ COLUMNS = {
     "loss": "float64",
     "losses": "floats",  # that of each network
     "psnr_db": "float64",  # null where no pixel differs, too
+    "kl": "float64",  # divergence of what a network that only measures gives
     "seconds": "float64",
     "error": "string",
     "warnings": "strings",
@@ -68,7 +69,7 @@ def coded_row(source: Place, output: str | Place, coded: Coded, *, seconds: floa
     losses = None if encoded.losses is None else list(encoded.losses)
     read = {"loss": encoded.loss, "losses": losses}
     image = {"width": encoded.width, "height": encoded.height, "subsampling": encoded.subsampling}
-    results = image | {"kept": kept, "psnr_db": psnr}
+    results = image | {"kept": kept, "psnr_db": psnr, "kl": coded.kl}
     hashes: Row = {}
     if content is not None:
         hashes = {"source_sha256": _sha256(content), "sha256": _sha256(encoded.data), "tables": _tables(encoded.data)}
@@ -129,7 +130,7 @@ def _is_finite(value: object) -> bool:
 def record_of(row: Row) -> dict[str, Any]:
     """What ``optcodec encode --json`` prints of a picture, from its row."""
     names = {"input": "source", "output": "output", "input_nbytes": "source_nbytes", "nbytes": "nbytes", "bpp": "bpp"}
-    same = dict.fromkeys(("width", "height", "subsampling", "loss", "losses", "kept"))
+    same = dict.fromkeys(("width", "height", "subsampling", "loss", "losses", "kept", "psnr_db", "kl"))
     return {name: row[key] for name, key in (names | {key: key for key in same}).items()} | {"notices": row["warnings"]}
 
 

@@ -48,6 +48,8 @@ class DataOptions:
         Where rows are written.
     resume, verify, psnr, shared_tables : bool
         Whether to go on with the manifest, to decode each coded file, to measure it, and to design one set of tables.
+    kl : str, optional
+        The network by which coded files are measured.
     """
 
     suffix: SuffixRule | None
@@ -57,9 +59,10 @@ class DataOptions:
     verify: bool
     psnr: bool
     shared_tables: bool
+    kl: str | None
 
     @classmethod
-    def of(cls, options: dict[str, Any]) -> DataOptions:
+    def of(cls, options: dict[str, Any], *, as_json: bool) -> DataOptions:
         """Check the options of the verb.
 
         Raises
@@ -70,8 +73,9 @@ class DataOptions:
         chosen = cls(**{each.name: options[each.name] for each in fields(cls)})
         if chosen.resume and chosen.manifest is None:
             raise InvalidInputError("--resume goes on with a manifest; expected --manifest FILE")
-        if chosen.psnr and chosen.manifest is None:
-            raise InvalidInputError("--psnr is written to the manifest; expected --manifest FILE")
+        for option in [name for name in ("psnr", "kl") if options[name]]:
+            if chosen.manifest is None and not as_json:
+                raise InvalidInputError(f"--{option} is written to a manifest or to --json; expected --manifest FILE")
         if chosen.parquet is not None:
             require_packages("pyarrow.parquet")
         return chosen
@@ -90,6 +94,24 @@ class DataOptions:
     def written(self) -> list[Path]:
         """The files of the manifest."""
         return [path for path in (self.lines, self.parquet) if path is not None]
+
+
+_MEASURES = (
+    click.option(
+        "--psnr",
+        cls=ExpertOption,
+        is_flag=True,
+        help="Write the PSNR of each coded file to the manifest, and to --json.",
+    ),
+    click.option(
+        "--kl",
+        cls=ExpertOption,
+        metavar="MODEL[@WEIGHTS]",
+        help="Write the divergence of what a classifier gives for each coded file from what it gives for the "
+        "picture (Kullback-Leibler, in nats) to the manifest, and to --json: a network as for --network, after @ "
+        "its weights. It only measures; --network makes files for a network.",
+    ),
+)
 
 
 def data_options(function: Any) -> Any:
@@ -126,9 +148,7 @@ def data_options(function: Any) -> Any:
             help="Go on with the manifest: leave out files that it says are done and whose sizes and hashes are right.",
         ),
         click.option("--verify", is_flag=True, help="Decode each coded file, twice, before it is put in its place."),
-        click.option(
-            "--psnr", cls=ExpertOption, is_flag=True, help="Write the PSNR of each coded file to the manifest."
-        ),
+        *_MEASURES,
     )
 
 

@@ -19,7 +19,7 @@ from optcodec.cli.encode_page import EncodePage
 from optcodec.cli.encode_settings import tuning_of
 from optcodec.cli.encode_work import work_of
 from optcodec.cli.engine import check_spread, cluster_of, engine_options
-from optcodec.cli.network import made_for, network_options
+from optcodec.cli.network import made_for, network_options, running
 from optcodec.cli.plan import plan_option, planned
 from optcodec.cli.targets import is_data_set, left_out_of, outputs_held, targets_of
 from optcodec.cli.totals import summary_of, table_of, total_of
@@ -139,7 +139,7 @@ def command(
     Replaced files keep their permissions.
     """
     options = planned(click.get_current_context(), options)
-    data, page = DataOptions.of(options), EncodePage(options["compare"], options["show"])
+    data, page = DataOptions.of(options, as_json=as_json), EncodePage(options["compare"], options["show"])
     found = find(inputs, left_out_of(inputs, output, [*data.written, *page.written]))
     if dry_run:
         tuning_of(options)  # which are checked, too
@@ -162,7 +162,7 @@ def command(
             cluster = stack.enter_context(cluster_of(options, partial(check_spread, found, targets)))
             held = manifest is not None or cluster is not None
             stack.enter_context(outputs_held(inputs, found, targets, always=held, resume=data.resume))
-            stack.enter_context(one_thread_each([*options["network"], *tuning.readers] if cluster is None else ()))
+            stack.enter_context(one_thread_each(running(options, tuning.readers) if cluster is None else ()))
             work = work_of(found, targets, options, data, tuning, manifest, cluster)
             report = partial(_report, tally, tuning, options["loss"], as_json=as_json, to_stdout=to_stdout)
             work(tally)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from optcodec.batch.places import Place
 from optcodec.cli.images import ImageSet, opening_of
-from optcodec.cli.network import reader_target, readers
+from optcodec.cli.network import measuring, reader_target, readers
 from optcodec.console.form import form_of
 from optcodec.console.options import choose_target, one_of, profile_from
 from optcodec.console.tuning import EncodeSettings, tuned
@@ -34,21 +34,28 @@ _NBYTES_PER_PIXEL = {
     "ssimulacra2": 560,
     "ssim": 170,
     "trellis or psnr": 70,
+    "kl": 70,
     "otherwise": 30,
 }
 
 
 def needed_per_pixel(tuning: EncodeSettings, options: dict[str, Any]) -> int:
-    """Peak memory of an encode with these options, in bytes per pixel."""
+    """Peak memory of an encode with these options, and of what measures the file, in bytes per pixel."""
+    measured = 0 if options["kl"] is None else _NBYTES_PER_PIXEL["kl"]
+    return max(measured, _NBYTES_PER_PIXEL[_busiest(tuning, options)])
+
+
+def _busiest(tuning: EncodeSettings, options: dict[str, Any]) -> str:
+    """What takes most memory."""
     if tuning.networks or tuning.readers:
-        return _NBYTES_PER_PIXEL["network"]
+        return "network"
     if tuning.effort == 4:
-        return _NBYTES_PER_PIXEL["people"]
+        return "people"
     for measure in ("ssimulacra2", "ssim"):
         if options[f"match_{measure}"] is not None:
-            return _NBYTES_PER_PIXEL[measure]
+            return measure
     busy = tuning.effort >= 3 or options["match_psnr"] is not None
-    return _NBYTES_PER_PIXEL["trellis or psnr" if busy else "otherwise"]
+    return "trellis or psnr" if busy else "otherwise"
 
 
 def tuning_of(options: dict[str, Any]) -> EncodeSettings:
@@ -98,7 +105,7 @@ def job_of(options: dict[str, Any], tuning: EncodeSettings, tables: Sequence[Qua
         **form_of(options),
     }
     checks = {name: options[name] for name in ("allow_larger", "verify", "psnr")}
-    return Job(opening_of(options), settings, **checks)
+    return Job(opening_of(options), settings, **checks, classifier=measuring(options))
 
 
 def _check_shared(options: dict[str, Any]) -> dict[str, Any]:

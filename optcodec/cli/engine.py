@@ -18,6 +18,7 @@ from optcodec.batch.sources import Found
 from optcodec.cli.data_options import DataOptions
 from optcodec.cli.dataset import DataTally, code_parts
 from optcodec.cli.encode_settings import job_of, tuning_of
+from optcodec.cli.network import running
 from optcodec.cli.targets import Targets
 from optcodec.console.help import ExpertOption
 from optcodec.console.models import one_thread_each
@@ -176,7 +177,7 @@ class Spread:
 
         recipe = Recipe(
             partial(_job, options, tables),
-            partial(one_thread_each, [*options["network"], *named_readers(options)]),
+            partial(one_thread_each, running(options, named_readers(options))),
             fetch=content_of,
             store=_store,
             reach=self.reach,

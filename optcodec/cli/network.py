@@ -16,14 +16,16 @@ from optcodec.console.readers import joined, named_reader, reader_options
 from optcodec.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from optcodec.accuracy.classifier import Classifier
     from optcodec.loop.reader import Reader, Readers
     from optcodec.targets import Target
 
-__all__ = ["made_for", "network_options", "reader_target", "readers"]
+__all__ = ["made_for", "measuring", "network_options", "reader_target", "readers", "running"]
 
 _NO_FILE = "-"
 _OF_TORCH, _OF_ONNX = ("views", "loss", "device"), ("input_range", "outputs")
 _DETAILS = "weights", *_OF_TORCH, *_OF_ONNX
+_OF_BOTH = "device", "input_range", "outputs"  # which --kl has like --network
 
 _OPTIONS = (
     click.option(
@@ -82,7 +84,7 @@ _OPTIONS = (
         "--device",
         cls=ExpertOption,
         metavar="NAME",
-        help="Torch device of --network, such as 'cuda'.  [default: cpu]",
+        help="Torch device of --network and --kl, such as 'cuda'.  [default: cpu]",
     ),
     *onnx_options,
 )
@@ -113,6 +115,7 @@ def readers(options: dict[str, Any], named: Sequence[str]) -> Readers | None:
         If there are weights or other details without a network, not as many weights as networks, or a network or
         reader cannot be loaded.
     """
+    _check_details(options)
     networks, fidelity = _networks(options), options["fidelity"]
     others = [_restoring(name, options) for name in named]
     if options["against"] is not None and not others:
@@ -127,15 +130,9 @@ def readers(options: dict[str, Any], named: Sequence[str]) -> Readers | None:
 def _networks(options: dict[str, Any]) -> list[Reader]:
     """The readers of ``--network``."""
     names, weights = options["network"], options["weights"]
-    if not names:
-        details = [_option(name) for name in _DETAILS if options[name] not in (None, ())]
-        if details:
-            raise InvalidInputError(f"{details[0]} needs --network with a model")
-        return []
     if weights and len(weights) != len(names):
         given = f"got {len(weights)} for {len(names)}; {_NO_FILE} stands for none"
         raise InvalidInputError(f"expected one --weights for each --network, {given}")
-    _check_kinds(names, options)
     files = [None if file == _NO_FILE else file for file in weights or [None] * len(names)]
     return [_reader(name, file, options) for name, file in zip(names, files, strict=True)]
 
@@ -158,16 +155,18 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _check_kinds(names: Sequence[str], options: dict[str, Any]) -> None:
-    """Refuse details of a kind of network that is not there."""
-    kinds = {is_onnx(name) for name in names}
-    for is_there, what, details in (
-        (False in kinds, "networks of torch", _OF_TORCH),
-        (True in kinds, "ONNX files", _OF_ONNX),
-    ):
-        wrong = [_option(name) for name in details if options[name] is not None]
-        if wrong and not is_there:
-            raise InvalidInputError(f"{wrong[0]} is for {what}; got it with {' and '.join(names)}")
+def _check_details(options: dict[str, Any]) -> None:
+    """Refuse details of a network, or of a kind of network, that is not there."""
+    for name in [name for name in _DETAILS if options[name] not in (None, ())]:
+        measured = _split(options["kl"])[:1] if options["kl"] is not None and name in _OF_BOTH else ()
+        networks = [*options["network"], *measured]
+        if not networks:
+            raise InvalidInputError(f"{_option(name)} needs --network with a model")
+        got = f"got it with {' and '.join(networks)}"
+        if name in _OF_TORCH and all(map(is_onnx, networks)):
+            raise InvalidInputError(f"{_option(name)} is for networks of torch; {got}")
+        if name in _OF_ONNX and not any(map(is_onnx, networks)) and not (measured and name == "outputs"):
+            raise InvalidInputError(f"{_option(name)} is for ONNX files; {got}")
 
 
 def _reader(network: str, weights: str | None, options: dict[str, Any]) -> Reader:
@@ -189,6 +188,40 @@ def _loss(name: str | None) -> Callable[[Any, Any], Any] | None:
 
     find_modules_here(name)
     return load_function(name, "a loss")
+
+
+def measuring(options: dict[str, Any]) -> Classifier | None:
+    """The classifier of ``--kl``, or None.
+
+    Raises
+    ------
+    InvalidInputError
+        If it cannot be opened, or what it gives for a picture is not what a classifier gives.
+    """
+    if options["kl"] is None:
+        return None
+    import numpy as np
+
+    network, weights = _split(options["kl"])
+    other = "device" if is_onnx(network) else "input_range"  # which is about --network then
+    classifier, _ = open_classifier(options | {"network": network, "weights": weights, other: None})
+    ramp = np.add.outer(np.arange(256), np.arange(256)) // 2
+    try:
+        classifier(ramp.astype(np.uint8))
+    except InvalidInputError as error:
+        raise InvalidInputError(f"--kl {options['kl']}: {error}") from None
+    return classifier
+
+
+def running(options: dict[str, Any], named: Sequence[str]) -> list[str]:
+    """The names of all that runs on pictures: networks of ``--network`` and ``--kl``, and readers."""
+    return [*options["network"], *named, *(() if options["kl"] is None else _split(options["kl"])[:1])]
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    """The network and the weights of ``--kl``."""
+    network, _, weights = (text, "", "") if is_onnx(text) else text.partition("@")
+    return network, weights or None
 
 
 def made_for(networks: list[str], named: list[str], records: list[dict[str, Any]], loss: str | None) -> str:

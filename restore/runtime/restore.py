@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec import MAX_PIXELS, InvalidInputError, load_picture, upright
+from optcodec.shared import check_orient
 from restore.runtime.decode import receive
 from restore.runtime.infer import restored_image
 from restore.runtime.models import Model, load_model
@@ -75,8 +76,7 @@ def restore_image(
     """
     if isinstance(model, Model) and threads is not None:
         raise InvalidInputError(f"a loaded model has its threads already, got threads={threads}; expected None")
-    if orient not in ("keep", "apply"):
-        raise InvalidInputError(f'orient is "keep" or "apply", got {orient!r}')
+    check_orient(orient)
     settings, find_earlier = Settings(project, strength, tile=tile), earlier_finder(as_quality, as_tables)
     received = receive(data, max_pixels=max_pixels)
     settings = replace(settings, earlier=find_earlier(received))

@@ -183,9 +183,13 @@ def test_networks_are_loaded_on_the_machines(cluster: Any, tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     folder_of(tmp_path / "in", 3)
     mean_network(tmp_path / "net.onnx", (1, 3, "height", "width"))
+    figures = {}
     for name, options in (("local", []), ("nodes", on(cluster))):
-        run_json("encode", "in", "-o", name, "--network", "net.onnx", "--max-kl", 0.01, *options)
+        common = ["encode", "in", "-o", name, "--network", "net.onnx", "--max-kl", 0.01, "--kl", "net.onnx"]
+        figures[name] = [file["kl"] for file in run_json(*common, *options)["files"]]
     assert hashes(Path("nodes")) == hashes(Path("local"))
+    assert figures["nodes"] == figures["local"]
+    assert all(figures["local"])
     assert refusal("encode", "in", "-o", "none", "--network", "none.onnx", *on(cluster)) == refusal(
         "encode", "in", "-o", "none", "--network", "none.onnx"
     )

@@ -6,6 +6,7 @@ import io
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +18,14 @@ from PIL import Image
 from skimage import data
 
 import optcodec
+import restore
 from optcodec import CoefficientImage, Component, Metadata, UnsupportedJpegError
 from restore.runtime.cells import centroid_offset, fit_laplacian, project
 from restore.runtime.decode import Received, receive
 from restore.runtime.image import decode_image
 from tests.cli_helpers import photograph
 from tests.receiver_helpers import jpeg, pillow_pixels
+from tests.test_decoder import cmyk
 
 SIZES = [(77, 91), (16, 16), (1, 1), (40, 9), (130, 64)]
 
@@ -220,6 +223,38 @@ def test_centroids_are_nearer_to_a_photograph(mode: str, gain_db: float) -> None
         float(optcodec.psnr_db(clean, decode_image(received, centroid=centroid))) for centroid in (False, True)
     )
     assert better > plain + gain_db
+
+
+def test_centroids_of_a_file_in_memory() -> None:
+    """Also turned upright, or of a file that ends too early."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data, notes = jpeg(40, 60, quality=25, exif=exif), list[str]()
+    kept = restore.decode_centroids(data)
+    assert kept.shape == (40, 60, 3)
+    np.testing.assert_array_equal(kept, decode_image(Received(optcodec.read_jpeg(data)), centroid=True))
+    np.testing.assert_array_equal(restore.decode_centroids(data, orient="apply"), np.rot90(kept, -1))
+    part = optcodec.read_jpeg(data[:-50], partial=True, notify=lambda note: None)
+    np.testing.assert_array_equal(
+        restore.decode_centroids(data[:-50], partial=True, notify=notes.append),
+        decode_image(Received(part), centroid=True),
+    )
+    assert len(notes) == 2  # no EOI, and coefficients that are missing
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "data", "options"),
+    [
+        (optcodec.InvalidInputError, r'^orient is "keep" or "apply", got \'turn\'$', jpeg(8, 8), {"orient": "turn"}),
+        (optcodec.OptcodecError, "pixels", jpeg(8, 8), {"max_pixels": 63}),
+        (optcodec.MalformedJpegError, "SOI", b"no JPEG file", {}),
+        (optcodec.MalformedJpegError, "truncated scan", jpeg(40, 60)[:-50], {"notify": len}),
+        (optcodec.UnsupportedJpegError, "the file has 4 components", cmyk(), {}),
+    ],
+)
+def test_files_without_centroids(error: type[Exception], words: str, data: bytes, options: dict[str, Any]) -> None:
+    with pytest.raises(error, match=words):
+        restore.decode_centroids(data, **options)
 
 
 def naive_projection(
