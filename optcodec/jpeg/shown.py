@@ -18,9 +18,8 @@ from optcodec.jpeg.scratch import scratch
 from optcodec.jpeg.tables import QuantTable
 from optcodec.kernels import load
 
-__all__ = ["KERNELS", "MARGIN", "shown_pixels", "shown_samples"]
+__all__ = ["MARGIN", "shown_pixels", "shown_samples"]
 
-KERNELS = ("shown",)
 MARGIN = 16  # samples before each row and, at least, behind it; see `optcodec.kernels.shown`
 
 Samples = npt.NDArray[np.uint8]
