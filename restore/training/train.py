@@ -132,7 +132,7 @@ class _Training:
             critic = Critic(spec.planes, spec.restored).to(self.device)
             self.learners.append(Learner(critic, recipe.rate, name="critic.", prefix="critic_"))
         luminance = luminance_network(recipe)
-        self.luminance = luminance.to(self.device) if luminance is not None else None
+        self.luminance = luminance and luminance.to(self.device).to(memory_format=torch.channels_last)
         self.patches = training_patches(recipe, data)
         self.validation = validation_set(recipe, data, self.device, distance)
 
@@ -181,7 +181,8 @@ class _Training:
 
     def update(self, batch: AnyBatch, rate: float) -> dict[str, float]:
         """Take one step: first of the critic, if there is one, then of the network. Returns the loss and its terms."""
-        received, conditions = network_input(batch, self.luminance, self.device)
+        with self._autocast():
+            received, conditions = network_input(batch, self.luminance, self.device)
         clean, reference = self._tensor(batch.clean), self._tensor(batch.reference)
         self.network.train()
         with self._autocast():
