@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from scipy.linalg import block_diag
 from torch import Tensor, nn
 
-from restore.networks import Compact, Conditioned
+from restore.networks import Conditioned
 from restore.networks.conditioned import CAUTION_START, CHANGE_UNIT, STRIPE_WINDOW
 from restore.runtime.context import SIGMA_UNIT, condition_size
 
@@ -123,11 +123,8 @@ class FloatGraph:
         return Signal(self.graph.node("Add", ["image", change.name]))
 
     def scaled_restored(self, network: Conditioned, change: Signal) -> Signal:
-        if isinstance(network, Compact):
-            samples = self.shuffled(change.name)
-        else:
-            even = self.shuffled(self.without_stripes(network, change.name))
-            samples = self.graph.node("Mul", [even, self.scale(network)])
+        even = self.shuffled(self.without_stripes(network, change.name))
+        samples = self.graph.node("Mul", [even, self.scale(network)])
         return Signal(self.graph.node("Add", [self.last_planes(network.restored), samples]))
 
     def without_stripes(self, network: Conditioned, change: str) -> str:
