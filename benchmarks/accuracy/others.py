@@ -24,6 +24,7 @@ from torchvision.transforms.v2 import functional as transform
 
 from benchmarks.accuracy.networks import data, network
 from optcodec.vision.models import TargetModel
+from optcodec.vision.running import as_used
 from optcodec.vision.views import scaled, shifted
 
 Pixels = npt.NDArray[np.uint8]
@@ -62,7 +63,7 @@ def load(name: str, *, crops: bool = False) -> TargetModel:
         module = network(name).module
     side = _SIDES.get(name, _USUAL)
     resample = partial(_squares if crops else _resized, side=side)
-    return TargetModel(name, module.eval(), _unprepared, resample=resample)
+    return TargetModel(name, as_used(module), _unprepared, resample=resample)
 
 
 def _resized(pictures: Tensor, side: tuple[int, int]) -> Tensor:
