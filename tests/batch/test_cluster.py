@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import os
 import re
 import shlex
@@ -134,6 +135,10 @@ def test_shared_tables_are_those_of_one_machine(cluster: Any, tmp_path: Path, ta
     save(folder / "grey.png", photograph(40, 40)[..., 0])
     for name, options in (("local", []), ("nodes", on(cluster))):
         run("encode", folder, "-o", tmp_path / name, "--shared-tables", *target, *options)
+    compressed = tmp_path / "0.tgz"
+    compressed.write_bytes(gzip.compress(write_tar(tmp_path / "0.tar", samples(2)).read_bytes()))
+    line = refusal("encode", compressed, "-o", tmp_path / "no", "--shared-tables", *target, *on(cluster))
+    assert f"{compressed} is compressed, and would be read many times by each machine; expected tar files as" in line
     assert load_tables(tmp_path / "nodes/001.jpg") == load_tables(tmp_path / "local/001.jpg")
     assert hashes(tmp_path / "nodes") == hashes(tmp_path / "local")
 
