@@ -84,7 +84,8 @@ def main() -> None:
     cases = {size: _case(pictures(folder, size), size, arguments.share) for size in SIZES}
     goals = _goals(cases)
     if arguments.share == 1:
-        figures = {"sharp": sharp_version(), "rounds": ROUNDS, "files_share": FILES_SHARE, "cases": cases, "goals": goals}
+        rounds = {"rounds": ROUNDS, "files_share": FILES_SHARE}
+        figures = {"sharp": sharp_version(), **rounds, "cases": cases, "goals": goals}
         write_result("dataset", figures, packages=("numpy", "numba", "llvmlite", *packages()))
 
 
