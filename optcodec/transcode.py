@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from optcodec.encoder import EncodedJpeg, encode
+from optcodec.encoder import EncodedJpeg, encoding
+from optcodec.encoding import Encoding
 from optcodec.errors import TargetNotMetError
 from optcodec.form import check_transcoding, kept_metadata
 from optcodec.jpeg.image import CoefficientImage
@@ -89,10 +91,18 @@ def transcode(
     else:
         for notice in notices:
             notify(notice)
-    return recoded(image, content, allow_larger=allow_larger or bool(partial and notices), **options)
+    larger = allow_larger or bool(partial and notices)
+    return recoded(image, content, encoding(**options), options, allow_larger=larger)
 
 
-def recoded(image: CoefficientImage, original: bytes, *, allow_larger: bool = False, **options: Any) -> Transcoded:
+def recoded(
+    image: CoefficientImage,
+    original: bytes,
+    how: Encoding,
+    options: Mapping[str, Any],
+    *,
+    allow_larger: bool = False,
+) -> Transcoded:
     """`transcode` of a file that is read already.
 
     Parameters
@@ -101,10 +111,12 @@ def recoded(image: CoefficientImage, original: bytes, *, allow_larger: bool = Fa
         What `read_jpeg` gave.
     original : bytes
         The file.
+    how : Encoding
+        What is done to it.
+    options : mapping
+        Those of `encode` that it was made of.
     allow_larger : bool
         As of `transcode`.
-    **options
-        Those of `encode`.
     """
     check_transcoding(image, options.get("orient", "keep"), options.get("to_rgb", False))
     target: Target | None = options.get("target")
@@ -117,7 +129,7 @@ def recoded(image: CoefficientImage, original: bytes, *, allow_larger: bool = Fa
             if may_keep and target.budget(pixels) is not None:
                 return Transcoded(original, *about, _MEETS, subsampling=image.subsampling)
     try:
-        encoded = encode(image, **options)
+        encoded = how(image)
     except TargetNotMetError:
         if may_keep:
             return Transcoded(original, *about, _MEETS, subsampling=image.subsampling)
@@ -128,7 +140,7 @@ def recoded(image: CoefficientImage, original: bytes, *, allow_larger: bool = Fa
     return Transcoded(encoded.data, *about, loss=loss, losses=losses, subsampling=sampling)
 
 
-def _has_form(image: CoefficientImage, options: dict[str, Any]) -> bool:
+def _has_form(image: CoefficientImage, options: Mapping[str, Any]) -> bool:
     """Whether the file is in the form that is asked for for the sake of a decoder."""
     becomes_baseline = options.get("progressive") is False and image.progressive
     if becomes_baseline or options.get("huffman") == "standard":
@@ -136,7 +148,7 @@ def _has_form(image: CoefficientImage, options: dict[str, Any]) -> bool:
     return options.get("restart_interval") in (None, image.restart_interval)
 
 
-def _with_wanted_metadata(image: CoefficientImage, original: bytes, options: dict[str, Any]) -> bytes:
+def _with_wanted_metadata(image: CoefficientImage, original: bytes, options: Mapping[str, Any]) -> bytes:
     """The file with what it is to carry."""
     wanted = kept_metadata(image.metadata, options.get("metadata"))
     if wanted == image.metadata:

@@ -188,6 +188,8 @@ def test_baseline_on_the_command_line(tmp_path: Path) -> None:
 def test_errors_are_those_of_encode() -> None:
     with pytest.raises(InvalidInputError, match="quality and target exclude one another"):
         transcode(FILES["plain"], quality=50, target=Bpp(1))
+    with pytest.raises(InvalidInputError, match="quality and target exclude one another"):
+        transcode(FILES["plain"], quality=50, target=Bpp(24))  # which the file meets already
 
 
 # ---- Files that break the standard -----------------------------------------------------------------------------------

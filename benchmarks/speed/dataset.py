@@ -1,11 +1,14 @@
 """How many pictures of a data set does a processor code in a second, beside other encoders?
 
-Pictures of 224x224, of 2 and of 12 megapixels are encoded from memory to memory, by 1 and by 2 workers. All encoders
-have the quality of default JPEG at 75 (the same tables, or designed ones with no more error), or else as many bytes as
-our plain files at 75: the quality of the others is then the one whose files are nearest, and designed tables get that
-size as their target. Each worker is a process of its own with one thread, as in a process pool, and ``encode_many`` one
-process with as many threads as workers, and at least as many pictures as threads: a large one is then given to it as
-often. Its processor time counts all threads, its peak memory the whole process; of that, ``file_nbytes`` are pages of
+Pictures of 224x224, of 2 and of 12 megapixels are encoded by 1 and by 2 workers, from memory to memory, and from a
+folder of PNG files to JPEG files in another one, in the system's temporary folder: there each encoder opens the files
+by itself, ours and simplejpeg by Pillow, and the folder command is measured, too. All encoders have the quality of
+default JPEG at 75 (the same tables, or designed ones with no more error), or else, from memory, as many bytes as our
+plain files at 75: the quality of the others is then the one whose files are nearest, and designed tables get that size
+as their target. Each worker is a process of its own with one thread, as in a process pool;
+``encode_many``, the folder command and ``simplejpeg_threads`` are one process with as many threads as workers, and have
+at least as many pictures as threads: a large one is then given to them as often, and in a folder all encoders find it
+twice. Its processor time counts all threads, its peak memory the whole process; of that, ``file_nbytes`` are pages of
 files in the end, above all of libraries, which all workers share. In each round a worker encodes each
 picture once; the first round is left out, and medians are written. The encoders take turns in a random order, a round
 each, so that a machine that becomes slower slows all of them alike.
@@ -34,6 +37,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +46,18 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.record import write_result
-from benchmarks.speed.encoders import ENCODERS, QUALITY, Pixels, is_there, packages, saved, sharp_version, sharp_worker
+from benchmarks.speed.encoders import (
+    ENCODERS,
+    IN_THREADS,
+    QUALITY,
+    WRITERS,
+    Pixels,
+    is_there,
+    packages,
+    saved,
+    sharp_version,
+    sharp_worker,
+)
 from benchmarks.speed.speed import mosaic
 
 SIZES = {"224x224": (224, 224), "2 MP": (1200, 1728), "12 MP": (3072, 3840)}
@@ -49,6 +65,9 @@ ROUNDS = {"224x224": 20, "2 MP": 30, "12 MP": 15}
 GOALS = {"12 MP": {"plain / simplejpeg": 1.0}, "224x224": {"many / simplejpeg": 0.8}}
 GOALS_OF_ALL = {"designed / plain": 0.5}
 LEAST_SCALING, MOST_NBYTES = 1.8, 200e6
+WORKERS = (1, 2)
+FROM_FILES = "from files"
+FILES_SHARE = 1 / 3  # of the rounds, from files: to open them takes most of the time, and differs little
 
 
 def main() -> None:
@@ -65,7 +84,8 @@ def main() -> None:
     cases = {size: _case(pictures(folder, size), size, arguments.share) for size in SIZES}
     goals = _goals(cases)
     if arguments.share == 1:
-        figures = {"sharp": sharp_version(), "rounds": ROUNDS, "cases": cases, "goals": goals}
+        rounds = {"rounds": ROUNDS, "files_share": FILES_SHARE}
+        figures = {"sharp": sharp_version(), **rounds, "cases": cases, "goals": goals}
         write_result("dataset", figures, packages=("numpy", "numba", "llvmlite", *packages()))
 
 
@@ -84,21 +104,26 @@ def _crops(photo: Pixels, height: int, width: int) -> list[Pixels]:
     return [photo[y : y + height, x : x + width] for y in rows for x in columns]
 
 
-def _work(folder: Path, *, name: str, setting: Any, threads: int) -> None:
+def _work(folder: Path, *, name: str, setting: Any, threads: int, target: str | None) -> None:
     """A worker: prepare, encode all pictures for each line on stdin, and at last print what the rounds took."""
-    images, encoder = [np.load(path) for path in sorted(folder.glob("*.npy"))], ENCODERS[name]
-    images *= -(-threads // len(images))  # one picture on two threads would be another question
+    encode: Callable[[], object]
+    if target is None:
+        images = [np.load(path) for path in sorted(folder.glob("*.npy"))]
+        images *= -(-threads // len(images))  # one picture on two threads would be another question
+        encode, count = partial(ENCODERS[name], images, setting, threads), len(images)
+    else:
+        encode, count = partial(WRITERS[name], folder, Path(target), setting, threads), len(list(folder.glob("*.png")))
     before = _status_nbytes("VmHWM")
-    encoder(images, setting, threads)  # compiles, and fills caches
+    encode()  # compiles, and fills caches
     print("ready", flush=True)
     cpu, wall = [], []
     for _ in sys.stdin:
         start = time.process_time(), time.perf_counter()
-        encoder(images, setting, threads)
+        encode()
         cpu.append(time.process_time() - start[0])
         wall.append(time.perf_counter() - start[1])
         print("done", flush=True)
-    figures = {"cpu": statistics.median(cpu), "wall": statistics.median(wall), "pictures": len(images)}
+    figures = {"cpu": statistics.median(cpu), "wall": statistics.median(wall), "pictures": count}
     memory = {"peak_nbytes": _status_nbytes("VmHWM"), "file_nbytes": _status_nbytes("RssFile"), "before_nbytes": before}
     print(json.dumps(figures | memory | {"threads": threads}))
 
@@ -110,21 +135,23 @@ def _status_nbytes(entry: str) -> int:
 
 
 def _case(images: list[Pixels], size: str, share: float) -> dict[str, Any]:
-    """All encoders on the pictures of a size: at equal quality and at equal bytes, with 1 and with 2 workers."""
-    present = list(filter(is_there, ENCODERS))
+    """All encoders on the pictures of a size: at equal quality, at equal bytes, from files; by 1 and by 2 workers."""
+    present, writers = (list(filter(is_there, each)) for each in (ENCODERS, WRITERS))
     reference = [len(data) for data in ENCODERS["plain"](images, QUALITY, 1)]
     settings = {
         "equal quality": {name: None if name == "designed" else QUALITY for name in present},
         "equal bytes": {name: _setting(name, images, reference) for name in present},
+        FROM_FILES: {name: None if name == "designed" else QUALITY for name in writers},
     }
     case: dict[str, Any] = {}
-    for goal, chosen in settings.items():
-        case[goal] = {name: _files(name, images, chosen[name]) for name in present}
     with tempfile.TemporaryDirectory() as folder:
-        saved(images, Path(folder))
-        rounds = max(2, int(share * ROUNDS[size]))
-        for goal, workers in itertools.product(settings, (1, 2)):
-            for name, figures in _measured(folder, settings[goal], workers, rounds).items():
+        saved(images, Path(folder), files=max(WORKERS))
+        for goal, chosen in settings.items():
+            made = {name: _made(name, images, folder, chosen[name], goal) for name in chosen}
+            case[goal] = {name: _files(images, made[name], chosen[name]) for name in chosen}
+        for goal, workers in itertools.product(settings, WORKERS):
+            rounds = max(2, int(share * ROUNDS[size] * (FILES_SHARE if goal == FROM_FILES else 1)))
+            for name, figures in _measured(folder, settings[goal], workers, rounds, goal).items():
                 case[goal][name][f"{workers} workers"] = figures
     for goal, each in case.items():
         _print(f"{size}, {goal}", each)
@@ -139,20 +166,38 @@ def _setting(name: str, images: list[Pixels], reference: list[int]) -> Any:
     return min(range(60, 91), key=lambda quality: abs(sum(map(len, ENCODERS[name](some, quality, 1))) - sizes))
 
 
-def _files(name: str, images: list[Pixels], setting: Any) -> dict[str, Any]:
+def _made(name: str, images: list[Pixels], folder: str, setting: Any, goal: str) -> list[bytes]:
+    """The files of an encoder, from memory or from the folder; there, the first of each picture."""
+    if goal != FROM_FILES:
+        return ENCODERS[name](images, setting, 1)
+    with tempfile.TemporaryDirectory() as target:
+        WRITERS[name](Path(folder), Path(target), setting, 1)
+        return [path.read_bytes() for path in sorted(Path(target).glob("*.jpg"))][: len(images)]
+
+
+def _files(images: list[Pixels], files: list[bytes], setting: Any) -> dict[str, Any]:
     """What the files are like: mean size in bytes, and mean PSNR of RGB in dB."""
     from optcodec import psnr_db
 
-    files = ENCODERS[name](images, setting, 1)
     decoded = [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for data in files]
     psnr = [psnr_db(image, pixels) for image, pixels in zip(images, decoded, strict=True)]
-    quality = None if name == "designed" else setting
+    quality = setting if isinstance(setting, int) else None
     return {"quality": quality, "nbytes": statistics.mean(map(len, files)), "psnr_db": statistics.mean(psnr)}
 
 
-def _measured(folder: str, settings: dict[str, Any], workers: int, rounds: int) -> dict[str, dict[str, float]]:
+def _measured(
+    folder: str, settings: dict[str, Any], workers: int, rounds: int, goal: str
+) -> dict[str, dict[str, float]]:
     """Of each encoder: pictures a second of processor time and of the clock, and the memory of a worker."""
-    children = {name: _workers(folder, name, setting, workers) for name, setting in settings.items()}
+    with tempfile.TemporaryDirectory() as targets:
+        target = targets if goal == FROM_FILES else None
+        children = {name: _workers(folder, name, setting, workers, target) for name, setting in settings.items()}
+        _take_turns(children, rounds)
+        return {name: _figures([json.loads(each.communicate()[0]) for each in them]) for name, them in children.items()}
+
+
+def _take_turns(children: dict[str, list[subprocess.Popen[str]]], rounds: int) -> None:
+    """Let the workers of one encoder after another do a round, in a random order."""
     order, shuffle = list(children), random.Random(0).shuffle
     for _ in range(rounds):
         shuffle(order)
@@ -163,19 +208,20 @@ def _measured(folder: str, settings: dict[str, Any], workers: int, rounds: int) 
                 child.stdin.flush()
             for child in children[name]:
                 _expect(child, "done")
-    return {name: _figures([json.loads(child.communicate()[0]) for child in each]) for name, each in children.items()}
 
 
-def _workers(folder: str, name: str, setting: Any, workers: int) -> list[subprocess.Popen[str]]:
+def _workers(folder: str, name: str, setting: Any, workers: int, targets: str | None) -> list[subprocess.Popen[str]]:
     """Start the workers of an encoder, and wait until they are ready."""
-    processes, threads = (1, workers) if name == "many" else (workers, 1)
-    text = json.dumps({"name": name, "setting": setting, "threads": threads})
-    ours = [sys.executable, "-m", "benchmarks.speed.dataset", folder, "--worker", text]
-    command = sharp_worker(folder, setting) if name == "sharp" else ours
+    processes, threads = (1, workers) if name in IN_THREADS else (workers, 1)
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    children = [
-        subprocess.Popen(command, env=os.environ | {"VIPS_CONCURRENCY": "1"}, **pipes) for _ in range(processes)
-    ]
+    children = []
+    for _ in range(processes):
+        target = None if targets is None else tempfile.mkdtemp(dir=targets)  # workers do not share the files
+        text = json.dumps({"name": name, "setting": setting, "threads": threads, "target": target})
+        command = [sys.executable, "-m", "benchmarks.speed.dataset", folder, "--worker", text]
+        if name == "sharp":
+            command = sharp_worker(folder, setting, target)
+        children.append(subprocess.Popen(command, env=os.environ | {"VIPS_CONCURRENCY": "1"}, **pipes))
     for child in children:
         _expect(child, "ready")
     return children

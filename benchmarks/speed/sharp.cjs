@@ -1,6 +1,8 @@
 // node sharp.cjs IN QUALITY: a worker of dataset.py, which encodes the pictures IN/*.npy with sharp, from memory to memory
 // and on one thread, for each line on stdin, and at last prints what the rounds took.
-// node sharp.cjs IN QUALITY OUT: encodes them once, into OUT/NAME.jpg. sharp is looked for where NODE_PATH says.
+// node sharp.cjs IN QUALITY OUT: encodes them once, into OUT/NAME.jpg.
+// node sharp.cjs IN QUALITY OUT files: a worker that encodes the pictures IN/*.png into OUT/NAME.jpg, from file to file.
+// sharp is looked for where NODE_PATH says.
 
 const fs = require("fs");
 const path = require("path");
@@ -18,8 +20,26 @@ function picture(file) {
   return { samples: data.subarray(start), raw: { width, height, channels: 3 } };
 }
 
-function encoded({ samples, raw }, quality) {
-  return sharp(samples, { raw }).jpeg({ quality, chromaSubsampling: "4:2:0", optimiseCoding: true }).toBuffer();
+function encoder(input, quality, options) {
+  return sharp(input, options).jpeg({ quality, chromaSubsampling: "4:2:0", optimiseCoding: true });
+}
+
+function names(folder, suffix) {
+  return fs.readdirSync(folder).filter((name) => name.endsWith(suffix)).sort();
+}
+
+function target(out, name) {
+  return path.join(out, `${path.parse(name).name}.jpg`);
+}
+
+// What is to be done to each picture, in a round.
+function fromMemory(folder, quality) {
+  const pictures = names(folder, ".npy").map((name) => picture(path.join(folder, name)));
+  return pictures.map(({ samples, raw }) => () => encoder(samples, quality, { raw }).toBuffer());
+}
+
+function fromFiles(folder, quality, out) {
+  return names(folder, ".png").map((name) => () => encoder(path.join(folder, name), quality).toFile(target(out, name)));
 }
 
 function statusBytes(entry) {
@@ -32,18 +52,17 @@ function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-async function main([folder, quality, target]) {
-  const names = fs.readdirSync(folder).filter((name) => name.endsWith(".npy")).sort();
-  const pictures = names.map((name) => picture(path.join(folder, name)));
+async function main([folder, quality, out, files]) {
+  const work = files ? fromFiles(folder, Number(quality), out) : fromMemory(folder, Number(quality));
   const before_nbytes = statusBytes("VmHWM");
   const round = async () => {
-    const files = [];
-    for (const each of pictures) files.push(await encoded(each, Number(quality)));
-    return files;
+    const results = [];
+    for (const each of work) results.push(await each());
+    return results;
   };
-  const files = await round();
-  if (target !== undefined) {
-    files.forEach((data, index) => fs.writeFileSync(path.join(target, `${path.parse(names[index]).name}.jpg`), data));
+  const results = await round();
+  if (out !== undefined && !files) {
+    names(folder, ".npy").forEach((name, index) => fs.writeFileSync(target(out, name), results[index]));
     return;
   }
   const cpu = [];
@@ -58,7 +77,7 @@ async function main([folder, quality, target]) {
     console.log("done");
   }
   const memory = { peak_nbytes: statusBytes("VmHWM"), file_nbytes: statusBytes("RssFile"), before_nbytes };
-  const figures = { cpu: median(cpu), wall: median(wall), pictures: pictures.length, threads: 1 };
+  const figures = { cpu: median(cpu), wall: median(wall), pictures: work.length, threads: 1 };
   console.log(JSON.stringify({ ...figures, ...memory }));
 }
 

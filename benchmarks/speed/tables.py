@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from textwrap import wrap
 from typing import Any
 
 from benchmarks.markdown import lines
@@ -20,8 +21,10 @@ _OTHERS = {"mozjpeg": "mozjpeg (pyvips), flat tables, baseline", "libjpeg-turbo"
 _ENCODERS = {
     "plain": "`optcodec`, quality 75",
     "many": "the same by `encode_many`",
+    "command": "the same by `optcodec encode FOLDER`",
     "designed": "`optcodec`, designed tables",
     "simplejpeg": "simplejpeg",
+    "simplejpeg_threads": "simplejpeg in threads",
     "pillow": "Pillow, `optimize=True`",
     "pyvips": "pyvips, `optimize_coding`",
     "torchvision": "torchvision's `encode_jpeg`",
@@ -57,17 +60,40 @@ def effort_3() -> str:
     return lines(rows)
 
 
-def data_set() -> str:
-    """Pictures a second of processor time at equal quality, and peak memory of a worker."""
-    cases = _result("dataset")["cases"]
+def data_set(cases: dict[str, Any] | None = None) -> str:
+    """Pictures a second at equal quality, from memory and, if that was measured, from files."""
+    cases = cases or _result("dataset")["cases"]
+    from_memory = _rates(cases, "equal quality")
+    if "from files" not in cases["12 MP"]:
+        return from_memory
+    between = (
+        "From a folder of PNG files to a folder of JPEG files, and how many times as many pictures a second two "
+        "workers code: two threads of a process for the folder command, `encode_many` and simplejpeg in threads, "
+        "otherwise two processes. Each encoder opens the files by itself, simplejpeg and ours by Pillow."
+    )
+    return "\n\n".join([from_memory, "\n".join(wrap(between, 120)), _rates(cases, "from files", scaling=True)])
+
+
+def _rates(cases: dict[str, Any], goal: str, *, scaling: bool = False) -> str:
+    """Pictures a second of processor time by one worker, and its peak memory; or the gain by a second worker."""
     sizes = ("224x224", "2 MP", "12 MP")
-    rows = [["pictures a CPU second, equal quality", *sizes, "memory of a worker at 12 MP, MB", "of it libraries"]]
-    rows.append(["---", *5 * ["---:"]])
-    measured = cases["12 MP"]["equal quality"]  # without the packages that were not there
+    more = (
+        [f"two workers, {size}" for size in sizes]
+        if scaling
+        else ["memory of a worker at 12 MP, MB", "of it libraries"]
+    )
+    rows = [[f"pictures a CPU second, {'from files' if scaling else 'equal quality'}", *sizes, *more]]
+    rows.append(["---", *(len(sizes) + len(more)) * ["---:"]])
+    measured = cases["12 MP"][goal]  # without the packages that were not there
     for encoder, title in ((encoder, title) for encoder, title in _ENCODERS.items() if encoder in measured):
-        figures = [cases[size]["equal quality"][encoder]["1 workers"] for size in sizes]
-        cells = [f"{each['pictures_a_cpu_second']:,.0f}" for each in figures]
-        cells += [f"{figures[-1][name] / 1e6:.0f}" for name in ("peak_nbytes_a_worker", "file_nbytes")]
+        one, two = ([cases[size][goal][encoder][f"{count} workers"] for size in sizes] for count in (1, 2))
+        rates = [each["pictures_a_cpu_second"] for each in one]
+        cells = [f"{rate:,.{1 if rate < 100 else 0}f}" for rate in rates]
+        if scaling:
+            rate = "pictures_a_second"
+            cells += [f"{after[rate] / before[rate]:.2f}x" for before, after in zip(one, two, strict=True)]
+        else:
+            cells += [f"{one[-1][name] / 1e6:.0f}" for name in ("peak_nbytes_a_worker", "file_nbytes")]
         rows.append([title, *cells])
     return lines(rows)
 

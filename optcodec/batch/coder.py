@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from optcodec.batch.manifest import Rows
 from optcodec.batch.names import SuffixRule, same_file
 from optcodec.batch.one import attempt, code_one, is_finished
 from optcodec.batch.opening import Content, needed_nbytes
-from optcodec.batch.places import Place, Store, copied, read
+from optcodec.batch.places import Place, Store, copied
 from optcodec.batch.rows import Row, copied_row, failed_row, record_of, shard_row
 from optcodec.batch.run import Done, Failure, outcomes, reason_of
 from optcodec.batch.shards import Shard, fetched, read_shard, unpacked, write_shard
@@ -96,9 +95,7 @@ class Coder:
         """Code the pictures of a tar file; their rows are put into `rows` by index, and nothing is written."""
 
         def nbytes(index: int) -> int:
-            with suppress(OptcodecError):
-                return self._needed(io.BytesIO(read(shard.pictures[index])))
-            return 0
+            return needed_nbytes(shard.pictures[index], self.nbytes_per_pixel)
 
         def work(index: int) -> Done:
             place, hashed = f"{target}/{shard.names[index]}", self.manifest is not None

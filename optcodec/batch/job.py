@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from optcodec.accuracy.change import change_of
 from optcodec.batch.opening import Content, Opened, Opening, mended, open_image
-from optcodec.encoder import EncodedJpeg, encode
+from optcodec.cached import cached_property
+from optcodec.encoder import EncodedJpeg, encoding
+from optcodec.encoding import Encoding
 from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.reading.reader import read_jpeg
@@ -65,6 +67,9 @@ class Coded:
 class Job:
     """What is done to each picture, a value that can be pickled; calling it does it to one of them.
 
+    Its settings are checked once, with the first picture, as by `optcodec.encode_many`; wrong ones are the failure of
+    each picture.
+
     Parameters
     ----------
     opening : Opening
@@ -101,13 +106,13 @@ class Job:
         image, kept = opened.image, None
         encoded: EncodedJpeg
         if isinstance(image, Picture):
-            encoded = encode(image, **self.settings)
+            encoded = self._encoding(image)
         elif self.settings.get("blocks") is not None:
             raise InvalidInputError("--blocks needs pixels, got the coefficients of a JPEG file; expected --pixels")
         else:
             # A damaged file must not be copied unchanged.
             larger = self.allow_larger or (self.opening.partial and bool(opened.notices))
-            encoded = again = recoded(image, opened.data, allow_larger=larger, **self.settings)
+            encoded = again = recoded(image, opened.data, self._encoding, self.settings, allow_larger=larger)
             kept = again.kept
         if self.verify:
             check_coded(encoded)
@@ -116,6 +121,11 @@ class Job:
         notices += _left_out(image, self.settings.get("metadata"))
         psnr, kl, unmeasured = self._measured(opened, encoded)
         return Coded(encoded, opened.nbytes, kept, (*notices, *unmeasured), psnr, kl)
+
+    @cached_property
+    def _encoding(self) -> Encoding:
+        """What is done to the pixels or coefficients of each picture: checked once, also by threads that share it."""
+        return encoding(**self.settings)
 
     def _measured(self, opened: Opened, encoded: EncodedJpeg) -> tuple[float | None, float | None, tuple[str, ...]]:
         """PSNR and divergence, if they are asked for, and why one could not be measured: the file is written then."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
+from optcodec.batch.names import is_below
 from optcodec.batch.places import Store, Url, place_of, read
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
@@ -49,7 +50,7 @@ def _name(place: Store, row: dict[str, Any], name: PurePath) -> PurePath:
     if given is None:
         return name
     chosen = PurePosixPath(given) if isinstance(given, str) else None
-    if chosen is None or chosen.is_absolute() or ".." in chosen.parts or not chosen.name or "\0" in given:
+    if chosen is None or not is_below(chosen) or "\0" in given:
         raise InvalidInputError(f"{place}: expected as name a path below the output folder, got {given!r}")
     return chosen
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 import socket
 import warnings
 from collections.abc import Iterator
@@ -27,7 +28,9 @@ def locked(output: Store, *, folder: bool = True) -> Iterator[None]:
     """Keep other jobs from an output while the block runs.
 
     Locally the system releases the lock of a process that ends, in whatever way. At a URL the lock is a file with the
-    process and the machine; that of a process of this machine that no longer runs is taken over.
+    process and the machine; that of a process of this machine that no longer runs is taken over. Where the store
+    creates a file only if it is not there yet (Amazon S3 and Google Cloud Storage do), two jobs that begin in the same
+    moment cannot both have the lock; elsewhere that is not certain.
 
     Parameters
     ----------
@@ -124,13 +127,18 @@ def _hold(file: BinaryIO) -> None:
 def _locked_at(lock: Url, output: object) -> Iterator[None]:
     """A lock at a URL: a file that says who holds it."""
     system, path = filesystem(lock)
+    content, remedy = _about_this_process(job=secrets.token_hex(8)), f"; delete {lock} if that job no longer runs"
     with explained("write", lock):
         system.makedirs(path.rpartition("/")[0], exist_ok=True)
+        system.invalidate_cache(path)  # a listing that was made before another job began
         if system.exists(path):
-            holder = _holder(system.cat_file(path))
+            holder = _holder(_content(system, path))
             if holder.get("machine") != socket.gethostname() or _runs(holder.get("process")):
-                raise _in_use(output, holder, f"; delete {lock} if that job no longer runs")
-        system.pipe_file(path, _about_this_process())
+                raise _in_use(output, holder, remedy)
+            system.rm_file(path)
+        found = _created(system, path, content)
+        if found != content:
+            raise _in_use(output, _holder(found), remedy)
     try:
         yield
     finally:
@@ -138,8 +146,34 @@ def _locked_at(lock: Url, output: object) -> Iterator[None]:
             system.rm_file(path)
 
 
-def _about_this_process() -> bytes:
-    return json.dumps({"process": os.getpid(), "machine": socket.gethostname()}).encode()
+def _created(system: Any, path: str, content: bytes) -> bytes:
+    """Create a file with some content, unless there is one; what is in the file then.
+
+    That may be our content after an error, too: a request whose answer is lost is sent again, and meets its own file.
+    """
+    try:
+        system.pipe_file(path, content, mode="create")
+        return content
+    except (NotImplementedError, TypeError, ValueError):  # of file systems that do not know this mode
+        system.pipe_file(path, content)
+    except OSError as error:  # FileExistsError, or what a client makes of the answer of its store
+        if error.errno in _WITHOUT_LOCKS:
+            system.pipe_file(path, content)
+        elif not system.exists(path):
+            raise
+    return _content(system, path)
+
+
+def _content(system: Any, path: str) -> bytes:
+    """What is in a file; nothing if it is gone."""
+    with suppress(FileNotFoundError):
+        content: bytes = system.cat_file(path)
+        return content
+    return b""
+
+
+def _about_this_process(**more: str) -> bytes:
+    return json.dumps({"process": os.getpid(), "machine": socket.gethostname(), **more}).encode()
 
 
 def _holder(content: bytes) -> dict[str, Any]:

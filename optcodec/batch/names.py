@@ -11,7 +11,7 @@ from optcodec.batch.places import Place, Store
 from optcodec.errors import InvalidInputError
 from optcodec.pictures.opening import JPEG_SUFFIXES
 
-__all__ = ["SUFFIX_RULES", "SuffixRule", "check_targets", "output_names", "same_file"]
+__all__ = ["SUFFIX_RULES", "SuffixRule", "check_targets", "is_below", "output_names", "same_file"]
 
 SuffixRule: TypeAlias = Literal["keep", "number"]
 SUFFIX_RULES: tuple[SuffixRule, ...] = ("keep", "number")
@@ -87,6 +87,11 @@ def check_targets(sources: Sequence[Place], targets: Sequence[Place], *, force: 
             raise InvalidInputError(f"{first} and {source} would both be written to {target}; expected two names{hint}")
         if _identity(target) in inputs and not force:
             raise InvalidInputError(f"{target} is an input; expected another output, or --force to replace it")
+
+
+def is_below(name: PurePath) -> bool:
+    """Whether a relative name leads to a file below its folder."""
+    return bool(name.name) and not name.is_absolute() and ".." not in name.parts
 
 
 def same_file(source: Place, target: Store) -> bool:

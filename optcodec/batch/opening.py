@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeAlias
 
-from optcodec.batch.places import read
+from optcodec.batch.places import Member, Place, Url, read
 from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.limits import MAX_PIXELS
 
@@ -117,14 +117,18 @@ def mended(image: CoefficientImage) -> bytes:
     return write_jpeg(image)
 
 
-def needed_nbytes(source: Content, nbytes_per_pixel: int) -> int:
-    """Estimated memory in bytes for work on an image, from the size in its header; 0 if that cannot be read."""
+def needed_nbytes(source: Content | Place, nbytes_per_pixel: int) -> int:
+    """Estimated memory in bytes for work on an image, from the size in its header; 0 if that cannot be read.
+
+    What is at a URL or in a tar file is read for this.
+    """
     from optcodec.pictures.opening import opened_image
 
     if isinstance(source, Path) and not source.is_file():  # a pipe can be read only once
         return 0
     try:
-        with opened_image(source, max_pixels=None) as image:
+        content = io.BytesIO(read(source)) if isinstance(source, (Url, Member)) else source
+        with opened_image(content, max_pixels=None) as image:
             return nbytes_per_pixel * image.width * image.height
     except OptcodecError:
         return 0

@@ -9,21 +9,21 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from optcodec.batch.names import SuffixRule, output_names
 from optcodec.batch.places import Member, Place, Store, copied, opened, whole
 from optcodec.batch.run import Done, Failure
-from optcodec.batch.sources import has_suffix, shard_name
-from optcodec.errors import InvalidInputError
+from optcodec.batch.sources import Found, has_suffix, is_compressed
+from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.files import PART_START
 from optcodec.pictures.opening import IMAGE_SUFFIXES, first_line
 
-__all__ = ["Shard", "fetched", "pictures_of", "read_shard", "unpacked", "write_shard"]
+__all__ = ["Shard", "fetched", "pictures_in", "read_shard", "unpacked", "write_shard"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def unpacked(near: Path, place: Store) -> Iterator[Path]:
     DiskFullError, InvalidInputError
         If it cannot be decompressed.
     """
-    if shard_name(PurePosixPath(near.name)).name == near.name:
+    if not is_compressed(near):
         yield near
         return
     with TemporaryDirectory(prefix=PART_START) as folder:
@@ -106,21 +106,36 @@ def unpacked(near: Path, place: Store) -> Iterator[Path]:
         yield path
 
 
-def pictures_of(place: Store) -> list[Member]:
-    """The pictures of a tar file; none if it cannot be read, of which the job on it tells.
+@contextmanager
+def pictures_in(found: Found) -> Iterator[tuple[dict[Place, PurePath], list[Failure]]]:
+    """All pictures of a data set, which can be read in any order while the block runs.
 
-    Raises
+    Tar files that are compressed are decompressed for this, all of them, into the system's temporary folder.
+
+    Yields
     ------
-    InvalidInputError
-        If it is compressed, so that its members cannot be read in any order.
+    tuple of (dict, list of Failure)
+        The files, then the members of tar files, in their order. Each has its relative name, in which that of its tar
+        file is a folder. And the tar files that cannot be read.
     """
-    if shard_name(PurePosixPath(place.name)).name != place.name:
-        raise InvalidInputError(f"{place} is compressed, and would be read many times; expected tar files as they are")
-    try:
-        with _tar(place, place) as tar:
-            return _pictures(place, place, tar.getmembers())
-    except InvalidInputError:
-        return []
+    names: dict[Place, PurePath] = {item.source: item.name for item in found.pictures}
+    failures: list[Failure] = []
+    with ExitStack() as stack:
+        for item in found.shards:
+            try:
+                names |= {member: item.name / member.name for member in _members(item.source, stack)}
+            except OptcodecError as error:
+                failures.append(Failure.of(item.source, error))
+        yield names, failures
+
+
+def _members(place: Store, stack: ExitStack) -> list[Member]:
+    """The pictures of a tar file, which is decompressed until the stack ends."""
+    local = place
+    if is_compressed(PurePosixPath(place.name)):
+        local = stack.enter_context(unpacked(stack.enter_context(fetched(place)), place))
+    with _tar(local, place) as tar:
+        return _pictures(place, local, tar.getmembers())
 
 
 def read_shard(place: Store, local: Path, rule: SuffixRule | None) -> Shard:

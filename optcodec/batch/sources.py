@@ -14,7 +14,7 @@ from optcodec.errors import InvalidInputError
 from optcodec.files import PART_START
 from optcodec.pictures.opening import IMAGE_SUFFIXES
 
-__all__ = ["Found", "Item", "files_in", "find", "has_suffix", "is_pattern", "is_shard", "shard_name"]
+__all__ = ["Found", "Item", "files_in", "find", "has_suffix", "is_compressed", "is_pattern", "is_shard", "shard_name"]
 
 _SHARD = ".tar"
 _COMPRESSED = (".tar.gz", ".tgz")
@@ -79,6 +79,11 @@ def has_suffix(name: PurePath, suffixes: Sequence[str]) -> bool:
 def is_shard(name: PurePath) -> bool:
     """Whether a name is that of a tar file, which may be compressed."""
     return name.name.lower().endswith((_SHARD, *_COMPRESSED))
+
+
+def is_compressed(name: PurePath) -> bool:
+    """Whether a name is that of a compressed tar file."""
+    return shard_name(name) != name
 
 
 def shard_name(name: PurePath) -> PurePath:

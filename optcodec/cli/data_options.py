@@ -16,7 +16,7 @@ from optcodec.console.options import with_options
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 
-__all__ = ["DataOptions", "changing_options", "data_options", "places"]
+__all__ = ["DataOptions", "changing_options", "data_options", "places", "sources_argument"]
 
 # Options that change neither a file nor its row: a job may go on with others.
 _FREE = {
@@ -32,6 +32,10 @@ def places(ctx: click.Context, option: click.Parameter, value: Any) -> Any:
     if option.name == "output":
         note_folder(ctx, value)
     return tuple(map(place_of, value)) if isinstance(value, tuple) else place_of(value)
+
+
+# What `optcodec.batch.sources.find` takes.
+sources_argument = click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", callback=places)
 
 
 @dataclass(frozen=True)

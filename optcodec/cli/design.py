@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.batch.opening import needed_nbytes, open_image
+from optcodec.batch.names import is_below
+from optcodec.batch.opening import Opening, needed_nbytes, open_image
+from optcodec.batch.places import Place, Store
+from optcodec.batch.shards import pictures_in
+from optcodec.batch.sources import find
+from optcodec.cli.data_options import sources_argument
 from optcodec.cli.images import ImageSet, opening_of
-from optcodec.console.files import find_images, output_paths
+from optcodec.cli.targets import left_out_of
+from optcodec.console.files import Source, output_paths
 from optcodec.console.help import ExpertOption, GroupedCommand
-from optcodec.console.many import Done, failure_records, process_files, report_failures, report_notices
+from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures, report_notices
 from optcodec.console.options import (
     TABLE_TARGETS,
     background_option,
     choose_target,
-    inputs_argument,
     max_pixels_option,
     method_option,
     numbers,
@@ -48,7 +53,7 @@ _NBYTES_PER_PIXEL = 30  # of memory at the peak
 
 
 @click.command(cls=GroupedCommand, short_help="Design quantization tables for pictures and a target.")
-@inputs_argument
+@sources_argument
 @output_option(
     "Table file: JSON, the text format of cjpeg if it ends in .txt, or C arrays if it ends in .h; with --per-image, a "
     "folder.",
@@ -97,41 +102,32 @@ _NBYTES_PER_PIXEL = 30  # of memory at the peak
 @click.option("--force", is_flag=True, help="Allow the output to replace an input file.")
 @json_option
 def command(
-    inputs: tuple[Path, ...], output: Path, per_image: bool, as_json: bool, force: bool, **options: Any
+    inputs: tuple[Store, ...], output: Path, per_image: bool, as_json: bool, force: bool, **options: Any
 ) -> None:
-    """Design quantization tables for images, files or folders: one set of tables for all of them.
+    """Design quantization tables for images: one set of tables for all of them. Inputs are those of "optcodec encode":
+    files, folders, patterns ('photos/**/*.png'), lists (.jsonl, .parquet), tar files, and URLs such as
+    s3://bucket/photos.
 
     The coefficients of JPEG files are used as they are, without decoding to pixels. The tables can be used with
     "optcodec encode --tables" and with the option -qtables of cjpeg.
     """
-    sources = find_images(inputs)
-    paths = [source.path for source in sources]
-    if STREAM in paths:
-        raise InvalidInputError("images are opened more than once, which stdin cannot be; expected files, got -")
-    settings = _settings(options)
-    opening = opening_of(options)
-    if per_image:
-        targets = output_paths(sources, output, suffix=".json", folder=True, force=force)
-
-        def work(index: int) -> Done:
-            image, notices, *_ = open_image(content_of(paths[index]), opening)
-            return Done({"input": str(paths[index])} | _design(image, targets[index], settings), notices)
-
-        def nbytes(index: int) -> int:
-            return needed_nbytes(paths[index], _NBYTES_PER_PIXEL)
-
-        records, failures = process_files(paths, work, workers=processor_count(), label="design", nbytes=nbytes)
-    else:
-        check_writable(output)
-        images = ImageSet(paths, opening)
-        records = _for_all(images, len(paths), output, settings | {"threads": processor_count()})
-        report_notices(images.noticed)
-        failures = list(images.failed.values())
+    found = find(inputs, left_out_of(inputs, output, ()))
+    settings, opening = _settings(options), opening_of(options)
+    with pictures_in(found) as (names, failures):
+        if STREAM in names:
+            raise InvalidInputError("images are opened more than once, which stdin cannot be; expected files, got -")
+        total = len(names) + len(failures)
+        if per_image:
+            records, failed = _for_each(names, output, opening, settings, force=force)
+        else:
+            check_writable(output)
+            records, failed = _for_all(list(names), output, opening, settings, failures)
+    failures += failed
     if as_json:
         print_json({"files": records, "failures": failure_records(failures)})
     elif records:
         click.echo(_text(records))
-    report_failures(failures, len(paths))
+    report_failures(failures, total)
 
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
@@ -166,15 +162,41 @@ def _targets(ladder: tuple[float, ...], method: str | None) -> dict[int, Target]
     return targets
 
 
-def _for_all(images: ImageSet, total: int, output: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """Design one set of tables for all images that can be read; an empty list if none can."""
+def _for_each(
+    names: Mapping[Place, PurePath], output: Path, opening: Opening, settings: dict[str, Any], *, force: bool
+) -> tuple[list[dict[str, Any]], list[Failure]]:
+    """Design tables for each image that can be read, into a folder."""
+    places = list(names)
+    for place, name in names.items():
+        if not is_below(name):
+            raise InvalidInputError(f"{place}: expected a name that leads to a file below its tar file, got {name}")
+    sources = [Source(Path(str(place)), Path(name)) for place, name in names.items()]
+    targets = output_paths(sources, output, suffix=".json", folder=True, force=force)
+
+    def work(index: int) -> Done:
+        image, notices, *_ = open_image(content_of(places[index]), opening)
+        return Done({"input": str(places[index])} | _design(image, targets[index], settings), notices)
+
+    def nbytes(index: int) -> int:
+        return needed_nbytes(places[index], _NBYTES_PER_PIXEL)
+
+    return process_files(places, work, workers=processor_count(), label="design", nbytes=nbytes)
+
+
+def _for_all(
+    places: Sequence[Place], output: Path, opening: Opening, settings: dict[str, Any], broken: Sequence[Failure]
+) -> tuple[list[dict[str, Any]], list[Failure]]:
+    """Design one set of tables for all images that can be read; none if there were images or tar files, but no such."""
+    images = ImageSet(places, opening)
+    records = []
     try:
-        record = _design(images, output, settings)
+        record = _design(images, output, settings | {"threads": processor_count()})
+        records = [{"inputs": len(places) - len(images.failed)} | record]
     except InvalidInputError:
-        if len(images.failed) < total:
+        if len(images.failed) < len(places) or not (places or broken):
             raise
-        return []
-    return [{"inputs": total - len(images.failed)} | record]
+    report_notices(images.noticed)
+    return records, list(images.failed.values())
 
 
 def _design(images: Any, output: Path, settings: dict[str, Any]) -> dict[str, Any]:

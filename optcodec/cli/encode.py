@@ -13,7 +13,7 @@ from optcodec.batch.manifest import Earlier, begun, read_earlier
 from optcodec.batch.parquet import write_parquet
 from optcodec.batch.places import STREAM, Store
 from optcodec.batch.sources import Found, find
-from optcodec.cli.data_options import DataOptions, data_options, places
+from optcodec.cli.data_options import DataOptions, data_options, places, sources_argument
 from optcodec.cli.dataset import DataTally
 from optcodec.cli.encode_page import EncodePage
 from optcodec.cli.encode_settings import tuning_of
@@ -71,7 +71,7 @@ _EXAMPLES = (
     examples=_EXAMPLES,
     short_help="Encode pictures as JPEG, and make JPEG files smaller.",
 )
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", callback=places)
+@sources_argument
 @click.option(
     "-o",
     "--output",

@@ -11,8 +11,8 @@ import click
 from optcodec import __version__
 from optcodec.batch.manifest import Manifest
 from optcodec.batch.places import STREAM, Store, whole
-from optcodec.batch.shards import pictures_of
-from optcodec.batch.sources import Found
+from optcodec.batch.shards import pictures_in
+from optcodec.batch.sources import Found, is_compressed
 from optcodec.cli.data_options import DataOptions, changing_options
 from optcodec.cli.dataset import DataTally, code_all
 from optcodec.cli.encode_settings import job_of, needed_per_pixel, shared_tables
@@ -97,9 +97,12 @@ def _shared(
     known = None if manifest is None else manifest.earlier.run.get("tables")
     if known is not None:
         return from_pillow(known)
-    members = [member for item in found.shards for member in pictures_of(item.source)]
-    places = [*(item.source for item in found.pictures), *members]
-    return shared_tables(places, options, None if spread is None else spread.gather)
+    compressed = next((item.source for item in found.shards if is_compressed(item.name)), None)
+    if spread is not None and compressed is not None:
+        reason = "is compressed, and would be read many times by each machine; expected tar files as they are"
+        raise InvalidInputError(f"{compressed} {reason}")
+    with pictures_in(found) as (names, _):  # the job tells of tar files that cannot be read
+        return shared_tables(list(names), options, None if spread is None else spread.gather)
 
 
 def _begin(manifest: Manifest, changing: dict[str, Any], tables: Sequence[QuantTable] | None) -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from optcodec.batch.opening import needed_nbytes
+from optcodec.batch.places import Place, Store
+from optcodec.batch.shards import pictures_in
+from optcodec.batch.sources import find
+from optcodec.cli.data_options import places
 from optcodec.cli.fit_report import document_of, provenance_of, text_of
 from optcodec.cli.fit_ways import fit_ways, planned_options, way_options
+from optcodec.cli.targets import is_data_set
 from optcodec.console.help import ExpertOption, GroupedCommand
 from optcodec.console.many import Done, Failure, process_files, report_failures
 from optcodec.console.models import (
@@ -28,6 +34,7 @@ from optcodec.console.options import (
     to_rgb_option,
 )
 from optcodec.console.show import json_option, print_json
+from optcodec.console.streams import content_of
 from optcodec.errors import InvalidInputError
 from optcodec.files import check_writable
 from optcodec.limits import processor_count
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
     from optcodec.fit.bench import Failures, Run
     from optcodec.fit.limits import FitLimits
     from optcodec.fit.run import Fit
-    from optcodec.vision.datasets import LabelledImage
+    from optcodec.vision.datasets import Labelled
 
 __all__ = ["command"]
 
@@ -60,7 +67,14 @@ def _points(ctx: click.Context, option: click.Parameter, text: str | None) -> fl
 
 @click.command(cls=GroupedCommand, short_help="Find the options that suit a network and your pictures.")
 @network_option
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of pictures like those to come.")
+@click.option(
+    "--data",
+    required=True,
+    callback=places,
+    metavar="INPUT",
+    help='Pictures like those to come: a folder; without labels also what "optcodec encode" takes as several pictures: '
+    "a pattern, a list, a tar file, or a URL.",
+)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Plan to write (JSON).")
 @click.option(
     "--max-loss",
@@ -122,11 +136,11 @@ def _points(ctx: click.Context, option: click.Parameter, text: str | None) -> fl
 @to_rgb_option
 @max_pixels_option
 @json_option
-def command(data: Path, output: Path, as_json: bool, **options: Any) -> None:
+def command(data: Store, output: Path, as_json: bool, **options: Any) -> None:
     """Find out how pictures can be coded in the fewest bytes that a network does not mind, and write that as a plan.
 
     Methods, chroma subsamplings, resolutions and qualities are tried on a sample of the pictures. What has the fewest
-    bytes within the limits is verified on other pictures of the folder, and if it does not keep the limits there, the
+    bytes within the limits is verified on others of the pictures, and if it does not keep the limits there, the
     next one is: figures and their 95 % intervals are from there. "optcodec encode --plan" applies the plan. Limits are
     compared with means; the verdict says if the interval exceeds them, and more pictures make it narrower. If nothing
     keeps the limits, the exit status is 1, the nearest is named, and no plan is written.
@@ -165,27 +179,57 @@ def _end(fit: Fit, verdict: str, as_json: bool, about: dict[str, Any]) -> None:
         click.get_current_context().exit(1)
 
 
-def _fitted(data: Path, limits: FitLimits, options: dict[str, Any]) -> tuple[Fit, dict[str, Any]]:
+class _Picture(NamedTuple):
+    """A picture without a label, wherever it is; see `Labelled`."""
+
+    path: Place
+    label: None = None
+
+
+@contextmanager
+def _pictures(data: Store, labels: str) -> Iterator[Sequence[Labelled]]:
+    """The pictures of the data, which can be read while the block runs.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are none, or a tar file cannot be read.
+    """
+    from optcodec.vision.datasets import find_images
+
+    if labels == "self" and is_data_set([data], found := find([data], lambda _: False)):
+        with pictures_in(found) as (names, failures):
+            for failure in failures:
+                raise InvalidInputError(f"{failure.path}: {failure.message}")
+            yield list(map(_Picture, names))
+    elif isinstance(data, Path):
+        yield find_images(data, labels)
+    else:
+        expected = "several pictures and --labels self, or a folder of this machine with labels"
+        raise InvalidInputError(f"expected {expected}; got {data} and --labels {labels}")
+
+
+def _fitted(data: Store, limits: FitLimits, options: dict[str, Any]) -> tuple[Fit, dict[str, Any]]:
     """What was found, and what it was found by, ready for JSON."""
     from optcodec.fit.bench import Bench
     from optcodec.fit.run import fit_plan, split
-    from optcodec.vision.datasets import find_images
 
     network, model = open_network(options)
     choices = fit_ways(network, model, options)
-    images = find_images(data, options["labels"])
-    if options["labels"] == "folders":
-        check_folders(network, {image.path.relative_to(data).parts[0] for image in images})
-    pictures = split(images, options["images"], options["verify_images"], options["seed"])
     opening = {name: options[name] for name in ("background", "max_pixels", "to_rgb")}
-    bench = Bench(network, opening, _run(options["threads"] or processor_count()), options["seed"])
-    with one_thread_each([options["network"]] if "torch" in sys.modules else []):  # a function may do without torch
-        fit = fit_plan(bench, pictures, choices, limits)
+    run, seed = _run(options["threads"] or processor_count()), options["seed"]
+    with _pictures(data, options["labels"]) as images:
+        if options["labels"] == "folders":
+            check_folders(network, {image.path.relative_to(data).parts[0] for image in images})
+        pictures = split(images, options["images"], options["verify_images"], seed)
+        bench = Bench(network, opening, run, seed, content_of)
+        with one_thread_each([options["network"]] if "torch" in sys.modules else []):  # a function may do without torch
+            fit = fit_plan(bench, pictures, choices, limits)
     named = {"network": network.name, "weights_sha256": network.weights_sha256}
     return fit, named | _asked(data, pictures, options)
 
 
-def _asked(data: Path, pictures: Sequence[Sequence[LabelledImage]], options: dict[str, Any]) -> dict[str, Any]:
+def _asked(data: Store, pictures: Sequence[Sequence[Labelled]], options: dict[str, Any]) -> dict[str, Any]:
     return {
         "data": str(data),
         "labels": options["labels"],
@@ -200,7 +244,7 @@ def _asked(data: Path, pictures: Sequence[Sequence[LabelledImage]], options: dic
 def _run(workers: int) -> Run:
     """Work on several pictures at a time, with a progress bar, as far as there is memory."""
 
-    def run(label: str, paths: Sequence[Path], work: Callable[[int], T]) -> tuple[list[T], Failures]:
+    def run(label: str, paths: Sequence[Place], work: Callable[[int], T]) -> tuple[list[T], Failures]:
         def done(index: int) -> Done:
             return Done({"result": work(index)})
 
@@ -208,7 +252,6 @@ def _run(workers: int) -> Run:
             return needed_nbytes(paths[index], _NBYTES_PER_PIXEL)
 
         records, failures = process_files(paths, done, workers=workers, label=label, nbytes=nbytes)
-        failed = [(Path(str(failure.path)), failure.message) for failure in failures]
-        return [record["result"] for record in records], failed
+        return [record["result"] for record in records], [(failure.path, failure.message) for failure in failures]
 
     return run

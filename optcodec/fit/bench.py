@@ -6,29 +6,29 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from optcodec.accuracy.change import Change, Network
 from optcodec.accuracy.verification import Verification, verification_of
 from optcodec.errors import OptcodecError
 from optcodec.fit.ways import Setting
 from optcodec.pictures.pixels import Picture, load_picture
-from optcodec.vision.datasets import LabelledImage
+from optcodec.vision.datasets import Labelled
 
 __all__ = ["Bench", "Failures", "Original", "Point", "Run", "in_turn"]
 
 T = TypeVar("T")
-Failures = list[tuple[Path, str]]
+Failures = list[tuple[Any, str]]  # where each picture is, and the reason
 
 
 class Run(Protocol):
     """How work on many pictures is done: one after another, or several at a time; the results are in their order."""
 
-    def __call__(self, label: str, paths: Sequence[Path], work: Callable[[int], T]) -> tuple[list[T], Failures]:
+    def __call__(self, label: str, paths: Sequence[Any], work: Callable[[int], T]) -> tuple[list[T], Failures]:
         """Results of ``work(index)`` for all paths, and those for which it raised an `OptcodecError`, with the text."""
 
 
-def in_turn(label: str, paths: Sequence[Path], work: Callable[[int], T]) -> tuple[list[T], Failures]:
+def in_turn(label: str, paths: Sequence[Any], work: Callable[[int], T]) -> tuple[list[T], Failures]:
     """One picture after another; see `Run`."""
     results, failures = [], []
     for index, path in enumerate(paths):
@@ -45,8 +45,10 @@ class Original:
 
     Parameters
     ----------
-    path : Path
-        Its file.
+    path : Path or other place
+        Where it is.
+    nbytes : int
+        Size of its file.
     label : int or None
         Class index, if it is known.
     width, height : int
@@ -55,7 +57,8 @@ class Original:
         What the network makes of it: logarithms of the class probabilities, or what a function compares.
     """
 
-    path: Path
+    path: Any
+    nbytes: int
     label: int | None
     width: int
     height: int
@@ -111,23 +114,28 @@ class Bench:
         How many are worked on at a time.
     seed : int
         Of the intervals.
+    opened : callable
+        Takes where a picture is, and returns a path, or a binary file with the content.
     """
 
     network: Network
     opening: Mapping[str, Any] = field(default_factory=dict)
     run: Run = in_turn
     seed: int = 0
+    opened: Callable[[Any], Path | BinaryIO] = Path
 
-    def originals(self, images: Sequence[LabelledImage]) -> tuple[list[Original], Failures]:
+    def originals(self, images: Sequence[Labelled]) -> tuple[list[Original], Failures]:
         """The pictures that the network can read, and the others."""
 
         def work(index: int) -> Original:
             image = images[index]
-            picture = self._picture(image.path)
+            file = self.opened(image.path)
+            picture = self._picture(file)
             height, width = picture.pixels.shape[:2]
             outputs = self.network(picture.pixels)
             self.network.change(image.path.name, (outputs, outputs), (0, 0), image.label)  # refuses a wrong label
-            return Original(image.path, image.label, width, height, outputs)
+            nbytes = file.stat().st_size if isinstance(file, Path) else file.seek(0, 2)
+            return Original(image.path, nbytes, image.label, width, height, outputs)
 
         return self.run("originals", [image.path for image in images], work)
 
@@ -146,10 +154,10 @@ class Bench:
         return Point(setting, quality, pixels, verification_of(changes, seed=self.seed))
 
     def _change(self, setting: Setting, quality: int, original: Original) -> Change:
-        data = setting.encoded(self._picture(original.path), quality).data
+        data = setting.encoded(self._picture(self.opened(original.path)), quality).data
         outputs = original.outputs, self.network(load_picture(io.BytesIO(data)).pixels)
-        sizes = original.path.stat().st_size, len(data)
+        sizes = original.nbytes, len(data)
         return self.network.change(original.path.name, outputs, sizes, original.label)
 
-    def _picture(self, path: Path) -> Picture:
-        return load_picture(path, orient="apply", **self.opening)
+    def _picture(self, file: Path | BinaryIO) -> Picture:
+        return load_picture(file, orient="apply", **self.opening)

@@ -10,7 +10,7 @@ from optcodec.fit.bench import Bench, Failures, Original, Point
 from optcodec.fit.limits import FitLimits
 from optcodec.fit.search import searched
 from optcodec.fit.ways import DEFAULT_JPEG, Setting, Way
-from optcodec.vision.datasets import LabelledImage, sample
+from optcodec.vision.datasets import Labelled, sample
 
 __all__ = ["QUALITIES", "Choices", "Fit", "fit_plan", "split"]
 
@@ -58,7 +58,7 @@ class Fit:
         pictures, which it is searched for there, so that chance does not speak for what was chosen.
     nearest : Point
         What comes nearest to the limits, on the other pictures if any was verified, otherwise on the sample.
-    failures : list of (Path, str)
+    failures : list of (path, str)
         Pictures that cannot be read or classified, and why.
     """
 
@@ -70,9 +70,7 @@ class Fit:
     failures: Failures
 
 
-def split(
-    images: Sequence[LabelledImage], count: int, others: int, seed: int
-) -> tuple[list[LabelledImage], list[LabelledImage]]:
+def split(images: Sequence[Labelled], count: int, others: int, seed: int) -> tuple[list[Labelled], list[Labelled]]:
     """Draw a sample, and other pictures; of few pictures, one half each. The same seed draws the same.
 
     Raises
@@ -89,7 +87,7 @@ def split(
 
 def fit_plan(
     bench: Bench,
-    pictures: tuple[Sequence[LabelledImage], Sequence[LabelledImage]],
+    pictures: tuple[Sequence[Labelled], Sequence[Labelled]],
     choices: Choices,
     limits: FitLimits,
 ) -> Fit:
@@ -103,7 +101,7 @@ def fit_plan(
     ----------
     bench : Bench
         The network, and how work is done.
-    pictures : tuple of two sequences of LabelledImage
+    pictures : tuple of two sequences of LabelledImage or the like
         The sample, and the others; see `split`.
     choices : Choices
         What is tried.

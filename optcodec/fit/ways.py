@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from optcodec.encoder import EncodedJpeg, encode
+from optcodec.cached import cached_property
+from optcodec.encoder import EncodedJpeg, encoding
+from optcodec.encoding import Encoding
 from optcodec.loop.reader import Reader
 from optcodec.pictures.pixels import Picture
 from optcodec.pictures.resizing import shrunk
@@ -141,4 +143,12 @@ class Setting:
         """The file of a picture."""
         if self.short_side is not None:
             picture = shrunk(picture, self.short_side)
-        return encode(picture, quality=quality, subsampling=self.subsampling, threads=1, **self.way.arguments)
+        if quality not in self._encodings:
+            form = {"quality": quality, "subsampling": self.subsampling, "threads": 1}
+            self._encodings[quality] = encoding(**form, **self.way.arguments)
+        return self._encodings[quality](picture)
+
+    @cached_property
+    def _encodings(self) -> dict[int, Encoding]:
+        """What is done to pictures, by quality: checked once."""
+        return {}

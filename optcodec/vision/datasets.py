@@ -6,7 +6,7 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,22 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-__all__ = ["LabelledImage", "batches", "find_images", "read_labels", "readable", "sample"]
+__all__ = ["Labelled", "LabelledImage", "batches", "find_images", "read_labels", "readable", "sample"]
+
+
+class Labelled(Protocol):
+    """An image and its class index, like `LabelledImage`; its path may be any place that somebody can open."""
+
+    @property
+    def path(self) -> Any:
+        """Where the image is."""
+
+    @property
+    def label(self) -> int | None:
+        """Its class index; None if the model's own prediction is used as the label."""
+
+
+_Labelled = TypeVar("_Labelled", bound=Labelled)
 
 
 @dataclass(frozen=True)
@@ -61,12 +76,12 @@ def find_images(folder: str | Path, labels: str | Path) -> list[LabelledImage]:
     return _from_folders(root, paths)
 
 
-def sample(images: list[LabelledImage], count: int | None, *, seed: int = 0) -> list[LabelledImage]:
+def sample(images: list[_Labelled], count: int | None, *, seed: int = 0) -> list[_Labelled]:
     """Draw images at random, as evenly as possible from all classes; the same seed draws the same images.
 
     Parameters
     ----------
-    images : list of LabelledImage
+    images : list of LabelledImage or the like
         All images.
     count : int, optional
         Number of images to draw; None for all.
@@ -75,7 +90,7 @@ def sample(images: list[LabelledImage], count: int | None, *, seed: int = 0) -> 
 
     Returns
     -------
-    list of LabelledImage
+    list
         In random order: first one of each class, then a second one of each class that has two, and so on.
 
     Raises

@@ -81,3 +81,14 @@ def network() -> Any:
             return 4 * logits
 
     return TargetModel("small", Network(), lambda image: transform.pil_to_tensor(image.resize((16, 16))))
+
+
+def network_on_gpu() -> Any:
+    """The same network; writes down which GPUs of which machine the worker has been given."""
+    import ray
+
+    context = ray.get_runtime_context()
+    if context.get_task_id() is not None:  # the command makes the network, too, to look at its input
+        with (meeting_place() / "gpus").open("a") as file:
+            file.write(f"{context.get_node_id()} {','.join(context.get_accelerator_ids()['GPU'])}\n")
+    return network()

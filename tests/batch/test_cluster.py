@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import gzip
+import json
 import os
 import re
 import shlex
@@ -134,6 +136,10 @@ def test_shared_tables_are_those_of_one_machine(cluster: Any, tmp_path: Path, ta
     save(folder / "grey.png", photograph(40, 40)[..., 0])
     for name, options in (("local", []), ("nodes", on(cluster))):
         run("encode", folder, "-o", tmp_path / name, "--shared-tables", *target, *options)
+    compressed = tmp_path / "0.tgz"
+    compressed.write_bytes(gzip.compress(write_tar(tmp_path / "0.tar", samples(2)).read_bytes()))
+    line = refusal("encode", compressed, "-o", tmp_path / "no", "--shared-tables", *target, *on(cluster))
+    assert f"{compressed} is compressed, and would be read many times by each machine; expected tar files as" in line
     assert load_tables(tmp_path / "nodes/001.jpg") == load_tables(tmp_path / "local/001.jpg")
     assert hashes(tmp_path / "nodes") == hashes(tmp_path / "local")
 
@@ -395,3 +401,27 @@ def test_a_cluster_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Monk
         options = ["-o", tmp_path / "out", "--engine", "ray", "--address", address]
         line = refusal("encode", folder_of(tmp_path / "in", 2), *options)
     assert line == f"Error: cannot connect to Ray at {address}: {str(error).splitlines()[0]}"
+
+
+def test_gpus_are_given_to_workers(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three machines, only the one with a GPU works; Ray counts it as one, whether there is a device or not.
+
+    This is the last test with the cluster, which has a machine more from here on.
+    """
+    pytest.importorskip("torchvision")
+    monkeypatch.chdir(tmp_path)
+    folder_of(tmp_path / "in", 6)
+    node = cluster.add_node(**_NODE, num_gpus=1)
+    common = ["--labels", "self", "--batch", 2, "--quality", 40, "--subsampling", "4:2:0"]
+    local = run("sensitivity", NETWORK, "in", *common, "-o", "local.json")
+    far = run(
+        "sensitivity", f"{nodes.__name__}:network_on_gpu", "in", *common, "-o", "far.json", "--gpus", 1, *on(cluster)
+    )
+    assert local.exit_code == far.exit_code == 0, far.stderr
+    given = set((nodes.meeting_place() / "gpus").read_text().splitlines())
+    assert given == {f"{node.node_id} 0"}
+    assert _weights("far.json") == _weights("local.json")
+
+
+def _weights(path: str) -> Any:
+    return json.loads(Path(path).read_text())["weights"]

@@ -15,6 +15,8 @@ import pytest
 
 import optcodec
 from optcodec.batch.job import Job
+from optcodec.encoding import Encoding
+from optcodec.pictures.pixels import Picture
 from tests.batch.helpers import check_rows, folder_of, hashes, job, last_rows, rows_of
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 from tests.damaged import damage, sound_files
@@ -108,18 +110,16 @@ def test_a_bug_shows_where_it_is_when_there_is_one_picture(tmp_path: Path, monke
 
 
 def test_what_does_not_decode_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from optcodec.batch import job as module
-
     folder_of(tmp_path / "in", 3)
-    whole = module.encode
+    whole = Encoding.__call__
 
-    def wrong(image: object, **settings: object) -> optcodec.EncodedJpeg:
-        coded = whole(image, **settings)  # type: ignore[arg-type]
+    def wrong(how: Encoding, image: Picture) -> optcodec.EncodedJpeg:
+        coded = whole(how, image)
         if coded.height == 16:
             return optcodec.EncodedJpeg(coded.data[: coded.nbytes // 2], coded.width, coded.height)
         return optcodec.EncodedJpeg(coded.data, coded.width + (coded.height == 17), coded.height)
 
-    monkeypatch.setattr(module, "encode", wrong)
+    monkeypatch.setattr(Encoding, "__call__", wrong)
     assert run("encode", tmp_path / "in", "-o", tmp_path / "unchecked").exit_code == 0
     result = run(*job(tmp_path, "--verify"))
     assert result.exit_code == 1

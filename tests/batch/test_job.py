@@ -24,6 +24,7 @@ from optcodec.batch.places import Member
 from optcodec.batch.run import Done
 from optcodec.cli.dataset import DataTally
 from optcodec.design import design_tables
+from optcodec.effort import Request
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.table_files import load_tables
 from optcodec.targets import MatchQuality
@@ -51,6 +52,35 @@ def test_a_job_is_a_value(tmp_path: Path) -> None:
     other, text = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     assert text == data.hex()
     assert other | {"seconds": None} == row | {"seconds": None}
+
+
+def test_options_are_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For pixels and for coefficients, as by `encode_many`; a job that has begun can be pickled."""
+    checked: list[Request] = []
+    whole = Request.resolved
+
+    def counts(request: Request, **form: str) -> Request:
+        checked.append(request)
+        return whole(request, **form)
+
+    monkeypatch.setattr(Request, "resolved", counts)
+    begun = job()
+    sources = [
+        save(tmp_path / f"{number}.{suffix}", photograph(20, 30)) for number in (0, 1) for suffix in ("png", "jpg")
+    ]
+    coded = [begun(source).encoded.data for source in sources]
+    assert len(checked) == 1
+    assert [pickle.loads(pickle.dumps(begun))(source).encoded.data for source in sources] == coded
+    assert coded[0] == optcodec.encode(photograph(20, 30), quality=40).data
+    assert coded[1] == optcodec.transcode(sources[1].read_bytes(), quality=40).data
+
+
+def test_options_that_are_wrong_are_the_failure_of_each_picture(tmp_path: Path) -> None:
+    source = save(tmp_path / "a.png", photograph(20, 30))
+    wrong = Job(Opening(), {"quality": 40, "field": 3})
+    for _ in range(2):
+        row, data = attempt(source, tmp_path / "a.jpg", wrong)
+        assert (row["state"], row["error"], data) == ("failed", "a field is a QualityField, got int", b"")
 
 
 def test_what_goes_wrong_is_a_row(tmp_path: Path) -> None:

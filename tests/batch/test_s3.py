@@ -5,12 +5,17 @@ from __future__ import annotations
 import gzip
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from optcodec.batch.lock import locked
+from optcodec.batch.places import Url
+from optcodec.errors import InvalidInputError
 from tests.batch.helpers import folder_of, hashes
 from tests.batch.s3 import s3_bucket, s3_server
 from tests.batch.test_shards import coded, read_tar, samples, write_tar
@@ -55,6 +60,35 @@ def test_a_bucket(tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch) 
     assert run_json(*arguments)["resumed"] == 5
     bucket.invalidate_cache()
     assert download(bucket, "bucket/out", tmp_path / "got") == expected
+
+
+def test_one_of_many_jobs_that_begin_together_has_the_lock(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of them sees a lock before it makes its own; the store makes one of them."""
+    whole, count = type(bucket).exists, 6
+    together, done = threading.Barrier(count), threading.Barrier(count)
+
+    def waits(system: Any, path: str, **options: Any) -> bool:
+        there = bool(whole(system, path, **options))
+        if not there:
+            together.wait(60)
+        return there
+
+    def job(number: int) -> str | None:
+        try:
+            with locked(Url("s3://bucket/out")):
+                done.wait(60)
+        except InvalidInputError as error:
+            done.wait(60)
+            return str(error)
+        return None
+
+    monkeypatch.setattr(type(bucket), "exists", waits)
+    with ThreadPoolExecutor(count) as pool:
+        refused = [text for text in pool.map(job, range(count)) if text is not None]
+    assert len(refused) == count - 1
+    assert all("s3://bucket/out is in use by another job (process " in text for text in refused)
+    bucket.invalidate_cache()
+    assert bucket.find("bucket/out") == []
 
 
 @pytest.mark.parametrize("most", [1 << 26, 100], ids=["one request", "parts"])

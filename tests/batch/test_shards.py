@@ -284,5 +284,19 @@ def test_compressed_tar_files_that_cannot_be_read(tmp_path: Path, monkeypatch: p
         assert f"Error: {source}: {reason}" in refusal("encode", source, "-o", tmp_path / "out")
         assert list((tmp_path / "temporary").iterdir()) == []
     assert hashes(tmp_path / "out") == {}
-    line = refusal("encode", tmp_path / "in", "-o", tmp_path / "out", "--shared-tables", "-q", 50)
-    assert "is compressed, and would be read many times; expected tar files as they are" in line
+
+
+def test_shared_tables_of_compressed_tar_files(tmp_path: Path) -> None:
+    """They are those of the same pictures in plain ones, also beside tar files that cannot be read."""
+    import gzip
+
+    content = write_tar(tmp_path / "plain/0.tar", samples(3)).read_bytes()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/0.tar.gz").write_bytes(gzip.compress(content))
+    shared = "--shared-tables", "-q", 50
+    run_json("encode", tmp_path / "plain/0.tar", "-o", tmp_path / "expected.tar", *shared)
+    run_json("encode", tmp_path / "in/0.tar.gz", "-o", tmp_path / "got.tar", *shared)
+    assert read_tar(tmp_path / "got.tar") == read_tar(tmp_path / "expected.tar")
+    (tmp_path / "in/1.tar").write_bytes(b"no tar file")
+    assert run("encode", tmp_path / "in", "-o", tmp_path / "out", *shared).exit_code == 1
+    assert read_tar(tmp_path / "out/0.tar") == read_tar(tmp_path / "expected.tar")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -218,6 +219,68 @@ def test_only_the_lock_of_a_dead_process_of_this_machine_is_taken_over(
     store.pipe_file("/out/.optcodec-lock", json.dumps(content).encode())
     assert run("encode", "memory://in", "-o", "memory://out").exit_code == (not taken)
     assert store.exists("/out/.optcodec-lock") is not taken
+
+
+def test_a_lock_that_another_job_makes_in_the_same_moment(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is seen when ours is to be created, and stays; a listing from before does not hide it."""
+    whole = type(store).exists
+
+    def too_early(system: Any, path: str, **options: Any) -> bool:
+        there = whole(system, path, **options)
+        if path == "/out/.optcodec-lock" and not there:
+            system.pipe_file(path, b'{"process": 7, "machine": "another"}')
+        return there
+
+    monkeypatch.setattr(type(store), "exists", too_early)
+    with pytest.raises(InvalidInputError, match=r"in use by another job \(process 7 on another\)"), locked(OUT):
+        pass
+    assert json.loads(store.cat_file("/out/.optcodec-lock"))["process"] == 7
+
+
+OUT = Url("memory://out")
+MODES = {
+    "unknown": TypeError("pipe_file() got an unexpected keyword argument 'mode'"),
+    "not there": NotImplementedError(),
+    "not of this store": OSError(errno.ENOSYS, "A header implies functionality that is not implemented"),
+}
+
+
+@pytest.mark.parametrize("refused", MODES.values(), ids=MODES)
+def test_a_store_that_cannot_create_exclusively(
+    store: Any, monkeypatch: pytest.MonkeyPatch, refused: Exception
+) -> None:
+    """The lock is written as any file, and read back: the last of two jobs that write it has it."""
+    whole, others = type(store).pipe_file, [b'{"process": 7, "machine": "another"}']
+
+    def refuses(system: Any, path: str, value: bytes, **options: Any) -> None:
+        if options:
+            raise refused
+        whole(system, path, value)
+        for other in others:
+            whole(system, path, other)
+
+    monkeypatch.setattr(type(store), "pipe_file", refuses)
+    with pytest.raises(InvalidInputError, match=r"in use by another job \(process 7 on another\)"), locked(OUT):
+        pass
+    store.rm_file("/out/.optcodec-lock")
+    others.clear()
+    with locked(OUT):
+        assert json.loads(store.cat_file("/out/.optcodec-lock"))["process"] == os.getpid()
+    assert not store.exists("/out/.optcodec-lock")
+
+
+def test_a_request_for_the_lock_that_is_sent_twice(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one meets the lock of the first."""
+    whole = type(store).pipe_file
+
+    def twice(system: Any, path: str, value: bytes, **options: Any) -> None:
+        whole(system, path, value, **options)
+        whole(system, path, value, **options)
+
+    monkeypatch.setattr(type(store), "pipe_file", twice)
+    with locked(OUT):
+        assert store.exists("/out/.optcodec-lock")
+    assert not store.exists("/out/.optcodec-lock")
 
 
 def test_kinds_of_urls_that_nobody_knows(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from optcodec.accuracy.classifier import torch_classifier
 from optcodec.accuracy.pairs import find_pairs
 from optcodec.fit.plan import Plan, load_plan
 from tests.accuracy_helpers import CLASSES, crop, photographs
+from tests.batch.test_shards import write_tar
 from tests.cli_helpers import messages, refusal, run, run_json, save
 from tests.onnx_helpers import mean_network
 from tests.vision.test_reader import network
@@ -143,6 +145,47 @@ def test_the_number_of_threads_changes_nothing(folder: Path) -> None:
     for report in reports:
         del report["command"]
     assert reports[0] == reports[1]
+
+
+def test_the_plan_does_not_depend_on_where_the_pictures_are(folder: Path) -> None:
+    """But for the names of the pictures."""
+    fsspec = pytest.importorskip("fsspec")
+    pictures = sorted((folder / "photos").iterdir())
+    tar = write_tar(folder / "0.tar", {path.name: path.read_bytes() for path in pictures})
+    store = fsspec.filesystem("memory")
+    store.pipe_file("/fit/0.tgz", gzip.compress(tar.read_bytes()))
+    for path in pictures:
+        store.pipe_file(f"/fit/photos/{path.name}", path.read_bytes())
+    sources = folder / "photos", tar, "memory://fit/0.tgz", "memory://fit/photos", f"{folder}/photos/*.png"
+    reports = []
+    for number, source in enumerate(sources):
+        plan = folder / f"{number}.json"
+        options = "--network", NET, "--data", source, "-o", plan, *QUICK, "--methods", "jpeg,psnr", "--max-kl", 0.01
+        report = run_json("fit", *options)
+        assert report["data"] == str(source)
+        base = str(source).removesuffix("/*.png")
+        start = base.replace("memory://", "memory:///") if base == "memory://fit/photos" else base
+        assert {name[: -len("/00.png")] for name in (*report["sample"], *report["others"])} == {start}
+        for name in ("command", "data", "plan"):
+            del report[name]
+        for name in ("sample", "others"):
+            report[name] = [path[-len("00.png") :] for path in report[name]]
+        assert load_plan(plan).options == report["chosen"]["options"] | {"pixels": True, "orient": "apply"}
+        reports.append(report)
+    store.rm("/fit", recursive=True)
+    assert all(report == reports[0] for report in reports)
+
+
+def test_tar_files_need_no_labels_and_can_be_read(folder: Path) -> None:
+    tar = write_tar(folder / "0.tar", {"a.png": b"no picture", "b.png": b"no picture"})
+    options = "fit", "--network", NET, "-o", folder / "plan.json", "--max-kl", 9, "--data"
+    line = refusal(*options, tar)
+    assert line == f"Error: none of the pictures can be used: {tar}/a.png: not an image file that Pillow knows"
+    assert f"expected a folder of images, got '{tar}'" in refusal(*options, tar, "--labels", "folders")
+    line = refusal(*options, "memory://fit/0.tar", "--labels", "folders")
+    assert "or a folder of this machine with labels; got memory://fit/0.tar and --labels folders" in line
+    (folder / "1.tar").write_bytes(b"no tar file")
+    assert f"{folder}/1.tar: expected a tar file without compression" in refusal(*options, folder / "1.tar")
 
 
 def test_a_limit_that_nothing_keeps_writes_no_plan(folder: Path) -> None:

@@ -1,0 +1,296 @@
+"""What do files gain that are made with networks in the encoder's loop, for these networks and for others?
+
+Photographs of ``imagenet_sample`` with labels, which no profile or table was fitted to, as squares of 224x224 pixels,
+or with ``--whole`` in the size they have. Each is coded as default JPEG at some qualities, and in the same number of
+bytes in the other ways, all at 4:2:0 with optimal Huffman codes: a trellis for PSNR, tables and trellis for the profile
+`generic` and for that of the network, the best of several files by the network's output (``choose``), a trellis with
+weights from one gradient (``weights``), and the loop for each of five networks alone, and for two, three and four of
+them at once. EfficientNet-Lite1 is never among these.
+
+For each way and network: BD-rate against default JPEG by the increase of the loss (cross-entropy with the label) and by
+the logarithm of the divergence from the output on the original, of means over the photographs, with 95 % intervals over
+the photographs; top-1 accuracy; and the processor seconds of a file. Networks that a way was made for also look at its
+files in ways that took no part in making them; see `benchmarks.accuracy.others`.
+
+    OPTCODEC_DATA=DATA python -m benchmarks.accuracy.network_loop --work WORK [--images N] [--whole]
+
+Writes ``results/network_loop.json`` (``network_loop_whole.json``). WORK stores each file's figures: an interrupted run
+goes on, and more photographs can be added to those that it has.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+import torch
+from PIL import Image
+
+from benchmarks.accuracy import others
+from benchmarks.accuracy.networks import photographs
+from benchmarks.accuracy.others import AS_DECODED, LOOKS, Look, Pixels
+from benchmarks.record import write_result
+from optcodec import MaxBytes, NetworkReader, encode, load_profile, psnr_db
+from optcodec.accuracy.classifier import torch_classifier
+from optcodec.accuracy.reader import ClassifierReader
+from optcodec.bootstrap import draw_counts, weighted_means
+from optcodec.console.progress import tracked
+from optcodec.experiments.curves import bd_rate, monotone_curves
+from optcodec.experiments.estimates import estimate
+from optcodec.pictures.pixels import decoded_pixels
+from optcodec.shared import write_whole
+from optcodec.vision.datasets import LabelledImage, sample
+from optcodec.vision.models import TargetModel
+
+# In the order in which they are put into the loop together; the last one never is.
+NETWORKS = ("squeezenet1_1", "mobilenet_v2", "mobilenet_v1", "efficientnet_lite0", "efficientnet_lite1")
+JPEG = "default JPEG"
+QUALITIES, FINER = (5, 10, 20, 40), (70, 90)  # the latter are of default JPEG only, so that the curves overlap
+SIDE, CALIBRATION = 224, 16  # pixels; photographs by which the ranges of 8-bit copies are known
+RESAMPLES = 1000
+PACKAGES = ("numpy", "torch", "torchvision", "simplejpeg", "efficientnet-lite-pytorch")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How files are made.
+
+    Parameters
+    ----------
+    kind : str
+        ``tune``: no network at the encoder; ``choose``, ``weights`` or ``loop``.
+    networks : tuple of str
+        The networks at the encoder; for ``tune``, the one for which the tuning is.
+    tuning : str
+        Tuning or profile that it starts from.
+    """
+
+    kind: str
+    networks: tuple[str, ...] = ()
+    tuning: str = "generic"
+
+    def settings(self, whole: bool) -> dict[str, Any]:
+        """Arguments of `encode`, besides the size."""
+        tune: Any = self.tuning if self.tuning == "psnr" else load_profile(self.tuning)
+        if self.kind == "tune":
+            return {"tune": tune, "effort": 3}
+        targets = [target(name, whole) for name in self.networks]
+        if self.kind == "choose":
+            return {"reader": [ClassifierReader(torch_classifier(each)) for each in targets]}
+        rounds = {"rounds": 0} if self.kind == "weights" else {}
+        return {"tune": tune, "reader": [NetworkReader(each) for each in targets], **rounds}
+
+
+def ways() -> dict[str, Way]:
+    """All ways by name, besides default JPEG."""
+    found = {"trellis for PSNR": Way("tune", tuning="psnr"), "generic": Way("tune")}
+    found |= {f"dnn:{name}": Way("tune", (name,), f"{name}_420") for name in NETWORKS[:2]}
+    for kind in ("choose", "weights", "loop"):
+        found |= {f"{kind}, {name}": Way(kind, (name,)) for name in NETWORKS}
+    return found | {f"loop, the first {count}": Way("loop", NETWORKS[:count]) for count in (2, 3, 4)}
+
+
+def levels(way: str) -> tuple[int, ...]:
+    """Qualities of default JPEG in whose bytes the files of a way are made."""
+    return (*QUALITIES, *FINER) if way == JPEG else QUALITIES
+
+
+@cache
+def target(name: str, whole: bool) -> TargetModel:
+    """A network for squares, or for whole photographs."""
+    return others.load(name, crops=not whole)
+
+
+@cache
+def eight_bit(name: str, whole: bool) -> TargetModel:
+    """The 8-bit copy of a network."""
+    pictures = [picture(image, whole) for image in sample(photographs(), CALIBRATION, seed=1)]
+    return others.eight_bit_copy(target(name, whole), pictures)
+
+
+def picture(image: LabelledImage, whole: bool) -> Pixels:
+    """Pixels of a photograph, or of its square."""
+    opened = Image.open(image.path).convert("RGB")
+    if not whole:
+        shorter = 256 / min(opened.size)
+        opened = opened.resize(
+            (round(shorter * opened.width), round(shorter * opened.height)), Image.Resampling.BILINEAR
+        )
+        left, top = (opened.width - SIDE) // 2, (opened.height - SIDE) // 2
+        opened = opened.crop((left, top, left + SIDE, top + SIDE))
+    return np.ascontiguousarray(np.asarray(opened))
+
+
+def measured(task: tuple[LabelledImage, str], work: Path, whole: bool) -> None:
+    """Make the files of a photograph in one way, unless WORK has their figures."""
+    image, name = task
+    path = work / ("whole" if whole else "squares") / image.path.stem / f"{name.replace(' ', '_')}.json"
+    if path.exists():
+        return
+    torch.set_num_threads(1)
+    original, plain = picture(image, whole), partial(encode, subsampling="4:2:0", threads=1)
+    way = ways().get(name, Way("jpeg", NETWORKS))
+    settings = way.settings(whole) if name != JPEG else {}
+    reading = _Reading(original, image.label or 0, whole, frozenset(way.networks))
+    rows = {}
+    for quality in levels(name):
+        file = plain(original, quality=quality)
+        start = time.process_time()
+        if settings:
+            file = plain(original, target=MaxBytes(file.nbytes), **settings)
+        seconds = round(time.process_time() - start, 3)
+        psnr = round(psnr_db(original, decoded_pixels(file.data)), 3)
+        rows[quality] = {"nbytes": file.nbytes, "psnr_db": psnr, "seconds": seconds, "reads": reading(file.data)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = {"pixels": original.shape[0] * original.shape[1], "label": image.label, "clean": reading.clean()}
+    write_whole(path, json.dumps(about | {"files": rows}).encode())
+
+
+class _Reading:
+    """What the networks make of the files of a photograph: those of ``looking`` in all ways, the others as decoded."""
+
+    def __init__(self, original: Pixels, label: int, whole: bool, looking: frozenset[str]) -> None:
+        self._label, self._whole = label, whole
+        self._looks = [(name, look) for name in NETWORKS for look in LOOKS if look == AS_DECODED or name in looking]
+        self._original = {(name, look): self._output(name, LOOKS[look], original) for name, look in self._looks}
+
+    def __call__(self, data: bytes) -> dict[str, dict[str, list[float]]]:
+        """Loss, divergence, and whether the label comes first, by network and look."""
+        decoded = decoded_pixels(data)
+        fast = simplejpeg.decode_jpeg(data, fastdct=True, fastupsample=True)
+        found: dict[str, dict[str, list[float]]] = {}
+        for name, look in self._looks:
+            output = self._output(name, LOOKS[look], fast if LOOKS[look].fast_decoder else decoded)
+            before = self._original[name, look]
+            divergence = float((before.exp() * (before - output)).sum())
+            hit = float(output.argmax() == self._label)
+            found.setdefault(name, {})[look] = [round(-float(output[self._label]), 6), round(divergence, 6), hit]
+        return found
+
+    def clean(self) -> dict[str, dict[str, list[float]]]:
+        """The same of the original."""
+        found: dict[str, dict[str, list[float]]] = {}
+        for (name, look), output in self._original.items():
+            hit = float(output.argmax() == self._label)
+            found.setdefault(name, {})[look] = [round(-float(output[self._label]), 6), 0.0, hit]
+        return found
+
+    def _output(self, name: str, look: Look, pixels: Pixels) -> torch.Tensor:
+        made = eight_bit(name, self._whole) if look.eight_bit else target(name, self._whole)
+        return others.log_probabilities(made, pixels, look)
+
+
+def summary(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Figures by way: of each network and look, and bytes, PSNR and seconds at each quality.
+
+    Parameters
+    ----------
+    rows : dict
+        What `measured` stores, by way, and then by photograph.
+    """
+    images = list(rows[JPEG])
+    counts = draw_counts(len(images), RESAMPLES, 0)
+    found = {}
+    for way, photos in rows.items():
+        files = [[photos[image]["files"][str(quality)] for image in images] for quality in levels(way)]
+        means = {
+            field: [round(float(np.mean([file[field] for file in level])), 4) for level in files]
+            for field in ("nbytes", "psnr_db", "seconds")
+        }
+        reads: dict[str, dict[str, Any]] = {}
+        for name, look in _looks(photos[images[0]]):
+            curve, anchor = (_Curve.of(rows[each], images, name, look, counts) for each in (way, JPEG))
+            reads.setdefault(name, {})[look] = curve.figures(None if way == JPEG else anchor)
+        found[way] = means | {"networks": reads}
+    return found
+
+
+def _looks(photo: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, looks in photo["clean"].items():
+        for look in looks:
+            yield name, look
+
+
+@dataclass(frozen=True, eq=False)
+class _Curve:
+    """Means of a way over the photographs, shape (qualities, 1 + resamples)."""
+
+    bpp: npt.NDArray[np.float64]
+    increase: npt.NDArray[np.float64]
+    divergence: npt.NDArray[np.float64]
+    top1: npt.NDArray[np.float64]
+    clean_top1: npt.NDArray[np.float64]  # of the originals, shape (1 + resamples,)
+
+    @classmethod
+    def of(
+        cls, photos: dict[str, Any], images: list[str], name: str, look: str, counts: npt.NDArray[np.float64]
+    ) -> _Curve:
+        """The curve of a network and a look."""
+        clean = np.array([photos[image]["clean"][name][look] for image in images])
+        files = [list(photo["files"].values()) for photo in (photos[image] for image in images)]
+        reads = np.array([[file["reads"][name][look] for file in photo] for photo in files]).swapaxes(0, 1)
+        pixels = np.array([photos[image]["pixels"] for image in images])
+        bits = 8 * np.array([[file["nbytes"] for file in photo] for photo in files]).T / pixels
+        loss, divergence, hits = (weighted_means(reads[..., field], counts) for field in range(3))
+        clean_loss, clean_hits = weighted_means(clean[:, 0], counts), weighted_means(clean[:, 2], counts)
+        return cls(weighted_means(bits, counts), loss - clean_loss, divergence, 100 * hits, 100 * clean_hits)
+
+    def figures(self, anchor: _Curve | None) -> dict[str, Any]:
+        """Points, and BD-rates against another curve."""
+        points = {
+            field: np.round(getattr(self, field)[:, 0], 4).tolist() for field in ("increase", "divergence", "top1")
+        }
+        points["clean_top1"] = round(float(self.clean_top1[0]), 2)
+        if anchor is None:
+            return points
+        deltas = {"loss": _change(anchor, self, lambda curve: -curve.increase)}
+        return points | {"bd_rate": deltas | {"log_divergence": _change(anchor, self, lambda c: -np.log(c.divergence))}}
+
+
+def _change(anchor: _Curve, curve: _Curve, quality: Any) -> dict[str, Any]:
+    """BD-rate in percent with its interval."""
+    delta = bd_rate(*(monotone_curves(each.bpp, quality(each)) for each in (anchor, curve)))
+    return {key: value if isinstance(value, str) or value is None else round(value, 2)
+            for key, value in estimate(delta.values, reason=delta.reason).items()}  # fmt: skip
+
+
+@click.command()
+@click.option("--work", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--images", default=40, show_default=True, help="Number of photographs.")
+@click.option("--whole", is_flag=True, help="Whole photographs in place of squares of 224x224 pixels.")
+@click.option("--ways", "wanted", multiple=True, help="Ways to measure besides default JPEG.  [default: all]")
+@click.option("--workers", default=2, show_default=True, help="Processes of one thread each.")
+def main(work: Path, images: int, whole: bool, wanted: tuple[str, ...], workers: int) -> None:
+    """Measure, and write the result."""
+    chosen = sample(photographs(), images)
+    names = [JPEG, *(wanted or ways())]
+    tasks = [(image, name) for image in chosen for name in names]
+    with ProcessPoolExecutor(workers) as pool:
+        for _ in tracked(pool.map(partial(measured, work=work, whole=whole), tasks), "files", len(tasks)):
+            pass
+    folder = work / ("whole" if whole else "squares")
+    rows = {
+        name: {
+            image.path.stem: json.loads(
+                (folder / image.path.stem / f"{name.replace(' ', '_')}.json").read_text("utf-8")
+            )
+            for image in chosen
+        }
+        for name in names
+    }
+    figures = {"images": images, "whole": whole, "qualities": QUALITIES, "networks": NETWORKS, "ways": summary(rows)}
+    print(write_result("network_loop_whole" if whole else "network_loop", figures, packages=PACKAGES))
+
+
+if __name__ == "__main__":
+    main()
