@@ -42,6 +42,7 @@ from benchmarks.accuracy.others import AS_DECODED, LOOKS, Look, Pixels
 from benchmarks.record import write_result
 from optcodec import MaxBytes, NetworkReader, encode, load_profile, psnr_db
 from optcodec.accuracy.classifier import torch_classifier
+from optcodec.accuracy.onnx_classifier import fitted
 from optcodec.accuracy.reader import ClassifierReader
 from optcodec.bootstrap import draw_counts, weighted_means
 from optcodec.console.progress import tracked
@@ -122,12 +123,7 @@ def picture(image: LabelledImage, whole: bool) -> Pixels:
     """Pixels of a photograph, or of its square."""
     opened = Image.open(image.path).convert("RGB")
     if not whole:
-        shorter = 256 / min(opened.size)
-        opened = opened.resize(
-            (round(shorter * opened.width), round(shorter * opened.height)), Image.Resampling.BILINEAR
-        )
-        left, top = (opened.width - SIDE) // 2, (opened.height - SIDE) // 2
-        opened = opened.crop((left, top, left + SIDE, top + SIDE))
+        opened = fitted(opened, SIDE, SIDE)
     return np.ascontiguousarray(np.asarray(opened))
 
 
@@ -260,8 +256,8 @@ class _Curve:
 def _change(anchor: _Curve, curve: _Curve, quality: Any) -> dict[str, Any]:
     """BD-rate in percent with its interval."""
     delta = bd_rate(*(monotone_curves(each.bpp, quality(each)) for each in (anchor, curve)))
-    return {key: value if isinstance(value, str) or value is None else round(value, 2)
-            for key, value in estimate(delta.values, reason=delta.reason).items()}  # fmt: skip
+    figure = estimate(delta.values, reason=delta.reason)
+    return {key: round(value, 2) if isinstance(value, float) else value for key, value in figure.items()}
 
 
 @click.command()

@@ -58,7 +58,7 @@ def load(name: str, *, crops: bool = False) -> TargetModel:
     if name == "mobilenet_v1":
         module = _mobilenet_v1()
     elif name.startswith("efficientnet_lite"):
-        module = _efficientnet_lite(name)
+        module = efficientnet_lite(name)
     else:
         module = network(name).module
     side = _SIDES.get(name, _USUAL)
@@ -82,7 +82,8 @@ def _unprepared(image: Any) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
-def _efficientnet_lite(name: str) -> nn.Module:
+def efficientnet_lite(name: str) -> nn.Module:
+    """EfficientNet-Lite0 or Lite1, which takes RGB in 0..1."""
     from efficientnet_lite_pytorch import EfficientNet
 
     number = name[-1]

