@@ -5,7 +5,8 @@ Files of all encoders that the receivers were trained on, at qualities of 5 to 1
 files that were saved twice, on the same grid of blocks, with and without the search for the earlier coding. For each
 coding: PSNR of RGB of the decoded and of the restored image, in dB, the mean gain with its 95 % interval over the
 images, and the least gain. A file that loses more than 0.02 dB is listed by name, and so is every file of quality 95 or
-more that loses at all.
+more that loses at all. Files of pictures that show that they were decoded from JPEG files themselves, as some that are
+used as originals were, are listed apart: what counts as a loss there are the errors of that earlier coding.
 
     OPTCODEC_DATA=DATA python -m benchmarks.receiver.harm [--model NAME ...] [--images N]
 
@@ -36,6 +37,7 @@ from restore import Model, load_model
 from restore.channel.drawings import drawing
 from restore.channel.senders import SENDERS
 from restore.runtime.decode import receive
+from restore.runtime.earlier import find_earlier_coding
 from restore.runtime.image import decode_image
 from restore.runtime.infer import restored_image
 from restore.runtime.settings import Settings, earlier_finder
@@ -97,14 +99,25 @@ def pictures(count: int | None) -> Iterator[tuple[str, Pixels]]:
     paths += [data / "Set14" / f"{name}.png" for name in ("comic", "ppt3")]
     paths += [ROOT / "docs" / f"{name}.png" for name in ("rate_accuracy", "blocks")]
     for path in paths[:count]:
-        yield path.stem, _middle(np.asarray(Image.open(path).convert("RGB")))
+        yield path.stem, opened(path)
     for number in range(DRAWINGS if count is None else min(1, DRAWINGS)):
-        yield f"drawing {number}", _middle(drawing(FIRST_DRAWING + number))
+        yield f"drawing {number}", middle(drawing(FIRST_DRAWING + number))
 
 
-def _middle(pixels: Pixels) -> Pixels:
+def opened(path: Path) -> Pixels:
+    """The middle of a picture."""
+    return middle(np.asarray(Image.open(path).convert("RGB")))
+
+
+def middle(pixels: Pixels) -> Pixels:
+    """The middle of pixels."""
     top, left = (max(0, extent - SIDE) // 2 for extent in pixels.shape[:2])
     return np.ascontiguousarray(pixels[top : top + SIDE, left : left + SIDE])
+
+
+def was_coded(pixels: Pixels) -> bool:
+    """Whether a picture shows that it was decoded from a JPEG file, whose errors are no part of what it should be."""
+    return find_earlier_coding(receive(SENDERS["pillow"](pixels, "4:4:4", 98, np.random.default_rng(0)))) is not None
 
 
 @cache
@@ -115,11 +128,11 @@ def _model(name: str) -> Model:
 def measure(task: tuple[str, Pixels, tuple[str, ...]]) -> list[dict[str, Any]]:
     """Rows of all files of a picture: PSNR of RGB as decoded, and as restored by each model."""
     name, pixels, models = task
-    rows = []
+    rows, coded = [], was_coded(pixels)
     for coding in codings():
         received = receive(coding.file(pixels))
         settings = Settings(earlier=earlier_finder("auto" if coding.search else None)(received))
-        row: dict[str, Any] = {"coding": coding.name, "quality": coding.quality, "image": name}
+        row: dict[str, Any] = {"coding": coding.name, "quality": coding.quality, "image": name, "was_coded": coded}
         row["decoded"] = optcodec.psnr_db(pixels, decode_image(received))
         for model in models:
             row[model] = optcodec.psnr_db(pixels, restored_image(received, _model(model), settings))
@@ -137,12 +150,16 @@ def summary(rows: list[dict[str, Any]], model: str) -> dict[str, Any]:
             "interval": np.round(percentile_interval(gains, resamples=DRAWS), 3).tolist(),
             "least": round(float(gains.min()), 3),
         }
-    losers = [
-        {"coding": row["coding"], "quality": row["quality"], "image": row["image"], "gain": round(gain, 3)}
-        for row in rows
-        if (gain := _gain(row, model)) < (-NO_HARM if row["quality"] < FINE else 0)
-    ]
-    return {"files": len(rows), "harmed": losers, "gains": groups}
+    losers: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+    for row in rows:
+        if (gain := _gain(row, model)) < (-NO_HARM if row["quality"] < FINE else 0):
+            file = {name: row[name] for name in ("coding", "quality", "image")}
+            losers[row["was_coded"]].append(file | {"gain": round(gain, 3)})
+    return {
+        "files": sum(not row["was_coded"] for row in rows), "harmed": losers[False],
+        "files_of_coded_pictures": sum(row["was_coded"] for row in rows), "harmed_of_coded_pictures": losers[True],
+        "gains": groups,
+    }  # fmt: skip
 
 
 def _gain(row: dict[str, Any], model: str) -> float:

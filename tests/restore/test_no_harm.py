@@ -1,0 +1,47 @@
+"""The shipped models make no file of some pictures worse; benchmarks/receiver/harm.py asks more widely."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+import optcodec
+from restore import load_model, restore_image
+from restore.channel.drawings import drawing
+from restore.channel.senders import SENDERS
+
+pytest.importorskip("onnxruntime")
+DATA = os.environ.get("OPTCODEC_DATA")
+pytestmark = pytest.mark.skipif(not DATA, reason="OPTCODEC_DATA does not name the folder of test images")
+
+QUALITIES = (20, 50, 75, 90, 95, 98, 100)
+FINE = 95  # the quality from which on nothing may be lost; below it, 0.02 dB
+FIRST_DRAWING = 200_000  # neither a drawing of the training nor of the benchmark
+
+
+def picture(name: str) -> npt.NDArray[np.uint8]:
+    """The middle of a photograph or of a comic, or a drawing."""
+    if name == "drawing":
+        return drawing(FIRST_DRAWING)[:256, :256]
+    pixels = np.asarray(Image.open(Path(DATA or "") / name).convert("RGB"))
+    top, left = (extent // 2 - 128 for extent in pixels.shape[:2])
+    return np.ascontiguousarray(pixels[top : top + 256, left : left + 256])
+
+
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
+@pytest.mark.parametrize("sender", ["pillow", "mozjpeg", "mozjpeg-flat", "jpegli", "psnr", "people"])
+@pytest.mark.parametrize("name", ["Kodak/kodim07.png", "McMaster/05.png", "Set14/comic.png", "drawing"])
+@pytest.mark.parametrize("model_name", ["default", "tiny"])
+def test_no_file_loses(model_name: str, name: str, sender: str, subsampling: str) -> None:
+    original, model, gains = picture(name), load_model(model_name, threads=1), {}
+    for quality in QUALITIES:
+        data = SENDERS[sender](original, subsampling, quality, np.random.default_rng(0))
+        decoded = optcodec.psnr_db(original, restore_image(data, strength=0))
+        gains[quality] = optcodec.psnr_db(original, restore_image(data, model=model)) - decoded
+    assert {at: gain for at, gain in gains.items() if gain < (-0.02 if at < FINE else 0)} == {}
+    assert gains[QUALITIES[0]] > 0.1
