@@ -1,12 +1,13 @@
 """Does a receiver ever make a file worse, whatever encoder it comes from, and how much does it gain?
 
 Files of all encoders that the receivers were trained on, at qualities of 5 to 100, with chroma subsampling 4:2:0 and
-4:4:4, of photographs that took no part in any training, of comic and screenshot pictures, and of drawings; besides them
-files that were saved twice, on the same grid of blocks, with and without the search for the earlier coding. For each
-coding: PSNR of RGB of the decoded and of the restored image, in dB, the mean gain with its 95 % interval over the
-images, and the least gain. A file that loses more than 0.02 dB is listed by name, and so is every file of quality 95 or
-more that loses at all. Files of pictures that show that they were decoded from JPEG files themselves, as some that are
-used as originals were, are listed apart: what counts as a loss there are the errors of that earlier coding.
+4:4:4, of photographs that took no part in any training, some of them out of focus, of comic and screenshot pictures,
+and of drawings; besides them files that were saved twice, on the same grid of blocks, with and without the search for
+the earlier coding. For each coding: PSNR of RGB of the decoded and of the restored image, in dB, the mean gain with
+its 95 % interval over the images, and the least gain. A file that loses more than 0.02 dB is listed by name, and so is
+every file of quality 95 or more that loses at all. Files of pictures that show that they were decoded from JPEG files
+themselves, as some that are used as originals were, are listed apart: what counts as a loss there are the errors of
+that earlier coding.
 
     OPTCODEC_DATA=DATA python -m benchmarks.receiver.harm [--model NAME ...] [--images N]
 
@@ -36,6 +37,7 @@ from optcodec.shared import percentile_interval
 from restore import Model, load_model
 from restore.channel.drawings import drawing
 from restore.channel.senders import SENDERS
+from restore.channel.variants import smooth
 from restore.runtime.decode import receive
 from restore.runtime.earlier import find_earlier_coding
 from restore.runtime.image import decode_image
@@ -51,6 +53,7 @@ TWICE = ((15, 75), (15, 90), (40, 85), (40, 95), (75, 95), (90, 60))  # qualitie
 NO_HARM, FINE = 0.02, 95  # dB that a file may lose, and the quality from which on it may lose nothing
 EQUAL = 100.0  # dB that an image counts as which equals the original
 FIRST_DRAWING, DRAWINGS = 100_000, 4  # numbers of drawings that took no part in the training
+SMOOTH = 6  # photographs that are also coded out of focus
 DRAWS = 2000  # of the bootstrap
 PACKAGES = ("numpy", "onnxruntime", "pillow", "ajpegli", "pyvips")
 
@@ -93,13 +96,15 @@ def codings() -> list[Coding]:
 
 
 def pictures(count: int | None) -> Iterator[tuple[str, Pixels]]:
-    """Names and pixels: photographs, comic and screenshot pictures, and drawings."""
+    """Names and pixels: photographs, comic and screenshot pictures, photographs out of focus, and drawings."""
     data = Path(os.environ["OPTCODEC_DATA"])
     paths = [path for folder in ("Kodak", "McMaster") for path in sorted((data / folder).glob("*.png"))[:8]]
     paths += [data / "Set14" / f"{name}.png" for name in ("comic", "ppt3")]
     paths += [ROOT / "docs" / f"{name}.png" for name in ("rate_accuracy", "blocks")]
     for path in paths[:count]:
         yield path.stem, opened(path)
+    for number, path in enumerate(paths[:count][:SMOOTH]):
+        yield f"{path.stem}, out of focus", smooth(opened(path), np.random.default_rng(number))
     for number in range(DRAWINGS if count is None else min(1, DRAWINGS)):
         yield f"drawing {number}", middle(drawing(FIRST_DRAWING + number))
 
