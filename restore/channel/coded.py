@@ -29,6 +29,7 @@ from restore.runtime.statistics import activities, count_magnitudes, dead_zones
 __all__ = ["GRID", "CodedFile", "CodedSet", "code_once"]
 
 Samples = npt.NDArray[np.uint8]
+_NOT_IN_FILES = "sigmas", "blind", "smooth", "first_drawing"  # of a mix; drawings are told by their pixels
 GRID = 16  # pixels: blocks of chrominance that is subsampled by two repeat with it
 
 
@@ -116,7 +117,7 @@ class CodedSet:
         self._folder: Path | None = None
         if folder is None:
             return
-        coding = {name: value for name, value in asdict(mix).items() if name not in ("sigmas", "blind", "smooth")}
+        coding = {name: value for name, value in asdict(mix).items() if name not in _NOT_IN_FILES}
         coding |= {"smooth": mix.smooth} if mix.smooth else {}  # files that were coded before it came are still found
         digest = hashlib.sha256(json.dumps([coding, seed]).encode())
         for image in photographs:

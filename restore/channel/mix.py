@@ -36,6 +36,8 @@ class Mix:
         Number of files of each photograph.
     drawings : int
         Number of drawings besides the photographs, see `restore.channel.drawings`.
+    first_drawing : int
+        Number of the first of them.
     sigmas : sequence of float
         Standard deviations of Gaussian noise that is added to the decoded image, in units of 8-bit samples, drawn with
         equal probability; the network is told which.
@@ -56,6 +58,7 @@ class Mix:
     sigmas: Sequence[float] = (0.0,)
     blind: float = 0.0
     smooth: float = 0.0
+    first_drawing: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.senders, dict) or not self.senders:
@@ -77,5 +80,7 @@ class Mix:
             raise InvalidInputError(f"grainy, sharpened and smooth add up to at most 1; got {shares}")
         if not self.sigmas or any(not 0 <= sigma <= 255 for sigma in self.sigmas):
             raise InvalidInputError(f"sigmas are 0..255, at least one; got {list(self.sigmas)}")
-        if self.versions < 1 or self.drawings < 0:
-            raise InvalidInputError(f"versions are at least 1, drawings 0; got {self.versions}, {self.drawings}")
+        if self.versions < 1 or min(self.drawings, self.first_drawing) < 0:
+            raise InvalidInputError(
+                f"versions are at least 1, drawings 0; got {self.versions}, {self.drawings} from {self.first_drawing}"
+            )

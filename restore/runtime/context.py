@@ -55,14 +55,15 @@ class Context:
         """The steps, as float32."""
         return self.steps.astype(np.float32)
 
-    @property
-    def shares(self) -> npt.NDArray[np.float32]:
-        """The share of the change of a network that is made, by table, shape (tables,): less than 1 for fine steps.
+    def shares(self, planes: int) -> npt.NDArray[np.float32]:
+        """The share of the change of a network that is made, shape (planes, 1, 1): less than 1 for fine steps.
 
-        It grows with the mean squared error q^2 / 12 that steps q leave in coefficients of all sizes.
+        It grows with the mean squared error q^2 / 12 that steps q leave in coefficients of all sizes. The planes are Y,
+        or Y, Cb and Cr, which have the last table.
         """
         errors = np.square(self.steps, dtype=np.float64).mean((1, 2)) / 12
-        return np.where(self.sigma > 0, 1, np.minimum(errors / _FULL, 1)).astype(np.float32)
+        shares = np.where(self.sigma > 0, 1, np.minimum(errors / _FULL, 1)).astype(np.float32)
+        return shares[[0, -1, -1][:planes], None, None]
 
     def condition(self, tables: int) -> npt.NDArray[np.float32]:
         """The context as the vector that networks take, for a network that uses this number of tables.

@@ -144,7 +144,7 @@ def _final_planes(received: Source, planes: Floats, region: Region, settings: Se
                 projected = cells.project(planes[index], blocks, steps, received.interval_growth(index))
                 planes[index] = np.where(_whole_blocks(changed), projected, decoded[index])
     strength = np.where(is_constant(surroundings), np.float32(0), np.float32(settings.strength))
-    shares = _context(received, settings.earlier).shares[[0, -1, -1][: len(planes)], None, None]
+    shares = _context(received, settings.earlier).shares(len(planes))
     final: Floats = np.clip(decoded + shares * strength * (planes - decoded), 0, 255)
     return final
 

@@ -70,7 +70,9 @@ def test_smooth_pictures_have_little_but_noise() -> None:
 def test_files_that_were_kept_are_found_whether_or_not_a_mix_could_be_smooth(tmp_path: Path) -> None:
     mix = Mix({"pillow": 1}, qualities=(50,), versions=2)
     CodedSet([PHOTO], mix, tmp_path).file(0)
-    coding = {name: value for name, value in asdict(mix).items() if name not in ("sigmas", "blind", "smooth")}
+    coding = {
+        name: value for name, value in asdict(mix).items() if name not in ("sigmas", "blind", "smooth", "first_drawing")
+    }
     digest = hashlib.sha256(json.dumps([coding, 0]).encode() + repr(PHOTO.shape).encode() + PHOTO.tobytes())
     assert [path.name for path in tmp_path.iterdir()] == [digest.hexdigest()[:16]]
     CodedSet([PHOTO], replace(mix, smooth=0.1), tmp_path).file(0)
