@@ -1,9 +1,10 @@
 """Make the restoring models that come with the package: train by the shipped recipes, quantize to 8 bits, write.
 
 If WORK has a folder NAME-fine, a network is trained a second time by the recipe of that name, from where the first
-training ended; then it learns caution (`restore.training.caution`). Every stage has a folder below WORK and is skipped
-if that folder is complete; an interrupted training continues. Trainings take days, and end at different times: networks
-that are trained, but not yet shipped, are kept in the folder ``trained`` with their logs, and are taken from there.
+training ended, and so it is with NAME-smooth, a third time; then it learns caution (`restore.training.caution`). Every
+stage has a folder below WORK and is skipped if that folder is complete; an interrupted training continues. Trainings
+take days, and end at different times: networks that are trained, but not yet shipped, are kept in the folder
+``trained`` with their logs, and are taken from there.
 Writes ``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the
 trainings as ``results/training/*.csv``.
 
@@ -48,6 +49,7 @@ from restore.training.train import train
 MODELS = Path(restore.__file__).parent / "data" / "models"
 TRAINED = Path(__file__).parent / "trained"
 IMITATION_STEPS = 1500
+FURTHER = ("fine", "smooth")  # trainings after the first, in this order
 CHROMINANCE = {"large": "default-chroma"}  # models that have no network of their own for chrominance
 LICENCE = "BSD-3-Clause, as the package; trained on photographs named in restore/data/models/README.md"
 
@@ -120,9 +122,9 @@ def _chrominance(name: str) -> str:
 
 
 def _recipes(role: str, work: Path) -> list[str]:
-    """Names of the recipes that a network is trained by, one after the other; the second one if it has a folder."""
-    second = f"{role}-fine"
-    return [role, second] if second in shipped_recipes() and (work / second).exists() else [role]
+    """Names of the recipes that a network is trained by, one after the other; after the first, those with a folder."""
+    further = (f"{role}-{name}" for name in FURTHER)
+    return [role, *(name for name in further if name in shipped_recipes() and (work / name).exists())]
 
 
 def _trained_network(role: str, work: Path, data: Path) -> nn.Module:

@@ -23,12 +23,13 @@ from optcodec.shared import whole_file
 from restore.channel.mix import Mix
 from restore.channel.samples import decode
 from restore.channel.senders import SENDERS, check_packages
-from restore.channel.variants import sharpened, with_grain
+from restore.channel.variants import sharpened, smooth, with_grain
 from restore.runtime.statistics import activities, count_magnitudes, dead_zones
 
 __all__ = ["GRID", "CodedFile", "CodedSet", "code_once"]
 
 Samples = npt.NDArray[np.uint8]
+_NOT_IN_FILES = "sigmas", "blind", "smooth", "first_drawing"  # of a mix; drawings are told by their pixels
 GRID = 16  # pixels: blocks of chrominance that is subsampled by two repeat with it
 
 
@@ -116,7 +117,8 @@ class CodedSet:
         self._folder: Path | None = None
         if folder is None:
             return
-        coding = {name: value for name, value in asdict(mix).items() if name not in ("sigmas", "blind")}
+        coding = {name: value for name, value in asdict(mix).items() if name not in _NOT_IN_FILES}
+        coding |= {"smooth": mix.smooth} if mix.smooth else {}  # files that were coded before it came are still found
         digest = hashlib.sha256(json.dumps([coding, seed]).encode())
         for image in photographs:
             digest.update(repr(image.shape).encode())
@@ -152,7 +154,9 @@ class CodedSet:
         chance = rng.random()
         if chance < self._mix.grainy:
             return with_grain(image, rng)
-        return sharpened(image, rng) if chance < self._mix.grainy + self._mix.sharpened else image
+        if chance < self._mix.grainy + self._mix.sharpened:
+            return sharpened(image, rng)
+        return smooth(image, rng) if chance < self._mix.grainy + self._mix.sharpened + self._mix.smooth else image
 
     def _plan(self, rng: np.random.Generator) -> _Plan:
         orientation, crop, coding = int(rng.integers(8)), _random_crop(rng), self._coding(rng)

@@ -29,12 +29,15 @@ class Mix:
     known : float
         Share (0..1) of the files coded twice on a grid of blocks whose first coding the network is told, if that was
         the coarser one.
-    grainy, sharpened : float
-        Shares (0..1) of the files whose photograph has grain added, or is sharpened, see `restore.channel.variants`.
+    grainy, sharpened, smooth : float
+        Shares (0..1) of the files whose photograph has grain added, is sharpened, or is out of focus, see
+        `restore.channel.variants`.
     versions : int
         Number of files of each photograph.
     drawings : int
         Number of drawings besides the photographs, see `restore.channel.drawings`.
+    first_drawing : int
+        Number of the first of them.
     sigmas : sequence of float
         Standard deviations of Gaussian noise that is added to the decoded image, in units of 8-bit samples, drawn with
         equal probability; the network is told which.
@@ -54,6 +57,8 @@ class Mix:
     drawings: int = 0
     sigmas: Sequence[float] = (0.0,)
     blind: float = 0.0
+    smooth: float = 0.0
+    first_drawing: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.senders, dict) or not self.senders:
@@ -67,12 +72,15 @@ class Mix:
             raise InvalidInputError(f"qualities are 1..100, at least one; got {list(self.qualities)}")
         if not self.subsamplings or not set(self.subsamplings) <= {"4:4:4", "4:2:0"}:
             raise InvalidInputError(f"subsamplings are 4:4:4 and 4:2:0, at least one; got {list(self.subsamplings)}")
-        for name in ("twice", "known", "grainy", "sharpened", "blind"):
+        for name in ("twice", "known", "grainy", "sharpened", "smooth", "blind"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInputError(f"{name} is a share, 0..1; got {getattr(self, name)}")
-        if self.grainy + self.sharpened > 1:
-            raise InvalidInputError(f"grainy and sharpened add up to at most 1; got {self.grainy}, {self.sharpened}")
+        if self.grainy + self.sharpened + self.smooth > 1:
+            shares = f"{self.grainy}, {self.sharpened}, {self.smooth}"
+            raise InvalidInputError(f"grainy, sharpened and smooth add up to at most 1; got {shares}")
         if not self.sigmas or any(not 0 <= sigma <= 255 for sigma in self.sigmas):
             raise InvalidInputError(f"sigmas are 0..255, at least one; got {list(self.sigmas)}")
-        if self.versions < 1 or self.drawings < 0:
-            raise InvalidInputError(f"versions are at least 1, drawings 0; got {self.versions}, {self.drawings}")
+        if self.versions < 1 or min(self.drawings, self.first_drawing) < 0:
+            raise InvalidInputError(
+                f"versions are at least 1, drawings 0; got {self.versions}, {self.drawings} from {self.first_drawing}"
+            )

@@ -90,7 +90,7 @@ class CodedPatches:
         fitting = [image for image in photographs if min(image.shape[:2]) >= least]
         if not fitting:
             raise InvalidInputError(f"no photograph has {least} rows and columns")
-        images = [*fitting, *(drawing(number) for number in range(mix.drawings))]
+        images = [*fitting, *(drawing(mix.first_drawing + number) for number in range(mix.drawings))]
         self._files, self._side, self._count, self._planes, self._seed = (
             CodedSet(images, mix, folder, seed), side, count, planes, seed,
         )  # fmt: skip

@@ -5,7 +5,9 @@ better than the network expects. Most of them can be told by what the network is
 a patch whose error is e, a factor a leaves the mean square of e - a d, which three means over the patch give for every
 a: of e^2, e d and d^2. The change of constant areas is 0, since they stay as decoded. So the caution (see
 `restore.networks.Conditioned`) is learned from these means alone, within seconds, with a loss to which a patch that
-gets worse counts many times more than one that gets better. Patches are half of photographs and half of drawings.
+gets worse counts many times more than one that gets better. Patches are half of photographs and half of drawings, of
+which many are out of focus, and fine files are more often among them than in the training: what is seldom in the
+training is what gets worse. Drawings are others than those of the training.
 """
 
 from __future__ import annotations
@@ -40,6 +42,9 @@ _HARM, _MARGIN = 30.0, 0.02  # how much more a loss counts than a gain, and the 
 _FLOOR = 0.02  # mean square, in 8-bit samples, that is added to all errors: smaller ones are of no interest
 _EPOCHS, _BATCH, _RATE = 150, 64, 3e-3
 _SIDE, _DRAWINGS = 176, 1050  # side of the patches, and number of drawings: about as many as there are photographs
+_FIRST_DRAWING = 500_000  # none that a training or a benchmark has
+_SMOOTH = 0.25  # share of pictures out of focus
+_FINE, _TIMES = 80, 3  # the quality from which on files are fine, and how many times more there are of each
 _LEAST_CHANGE = 1e-4  # mean square below which a patch does not tell anything
 _DECIBEL = 10 / math.log(10)
 
@@ -120,7 +125,7 @@ def careful(
 
 
 def observed_recipe(recipe: Recipe) -> Recipe:
-    """The recipe whose patches are observed: other ones than those of the training, with as many drawings.
+    """The recipe whose patches are observed: other ones than those of the training; see the top of this module.
 
     Raises
     ------
@@ -129,7 +134,14 @@ def observed_recipe(recipe: Recipe) -> Recipe:
     """
     if recipe.mix is None:
         raise InvalidInputError("caution is learned on a mix of whole files; the recipe has no mix")
-    mix = dataclasses.replace(recipe.mix, drawings=_DRAWINGS)
+    fine = [quality for quality in recipe.mix.qualities if quality >= _FINE]
+    mix = dataclasses.replace(
+        recipe.mix,
+        qualities=[*recipe.mix.qualities, *(_TIMES - 1) * fine],
+        smooth=min(_SMOOTH, 1 - recipe.mix.grainy - recipe.mix.sharpened),
+        drawings=_DRAWINGS,
+        first_drawing=_FIRST_DRAWING,
+    )
     return dataclasses.replace(recipe, side=_SIDE, mix=mix, seed=recipe.seed + 1)
 
 

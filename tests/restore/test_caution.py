@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -172,10 +173,19 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_observed(tmp_path: Path) -> None:
-    settings = recipe(mix=Mix({"pillow": 1}, versions=1, drawings=3), loss="relative", side=32)
+    settings = recipe(
+        mix=Mix({"pillow": 1}, qualities=(10, 50, 80, 90), versions=1, drawings=3), loss="relative", side=32
+    )
+    assert settings.mix is not None
     observed = observed_recipe(settings)
     assert observed.mix is not None
     assert (observed.mix.drawings, observed.side, observed.seed) == (1050, 176, settings.seed + 1)
+    assert observed.mix.first_drawing > settings.mix.drawings
+    assert list(observed.mix.qualities) == [10, 50, 80, 90, 80, 90, 80, 90]
+    assert observed.mix.smooth == pytest.approx(0.25)
+    grainy = observed_recipe(dataclasses.replace(settings, mix=dataclasses.replace(settings.mix, grainy=0.9)))
+    assert grainy.mix is not None
+    assert grainy.mix.smooth == pytest.approx(0.1)
     with pytest.raises(InvalidInputError, match="the recipe has no mix"):
         observed_recipe(recipe())
 

@@ -150,6 +150,17 @@ def test_drawings_are_reproducible_and_differ() -> None:
     assert len({image.tobytes() for image in several}) == 8
 
 
+def test_drawings_of_a_mix_begin_where_it_says() -> None:
+    mix = Mix({"pillow": 1}, qualities=(90,), versions=1, drawings=1, first_drawing=5)
+    options = {"side": 32, "count": 1, "planes": 3}
+    later = CodedPatches([PHOTO], mix, None, **options)
+    first = CodedPatches([PHOTO], replace(mix, first_drawing=0), None, **options)
+    assert any(not np.array_equal(later.batch(number).clean, first.batch(number).clean) for number in range(8))
+    same = CodedPatches([PHOTO, drawing(5)], replace(mix, drawings=0), None, **options)
+    for number in range(8):
+        np.testing.assert_array_equal(later.batch(number).clean, same.batch(number).clean)
+
+
 @pytest.mark.parametrize("name", list(SENDERS))
 def test_senders_code_the_picture(name: str) -> None:
     package = {"mozjpeg": "pyvips", "mozjpeg-flat": "pyvips", "jpegli": "ajpegli"}.get(name)

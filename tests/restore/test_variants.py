@@ -1,4 +1,9 @@
-"""Variants of photographs: grain has the strengths that are said, and sharpening adds detail."""
+"""Variants of photographs: grain has the strengths that are said, sharpening adds detail, and a blur takes it away."""
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,7 +11,7 @@ from skimage import data
 
 from restore.channel.coded import CodedSet
 from restore.channel.mix import Mix
-from restore.channel.variants import sharpened, with_grain
+from restore.channel.variants import sharpened, smooth, with_grain
 
 PHOTO = data.astronaut()[:160, 100:300]
 GRAY = np.full((96, 96, 3), 128, np.uint8)
@@ -49,11 +54,36 @@ def test_sharpening_leaves_flat_areas() -> None:
     np.testing.assert_array_equal(sharpened(GRAY, np.random.default_rng(0)), GRAY)
 
 
+def test_smooth_pictures_have_little_but_noise() -> None:
+    noises = []
+    for seed in range(20):
+        varied = smooth(PHOTO, np.random.default_rng(seed))
+        assert varied.shape == PHOTO.shape
+        assert varied.dtype == np.uint8
+        assert detail(varied) < 0.15 * detail(PHOTO)
+        np.testing.assert_array_equal(varied, smooth(PHOTO, np.random.default_rng(seed)))
+        noises.append(float(smooth(GRAY, np.random.default_rng(seed)).std()))
+    assert min(noises) < 0.4
+    assert 1.2 < max(noises) < 1.6
+
+
+def test_files_that_were_kept_are_found_whether_or_not_a_mix_could_be_smooth(tmp_path: Path) -> None:
+    mix = Mix({"pillow": 1}, qualities=(50,), versions=2)
+    CodedSet([PHOTO], mix, tmp_path).file(0)
+    coding = {
+        name: value for name, value in asdict(mix).items() if name not in ("sigmas", "blind", "smooth", "first_drawing")
+    }
+    digest = hashlib.sha256(json.dumps([coding, 0]).encode() + repr(PHOTO.shape).encode() + PHOTO.tobytes())
+    assert [path.name for path in tmp_path.iterdir()] == [digest.hexdigest()[:16]]
+    CodedSet([PHOTO], replace(mix, smooth=0.1), tmp_path).file(0)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_mix_has_its_shares_of_variants() -> None:
     """Files without a variant are those of a mix without any."""
     plain, varied = (
         CodedSet([PHOTO], Mix({"pillow": 1}, qualities=(50,), versions=60, **shares), None)
-        for shares in ({}, {"grainy": 0.3, "sharpened": 0.2})
+        for shares in ({}, {"grainy": 0.2, "sharpened": 0.15, "smooth": 0.15})
     )
     same = [np.array_equal(plain.file(number).received, varied.file(number).received) for number in range(60)]
     assert 0.35 < np.mean(same) < 0.65
