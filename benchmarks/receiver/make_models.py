@@ -1,7 +1,7 @@
 """Make the restoring models that come with the package: train by the shipped recipes, quantize to 8 bits, write.
 
 If WORK has a folder NAME-fine, a network is trained a second time by the recipe of that name, from where the first
-training ended, and so it is with NAME-smooth, a third time; then it learns caution (`restore.training.caution`). Every
+training ended, and so it is with NAME-smooth and NAME-level; then it learns caution (`restore.training.caution`). Every
 stage has a folder below WORK and is skipped if that folder is complete; an interrupted training continues. Trainings
 take days, and end at different times: networks that are trained, but not yet shipped, are kept in the folder
 ``trained`` with their logs, and are taken from there.
@@ -49,7 +49,7 @@ from restore.training.train import train
 MODELS = Path(restore.__file__).parent / "data" / "models"
 TRAINED = Path(__file__).parent / "trained"
 IMITATION_STEPS = 1500
-FURTHER = ("fine", "smooth")  # trainings after the first, in this order
+FURTHER = ("fine", "smooth", "level")  # trainings after the first, in this order
 CHROMINANCE = {"large": "default-chroma"}  # models that have no network of their own for chrominance
 LICENCE = "BSD-3-Clause, as the package; trained on photographs named in restore/data/models/README.md"
 

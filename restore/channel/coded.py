@@ -21,7 +21,7 @@ from PIL import Image
 import optcodec
 from optcodec.shared import whole_file
 from restore.channel.mix import Mix
-from restore.channel.samples import decode
+from restore.channel.samples import decode, to_ycc
 from restore.channel.senders import SENDERS, check_packages
 from restore.channel.variants import sharpened, smooth, with_grain
 from restore.runtime.statistics import activities, count_magnitudes, dead_zones
@@ -29,7 +29,8 @@ from restore.runtime.statistics import activities, count_magnitudes, dead_zones
 __all__ = ["GRID", "CodedFile", "CodedSet", "code_once"]
 
 Samples = npt.NDArray[np.uint8]
-_NOT_IN_FILES = "sigmas", "blind", "smooth", "first_drawing"  # of a mix; drawings are told by their pixels
+_NOT_IN_FILES = "sigmas", "blind", "first_drawing"  # of a mix; drawings are told by their pixels
+_FORMAT = 2  # of the files that are kept; 1 had errors against pictures that were half a sample darker
 GRID = 16  # pixels: blocks of chrominance that is subsampled by two repeat with it
 
 
@@ -118,8 +119,7 @@ class CodedSet:
         if folder is None:
             return
         coding = {name: value for name, value in asdict(mix).items() if name not in _NOT_IN_FILES}
-        coding |= {"smooth": mix.smooth} if mix.smooth else {}  # files that were coded before it came are still found
-        digest = hashlib.sha256(json.dumps([coding, seed]).encode())
+        digest = hashlib.sha256(json.dumps([_FORMAT, coding, seed]).encode())
         for image in photographs:
             digest.update(repr(image.shape).encode())
             digest.update(image.tobytes())
@@ -230,7 +230,7 @@ def _is_coarser(first: npt.NDArray[np.uint16], last: npt.NDArray[np.uint16]) -> 
 
 def _errors(clean: Samples, received: Samples) -> npt.NDArray[np.float64]:
     """Mean squared error of Y, Cb, Cr of RGB pixels and a decoded file."""
-    difference = np.asarray(Image.fromarray(clean).convert("YCbCr")).astype(np.float32) - received
+    difference = to_ycc(clean).astype(np.float32) - received
     errors: npt.NDArray[np.float64] = np.square(difference).mean(axis=(0, 1), dtype=np.float64)
     return errors
 

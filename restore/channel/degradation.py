@@ -17,9 +17,10 @@ from PIL import Image
 import optcodec
 from optcodec import InvalidInputError
 from restore.channel.problem import Problem
-from restore.channel.samples import add_noise, annex_k_steps, decode, encode_pillow
+from restore.channel.samples import add_noise, annex_k_steps, decode, encode_pillow, to_ycc
 from restore.channel.senders import varied_tables
 from restore.runtime.context import Context
+from restore.runtime.image import to_rgb
 
 __all__ = ["Batch", "Degradation", "Patches", "load_photographs", "transmit"]
 
@@ -113,8 +114,7 @@ def transmit(
     """
     if problem is None:
         return degradation(image, rng)
-    sent = Image.fromarray(problem.sent(image, rng)).convert("YCbCr")
-    received, tables = degradation(np.asarray(sent), rng)
+    received, tables = degradation(to_ycc(problem.sent(image, rng)), rng)
     return _to_rgb(received), tables
 
 
@@ -128,7 +128,10 @@ def _encode(image: Samples, tables: npt.NDArray[np.uint16], subsampling: str, en
 
 def _to_rgb(image: Samples) -> Samples:
     """Convert Y, Cb, Cr to RGB; gray images stay as they are."""
-    return image if image.ndim == 2 else np.asarray(Image.fromarray(image, mode="YCbCr").convert("RGB"))
+    if image.ndim == 2:
+        return image
+    planes = image.astype(np.float32).transpose(2, 0, 1)
+    return to_rgb(planes[0], planes[1:])
 
 
 def load_photographs(folder: Path, *, mode: str, shrink: int = 1) -> list[Samples]:
@@ -155,7 +158,7 @@ def load_photographs(folder: Path, *, mode: str, shrink: int = 1) -> list[Sample
         if path.suffix.lower() in optcodec.IMAGE_SUFFIXES:
             with optcodec.opened_image(path) as file:
                 image = file.convert("RGB").reduce(shrink) if shrink > 1 else file.convert("RGB")
-                photographs.append(np.asarray(image.convert(mode)))
+                photographs.append(to_ycc(np.asarray(image)) if mode == "YCbCr" else np.asarray(image.convert(mode)))
     if not photographs:
         raise InvalidInputError(f"{folder} has no images; expected {', '.join(optcodec.IMAGE_SUFFIXES)}")
     return photographs

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from optcodec import InvalidInputError
 from restore.channel.coded import GRID, CodedFile, CodedSet, code_once
 from restore.channel.drawings import drawing
 from restore.channel.mix import Mix
-from restore.channel.samples import add_noise
+from restore.channel.samples import add_noise, to_ycc
 from restore.runtime.context import Context
 
 __all__ = ["CodedBatch", "CodedPatches", "coded_planes"]
@@ -104,7 +103,7 @@ class CodedPatches:
         for _ in range(self._count):
             file = self._drawn_file(rng)
             rows, columns = self._position(file, rng)
-            clean.append(_planes(_to_ycc(file.clean[rows, columns]), self._planes))
+            clean.append(_planes(to_ycc(file.clean[rows, columns]), self._planes))
             received.append(_planes(file.received[rows, columns], self._planes))
             sigma = float(rng.choice(self._mix.sigmas)) if len(self._mix.sigmas) > 1 else self._mix.sigmas[0]
             is_blind = bool(self._mix.blind) and rng.random() < self._mix.blind
@@ -160,7 +159,7 @@ def coded_planes(
         The condition.
     """
     file = code_once(pixels, sender, quality, subsampling)
-    return _planes(_to_ycc(file.clean), planes), _planes(file.received, planes), _condition(file, planes)
+    return _planes(to_ycc(file.clean), planes), _planes(file.received, planes), _condition(file, planes)
 
 
 def _condition(file: CodedFile, planes: int, sigma: float = 0.0, *, is_blind: bool = False) -> npt.NDArray[np.float32]:
@@ -176,10 +175,6 @@ def _condition(file: CodedFile, planes: int, sigma: float = 0.0, *, is_blind: bo
 def _noisy(received: Samples, sigmas: Sequence[float], rng: np.random.Generator) -> Samples:
     """Patches with noise; without any they stay as they are."""
     return add_noise(received, np.reshape(sigmas, (-1, 1, 1, 1)), rng) if any(sigmas) else received
-
-
-def _to_ycc(rgb: Samples) -> Samples:
-    return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).convert("YCbCr"))
 
 
 def _planes(image: Samples, count: int) -> Samples:

@@ -9,8 +9,9 @@ import numpy.typing as npt
 from PIL import Image
 
 import optcodec
+from restore.runtime.picture import sample_planes
 
-__all__ = ["add_noise", "annex_k_steps", "decode", "encode_pillow"]
+__all__ = ["add_noise", "annex_k_steps", "decode", "encode_pillow", "to_ycc"]
 
 Samples = npt.NDArray[np.uint8]
 
@@ -43,6 +44,11 @@ def decode(data: bytes, mode: str) -> Samples:
     with Image.open(io.BytesIO(data)) as file:
         file.draft(mode, file.size)
         return np.asarray(file)
+
+
+def to_ycc(rgb: Samples) -> Samples:
+    """Convert RGB to Y, Cb, Cr, shape (height, width, 3), rounded to the nearest samples."""
+    return np.ascontiguousarray(sample_planes(rgb).transpose(1, 2, 0).astype(np.uint8))
 
 
 def add_noise(samples: Samples, sigma: float | npt.NDArray[np.float64], rng: np.random.Generator) -> Samples:

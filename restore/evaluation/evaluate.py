@@ -11,12 +11,12 @@ from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 import optcodec
 from optcodec import InvalidInputError
 from optcodec.shared import encode_turbo, finite
 from restore.channel.degradation import Degradation
+from restore.channel.samples import to_ycc
 from restore.evaluation.receiver import Receiver, noisy_planes
 from restore.evaluation.statistics import compare
 from restore.evaluation.testsets import TestSet, load_image
@@ -196,7 +196,7 @@ def _noisy_planes(
 ) -> tuple[npt.NDArray[np.float32], Context]:
     """Decoded planes plus noise, y = C_Q(x) + n, and the context of the file; the same for all receivers."""
     rng = np.random.default_rng((conditions.seed, crc32(name.encode()), quality, round(1000 * sigma)))
-    planar = image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("YCbCr"))
+    planar = image if image.ndim == 2 else to_ycc(image)
     send = Degradation((quality,), (sigma,), (conditions.subsampling,), encoder=conditions.encoder)
     received, tables = send(planar, rng)
     return noisy_planes(received, tables, sigma)

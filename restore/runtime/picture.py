@@ -15,7 +15,7 @@ from restore.runtime.cells import Floats
 from restore.runtime.context import Context
 from restore.runtime.noise import estimate_sigma
 
-__all__ = ["DecodedPicture", "noisy_picture"]
+__all__ = ["DecodedPicture", "noisy_picture", "sample_planes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,14 +99,17 @@ def noisy_picture(
     InvalidInputError
         If `sigma` is something else.
     """
-    planes = _planes(picture.pixels)
+    planes = sample_planes(picture.pixels)
     number = estimate_sigma(planes[0]) if sigma == "auto" else real_number(sigma, "sigma", or_zero=True)
     known = np.ones((2, 8, 8), np.uint16) if steps is None else steps
     return DecodedPicture(planes, Context.of_steps(known[: 1 if len(planes) == 1 else 2], number), picture.metadata)
 
 
-def _planes(pixels: npt.NDArray[np.uint8]) -> Floats:
-    """Gray pixels as one plane, RGB as Y, Cb, Cr (T.871, clause 7), in whole samples."""
+def sample_planes(pixels: npt.NDArray[np.uint8]) -> Floats:
+    """Gray pixels as one plane, RGB as Y, Cb, Cr (T.871, clause 7), in whole samples, shape (1 or 3, height, width).
+
+    Pillow's conversion rounds down, which makes pictures darker by half a sample.
+    """
     if pixels.ndim == 2:
         return pixels[None].astype(np.float32)
     red, green, blue = (pixels[..., index].astype(np.float32) for index in range(3))

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from skimage import data
 
 from optcodec import InvalidInputError
@@ -13,6 +12,7 @@ from restore.channel.coded import GRID, CodedSet, code_once
 from restore.channel.drawings import drawing
 from restore.channel.mix import Mix
 from restore.channel.patches import CodedPatches, coded_planes
+from restore.channel.samples import to_ycc
 from restore.channel.senders import SENDERS, check_packages
 from restore.runtime.context import SIGMA_UNIT, Context, condition_size
 
@@ -44,9 +44,19 @@ def test_sets_of_other_photographs_or_seeds_share_no_files(folder: Path) -> None
 
 def test_errors_are_those_of_the_whole_file() -> None:
     file = code_once(PHOTO[:288], "pillow", 30, "4:2:0")
-    clean = np.asarray(Image.fromarray(file.clean).convert("YCbCr")).astype(float)
+    clean = to_ycc(file.clean).astype(float)
     np.testing.assert_allclose(file.errors, np.mean((clean - file.received) ** 2, axis=(0, 1)), rtol=1e-5)
     assert file.errors[0] > 5
+
+
+def test_clean_samples_are_those_of_the_standard_and_no_darker() -> None:
+    """T.871, clause 7, rounded to nearest; so a fine file differs by nothing on average."""
+    red, green, blue = PHOTO[..., 0].astype(float), PHOTO[..., 1].astype(float), PHOTO[..., 2].astype(float)
+    luminance = 0.299 * red + 0.587 * green + 0.114 * blue
+    exact = np.stack([luminance, (blue - luminance) / 1.772 + 128, (red - luminance) / 1.402 + 128], -1)
+    assert np.abs(to_ycc(PHOTO) - exact).max() < 0.501
+    clean, received, _ = coded_planes(PHOTO[:288], "pillow", 100, "4:4:4", 3)
+    assert np.abs((clean.astype(float) - received).mean((1, 2))).max() < 0.02
 
 
 def blockiness(luminance: np.ndarray, origin: int) -> float:

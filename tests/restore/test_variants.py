@@ -1,10 +1,5 @@
 """Variants of photographs: grain has the strengths that are said, sharpening adds detail, and a blur takes it away."""
 
-import hashlib
-import json
-from dataclasses import asdict, replace
-from pathlib import Path
-
 import numpy as np
 import pytest
 from skimage import data
@@ -65,18 +60,6 @@ def test_smooth_pictures_have_little_but_noise() -> None:
         noises.append(float(smooth(GRAY, np.random.default_rng(seed)).std()))
     assert min(noises) < 0.4
     assert 1.2 < max(noises) < 1.6
-
-
-def test_files_that_were_kept_are_found_whether_or_not_a_mix_could_be_smooth(tmp_path: Path) -> None:
-    mix = Mix({"pillow": 1}, qualities=(50,), versions=2)
-    CodedSet([PHOTO], mix, tmp_path).file(0)
-    coding = {
-        name: value for name, value in asdict(mix).items() if name not in ("sigmas", "blind", "smooth", "first_drawing")
-    }
-    digest = hashlib.sha256(json.dumps([coding, 0]).encode() + repr(PHOTO.shape).encode() + PHOTO.tobytes())
-    assert [path.name for path in tmp_path.iterdir()] == [digest.hexdigest()[:16]]
-    CodedSet([PHOTO], replace(mix, smooth=0.1), tmp_path).file(0)
-    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_mix_has_its_shares_of_variants() -> None:
