@@ -1,10 +1,10 @@
 """Make the restoring models that come with the package: train by the shipped recipes, quantize to 8 bits, write.
 
 If WORK has a folder NAME-fine, a network is trained a second time by the recipe of that name, from where the first
-training ended, and so it is with NAME-smooth and NAME-level; then it learns caution (`restore.training.caution`). Every
-stage has a folder below WORK and is skipped if that folder is complete; an interrupted training continues. Trainings
-take days, and end at different times: networks that are trained, but not yet shipped, are kept in the folder
-``trained`` with their logs, and are taken from there.
+training ended; so it is with NAME-smooth, and with NAME-level, which has the recipe NAME-smooth once more. Then the
+network learns caution (`restore.training.caution`). Every stage has a folder below WORK and is skipped if that folder
+is complete; an interrupted training continues. Trainings take days, and end at different times: networks that are
+trained, but not yet shipped, are kept in the folder ``trained`` with their logs, and are taken from there.
 Writes ``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the
 trainings as ``results/training/*.csv``.
 
@@ -43,13 +43,14 @@ from restore.networks.weights import load_network, save_network, shipped_network
 from restore.training.caution import BATCHES, careful
 from restore.training.log import read_log
 from restore.training.material import DataFolders
-from restore.training.recipe import load_recipe, shipped_recipes
+from restore.training.recipe import Recipe, load_recipe, shipped_recipes
 from restore.training.train import train
 
 MODELS = Path(restore.__file__).parent / "data" / "models"
 TRAINED = Path(__file__).parent / "trained"
 IMITATION_STEPS = 1500
 FURTHER = ("fine", "smooth", "level")  # trainings after the first, in this order
+AGAIN = {"level": "smooth"}  # trainings by a recipe of another name
 CHROMINANCE = {"large": "default-chroma"}  # models that have no network of their own for chrominance
 LICENCE = "BSD-3-Clause, as the package; trained on photographs named in restore/data/models/README.md"
 
@@ -80,13 +81,14 @@ def _train_model(name: str, work: Path, data: Path) -> None:
     networks, card = [], {}
     for role in (name, chrominance):
         network, caution = _careful_network(role, _trained_network(role, work, data), work, data)
-        save_network(MODELS / f"{role}.safetensors", network, recipe=_recipes(role, work)[-1])
+        save_network(MODELS / f"{role}.safetensors", network, recipe=_recipe_name(_trainings(role, work)[-1]))
         quantized, record = _int8(role, network, work, data)
         networks.append(quantized)
-        trainings = [_training(recipe, work / recipe) for recipe in _recipes(role, work)]
-        card[role] = {"trainings": trainings, "caution": caution, "int8": record}
-        for recipe in _recipes(role, work):
-            _keep_log(recipe, work / recipe)
+        trainings = _trainings(role, work)
+        records = [_training(training, work / training) for training in trainings]
+        card[role] = {"trainings": records, "caution": caution, "int8": record}
+        for training in trainings:
+            _keep_log(training, work / training)
     write_model(
         MODELS / f"{name}.json",
         *networks,
@@ -121,21 +123,32 @@ def _chrominance(name: str) -> str:
     return CHROMINANCE.get(name, f"{name}-chroma")
 
 
-def _recipes(role: str, work: Path) -> list[str]:
-    """Names of the recipes that a network is trained by, one after the other; after the first, those with a folder."""
+def _trainings(role: str, work: Path) -> list[str]:
+    """Names of the trainings of a network, one after the other; after the first, those with a recipe and a folder."""
     further = (f"{role}-{name}" for name in FURTHER)
-    return [role, *(name for name in further if name in shipped_recipes() and (work / name).exists())]
+    return [role, *(name for name in further if _recipe_name(name) in shipped_recipes() and (work / name).exists())]
+
+
+def _recipe_name(training: str) -> str:
+    """Name of the recipe of a training."""
+    role, _, name = training.rpartition("-")
+    return f"{role}-{AGAIN[name]}" if name in AGAIN else training
+
+
+def _last_recipe(role: str, work: Path) -> Recipe:
+    """The recipe of the last training of a network."""
+    return load_recipe(_recipe_name(_trainings(role, work)[-1]))
 
 
 def _trained_network(role: str, work: Path, data: Path) -> nn.Module:
     """The network after all its trainings; those that their folders do not have complete are done now."""
     network = None
-    for recipe in _recipes(role, work):
-        _take_trained(recipe, work / recipe)
-        if not (work / recipe / "network.safetensors").exists():
-            folders = DataFolders(data, files=work / "files")
-            train(load_recipe(recipe), folders, work / recipe, network=network, progress=_progress_printer(recipe))
-        network = load_network(work / recipe / "network.safetensors")
+    for name in _trainings(role, work):
+        _take_trained(name, work / name)
+        if not (work / name / "network.safetensors").exists():
+            recipe, folders = load_recipe(_recipe_name(name)), DataFolders(data, files=work / "files")
+            train(recipe, folders, work / name, network=network, progress=_progress_printer(name))
+        network = load_network(work / name / "network.safetensors")
     assert network is not None
     return network
 
@@ -151,7 +164,7 @@ def _take_trained(recipe: str, folder: Path) -> None:
 
 def _careful_network(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network with caution, and what that does to patches that took no part."""
-    recipe = load_recipe(_recipes(role, work)[-1])
+    recipe = _last_recipe(role, work)
 
     def progress(batch: int) -> None:
         if batch % 50 == 0:
@@ -167,25 +180,25 @@ def _stage(
     name: str, role: str, work: Path, make: Callable[[], tuple[nn.Module, dict[str, Any]]]
 ) -> tuple[nn.Module, dict[str, Any]]:
     """The network and the record of a stage after the trainings, made now if its folder is not complete."""
-    last = _recipes(role, work)[-1]
+    last = _trainings(role, work)[-1]
     path = work / f"{last}-{name}" / "network.safetensors"
     record = path.with_name("record.json")
     if not path.exists():
         network, figures = make()
         path.parent.mkdir(exist_ok=True)
         record.write_text(json.dumps(figures))
-        save_network(path, network, recipe=load_recipe(last).to_json())
+        save_network(path, network, recipe=_last_recipe(role, work).to_json())
     return load_network(path), json.loads(record.read_text())
 
 
-def _training(recipe: str, folder: Path) -> dict[str, Any]:
+def _training(name: str, folder: Path) -> dict[str, Any]:
     """A training, for the card of a model: its recipe, and the last row of its log."""
-    return {"name": recipe, "recipe": load_recipe(recipe).to_json(), **_last_log_row(folder)}
+    return {"name": name, "recipe": load_recipe(_recipe_name(name)).to_json(), **_last_log_row(folder)}
 
 
 def _int8(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:
     """Train a network with 8-bit weights and activations to imitate ``network``; return it with a record."""
-    recipe, folders = load_recipe(_recipes(role, work)[-1]), DataFolders(data, files=work / "files")
+    recipe, folders = _last_recipe(role, work), DataFolders(data, files=work / "files")
     differences: list[float] = []
 
     def progress(step: int, difference: float) -> None:

@@ -151,12 +151,12 @@ class CodedSet:
     def _variant(self, image: Samples, number: int) -> Samples:
         """The image, or a variant of it, with random choices of their own, so that codings do not depend on them."""
         rng = np.random.default_rng((self._seed, number, 1))
-        chance = rng.random()
-        if chance < self._mix.grainy:
-            return with_grain(image, rng)
-        if chance < self._mix.grainy + self._mix.sharpened:
-            return sharpened(image, rng)
-        return smooth(image, rng) if chance < self._mix.grainy + self._mix.sharpened + self._mix.smooth else image
+        mix, chance, total = self._mix, rng.random(), 0.0
+        for share, vary in ((mix.grainy, with_grain), (mix.sharpened, sharpened), (mix.smooth, smooth)):
+            total += share
+            if chance < total:
+                return vary(image, rng)
+        return image
 
     def _plan(self, rng: np.random.Generator) -> _Plan:
         orientation, crop, coding = int(rng.integers(8)), _random_crop(rng), self._coding(rng)

@@ -5,9 +5,9 @@ better than the network expects. Most of them can be told by what the network is
 a patch whose error is e, a factor a leaves the mean square of e - a d, which three means over the patch give for every
 a: of e^2, e d and d^2. The change of constant areas is 0, since they stay as decoded. So the caution (see
 `restore.networks.Conditioned`) is learned from these means alone, within seconds, with a loss to which a patch that
-gets worse counts many times more than one that gets better. Patches are half of photographs and half of drawings, of
-which many are out of focus, and fine files are more often among them than in the training: what is seldom in the
-training is what gets worse. Drawings are others than those of the training.
+gets worse counts many times more than one that gets better. Patches are half of photographs and half of drawings.
+Pictures that are out of focus and fine files are more frequent than in the training, since what is seldom there is what
+gets worse. The drawings are others than those of the training.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _EPOCHS, _BATCH, _RATE = 150, 64, 3e-3
 _SIDE, _DRAWINGS = 176, 1050  # side of the patches, and number of drawings: about as many as there are photographs
 _FIRST_DRAWING = 500_000  # none that a training or a benchmark has
 _SMOOTH = 0.25  # share of pictures out of focus
-_FINE, _TIMES = 80, 3  # the quality from which on files are fine, and how many times more there are of each
+_FINE, _TIMES = 80, 3  # the quality from which on files are fine, and how many times each of these qualities counts
 _LEAST_CHANGE = 1e-4  # mean square below which a patch does not tell anything
 _DECIBEL = 10 / math.log(10)
 

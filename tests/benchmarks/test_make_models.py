@@ -41,8 +41,17 @@ def test_the_second_training_starts_where_the_first_ended(tmp_path: Path, monkey
 
 def test_a_network_is_trained_once_without_a_second_recipe_or_its_folder(tmp_path: Path) -> None:
     (tmp_path / "large-fine").mkdir()
-    assert make_models._recipes("large", tmp_path) == ["large"]
-    assert make_models._recipes("tiny", tmp_path) == ["tiny"]
+    assert make_models._trainings("large", tmp_path) == ["large"]
+    assert make_models._trainings("tiny", tmp_path) == ["tiny"]
+
+
+def test_a_training_can_have_the_recipe_of_another(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny-level"
+    folder.mkdir()
+    (folder / "log.csv").write_text("step,loss\n5,0.5\n")
+    assert make_models._trainings("tiny", tmp_path) == ["tiny", "tiny-level"]
+    training = make_models._training("tiny-level", folder)
+    assert (training["name"], training["recipe"]) == ("tiny-level", load_recipe("tiny-smooth").to_json())
 
 
 def test_a_network_that_is_kept_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
