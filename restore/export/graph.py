@@ -18,7 +18,7 @@ from scipy.linalg import block_diag
 from torch import Tensor, nn
 
 from restore.networks import Compact, Conditioned
-from restore.networks.conditioned import CAUTION_START, CHANGE_UNIT, STRIPE_WINDOW
+from restore.networks.conditioned import CAUTION_START, CHANGE_UNIT
 from restore.runtime.context import SIGMA_UNIT, condition_size
 
 __all__ = ["FloatGraph", "Graph", "Signal", "array", "biases", "depth_order"]
@@ -123,22 +123,10 @@ class FloatGraph:
         return Signal(self.graph.node("Add", ["image", change.name]))
 
     def scaled_restored(self, network: Conditioned, change: Signal) -> Signal:
-        if isinstance(network, Compact):
-            samples = self.shuffled(change.name)
-        else:
-            even = self.shuffled(self.without_stripes(network, change.name))
-            samples = self.graph.node("Mul", [even, self.scale(network)])
+        samples = self.shuffled(change.name)
+        if not isinstance(network, Compact):
+            samples = self.graph.node("Mul", [samples, self.scale(network)])
         return Signal(self.graph.node("Add", [self.last_planes(network.restored), samples]))
-
-    def without_stripes(self, network: Conditioned, change: str) -> str:
-        """A change without even patterns of period two, see `restore.networks.Conditioned.without_stripes`."""
-        planes = [self.sliced(change, 4 * index, 4 * index + 4) for index in range(network.restored)]
-        parts = [self.graph.node("Sub", [plane, self.graph.node("ReduceMean", [plane], axes=[1])]) for plane in planes]
-        deviations = self.graph.node("Concat", parts, axis=1)
-        for kernel in ([STRIPE_WINDOW, 1], [1, STRIPE_WINDOW]):
-            pads = [side // 2 for side in kernel] * 2
-            deviations = self.graph.node("AveragePool", [deviations], kernel_shape=kernel, pads=pads)
-        return self.graph.node("Sub", [change, deviations])
 
     def scale(self, network: Conditioned) -> str:
         """The factor of the change, see `restore.networks.Conditioned.scale`."""

@@ -13,9 +13,8 @@ from torch import nn
 from optcodec import InvalidInputError
 from optcodec.shared import write_whole
 from restore.export.onnx import to_onnx
-from restore.networks import Compact, Conditioned
+from restore.networks import Conditioned
 from restore.networks.chain import after_luminance
-from restore.networks.conditioned import STRIPE_WINDOW
 from restore.networks.operations import configuration, plane_spec
 from restore.networks.quantized import Quantized
 
@@ -87,10 +86,7 @@ def receptive_radius(network: nn.Module) -> int:
     """Receptive radius: pixels in each direction that a restored sample depends on. Layers are all in one sequence."""
     float_network = network.inner if isinstance(network, Quantized) else network
     radius = sum(layer.kernel_size[0] // 2 for layer in float_network.modules() if isinstance(layer, nn.Conv2d))
-    if not isinstance(float_network, Conditioned):
-        return radius
-    window = 0 if isinstance(float_network, Compact) else STRIPE_WINDOW // 2
-    return 2 * (radius + window) + 1  # at half resolution
+    return 2 * radius + 1 if isinstance(float_network, Conditioned) else radius  # the former at half resolution
 
 
 def _entry(name: str, data: bytes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """`Compact`, the network of the shipped models `default` and `tiny` until they are trained anew as `Conditioned`.
 
-Of the condition it takes only the quantization steps. Its change is not scaled by them, and may have stripes.
+Of the condition it takes only the quantization steps. Its change is not scaled by them.
 """
 
 from __future__ import annotations
@@ -50,10 +50,6 @@ class Compact(Conditioned):
         """The hidden layer, shape (N, width), from the steps."""
         layer: Tensor = self.condition[:2](condition[:, : 64 * self.tables])
         return layer
-
-    def without_stripes(self, change: Tensor) -> Tensor:
-        """The change as it is."""
-        return change
 
     def scale(self, condition: Tensor) -> Tensor:
         """A factor of 1 for each change, shape (N, 1, 1, 1)."""

@@ -21,10 +21,9 @@ from torch.nn import functional
 from restore.networks.parts import with_zero_weights
 from restore.runtime.context import SIGMA_UNIT, condition_size
 
-__all__ = ["CAUTION_START", "CHANGE_UNIT", "STRIPE_WINDOW", "Conditioned", "Residual"]
+__all__ = ["CAUTION_START", "CHANGE_UNIT", "Conditioned", "Residual"]
 
 CHANGE_UNIT = 16 / 255  # change of a sample of 0..1 by an output of 1, if the error is one 8-bit sample
-STRIPE_WINDOW = 9  # side of the window of `without_stripes`, in squares of 2x2 pixels
 _HIDDEN = 32  # width of the hidden layer between the condition and its maps
 CAUTION_START = 2.0  # its sigmoid, as a part of which caution begins; so it may grow by 14 % at most
 # Means and standard deviations of the parts of the condition in the training: of steps, dead zones and activities.
@@ -117,23 +116,8 @@ class Conditioned(nn.Module):
         with torch.autocast("cuda" if image.is_cuda else "cpu", enabled=False):
             head = self.head(torch.cat([low.float(), maps.float()], 1))
         features = self.body(head)
-        change = functional.pixel_shuffle(self.without_stripes(self.tail(features).float()), 2)
+        change = functional.pixel_shuffle(self.tail(features).float(), 2)
         return image[:, -self.restored :] + change * self.scale(condition)
-
-    def without_stripes(self, change: Tensor) -> Tensor:
-        """Take even patterns of period two out of a change before its pixel-shuffle, shape (N, 4 planes, H, W).
-
-        A pixel-shuffle can add another bias to each of the four positions in squares of 2x2 pixels, which shows as
-        stripes or a screen in smooth areas. What the positions differ by on average in a window around is subtracted.
-        """
-        phases = change.unflatten(1, (self.restored, 4))  # type: ignore[no-untyped-call]
-        deviations: Tensor = (phases - phases.mean(2, keepdim=True)).flatten(1, 2)
-        for side, padding in (
-            ((STRIPE_WINDOW, 1), (STRIPE_WINDOW // 2, 0)),
-            ((1, STRIPE_WINDOW), (0, STRIPE_WINDOW // 2)),
-        ):
-            deviations = functional.avg_pool2d(deviations, side, 1, padding, count_include_pad=False)
-        return change - deviations
 
     def period_of_maps(self, condition: Tensor) -> Tensor:
         """One period of the maps, shape (N, maps, period, period)."""

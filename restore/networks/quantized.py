@@ -88,7 +88,7 @@ class TorchOperations:
 
     def scaled_restored(self, network: Conditioned, change: Activation) -> Activation:
         assert self.condition is not None
-        samples = functional.pixel_shuffle(network.without_stripes(change.tensor), 2) * network.scale(self.condition)
+        samples = functional.pixel_shuffle(change.tensor, 2) * network.scale(self.condition)
         return Activation(self.image[:, -network.restored :] + samples)
 
 

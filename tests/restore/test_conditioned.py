@@ -41,35 +41,6 @@ def image(network: Conditioned, height: int = 32, width: int = 48) -> torch.Tens
     return torch.from_numpy(samples.astype(np.float32) / 255)
 
 
-def test_no_stripes_are_added_to_a_smooth_picture() -> None:
-    """A pixel-shuffle of biased channels would give a pattern of period two; noise in the picture is left alone."""
-    for config in ({}, CHROMA):
-        network = made(**config)
-        torch.nn.init.uniform_(network.tail.bias, -0.5, 0.5)
-        condition = conditions(steps(40.0, network.tables)[None])
-        with torch.no_grad():
-            smooth = torch.full((1, network.config["planes"], 64, 64), 0.5)
-            change = network(smooth, condition) - smooth[:, -network.restored :]
-            biased = torch.pixel_shuffle(network.tail.bias.view(1, -1, 1, 1), 2) * network.scale(condition)
-        inside = change[..., 24:-24, 24:-24]  # the borders of the picture are no smooth area
-        means = torch.nn.functional.pixel_unshuffle(inside, 2).unflatten(1, (network.restored, 4)).mean((3, 4))
-        assert (means - means.mean(2, keepdim=True)).abs().max() * 255 < 1e-3
-        phases = biased.flatten(2)
-        assert (phases - phases.mean(2, keepdim=True)).abs().max() * 255 > 5
-
-
-def test_the_pattern_of_a_window_is_subtracted() -> None:
-    network = made()
-    change = torch.randn(1, 4, 20, 24, generator=torch.Generator().manual_seed(2))
-    deviation = (change - change.mean(1, keepdim=True)).numpy()[0]
-    expected = change.numpy()[0].copy()
-    for row in range(20):
-        for column in range(24):
-            window = deviation[:, max(0, row - 4) : row + 5, max(0, column - 4) : column + 5]
-            expected[:, row, column] -= window.mean(axis=(1, 2))
-    np.testing.assert_allclose(network.without_stripes(change).numpy()[0], expected, atol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("mean", "sigma", "error"),
     [
