@@ -5,7 +5,7 @@ training ended; so it is with NAME-smooth, and with NAME-level and NAME-free, wh
 more, the latter with fewer steps. Then the network learns caution (`restore.training.caution`). Every stage has a
 folder below WORK and is skipped if that folder is complete; an interrupted training continues. Trainings take days, and
 end at different times: networks that are trained, but not yet shipped, are kept in the folder ``trained`` with their
-logs, and are taken from there.
+logs, and are taken from there. Some networks start from those of other models.
 Writes ``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the
 trainings as ``results/training/*.csv``.
 
@@ -41,6 +41,7 @@ from restore.export.onnx import to_onnx
 from restore.networks import DnCNN
 from restore.networks.count import count
 from restore.networks.fold import fold
+from restore.networks.grow import grown
 from restore.networks.weights import load_network, save_network, shipped_network
 from restore.training.caution import BATCHES, careful
 from restore.training.log import read_log
@@ -59,6 +60,8 @@ AGAIN: dict[str, tuple[str, dict[str, Any]]] = {
     "level": ("smooth", {}),
     "free": ("smooth", {"steps": 4000, "rate": 2e-4}),
 }
+# Networks that start from what another has learned, and grow from it where they are larger.
+START = {"large": "default", "noise": "tiny", "noise-chroma": "tiny-chroma"}
 CHROMINANCE = {"large": "default-chroma"}  # models that have no network of their own for chrominance
 LICENCE = "BSD-3-Clause, as the package; trained on photographs named in restore/data/models/README.md"
 
@@ -162,6 +165,8 @@ def _trained_network(role: str, work: Path, data: Path) -> nn.Module:
         _take_trained(name, work / name)
         if not (work / name / "network.safetensors").exists():
             recipe, folders = _recipe(name), DataFolders(data, files=work / "files")
+            if network is None and role in START:
+                network = grown(_trained_network(START[role], work, data), recipe.network)
             train(recipe, folders, work / name, network=network, progress=_progress_printer(name))
         network = load_network(work / name / "network.safetensors")
     assert network is not None

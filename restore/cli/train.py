@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from optcodec import require_packages
 from optcodec.console.progress import progress_bar
 from optcodec.console.show import json_option, print_json
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from restore.training.recipe import Recipe
 
 __all__ = ["command"]
 
@@ -37,7 +42,8 @@ def _list(ctx: click.Context, option: click.Parameter, is_set: bool) -> None:
 @click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="MINUTES", help="Approximate "
               "training time; sets the number of steps.  [default: the number of steps of the recipe]")  # fmt: skip
 @click.option("--start", type=click.Path(path_type=Path), metavar="FILE", help="Start from the weights in this "
-              "network.safetensors, for fine-tuning, or for stage 2 from the result of stage 1.")  # fmt: skip
+              "network.safetensors, for fine-tuning, or for stage 2 from the result of stage 1. If the recipe has more "
+              "channels or blocks, and is the same otherwise, the network grows to that.")  # fmt: skip
 @click.option("--weights", type=Folder, help="Folder with the weights of the networks behind the feature loss "
               "and LPIPS, for stage 2.  [default: DATA/weights]")  # fmt: skip
 @click.option("--files", type=Folder, help="Folder where the coded photographs of a recipe with a mix of senders are "
@@ -78,19 +84,13 @@ def _train(
     require_packages("torch", "safetensors.torch", *(["tensorboard"] if options["tensorboard"] else []))
     import torch
 
-    from restore.networks.operations import configuration
-    from restore.networks.weights import load_network
     from restore.training.log import read_log
     from restore.training.material import DataFolders
     from restore.training.train import train
 
     if threads is not None:
         torch.set_num_threads(threads)
-    network = None if start is None else load_network(start)
-    if network is not None:
-        config = configuration(network)
-        # for a quantized network, the recipe has the configuration of the float network
-        recipe = dataclasses.replace(recipe, network=config.get("of", config))
+    recipe, network = (recipe, None) if start is None else _started(recipe, start)
     folders = DataFolders(data, options.pop("weights"), options.pop("files"))
     with progress_bar(None, note="steps") as tell:
 
@@ -101,6 +101,18 @@ def _train(
     row = {key: float(value) for key, value in read_log(output)[-1].items() if value}
     steps, seconds = int(row.pop("step")), row.pop("seconds")
     return {"network": str(output / "network.safetensors"), "steps": steps, "seconds": seconds, "seen": row}
+
+
+def _started(recipe: Recipe, start: Path) -> tuple[Recipe, nn.Module]:
+    """The recipe for the network of a file, grown where the recipe has a larger one, and that network."""
+    from restore.networks.grow import grown
+    from restore.networks.operations import configuration
+    from restore.networks.weights import load_network
+
+    network = grown(load_network(start), recipe.network)
+    config = configuration(network)
+    # for a quantized network, the recipe has the configuration of the float network
+    return dataclasses.replace(recipe, network=config.get("of", config)), network
 
 
 def _text(measured: dict[str, float]) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from benchmarks.receiver import make_models
-from restore.networks import Conditioned
+from restore.networks import Conditioned, build
 from restore.networks.operations import configuration
 from restore.networks.weights import load_network, save_network
 from restore.training.material import DataFolders
@@ -57,6 +58,25 @@ def test_a_training_can_have_the_recipe_of_another(tmp_path: Path) -> None:
     assert make_models._trainings("tiny", tmp_path) == ["tiny", "tiny-level", "tiny-free"]
     assert make_models._recipe("tiny-free") == replace(load_recipe("tiny-smooth"), steps=4000, rate=2e-4)
     assert make_models._recipe("tiny") == load_recipe("tiny")
+
+
+def test_a_network_can_start_from_that_of_a_smaller_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts: list[nn.Module | None] = []
+
+    def train(recipe: Recipe, data: DataFolders, folder: Path, *, network: nn.Module | None, **_: Any) -> None:
+        starts.append(network)
+        folder.mkdir(exist_ok=True)
+        save_network(folder / "network.safetensors", network or build(recipe.network))
+
+    monkeypatch.setattr(make_models, "train", train)
+    monkeypatch.setattr(make_models, "TRAINED", tmp_path / "nothing")
+    network = make_models._trained_network("large", tmp_path, tmp_path)
+    assert starts[0] is None  # `default`
+    assert [start and configuration(start) for start in starts[1:]] == [configuration(network)]
+    small = load_network(tmp_path / "default" / "network.safetensors")
+    width = configuration(small)["width"]
+    assert configuration(network)["width"] > width
+    torch.testing.assert_close(network.head.weight[:width], small.head.weight)  # type: ignore[union-attr, index]
 
 
 def test_a_network_that_is_kept_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,17 @@ def test_the_command_starts_from_a_network_of_another_size(data: Path, tmp_path:
         torch.testing.assert_close(tensor, start.state_dict()[name], rtol=0, atol=1e-8)
 
 
+def test_the_command_starts_from_a_smaller_network(data: Path, tmp_path: Path) -> None:
+    start = build({**SMALL, "width": 4})
+    save_network(tmp_path / "start.safetensors", start)
+    out = tmp_path / "run"
+    result = invoked(written(tmp_path, rate=1e-9), "-o", out, "--data", data, "--start", tmp_path / "start.safetensors")
+    assert result.exit_code == 0, result.output
+    trained = load_network(out / "network.safetensors")
+    assert trained.config == build(SMALL).config
+    torch.testing.assert_close(trained.head.weight[:4], start.head.weight, rtol=0, atol=1e-8)
+
+
 def test_coded_files_are_kept_where_the_option_says(tmp_path: Path) -> None:
     (tmp_path / "photographs").mkdir()
     Image.fromarray(photograph(112, 128)).save(tmp_path / "photographs" / "a.png")
