@@ -170,9 +170,7 @@ def _final_planes(restored: Tensor, decoded: Tensor, received: Received, region:
     planes = [_projected(restored[index], decoded[index], received, index, region) for index in range(projected)]
     rows, columns = ((start - 8, stop + 8) for start, stop in region.inner)
     constant = torch.from_numpy(is_constant(decoded_planes(received, rows, columns)))
-    shares = torch.from_numpy(received.context.shares(len(restored)))
-    change = shares * (torch.cat([torch.stack(planes), restored[projected:]]) - decoded)
-    return torch.where(constant, decoded, decoded + change).clamp(0, 255)
+    return torch.where(constant, decoded, torch.cat([torch.stack(planes), restored[projected:]])).clamp(0, 255)
 
 
 def _projected(plane: Tensor, decoded: Tensor, received: Received, index: int, region: Region) -> Tensor:

@@ -11,7 +11,6 @@ __all__ = ["SIGMA_UNIT", "Context", "condition_size"]
 
 SIGMA_UNIT = 16.0  # samples
 _PARTS = 3  # numbers of each frequency: its step, dead zone, and activity
-_FULL = 6.0  # squared samples; the mean error of steps from which on all of a change is made: see fit_share.py
 _USUAL_EXCESS = 0.3  # dead zone of files of which only the steps are known: that of most files of libjpeg
 
 
@@ -54,16 +53,6 @@ class Context:
     def tables(self) -> npt.NDArray[np.float32]:
         """The steps, as float32."""
         return self.steps.astype(np.float32)
-
-    def shares(self, planes: int) -> npt.NDArray[np.float32]:
-        """The share of the change of a network that is made, shape (planes, 1, 1): less than 1 for fine steps.
-
-        It grows with the mean squared error q^2 / 12 that steps q leave in coefficients of all sizes. The planes are Y,
-        or Y, Cb and Cr, which have the last table.
-        """
-        errors = np.square(self.steps, dtype=np.float64).mean((1, 2)) / 12
-        shares = np.where(self.sigma > 0, 1, np.minimum(errors / _FULL, 1)).astype(np.float32)
-        return shares[[0, -1, -1][:planes], None, None]
 
     def condition(self, tables: int) -> npt.NDArray[np.float32]:
         """The context as the vector that networks take, for a network that uses this number of tables.

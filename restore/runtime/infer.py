@@ -130,8 +130,7 @@ def _final_planes(received: Source, planes: Floats, region: Region, settings: Se
     """The planes of a tile, 0..255, from what the networks gave.
 
     Planes whose coefficients are in the file are projected, but for blocks that the network did not change. Where the
-    decoded image is constant in a block and the eight around it, it stays: there is nothing to restore. Of fine files,
-    only a share of the change is made, see `Context.shares`.
+    decoded image is constant in a block and the eight around it, it stays: there is nothing to restore.
     """
     rows, columns = ((start - 8, stop + 8) for start, stop in region)
     surroundings = decoded_planes(received, rows, columns)
@@ -144,8 +143,7 @@ def _final_planes(received: Source, planes: Floats, region: Region, settings: Se
                 projected = cells.project(planes[index], blocks, steps, received.interval_growth(index))
                 planes[index] = np.where(_whole_blocks(changed), projected, decoded[index])
     strength = np.where(is_constant(surroundings), np.float32(0), np.float32(settings.strength))
-    shares = _context(received, settings.earlier).shares(len(planes))
-    final: Floats = np.clip(decoded + shares * strength * (planes - decoded), 0, 255)
+    final: Floats = np.clip(decoded + strength * (planes - decoded), 0, 255)
     return final
 
 

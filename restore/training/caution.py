@@ -29,7 +29,7 @@ from restore.runtime.infer import is_constant
 from restore.training.material import DataFolders, luminance_network, network_input, training_patches
 from restore.training.recipe import Recipe
 
-__all__ = ["BATCHES", "Observations", "careful", "learn", "observe", "observed_recipe", "regret"]
+__all__ = ["BATCHES", "Observations", "careful", "learn", "observe", "observed_recipe"]
 
 # Width and weight were chosen with the means of diagonals of frequencies in place of 2x2 frequencies, on 800 files that
 # took no part: of 400 drawings, 12 and 15 lost more than 0.02 dB with the luminance networks `tiny` and `default`, and
@@ -189,12 +189,6 @@ def observe(
     return Observations(*(torch.cat(parts) for parts in zip(*rows, strict=True)))
 
 
-def regret(gains: Tensor) -> Tensor:
-    """How bad gains in dB are, on average: losses, and gains that are next to none, count many times more."""
-    loss: Tensor = (_HARM * torch.relu(_MARGIN - gains) - gains).mean()
-    return loss
-
-
 def _constant(planes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     """Where a patch, shape (planes, side, side), stays as it is in any case, shape (side, side)."""
     return is_constant(np.pad(planes.astype(np.float32), ((0, 0), (8, 8), (8, 8)), mode="edge"))
@@ -225,7 +219,7 @@ def learn(network: Conditioned, observations: Observations, seed: int = 0) -> Co
             group["lr"] = _RATE * (1 - epoch / _EPOCHS)
         for part in torch.split(torch.randperm(len(pooled)), _BATCH):
             gains = telling[part].gains(cautious.caution_factor(pooled[part])[:, 0].double())
-            loss = regret(gains)
+            loss = (_HARM * torch.relu(_MARGIN - gains) - gains).mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

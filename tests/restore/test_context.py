@@ -58,17 +58,6 @@ def test_where_only_steps_are_known_all_else_is_usual() -> None:
     assert context.condition(2)[-3:].tolist() == [0, 0, 0.25]
 
 
-def test_fine_steps_get_a_share_of_the_change() -> None:
-    """In proportion to the mean of q^2 / 12, up to 6; chrominance by its own table, and noise is removed in full."""
-    steps = np.array([np.full((8, 8), 6), np.full((8, 8), 1)], np.uint16)
-    shares = Context.of_steps(steps).shares(3)
-    assert shares.shape == (3, 1, 1)
-    np.testing.assert_allclose(shares[:, 0, 0], [0.5, 1 / 72, 1 / 72], rtol=1e-6)
-    np.testing.assert_array_equal(Context.of_steps(steps).shares(1), shares[:1])
-    np.testing.assert_array_equal(Context.of_steps(2 * steps, 0.0).shares(1), 1)
-    np.testing.assert_array_equal(Context.of_steps(steps, 4.0).shares(3), 1)
-
-
 @pytest.mark.parametrize(("mode", "tables"), [("L", 1), ("YCbCr", 2)])
 def test_patches_that_are_coded_alone_have_the_condition_of_their_tables(mode: str, tables: int) -> None:
     picture = photograph(64, 64)
