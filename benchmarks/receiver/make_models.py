@@ -2,10 +2,10 @@
 
 If WORK has a folder NAME-fine, a network is trained a second time by the recipe of that name, from where the first
 training ended; so it is with NAME-smooth, and with NAME-level and NAME-free, which have the recipe NAME-smooth once
-more, the latter with fewer steps. Then the network learns caution (`restore.training.caution`). Every stage has a
-folder below WORK and is skipped if that folder is complete; an interrupted training continues. Trainings take days, and
-end at different times: networks that are trained, but not yet shipped, are kept in the folder ``trained`` with their
-logs, and are taken from there. Some networks start from those of other models.
+more, each. Then the network learns caution (`restore.training.caution`). Every stage has a folder below WORK and is
+skipped if that folder is complete; an interrupted training continues. Trainings take days, and end at different times:
+networks that are trained, but not yet shipped, are kept in the folder ``trained`` with their logs, and are taken from
+there. Some networks start from those of other models.
 Writes ``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the
 trainings as ``results/training/*.csv``.
 
@@ -23,7 +23,6 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +52,10 @@ MODELS = Path(restore.__file__).parent / "data" / "models"
 TRAINED = Path(__file__).parent / "trained"
 IMITATION_STEPS = 1500
 FURTHER = ("fine", "smooth", "level", "free")  # trainings after the first, in this order
-# Trainings by the recipe of another, and what is changed in it. Up to the middle of "level" (of the networks `default`
-# and `tiny`), or its end, the networks had a last stage that let the four positions in squares of 2x2 pixels not differ
-# on average; without it they take more of the blocks' edges away.
-AGAIN: dict[str, tuple[str, dict[str, Any]]] = {
-    "level": ("smooth", {}),
-    "free": ("smooth", {"steps": 4000, "rate": 2e-4}),
-}
+# Trainings by a recipe of another name. In those before "free" (of `default`: up to step 12,000 of "level") networks
+# had a last stage that kept the four positions in squares of 2x2 pixels from differing on average, and so kept block
+# edges.
+AGAIN = {"level": "smooth", "free": "smooth"}
 # Networks that start from what another has learned, and grow from it where they are larger.
 START = {"large": "default", "noise": "tiny", "noise-chroma": "tiny-chroma"}
 CHROMINANCE = {"large": "default-chroma"}  # models that have no network of their own for chrominance
@@ -92,7 +88,7 @@ def _train_model(name: str, work: Path, data: Path) -> None:
     networks, card = [], {}
     for role in (name, chrominance):
         network, caution = _careful_network(role, _trained_network(role, work, data), work, data)
-        save_network(MODELS / f"{role}.safetensors", network, recipe=_recipe_name(_trainings(role, work)[-1])[0])
+        save_network(MODELS / f"{role}.safetensors", network, recipe=_recipe_name(_trainings(role, work)[-1]))
         quantized, record = _int8(role, network, work, data)
         networks.append(quantized)
         trainings = _trainings(role, work)
@@ -137,25 +133,18 @@ def _chrominance(name: str) -> str:
 def _trainings(role: str, work: Path) -> list[str]:
     """Names of the trainings of a network, one after the other; after the first, those with a recipe and a folder."""
     further = (f"{role}-{name}" for name in FURTHER)
-    return [role, *(name for name in further if _recipe_name(name)[0] in shipped_recipes() and (work / name).exists())]
+    return [role, *(name for name in further if _recipe_name(name) in shipped_recipes() and (work / name).exists())]
 
 
-def _recipe_name(training: str) -> tuple[str, dict[str, Any]]:
-    """Name of the recipe of a training, and what is changed in it."""
+def _recipe_name(training: str) -> str:
+    """Name of the recipe of a training."""
     role, _, name = training.rpartition("-")
-    recipe, changes = AGAIN.get(name, (name, {}))
-    return f"{role}-{recipe}" if role else training, changes
-
-
-def _recipe(training: str) -> Recipe:
-    """The recipe of a training."""
-    name, changes = _recipe_name(training)
-    return replace(load_recipe(name), **changes)
+    return f"{role}-{AGAIN[name]}" if name in AGAIN else training
 
 
 def _last_recipe(role: str, work: Path) -> Recipe:
     """The recipe of the last training of a network."""
-    return _recipe(_trainings(role, work)[-1])
+    return load_recipe(_recipe_name(_trainings(role, work)[-1]))
 
 
 def _trained_network(role: str, work: Path, data: Path) -> nn.Module:
@@ -164,7 +153,7 @@ def _trained_network(role: str, work: Path, data: Path) -> nn.Module:
     for name in _trainings(role, work):
         _take_trained(name, work / name)
         if not (work / name / "network.safetensors").exists():
-            recipe, folders = _recipe(name), DataFolders(data, files=work / "files")
+            recipe, folders = load_recipe(_recipe_name(name)), DataFolders(data, files=work / "files")
             if network is None and role in START:
                 network = grown(_trained_network(START[role], work, data), recipe.network)
             train(recipe, folders, work / name, network=network, progress=_progress_printer(name))
@@ -213,7 +202,7 @@ def _stage(
 
 def _training(name: str, folder: Path) -> dict[str, Any]:
     """A training, for the card of a model: its recipe, and the last row of its log."""
-    return {"name": name, "recipe": _recipe(name).to_json(), **_last_log_row(folder)}
+    return {"name": name, "recipe": load_recipe(_recipe_name(name)).to_json(), **_last_log_row(folder)}
 
 
 def _int8(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:
