@@ -52,8 +52,9 @@ MODELS = Path(restore.__file__).parent / "data" / "models"
 TRAINED = Path(__file__).parent / "trained"
 IMITATION_STEPS = 1500
 FURTHER = ("fine", "smooth", "level", "free")  # trainings after the first, in this order
-# Trainings by a recipe of another name. In those before "free" (of `default`: up to step 12,000 of "level"), the networks
-# had a last stage that kept the four positions in squares of 2x2 pixels from differing on average, and block edges, too.
+# Trainings by a recipe of another name. In those before "free" (of `default`: up to step 12,000 of "level") networks
+# had a last stage that kept the four positions in squares of 2x2 pixels from differing on average, and so kept block
+# edges.
 AGAIN = {"level": "smooth", "free": "smooth"}
 # Networks that start from what another has learned, and grow from it where they are larger.
 START = {"large": "default", "noise": "tiny", "noise-chroma": "tiny-chroma"}
