@@ -11,15 +11,16 @@ from restore.networks import Conditioned, build
 
 __all__ = ["grown"]
 
-_FREE = "width", "blocks", "caution"  # what may differ; caution is learned anew, after all else
+_FREE = "width", "blocks", "caution"  # what may differ
 
 
 @torch.no_grad()
 def grown(network: nn.Module, config: dict[str, Any]) -> nn.Module:
     """A network of this configuration that restores as ``network`` does, if it differs by more channels or blocks only.
 
-    The old channels do not listen to the new ones, and the new blocks change nothing; both have random weights besides,
-    so that training can make use of them, as in Net2Net (Chen, Goodfellow, Shlens, ICLR 2016).
+    The old channels take nothing from the new ones, and the new blocks change nothing; all other weights of these are
+    random, so that training can make use of them, as in Net2Net (Chen, Goodfellow, Shlens, ICLR 2016). Caution is left
+    behind: it has to be learned again, after all else.
 
     Parameters
     ----------
