@@ -51,25 +51,24 @@ def test_the_command_trains_and_reports_the_psnr(data: Path, tmp_path: Path) -> 
     assert text.stdout == f"{out / 'network.safetensors'}: 6 steps, {summary['seen']['psnr_q10']:.2f} dB at q10\n"
 
 
-def test_the_command_starts_from_a_network_of_another_size(data: Path, tmp_path: Path) -> None:
-    start = build({**SMALL, "width": 12})
-    save_network(tmp_path / "start.safetensors", start)
-    out = tmp_path / "run"
-    result = invoked(written(tmp_path, rate=1e-9), "-o", out, "--data", data, "--start", tmp_path / "start.safetensors")
+def started(data: Path, folder: Path, width: int) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """A network of another width, and what a training gives that starts from it and learns next to nothing."""
+    start, out = build({**SMALL, "width": width}), folder / "run"
+    save_network(folder / "start.safetensors", start)
+    result = invoked(written(folder, rate=1e-9), "-o", out, "--data", data, "--start", folder / "start.safetensors")
     assert result.exit_code == 0, result.output
-    trained = load_network(out / "network.safetensors")
+    return start, load_network(out / "network.safetensors")
+
+
+def test_the_command_starts_from_a_network_of_another_size(data: Path, tmp_path: Path) -> None:
+    start, trained = started(data, tmp_path, width=12)
     assert trained.config == start.config
     for name, tensor in weights_of(trained).items():
         torch.testing.assert_close(tensor, start.state_dict()[name], rtol=0, atol=1e-8)
 
 
 def test_the_command_starts_from_a_smaller_network(data: Path, tmp_path: Path) -> None:
-    start = build({**SMALL, "width": 4})
-    save_network(tmp_path / "start.safetensors", start)
-    out = tmp_path / "run"
-    result = invoked(written(tmp_path, rate=1e-9), "-o", out, "--data", data, "--start", tmp_path / "start.safetensors")
-    assert result.exit_code == 0, result.output
-    trained = load_network(out / "network.safetensors")
+    start, trained = started(data, tmp_path, width=4)
     assert trained.config == build(SMALL).config
     torch.testing.assert_close(trained.head.weight[:4], start.head.weight, rtol=0, atol=1e-8)
 
