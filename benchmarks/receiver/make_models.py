@@ -56,7 +56,7 @@ FURTHER = ("fine", "smooth", "level", "free")  # trainings after the first, in t
 # had a last stage that kept the four positions in squares of 2x2 pixels from differing on average, and so kept block
 # edges.
 AGAIN = {"level": "smooth", "free": "smooth"}
-# Networks that start from what another has learned, and grow from it where they are larger.
+# Networks that start from what another has learned, and grow from it where they are larger. Their cards say so ("start").
 START = {"large": "default", "noise": "tiny", "noise-chroma": "tiny-chroma"}
 CHROMINANCE = {"large": "default-chroma"}  # models that have no network of their own for chrominance
 LICENCE = "BSD-3-Clause, as the package; trained on photographs named in restore/data/models/README.md"
@@ -93,7 +93,8 @@ def _train_model(name: str, work: Path, data: Path) -> None:
         networks.append(quantized)
         trainings = _trainings(role, work)
         records = [_training(training, work / training) for training in trainings]
-        card[role] = {"trainings": records, "caution": caution, "int8": record}
+        start = {"start": START[role]} if role in START else {}
+        card[role] = {**start, "trainings": records, "caution": caution, "int8": record}
         for training in trainings:
             _keep_log(training, work / training)
     write_model(

@@ -30,7 +30,7 @@ def picture(name: str) -> npt.NDArray[np.uint8]:
     if name == "drawing":
         return drawing(FIRST_DRAWING)[:256, :256]
     pixels = np.asarray(Image.open(Path(DATA or "") / name).convert("RGB"))
-    top, left = (extent // 2 - 128 for extent in pixels.shape[:2])
+    top, left = (max(0, extent // 2 - 128) for extent in pixels.shape[:2])
     return np.ascontiguousarray(pixels[top : top + 256, left : left + 256])
 
 
