@@ -14,7 +14,7 @@ from pathlib import Path
 TOO_LARGE = {"piq", "piqa", "torch", "torchmetrics", "torchvision", "spandrel", "tensorboard", "ray"}
 # what the tests here do not take
 OTHER_CHECKS = {"atheris", "import-linter", "ipykernel", "mypy", "nbclient", "playwright", "ruff", "webdataset"}
-OTHER_CHECKS |= {"aiobotocore", "boto3", "flask", "flask-cors", "moto", "s3fs"}
+OTHER_CHECKS |= {"aiobotocore", "boto3", "flask", "flask-cors", "gcp-storage-emulator", "gcsfs", "moto", "s3fs"}
 OTHER_CHECKS |= {"myst-parser", "pydata-sphinx-theme", "sphinx", "ziamath"}
 
 

@@ -130,7 +130,8 @@ def _final_planes(received: Source, planes: Floats, region: Region, settings: Se
     """The planes of a tile, 0..255, from what the networks gave.
 
     Planes whose coefficients are in the file are projected, but for blocks that the network did not change. Where the
-    decoded image is constant in a block and the eight around it, it stays: there is nothing to restore.
+    decoded luminance, or the decoded chrominance, is constant in a block and the eight around it, it stays: there is
+    nothing to restore. So gray pictures in files with colour stay gray.
     """
     rows, columns = ((start - 8, stop + 8) for start, stop in region)
     surroundings = decoded_planes(received, rows, columns)
@@ -154,16 +155,17 @@ def decoded_planes(received: Source, rows: Span, columns: Span) -> Floats:
 
 
 def is_constant(planes: Floats) -> npt.NDArray[np.bool_]:
-    """Where an image is constant in a block and the eight around it.
+    """Where luminance, and where chrominance, is constant in a block and the eight around it.
 
     Parameters
     ----------
-    planes : ndarray of float32, shape (planes, rows + 16, columns + 16)
-        Decoded samples of whole blocks, with one block more on each side.
+    planes : ndarray of float32, shape (1 or 3, rows + 16, columns + 16)
+        Decoded samples of whole blocks, with one block more on each side: Y, or Y, Cb, Cr.
 
     Returns
     -------
-    ndarray of bool, shape (rows, columns)
+    ndarray of bool, shape (1 or 3, rows, columns)
+        The two planes of chrominance are constant together, or not.
     """
     count, rows, columns = planes.shape
     blocks = planes.reshape(count, rows // 8, 8, columns // 8, 8)
@@ -172,8 +174,9 @@ def is_constant(planes: Floats) -> npt.NDArray[np.bool_]:
         by_block = extreme(extreme(blocks, axis=2), axis=3)  # rows first: much faster than both at once
         return extreme(np.lib.stride_tricks.sliding_window_view(by_block, (3, 3), (1, 2)), axis=(3, 4))
 
-    constant = np.all(end(np.min) == end(np.max), axis=0)
-    return np.repeat(np.repeat(constant, 8, axis=0), 8, axis=1)
+    constant = end(np.min) == end(np.max)
+    constant[1:] = constant[1:].all(axis=0)
+    return np.repeat(np.repeat(constant, 8, axis=1), 8, axis=2)
 
 
 def _whole_blocks(pixels: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

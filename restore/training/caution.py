@@ -179,10 +179,10 @@ def observe(
         planes, conditions = network_input(batch, luminance)
         with torch.no_grad():
             restored = network.eval()(planes, conditions)
-        clean = torch.from_numpy(batch.clean)[:, -restored.shape[1] :]
-        decoded = torch.from_numpy(batch.received)[:, -restored.shape[1] :].double()
-        error, change = clean - decoded, 255 * restored.double() - decoded
-        change *= ~torch.from_numpy(np.stack([_constant(planes) for planes in batch.received]))[:, None]
+        own = slice(-restored.shape[1], None)  # the planes that it restores
+        decoded = torch.from_numpy(batch.received)[:, own].double()
+        error, change = torch.from_numpy(batch.clean)[:, own] - decoded, 255 * restored.double() - decoded
+        change *= ~torch.from_numpy(np.stack([_constant(planes)[own] for planes in batch.received]))
         means = [(one * other).mean((1, 2, 3)) for one, other in ((error, error), (error, change), (change, change))]
         rows.append((conditions, *means))
         progress(number + 1)
@@ -190,7 +190,7 @@ def observe(
 
 
 def _constant(planes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Where a patch, shape (planes, side, side), stays as it is in any case, shape (side, side)."""
+    """Where the planes of a patch stay as they are in any case, of their shape (planes, side, side)."""
     return is_constant(np.pad(planes.astype(np.float32), ((0, 0), (8, 8), (8, 8)), mode="edge"))
 
 

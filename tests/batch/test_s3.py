@@ -16,11 +16,11 @@ import pytest
 from optcodec.batch.lock import locked
 from optcodec.batch.places import Url
 from optcodec.errors import InvalidInputError
-from tests.batch.helpers import folder_of, hashes
+from tests.batch.buckets import a_job_goes_on, tar_files_are_coded
 from tests.batch.s3 import s3_bucket, s3_server
 from tests.batch.test_shards import coded, read_tar, samples, write_tar
 from tests.batch.test_urls import download, upload
-from tests.cli_helpers import messages, run, run_json
+from tests.cli_helpers import run_json
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto.server")
@@ -35,31 +35,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_a_bucket(tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder_of(tmp_path / "in", 6)
-    upload(bucket, tmp_path / "in", "bucket/in")
-    run_json("encode", tmp_path / "in", "-o", tmp_path / "local")
-    expected = hashes(tmp_path / "local")
-    manifest = tmp_path / "m.jsonl"
-    arguments = ["encode", "s3://bucket/in", "-o", "s3://bucket/out", "--manifest", manifest, "--resume"]
-
-    whole = type(bucket)._call_s3
-
-    async def breaks(system: Any, method: str, *positional: Any, **named: Any) -> Any:
-        if method == "put_object" and str(named.get("Key")).endswith("003.jpg"):
-            raise OSError(5, "the connection was lost")
-        return await whole(system, method, *positional, **named)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(type(bucket), "_call_s3", breaks)
-        result = run(*arguments)
-    assert result.exit_code == 1
-    assert messages(result)[1].endswith("cannot write s3://bucket/out/003.jpg: the connection was lost")
-    bucket.invalidate_cache()
-    first = download(bucket, "bucket/out", tmp_path / "first")
-    assert first == {name: text for name, text in expected.items() if name != "003.jpg"}
-    assert run_json(*arguments)["resumed"] == 5
-    bucket.invalidate_cache()
-    assert download(bucket, "bucket/out", tmp_path / "got") == expected
+    a_job_goes_on(tmp_path, bucket, "s3", monkeypatch, "_call_s3", lambda sent: sent.get("Key") == "out/003.jpg")
 
 
 def test_one_of_many_jobs_that_begin_together_has_the_lock(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,12 +70,7 @@ def test_one_of_many_jobs_that_begin_together_has_the_lock(bucket: Any, monkeypa
 @pytest.mark.parametrize("most", [1 << 26, 100], ids=["one request", "parts"])
 def test_tar_files_in_a_bucket(tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     monkeypatch.setattr("optcodec.batch.places._IN_MEMORY_NBYTES", most)
-    write_tar(tmp_path / "in/0.tar", samples(3))
-    upload(bucket, tmp_path / "in", "bucket/in")
-    run_json("encode", "s3://bucket/in/*.tar", "-o", "s3://bucket/out")
-    bucket.invalidate_cache()
-    download(bucket, "bucket/out", tmp_path / "got")
-    assert read_tar(tmp_path / "got/0.tar") == coded(samples(3))
+    tar_files_are_coded(tmp_path, bucket, "s3")
 
 
 def test_tar_files_in_a_bucket_are_read_once(tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:

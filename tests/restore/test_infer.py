@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import optcodec
 import restore
 from optcodec import InvalidInputError, MalformedJpegError, OptcodecError
 from restore import load_model, restore_image, shipped_models
 from restore.runtime.cells import project
 from restore.runtime.decode import receive
 from restore.runtime.image import decode_image, to_rgb
-from restore.runtime.infer import restored_image, restored_strips
+from restore.runtime.infer import is_constant, restored_image, restored_strips
 from restore.runtime.models import Model, Network
 from restore.runtime.settings import Settings
 from tests import receiver_helpers as tiny
@@ -196,6 +197,22 @@ def test_constant_areas_stay(tmp_path: Path, mode: str) -> None:
         restored = restore_image(file.getvalue(), model=model, project=False, tile=tile)
         changed = restored != decode_image(receive(file.getvalue()))
         np.testing.assert_array_equal(changed if mode == "L" else changed.any(2), expected)
+
+
+def test_gray_pictures_in_files_with_colour_stay_gray(tmp_path: Path) -> None:
+    """Chrominance is constant where luminance is not; and the other way round."""
+    gray = np.asarray(Image.open(io.BytesIO(jpeg(64, 64, "L"))).convert("RGB"))
+    model = loaded(tmp_path, tiny.brighter_by_table(1), tiny.brighter_by_table(3))
+    data = optcodec.encode(gray, quality=30).data
+    restored, decoded = restore_image(data, model=model, project=False), decode_image(receive(data))
+    assert (restored != decoded).all(2).mean() > 0.9
+    assert np.ptp(restored, axis=2).max() == 0
+
+    planes = np.full((3, 80, 80), 128, np.float32)
+    planes[1, 40, 40] = 129
+    expected = np.ones((3, 64, 64), bool)
+    expected[1:, 24:48, 24:48] = False
+    np.testing.assert_array_equal(is_constant(planes), expected)
 
 
 def test_values_outside_of_the_range_are_clipped(tmp_path: Path) -> None:
