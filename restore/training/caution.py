@@ -12,6 +12,7 @@ gets worse. The drawings are others than those of the training.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Callable
@@ -25,11 +26,12 @@ from torch import Tensor, nn
 from optcodec import InvalidInputError
 from restore.networks import Conditioned, build
 from restore.networks.operations import configuration
+from restore.networks.quantized import Quantized
 from restore.runtime.infer import is_constant
 from restore.training.material import DataFolders, luminance_network, network_input, training_patches
 from restore.training.recipe import Recipe
 
-__all__ = ["BATCHES", "Observations", "careful", "learn", "observe", "observed_recipe"]
+__all__ = ["BATCHES", "Observations", "careful", "learn", "observe", "observed_recipe", "with_caution"]
 
 # Width and weight were chosen with the means of diagonals of frequencies in place of 2x2 frequencies, on 800 files that
 # took no part: of 400 drawings, 12 and 15 lost more than 0.02 dB with the luminance networks `tiny` and `default`, and
@@ -224,3 +226,13 @@ def learn(network: Conditioned, observations: Observations, seed: int = 0) -> Co
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     return cautious.eval()
+
+
+def with_caution(network: Quantized, cautious: Conditioned) -> Quantized:
+    """A copy of a quantized network, with the caution of the network with 32-bit floats that it imitates."""
+    copied = Quantized({**network.config["of"], "caution": cautious.config["caution"]})
+    own = {name: held for name, held in network.state_dict().items() if not name.startswith("inner.caution")}
+    copied.load_state_dict(own, strict=False)
+    assert isinstance(copied.inner, Conditioned)
+    copied.inner.caution = copy.deepcopy(cautious.caution)
+    return copied.eval()
