@@ -2,10 +2,12 @@
 
 If WORK has a folder NAME-fine, a network is trained a second time by the recipe of that name, from where the first
 training ended; so it is with NAME-smooth, and with NAME-level and NAME-free, which have the recipe NAME-smooth once
-more, each. Then the network learns caution (`restore.training.caution`). Every stage has a folder below WORK and is
-skipped if that folder is complete; an interrupted training continues. Trainings take days, and end at different times:
-networks that are trained, but not yet shipped, are kept in the folder ``trained`` with their logs, and are taken from
-there. Some networks start from those of other models.
+more, each. Then a network with 8 bits learns to imitate it, and last it learns caution (`restore.training.caution`),
+which the one with 8 bits takes over. Every stage has a folder below WORK and is skipped if that folder is complete; an
+interrupted training continues. Trainings take days, and end at different times: networks that are trained, but not yet
+shipped, are kept in the folder ``trained`` with their logs, and are taken from there. Some networks start from those of
+other models.
+
 Writes ``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the
 trainings as ``results/training/*.csv``.
 
@@ -37,12 +39,13 @@ from restore.compress.quantize import calibration_patches, quantize
 from restore.compress.route import validated
 from restore.export.model_files import write_model
 from restore.export.onnx import to_onnx
-from restore.networks import DnCNN
+from restore.networks import Conditioned, DnCNN
 from restore.networks.count import count
 from restore.networks.fold import fold
 from restore.networks.grow import grown
+from restore.networks.quantized import Quantized
 from restore.networks.weights import load_network, save_network, shipped_network
-from restore.training.caution import BATCHES, careful
+from restore.training.caution import BATCHES, careful, with_caution
 from restore.training.log import read_log
 from restore.training.material import DataFolders
 from restore.training.recipe import Recipe, load_recipe, shipped_recipes
@@ -56,7 +59,7 @@ FURTHER = ("fine", "smooth", "level", "free")  # trainings after the first, in t
 # had a last stage that kept the four positions in squares of 2x2 pixels from differing on average, and so kept block
 # edges.
 AGAIN = {"level": "smooth", "free": "smooth"}
-# Networks that start from what another has learned, and grow from it where they are larger.
+# Networks that start from what another has learned, and grow from it where they are larger ("start" in their cards).
 START = {"large": "default", "noise": "tiny", "noise-chroma": "tiny-chroma"}
 CHROMINANCE = {"large": "default-chroma"}  # models that have no network of their own for chrominance
 LICENCE = "BSD-3-Clause, as the package; trained on photographs named in restore/data/models/README.md"
@@ -87,13 +90,17 @@ def _train_model(name: str, work: Path, data: Path) -> None:
     chrominance = _chrominance(name)
     networks, card = [], {}
     for role in (name, chrominance):
-        network, caution = _careful_network(role, _trained_network(role, work, data), work, data)
+        trained = _trained_network(role, work, data)
+        quantized, record = _int8(role, trained, work, data)
+        network, caution = _careful_network(role, trained, work, data)
         save_network(MODELS / f"{role}.safetensors", network, recipe=_recipe_name(_trainings(role, work)[-1]))
-        quantized, record = _int8(role, network, work, data)
-        networks.append(quantized)
+        assert isinstance(quantized, Quantized)
+        assert isinstance(network, Conditioned)
+        networks.append(with_caution(quantized, network))
         trainings = _trainings(role, work)
         records = [_training(training, work / training) for training in trainings]
-        card[role] = {"trainings": records, "caution": caution, "int8": record}
+        start = {"start": START[role]} if role in START else {}
+        card[role] = {**start, "trainings": records, "caution": caution, "int8": record}
         for training in trainings:
             _keep_log(training, work / training)
     write_model(

@@ -1,26 +1,31 @@
 """How good is each encoder with a receiver behind it, at equal bytes of each photograph?
 
-Files of default JPEG (libjpeg-turbo with optimized Huffman tables), mozjpeg with flat tables, RD-OPT tables for the
-networks of the profile `generic`, the trellis for PSNR, and the trellis for a receiver, at five rates, 4:2:0; as they
-are decoded, and as `default` restores them. By PSNR, PSNR-B, SSIM, MS-SSIM, SSIMULACRA2 and LPIPS (of SqueezeNet):
-means over the Kodak photographs with odd numbers and over McMaster, and the mean over the photographs of the difference
-in bytes at an equal measure (BD-rate) to default JPEG without a receiver, and to default JPEG with the same one.
+Files of default JPEG (libjpeg-turbo with optimized Huffman tables), mozjpeg with flat tables, jpegli, RD-OPT tables
+for the networks of the profile `generic`, the trellis for PSNR, for SSIM, for people and for a receiver, and the
+trellis with the receiver in its loop, at five rates, 4:2:0; as they are decoded, and as `default` restores them. By
+PSNR, PSNR-B, SSIM, MS-SSIM, SSIMULACRA2 and LPIPS (of SqueezeNet): means over the Kodak photographs with odd numbers
+and over McMaster, and the mean over the photographs of the difference in bytes at an equal measure (BD-rate) to default
+JPEG without a receiver, and to default JPEG with the same one. With ``--pages`` the pictures are pages, screenshots and
+drawings instead.
 
-    OPTCODEC_DATA=DATA python -m benchmarks.receiver.pipeline [--images N]
+    OPTCODEC_DATA=DATA python -m benchmarks.receiver.pipeline [--pages] [--images N]
 
-Writes ``results/receiver_pipeline.json``, which ``optcodec plot`` draws, and prints a table of it. An interrupted run
-continues.
+Writes ``results/receiver_pipeline.json`` (``receiver_pipeline_pages.json``), which ``optcodec plot`` draws, and prints
+a table of it. An interrupted run continues.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
+from PIL import Image
 
 from benchmarks import record
+from benchmarks.rates.pages import pages
 from optcodec.console.progress import progress_bar
 from optcodec.console.senders import sender_of
 from optcodec.experiments.partial import remove_partial
@@ -34,16 +39,30 @@ SETS = ("Kodak", "McMaster")
 SENDERS = {  # label in the result: sender
     "default JPEG": "pillow",
     "mozjpeg flat": "mozjpeg-flat",
+    "jpegli": "jpegli",
     "RD-OPT generic": "optcodec:profile=generic",
     "trellis psnr": "optcodec:tune=psnr",
+    "trellis ssim": "optcodec:tune=ssim",
+    "trellis people": "optcodec:tune=people",
     "trellis receiver deblock": "optcodec:tune=receiver:deblock",
+    "receiver deblock in the loop": "optcodec:tune=receiver:deblock,effort=4",
 }
 ANCHOR, PLAIN, RECEIVERS = "default JPEG", "jpeg", ("jpeg", "default")
 BPP = (0.25, 0.4, 0.6, 0.9, 1.2)
 NAMES = ("psnr", "psnr_y", "psnr_b", "ssim", "ms_ssim", "ssimulacra2", "lpips_squeeze")
 SUBSAMPLING = "4:2:0"
-ENCODERS = ("pillow", "pyvips")
+ENCODERS = ("pillow", "pyvips", "ajpegli")
 PACKAGES = ("numpy", *ENCODERS, "onnxruntime", "scikit-image", "ssimulacra2", "torch", "torchmetrics", "bjontegaard")
+
+
+def drawn(folder: Path, count: int | None) -> list[Original]:
+    """Pages, screenshots and drawings, written to a folder."""
+    pictures = []
+    for name, pixels in list(pages().items())[:count]:
+        path = folder / f"{name}.png"
+        Image.fromarray(pixels).save(path)
+        pictures.append(Original("pages", path.name, path))
+    return pictures
 
 
 def originals(count: int | None) -> list[Original]:
@@ -64,10 +83,9 @@ def experiment(judge: Judge) -> Experiment:
     return Experiment(senders, rates, judge, readers, subsampling=SUBSAMPLING)
 
 
-def measured(run: Experiment, pictures: list[Original], workers: int) -> Part:
-    """Rows of all photographs."""
+def measured(run: Experiment, pictures: list[Original], partial: Path, workers: int) -> Part:
+    """Rows of all pictures."""
     about = {"senders": SENDERS, "receivers": RECEIVERS, "measures": NAMES}
-    partial = record.RESULTS / "receiver_pipeline.partial"
     with progress_bar(len(pictures), "pipeline") as progress:
         return measure_rates(run, pictures, partial=partial, about=about, workers=workers, progress=progress)
 
@@ -112,17 +130,21 @@ def _percent(delta: dict[str, Any] | None) -> str:
 
 
 @click.command()
-@click.option("--images", type=int, help="Number of photographs of each set.  [default: all]")
+@click.option("--pages", "on_pages", is_flag=True, help="Pages, screenshots and drawings in place of photographs.")
+@click.option("--images", type=int, help="Number of pictures of each set.  [default: all]")
 @click.option("--workers", default=2, show_default=True)
-def main(images: int | None, workers: int) -> None:
+def main(on_pages: bool, images: int | None, workers: int) -> None:
     """Measure all pairs of sender and receiver."""
-    pictures = originals(images)
+    result = "receiver_pipeline_pages" if on_pages else "receiver_pipeline"
+    partial = record.RESULTS / f"{result}.partial"
     run = experiment(judge_by(load_measures(NAMES)))
-    part = measured(run, pictures, workers)
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = drawn(Path(folder), images) if on_pages else originals(images)
+        part = measured(run, pictures, partial, workers)
     measures = {name: MEASURES[name] for name in NAMES}
     document = result_of(run, part, measures, anchor=ANCHOR, plain=PLAIN)
-    print(record.write_result("receiver_pipeline", rounded(document), packages=PACKAGES))
-    remove_partial(record.RESULTS / "receiver_pipeline.partial")
+    print(record.write_result(result, rounded(document), packages=PACKAGES))
+    remove_partial(partial)
     print(table(document))
     for failed in document["failures"]:
         print(failed)

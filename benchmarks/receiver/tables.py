@@ -17,6 +17,7 @@ _FULL = "dncnn-full, float32"
 _RIVAL = "DnCNN-3, its authors' weights"
 _NAMES = {"default": "`default`", "tiny": "`tiny`", "dncnn": "`dncnn`, the paper's route"}
 _REFERENCE = "jpeg"  # the decoded file without restoration, over which gains are measured
+_SHOWN = ("10", "40", "60", "75", "80", "85", "90", "95", "98", "100")  # qualities in the table of harm
 Figures = dict[str, Any]
 CurvesByReceiver = dict[str, dict[int, float]]  # PSNR in dB by receiver and quality
 
@@ -32,6 +33,7 @@ def receiver() -> dict[str, str]:
         "receiver route": (route, ("receiver_route", "receiver_speed")),
         "receiver measures": (measures, ("receiver_evaluate_gray",)),
         "receiver colour": (colour, ("receiver_evaluate_colour",)),
+        "receiver harm": (harm, ("receiver_harm",)),
     }
     for name, (fill, results) in needs.items():
         paths = [RESULTS / f"{result}.json" for result in results]
@@ -152,6 +154,20 @@ def colour(evaluated: Figures) -> str:
             curves.setdefault(record["receiver"], {})[record["quality"]] = record["psnr"]
         qualities = list(dict.fromkeys(record["quality"] for record in records))
         parts.append(lines(_by_quality(f"{name}, {records[0]['images']} images, dB", curves, qualities)))
+    return "\n\n".join(parts)
+
+
+def harm(swept: Figures) -> str:
+    """Mean and least gain in dB of every model, by coding and quality, and how many files became worse."""
+    parts = []
+    for model, figures in swept["models"].items():
+        worse = len(figures["harmed"])
+        header = [f"`{model}`, dB, {worse} of {figures['files']:,} files harmed", *(f"quality {at}" for at in _SHOWN)]
+        rows = [header, _marks(len(_SHOWN))]
+        for coding, gains in figures["gains"].items():
+            cells = ((gains[at]["mean"], gains[at]["least"]) if at in gains else None for at in _SHOWN)
+            rows.append([coding, *("" if cell is None else f"{cell[0]:+.2f} ({cell[1]:+.2f})" for cell in cells)])
+        parts.append(lines(rows))
     return "\n\n".join(parts)
 
 

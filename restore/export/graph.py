@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from scipy.linalg import block_diag
 from torch import Tensor, nn
 
-from restore.networks import Compact, Conditioned
+from restore.networks import Conditioned
 from restore.networks.conditioned import CAUTION_START, CHANGE_UNIT
 from restore.runtime.context import SIGMA_UNIT, condition_size
 
@@ -123,9 +123,7 @@ class FloatGraph:
         return Signal(self.graph.node("Add", ["image", change.name]))
 
     def scaled_restored(self, network: Conditioned, change: Signal) -> Signal:
-        samples = self.shuffled(change.name)
-        if not isinstance(network, Compact):
-            samples = self.graph.node("Mul", [samples, self.scale(network)])
+        samples = self.graph.node("Mul", [self.shuffled(change.name), self.scale(network)])
         return Signal(self.graph.node("Add", [self.last_planes(network.restored), samples]))
 
     def scale(self, network: Conditioned) -> str:

@@ -19,7 +19,6 @@ from torch import nn
 
 from optcodec import InvalidInputError
 from restore.networks.carn import Carn
-from restore.networks.compact import Compact
 from restore.networks.conditioned import Conditioned
 from restore.networks.dncnn import DnCNN
 from restore.networks.dualdomain import DualDomain
@@ -35,7 +34,6 @@ __all__ = [
     "NETWORKS",
     "TAKING_RGB",
     "Carn",
-    "Compact",
     "Conditioned",
     "DnCNN",
     "DualDomain",
@@ -51,7 +49,6 @@ __all__ = [
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "carn": Carn,
-    "compact": Compact,
     "conditioned": Conditioned,
     "dncnn": DnCNN,
     "dualdomain": DualDomain,

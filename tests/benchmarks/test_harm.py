@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from skimage import data
 
 from benchmarks.receiver import harm
-from optcodec import annex_k_tables, read_jpeg
+from optcodec import annex_k_tables, decode, encode, read_jpeg
 from restore.channel.drawings import drawing
 
 
 def row(quality: int, image: str, decoded: float, restored: float) -> dict[str, Any]:
-    return {"coding": "pillow, 4:2:0", "quality": quality, "image": image, "decoded": decoded, "tiny": restored}
+    return {"coding": "pillow, 4:2:0", "quality": quality, "image": image, "was_coded": image == "coded"} | {
+        "decoded": decoded,
+        "tiny": restored,
+    }
 
 
 def test_files_are_harmed_from_the_loss_of_their_quality_on() -> None:
@@ -38,6 +42,21 @@ def test_a_file_that_equals_the_original_and_becomes_worse_is_harmed() -> None:
     figures = harm.summary([row(100, "a", np.inf, 60.0)], "tiny")
     assert [file["gain"] for file in figures["harmed"]] == [60.0 - harm.EQUAL]
     assert figures["gains"]["pillow, 4:2:0"]["100"]["least"] == 60.0 - harm.EQUAL
+
+
+def test_pictures_that_were_jpeg_files_are_counted_apart() -> None:
+    figures = harm.summary([row(90, "a", 40.0, 41.0), row(90, "coded", 40.0, 39.0)], "tiny")
+    assert (figures["files"], figures["harmed"]) == (1, [])
+    assert figures["files_of_coded_pictures"] == 1
+    assert [file["image"] for file in figures["harmed_of_coded_pictures"]] == ["coded"]
+
+
+@pytest.mark.parametrize(("quality", "coded"), [(None, False), (60, True)])
+def test_a_picture_that_was_a_jpeg_file_shows_it(quality: int | None, coded: bool) -> None:
+    pixels = np.ascontiguousarray(data.astronaut()[:256, :256])
+    if quality is not None:
+        pixels = decode(encode(pixels, quality=quality, subsampling="4:4:4").data)
+    assert harm.was_coded(pixels) == coded
 
 
 def test_all_senders_and_samplings_are_swept() -> None:

@@ -129,6 +129,16 @@ def test_colour_has_gains_by_quality(tables: ModuleType) -> None:
     assert table_rows[2:] == [["jpeg", "25.00", "27.00"], ["default", "26.75 (+1.75)", "28.50 (+1.50)"]]
 
 
+def test_harm_has_the_mean_and_the_least_gain(tables: ModuleType) -> None:
+    gains = {"pillow, 4:2:0": {"10": {"mean": 1.2, "least": 0.5}, "95": {"mean": 0.1, "least": -0.031}}}
+    swept = {"models": {"tiny": {"files": 1200, "harmed": [{"coding": "pillow, 4:2:0"}], "gains": gains}}}
+    table_rows = rows(tables.harm(swept))
+    assert table_rows[0][:2] == ["`tiny`, dB, 1 of 1,200 files harmed", "quality 10"]
+    first = dict(zip(table_rows[0], table_rows[2], strict=True))
+    assert first["quality 10"] == "+1.20 (+0.50)"
+    assert (first["quality 95"], first["quality 100"]) == ("+0.10 (-0.03)", "")
+
+
 def test_files_have_their_training(tables: ModuleType) -> None:
     entry = {"file": "tiny.onnx", "bytes": 75_500, "sha256": "0123456789abcdef"}
     parts = {"tiny": (10_000.0, 500), "tiny-fine": (189.0, 19)}

@@ -27,7 +27,7 @@ from restore.networks.operations import configuration  # noqa: E402
 from restore.networks.weights import load_network, save_network  # noqa: E402
 from restore.runtime.context import condition_size  # noqa: E402
 from restore.training import caution as module  # noqa: E402
-from restore.training.caution import Observations, careful, learn, observe, observed_recipe  # noqa: E402
+from restore.training.caution import Observations, careful, learn, observe, observed_recipe, with_caution  # noqa: E402
 from restore.training.material import DataFolders, network_input, training_patches  # noqa: E402
 from tests.train_helpers import one_thread, recipe, save_shapes, shaken  # noqa: E402
 
@@ -196,3 +196,19 @@ def test_networks_with_caution_are_stored(tmp_path: Path) -> None:
     stored, some = load_network(tmp_path / "network.safetensors"), conditions(2)
     assert isinstance(stored, Conditioned)
     torch.testing.assert_close(stored.scale(some), network.scale(some), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("before", [0, 4])
+def test_a_quantized_network_takes_over_the_caution(before: int) -> None:
+    """Of the network that it imitates; it may have another one before."""
+    cautious, some = shaken(Conditioned(width=8, blocks=1, caution=5)), conditions(2)
+    network = shaken(Conditioned(width=8, blocks=1, caution=before))
+    image = torch.rand(2, 1, 16, 16)
+    quantized = quantize(network, [(image, some)])
+    with torch.no_grad():
+        changes = [one(image, some) - image for one in (quantized, with_caution(quantized, cautious))]
+        factors = cautious.caution_factor(cautious.pooled(some)) / (
+            network.caution_factor(network.pooled(some)) if before else 1
+        )
+    assert changes[0].abs().mean() > 1e-3
+    torch.testing.assert_close(changes[1], factors[:, :, None, None] * changes[0])

@@ -1,0 +1,173 @@
+"""Does a classifier read a restored picture better than the decoded one, and how strongly should it be restored?
+
+Three sets, as squares: ``unseen``, photographs of Kodak, McMaster and LIVE1, which no receiver was trained on, with the
+classes that each network sees in the originals as labels; and two with true labels, whose photographs receivers were
+trained on (without the labels): ``imagenet_sample``, of which they saw the halves of the sides, and ``nips2017_dev``,
+which is lossless. Files of several encoders at several qualities, 4:2:0, are decoded, and restored with shares of 0.25
+to 1 of the model's change (to the nearest of 256 levels at each share). For each network and share: cross-entropy with
+the label, divergence from the network's output on the original, in nats, and top-1 accuracy; of both losses, the
+difference from the decoded picture with its 95 % interval over the photographs.
+
+    OPTCODEC_DATA=DATA python -m benchmarks.receiver.classifiers [--model NAME] [--images N] [--workers N]
+
+Writes ``results/receiver_classifiers.json``. The networks are those of `benchmarks.accuracy.others`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from benchmarks.accuracy import others
+from benchmarks.accuracy.networks import data, photographs
+from benchmarks.record import write_result
+from optcodec.accuracy.onnx_classifier import fitted
+from optcodec.console.progress import tracked
+from optcodec.shared import percentile_interval
+from optcodec.vision.datasets import LabelledImage, sample
+from optcodec.vision.models import TargetModel
+from restore import Model, load_model
+from restore.channel.senders import SENDERS
+from restore.runtime.decode import receive
+from restore.runtime.image import decode_image
+from restore.runtime.infer import restored_image
+
+Pixels = npt.NDArray[np.uint8]
+
+SETS = {"unseen": 224, "imagenet_sample": 224, "nips2017_dev": 299}  # sides in pixels
+UNSEEN = ("Kodak", "McMaster", "LIVE1")
+# Photographs of LIVE1 that are those of Kodak.
+TWICE = ("bikes", "caps", "lighthouse2", "lighthouse3", "parrots", "sailing2", "sailing4", "statue", "stream")
+SENDER_NAMES = ("pillow", "jpegli", "psnr", "people", "dnn")
+QUALITIES = (5, 10, 15, 20, 30, 50, 75, 90)
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+NETWORKS = ("mobilenet_v2", "squeezenet1_1", "mobilenet_v1", "efficientnet_lite0")
+DRAWS = 2000  # of the bootstrap
+PACKAGES = ("numpy", "onnxruntime", "pillow", "torch", "torchvision", "efficientnet-lite-pytorch")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A square of a photograph, at an end of its longer side or in the middle, and the model that restores it."""
+
+    set: str
+    image: LabelledImage
+    place: float
+    model: str
+
+    def pixels(self) -> Pixels:
+        """The square, with the side that its set has."""
+        image, side = Image.open(self.image.path).convert("RGB"), SETS[self.set]
+        short = min(image.size)
+        left, top = (round(self.place * (extent - short)) for extent in image.size)
+        square = image.crop((left, top, left + short, top + short))
+        return np.ascontiguousarray(np.asarray(fitted(square, side, side)))
+
+
+def tasks_of(name: str, model: str, count: int) -> list[Task]:
+    """Squares of the photographs of a set, two of those that are not square and have no label."""
+    if name != "unseen":
+        return [Task(name, image, 0.5, model) for image in sample(photographs(name), count, seed=0)]
+    paths = [path for folder in UNSEEN for path in sorted((data() / folder).glob("*.png")) if path.stem not in TWICE]
+    places = [(path, place) for path in paths for place in ((0.0, 1.0) if len(set(_size(path))) > 1 else (0.5,))]
+    return [Task(name, LabelledImage(path, None), place, model) for path, place in places[:count]]
+
+
+def _size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+@cache
+def _model(name: str) -> Model:
+    torch.set_num_threads(1)
+    return load_model(name, threads=1)
+
+
+@cache
+def _network(name: str) -> TargetModel:
+    return others.load(name, crops=True)
+
+
+def _log_probabilities(name: str, pixels: Pixels) -> npt.NDArray[np.float64]:
+    return others.log_probabilities(_network(name), pixels).double().numpy()
+
+
+def measure(task: Task) -> list[dict[str, Any]]:
+    """Rows of all files of a photograph, each with arrays over the shares: loss, divergence, whether top-1 is right."""
+    model, original = _model(task.model), task.pixels()
+    wanted = {name: _log_probabilities(name, original) for name in NETWORKS}
+    rows = []
+    for sender in SENDER_NAMES:
+        for quality in QUALITIES:
+            received = receive(SENDERS[sender](original, "4:2:0", quality, np.random.default_rng(0)))
+            pictures = list(_shares(decode_image(received), restored_image(received, model)))
+            for name, aim in wanted.items():
+                label = int(aim.argmax()) if task.image.label is None else task.image.label
+                seen = [_log_probabilities(name, picture) for picture in pictures]
+                row: dict[str, Any] = {"set": task.set, "network": name, "sender": sender, "quality": quality}
+                row["loss"] = [-each[label] for each in seen]
+                row["kl"] = [float(np.exp(aim) @ (aim - each)) for each in seen]
+                row["right"] = [float(each.argmax() == label) for each in seen]
+                rows.append(row)
+    return rows
+
+
+def _shares(decoded: Pixels, restored: Pixels) -> Iterator[Pixels]:
+    """The decoded picture, with shares of the change that the receiver makes."""
+    change = restored.astype(np.float32) - decoded
+    for share in SHARES:
+        yield np.rint(decoded + share * change).astype(np.uint8)
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means over the photographs by set, network, encoder and quality, each with one value for a share."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["set"], row["network"], row["sender"], str(row["quality"])), []).append(row)
+    result: dict[str, Any] = {}
+    for path, group in groups.items():
+        place = result
+        for name in path:
+            place = place.setdefault(name, {})
+        place |= {"n": len(group)} | _means(group)
+    return result
+
+
+def _means(group: list[dict[str, Any]]) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for name in ("loss", "kl"):
+        values = np.array([row[name] for row in group])
+        differences = (values - values[:, :1])[:, 1:].T
+        figures[name] = np.round(values.mean(0), 4).tolist()
+        intervals = [percentile_interval(each, resamples=DRAWS) for each in differences]
+        figures[f"{name}_change"] = np.round(intervals, 4).tolist()
+    figures["top1_percent"] = np.round(100 * np.mean([row["right"] for row in group], 0), 1).tolist()
+    return figures
+
+
+@click.command()
+@click.option("--model", default="default", show_default=True)
+@click.option("--images", default=150, show_default=True, help="At most so many squares of each set.")
+@click.option("--workers", default=2, show_default=True)
+def main(model: str, images: int, workers: int) -> None:
+    """Measure what networks make of restored pictures."""
+    tasks = [task for name in SETS for task in tasks_of(name, model, images)]
+    with ProcessPoolExecutor(workers) as pool:
+        rows = [row for part in tracked(pool.map(measure, tasks), "classifiers", len(tasks)) for row in part]
+    figures = {"model": model, "shares": SHARES, "sets": summary(rows)}
+    write_result("receiver_classifiers", figures, packages=PACKAGES)
+
+
+if __name__ == "__main__":
+    main()
