@@ -13,7 +13,7 @@ from tests.batch.test_shards import coded, read_tar, samples, write_tar
 from tests.batch.test_urls import download, upload
 from tests.cli_helpers import messages, run, run_json
 
-Lost = Callable[[dict[str, Any]], bool]  # whether the connection is lost before a request, by its arguments
+Lost = Callable[..., bool]  # whether the connection is lost before a request, by its arguments
 
 
 def a_job_goes_on(tmp_path: Path, system: Any, scheme: str, patch: pytest.MonkeyPatch, method: str, lost: Lost) -> None:
@@ -30,10 +30,10 @@ def a_job_goes_on(tmp_path: Path, system: Any, scheme: str, patch: pytest.Monkey
 
     whole = getattr(type(system), method)
 
-    async def breaks(system: Any, request: str, *positional: Any, **named: Any) -> Any:
-        if lost(named):
+    async def breaks(system: Any, *positional: Any, **named: Any) -> Any:
+        if lost(*positional, **named):
             raise OSError(5, "the connection was lost")
-        return await whole(system, request, *positional, **named)
+        return await whole(system, *positional, **named)
 
     with patch.context() as patched:
         patched.setattr(type(system), method, breaks)

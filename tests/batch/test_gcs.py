@@ -38,7 +38,10 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_a_bucket(tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    a_job_goes_on(tmp_path, bucket, "gs", monkeypatch, "_call", lambda sent: b"out/003.jpg" in sent.get("data", b""))
+    def lost(*_: Any, data: bytes = b"", **__: Any) -> bool:
+        return b"out/003.jpg" in data
+
+    a_job_goes_on(tmp_path, bucket, "gs", monkeypatch, "_call", lost)
 
 
 @pytest.mark.parametrize("most", [1 << 26, 100], ids=["one request", "parts"])
