@@ -11,6 +11,8 @@ from optcodec.cached import cached_property
 from optcodec.extras import load_factory, load_function
 from optcodec.files import check_writable, whole_file, write_whole
 from optcodec.jpeg.dct import forward
+from optcodec.jpeg.metadata.values import CarriedSegment
+from optcodec.jpeg.metadata.writer import segments_of, with_metadata
 from optcodec.jsontext import finite
 from optcodec.limits import processor_count
 from optcodec.metrics import check_pixels, luminance, mean_square, ssim
@@ -22,6 +24,7 @@ from optcodec.shipped import ShippedFiles
 
 __all__ = [
     "PEERS",
+    "CarriedSegment",
     "ShippedFiles",
     "cached_property",
     "check_orient",
@@ -41,7 +44,9 @@ __all__ = [
     "processor_count",
     "real_number",
     "require_peers",
+    "segments_of",
     "ssim",
     "whole_file",
+    "with_metadata",
     "write_whole",
 ]

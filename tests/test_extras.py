@@ -84,6 +84,7 @@ COMMANDS = [
     Case("optcodec demo {}/demo", ("skimage", "matplotlib"), "demo"),
     Case("restore run {}/in.jpg -o {}/restored.png --model tiny", ("onnxruntime",)),
     Case("restore run {}/in.jpg {}/other.jpg -o {}/restored --model tiny", ("onnxruntime",)),
+    Case("restore hint {}/in.jpg --originals {}/a.png -o {}/hinted.jpg --model tiny", ("onnxruntime",)),
     Case("restore train default -o {}/run --data {}", TORCH),
     Case("restore train default -o {}/run --data {} --tensorboard", (*TORCH, "tensorboard")),
     Case("restore caution {}/none.safetensors -o {}/careful.safetensors --data {}", TORCH, "torch"),

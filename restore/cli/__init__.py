@@ -14,7 +14,7 @@ from optcodec.console.verbs import Verbs
 
 __all__ = ["main"]
 
-_VERBS = ("run", "train", "caution", "compress", "evaluate", "pipeline", "export")
+_VERBS = ("run", "hint", "train", "caution", "compress", "evaluate", "pipeline", "export")
 
 
 @click.group(cls=Verbs, package="restore.cli", names=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -12,7 +12,8 @@ from optcodec.console.about import about
 from optcodec.console.help import GroupedCommand
 from optcodec.console.rate_options import rate_options
 from optcodec.console.rate_report import check_output, measure_and_report
-from optcodec.console.rates import classified, labelled_originals, rates_of, senders_of
+from optcodec.console.rates import classified, labelled_originals, rates_of
+from optcodec.console.senders import labelled, sender_of
 from restore.cli.options import (
     MEASURE_HELP,
     data_option,
@@ -24,12 +25,13 @@ from restore.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from optcodec.rates import Failed
+    from optcodec.rates import Failed, Sender
     from restore.evaluation.pipeline import Crops
     from restore.evaluation.receiver import Receiver
 
 __all__ = ["command"]
 
+_HINT = "hint"  # in front of a sender whose files get hints
 _DECODER = "jpeg"  # the receiver that only decodes
 _PACKAGES = (
     "numpy",
@@ -72,6 +74,9 @@ def command(sets: tuple[str, ...], **options: Any) -> None:
     (BD-rate) in comparison with the anchor's files without a receiver, and with the anchor and the same receiver.
     "optcodec plot" draws it. The same command continues a run that was interrupted. What fails is listed at the end,
     with exit status 1.
+
+    In front of a --sender of "restore pipeline" may stand hint: or hint@MODEL:, as in "mine=hint:optcodec:tune=psnr":
+    its files then get the hint that "restore hint" makes for this model (by default: default), within the same bytes.
     """
     check_output(options["output"])
     if options["crop"] and not options["crops"]:
@@ -84,7 +89,7 @@ def command(sets: tuple[str, ...], **options: Any) -> None:
     crops = _crops(options)
     names = options["measures"].split(",")
     judge, network = classified(options, judge_by(load_measures(names, options["weights"])))
-    senders = senders_of(options)
+    senders = tuple(sender_from(text, options["subsampling"]) for text in options["senders"])
     rates, reference = rates_of(options, senders)
     receivers, refused = _receivers(options["receivers"])
     readers, left_out = readers_of(receivers, options["sigmas"], seed=options["seed"])
@@ -109,6 +114,19 @@ def command(sets: tuple[str, ...], **options: Any) -> None:
         about=about(*_PACKAGES, program="restore"),
         left_out=[*refused, *left_out],
     )
+
+
+def sender_from(text: str, subsampling: str) -> Sender:
+    """As `optcodec.console.senders.sender_of`; files of a sender behind ``hint:`` or ``hint@MODEL:`` get hints."""
+    from restore.evaluation.pipeline import HintingSender
+    from restore.runtime.models import load_model
+
+    label, name = labelled(text)
+    hint, separator, inner = name.partition(":")
+    word, _, model = hint.partition("@")
+    if word != _HINT or not separator:
+        return sender_of(text, subsampling)
+    return HintingSender(label, sender_of(inner, subsampling), load_model(model or "default", threads=1))
 
 
 def _receivers(texts: tuple[str, ...]) -> tuple[list[Receiver], list[Failed]]:

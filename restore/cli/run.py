@@ -96,6 +96,8 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
               "coding, too, with the tables of this file.")  # fmt: skip
 @click.option("--sigma", callback=_sigma_or_auto, metavar="0..255|auto", help="Inputs are decoded pictures of "
               "any format, with noise of this standard deviation in 8-bit units; auto: estimate it.")  # fmt: skip
+@click.option("--hint/--no-hint", default=True, help="Use the hint that \"restore hint\" left in a file for the "
+              "model.  [default: hint]")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Maximum number of threads.  [default: all cores]")
 @orient_option
 @reading_options
@@ -181,7 +183,7 @@ def _file_loader(options: dict[str, Any]) -> Loader:
     from restore.runtime.settings import Settings, earlier_finder
 
     reading = reading_of(options) | {"max_pixels": options["max_pixels"]}
-    settings = Settings(options["project"], options["strength"])
+    settings = Settings(options["project"], options["strength"], hint=options["hint"])
     find_earlier = earlier_finder(options["as_quality"], options["as_tables"])
 
     def load(data: bytes, notices: list[str]) -> tuple[Source, Settings, dict[str, Any]]:
@@ -239,10 +241,11 @@ def _restore(
 ) -> dict[str, Any]:
     """Write one restored image, append what the user should know to the notices, and return its record."""
     from optcodec import orientation_of, upright
+    from restore.runtime.hint import without_hints
     from restore.runtime.infer import restored_image, restored_strips
     from restore.runtime.output import left_out, write_jpeg, write_png
 
-    metadata, (width, height) = received.metadata, (received.width, received.height)
+    metadata, (width, height) = without_hints(received.metadata), (received.width, received.height)
     orientation = orientation_of(metadata.exif)
     turns = options["orient"] == "apply" and orientation != 1
     with output_file(target) as file:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 from zlib import crc32
@@ -15,15 +16,18 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from optcodec import InvalidInputError
-from optcodec.rates import Curve, Failed, Original, Rate, Reader
+from optcodec import InvalidInputError, MaxBytes, Target
+from optcodec.rates import Curve, Failed, Original, Rate, Reader, Sender
 from optcodec.shared import write_whole
 from restore.channel.samples import add_noise, decode
 from restore.evaluation.figures import Crop, crops_figure, draw
 from restore.evaluation.receiver import Receiver, noisy_planes
 from restore.runtime.decode import receive
+from restore.runtime.hint import Hint
+from restore.runtime.hinting import hinted
+from restore.runtime.models import Model
 
-__all__ = ["Crops", "readers_of"]
+__all__ = ["Crops", "HintingSender", "readers_of"]
 
 Samples: TypeAlias = npt.NDArray[np.uint8]
 
@@ -86,6 +90,31 @@ def _behind_noise(receiver: Receiver, sigma: float, seed: int) -> Reader:
         return restore(*noisy_planes(samples, received.context.steps, sigma))
 
     return Reader(receiver.name, sigma, read)
+
+
+@dataclass(frozen=True)
+class HintingSender:
+    """An encoder whose files get a hint for a model, within the bytes that are asked for.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    sender : Sender
+        What encodes.
+    model : Model
+        The receiver that the hints are for.
+    """
+
+    name: str
+    sender: Sender
+    model: Model
+
+    def encode(self, pixels: Samples, subsampling: str, target: Target) -> bytes:
+        """See `optcodec.rates.Sender`."""
+        if isinstance(target, MaxBytes):
+            target = replace(target, nbytes=max(1, target.nbytes - Hint.nbytes(is_gray=pixels.ndim == 2)))
+        return hinted(self.sender.encode(pixels, subsampling, target), pixels, self.model).data
 
 
 class Crops:

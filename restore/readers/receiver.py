@@ -18,8 +18,9 @@ import numpy.typing as npt
 from optcodec import InvalidInputError, Pace, require_packages
 from restore.readers.regions import PACE, Region, regions, total_error
 from restore.runtime.cells import DCT, interval_ends
+from restore.runtime.change import is_constant
 from restore.runtime.decode import Received, receive
-from restore.runtime.infer import decoded_planes, is_constant
+from restore.runtime.infer import decoded_planes
 from restore.runtime.models import find_model
 from restore.runtime.settings import GRID
 

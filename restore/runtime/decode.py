@@ -6,6 +6,7 @@ region is given by ``(start, stop)`` in rows and in columns, in pixels of the wh
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -100,6 +101,13 @@ class Received:
         zones = np.stack([dead_zones(counts[index]) for index in indices])
         strengths = np.stack([activities(counts[index], steps[index]) for index in indices])
         return Context(np.stack(steps), zones, strengths, (vertical, horizontal))
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """A hash of size, steps, and the counts of coefficients, which other coefficients hardly ever share."""
+        parts = [np.array([self.height, self.width]), *self._magnitudes]
+        parts += [self.steps(index) for index in range(len(self.source.components))]
+        return hashlib.sha256(b"".join(part.astype("<i8").tobytes() for part in parts)).digest()
 
     def steps(self, index: int) -> npt.NDArray[np.uint16]:
         """Quantization steps of a component, shape (8, 8), in natural order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -12,17 +12,17 @@ import numpy.typing as npt
 from optcodec import InvalidInputError
 from restore.runtime import cells
 from restore.runtime.cells import Floats
+from restore.runtime.change import Change, Region, pixels_of
 from restore.runtime.context import Context
 from restore.runtime.decode import Received, Span
 from restore.runtime.earlier import EarlierCoding
-from restore.runtime.image import to_rgb
+from restore.runtime.hint import hint_of
 from restore.runtime.models import Model
 from restore.runtime.picture import DecodedPicture
 from restore.runtime.settings import GRID, Settings
 
-__all__ = ["Source", "decoded_planes", "is_constant", "restored_image", "restored_strips"]
+__all__ = ["Source", "changes", "decoded_planes", "restored_image", "restored_strips"]
 
-Region = tuple[Span, Span]
 Source: TypeAlias = Received | DecodedPicture
 _DEFAULT = Settings()
 _UNCHANGED = 1e-3  # samples: less is the error of 32-bit floats
@@ -62,16 +62,35 @@ def restored_strips(received: Source, model: Model, settings: Settings = _DEFAUL
     InvalidInputError
         If the model was not trained for the noise of the picture.
     """
-    _check_noise(model, received)
+    hint = hint_of(received, model) if settings.takes_hint and isinstance(received, Received) else None
     height, width, channels = received.height, received.width, 1 if received.is_gray else 3
-    max_rows = _STRIP_NBYTES // (channels * width) // GRID * GRID
-    for rows in _spans(height, min(settings.tile, max_rows)):
+    strip = np.empty(0, np.uint8)
+    for change in changes(received, model, settings):
+        rows, columns = change.region
+        if columns[0] == 0:
+            strip = np.empty((min(rows[1], height) - rows[0], width, channels), np.uint8)
+        planes = change.planes if hint is None else hint.weigh(change.surroundings, change.planes)
+        restored = pixels_of(change, planes, settings.strength)
+        strip[:, slice(*columns)] = restored[: len(strip), : width - columns[0]]
+        if columns[1] >= width:
+            yield strip[..., 0] if received.is_gray else strip
+
+
+def changes(received: Source, model: Model, settings: Settings = _DEFAULT) -> Iterator[Change]:
+    """What a model changes in an image, tile by tile, row by row of tiles.
+
+    Raises
+    ------
+    InvalidInputError
+        If the model was not trained for the noise of the picture.
+    """
+    _check_noise(model, received)
+    channels = 1 if received.is_gray else 3
+    max_rows = _STRIP_NBYTES // (channels * received.width) // GRID * GRID
+    for rows in _spans(received.height, min(settings.tile, max_rows)):
         received.release(max(0, rows[0] - _round_up_to_grid(model.border) - GRID))
-        strip = np.empty((min(rows[1], height) - rows[0], width, channels), np.uint8)
-        for columns in _spans(width, settings.tile):
-            restored = _restored_tile(received, model, (rows, columns), settings)
-            strip[:, slice(*columns)] = restored[: len(strip), : width - columns[0]]
-        yield strip[..., 0] if received.is_gray else strip
+        for columns in _spans(received.width, settings.tile):
+            yield _change(received, model, (rows, columns), settings)
 
 
 def _check_noise(model: Model, received: Source) -> None:
@@ -94,8 +113,8 @@ def _round_up_to_grid(extent: int) -> int:
     return -(-extent // GRID) * GRID
 
 
-def _restored_tile(received: Source, model: Model, region: Region, settings: Settings) -> npt.NDArray[np.uint8]:
-    """One restored tile, shape (rows, columns, 1 or 3); smaller where the blocks of the image end within the tile."""
+def _change(received: Source, model: Model, region: Region, settings: Settings) -> Change:
+    """What the networks of a model change in a tile."""
     within = _limited(region, received.extent)
     if received.is_gray or model.chrominance is None or not model.after_luminance:
         network_luminance, wide = _network_luminance(received, model, within, received.extent, settings), within
@@ -107,11 +126,11 @@ def _restored_tile(received: Source, model: Model, region: Region, settings: Set
     if not received.is_gray:
         chrominance = _network_chrominance(received, model, region, settings, network_luminance)
         planes = np.concatenate([planes, chrominance[:, : planes.shape[1], : planes.shape[2]]])
-    final = _final_planes(received, planes, within, settings)
-    if received.is_gray:
-        gray: npt.NDArray[np.uint8] = np.rint(final[0]).astype(np.uint8)[..., None]
-        return gray
-    return to_rgb(final[0], final[1:])
+    surroundings = decoded_planes(received, *((start - 8, stop + 8) for start, stop in within))
+    decoded = surroundings[:, 8:-8, 8:-8]
+    if settings.project and settings.earlier is None and isinstance(received, Received):
+        _project(received, planes, decoded, within)
+    return Change(region, surroundings, planes - decoded)
 
 
 def _network_luminance(
@@ -126,57 +145,20 @@ def _network_luminance(
     return plane
 
 
-def _final_planes(received: Source, planes: Floats, region: Region, settings: Settings) -> Floats:
-    """The planes of a tile, 0..255, from what the networks gave.
-
-    Planes whose coefficients are in the file are projected, but for blocks that the network did not change. Where the
-    decoded luminance, or the decoded chrominance, is constant in a block and the eight around it, it stays: there is
-    nothing to restore. So gray pictures in files with colour stay gray.
-    """
-    rows, columns = ((start - 8, stop + 8) for start, stop in region)
-    surroundings = decoded_planes(received, rows, columns)
-    decoded = surroundings[:, 8:-8, 8:-8]
-    if settings.project and settings.earlier is None and isinstance(received, Received):
-        for index in range(1 if received.is_subsampled else len(planes)):
-            changed = np.abs(planes[index] - decoded[index]) > _UNCHANGED
-            if np.any(changed):
-                blocks, steps = received.blocks(index, *region), received.steps(index)
-                projected = cells.project(planes[index], blocks, steps, received.interval_growth(index))
-                planes[index] = np.where(_whole_blocks(changed), projected, decoded[index])
-    strength = np.where(is_constant(surroundings), np.float32(0), np.float32(settings.strength))
-    final: Floats = np.clip(decoded + strength * (planes - decoded), 0, 255)
-    return final
+def _project(received: Received, planes: Floats, decoded: Floats, region: Region) -> None:
+    """Project planes whose coefficients are in the file, in place, but for blocks that the network did not change."""
+    for index in range(1 if received.is_subsampled else len(planes)):
+        changed = np.abs(planes[index] - decoded[index]) > _UNCHANGED
+        if np.any(changed):
+            blocks, steps = received.blocks(index, *region), received.steps(index)
+            projected = cells.project(planes[index], blocks, steps, received.interval_growth(index))
+            planes[index] = np.where(_whole_blocks(changed), projected, decoded[index])
 
 
 def decoded_planes(received: Source, rows: Span, columns: Span) -> Floats:
     """Decoded samples of a region, 0..255, shape (1 or 3, rows, columns): Y, and Cb and Cr where there is colour."""
     luminance = received.luminance(rows, columns)[None]
     return luminance if received.is_gray else np.concatenate([luminance, received.chrominance(rows, columns)])
-
-
-def is_constant(planes: Floats) -> npt.NDArray[np.bool_]:
-    """Where luminance, and where chrominance, is constant in a block and the eight around it.
-
-    Parameters
-    ----------
-    planes : ndarray of float32, shape (1 or 3, rows + 16, columns + 16)
-        Decoded samples of whole blocks, with one block more on each side: Y, or Y, Cb, Cr.
-
-    Returns
-    -------
-    ndarray of bool, shape (1 or 3, rows, columns)
-        The two planes of chrominance are constant together, or not.
-    """
-    count, rows, columns = planes.shape
-    blocks = planes.reshape(count, rows // 8, 8, columns // 8, 8)
-
-    def end(extreme: Callable[..., Floats]) -> Floats:
-        by_block = extreme(extreme(blocks, axis=2), axis=3)  # rows first: much faster than both at once
-        return extreme(np.lib.stride_tricks.sliding_window_view(by_block, (3, 3), (1, 2)), axis=(3, 4))
-
-    constant = end(np.min) == end(np.max)
-    constant[1:] = constant[1:].all(axis=0)
-    return np.repeat(np.repeat(constant, 8, axis=1), 8, axis=2)
 
 
 def _whole_blocks(pixels: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

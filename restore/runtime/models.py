@@ -98,6 +98,8 @@ class Model:
     max_sigma : float
         Largest standard deviation of noise on the decoded image that the networks were trained for, in units of 8-bit
         samples; 0 for JPEG files without noise.
+    digest : str
+        SHA-256 of the files of its networks, one behind the other, in hexadecimal.
     card : dict
         Model card: what the networks were trained on, and their results.
     source : str
@@ -116,6 +118,7 @@ class Model:
     threads: int | None = None
     after_luminance: bool = False
     max_sigma: float = 0.0
+    digest: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not self.source:
@@ -162,9 +165,9 @@ def load_model(model: str | os.PathLike[str] = "default", *, threads: int | None
         raise InvalidInputError(f"{file}: border is a whole number from 0 on, got {border!r}")
     networks = {role: _network(f"{name} ({role})", data, _PLANES[role], threads) for role, data in files.items()}
     source = os.fspath(model) if model in shipped_models() else str(Path(model).resolve())
-    return Model(
-        name, networks["luminance"], networks.get("chrominance"), border, card, source, threads, is_after, max_sigma
-    )
+    both = networks["luminance"], networks.get("chrominance")
+    digest = "".join(hashlib.sha256(data).hexdigest() for data in files.values())
+    return Model(name, *both, border, card, source, threads, is_after, max_sigma, digest)
 
 
 _PLANES = {"luminance": 1, "chrominance": 3}  # number of planes of the input

@@ -32,6 +32,7 @@ def restore_image(
     as_tables: str | os.PathLike[str] | None = None,
     max_pixels: int | None = MAX_PIXELS,
     orient: Literal["keep", "apply"] = "keep",
+    hint: bool = True,
 ) -> npt.NDArray[np.uint8]:
     """Decode a JPEG file and reduce the errors of its quantization with a neural network.
 
@@ -61,6 +62,9 @@ def restore_image(
         Images with more pixels are refused before memory is allocated for them; None allows every size.
     orient : {"keep", "apply"}
         "keep" returns the pixels as the file stores them, "apply" turned upright by the orientation in its Exif.
+    hint : bool
+        Use the hint that `add_hint` left in the file for this model. It is for a restoration with `project` and without
+        an earlier coding; in others it is not used.
 
     Returns
     -------
@@ -77,7 +81,8 @@ def restore_image(
     if isinstance(model, Model) and threads is not None:
         raise InvalidInputError(f"a loaded model has its threads already, got threads={threads}; expected None")
     check_orient(orient)
-    settings, find_earlier = Settings(project, strength, tile=tile), earlier_finder(as_quality, as_tables)
+    settings = Settings(project, strength, tile=tile, hint=hint)
+    find_earlier = earlier_finder(as_quality, as_tables)
     received = receive(data, max_pixels=max_pixels)
     settings = replace(settings, earlier=find_earlier(received))
     loaded = model if isinstance(model, Model) else load_model(model, threads=threads)

@@ -37,6 +37,9 @@ class Settings:
     tile : int
         Side of the square tiles that are restored one by one, in pixels, a multiple of 16. The result is the same for
         every size.
+    hint : bool
+        Use the hint that the sender left in the file for this model. Hints are for restorations with a projection and
+        without an earlier coding; in others they are not used.
 
     Raises
     ------
@@ -48,6 +51,7 @@ class Settings:
     strength: float = 1.0
     earlier: EarlierCoding | None = None
     tile: int = _TILE
+    hint: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.tile, (int, np.integer)) or self.tile < GRID or self.tile % GRID:
@@ -55,6 +59,11 @@ class Settings:
         object.__setattr__(self, "tile", int(self.tile))  # a NumPy integer with few bits would overflow
         if not isinstance(self.strength, (int, float, np.number)) or not 0 <= self.strength <= 1:
             raise InvalidInputError(f"strength is 0..1, got {self.strength!r}")
+
+    @property
+    def takes_hint(self) -> bool:
+        """Whether a hint in the file is for a restoration of this kind."""
+        return self.hint and self.project and self.earlier is None
 
 
 def earlier_finder(

@@ -27,7 +27,7 @@ from optcodec import InvalidInputError
 from restore.networks import Conditioned, build
 from restore.networks.operations import configuration
 from restore.networks.quantized import Quantized
-from restore.runtime.infer import is_constant
+from restore.runtime.change import is_constant
 from restore.training.material import DataFolders, luminance_network, network_input, training_patches
 from restore.training.recipe import Recipe
 

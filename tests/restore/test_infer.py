@@ -17,9 +17,10 @@ import restore
 from optcodec import InvalidInputError, MalformedJpegError, OptcodecError
 from restore import load_model, restore_image, shipped_models
 from restore.runtime.cells import project
+from restore.runtime.change import is_constant
 from restore.runtime.decode import receive
 from restore.runtime.image import decode_image, to_rgb
-from restore.runtime.infer import is_constant, restored_image, restored_strips
+from restore.runtime.infer import restored_image, restored_strips
 from restore.runtime.models import Model, Network
 from restore.runtime.settings import Settings
 from tests import receiver_helpers as tiny
@@ -340,6 +341,6 @@ def test_what_is_no_jpeg_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_public_names_can_be_imported() -> None:
-    functions = {"decode_centroids", "load_model", "restore_image", "restore_pixels", "shipped_models"}
+    functions = {"add_hint", "decode_centroids", "load_model", "restore_image", "restore_pixels", "shipped_models"}
     assert set(restore.__all__) == {"Model"} | functions
     assert set(restore.__all__) <= set(dir(restore))
