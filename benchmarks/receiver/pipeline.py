@@ -1,17 +1,18 @@
 """How good is each encoder with a receiver behind it, at equal bytes of each photograph?
 
 Files of default JPEG (libjpeg-turbo with optimized Huffman tables), mozjpeg with flat tables, jpegli, RD-OPT tables
-for the networks of the profile `generic`, the trellis for PSNR, for SSIM, for people and for a receiver, and the
-trellis with the receiver in its loop, at five rates, 4:2:0; as they are decoded, and as `default` restores them. By
-PSNR, PSNR-B, SSIM, MS-SSIM, SSIMULACRA2 and LPIPS (of SqueezeNet): means over the Kodak photographs with odd numbers
-and over McMaster, and the mean over the photographs of the difference in bytes at an equal measure (BD-rate) to default
-JPEG without a receiver, and to default JPEG with the same one. With ``--pages`` the pictures are pages, screenshots and
-drawings instead.
+for the networks of the profile `generic`, and the trellis for PSNR, for SSIM, for people and for a receiver, with and
+without a hint in the file, at five rates, 4:2:0; as they are decoded, and as `default` restores them. By PSNR, PSNR-B,
+SSIM, MS-SSIM, SSIMULACRA2 and LPIPS (of SqueezeNet): means over the Kodak photographs with odd numbers and over
+McMaster, and the mean over the photographs of the difference in bytes at an equal measure (BD-rate) to default JPEG
+without a receiver, and to default JPEG with the same one. With ``--on pages`` the pictures are pages, screenshots and
+drawings instead; ``--on loop`` compares the trellis that has the receiver in its loop, which takes minutes a file, with
+some of the others, on the Kodak photographs.
 
-    OPTCODEC_DATA=DATA python -m benchmarks.receiver.pipeline [--pages] [--images N]
+    OPTCODEC_DATA=DATA python -m benchmarks.receiver.pipeline [--on pages|loop] [--images N]
 
-Writes ``results/receiver_pipeline.json`` (``receiver_pipeline_pages.json``), which ``optcodec plot`` draws, and prints
-a table of it. An interrupted run continues.
+Writes ``results/receiver_pipeline.json`` (``receiver_pipeline_pages.json``, ``receiver_pipeline_loop.json``), which
+``optcodec plot`` draws, and prints a table of it. An interrupted run continues.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from PIL import Image
 from benchmarks import record
 from benchmarks.rates.pages import pages
 from optcodec.console.progress import progress_bar
-from optcodec.console.senders import sender_of
 from optcodec.experiments.partial import remove_partial
 from optcodec.rates import Experiment, Judge, Original, Part, Rate, judge_by, measure_rates, result_of
+from restore.cli.pipeline import sender_from
 from restore.evaluation.measures import MEASURES, load_measures
 from restore.evaluation.pipeline import readers_of
 from restore.evaluation.receivers import make_receiver
@@ -38,6 +39,7 @@ from restore.evaluation.testsets import find_set
 SETS = ("Kodak", "McMaster")
 SENDERS = {  # label in the result: sender
     "default JPEG": "pillow",
+    "default JPEG + hint": "hint:pillow",
     "mozjpeg flat": "mozjpeg-flat",
     "jpegli": "jpegli",
     "RD-OPT generic": "optcodec:profile=generic",
@@ -45,12 +47,20 @@ SENDERS = {  # label in the result: sender
     "trellis ssim": "optcodec:tune=ssim",
     "trellis people": "optcodec:tune=people",
     "trellis receiver deblock": "optcodec:tune=receiver:deblock",
+    "trellis receiver deblock + hint": "hint:optcodec:tune=receiver:deblock",
+}
+LOOP = {
+    "default JPEG": "pillow",
+    "trellis psnr": "optcodec:tune=psnr",
+    "trellis receiver deblock": "optcodec:tune=receiver:deblock",
     "receiver deblock in the loop": "optcodec:tune=receiver:deblock,effort=4",
+    "receiver deblock in the loop + hint": "hint:optcodec:tune=receiver:deblock,effort=4",
 }
 ANCHOR, PLAIN, RECEIVERS = "default JPEG", "jpeg", ("jpeg", "default")
 BPP = (0.25, 0.4, 0.6, 0.9, 1.2)
 NAMES = ("psnr", "psnr_y", "psnr_b", "ssim", "ms_ssim", "ssimulacra2", "lpips_squeeze")
 SUBSAMPLING = "4:2:0"
+RESULT = "receiver_pipeline"
 ENCODERS = ("pillow", "pyvips", "ajpegli")
 PACKAGES = ("numpy", *ENCODERS, "onnxruntime", "scikit-image", "ssimulacra2", "torch", "torchmetrics", "bjontegaard")
 
@@ -65,19 +75,19 @@ def drawn(folder: Path, count: int | None) -> list[Original]:
     return pictures
 
 
-def originals(count: int | None) -> list[Original]:
+def originals(sets: tuple[str, ...], count: int | None) -> list[Original]:
     """The photographs; of Kodak those with odd numbers, for the others took part in the development."""
     data = Path(os.environ["OPTCODEC_DATA"])
     pictures = []
-    for name in SETS:
+    for name in sets:
         paths = [path for path in find_set(name, data).paths if name != "Kodak" or int(path.stem[-2:]) % 2]
         pictures += [Original(name, path.name, path) for path in paths[:count]]
     return pictures
 
 
-def experiment(judge: Judge) -> Experiment:
+def experiment(judge: Judge, named: dict[str, str]) -> Experiment:
     """All conditions, with some measures."""
-    senders = tuple(sender_of(f"{label}={sender}", SUBSAMPLING) for label, sender in SENDERS.items())
+    senders = tuple(sender_from(f"{label}={sender}", SUBSAMPLING) for label, sender in named.items())
     readers, _ = readers_of([make_receiver(name, colour=True, threads=1) for name in RECEIVERS], [0.0])
     rates = tuple(Rate("bpp", value) for value in BPP)
     return Experiment(senders, rates, judge, readers, subsampling=SUBSAMPLING)
@@ -85,7 +95,7 @@ def experiment(judge: Judge) -> Experiment:
 
 def measured(run: Experiment, pictures: list[Original], partial: Path, workers: int) -> Part:
     """Rows of all pictures."""
-    about = {"senders": SENDERS, "receivers": RECEIVERS, "measures": NAMES}
+    about = {"senders": [sender.name for sender in run.senders], "receivers": RECEIVERS, "measures": NAMES}
     with progress_bar(len(pictures), "pipeline") as progress:
         return measure_rates(run, pictures, partial=partial, about=about, workers=workers, progress=progress)
 
@@ -112,7 +122,7 @@ def table(document: dict[str, Any], measure: str = "psnr", *, of: str = "all") -
         for bd in document["bd_rates"]
         if (bd["set"], bd["measure"]) == (of, measure)
     }
-    for sender in SENDERS:
+    for sender in dict.fromkeys(point["sender"] for point in document["points"]):
         cells = []
         for value in BPP:
             pair = [points.get((sender, side, value)) for side in (PLAIN, receiver)]
@@ -130,16 +140,17 @@ def _percent(delta: dict[str, Any] | None) -> str:
 
 
 @click.command()
-@click.option("--pages", "on_pages", is_flag=True, help="Pages, screenshots and drawings in place of photographs.")
+@click.option("--on", type=click.Choice(["photographs", "pages", "loop"]), default="photographs", show_default=True)
 @click.option("--images", type=int, help="Number of pictures of each set.  [default: all]")
 @click.option("--workers", default=2, show_default=True)
-def main(on_pages: bool, images: int | None, workers: int) -> None:
+def main(on: str, images: int | None, workers: int) -> None:
     """Measure all pairs of sender and receiver."""
-    result = "receiver_pipeline_pages" if on_pages else "receiver_pipeline"
+    result = RESULT if on == "photographs" else f"{RESULT}_{on}"
     partial = record.RESULTS / f"{result}.partial"
-    run = experiment(judge_by(load_measures(NAMES)))
+    run = experiment(judge_by(load_measures(NAMES)), LOOP if on == "loop" else SENDERS)
     with tempfile.TemporaryDirectory() as folder:
-        pictures = drawn(Path(folder), images) if on_pages else originals(images)
+        sets = SETS[:1] if on == "loop" else SETS
+        pictures = drawn(Path(folder), images) if on == "pages" else originals(sets, images)
         part = measured(run, pictures, partial, workers)
     measures = {name: MEASURES[name] for name in NAMES}
     document = result_of(run, part, measures, anchor=ANCHOR, plain=PLAIN)
