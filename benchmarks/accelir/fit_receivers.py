@@ -4,9 +4,9 @@
 
 The search changes one constant after the other by a factor or a step, as long as the mean PSNR after restoration rises
 at equal bytes of real files. Its photographs are those of ``imagenet_sample`` from which neither the profile nor QP-NET
-was made. It starts from the constants of an earlier result, if there is one. Then it fits the strength of the groups'
-exchange rates. All gains are over default JPEG (optimal Huffman codes, 4:2:0) at the same bytes, and encoded with
-``effort=3``.
+was made; for the receiver of JPEG files, whose networks saw these, the middle of each photograph of Val20. It starts
+from the constants of an earlier result, if there is one. Then it fits the strength of the groups' exchange rates. All
+gains are over default JPEG (optimal Huffman codes, 4:2:0) at the same bytes, and encoded with ``effort=3``.
 
 All trials are written to ``results/fit_receiver_TASK.json``. If the package has a profile and a QP-NET for the task,
 tuning and strength are also written into ``optcodec/data/utility/TASK.json``. With ``--strength`` the constants of the
@@ -16,13 +16,16 @@ earlier search are kept and only the strength is fitted, which is what a new QP-
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from benchmarks.accelir.methods import default_jpeg
 from benchmarks.receiver.tasks import FOLDER, TASKS, RestorationTask, Samples, make_task, photographs
@@ -33,9 +36,11 @@ from optcodec.blocks.profile import load_utility_profile
 from optcodec.blocks.qpnet import load_qpnet, shipped_qpnets
 from optcodec.trellis.tuning import Masking, Tuning, flat_weights
 
-FIRST, IMAGES = 270, {"sr4": 16}
+FIRST, IMAGES = 270, {"sr4": 16, "deblock": 20}
 DEFAULT_IMAGES = 12
-RATES = (0.8, 1.6)  # bits per pixel of the image that is sent
+MIDDLE = 320, 384  # rows and columns of the middle of a photograph of Val20
+RATES = {"deblock": (0.4, 0.7, 1.2)}  # bits per pixel of the image that is sent
+DEFAULT_RATES = (0.8, 1.6)
 START = {"blue": 0.8, "red": 0.8, "slope": 0.0, "slope_chroma": 0.5, "dc": 1.3, "dc_chroma": 1.3, "ratio": 0.1,
          "exponent": 0.0, "floor": 50.0}  # fmt: skip
 ADDED = {"slope": 0.6, "slope_chroma": 0.6, "exponent": 0.15}  # constants that move by steps, not by factors
@@ -66,6 +71,7 @@ class Bench:
 
     task: RestorationTask
     clean: list[Samples]
+    rates: tuple[float, ...]
 
     @cached_property
     def sent(self) -> list[Samples]:
@@ -74,8 +80,8 @@ class Bench:
 
     @cached_property
     def budgets(self) -> list[list[int]]:
-        """Bytes for each image at each of `RATES`."""
-        return [[int(rate * image.shape[0] * image.shape[1] / 8) for rate in RATES] for image in self.sent]
+        """Bytes for each image at each of the rates."""
+        return [[int(rate * image.shape[0] * image.shape[1] / 8) for rate in self.rates] for image in self.sent]
 
     def psnr(self, data: bytes, number: int) -> float:
         """PSNR in dB of a file after restoration, against the clean image with this number."""
@@ -161,7 +167,7 @@ def search_constants(bench: Bench, name: str) -> dict[str, Any]:
     search.run()
     figures = {
         "task": bench.task.name,
-        "rates": RATES,
+        "rates": bench.rates,
         "images": len(bench.clean),
         "constants": rounded(search.constants),
         "of_rgb": search.of_rgb,
@@ -171,11 +177,26 @@ def search_constants(bench: Bench, name: str) -> dict[str, Any]:
     return figures
 
 
+def fitted_photographs(name: str) -> list[Samples]:
+    """The photographs on which the constants for a task are fitted."""
+    count = IMAGES.get(name, DEFAULT_IMAGES)
+    if name != "deblock":
+        return [pixels for _, pixels in islice(photographs(name), FIRST, FIRST + count)]
+    paths = sorted((Path(os.environ["OPTCODEC_DATA"]) / "Val20").glob("*.png"))[:count]
+    return [middle(np.asarray(Image.open(path).convert("RGB"))) for path in paths]
+
+
+def middle(pixels: Samples) -> Samples:
+    """The middle of a picture, or all of it if it is smaller."""
+    top, left = (max(0, (side - part) // 2) for side, part in zip(pixels.shape, MIDDLE, strict=False))
+    return np.ascontiguousarray(pixels[top : top + MIDDLE[0], left : left + MIDDLE[1]])
+
+
 def fit_task(name: str, *, search_again: bool) -> None:
     """Fit constants and strength for a task, and write the results and the profile."""
     task = make_task(name)
-    chosen = islice(photographs(name), FIRST, FIRST + IMAGES.get(name, DEFAULT_IMAGES))
-    bench = Bench(task, [task.reference(pixels) for _, pixels in chosen])
+    clean = [task.reference(pixels) for pixels in fitted_photographs(name)]
+    bench = Bench(task, clean, RATES.get(name, DEFAULT_RATES))
     result_path = RESULTS / f"fit_receiver_{name}.json"
     figures = (
         search_constants(bench, name)
