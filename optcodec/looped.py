@@ -44,6 +44,16 @@ def looped(source: PixelSource | CoefficientSource, request: Request) -> ReadFil
     """
     assert request.reader is not None
     judge = judge_of(request.reader, reference_pixels(source))
+    height, width = judge.original.shape[:2]
+    budget = None if request.target is None else request.target.budget(height * width)
+    if judge.left_nbytes and budget is not None:
+        request = replace(request, target=MaxBytes(max(1, budget - judge.left_nbytes)))
+    file = _least(source, request, judge)
+    return replace(file, data=judge.left_in(file.data))
+
+
+def _least(source: PixelSource | CoefficientSource, request: Request, judge: Judge) -> ReadFile:
+    """The file that the judge minds least, without what its readings leave in it."""
     rounds = _rounds(request, judge)
     prepare("steer", "forward")
     lines, trellis_request = trellis_lines(source, request)

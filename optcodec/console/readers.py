@@ -27,8 +27,9 @@ def reader_options(function: Any) -> Any:
             multiple=True,
             metavar="NAME",
             help="Make the files for a receiver that restores them, whose gradients choose the coefficients "
-            "(--effort 4): deblock, sr4, denoise25 or deblur1.5 of the package restore, with @TEXT of a network, such "
-            "as denoise25@ffdnet:FILE; or for any reader that package.module:factory makes. Repeat it for several.",
+            "(--effort 4): deblock, deblock-hint, sr4, denoise25 or deblur1.5 of the package restore, with @TEXT of a "
+            "network, such as denoise25@ffdnet:FILE; or for any reader that package.module:factory makes. Repeat it "
+            "for several.",
         ),
         click.option(
             "--fidelity",

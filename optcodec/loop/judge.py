@@ -12,6 +12,7 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.loop.reader import Pace, Reader, Readers, Reading, readers_of
 from optcodec.pictures.pixels import decoded_pixels
+from optcodec.scalars import whole_number
 
 __all__ = ["DecodedFile", "Judge", "Verdict", "judge_of"]
 
@@ -98,6 +99,22 @@ class Judge:
                 raise InvalidInputError(f"the pace of a reading is a Pace, got {_kind(pace)}")
         rounds = max(pace.rounds for pace in paces)
         return Pace(min(pace.share for pace in paces), max(pace.hold for pace in paces), rounds)
+
+    @property
+    def left_nbytes(self) -> int:
+        """Bytes that the readings leave in a file at most, see `left_in`."""
+        return sum(whole_number(getattr(one, "left_nbytes", 0), "left_nbytes of a reading", 0) for one in self.readings)
+
+    def left_in(self, data: bytes) -> bytes:
+        """A file with what its readings leave in it."""
+        limit = len(data) + self.left_nbytes
+        for reading in self.readings:
+            leave = getattr(reading, "left_in", None)
+            data = data if leave is None else leave(data)
+            if not isinstance(data, bytes) or len(data) > limit:
+                what = f"{len(data)} bytes" if isinstance(data, bytes) else _kind(data)
+                raise InvalidInputError(f"left_in of a reading gives a file of at most {limit} bytes, got {what}")
+        return data
 
     def priced(self, file: DecodedFile) -> Judge:
         """The judge to whom plain squared error counts its share of the whole with this file."""

@@ -68,7 +68,10 @@ class Reading(Protocol):
     width), at least 0, in any unit, or None. By default it is the squared gradient at a first file. What has no
     gradient may have the method ``loss`` only: then the encoder chooses among whole files. Where a reader sees more of
     a file than its pixels, a method ``of_file(data)`` returns the reading for the pixels of this JPEG file; the
-    sensitivity is asked of the reading of the first file. An attribute ``pace``, a `Pace`, says how fast the loop may
+    sensitivity is asked of the reading of the first file. What a reader needs besides, and other decoders skip, such as
+    an application segment, a method ``left_in(data)`` puts into the file at the end: it returns the file with it, which
+    has at most as many bytes more as an attribute ``left_nbytes`` says; a size that is asked for has room for them. An
+    attribute ``pace``, a `Pace`, says how fast the loop may
     follow the gradient.
     """
 

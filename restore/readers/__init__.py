@@ -5,7 +5,8 @@ error of the restored picture. ``--reader restore.readers:deblock`` names the sh
 ``restore.readers:denoise25@ffdnet:FILE`` a network of somebody else's.
 """
 
-from restore.readers.receiver import ReceiverReader, deblock
+from restore.readers.named import deblock, deblock_hint
+from restore.readers.receiver import ReceiverReader
 from restore.readers.task import TaskReader, deblur, denoise25, sr4
 
-__all__ = ["ReceiverReader", "TaskReader", "deblock", "deblur", "denoise25", "sr4"]
+__all__ = ["ReceiverReader", "TaskReader", "deblock", "deblock_hint", "deblur", "denoise25", "sr4"]

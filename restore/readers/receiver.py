@@ -6,28 +6,31 @@ that the error of the restored picture has a gradient by the decoded samples.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from optcodec import InvalidInputError, Pace, require_packages
+from optcodec import Pace
+from restore.readers.hinted import weighed
 from restore.readers.regions import PACE, Region, regions, total_error
 from restore.runtime.cells import DCT, interval_ends
-from restore.runtime.change import is_constant
+from restore.runtime.change import Change, is_constant
 from restore.runtime.decode import Received, receive
+from restore.runtime.hint import Hint
+from restore.runtime.hinting import Fit, hinted
 from restore.runtime.infer import decoded_planes
-from restore.runtime.models import find_model
 from restore.runtime.settings import GRID
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["ReceiverReader", "deblock"]
+    from restore.runtime.models import Model
+
+__all__ = ["ReceiverReader"]
 
 Samples = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -48,10 +51,14 @@ class ReceiverReader:
         A network for luminance, in 32-bit floats.
     chrominance : Module, optional
         A network for chrominance.
+    hints : Model, optional
+        The same networks as a model of `restore.load_model`, if the file shall get a hint for it: the loss is that with
+        the hint.
     """
 
     luminance: nn.Module
     chrominance: nn.Module | None = None
+    hints: Model | None = None
 
     def __call__(self, original: Samples, /) -> _ReceiverReading:
         """What the networks make of files of a picture."""
@@ -97,6 +104,15 @@ class _ReceiverReading:
         return np.ones(self.original.shape[:2], np.float32)
 
     @property
+    def left_nbytes(self) -> int:
+        """Bytes of a hint; 0 without hints."""
+        return 0 if self.reader.hints is None else Hint.nbytes(is_gray=self.original.ndim == 2)
+
+    def left_in(self, data: bytes) -> bytes:
+        """The file with a hint, if there are to be hints."""
+        return data if self.reader.hints is None else hinted(data, self.original, self.reader.hints).data
+
+    @property
     def _file(self) -> Received:
         assert self.received is not None, "the encoder tells which file is read"
         return self.received
@@ -104,26 +120,53 @@ class _ReceiverReading:
     def _added(self, gradient: Floats | None) -> float:
         """Mean squared error; the gradient by the planes of the file, which have its grid, of the sum of squares."""
         received = self._file
-        parts = regions(*_padded(received), _SIDE, self.reader.border)
-        planes_of = partial(_decoded_planes, received)
-        return total_error(parts, planes_of, self._squared_error, gradient) / self.original.size
+        parts = tuple(regions(*_padded(received), _SIDE, self.reader.border))
+        hint = None if self.reader.hints is None else self._best_hint(parts)
+        error_of = partial(self._squared_error, hint)
+        return total_error(parts, partial(_decoded_planes, received), error_of, gradient) / self.original.size
 
-    def _squared_error(self, planes: Tensor, region: Region) -> Tensor:
+    def _best_hint(self, parts: Sequence[Region]) -> Hint:
+        """The hint with which the restored picture is best."""
+        import torch
+
+        received, fit = self._file, Fit.of(self.original)
+        for region in parts:
+            inner = _limited(region, received.extent)
+            with torch.no_grad():
+                change = self._change(_decoded_planes(received, region), inner)
+            fit.add(Change(inner.inner, _surroundings(received, inner), change.numpy()))
+        return fit.hint()
+
+    def _squared_error(self, hint: Hint | None, planes: Tensor, region: Region) -> Tensor:
         """Sum of the squared errors of the restored picture within a region, from the decoded planes around it."""
         import torch
 
-        received = self._file
+        inner = _limited(region, self._file.extent)
+        change, (rows, columns) = self._change(planes, inner), inner.within()
+        if hint is not None:
+            change = weighed(change, planes[0], (rows, columns), hint)
+        decoded = planes[0, :, rows, columns]
+        constant = torch.from_numpy(is_constant(_surroundings(self._file, inner)))
+        final = torch.where(constant, decoded, decoded + change).clamp(0, 255)
+        shown = self.original[tuple(slice(*span) for span in inner.inner)]  # blocks may end beyond the picture
+        target = torch.from_numpy(shown.astype(np.float32))
+        return (_image(final[:, : target.shape[0], : target.shape[1]]) - target).square().sum()
+
+    def _change(self, planes: Tensor, inner: Region) -> Tensor:
+        """The change of each plane within a region, (1 or 3, rows, columns), from the decoded planes around it."""
+        import torch
+
+        received, (rows, columns) = self._file, inner.within()
         condition = torch.from_numpy(received.context.condition(1))[None]
         luminance = 255 * self.reader.luminance(planes[:, :1] / 255, condition)
         restored = luminance[0]
         if not received.is_gray:
             restored = torch.cat([restored, self._chrominance(planes, luminance)])
-        inner = _limited(region, received.extent)
-        rows, columns = inner.within()
-        final = _final_planes(restored[:, rows, columns], planes[0, :, rows, columns], received, inner)
-        shown = self.original[tuple(slice(*span) for span in inner.inner)]  # blocks may end beyond the picture
-        target = torch.from_numpy(shown.astype(np.float32))
-        return (_image(final[:, : target.shape[0], : target.shape[1]]) - target).square().sum()
+        restored, decoded = restored[:, rows, columns], planes[0, :, rows, columns]
+        projected = 1 if received.is_subsampled else len(restored)
+        clipped = [_projected(restored[index], decoded[index], received, index, inner) for index in range(projected)]
+        change: Tensor = torch.cat([torch.stack(clipped), restored[projected:]]) - decoded
+        return change
 
     def _chrominance(self, planes: Tensor, luminance: Tensor) -> Tensor:
         """Restored Cb and Cr, (2, rows, columns), from decoded planes and the luminance that its network gave."""
@@ -163,15 +206,10 @@ def _decoded_planes(received: Received, region: Region) -> Tensor:
     return torch.from_numpy(decoded_planes(received, *region.seen))[None]
 
 
-def _final_planes(restored: Tensor, decoded: Tensor, received: Received, region: Region) -> Tensor:
-    """The planes of an inner part, 0..255, from what the networks gave."""
-    import torch
-
-    projected = 1 if received.is_subsampled else len(restored)
-    planes = [_projected(restored[index], decoded[index], received, index, region) for index in range(projected)]
+def _surroundings(received: Received, region: Region) -> Floats:
+    """Decoded planes of an inner part, with one block more on each side."""
     rows, columns = ((start - 8, stop + 8) for start, stop in region.inner)
-    constant = torch.from_numpy(is_constant(decoded_planes(received, rows, columns)))
-    return torch.where(constant, decoded, torch.cat([torch.stack(planes), restored[projected:]])).clamp(0, 255)
+    return decoded_planes(received, rows, columns)
 
 
 def _projected(plane: Tensor, decoded: Tensor, received: Received, index: int, region: Region) -> Tensor:
@@ -205,45 +243,3 @@ def _image(planes: Tensor) -> Tensor:
         return planes[0]
     centred = torch.stack([planes[0], planes[1] - 128, planes[2] - 128], -1)
     return (centred @ torch.tensor(_TO_RGB).T).clamp(0, 255)
-
-
-def deblock(names: str = "default") -> ReceiverReader:
-    """The receiver of a shipped model, or of networks of one's own.
-
-    Parameters
-    ----------
-    names : str
-        Name of a shipped model, or one or two files of `restore train`, with a comma between them: the network for
-        luminance, and the one for chrominance.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no such model or network, or a package that it needs is not installed.
-    """
-    require_packages("torch", "safetensors.torch", extra="torch")
-    from restore.networks.weights import load_network
-
-    if names.partition(",")[0].endswith(".safetensors"):
-        paths = [Path(name) for name in names.split(",")]
-    else:
-        folder, file = find_model(names)
-        index: dict[str, Any] = json.loads((folder / file).read_text())
-        roles = (index[role] for role in ("luminance", "chrominance"))
-        paths = [Path(str(folder / role["file"])).with_suffix(".safetensors") for role in roles if role is not None]
-    networks = [load_network(path) for path in paths]
-    _check_planes(paths, networks)
-    return ReceiverReader(*networks)
-
-
-def _check_planes(paths: list[Path], networks: list[nn.Module]) -> None:
-    from restore.networks.operations import configuration, plane_spec
-
-    expected = ((1, 1), (3, 2))
-    found = [plane_spec(configuration(network)) for network in networks]
-    if len(found) > len(expected):
-        raise InvalidInputError(f"a receiver has at most a network for luminance and one for chrominance, got {paths}")
-    for path, spec, planes in zip(paths, found, expected, strict=False):
-        if (spec.planes, spec.restored) != planes:
-            message = f"{path} takes {spec.planes} planes and restores {spec.restored}"
-            raise InvalidInputError(f"{message}; expected {planes[0]} and {planes[1]}")

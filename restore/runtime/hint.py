@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from restore.runtime.decode import Received
     from restore.runtime.models import Model
 
-__all__ = ["Hint", "fingerprint", "hint_of", "terms", "without_hints"]
+__all__ = ["TERMS", "UNITS", "Hint", "fingerprint", "hint_of", "terms", "without_hints"]
 
 Floats = npt.NDArray[np.float32]
 
 _MARKER, _SIGNATURE = 0xEA, b"restore\0"
 _HEAD_NBYTES, _FINGERPRINT_NBYTES = 4, 4  # the head: marker and length
-_TERMS = {1: (3,), 3: (3, 5, 5)}  # number of planes: numbers of terms
-_UNITS = (1 / 32, *[1 / 256] * 4)
+TERMS = {1: (3,), 3: (3, 5, 5)}  # number of planes: numbers of terms
+UNITS = (1 / 32, *[1 / 256] * 4)  # of the weights of a plane
 _LIMITS = -128, 127
 
 
@@ -58,13 +58,13 @@ class Hint:
     @classmethod
     def nearest(cls, weights: Sequence[npt.NDArray[np.float64]]) -> Hint:
         """The hint whose weights are nearest to these, which have the unit 1."""
-        units = np.array(_UNITS)
+        units = np.array(UNITS)
         return cls([np.clip(np.rint(row / units[: len(row)]), *_LIMITS).astype(int).tolist() for row in weights])
 
     @staticmethod
     def nbytes(*, is_gray: bool) -> int:
         """Bytes that the segment of a hint takes in a file."""
-        return _HEAD_NBYTES + len(_SIGNATURE) + _FINGERPRINT_NBYTES + sum(_TERMS[1 if is_gray else 3])
+        return _HEAD_NBYTES + len(_SIGNATURE) + _FINGERPRINT_NBYTES + sum(TERMS[1 if is_gray else 3])
 
     def segment(self, mark: bytes) -> CarriedSegment:
         """The segment of a file with this fingerprint."""
@@ -75,7 +75,7 @@ class Hint:
         """The change of a tile that the hint makes of that of the networks; see `terms`."""
         weighed = np.empty_like(change)
         for index, row in enumerate(self.weights):
-            factors = np.multiply(row, _UNITS[: len(row)], dtype=np.float32)
+            factors = np.multiply(row, UNITS[: len(row)], dtype=np.float32)
             weighed[index] = np.tensordot(factors, terms(surroundings, change, index), 1)
         return weighed
 
@@ -110,7 +110,7 @@ def _second_differences(plane: Floats) -> tuple[Floats, Floats]:
 
 def hint_of(received: Received, model: Model) -> Hint | None:
     """The hint in a file, if it has one that is for its coefficients and for this model."""
-    counts = _TERMS[1 if received.is_gray else 3]
+    counts = TERMS[1 if received.is_gray else 3]
     for segment in received.metadata.segments or ():
         body = segment.payload[len(_SIGNATURE) :]
         if not _is_hint(segment) or len(body) != _FINGERPRINT_NBYTES + sum(counts):

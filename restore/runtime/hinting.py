@@ -12,12 +12,12 @@ from optcodec import MAX_PIXELS, InvalidInputError, load_picture
 from optcodec.shared import segments_of, with_metadata
 from restore.runtime.change import Change, is_constant, pixels_of
 from restore.runtime.decode import Received, receive
-from restore.runtime.hint import Hint, fingerprint, terms, without_hints
+from restore.runtime.hint import TERMS, Hint, fingerprint, terms, without_hints
 from restore.runtime.infer import changes
 from restore.runtime.models import Model, load_model
 from restore.runtime.picture import sample_planes
 
-__all__ = ["Hinted", "add_hint", "hinted"]
+__all__ = ["Fit", "Hinted", "add_hint", "hinted"]
 
 Samples = npt.NDArray[np.uint8]
 # Draws the weights of terms that hardly vary to those without a hint: a mean square of so much, in squared samples.
@@ -111,12 +111,12 @@ def hinted(data: bytes, original: Samples, model: Model, *, max_pixels: int | No
     """
     received = receive(data, max_pixels=max_pixels)
     target = _target(original, received)
-    fit = _Fit.of(received, target)
+    fit, before = Fit.of(target), 0.0
     for change in changes(received, model):
         fit.add(change)
+        before += _squared_error(change, None, target) / target.size
     hint = fit.hint()
-    after = sum(fit.squared_error(change, hint) for change in changes(received, model)) / fit.target.size
-    before = fit.total / fit.target.size
+    after = sum(_squared_error(change, hint, target) for change in changes(received, model)) / target.size
     kept = hint if after < before else None
     return Hinted(_with_hint(data, received, model, kept), kept, before, min(before, after))
 
@@ -135,58 +135,92 @@ def _target(original: Samples, received: Received) -> Samples:
 
 
 @dataclass
-class _Fit:
-    """Sums of products of the terms of each plane with one another, and with the error of the decoded plane."""
+class Fit:
+    """Sums of products of all terms with one another, and with the error of the decoded picture, in RGB or gray.
 
-    target: Samples
-    planes: npt.NDArray[np.float32]
-    squares: list[npt.NDArray[np.float64]]
-    products: list[npt.NDArray[np.float64]]
-    total: float = 0.0  # squared error of the restored pixels without a hint
+    Attributes
+    ----------
+    original : ndarray of uint8, shape (height, width) or (height, width, 3)
+        Gray or RGB.
+    squares, products : ndarray of float64, shapes (terms, terms) and (terms,)
+        The terms of all planes, one plane behind the other.
+    """
+
+    original: Samples
+    squares: npt.NDArray[np.float64]
+    products: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, received: Received, target: Samples) -> _Fit:
+    def of(cls, original: Samples) -> Fit:
         """The sums of no tile yet."""
-        sizes = (3,) if received.is_gray else (3, 5, 5)
-        squares, products = [np.zeros((size, size)) for size in sizes], [np.zeros(size) for size in sizes]
-        return cls(target, sample_planes(target), squares, products)
+        number = sum(TERMS[_planes(original)])
+        return cls(original, np.zeros((number, number)), np.zeros(number))
 
     def add(self, change: Change) -> None:
         """Count a tile."""
-        self.total += self.squared_error(change, None)
-        rows, columns = _within(change, self.target)
-        varies = ~is_constant(change.surroundings)[:, : rows.stop - rows.start, : columns.stop - columns.start]
-        for index, mask in enumerate(varies):
-            part = terms(change.surroundings, change.planes, index)[:, : mask.shape[0], : mask.shape[1]]
-            part = part[:, mask].astype(np.float64)
-            decoded = change.decoded[index, : mask.shape[0], : mask.shape[1]]
-            error = (self.planes[index, rows, columns] - decoded)[mask]
-            self.squares[index] += part @ part.T
-            self.products[index] += part @ error
+        rows, columns = _within(change, self.original)
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        varies = ~is_constant(change.surroundings)[:, :height, :width]
+        by_plane = [
+            (terms(change.surroundings, change.planes, index)[:, :height, :width] * mask).reshape(-1, mask.size)
+            for index, mask in enumerate(varies)
+        ]
+        every = np.concatenate(by_plane).astype(np.float64)
+        to_pixels = _to_pixels(len(varies))
+        centred = change.decoded[:, :height, :width].reshape(len(varies), -1) - _middles(len(varies))
+        pixels = self.original[rows, columns].reshape(height * width, -1).T
+        errors = to_pixels.T @ (pixels - to_pixels @ centred)  # along each plane
+        plane = _plane_of_term(len(varies))
+        self.squares += (every @ every.T) * (to_pixels.T @ to_pixels)[np.ix_(plane, plane)]
+        self.products += (every * errors[plane]).sum(axis=1)
 
     def hint(self) -> Hint:
-        """The hint with the least squared error of each plane."""
-        weights, number = [], self.planes[0].size
-        for square, product in zip(self.squares, self.products, strict=True):
-            start = np.eye(len(product))[0]  # the change as the networks make it
-            prior = _PRIOR * number * np.eye(len(product))
-            weights.append(start + np.linalg.solve(square + prior, product - square @ start))
-        return Hint.nearest(weights)
-
-    def squared_error(self, change: Change, hint: Hint | None) -> float:
-        """Squared error of the restored pixels of a tile."""
-        rows, columns = _within(change, self.target)
-        planes = change.planes if hint is None else hint.weigh(change.surroundings, change.planes)
-        pixels = pixels_of(change, planes)[: rows.stop - rows.start, : columns.stop - columns.start]
-        target = self.target[rows, columns]
-        difference = pixels.reshape(target.shape).astype(np.float32) - target
-        return float(np.square(difference).sum(dtype=np.float64))
+        """The hint with the least squared error."""
+        counts = TERMS[_planes(self.original)]
+        ends = np.cumsum(counts)
+        start = np.zeros(ends[-1])
+        start[ends - counts] = 1  # the change as the networks make it
+        prior = _PRIOR * self.original.size * np.eye(len(start))
+        weights = start + np.linalg.solve(self.squares + prior, self.products - self.squares @ start)
+        return Hint.nearest(np.split(weights, ends[:-1]))
 
 
-def _within(change: Change, target: Samples) -> tuple[slice, slice]:
+def _planes(original: Samples) -> int:
+    """Number of planes of a gray picture, or one in RGB."""
+    return 1 if original.ndim == 2 else 3
+
+
+def _to_pixels(planes: int) -> npt.NDArray[np.float64]:
+    """The matrix from Y, or from Y, Cb - 128 and Cr - 128, to gray or RGB (T.871, clause 7)."""
+    if planes == 1:
+        return np.eye(1)
+    return np.array([[1, 0, 1.402], [1, -0.344136286, -0.714136286], [1, 1.772, 0]])
+
+
+def _middles(planes: int) -> npt.NDArray[np.float64]:
+    """What `_to_pixels` has subtracted from each plane, shape (planes, 1)."""
+    return np.array([[0.0], [128.0], [128.0]][:planes])
+
+
+def _plane_of_term(planes: int) -> npt.NDArray[np.intp]:
+    """The number of the plane of each term."""
+    return np.repeat(np.arange(planes), TERMS[planes])
+
+
+def _squared_error(change: Change, hint: Hint | None, target: Samples) -> float:
+    """Squared error of the restored pixels of a tile."""
+    rows, columns = _within(change, target)
+    planes = change.planes if hint is None else hint.weigh(change.surroundings, change.planes)
+    pixels = pixels_of(change, planes)[: rows.stop - rows.start, : columns.stop - columns.start]
+    inside = target[rows, columns]
+    difference = pixels.reshape(inside.shape).astype(np.float32) - inside
+    return float(np.square(difference).sum(dtype=np.float64))
+
+
+def _within(change: Change, picture: npt.NDArray[np.generic]) -> tuple[slice, slice]:
     """Rows and columns of a tile that lie within the picture."""
     (top, bottom), (left, right) = change.region
-    return slice(top, min(bottom, target.shape[0])), slice(left, min(right, target.shape[1]))
+    return slice(top, min(bottom, picture.shape[0])), slice(left, min(right, picture.shape[1]))
 
 
 def _with_hint(data: bytes, received: Received, model: Model, hint: Hint | None) -> bytes:

@@ -301,6 +301,34 @@ def test_a_reading_may_have_a_quicker_way_to_its_loss() -> None:
     assert (len(readings), readings[0].asked, Quick.losses) == (1, 4, 2)  # one gradient for weights of blocks
 
 
+class Leaving:
+    """A reader that leaves a comment in the file."""
+
+    left_nbytes = 9
+
+    def __init__(self, comment: bytes = b"seen!") -> None:
+        self.comment = comment
+
+    def __call__(self, decoded: Pixels) -> tuple[float, np.ndarray]:
+        return left_half(PHOTO)(decoded)
+
+    def left_in(self, data: bytes) -> bytes:
+        return data[:2] + b"\xff\xfe" + (len(self.comment) + 2).to_bytes(2) + self.comment + data[2:]
+
+
+def test_a_reader_may_leave_something_in_the_file_within_its_size() -> None:
+    budget = 1500
+    plain, left = (
+        encode(PHOTO, target=MaxBytes(budget - less), reader=reader, rounds=3)
+        for less, reader in ((9, left_half), (0, lambda original: Leaving()))
+    )
+    assert left.data == plain.data[:2] + b"\xff\xfe\0\x07seen!" + plain.data[2:]
+    assert left.nbytes <= budget
+    assert left.loss == plain.loss
+    with pytest.raises(InvalidInputError, match=r"left_in of a reading gives a file of at most \d+ bytes, got \d+"):
+        encode(PHOTO, quality=50, reader=lambda original: Leaving(b"too much"), rounds=1)
+
+
 # ---- Bad input -------------------------------------------------------------------------------------------------------
 
 

@@ -15,18 +15,19 @@ pytest.importorskip("onnx")
 import numpy as np  # noqa: E402
 import skimage.data  # noqa: E402
 
-from optcodec import InvalidInputError, MaxBytes, Readers, encode, psnr_db, read_jpeg  # noqa: E402
+from optcodec import Bpp, InvalidInputError, MaxBytes, Readers, encode, psnr_db, read_jpeg  # noqa: E402
 from optcodec.jpeg.writer import write_jpeg  # noqa: E402
 from optcodec.loop.adjoint import coefficient_gradients  # noqa: E402
 from optcodec.loop.judge import DecodedFile  # noqa: E402
-from restore import restore_image  # noqa: E402
+from restore import load_model, restore_image  # noqa: E402
 from restore.export.model_files import write_model  # noqa: E402
 from restore.networks import Conditioned, build  # noqa: E402
 from restore.networks.weights import save_network  # noqa: E402
-from restore.readers import ReceiverReader, TaskReader, deblock, denoise25, sr4  # noqa: E402
+from restore.readers import ReceiverReader, TaskReader, deblock, deblock_hint, denoise25, sr4  # noqa: E402
 from restore.readers import receiver as receiver_module  # noqa: E402
 from restore.readers import task as task_module  # noqa: E402
 from restore.readers.regions import regions  # noqa: E402
+from restore.runtime.hint import Hint  # noqa: E402
 from restore.tasks import make_task  # noqa: E402
 from tests.cli_helpers import photograph  # noqa: E402
 from tests.train_helpers import one_thread, shaken  # noqa: E402
@@ -45,6 +46,13 @@ def receiver() -> ReceiverReader:
         network.tail.weight.data *= 0.004
         network.tail.bias.data *= 0.004
     return ReceiverReader(*pair)
+
+
+def hinting(folder: Path) -> ReceiverReader:
+    """The same receiver, for whom files have hints."""
+    reader = receiver()
+    write_model(folder / "model.json", reader.luminance, reader.chrominance)
+    return replace(reader, hints=load_model(folder / "model.json", threads=1))
 
 
 def task_reader(problem: str = "denoise25") -> TaskReader:
@@ -74,6 +82,22 @@ def test_the_loss_is_the_error_of_what_the_receiver_restores(
     loss = reader(picture).of_file(file.data).loss(decoded)
     assert loss**0.5 == pytest.approx(mean_square(restored, picture) ** 0.5, abs=(1.2 * rounding) ** 0.5)
     assert reader(picture).of_file(file.data)(decoded)[0] == pytest.approx(loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_with_hints_the_loss_is_that_of_the_file_that_gets_one(tmp_path: Path, grey: bool) -> None:
+    reader, picture = hinting(tmp_path), PHOTO[:77, :99, 1] if grey else PHOTO[:77, :99]
+    file = encode(np.ascontiguousarray(picture), quality=20)
+    reading = reader(picture).of_file(file.data)
+    decoded = DecodedFile.of(file.data, grey=grey).pixels
+    with_hint = reading.left_in(file.data)
+    assert len(with_hint) == len(file.data) + reading.left_nbytes
+    restored = [restore_image(data, model=tmp_path / "model.json") for data in (file.data, with_hint)]
+    before, after = (mean_square(one, picture) for one in restored)
+    assert after < before - 0.5
+    assert reading.loss(decoded) ** 0.5 == pytest.approx(after**0.5, abs=0.1**0.5)
+    assert reading(decoded)[0] == pytest.approx(reading.loss(decoded), rel=1e-4)
+    assert (receiver()(picture).left_nbytes, receiver()(picture).left_in(file.data)) == (0, file.data)
 
 
 def test_constant_areas_stay_as_they_are(tmp_path: Path) -> None:
@@ -121,10 +145,17 @@ def test_super_resolution_has_a_larger_picture() -> None:
 # ---- The gradient ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
-def test_the_gradient_tells_what_a_change_of_the_file_does(subsampling: str) -> None:
-    """Many indices of a fine file are moved by one, with and against the gradient."""
-    reader = receiver()
+@pytest.mark.parametrize(("subsampling", "hints"), [("4:2:0", False), ("4:4:4", False), ("4:2:0", True)])
+def test_the_gradient_tells_what_a_change_of_the_file_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subsampling: str, hints: bool
+) -> None:
+    """Many indices of a fine file are moved by one, with and against the gradient.
+
+    A hint is least squares for each file, so that at its best weights the loss does not change with them.
+    """
+    reader = hinting(tmp_path) if hints else receiver()
+    hint = Hint(((48, 20, -9), (30, 11, 5, 4, -3), (25, -6, 9, -5, 4)))
+    monkeypatch.setattr(receiver_module._ReceiverReading, "_best_hint", lambda self, parts: hint)
     data = encode(PHOTO, quality=85, subsampling=subsampling).data
     image, rng = read_jpeg(data), np.random.default_rng(5)
     decoded = DecodedFile.of(data, grey=False).pixels
@@ -159,10 +190,14 @@ def test_the_gradient_of_a_task_is_that_of_its_loss(grey: bool) -> None:
     assert difference == pytest.approx(2 * float((gradient * change).sum()), rel=0.05)
 
 
-def test_regions_do_not_change_the_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_regions_do_not_change_the_gradient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode(PHOTO, quality=40).data
     decoded = DecodedFile.of(data, grey=False).pixels
-    readings: list[Any] = [receiver()(PHOTO).of_file(data), task_reader()(PHOTO)]
+    readings: list[Any] = [
+        receiver()(PHOTO).of_file(data),
+        hinting(tmp_path)(PHOTO).of_file(data),
+        task_reader()(PHOTO),
+    ]
     whole = [reading(decoded) for reading in readings]
     monkeypatch.setattr(receiver_module, "_SIDE", 32)
     monkeypatch.setattr(task_module, "_SIDE", 32)
@@ -200,6 +235,21 @@ def test_files_for_a_receiver_are_restored_better_at_equal_bytes(tune: str) -> N
 
 
 # ---- What is refused -------------------------------------------------------------------------------------------------
+
+
+def test_files_with_hints_keep_the_size_and_restore_better() -> None:
+    photo = np.ascontiguousarray(skimage.data.astronaut()[60:140, 170:274])
+    plain, with_hint = (
+        encode(photo, target=Bpp(1.5), reader=reader, rounds=4) for reader in (deblock("tiny"), deblock_hint("tiny"))
+    )
+    assert b"restore\0" in with_hint.data
+    assert 0.97 * plain.nbytes < with_hint.nbytes <= int(1.5 * photo.shape[0] * photo.shape[1] / 8)
+    without, restored = (restore_image(file.data, model="tiny") for file in (plain, with_hint))
+    assert mean_square(restored, photo) < mean_square(without, photo)
+    assert with_hint.loss is not None
+    assert with_hint.loss == pytest.approx(mean_square(restored, photo), rel=0.03)
+    with pytest.raises(InvalidInputError, match="no model 'nothing'"):
+        deblock_hint("nothing")
 
 
 def test_networks_of_other_planes_are_refused(tmp_path: Path) -> None:
