@@ -54,7 +54,7 @@ LOOP = {
     "trellis psnr": "optcodec:tune=psnr",
     "trellis receiver deblock": "optcodec:tune=receiver:deblock",
     "receiver deblock in the loop": "optcodec:tune=receiver:deblock,effort=4",
-    "receiver deblock in the loop + hint": "hint:optcodec:tune=receiver:deblock,effort=4",
+    "receiver deblock in the loop + hint": "optcodec:tune=receiver:deblock,reader=deblock-hint",
 }
 ANCHOR, PLAIN, RECEIVERS = "default JPEG", "jpeg", ("jpeg", "default")
 BPP = (0.25, 0.4, 0.6, 0.9, 1.2)
