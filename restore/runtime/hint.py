@@ -29,6 +29,7 @@ from optcodec import Metadata
 from optcodec.shared import CarriedSegment
 
 if TYPE_CHECKING:
+    from restore.runtime.change import Change
     from restore.runtime.decode import Received
     from restore.runtime.models import Model
 
@@ -61,6 +62,11 @@ class Hint:
         units = np.array(UNITS)
         return cls([np.clip(np.rint(row / units[: len(row)]), *_LIMITS).astype(int).tolist() for row in weights])
 
+    @classmethod
+    def of_no_change(cls, *, is_gray: bool) -> Hint:
+        """The hint with which the decoded picture stays as it is."""
+        return cls([[0] * number for number in TERMS[1 if is_gray else 3]])
+
     @staticmethod
     def nbytes(*, is_gray: bool) -> int:
         """Bytes that the segment of a hint takes in a file."""
@@ -71,37 +77,24 @@ class Hint:
         numbers = np.array([number for row in self.weights for number in row], np.int8)
         return CarriedSegment(_MARKER, _SIGNATURE + mark + numbers.tobytes())
 
-    def weigh(self, surroundings: Floats, change: Floats) -> Floats:
-        """The change of a tile that the hint makes of that of the networks; see `terms`."""
-        weighed = np.empty_like(change)
+    def weigh(self, change: Change) -> Floats:
+        """The change of the planes of a tile that the hint makes of that of the networks."""
+        weighed = np.empty_like(change.planes)
         for index, row in enumerate(self.weights):
             factors = np.multiply(row, UNITS[: len(row)], dtype=np.float32)
-            weighed[index] = np.tensordot(factors, terms(surroundings, change, index), 1)
+            weighed[index] = np.tensordot(factors, terms(change, index), 1)
         return weighed
 
 
-def terms(surroundings: Floats, change: Floats, index: int) -> Floats:
-    """The terms of a plane of a tile.
-
-    Parameters
-    ----------
-    surroundings : ndarray of float32, shape (1 or 3, rows + 16, columns + 16)
-        Decoded planes of the tile, with 8 pixels more on each side.
-    change : ndarray of float32, shape (1 or 3, rows, columns)
-        The change of each plane by the networks.
-    index : int
-        Number of the plane.
-
-    Returns
-    -------
-    ndarray of float32, shape (3 or 5, rows, columns)
-    """
+def terms(change: Change, index: int) -> Floats:
+    """The terms of a plane of a tile, shape (3 or 5, rows, columns): the change of the networks, then differences."""
     planes = (0,) if index == 0 else (index, 0)
-    return np.stack([change[index], *(part for plane in planes for part in _second_differences(surroundings[plane]))])
+    differences = (part for plane in planes for part in _second_differences(change.surroundings[plane]))
+    return np.stack([change.planes[index], *differences])
 
 
 def _second_differences(plane: Floats) -> tuple[Floats, Floats]:
-    """Second differences along rows and along columns."""
+    """Second differences along rows and along columns, of a plane with 8 pixels more on each side than they have."""
     twice = 2 * plane[8:-8, 8:-8]
     along = plane[8:-8, 7:-9] + plane[8:-8, 9:-7] - twice
     down = plane[7:-9, 8:-8] + plane[9:-7, 8:-8] - twice

@@ -56,7 +56,8 @@ def add_hint(
 
     The hint is a segment of 19 bytes (gray) or 29 bytes, which other decoders skip; coefficients, tables and all other
     segments stay as they are. Only `restore_image` with the same model and without an earlier coding uses it. It makes
-    the squared error of the restored picture smaller, or there is none.
+    the squared error of the restored picture smaller, or there is none; with a hint it is at most that of the decoded
+    picture.
 
     Parameters
     ----------
@@ -111,14 +112,17 @@ def hinted(data: bytes, original: Samples, model: Model, *, max_pixels: int | No
     """
     received = receive(data, max_pixels=max_pixels)
     target = _target(original, received)
-    fit, before = Fit.of(target), 0.0
+    fit, before, decoded = Fit.of(target), 0.0, 0.0
     for change in changes(received, model):
         fit.add(change)
-        before += _squared_error(change, None, target) / target.size
+        before += _squared_error(change, change.planes, target)
+        decoded += _squared_error(change, np.zeros_like(change.planes), target)
     hint = fit.hint()
-    after = sum(_squared_error(change, hint, target) for change in changes(received, model)) / target.size
-    kept = hint if after < before else None
-    return Hinted(_with_hint(data, received, model, kept), kept, before, min(before, after))
+    after = sum(_squared_error(each, hint.weigh(each), target) for each in changes(received, model))
+    if decoded < after:
+        hint, after = Hint.of_no_change(is_gray=received.is_gray), decoded
+    kept, errors = hint if after < before else None, (before / target.size, min(before, after) / target.size)
+    return Hinted(_with_hint(data, received, model, kept), kept, *errors)
 
 
 def _target(original: Samples, received: Received) -> Samples:
@@ -162,7 +166,7 @@ class Fit:
         height, width = rows.stop - rows.start, columns.stop - columns.start
         varies = ~is_constant(change.surroundings)[:, :height, :width]
         by_plane = [
-            (terms(change.surroundings, change.planes, index)[:, :height, :width] * mask).reshape(-1, mask.size)
+            (terms(change, index)[:, :height, :width] * mask).reshape(-1, mask.size)
             for index, mask in enumerate(varies)
         ]
         every = np.concatenate(by_plane).astype(np.float64)
@@ -207,10 +211,9 @@ def _plane_of_term(planes: int) -> npt.NDArray[np.intp]:
     return np.repeat(np.arange(planes), TERMS[planes])
 
 
-def _squared_error(change: Change, hint: Hint | None, target: Samples) -> float:
-    """Squared error of the restored pixels of a tile."""
+def _squared_error(change: Change, planes: npt.NDArray[np.float32], target: Samples) -> float:
+    """Squared error of the pixels of a tile whose planes change so."""
     rows, columns = _within(change, target)
-    planes = change.planes if hint is None else hint.weigh(change.surroundings, change.planes)
     pixels = pixels_of(change, planes)[: rows.stop - rows.start, : columns.stop - columns.start]
     inside = target[rows, columns]
     difference = pixels.reshape(inside.shape).astype(np.float32) - inside

@@ -69,7 +69,7 @@ def restored_strips(received: Source, model: Model, settings: Settings = _DEFAUL
         rows, columns = change.region
         if columns[0] == 0:
             strip = np.empty((min(rows[1], height) - rows[0], width, channels), np.uint8)
-        planes = change.planes if hint is None else hint.weigh(change.surroundings, change.planes)
+        planes = change.planes if hint is None else hint.weigh(change)
         restored = pixels_of(change, planes, settings.strength)
         strip[:, slice(*columns)] = restored[: len(strip), : width - columns[0]]
         if columns[1] >= width:

@@ -20,6 +20,7 @@ from restore import Model, add_hint, load_model, restore_image
 from restore.cli import main
 from restore.cli.pipeline import sender_from
 from restore.evaluation.pipeline import HintingSender
+from restore.runtime.change import Change
 from restore.runtime.decode import receive
 from restore.runtime.hint import Hint, fingerprint, hint_of, terms
 from restore.runtime.hinting import hinted
@@ -128,6 +129,19 @@ def test_nothing_is_left_where_it_does_not_help(tmp_path: Path, default: Model) 
     assert again.data == encode(picture, quality=20).data
 
 
+def test_a_hint_never_leaves_more_error_than_the_decoded_picture_has(tmp_path: Path) -> None:
+    """Networks that blur sharp noise, and one that makes everything brighter: no share of that is of any use."""
+    noise = np.random.default_rng(3).integers(0, 256, (48, 64), dtype=np.uint8)
+    for name, network in (("box", tiny.box()), ("brighter", tiny.brighter_by_table(1))):
+        (tmp_path / name).mkdir()
+        model = load_model(save_model(tmp_path / name, network, border=1), threads=1)
+        data = encode(noise, quality=95).data
+        result = hinted(data, noise, model)
+        assert result.hint is not None
+        assert result.after <= error(decode_image(receive(data)), noise) < result.before
+        assert error(restore_image(result.data, model=model), noise) == pytest.approx(result.after, abs=1e-9)
+
+
 def test_a_hint_is_for_one_model_and_for_the_coefficients_of_the_file(default: Model, picture: Samples) -> None:
     data = encode_turbo(picture, "4:2:0", 30)
     result = add_hint(data, picture, model=default)
@@ -164,8 +178,9 @@ def test_terms_are_those_of_the_formula() -> None:
     rng = np.random.default_rng(0)
     surroundings = rng.normal(size=(3, 24, 32)).astype(np.float32)
     change = rng.normal(size=(3, 8, 16)).astype(np.float32)
+    tile = Change(((0, 8), (0, 16)), surroundings, change)
     weights = ((3, -70, 8), (32, 1, -2, 3, -4), (-128, 127, 5, 6, 7))
-    weighed = Hint(weights).weigh(surroundings, change)
+    weighed = Hint(weights).weigh(tile)
     for index, row in enumerate(weights):
         for y, x in np.ndindex(8, 16):
             expected = row[0] / 32 * change[index, y, x]
@@ -174,7 +189,7 @@ def test_terms_are_those_of_the_formula() -> None:
                 expected += along / 256 * (p[y + 8, x + 7] + p[y + 8, x + 9] - 2 * p[y + 8, x + 8])
                 expected += down / 256 * (p[y + 7, x + 8] + p[y + 9, x + 8] - 2 * p[y + 8, x + 8])
             assert weighed[index, y, x] == pytest.approx(expected, abs=1e-4)
-    assert [len(terms(surroundings, change, index)) for index in range(3)] == [3, 5, 5]
+    assert [len(terms(tile, index)) for index in range(3)] == [3, 5, 5]
 
 
 def test_weights_are_those_of_least_squares(tmp_path: Path) -> None:
