@@ -6,7 +6,6 @@ that the error of the restored picture has a gradient by the decoded samples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,10 +17,10 @@ from optcodec import Pace
 from restore.readers.hinted import weighed
 from restore.readers.regions import PACE, Region, regions, total_error
 from restore.runtime.cells import DCT, interval_ends
-from restore.runtime.change import Change, is_constant
+from restore.runtime.change import is_constant
 from restore.runtime.decode import Received, receive
 from restore.runtime.hint import Hint
-from restore.runtime.hinting import Fit, hinted
+from restore.runtime.hinting import best_hint, hinted
 from restore.runtime.infer import decoded_planes
 from restore.runtime.settings import GRID
 
@@ -120,22 +119,15 @@ class _ReceiverReading:
     def _added(self, gradient: Floats | None) -> float:
         """Mean squared error; the gradient by the planes of the file, which have its grid, of the sum of squares."""
         received = self._file
-        parts = tuple(regions(*_padded(received), _SIDE, self.reader.border))
-        hint = None if self.reader.hints is None else self._best_hint(parts)
-        error_of = partial(self._squared_error, hint)
+        parts = regions(*_padded(received), _SIDE, self.reader.border)
+        error_of = partial(self._squared_error, self._hint)
         return total_error(parts, partial(_decoded_planes, received), error_of, gradient) / self.original.size
 
-    def _best_hint(self, parts: Sequence[Region]) -> Hint:
-        """The hint with which the restored picture is best."""
-        import torch
-
-        received, fit = self._file, Fit.of(self.original)
-        for region in parts:
-            inner = _limited(region, received.extent)
-            with torch.no_grad():
-                change = self._change(_decoded_planes(received, region), inner)
-            fit.add(Change(inner.inner, _surroundings(received, inner), change.numpy()))
-        return fit.hint()
+    @property
+    def _hint(self) -> Hint | None:
+        """The hint that the file would get, of the model in 8 bits, which is fast."""
+        model = self.reader.hints
+        return None if model is None else best_hint(self._file, self.original, model)
 
     def _squared_error(self, hint: Hint | None, planes: Tensor, region: Region) -> Tensor:
         """Sum of the squared errors of the restored picture within a region, from the decoded planes around it."""

@@ -17,7 +17,7 @@ from restore.runtime.infer import changes
 from restore.runtime.models import Model, load_model
 from restore.runtime.picture import sample_planes
 
-__all__ = ["Fit", "Hinted", "add_hint", "hinted"]
+__all__ = ["Hinted", "add_hint", "best_hint", "hinted"]
 
 Samples = npt.NDArray[np.uint8]
 # Draws the weights of terms that hardly vary to those without a hint: a mean square of so much, in squared samples.
@@ -112,7 +112,7 @@ def hinted(data: bytes, original: Samples, model: Model, *, max_pixels: int | No
     """
     received = receive(data, max_pixels=max_pixels)
     target = _target(original, received)
-    fit, before, decoded = Fit.of(target), 0.0, 0.0
+    fit, before, decoded = _Fit.of(target), 0.0, 0.0
     for change in changes(received, model):
         fit.add(change)
         before += _squared_error(change, change.planes, target)
@@ -123,6 +123,17 @@ def hinted(data: bytes, original: Samples, model: Model, *, max_pixels: int | No
         hint, after = Hint.of_no_change(is_gray=received.is_gray), decoded
     kept, errors = hint if after < before else None, (before / target.size, min(before, after) / target.size)
     return Hinted(_with_hint(data, received, model, kept), kept, *errors)
+
+
+def best_hint(received: Received, original: Samples, model: Model) -> Hint:
+    """The hint with which the restored picture is nearest to the original, gray or RGB as the file.
+
+    Its weights are those of least squares, rounded.
+    """
+    fit = _Fit.of(original)
+    for change in changes(received, model):
+        fit.add(change)
+    return fit.hint()
 
 
 def _target(original: Samples, received: Received) -> Samples:
@@ -139,7 +150,7 @@ def _target(original: Samples, received: Received) -> Samples:
 
 
 @dataclass
-class Fit:
+class _Fit:
     """Sums of products of all terms with one another, and with the error of the decoded picture, in RGB or gray.
 
     Attributes
@@ -155,7 +166,7 @@ class Fit:
     products: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, original: Samples) -> Fit:
+    def of(cls, original: Samples) -> _Fit:
         """The sums of no tile yet."""
         number = sum(TERMS[_planes(original)])
         return cls(original, np.zeros((number, number)), np.zeros(number))
