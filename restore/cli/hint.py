@@ -53,8 +53,8 @@ __all__ = ["command"]
 def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Leave a hint in JPEG files for "restore run": a few numbers with which it comes nearer to the originals.
 
-    An INPUT is a JPEG file of any encoder, a folder (all JPEG files below it), or - for stdin. The hint takes 19 bytes
-    in a gray file and 29 in others; what other decoders see of the file stays as it is. It holds for the model that it
+    An INPUT is a JPEG file of any encoder, a folder (all JPEG files below it), or - for stdin. The hint takes 16 bytes
+    in a gray file and 26 in others; what other decoders see of the file stays as it is. It holds for the model that it
     was made for, as long as the coefficients stay. A file that no hint makes better is written without one.
     """
     check_jpeg_name(output if not output.is_dir() else None)

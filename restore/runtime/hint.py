@@ -10,7 +10,7 @@ where H and V are second differences along rows and columns, and the last two te
 the weights of each plane. It is only right for the coefficients and the networks that it was made for, of which it has
 a fingerprint; to other files and models it says nothing, and other decoders skip it. In the file it is a segment::
 
-    APP10   ``restore\\0``, fingerprint (4), weights as signed bytes: 3 (gray), or 3 and twice 5 (Y, Cb, Cr)
+    APP10   ``hint\\0``, fingerprint (4), weights as signed bytes: 3 (gray), or 3 and twice 5 (Y, Cb, Cr)
 
 The unit of w0 is 1/32, of the others 1/256.
 """
@@ -37,7 +37,7 @@ __all__ = ["TERMS", "UNITS", "Hint", "fingerprint", "hint_of", "terms", "without
 
 Floats = npt.NDArray[np.float32]
 
-_MARKER, _SIGNATURE = 0xEA, b"restore\0"
+_MARKER, _SIGNATURE = 0xEA, b"hint\0"
 _HEAD_NBYTES, _FINGERPRINT_NBYTES = 4, 4  # the head: marker and length
 TERMS = {1: (3,), 3: (3, 5, 5)}  # number of planes: numbers of terms
 UNITS = (1 / 32, *[1 / 256] * 4)  # of the weights of a plane

@@ -54,7 +54,7 @@ def add_hint(
 ) -> bytes:
     """Leave a hint in a JPEG file, with which the receiver restores it better.
 
-    The hint is a segment of 19 bytes (gray) or 29 bytes, which other decoders skip; coefficients, tables and all other
+    The hint is a segment of 16 bytes (gray) or 26 bytes, which other decoders skip; coefficients, tables and all other
     segments stay as they are. Only `restore_image` with the same model and without an earlier coding uses it. It makes
     the squared error of the restored picture smaller, or there is none; with a hint it is at most that of the decoded
     picture.

@@ -56,7 +56,7 @@ def test_the_restored_picture_comes_nearer_to_the_original_by_what_is_said(
     data = encode(picture, quality=quality, subsampling=subsampling).data
     result = hinted(data, picture, default)
     assert result.hint is not None
-    assert len(result.data) == len(data) + 29
+    assert len(result.data) == len(data) + 26
     before, after = (restore_image(each, model=default) for each in (data, result.data))
     assert error(before, picture) == pytest.approx(result.before, abs=1e-9)
     assert error(after, picture) == pytest.approx(result.after, abs=1e-9)
@@ -68,7 +68,7 @@ def test_a_gray_file_gains_too(default: Model, picture: Samples) -> None:
     gray = picture[..., 1].copy()
     data = encode(gray, quality=30).data
     result = hinted(data, gray, default)
-    assert len(result.data) == len(data) + 19
+    assert len(result.data) == len(data) + 16
     after = restore_image(result.data, model=default)
     assert error(after, gray) == pytest.approx(result.after, abs=1e-9)
     assert result.after < result.before
@@ -97,7 +97,7 @@ def test_everything_else_in_the_file_stays(default: Model, picture: Samples) -> 
     result = add_hint(data, picture, model=default)
     added = Hint.nbytes(is_gray=False)
     assert len(result) == len(data) + added
-    start = result.index(b"restore\0") - 4
+    start = result.index(b"hint\0") - 4
     assert result[:start] + result[start + added :] == data
     with Image.open(io.BytesIO(data)) as before, Image.open(io.BytesIO(result)) as after:
         assert np.array_equal(np.asarray(before), np.asarray(after))
@@ -121,7 +121,7 @@ def test_nothing_is_left_where_it_does_not_help(tmp_path: Path, default: Model) 
     assert (result.hint, result.data, result.before, result.after) == (None, data, 0.0, 0.0)
     picture = photograph(40, 56)
     with_hint = add_hint(encode(picture, quality=20).data, picture, model=default)
-    assert b"restore\0" in with_hint
+    assert b"hint\0" in with_hint
     decoded = decode_image(receive(with_hint))
     unchanged = load_model(save_model(tmp_path, tiny.identity()), threads=1)
     again = hinted(with_hint, decoded, unchanged)  # the decoded picture is what this model gives already
@@ -152,7 +152,7 @@ def test_a_hint_is_for_one_model_and_for_the_coefficients_of_the_file(default: M
     assert np.array_equal(restore_image(progressive, model=default), restore_image(result, model=default))
     coarser = optcodec.transcode(result, effort=3, quality=20).data
     received = receive(coarser)
-    assert any(segment.payload.startswith(b"restore\0") for segment in received.metadata.segments or ())
+    assert any(segment.payload.startswith(b"hint\0") for segment in received.metadata.segments or ())
     assert hint_of(received, default) is None
 
 
@@ -211,13 +211,13 @@ def test_weights_are_those_of_least_squares(tmp_path: Path) -> None:
 
 def test_a_damaged_hint_is_no_hint(default: Model, picture: Samples) -> None:
     result = add_hint(encode(picture, quality=30).data, picture, model=default)
-    start = result.index(b"restore\0")
+    start = result.index(b"hint\0")
     plain = restore_image(result, model=default, hint=False)
-    for position in (start, start + 8):  # the name, and what the hint is for
+    for position in (start, start + 5):  # the name, and what the hint is for
         damaged = bytearray(result)
         damaged[position] ^= 1
         assert np.array_equal(restore_image(bytes(damaged), model=default), plain)
-    shorter = result[: start - 2] + (26).to_bytes(2) + result[start : start + 24] + result[start + 25 :]
+    shorter = result[: start - 2] + (23).to_bytes(2) + result[start : start + 21] + result[start + 22 :]
     assert np.array_equal(restore_image(shorter, model=default), plain)
 
 
@@ -250,7 +250,7 @@ def test_a_folder_gets_hints(files: Path, picture: Samples) -> None:
     document = json.loads(result.stdout)
     assert [Path(file["original"]).name for file in document["files"]] == ["a.png", "b.png"]
     for file in document["files"]:
-        assert file["nbytes"] == file["nbytes_before"] + 29
+        assert file["nbytes"] == file["nbytes_before"] + 26
         assert file["psnr_after"] > file["psnr_before"]
     written = (files / "out" / "a.jpg").read_bytes()
     assert written == add_hint((files / "coded" / "a.jpg").read_bytes(), picture)
@@ -278,7 +278,7 @@ def test_run_says_nothing_of_hints_and_does_not_pass_them_on(files: Path, pictur
     assert np.array_equal(pixels["without"], pixels["plain"])
     assert error(pixels["with"], picture) < error(pixels["plain"], picture)
     assert run("run", files / "h.jpg", "-o", files / "again.jpg").exit_code == 0
-    assert b"restore\0" not in (files / "again.jpg").read_bytes()
+    assert b"hint\0" not in (files / "again.jpg").read_bytes()
 
 
 def test_bad_input_is_told_in_one_line(files: Path) -> None:
@@ -307,7 +307,7 @@ def test_a_sender_may_leave_hints_within_the_bytes_that_are_asked_for(default: M
     assert hint_of(receive(data), load_model("tiny", threads=1)) is not None
     inner = OptcodecSender("inner", {"effort": 2})
     of_quality = HintingSender("ours", inner, default).encode(picture, "4:2:0", Quality(50))
-    assert len(of_quality) == len(inner.encode(picture, "4:2:0", Quality(50))) + 29
+    assert len(of_quality) == len(inner.encode(picture, "4:2:0", Quality(50))) + 26
     assert not isinstance(sender_from("plain=pillow", "4:2:0"), HintingSender)
     with pytest.raises(InvalidInputError, match="no sender 'nobody'"):
         sender_from("hint:nobody", "4:2:0")

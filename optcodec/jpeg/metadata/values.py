@@ -19,7 +19,7 @@ _CONTENTS = (
     (0xE2, b"ICC_PROFILE\0", "ICC profile"),
     (0xE2, b"MPF\0", "list of further pictures (MPF)"),
     (0xE2, b"urn:iso:std:iso:ts:21496", "gain map"),
-    (0xEA, b"restore\0", "hint for the receiver"),
+    (0xEA, b"hint\0", "hint for the receiver"),
     (0xEB, b"JP", "JUMBF (such as C2PA)"),
     (0xED, b"Photoshop 3.0\0", "IPTC"),
     (0xEE, b"Adobe", None),
