@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def receiver() -> dict[str, str]:
         "receiver measures": (measures, ("receiver_evaluate_gray",)),
         "receiver colour": (colour, ("receiver_evaluate_colour",)),
         "receiver harm": (harm, ("receiver_harm",)),
+        "receiver paper": (paper, ("receiver_paper",)),
     }
     for name, (fill, results) in needs.items():
         paths = [RESULTS / f"{result}.json" for result in results]
@@ -169,6 +171,43 @@ def harm(swept: Figures) -> str:
             rows.append([coding, *("" if cell is None else f"{cell[0]:+.2f} ({cell[1]:+.2f})" for cell in cells)])
         parts.append(lines(rows))
     return "\n\n".join(parts)
+
+
+def paper(evaluated: Figures) -> str:
+    """Table I of the paper on the compressed DnCNN: mean and spread over all files with noise, beside its figures.
+
+    An image's PSNR for the paired t-test is the mean over qualities and noises.
+    """
+    from scipy.stats import ttest_rel
+
+    names, costs = evaluated["measures"], evaluated["cost"]["receivers"]
+    rows = [["receiver", "file, kB", "ms", *(MEASURES[name].title for name in names), "p"], _marks(3 + len(names))]
+    noisy = [row for row in evaluated["rows"] if row["sigma"] > 0]
+    psnr = {receiver: _means_by_image(noisy, receiver) for receiver in costs}
+    for receiver, cost in costs.items():
+        nbytes, seconds = cost["model_nbytes"], cost["seconds_one_thread"]
+        cells = []
+        for name in names:
+            values = [row[name] for row in noisy if row["receiver"] == receiver]
+            digits = MEASURES[name].digits
+            cells.append(f"{statistics.mean(values):.{digits}f} ± {statistics.stdev(values):.{digits}f}")
+        p = ""
+        if receiver != evaluated["against"]:
+            p = f"{ttest_rel(psnr[receiver], psnr[evaluated['against']]).pvalue:.1g}"
+        rows.append([receiver, "" if nbytes is None else _kilo(nbytes), f"{1000 * seconds:.0f}", *cells, p])
+    for row in _published()["table"]:
+        cells = [row["measures"].get(name, "") for name in names]
+        rows.append([f"the paper: {row['name']}", row["kilobytes"], row["ms"], *cells, row["p"]])
+    return lines(rows)
+
+
+def _means_by_image(rows: Sequence[Figures], receiver: str) -> list[float]:
+    """Mean PSNR of each image, in the order of their names."""
+    by_image: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        if row["receiver"] == receiver:
+            by_image.setdefault((row["set"], row["image"]), []).append(row["psnr"])
+    return [statistics.mean(by_image[image]) for image in sorted(by_image)]
 
 
 def files(indices: Sequence[Figures]) -> str:

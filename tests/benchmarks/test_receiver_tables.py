@@ -155,3 +155,33 @@ def test_tables_without_results_are_empty(tables: ModuleType, tmp_path: Path, mo
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
     texts = tables.receiver()
     assert {texts.pop(name) for name in list(texts) if name != "receiver files"} == {""}
+
+
+def test_the_table_of_the_paper_pools_all_files_with_noise(tables: ModuleType) -> None:
+    def row(receiver: str, image: str, sigma: float, psnr: float) -> dict[str, Any]:
+        return {"set": "Set5", "image": image, "quality": 10, "sigma": sigma, "receiver": receiver, "psnr": psnr}
+
+    measured = [(0.0, 99.0), (5.0, 30.0), (10.0, 28.0)]
+    receivers = {"full": (0.0, 0.0), "small": (-0.5, -0.7)}
+    evaluated = {
+        "measures": ["psnr"],
+        "against": "full",
+        "rows": [
+            row(name, image, sigma, psnr + number + less[number])
+            for name, less in receivers.items()
+            for number, image in enumerate("ab")
+            for sigma, psnr in measured
+        ],
+        "cost": {
+            "receivers": {
+                "full": {"model_nbytes": 2_000_000, "seconds_one_thread": 1.6},
+                "small": {"model_nbytes": None, "seconds_one_thread": 0.15},
+            }
+        },
+    }
+    table = rows(tables.paper(evaluated))
+    assert table[0] == ["receiver", "file, kB", "ms", "PSNR dB", "p"]
+    assert table[2] == ["full", "2,000", "1600", "29.50 ± 1.29", ""]
+    assert table[3] == ["small", "", "150", "28.90 ± 1.24", "0.1"]
+    assert table[4] == ["the paper: JPEG", "", "1", "27.4 ± 1.8", ""]
+    assert ["the paper: compressed DnCNN", "1,000", "8", "29.0 ± 1.5", "0.04"] in table
