@@ -23,6 +23,7 @@ OPTIONAL_PACKAGES = {
     "fsspec": ("fsspec", "data"),
     "imageio": ("imageio", "imageio"),
     "jinja2": ("jinja2", "report"),
+    "litert_torch": ("litert-torch", "tflite"),
     "matplotlib": ("matplotlib", "plot"),
     "onnx": ("onnx", "torch"),
     "onnxruntime": ("onnxruntime", "receiver"),

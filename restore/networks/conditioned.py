@@ -12,6 +12,7 @@ A further factor, the caution, is learned afterwards, with everything else as it
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -164,6 +165,7 @@ class Conditioned(nn.Module):
         that of the noise.
         """
         logarithms = condition[:, 64 * self.tables - 64 : 64 * self.tables].mean(1)
-        beyond = functional.relu(torch.exp2(8 * logarithms) - self.threshold)
+        mean = torch.exp(8 * math.log(2) * logarithms)  # a power of two, for which not every converter has an operation
+        beyond = functional.relu(mean - self.threshold)
         sigma = SIGMA_UNIT * condition[:, -1]
         return torch.sqrt(beyond + sigma.square())[:, None, None, None]
