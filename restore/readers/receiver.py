@@ -21,6 +21,7 @@ from restore.runtime.change import is_constant
 from restore.runtime.decode import Received, receive
 from restore.runtime.hint import Hint
 from restore.runtime.hinting import best_hint, hinted
+from restore.runtime.image import TO_RGB
 from restore.runtime.infer import decoded_planes
 from restore.runtime.settings import GRID
 
@@ -35,9 +36,8 @@ Samples = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 _SIDE = 512  # of a region, in pixels
-# RGB to Y, Cb, Cr, and Y, Cb, Cr to RGB, without the offset of 128 (T.871, clause 7).
+# RGB to Y, Cb, Cr, without the offset of 128 (T.871, clause 7).
 _FROM_RGB = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
-_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136286, -0.714136286), (1.0, 1.772, 0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,4 +234,4 @@ def _image(planes: Tensor) -> Tensor:
     if len(planes) == 1:
         return planes[0]
     centred = torch.stack([planes[0], planes[1] - 128, planes[2] - 128], -1)
-    return (centred @ torch.tensor(_TO_RGB).T).clamp(0, 255)
+    return (centred @ torch.tensor(TO_RGB).T).clamp(0, 255)

@@ -13,6 +13,7 @@ from optcodec.shared import segments_of, with_metadata
 from restore.runtime.change import Change, is_constant, pixels_of
 from restore.runtime.decode import Received, receive
 from restore.runtime.hint import TERMS, Hint, fingerprint, terms, without_hints
+from restore.runtime.image import TO_RGB
 from restore.runtime.infer import changes
 from restore.runtime.models import Model, load_model
 from restore.runtime.picture import sample_planes
@@ -206,10 +207,8 @@ def _planes(original: Samples) -> int:
 
 
 def _to_pixels(planes: int) -> npt.NDArray[np.float64]:
-    """The matrix from Y, or from Y, Cb - 128 and Cr - 128, to gray or RGB (T.871, clause 7)."""
-    if planes == 1:
-        return np.eye(1)
-    return np.array([[1, 0, 1.402], [1, -0.344136286, -0.714136286], [1, 1.772, 0]])
+    """The matrix from Y, or from Y, Cb - 128 and Cr - 128, to gray or RGB."""
+    return np.eye(1) if planes == 1 else np.array(TO_RGB)
 
 
 def _middles(planes: int) -> npt.NDArray[np.float64]:

@@ -13,7 +13,10 @@ from optcodec.shared import check_orient
 from restore.runtime.cells import Floats
 from restore.runtime.decode import Received, receive
 
-__all__ = ["decode_centroids", "decode_image", "to_rgb"]
+__all__ = ["TO_RGB", "decode_centroids", "decode_image", "to_rgb"]
+
+# R, G and B of Y, Cb - 128 and Cr - 128 (T.871, clause 7).
+TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136286, -0.714136286), (1.0, 1.772, 0.0))
 
 _BAND_ROWS = 64  # rows of pixels that are decoded together
 
