@@ -88,7 +88,10 @@ def test_a_clean_picture_is_what_should_be_restored(picture: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--reader", "sr5"), "no reader 'sr5'; expected deblock, deblock-hint, deblur1.5, denoise25, sr4, package.module:factory"),
+        (
+            ("--reader", "sr5"),
+            "no reader 'sr5'; expected deblock, deblock-hint, deblur1.5, denoise25, sr4, package.module:factory",
+        ),
         (("--reader", "readers_of_a_test:nothing"), "to return a reader, a function; got NoneType"),
         (("--reader", "readers_of_a_test:missing"), "expected a reader as package.module:factory"),
         (
