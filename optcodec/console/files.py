@@ -27,6 +27,7 @@ __all__ = [
     "check_jpeg_name",
     "find_images",
     "folder_is_meant",
+    "goes_to_folder",
     "note_folder",
     "output_paths",
 ]
@@ -96,6 +97,11 @@ def find_images(inputs: Iterable[Path], suffixes: Sequence[str] = IMAGE_SUFFIXES
         for path in images:
             sources.setdefault(path.absolute(), Source(path, path.relative_to(item)))
     return list(sources.values())
+
+
+def goes_to_folder(sources: Sequence[Source], inputs: Iterable[Path], output: Path) -> bool:
+    """Whether the output is a folder: for several files, for an input that is a folder, or as it is written."""
+    return len(sources) > 1 or any(path.is_dir() for path in (output, *inputs)) or folder_is_meant()
 
 
 def output_paths(

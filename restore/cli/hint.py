@@ -18,7 +18,7 @@ from optcodec.console.files import (
     Source,
     check_jpeg_name,
     find_images,
-    folder_is_meant,
+    goes_to_folder,
     output_paths,
 )
 from optcodec.console.many import Done, failure_records, process_files, report_failures
@@ -59,7 +59,7 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
     """
     check_jpeg_name(output if not output.is_dir() else None)
     sources = find_images(inputs, JPEG_SUFFIXES)
-    several = len(sources) > 1 or any(path.is_dir() for path in (output, *inputs)) or folder_is_meant()
+    several = goes_to_folder(sources, inputs, output)
     targets = output_paths(sources, output, suffix=".jpg", folder=several, force=options["force"])
     paths = [source.path for source in sources]
     if dry_run:

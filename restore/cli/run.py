@@ -15,7 +15,7 @@ from optcodec import InvalidInputError
 from optcodec.console.about import about
 from optcodec.console.compare import before_and_after, check_compare, compare_options
 from optcodec.console.dry_run import dry_run_option, print_plan
-from optcodec.console.files import IMAGE_SUFFIXES, JPEG_SUFFIXES, OutputPath, find_images, folder_is_meant, output_paths
+from optcodec.console.files import IMAGE_SUFFIXES, JPEG_SUFFIXES, OutputPath, find_images, goes_to_folder, output_paths
 from optcodec.console.many import Done, failure_records, notice_count, process_files, report_failures
 from optcodec.console.options import max_pixels_option, orient_option, reading_of, reading_options
 from optcodec.console.page import write_page
@@ -124,7 +124,7 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
     if is_noisy and options["as_quality"] == "auto":
         raise InvalidInputError("--as-quality auto reads the coefficients of a JPEG file; expected 1..100 with --sigma")
     sources = find_images(inputs, IMAGE_SUFFIXES if is_noisy else JPEG_SUFFIXES)
-    several = len(sources) > 1 or any(path.is_dir() for path in (output, *inputs)) or folder_is_meant()
+    several = goes_to_folder(sources, inputs, output)
     kind = _format(output, options["file_format"], several)
     if kind == "png" and options["quality"] is not None:
         raise InvalidInputError(f"--quality {options['quality']} is for JPEG files; expected it with --format jpeg")
