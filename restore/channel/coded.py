@@ -29,7 +29,7 @@ from restore.runtime.statistics import activities, count_magnitudes, dead_zones
 __all__ = ["GRID", "CodedFile", "CodedSet", "code_once"]
 
 Samples = npt.NDArray[np.uint8]
-_NOT_IN_FILES = "sigmas", "blind", "first_drawing"  # of a mix; drawings are told by their pixels
+_NOT_IN_FILES = "sigmas", "blind", "first_drawing", "kinds"  # of a mix; drawings are told by their pixels
 _FORMAT = 2  # of the files that are kept; 1 had errors against pictures that were half a sample darker
 GRID = 16  # pixels: blocks of chrominance that is subsampled by two repeat with it
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from optcodec import InvalidInputError
+from restore.channel.drawings import ALL_KINDS, FIRST_KINDS
 from restore.channel.senders import SENDERS
 
 __all__ = ["Mix"]
@@ -38,6 +39,8 @@ class Mix:
         Number of drawings besides the photographs, see `restore.channel.drawings`.
     first_drawing : int
         Number of the first of them.
+    kinds : sequence of str
+        Kinds of the drawings, of `restore.channel.drawings.DRAWING_KINDS`, in turn.
     sigmas : sequence of float
         Standard deviations of Gaussian noise that is added to the decoded image, in units of 8-bit samples, drawn with
         equal probability; the network is told which.
@@ -59,6 +62,7 @@ class Mix:
     blind: float = 0.0
     smooth: float = 0.0
     first_drawing: int = 0
+    kinds: Sequence[str] = FIRST_KINDS
 
     def __post_init__(self) -> None:
         if not isinstance(self.senders, dict) or not self.senders:
@@ -72,6 +76,8 @@ class Mix:
             raise InvalidInputError(f"qualities are 1..100, at least one; got {list(self.qualities)}")
         if not self.subsamplings or not set(self.subsamplings) <= {"4:4:4", "4:2:0"}:
             raise InvalidInputError(f"subsamplings are 4:4:4 and 4:2:0, at least one; got {list(self.subsamplings)}")
+        if not self.kinds or not set(self.kinds) <= set(ALL_KINDS):
+            raise InvalidInputError(f"kinds are of {', '.join(ALL_KINDS)}, at least one; got {list(self.kinds)}")
         for name in ("twice", "known", "grainy", "sharpened", "smooth", "blind"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInputError(f"{name} is a share, 0..1; got {getattr(self, name)}")

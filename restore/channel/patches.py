@@ -89,7 +89,7 @@ class CodedPatches:
         fitting = [image for image in photographs if min(image.shape[:2]) >= least]
         if not fitting:
             raise InvalidInputError(f"no photograph has {least} rows and columns")
-        images = [*fitting, *(drawing(mix.first_drawing + number) for number in range(mix.drawings))]
+        images = [*fitting, *_drawings(mix)]
         self._files, self._side, self._count, self._planes, self._seed = (
             CodedSet(images, mix, folder, seed), side, count, planes, seed,
         )  # fmt: skip
@@ -135,6 +135,10 @@ class CodedPatches:
             for origin, extent in zip(file.origin, file.received.shape[:2], strict=True)
         )
         return slice(rows, rows + self._side), slice(columns, columns + self._side)
+
+
+def _drawings(mix: Mix) -> list[Samples]:
+    return [drawing(mix.first_drawing + number, kinds=mix.kinds) for number in range(mix.drawings)]
 
 
 def coded_planes(

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from optcodec import InvalidInputError
+from restore.channel.drawings import ALL_KINDS
 from restore.networks import Conditioned, build
 from restore.networks.operations import configuration
 from restore.networks.quantized import Quantized
@@ -39,7 +40,7 @@ __all__ = ["BATCHES", "Observations", "careful", "learn", "observe", "observed_r
 # took no part, 4 lost without caution and 3 with it, the worst 2.7 and 0.5 dB.
 # For chrominance, of 1,500 patches that took no part, 19 (`tiny`) and 18 (`default`) lost more than 0.02 dB
 # with weight and noise of luminance, and 8 and 11 with those below, for 0.08 dB of the mean gain of 1.0 and 1.4 dB.
-BATCHES = 1000  # of patches that are observed
+BATCHES = 2500  # of patches that are observed
 _HELD_OUT = 10  # one of so many patches takes no part, and shows what the caution does
 _WIDTH = 32  # of the hidden layer
 _HARM = (30.0, 300.0)  # how much more a loss counts than a gain, for luminance and for chrominance
@@ -47,7 +48,7 @@ _NOISE = (0.0, 0.2)  # standard deviation of the noise on what the caution is to
 _MARGIN = 0.02  # the least gain in dB that is no loss
 _FLOOR = 0.02  # mean square, in 8-bit samples, that is added to all errors: smaller ones are of no interest
 _EPOCHS, _BATCH, _RATE = 150, 64, 3e-3
-_SIDE, _DRAWINGS = 176, 1050  # side of the patches, and number of drawings: about as many as there are photographs
+_SIDE, _DRAWINGS = 176, 2000  # side of the patches, and number of drawings
 _FIRST_DRAWING = 500_000  # none that a training or a benchmark has
 _SMOOTH = 0.25  # share of pictures out of focus
 _FINE, _TIMES = 80, 3  # the quality from which on files are fine, and how many times each of these qualities counts
@@ -147,6 +148,7 @@ def observed_recipe(recipe: Recipe) -> Recipe:
         smooth=min(_SMOOTH, 1 - recipe.mix.grainy - recipe.mix.sharpened),
         drawings=_DRAWINGS,
         first_drawing=_FIRST_DRAWING,
+        kinds=ALL_KINDS,
     )
     return dataclasses.replace(recipe, side=_SIDE, mix=mix, seed=recipe.seed + 1)
 

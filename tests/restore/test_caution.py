@@ -179,8 +179,9 @@ def test_what_is_observed(tmp_path: Path) -> None:
     assert settings.mix is not None
     observed = observed_recipe(settings)
     assert observed.mix is not None
-    assert (observed.mix.drawings, observed.side, observed.seed) == (1050, 176, settings.seed + 1)
+    assert (observed.mix.drawings, observed.side, observed.seed) == (2000, 176, settings.seed + 1)
     assert observed.mix.first_drawing > settings.mix.drawings
+    assert set(observed.mix.kinds) > set(settings.mix.kinds)
     assert list(observed.mix.qualities) == [10, 50, 80, 90, 80, 90, 80, 90]
     assert observed.mix.smooth == pytest.approx(0.25)
     grainy = observed_recipe(dataclasses.replace(settings, mix=dataclasses.replace(settings.mix, grainy=0.9)))

@@ -9,7 +9,7 @@ from skimage import data
 
 from optcodec import InvalidInputError
 from restore.channel.coded import GRID, CodedSet, code_once
-from restore.channel.drawings import drawing
+from restore.channel.drawings import ALL_KINDS, DRAWING_KINDS, FIRST_KINDS, drawing
 from restore.channel.mix import Mix
 from restore.channel.patches import CodedPatches, coded_planes
 from restore.channel.samples import to_ycc
@@ -152,12 +152,33 @@ def test_validation_planes_are_those_of_the_file() -> None:
     assert condition[-3:].tolist() == [1, 1, 0]  # log2 of the subsampling, no noise
 
 
-def test_drawings_are_reproducible_and_differ() -> None:
-    several = [drawing(number, width=120, height=96) for number in range(8)]
-    np.testing.assert_array_equal(several[3], drawing(3, width=120, height=96))
-    assert all(image.shape == (96, 120, 3) and image.dtype == np.uint8 for image in several)
+@pytest.mark.parametrize("kind", list(DRAWING_KINDS))
+def test_drawings_are_reproducible_and_differ(kind: str) -> None:
+    size = {"width": 320, "height": 240}
+    several = [drawing(number, **size, kinds=[kind]) for number in range(4)]
+    np.testing.assert_array_equal(several[3], drawing(3, **size, kinds=[kind]))
+    assert all(image.shape == (240, 320, 3) and image.dtype == np.uint8 for image in several)
     assert all(image.std() > 1 for image in several)
-    assert len({image.tobytes() for image in several}) == 8
+    assert len({image.tobytes() for image in several}) == 4
+
+
+def test_kinds_of_drawings_take_turns() -> None:
+    for number in (7, 10, 13):
+        several = drawing(number, kinds=ALL_KINDS)
+        np.testing.assert_array_equal(several, drawing(number, kinds=[ALL_KINDS[number % len(ALL_KINDS)]]))
+    np.testing.assert_array_equal(drawing(6), drawing(6, kinds=[FIRST_KINDS[2]]))
+
+
+def test_drawings_of_a_mix_are_of_its_kinds() -> None:
+    mix = Mix({"pillow": 1}, qualities=(90,), versions=1, drawings=2, kinds=("code", "sheet"))
+    options = {"side": 32, "count": 1, "planes": 3}
+    theirs = CodedPatches([PHOTO], mix, None, **options)
+    drawn = [drawing(number, kinds=mix.kinds) for number in range(2)]
+    same = CodedPatches([PHOTO, *drawn], replace(mix, drawings=0), None, **options)
+    for number in range(8):
+        np.testing.assert_array_equal(theirs.batch(number).clean, same.batch(number).clean)
+    with pytest.raises(InvalidInputError, match=r"kinds are of page, window, .*, at least one; got \['poster'\]"):
+        replace(mix, kinds=("poster",))
 
 
 def test_drawings_of_a_mix_begin_where_it_says() -> None:
