@@ -3,10 +3,10 @@
 If WORK has a folder NAME-fine, a network is trained a second time by the recipe of that name, from where the first
 training ended; so it is with NAME-smooth, and with NAME-level and NAME-free, which have the recipe NAME-smooth once
 more, each. Then a network with 8 bits learns to imitate it, and last it learns caution (`restore.training.caution`),
-which the one with 8 bits takes over. Every stage has a folder below WORK and is skipped if that folder is complete; an
-interrupted training continues. Trainings take days, and end at different times: networks that are trained, but not yet
-shipped, are kept in the folder ``trained`` with their logs, and are taken from there. Some networks start from those of
-other models.
+which the one with 8 bits takes over. What was observed for that is kept, so that caution can be learned again within
+minutes. Every stage has a folder below WORK and is skipped if that folder is complete; an interrupted training
+continues. Trainings take days, and end at different times: networks that are trained, but not yet shipped, are kept in
+the folder ``trained`` with their logs, and are taken from there. Some networks start from those of other models.
 
 Writes ``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the
 trainings as ``results/training/*.csv``.
@@ -45,7 +45,7 @@ from restore.networks.fold import fold
 from restore.networks.grow import grown
 from restore.networks.quantized import Quantized
 from restore.networks.weights import load_network, save_network, shipped_network
-from restore.training.caution import BATCHES, careful, with_caution
+from restore.training.caution import BATCHES, Observations, observe, observed_recipe, taught, with_caution
 from restore.training.log import read_log
 from restore.training.material import DataFolders
 from restore.training.recipe import Recipe, load_recipe, shipped_recipes
@@ -180,14 +180,17 @@ def _take_trained(recipe: str, folder: Path) -> None:
 
 def _careful_network(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network with caution, and what that does to patches that took no part."""
-    recipe = _last_recipe(role, work)
 
     def progress(batch: int) -> None:
         if batch % 50 == 0:
             click.echo(f"{role} caution {batch}/{BATCHES}", err=True)
 
     def make() -> tuple[nn.Module, dict[str, Any]]:
-        return careful(network, recipe, DataFolders(data, files=work / "files"), progress=progress)
+        path = work / f"{_trainings(role, work)[-1]}-careful" / "observations.npz"
+        if not path.exists():
+            recipe, folders = observed_recipe(_last_recipe(role, work)), DataFolders(data, files=work / "files")
+            observe(network, recipe, folders, batches=BATCHES, progress=progress).save(path)
+        return taught(network, Observations.load(path))
 
     return _stage("careful", role, work, make)
 

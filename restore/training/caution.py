@@ -17,6 +17,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from optcodec import InvalidInputError
+from optcodec.shared import whole_file
 from restore.channel.drawings import ALL_KINDS
 from restore.networks import Conditioned, build
 from restore.networks.operations import configuration
@@ -32,18 +34,16 @@ from restore.runtime.change import is_constant
 from restore.training.material import DataFolders, luminance_network, network_input, training_patches
 from restore.training.recipe import Recipe
 
-__all__ = ["BATCHES", "Observations", "careful", "learn", "observe", "observed_recipe", "with_caution"]
+__all__ = ["BATCHES", "Observations", "careful", "learn", "observe", "observed_recipe", "taught", "with_caution"]
 
-# Width and weight were chosen with the means of diagonals of frequencies in place of 2x2 frequencies, on 800 files that
-# took no part: of 400 drawings, 12 and 15 lost more than 0.02 dB with the luminance networks `tiny` and `default`, and
-# 3 and 3 with caution, at most 0.5 dB; photographs gained 0.01 dB less. As it is here, with `tiny`: of 600 patches that
-# took no part, 4 lost without caution and 3 with it, the worst 2.7 and 0.5 dB.
-# For chrominance, of 1,500 patches that took no part, 19 (`tiny`) and 18 (`default`) lost more than 0.02 dB
-# with weight and noise of luminance, and 8 and 11 with those below, for 0.08 dB of the mean gain of 1.0 and 1.4 dB.
+# Weights were chosen on every tenth patch, which took no part. Of 1,500 of them, with the luminance network `tiny`, 25
+# lost more than 0.02 dB without caution (the worst 1.7 dB), 11 with a weight of 30 (0.9 dB), and 6 with 100 (0.4 dB),
+# for 0.02 dB of the mean gain of 2.22 dB. With its network for chrominance 66 lost without caution (the worst 5.6 dB),
+# 12 with a weight of 300 (0.31 dB), for 0.13 dB of 0.96 dB, and 8 with 1,000, for 0.22 dB.
 BATCHES = 2500  # of patches that are observed
 _HELD_OUT = 10  # one of so many patches takes no part, and shows what the caution does
 _WIDTH = 32  # of the hidden layer
-_HARM = (30.0, 300.0)  # how much more a loss counts than a gain, for luminance and for chrominance
+_HARM = (100.0, 300.0)  # how much more a loss counts than a gain, for luminance and for chrominance
 _NOISE = (0.0, 0.2)  # standard deviation of the noise on what the caution is told of each patch as it learns, likewise
 _MARGIN = 0.02  # the least gain in dB that is no loss
 _FLOOR = 0.02  # mean square, in 8-bit samples, that is added to all errors: smaller ones are of no interest
@@ -76,6 +76,18 @@ class Observations:
 
     def __getitem__(self, index: Tensor) -> Observations:
         return Observations(*(getattr(self, field.name)[index] for field in dataclasses.fields(self)))
+
+    def save(self, path: Path) -> None:
+        """Write them as .npz, into a folder that is made if it is not there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as target:
+            np.savez(target, **{field.name: getattr(self, field.name).numpy() for field in dataclasses.fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> Observations:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as held:
+            return cls(*(torch.from_numpy(held[field.name]) for field in dataclasses.fields(cls)))
 
     def gains(self, factors: Tensor | float = 1.0) -> Tensor:
         """Gain of PSNR of each patch in dB, if the changes are multiplied by these factors."""
@@ -115,12 +127,16 @@ def careful(
         If the network cannot be told how files are made or has caution already, the recipe has no mix, or photographs
         are missing.
     """
-    if not isinstance(network, Conditioned) or network.caution is not None:
-        raise InvalidInputError(f"caution is for a network conditioned without it; got {configuration(network)}")
-    seen = observe(network, observed_recipe(recipe), data, batches=batches, progress=progress)
+    _teachable(network)  # before minutes are spent
+    return taught(network, observe(network, observed_recipe(recipe), data, batches=batches, progress=progress))
+
+
+def taught(network: nn.Module, seen: Observations) -> tuple[Conditioned, dict[str, float]]:
+    """A copy of a network that has learned caution from what was observed of it; see `careful`."""
+    teachable = _teachable(network)
     numbers = torch.arange(len(seen.errors))
     held_out = numbers % _HELD_OUT == _HELD_OUT - 1
-    cautious, rest = learn(network, seen[numbers[~held_out]]), seen[numbers[held_out]]
+    cautious, rest = learn(teachable, seen[numbers[~held_out]]), seen[numbers[held_out]]
     record: dict[str, float] = {"patches": len(numbers), "held_out": len(rest.errors)}
     with torch.no_grad():
         factors = cautious.caution_factor(cautious.pooled(rest.conditions))[:, 0].double()
@@ -129,6 +145,19 @@ def careful(
         record |= {f"{key}_{name}": round(value, 4) for key, value in figures.items()}
         record[f"harmed_{name}"] = int((gains < -_MARGIN).sum())
     return cautious, record
+
+
+def _teachable(network: nn.Module) -> Conditioned:
+    """The network, if it can learn caution.
+
+    Raises
+    ------
+    InvalidInputError
+        If it cannot be told how files are made, or has caution already.
+    """
+    if not isinstance(network, Conditioned) or network.caution is not None:
+        raise InvalidInputError(f"caution is for a network conditioned without it; got {configuration(network)}")
+    return network
 
 
 def observed_recipe(recipe: Recipe) -> Recipe:

@@ -109,7 +109,8 @@ def test_observations_are_those_of_the_patches(tmp_path: Path) -> None:
     data = DataFolders(save_shapes(tmp_path, 2, 112, 96))
     settings = recipe(mix=Mix({"pillow": 1}, versions=1), loss="relative", side=32, count=3)
     network, done = shaken(Conditioned(width=8, blocks=1)), []
-    seen = observe(network, settings, data, batches=2, progress=done.append)
+    observe(network, settings, data, batches=2, progress=done.append).save(tmp_path / "kept" / "observations.npz")
+    seen = Observations.load(tmp_path / "kept" / "observations.npz")
     assert done == [1, 2]
     assert seen.conditions.shape == (6, condition_size(1))
     patches = training_patches(settings, data)
