@@ -226,7 +226,7 @@ def files(indices: Sequence[Figures]) -> str:
 
 
 def _indices() -> list[Figures]:
-    paths = [_DATA / "models" / f"{name}.json" for name in _NAMES]
+    paths = [_DATA / "models" / f"{name}.json" for name in (*_NAMES, "noise")]
     return [_read(path) for path in paths if path.exists()]
 
 

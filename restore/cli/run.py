@@ -76,8 +76,8 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
     help="File format of the output.  [default: by the suffix of the output, or png]",
 )
 @click.option("-q", "--quality", type=click.IntRange(1, 100), help=f"Quality of JPEG output.  [default: {_QUALITY}]")
-@click.option("--model", default="default", show_default=True, metavar="NAME|FILE", help="Name of a shipped model, or "
-              "the .json file of another one.")  # fmt: skip
+@click.option("--model", metavar="NAME|FILE", help="Name of a shipped model, or the .json file of another one.  "
+              "[default: default; with --sigma, noise]")  # fmt: skip
 @click.option(
     "--project/--no-project",
     default=True,
@@ -95,7 +95,7 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
 @click.option("--as-tables", type=click.Path(path_type=Path), metavar="FILE", help="Restore the errors of an earlier "
               "coding, too, with the tables of this file.")  # fmt: skip
 @click.option("--sigma", callback=_sigma_or_auto, metavar="0..255|auto", help="Inputs are decoded pictures of "
-              "any format, with noise of this standard deviation in 8-bit units; auto: estimate it.")  # fmt: skip
+              "any format, with noise; this is its standard deviation in luminance, 0..255, or auto: estimate it.")  # fmt: skip
 @click.option("--hint/--no-hint", default=True, help="Use the hint that \"restore hint\" left in a file for the "
               "model.  [default: hint]")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Maximum number of threads.  [default: all cores]")
@@ -117,8 +117,8 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
     A picture that was saved as JPEG twice has the errors of both codings, but its file tells the steps of the last one
     only. With --as-quality or --as-tables, the network is told the earlier, coarser steps.
 
-    With --sigma, inputs are pictures that were decoded from JPEG and then became noisy. They can have any format, and
-    need a --model that was trained for noise. --as-quality and --as-tables say how they were coded, if that is known.
+    With --sigma, inputs are pictures that were decoded from JPEG and then became noisy. They can have any format; the
+    model is one that was trained for noise. --as-quality and --as-tables say how they were coded, if that is known.
     """
     is_noisy = options["sigma"] is not None
     if is_noisy and options["as_quality"] == "auto":
@@ -139,7 +139,7 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
 
     from restore.runtime.models import load_model
 
-    model = load_model(options["model"], threads=options["threads"])
+    model = load_model(options["model"] or ("noise" if is_noisy else "default"), threads=options["threads"])
     load = (_noisy_loader if is_noisy else _file_loader)(options)
 
     def work(index: int) -> Done:

@@ -110,8 +110,9 @@ def restore_pixels(
     pixels : ndarray of uint8, shape (height, width) or (height, width, 3)
         Gray or RGB. The first block of the former JPEG file begins at the first row and column.
     sigma : float or "auto"
-        Standard deviation of the noise, in units of 8-bit samples; "auto" estimates it, see
-        `restore.runtime.noise.estimate_sigma`.
+        Standard deviation of the noise in luminance, in units of 8-bit samples; "auto" estimates it, see
+        `restore.runtime.noise.estimate_sigma`. Independent noise of a standard deviation of 1 in R, G and B has one of
+        0.67 in luminance.
     model : str, path or Model
         Name of a shipped model, the .json file of another one, or the result of `load_model`; trained for noise.
     as_quality : int, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from scipy.ndimage import gaussian_filter
+from skimage import data
 
 from optcodec import InvalidInputError, annex_k_tables, save_tables
-from restore import restore_pixels
+from restore import restore_image, restore_pixels
 from restore.cli import main
 from restore.runtime.context import Context
 from restore.runtime.models import Model
@@ -126,6 +129,7 @@ def test_the_command_restores_noisy_pictures(tmp_path: Path, monkeypatch: pytest
         (["--sigma", "300"], "expected a standard deviation of 0..255, or auto, got '300'"),
         (["--sigma", "much"], "expected a standard deviation of 0..255, or auto, got 'much'"),
         (["--sigma", "3", "--as-quality", "auto"], "expected 1..100 with --sigma"),
+        (["--sigma", "30"], "the model noise takes a sigma of 0..20, for which it was trained; got 30"),
         (["--sigma", "3", "--model", "tiny"], "the model tiny is for pictures without noise, got sigma 3"),
     ],
 )
@@ -135,3 +139,42 @@ def test_bad_options_are_refused(tmp_path: Path, options: list[str], message: st
     assert result.exit_code in (1, 2)
     assert message in " ".join(result.stderr.split())
     assert not (tmp_path / "b.png").exists()
+
+
+@pytest.mark.parametrize(("quality", "sigma"), [(10, 5.0), (30, 20.0), (50, 10.0), (30, 0.0)])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_the_shipped_model_is_ahead_of_every_gaussian_filter(mode: str, quality: int, sigma: float) -> None:
+    pytest.importorskip("onnxruntime")
+    original = np.asarray(Image.fromarray(data.astronaut()[:256, 128:384]).convert(mode)).astype(np.float32)
+    file = io.BytesIO()
+    Image.fromarray(original.astype(np.uint8)).save(file, "JPEG", quality=quality)
+    decoded = np.asarray(Image.open(file))
+    received = np.rint(decoded + np.random.default_rng(2).normal(0, sigma, decoded.shape)).clip(0, 255).astype(np.uint8)
+
+    def error(shown: np.ndarray) -> float:
+        return float(np.square(shown - original).mean())
+
+    axes = (0, 1)
+    filtered = [gaussian_filter(received.astype(np.float32), width, axes=axes) for width in np.linspace(0, 2, 21)]
+    assert error(restore_pixels(received, sigma=sigma, as_quality=quality)) < 0.85 * min(map(error, filtered))
+
+
+def test_the_command_takes_the_model_for_noise(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    Image.fromarray(noisy()).save(tmp_path / "a.png")
+    for name, options in (("usual", []), ("named", ["--model", "noise"])):
+        arguments = ["run", str(tmp_path / "a.png"), "-o", str(tmp_path / f"{name}.png"), "--sigma", "6", *options]
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+    usual, named = ((tmp_path / f"{name}.png").read_bytes() for name in ("usual", "named"))
+    assert usual == named
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "usual.png")), restore_pixels(noisy(), sigma=6))
+
+
+def test_the_model_for_noise_restores_files_too() -> None:
+    pytest.importorskip("onnxruntime")
+    original, file = data.astronaut()[:256, 128:384], io.BytesIO()
+    Image.fromarray(original).save(file, "JPEG", quality=20)
+    decoded, restored = np.asarray(Image.open(file)), restore_image(file.getvalue(), model="noise")
+    assert (
+        np.square(restored - original.astype(float)).mean() < 0.85 * np.square(decoded - original.astype(float)).mean()
+    )
