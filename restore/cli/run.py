@@ -95,7 +95,7 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
 @click.option("--as-tables", type=click.Path(path_type=Path), metavar="FILE", help="Restore the errors of an earlier "
               "coding, too, with the tables of this file.")  # fmt: skip
 @click.option("--sigma", callback=_sigma_or_auto, metavar="0..255|auto", help="Inputs are decoded pictures of "
-              "any format, with noise; this is its standard deviation in luminance, 0..255, or auto: estimate it.")  # fmt: skip
+              "any format, with noise of this standard deviation in luminance; auto: estimate it.")  # fmt: skip
 @click.option("--hint/--no-hint", default=True, help="Use the hint that \"restore hint\" left in a file for the "
               "model.  [default: hint]")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Maximum number of threads.  [default: all cores]")
