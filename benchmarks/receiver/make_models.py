@@ -129,7 +129,7 @@ def _quantize_shipped(name: str, work: Path, data: Path) -> None:
         card["stages"] = [*kept, {"stage": "int8-imitated", **sizes, **psnr}]
         text = json.dumps({"stages": card["stages"]}, indent=2)
         (RESULTS / "receiver_route.json").write_text(text)
-    write_model(path, *networks, chrominance_name=chrominance, card=card, max_sigma=index.get("max_sigma", 0.0))
+    write_model(path, *networks, chrominance_name=chrominance, card=card, max_sigma=load_recipe(name).max_sigma)
 
 
 def _chrominance(name: str) -> str:
@@ -246,6 +246,7 @@ def _model_of_route(name: str, work: Path, route: Path) -> None:
         MODELS / f"{name}.json",
         load_network(route / "int8-tuned" / "network.safetensors"),
         card={"licence": LICENCE, name: {"trainings": [_training(name, work / name)]}, "stages": stages},
+        max_sigma=load_recipe(name).max_sigma,
     )
     slim = load_network(route / "slim" / "network.safetensors")
     save_network(MODELS / f"{name}.safetensors", slim, stage="slim")

@@ -142,8 +142,12 @@ def test_bad_options_are_refused(tmp_path: Path, options: list[str], message: st
 
 
 @pytest.mark.parametrize(("quality", "sigma"), [(10, 5.0), (30, 20.0), (50, 10.0), (30, 0.0)])
-@pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_the_shipped_model_is_ahead_of_every_gaussian_filter(mode: str, quality: int, sigma: float) -> None:
+@pytest.mark.parametrize(
+    ("model", "mode", "share"), [("noise", "L", 0.85), ("noise", "RGB", 0.85), ("dncnn", "L", 0.95)]
+)
+def test_shipped_models_for_noise_are_ahead_of_every_gaussian_filter(
+    model: str, mode: str, share: float, quality: int, sigma: float
+) -> None:
     pytest.importorskip("onnxruntime")
     original = np.asarray(Image.fromarray(data.astronaut()[:256, 128:384]).convert(mode)).astype(np.float32)
     file = io.BytesIO()
@@ -156,7 +160,8 @@ def test_the_shipped_model_is_ahead_of_every_gaussian_filter(mode: str, quality:
 
     axes = (0, 1)
     filtered = [gaussian_filter(received.astype(np.float32), width, axes=axes) for width in np.linspace(0, 2, 21)]
-    assert error(restore_pixels(received, sigma=sigma, as_quality=quality)) < 0.85 * min(map(error, filtered))
+    restored = restore_pixels(received, model=model, sigma=sigma, as_quality=quality)
+    assert error(restored) < share * min(map(error, filtered))
 
 
 def test_the_command_takes_the_model_for_noise(tmp_path: Path) -> None:
