@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from optcodec import require_packages
 from restore.channel.pens import (
     ENLARGED,
     any_colour,
@@ -160,6 +161,7 @@ def _palette(rng: np.random.Generator) -> str:
 
 def _coloured(values: Values, palette: str) -> Image.Image:
     """Values of 0..1 in the colours of one of matplotlib's maps."""
+    require_packages("matplotlib")
     from matplotlib import colormaps
 
     return Image.fromarray(np.rint(255 * np.asarray(colormaps[palette](values))[..., :3]).astype(np.uint8))
