@@ -166,7 +166,7 @@ CALLS = [
     Case("from optcodec.rates import load_measures; load_measures(['ssimulacra2'])", ("ssimulacra2",)),
     Case("from optcodec.report.rate_curves import rates_figure; rates_figure([])", ("matplotlib",)),
     Case("from restore.channel.drawings import drawing; [drawing(number) for number in range(4)]", ("matplotlib",)),
-    Case("from restore.channel.drawings import drawing; drawing(0, kinds=['surface'])", ("matplotlib",)),
+    Case("from restore.channel.drawings import drawing; drawing(0, kinds=['surface'])", ("matplotlib", "scipy")),
 ]
 
 

@@ -149,6 +149,7 @@ def code(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 def _field(rng: np.random.Generator, shape: tuple[int, int], smoothness: float) -> Values:
     """Random values of 0..1, smooth over this part of the larger side."""
+    require_packages("matplotlib", "scipy")  # of all drawings here that have a field
     from scipy.ndimage import gaussian_filter
 
     values = gaussian_filter(rng.normal(size=shape), smoothness * max(shape), mode="wrap")
@@ -161,7 +162,6 @@ def _palette(rng: np.random.Generator) -> str:
 
 def _coloured(values: Values, palette: str) -> Image.Image:
     """Values of 0..1 in the colours of one of matplotlib's maps."""
-    require_packages("matplotlib")
     from matplotlib import colormaps
 
     return Image.fromarray(np.rint(255 * np.asarray(colormaps[palette](values))[..., :3]).astype(np.uint8))
