@@ -41,7 +41,7 @@ def heat_map(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     for row in range(rows):
         for column in range(columns):
             left, top = column * width // columns + 20, row * height // rows + 22
-            size = width // columns - 70, height // rows - 34
+            size = max(8, width // columns - 70), max(8, height // rows - 34)
             palette, cell = _palette(rng), float(rng.uniform(3, 40))
             shape = max(1, round(size[1] / cell)), max(1, round(size[0] / cell))
             values = _field(rng, shape, float(rng.choice([0.001, 0.03, 0.1])))

@@ -139,7 +139,7 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
 
     from restore.runtime.models import load_model
 
-    model = load_model(options["model"] or ("noise" if is_noisy else "default"), threads=options["threads"])
+    model = load_model(_model_name(options), threads=options["threads"])
     load = (_noisy_loader if is_noisy else _file_loader)(options)
 
     def work(index: int) -> Done:
@@ -159,6 +159,13 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
         _print(records, seconds)
     _compare(options["compare"], records, show=options["show"])
     report_failures(failures, len(paths))
+
+
+def _model_name(options: dict[str, Any]) -> str:
+    """The model that was asked for, or the one for files or for noisy pictures."""
+    if options["model"] is None:
+        return "noise" if options["sigma"] is not None else "default"
+    return str(options["model"])
 
 
 def _compare(page: Path | None, records: list[dict[str, Any]], *, show: bool) -> None:

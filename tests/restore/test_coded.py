@@ -154,10 +154,10 @@ def test_validation_planes_are_those_of_the_file() -> None:
 
 @pytest.mark.parametrize("kind", list(DRAWING_KINDS))
 def test_drawings_are_reproducible_and_differ(kind: str) -> None:
-    size = {"width": 320, "height": 240}
+    size = {"width": 120, "height": 96}
     several = [drawing(number, **size, kinds=[kind]) for number in range(4)]
     np.testing.assert_array_equal(several[3], drawing(3, **size, kinds=[kind]))
-    assert all(image.shape == (240, 320, 3) and image.dtype == np.uint8 for image in several)
+    assert all(image.shape == (96, 120, 3) and image.dtype == np.uint8 for image in several)
     assert all(image.std() > 1 for image in several)
     assert len({image.tobytes() for image in several}) == 4
 
