@@ -405,6 +405,15 @@ def test_fitted_constants_are_those_of_the_result(name):
     )
     if name == "people":
         shares, half = (1.0, best["blue"], best["red"]), (best["half"], best["half_chroma"])
-        expected = falling_weights(shares, half, (best["dc"], best["dc_chroma"]))
+        expected = falling_weights(shares, half, (best["dc"], best["dc_chroma"]), power=best["power"])
         np.testing.assert_allclose(tuning.weights, expected, rtol=5e-3)
+    assert result["best"]["bd_rate"] <= min(trial["bd_rate"] for trial in result["trials"]) + 0.05
+
+
+def test_fitted_full_chrominance_is_that_of_the_result():
+    result = json.loads((Path(__file__).parents[2] / "benchmarks/results/fit_tunings_people-full.json").read_text())
+    best = result["best"]["constants"]
+    halves, factors = (1.0, best["half_chroma"]), (1.0, best["dc_chroma"])
+    expected = falling_weights((1.0, best["blue"], best["red"]), halves, factors)[1:]
+    np.testing.assert_allclose(TUNINGS["people"].full_chrominance, expected, rtol=5e-3)
     assert result["best"]["bd_rate"] <= min(trial["bd_rate"] for trial in result["trials"]) + 0.05
