@@ -211,7 +211,7 @@ def _means_by_image(rows: Sequence[Figures], receiver: str) -> list[float]:
 
 
 def files(indices: Sequence[Figures]) -> str:
-    """The files of the models, and how long their networks were trained."""
+    """The files of the models, each once, and how long their networks were trained."""
     rows = [["file", "restores", "kB", "steps of training", "minutes", "SHA-256"], ["---", "---", *["---:"] * 3, "---"]]
     for index in indices:
         for role in ("luminance", "chrominance"):
@@ -222,7 +222,7 @@ def files(indices: Sequence[Figures]) -> str:
                 steps, minutes = f"{steps:,.0f}", f"{seconds / 60:.0f}"
                 digest = f"`{entry['sha256'][:12]}`"
                 rows.append([f"`{entry['file']}`", role, _kilo(entry["bytes"]), steps, minutes, digest])
-    return lines(rows) if indices else ""
+    return lines(list(dict.fromkeys(map(tuple, rows)))) if indices else ""
 
 
 def _indices() -> list[Figures]:

@@ -145,7 +145,7 @@ def test_files_have_their_training(tables: ModuleType) -> None:
     trainings = [{"name": name, "step": step, "seconds": seconds} for name, (step, seconds) in parts.items()]
     card = {"licence": "any", "tiny": {"trainings": trainings}}
     index = {"name": "tiny", "luminance": entry, "chrominance": None, "card": card}
-    assert rows(tables.files([index]))[2:] == [
+    assert rows(tables.files([index, index]))[2:] == [
         ["`tiny.onnx`", "luminance", "76", "10,189", "9", "`0123456789ab`"],
     ]
     assert tables.files([]) == ""
