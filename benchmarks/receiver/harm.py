@@ -207,7 +207,7 @@ def main(models: tuple[str, ...], images: int | None, workers: int, again: tuple
 
 def _earlier(names: list[str], models: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """Summaries of the result that is there, which must be of the same pictures and models."""
-    document: dict[str, Any] = json.loads((RESULTS / "receiver_harm.json").read_text())
+    document: dict[str, Any] = json.loads((RESULTS / "receiver_harm.json").read_text("utf-8"))
     if document["pictures"] != names or set(document["models"]) != set(models):
         held = f"{len(document['pictures'])} pictures and the models {', '.join(document['models'])}"
         raise click.UsageError(f"the result is of {held}, which are not those asked for")
