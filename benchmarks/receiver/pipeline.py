@@ -27,6 +27,7 @@ from PIL import Image
 
 from benchmarks import record
 from benchmarks.rates.pages import pages
+from benchmarks.receiver.pair import at_rates
 from optcodec.console.progress import progress_bar
 from optcodec.experiments.partial import remove_partial
 from optcodec.rates import Experiment, Judge, Original, Part, Rate, judge_by, measure_rates, result_of
@@ -95,7 +96,8 @@ def experiment(judge: Judge, named: dict[str, str]) -> Experiment:
 
 def measured(run: Experiment, pictures: list[Original], partial: Path, workers: int) -> Part:
     """Rows of all pictures."""
-    about = {"senders": [sender.name for sender in run.senders], "receivers": RECEIVERS, "measures": NAMES}
+    receivers = [reader.receiver for reader in run.readers]
+    about = {"senders": [sender.name for sender in run.senders], "receivers": receivers, "measures": NAMES}
     with progress_bar(len(pictures), "pipeline") as progress:
         return measure_rates(run, pictures, partial=partial, about=about, workers=workers, progress=progress)
 
@@ -107,36 +109,6 @@ def rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [rounded(held) for held in value]
     return round(value, 5) if isinstance(value, float) else value
-
-
-def table(document: dict[str, Any], measure: str = "psnr", *, of: str = "all") -> str:
-    """Markdown: a measure without -> with the receiver at each rate, and BD-rates to both anchors."""
-    receiver, digits = RECEIVERS[-1], MEASURES[measure].digits
-    lines = [
-        ["sender", *(f"{value:g} bpp" for value in BPP), f"BD-rate to {ANCHOR} alone", f"to {ANCHOR} + {receiver}"],
-        ["---", *("---:" for _ in range(len(BPP) + 2))],
-    ]
-    points = {(p["sender"], p["receiver"], p["rate"]["value"]): p for p in document["points"] if p["set"] == of}
-    deltas = {
-        (bd["sender"], bd["receiver"], bd["against"]["receiver"]): bd
-        for bd in document["bd_rates"]
-        if (bd["set"], bd["measure"]) == (of, measure)
-    }
-    for sender in dict.fromkeys(point["sender"] for point in document["points"]):
-        cells = []
-        for value in BPP:
-            pair = [points.get((sender, side, value)) for side in (PLAIN, receiver)]
-            cells.append(" -> ".join(f"{p['measures'][measure]['value']:.{digits}f}" if p else "-" for p in pair))
-        alone = [_percent(deltas.get((sender, side, PLAIN))) for side in (PLAIN, receiver)]
-        lines.append([sender, *cells, " -> ".join(alone), _percent(deltas.get((sender, receiver, receiver)))])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _percent(delta: dict[str, Any] | None) -> str:
-    """A BD-rate with its interval; that of the anchor to itself is 0."""
-    if delta is None:
-        return "0"
-    return "-" if delta["value"] is None else f"{delta['value']:+.1f} [{delta['low']:+.0f}, {delta['high']:+.0f}]"
 
 
 @click.command()
@@ -156,7 +128,7 @@ def main(on: str, images: int | None, workers: int) -> None:
     document = result_of(run, part, measures, anchor=ANCHOR, plain=PLAIN)
     print(record.write_result(result, rounded(document), packages=PACKAGES))
     remove_partial(partial)
-    print(table(document))
+    print(at_rates(document))
     for failed in document["failures"]:
         print(failed)
 
