@@ -28,6 +28,7 @@ def pair() -> dict[str, str]:
         "pair": ("receiver_pipeline", at_rates),
         **{f"pair {name}": ("receiver_pipeline", partial(at_rates, measure=name)) for name in _BESIDES},
         "pair on pages": ("receiver_pipeline_pages", at_rates),
+        "pair progressive": ("receiver_pipeline_progressive", at_rates),
         "pair in the loop": ("receiver_pipeline_loop", at_rates),
         "turns": ("receiver_turns", turns),
         "classifiers": ("receiver_classifiers", classifiers),

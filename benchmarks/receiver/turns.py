@@ -79,7 +79,7 @@ def senders(before: Path, profile: Path) -> dict[str, str]:
     return {
         ANCHOR: "pillow",
         "RD-OPT": "optcodec:effort=2",
-        "RD-OPT, profile of the receiver": f"optcodec:effort=2,profile={profile}",
+        "RD-OPT by the gradient of the receiver": f"optcodec:effort=2,profile={profile}",
         "trellis psnr": "optcodec:tune=psnr",
         "trellis for the receiver before": f"optcodec:tune=receiver:{before / 'optcodec/data/utility/deblock.json'}",
         "trellis for the receiver now": "optcodec:tune=receiver:deblock",
@@ -95,7 +95,7 @@ def main(before: Path, images: int | None, workers: int) -> None:
     torch.set_num_threads(1)
     receivers = ["jpeg", f"{BEFORE}={before / 'restore/data/models/default.json'}", "default"]
     readers, _ = readers_of([make_receiver(name, colour=True, threads=1) for name in receivers], [0.0])
-    partial = record.RESULTS / f"{RESULT}.partial"
+    unfinished = record.RESULTS / f"{RESULT}.partial"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "receiver.json"
         profile = receiver_profile()
@@ -103,11 +103,11 @@ def main(before: Path, images: int | None, workers: int) -> None:
         coders = tuple(sender_from(f"{name}={text}", SUBSAMPLING) for name, text in senders(before, path).items())
         rates = tuple(Rate("bpp", value) for value in BPP)
         run = Experiment(coders, rates, judge_by(load_measures(NAMES)), readers, subsampling=SUBSAMPLING)
-        part = measured(run, originals(SETS, images), partial, workers)
+        part = measured(run, originals(SETS, images), unfinished, workers)
     document = result_of(run, part, {name: MEASURES[name] for name in NAMES}, anchor=ANCHOR)
     about = {"profile": np.round(profile.normalized().weights, 4).tolist()}
     print(record.write_result(RESULT, rounded(document | about), packages=PACKAGES))
-    remove_partial(partial)
+    remove_partial(unfinished)
     print(turns(document))
 
 

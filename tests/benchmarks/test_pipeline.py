@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from PIL import Image
 
 from benchmarks.receiver import pipeline
 from benchmarks.receiver.pair import at_rates, classifiers, turns
+from optcodec import MaxBytes
 from optcodec.rates import MEASURES, Curve, Part, Rate, Row, judge_by, result_of
+from tests.cli_helpers import photograph
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +49,25 @@ def test_the_table_has_the_figures_of_the_result(document: dict) -> None:
     assert lines[-1][6].startswith(f"{deltas[last, 'jpeg', 'jpeg']:+.1f} [")
     assert f"-> {deltas[last, 'default', 'jpeg']:+.1f} [" in lines[-1][6]
     assert lines[-1][7].startswith(f"{deltas[last, 'default', 'default']:+.1f} [")
+
+
+@pytest.mark.parametrize("kind", pipeline.RUNS)
+def test_all_senders_can_be_made(kind: str) -> None:
+    named, _ = pipeline.RUNS[kind]
+    run = pipeline.experiment(judge_by({}), named)
+    assert [sender.name for sender in run.senders] == list(named)
+    assert pipeline.ANCHOR in named
+
+
+def test_progressive_files_are_progressive() -> None:
+    senders = pipeline.experiment(judge_by({}), pipeline.PROGRESSIVE).senders
+    pixels = photograph(64, 96)
+    files = {sender.name: sender.encode(pixels, "4:2:0", MaxBytes(3_000)) for sender in senders}
+    others = [name for name in files if name != pipeline.ANCHOR and not name.startswith("trellis")]
+    assert len(others) == 3
+    for name in (pipeline.ANCHOR, *others):
+        with Image.open(io.BytesIO(files[name])) as image:
+            assert ("progressive" in image.info) == (name in others), name
 
 
 def test_the_table_of_turns_has_means_over_the_rates(document: dict) -> None:
