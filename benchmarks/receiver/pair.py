@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ __all__ = ["at_rates", "pair"]
 _PLAIN, _RECEIVER = "jpeg", "default"
 _IN_SHORT = (0.25, 0.6, 1.2)  # bits per pixel in the table of the README
 _BESIDES = "ssim", "ssimulacra2"  # measures with tables of their own
+_UNSEEN = ("unseen",)  # photographs that no receiver was trained on
 _SHARES = (0.5, 1.0)  # of the receiver's change, in the table of classifiers
 Figures = dict[str, Any]
 
@@ -32,6 +33,7 @@ def pair() -> dict[str, str]:
         "pair in the loop": ("receiver_pipeline_loop", at_rates),
         "turns": ("receiver_turns", turns),
         "classifiers": ("receiver_classifiers", classifiers),
+        "classifiers in short": ("receiver_classifiers", partial(classifiers, sets=_UNSEEN)),
     }
     paths = {name: RESULTS / f"{result}.json" for name, (result, _) in fill.items()}
     return {
@@ -80,12 +82,12 @@ def turns(document: Figures) -> str:
     return table(["mean of all rates", *titles, f"BD-rate to {document['anchor']} + `{_RECEIVER}`, %"], rows)
 
 
-def classifiers(document: Figures) -> str:
+def classifiers(document: Figures, sets: Sequence[str] | None = None) -> str:
     """Change of the divergence by the receiver for each network: mean over the encoders, and where it is worse."""
     shares = [document["shares"].index(share) for share in _SHARES]
     rows = []
-    for name, networks in document["sets"].items():
-        for network, encoders in networks.items():
+    for name in sets or document["sets"]:
+        for network, encoders in document["sets"][name].items():
             count = next(iter(next(iter(encoders.values())).values()))["n"]
             qualities = list(next(iter(encoders.values())))
             for share, index in zip(_SHARES, shares, strict=True):
