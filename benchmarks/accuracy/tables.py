@@ -30,6 +30,7 @@ from benchmarks.rates.tables import (
     strongest_in_short,
     subsampling_choice,
 )
+from benchmarks.receiver.pair import pair
 from benchmarks.receiver.tables import receiver
 from benchmarks.record import RESULTS, ROOT
 from benchmarks.speed.tables import speed
@@ -96,6 +97,7 @@ def tables() -> dict[str, str]:
         "people in short": people_in_short(),
         "subsampling": subsampling_choice(),
         **receiver(),
+        **pair(),
         **accelir(),
         **conformance(),
         **speed(),

@@ -10,11 +10,13 @@ difference from the decoded picture with its 95 % interval over the photographs.
 
     OPTCODEC_DATA=DATA python -m benchmarks.receiver.classifiers [--model NAME] [--images N] [--workers N]
 
-Writes ``results/receiver_classifiers.json``. The networks are those of `benchmarks.accuracy.others`.
+Writes ``results/receiver_classifiers.json``; an interrupted run continues. The networks are those of
+`benchmarks.accuracy.others`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -30,9 +32,12 @@ from PIL import Image
 
 from benchmarks.accuracy import others
 from benchmarks.accuracy.networks import data, photographs
-from benchmarks.record import write_result
+from benchmarks.record import RESULTS, write_result
 from optcodec.accuracy.onnx_classifier import fitted
 from optcodec.console.progress import tracked
+from optcodec.experiments.partial import PartFormat, PartialFolder, remove_partial
+from optcodec.files import write_whole
+from optcodec.jsontext import parse_json
 from optcodec.shared import percentile_interval
 from optcodec.vision.datasets import LabelledImage, sample
 from optcodec.vision.models import TargetModel
@@ -156,6 +161,26 @@ def _means(group: list[dict[str, Any]]) -> dict[str, Any]:
     return figures
 
 
+def _save(path: Path, rows: list[dict[str, Any]]) -> None:
+    write_whole(path, (json.dumps(rows) + "\n").encode())
+
+
+def _measured(tasks: list[Task], model: str, workers: int) -> list[dict[str, Any]]:
+    """Rows of all squares."""
+    partial = RESULTS / "receiver_classifiers.partial"
+    squares = [[task.set, task.image.path.name, task.place] for task in tasks]
+    form = PartFormat(".json", _save, lambda path: parse_json(path.read_text("utf-8")))
+    folder: PartialFolder[list[dict[str, Any]]] = PartialFolder(partial, {"model": model, "squares": squares}, form)
+    parts = folder.parts()
+    with ProcessPoolExecutor(workers) as pool:
+        rest = pool.map(measure, tasks[len(parts) :])
+        for part in tracked(rest, "classifiers", len(tasks) - len(parts)):
+            folder.add(len(parts), part)
+            parts.append(part)
+    remove_partial(partial)
+    return [row for part in parts for row in part]
+
+
 @click.command()
 @click.option("--model", default="default", show_default=True)
 @click.option("--images", default=150, show_default=True, help="At most so many squares of each set.")
@@ -163,9 +188,7 @@ def _means(group: list[dict[str, Any]]) -> dict[str, Any]:
 def main(model: str, images: int, workers: int) -> None:
     """Measure what networks make of restored pictures."""
     tasks = [task for name in SETS for task in tasks_of(name, model, images)]
-    with ProcessPoolExecutor(workers) as pool:
-        rows = [row for part in tracked(pool.map(measure, tasks), "classifiers", len(tasks)) for row in part]
-    figures = {"model": model, "shares": SHARES, "sets": summary(rows)}
+    figures = {"model": model, "shares": SHARES, "sets": summary(_measured(tasks, model, workers))}
     write_result("receiver_classifiers", figures, packages=PACKAGES)
 
 

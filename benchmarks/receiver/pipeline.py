@@ -5,20 +5,22 @@ for the networks of the profile `generic`, and the trellis for PSNR, for SSIM, f
 without a hint in the file, at five rates, 4:2:0; as they are decoded, and as `default` restores them. By PSNR, PSNR-B,
 SSIM, MS-SSIM, SSIMULACRA2 and LPIPS (of SqueezeNet): means over the Kodak photographs with odd numbers and over
 McMaster, and the mean over the photographs of the difference in bytes at an equal measure (BD-rate) to default JPEG
-without a receiver, and to default JPEG with the same one. With ``--on pages`` the pictures are pages, screenshots and
-drawings instead; ``--on loop`` compares the trellis that has the receiver in its loop, which takes minutes a file, with
-some of the others, on the Kodak photographs.
+without a receiver, and to default JPEG with the same one. All files are baseline files. With ``--on pages`` the
+pictures are pages, screenshots and drawings instead; with ``--on progressive`` all encoders but the anchor write
+progressive files, ours where these are smaller; ``--on loop`` compares the trellis that has the receiver in its loop,
+which takes minutes a file, with some of the others, on the Kodak photographs.
 
-    OPTCODEC_DATA=DATA python -m benchmarks.receiver.pipeline [--on pages|loop] [--images N]
+    OPTCODEC_DATA=DATA python -m benchmarks.receiver.pipeline [--on pages|progressive|loop] [--images N]
 
-Writes ``results/receiver_pipeline.json`` (``receiver_pipeline_pages.json``, ``receiver_pipeline_loop.json``), which
-``optcodec plot`` draws, and prints a table of it. An interrupted run continues.
+Writes ``results/receiver_pipeline.json`` (``receiver_pipeline_pages.json`` and so on), which ``optcodec plot`` draws,
+and prints a table of it. An interrupted run continues.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,10 @@ from PIL import Image
 
 from benchmarks import record
 from benchmarks.rates.pages import pages
+from benchmarks.receiver.pair import at_rates
 from optcodec.console.progress import progress_bar
 from optcodec.experiments.partial import remove_partial
+from optcodec.peers.encoders import encode_jpegli, encode_mozjpeg, encode_turbo
 from optcodec.rates import Experiment, Judge, Original, Part, Rate, judge_by, measure_rates, result_of
 from restore.cli.pipeline import sender_from
 from restore.evaluation.measures import MEASURES, load_measures
@@ -49,6 +53,17 @@ SENDERS = {  # label in the result: sender
     "trellis receiver deblock": "optcodec:tune=receiver:deblock",
     "trellis receiver deblock + hint": "hint:optcodec:tune=receiver:deblock",
 }
+PROGRESSIVE = {
+    "default JPEG": "pillow",
+    "progressive default JPEG": "benchmarks.receiver.pipeline:turbo_progressive",
+    "mozjpeg flat": "benchmarks.receiver.pipeline:mozjpeg_progressive",
+    "jpegli": "benchmarks.receiver.pipeline:jpegli_progressive",
+    "trellis psnr": "optcodec:tune=psnr,smaller",
+    "trellis ssim": "optcodec:tune=ssim,smaller",
+    "trellis people": "optcodec:tune=people,smaller",
+    "trellis receiver deblock": "optcodec:tune=receiver:deblock,smaller",
+    "trellis receiver deblock + hint": "hint:optcodec:tune=receiver:deblock,smaller",
+}
 LOOP = {
     "default JPEG": "pillow",
     "trellis psnr": "optcodec:tune=psnr",
@@ -56,6 +71,15 @@ LOOP = {
     "receiver deblock in the loop": "optcodec:tune=receiver:deblock,effort=4",
     "receiver deblock in the loop + hint": "optcodec:tune=receiver:deblock,reader=deblock-hint",
 }
+RUNS = {  # senders, and sets of pictures
+    "photographs": (SENDERS, SETS),
+    "pages": (SENDERS, ("pages",)),
+    "progressive": (PROGRESSIVE, SETS),
+    "loop": (LOOP, SETS[:1]),
+}
+turbo_progressive = partial(encode_turbo, progressive=True)
+mozjpeg_progressive = partial(encode_mozjpeg, table=1, progressive=True)
+jpegli_progressive = partial(encode_jpegli, progressive=True)
 ANCHOR, PLAIN, RECEIVERS = "default JPEG", "jpeg", ("jpeg", "default")
 BPP = (0.25, 0.4, 0.6, 0.9, 1.2)
 NAMES = ("psnr", "psnr_y", "psnr_b", "ssim", "ms_ssim", "ssimulacra2", "lpips_squeeze")
@@ -93,11 +117,12 @@ def experiment(judge: Judge, named: dict[str, str]) -> Experiment:
     return Experiment(senders, rates, judge, readers, subsampling=SUBSAMPLING)
 
 
-def measured(run: Experiment, pictures: list[Original], partial: Path, workers: int) -> Part:
+def measured(run: Experiment, pictures: list[Original], unfinished: Path, workers: int) -> Part:
     """Rows of all pictures."""
-    about = {"senders": [sender.name for sender in run.senders], "receivers": RECEIVERS, "measures": NAMES}
+    receivers = [reader.receiver for reader in run.readers]
+    about = {"senders": [sender.name for sender in run.senders], "receivers": receivers, "measures": NAMES}
     with progress_bar(len(pictures), "pipeline") as progress:
-        return measure_rates(run, pictures, partial=partial, about=about, workers=workers, progress=progress)
+        return measure_rates(run, pictures, partial=unfinished, about=about, workers=workers, progress=progress)
 
 
 def rounded(value: Any) -> Any:
@@ -109,54 +134,24 @@ def rounded(value: Any) -> Any:
     return round(value, 5) if isinstance(value, float) else value
 
 
-def table(document: dict[str, Any], measure: str = "psnr", *, of: str = "all") -> str:
-    """Markdown: a measure without -> with the receiver at each rate, and BD-rates to both anchors."""
-    receiver, digits = RECEIVERS[-1], MEASURES[measure].digits
-    lines = [
-        ["sender", *(f"{value:g} bpp" for value in BPP), f"BD-rate to {ANCHOR} alone", f"to {ANCHOR} + {receiver}"],
-        ["---", *("---:" for _ in range(len(BPP) + 2))],
-    ]
-    points = {(p["sender"], p["receiver"], p["rate"]["value"]): p for p in document["points"] if p["set"] == of}
-    deltas = {
-        (bd["sender"], bd["receiver"], bd["against"]["receiver"]): bd
-        for bd in document["bd_rates"]
-        if (bd["set"], bd["measure"]) == (of, measure)
-    }
-    for sender in dict.fromkeys(point["sender"] for point in document["points"]):
-        cells = []
-        for value in BPP:
-            pair = [points.get((sender, side, value)) for side in (PLAIN, receiver)]
-            cells.append(" -> ".join(f"{p['measures'][measure]['value']:.{digits}f}" if p else "-" for p in pair))
-        alone = [_percent(deltas.get((sender, side, PLAIN))) for side in (PLAIN, receiver)]
-        lines.append([sender, *cells, " -> ".join(alone), _percent(deltas.get((sender, receiver, receiver)))])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _percent(delta: dict[str, Any] | None) -> str:
-    """A BD-rate with its interval; that of the anchor to itself is 0."""
-    if delta is None:
-        return "0"
-    return "-" if delta["value"] is None else f"{delta['value']:+.1f} [{delta['low']:+.0f}, {delta['high']:+.0f}]"
-
-
 @click.command()
-@click.option("--on", type=click.Choice(["photographs", "pages", "loop"]), default="photographs", show_default=True)
+@click.option("--on", type=click.Choice(list(RUNS)), default="photographs", show_default=True)
 @click.option("--images", type=int, help="Number of pictures of each set.  [default: all]")
 @click.option("--workers", default=2, show_default=True)
 def main(on: str, images: int | None, workers: int) -> None:
     """Measure all pairs of sender and receiver."""
     result = RESULT if on == "photographs" else f"{RESULT}_{on}"
-    partial = record.RESULTS / f"{result}.partial"
-    run = experiment(judge_by(load_measures(NAMES)), LOOP if on == "loop" else SENDERS)
+    unfinished = record.RESULTS / f"{result}.partial"
+    named, sets = RUNS[on]
+    run = experiment(judge_by(load_measures(NAMES)), named)
     with tempfile.TemporaryDirectory() as folder:
-        sets = SETS[:1] if on == "loop" else SETS
         pictures = drawn(Path(folder), images) if on == "pages" else originals(sets, images)
-        part = measured(run, pictures, partial, workers)
+        part = measured(run, pictures, unfinished, workers)
     measures = {name: MEASURES[name] for name in NAMES}
     document = result_of(run, part, measures, anchor=ANCHOR, plain=PLAIN)
     print(record.write_result(result, rounded(document), packages=PACKAGES))
-    remove_partial(partial)
-    print(table(document))
+    remove_partial(unfinished)
+    print(at_rates(document))
     for failed in document["failures"]:
         print(failed)
 

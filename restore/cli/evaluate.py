@@ -56,9 +56,10 @@ _PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "onnxruntime", "torch",
     default=("jpeg", "default"),
     show_default=True,
     help="jpeg, centroid, deblock, smooth; the name of a shipped model or the .json file of another (append "
-    "':unprojected' to skip the projection into the quantization intervals); FILE.safetensors[+FILE]; "
-    "networks of others as onnx:FILE, torchscript:FILE, torch:package.module:factory, spandrel:FILE, or published "
-    "weights as dncnn:FILE; or module:function, from the bytes of a file to its picture. Can be repeated.",
+    "':unprojected' to skip the projection into the quantization intervals, ':dnn' for half of the change); "
+    "FILE.safetensors[+FILE]; networks of others as onnx:FILE, torchscript:FILE, torch:package.module:factory, "
+    "spandrel:FILE, or published weights as dncnn:FILE; or module:function, from the bytes of a file to its picture. "
+    "Can be repeated.",
 )
 @click.option(
     "--measure",

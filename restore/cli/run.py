@@ -83,13 +83,10 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
     default=True,
     help="Clip the restored luminance to the quantization intervals of the file.  [default: project]",
 )
-@click.option(
-    "--strength",
-    type=click.FloatRange(0, 1),
-    default=1.0,
-    show_default=True,
-    help="Share of the change that is made: 0 is the decoded image.",
-)
+@click.option("--for", "reader", type=click.Choice(["people", "dnn"]), default="people", show_default=True,
+              help="Who sees the pictures: people, or a network, for which half of the change is made.")  # fmt: skip
+@click.option("--strength", type=click.FloatRange(0, 1), help="Share of the change that is made; 0: the decoded image. "
+              "[default: 1, or 0.5 for dnn]")  # fmt: skip
 @click.option("--as-quality", callback=_quality_or_auto, metavar="1..100|auto", help="Restore the errors of an earlier "
               "coding, too, at this quality; auto: find it in the coefficients.")  # fmt: skip
 @click.option("--as-tables", type=click.Path(path_type=Path), metavar="FILE", help="Restore the errors of an earlier "
@@ -140,6 +137,7 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
     from restore.runtime.models import load_model
 
     model = load_model(_model_name(options), threads=options["threads"])
+    options["strength"] = _strength(options)
     load = (_noisy_loader if is_noisy else _file_loader)(options)
 
     def work(index: int) -> Done:
@@ -166,6 +164,13 @@ def _model_name(options: dict[str, Any]) -> str:
     if options["model"] is None:
         return "noise" if options["sigma"] is not None else "default"
     return str(options["model"])
+
+
+def _strength(options: dict[str, Any]) -> float:
+    """The share of the change that was asked for, or the one that suits the reader."""
+    from restore.runtime.settings import STRENGTHS
+
+    return STRENGTHS[options["reader"]] if options["strength"] is None else options["strength"]
 
 
 def _compare(page: Path | None, records: list[dict[str, Any]], *, show: bool) -> None:

@@ -3,7 +3,8 @@
 - ``jpeg``: decoded by libjpeg-turbo (Pillow); ``centroid``: decoded at the centroids of the quantization cells;
   ``deblock`` and ``smooth``: the classical filters of `restore.evaluation.baselines`.
 - The name of a shipped model, or the .json file of another one; with ``:unprojected`` appended, the restored luminance
-  is not clipped to the quantization intervals.
+  is not clipped to the quantization intervals, and with ``:dnn``, the change is made half, as by ``restore run --for
+  dnn``.
 - ``FILE.safetensors``, or two files joined by ``+``: networks as `restore train` writes them.
 - ``onnx:FILE``, ``torchscript:FILE``, ``spandrel:FILE``, ``dncnn:FILE`` and others: networks that others made, see
   `restore.evaluation.foreign`.
@@ -28,10 +29,15 @@ from restore.runtime.context import Context
 from restore.runtime.decode import receive
 from restore.runtime.image import decode_image
 from restore.runtime.models import find_model, load_model, shipped_models
+from restore.runtime.settings import STRENGTHS, Settings
 
 __all__ = ["CLASSICAL", "check_receiver", "labelled_receiver", "make_receiver"]
 
-_UNPROJECTED = ":unprojected"
+_VARIANTS: dict[str, dict[str, Any]] = {  # what may be appended to the name of a model: arguments of `restore_image`
+    "": {},
+    ":unprojected": {"project": False},
+    ":dnn": {"strength": STRENGTHS["dnn"]},
+}
 _OWN = re.compile(r"[\w.]+:\w+")  # the name of a function of the user's own
 _NEED_SCIPY = ("deblock", "smooth")  # the filters of `restore.evaluation.baselines`
 
@@ -105,8 +111,14 @@ def check_receiver(text: str) -> None:
 
 def _is_model(name: str) -> bool:
     """Whether it names a shipped model, or the .json file of another."""
-    model = name.removesuffix(_UNPROJECTED)
+    model, _ = _variant(name)
     return model in shipped_models() or model.endswith(".json")
+
+
+def _variant(name: str) -> tuple[str, dict[str, Any]]:
+    """The name of a model without what is appended to it, and what that means."""
+    suffix = next((suffix for suffix in _VARIANTS if suffix and name.endswith(suffix)), "")
+    return name.removesuffix(suffix), _VARIANTS[suffix]
 
 
 def _own_receiver(name: str) -> Receiver:
@@ -157,8 +169,8 @@ def _model_receiver(name: str, colour: bool, threads: int | None) -> Receiver:
     from restore.runtime.picture import DecodedPicture
     from restore.runtime.restore import restore_image
 
-    path, project = name.removesuffix(_UNPROJECTED), not name.endswith(_UNPROJECTED)
-    model = load_model(path, threads=threads)
+    path, variant = _variant(name)
+    model, settings = load_model(path, threads=threads), Settings(**variant)
     folder, file = find_model(path)
     index: dict[str, Any] = parse_json((folder / file).read_bytes())
     roles = ["luminance", "chrominance"] if colour and index["chrominance"] else ["luminance"]
@@ -169,11 +181,11 @@ def _model_receiver(name: str, colour: bool, threads: int | None) -> Receiver:
         return sum(onnx_macs((folder / index[role]["file"]).read_bytes()) for role in roles)
 
     def restore(planes: Planes, context: Context) -> Samples:
-        return restored_image(DecodedPicture(planes, context), model)
+        return restored_image(DecodedPicture(planes, context), model, settings)
 
     return Receiver(
         name,
-        lambda data: restore_image(data, model=model, project=project),
+        lambda data: restore_image(data, model=model, **variant),
         restore if model.max_sigma else None,
         nbytes=sum(index[role]["bytes"] for role in roles),
         count_macs=count_macs,

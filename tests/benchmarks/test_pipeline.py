@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from PIL import Image
 
 from benchmarks.receiver import pipeline
+from benchmarks.receiver.pair import at_rates, classifiers, turns
+from optcodec import MaxBytes
 from optcodec.rates import MEASURES, Curve, Part, Rate, Row, judge_by, result_of
+from tests.cli_helpers import photograph
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +33,8 @@ def document() -> dict:
 
 
 def test_the_table_has_the_figures_of_the_result(document: dict) -> None:
-    lines = [line.strip("| ").split(" | ") for line in pipeline.table(document).splitlines()]
-    assert lines[0][0] == "sender"
+    lines = [line.strip("| ").split(" | ") for line in at_rates(document).splitlines()]
+    assert lines[0][:2] == ["PSNR dB, without -> with `default`", "0.25 bpp"]
     assert [line[0] for line in lines[2:]] == list(pipeline.SENDERS)
     assert lines[2][1:6] == [f"{25 + 3 * step:.2f} -> {26 + 3 * step:.2f}" for step in range(5)]
     assert lines[3][1] == "25.50 -> 26.50"
@@ -43,6 +49,50 @@ def test_the_table_has_the_figures_of_the_result(document: dict) -> None:
     assert lines[-1][6].startswith(f"{deltas[last, 'jpeg', 'jpeg']:+.1f} [")
     assert f"-> {deltas[last, 'default', 'jpeg']:+.1f} [" in lines[-1][6]
     assert lines[-1][7].startswith(f"{deltas[last, 'default', 'default']:+.1f} [")
+
+
+@pytest.mark.parametrize("kind", pipeline.RUNS)
+def test_all_senders_can_be_made(kind: str) -> None:
+    named, _ = pipeline.RUNS[kind]
+    run = pipeline.experiment(judge_by({}), named)
+    assert [sender.name for sender in run.senders] == list(named)
+    assert pipeline.ANCHOR in named
+
+
+def test_progressive_files_are_progressive() -> None:
+    senders = pipeline.experiment(judge_by({}), pipeline.PROGRESSIVE).senders
+    pixels = photograph(64, 96)
+    files = {sender.name: sender.encode(pixels, "4:2:0", MaxBytes(3_000)) for sender in senders}
+    others = [name for name in files if name != pipeline.ANCHOR and not name.startswith("trellis")]
+    assert len(others) == 3
+    for name in (pipeline.ANCHOR, *others):
+        with Image.open(io.BytesIO(files[name])) as image:
+            assert ("progressive" in image.info) == (name in others), name
+
+
+def test_the_table_of_turns_has_means_over_the_rates(document: dict) -> None:
+    lines = [line.strip("| ").split(" | ") for line in turns(document).splitlines()]
+    assert lines[0][1:3] == ["`jpeg`, dB", "`default`, dB"]
+    assert [line[:3] for line in lines[2:4]] == [
+        ["default JPEG", "31.00", "32.00"],
+        ["default JPEG + hint", "31.50", "32.50"],
+    ]
+    assert lines[2][3] == "0"
+    assert lines[3][3].startswith("-")
+
+
+def test_the_table_of_classifiers_counts_what_is_surely_worse() -> None:
+    def figures(quality: int) -> dict:
+        after = 0.8 if quality == 10 else 1.1
+        change = [[0.0, 0.0], [after - 1.05, after - 0.95], [0.0, 0.0], [-0.6, -0.4]]
+        return {"n": 7, "kl": [1.0, 1.0, after, 1.0, 0.5], "kl_change": change}
+
+    encoders = {name: {str(quality): figures(quality) for quality in (10, 90)} for name in ("a", "b")}
+    result = {"shares": [0.0, 0.25, 0.5, 0.75, 1.0], "sets": {"photos": {"net": encoders}}}
+    lines = [line.strip("| ").split(" | ") for line in classifiers(result).splitlines()]
+    assert lines[0] == ["nats", "quality 10", "quality 90", "surely worse"]
+    assert lines[2] == ["photos, net, n = 7, share 0.5", "-0.20", "+0.10", "2 of 4"]
+    assert lines[3] == ["photos, net, n = 7, share 1", "-0.50", "-0.50", "0 of 4"]
 
 
 def test_numbers_are_rounded() -> None:

@@ -151,13 +151,14 @@ def test_unknown_receivers_are_refused() -> None:
 def test_models_run_as_in_restore_image(tmp_path: Path) -> None:
     path = save_model(tmp_path, box(), box_chrominance())
     gray = encoded(picture(40, 56), 20, Conditions())
-    for suffix, project in (("", True), (":unprojected", False)):
+    whole = make_receiver(str(path)).receive(gray)
+    assert np.array_equal(whole, restore_image(gray, model=path))
+    for suffix, project, strength in ((":unprojected", False, 1.0), (":dnn", True, 0.5)):
         receiver = make_receiver(f"{path}{suffix}")
-        assert np.array_equal(receiver.receive(gray), restore_image(gray, model=path, project=project))
+        expected = restore_image(gray, model=path, project=project, strength=strength)
+        assert np.array_equal(receiver.receive(gray), expected)
+        assert not np.array_equal(expected, whole)
         assert receiver.restore is None
-    assert not np.array_equal(
-        make_receiver(f"{path}:unprojected").receive(gray), make_receiver(str(path)).receive(gray)
-    )
     luminance, both = (make_receiver(f"label={path}", colour=colour) for colour in (False, True))
     assert luminance.name == "label"
     assert (luminance.nbytes, both.nbytes) == (len(box()), len(box()) + len(box_chrominance()))

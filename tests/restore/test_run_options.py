@@ -59,6 +59,15 @@ def test_a_share_of_the_change_is_made(photo: Path, model: Path, strength: float
     assert np.array_equal(expected, whole) == (strength == 1)
 
 
+@pytest.mark.parametrize(
+    ("options", "strength"), [((), 1), (("--for", "dnn"), 0.5), (("--for", "dnn", "--strength", 0.25), 0.25)]
+)
+def test_the_reader_says_how_strongly(photo: Path, model: Path, options: tuple[object, ...], strength: float) -> None:
+    result = run(photo, model, *options)
+    assert result.exit_code == 0, result.output
+    np.testing.assert_array_equal(pixels(photo), restore_image(photo.read_bytes(), model=model, strength=strength))
+
+
 @pytest.mark.parametrize("project", ["--project", "--no-project"])
 def test_an_earlier_coding_has_a_quality(photo: Path, model: Path, project: str) -> None:
     result = run(photo, model, "--as-quality", 30, project, "--json")
@@ -144,6 +153,7 @@ def test_without_the_options_nothing_is_searched(photo: Path, model: Path, monke
     [
         (["--strength", "2"], 2, "2.0 is not in the range 0<=x<=1"),
         (["--strength", "nan"], 1, "Error: strength is 0..1, got nan"),
+        (["--for", "birds"], 2, "'birds' is not one of 'people', 'dnn'"),
         (["--strength", "much"], 2, "'much' is not a valid float"),
         (["--as-quality", "0"], 2, "expected a quality of 1..100, or auto, got '0'"),
         (["--as-quality", "101"], 2, "expected a quality of 1..100, or auto, got '101'"),

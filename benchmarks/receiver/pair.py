@@ -1,0 +1,121 @@
+"""Format the Markdown tables of encoders with a receiver behind them; a table without a result file is empty."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from benchmarks.markdown import table
+from benchmarks.record import RESULTS
+from restore.evaluation.measures import MEASURES
+
+__all__ = ["at_rates", "pair"]
+
+_PLAIN, _RECEIVER = "jpeg", "default"
+_IN_SHORT = (0.25, 0.6, 1.2)  # bits per pixel in the table of the README
+_BESIDES = "ssim", "ssimulacra2"  # measures with tables of their own
+_UNSEEN = ("unseen",)  # photographs that no receiver was trained on
+_SHARES = (0.5, 1.0)  # of the receiver's change, in the table of classifiers
+Figures = dict[str, Any]
+
+
+def pair() -> dict[str, str]:
+    """All tables by name."""
+    fill: dict[str, tuple[str, Callable[[Figures], str]]] = {
+        "pair in short": ("receiver_pipeline", partial(at_rates, rates=_IN_SHORT)),
+        "pair": ("receiver_pipeline", at_rates),
+        **{f"pair {name}": ("receiver_pipeline", partial(at_rates, measure=name)) for name in _BESIDES},
+        "pair on pages": ("receiver_pipeline_pages", at_rates),
+        "pair progressive": ("receiver_pipeline_progressive", at_rates),
+        "pair in the loop": ("receiver_pipeline_loop", at_rates),
+        "turns": ("receiver_turns", turns),
+        "classifiers": ("receiver_classifiers", classifiers),
+        "classifiers in short": ("receiver_classifiers", partial(classifiers, sets=_UNSEEN)),
+    }
+    paths = {name: RESULTS / f"{result}.json" for name, (result, _) in fill.items()}
+    return {
+        name: function(json.loads(paths[name].read_text("utf-8"))) if paths[name].exists() else ""
+        for name, (_, function) in fill.items()
+    }
+
+
+def at_rates(document: Figures, measure: str = "psnr", *, rates: tuple[float, ...] | None = None) -> str:
+    """A measure without -> with the receiver at each rate, and BD-rates to both anchors."""
+    anchor, digits, of = document["anchor"], MEASURES[measure].digits, _set(document)
+    shown = rates or tuple(rate["value"] for rate in document["rates"])
+    points = {(p["sender"], p["receiver"], p["rate"]["value"]): p for p in document["points"] if p["set"] == of}
+    deltas = {
+        (bd["sender"], bd["receiver"], bd["against"]["receiver"]): bd
+        for bd in document["bd_rates"]
+        if (bd["set"], bd["measure"]) == (of, measure)
+    }
+    rows = []
+    for sender in document["senders"]:
+        cells = []
+        for value in shown:
+            both = [points.get((sender, side, value)) for side in (_PLAIN, _RECEIVER)]
+            cells.append(" -> ".join(f"{p['measures'][measure]['value']:.{digits}f}" if p else "-" for p in both))
+        alone = [_percent(deltas.get((sender, side, _PLAIN))) for side in (_PLAIN, _RECEIVER)]
+        rows.append([sender, *cells, " -> ".join(alone), _percent(deltas.get((sender, _RECEIVER, _RECEIVER)))])
+    header = [f"{MEASURES[measure].title}, without -> with `{_RECEIVER}`", *(f"{value:g} bpp" for value in shown)]
+    return table([*header, f"BD-rate to {anchor} alone, %", f"to {anchor} + `{_RECEIVER}`, %"], rows)
+
+
+def turns(document: Figures) -> str:
+    """Mean PSNR over all photographs and rates behind each receiver, and BD-rates to default JPEG with `default`."""
+    of = _set(document)
+    receivers = list(dict.fromkeys(point["receiver"] for point in document["points"]))
+    deltas = {
+        (bd["sender"], bd["receiver"]): bd
+        for bd in document["bd_rates"]
+        if bd["set"] == of and bd["against"]["receiver"] == bd["receiver"] == _RECEIVER
+    }
+    rows = []
+    for sender in document["senders"]:
+        means = [_mean_psnr(document, of, sender, receiver) for receiver in receivers]
+        delta = _percent(deltas.get((sender, _RECEIVER)))
+        rows.append([sender, *(f"{mean:.2f}" for mean in means), delta])
+    titles = (f"`{name}`, dB" for name in receivers)
+    return table(["mean of all rates", *titles, f"BD-rate to {document['anchor']} + `{_RECEIVER}`, %"], rows)
+
+
+def classifiers(document: Figures, sets: Sequence[str] | None = None) -> str:
+    """Change of the divergence by the receiver for each network: mean over the encoders, and where it is worse."""
+    shares = [document["shares"].index(share) for share in _SHARES]
+    rows = []
+    for name in sets or document["sets"]:
+        for network, encoders in document["sets"][name].items():
+            count = next(iter(next(iter(encoders.values())).values()))["n"]
+            qualities = list(next(iter(encoders.values())))
+            for share, index in zip(_SHARES, shares, strict=True):
+                by_quality = [[encoder[at] for encoder in encoders.values()] for at in qualities]
+                cells = [f"{statistics.mean(e['kl'][index] - e['kl'][0] for e in each):+.2f}" for each in by_quality]
+                worse = [e["kl_change"][index - 1][0] > 0 for each in by_quality for e in each]
+                title = f"{name}, {network}, n = {count}, share {share:g}"
+                rows.append([title, *cells, f"{sum(worse)} of {len(worse)}"])
+    return table(["nats", *(f"quality {at}" for at in qualities), "surely worse"], rows)
+
+
+def _mean_psnr(document: Figures, of: str, sender: str, receiver: str) -> float:
+    values: list[float] = [
+        point["measures"]["psnr"]["value"]
+        for point in document["points"]
+        if (point["set"], point["sender"], point["receiver"]) == (of, sender, receiver)
+    ]
+    return statistics.mean(values)
+
+
+def _set(document: Figures) -> str:
+    """The union of all sets, or the only one."""
+    names: list[str] = [point["set"] for point in document["points"]]
+    return "all" if "all" in names else names[0]
+
+
+def _percent(delta: Figures | None) -> str:
+    """A BD-rate with its interval; that of the anchor to itself is 0."""
+    if delta is None:
+        return "0"
+    return "-" if delta["value"] is None else f"{delta['value']:+.1f} [{delta['low']:+.0f}, {delta['high']:+.0f}]"
