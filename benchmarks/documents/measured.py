@@ -20,6 +20,7 @@ _NETWORKS = {"mobilenet_v2": "MobileNetV2", "squeezenet1_1": "SqueezeNet 1.1"}
 _OURS, _REFERENCE = "RD-OPT, at quality 40, 4:2:0", "JPEG, 4:4:4"
 _RIVALS = ("JPEG, 4:2:0", "mozjpeg, 4:2:0", "jpegli, 4:2:0")
 _DNCNN = "DnCNN-3, its authors' weights"
+_RESTORING = "large", "default", "tiny"  # models
 
 
 def measured() -> dict[str, str]:
@@ -96,10 +97,11 @@ def receiver() -> str:
     for name, figures in _result("receiver_quality")["psnr_y_db"].items():
         for quality in (key for key in figures if key != "images"):
             psnr = figures[quality]
-            gains = [psnr[f"{model}, int8, projected"] - psnr["jpeg"] for model in ("default", "tiny")]
+            gains = [psnr[f"{model}, int8, projected"] - psnr["jpeg"] for model in _RESTORING]
             cells = [f"{gain:+.2f}" for gain in (*gains, psnr[_DNCNN] - psnr["jpeg"])]
             rows.append([f"{name}, quality {quality}", *cells, f"{figures['images']}"])
-    header = ["dB over the decoded file", "`default`", "`tiny`", "DnCNN-3, weights of its authors", "n"]
+    models = (f"`{model}`" for model in _RESTORING)
+    header = ["dB over the decoded file", *models, "DnCNN-3, weights of its authors", "n"]
     return f"{table(header, rows)}\n\n{_origin('receiver_quality')}"
 
 
@@ -107,7 +109,7 @@ def receiver_in_colour() -> str:
     """PSNR of RGB that the shipped models gain over the decoded file, with intervals."""
     rows = []
     for figure in _result("receiver_evaluate_colour")["comparisons"]:
-        if figure["measure"] == "psnr" and figure["receiver"] in ("default", "tiny") and figure["sigma"] == 0:
+        if figure["measure"] == "psnr" and figure["receiver"] in _RESTORING and figure["sigma"] == 0:
             change = f"{figure['mean']:+.2f} dB [{figure['low']:+.2f}, {figure['high']:+.2f}]"
             title = f"{figure['set']}, quality {figure['quality']}: `{figure['receiver']}`"
             ahead = verdict(figure["low"], figure["high"], less_is_better=False)

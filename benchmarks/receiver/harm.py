@@ -10,13 +10,16 @@ themselves, as some that are used as originals were, are listed apart: what coun
 that earlier coding.
 
     OPTCODEC_DATA=DATA python -m benchmarks.receiver.harm [--model NAME ...] [--images N]
+    OPTCODEC_DATA=DATA python -m benchmarks.receiver.harm --again receiver
 
-Writes ``results/receiver_harm.json``.
+With ``--again`` only the files of these senders are measured, for instance after one of our encoders has changed; all
+else stays as it is in the result. Writes ``results/receiver_harm.json``.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -31,7 +34,7 @@ import numpy.typing as npt
 from PIL import Image
 
 import optcodec
-from benchmarks.record import ROOT, write_result
+from benchmarks.record import RESULTS, ROOT, write_result
 from optcodec.console.progress import tracked
 from optcodec.shared import percentile_interval
 from restore import Model, load_model
@@ -83,8 +86,8 @@ class Coding:
         return SENDERS[self.sender](pixels, self.subsampling, self.quality, rng)
 
 
-def codings() -> list[Coding]:
-    """All codings. Files for networks and receivers are coded at 4:2:0, whatever is asked for."""
+def codings(senders: tuple[str, ...] = ()) -> list[Coding]:
+    """Codings of some senders, or all. Files for networks and receivers are coded at 4:2:0, whatever is asked for."""
     once = [
         Coding(sender, quality, subsampling)
         for sender in SENDERS
@@ -92,7 +95,7 @@ def codings() -> list[Coding]:
         for quality in QUALITIES
     ]
     twice = [Coding("pillow", last, "4:2:0", first, search) for first, last in TWICE for search in (False, True)]
-    return [*once, *twice]
+    return [coding for coding in (*once, *twice) if not senders or coding.sender in senders]
 
 
 def pictures(count: int | None) -> Iterator[tuple[str, Pixels]]:
@@ -130,11 +133,11 @@ def _model(name: str) -> Model:
     return load_model(name, threads=1)
 
 
-def measure(task: tuple[str, Pixels, tuple[str, ...]]) -> list[dict[str, Any]]:
-    """Rows of all files of a picture: PSNR of RGB as decoded, and as restored by each model."""
-    name, pixels, models = task
+def measure(task: tuple[str, Pixels, tuple[str, ...], tuple[str, ...]]) -> list[dict[str, Any]]:
+    """Rows of the files of a picture by some senders: PSNR of RGB as decoded, and as restored by each model."""
+    name, pixels, models, senders = task
     rows, coded = [], was_coded(pixels)
-    for coding in codings():
+    for coding in codings(senders):
         received = receive(coding.file(pixels))
         settings = Settings(earlier=earlier_finder("auto" if coding.search else None)(received))
         row: dict[str, Any] = {"coding": coding.name, "quality": coding.quality, "image": name, "was_coded": coded}
@@ -167,24 +170,49 @@ def summary(rows: list[dict[str, Any]], model: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def renewed(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """An earlier summary of the same pictures, with the codings of a later one in place of its own."""
+    codings_now = now["gains"]
+    harmed = {
+        key: [*(file for file in earlier[key] if file["coding"] not in codings_now), *now[key]]
+        for key in ("harmed", "harmed_of_coded_pictures")
+    }
+    return earlier | harmed | {"gains": earlier["gains"] | codings_now}
+
+
 def _gain(row: dict[str, Any], model: str) -> float:
     """Gain in dB."""
     return float(min(row[model], EQUAL) - min(row["decoded"], EQUAL))
 
 
 @click.command()
-@click.option("--model", "models", multiple=True, default=("default", "tiny"), show_default=True)
+@click.option("--model", "models", multiple=True, default=("default", "tiny", "large"), show_default=True)
 @click.option("--images", type=int, help="Number of photographs, and one drawing.  [default: all pictures]")
 @click.option("--workers", default=2, show_default=True)
-def main(models: tuple[str, ...], images: int | None, workers: int) -> None:
+@click.option("--again", multiple=True, type=click.Choice(list(SENDERS)), help="Only the files of these senders.")
+def main(models: tuple[str, ...], images: int | None, workers: int, again: tuple[str, ...]) -> None:
     """Measure the gains and losses of all files."""
-    tasks = [(name, pixels, models) for name, pixels in pictures(images)]
+    tasks = [(name, pixels, models, again) for name, pixels in pictures(images)]
+    names = [name for name, *_ in tasks]
+    earlier = _earlier(names, models) if again else {}
     with ProcessPoolExecutor(workers) as pool:
         rows = [row for part in tracked(pool.map(measure, tasks), "harm", len(tasks)) for row in part]
     figures = {model: summary(rows, model) for model in models}
-    write_result("receiver_harm", {"pictures": [name for name, _, _ in tasks], "models": figures}, packages=PACKAGES)
+    if again:
+        figures = {model: renewed(earlier[model], now) for model, now in figures.items()}
+    write_result("receiver_harm", {"pictures": names, "models": figures}, packages=PACKAGES)
     for model in models:
         print(f"{model}: {len(figures[model]['harmed'])} of {figures[model]['files']} files are harmed")
+
+
+def _earlier(names: list[str], models: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Summaries of the result that is there, which must be of the same pictures and models."""
+    document: dict[str, Any] = json.loads((RESULTS / "receiver_harm.json").read_text("utf-8"))
+    if document["pictures"] != names or set(document["models"]) != set(models):
+        held = f"{len(document['pictures'])} pictures and the models {', '.join(document['models'])}"
+        raise click.UsageError(f"the result is of {held}, which are not those asked for")
+    summaries: dict[str, dict[str, Any]] = document["models"]
+    return summaries
 
 
 if __name__ == "__main__":

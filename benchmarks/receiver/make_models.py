@@ -5,8 +5,7 @@ training ended; so it is with NAME-smooth, and with NAME-level and NAME-free, wh
 more, each. Then a network with 8 bits learns to imitate it, and last it learns caution (`restore.training.caution`),
 which the one with 8 bits takes over. What was observed for that is kept, so that caution can be learned again within
 minutes. Every stage has a folder below WORK and is skipped if that folder is complete; an interrupted training
-continues. Trainings take days, and end at different times: networks that are trained, but not yet shipped, are kept in
-the folder ``trained`` with their logs, and are taken from there. Some networks start from those of other models.
+continues. Some networks start from those of other models.
 
 Writes ``restore/data/models/NAME.json`` and ``.onnx`` (INT8), ``.safetensors`` (32-bit floats), and the logs of the
 trainings as ``results/training/*.csv``.
@@ -52,7 +51,6 @@ from restore.training.recipe import Recipe, load_recipe, shipped_recipes
 from restore.training.train import train
 
 MODELS = Path(restore.__file__).parent / "data" / "models"
-TRAINED = Path(__file__).parent / "trained"
 IMITATION_STEPS = 1500
 FURTHER = ("fine", "smooth", "level", "free")  # trainings after the first, in this order
 # Trainings by a recipe of another name. In those before "free" (of `default`: up to step 12,000 of "level") networks
@@ -158,7 +156,6 @@ def _trained_network(role: str, work: Path, data: Path) -> nn.Module:
     """The network after all its trainings; those that their folders do not have complete are done now."""
     network = None
     for name in _trainings(role, work):
-        _take_trained(name, work / name)
         if not (work / name / "network.safetensors").exists():
             recipe, folders = load_recipe(_recipe_name(name)), DataFolders(data, files=work / "files")
             if network is None and role in START:
@@ -167,15 +164,6 @@ def _trained_network(role: str, work: Path, data: Path) -> nn.Module:
         network = load_network(work / name / "network.safetensors")
     assert network is not None
     return network
-
-
-def _take_trained(recipe: str, folder: Path) -> None:
-    """Take a network that is kept and its log, if its training is not there."""
-    kept = TRAINED / f"{recipe}.safetensors"
-    if kept.exists() and not (folder / "network.safetensors").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(kept.with_suffix(".csv"), folder / "log.csv")
-        shutil.copy(kept, folder / "network.safetensors")
 
 
 def _careful_network(role: str, network: nn.Module, work: Path, data: Path) -> tuple[nn.Module, dict[str, Any]]:

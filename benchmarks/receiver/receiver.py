@@ -55,7 +55,7 @@ from restore.runtime.settings import Settings
 
 QUALITIES = (10, 20, 30, 40)
 SETS = ("Set5", "BSD68", "LIVE1")
-MODELS = ("default", "tiny")
+MODELS = ("default", "tiny", "large")
 FULL = "dncnn-full, float32"
 RIVAL = "DnCNN-3, its authors' weights"
 PACKAGES = ("numpy", "onnxruntime", "torch")

@@ -16,7 +16,7 @@ _FOLDER = Path(__file__).parent
 _DATA = ROOT / "restore" / "data"
 _FULL = "dncnn-full, float32"
 _RIVAL = "DnCNN-3, its authors' weights"
-_NAMES = {"default": "`default`", "tiny": "`tiny`", "dncnn": "`dncnn`, the paper's route"}
+_NAMES = {"large": "`large`", "default": "`default`", "tiny": "`tiny`", "dncnn": "`dncnn`, the paper's route"}
 _REFERENCE = "jpeg"  # the decoded file without restoration, over which gains are measured
 _SHOWN = ("10", "40", "60", "75", "80", "85", "90", "95", "98", "100")  # qualities in the table of harm
 Figures = dict[str, Any]
@@ -211,7 +211,7 @@ def _means_by_image(rows: Sequence[Figures], receiver: str) -> list[float]:
 
 
 def files(indices: Sequence[Figures]) -> str:
-    """The files of the models, and how long their networks were trained."""
+    """The files of the models, each once, and how long their networks were trained."""
     rows = [["file", "restores", "kB", "steps of training", "minutes", "SHA-256"], ["---", "---", *["---:"] * 3, "---"]]
     for index in indices:
         for role in ("luminance", "chrominance"):
@@ -222,7 +222,7 @@ def files(indices: Sequence[Figures]) -> str:
                 steps, minutes = f"{steps:,.0f}", f"{seconds / 60:.0f}"
                 digest = f"`{entry['sha256'][:12]}`"
                 rows.append([f"`{entry['file']}`", role, _kilo(entry["bytes"]), steps, minutes, digest])
-    return lines(rows) if indices else ""
+    return lines(list(dict.fromkeys(map(tuple, rows)))) if indices else ""
 
 
 def _indices() -> list[Figures]:

@@ -64,7 +64,7 @@ class Tuning(Value):
     masking : Masking, optional
         Factors of blocks.
     step_ratio : float
-        See `STEP_RATIO`; below it, steps are finer, and more is left to the trellis.
+        See `STEP_RATIO`; below it, steps are coarser, and less is left to the trellis.
     at_resolution : bool
         Whether the weights of chrominance are to be reduced by what upsampling smooths away.
     of_rgb : bool

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from skimage import data
@@ -49,6 +52,28 @@ def test_pictures_that_were_jpeg_files_are_counted_apart() -> None:
     assert (figures["files"], figures["harmed"]) == (1, [])
     assert figures["files_of_coded_pictures"] == 1
     assert [file["image"] for file in figures["harmed_of_coded_pictures"]] == ["coded"]
+
+
+def test_codings_that_are_measured_again_take_the_place_of_those_before() -> None:
+    def summary(*files: tuple[str, float]) -> dict[str, Any]:
+        return harm.summary([row(90, "a", 40.0, after) | {"coding": coding} for coding, after in files], "tiny")
+
+    both = summary(("pillow, 4:2:0", 39.0), ("receiver, 4:2:0", 38.0))
+    again = harm.renewed(both, summary(("receiver, 4:2:0", 39.5)))
+    assert again == summary(("pillow, 4:2:0", 39.0), ("receiver, 4:2:0", 39.5))
+    assert (
+        harm.renewed(both, summary(("receiver, 4:2:0", 41.0)))["harmed"] == summary(("pillow, 4:2:0", 39.0))["harmed"]
+    )
+    assert {coding.sender for coding in harm.codings(("receiver", "dnn"))} == {"receiver", "dnn"}
+
+
+def test_another_sweep_cannot_be_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "receiver_harm.json").write_text(json.dumps({"pictures": ["a"], "models": {"tiny": {}}}))
+    monkeypatch.setattr(harm, "RESULTS", tmp_path)
+    assert harm._earlier(["a"], ("tiny",)) == {"tiny": {}}
+    for names, models in ((["b"], ("tiny",)), (["a"], ("tiny", "default"))):
+        with pytest.raises(click.UsageError, match="1 pictures and the models tiny, which are not those"):
+            harm._earlier(names, models)
 
 
 @pytest.mark.parametrize(("quality", "coded"), [(None, False), (60, True)])

@@ -27,7 +27,6 @@ def test_the_second_training_starts_where_the_first_ended(tmp_path: Path, monkey
         save_network(folder / "network.safetensors", trained)
 
     monkeypatch.setattr(make_models, "train", train)
-    monkeypatch.setattr(make_models, "TRAINED", tmp_path / "nothing")
     (tmp_path / "tiny-fine").mkdir()
     network = make_models._trained_network("tiny", tmp_path, tmp_path)
     assert [recipe for recipe, _ in calls] == [load_recipe("tiny"), load_recipe("tiny-fine")]
@@ -66,7 +65,6 @@ def test_a_network_can_start_from_that_of_a_smaller_model(tmp_path: Path, monkey
         save_network(folder / "network.safetensors", network or build(recipe.network))
 
     monkeypatch.setattr(make_models, "train", train)
-    monkeypatch.setattr(make_models, "TRAINED", tmp_path / "nothing")
     network = make_models._trained_network("large", tmp_path, tmp_path)
     assert starts[0] is None  # `default`
     assert [start and configuration(start) for start in starts[1:]] == [configuration(network)]
@@ -74,18 +72,6 @@ def test_a_network_can_start_from_that_of_a_smaller_model(tmp_path: Path, monkey
     width = configuration(small)["width"]
     assert configuration(network)["width"] > width
     torch.testing.assert_close(network.head.weight[:width], small.head.weight)  # type: ignore[union-attr, index]
-
-
-def test_a_network_that_is_kept_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    save_network(kept / "large.safetensors", Conditioned(width=8, blocks=1))
-    (kept / "large.csv").write_text("step,loss\n5,0.5\n")
-    monkeypatch.setattr(make_models, "TRAINED", kept)
-    monkeypatch.setattr(make_models, "train", None)
-    network = make_models._trained_network("large", tmp_path, tmp_path)
-    assert configuration(network)["width"] == 8
-    assert make_models._training("large", tmp_path / "large")["step"] == 5
 
 
 def test_a_stage_is_made_once(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_a_header_that_asks_for_more_than_the_file_has_takes_no_memory(tmp_path:
         load_network(path)
 
 
-@pytest.mark.parametrize("name", ["default", "tiny", "default-chroma", "tiny-chroma"])
+@pytest.mark.parametrize("name", ["default", "tiny", "large", "default-chroma", "tiny-chroma"])
 def test_shipped_weights_are_those_of_the_shipped_files(name: str) -> None:
     """The file with 8 bits gives nearly what the 32-bit floats give that it was made from, and so does their export."""
     onnxruntime = pytest.importorskip("onnxruntime")

@@ -19,7 +19,7 @@ pytest.importorskip("onnxruntime")
 DATA = os.environ.get("OPTCODEC_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="OPTCODEC_DATA does not name the folder of test images")
 
-MODELS = ("default", "tiny")
+MODELS = ("default", "tiny", "large")
 QUALITIES = (20, 50, 75, 90, 95, 98, 100)
 FINE = 95  # the quality from which on nothing may be lost; below it, 0.02 dB
 FIRST_DRAWING = 200_000  # neither a drawing of the training nor of the benchmark

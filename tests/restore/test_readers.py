@@ -224,12 +224,12 @@ def test_regions_cover_a_picture_once() -> None:
 def test_files_for_a_receiver_are_restored_better_at_equal_bytes(tune: str) -> None:
     """Of a real photograph: the receivers leave pictures alone that look drawn, as `PHOTO` does to them."""
     reader, photo = deblock("tiny"), np.ascontiguousarray(skimage.data.astronaut()[60:140, 170:274])
-    files = [encode(photo, target=MaxBytes(1600), tune=tune, **how) for how in ({}, {"reader": reader, "rounds": 6})]
+    files = [encode(photo, target=MaxBytes(1600), tune=tune, **how) for how in ({}, {"reader": reader})]
     losses = [reader(photo).of_file(file.data).loss(photo) for file in files]
     assert all(file.nbytes <= 1600 for file in files)
     assert losses[1] < 0.97 * losses[0]
     assert files[1].loss == pytest.approx(losses[1])
-    mixed = encode(photo, target=MaxBytes(1600), tune=tune, reader=Readers([reader], fidelity=0.7), rounds=6)
+    mixed = encode(photo, target=MaxBytes(1600), tune=tune, reader=Readers([reader], fidelity=0.7))
     decoded = [psnr_db(photo, DecodedFile.of(file.data, grey=False).pixels) for file in (files[1], mixed)]
     assert decoded[1] > decoded[0]
 

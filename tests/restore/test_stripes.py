@@ -43,7 +43,7 @@ def test_a_pattern_is_found() -> None:
 
 
 @pytest.mark.parametrize("quality", [10, 15, 30, 60])
-@pytest.mark.parametrize("name", ["default", "tiny"])
+@pytest.mark.parametrize("name", ["default", "tiny", "large"])
 def test_restored_areas_have_less_of_a_pattern_than_decoded_ones(name: str, quality: int) -> None:
     model = load_model(name, threads=1)
     for seed in range(2):
