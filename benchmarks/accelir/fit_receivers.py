@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
@@ -49,7 +50,7 @@ ADDED = {"slope": 0.6, "slope_chroma": 0.6, "exponent": 0.15}  # constants that 
 FACTORS = {"floor": 3.0}
 DEFAULT_FACTOR = 1.6
 CORNER = 4.0  # radial frequency, in half cycles of a block, from which weights fall or rise
-ROUNDS, GAIN = 3, 0.002  # rounds over all constants; least gain in dB for which a trial is kept
+ROUNDS, GAIN = 3, 0.002  # rounds over all constants; least gain in dB for which a trial or a strength is kept
 PACKAGES = "numpy", "numba", "torch"
 KEPT_FIGURES = "task", "rates", "images", "constants", "of_rgb", "at_resolution", "trials"
 STRENGTHS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
@@ -157,14 +158,14 @@ class Search:
                 return
             self.constants, self.best = moved, gain
 
-    def run(self) -> None:
-        """Search all constants one after the other, in rounds with smaller and smaller changes."""
+    def run(self) -> Iterator[int]:
+        """Search all constants one after the other, in rounds with smaller and smaller changes; yield their numbers."""
         for number in range(ROUNDS):
             for name in START:
                 if name != "floor" or self.constants["exponent"]:
                     for sign in (1, -1):
                         self.search_along(name, 0.5**number, sign)
-            print(number, round(self.best, 4), {k: round(v, 3) for k, v in self.constants.items()}, flush=True)
+            yield number
 
 
 def rounded(constants: dict[str, float]) -> dict[str, float]:
@@ -173,23 +174,18 @@ def rounded(constants: dict[str, float]) -> dict[str, float]:
 
 
 def search_constants(bench: Bench, name: str) -> dict[str, Any]:
-    """Search the constants, and write the trials."""
+    """Search the constants, and write the trials after each round, so that an interrupted search starts from there."""
     result_path = RESULTS / f"fit_receiver_{name}.json"
     starts = [(START, Kind())]
     if result_path.exists():
         earlier = json.loads(result_path.read_text())
         starts.append((earlier["constants"], kind_of(earlier)))
     search = Search(bench, starts)
-    search.run()
-    figures = {
-        "task": bench.task.name,
-        "rates": bench.rates,
-        "images": len(bench.clean),
-        "constants": rounded(search.constants),
-        **asdict(search.kind),
-        "trials": search.trials,
-    }
-    write_result(result_path.stem, figures, packages=PACKAGES)
+    figures: dict[str, Any] = {"task": bench.task.name, "rates": bench.rates, "images": len(bench.clean)}
+    for number in search.run():
+        print(number, round(search.best, 4), rounded(search.constants), flush=True)
+        figures |= {"constants": rounded(search.constants), **asdict(search.kind), "trials": search.trials}
+        write_result(result_path.stem, figures, packages=PACKAGES)
     return figures
 
 
@@ -234,7 +230,9 @@ def fit_task(name: str, *, search_again: bool) -> None:
     for strength in STRENGTHS:
         blocks = BlockChoice("exchange", replace(profile, strength=strength), net)
         gains[strength] = round(float(bench.gain(blocks=blocks).mean()), 4)
-    replace(profile, strength=max(gains, key=gains.__getitem__)).save(FOLDER / "utility" / f"{name}.json")
+    best = max(gains, key=gains.__getitem__)
+    strength = best if gains[best] >= gains[0.0] + GAIN else 0.0
+    replace(profile, strength=strength).save(FOLDER / "utility" / f"{name}.json")
     by_rate = bench.gain(tune=profile.tuning).mean(axis=0).round(3).tolist()
     figures |= {"gain_db_by_strength": gains, "gain_db_by_rate": by_rate}
     write_result(f"fit_receiver_{name}", figures, packages=PACKAGES)
