@@ -4,9 +4,10 @@
 
 The search changes one constant after the other by a factor or a step, as long as the mean PSNR after restoration rises
 at equal bytes of real files. Its photographs are those of ``imagenet_sample`` from which neither the profile nor QP-NET
-was made; for the receiver of JPEG files, whose networks saw these, the middle of each photograph of Val20. It starts
-from the constants of an earlier result, if there is one. Then it fits the strength of the groups' exchange rates. All
-gains are over default JPEG (optimal Huffman codes, 4:2:0) at the same bytes, and encoded with ``effort=3``.
+was made; for the receiver of JPEG files, whose networks saw these, the middle of each photograph of Val20, and some of
+``nips2017_dev``. It starts from the weights for PSNR, or from those of an earlier result if they are better. Then it
+fits the strength of the groups' exchange rates. All gains are over default JPEG (optimal Huffman codes, 4:2:0) at the
+same bytes, and encoded with ``effort=3``.
 
 All trials are written to ``results/fit_receiver_TASK.json``. If the package has a profile and a QP-NET for the task,
 tuning and strength are also written into ``optcodec/data/utility/TASK.json``. With ``--strength`` the constants of the
@@ -18,7 +19,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -34,27 +36,31 @@ from optcodec import MaxBytes, encode, psnr_db
 from optcodec.blocks.choice import BlockChoice
 from optcodec.blocks.profile import load_utility_profile
 from optcodec.blocks.qpnet import load_qpnet, shipped_qpnets
-from optcodec.trellis.tuning import Masking, Tuning, flat_weights
+from optcodec.trellis.tuning import STEP_RATIO, Masking, Tuning, flat_weights
 
-FIRST, IMAGES = 270, {"sr4": 16, "deblock": 20}
+FIRST, IMAGES = 270, {"sr4": 16, "deblock": 45}
 DEFAULT_IMAGES = 12
 MIDDLE = 320, 384  # rows and columns of the middle of a photograph of Val20
 RATES = {"deblock": (0.4, 0.7, 1.2)}  # bits per pixel of the image that is sent
 DEFAULT_RATES = (0.8, 1.6)
-START = {"blue": 0.8, "red": 0.8, "slope": 0.0, "slope_chroma": 0.5, "dc": 1.3, "dc_chroma": 1.3, "ratio": 0.1,
+# The constants of the weights for PSNR
+START = {"blue": 1.0, "red": 1.0, "slope": 0.0, "slope_chroma": 0.0, "dc": 1.0, "dc_chroma": 1.0, "ratio": STEP_RATIO,
          "exponent": 0.0, "floor": 50.0}  # fmt: skip
 ADDED = {"slope": 0.6, "slope_chroma": 0.6, "exponent": 0.15}  # constants that move by steps, not by factors
 FACTORS = {"floor": 3.0}
 DEFAULT_FACTOR = 1.6
 CORNER = 4.0  # radial frequency, in half cycles of a block, from which weights fall or rise
-ROUNDS, GAIN = 3, 0.002  # rounds over all constants; least gain in dB for which a trial is kept
+ROUNDS, GAIN = 3, 0.002  # rounds over all constants; least gain in dB for which a trial or a strength is kept
 PACKAGES = "numpy", "numba", "torch"
-KEPT_FIGURES = "task", "rates", "images", "constants", "of_rgb", "trials"
+KEPT_FIGURES = "task", "rates", "images", "constants", "of_rgb", "at_resolution", "trials"
 STRENGTHS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 
 
-def tuning_of(constants: dict[str, float], *, of_rgb: bool = False) -> Tuning:
-    """A tuning whose weights fall with the frequency to the power of twice the slope; they rise if it is negative."""
+def tuning_of(constants: dict[str, float], *, of_rgb: bool, at_resolution: bool) -> Tuning:
+    """A tuning whose weights fall with the frequency to the power of twice the slope; they rise if it is negative.
+
+    `of_rgb` and `at_resolution` as in `optcodec.trellis.tuning.Tuning`.
+    """
     weights = flat_weights(1.0, constants["blue"], constants["red"])
     square = np.add.outer(np.arange(8) ** 2, np.arange(8) ** 2).ravel()
     for component, row in enumerate(weights):
@@ -62,7 +68,7 @@ def tuning_of(constants: dict[str, float], *, of_rgb: bool = False) -> Tuning:
         row *= (1 + square / CORNER**2) ** -constants[f"slope{chroma}"]
         row[0] *= constants[f"dc{chroma}"]
     masking = Masking(constants["exponent"], constants["floor"]) if constants["exponent"] else None
-    return Tuning(weights, masking, constants["ratio"], at_resolution=False, of_rgb=of_rgb)
+    return Tuning(weights, masking, constants["ratio"], at_resolution=at_resolution, of_rgb=of_rgb)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,29 +113,36 @@ class Bench:
         return np.asarray(np.array(restored_psnr) - self.reference)
 
 
+@dataclass(frozen=True)
+class Kind:
+    """How the weights of chrominance are meant, see `optcodec.trellis.tuning.Tuning`."""
+
+    of_rgb: bool = True
+    at_resolution: bool = True
+
+
 class Search:
     """A search for the constants of a tuning, which records its trials.
 
-    At the start it decides whether chrominance is optimized for the upsampling of the decoder (``of_rgb``).
+    It starts from the best of some constants. Before it, it tries whether errors of chrominance add up to those of RGB
+    in another way (``of_rgb``).
     """
 
-    def __init__(self, bench: Bench, start: dict[str, float]) -> None:
-        self.bench, self.constants = bench, dict(start)
+    def __init__(self, bench: Bench, starts: list[tuple[dict[str, float], Kind]]) -> None:
+        self.bench = bench
         self.trials: list[dict[str, Any]] = []
-        gains = {of_rgb: self.measure_gain(self.constants, of_rgb) for of_rgb in (False, True)}
-        self.of_rgb = gains[True] > gains[False]
-        self.best = gains[self.of_rgb]
+        gains = [self.measure_gain(*start) for start in starts]
+        self.best = max(gains)
+        self.constants, self.kind = starts[gains.index(self.best)]
+        other = replace(self.kind, of_rgb=not self.kind.of_rgb)
+        if (gain := self.measure_gain(self.constants, other)) > self.best:
+            self.kind, self.best = other, gain
 
-    def measure_gain(self, constants: dict[str, float], of_rgb: bool) -> float:
+    def measure_gain(self, constants: dict[str, float], kind: Kind) -> float:
         """Mean gain over default JPEG in dB with these constants; the trial is recorded."""
-        gain = float(self.bench.gain(tune=tuning_of(constants, of_rgb=of_rgb)).mean())
-        self.trials.append(
-            {
-                "constants": {k: round(v, 4) for k, v in constants.items()},
-                "of_rgb": of_rgb,
-                "gain_db": round(gain, 4),
-            }
-        )
+        gain = float(self.bench.gain(tune=tuning_of(constants, **asdict(kind))).mean())
+        held = {"constants": {name: round(value, 4) for name, value in constants.items()}, **asdict(kind)}
+        self.trials.append(held | {"gain_db": round(gain, 4)})
         return gain
 
     def search_along(self, name: str, part: float, sign: int) -> None:
@@ -140,19 +153,19 @@ class Search:
                 moved[name] += sign * ADDED[name] * part
             else:
                 moved[name] *= FACTORS.get(name, DEFAULT_FACTOR) ** (sign * part)
-            gain = self.measure_gain(moved, self.of_rgb)
+            gain = self.measure_gain(moved, self.kind)
             if gain < self.best + GAIN:
                 return
             self.constants, self.best = moved, gain
 
-    def run(self) -> None:
-        """Search all constants one after the other, in rounds with smaller and smaller changes."""
+    def run(self) -> Iterator[int]:
+        """Search all constants one after the other, in rounds with smaller and smaller changes; yield their numbers."""
         for number in range(ROUNDS):
             for name in START:
                 if name != "floor" or self.constants["exponent"]:
                     for sign in (1, -1):
                         self.search_along(name, 0.5**number, sign)
-            print(number, round(self.best, 4), {k: round(v, 3) for k, v in self.constants.items()}, flush=True)
+            yield number
 
 
 def rounded(constants: dict[str, float]) -> dict[str, float]:
@@ -161,20 +174,24 @@ def rounded(constants: dict[str, float]) -> dict[str, float]:
 
 
 def search_constants(bench: Bench, name: str) -> dict[str, Any]:
-    """Search the constants, starting from those of an earlier result if there is one, and write the trials."""
+    """Search the constants, and write the trials after each round, so that an interrupted search starts from there."""
     result_path = RESULTS / f"fit_receiver_{name}.json"
-    search = Search(bench, json.loads(result_path.read_text())["constants"] if result_path.exists() else START)
-    search.run()
-    figures = {
-        "task": bench.task.name,
-        "rates": bench.rates,
-        "images": len(bench.clean),
-        "constants": rounded(search.constants),
-        "of_rgb": search.of_rgb,
-        "trials": search.trials,
-    }
-    write_result(result_path.stem, figures, packages=PACKAGES)
+    starts = [(START, Kind())]
+    if result_path.exists():
+        earlier = json.loads(result_path.read_text())
+        starts.append((earlier["constants"], kind_of(earlier)))
+    search = Search(bench, starts)
+    figures: dict[str, Any] = {"task": bench.task.name, "rates": bench.rates, "images": len(bench.clean)}
+    for number in search.run():
+        print(number, round(search.best, 4), rounded(search.constants), flush=True)
+        figures |= {"constants": rounded(search.constants), **asdict(search.kind), "trials": search.trials}
+        write_result(result_path.stem, figures, packages=PACKAGES)
     return figures
+
+
+def kind_of(figures: dict[str, Any]) -> Kind:
+    """How weights of a result are meant. Results before ``at_resolution`` was tried have weights as they act."""
+    return Kind(figures["of_rgb"], figures.get("at_resolution", False))
 
 
 def fitted_photographs(name: str) -> list[Samples]:
@@ -182,7 +199,8 @@ def fitted_photographs(name: str) -> list[Samples]:
     count = IMAGES.get(name, DEFAULT_IMAGES)
     if name != "deblock":
         return [pixels for _, pixels in islice(photographs(name), FIRST, FIRST + count)]
-    paths = sorted((Path(os.environ["OPTCODEC_DATA"]) / "Val20").glob("*.png"))[:count]
+    data = Path(os.environ["OPTCODEC_DATA"])
+    paths = [path for folder in ("Val20", "nips2017_dev") for path in sorted((data / folder).glob("*.png"))][:count]
     return [middle(np.asarray(Image.open(path).convert("RGB"))) for path in paths]
 
 
@@ -201,18 +219,20 @@ def fit_task(name: str, *, search_again: bool) -> None:
     figures = (
         search_constants(bench, name)
         if search_again
-        else {key: json.loads(result_path.read_text())[key] for key in KEPT_FIGURES}
+        else {key: value for key, value in json.loads(result_path.read_text()).items() if key in KEPT_FIGURES}
     )
-    print(name, figures["constants"], figures["of_rgb"], flush=True)
+    print(name, figures["constants"], kind_of(figures), flush=True)
     if name not in shipped_qpnets():
         return
-    tuning = tuning_of(figures["constants"], of_rgb=figures["of_rgb"])
+    tuning = tuning_of(figures["constants"], **asdict(kind_of(figures)))
     profile = replace(load_utility_profile(name), tuning=tuning)
     net, gains = load_qpnet(name), {}
     for strength in STRENGTHS:
         blocks = BlockChoice("exchange", replace(profile, strength=strength), net)
         gains[strength] = round(float(bench.gain(blocks=blocks).mean()), 4)
-    replace(profile, strength=max(gains, key=gains.__getitem__)).save(FOLDER / "utility" / f"{name}.json")
+    best = max(gains, key=gains.__getitem__)
+    strength = best if gains[best] >= gains[0.0] + GAIN else 0.0
+    replace(profile, strength=strength).save(FOLDER / "utility" / f"{name}.json")
     by_rate = bench.gain(tune=profile.tuning).mean(axis=0).round(3).tolist()
     figures |= {"gain_db_by_strength": gains, "gain_db_by_rate": by_rate}
     write_result(f"fit_receiver_{name}", figures, packages=PACKAGES)
