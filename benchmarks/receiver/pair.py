@@ -28,6 +28,7 @@ def pair() -> dict[str, str]:
         "pair in short": ("receiver_pipeline", partial(at_rates, rates=_IN_SHORT)),
         "pair": ("receiver_pipeline", at_rates),
         **{f"pair {name}": ("receiver_pipeline", partial(at_rates, measure=name)) for name in _BESIDES},
+        "pair gains": ("receiver_pipeline", gains),
         "pair on pages": ("receiver_pipeline_pages", at_rates),
         "pair progressive": ("receiver_pipeline_progressive", at_rates),
         "pair in the loop": ("receiver_pipeline_loop", at_rates),
@@ -52,16 +53,39 @@ def at_rates(document: Figures, measure: str = "psnr", *, rates: tuple[float, ..
         for bd in document["bd_rates"]
         if (bd["set"], bd["measure"]) == (of, measure)
     }
+    count = max(point["images"] for point in points.values())
     rows = []
     for sender in document["senders"]:
         cells = []
         for value in shown:
             both = [points.get((sender, side, value)) for side in (_PLAIN, _RECEIVER)]
-            cells.append(" -> ".join(f"{p['measures'][measure]['value']:.{digits}f}" if p else "-" for p in both))
+            cell = " -> ".join(f"{p['measures'][measure]['value']:.{digits}f}" if p else "-" for p in both)
+            counts = {p["images"] for p in both if p} - {count}
+            cells.append(cell + "".join(f" (n = {fewer})" for fewer in sorted(counts)))
         alone = [_percent(deltas.get((sender, side, _PLAIN))) for side in (_PLAIN, _RECEIVER)]
         rows.append([sender, *cells, " -> ".join(alone), _percent(deltas.get((sender, _RECEIVER, _RECEIVER)))])
     header = [f"{MEASURES[measure].title}, without -> with `{_RECEIVER}`", *(f"{value:g} bpp" for value in shown)]
     return table([*header, f"BD-rate to {anchor} alone, %", f"to {anchor} + `{_RECEIVER}`, %"], rows)
+
+
+def gains(document: Figures) -> str:
+    """PSNR that the receiver adds at each rate, in dB: mean and least of the photographs."""
+    psnr = {(r["sender"], r["set"], r["image"], r["rate"]["value"], r["receiver"]): r for r in document["rows"]}
+    shown = [rate["value"] for rate in document["rates"]]
+    added: dict[tuple[str, float], list[float]] = {}
+    for (sender, of, image, value, receiver), row in psnr.items():
+        if receiver == _RECEIVER:
+            decoded = psnr[sender, of, image, value, _PLAIN]["measures"]["psnr"]
+            added.setdefault((sender, value), []).append(row["measures"]["psnr"] - decoded)
+    rows = [
+        [sender, *(_mean_and_least(added[sender, value]) if (sender, value) in added else "-" for value in shown)]
+        for sender in document["senders"]
+    ]
+    return table([f"dB added by `{_RECEIVER}`, mean (least)", *(f"{value:g} bpp" for value in shown)], rows)
+
+
+def _mean_and_least(values: list[float]) -> str:
+    return f"{statistics.mean(values):+.2f} ({min(values):+.2f})"
 
 
 def turns(document: Figures) -> str:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.receiver import pipeline
-from benchmarks.receiver.pair import at_rates, classifiers, turns
+from benchmarks.receiver.pair import at_rates, classifiers, gains, turns
 from optcodec import MaxBytes
 from optcodec.rates import MEASURES, Curve, Part, Rate, Row, judge_by, result_of
 from tests.cli_helpers import photograph
@@ -68,6 +68,25 @@ def test_progressive_files_are_progressive() -> None:
     for name in (pipeline.ANCHOR, *others):
         with Image.open(io.BytesIO(files[name])) as image:
             assert ("progressive" in image.info) == (name in others), name
+
+
+def test_means_of_fewer_pictures_say_so(document: dict) -> None:
+    points = [
+        p | {"images": 3} if p["sender"] == "jpegli" and p["rate"]["value"] == 0.25 else p for p in document["points"]
+    ]
+    lines = at_rates(document | {"points": points}, rates=(0.25, 0.4)).splitlines()
+    assert [line for line in lines if "n = " in line] == [line for line in lines if line.startswith("| jpegli |")]
+    assert lines[5].count("(n = 3)") == 1
+
+
+def test_the_table_of_gains_has_mean_and_least(document: dict) -> None:
+    def better(row: dict) -> dict:
+        lucky = row["receiver"] == "default" and row["image"] == "0"
+        return row | {"measures": {"psnr": row["measures"]["psnr"] + lucky}}
+
+    lines = gains(document | {"rows": [better(row) for row in document["rows"]]}).splitlines()
+    assert lines[2] == f"| default JPEG | {' | '.join(['+1.50 (+1.00)'] * 5)} |"
+    assert len(lines) == 2 + len(pipeline.SENDERS)
 
 
 def test_the_table_of_turns_has_means_over_the_rates(document: dict) -> None:
