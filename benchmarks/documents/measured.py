@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache, partial
 from typing import Any
 
 from benchmarks.markdown import table
 from benchmarks.record import RESULTS
+from optcodec.rates import Curve, Measure, Row
+from optcodec.rates.summary import bd_rates
 
 __all__ = ["measured", "verdict"]
 
@@ -21,6 +24,7 @@ _OURS, _REFERENCE = "RD-OPT, at quality 40, 4:2:0", "JPEG, 4:4:4"
 _RIVALS = ("JPEG, 4:2:0", "mozjpeg, 4:2:0", "jpegli, 4:2:0")
 _DNCNN = "DnCNN-3, its authors' weights"
 _RESTORING = "large", "default", "tiny"  # models
+_OTHERS = "default JPEG", "mozjpeg flat", "jpegli"  # encoders before the receiver
 
 
 def measured() -> dict[str, str]:
@@ -29,6 +33,7 @@ def measured() -> dict[str, str]:
         "measured: people": people(),
         "measured: networks": networks(),
         "measured: blocks": blocks(),
+        "measured: pair": pair(),
         "measured: receiver": receiver(),
         "measured: receiver in colour": receiver_in_colour(),
         "measured: speed": speed(),
@@ -91,6 +96,42 @@ def blocks() -> str:
     return f"{table(header, rows)}\n\n{_origin('accelir_rates')}"
 
 
+def pair() -> str:
+    """BD-rates in % of our best sender against the strongest other encoder, both with the receiver behind them."""
+    rows = []
+    for title, ours, rival, figure in _pairs():
+        ahead = verdict(figure["low"], figure["high"])
+        rows.append([title, ours, rival, _percent(figure), f"{figure['images']}", ahead])
+    header = ["bytes at equal measure after `default`", "our best sender", "strongest other", "change", "n", "we are"]
+    return f"{table(header, rows)}\n\n{_origin('receiver_pipeline')}"
+
+
+@cache
+def _pairs() -> list[tuple[str, str, str, Figures]]:
+    """For each measure: its title, our sender and the other encoder that need the fewest bytes, and the BD-rate."""
+    document = _result("receiver_pipeline")
+    rows, pairs = [Row.from_json(row) for row in document["rows"]], []
+    for measure, kind in document["measures"].items():
+        alone = {
+            bd["sender"]: bd["value"]
+            for bd in document["bd_rates"]
+            if (bd["set"], bd["measure"], bd["receiver"]) == ("all", measure, "default")
+            and bd["against"]["receiver"] == "jpeg"
+        }
+        rival = min(_OTHERS, key=alone.__getitem__)
+        ours = min((name for name in alone if not name.startswith(_OTHERS)), key=alone.__getitem__)
+        curves = {name: Curve(name, "default", 0.0) for name in (ours, rival)}
+        both = [row for row in rows if row.curve in curves.values()]
+        direct = bd_rates(both, partial(_only, curves[rival]), {measure: Measure(**kind)})
+        pairs.append((kind["title"], ours, rival, next(bd for bd in direct if bd["set"] == "all")))
+    return pairs
+
+
+def _only(anchor: Curve, curve: Curve) -> list[Curve]:
+    """The anchors of any curve: this one."""
+    return [anchor]
+
+
 def receiver() -> str:
     """PSNR of luminance that the shipped models gain over the decoded file, beside DnCNN-3; means without intervals."""
     rows = []
@@ -148,7 +189,7 @@ def decoders() -> str:
 
 def behind() -> str:
     """Where a rival is ahead in these results, on pages also by measures that a file was not tuned for."""
-    rows = [*_behind_on_pages(), *_behind_in_restoring(), *_behind_in_speed()]
+    rows = [*_behind_on_pages(), *_behind_in_pairs(), *_behind_in_restoring(), *_behind_in_speed()]
     return table(["what", "against", "by", "n"], rows)
 
 
@@ -165,6 +206,14 @@ def _behind_on_pages() -> list[list[str]]:
                     figure = f"{figures['bd_rate']:+.1f} % [{low:+.1f}, {high:+.1f}]"
                     rows.append([title, rival, figure, f"{len(figures['pictures'])}"])
     return rows
+
+
+def _behind_in_pairs() -> list[list[str]]:
+    return [
+        [f"bytes at equal {title} after `default`, {ours}", rival, _percent(figure), f"{figure['images']}"]
+        for title, ours, rival, figure in _pairs()
+        if verdict(figure["low"], figure["high"]) == "behind"
+    ]
 
 
 def _behind_in_restoring() -> list[list[str]]:
