@@ -137,7 +137,6 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
     from restore.runtime.models import load_model
 
     model = load_model(_model_name(options), threads=options["threads"])
-    options["strength"] = _strength(options)
     load = (_noisy_loader if is_noisy else _file_loader)(options)
 
     def work(index: int) -> Done:
@@ -195,7 +194,7 @@ def _file_loader(options: dict[str, Any]) -> Loader:
     from restore.runtime.settings import Settings, earlier_finder
 
     reading = reading_of(options) | {"max_pixels": options["max_pixels"]}
-    settings = Settings(options["project"], options["strength"], hint=options["hint"])
+    settings = Settings(options["project"], _strength(options), hint=options["hint"])
     find_earlier = earlier_finder(options["as_quality"], options["as_tables"])
 
     def load(data: bytes, notices: list[str]) -> tuple[Source, Settings, dict[str, Any]]:
@@ -214,7 +213,7 @@ def _noisy_loader(options: dict[str, Any]) -> Loader:
     from restore.runtime.picture import noisy_picture
     from restore.runtime.settings import Settings, known_steps
 
-    settings = Settings(project=False, strength=options["strength"])
+    settings = Settings(project=False, strength=_strength(options))
     steps = known_steps(options["as_quality"], options["as_tables"])
 
     def load(data: bytes, notices: list[str]) -> tuple[Source, Settings, dict[str, Any]]:
