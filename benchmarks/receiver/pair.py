@@ -36,11 +36,9 @@ def pair() -> dict[str, str]:
         "classifiers": ("receiver_classifiers", classifiers),
         "classifiers in short": ("receiver_classifiers", partial(classifiers, sets=_UNSEEN)),
     }
-    paths = {name: RESULTS / f"{result}.json" for name, (result, _) in fill.items()}
-    return {
-        name: function(json.loads(paths[name].read_text("utf-8"))) if paths[name].exists() else ""
-        for name, (_, function) in fill.items()
-    }
+    paths = {result: RESULTS / f"{result}.json" for result, _ in fill.values()}
+    found = {result: json.loads(path.read_text("utf-8")) for result, path in paths.items() if path.exists()}
+    return {name: function(found[result]) if result in found else "" for name, (result, function) in fill.items()}
 
 
 def at_rates(document: Figures, measure: str = "psnr", *, rates: tuple[float, ...] | None = None) -> str:

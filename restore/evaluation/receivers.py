@@ -3,8 +3,7 @@
 - ``jpeg``: decoded by libjpeg-turbo (Pillow); ``centroid``: decoded at the centroids of the quantization cells;
   ``deblock`` and ``smooth``: the classical filters of `restore.evaluation.baselines`.
 - The name of a shipped model, or the .json file of another one; with ``:unprojected`` appended, the restored luminance
-  is not clipped to the quantization intervals, and with ``:dnn``, the change is made half, as by ``restore run --for
-  dnn``.
+  is not clipped to the quantization intervals; with ``:dnn``, half of the change is made (``restore run --for dnn``).
 - ``FILE.safetensors``, or two files joined by ``+``: networks as `restore train` writes them.
 - ``onnx:FILE``, ``torchscript:FILE``, ``spandrel:FILE``, ``dncnn:FILE`` and others: networks that others made, see
   `restore.evaluation.foreign`.

@@ -18,8 +18,8 @@ __all__ = ["GRID", "STRENGTHS", "FindEarlier", "Settings", "earlier_finder", "kn
 
 FindEarlier: TypeAlias = Callable[[Received], EarlierCoding | None]
 _ONE_OF_BOTH = "an earlier coding has a quality or tables; expected one of both"
-# Share of the change that suits a reader. The receivers are trained for the least squared error, which is best for
-# people; networks for recognition read the picture half-way to it better (benchmarks/receiver/classifiers.py).
+# Share of the change that suits a reader. The receivers are trained for the least squared error. With half of their
+# change, networks for recognition read fewer pictures worse than as decoded: benchmarks/receiver/classifiers.py.
 STRENGTHS = {"people": 1.0, "dnn": 0.5}
 GRID = 16  # pixels; tiles begin at whole blocks also of chrominance that is subsampled by two
 _TILE = 256  # pixels; larger tiles are a little faster, but need more than the documented 200 MB
