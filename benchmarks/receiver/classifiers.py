@@ -4,9 +4,10 @@ Three sets, as squares: ``unseen``, photographs of Kodak, McMaster and LIVE1, wh
 classes that each network sees in the originals as labels; and two with true labels, whose photographs receivers were
 trained on (without the labels): ``imagenet_sample``, of which they saw the halves of the sides, and ``nips2017_dev``,
 which is lossless. Files of several encoders at several qualities, 4:2:0, are decoded, and restored with shares of 0.25
-to 1 of the model's change (to the nearest of 256 levels at each share). For each network and share: cross-entropy with
-the label, divergence from the network's output on the original, in nats, and top-1 accuracy; of both losses, the
-difference from the decoded picture with its 95 % interval over the photographs.
+to 1 of the model's change (to the nearest of 256 levels at each share), and with the share that ``restore run --for
+dnn`` chooses by the steps of the file; the constants of that choice were chosen on the two sets with true labels. For
+each network and share: cross-entropy with the label, divergence from the network's output on the original, in nats, and
+top-1 accuracy; of both losses, the difference from the decoded picture with its 95 % interval over the photographs.
 
     OPTCODEC_DATA=DATA python -m benchmarks.receiver.classifiers [--model NAME] [--images N] [--workers N]
 
@@ -46,6 +47,7 @@ from restore.channel.senders import SENDERS
 from restore.runtime.decode import receive
 from restore.runtime.image import decode_image
 from restore.runtime.infer import restored_image
+from restore.runtime.settings import Settings, Strength
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -55,7 +57,7 @@ UNSEEN = ("Kodak", "McMaster", "LIVE1")
 TWICE = ("bikes", "caps", "lighthouse2", "lighthouse3", "parrots", "sailing2", "sailing4", "statue", "stream")
 SENDER_NAMES = ("pillow", "jpegli", "psnr", "people", "dnn")
 QUALITIES = (5, 10, 15, 20, 30, 50, 75, 90)
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+SHARES: tuple[Strength, ...] = (0.0, 0.25, 0.5, 0.75, 1.0, "dnn")
 NETWORKS = ("mobilenet_v2", "squeezenet1_1", "mobilenet_v1", "efficientnet_lite0")
 DRAWS = 2000  # of the bootstrap
 PACKAGES = ("numpy", "onnxruntime", "pillow", "torch", "torchvision", "efficientnet-lite-pytorch")
@@ -116,7 +118,8 @@ def measure(task: Task) -> list[dict[str, Any]]:
     for sender in SENDER_NAMES:
         for quality in QUALITIES:
             received = receive(SENDERS[sender](original, "4:2:0", quality, np.random.default_rng(0)))
-            pictures = list(_shares(decode_image(received), restored_image(received, model)))
+            shares = [Settings(strength=share).share(received.context) for share in SHARES]
+            pictures = list(_pictures(decode_image(received), restored_image(received, model), shares))
             for name, aim in wanted.items():
                 label = int(aim.argmax()) if task.image.label is None else task.image.label
                 seen = [_log_probabilities(name, picture) for picture in pictures]
@@ -128,10 +131,10 @@ def measure(task: Task) -> list[dict[str, Any]]:
     return rows
 
 
-def _shares(decoded: Pixels, restored: Pixels) -> Iterator[Pixels]:
+def _pictures(decoded: Pixels, restored: Pixels, shares: list[float]) -> Iterator[Pixels]:
     """The decoded picture, with shares of the change that the receiver makes."""
     change = restored.astype(np.float32) - decoded
-    for share in SHARES:
+    for share in shares:
         yield np.rint(decoded + share * change).astype(np.uint8)
 
 
