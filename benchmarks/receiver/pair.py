@@ -106,9 +106,10 @@ def turns(document: Figures) -> str:
 
 def classifiers(document: Figures, sets: Sequence[str] | None = None) -> str:
     """Change of the divergence by the receiver for each network: mean over the encoders, and where it is worse."""
-    shown = {share: document["shares"].index(share) for share in _SHARES if share in document["shares"]}
     rows = []
     for name in sets or document["sets"]:
+        shares = document["shares"][name]
+        shown = {share: shares.index(share) for share in _SHARES if share in shares}
         for network, encoders in document["sets"][name].items():
             count = next(iter(next(iter(encoders.values())).values()))["n"]
             qualities = list(next(iter(encoders.values())))
