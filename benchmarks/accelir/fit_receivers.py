@@ -6,7 +6,7 @@ The search changes one constant after the other by a factor or a step, as long a
 at equal bytes of real files; or with ``deblock-ssim`` and ``deblock-ssimulacra2``, that measure. Its photographs are
 those of ``imagenet_sample`` from which neither the profile nor QP-NET was made; for the receiver of JPEG files, whose
 networks saw these, the middle of each photograph of Val20, and some of ``nips2017_dev``. It starts from the weights for
-PSNR (of another measure, also from nearly those of its tuning without a receiver), or from those of an earlier result if
+PSNR (of another measure, also from nearly those of its tuning without a receiver), or from an earlier result if
 they are better. Then it fits the strength of the groups' exchange rates. All gains are over default JPEG (optimal
 Huffman codes, 4:2:0) at the same bytes, and encoded with ``effort=3``.
 
