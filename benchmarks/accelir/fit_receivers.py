@@ -11,7 +11,8 @@ they are better. Then it fits the strength of the groups' exchange rates. All ga
 Huffman codes, 4:2:0) at the same bytes, and encoded with ``effort=3``.
 
 All trials are written to ``results/fit_receiver_TASK.json``. If the package has a profile and a QP-NET for the task,
-tuning and strength are also written into ``optcodec/data/utility/TASK.json``. With ``--strength`` the constants of the
+tuning and strength are also written into ``optcodec/data/utility/TASK.json``; with a measure, the tuning into a profile
+that is otherwise the same, with a strength of 0. With ``--strength`` the constants of the
 earlier search are kept and only the strength is fitted, which is what a new QP-NET needs.
 """
 
@@ -243,10 +244,13 @@ def fit_task(name: str, *, search_again: bool) -> None:
         else {key: value for key, value in json.loads(result_path.read_text()).items() if key in KEPT_FIGURES}
     )
     print(name, figures["constants"], kind_of(figures), flush=True)
-    if name not in shipped_qpnets():
+    if task_name not in shipped_qpnets():
         return
     tuning = tuning_of(START | figures["constants"], **asdict(kind_of(figures)))
-    profile = replace(load_utility_profile(name), tuning=tuning)
+    profile = replace(load_utility_profile(task_name), name=name, tuning=tuning)
+    if measure:  # the groups of QP-NET were measured by PSNR
+        replace(profile, strength=0.0).save(FOLDER / "utility" / f"{name}.json")
+        return
     net, gains = load_qpnet(name), {}
     for strength in STRENGTHS:
         blocks = BlockChoice("exchange", replace(profile, strength=strength), net)
