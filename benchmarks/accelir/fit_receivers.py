@@ -12,8 +12,8 @@ Huffman codes, 4:2:0) at the same bytes, and encoded with ``effort=3``.
 
 All trials are written to ``results/fit_receiver_TASK.json``. If the package has a profile and a QP-NET for the task,
 tuning and strength are also written into ``optcodec/data/utility/TASK.json``; with a measure, the tuning into a profile
-that is otherwise the same, with a strength of 0. With ``--strength`` the constants of the
-earlier search are kept and only the strength is fitted, which is what a new QP-NET needs.
+that is otherwise the same, with a strength of 0. With ``--strength`` the constants of the earlier search are kept and
+only the strength is fitted, which is what a new QP-NET needs.
 """
 
 from __future__ import annotations
@@ -51,11 +51,8 @@ START = {"blue": 1.0, "red": 1.0, "slope": 0.0, "slope_chroma": 0.0, "dc": 1.0, 
          "exponent": 0.0, "floor": 50.0, "corner": 4.0, "corner_chroma": 4.0}  # fmt: skip
 ADDED = {"slope": 0.6, "slope_chroma": 0.6, "exponent": 0.15}  # constants that move by steps, not by factors
 FACTORS = {"floor": 3.0}
-NEEDED = {
-    "floor": "exponent",
-    "corner": "slope",
-    "corner_chroma": "slope_chroma",
-}  # constants without which one is idle
+# Constants without which others are idle
+NEEDED = {"floor": "exponent", "corner": "slope", "corner_chroma": "slope_chroma"}
 DEFAULT_FACTOR = 1.6
 # What the searches for measures start from, besides the weights for PSNR: nearly the tunings "ssim" and "people".
 MEASURED_START = {
