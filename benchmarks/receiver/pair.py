@@ -33,6 +33,7 @@ def pair() -> dict[str, str]:
         "pair progressive": ("receiver_pipeline_progressive", at_rates),
         "pair in the loop": ("receiver_pipeline_loop", at_rates),
         "turns": ("receiver_turns", turns),
+        "next turn": ("receiver_further", turns),
         "classifiers": ("receiver_classifiers", classifiers),
         "classifiers in short": ("receiver_classifiers", partial(classifiers, sets=_UNSEEN)),
     }

@@ -172,10 +172,11 @@ def earlier(result: str, pictures: list[Original], again: tuple[str, ...]) -> Pa
     """What the result has of other senders than these; it must be of the same pictures."""
     document = json.loads((record.RESULTS / f"{result}.json").read_text("utf-8"))
     rows = [Row.from_json(row) for row in document["rows"]]
-    held, expected = {(row.set, row.image) for row in rows}, {(picture.set, picture.name) for picture in pictures}
+    failures = [Failed.from_json(failed) for failed in document["failures"]]
+    held = {(found.set, found.image) for found in (*rows, *failures)}
+    expected = {(picture.set, picture.name) for picture in pictures}
     if held != expected:
         raise click.UsageError(f"the result has {len(held)} pictures, which are not the {len(expected)} asked for")
-    failures = [Failed.from_json(failed) for failed in document["failures"]]
     return Part(
         tuple(row for row in rows if row.curve.sender not in again),
         tuple(failed for failed in failures if failed.sender not in again),
