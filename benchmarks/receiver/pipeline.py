@@ -173,7 +173,7 @@ def earlier(result: str, pictures: list[Original], again: tuple[str, ...]) -> Pa
     document = json.loads((record.RESULTS / f"{result}.json").read_text("utf-8"))
     rows = [Row.from_json(row) for row in document["rows"]]
     failures = [Failed.from_json(failed) for failed in document["failures"]]
-    held = {(found.set, found.image) for found in (*rows, *failures)}
+    held = {(row.set, row.image) for row in rows} | {(failed.set, failed.image) for failed in failures}
     expected = {(picture.set, picture.name) for picture in pictures}
     if held != expected:
         raise click.UsageError(f"the result has {len(held)} pictures, which are not the {len(expected)} asked for")
