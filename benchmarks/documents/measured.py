@@ -177,14 +177,12 @@ def decoders() -> str:
     """How many decoders show all of our files, and what the others do with them."""
     document = _result("conformance")
     known = [row for row in document["decoders"].values() if row["version"] is not None]
-    whole = sum(row["right"] == document["our_files"] for row in known)
-    files = f"{document['our_files']} files of every option"
-    rows = [[files, f"{whole} of {len(known)}"]]
-    for kind in ("baseline", "progressive"):
-        for sampling in ("grey", "4:4:4", "4:2:2", "4:2:0", "4:4:0"):
-            name = f"{kind}, {sampling}"
-            rows.append([name, f"{sum(name not in {*row['wrong'], *row['refused']} for row in known)} of {len(known)}"])
-    return f"{table(['files', 'decoders that show all of them'], rows)}\n\n{_origin('conformance')}"
+    total = sum(document["our_files"].values())
+    rows = [["all kinds", str(total), f"{sum(row['right'] == total for row in known)} of {len(known)}"]]
+    for kind, count in document["our_files"].items():
+        good = sum(kind not in {*row["wrong"], *row["refused"]} for row in known)
+        rows.append([kind, str(count), f"{good} of {len(known)}"])
+    return f"{table(['files', 'how many', 'decoders that show all of them'], rows)}\n\n{_origin('conformance')}"
 
 
 def behind() -> str:

@@ -18,7 +18,7 @@ _PLAIN, _RECEIVER = "jpeg", "default"
 _IN_SHORT = (0.25, 0.6, 1.2)  # bits per pixel in the table of the README
 _BESIDES = "ssim", "ssimulacra2"  # measures with tables of their own
 _UNSEEN = ("unseen",)  # photographs that no receiver was trained on
-_SHARES = (0.5, 1.0)  # of the receiver's change, in the table of classifiers
+_SHARES = ("dnn", 0.5, 1.0)  # of the receiver's change, in the table of classifiers
 Figures = dict[str, Any]
 
 
@@ -33,6 +33,7 @@ def pair() -> dict[str, str]:
         "pair progressive": ("receiver_pipeline_progressive", at_rates),
         "pair in the loop": ("receiver_pipeline_loop", at_rates),
         "turns": ("receiver_turns", turns),
+        "next turn": ("receiver_further", turns),
         "classifiers": ("receiver_classifiers", classifiers),
         "classifiers in short": ("receiver_classifiers", partial(classifiers, sets=_UNSEEN)),
     }
@@ -106,19 +107,24 @@ def turns(document: Figures) -> str:
 
 def classifiers(document: Figures, sets: Sequence[str] | None = None) -> str:
     """Change of the divergence by the receiver for each network: mean over the encoders, and where it is worse."""
-    shares = [document["shares"].index(share) for share in _SHARES]
     rows = []
     for name in sets or document["sets"]:
+        shares = document["shares"][name]
+        shown = {share: shares.index(share) for share in _SHARES if share in shares}
         for network, encoders in document["sets"][name].items():
             count = next(iter(next(iter(encoders.values())).values()))["n"]
             qualities = list(next(iter(encoders.values())))
-            for share, index in zip(_SHARES, shares, strict=True):
+            for share, index in shown.items():
                 by_quality = [[encoder[at] for encoder in encoders.values()] for at in qualities]
                 cells = [f"{statistics.mean(e['kl'][index] - e['kl'][0] for e in each):+.2f}" for each in by_quality]
                 worse = [e["kl_change"][index - 1][0] > 0 for each in by_quality for e in each]
-                title = f"{name}, {network}, n = {count}, share {share:g}"
+                title = f"{name}, {network}, n = {count}, {_share(share)}"
                 rows.append([title, *cells, f"{sum(worse)} of {len(worse)}"])
     return table(["nats", *(f"quality {at}" for at in qualities), "surely worse"], rows)
+
+
+def _share(share: float | str) -> str:
+    return f"`--for {share}`" if isinstance(share, str) else f"share {share:g}"
 
 
 def _mean_psnr(document: Figures, of: str, sender: str, receiver: str) -> float:
