@@ -255,8 +255,10 @@ def _origin(*names: str) -> str:
     """The commands of results, without the folders of the machine that they ran on, and links to them."""
     parts = []
     for name in names:
-        command = re.sub(r"(?<=[ =])/\S*/", "", _result(name)["command"])
-        parts.append(f"Made by `{command}`: [`{name}.json`](../benchmarks/results/{name}.json).")
+        document = _result(name)
+        commands = [*document.get("earlier_commands", []), document["command"]]
+        made = ", then ".join("`" + re.sub(r"(?<=[ =])/\S*/", "", command) + "`" for command in commands)
+        parts.append(f"Made by {made}: [`{name}.json`](../benchmarks/results/{name}.json).")
     return "\n".join(parts)
 
 

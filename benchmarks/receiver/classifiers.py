@@ -201,7 +201,7 @@ def main(model: str, images: int, again: tuple[str, ...], workers: int) -> None:
     tasks = [task for name in again or SETS for task in tasks_of(name, model, images)]
     sets = (_earlier(model) if again else {}) | summary(_measured(tasks, model, workers))
     figures = {"model": model, "shares": {name: shares_of(name) for name in sets}, "sets": sets}
-    write_result("receiver_classifiers", figures, packages=PACKAGES)
+    write_result("receiver_classifiers", figures, packages=PACKAGES, renewed=bool(again))
 
 
 def _earlier(model: str) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def main(on: str, images: int | None, again: tuple[str, ...], workers: int) -> N
             part = joined(earlier(result, pictures, again), part)
     measures = {name: MEASURES[name] for name in NAMES}
     document = result_of(experiment(judge, named), part, measures, anchor=ANCHOR, plain=PLAIN)
-    print(record.write_result(result, rounded(document), packages=PACKAGES))
+    print(record.write_result(result, rounded(document), packages=PACKAGES, renewed=bool(again)))
     remove_partial(unfinished)
     print(at_rates(document))
     for failed in document["failures"]:
