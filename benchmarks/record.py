@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -16,19 +17,48 @@ ROOT = Path(__file__).parents[1]  # folder of the checkout
 RESULTS = ROOT / "benchmarks" / "results"
 
 
-def write_result(name: str, figures: dict[str, Any], *, packages: tuple[str, ...] = ("numpy", "numba")) -> Path:
-    """Write ``results/<name>.json`` and return its path; the versions of ``packages`` are written with the figures."""
+def write_result(
+    name: str, figures: dict[str, Any], *, packages: tuple[str, ...] = ("numpy", "numba"), renewed: bool = False
+) -> Path:
+    """Write the result of a benchmark.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    figures : dict
+        What was measured, ready for JSON.
+    packages : tuple of str
+        Whose versions are written, too.
+    renewed : bool
+        Whether some of the figures are those of the result that is there. The commands that made these stay in
+        ``earlier_commands``.
+
+    Returns
+    -------
+    Path
+        ``results/<name>.json``.
+    """
+    path = RESULTS / f"{name}.json"
+    command = f"python -m {shlex.join([_module(), *map(_shown, sys.argv[1:])])}"
     about = {
-        "command": " ".join(["python -m", _module(), *map(_shown, sys.argv[1:])]),
+        "command": command,
+        **({"earlier_commands": _earlier_commands(path, command)} if renewed else {}),
         "optcodec": optcodec.__version__,
         "python": platform.python_version(),
         "packages": {package: version(package) for package in packages},
         "machine": {"processor": processor(), "system": platform.system()},
     }
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(about | figures, indent=2) + "\n")
     return path
+
+
+def _earlier_commands(path: Path, command: str) -> list[str]:
+    """The commands of a result, the first one first, each once; this one is the last now."""
+    document = json.loads(path.read_text("utf-8"))
+    commands = [*document.get("earlier_commands", []), document["command"]]
+    return [each for each in dict.fromkeys(commands) if each != command]
 
 
 def _module() -> str:

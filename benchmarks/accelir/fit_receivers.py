@@ -1,16 +1,19 @@
 """Which weights should a trellis use for a restoring receiver, and how strongly should the groups of QP-NET count?
 
-    OPTCODEC_DATA=DATA python -m benchmarks.accelir.fit_receivers [--strength] [TASK ...]
+    OPTCODEC_DATA=DATA python -m benchmarks.accelir.fit_receivers [--strength] [TASK | TASK-MEASURE ...]
 
 The search changes one constant after the other by a factor or a step, as long as the mean PSNR after restoration rises
-at equal bytes of real files. Its photographs are those of ``imagenet_sample`` from which neither the profile nor QP-NET
-was made; for the receiver of JPEG files, whose networks saw these, the middle of each photograph of Val20. It starts
-from the constants of an earlier result, if there is one. Then it fits the strength of the groups' exchange rates. All
-gains are over default JPEG (optimal Huffman codes, 4:2:0) at the same bytes, and encoded with ``effort=3``.
+at equal bytes of real files; or with ``deblock-ssim`` and ``deblock-ssimulacra2``, that measure. Its photographs are
+those of ``imagenet_sample`` from which neither the profile nor QP-NET was made; for the receiver of JPEG files, whose
+networks saw these, the middle of each photograph of Val20, and some of ``nips2017_dev``. It starts from the weights for
+PSNR (of another measure, also from nearly those of its tuning without a receiver), or from an earlier result if
+they are better. Then it fits the strength of the groups' exchange rates. All gains are over default JPEG (optimal
+Huffman codes, 4:2:0) at the same bytes, and encoded with ``effort=3``.
 
 All trials are written to ``results/fit_receiver_TASK.json``. If the package has a profile and a QP-NET for the task,
-tuning and strength are also written into ``optcodec/data/utility/TASK.json``. With ``--strength`` the constants of the
-earlier search are kept and only the strength is fitted, which is what a new QP-NET needs.
+tuning and strength are also written into ``optcodec/data/utility/TASK.json``; with a measure, the tuning into a profile
+that is otherwise the same, with a strength of 0. With ``--strength`` the constants of the earlier search are kept and
+only the strength is fitted, which is what a new QP-NET needs.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -30,39 +34,55 @@ from PIL import Image
 from benchmarks.accelir.methods import default_jpeg
 from benchmarks.receiver.tasks import FOLDER, TASKS, RestorationTask, Samples, make_task, photographs
 from benchmarks.record import RESULTS, write_result
-from optcodec import MaxBytes, encode, psnr_db
+from optcodec import MaxBytes, encode
 from optcodec.blocks.choice import BlockChoice
 from optcodec.blocks.profile import load_utility_profile
 from optcodec.blocks.qpnet import load_qpnet, shipped_qpnets
-from optcodec.trellis.tuning import Masking, Tuning, flat_weights
+from optcodec.rates import load_measures
+from optcodec.trellis.tuning import STEP_RATIO, Masking, Tuning, flat_weights
 
-FIRST, IMAGES = 270, {"sr4": 16, "deblock": 20}
+FIRST, IMAGES = 270, {"sr4": 16, "deblock": 45}
 DEFAULT_IMAGES = 12
 MIDDLE = 320, 384  # rows and columns of the middle of a photograph of Val20
 RATES = {"deblock": (0.4, 0.7, 1.2)}  # bits per pixel of the image that is sent
 DEFAULT_RATES = (0.8, 1.6)
-START = {"blue": 0.8, "red": 0.8, "slope": 0.0, "slope_chroma": 0.5, "dc": 1.3, "dc_chroma": 1.3, "ratio": 0.1,
-         "exponent": 0.0, "floor": 50.0}  # fmt: skip
+# The constants of the weights for PSNR
+START = {"blue": 1.0, "red": 1.0, "slope": 0.0, "slope_chroma": 0.0, "dc": 1.0, "dc_chroma": 1.0, "ratio": STEP_RATIO,
+         "exponent": 0.0, "floor": 50.0, "corner": 4.0, "corner_chroma": 4.0}  # fmt: skip
 ADDED = {"slope": 0.6, "slope_chroma": 0.6, "exponent": 0.15}  # constants that move by steps, not by factors
 FACTORS = {"floor": 3.0}
+# Constants without which others are idle
+NEEDED = {"floor": "exponent", "corner": "slope", "corner_chroma": "slope_chroma"}
 DEFAULT_FACTOR = 1.6
-CORNER = 4.0  # radial frequency, in half cycles of a block, from which weights fall or rise
-ROUNDS, GAIN = 3, 0.002  # rounds over all constants; least gain in dB for which a trial is kept
+# What the searches for measures start from, besides the weights for PSNR: nearly the tunings "ssim" and "people".
+MEASURED_START = {
+    "ssim": START | {"blue": 0.12, "red": 0.12, "exponent": 0.7, "floor": 70.0, "ratio": 0.08},
+    "ssimulacra2": START | {"blue": 0.3, "red": 0.5, "slope": 1.0, "slope_chroma": 1.0, "corner": 1.94,
+                            "corner_chroma": 3.33, "dc": 2.9, "dc_chroma": 4.9, "exponent": 0.542,
+                            "ratio": 0.0833},
+}  # fmt: skip
+ROUNDS = 3  # over all constants
+GAINS = {"psnr": 0.002, "ssim": 1e-4, "ssimulacra2": 0.02}  # least gain for which a trial or a strength is kept
+MEASURED = load_measures(GAINS)
 PACKAGES = "numpy", "numba", "torch"
-KEPT_FIGURES = "task", "rates", "images", "constants", "of_rgb", "trials"
+KEPT_FIGURES = "task", "measure", "rates", "images", "constants", "of_rgb", "at_resolution", "trials"
 STRENGTHS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 
 
-def tuning_of(constants: dict[str, float], *, of_rgb: bool = False) -> Tuning:
-    """A tuning whose weights fall with the frequency to the power of twice the slope; they rise if it is negative."""
+def tuning_of(constants: dict[str, float], *, of_rgb: bool, at_resolution: bool) -> Tuning:
+    """A tuning whose weights fall with the frequency to the power of twice the slope; they rise if it is negative.
+
+    The corner is the radial frequency, in half cycles of a block, from which they do.
+    `of_rgb` and `at_resolution` as in `optcodec.trellis.tuning.Tuning`.
+    """
     weights = flat_weights(1.0, constants["blue"], constants["red"])
     square = np.add.outer(np.arange(8) ** 2, np.arange(8) ** 2).ravel()
     for component, row in enumerate(weights):
         chroma = "_chroma" if component else ""
-        row *= (1 + square / CORNER**2) ** -constants[f"slope{chroma}"]
+        row *= (1 + square / constants[f"corner{chroma}"] ** 2) ** -constants[f"slope{chroma}"]
         row[0] *= constants[f"dc{chroma}"]
     masking = Masking(constants["exponent"], constants["floor"]) if constants["exponent"] else None
-    return Tuning(weights, masking, constants["ratio"], at_resolution=False, of_rgb=of_rgb)
+    return Tuning(weights, masking, constants["ratio"], at_resolution=at_resolution, of_rgb=of_rgb)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +92,7 @@ class Bench:
     task: RestorationTask
     clean: list[Samples]
     rates: tuple[float, ...]
+    measure: str = "psnr"
 
     @cached_property
     def sent(self) -> list[Samples]:
@@ -83,53 +104,60 @@ class Bench:
         """Bytes for each image at each of the rates."""
         return [[int(rate * image.shape[0] * image.shape[1] / 8) for rate in self.rates] for image in self.sent]
 
-    def psnr(self, data: bytes, number: int) -> float:
-        """PSNR in dB of a file after restoration, against the clean image with this number."""
-        return psnr_db(self.clean[number], self.task.restored(data))
+    def quality(self, data: bytes, number: int) -> float:
+        """The measure of a file after restoration, against the clean image with this number."""
+        return MEASURED[self.measure](self.clean[number], self.task.restored(data))
 
     @cached_property
     def reference(self) -> np.ndarray:
-        """PSNR in dB of default JPEG after restoration, shape (images, rates)."""
+        """The measure of default JPEG after restoration, shape (images, rates)."""
         return np.array([
-            [default_jpeg(image, budget, partial(self.psnr, number=k)) for budget in self.budgets[k]]
+            [default_jpeg(image, budget, partial(self.quality, number=k)) for budget in self.budgets[k]]
             for k, image in enumerate(self.sent)
         ])  # fmt: skip
 
     def gain(self, *, tune: Tuning | None = None, blocks: BlockChoice | None = None) -> np.ndarray:
-        """PSNR after restoration less that of default JPEG in dB, shape (images, rates)."""
-        restored_psnr = [
+        """The measure after restoration less that of default JPEG, shape (images, rates)."""
+        restored = [
             [
-                self.psnr(encode(image, effort=3, tune=tune, blocks=blocks, target=MaxBytes(budget)).data, k)
+                self.quality(encode(image, effort=3, tune=tune, blocks=blocks, target=MaxBytes(budget)).data, k)
                 for budget in self.budgets[k]
             ]
             for k, image in enumerate(self.sent)
         ]
-        return np.asarray(np.array(restored_psnr) - self.reference)
+        return np.asarray(np.array(restored) - self.reference)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the weights of chrominance are meant, see `optcodec.trellis.tuning.Tuning`."""
+
+    of_rgb: bool = True
+    at_resolution: bool = True
 
 
 class Search:
     """A search for the constants of a tuning, which records its trials.
 
-    At the start it decides whether chrominance is optimized for the upsampling of the decoder (``of_rgb``).
+    It starts from the best of some constants. Before it, it tries whether errors of chrominance add up to those of RGB
+    in another way (``of_rgb``).
     """
 
-    def __init__(self, bench: Bench, start: dict[str, float]) -> None:
-        self.bench, self.constants = bench, dict(start)
+    def __init__(self, bench: Bench, starts: list[tuple[dict[str, float], Kind]]) -> None:
+        self.bench = bench
         self.trials: list[dict[str, Any]] = []
-        gains = {of_rgb: self.measure_gain(self.constants, of_rgb) for of_rgb in (False, True)}
-        self.of_rgb = gains[True] > gains[False]
-        self.best = gains[self.of_rgb]
+        gains = [self.measure_gain(*start) for start in starts]
+        self.best = max(gains)
+        self.constants, self.kind = starts[gains.index(self.best)]
+        other = replace(self.kind, of_rgb=not self.kind.of_rgb)
+        if (gain := self.measure_gain(self.constants, other)) > self.best:
+            self.kind, self.best = other, gain
 
-    def measure_gain(self, constants: dict[str, float], of_rgb: bool) -> float:
-        """Mean gain over default JPEG in dB with these constants; the trial is recorded."""
-        gain = float(self.bench.gain(tune=tuning_of(constants, of_rgb=of_rgb)).mean())
-        self.trials.append(
-            {
-                "constants": {k: round(v, 4) for k, v in constants.items()},
-                "of_rgb": of_rgb,
-                "gain_db": round(gain, 4),
-            }
-        )
+    def measure_gain(self, constants: dict[str, float], kind: Kind) -> float:
+        """Mean gain over default JPEG with these constants; the trial is recorded."""
+        gain = float(self.bench.gain(tune=tuning_of(constants, **asdict(kind))).mean())
+        held = {"constants": {name: round(value, 4) for name, value in constants.items()}, **asdict(kind)}
+        self.trials.append(held | {"gain": round(gain, 5)})
         return gain
 
     def search_along(self, name: str, part: float, sign: int) -> None:
@@ -140,19 +168,19 @@ class Search:
                 moved[name] += sign * ADDED[name] * part
             else:
                 moved[name] *= FACTORS.get(name, DEFAULT_FACTOR) ** (sign * part)
-            gain = self.measure_gain(moved, self.of_rgb)
-            if gain < self.best + GAIN:
+            gain = self.measure_gain(moved, self.kind)
+            if gain < self.best + GAINS[self.bench.measure]:
                 return
             self.constants, self.best = moved, gain
 
-    def run(self) -> None:
-        """Search all constants one after the other, in rounds with smaller and smaller changes."""
+    def run(self) -> Iterator[int]:
+        """Search all constants one after the other, in rounds with smaller and smaller changes; yield their numbers."""
         for number in range(ROUNDS):
             for name in START:
-                if name != "floor" or self.constants["exponent"]:
+                if self.constants.get(NEEDED.get(name, ""), 1):
                     for sign in (1, -1):
                         self.search_along(name, 0.5**number, sign)
-            print(number, round(self.best, 4), {k: round(v, 3) for k, v in self.constants.items()}, flush=True)
+            yield number
 
 
 def rounded(constants: dict[str, float]) -> dict[str, float]:
@@ -161,20 +189,27 @@ def rounded(constants: dict[str, float]) -> dict[str, float]:
 
 
 def search_constants(bench: Bench, name: str) -> dict[str, Any]:
-    """Search the constants, starting from those of an earlier result if there is one, and write the trials."""
+    """Search the constants, and write the trials after each round, so that an interrupted search starts from there."""
     result_path = RESULTS / f"fit_receiver_{name}.json"
-    search = Search(bench, json.loads(result_path.read_text())["constants"] if result_path.exists() else START)
-    search.run()
-    figures = {
-        "task": bench.task.name,
-        "rates": bench.rates,
-        "images": len(bench.clean),
-        "constants": rounded(search.constants),
-        "of_rgb": search.of_rgb,
-        "trials": search.trials,
-    }
-    write_result(result_path.stem, figures, packages=PACKAGES)
+    starts = [(START, Kind())]
+    if bench.measure in MEASURED_START:
+        starts.append((MEASURED_START[bench.measure], Kind()))
+    if result_path.exists():
+        earlier = json.loads(result_path.read_text())
+        starts.append((START | earlier["constants"], kind_of(earlier)))
+    search = Search(bench, starts)
+    figures: dict[str, Any] = {"task": bench.task.name, "measure": bench.measure, "rates": bench.rates}
+    figures["images"] = len(bench.clean)
+    for number in search.run():
+        print(number, round(search.best, 4), rounded(search.constants), flush=True)
+        figures |= {"constants": rounded(search.constants), **asdict(search.kind), "trials": search.trials}
+        write_result(result_path.stem, figures, packages=PACKAGES)
     return figures
+
+
+def kind_of(figures: dict[str, Any]) -> Kind:
+    """How weights of a result are meant. Results before ``at_resolution`` was tried have weights as they act."""
+    return Kind(figures["of_rgb"], figures.get("at_resolution", False))
 
 
 def fitted_photographs(name: str) -> list[Samples]:
@@ -182,7 +217,8 @@ def fitted_photographs(name: str) -> list[Samples]:
     count = IMAGES.get(name, DEFAULT_IMAGES)
     if name != "deblock":
         return [pixels for _, pixels in islice(photographs(name), FIRST, FIRST + count)]
-    paths = sorted((Path(os.environ["OPTCODEC_DATA"]) / "Val20").glob("*.png"))[:count]
+    data = Path(os.environ["OPTCODEC_DATA"])
+    paths = [path for folder in ("Val20", "nips2017_dev") for path in sorted((data / folder).glob("*.png"))][:count]
     return [middle(np.asarray(Image.open(path).convert("RGB"))) for path in paths]
 
 
@@ -194,25 +230,31 @@ def middle(pixels: Samples) -> Samples:
 
 def fit_task(name: str, *, search_again: bool) -> None:
     """Fit constants and strength for a task, and write the results and the profile."""
-    task = make_task(name)
-    clean = [task.reference(pixels) for pixels in fitted_photographs(name)]
-    bench = Bench(task, clean, RATES.get(name, DEFAULT_RATES))
+    task_name, _, measure = name.partition("-")
+    task = make_task(task_name)
+    clean = [task.reference(pixels) for pixels in fitted_photographs(task_name)]
+    bench = Bench(task, clean, RATES.get(task_name, DEFAULT_RATES), measure or "psnr")
     result_path = RESULTS / f"fit_receiver_{name}.json"
     figures = (
         search_constants(bench, name)
         if search_again
-        else {key: json.loads(result_path.read_text())[key] for key in KEPT_FIGURES}
+        else {key: value for key, value in json.loads(result_path.read_text()).items() if key in KEPT_FIGURES}
     )
-    print(name, figures["constants"], figures["of_rgb"], flush=True)
-    if name not in shipped_qpnets():
+    print(name, figures["constants"], kind_of(figures), flush=True)
+    if task_name not in shipped_qpnets():
         return
-    tuning = tuning_of(figures["constants"], of_rgb=figures["of_rgb"])
-    profile = replace(load_utility_profile(name), tuning=tuning)
+    tuning = tuning_of(START | figures["constants"], **asdict(kind_of(figures)))
+    profile = replace(load_utility_profile(task_name), name=name, tuning=tuning)
+    if measure:  # the groups of QP-NET were measured by PSNR
+        replace(profile, strength=0.0).save(FOLDER / "utility" / f"{name}.json")
+        return
     net, gains = load_qpnet(name), {}
     for strength in STRENGTHS:
         blocks = BlockChoice("exchange", replace(profile, strength=strength), net)
         gains[strength] = round(float(bench.gain(blocks=blocks).mean()), 4)
-    replace(profile, strength=max(gains, key=gains.__getitem__)).save(FOLDER / "utility" / f"{name}.json")
+    best = max(gains, key=gains.__getitem__)
+    strength = best if gains[best] >= gains[0.0] + GAINS[bench.measure] else 0.0
+    replace(profile, strength=strength).save(FOLDER / "utility" / f"{name}.json")
     by_rate = bench.gain(tune=profile.tuning).mean(axis=0).round(3).tolist()
     figures |= {"gain_db_by_strength": gains, "gain_db_by_rate": by_rate}
     write_result(f"fit_receiver_{name}", figures, packages=PACKAGES)

@@ -41,6 +41,8 @@ BASELINE = "JPEG, 4:4:4"
 PLAIN = "OptS (eq. 14), 4:4:4"
 OURS = "RD-OPT, at quality 40, 4:2:0"
 DOCUMENTS = (
+    "README.md",
+    "docs/what-not-to-do.md",
     "docs/tuning.md",
     "docs/networks.md",
     "docs/restoring.md",

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache, partial
 from typing import Any
 
 from benchmarks.markdown import table
 from benchmarks.record import RESULTS
+from optcodec.rates import Curve, Measure, Row
+from optcodec.rates.summary import bd_rates
 
 __all__ = ["measured", "verdict"]
 
@@ -21,6 +24,7 @@ _OURS, _REFERENCE = "RD-OPT, at quality 40, 4:2:0", "JPEG, 4:4:4"
 _RIVALS = ("JPEG, 4:2:0", "mozjpeg, 4:2:0", "jpegli, 4:2:0")
 _DNCNN = "DnCNN-3, its authors' weights"
 _RESTORING = "large", "default", "tiny"  # models
+_OTHERS = "default JPEG", "mozjpeg flat", "jpegli"  # encoders before the receiver
 
 
 def measured() -> dict[str, str]:
@@ -29,6 +33,7 @@ def measured() -> dict[str, str]:
         "measured: people": people(),
         "measured: networks": networks(),
         "measured: blocks": blocks(),
+        "measured: pair": pair(),
         "measured: receiver": receiver(),
         "measured: receiver in colour": receiver_in_colour(),
         "measured: speed": speed(),
@@ -91,6 +96,42 @@ def blocks() -> str:
     return f"{table(header, rows)}\n\n{_origin('accelir_rates')}"
 
 
+def pair() -> str:
+    """BD-rates in % of our best sender against the strongest other encoder, both with the receiver behind them."""
+    rows = []
+    for title, ours, rival, figure in _pairs():
+        ahead = verdict(figure["low"], figure["high"])
+        rows.append([title, ours, rival, _percent(figure), f"{figure['images']}", ahead])
+    header = ["bytes at equal measure after `default`", "our best sender", "strongest other", "change", "n", "we are"]
+    return f"{table(header, rows)}\n\n{_origin('receiver_pipeline')}"
+
+
+@cache
+def _pairs() -> list[tuple[str, str, str, Figures]]:
+    """For each measure: its title, our sender and the other encoder that need the fewest bytes, and the BD-rate."""
+    document = _result("receiver_pipeline")
+    rows, pairs = [Row.from_json(row) for row in document["rows"]], []
+    for measure, kind in document["measures"].items():
+        alone = {
+            bd["sender"]: bd["value"]
+            for bd in document["bd_rates"]
+            if (bd["set"], bd["measure"], bd["receiver"]) == ("all", measure, "default")
+            and bd["against"]["receiver"] == "jpeg"
+        }
+        rival = min(_OTHERS, key=alone.__getitem__)
+        ours = min((name for name in alone if not name.startswith(_OTHERS)), key=alone.__getitem__)
+        curves = {name: Curve(name, "default", 0.0) for name in (ours, rival)}
+        both = [row for row in rows if row.curve in curves.values()]
+        direct = bd_rates(both, partial(_only, curves[rival]), {measure: Measure(**kind)})
+        pairs.append((kind["title"], ours, rival, next(bd for bd in direct if bd["set"] == "all")))
+    return pairs
+
+
+def _only(anchor: Curve, curve: Curve) -> list[Curve]:
+    """The anchors of any curve: this one."""
+    return [anchor]
+
+
 def receiver() -> str:
     """PSNR of luminance that the shipped models gain over the decoded file, beside DnCNN-3; means without intervals."""
     rows = []
@@ -136,19 +177,17 @@ def decoders() -> str:
     """How many decoders show all of our files, and what the others do with them."""
     document = _result("conformance")
     known = [row for row in document["decoders"].values() if row["version"] is not None]
-    whole = sum(row["right"] == document["our_files"] for row in known)
-    files = f"{document['our_files']} files of every option"
-    rows = [[files, f"{whole} of {len(known)}"]]
-    for kind in ("baseline", "progressive"):
-        for sampling in ("grey", "4:4:4", "4:2:2", "4:2:0", "4:4:0"):
-            name = f"{kind}, {sampling}"
-            rows.append([name, f"{sum(name not in {*row['wrong'], *row['refused']} for row in known)} of {len(known)}"])
-    return f"{table(['files', 'decoders that show all of them'], rows)}\n\n{_origin('conformance')}"
+    total = sum(document["our_files"].values())
+    rows = [["all kinds", str(total), f"{sum(row['right'] == total for row in known)} of {len(known)}"]]
+    for kind, count in document["our_files"].items():
+        good = sum(kind not in {*row["wrong"], *row["refused"]} for row in known)
+        rows.append([kind, str(count), f"{good} of {len(known)}"])
+    return f"{table(['files', 'how many', 'decoders that show all of them'], rows)}\n\n{_origin('conformance')}"
 
 
 def behind() -> str:
     """Where a rival is ahead in these results, on pages also by measures that a file was not tuned for."""
-    rows = [*_behind_on_pages(), *_behind_in_restoring(), *_behind_in_speed()]
+    rows = [*_behind_on_pages(), *_behind_in_pairs(), *_behind_in_restoring(), *_behind_in_speed()]
     return table(["what", "against", "by", "n"], rows)
 
 
@@ -165,6 +204,14 @@ def _behind_on_pages() -> list[list[str]]:
                     figure = f"{figures['bd_rate']:+.1f} % [{low:+.1f}, {high:+.1f}]"
                     rows.append([title, rival, figure, f"{len(figures['pictures'])}"])
     return rows
+
+
+def _behind_in_pairs() -> list[list[str]]:
+    return [
+        [f"bytes at equal {title} after `default`, {ours}", rival, _percent(figure), f"{figure['images']}"]
+        for title, ours, rival, figure in _pairs()
+        if verdict(figure["low"], figure["high"]) == "behind"
+    ]
 
 
 def _behind_in_restoring() -> list[list[str]]:
@@ -208,8 +255,10 @@ def _origin(*names: str) -> str:
     """The commands of results, without the folders of the machine that they ran on, and links to them."""
     parts = []
     for name in names:
-        command = re.sub(r"(?<=[ =])/\S*/", "", _result(name)["command"])
-        parts.append(f"Made by `{command}`: [`{name}.json`](../benchmarks/results/{name}.json).")
+        document = _result(name)
+        commands = [*document.get("earlier_commands", []), document["command"]]
+        made = ", then ".join("`" + re.sub(r"(?<=[ =])/\S*/", "", command) + "`" for command in commands)
+        parts.append(f"Made by {made}: [`{name}.json`](../benchmarks/results/{name}.json).")
     return "\n".join(parts)
 
 

@@ -194,7 +194,8 @@ def measured_files() -> dict[str, dict[str, dict[str, Rows]]]:
 
 
 def main(arguments: list[str]) -> None:
-    if arguments == ["--again"]:
+    again = arguments == ["--again"]
+    if again:
         before = json.loads((RESULTS / "subsampling.json").read_text("utf-8"))
         by_name, taken = before["files"], times()
         for group, members in pictures().items():
@@ -215,7 +216,7 @@ def main(arguments: list[str]) -> None:
         "times": taken,
         "files": by_name,
     }
-    print(write_result("subsampling", document, packages=(*PACKAGES, "matplotlib")))
+    print(write_result("subsampling", document, packages=(*PACKAGES, "matplotlib"), renewed=again))
     for name in ("fitted", "judging", "times"):
         print(name, document[name])
 

@@ -4,20 +4,22 @@ Three sets, as squares: ``unseen``, photographs of Kodak, McMaster and LIVE1, wh
 classes that each network sees in the originals as labels; and two with true labels, whose photographs receivers were
 trained on (without the labels): ``imagenet_sample``, of which they saw the halves of the sides, and ``nips2017_dev``,
 which is lossless. Files of several encoders at several qualities, 4:2:0, are decoded, and restored with shares of 0.25
-to 1 of the model's change (to the nearest of 256 levels at each share). For each network and share: cross-entropy with
-the label, divergence from the network's output on the original, in nats, and top-1 accuracy; of both losses, the
-difference from the decoded picture with its 95 % interval over the photographs.
+to 1 of the model's change (to the nearest of 256 levels at each share). Those of ``unseen`` are also restored with the
+share that ``restore run --for dnn`` chooses by the steps of the file; its constants were chosen on the other sets. For
+each network and share: cross-entropy with the label, divergence from the network's output on the original, in nats, and
+top-1 accuracy; of both losses, the difference from the decoded picture with its 95 % interval over the photographs.
 
     OPTCODEC_DATA=DATA python -m benchmarks.receiver.classifiers [--model NAME] [--images N] [--workers N]
+    OPTCODEC_DATA=DATA python -m benchmarks.receiver.classifiers --again unseen
 
-Writes ``results/receiver_classifiers.json``; an interrupted run continues. The networks are those of
+With ``--again`` only these sets are measured; the others stay as they are in the result. Writes
+``results/receiver_classifiers.json``; an interrupted run continues. The networks are those of
 `benchmarks.accuracy.others`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -46,6 +48,7 @@ from restore.channel.senders import SENDERS
 from restore.runtime.decode import receive
 from restore.runtime.image import decode_image
 from restore.runtime.infer import restored_image
+from restore.runtime.settings import Settings, Strength
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -55,7 +58,8 @@ UNSEEN = ("Kodak", "McMaster", "LIVE1")
 TWICE = ("bikes", "caps", "lighthouse2", "lighthouse3", "parrots", "sailing2", "sailing4", "statue", "stream")
 SENDER_NAMES = ("pillow", "jpegli", "psnr", "people", "dnn")
 QUALITIES = (5, 10, 15, 20, 30, 50, 75, 90)
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+SHARES: tuple[Strength, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
+CHOSEN_ON = ("imagenet_sample", "nips2017_dev")  # sets on which the shares of "dnn" were chosen
 NETWORKS = ("mobilenet_v2", "squeezenet1_1", "mobilenet_v1", "efficientnet_lite0")
 DRAWS = 2000  # of the bootstrap
 PACKAGES = ("numpy", "onnxruntime", "pillow", "torch", "torchvision", "efficientnet-lite-pytorch")
@@ -116,10 +120,12 @@ def measure(task: Task) -> list[dict[str, Any]]:
     for sender in SENDER_NAMES:
         for quality in QUALITIES:
             received = receive(SENDERS[sender](original, "4:2:0", quality, np.random.default_rng(0)))
-            pictures = list(_shares(decode_image(received), restored_image(received, model)))
+            shares = [Settings(strength=strength).share(received.context) for strength in shares_of(task.set)]
+            pictures = _pictures(decode_image(received), restored_image(received, model), shares)
             for name, aim in wanted.items():
                 label = int(aim.argmax()) if task.image.label is None else task.image.label
-                seen = [_log_probabilities(name, picture) for picture in pictures]
+                by_share = {share: _log_probabilities(name, picture) for share, picture in pictures.items()}
+                seen = [by_share[share] for share in shares]
                 row: dict[str, Any] = {"set": task.set, "network": name, "sender": sender, "quality": quality}
                 row["loss"] = [-each[label] for each in seen]
                 row["kl"] = [float(np.exp(aim) @ (aim - each)) for each in seen]
@@ -128,11 +134,15 @@ def measure(task: Task) -> list[dict[str, Any]]:
     return rows
 
 
-def _shares(decoded: Pixels, restored: Pixels) -> Iterator[Pixels]:
+def _pictures(decoded: Pixels, restored: Pixels, shares: list[float]) -> dict[float, Pixels]:
     """The decoded picture, with shares of the change that the receiver makes."""
     change = restored.astype(np.float32) - decoded
-    for share in SHARES:
-        yield np.rint(decoded + share * change).astype(np.uint8)
+    return {share: np.rint(decoded + share * change).astype(np.uint8) for share in shares}
+
+
+def shares_of(name: str) -> tuple[Strength, ...]:
+    """The shares of a set."""
+    return SHARES if name in CHOSEN_ON else (*SHARES, "dnn")
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -184,12 +194,23 @@ def _measured(tasks: list[Task], model: str, workers: int) -> list[dict[str, Any
 @click.command()
 @click.option("--model", default="default", show_default=True)
 @click.option("--images", default=150, show_default=True, help="At most so many squares of each set.")
+@click.option("--again", multiple=True, type=click.Choice(list(SETS)), help="Only the pictures of these sets.")
 @click.option("--workers", default=2, show_default=True)
-def main(model: str, images: int, workers: int) -> None:
+def main(model: str, images: int, again: tuple[str, ...], workers: int) -> None:
     """Measure what networks make of restored pictures."""
-    tasks = [task for name in SETS for task in tasks_of(name, model, images)]
-    figures = {"model": model, "shares": SHARES, "sets": summary(_measured(tasks, model, workers))}
-    write_result("receiver_classifiers", figures, packages=PACKAGES)
+    tasks = [task for name in again or SETS for task in tasks_of(name, model, images)]
+    sets = (_earlier(model) if again else {}) | summary(_measured(tasks, model, workers))
+    figures = {"model": model, "shares": {name: shares_of(name) for name in sets}, "sets": sets}
+    write_result("receiver_classifiers", figures, packages=PACKAGES, renewed=bool(again))
+
+
+def _earlier(model: str) -> dict[str, Any]:
+    """The sets of the result that is there, which must be of the same model."""
+    document = json.loads((RESULTS / "receiver_classifiers.json").read_text("utf-8"))
+    if document["model"] != model:
+        raise click.UsageError(f"the result is of the model {document['model']}, not of {model}")
+    sets: dict[str, Any] = document["sets"]
+    return sets
 
 
 if __name__ == "__main__":

@@ -200,7 +200,7 @@ def main(models: tuple[str, ...], images: int | None, workers: int, again: tuple
     figures = {model: summary(rows, model) for model in models}
     if again:
         figures = {model: renewed(earlier[model], now) for model, now in figures.items()}
-    write_result("receiver_harm", {"pictures": names, "models": figures}, packages=PACKAGES)
+    write_result("receiver_harm", {"pictures": names, "models": figures}, packages=PACKAGES, renewed=bool(again))
     for model in models:
         print(f"{model}: {len(figures[model]['harmed'])} of {figures[model]['files']} files are harmed")
 

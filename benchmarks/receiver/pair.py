@@ -18,7 +18,7 @@ _PLAIN, _RECEIVER = "jpeg", "default"
 _IN_SHORT = (0.25, 0.6, 1.2)  # bits per pixel in the table of the README
 _BESIDES = "ssim", "ssimulacra2"  # measures with tables of their own
 _UNSEEN = ("unseen",)  # photographs that no receiver was trained on
-_SHARES = (0.5, 1.0)  # of the receiver's change, in the table of classifiers
+_SHARES = ("dnn", 0.5, 1.0)  # of the receiver's change, in the table of classifiers
 Figures = dict[str, Any]
 
 
@@ -28,18 +28,18 @@ def pair() -> dict[str, str]:
         "pair in short": ("receiver_pipeline", partial(at_rates, rates=_IN_SHORT)),
         "pair": ("receiver_pipeline", at_rates),
         **{f"pair {name}": ("receiver_pipeline", partial(at_rates, measure=name)) for name in _BESIDES},
+        "pair gains": ("receiver_pipeline", gains),
         "pair on pages": ("receiver_pipeline_pages", at_rates),
         "pair progressive": ("receiver_pipeline_progressive", at_rates),
         "pair in the loop": ("receiver_pipeline_loop", at_rates),
         "turns": ("receiver_turns", turns),
+        "next turn": ("receiver_further", turns),
         "classifiers": ("receiver_classifiers", classifiers),
         "classifiers in short": ("receiver_classifiers", partial(classifiers, sets=_UNSEEN)),
     }
-    paths = {name: RESULTS / f"{result}.json" for name, (result, _) in fill.items()}
-    return {
-        name: function(json.loads(paths[name].read_text("utf-8"))) if paths[name].exists() else ""
-        for name, (_, function) in fill.items()
-    }
+    paths = {result: RESULTS / f"{result}.json" for result, _ in fill.values()}
+    found = {result: json.loads(path.read_text("utf-8")) for result, path in paths.items() if path.exists()}
+    return {name: function(found[result]) if result in found else "" for name, (result, function) in fill.items()}
 
 
 def at_rates(document: Figures, measure: str = "psnr", *, rates: tuple[float, ...] | None = None) -> str:
@@ -52,16 +52,39 @@ def at_rates(document: Figures, measure: str = "psnr", *, rates: tuple[float, ..
         for bd in document["bd_rates"]
         if (bd["set"], bd["measure"]) == (of, measure)
     }
+    count = max(point["images"] for point in points.values())
     rows = []
     for sender in document["senders"]:
         cells = []
         for value in shown:
             both = [points.get((sender, side, value)) for side in (_PLAIN, _RECEIVER)]
-            cells.append(" -> ".join(f"{p['measures'][measure]['value']:.{digits}f}" if p else "-" for p in both))
+            cell = " -> ".join(f"{p['measures'][measure]['value']:.{digits}f}" if p else "-" for p in both)
+            counts = {p["images"] for p in both if p} - {count}
+            cells.append(cell + "".join(f" (n = {fewer})" for fewer in sorted(counts)))
         alone = [_percent(deltas.get((sender, side, _PLAIN))) for side in (_PLAIN, _RECEIVER)]
         rows.append([sender, *cells, " -> ".join(alone), _percent(deltas.get((sender, _RECEIVER, _RECEIVER)))])
     header = [f"{MEASURES[measure].title}, without -> with `{_RECEIVER}`", *(f"{value:g} bpp" for value in shown)]
     return table([*header, f"BD-rate to {anchor} alone, %", f"to {anchor} + `{_RECEIVER}`, %"], rows)
+
+
+def gains(document: Figures) -> str:
+    """PSNR that the receiver adds at each rate, in dB: mean and least of the photographs."""
+    psnr = {(r["sender"], r["set"], r["image"], r["rate"]["value"], r["receiver"]): r for r in document["rows"]}
+    shown = [rate["value"] for rate in document["rates"]]
+    added: dict[tuple[str, float], list[float]] = {}
+    for (sender, of, image, value, receiver), row in psnr.items():
+        if receiver == _RECEIVER:
+            decoded = psnr[sender, of, image, value, _PLAIN]["measures"]["psnr"]
+            added.setdefault((sender, value), []).append(row["measures"]["psnr"] - decoded)
+    rows = [
+        [sender, *(_mean_and_least(added[sender, value]) if (sender, value) in added else "-" for value in shown)]
+        for sender in document["senders"]
+    ]
+    return table([f"dB added by `{_RECEIVER}`, mean (least)", *(f"{value:g} bpp" for value in shown)], rows)
+
+
+def _mean_and_least(values: list[float]) -> str:
+    return f"{statistics.mean(values):+.2f} ({min(values):+.2f})"
 
 
 def turns(document: Figures) -> str:
@@ -84,19 +107,24 @@ def turns(document: Figures) -> str:
 
 def classifiers(document: Figures, sets: Sequence[str] | None = None) -> str:
     """Change of the divergence by the receiver for each network: mean over the encoders, and where it is worse."""
-    shares = [document["shares"].index(share) for share in _SHARES]
     rows = []
     for name in sets or document["sets"]:
+        shares = document["shares"][name]
+        shown = {share: shares.index(share) for share in _SHARES if share in shares}
         for network, encoders in document["sets"][name].items():
             count = next(iter(next(iter(encoders.values())).values()))["n"]
             qualities = list(next(iter(encoders.values())))
-            for share, index in zip(_SHARES, shares, strict=True):
+            for share, index in shown.items():
                 by_quality = [[encoder[at] for encoder in encoders.values()] for at in qualities]
                 cells = [f"{statistics.mean(e['kl'][index] - e['kl'][0] for e in each):+.2f}" for each in by_quality]
                 worse = [e["kl_change"][index - 1][0] > 0 for each in by_quality for e in each]
-                title = f"{name}, {network}, n = {count}, share {share:g}"
+                title = f"{name}, {network}, n = {count}, {_share(share)}"
                 rows.append([title, *cells, f"{sum(worse)} of {len(worse)}"])
     return table(["nats", *(f"quality {at}" for at in qualities), "surely worse"], rows)
+
+
+def _share(share: float | str) -> str:
+    return f"`--for {share}`" if isinstance(share, str) else f"share {share:g}"
 
 
 def _mean_psnr(document: Figures, of: str, sender: str, receiver: str) -> float:

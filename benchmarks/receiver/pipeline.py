@@ -8,9 +8,12 @@ McMaster, and the mean over the photographs of the difference in bytes at an equ
 without a receiver, and to default JPEG with the same one. All files are baseline files. With ``--on pages`` the
 pictures are pages, screenshots and drawings instead; with ``--on progressive`` all encoders but the anchor write
 progressive files, ours where these are smaller; ``--on loop`` compares the trellis that has the receiver in its loop,
-which takes minutes a file, with some of the others, on the Kodak photographs.
+which takes minutes a file, with some of the others, on the Kodak photographs. With ``--again`` only the files of these
+senders are measured, for instance after one of our encoders has changed; the rows of all others stay as they are in the
+result.
 
     OPTCODEC_DATA=DATA python -m benchmarks.receiver.pipeline [--on pages|progressive|loop] [--images N]
+    OPTCODEC_DATA=DATA python -m benchmarks.receiver.pipeline --again "trellis people"
 
 Writes ``results/receiver_pipeline.json`` (``receiver_pipeline_pages.json`` and so on), which ``optcodec plot`` draws,
 and prints a table of it. An interrupted run continues.
@@ -18,6 +21,7 @@ and prints a table of it. An interrupted run continues.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from functools import partial
@@ -33,7 +37,7 @@ from benchmarks.receiver.pair import at_rates
 from optcodec.console.progress import progress_bar
 from optcodec.experiments.partial import remove_partial
 from optcodec.peers.encoders import encode_jpegli, encode_mozjpeg, encode_turbo
-from optcodec.rates import Experiment, Judge, Original, Part, Rate, judge_by, measure_rates, result_of
+from optcodec.rates import Experiment, Failed, Judge, Original, Part, Rate, Row, judge_by, measure_rates, result_of
 from restore.cli.pipeline import sender_from
 from restore.evaluation.measures import MEASURES, load_measures
 from restore.evaluation.pipeline import readers_of
@@ -52,6 +56,8 @@ SENDERS = {  # label in the result: sender
     "trellis people": "optcodec:tune=people",
     "trellis receiver deblock": "optcodec:tune=receiver:deblock",
     "trellis receiver deblock + hint": "hint:optcodec:tune=receiver:deblock",
+    "trellis receiver deblock-ssim": "optcodec:tune=receiver:deblock-ssim",
+    "trellis receiver deblock-ssimulacra2": "optcodec:tune=receiver:deblock-ssimulacra2",
 }
 PROGRESSIVE = {
     "default JPEG": "pillow",
@@ -137,23 +143,49 @@ def rounded(value: Any) -> Any:
 @click.command()
 @click.option("--on", type=click.Choice(list(RUNS)), default="photographs", show_default=True)
 @click.option("--images", type=int, help="Number of pictures of each set.  [default: all]")
+@click.option("--again", multiple=True, metavar="SENDER", help="Only the files of these senders.")
 @click.option("--workers", default=2, show_default=True)
-def main(on: str, images: int | None, workers: int) -> None:
+def main(on: str, images: int | None, again: tuple[str, ...], workers: int) -> None:
     """Measure all pairs of sender and receiver."""
     result = RESULT if on == "photographs" else f"{RESULT}_{on}"
     unfinished = record.RESULTS / f"{result}.partial"
     named, sets = RUNS[on]
-    run = experiment(judge_by(load_measures(NAMES)), named)
+    if unknown := set(again) - set(named):
+        raise click.UsageError(f"there are the senders {', '.join(named)}; got {', '.join(unknown)}")
+    judge = judge_by(load_measures(NAMES))
+    run = experiment(judge, {name: sender for name, sender in named.items() if not again or name in again})
     with tempfile.TemporaryDirectory() as folder:
         pictures = drawn(Path(folder), images) if on == "pages" else originals(sets, images)
         part = measured(run, pictures, unfinished, workers)
+        if again:
+            part = joined(earlier(result, pictures, again), part)
     measures = {name: MEASURES[name] for name in NAMES}
-    document = result_of(run, part, measures, anchor=ANCHOR, plain=PLAIN)
-    print(record.write_result(result, rounded(document), packages=PACKAGES))
+    document = result_of(experiment(judge, named), part, measures, anchor=ANCHOR, plain=PLAIN)
+    print(record.write_result(result, rounded(document), packages=PACKAGES, renewed=bool(again)))
     remove_partial(unfinished)
     print(at_rates(document))
     for failed in document["failures"]:
         print(failed)
+
+
+def earlier(result: str, pictures: list[Original], again: tuple[str, ...]) -> Part:
+    """What the result has of other senders than these; it must be of the same pictures."""
+    document = json.loads((record.RESULTS / f"{result}.json").read_text("utf-8"))
+    rows = [Row.from_json(row) for row in document["rows"]]
+    failures = [Failed.from_json(failed) for failed in document["failures"]]
+    held = {(row.set, row.image) for row in rows} | {(failed.set, failed.image) for failed in failures}
+    expected = {(picture.set, picture.name) for picture in pictures}
+    if held != expected:
+        raise click.UsageError(f"the result has {len(held)} pictures, which are not the {len(expected)} asked for")
+    return Part(
+        tuple(row for row in rows if row.curve.sender not in again),
+        tuple(failed for failed in failures if failed.sender not in again),
+    )
+
+
+def joined(first: Part, second: Part) -> Part:
+    """Both parts."""
+    return Part(first.rows + second.rows, first.failures + second.failures)
 
 
 if __name__ == "__main__":

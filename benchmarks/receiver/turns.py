@@ -9,8 +9,7 @@ receiver nor a tuning was made from them.
     OPTCODEC_DATA=DATA python -m benchmarks.receiver.turns --before CHECKOUT [--images N]
 
 CHECKOUT is a checkout of this repository at be80e70^, from which the first receiver and tuning are taken. Writes
-``results/receiver_turns.json``, and prints a table of it. An interrupted run
-continues.
+``results/receiver_turns.json``, and prints a table of it. An interrupted run continues.
 """
 
 from __future__ import annotations

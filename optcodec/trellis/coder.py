@@ -16,7 +16,7 @@ from optcodec.jpeg.overshoot import Blocks, Clipped
 from optcodec.jpeg.quantize import quantize, table_indices
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.trellis.criterion import Criterion
-from optcodec.trellis.indices import SAMPLE_BLOCKS, ScanForm, optimized, sampled
+from optcodec.trellis.indices import SAMPLE_BLOCKS, ScanForm, choose_indices, optimized, sampled
 from optcodec.trellis.steps import ac_steps, tables_for_level
 
 __all__ = ["DEAD_ZONE", "LEVEL_BOUNDS", "Coder", "Levels", "level_like"]
@@ -100,6 +100,22 @@ class Coder:
         if self.refine is not None:
             image = self.refine(image, optimized(image, tables, self.criterion, levels, self.form))
         return optimized(image, tables, self.criterion, levels, self.form, self.clipped)
+
+    def coded_like(self, before: CoefficientImage, levels: Levels) -> CoefficientImage:
+        """Best indices with the tables of a coded image, and with the bits that symbols have in it.
+
+        Unlike those of `coded`, they follow the level without jumps.
+
+        Parameters
+        ----------
+        before : CoefficientImage
+            What `coded` gave for nearly the same levels.
+        levels : (float, float)
+            Error that a bit is worth in luminance, and in chrominance.
+        """
+        image = self.image if self.refine is None else self.refine(self.image, before)
+        nearest = None if self.clipped is None else self.clipped.nearest(image, before)
+        return choose_indices(image, before, self.criterion, levels, self.form.rates(before), self.form, nearest)
 
     def _check_range(self, tables: Tables) -> None:
         for index, table in enumerate(table_indices(len(self._largest), len(tables))):

@@ -53,22 +53,27 @@ class CodedFile:
         Error that a bit is worth in luminance, and in chrominance.
     weights : Weighted
         Of the sensitivity weighted error.
+    priced_as : CodedFile, optional
+        Another file, with whose Huffman tables bits are counted as indices are chosen; by default, with its own.
     """
 
     coder: Coder
     tables: Tables
     levels: Levels
     weights: Weighted
+    priced_as: CodedFile | None = None
 
     @property
     def key(self) -> Hashable:
-        """Tables and levels."""
-        return self.tables, self.levels
+        """Tables and levels, and those of the file with whose Huffman tables bits are counted."""
+        return self.tables, self.levels, self.priced_as and self.priced_as.key
 
     @cached_property
     def coded(self) -> CoefficientImage:
         """The indices."""
-        return self.coder.coded(self.tables, self.levels)
+        if self.priced_as is None:
+            return self.coder.coded(self.tables, self.levels)
+        return self.coder.coded_like(self.priced_as.coded, self.levels)
 
     @cached_property
     def data(self) -> bytes:
@@ -214,7 +219,11 @@ class TrellisLine:
         return upper < lower * (1 + _SAME_TABLES)
 
     def refinements(self, goal: Goal) -> Sequence[Sequence[Refinement[CodedFile]]]:
-        """The level alone, with the tables of both levels; then the level of chrominance, or of luminance, alone."""
+        """The level alone, with the tables of both levels; then the level of chrominance, or of luminance, alone.
+
+        Last, the bits of all symbols stay those of the best file. Otherwise they change with the level by whole bits,
+        and all indices with them, so that the size of a small file may jump by several percent.
+        """
         close = self.near(goal)
 
         def below(bracket: Bracket, best: CodedFile) -> LevelLine:
@@ -229,10 +238,14 @@ class TrellisLine:
         def alone(moving: tuple[bool, bool]) -> Refinement[CodedFile]:
             return lambda bracket, best: LevelLine(self, best, moving)
 
+        def evenly(bracket: Bracket, best: CodedFile) -> LevelLine:
+            return LevelLine(self, best, self.moving, priced_as=best)
+
         groups: list[list[Refinement[CodedFile]]] = [[below, close_above], [above]]
-        if goal.of_file or not all(self.moving) or len(self.coder.image.components) == 1:
-            return groups  # a measure that hardly sees chrominance must not give it up for a few bytes
-        return [*groups, [alone((False, True))], [alone((True, False))]]
+        if not (goal.of_file or not all(self.moving) or len(self.coder.image.components) == 1):
+            # not for a measure that hardly sees chrominance, which must not give it up for a few bytes
+            groups += [[alone((False, True))], [alone((True, False))]]
+        return [*groups, [evenly]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,11 +260,14 @@ class LevelLine(Line[CodedFile]):
         The candidate with factor 1.
     moving : (bool, bool)
         Whether the level of luminance, and that of chrominance, moves.
+    priced_as : CodedFile, optional
+        See `CodedFile`.
     """
 
     line: TrellisLine
     first: CodedFile
     moving: tuple[bool, bool]
+    priced_as: CodedFile | None = None
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -262,7 +278,7 @@ class LevelLine(Line[CodedFile]):
         """The candidate of a factor."""
         luminance, chrominance = (level if moves else 1.0 for moves in self.moving)
         levels = self.first.levels[0] * luminance, self.first.levels[1] * chrominance
-        return self.line.file_with(self.first.tables, levels)
+        return replace(self.line.file_with(self.first.tables, levels), priced_as=self.priced_as)
 
     def start(self, goal: Goal) -> float:
         """The first candidate, which is measured already."""

@@ -84,9 +84,9 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
     help="Clip the restored luminance to the quantization intervals of the file.  [default: project]",
 )
 @click.option("--for", "reader", type=click.Choice(["people", "dnn"]), default="people", show_default=True,
-              help="Who sees the pictures: people, or a network, for which half of the change is made.")  # fmt: skip
+              help="Who sees the pictures: people, or a network, which reads them best with less change.")  # fmt: skip
 @click.option("--strength", type=click.FloatRange(0, 1), help="Share of the change that is made; 0: the decoded image. "
-              "[default: 1, or 0.5 for dnn]")  # fmt: skip
+              "[default: 1; for dnn 0.5, or 0.25 of files that are hardly coarse]")  # fmt: skip
 @click.option("--as-quality", callback=_quality_or_auto, metavar="1..100|auto", help="Restore the errors of an earlier "
               "coding, too, at this quality; auto: find it in the coefficients.")  # fmt: skip
 @click.option("--as-tables", type=click.Path(path_type=Path), metavar="FILE", help="Restore the errors of an earlier "
@@ -137,7 +137,6 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
     from restore.runtime.models import load_model
 
     model = load_model(_model_name(options), threads=options["threads"])
-    options["strength"] = _strength(options)
     load = (_noisy_loader if is_noisy else _file_loader)(options)
 
     def work(index: int) -> Done:
@@ -166,11 +165,9 @@ def _model_name(options: dict[str, Any]) -> str:
     return str(options["model"])
 
 
-def _strength(options: dict[str, Any]) -> float:
-    """The share of the change that was asked for, or the one that suits the reader."""
-    from restore.runtime.settings import STRENGTHS
-
-    return STRENGTHS[options["reader"]] if options["strength"] is None else options["strength"]
+def _strength(options: dict[str, Any]) -> Any:
+    """The share of the change that was asked for, or the reader that it is to suit."""
+    return options["reader"] if options["strength"] is None else options["strength"]
 
 
 def _compare(page: Path | None, records: list[dict[str, Any]], *, show: bool) -> None:
@@ -195,7 +192,7 @@ def _file_loader(options: dict[str, Any]) -> Loader:
     from restore.runtime.settings import Settings, earlier_finder
 
     reading = reading_of(options) | {"max_pixels": options["max_pixels"]}
-    settings = Settings(options["project"], options["strength"], hint=options["hint"])
+    settings = Settings(options["project"], _strength(options), hint=options["hint"])
     find_earlier = earlier_finder(options["as_quality"], options["as_tables"])
 
     def load(data: bytes, notices: list[str]) -> tuple[Source, Settings, dict[str, Any]]:
@@ -214,7 +211,7 @@ def _noisy_loader(options: dict[str, Any]) -> Loader:
     from restore.runtime.picture import noisy_picture
     from restore.runtime.settings import Settings, known_steps
 
-    settings = Settings(project=False, strength=options["strength"])
+    settings = Settings(project=False, strength=_strength(options))
     steps = known_steps(options["as_quality"], options["as_tables"])
 
     def load(data: bytes, notices: list[str]) -> tuple[Source, Settings, dict[str, Any]]:

@@ -3,8 +3,7 @@
 - ``jpeg``: decoded by libjpeg-turbo (Pillow); ``centroid``: decoded at the centroids of the quantization cells;
   ``deblock`` and ``smooth``: the classical filters of `restore.evaluation.baselines`.
 - The name of a shipped model, or the .json file of another one; with ``:unprojected`` appended, the restored luminance
-  is not clipped to the quantization intervals, and with ``:dnn``, the change is made half, as by ``restore run --for
-  dnn``.
+  is not clipped to the quantization intervals; with ``:dnn``, it restores for a network (``restore run --for dnn``).
 - ``FILE.safetensors``, or two files joined by ``+``: networks as `restore train` writes them.
 - ``onnx:FILE``, ``torchscript:FILE``, ``spandrel:FILE``, ``dncnn:FILE`` and others: networks that others made, see
   `restore.evaluation.foreign`.
@@ -29,14 +28,14 @@ from restore.runtime.context import Context
 from restore.runtime.decode import receive
 from restore.runtime.image import decode_image
 from restore.runtime.models import find_model, load_model, shipped_models
-from restore.runtime.settings import STRENGTHS, Settings
+from restore.runtime.settings import Settings
 
 __all__ = ["CLASSICAL", "check_receiver", "labelled_receiver", "make_receiver"]
 
 _VARIANTS: dict[str, dict[str, Any]] = {  # what may be appended to the name of a model: arguments of `restore_image`
     "": {},
     ":unprojected": {"project": False},
-    ":dnn": {"strength": STRENGTHS["dnn"]},
+    ":dnn": {"strength": "dnn"},
 }
 _OWN = re.compile(r"[\w.]+:\w+")  # the name of a function of the user's own
 _NEED_SCIPY = ("deblock", "smooth")  # the filters of `restore.evaluation.baselines`

@@ -64,13 +64,14 @@ def restored_strips(received: Source, model: Model, settings: Settings = _DEFAUL
     """
     hint = hint_of(received, model) if settings.takes_hint and isinstance(received, Received) else None
     height, width, channels = received.height, received.width, 1 if received.is_gray else 3
+    share = settings.share(_context(received, settings.earlier))
     strip = np.empty(0, np.uint8)
     for change in changes(received, model, settings):
         rows, columns = change.region
         if columns[0] == 0:
             strip = np.empty((min(rows[1], height) - rows[0], width, channels), np.uint8)
         planes = change.planes if hint is None else hint.weigh(change)
-        restored = pixels_of(change, planes, settings.strength)
+        restored = pixels_of(change, planes, share)
         strip[:, slice(*columns)] = restored[: len(strip), : width - columns[0]]
         if columns[1] >= width:
             yield strip[..., 0] if received.is_gray else strip

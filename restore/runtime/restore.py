@@ -15,7 +15,7 @@ from restore.runtime.decode import receive
 from restore.runtime.infer import restored_image
 from restore.runtime.models import Model, load_model
 from restore.runtime.picture import noisy_picture
-from restore.runtime.settings import Settings, earlier_finder, known_steps
+from restore.runtime.settings import Settings, Strength, earlier_finder, known_steps
 
 __all__ = ["restore_image", "restore_pixels"]
 
@@ -27,7 +27,7 @@ def restore_image(
     project: bool = True,
     threads: int | None = None,
     tile: int = Settings.tile,
-    strength: float = 1.0,
+    strength: Strength = 1.0,
     as_quality: int | Literal["auto"] | None = None,
     as_tables: str | os.PathLike[str] | None = None,
     max_pixels: int | None = MAX_PIXELS,
@@ -51,8 +51,9 @@ def restore_image(
     tile : int
         Side of the square tiles that are restored one by one, in pixels, a multiple of 16. The result is the same for
         every size.
-    strength : float
-        Share of the change that is made, 0..1: 0 gives the decoded image.
+    strength : float, "people" or "dnn"
+        Share of the change that is made, 0..1: 0 gives the decoded image; or who sees the image. For people it is 1;
+        for networks a half, or a quarter of files that are hardly coarse, see `restore.runtime.settings.Settings`.
     as_quality : int or "auto", optional
         Quality of an earlier, coarser coding whose errors are to be restored, too; "auto" searches the coefficients for
         signs of one.
@@ -97,7 +98,7 @@ def restore_pixels(
     model: str | os.PathLike[str] | Model = "noise",
     as_quality: int | None = None,
     as_tables: str | os.PathLike[str] | None = None,
-    strength: float = 1.0,
+    strength: Strength = 1.0,
     threads: int | None = None,
     tile: int = Settings.tile,
 ) -> npt.NDArray[np.uint8]:

@@ -11,16 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec import InvalidInputError, QuantTable, annex_k_tables, load_tables, whole_number
+from restore.runtime.context import Context
 from restore.runtime.decode import Received
 from restore.runtime.earlier import EarlierCoding, find_earlier_coding
 
-__all__ = ["GRID", "STRENGTHS", "FindEarlier", "Settings", "earlier_finder", "known_steps"]
+__all__ = ["GRID", "FindEarlier", "Settings", "Strength", "earlier_finder", "known_steps"]
 
+Strength: TypeAlias = float | Literal["people", "dnn"]
 FindEarlier: TypeAlias = Callable[[Received], EarlierCoding | None]
 _ONE_OF_BOTH = "an earlier coding has a quality or tables; expected one of both"
-# Share of the change that suits a reader. The receivers are trained for the least squared error, which is best for
-# people; networks for recognition read the picture half-way to it better (benchmarks/receiver/classifiers.py).
-STRENGTHS = {"people": 1.0, "dnn": 0.5}
+_READERS = "people", "dnn"
+# Shares of the change that suit networks for recognition, of coarse files and of others, and the step from which on a
+# file is coarse. The receivers are trained for the least squared error; with less of their change, networks read fewer
+# pictures worse than as decoded. All three were chosen on two of the sets of benchmarks/receiver/classifiers.py
+# (imagenet_sample and nips2017_dev).
+_COARSE_SHARE, _SHARE, _COARSE = 0.5, 0.25, 40.0
+_LOWEST = [0, 0, 0, 1, 1, 1, 2, 2, 3], [1, 2, 3, 0, 1, 2, 0, 1, 0]  # AC frequencies that add up to 3 at most
 GRID = 16  # pixels; tiles begin at whole blocks also of chrominance that is subsampled by two
 _TILE = 256  # pixels; larger tiles are a little faster, but need more than the documented 200 MB
 
@@ -33,8 +39,9 @@ class Settings:
     ----------
     project : bool
         Clip the restored luminance to the quantization intervals of the file, unless it was coded before.
-    strength : float
-        Share of the change that is made, 0..1: 0 is the decoded image, 1 what the model gives.
+    strength : float, "people" or "dnn"
+        Share of the change that is made, 0..1: 0 is the decoded image, 1 what the model gives; or who sees the image.
+        For people it is 1; for networks a half, or a quarter of files that are hardly coarse.
     earlier : EarlierCoding, optional
         An earlier, coarser coding of the image, whose errors are to be restored besides those of the file.
     tile : int
@@ -51,7 +58,7 @@ class Settings:
     """
 
     project: bool = True
-    strength: float = 1.0
+    strength: Strength = 1.0
     earlier: EarlierCoding | None = None
     tile: int = _TILE
     hint: bool = True
@@ -60,8 +67,23 @@ class Settings:
         if not isinstance(self.tile, (int, np.integer)) or self.tile < GRID or self.tile % GRID:
             raise InvalidInputError(f"tile is a multiple of {GRID}, got {self.tile!r}")
         object.__setattr__(self, "tile", int(self.tile))  # a NumPy integer with few bits would overflow
+        if isinstance(self.strength, str) and self.strength in _READERS:
+            return
         if not isinstance(self.strength, (int, float, np.number)) or not 0 <= self.strength <= 1:
-            raise InvalidInputError(f"strength is 0..1, got {self.strength!r}")
+            raise InvalidInputError(f"strength is 0..1, people or dnn; got {self.strength!r}")
+
+    def share(self, context: Context) -> float:
+        """The share of the change that is made in a file.
+
+        For networks it depends on the geometric mean of the luminance steps of the nine lowest AC frequencies: from 40
+        on, which is quality 15 of libjpeg, the share is 0.5, else 0.25. Of noisy pictures it is 0.5.
+        """
+        if not isinstance(self.strength, str):
+            return float(self.strength)
+        if self.strength == "people":
+            return 1.0
+        step = np.exp(np.log(context.tables[0][_LOWEST]).mean())
+        return _COARSE_SHARE if step >= _COARSE or context.sigma else _SHARE
 
     @property
     def takes_hint(self) -> bool:

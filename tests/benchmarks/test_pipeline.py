@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
+from pathlib import Path
 
+import click
 import pytest
 from PIL import Image
 
 from benchmarks.receiver import pipeline
-from benchmarks.receiver.pair import at_rates, classifiers, turns
+from benchmarks.receiver.pair import at_rates, classifiers, gains, turns
 from optcodec import MaxBytes
-from optcodec.rates import MEASURES, Curve, Part, Rate, Row, judge_by, result_of
+from optcodec.rates import MEASURES, Curve, Failed, Original, Part, Rate, Row, judge_by, result_of
 from tests.cli_helpers import photograph
 
 
@@ -70,6 +73,25 @@ def test_progressive_files_are_progressive() -> None:
             assert ("progressive" in image.info) == (name in others), name
 
 
+def test_means_of_fewer_pictures_say_so(document: dict) -> None:
+    points = [
+        p | {"images": 3} if p["sender"] == "jpegli" and p["rate"]["value"] == 0.25 else p for p in document["points"]
+    ]
+    lines = at_rates(document | {"points": points}, rates=(0.25, 0.4)).splitlines()
+    assert [line for line in lines if "n = " in line] == [line for line in lines if line.startswith("| jpegli |")]
+    assert lines[5].count("(n = 3)") == 1
+
+
+def test_the_table_of_gains_has_mean_and_least(document: dict) -> None:
+    def better(row: dict) -> dict:
+        lucky = row["receiver"] == "default" and row["image"] == "0"
+        return row | {"measures": {"psnr": row["measures"]["psnr"] + lucky}}
+
+    lines = gains(document | {"rows": [better(row) for row in document["rows"]]}).splitlines()
+    assert lines[2] == f"| default JPEG | {' | '.join(['+1.50 (+1.00)'] * 5)} |"
+    assert len(lines) == 2 + len(pipeline.SENDERS)
+
+
 def test_the_table_of_turns_has_means_over_the_rates(document: dict) -> None:
     lines = [line.strip("| ").split(" | ") for line in turns(document).splitlines()]
     assert lines[0][1:3] == ["`jpeg`, dB", "`default`, dB"]
@@ -88,11 +110,36 @@ def test_the_table_of_classifiers_counts_what_is_surely_worse() -> None:
         return {"n": 7, "kl": [1.0, 1.0, after, 1.0, 0.5], "kl_change": change}
 
     encoders = {name: {str(quality): figures(quality) for quality in (10, 90)} for name in ("a", "b")}
-    result = {"shares": [0.0, 0.25, 0.5, 0.75, 1.0], "sets": {"photos": {"net": encoders}}}
+    shares = {"chosen": [0.0, 0.25, 0.5, 0.75, 1.0], "judged": [0.0, 0.25, "dnn", 0.5, 1.0]}
+    result = {"shares": shares, "sets": {name: {"net": encoders} for name in shares}}
     lines = [line.strip("| ").split(" | ") for line in classifiers(result).splitlines()]
     assert lines[0] == ["nats", "quality 10", "quality 90", "surely worse"]
-    assert lines[2] == ["photos, net, n = 7, share 0.5", "-0.20", "+0.10", "2 of 4"]
-    assert lines[3] == ["photos, net, n = 7, share 1", "-0.50", "-0.50", "0 of 4"]
+    assert lines[2:] == [
+        ["chosen, net, n = 7, share 0.5", "-0.20", "+0.10", "2 of 4"],
+        ["chosen, net, n = 7, share 1", "-0.50", "-0.50", "0 of 4"],
+        ["judged, net, n = 7, `--for dnn`", "-0.20", "+0.10", "2 of 4"],
+        ["judged, net, n = 7, share 0.5", "+0.00", "+0.00", "0 of 4"],
+        ["judged, net, n = 7, share 1", "-0.50", "-0.50", "0 of 4"],
+    ]
+
+
+def test_senders_that_are_measured_again_take_the_place_of_their_rows(
+    document: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [Failed("too large", "Kodak", "0", sender, None, Rate("bpp", 0.25)) for sender in ("jpegli", "pillow")]
+    held = document | {"failures": [failed.to_json() for failed in failures]}
+    (tmp_path / "earlier.json").write_text(json.dumps(pipeline.rounded(held)))
+    monkeypatch.setattr(pipeline.record, "RESULTS", tmp_path)
+    pictures = [Original(name, image, tmp_path) for name in pipeline.SETS for image in "01"]
+    part = pipeline.earlier("earlier", pictures, ("jpegli",))
+    assert {row.curve.sender for row in part.rows} == set(pipeline.SENDERS) - {"jpegli"}
+    assert [failed.sender for failed in part.failures] == ["pillow"]
+    rows = tuple(Row.from_json(row) for row in document["rows"] if row["sender"] == "jpegli")
+    both = pipeline.joined(part, Part(rows, (failures[0],)))
+    assert sorted(map(str, both.rows)) == sorted(str(Row.from_json(row)) for row in document["rows"])
+    assert {failed.sender for failed in both.failures} == {"jpegli", "pillow"}
+    with pytest.raises(click.UsageError, match="the result has 4 pictures, which are not the 3 asked for"):
+        pipeline.earlier("earlier", pictures[:3], ("jpegli",))
 
 
 def test_numbers_are_rounded() -> None:

@@ -19,3 +19,23 @@ def test_paths_of_a_machine_are_not_recorded(tmp_path: Path, monkeypatch: pytest
     written = json.loads(record.write_result("some", {"figures": 1}, packages=("numpy",)).read_text())
     assert written["command"] == "python -m benchmarks.rates.strongest --cjpeg cjpeg docs/demo.jpg work -n 3"
     assert written["figures"] == 1
+
+
+def test_a_result_that_is_renewed_in_part_keeps_the_commands_of_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = str(record.ROOT / "benchmarks" / "receiver" / "pipeline.py")
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+
+    def written(*arguments: str, renewed: bool) -> dict:
+        monkeypatch.setattr(sys, "argv", [script, *arguments])
+        return json.loads(record.write_result("some", {}, packages=("numpy",), renewed=renewed).read_text())
+
+    first = "python -m benchmarks.receiver.pipeline"
+    second = f"{first} --again 'trellis people'"
+    assert "earlier_commands" not in written(renewed=False)
+    for _ in range(2):
+        document = written("--again", "trellis people", renewed=True)
+        assert (document["command"], document["earlier_commands"]) == (second, [first])
+    document = written("--again", "jpegli", renewed=True)
+    assert (document["command"], document["earlier_commands"]) == (f"{first} --again jpegli", [first, second])

@@ -110,3 +110,10 @@ def test_tables_are_those_of_the_results(path: str) -> None:
     text = (ROOT / path).read_text("utf-8")
     assert "<!-- table: " in text
     assert TABLES.filled(text) == text
+
+
+@pytest.mark.parametrize("path", TABLES.DOCUMENTS)
+def test_no_table_shows_a_value_of_python(path: str) -> None:
+    rows = [line for line in (ROOT / path).read_text("utf-8").splitlines() if line.startswith("|")]
+    assert rows
+    assert not [row for row in rows if re.search(r"\{'|\bNone\b|\bnan\b|np\.float", row)]

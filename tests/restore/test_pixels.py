@@ -90,7 +90,7 @@ def test_half_of_the_strength_makes_half_of_the_change() -> None:
         ({"sigma": 25}, "the model spied takes a sigma of 0..20, for which it was trained; got 25"),
         ({"sigma": 5, "max_sigma": 0}, "the model spied is for pictures without noise, got sigma 5"),
         ({"sigma": 5, "as_quality": 200}, "quality of the earlier coding is a whole number in 1..100, got 200"),
-        ({"sigma": 5, "strength": 2}, "strength is 0..1, got 2"),
+        ({"sigma": 5, "strength": 2}, "strength is 0..1, people or dnn; got 2"),
         ({"sigma": 5, "threads": 2}, "a loaded model has its threads already"),
     ],
 )

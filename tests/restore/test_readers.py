@@ -222,16 +222,19 @@ def test_regions_cover_a_picture_once() -> None:
 
 @pytest.mark.parametrize("tune", ["psnr", "people"])
 def test_files_for_a_receiver_are_restored_better_at_equal_bytes(tune: str) -> None:
-    """Of a real photograph: the receivers leave pictures alone that look drawn, as `PHOTO` does to them."""
-    reader, photo = deblock("tiny"), np.ascontiguousarray(skimage.data.astronaut()[60:140, 170:274])
-    files = [encode(photo, target=MaxBytes(1600), tune=tune, **how) for how in ({}, {"reader": reader})]
-    losses = [reader(photo).of_file(file.data).loss(photo) for file in files]
-    assert all(file.nbytes <= 1600 for file in files)
-    assert losses[1] < 0.97 * losses[0]
-    assert files[1].loss == pytest.approx(losses[1])
-    mixed = encode(photo, target=MaxBytes(1600), tune=tune, reader=Readers([reader], fidelity=0.7))
-    decoded = [psnr_db(photo, DecodedFile.of(file.data, grey=False).pixels) for file in (files[1], mixed)]
-    assert decoded[1] > decoded[0]
+    """Of parts of a real photograph: the receivers leave pictures alone that look drawn, as `PHOTO` does to them."""
+    reader, gained = deblock("tiny"), 0.0
+    for rows, columns in ((slice(60, 140), slice(170, 274)), (slice(200, 280), slice(200, 304))):
+        photo = np.ascontiguousarray(skimage.data.astronaut()[rows, columns])
+        files = [encode(photo, target=MaxBytes(1600), tune=tune, **how) for how in ({}, {"reader": reader})]
+        losses = [reader(photo).of_file(file.data).loss(photo) for file in files]
+        assert all(file.nbytes <= 1600 for file in files)
+        assert losses[1] < 0.97 * losses[0]
+        assert files[1].loss == pytest.approx(losses[1])
+        mixed = encode(photo, target=MaxBytes(1600), tune=tune, reader=Readers([reader], fidelity=0.7))
+        decoded = [psnr_db(photo, DecodedFile.of(file.data, grey=False).pixels) for file in (files[1], mixed)]
+        gained += decoded[1] - decoded[0]
+    assert gained > 0.1  # dB; of a single small file it may be lost by chance
 
 
 # ---- What is refused -------------------------------------------------------------------------------------------------

@@ -153,7 +153,7 @@ def test_models_run_as_in_restore_image(tmp_path: Path) -> None:
     gray = encoded(picture(40, 56), 20, Conditions())
     whole = make_receiver(str(path)).receive(gray)
     assert np.array_equal(whole, restore_image(gray, model=path))
-    for suffix, project, strength in ((":unprojected", False, 1.0), (":dnn", True, 0.5)):
+    for suffix, project, strength in ((":unprojected", False, 1.0), (":dnn", True, "dnn")):
         receiver = make_receiver(f"{path}{suffix}")
         expected = restore_image(gray, model=path, project=project, strength=strength)
         assert np.array_equal(receiver.receive(gray), expected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,9 +61,9 @@ def test_a_share_of_the_change_is_made(photo: Path, model: Path, strength: float
 
 
 @pytest.mark.parametrize(
-    ("options", "strength"), [((), 1), (("--for", "dnn"), 0.5), (("--for", "dnn", "--strength", 0.25), 0.25)]
+    ("options", "strength"), [((), 1), (("--for", "dnn"), "dnn"), (("--for", "dnn", "--strength", 0.75), 0.75)]
 )
-def test_the_reader_says_how_strongly(photo: Path, model: Path, options: tuple[object, ...], strength: float) -> None:
+def test_the_reader_says_how_strongly(photo: Path, model: Path, options: tuple[object, ...], strength: Any) -> None:
     result = run(photo, model, *options)
     assert result.exit_code == 0, result.output
     np.testing.assert_array_equal(pixels(photo), restore_image(photo.read_bytes(), model=model, strength=strength))
@@ -152,7 +153,7 @@ def test_without_the_options_nothing_is_searched(photo: Path, model: Path, monke
     ("options", "status", "message"),
     [
         (["--strength", "2"], 2, "2.0 is not in the range 0<=x<=1"),
-        (["--strength", "nan"], 1, "Error: strength is 0..1, got nan"),
+        (["--strength", "nan"], 1, "Error: strength is 0..1, people or dnn; got nan"),
         (["--for", "birds"], 2, "'birds' is not one of 'people', 'dnn'"),
         (["--strength", "much"], 2, "'much' is not a valid float"),
         (["--as-quality", "0"], 2, "expected a quality of 1..100, or auto, got '0'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 import optcodec
 from optcodec import InvalidInputError
 from restore import restore_image
+from restore.runtime.context import Context
 from restore.runtime.decode import Received, receive
 from restore.runtime.earlier import EarlierCoding
 from restore.runtime.image import decode_image
@@ -40,10 +42,10 @@ def inverting(border: int = 0) -> Model:
         ({"tile": 0}, "tile is a multiple of 16, got 0"),
         ({"tile": 24}, "tile is a multiple of 16, got 24"),
         ({"tile": 32.0}, r"tile is a multiple of 16, got 32\.0"),
-        ({"strength": -0.01}, r"strength is 0\.\.1, got -0\.01"),
-        ({"strength": 2}, r"strength is 0\.\.1, got 2"),
-        ({"strength": float("nan")}, r"strength is 0\.\.1, got nan"),
-        ({"strength": "1"}, r"strength is 0\.\.1, got '1'"),
+        ({"strength": -0.01}, r"strength is 0\.\.1, people or dnn; got -0\.01"),
+        ({"strength": 2}, r"strength is 0\.\.1, people or dnn; got 2"),
+        ({"strength": float("nan")}, r"strength is 0\.\.1, people or dnn; got nan"),
+        ({"strength": "1"}, r"strength is 0\.\.1, people or dnn; got '1'"),
     ],
 )
 def test_settings_out_of_range_are_refused(values: dict[str, Any], message: str) -> None:
@@ -85,6 +87,29 @@ def test_half_the_strength_makes_half_the_change(project: bool) -> None:
     inside = (whole + decoded > 0) & (whole + decoded < 255)
     assert np.abs(whole).mean() > (2 if project else 20)
     assert np.abs(half - whole / 2)[inside].max() <= 0.75  # both are rounded
+
+
+@pytest.mark.parametrize(("steps", "share"), [(41, 0.5), (40, 0.5), (39, 0.25), (1, 0.25)])
+def test_networks_get_more_of_the_change_in_coarse_files(steps: int, share: float) -> None:
+    low = np.add.outer(np.arange(8), np.arange(8))
+    table = np.where((low >= 1) & (low <= 3), steps, 255 if share < 0.5 else 1)  # others do not count
+    context = Context.of_steps(np.stack([table, np.full((8, 8), 200)]))
+    assert Settings(strength="dnn").share(context) == share
+    assert Settings(strength="people").share(context) == 1
+    assert Settings(strength=0.75).share(context) == 0.75
+    assert Settings(strength="dnn").share(replace(context, sigma=5.0)) == 0.5
+
+
+def test_networks_get_what_suits_the_earlier_coding() -> None:
+    """A file of quality 90 that is restored as one of quality 10 is coarse."""
+    data = jpeg(72, 88, quality=90)
+    fine, coarse = (
+        restore_image(data, model=inverting(), strength="dnn", as_quality=quality) for quality in (None, 10)
+    )
+    for image, share, quality in ((fine, 0.25, None), (coarse, 0.5, 10)):
+        expected = restore_image(data, model=inverting(), strength=share, as_quality=quality)
+        np.testing.assert_array_equal(image, expected)
+    assert not np.array_equal(fine, coarse)
 
 
 def test_half_the_strength_makes_half_the_change_of_colour() -> None:
