@@ -63,8 +63,12 @@ def _least(source: PixelSource | CoefficientSource, request: Request, judge: Jud
         field, judge = _field(typical, judge, rounds), judge.priced(decoded_file(typical))
         searched = [ReadLine(_weighted(line, field), judge, rounds) for line in starts]
         return min((meet(line, request.target).candidate for line in searched), key=lambda file: file.nbytes).read
-    plain = [trellis_file(line, trellis_request) for line in lines]
-    first = plain[0] if starts is lines else _sized(starts[0], plain[0], trellis_request)
+    plain, same = [trellis_file(line, trellis_request) for line in lines], starts is lines
+    starts = [
+        replace(line, coder=replace(line.coder, shared=file.coder.shared))
+        for line, file in zip(starts, plain, strict=True)
+    ]
+    first = plain[0] if same else _sized(starts[0], plain[0], trellis_request)
     field, judge = _field(first, judge, rounds), judge.priced(decoded_file(plain[0]))
     files = [read(file.data, judge, grey=source.sampling == "grey") for file in plain]
     if judge.has_gradient:

@@ -20,6 +20,7 @@ from optcodec.trellis.chroma import Planes
 from optcodec.trellis.coder import Coder, level_like
 from optcodec.trellis.field import QualityField
 from optcodec.trellis.line import CodedFile, TrellisLine
+from optcodec.trellis.sharing import shared_if_better
 from optcodec.trellis.tuning import Tuning, tuning_for
 from optcodec.vision.profile import SensitivityProfile
 
@@ -87,10 +88,10 @@ def _with_tables(coder: Coder, request: Request, default_method: str | None) -> 
 
 
 def trellis_file(line: TrellisLine, request: Request) -> CodedFile:
-    """The file of a line that is asked for."""
-    coder = line.coder
-    if request.target is not None:
-        return meet(line, request.target).candidate
+    """The file of a line that is asked for; a small one of a target may have one table for all components."""
+    coder, target = line.coder, request.target
+    if target is not None:
+        return shared_if_better(line, lambda line: meet(line, target).candidate)
     if request.tables is None:
         level = level_like(coder, request.quality or 0)
         return line.file_with(coder.tables((level, level)), (level, level))

@@ -63,6 +63,8 @@ class Coder:
         levels; see `optcodec.trellis.chroma`.
     clipped : Clipped, optional
         Samples of luminance whose errors count from one side only, since decoders clip them.
+    shared : bool
+        Whether chrominance has the table of luminance; see `optcodec.trellis.sharing`.
     """
 
     image: DctImage
@@ -76,13 +78,14 @@ class Coder:
     threads: int | None = None
     refine: Callable[[DctImage, CoefficientImage], DctImage] | None = None
     clipped: Clipped | None = None
+    shared: bool = False
 
     def tables(self, levels: Levels) -> tuple[QuantTable, ...]:
         """Tables that fit the levels, see `tables_for_level`."""
         sample = self.sample
         tables = tables_for_level(sample.criterion, sample.image, levels, self.step_ratio, self.least)
         if self.lattice is None:
-            return tables
+            return tables[:1] if self.shared else tables
         return tuple(_multiple(table, before) for table, before in zip(tables, self.lattice, strict=True))
 
     def coded(self, tables: Tables, levels: Levels) -> CoefficientImage:

@@ -161,20 +161,20 @@ class TrellisLine:
 
     def apart(self, luminance: CodedFile | None) -> TrellisLine:
         """The line of luminance alone, or of chrominance beside the luminance of a candidate."""
-        coder = self.coder
+        coder = replace(self.coder, shared=False)
         if self.method is not None:
             raise InvalidInputError(
                 f"luminance and chrominance are matched apart without a method, got {self.method!r}"
             )
         if luminance is None:
-            return replace(self, designs=None, moving=(True, False))
+            return replace(self, coder=coder, designs=None, moving=(True, False))
         kept_table, kept_level = luminance.tables[0], luminance.levels[0]
 
         def chrominance(level: float) -> tuple[Tables, Levels]:
             levels = kept_level, level
             return (kept_table, coder.tables(levels)[1]), levels
 
-        return replace(self, settings_of=chrominance, moving=(False, True))
+        return replace(self, coder=coder, settings_of=chrominance, moving=(False, True))
 
     def at(self, level: float) -> CodedFile:
         """The candidate of a level."""
