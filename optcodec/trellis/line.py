@@ -239,11 +239,11 @@ class TrellisLine:
             return lambda bracket, best: LevelLine(self, best, moving)
 
         def evenly(bracket: Bracket, best: CodedFile) -> LevelLine:
-            return LevelLine(self, best, self.moving, priced_as=best)
+            return LevelLine(self, best, self.moving, evenly=True)
 
         groups: list[list[Refinement[CodedFile]]] = [[below, close_above], [above]]
-        if not (goal.of_file or not all(self.moving) or len(self.coder.image.components) == 1):
-            # not for a measure that hardly sees chrominance, which must not give it up for a few bytes
+        if not goal.of_file and all(self.moving) and len(self.coder.image.components) > 1:
+            # a measure of the file may hardly see chrominance, and must not give it up for a few bytes
             groups += [[alone((False, True))], [alone((True, False))]]
         return [*groups, [evenly]]
 
@@ -260,14 +260,14 @@ class LevelLine(Line[CodedFile]):
         The candidate with factor 1.
     moving : (bool, bool)
         Whether the level of luminance, and that of chrominance, moves.
-    priced_as : CodedFile, optional
-        See `CodedFile`.
+    evenly : bool
+        Whether bits are counted with the Huffman tables of the first candidate, so that sizes do not jump.
     """
 
     line: TrellisLine
     first: CodedFile
     moving: tuple[bool, bool]
-    priced_as: CodedFile | None = None
+    evenly: bool = False
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -278,7 +278,8 @@ class LevelLine(Line[CodedFile]):
         """The candidate of a factor."""
         luminance, chrominance = (level if moves else 1.0 for moves in self.moving)
         levels = self.first.levels[0] * luminance, self.first.levels[1] * chrominance
-        return replace(self.line.file_with(self.first.tables, levels), priced_as=self.priced_as)
+        file = self.line.file_with(self.first.tables, levels)
+        return replace(file, priced_as=self.first) if self.evenly else file
 
     def start(self, goal: Goal) -> float:
         """The first candidate, which is measured already."""
