@@ -20,11 +20,11 @@ from optcodec.trellis.chroma import Planes
 from optcodec.trellis.coder import Coder, level_like
 from optcodec.trellis.field import QualityField
 from optcodec.trellis.line import CodedFile, TrellisLine
-from optcodec.trellis.sharing import shared_if_better
+from optcodec.trellis.sharing import also_shared, better
 from optcodec.trellis.tuning import Tuning, tuning_for
 from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["optimized", "trellis_file", "trellis_lines"]
+__all__ = ["optimized", "trellis_files", "trellis_lines"]
 
 _KERNELS = "trellis", "dcsteps", "rates", "distortion", "quantize", "entropy", "huffman", "bits"
 
@@ -40,7 +40,7 @@ def optimized(source: PixelSource | CoefficientSource, request: Request) -> byte
         If the target cannot be met.
     """
     lines, request = trellis_lines(source, request)
-    files = [trellis_file(line, request) for line in lines]
+    files = [better(trellis_files(line, request)) for line in lines]
     if request.target is not None and request.target.budget(lines[0].pixels) is not None:
         return min(files, key=lambda file: sum(file.errors)).data  # all are as large as they may be
     return min(files, key=lambda file: file.nbytes).data
@@ -87,16 +87,16 @@ def _with_tables(coder: Coder, request: Request, default_method: str | None) -> 
     return replace(request, target=None, tables=designed.tables)
 
 
-def trellis_file(line: TrellisLine, request: Request) -> CodedFile:
-    """The file of a line that is asked for; a small one of a target may have one table for all components."""
+def trellis_files(line: TrellisLine, request: Request) -> list[CodedFile]:
+    """The file of a line that is asked for; a small one of a target also with one table for all components."""
     coder, target = line.coder, request.target
     if target is not None:
-        return shared_if_better(line, lambda line: meet(line, target).candidate)
+        return also_shared(line, lambda line: meet(line, target).candidate)
     if request.tables is None:
         level = level_like(coder, request.quality or 0)
-        return line.file_with(coder.tables((level, level)), (level, level))
+        return [line.file_with(coder.tables((level, level)), (level, level))]
     level = coder.level_of(request.tables)
-    return line.file_with(tuple(request.tables), (level, level))
+    return [line.file_with(tuple(request.tables), (level, level))]
 
 
 def _written(source: PixelSource | CoefficientSource, progressive: bool, coded: CoefficientImage) -> bytes:

@@ -37,7 +37,7 @@ from optcodec.peers.line import Peer, PeerFile, PeerLine, largest_peer_file
 from optcodec.targets import MatchSwe, MaxBytes, Quality, WaterLevel
 from optcodec.trellis.coder import Coder
 from optcodec.trellis.line import TrellisLine
-from optcodec.trellis.sharing import shared_if_better
+from optcodec.trellis.sharing import also_shared, better
 from optcodec.trellis.tuning import tuning_for
 from optcodec.vision.profile import SensitivityProfile
 
@@ -204,7 +204,7 @@ class ImageCoder:
         if name or tuning.method:
             designs = line_of_method(self._statistics, name or tuning.method or "", self._profile, distortion)
             line = replace(line, designs=designs)
-        return shared_if_better(line, lambda line: meet(line, MaxBytes(limit)).candidate)
+        return better(also_shared(line, lambda line: meet(line, MaxBytes(limit)).candidate))
 
     def _peer_line(self, name: str) -> PeerLine:
         """Files of another encoder by quality."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from optcodec.errors import TargetNotMetError
 from optcodec.trellis.line import CodedFile, TrellisLine
 
-__all__ = ["shared_if_better"]
+__all__ = ["also_shared", "better"]
 
 # Bytes of the largest files that are tried with one table: with subsampled chrominance, whose table differs more from
 # that of luminance, and with full chrominance. Up to there the files that are better by the weighted error are also
@@ -21,10 +21,8 @@ __all__ = ["shared_if_better"]
 _SMALL_SUBSAMPLED, _SMALL = 2500, 8000
 
 
-def shared_if_better(line: TrellisLine, make: Callable[[TrellisLine], CodedFile]) -> CodedFile:
-    """The file of a line; if it is small, with one table for all components where that is better.
-
-    Files are compared by their bytes and their errors, which count as the bits that the first file would take for them.
+def also_shared(line: TrellisLine, make: Callable[[TrellisLine], CodedFile]) -> list[CodedFile]:
+    """The file of a line; if it is small, also the one with a single table for all components.
 
     Parameters
     ----------
@@ -38,14 +36,18 @@ def shared_if_better(line: TrellisLine, make: Callable[[TrellisLine], CodedFile]
     TargetNotMetError
         If the file with two tables does not meet the target.
     """
-    coder = line.coder
-    if line.designs is not None or coder.lattice is not None or len(coder.image.components) == 1:
-        return make(line)
-    first = make(line)
-    subsampled = len({(part.h, part.v) for part in coder.image.components}) > 1
-    if first.nbytes > (_SMALL_SUBSAMPLED if subsampled else _SMALL):
-        return first
-    with suppress(TargetNotMetError):
-        files = first, make(replace(line, coder=replace(coder, shared=True)))
-        return min(files, key=lambda file: file.nbytes + sum(file.errors) / (8 * files[0].levels[0]))
-    return first
+    coder, files = line.coder, [make(line)]
+    parts = coder.image.components
+    if line.designs is not None or coder.lattice is not None or len(parts) == 1:
+        return files
+    subsampled = len({(part.h, part.v) for part in parts}) > 1
+    if files[0].nbytes <= (_SMALL_SUBSAMPLED if subsampled else _SMALL):
+        with suppress(TargetNotMetError):
+            files.append(make(replace(line, coder=replace(coder, shared=True))))
+    return files
+
+
+def better(files: list[CodedFile]) -> CodedFile:
+    """The best of the files of a picture, by their bytes, and by their errors at the price that the first one has."""
+    price = 8 * files[0].levels[0]
+    return min(files, key=lambda file: file.nbytes + sum(file.errors) / price)

@@ -23,7 +23,7 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def encoded(*arguments: Any, **options: Any) -> optcodec.EncodedJpeg:
         with monkeypatch.context() as patch:
-            patch.setattr(optimized, "shared_if_better", lambda line, make: make(line))
+            patch.setattr(optimized, "also_shared", lambda line, make: [make(line)])
             return encode(*arguments, **options)
 
     return encoded
