@@ -306,7 +306,7 @@ def test_a_reading_may_have_a_quicker_way_to_its_loss() -> None:
 
     loop = encode(PHOTO, target=Bpp(1.2), reader=reader, rounds=3)
     assert loop.data == encode(PHOTO, target=Bpp(1.2), reader=left_half, rounds=3).data
-    # One gradient is for weights of blocks; losses are of the last file, and of both that the trellis makes: it is small.
+    # One gradient is for weights of blocks; losses are of the last file and of the two that the trellis makes.
     assert (len(readings), readings[0].asked, Quick.losses) == (1, 4, 3)
 
 
