@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.accelir.tables import accelir
 from benchmarks.conformance.tables import conformance
 from benchmarks.documents.measured import measured
-from benchmarks.markdown import table
+from benchmarks.markdown import percent, table
 from benchmarks.rates.tables import (
     in_short_for_eyes,
     page_rates,
@@ -111,18 +111,6 @@ def result(name: str) -> dict[str, Any]:
     """The JSON document of a result by name."""
     document: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
     return document
-
-
-def percent(figure: Figure | None) -> str:
-    """Format a figure with its interval as ``-12.3 [-15, -9]``; a dash if it is not known."""
-    if figure is None or figure["value"] is None:
-        return "-"
-    low, high = (unbounded if end is None else f"{end:+.0f}" for end, unbounded in _ends(figure))
-    return f"{figure['value']:+.1f} [{low}, {high}]"
-
-
-def _ends(figure: Figure) -> tuple[tuple[float | None, str], tuple[float | None, str]]:
-    return (figure["low"], "-∞"), (figure["high"], "+∞")
 
 
 def setting_1(name: str) -> str:

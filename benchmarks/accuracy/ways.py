@@ -1,0 +1,87 @@
+"""Ways to make the file of a photograph that networks read, for `benchmarks.accuracy.network_loop`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from benchmarks.accuracy import others
+from benchmarks.accuracy.others import Pixels
+from optcodec import MaxBytes, NetworkReader, encode, load_profile
+from optcodec.accuracy.classifier import torch_classifier
+from optcodec.accuracy.reader import ClassifierReader
+from optcodec.peers.encoders import PEERS
+from optcodec.vision.models import TargetModel
+
+# In the order in which they are put into the loop together; the last one never is.
+NETWORKS = ("squeezenet1_1", "mobilenet_v2", "mobilenet_v1", "efficientnet_lite0", "efficientnet_lite1")
+JPEG = "default JPEG"
+QUALITIES, FINER = (5, 10, 20, 40), (70, 90)  # the latter are of default JPEG only, so that the curves overlap
+
+
+@dataclass(frozen=True)
+class Way:
+    """How files are made.
+
+    Parameters
+    ----------
+    kind : str
+        ``jpeg``; ``peer``, another encoder; ``tables``, by a method; ``tune``, with a trellis; and with networks at the
+        encoder ``choose``, ``weights`` or ``loop``.
+    networks : tuple of str
+        The networks at the encoder; for ``tables`` and ``tune``, the one whose profile is taken.
+    tuning : str
+        Tuning or profile that it starts from; name of the encoder, or of the method.
+    """
+
+    kind: str
+    networks: tuple[str, ...] = ()
+    tuning: str = "generic"
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Qualities at which files are made, or of default JPEG in whose bytes."""
+        return (*QUALITIES, *FINER) if self.kind in ("jpeg", "peer") else QUALITIES
+
+    def file(self, original: Pixels, quality: int, whole: bool) -> bytes:
+        """The file of a photograph."""
+        if self.kind == "peer":
+            return PEERS[self.tuning](original, "4:2:0", quality)
+        plain = partial(encode, original, subsampling="4:2:0", threads=1)
+        file = plain(quality=quality)
+        if self.kind == "jpeg":
+            return file.data
+        return plain(target=MaxBytes(file.nbytes), **self.settings(whole)).data
+
+    def settings(self, whole: bool) -> dict[str, Any]:
+        """Arguments of `encode`, besides the size."""
+        if self.kind == "tables":
+            profile = load_profile(f"{self.networks[0]}_420") if self.networks else None
+            return {"method": self.tuning, "profile": profile, "effort": 2}
+        tune: Any = self.tuning if self.tuning == "psnr" else load_profile(self.tuning)
+        if self.kind == "tune":
+            return {"tune": tune, "effort": 3}
+        targets = [target(name, whole) for name in self.networks]
+        if self.kind == "choose":
+            return {"reader": [ClassifierReader(torch_classifier(each)) for each in targets]}
+        rounds = {"rounds": 0} if self.kind == "weights" else {}
+        return {"tune": tune, "reader": [NetworkReader(each) for each in targets], **rounds}
+
+
+def ways() -> dict[str, Way]:
+    """All ways by name."""
+    found = {JPEG: Way("jpeg")} | {name: Way("peer", tuning=name) for name in ("mozjpeg", "mozjpeg-flat", "jpegli")}
+    found |= {"OptD": Way("tables", tuning="optd"), "DeepN-JPEG": Way("tables", tuning="deepn")}
+    found |= {f"OptS, {name}": Way("tables", (name,), "opts") for name in NETWORKS[:2]}
+    found |= {"trellis for PSNR": Way("tune", tuning="psnr"), "generic": Way("tune")}
+    found |= {f"dnn:{name}": Way("tune", (name,), f"{name}_420") for name in NETWORKS[:2]}
+    for kind in ("choose", "weights", "loop"):
+        found |= {f"{kind}, {name}": Way(kind, (name,)) for name in NETWORKS}
+    return found | {f"loop, the first {count}": Way("loop", NETWORKS[:count]) for count in (2, 3, 4)}
+
+
+@cache
+def target(name: str, whole: bool) -> TargetModel:
+    """A network for squares, or for whole photographs."""
+    return others.load(name, crops=not whole)
