@@ -14,7 +14,7 @@ from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.kernels import prepare
 from optcodec.matching import Target, meet
 from optcodec.metrics import EQUAL_WEIGHTS
-from optcodec.targets import FixedLevel, MatchQuality
+from optcodec.targets import FixedLevel
 from optcodec.trellis.chroma import KERNELS as CHROMA_KERNELS
 from optcodec.trellis.chroma import Planes
 from optcodec.trellis.coder import Coder, level_like
@@ -63,27 +63,24 @@ def trellis_lines(source: PixelSource | CoefficientSource, request: Request) -> 
         check_sampling(request.profile, {source.sampling} - {"grey"})
     tuning = tuning_for(tune)
     coder = _coder(source, request, tuning)
-    request = _with_tables(coder, request, tuning.method)
+    request = _with_tables(coder, request)
     weights = EQUAL_WEIGHTS if request.profile is None else request.profile.normalized()
     line = TrellisLine(coder, source, weights, method=request.method)
-    method = request.method or tuning.method
-    if request.target is not None and method is not None:
+    if request.target is not None and request.method is not None:
         statistics = gather(coder.image, threads=coder.threads)
-        line = replace(line, designs=line_of_method(statistics, method, request.profile))
+        line = replace(line, designs=line_of_method(statistics, request.method, request.profile))
     kinds = (False, True) if source.progressive == "smaller" else (bool(source.progressive),)
     coders = [replace(coder, progressive=kind, write=partial(_written, source, kind)) for kind in kinds]
     return [replace(line, coder=one) for one in coders], request
 
 
-def _with_tables(coder: Coder, request: Request, default_method: str | None) -> Request:
-    """What is asked for, with designed tables in place of a fixed level, or of a quality for a tuning with a method."""
-    target, method = request.target, request.method
-    if target is None and request.tables is None and default_method is not None:
-        target, method = MatchQuality(request.quality or 0, jointly=True), default_method
-    elif not isinstance(target, FixedLevel):
+def _with_tables(coder: Coder, request: Request) -> Request:
+    """What is asked for, with designed tables in place of a fixed level."""
+    target = request.target
+    if not isinstance(target, FixedLevel):
         return request
     statistics = gather(coder.image, threads=coder.threads)
-    designed = resolve(target, statistics, request.profile, method=method, files=Files(len))
+    designed = resolve(target, statistics, request.profile, method=request.method, files=Files(len))
     return replace(request, target=None, tables=designed.tables)
 
 
@@ -129,6 +126,7 @@ def _coder(source: PixelSource | CoefficientSource, request: Request, tuning: Tu
         threads=source.threads,
         refine=refine,
         clipped=source.clipped if isinstance(source, PixelSource) else None,
+        shared=tuning.one_table and request.method is None,
     )
 
 

@@ -59,10 +59,10 @@ def clean_profile(target: TargetModel, subsampling: str) -> SensitivityProfile:
 
 
 def unlabelled_profile(
-    target: TargetModel, subsampling: str, *, quality: int | None = None, images: int | None = None
+    target: TargetModel, subsampling: str, *, quality: int | None = None, images: int | None = None, batch: int = 16
 ) -> SensitivityProfile:
     """A profile that is measured without labels on BSDS500, that is, on other photographs than those of the test."""
-    survey = ImageSample(data() / "BSDS500", "self", images=images)
+    survey = ImageSample(data() / "BSDS500", "self", images=images, batch=batch)
     return sensitivity_of(target, survey, subsampling=subsampling, quality=quality)
 
 

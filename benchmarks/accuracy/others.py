@@ -29,6 +29,8 @@ from optcodec.vision.views import scaled, shifted
 
 Pixels = npt.NDArray[np.uint8]
 
+# In the order in which they are put into the loop together; the last one never is.
+ALL = ("squeezenet1_1", "mobilenet_v2", "mobilenet_v1", "efficientnet_lite0", "efficientnet_lite1")
 _SIDES = {"mobilenet_v1": (219, 192), "efficientnet_lite1": (274, 240)}  # resized to, cropped to; others:
 _USUAL = (256, 224)
 

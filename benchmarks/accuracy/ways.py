@@ -14,8 +14,7 @@ from optcodec.accuracy.reader import ClassifierReader
 from optcodec.peers.encoders import PEERS
 from optcodec.vision.models import TargetModel
 
-# In the order in which they are put into the loop together; the last one never is.
-NETWORKS = ("squeezenet1_1", "mobilenet_v2", "mobilenet_v1", "efficientnet_lite0", "efficientnet_lite1")
+NETWORKS = others.ALL
 JPEG = "default JPEG"
 QUALITIES, FINER = (5, 10, 20, 40), (70, 90)  # the latter are of default JPEG only, so that the curves overlap
 

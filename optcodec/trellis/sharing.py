@@ -38,7 +38,7 @@ def also_shared(line: TrellisLine, make: Callable[[TrellisLine], CodedFile]) -> 
     """
     coder, files = line.coder, [make(line)]
     parts = coder.image.components
-    if line.designs is not None or coder.lattice is not None or len(parts) == 1:
+    if coder.shared or line.designs is not None or coder.lattice is not None or len(parts) == 1:
         return files
     subsampled = len({(part.h, part.v) for part in parts}) > 1
     if files[0].nbytes <= (_SMALL_SUBSAMPLED if subsampled else _SMALL):

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.design import METHODS
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctImage
 from optcodec.trellis.criterion import Criterion, field_factors
@@ -69,8 +68,8 @@ class Tuning(Value):
         Whether the weights of chrominance are to be reduced by what upsampling smooths away.
     of_rgb : bool
         Whether it is the squared error of RGB that counts, to which errors of all components add up.
-    method : str, optional
-        How tables are designed, see `optcodec.design.design_tables`; by default so that they fit the trellis.
+    one_table : bool
+        Whether all components have the quantization table of luminance; see `optcodec.trellis.sharing`.
     """
 
     weights: Floats
@@ -78,7 +77,7 @@ class Tuning(Value):
     step_ratio: float = STEP_RATIO
     at_resolution: bool = True
     of_rgb: bool = False
-    method: str | None = None
+    one_table: bool = False
 
     def __post_init__(self) -> None:
         weights = np.array(self.weights, np.float64)
@@ -86,11 +85,9 @@ class Tuning(Value):
             raise InvalidInputError("weights of a tuning are (3, 64), finite, from 0 on and not all 0; got others")
         if not 0 < self.step_ratio < np.inf:
             raise InvalidInputError(f"step_ratio is a finite number above 0, got {self.step_ratio!r}")
-        if not isinstance(self.at_resolution, bool) or not isinstance(self.of_rgb, bool):
-            values = self.at_resolution, self.of_rgb
-            raise InvalidInputError(f"at_resolution and of_rgb are True or False, got {values}")
-        if self.method is not None and self.method not in METHODS:
-            raise InvalidInputError(f"method is one of {', '.join(METHODS)}; got {self.method!r}")
+        switches = self.at_resolution, self.of_rgb, self.one_table
+        if not all(isinstance(switch, bool) for switch in switches):
+            raise InvalidInputError(f"at_resolution, of_rgb and one_table are True or False, got {switches}")
         weights.flags.writeable = False
         object.__setattr__(self, "weights", weights)
 
@@ -243,7 +240,7 @@ def tuning_for(tune: str | SensitivityProfile | Tuned | Tuning) -> Tuning:
         return tuning
     if isinstance(tune, SensitivityProfile):
         weights = tune.normalized().weights.reshape(3, 64)
-        return Tuning(weights, step_ratio=_NETWORK_RATIO, at_resolution=False, method="rdopt")
+        return Tuning(weights, step_ratio=_NETWORK_RATIO, at_resolution=False, one_table=True)
     if tune not in TUNINGS:
         raise InvalidInputError(
             f"files are tuned for {', '.join(TUNINGS)}, or with a sensitivity profile; got {tune!r}"
