@@ -12,18 +12,18 @@ each scaled to the same sum. Writes ``optcodec/data/NAME.json`` with numbers of 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from benchmarks.accuracy.networks import data, network, unlabelled_profile
+from benchmarks.accuracy.networks import data, mean_profile, network, unlabelled_profile
 from benchmarks.accuracy.others import ALL, load
 from benchmarks.accuracy.tables import NETWORKS
 from benchmarks.record import ROOT
 from optcodec.vision.models import in_full_size
-from optcodec.vision.profile import Provenance, SensitivityProfile, load_profile
+from optcodec.vision.profile import SensitivityProfile
 from optcodec.vision.survey import ImageSample, sensitivity_of
 
 QUALITY = 40
@@ -42,19 +42,10 @@ def small_files(name: str) -> SensitivityProfile:
     return replace(unlabelled_profile(target, "4:2:0", quality=QUALITY, batch=1), name=f"{name}_420")
 
 
-def generic(names: Sequence[str] = ALL) -> SensitivityProfile:
-    """The mean of the profiles for small files of some networks."""
-    parts = [load_profile(FOLDER / f"{name}_420.json") for name in names]
-    weights = np.mean([part.weights / part.weights.sum() for part in parts], axis=0)
-    common = {key: getattr(parts[0].provenance, key) for key in ("data", "images", "labels", "loss", "image_size")}
-    about = Provenance(model=", ".join(names), subsampling="4:2:0", quality=QUALITY, **common)
-    return SensitivityProfile("generic", weights, about)
-
-
 MAKERS: dict[str, Callable[[], SensitivityProfile]] = {
     **{name: partial(clean, name) for name in NETWORKS},
     **{f"{name}_420": partial(small_files, name) for name in ALL},
-    "generic": generic,
+    "generic": partial(mean_profile, ALL),
 }
 
 

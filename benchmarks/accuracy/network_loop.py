@@ -13,10 +13,13 @@ the logarithm of the divergence from the output on the original, of means over t
 the photographs; top-1 accuracy; and the processor seconds of a file. Networks that a way was made for also look at its
 files in ways that took no part in making them; see `benchmarks.accuracy.others`.
 
-    OPTCODEC_DATA=DATA python -m benchmarks.accuracy.network_loop --work WORK [--images N] [--whole]
+    OPTCODEC_DATA=DATA python -m benchmarks.accuracy.network_loop --work WORK [--images N] [--whole] [--profiles]
 
-Writes ``results/network_loop.json`` (``network_loop_whole.json``). WORK stores each file's figures: an interrupted run
-goes on, and more photographs can be added to those that it has.
+With ``--profiles``, ways without a network at the encoder only, and with them the mean profiles of three networks, for
+the two that are left out: more photographs can be measured.
+
+Writes ``results/network_loop.json`` (``network_profiles.json``; ``..._whole.json``). WORK stores the figures of each
+file: an interrupted run goes on, and more photographs can be added to those that it has.
 """
 
 from __future__ import annotations
@@ -81,7 +84,7 @@ def measured(task: tuple[LabelledImage, str], work: Path, whole: bool) -> None:
         return
     torch.set_num_threads(1)
     original, way = picture(image, whole), ways()[name]
-    reading = _Reading(original, image.label or 0, whole, frozenset(NETWORKS if name == JPEG else way.networks))
+    reading = _Reading(original, image.label or 0, whole, frozenset(NETWORKS if name == JPEG else way.readers))
     rows = {}
     for quality in way.levels:
         start = time.process_time()
@@ -206,12 +209,13 @@ def _change(anchor: _Curve, curve: _Curve, quality: Any) -> dict[str, Any]:
 @click.option("--work", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--images", default=40, show_default=True, help="Number of photographs.")
 @click.option("--whole", is_flag=True, help="Whole photographs in place of squares of 224x224 pixels.")
-@click.option("--ways", "wanted", multiple=True, help="Ways to measure besides default JPEG.  [default: all]")
+@click.option("--way", "wanted", multiple=True, help="Ways to measure besides default JPEG.  [default: all]")
+@click.option("--profiles", is_flag=True, help="All ways without a network at the encoder.")
 @click.option("--workers", default=2, show_default=True, help="Processes of one thread each.")
-def main(work: Path, images: int, whole: bool, wanted: tuple[str, ...], workers: int) -> None:
+def main(work: Path, images: int, whole: bool, wanted: tuple[str, ...], profiles: bool, workers: int) -> None:
     """Measure, and write the result."""
     chosen = sample(photographs(), images)
-    names = list(dict.fromkeys([JPEG, *(wanted or ways())]))
+    names = list(dict.fromkeys([JPEG, *(wanted or _names(profiles))]))
     tasks = [(image, name) for image in chosen for name in names]
     with ProcessPoolExecutor(workers) as pool:
         for _ in tracked(pool.map(partial(measured, work=work, whole=whole), tasks), "files", len(tasks)):
@@ -227,7 +231,15 @@ def main(work: Path, images: int, whole: bool, wanted: tuple[str, ...], workers:
         for name in names
     }
     figures = {"images": images, "whole": whole, "qualities": QUALITIES, "networks": NETWORKS, "ways": summary(rows)}
-    print(write_result("network_loop_whole" if whole else "network_loop", figures, packages=PACKAGES))
+    name = "network_profiles" if profiles else "network_loop"
+    print(write_result(f"{name}_whole" if whole else name, figures, packages=PACKAGES))
+
+
+def _names(profiles: bool) -> list[str]:
+    """All ways; or those without a network at the encoder; those that leave networks out are among these only."""
+    if profiles:
+        return [name for name, way in ways().items() if not way.readers]
+    return [name for name, way in ways().items() if way.kind != "without"]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from functools import cache, partial
 from typing import Any
 
 from benchmarks.accuracy import others
+from benchmarks.accuracy.networks import mean_profile
 from benchmarks.accuracy.others import Pixels
 from optcodec import MaxBytes, NetworkReader, encode, load_profile
 from optcodec.accuracy.classifier import torch_classifier
@@ -26,10 +27,12 @@ class Way:
     Parameters
     ----------
     kind : str
-        ``jpeg``; ``peer``, another encoder; ``tables``, by a method; ``tune``, with a trellis; and with networks at the
-        encoder ``choose``, ``weights`` or ``loop``.
+        ``jpeg``; ``peer``, another encoder; ``tables``, by a method; ``tune``, with a trellis; ``without``, the same
+        for the mean profile of all networks but some; and with networks at the encoder ``choose``, ``weights`` or
+        ``loop``.
     networks : tuple of str
-        The networks at the encoder; for ``tables`` and ``tune``, the one whose profile is taken.
+        The networks at the encoder; for ``tables`` and ``tune``, the one whose profile is taken; for ``without``, those
+        that are left out.
     tuning : str
         Tuning or profile that it starts from; name of the encoder, or of the method.
     """
@@ -42,6 +45,11 @@ class Way:
     def levels(self) -> tuple[int, ...]:
         """Qualities at which files are made, or of default JPEG in whose bytes."""
         return (*QUALITIES, *FINER) if self.kind in ("jpeg", "peer") else QUALITIES
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """The networks whose output is looked at while the file is made."""
+        return self.networks if self.kind in ("choose", "weights", "loop") else ()
 
     def file(self, original: Pixels, quality: int, whole: bool) -> bytes:
         """The file of a photograph."""
@@ -58,6 +66,8 @@ class Way:
         if self.kind == "tables":
             profile = load_profile(f"{self.networks[0]}_420") if self.networks else None
             return {"method": self.tuning, "profile": profile, "effort": 2}
+        if self.kind == "without":
+            return {"tune": mean_profile([name for name in NETWORKS if name not in self.networks]), "effort": 3}
         tune: Any = self.tuning if self.tuning == "psnr" else load_profile(self.tuning)
         if self.kind == "tune":
             return {"tune": tune, "effort": 3}
@@ -74,7 +84,9 @@ def ways() -> dict[str, Way]:
     found |= {"OptD": Way("tables", tuning="optd"), "DeepN-JPEG": Way("tables", tuning="deepn")}
     found |= {f"OptS, {name}": Way("tables", (name,), "opts") for name in NETWORKS[:2]}
     found |= {"trellis for PSNR": Way("tune", tuning="psnr"), "generic": Way("tune")}
-    found |= {f"dnn:{name}": Way("tune", (name,), f"{name}_420") for name in NETWORKS[:2]}
+    found |= {f"dnn:{name}": Way("tune", (name,), f"{name}_420") for name in NETWORKS}
+    pairs = zip(NETWORKS, (*NETWORKS[1:], NETWORKS[0]), strict=True)
+    found |= {f"generic without {' and '.join(pair)}": Way("without", pair) for pair in pairs}
     for kind in ("choose", "weights", "loop"):
         found |= {f"{kind}, {name}": Way(kind, (name,)) for name in NETWORKS}
     return found | {f"loop, the first {count}": Way("loop", NETWORKS[:count]) for count in (2, 3, 4)}

@@ -10,6 +10,7 @@ import re
 from functools import cache, partial
 from typing import Any
 
+from benchmarks.accuracy.loop_tables import TITLES
 from benchmarks.markdown import table
 from benchmarks.record import RESULTS
 from optcodec.rates import Curve, Measure, Row
@@ -20,8 +21,9 @@ __all__ = ["measured", "verdict"]
 Figures = dict[str, Any]
 _MEASURES = {"psnr_rgb": "PSNR of RGB", "ssim_y": "SSIM of luminance", "ssimulacra2": "SSIMULACRA2"}
 _NETWORKS = {"mobilenet_v2": "MobileNetV2", "squeezenet1_1": "SqueezeNet 1.1"}
-_OURS, _REFERENCE = "RD-OPT, at quality 40, 4:2:0", "JPEG, 4:4:4"
-_RIVALS = ("JPEG, 4:2:0", "mozjpeg, 4:2:0", "jpegli, 4:2:0")
+_OURS, _REFERENCE = "RD-OPT, at quality 40, 4:2:0", "JPEG, 4:2:0"
+_RIVALS = ("mozjpeg, 4:2:0", "jpegli, 4:2:0")
+_ENCODERS = "mozjpeg", "mozjpeg-flat", "jpegli"
 _DNCNN = "DnCNN-3, its authors' weights"
 _RESTORING = "large", "default", "tiny"  # models
 _OTHERS = "default JPEG", "mozjpeg flat", "jpegli"  # encoders before the receiver
@@ -66,7 +68,7 @@ def people() -> str:
 
 
 def networks() -> str:
-    """BD-rates in % at equal loss of a network, against default JPEG at 4:4:4, beside the best rival."""
+    """BD-rates in % at equal loss of a network, against default JPEG at 4:2:0, beside the best rival."""
     rows = []
     for name, title in _NETWORKS.items():
         curves = {each["method"]: each for each in _result("accuracy_summary")["networks"][name][_REFERENCE]}
@@ -76,8 +78,28 @@ def networks() -> str:
         apart = verdict(ours["low"] - theirs["high"], ours["high"] - theirs["low"])
         count = _result(f"rate_accuracy_{name}_444")["images"]
         rows.append([title, _percent(ours), f"{best}: {_percent(theirs)}", f"{count}", apart])
-    header = ["bytes at equal loss, against default JPEG at 4:4:4", "optcodec", "strongest rival", "n", "we are"]
+    header = ["bytes at equal loss, against default JPEG at 4:2:0", "optcodec", "strongest rival", "n", "we are"]
     return f"{table(header, rows)}\n\n{_origin('accuracy_summary')}"
+
+
+def network_files() -> str:
+    """BD-rates in % at equal divergence, with and without the network in the loop, beside the best rival."""
+    document = _result("network_loop")
+    rows = []
+    for name, title in TITLES.items():
+        ways = {
+            way: figures["networks"][name]["as decoded"].get("bd_rate") for way, figures in document["ways"].items()
+        }
+        known = {way: rates["log_divergence"] for way, rates in ways.items() if rates}
+        rivals = {way: known[way] for way in _ENCODERS if known[way]["value"] is not None}
+        best = min(rivals, key=lambda way: rivals[way]["value"])
+        for way, what in ((f"loop, {name}", "`--network`"), ("generic", "`--tune dnn:generic`")):
+            ours, theirs = known[way], rivals[best]
+            apart = verdict(ours["low"] - theirs["high"], ours["high"] - theirs["low"])
+            about = f"{best}: {_percent(theirs)}"
+            rows.append([f"{title}, {what}", _percent(ours), about, str(document["images"]), apart])
+    header = ["bytes at equal divergence, against default JPEG at 4:2:0", "optcodec", "strongest rival", "n", "we are"]
+    return f"{table(header, rows)}\n\n{_origin('network_loop')}"
 
 
 def blocks() -> str:

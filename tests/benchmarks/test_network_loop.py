@@ -59,10 +59,18 @@ def test_curves_that_hardly_overlap_are_not_compared() -> None:
 def test_the_last_network_takes_no_part_with_others() -> None:
     found = network_loop.ways()
     assert found["loop, the first 4"].networks == network_loop.NETWORKS[:4]
-    together = [way for way in found.values() if len(way.networks) > 1]
+    together = [way for way in found.values() if len(way.readers) > 1]
     assert together
     assert not any(network_loop.NETWORKS[-1] in way.networks for way in together)
-    assert {way.kind for way in found.values()} == {"jpeg", "peer", "tables", "tune", "choose", "weights", "loop"}
+    kinds = {way.kind for way in found.values()}
+    assert kinds == {"jpeg", "peer", "tables", "tune", "without", "choose", "weights", "loop"}
+
+
+def test_each_network_is_left_out_in_turn() -> None:
+    found = [way for way in all_ways.ways().values() if way.kind == "without"]
+    assert sorted(name for way in found for name in way.networks) == sorted(2 * network_loop.NETWORKS)
+    tune = found[0].settings(whole=False)["tune"]
+    assert tune.provenance.model.split(", ") == [n for n in network_loop.NETWORKS if n not in found[0].networks]
 
 
 class Brightness(nn.Module):
