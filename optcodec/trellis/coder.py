@@ -30,6 +30,7 @@ _GROWTH, _CLOSE, _STEPS = 1.2, 0.01, 12
 # Below it most coefficients become 0. For quality factors 20..90 this gives the error of a trellis within some 0.3 dB,
 # within 1 dB where blocks are masked; targets are searched in closed loop.
 DEAD_ZONE = 0.74
+_DEAD_ZONE_FOR_NETWORKS = 0.58  # at a third of the price of a bit
 _INDICES = np.array([2047.5, *63 * [1023.5]])  # first that are too large
 
 
@@ -196,9 +197,11 @@ def level_like(coder: Coder, quality: int) -> float:
     limit = criterion.dead_zone_error(image, default, 0.5)  # rounding to nearest
     weights = criterion.per_coefficient(image)
     level = 2 * limit / sum(part.coefficients.size for part in image.components) + 1e-6
+    dead_zone = _DEAD_ZONE_FOR_NETWORKS if coder.shared else DEAD_ZONE
     for _ in range(_STEPS):
         steps = ac_steps(weights, (level, level), coder.step_ratio, coder.least)
-        factor = limit / max(criterion.dead_zone_error(image, steps, DEAD_ZONE), 1e-9)
+        steps = steps[[0, 0]] if coder.shared and len(steps) > 1 else steps
+        factor = limit / max(criterion.dead_zone_error(image, steps, dead_zone), 1e-9)
         level = min(max(level * factor**_GROWTH, LEVEL_BOUNDS[0]), LEVEL_BOUNDS[1])
         if abs(factor - 1) < _CLOSE:
             break
