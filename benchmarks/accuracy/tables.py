@@ -138,12 +138,12 @@ def setting_1(name: str) -> str:
 
 
 def at_margin(curve: Figure, margin: float) -> str:
-    """Format the rate at which accuracy falls by a margin in points, and its change in %."""
+    """Format the rate at which accuracy falls by a margin in points, and its change in % where that is known."""
     record = next(row for row in curve["at_accuracy"] if row["margin_points"] == margin)
-    rate = record["bpp"]
-    return (
-        "-" if rate is None or rate["value"] is None else f"{rate['value']:.2f} ({percent(record['change_percent'])})"
-    )
+    rate, change = record["bpp"], percent(record["change_percent"])
+    if rate is None or rate["value"] is None:
+        return "-"
+    return f"{rate['value']:.2f}" + ("" if change == "-" else f" ({change})")
 
 
 def equal_bytes(name: str) -> str:
@@ -156,7 +156,7 @@ def equal_bytes(name: str) -> str:
         other = against_opts[method]
         figures = [percent(compared.get("bd_rate_loss_percent")) for compared in (curve, other)]
         rows.append([method, *figures, at_margin(curve, 0.5), at_margin(curve, 1.0)])
-    header = [TITLES[name], "BD-rate to JPEG, %", "to plain OptS, %", "bpp at -0.5 points", "bpp at -1 point"]
+    header = [TITLES[name], "BD-rate to JPEG at 4:2:0, %", "to plain OptS, %", "bpp at -0.5 points", "bpp at -1 point"]
     return table(header, rows)
 
 
