@@ -19,20 +19,25 @@ TITLES = {
     "efficientnet_lite0": "EfficientNet-Lite0",
     "efficientnet_lite1": "EfficientNet-Lite1",
 }
+_ENCODERS = "mozjpeg", "mozjpeg-flat", "jpegli"
 _JPEG, _AS_DECODED = "default JPEG", "as decoded"
-_TOGETHER = "loop, the first "
+_TOGETHER, _WITHOUT = "loop, the first ", "generic without "
 
 
 def network_loop() -> dict[str, str]:
     """All tables, by the name in their marks."""
-    squares, whole = _result("network_loop"), _result("network_loop_whole")
+    squares, profiles, whole = map(_result, ("network_loop", "network_profiles", "network_profiles_whole"))
     return {
         "network loop: divergence": rates(squares, "log_divergence"),
         "network loop: loss": rates(squares, "loss"),
         "network loop: looks": _looks(squares),
         "network loop: top-1": _accuracy(squares),
-        "network loop: whole": rates(whole, "log_divergence"),
         "network loop: in short": _in_short(squares),
+        "network loop: together": _together(squares),
+        "network profiles: divergence": rates(profiles, "log_divergence"),
+        "network profiles: loss": rates(profiles, "loss"),
+        "network profiles: whole": rates(whole, "log_divergence"),
+        "network profiles: in short": _profiles_in_short(profiles, whole),
     }
 
 
@@ -42,9 +47,12 @@ def _result(name: str) -> Figures:
 
 
 def _networks(document: Figures, way: str) -> list[str]:
-    """The networks at the encoder."""
+    """The networks that a way is about: those at the encoder, that of its profile, or those that are left out."""
     if way.startswith(_TOGETHER):
-        return list(document["networks"][: int(way.removeprefix(_TOGETHER))])
+        count = way.removeprefix(_TOGETHER).partition(",")[0]
+        return list(document["networks"][: int(count)])
+    if way.startswith(_WITHOUT):
+        return way.removeprefix(_WITHOUT).split(" and ")
     return [name for name in document["networks"] if way.endswith((f", {name}", f":{name}"))]
 
 
@@ -53,8 +61,12 @@ def _title(document: Figures, way: str) -> str:
     names = [TITLES[name] for name in _networks(document, way)]
     if not names:
         return "`dnn:generic`" if way == "generic" else way
-    kind = "`dnn:` profile of" if way.startswith("dnn:") else f"`{way.partition(',')[0]}`,"
-    return f"{kind} {_listed(names)}"
+    kind = f"`{way.partition(',')[0]}`,"
+    if way.startswith("dnn:"):
+        kind = "`dnn:` profile of"
+    if way.startswith(_WITHOUT):
+        kind = "the same, made without"
+    return f"{kind} {_listed(names)}" + (", `--fidelity 0.2`" if "fidelity" in way else "")
 
 
 def _listed(names: list[str]) -> str:
@@ -63,18 +75,20 @@ def _listed(names: list[str]) -> str:
 
 
 def rates(document: Figures, measure: str) -> str:
-    """Changes of the bytes against default JPEG, for each network; those of networks that took part in bold."""
+    """Changes of the bytes against default JPEG, for each network; those of networks that a way is about in bold."""
     rows = []
     for way, figures in document["ways"].items():
         if way == _JPEG:
             continue
-        part = _networks(document, way)
-        cells = [percent(figures["networks"][name][_AS_DECODED]["bd_rate"][measure]) for name in document["networks"]]
-        marked = [
-            f"**{cell}**" if name in part else cell for name, cell in zip(document["networks"], cells, strict=True)
-        ]
-        rows.append([_title(document, way), *marked])
+        reads = {name: figures["networks"][name][_AS_DECODED]["bd_rate"][measure] for name in document["networks"]}
+        rows.append([_title(document, way), *_marked(document, way, reads)])
     return table([f"{document['images']} photographs", *(TITLES[name] for name in document["networks"])], rows)
+
+
+def _marked(document: Figures, way: str, reads: dict[str, Figures]) -> list[str]:
+    """Changes by network; those of networks that a way is about in bold."""
+    part = _networks(document, way)
+    return [f"**{percent(figure)}**" if name in part else percent(figure) for name, figure in reads.items()]
 
 
 def _looks(document: Figures) -> str:
@@ -111,14 +125,45 @@ def _accuracy(document: Figures) -> str:
     return table(["network (originals)", "files", *(f"q{quality}" for quality in qualities), "s a file"], rows)
 
 
+def _rate(document: Figures, way: str, name: str) -> Figures:
+    """The change of the bytes at equal divergence."""
+    figure: Figures = document["ways"][way]["networks"][name][_AS_DECODED]["bd_rate"]["log_divergence"]
+    return figure
+
+
 def _in_short(document: Figures) -> str:
-    """What each network gains that the loop is made for, by both measures."""
+    """What each network gains that files are made for."""
     rows = []
     for name in document["networks"]:
-        cells = []
-        for way in ("generic", f"choose, {name}", f"weights, {name}", f"loop, {name}"):
-            rates = document["ways"][way]["networks"][name][_AS_DECODED]["bd_rate"]
-            cells.append(percent(rates["log_divergence"]))
-        rows.append([TITLES[name], *cells])
+        ways = "generic", f"choose, {name}", f"weights, {name}", f"loop, {name}"
+        rows.append([TITLES[name], *(percent(_rate(document, way, name)) for way in ways)])
     header = [f"bytes at equal divergence, %, n = {document['images']}", "`--tune dnn:generic`"]
     return table([*header, "`choose`", "`--rounds 0`", "`--network`"], rows)
+
+
+def _together(document: Figures) -> str:
+    """What files that are made for some networks cost these, and others, and their PSNR against default JPEG."""
+    plain = document["ways"][_JPEG]["psnr_db"]
+    rows = []
+    for way in ("generic", "loop, squeezenet1_1", *(way for way in document["ways"] if way.startswith(_TOGETHER))):
+        reads = {name: _rate(document, way, name) for name in document["networks"]}
+        figures = document["ways"][way]["psnr_db"]
+        change = sum(after - before for after, before in zip(figures, plain, strict=False)) / len(figures)
+        rows.append([_title(document, way), *_marked(document, way, reads), f"{change:+.1f}"])
+    header = ["files made for", *(TITLES[name] for name in document["networks"]), "PSNR, dB"]
+    return table(header, rows)
+
+
+def _profiles_in_short(squares: Figures, whole: Figures) -> str:
+    """What files for networks gain that are not at the encoder, and those of other encoders, in both sizes."""
+    rows = []
+    for name in squares["networks"]:
+        others = [way for way in squares["ways"] if way.startswith(_WITHOUT) and name in _networks(squares, way)]
+        best = min(_ENCODERS, key=lambda way: _rate(squares, way, name)["value"] or 0.0)
+        cells = [percent(_rate(squares, way, name)) for way in (f"dnn:{name}", "generic")]
+        cells += [", ".join(percent(_rate(squares, way, name)) for way in others)]
+        rows.append([TITLES[name], *cells, f"{best}: {percent(_rate(squares, best, name))}"])
+        rows[-1].append(percent(_rate(whole, "generic", name)))
+    header = [f"bytes at equal divergence, %, n = {squares['images']}", "`dnn:NAME`", "`dnn:generic`"]
+    header += ["the same, made without it and another one", "best other encoder"]
+    return table([*header, f"`dnn:generic`, whole photographs, n = {whole['images']}"], rows)

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.accuracy import others
 from benchmarks.accuracy.networks import mean_profile
 from benchmarks.accuracy.others import Pixels
-from optcodec import MaxBytes, NetworkReader, encode, load_profile
+from optcodec import MaxBytes, NetworkReader, Readers, encode, load_profile
 from optcodec.accuracy.classifier import torch_classifier
 from optcodec.accuracy.reader import ClassifierReader
 from optcodec.peers.encoders import PEERS
@@ -35,11 +35,14 @@ class Way:
         that are left out.
     tuning : str
         Tuning or profile that it starts from; name of the encoder, or of the method.
+    fidelity : float
+        What plain squared error counts beside the networks of a ``loop``.
     """
 
     kind: str
     networks: tuple[str, ...] = ()
     tuning: str = "generic"
+    fidelity: float = 0.0
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -75,7 +78,8 @@ class Way:
         if self.kind == "choose":
             return {"reader": [ClassifierReader(torch_classifier(each)) for each in targets]}
         rounds = {"rounds": 0} if self.kind == "weights" else {}
-        return {"tune": tune, "reader": [NetworkReader(each) for each in targets], **rounds}
+        readers = Readers([NetworkReader(each) for each in targets], fidelity=self.fidelity)
+        return {"tune": tune, "reader": readers, **rounds}
 
 
 def ways() -> dict[str, Way]:
@@ -89,7 +93,8 @@ def ways() -> dict[str, Way]:
     found |= {f"generic without {' and '.join(pair)}": Way("without", pair) for pair in pairs}
     for kind in ("choose", "weights", "loop"):
         found |= {f"{kind}, {name}": Way(kind, (name,)) for name in NETWORKS}
-    return found | {f"loop, the first {count}": Way("loop", NETWORKS[:count]) for count in (2, 3, 4)}
+    found |= {f"loop, the first {count}": Way("loop", NETWORKS[:count]) for count in (2, 3, 4)}
+    return found | {"loop, the first 2, fidelity 0.2": Way("loop", NETWORKS[:2], fidelity=0.2)}
 
 
 @cache
