@@ -30,7 +30,7 @@ _GROWTH, _CLOSE, _STEPS = 1.2, 0.01, 12
 # Below it most coefficients become 0. For quality factors 20..90 this gives the error of a trellis within some 0.3 dB,
 # within 1 dB where blocks are masked; targets are searched in closed loop.
 DEAD_ZONE = 0.74
-_DEAD_ZONE_FOR_NETWORKS = 0.58  # at a third of the price of a bit
+_DEAD_ZONE_AT_LOW_RATIOS, _LOW_RATIO = 0.58, 0.045  # networks, for which less is left to the trellis
 _INDICES = np.array([2047.5, *63 * [1023.5]])  # first that are too large
 
 
@@ -197,7 +197,7 @@ def level_like(coder: Coder, quality: int) -> float:
     limit = criterion.dead_zone_error(image, default, 0.5)  # rounding to nearest
     weights = criterion.per_coefficient(image)
     level = 2 * limit / sum(part.coefficients.size for part in image.components) + 1e-6
-    dead_zone = _DEAD_ZONE_FOR_NETWORKS if coder.shared else DEAD_ZONE
+    dead_zone = DEAD_ZONE if coder.step_ratio > _LOW_RATIO else _DEAD_ZONE_AT_LOW_RATIOS
     for _ in range(_STEPS):
         steps = ac_steps(weights, (level, level), coder.step_ratio, coder.least)
         steps = steps[[0, 0]] if coder.shared and len(steps) > 1 else steps

@@ -27,6 +27,9 @@ STEP_RATIO = 0.115
 # For networks. A full trellis lowers the weighted error by a fifth more, but what it lowers is the energy of all small
 # coefficients alike, which a network minds more than the weights say: benchmarks/accuracy/rdo_accuracy.py.
 _NETWORK_RATIO = 0.04
+# Where colour counts for a network, as a part of what luminance counts, so that chrominance does well with the table of
+# luminance. Of networks that see colour, it is 0.8 or more.
+_COLOUR = 0.25
 
 
 @dataclass(frozen=True)
@@ -240,7 +243,9 @@ def tuning_for(tune: str | SensitivityProfile | Tuned | Tuning) -> Tuning:
         return tuning
     if isinstance(tune, SensitivityProfile):
         weights = tune.normalized().weights.reshape(3, 64)
-        return Tuning(weights, step_ratio=_NETWORK_RATIO, at_resolution=False, one_table=True)
+        colour = weights[1:, 0].mean() / max(weights[0, 0], 1e-300)
+        one_table = bool(colour >= _COLOUR)
+        return Tuning(weights, step_ratio=_NETWORK_RATIO, at_resolution=False, one_table=one_table)
     if tune not in TUNINGS:
         raise InvalidInputError(
             f"files are tuned for {', '.join(TUNINGS)}, or with a sensitivity profile; got {tune!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,18 @@ def test_people_see_it_too(apart: Any) -> None:
 )
 def test_other_files_have_two_tables(options: dict[str, Any]) -> None:
     assert tables(encode(PHOTO, effort=3, **options).data) == 2
+
+
+def test_networks_that_see_colour_have_one_table_for_all_components() -> None:
+    """Whatever the size; for a network that sees hardly any colour, chrominance has a table of its own."""
+    profile = optcodec.load_profile("generic")
+    hardly = np.ones((3, 8, 8))
+    hardly[1:] = 1e-3
+    grey = replace(profile, weights=profile.weights * hardly)
+    files = [encode(photograph(160, 224), tune=tune, target=MaxBytes(9000)).data for tune in (profile, grey)]
+    assert [tables(data) for data in files] == [1, 2]
+    rdopt = encode(PHOTO, tune=profile, target=MaxBytes(900), method="rdopt").data
+    assert tables(rdopt) == 2
 
 
 def test_all_readers_show_the_same() -> None:
