@@ -100,18 +100,27 @@ def _lite_weights(name: str) -> Path:
 
 
 def _mobilenet_v1() -> nn.Module:
-    folder = _mobilenet_weights().parent
-    spec = importlib.util.spec_from_file_location("tfl2torch", folder / "tfl2torch.py")
+    return of_tflite(_mobilenet_weights(), drop_background=True)
+
+
+def of_tflite(path: Path, *, drop_background: bool = False) -> nn.Module:
+    """The network of a file in the folder ``nets``."""
+    spec = importlib.util.spec_from_file_location("tfl2torch", path.parent / "tfl2torch.py")
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules.setdefault("tfl2torch", importlib.util.module_from_spec(spec))
     spec.loader.exec_module(module)
-    made: nn.Module = module.Net(str(_mobilenet_weights()), drop_background=True)
+    made: nn.Module = module.Net(str(path), drop_background=drop_background)
     return made
 
 
 def _mobilenet_weights() -> Path:
-    return data().parent / "nets" / "mobilenet_v1_0.75_192_quant.tflite"
+    return nets() / "mobilenet_v1_0.75_192_quant.tflite"
+
+
+def nets() -> Path:
+    """The folder of networks beside OPTCODEC_DATA."""
+    return data().parent / "nets"
 
 
 def eight_bit_copy(target: TargetModel, samples: Iterable[Pixels]) -> TargetModel:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accelir.tables import accelir
+from benchmarks.accuracy.loop_tables import network_loop
 from benchmarks.conformance.tables import conformance
 from benchmarks.documents.measured import measured
 from benchmarks.markdown import percent, table
@@ -98,6 +99,7 @@ def tables() -> dict[str, str]:
         "people": people(),
         "people in short": people_in_short(),
         "subsampling": subsampling_choice(),
+        **network_loop(),
         **receiver(),
         **pair(),
         **accelir(),

@@ -34,6 +34,7 @@ def measured() -> dict[str, str]:
     return {
         "measured: people": people(),
         "measured: networks": networks(),
+        "measured: network files": network_files(),
         "measured: blocks": blocks(),
         "measured: pair": pair(),
         "measured: receiver": receiver(),
