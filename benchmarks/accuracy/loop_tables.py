@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.markdown import percent, table
 from benchmarks.record import RESULTS
 
-__all__ = ["network_loop", "rates"]
+__all__ = ["least_bytes", "network_loop", "rates"]
 
 Figures = dict[str, Any]
 TITLES = {
@@ -32,6 +32,7 @@ def network_loop() -> dict[str, str]:
         "network loop: loss": rates(squares, "loss"),
         "network loop: looks": _looks(squares),
         "network loop: top-1": _accuracy(squares),
+        "network loop: kept": _kept(squares),
         "network loop: in short": _in_short(squares),
         "network loop: together": _together(squares),
         "network profiles: divergence": rates(profiles, "log_divergence"),
@@ -123,6 +124,26 @@ def _accuracy(document: Figures) -> str:
             seconds = "" if kind == "default JPEG" else f"{sum(way['seconds']) / len(way['seconds']):.2f}"
             rows.append([first, kind, *top1, seconds])
     return table(["network (originals)", "files", *(f"q{quality}" for quality in qualities), "s a file"], rows)
+
+
+def _kept(document: Figures) -> str:
+    """The bytes from which on the top-1 accuracy is that of the originals, half a point less at most."""
+    rows = []
+    for name in document["networks"]:
+        least = [least_bytes(document["ways"][way], name) for way in (_JPEG, f"loop, {name}")]
+        change = f"{100 * (least[1] / least[0] - 1):+.0f} %" if least[0] and least[1] else "-"
+        rows.append([TITLES[name], *(f"{nbytes:,.0f}" if nbytes else "-" for nbytes in least), change])
+    return table([f"n = {document['images']}", "default JPEG, bytes", "`--network`, bytes", "change"], rows)
+
+
+def least_bytes(way: Figures, name: str) -> float | None:
+    """Mean bytes of the smallest files from which on a network decides right as often as on the originals."""
+    figures, least = way["networks"][name][_AS_DECODED], None
+    for nbytes, top1 in zip(reversed(way["nbytes"]), reversed(figures["top1"]), strict=True):
+        if top1 < figures["clean_top1"] - 0.5:
+            break
+        least = float(nbytes)
+    return least
 
 
 def _rate(document: Figures, way: str, name: str) -> Figures:

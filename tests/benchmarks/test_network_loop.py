@@ -156,3 +156,11 @@ def test_tables_mark_the_networks_that_files_are_made_for() -> None:
     bold = [[cell.strip().startswith("**-") for cell in line.split("|")[2:-1]] for line in lines[2:]]
     assert bold == [[False] * 5, [False, True, False, False, False], [True, True, False, False, False]]
     assert lines[3].count("-50.0 [-50, -50]") == 5
+
+
+def test_the_least_bytes_that_keep_the_decisions() -> None:
+    figures = {"clean_top1": 80.0, "top1": [80.0, 60.0, 79.6, 85.0]}
+    way = {"nbytes": [100, 200, 300, 400], "networks": {"net": {AS_DECODED: figures}}}
+    assert loop_tables.least_bytes(way, "net") == 300
+    figures["top1"] = [90.0, 90.0, 90.0, 70.0]
+    assert loop_tables.least_bytes(way, "net") is None
