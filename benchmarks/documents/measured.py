@@ -85,22 +85,24 @@ def networks() -> str:
 
 def network_files() -> str:
     """BD-rates in % at equal divergence, with and without the network in the loop, beside the best rival."""
-    document = _result("network_loop")
     rows = []
     for name, title in TITLES.items():
-        ways = {
-            way: figures["networks"][name]["as decoded"].get("bd_rate") for way, figures in document["ways"].items()
-        }
-        known = {way: rates["log_divergence"] for way, rates in ways.items() if rates}
-        rivals = {way: known[way] for way in _ENCODERS if known[way]["value"] is not None}
-        best = min(rivals, key=lambda way: rivals[way]["value"])
-        for way, what in ((f"loop, {name}", "`--network`"), ("generic", "`--tune dnn:generic`")):
-            ours, theirs = known[way], rivals[best]
+        for result, way, what in (
+            ("network_loop", f"loop, {name}", "`--network`"),
+            ("network_profiles", "generic", "`--tune dnn:generic`"),
+        ):
+            document = _result(result)
+            reads = {each: figures["networks"][name]["as decoded"] for each, figures in document["ways"].items()}
+            known = {each: read["bd_rate"]["log_divergence"] for each, read in reads.items() if "bd_rate" in read}
+            best = min(
+                (each for each in _ENCODERS if known[each]["value"] is not None), key=lambda e: known[e]["value"]
+            )
+            ours, theirs = known[way], known[best]
             apart = verdict(ours["low"] - theirs["high"], ours["high"] - theirs["low"])
             about = f"{best}: {_percent(theirs)}"
             rows.append([f"{title}, {what}", _percent(ours), about, str(document["images"]), apart])
     header = ["bytes at equal divergence, against default JPEG at 4:2:0", "optcodec", "strongest rival", "n", "we are"]
-    return f"{table(header, rows)}\n\n{_origin('network_loop')}"
+    return f"{table(header, rows)}\n\n{_origin('network_loop', 'network_profiles')}"
 
 
 def blocks() -> str:
