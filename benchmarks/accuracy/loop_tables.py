@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.markdown import percent, table
 from benchmarks.record import RESULTS
 
-__all__ = ["least_bytes", "network_loop", "rates"]
+__all__ = ["TITLES", "best_encoder", "least_bytes", "network_loop", "rate", "rates"]
 
 Figures = dict[str, Any]
 TITLES = {
@@ -146,10 +146,16 @@ def least_bytes(way: Figures, name: str) -> float | None:
     return least
 
 
-def _rate(document: Figures, way: str, name: str) -> Figures:
+def rate(document: Figures, way: str, name: str) -> Figures:
     """The change of the bytes at equal divergence."""
     figure: Figures = document["ways"][way]["networks"][name][_AS_DECODED]["bd_rate"]["log_divergence"]
     return figure
+
+
+def best_encoder(document: Figures, name: str) -> str:
+    """The other encoder with the fewest bytes at equal divergence."""
+    known = [way for way in _ENCODERS if rate(document, way, name)["value"] is not None]
+    return min(known, key=lambda way: float(rate(document, way, name)["value"]))
 
 
 def _in_short(document: Figures) -> str:
@@ -157,7 +163,7 @@ def _in_short(document: Figures) -> str:
     rows = []
     for name in document["networks"]:
         ways = "generic", f"choose, {name}", f"weights, {name}", f"loop, {name}"
-        rows.append([TITLES[name], *(percent(_rate(document, way, name)) for way in ways)])
+        rows.append([TITLES[name], *(percent(rate(document, way, name)) for way in ways)])
     header = [f"bytes at equal divergence, %, n = {document['images']}", "`--tune dnn:generic`"]
     return table([*header, "`choose`", "`--rounds 0`", "`--network`"], rows)
 
@@ -167,7 +173,7 @@ def _together(document: Figures) -> str:
     plain = document["ways"][_JPEG]["psnr_db"]
     rows = []
     for way in ("generic", "loop, squeezenet1_1", *(way for way in document["ways"] if way.startswith(_TOGETHER))):
-        reads = {name: _rate(document, way, name) for name in document["networks"]}
+        reads = {name: rate(document, way, name) for name in document["networks"]}
         figures = document["ways"][way]["psnr_db"]
         change = sum(after - before for after, before in zip(figures, plain, strict=False)) / len(figures)
         rows.append([_title(document, way), *_marked(document, way, reads), f"{change:+.1f}"])
@@ -180,11 +186,11 @@ def _profiles_in_short(squares: Figures, whole: Figures) -> str:
     rows = []
     for name in squares["networks"]:
         others = [way for way in squares["ways"] if way.startswith(_WITHOUT) and name in _networks(squares, way)]
-        best = min(_ENCODERS, key=lambda way: _rate(squares, way, name)["value"] or 0.0)
-        cells = [percent(_rate(squares, way, name)) for way in (f"dnn:{name}", "generic")]
-        cells += [", ".join(percent(_rate(squares, way, name)) for way in others)]
-        rows.append([TITLES[name], *cells, f"{best}: {percent(_rate(squares, best, name))}"])
-        rows[-1].append(percent(_rate(whole, "generic", name)))
+        best = best_encoder(squares, name)
+        cells = [percent(rate(squares, way, name)) for way in (f"dnn:{name}", "generic")]
+        cells += [", ".join(percent(rate(squares, way, name)) for way in others)]
+        rows.append([TITLES[name], *cells, f"{best}: {percent(rate(squares, best, name))}"])
+        rows[-1].append(percent(rate(whole, "generic", name)))
     header = [f"bytes at equal divergence, %, n = {squares['images']}", "`dnn:NAME`", "`dnn:generic`"]
     header += ["the same, made without it and another one", "best other encoder"]
     return table([*header, f"`dnn:generic`, whole photographs, n = {whole['images']}"], rows)

@@ -10,7 +10,7 @@ import re
 from functools import cache, partial
 from typing import Any
 
-from benchmarks.accuracy.loop_tables import TITLES
+from benchmarks.accuracy.loop_tables import TITLES, best_encoder, rate
 from benchmarks.markdown import table
 from benchmarks.record import RESULTS
 from optcodec.rates import Curve, Measure, Row
@@ -23,7 +23,6 @@ _MEASURES = {"psnr_rgb": "PSNR of RGB", "ssim_y": "SSIM of luminance", "ssimulac
 _NETWORKS = {"mobilenet_v2": "MobileNetV2", "squeezenet1_1": "SqueezeNet 1.1"}
 _OURS, _REFERENCE = "RD-OPT, at quality 40, 4:2:0", "JPEG, 4:2:0"
 _RIVALS = ("mozjpeg, 4:2:0", "jpegli, 4:2:0")
-_ENCODERS = "mozjpeg", "mozjpeg-flat", "jpegli"
 _DNCNN = "DnCNN-3, its authors' weights"
 _RESTORING = "large", "default", "tiny"  # models
 _OTHERS = "default JPEG", "mozjpeg flat", "jpegli"  # encoders before the receiver
@@ -92,12 +91,8 @@ def network_files() -> str:
             ("network_profiles", "generic", "`--tune dnn:generic`"),
         ):
             document = _result(result)
-            reads = {each: figures["networks"][name]["as decoded"] for each, figures in document["ways"].items()}
-            known = {each: read["bd_rate"]["log_divergence"] for each, read in reads.items() if "bd_rate" in read}
-            best = min(
-                (each for each in _ENCODERS if known[each]["value"] is not None), key=lambda e: known[e]["value"]
-            )
-            ours, theirs = known[way], known[best]
+            best = best_encoder(document, name)
+            ours, theirs = (rate(document, each, name) for each in (way, best))
             apart = verdict(ours["low"] - theirs["high"], ours["high"] - theirs["low"])
             about = f"{best}: {_percent(theirs)}"
             rows.append([f"{title}, {what}", _percent(ours), about, str(document["images"]), apart])
