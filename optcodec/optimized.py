@@ -138,10 +138,11 @@ def _chosen(
     target: Target | None,
 ) -> QualityField:
     """Weights of the 32x32 blocks."""
-    if isinstance(source, CoefficientSource):
+    pixels = None if isinstance(source, CoefficientSource) else source.pixels
+    if pixels is None and blocks.needs_pixels:
         raise InvalidInputError("blocks are weighed by their pixels, got coefficients of a file; expected pixels")
     budget = None if target is None else target.budget(image.width * image.height)
-    return blocks.field(BlockContext(source.pixels, image, tuning, blocks.profile, blocks.net, source.threads), budget)
+    return blocks.field(BlockContext(pixels, image, tuning, blocks.profile, blocks.net, source.threads), budget)
 
 
 def _check_colours(source: PixelSource | CoefficientSource) -> None:

@@ -3,10 +3,11 @@
 Photographs of ``imagenet_sample`` with labels, which no profile or table was fitted to, as squares of 224x224 pixels,
 or with ``--whole`` in the size they have. Each is coded as default JPEG at some qualities, and in the same number of
 bytes in the other ways, all at 4:2:0 with optimal Huffman codes: tables of OptD, OptS and DeepN-JPEG without a trellis,
-a trellis for PSNR, tables and trellis for the profile `generic` and for that of the network, the best of several files
-by the network's output (``choose``), a trellis with weights from one gradient (``weights``), and the loop for each of
-five networks alone, and for two, three and four of them at once. EfficientNet-Lite1 is never among these. Other
-encoders make files of these qualities, in the bytes that they take.
+a trellis for PSNR, tables and trellis for the profile `generic` and for that of the network (of whole photographs, also
+with fewer bits for what the networks crop away), the best of several files by the network's output (``choose``), a
+trellis with weights from one gradient (``weights``) of a network or of the first four, and the loop for each of five
+networks alone, and for two, three and four of them at once. EfficientNet-Lite1 is never among these. Other encoders
+make files of these qualities, in the bytes that they take.
 
 For each way and network: BD-rate against default JPEG by the increase of the loss (cross-entropy with the label) and by
 the logarithm of the divergence from the output on the original, of means over the photographs, with 95 % intervals over
@@ -215,7 +216,7 @@ def _change(anchor: _Curve, curve: _Curve, quality: Any) -> dict[str, Any]:
 def main(work: Path, images: int, whole: bool, wanted: tuple[str, ...], profiles: bool, workers: int) -> None:
     """Measure, and write the result."""
     chosen = sample(photographs(), images)
-    names = list(dict.fromkeys([JPEG, *(wanted or _names(profiles))]))
+    names = list(dict.fromkeys([JPEG, *(wanted or _names(profiles, whole))]))
     tasks = [(image, name) for image in chosen for name in names]
     with ProcessPoolExecutor(workers) as pool:
         for _ in tracked(pool.map(partial(measured, work=work, whole=whole), tasks), "files", len(tasks)):
@@ -235,11 +236,15 @@ def main(work: Path, images: int, whole: bool, wanted: tuple[str, ...], profiles
     print(write_result(f"{name}_whole" if whole else name, figures, packages=PACKAGES))
 
 
-def _names(profiles: bool) -> list[str]:
-    """All ways; or those without a network at the encoder; those that leave networks out are among these only."""
+def _names(profiles: bool, whole: bool) -> list[str]:
+    """All ways, or those without a network at the encoder.
+
+    Those that leave networks out are among the latter only. A crop is for whole photographs; squares are cropped.
+    """
+    fitting = {name: way for name, way in ways().items() if whole or not way.crop}
     if profiles:
-        return [name for name, way in ways().items() if not way.readers]
-    return [name for name, way in ways().items() if way.kind != "without"]
+        return [name for name, way in fitting.items() if not way.readers]
+    return [name for name, way in fitting.items() if way.kind != "without"]
 
 
 if __name__ == "__main__":

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
 from benchmarks.accuracy import others
 from benchmarks.accuracy.networks import mean_profile
 from benchmarks.accuracy.others import Pixels
-from optcodec import MaxBytes, NetworkReader, Readers, encode, load_profile
+from optcodec import MaxBytes, NetworkReader, Readers, blocks_by, encode, load_profile
 from optcodec.accuracy.classifier import torch_classifier
 from optcodec.accuracy.reader import ClassifierReader
+from optcodec.fit.ways import CROP
 from optcodec.peers.encoders import PEERS
 from optcodec.vision.models import TargetModel
 
@@ -37,12 +38,15 @@ class Way:
         Tuning or profile that it starts from; name of the encoder, or of the method.
     fidelity : float
         What plain squared error counts beside the networks of a ``loop``.
+    crop : bool
+        Whether what all these networks crop away of whole photographs counts less; for ``tune``.
     """
 
     kind: str
     networks: tuple[str, ...] = ()
     tuning: str = "generic"
     fidelity: float = 0.0
+    crop: bool = False
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -73,7 +77,7 @@ class Way:
             return {"tune": mean_profile([name for name in NETWORKS if name not in self.networks]), "effort": 3}
         tune: Any = self.tuning if self.tuning == "psnr" else load_profile(self.tuning)
         if self.kind == "tune":
-            return {"tune": tune, "effort": 3}
+            return {"tune": tune, "effort": 3, "blocks": blocks_by(CROP) if self.crop else None}
         targets = [target(name, whole) for name in self.networks]
         if self.kind == "choose":
             return {"reader": [ClassifierReader(torch_classifier(each)) for each in targets]}
@@ -89,10 +93,12 @@ def ways() -> dict[str, Way]:
     found |= {f"OptS, {name}": Way("tables", (name,), "opts") for name in NETWORKS[:2]}
     found |= {"trellis for PSNR": Way("tune", tuning="psnr"), "generic": Way("tune")}
     found |= {f"dnn:{name}": Way("tune", (name,), f"{name}_420") for name in NETWORKS}
+    found |= {f"crop, {name}": replace(found[name], crop=True) for name in list(found) if found[name].kind == "tune"}
     pairs = zip(NETWORKS, (*NETWORKS[1:], NETWORKS[0]), strict=True)
     found |= {f"generic without {' and '.join(pair)}": Way("without", pair) for pair in pairs}
     for kind in ("choose", "weights", "loop"):
         found |= {f"{kind}, {name}": Way(kind, (name,)) for name in NETWORKS}
+    found |= {"weights, the first 4": Way("weights", NETWORKS[:4])}
     found |= {f"loop, the first {count}": Way("loop", NETWORKS[:count]) for count in (2, 3, 4)}
     return found | {"loop, the first 2, fidelity 0.2": Way("loop", NETWORKS[:2], fidelity=0.2)}
 
