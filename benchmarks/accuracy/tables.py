@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accelir.tables import accelir
+from benchmarks.accuracy.agreement_tables import agreements
 from benchmarks.accuracy.loop_tables import network_loop
 from benchmarks.conformance.tables import conformance
 from benchmarks.documents.measured import measured
@@ -99,6 +100,7 @@ def tables() -> dict[str, str]:
         "people": people(),
         "people in short": people_in_short(),
         "subsampling": subsampling_choice(),
+        **agreements(),
         **network_loop(),
         **receiver(),
         **pair(),
