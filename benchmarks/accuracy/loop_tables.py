@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.markdown import percent, table
 from benchmarks.record import RESULTS
+from optcodec.fit.ways import CROP
 
 __all__ = ["TITLES", "best_encoder", "least_bytes", "network_loop", "rate", "rates"]
 
@@ -21,7 +22,7 @@ TITLES = {
 }
 _ENCODERS = "mozjpeg", "mozjpeg-flat", "jpegli"
 _JPEG, _AS_DECODED = "default JPEG", "as decoded"
-_TOGETHER, _WITHOUT = "loop, the first ", "generic without "
+_TOGETHER, _WITHOUT, _CROP = ", the first ", "generic without ", "crop, "
 
 
 def network_loop() -> dict[str, str]:
@@ -38,7 +39,8 @@ def network_loop() -> dict[str, str]:
         "network profiles: divergence": rates(profiles, "log_divergence"),
         "network profiles: loss": rates(profiles, "loss"),
         "network profiles: whole": rates(whole, "log_divergence"),
-        "network profiles: in short": _profiles_in_short(profiles, whole),
+        "network profiles: in short": _profiles_in_short(profiles),
+        "network profiles: cropped": _cropped_in_short(whole),
     }
 
 
@@ -49,8 +51,8 @@ def _result(name: str) -> Figures:
 
 def _networks(document: Figures, way: str) -> list[str]:
     """The networks that a way is about: those at the encoder, that of its profile, or those that are left out."""
-    if way.startswith(_TOGETHER):
-        count = way.removeprefix(_TOGETHER).partition(",")[0]
+    if _TOGETHER in way:
+        count = way.partition(_TOGETHER)[2].partition(",")[0]
         return list(document["networks"][: int(count)])
     if way.startswith(_WITHOUT):
         return way.removeprefix(_WITHOUT).split(" and ")
@@ -59,6 +61,8 @@ def _networks(document: Figures, way: str) -> list[str]:
 
 def _title(document: Figures, way: str) -> str:
     """A way in words: the kind, and the names of the networks."""
+    if way.startswith(_CROP):
+        return f"{_title(document, way.removeprefix(_CROP))}, `--blocks {CROP}`"
     names = [TITLES[name] for name in _networks(document, way)]
     if not names:
         return "`dnn:generic`" if way == "generic" else way
@@ -172,7 +176,7 @@ def _together(document: Figures) -> str:
     """What files that are made for some networks cost these, and others, and their PSNR against default JPEG."""
     plain = document["ways"][_JPEG]["psnr_db"]
     rows = []
-    for way in ("generic", "loop, squeezenet1_1", *(way for way in document["ways"] if way.startswith(_TOGETHER))):
+    for way in ("generic", "loop, squeezenet1_1", *(way for way in document["ways"] if _TOGETHER in way)):
         reads = {name: rate(document, way, name) for name in document["networks"]}
         figures = document["ways"][way]["psnr_db"]
         change = sum(after - before for after, before in zip(figures, plain, strict=False)) / len(figures)
@@ -181,16 +185,28 @@ def _together(document: Figures) -> str:
     return table(header, rows)
 
 
-def _profiles_in_short(squares: Figures, whole: Figures) -> str:
-    """What files for networks gain that are not at the encoder, and those of other encoders, in both sizes."""
+def _profiles_in_short(squares: Figures) -> str:
+    """What files for networks gain that are not at the encoder, and those of other encoders."""
     rows = []
     for name in squares["networks"]:
         others = [way for way in squares["ways"] if way.startswith(_WITHOUT) and name in _networks(squares, way)]
-        best = best_encoder(squares, name)
         cells = [percent(rate(squares, way, name)) for way in (f"dnn:{name}", "generic")]
         cells += [", ".join(percent(rate(squares, way, name)) for way in others)]
-        rows.append([TITLES[name], *cells, f"{best}: {percent(rate(squares, best, name))}"])
-        rows[-1].append(percent(rate(whole, "generic", name)))
+        rows.append([TITLES[name], *cells, _best(squares, name)])
     header = [f"bytes at equal divergence, %, n = {squares['images']}", "`dnn:NAME`", "`dnn:generic`"]
-    header += ["the same, made without it and another one", "best other encoder"]
-    return table([*header, f"`dnn:generic`, whole photographs, n = {whole['images']}"], rows)
+    return table([*header, "the same, made without it and another one", "best other encoder"], rows)
+
+
+def _best(document: Figures, name: str) -> str:
+    best = best_encoder(document, name)
+    return f"{best}: {percent(rate(document, best, name))}"
+
+
+def _cropped_in_short(whole: Figures) -> str:
+    """What it is worth to know what networks crop away."""
+    rows = []
+    for name in whole["networks"]:
+        ways = f"dnn:{name}", f"{_CROP}dnn:{name}", "generic", f"{_CROP}generic"
+        rows.append([TITLES[name], *(percent(rate(whole, way, name)) for way in ways), _best(whole, name)])
+    kinds = (kind + crop for kind in ("`dnn:NAME`", "`dnn:generic`") for crop in ("", ", cropped"))
+    return table([f"bytes at equal divergence, %, n = {whole['images']}", *kinds, "best other encoder"], rows)
