@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-__all__ = ["lines", "table"]
+__all__ = ["lines", "percent", "table"]
 
 
 def lines(rows: Sequence[Sequence[str]]) -> str:
@@ -15,3 +16,14 @@ def lines(rows: Sequence[Sequence[str]]) -> str:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A header and rows of cells; the first column is text, the others are aligned to the right as numbers."""
     return lines([header, ["---", *("---:" for _ in header[1:])], *rows])
+
+
+def percent(figure: Mapping[str, Any] | None) -> str:
+    """A change in percent with its interval as ``-12.3 [-15, -9]``; a dash if it is not known."""
+    if figure is None or figure["value"] is None:
+        return "-"
+    ends = [
+        unbounded if figure[end] is None else f"{figure[end]:+.0f}"
+        for end, unbounded in (("low", "-∞"), ("high", "+∞"))
+    ]
+    return f"{figure['value']:+.1f} [{', '.join(ends)}]"

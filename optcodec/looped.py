@@ -21,11 +21,12 @@ from optcodec.loop.reader import readers_of
 from optcodec.loop.rounds import ReadFile, decoded_file, gradient_at, least_loss, read, rounds_from
 from optcodec.loop.targets import ReaderTarget
 from optcodec.matching import meet, reference_pixels, size_goal
-from optcodec.optimized import trellis_file, trellis_lines
+from optcodec.optimized import trellis_files, trellis_lines
 from optcodec.search import search
 from optcodec.targets import FixedLevel, MaxBytes
 from optcodec.trellis.field import QualityField
 from optcodec.trellis.line import CodedFile, LevelLine, TrellisLine
+from optcodec.trellis.sharing import better
 
 __all__ = ["looped"]
 
@@ -63,15 +64,17 @@ def _least(source: PixelSource | CoefficientSource, request: Request, judge: Jud
         field, judge = _field(typical, judge, rounds), judge.priced(decoded_file(typical))
         searched = [ReadLine(_weighted(line, field), judge, rounds) for line in starts]
         return min((meet(line, request.target).candidate for line in searched), key=lambda file: file.nbytes).read
-    plain = [trellis_file(line, trellis_request) for line in lines]
-    first = plain[0] if starts is lines else _sized(starts[0], plain[0], trellis_request)
-    field, judge = _field(first, judge, rounds), judge.priced(decoded_file(plain[0]))
-    files = [read(file.data, judge, grey=source.sampling == "grey") for file in plain]
+    tried = [trellis_files(line, trellis_request) for line in lines]
+    priced = judge.priced(decoded_file(tried[0][0]))
+    plain, files = map(list, zip(*(_preferred(some, priced) for some in tried), strict=True))
+    first = plain[0] if starts is lines else _sized(_like(starts[0], plain[0]), plain[0], trellis_request)
+    field, judge = _field(first, judge, rounds), priced
     if judge.has_gradient:
         for line, file in zip(starts, plain, strict=True):
-            files += _from_gradients(_weighted(line, field), file, judge, trellis_request, rounds)
+            weighted = _weighted(_like(line, file), field)
+            files += _from_gradients(weighted, file, judge, trellis_request, rounds)
     if rounds == 0 and not _has_tables(trellis_request):
-        files += others(source, trellis_request, judge, max(file.nbytes for file in plain), field)
+        files += others(source, trellis_request, judge, max(_size(file, request).nbytes for file in plain), field)
     return least_loss(files)
 
 
@@ -80,6 +83,19 @@ def _starts(source: PixelSource | CoefficientSource, request: Request, lines: li
     assert request.reader is not None
     reads = any(isinstance(reader, PeopleReader) for reader in readers_of(request.reader).readers)
     return trellis_lines(source, replace(request, tune=START))[0] if reads and request.tune == "people" else lines
+
+
+def _preferred(files: list[CodedFile], judge: Judge) -> tuple[CodedFile, ReadFile]:
+    """The file that costs least, of those of the trellis; the one that the trellis prefers, of several."""
+    grey = len(files[0].coder.image.components) == 1
+    ordered = sorted(files, key=lambda file: file is not better(files))
+    reads = [(file, read(file.data, judge, grey=grey)) for file in ordered]
+    return min(reads, key=lambda pair: pair[1].verdict.cost)
+
+
+def _like(line: TrellisLine, file: CodedFile) -> TrellisLine:
+    """The line with as many tables as a file has."""
+    return replace(line, coder=replace(line.coder, shared=file.coder.shared))
 
 
 def _typical(line: TrellisLine) -> CodedFile:

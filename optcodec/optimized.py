@@ -14,16 +14,17 @@ from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.kernels import prepare
 from optcodec.matching import Target, meet
 from optcodec.metrics import EQUAL_WEIGHTS
-from optcodec.targets import FixedLevel, MatchQuality
+from optcodec.targets import FixedLevel
 from optcodec.trellis.chroma import KERNELS as CHROMA_KERNELS
 from optcodec.trellis.chroma import Planes
 from optcodec.trellis.coder import Coder, level_like
 from optcodec.trellis.field import QualityField
 from optcodec.trellis.line import CodedFile, TrellisLine
+from optcodec.trellis.sharing import also_shared, better
 from optcodec.trellis.tuning import Tuning, tuning_for
 from optcodec.vision.profile import SensitivityProfile
 
-__all__ = ["optimized", "trellis_file", "trellis_lines"]
+__all__ = ["optimized", "trellis_files", "trellis_lines"]
 
 _KERNELS = "trellis", "dcsteps", "rates", "distortion", "quantize", "entropy", "huffman", "bits"
 
@@ -39,7 +40,7 @@ def optimized(source: PixelSource | CoefficientSource, request: Request) -> byte
         If the target cannot be met.
     """
     lines, request = trellis_lines(source, request)
-    files = [trellis_file(line, request) for line in lines]
+    files = [better(trellis_files(line, request)) for line in lines]
     if request.target is not None and request.target.budget(lines[0].pixels) is not None:
         return min(files, key=lambda file: sum(file.errors)).data  # all are as large as they may be
     return min(files, key=lambda file: file.nbytes).data
@@ -62,40 +63,37 @@ def trellis_lines(source: PixelSource | CoefficientSource, request: Request) -> 
         check_sampling(request.profile, {source.sampling} - {"grey"})
     tuning = tuning_for(tune)
     coder = _coder(source, request, tuning)
-    request = _with_tables(coder, request, tuning.method)
+    request = _with_tables(coder, request)
     weights = EQUAL_WEIGHTS if request.profile is None else request.profile.normalized()
     line = TrellisLine(coder, source, weights, method=request.method)
-    method = request.method or tuning.method
-    if request.target is not None and method is not None:
+    if request.target is not None and request.method is not None:
         statistics = gather(coder.image, threads=coder.threads)
-        line = replace(line, designs=line_of_method(statistics, method, request.profile))
+        line = replace(line, designs=line_of_method(statistics, request.method, request.profile))
     kinds = (False, True) if source.progressive == "smaller" else (bool(source.progressive),)
     coders = [replace(coder, progressive=kind, write=partial(_written, source, kind)) for kind in kinds]
     return [replace(line, coder=one) for one in coders], request
 
 
-def _with_tables(coder: Coder, request: Request, default_method: str | None) -> Request:
-    """What is asked for, with designed tables in place of a fixed level, or of a quality for a tuning with a method."""
-    target, method = request.target, request.method
-    if target is None and request.tables is None and default_method is not None:
-        target, method = MatchQuality(request.quality or 0, jointly=True), default_method
-    elif not isinstance(target, FixedLevel):
+def _with_tables(coder: Coder, request: Request) -> Request:
+    """What is asked for, with designed tables in place of a fixed level."""
+    target = request.target
+    if not isinstance(target, FixedLevel):
         return request
     statistics = gather(coder.image, threads=coder.threads)
-    designed = resolve(target, statistics, request.profile, method=method, files=Files(len))
+    designed = resolve(target, statistics, request.profile, method=request.method, files=Files(len))
     return replace(request, target=None, tables=designed.tables)
 
 
-def trellis_file(line: TrellisLine, request: Request) -> CodedFile:
-    """The file of a line that is asked for."""
-    coder = line.coder
-    if request.target is not None:
-        return meet(line, request.target).candidate
+def trellis_files(line: TrellisLine, request: Request) -> list[CodedFile]:
+    """The file of a line that is asked for; a small one of a target also with one table for all components."""
+    coder, target = line.coder, request.target
+    if target is not None:
+        return also_shared(line, lambda line: meet(line, target).candidate)
     if request.tables is None:
         level = level_like(coder, request.quality or 0)
-        return line.file_with(coder.tables((level, level)), (level, level))
+        return [line.file_with(coder.tables((level, level)), (level, level))]
     level = coder.level_of(request.tables)
-    return line.file_with(tuple(request.tables), (level, level))
+    return [line.file_with(tuple(request.tables), (level, level))]
 
 
 def _written(source: PixelSource | CoefficientSource, progressive: bool, coded: CoefficientImage) -> bytes:
@@ -128,6 +126,7 @@ def _coder(source: PixelSource | CoefficientSource, request: Request, tuning: Tu
         threads=source.threads,
         refine=refine,
         clipped=source.clipped if isinstance(source, PixelSource) else None,
+        shared=tuning.one_table and request.method is None,
     )
 
 
@@ -139,10 +138,11 @@ def _chosen(
     target: Target | None,
 ) -> QualityField:
     """Weights of the 32x32 blocks."""
-    if isinstance(source, CoefficientSource):
+    pixels = None if isinstance(source, CoefficientSource) else source.pixels
+    if pixels is None and blocks.needs_pixels:
         raise InvalidInputError("blocks are weighed by their pixels, got coefficients of a file; expected pixels")
     budget = None if target is None else target.budget(image.width * image.height)
-    return blocks.field(BlockContext(source.pixels, image, tuning, blocks.profile, blocks.net, source.threads), budget)
+    return blocks.field(BlockContext(pixels, image, tuning, blocks.profile, blocks.net, source.threads), budget)
 
 
 def _check_colours(source: PixelSource | CoefficientSource) -> None:

@@ -13,8 +13,6 @@ difference to default JPEG.
 
 from __future__ import annotations
 
-import argparse
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,14 +24,11 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from benchmarks.record import write_result
-from optcodec import EncodedJpeg, MaxBytes, NetworkReader, encode, load_picture, psnr_db
+from benchmarks.accuracy.agreement import Subject, run
+from benchmarks.accuracy.networks import data
+from optcodec import NetworkReader, load_picture
 from optcodec.accuracy.boxes import box_agreement
-from optcodec.console.progress import tracked
-from optcodec.pictures.pixels import decoded_pixels
-from optcodec.shared import percentile_interval
 
-JPEG = "default JPEG"
 LARGEST, RATIO, SMALLEST = 0.6, 0.709, 12  # first scale of the picture (12 pixels for a face of 20), its steps, its end
 VIEWS, ROUNDS = 2, 8
 CLEAR = 0.95  # score of a face that a photograph must have
@@ -84,71 +79,27 @@ def changed(output: list[Tensor], reference: list[Tensor]) -> Tensor:
     return total
 
 
-def ways() -> dict[str, dict[str, Any]]:
-    """Arguments of `encode`, besides the size."""
-    return {
-        "trellis for PSNR": {"effort": 3, "tune": "psnr"},
-        "made for the detector": {"reader": NetworkReader(FirstStage(), changed, views=VIEWS), "rounds": ROUNDS},
-    }
-
-
-def measured(path: Path, quality: int) -> dict[str, dict[str, float]]:
-    """Bytes, PSNR and agreement of a photograph, by way."""
-    original = load_picture(path).pixels
-    reference = faces(original)
-    plain = encode(original, quality=quality, subsampling="4:2:0")
-
-    def figures(file: EncodedJpeg) -> dict[str, float]:
-        decoded = decoded_pixels(file.data)
-        part = box_agreement(faces(decoded), reference)
-        return {"nbytes": file.nbytes, "psnr_db": round(psnr_db(original, decoded), 3), "agreement": part}
-
-    rows = {JPEG: figures(plain)}
-    for name, arguments in ways().items():
-        rows[name] = figures(
-            encode(original, target=MaxBytes(plain.nbytes), subsampling="4:2:0", threads=1, **arguments)
-        )
-    return rows
-
-
-def summary(rows: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
-    """Means over the photographs, by way, with the intervals of agreements."""
-    result = {}
-    plain = np.array([photograph[JPEG]["agreement"] for photograph in rows.values()])
-    for way in next(iter(rows.values())):
-        known = [photograph[way] for photograph in rows.values()]
-        parts = np.array([one["agreement"] for one in known])
-        means = {name: float(np.mean([one[name] for one in known])) for name in ("nbytes", "psnr_db")}
-        result[way] = means | {"agreement": _figure(parts), "gain": _figure(parts - plain)}
-    return result
-
-
-def _figure(values: npt.NDArray[np.float64]) -> dict[str, float]:
-    low, high = percentile_interval(values, resamples=2000, seed=0)
-    return {"value": float(values.mean()), "low": low, "high": high}
-
-
-def main() -> None:
-    """Measure, and write ``results/faces.json``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, help="number of photographs with faces (default: all)")
-    parser.add_argument("--qualities", default="5,10", help="qualities of default JPEG, whose bytes are matched")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    folder = Path(os.environ["OPTCODEC_DATA"]) / "BSDS500" / "test"
-    paths = [
+def photographs(most: int | None) -> list[Path]:
+    """Those with a face that is clear."""
+    folder = data() / "BSDS500" / "test"
+    found = [
         path
         for path in sorted(folder.glob("*.jpg"))
         if max(faces(load_picture(path).pixels)["scores"], default=0) >= CLEAR
     ]
-    paths = paths[: options.images]
-    levels = {}
-    for quality in map(int, options.qualities.split(",")):
-        title = f"faces, quality {quality}"
-        rows = {path.name: measured(path, quality) for path in tracked(paths, title, total=len(paths))}
-        levels[quality] = {"ways": summary(rows), "rows": rows}
-    figures = {"images": len(paths), "views": VIEWS, "rounds": ROUNDS, "qualities": levels}
-    print(write_result("faces", figures, packages=("numpy", "torch", "facenet-pytorch")))
+    return found[:most]
+
+
+def main() -> None:
+    """Measure, and write ``results/faces.json``."""
+    ways: dict[str, dict[str, Any]] = {
+        "trellis for PSNR": {"effort": 3, "tune": "psnr"},
+        "made for the detector": {"reader": NetworkReader(FirstStage(), changed, views=VIEWS), "rounds": ROUNDS},
+    }
+    about = {"views": VIEWS, "rounds": ROUNDS}
+    packages = "numpy", "torch", "facenet-pytorch"
+    subject = Subject("faces", lambda pixels: {"agreement": faces(pixels)}, box_agreement, ways, about, packages)
+    run(subject, photographs, "5,10")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
     OPTCODEC_DATA=DATA python -m benchmarks.accuracy.make_profiles [NAME ...]
 
 ``mobilenet_v2`` and ``squeezenet1_1`` are measured as in the OptS paper: gradients of the cross-entropy on clean images
-at 4:4:4, with the true labels of all 500 images of ``imagenet_sample``. ``mobilenet_v2_420`` and ``squeezenet1_1_420``
-are for small files: gradients at 4:2:0, on the 400 photographs of ``BSDS500`` as default JPEG decodes them at quality
-40, without labels. ``generic`` is the mean of the latter two after each was scaled to the same sum. Writes
-``optcodec/data/NAME.json`` with numbers of nine significant digits.
+at 4:4:4, with the true labels of all 500 images of ``imagenet_sample``. Those whose names end in ``_420`` are for small
+files: gradients at 4:2:0, on the 400 photographs of ``BSDS500`` as default JPEG decodes them at quality 40, without
+labels, and in the size that the photographs have, before the network resizes them. ``generic`` is the mean of these,
+each scaled to the same sum. Writes ``optcodec/data/NAME.json`` with numbers of nine significant digits.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.accuracy.networks import data, network, unlabelled_profile
+from benchmarks.accuracy.networks import data, mean_profile, network, unlabelled_profile
+from benchmarks.accuracy.others import ALL, load
 from benchmarks.accuracy.tables import NETWORKS
 from benchmarks.record import ROOT
-from optcodec.vision.profile import Provenance, SensitivityProfile, load_profile
+from optcodec.vision.models import in_full_size
+from optcodec.vision.profile import SensitivityProfile
 from optcodec.vision.survey import ImageSample, sensitivity_of
 
 QUALITY = 40
@@ -36,22 +38,14 @@ def clean(name: str) -> SensitivityProfile:
 
 def small_files(name: str) -> SensitivityProfile:
     """The profile of a network for small files, at 4:2:0."""
-    return replace(unlabelled_profile(network(name), "4:2:0", quality=QUALITY), name=f"{name}_420")
-
-
-def generic() -> SensitivityProfile:
-    """The mean of the profiles for small files."""
-    parts = [load_profile(FOLDER / f"{name}_420.json") for name in NETWORKS]
-    weights = np.mean([part.weights / part.weights.sum() for part in parts], axis=0)
-    common = {key: getattr(parts[0].provenance, key) for key in ("data", "images", "labels", "loss", "image_size")}
-    about = Provenance(model=", ".join(NETWORKS), subsampling="4:2:0", quality=QUALITY, **common)
-    return SensitivityProfile("generic", weights, about)
+    target = in_full_size(network(name) if name in NETWORKS else load(name))
+    return replace(unlabelled_profile(target, "4:2:0", quality=QUALITY, batch=1), name=f"{name}_420")
 
 
 MAKERS: dict[str, Callable[[], SensitivityProfile]] = {
     **{name: partial(clean, name) for name in NETWORKS},
-    **{f"{name}_420": partial(small_files, name) for name in NETWORKS},
-    "generic": generic,
+    **{f"{name}_420": partial(small_files, name) for name in ALL},
+    "generic": partial(mean_profile, ALL),
 }
 
 

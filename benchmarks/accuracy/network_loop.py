@@ -2,20 +2,25 @@
 
 Photographs of ``imagenet_sample`` with labels, which no profile or table was fitted to, as squares of 224x224 pixels,
 or with ``--whole`` in the size they have. Each is coded as default JPEG at some qualities, and in the same number of
-bytes in the other ways, all at 4:2:0 with optimal Huffman codes: a trellis for PSNR, tables and trellis for the profile
-`generic` and for that of the network, the best of several files by the network's output (``choose``), a trellis with
-weights from one gradient (``weights``), and the loop for each of five networks alone, and for two, three and four of
-them at once. EfficientNet-Lite1 is never among these.
+bytes in the other ways, all at 4:2:0 with optimal Huffman codes: tables of OptD, OptS and DeepN-JPEG without a trellis,
+a trellis for PSNR, tables and trellis for the profile `generic` and for that of the network (of whole photographs, also
+with fewer bits for what the networks crop away), the best of several files by the network's output (``choose``), a
+trellis with weights from one gradient (``weights``) of a network or of the first four, and the loop for each of five
+networks alone, and for two, three and four of them at once. EfficientNet-Lite1 is never among these. Other encoders
+make files of these qualities, in the bytes that they take.
 
 For each way and network: BD-rate against default JPEG by the increase of the loss (cross-entropy with the label) and by
 the logarithm of the divergence from the output on the original, of means over the photographs, with 95 % intervals over
 the photographs; top-1 accuracy; and the processor seconds of a file. Networks that a way was made for also look at its
 files in ways that took no part in making them; see `benchmarks.accuracy.others`.
 
-    OPTCODEC_DATA=DATA python -m benchmarks.accuracy.network_loop --work WORK [--images N] [--whole]
+    OPTCODEC_DATA=DATA python -m benchmarks.accuracy.network_loop --work WORK [--images N] [--whole] [--profiles]
 
-Writes ``results/network_loop.json`` (``network_loop_whole.json``). WORK stores each file's figures: an interrupted run
-goes on, and more photographs can be added to those that it has.
+With ``--profiles``, ways without a network at the encoder only, and with them the mean profiles of three networks, for
+the two that are left out: more photographs can be measured.
+
+Writes ``results/network_loop.json`` (``network_profiles.json``; ``..._whole.json``). WORK stores the figures of each
+file: an interrupted run goes on, and more photographs can be added to those that it has.
 """
 
 from __future__ import annotations
@@ -39,11 +44,10 @@ from PIL import Image
 from benchmarks.accuracy import others
 from benchmarks.accuracy.networks import photographs
 from benchmarks.accuracy.others import AS_DECODED, LOOKS, Look, Pixels
+from benchmarks.accuracy.ways import JPEG, NETWORKS, QUALITIES, target, ways
 from benchmarks.record import write_result
-from optcodec import MaxBytes, NetworkReader, encode, load_profile, psnr_db
-from optcodec.accuracy.classifier import torch_classifier
+from optcodec import psnr_db
 from optcodec.accuracy.onnx_classifier import fitted
-from optcodec.accuracy.reader import ClassifierReader
 from optcodec.bootstrap import draw_counts, weighted_means
 from optcodec.console.progress import tracked
 from optcodec.experiments.curves import bd_rate, monotone_curves
@@ -53,63 +57,9 @@ from optcodec.shared import write_whole
 from optcodec.vision.datasets import LabelledImage, sample
 from optcodec.vision.models import TargetModel
 
-# In the order in which they are put into the loop together; the last one never is.
-NETWORKS = ("squeezenet1_1", "mobilenet_v2", "mobilenet_v1", "efficientnet_lite0", "efficientnet_lite1")
-JPEG = "default JPEG"
-QUALITIES, FINER = (5, 10, 20, 40), (70, 90)  # the latter are of default JPEG only, so that the curves overlap
 SIDE, CALIBRATION = 224, 16  # pixels; photographs by which the ranges of 8-bit copies are known
 RESAMPLES = 1000
-PACKAGES = ("numpy", "torch", "torchvision", "simplejpeg", "efficientnet-lite-pytorch")
-
-
-@dataclass(frozen=True)
-class Way:
-    """How files are made.
-
-    Parameters
-    ----------
-    kind : str
-        ``tune``: no network at the encoder; ``choose``, ``weights`` or ``loop``.
-    networks : tuple of str
-        The networks at the encoder; for ``tune``, the one for which the tuning is.
-    tuning : str
-        Tuning or profile that it starts from.
-    """
-
-    kind: str
-    networks: tuple[str, ...] = ()
-    tuning: str = "generic"
-
-    def settings(self, whole: bool) -> dict[str, Any]:
-        """Arguments of `encode`, besides the size."""
-        tune: Any = self.tuning if self.tuning == "psnr" else load_profile(self.tuning)
-        if self.kind == "tune":
-            return {"tune": tune, "effort": 3}
-        targets = [target(name, whole) for name in self.networks]
-        if self.kind == "choose":
-            return {"reader": [ClassifierReader(torch_classifier(each)) for each in targets]}
-        rounds = {"rounds": 0} if self.kind == "weights" else {}
-        return {"tune": tune, "reader": [NetworkReader(each) for each in targets], **rounds}
-
-
-def ways() -> dict[str, Way]:
-    """All ways by name, besides default JPEG."""
-    found = {"trellis for PSNR": Way("tune", tuning="psnr"), "generic": Way("tune")}
-    found |= {f"dnn:{name}": Way("tune", (name,), f"{name}_420") for name in NETWORKS[:2]}
-    for kind in ("choose", "weights", "loop"):
-        found |= {f"{kind}, {name}": Way(kind, (name,)) for name in NETWORKS}
-    return found | {f"loop, the first {count}": Way("loop", NETWORKS[:count]) for count in (2, 3, 4)}
-
-
-def levels(way: str) -> tuple[int, ...]:
-    """Qualities of default JPEG in whose bytes the files of a way are made."""
-    return (*QUALITIES, *FINER) if way == JPEG else QUALITIES
-
-
-@cache
-def target(name: str, whole: bool) -> TargetModel:
-    """A network for squares, or for whole photographs."""
-    return others.load(name, crops=not whole)
+PACKAGES = ("numpy", "torch", "torchvision", "simplejpeg", "efficientnet-lite-pytorch", "pyvips")
 
 
 @cache
@@ -134,19 +84,15 @@ def measured(task: tuple[LabelledImage, str], work: Path, whole: bool) -> None:
     if path.exists():
         return
     torch.set_num_threads(1)
-    original, plain = picture(image, whole), partial(encode, subsampling="4:2:0", threads=1)
-    way = ways().get(name, Way("jpeg", NETWORKS))
-    settings = way.settings(whole) if name != JPEG else {}
-    reading = _Reading(original, image.label or 0, whole, frozenset(way.networks))
+    original, way = picture(image, whole), ways()[name]
+    reading = _Reading(original, image.label or 0, whole, frozenset(NETWORKS if name == JPEG else way.readers))
     rows = {}
-    for quality in levels(name):
-        file = plain(original, quality=quality)
+    for quality in way.levels:
         start = time.process_time()
-        if settings:
-            file = plain(original, target=MaxBytes(file.nbytes), **settings)
+        data = way.file(original, quality, whole)
         seconds = round(time.process_time() - start, 3)
-        psnr = round(psnr_db(original, decoded_pixels(file.data)), 3)
-        rows[quality] = {"nbytes": file.nbytes, "psnr_db": psnr, "seconds": seconds, "reads": reading(file.data)}
+        psnr = round(psnr_db(original, decoded_pixels(data)), 3)
+        rows[quality] = {"nbytes": len(data), "psnr_db": psnr, "seconds": seconds, "reads": reading(data)}
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {"pixels": original.shape[0] * original.shape[1], "label": image.label, "clean": reading.clean()}
     write_whole(path, json.dumps(about | {"files": rows}).encode())
@@ -198,7 +144,7 @@ def summary(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
     counts = draw_counts(len(images), RESAMPLES, 0)
     found = {}
     for way, photos in rows.items():
-        files = [[photos[image]["files"][str(quality)] for image in images] for quality in levels(way)]
+        files = [[photos[image]["files"][level] for image in images] for level in photos[images[0]]["files"]]
         means = {
             field: [round(float(np.mean([file[field] for file in level])), 4) for level in files]
             for field in ("nbytes", "psnr_db", "seconds")
@@ -264,12 +210,13 @@ def _change(anchor: _Curve, curve: _Curve, quality: Any) -> dict[str, Any]:
 @click.option("--work", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--images", default=40, show_default=True, help="Number of photographs.")
 @click.option("--whole", is_flag=True, help="Whole photographs in place of squares of 224x224 pixels.")
-@click.option("--ways", "wanted", multiple=True, help="Ways to measure besides default JPEG.  [default: all]")
+@click.option("--way", "wanted", multiple=True, help="Ways to measure besides default JPEG.  [default: all]")
+@click.option("--profiles", is_flag=True, help="All ways without a network at the encoder.")
 @click.option("--workers", default=2, show_default=True, help="Processes of one thread each.")
-def main(work: Path, images: int, whole: bool, wanted: tuple[str, ...], workers: int) -> None:
+def main(work: Path, images: int, whole: bool, wanted: tuple[str, ...], profiles: bool, workers: int) -> None:
     """Measure, and write the result."""
     chosen = sample(photographs(), images)
-    names = [JPEG, *(wanted or ways())]
+    names = list(dict.fromkeys([JPEG, *(wanted or _names(profiles, whole))]))
     tasks = [(image, name) for image in chosen for name in names]
     with ProcessPoolExecutor(workers) as pool:
         for _ in tracked(pool.map(partial(measured, work=work, whole=whole), tasks), "files", len(tasks)):
@@ -285,7 +232,19 @@ def main(work: Path, images: int, whole: bool, wanted: tuple[str, ...], workers:
         for name in names
     }
     figures = {"images": images, "whole": whole, "qualities": QUALITIES, "networks": NETWORKS, "ways": summary(rows)}
-    print(write_result("network_loop_whole" if whole else "network_loop", figures, packages=PACKAGES))
+    name = "network_profiles" if profiles else "network_loop"
+    print(write_result(f"{name}_whole" if whole else name, figures, packages=PACKAGES))
+
+
+def _names(profiles: bool, whole: bool) -> list[str]:
+    """All ways, or those without a network at the encoder.
+
+    Those that leave networks out are among the latter only. A crop is for whole photographs; squares are cropped.
+    """
+    fitting = {name: way for name, way in ways().items() if whole or not way.crop}
+    if profiles:
+        return [name for name, way in fitting.items() if not way.readers]
+    return [name for name, way in fitting.items() if way.kind != "without"]
 
 
 if __name__ == "__main__":

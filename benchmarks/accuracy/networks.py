@@ -7,7 +7,7 @@ testing) and ``BSDS500/`` (400 photographs without labels, for measuring sensiti
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from optcodec.experiments.partial import remove_partial
 from optcodec.shared import encode_jpegli, encode_mozjpeg
 from optcodec.vision.datasets import LabelledImage, find_images
 from optcodec.vision.models import TargetModel, load_model
-from optcodec.vision.profile import SensitivityProfile, load_profile
+from optcodec.vision.profile import Provenance, SensitivityProfile, load_profile
 from optcodec.vision.survey import ImageSample, sensitivity_of
 
 BUDGETS = (10.0, 20.0, 35.0, 50.0, 75.0, 90.0, 95.0)  # quality factors of default JPEG whose bytes are matched
@@ -59,11 +59,20 @@ def clean_profile(target: TargetModel, subsampling: str) -> SensitivityProfile:
 
 
 def unlabelled_profile(
-    target: TargetModel, subsampling: str, *, quality: int | None = None, images: int | None = None
+    target: TargetModel, subsampling: str, *, quality: int | None = None, images: int | None = None, batch: int = 16
 ) -> SensitivityProfile:
     """A profile that is measured without labels on BSDS500, that is, on other photographs than those of the test."""
-    survey = ImageSample(data() / "BSDS500", "self", images=images)
+    survey = ImageSample(data() / "BSDS500", "self", images=images, batch=batch)
     return sensitivity_of(target, survey, subsampling=subsampling, quality=quality)
+
+
+def mean_profile(names: Sequence[str]) -> SensitivityProfile:
+    """The mean of the shipped profiles for small files of some networks, each scaled to the same sum."""
+    parts = [load_profile(f"{name}_420") for name in names]
+    weights = np.mean([part.weights / part.weights.sum() for part in parts], axis=0)
+    shared = ("data", "images", "labels", "loss", "image_size", "subsampling", "quality")
+    about = Provenance(model=", ".join(names), **{key: getattr(parts[0].provenance, key) for key in shared})
+    return SensitivityProfile("generic", weights, about)
 
 
 PEERS: dict[str, Peer] = {

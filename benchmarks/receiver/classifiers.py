@@ -5,9 +5,9 @@ classes that each network sees in the originals as labels; and two with true lab
 trained on (without the labels): ``imagenet_sample``, of which they saw the halves of the sides, and ``nips2017_dev``,
 which is lossless. Files of several encoders at several qualities, 4:2:0, are decoded, and restored with shares of 0.25
 to 1 of the model's change (to the nearest of 256 levels at each share). Those of ``unseen`` are also restored with the
-share that ``restore run --for dnn`` chooses by the steps of the file; its constants were chosen on the other sets. For
-each network and share: cross-entropy with the label, divergence from the network's output on the original, in nats, and
-top-1 accuracy; of both losses, the difference from the decoded picture with its 95 % interval over the photographs.
+share that ``restore run --for dnn`` chooses by the steps of the file; where it changes was chosen on the other sets.
+For each network and share: cross-entropy with the label, divergence from the network's output on the original, in nats,
+and top-1 accuracy; of both losses, the difference from the decoded picture with its 95 % interval over the photographs.
 
     OPTCODEC_DATA=DATA python -m benchmarks.receiver.classifiers [--model NAME] [--images N] [--workers N]
     OPTCODEC_DATA=DATA python -m benchmarks.receiver.classifiers --again unseen
@@ -59,7 +59,7 @@ TWICE = ("bikes", "caps", "lighthouse2", "lighthouse3", "parrots", "sailing2", "
 SENDER_NAMES = ("pillow", "jpegli", "psnr", "people", "dnn")
 QUALITIES = (5, 10, 15, 20, 30, 50, 75, 90)
 SHARES: tuple[Strength, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
-CHOSEN_ON = ("imagenet_sample", "nips2017_dev")  # sets on which the shares of "dnn" were chosen
+CHOSEN_ON = ("imagenet_sample", "nips2017_dev")  # sets on which it was chosen where the share of "dnn" changes
 NETWORKS = ("mobilenet_v2", "squeezenet1_1", "mobilenet_v1", "efficientnet_lite0")
 DRAWS = 2000  # of the bootstrap
 PACKAGES = ("numpy", "onnxruntime", "pillow", "torch", "torchvision", "efficientnet-lite-pytorch")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from benchmarks.markdown import table
+from benchmarks.markdown import percent, table
 from benchmarks.record import RESULTS
 from restore.evaluation.measures import MEASURES
 
@@ -144,6 +144,4 @@ def _set(document: Figures) -> str:
 
 def _percent(delta: Figures | None) -> str:
     """A BD-rate with its interval; that of the anchor to itself is 0."""
-    if delta is None:
-        return "0"
-    return "-" if delta["value"] is None else f"{delta['value']:+.1f} [{delta['low']:+.0f}, {delta['high']:+.0f}]"
+    return "0" if delta is None else percent(delta)

@@ -24,6 +24,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -152,15 +153,15 @@ def main(on: str, images: int | None, again: tuple[str, ...], workers: int) -> N
     named, sets = RUNS[on]
     if unknown := set(again) - set(named):
         raise click.UsageError(f"there are the senders {', '.join(named)}; got {', '.join(unknown)}")
-    judge = judge_by(load_measures(NAMES))
-    run = experiment(judge, {name: sender for name, sender in named.items() if not again or name in again})
+    whole = experiment(judge_by(load_measures(NAMES)), named)
+    run = replace(whole, senders=tuple(sender for sender in whole.senders if not again or sender.name in again))
     with tempfile.TemporaryDirectory() as folder:
         pictures = drawn(Path(folder), images) if on == "pages" else originals(sets, images)
         part = measured(run, pictures, unfinished, workers)
         if again:
             part = joined(earlier(result, pictures, again), part)
     measures = {name: MEASURES[name] for name in NAMES}
-    document = result_of(experiment(judge, named), part, measures, anchor=ANCHOR, plain=PLAIN)
+    document = result_of(whole, part, measures, anchor=ANCHOR, plain=PLAIN)
     print(record.write_result(result, rounded(document), packages=PACKAGES, renewed=bool(again)))
     remove_partial(unfinished)
     print(at_rates(document))

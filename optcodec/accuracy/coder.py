@@ -37,6 +37,7 @@ from optcodec.peers.line import Peer, PeerFile, PeerLine, largest_peer_file
 from optcodec.targets import MatchSwe, MaxBytes, Quality, WaterLevel
 from optcodec.trellis.coder import Coder
 from optcodec.trellis.line import TrellisLine
+from optcodec.trellis.sharing import also_shared, better
 from optcodec.trellis.tuning import tuning_for
 from optcodec.vision.profile import SensitivityProfile
 
@@ -198,12 +199,12 @@ class ImageCoder:
         tuning = tuning_for(self._profile)
         source = PixelSource(self._pixels, self._subsampling, "float", False, Metadata(), 0, 1)
         write = partial(write_jpeg, threads=1)
-        coder = Coder(self._image, tuning.criterion(self._image), tuning.step_ratio, write, threads=1)
+        criterion, shared = tuning.criterion(self._image), tuning.one_table and not name
+        coder = Coder(self._image, criterion, tuning.step_ratio, write, threads=1, shared=shared)
         line = TrellisLine(coder, source, self._normalized, method=name or None)
-        if name or tuning.method:
-            designs = line_of_method(self._statistics, name or tuning.method or "", self._profile, distortion)
-            line = replace(line, designs=designs)
-        return meet(line, MaxBytes(limit)).candidate
+        if name:
+            line = replace(line, designs=line_of_method(self._statistics, name, self._profile, distortion))
+        return better(also_shared(line, lambda line: meet(line, MaxBytes(limit)).candidate))
 
     def _peer_line(self, name: str) -> PeerLine:
         """Files of another encoder by quality."""

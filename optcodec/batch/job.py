@@ -103,11 +103,11 @@ class Job:
             If it cannot be read or coded, or does not decode afterwards.
         """
         opened = open_image(source, self.opening)
-        image, kept = opened.image, None
+        image, kept, blocks = opened.image, None, self.settings.get("blocks")
         encoded: EncodedJpeg
         if isinstance(image, Picture):
             encoded = self._encoding(image)
-        elif self.settings.get("blocks") is not None:
+        elif blocks is not None and blocks.needs_pixels:
             raise InvalidInputError("--blocks needs pixels, got the coefficients of a JPEG file; expected --pixels")
         else:
             # A damaged file must not be copied unchanged.

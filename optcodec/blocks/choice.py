@@ -22,7 +22,7 @@ from optcodec.cached import cached_property
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctImage
 from optcodec.trellis.criterion import Criterion
-from optcodec.trellis.field import QualityField
+from optcodec.trellis.field import QualityField, check_crop
 from optcodec.trellis.tuning import Tuning
 from optcodec.values import Value
 
@@ -43,8 +43,8 @@ class BlockContext:
 
     Parameters
     ----------
-    pixels : ndarray of uint8, shape (height, width, 3) or (height, width)
-        The image to be encoded.
+    pixels : ndarray of uint8, shape (height, width, 3) or (height, width), or None
+        The image to be encoded; None if only its coefficients are known, which not all ways can do with.
     image : DctImage
         Its coefficients.
     tuning : Tuning
@@ -57,7 +57,7 @@ class BlockContext:
         Largest number of threads; all processors by default. The result is the same.
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: npt.NDArray[np.uint8] | None
     image: DctImage
     tuning: Tuning
     profile: UtilityProfile | None = None
@@ -73,6 +73,7 @@ class BlockContext:
     def shares(self) -> Floats:
         """Probabilities of the groups for each block by QP-NET, shape (rows, columns, groups)."""
         assert self.net is not None
+        assert self.pixels is not None
         return self.net.distributions(self.pixels, threads=self.threads).astype(np.float64)
 
     @cached_property
@@ -121,6 +122,7 @@ def _by_allocator(context: BlockContext, budget: float, *, allocator: str) -> Qu
 
 
 def _by_variance(context: BlockContext, budget: float, *, codec: str) -> QualityField:
+    assert context.pixels is not None
     return VAQ[codec](context.pixels)
 
 
@@ -130,6 +132,7 @@ WAYS: dict[str, Way] = {
     **{name: partial(_by_allocator, allocator=name) for name in ALLOCATORS},
     **{name: partial(_by_variance, codec=name) for name in VAQ},
 }
+_CROP = "crop"
 _WITHOUT_BUDGET = "exchange", *VAQ
 
 
@@ -143,26 +146,33 @@ class BlockChoice(Value):
         ``"exchange"``: by the part of an error that stays after restoration, predicted by QP-NET. ``"accelir"``,
         ``"lagrangian"``, ``"uniform"``: an allocator chooses qualities from the curves of QP-NET's groups, and each
         block gets the rate-distortion slope that it has at its quality. ``"x264"``, ``"libwebp"``: by variance, as
-        these codecs do.
+        these codecs do. ``"crop"``: by what a reader sees that crops, see `QualityField.of_crop`.
     profile : UtilityProfile, optional
         Needed for the first four.
     net : QpNet, optional
         Needed for the first four, with the same number of groups as the profile.
+    part : float, optional
+        Needed for ``"crop"``: the part of the shorter side, above 0..1.
 
     Raises
     ------
     InvalidInputError
-        If there is no such way, profile or net are missing, or their numbers of groups differ.
+        If there is no such way, profile, net or part are missing or of no use, or the numbers of groups differ.
     """
 
     way: str
     profile: UtilityProfile | None = None
     net: QpNet | None = None
+    part: float | None = None
 
     def __post_init__(self) -> None:
-        if self.way not in WAYS:
-            raise InvalidInputError(f"blocks are weighed by {', '.join(WAYS)}; got {self.way!r}")
-        if self.way in VAQ:
+        if self.way not in (*WAYS, _CROP):
+            raise InvalidInputError(f"blocks are weighed by {', '.join(WAYS)}, {_CROP}; got {self.way!r}")
+        if (self.part is not None) != (self.way == _CROP):
+            raise InvalidInputError(f"a part of the shorter side goes with {_CROP}; got {self.part!r} with {self.way}")
+        if self.part is not None:
+            check_crop(self.part)
+        if not self.needs_net:
             return
         if self.profile is None or self.net is None:
             raise InvalidInputError(f"blocks weighed by {self.way} need a utility profile and a QP-NET, got none")
@@ -171,9 +181,19 @@ class BlockChoice(Value):
             raise InvalidInputError(f"the profile has {groups} groups, its QP-NET {self.net.groups}; expected equal")
 
     @property
+    def needs_net(self) -> bool:
+        """Whether it is about a utility profile and a QP-NET."""
+        return self.way not in (*VAQ, _CROP)
+
+    @property
+    def needs_pixels(self) -> bool:
+        """Whether coefficients of the image are not enough."""
+        return self.way != _CROP
+
+    @property
     def kernels(self) -> tuple[str, ...]:
         """Kernels that `field` will call, for `optcodec.kernels.prepare`."""
-        return () if self.way in VAQ else ("qpnet",) if self.way == "exchange" else ("qpnet", "blockcurves")
+        return () if not self.needs_net else ("qpnet",) if self.way == "exchange" else ("qpnet", "blockcurves")
 
     def field(self, context: BlockContext, budget: float | None) -> QualityField:
         """Weights of the blocks of an image, for a budget in bytes.
@@ -183,6 +203,8 @@ class BlockChoice(Value):
         InvalidInputError
             If the way needs a budget, and there is none.
         """
+        if self.part is not None:
+            return QualityField.of_crop(context.image.width, context.image.height, self.part)
         if budget is None and self.way not in _WITHOUT_BUDGET:
             raise InvalidInputError(f"blocks weighed by {self.way} share a budget: expected a target in bytes or bpp")
         return WAYS[self.way](context, budget or 0.0)
@@ -194,8 +216,9 @@ def blocks_by(name: str, way: str | None = None) -> BlockChoice:
     Parameters
     ----------
     name : str
-        ``x264``, ``libwebp`` or ``qpnet:NET``, where NET is the name of a shipped utility profile and QP-NET, or the
-        common path of two files NET.json and NET.npz.
+        ``x264``, ``libwebp``; ``qpnet:NET``, where NET is the name of a shipped utility profile and QP-NET, or the
+        common path of two files NET.json and NET.npz; or ``crop:PART``, where PART is a number such as ``0.875``, or
+        two as ``224/256``.
     way : str, optional
         Only with a QP-NET, see `BlockChoice`; ``"exchange"`` by default.
 
@@ -207,13 +230,22 @@ def blocks_by(name: str, way: str | None = None) -> BlockChoice:
     from optcodec.blocks.profile import load_utility_profile
     from optcodec.blocks.qpnet import load_qpnet, shipped_qpnets
 
-    kind, _, net = name.partition(":")
-    if kind != "qpnet" or not net:
-        if name not in VAQ:
-            raise InvalidInputError(f"blocks are chosen by {', '.join(VAQ)} or qpnet:NET, got {name!r}")
+    kind, _, rest = name.partition(":")
+    if kind != "qpnet" or not rest:
+        if name not in VAQ and (kind != _CROP or not rest):
+            raise InvalidInputError(f"blocks are chosen by {', '.join(VAQ)}, qpnet:NET or crop:PART, got {name!r}")
         if way is not None:
             raise InvalidInputError(f"{way} allocates by a QP-NET; expected qpnet:NET, got {name!r}")
-        return BlockChoice(name)
-    shipped = net in shipped_qpnets()
-    profile = load_utility_profile(net if shipped else f"{net}.json")
-    return BlockChoice(way or "exchange", profile, load_qpnet(net if shipped else f"{net}.npz"))
+        return BlockChoice(kind, part=_part(rest)) if rest else BlockChoice(name)
+    shipped = rest in shipped_qpnets()
+    profile = load_utility_profile(rest if shipped else f"{rest}.json")
+    return BlockChoice(way or "exchange", profile, load_qpnet(rest if shipped else f"{rest}.npz"))
+
+
+def _part(text: str) -> float:
+    """A part as a number, or as two of which it is the ratio."""
+    number, _, whole = text.partition("/")
+    try:
+        return float(number) / float(whole or 1)
+    except (ValueError, ArithmeticError):
+        raise InvalidInputError(f"crop:PART has a number, or two as in 224/256; got {text!r}") from None

@@ -24,7 +24,8 @@ __all__ = ["fit_ways", "planned_options", "way_options"]
 
 _ROUNDS = {"weights": 0, "loop": None}  # methods with the network in the loop, and their numbers of gradients
 _CHOOSE = "choose"
-_METHODS = "jpeg", "psnr", "dnn", "dnn+trellis", *_ROUNDS, _CHOOSE
+_PROFILE_METHODS = {"tables": "dnn", "trellis": "dnn+trellis", "crop": "dnn+crop"}
+_METHODS = "jpeg", "psnr", *_PROFILE_METHODS.values(), *_ROUNDS, _CHOOSE
 _FULL = "full"
 _GENERIC = "generic"
 
@@ -73,9 +74,9 @@ _OPTIONS = (
         metavar="LIST",
         callback=_words(f"a list of {', '.join(_METHODS)}", _one_of(_METHODS)),
         help="What is tried: jpeg (default tables), psnr (a trellis for least squared error), dnn (tables for the "
-        "profiles), dnn+trellis, weights (the network weighs the blocks), loop (its gradients choose the "
-        "coefficients, in seconds a file), choose (an ONNX file, which has no gradients, chooses among whole "
-        "files).  [default: all that the network can do]",
+        "profiles), dnn+trellis, dnn+crop (the same with --blocks crop:224/256), weights (the network weighs the "
+        "blocks), loop (its gradients choose the coefficients, in seconds a file), choose (an ONNX file, which has no "
+        "gradients, chooses among whole files).  [default: all that the network can do]",
     ),
     click.option(
         "--samplings",
@@ -132,7 +133,9 @@ def fit_ways(network: Network, model: TargetModel | None, options: dict[str, Any
 def _missing(model: TargetModel | None, options: dict[str, Any]) -> dict[str, str]:
     """Methods that the network cannot do, and why."""
     if options["agreement"] is not None:
-        return dict.fromkeys((*_ROUNDS, _CHOOSE), "is for classifiers, and not with --agreement")
+        return dict.fromkeys(
+            (_PROFILE_METHODS["crop"], *_ROUNDS, _CHOOSE), "is for classifiers, and not with --agreement"
+        )
     if model is None:
         return dict.fromkeys(_ROUNDS, "needs gradients, which ONNX files do not give")
     reasons = {_CHOOSE: "is for ONNX files"}
@@ -146,8 +149,9 @@ def _plain_ways(methods: Sequence[str], options: dict[str, Any]) -> list[Way]:
 
     ways = [DEFAULT_JPEG] if "jpeg" in methods else []
     ways += [psnr_way()] if "psnr" in methods else []
-    for name, profile in _profiles(options).items():
-        ways += profile_ways(name, profile, tables="dnn" in methods, trellis="dnn+trellis" in methods)
+    for file, profile in _profiles(options).items():
+        chosen = {part: name in methods for part, name in _PROFILE_METHODS.items()}
+        ways += profile_ways(file, profile, **chosen)
     return ways
 
 

@@ -17,6 +17,7 @@ from optcodec.console.show import count, json_option, print_json
 from optcodec.files import check_writable
 
 if TYPE_CHECKING:
+    from optcodec.vision.models import TargetModel
     from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["command"]
@@ -49,6 +50,12 @@ __all__ = ["command"]
     "--quality",
     type=click.IntRange(1, 100),
     help="Compress the images with default JPEG at this quality first; expects --labels self.",
+)
+@click.option(
+    "--full-size",
+    is_flag=True,
+    help="Measure errors of the images in the size they have, one by one; how MODEL resizes and crops them is part of "
+    "the gradient. By default they are resized and cropped first.",
 )
 @click.option("--batch", type=int, default=16, show_default=True, help="Images in a batch for the model.")
 @click.option("--device", default="cpu", show_default=True, help="Torch device, such as 'cuda'.")
@@ -89,9 +96,10 @@ def _estimate(
     failures: list[Failure] = []
     from optcodec.vision.survey import ImageSample, sensitivity_of
 
-    load = partial(open_model, model, weights=weights, device=options["device"])
+    load = partial(_loaded, model, weights, options["full_size"], device=options["device"])
+    batch = 1 if options["full_size"] else options["batch"]
     survey = ImageSample(
-        folder, **{name: options[name] for name in ("labels", "images", "seed", "batch", "max_pixels")}
+        folder, batch=batch, **{name: options[name] for name in ("labels", "images", "seed", "max_pixels")}
     )
     settings: dict[str, Any] = {name: options[name] for name in ("subsampling", "quality", "until_stderr", "dtype")}
     with cluster_of(options) as cluster, progress_bar(options["images"], note="images") as tell:
@@ -102,6 +110,13 @@ def _estimate(
         from optcodec.batch.gradients import sensitivity_on
 
         return sensitivity_on(cluster, load, survey, **settings), failures
+
+
+def _loaded(model: str, weights: str | None, full_size: bool, *, device: str) -> TargetModel:
+    from optcodec.vision.models import in_full_size
+
+    target = open_model(model, weights=weights, device=device)
+    return in_full_size(target) if full_size else target
 
 
 def _largest_error(profile: SensitivityProfile) -> float | None:

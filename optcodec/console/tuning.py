@@ -82,9 +82,11 @@ def block_options(function: Any) -> Any:
         function,
         click.option(
             "--blocks",
-            metavar="qpnet:NET|x264|libwebp",
+            metavar="qpnet:NET|crop:PART|x264|libwebp",
             help="How blocks share the bits, with --effort 3 or 4: by the gain of a network that restores images "
-            "(qpnet), or by their variance, as the named codec does.",
+            "(qpnet); by what a network sees that crops the square in the middle, whose side is PART of the shorter "
+            "one (crop:224/256 if it resizes to 256 pixels and crops to 224); or by their variance, as the named codec "
+            "does.",
         ),
         click.option(
             "--allocator",

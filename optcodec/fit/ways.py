@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from optcodec.blocks.choice import blocks_by
 from optcodec.cached import cached_property
 from optcodec.encoder import EncodedJpeg, encoding
 from optcodec.encoding import Encoding
@@ -15,6 +16,9 @@ from optcodec.pictures.resizing import shrunk
 from optcodec.vision.profile import SensitivityProfile
 
 __all__ = ["DEFAULT_JPEG", "Setting", "Way", "choosing_way", "network_ways", "profile_ways", "psnr_way"]
+
+
+CROP = "crop:224/256"  # that of most classifiers, see `optcodec.blocks_by`
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +54,9 @@ def psnr_way() -> Way:
     return Way("psnr with trellis", {"tune": "psnr"}, {"tune": "psnr"})
 
 
-def profile_ways(name: str, profile: SensitivityProfile, *, tables: bool = True, trellis: bool = True) -> list[Way]:
+def profile_ways(
+    name: str, profile: SensitivityProfile, *, tables: bool = True, trellis: bool = True, crop: bool = True
+) -> list[Way]:
     """Tables for a profile, without and with a trellis, at the chroma subsampling that it was measured at.
 
     Parameters
@@ -59,8 +65,8 @@ def profile_ways(name: str, profile: SensitivityProfile, *, tables: bool = True,
         Of the profile, or of its file.
     profile : SensitivityProfile
         The profile.
-    tables, trellis : bool
-        Which of both.
+    tables, trellis, crop : bool
+        Which: tables alone; with a trellis; and with one that leaves out what classifiers mostly crop away.
     """
     label, sampling = f"dnn:{profile.name}", profile.provenance.subsampling
     ways = []
@@ -69,6 +75,9 @@ def profile_ways(name: str, profile: SensitivityProfile, *, tables: bool = True,
         ways.append(Way(label, options, options | {"profile": profile}, sampling))
     if trellis:
         ways.append(Way(f"{label} with trellis", {"tune": f"dnn:{name}"}, {"tune": profile}, sampling))
+    if crop:
+        named = {"tune": f"dnn:{name}", "blocks": CROP}
+        ways.append(Way(f"{label} for a crop", named, {"tune": profile, "blocks": blocks_by(CROP)}, sampling))
     return ways
 
 

@@ -30,6 +30,7 @@ _UNUSED = 0.005  # part of the bytes that may stay unused
 _POWER, _LEAST_FACTOR, _LARGEST_FACTOR = 4.0, 1.25, 8.0
 _FREE = 1e-6  # price at which bits are worth nothing
 _SMALLEST = 1e-30  # of a pull, so that curvatures stay finite
+_LEAST_WEIGHT = 1e-3  # part of the largest one: what a reader hardly sees has gradients that are mostly chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,7 @@ def target_image(coder: Coder, coded: CoefficientImage, gradient: DctImage, pace
     """
     image = coder.nearest(coded)  # samples that overshoot are not to be led back to the ends of the scale
     weights, scales = coder.criterion.per_coefficient(image), coder.criterion.scales(image)
+    weights = np.maximum(weights, _LEAST_WEIGHT * weights.max())
     arguments = []
     for index, (part, old, slope) in enumerate(
         zip(image.components, coded.components, gradient.components, strict=True)

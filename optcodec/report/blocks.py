@@ -71,7 +71,7 @@ class RecordingChoice(BlockChoice):
     @classmethod
     def of(cls, choice: BlockChoice) -> RecordingChoice:
         """The same choice, recorded."""
-        return cls(choice.way, choice.profile, choice.net)
+        return cls(choice.way, choice.profile, choice.net, choice.part)
 
     def field(self, context: BlockContext, budget: float | None) -> QualityField:
         """See `BlockChoice.field`."""

@@ -30,6 +30,7 @@ _GROWTH, _CLOSE, _STEPS = 1.2, 0.01, 12
 # Below it most coefficients become 0. For quality factors 20..90 this gives the error of a trellis within some 0.3 dB,
 # within 1 dB where blocks are masked; targets are searched in closed loop.
 DEAD_ZONE = 0.74
+_DEAD_ZONE_AT_LOW_RATIOS, _LOW_RATIO = 0.58, 0.045  # networks, for which less is left to the trellis
 _INDICES = np.array([2047.5, *63 * [1023.5]])  # first that are too large
 
 
@@ -63,6 +64,8 @@ class Coder:
         levels; see `optcodec.trellis.chroma`.
     clipped : Clipped, optional
         Samples of luminance whose errors count from one side only, since decoders clip them.
+    shared : bool
+        Whether chrominance has the table of luminance; see `optcodec.trellis.sharing`.
     """
 
     image: DctImage
@@ -76,13 +79,14 @@ class Coder:
     threads: int | None = None
     refine: Callable[[DctImage, CoefficientImage], DctImage] | None = None
     clipped: Clipped | None = None
+    shared: bool = False
 
     def tables(self, levels: Levels) -> tuple[QuantTable, ...]:
         """Tables that fit the levels, see `tables_for_level`."""
         sample = self.sample
         tables = tables_for_level(sample.criterion, sample.image, levels, self.step_ratio, self.least)
         if self.lattice is None:
-            return tables
+            return tables[:1] if self.shared else tables
         return tuple(_multiple(table, before) for table, before in zip(tables, self.lattice, strict=True))
 
     def coded(self, tables: Tables, levels: Levels) -> CoefficientImage:
@@ -193,9 +197,11 @@ def level_like(coder: Coder, quality: int) -> float:
     limit = criterion.dead_zone_error(image, default, 0.5)  # rounding to nearest
     weights = criterion.per_coefficient(image)
     level = 2 * limit / sum(part.coefficients.size for part in image.components) + 1e-6
+    dead_zone = DEAD_ZONE if coder.step_ratio > _LOW_RATIO else _DEAD_ZONE_AT_LOW_RATIOS
     for _ in range(_STEPS):
         steps = ac_steps(weights, (level, level), coder.step_ratio, coder.least)
-        factor = limit / max(criterion.dead_zone_error(image, steps, DEAD_ZONE), 1e-9)
+        steps = steps[[0, 0]] if coder.shared and len(steps) > 1 else steps
+        factor = limit / max(criterion.dead_zone_error(image, steps, dead_zone), 1e-9)
         level = min(max(level * factor**_GROWTH, LEVEL_BOUNDS[0]), LEVEL_BOUNDS[1])
         if abs(factor - 1) < _CLOSE:
             break

@@ -161,20 +161,20 @@ class TrellisLine:
 
     def apart(self, luminance: CodedFile | None) -> TrellisLine:
         """The line of luminance alone, or of chrominance beside the luminance of a candidate."""
-        coder = self.coder
+        coder = replace(self.coder, shared=False)
         if self.method is not None:
             raise InvalidInputError(
                 f"luminance and chrominance are matched apart without a method, got {self.method!r}"
             )
         if luminance is None:
-            return replace(self, designs=None, moving=(True, False))
+            return replace(self, coder=coder, designs=None, moving=(True, False))
         kept_table, kept_level = luminance.tables[0], luminance.levels[0]
 
         def chrominance(level: float) -> tuple[Tables, Levels]:
             levels = kept_level, level
             return (kept_table, coder.tables(levels)[1]), levels
 
-        return replace(self, settings_of=chrominance, moving=(False, True))
+        return replace(self, coder=coder, settings_of=chrominance, moving=(False, True))
 
     def at(self, level: float) -> CodedFile:
         """The candidate of a level."""
@@ -239,11 +239,11 @@ class TrellisLine:
             return lambda bracket, best: LevelLine(self, best, moving)
 
         def evenly(bracket: Bracket, best: CodedFile) -> LevelLine:
-            return LevelLine(self, best, self.moving, priced_as=best)
+            return LevelLine(self, best, self.moving, evenly=True)
 
         groups: list[list[Refinement[CodedFile]]] = [[below, close_above], [above]]
-        if not (goal.of_file or not all(self.moving) or len(self.coder.image.components) == 1):
-            # not for a measure that hardly sees chrominance, which must not give it up for a few bytes
+        if not goal.of_file and all(self.moving) and len(self.coder.image.components) > 1:
+            # a measure of the file may hardly see chrominance, and must not give it up for a few bytes
             groups += [[alone((False, True))], [alone((True, False))]]
         return [*groups, [evenly]]
 
@@ -260,14 +260,14 @@ class LevelLine(Line[CodedFile]):
         The candidate with factor 1.
     moving : (bool, bool)
         Whether the level of luminance, and that of chrominance, moves.
-    priced_as : CodedFile, optional
-        See `CodedFile`.
+    evenly : bool
+        Whether bits are counted with the Huffman tables of the first candidate, so that sizes do not jump.
     """
 
     line: TrellisLine
     first: CodedFile
     moving: tuple[bool, bool]
-    priced_as: CodedFile | None = None
+    evenly: bool = False
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -278,7 +278,8 @@ class LevelLine(Line[CodedFile]):
         """The candidate of a factor."""
         luminance, chrominance = (level if moves else 1.0 for moves in self.moving)
         levels = self.first.levels[0] * luminance, self.first.levels[1] * chrominance
-        return replace(self.line.file_with(self.first.tables, levels), priced_as=self.priced_as)
+        file = self.line.file_with(self.first.tables, levels)
+        return replace(file, priced_as=self.first) if self.evenly else file
 
     def start(self, goal: Goal) -> float:
         """The first candidate, which is measured already."""

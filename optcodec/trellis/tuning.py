@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.design import METHODS
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.image import DctImage
 from optcodec.trellis.criterion import Criterion, field_factors
@@ -28,6 +27,9 @@ STEP_RATIO = 0.115
 # For networks. A full trellis lowers the weighted error by a fifth more, but what it lowers is the energy of all small
 # coefficients alike, which a network minds more than the weights say: benchmarks/accuracy/rdo_accuracy.py.
 _NETWORK_RATIO = 0.04
+# Where colour counts for a network, as a part of what luminance counts, so that chrominance does well with the table of
+# luminance. Of networks that see colour, it is 0.8 or more.
+_COLOUR = 0.25
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ class Tuning(Value):
         Whether the weights of chrominance are to be reduced by what upsampling smooths away.
     of_rgb : bool
         Whether it is the squared error of RGB that counts, to which errors of all components add up.
-    method : str, optional
-        How tables are designed, see `optcodec.design.design_tables`; by default so that they fit the trellis.
+    one_table : bool
+        Whether all components have the quantization table of luminance; see `optcodec.trellis.sharing`.
     full_chrominance : ndarray of float64, shape (2, 64), optional
         Weights of Cb and Cr in place of those of `weights` where chrominance is not subsampled.
 
@@ -85,18 +87,16 @@ class Tuning(Value):
     step_ratio: float = STEP_RATIO
     at_resolution: bool = True
     of_rgb: bool = False
-    method: str | None = None
+    one_table: bool = False
     full_chrominance: Floats | None = None
 
     def __post_init__(self) -> None:
         weights = _checked_weights("weights", self.weights, 3)
         if not 0 < self.step_ratio < np.inf:
             raise InvalidInputError(f"step_ratio is a finite number above 0, got {self.step_ratio!r}")
-        if not isinstance(self.at_resolution, bool) or not isinstance(self.of_rgb, bool):
-            values = self.at_resolution, self.of_rgb
-            raise InvalidInputError(f"at_resolution and of_rgb are True or False, got {values}")
-        if self.method is not None and self.method not in METHODS:
-            raise InvalidInputError(f"method is one of {', '.join(METHODS)}; got {self.method!r}")
+        switches = self.at_resolution, self.of_rgb, self.one_table
+        if not all(isinstance(switch, bool) for switch in switches):
+            raise InvalidInputError(f"at_resolution, of_rgb and one_table are True or False, got {switches}")
         object.__setattr__(self, "weights", weights)
         if self.full_chrominance is not None:
             chrominance = _checked_weights("full_chrominance", self.full_chrominance, 2)
@@ -276,7 +276,9 @@ def tuning_for(tune: str | SensitivityProfile | Tuned | Tuning) -> Tuning:
         return tuning
     if isinstance(tune, SensitivityProfile):
         weights = tune.normalized().weights.reshape(3, 64)
-        return Tuning(weights, step_ratio=_NETWORK_RATIO, at_resolution=False, method="rdopt")
+        colour = weights[1:, 0].mean() / max(weights[0, 0], 1e-300)
+        one_table = bool(colour >= _COLOUR)
+        return Tuning(weights, step_ratio=_NETWORK_RATIO, at_resolution=False, one_table=one_table)
     if tune not in TUNINGS:
         raise InvalidInputError(
             f"files are tuned for {', '.join(TUNINGS)}, or with a sensitivity profile; got {tune!r}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor, nn
 
-__all__ = ["TargetModel", "load_model", "model_of"]
+__all__ = ["TargetModel", "in_full_size", "load_model", "model_of"]
 
 # Arguments that torchvision sets when it loads its own weights; without them these two networks do not fit the weights.
 _BUILD = {
@@ -106,6 +106,39 @@ def model_of(
         If the factory has made something else, or as `load_model`.
     """
     return _placed(_from_factory(made, name, weights), device)
+
+
+def in_full_size(target: TargetModel) -> TargetModel:
+    """The same model for pictures in the size that they have: its resizing and cropping are part of the network.
+
+    What an error costs the network is then known for the pictures that are coded, before they are resized.
+
+    Raises
+    ------
+    InvalidInputError
+        If torch cannot differentiate how the model resizes pictures.
+    """
+    from torch import nn
+    from torchvision.transforms.v2 import functional as transform
+
+    if target.resample is None:
+        raise InvalidInputError(
+            f"{target.name} has no resample, in which torch can differentiate how it resizes and crops pictures; "
+            "expected a TargetModel with one"
+        )
+
+    class Resampled(nn.Module):
+        """The network behind its resizing."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = target.module
+
+        def forward(self, pictures: Tensor) -> Any:
+            assert target.resample is not None
+            return self.network(target.resample(pictures))
+
+    return replace(target, module=Resampled(), preprocess=transform.pil_to_tensor, resample=None)
 
 
 def _placed(target: TargetModel, device: str) -> TargetModel:

@@ -23,8 +23,8 @@ _ONE_OF_BOTH = "an earlier coding has a quality or tables; expected one of both"
 _READERS = "people", "dnn"
 # Shares of the change that suit networks for recognition, of coarse files and of others, and the step from which on a
 # file is coarse. The receivers are trained for the least squared error; with less of their change, networks read fewer
-# pictures worse than as decoded. All three were chosen on two of the sets of benchmarks/receiver/classifiers.py
-# (imagenet_sample and nips2017_dev).
+# pictures worse than as decoded: benchmarks/receiver/classifiers.py. The shares were chosen on all three sets there,
+# the step on two of them (imagenet_sample and nips2017_dev).
 _COARSE_SHARE, _SHARE, _COARSE = 0.5, 0.25, 40.0
 _LOWEST = [0, 0, 0, 1, 1, 1, 2, 2, 3], [1, 2, 3, 0, 1, 2, 0, 1, 0]  # AC frequencies that add up to 3 at most
 GRID = 16  # pixels; tiles begin at whole blocks also of chrominance that is subsampled by two
@@ -76,7 +76,8 @@ class Settings:
         """The share of the change that is made in a file.
 
         For networks it depends on the geometric mean of the luminance steps of the nine lowest AC frequencies: from 40
-        on, which is quality 15 of libjpeg, the share is 0.5, else 0.25. Of noisy pictures it is 0.5.
+        on, which is quality 15 of libjpeg, the share is 0.5, else 0.25. Of noisy pictures, for which it was not
+        measured, it is 0.5.
         """
         if not isinstance(self.strength, str):
             return float(self.strength)

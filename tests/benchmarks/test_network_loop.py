@@ -13,7 +13,8 @@ pytest.importorskip("torchvision")
 import torch
 from torch import nn
 
-from benchmarks.accuracy import network_loop, others
+from benchmarks.accuracy import loop_tables, network_loop, others
+from benchmarks.accuracy import ways as all_ways
 from benchmarks.accuracy.others import AS_DECODED, LOOKS
 from optcodec.vision.datasets import LabelledImage
 from optcodec.vision.models import TargetModel
@@ -22,7 +23,7 @@ from optcodec.vision.models import TargetModel
 def photo(way: str, bytes_share: float, divergence_share: float) -> dict[str, Any]:
     """What is stored of a photograph whose divergence falls with the root of its bytes."""
     files = {}
-    for quality in network_loop.levels(way):
+    for quality in all_ways.ways().get(way, all_ways.Way("loop")).levels:
         divergence = divergence_share / quality**0.5
         reads = {"net": {AS_DECODED: [1 + divergence, divergence, float(quality > 10)]}}
         file = {"nbytes": int(1000 * bytes_share * quality), "psnr_db": 20.0 + quality, "seconds": 0.5, "reads": reads}
@@ -58,10 +59,18 @@ def test_curves_that_hardly_overlap_are_not_compared() -> None:
 def test_the_last_network_takes_no_part_with_others() -> None:
     found = network_loop.ways()
     assert found["loop, the first 4"].networks == network_loop.NETWORKS[:4]
-    together = [way for way in found.values() if len(way.networks) > 1]
+    together = [way for way in found.values() if len(way.readers) > 1]
     assert together
     assert not any(network_loop.NETWORKS[-1] in way.networks for way in together)
-    assert {way.kind for way in found.values()} == {"tune", "choose", "weights", "loop"}
+    kinds = {way.kind for way in found.values()}
+    assert kinds == {"jpeg", "peer", "tables", "tune", "without", "choose", "weights", "loop"}
+
+
+def test_each_network_is_left_out_in_turn() -> None:
+    found = [way for way in all_ways.ways().values() if way.kind == "without"]
+    assert sorted(name for way in found for name in way.networks) == sorted(2 * network_loop.NETWORKS)
+    tune = found[0].settings(whole=False)["tune"]
+    assert tune.provenance.model.split(", ") == [n for n in network_loop.NETWORKS if n not in found[0].networks]
 
 
 class Brightness(nn.Module):
@@ -107,11 +116,12 @@ def test_what_is_stored_of_a_file(brightness: TargetModel, tmp_path: Path, monke
     monkeypatch.setattr(network_loop, "NETWORKS", ("brightness", "other"))
     monkeypatch.setattr(network_loop, "target", lambda name, whole: brightness)
     monkeypatch.setattr(network_loop, "eight_bit", lambda name, whole: brightness)
-    monkeypatch.setattr(network_loop, "QUALITIES", (10, 40))
+    monkeypatch.setattr(all_ways, "QUALITIES", (10, 40))
     pixels = np.random.default_rng(1).integers(0, 255, (32, 48, 3)).astype(np.uint8)
     monkeypatch.setattr(network_loop, "picture", lambda image, whole: pixels)
-    monkeypatch.setattr(network_loop, "ways", lambda: {"loop": network_loop.Way("loop", ("brightness",), "psnr")})
-    monkeypatch.setattr(network_loop.Way, "settings", lambda way, whole: {"tune": "psnr", "effort": 3})
+    found = {network_loop.JPEG: all_ways.Way("jpeg"), "loop": all_ways.Way("loop", ("brightness",), "psnr")}
+    monkeypatch.setattr(network_loop, "ways", lambda: found)
+    monkeypatch.setattr(all_ways.Way, "settings", lambda way, whole: {"tune": "psnr", "effort": 3})
     image = LabelledImage(tmp_path / "photo.png", 1)
     for name in (network_loop.JPEG, "loop"):
         network_loop.measured((image, name), tmp_path, whole=True)
@@ -126,3 +136,31 @@ def test_what_is_stored_of_a_file(brightness: TargetModel, tmp_path: Path, monke
     assert set(stored["clean"]["brightness"]) == set(LOOKS)
     assert set(stored["clean"]["other"]) == {AS_DECODED}
     assert stored["files"]["10"]["reads"]["brightness"][AS_DECODED][1] > 0
+
+
+def test_tables_mark_the_networks_that_files_are_made_for() -> None:
+    ways = {network_loop.JPEG: 1.0, "generic": 0.9, "loop, mobilenet_v2": 0.5, "loop, the first 2": 0.6}
+    rows = {way: {image: photo(way, share, 1.0) for image in ("a", "b")} for way, share in ways.items()}
+    for photos in rows.values():
+        for one in photos.values():
+            for reads in (one["clean"], *(file["reads"] for file in one["files"].values())):
+                reads |= dict.fromkeys(network_loop.NETWORKS, reads["net"])
+                del reads["net"]
+    figures = {"images": 2, "networks": network_loop.NETWORKS, "ways": network_loop.summary(rows)}
+    lines = loop_tables.rates(figures, "loss").splitlines()
+    assert [line.split("|")[1].strip() for line in lines[2:]] == [
+        "`dnn:generic`",
+        "`loop`, MobileNetV2",
+        "`loop`, SqueezeNet 1.1 and MobileNetV2",
+    ]
+    bold = [[cell.strip().startswith("**-") for cell in line.split("|")[2:-1]] for line in lines[2:]]
+    assert bold == [[False] * 5, [False, True, False, False, False], [True, True, False, False, False]]
+    assert lines[3].count("-50.0 [-50, -50]") == 5
+
+
+def test_the_least_bytes_that_keep_the_decisions() -> None:
+    figures = {"clean_top1": 80.0, "top1": [80.0, 60.0, 79.6, 85.0]}
+    way = {"nbytes": [100, 200, 300, 400], "networks": {"net": {AS_DECODED: figures}}}
+    assert loop_tables.least_bytes(way, "net") == 300
+    figures["top1"] = [90.0, 90.0, 90.0, 70.0]
+    assert loop_tables.least_bytes(way, "net") is None

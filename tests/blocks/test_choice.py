@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from skimage import data
 
 from optcodec import (
     BlockChoice,
@@ -227,13 +229,23 @@ def test_images_that_blocks_refuse() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: BlockChoice("best"), "blocks are weighed by exchange, accelir, .* libwebp; got 'best'"),
+        (lambda: BlockChoice("best"), "blocks are weighed by exchange, accelir, .* libwebp, crop; got 'best'"),
         (lambda: BlockChoice("accelir"), "blocks weighed by accelir need a utility profile and a QP-NET, got none"),
         (lambda: BlockChoice("exchange", PROFILE), "need a utility profile and a QP-NET"),
         (lambda: BlockChoice("exchange", PROFILE, small_net(5)), "the profile has 4 groups, its QP-NET 5; expected"),
         (lambda: encode(PIXELS, blocks="x264"), "blocks are weighed by a BlockChoice, got str"),  # type: ignore[arg-type]
-        (lambda: blocks_by("x265"), r"blocks are chosen by x264, libwebp or qpnet:NET, got 'x265'"),
-        (lambda: blocks_by("qpnet:"), r"or qpnet:NET, got 'qpnet:'"),
+        (lambda: BlockChoice("crop"), r"a part of the shorter side goes with crop; got None with crop"),
+        (lambda: BlockChoice("x264", part=0.5), r"a part of the shorter side goes with crop; got 0.5 with x264"),
+        (lambda: blocks_by("x265"), r"blocks are chosen by x264, libwebp, qpnet:NET or crop:PART, got 'x265'"),
+        (lambda: blocks_by("qpnet:"), r"qpnet:NET or crop:PART, got 'qpnet:'"),
+        (lambda: blocks_by("crop"), r"qpnet:NET or crop:PART, got 'crop'"),
+        (lambda: blocks_by("crop:"), r"qpnet:NET or crop:PART, got 'crop:'"),
+        (lambda: blocks_by("crop:1/0"), r"crop:PART has a number, or two as in 224/256; got '1/0'"),
+        (lambda: blocks_by("crop:a"), r"crop:PART has a number, or two as in 224/256; got 'a'"),
+        (lambda: blocks_by("crop:256/224"), r"above 0 and at most 1; got 1\.14"),
+        (lambda: blocks_by("crop:nan"), r"the part of a crop is a finite number above 0, got nan"),
+        (lambda: blocks_by("crop:0"), r"the part of a crop is a finite number above 0, got 0"),
+        (lambda: blocks_by("crop:0.5", "accelir"), "accelir allocates by a QP-NET; expected qpnet:NET, got 'crop:0.5'"),
         (lambda: blocks_by("x264", "accelir"), "accelir allocates by a QP-NET; expected qpnet:NET, got 'x264'"),
         (lambda: blocks_by("qpnet:none"), r"cannot read 'none\.json': No such file"),
     ],
@@ -241,6 +253,38 @@ def test_images_that_blocks_refuse() -> None:
 def test_choices_refused(make: object, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         make()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize(("text", "part"), [("1", 1.0), ("0.5", 0.5), ("224/256", 0.875), ("1/64", 1 / 64)])
+def test_a_crop_counts_by_the_pixels_that_are_seen(text: str, part: float, size: tuple[int, int]) -> None:
+    field = blocks_by(f"crop:{text}").field(replace(context_of(photograph(*size)), pixels=None), None)
+    side = part * min(size)
+    seen = [np.clip(np.arange(extent) + 1, *(extent / 2 + half * side for half in (-0.5, 0.5))) for extent in size]
+    seen = [ends - np.clip(np.arange(len(ends)), (len(ends) - side) / 2, (len(ends) + side) / 2) for ends in seen]
+    by_pixel = np.outer(*seen)
+    for row, column in np.ndindex(field.weights.shape):
+        block = by_pixel[8 * row : 8 * row + 8, 8 * column : 8 * column + 8]
+        np.testing.assert_allclose(field.weights[row, column], 0.01 + 0.99 * block.mean(), rtol=1e-9)
+
+
+def test_a_crop_has_the_bytes_and_what_is_cut_away_the_errors() -> None:
+    pixels = data.chelsea()[:256, :384]
+    plain = encode(pixels, tune="ycbcr", target=MaxBytes(5000))
+    cropped = encode(pixels, tune="ycbcr", target=MaxBytes(5000), blocks=blocks_by("crop:0.75"))
+    middle = np.zeros((256, 384, 1))
+    middle[32:-32, 96:-96] = 1
+    errors = [np.square(pixels.astype(float) - decoded_pixels(file.data)) for file in (plain, cropped)]
+    seen, rest = ([(error * part).sum() for error in errors] for part in (middle, 1 - middle))
+    assert seen[1] < 0.8 * seen[0]
+    assert rest[1] > rest[0]
+
+
+def test_a_crop_of_coefficients() -> None:
+    old = read_jpeg(encode(PIXELS[:, :100], quality=95).data)
+    choices = (None, blocks_by("crop:1"), blocks_by("crop:0.5"))
+    plain, whole, cropped = (encode(old, tune="ycbcr", target=MaxBytes(2500), blocks=blocks).data for blocks in choices)
+    assert plain == whole != cropped
 
 
 def test_choices_by_name(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_number_of_groups(groups: int) -> None:
         profile_of(groups=groups)
 
 
-TUNED = Tuning(np.random.default_rng(1).random((3, 64)), Masking(-0.3, 1 / 3), step_ratio=0.1, method="rdopt")
+TUNED = Tuning(np.random.default_rng(1).random((3, 64)), Masking(-0.3, 1 / 3), step_ratio=0.1, one_table=True)
 
 
 @pytest.mark.parametrize("strength", [np.float32(0.25), np.float64(0.25), np.int64(1), 1])

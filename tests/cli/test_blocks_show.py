@@ -51,6 +51,7 @@ def test_show_draws_what_was_coded(tmp_path: Path, size: tuple[int, int]) -> Non
     ("options", "names"),
     [
         (["--blocks", "x264"], ["weight", "bits"]),
+        (["--blocks", "crop:0.6", "--tune", "dnn:generic"], ["weight", "bits"]),
         (["--blocks", "libwebp", "--tune", "ssim", "-q", 40, "--subsampling", "4:4:4"], ["weight", "bits"]),
         (["--blocks", "NET", "--allocator", "accelir", "--bpp", 3], ["utility", "quality", "bits"]),
     ],
@@ -104,7 +105,7 @@ def test_show_decodes_files_to_code_them_anew(tmp_path: Path) -> None:
         ("a.jpg", ["--bpp", 1], "--bpp is for coding the image; expected --blocks too"),
         ("a.jpg", ["--allocator", "uniform"], "--allocator is for coding the image; expected --blocks too"),
         ("p.jpg", [], "the bits of blocks are counted in sequential files, got a progressive one"),
-        ("a.png", ["--blocks", "x265"], "blocks are chosen by x264, libwebp or qpnet:NET, got 'x265'"),
+        ("a.png", ["--blocks", "x265"], "blocks are chosen by x264, libwebp, qpnet:NET or crop:PART, got 'x265'"),
         ("a.png", ["--blocks", "x264", "-q", 3, "--bpp", 1], "-q/--quality and a target (--bpp and the like) exclude"),
         ("none.png", ["--blocks", "x264"], "none.png: no such file"),
     ],

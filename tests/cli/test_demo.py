@@ -128,6 +128,21 @@ def tiny_model() -> TargetModel:
     return TargetModel("red", Red(), lambda image: transform.pil_to_tensor(image.resize((32, 32))))
 
 
+def differences() -> Any:
+    """A network whose output depends on differences of neighbours in two patterns, after the usual resizing."""
+    import torch
+
+    class Differences(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            steps = (
+                (100 * images).diff(dim=3).square().mean((1, 2, 3)),
+                (100 * images).diff(dim=2).square().mean((1, 2, 3)),
+            )
+            return torch.stack(steps, dim=1)
+
+    return Differences()
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     for index in range(4):
@@ -154,6 +169,21 @@ def test_sensitivity_at_a_quality(pictures: Path, tmp_path: Path) -> None:
     assert (coarse.provenance.quality, fine.provenance.quality) == (20, 60)
     assert coarse.provenance.loss == "divergence"
     assert coarse.weights.sum() > 2 * fine.weights.sum()
+
+
+def test_sensitivity_in_full_size(tmp_path: Path) -> None:
+    """Pictures of several sizes, each reduced by the network, which then does not see what is fine in them."""
+    for number, shape in enumerate(((600, 700), (512, 768))):
+        save(tmp_path / "in" / f"{number}.png", photograph(*shape))
+    options = [tmp_path / "in", "--labels", "self", "--quality", 40]
+    for name, more in (("crops", []), ("whole", ["--full-size"])):
+        run_json("sensitivity", f"{__name__}:differences", *options, "-o", tmp_path / f"{name}.json", *more)
+    crops, whole = (load_profile(tmp_path / f"{name}.json") for name in ("crops", "whole"))
+    fine = [profile.weights[0, 4:, 4:].sum() / profile.weights[0].sum() for profile in (crops, whole)]
+    assert fine[1] < 0.5 * fine[0]
+    assert (crops.provenance.image_size, whole.provenance.image_size) == ("224x224", "")
+    line = refusal("sensitivity", f"{__name__}:tiny_model", *options, "-o", tmp_path / "p.json", "--full-size")
+    assert "red has no resample, in which torch can differentiate how it resizes and crops pictures" in line
 
 
 def test_sensitivity_does_without_broken_images(pictures: Path, tmp_path: Path) -> None:

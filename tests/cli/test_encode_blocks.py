@@ -60,6 +60,8 @@ def test_the_whole_chain(picture: Path, nets: dict[str, str]) -> None:
     [
         (["--blocks", "x264"], ("x264",), {"tune": "psnr"}, ("psnr", "x264", None)),
         (["--blocks", "libwebp", "--tune", "ssim"], ("libwebp",), {"tune": "ssim"}, ("ssim", "libwebp", None)),
+        (["--blocks", "crop:224/256", "--tune", "dnn:generic", "--bpp", 1], ("crop:224/256",),
+         {"tune": load_profile("generic"), "target": Bpp(1)}, ("dnn:generic", "crop:224/256", None)),
         (["--blocks", "qpnet:PLAIN"], ("qpnet:PLAIN",), {}, ("psnr", "qpnet:PLAIN", "exchange")),
         (["--blocks", "qpnet:TUNED"], ("qpnet:TUNED",), {"tune": TUNING},
          ("receiver:TUNED", "qpnet:TUNED", "exchange")),
@@ -112,7 +114,7 @@ def test_without_blocks_the_record_says_so(picture: Path) -> None:
     assert (report["blocks"], report["allocator"]) == (None, None)
 
 
-@pytest.mark.parametrize("way", ["x264", "libwebp", "qpnet:TUNED"])
+@pytest.mark.parametrize("way", ["x264", "libwebp", "qpnet:TUNED", "crop:0.5"])
 @pytest.mark.parametrize("size", [(1, 1), (7, 40)], ids=str)
 @pytest.mark.parametrize("grey", [False, True], ids=["colour", "grey"])
 def test_small_and_grey_images(
@@ -140,6 +142,14 @@ def test_pixels_of_jpeg_files_on_request(picture: Path) -> None:
     run_json("encode", old, "--blocks", "x264", "--pixels")
     expected = encode(old, effort=3, blocks=blocks_by("x264"))
     assert picture.with_name("old.opt.jpg").read_bytes() == expected.data
+
+
+def test_a_crop_needs_no_pixels_of_jpeg_files(picture: Path) -> None:
+    old = save(picture.with_name("old.jpg"), PIXELS, quality=95)
+    (record,) = run_json("encode", old, "--blocks", "crop:0.5", "--bpp", 2)["files"]
+    expected = encode(read_jpeg(old.read_bytes()), effort=3, target=Bpp(2), blocks=blocks_by("crop:0.5"))
+    assert picture.with_name("old.opt.jpg").read_bytes() == expected.data
+    assert record["nbytes"] == expected.nbytes
 
 
 def test_a_budget_below_the_smallest_file_names_that(picture: Path, nets: dict[str, str]) -> None:
@@ -181,7 +191,7 @@ def test_a_budget_below_the_smallest_file_names_that(picture: Path, nets: dict[s
             "--blocks has no effect unless coefficients are optimized; expected --effort 3, got 1",
         ),
         (["--blocks", "x264", "--dct", "exact"], "--effort 3 cannot optimize them; expected --dct float"),
-        (["--blocks", "x265"], "blocks are chosen by x264, libwebp or qpnet:NET, got 'x265'"),
+        (["--blocks", "x265"], "blocks are chosen by x264, libwebp, qpnet:NET or crop:PART, got 'x265'"),
         (["--blocks", "qpnet:none"], "cannot read 'none.json': No such file"),
         (["--blocks", "qpnet:FIVE"], "the profile has 4 groups, its QP-NET 5; expected equal"),
         (

@@ -73,7 +73,7 @@ def measured(folder: Path, report: Any) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("method", ["jpeg", "psnr", "dnn", "dnn+trellis", "weights", "loop"])
+@pytest.mark.parametrize("method", ["jpeg", "psnr", "dnn", "dnn+trellis", "dnn+crop", "weights", "loop"])
 def test_a_plan_codes_as_was_measured(folder: Path, method: str) -> None:
     options = "--sizes", "full,32", "--samplings", "4:2:0", "--qualities", "20", "--methods", method
     report = run_json(*arguments(folder, *options, "--max-kl", 9, "-n", 1, "--verify-images", 1))
@@ -262,7 +262,7 @@ def test_onnx_files_are_networks(folder: Path) -> None:
     report = run_json(*arguments(folder, *options, model=path))
     assert {point["method"] for point in report["points"]} == {
         *("default JPEG", "psnr with trellis"),
-        *("dnn:generic", "dnn:generic with trellis", "network chooses files"),
+        *("dnn:generic", "dnn:generic with trellis", "dnn:generic for a crop", "network chooses files"),
     }
     assert report["network"] == str(path)
     options = (*options, "--methods", "choose", "--input-range", "-1..1")

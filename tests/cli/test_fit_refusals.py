@@ -33,7 +33,7 @@ NETWORK = "tests.accuracy_helpers:classifier"
         (["--max-loss", "-1%"], "max_loss_points is a finite number from 0 on, got -1.0"),
         (["--max-loss", "nan%"], "max_loss_points is a finite number from 0 on, got nan"),
         (["--max-kl", "inf"], "max_kl is a finite number from 0 on, got inf"),
-        (["--max-kl", 1, "--methods", "jpeg,magic"], "--methods is a list of jpeg, psnr, dnn, dnn+trellis, weights, "),
+        (["--max-kl", 1, "--methods", "jpeg,magic"], "--methods is a list of jpeg, psnr, dnn, dnn+trellis, dnn+crop, "),
         (["--max-kl", 1, "--methods", "jpeg,jpeg"], "each once; got 'jpeg,jpeg'"),
         (["--max-kl", 1, "--methods", ""], "--methods is a list of jpeg, psnr, dnn, "),
         (["--max-kl", 1, "--samplings", "4:1:1"], "--samplings is a list of 4:4:4, 4:2:2, 4:2:0, 4:4:0, each once; "),

@@ -127,4 +127,6 @@ def test_compare_of_odd_cases(tmp_path: Path) -> None:
 
 def test_compare_needs_a_profile_that_exists(jpeg: Path) -> None:
     line = refusal("compare", jpeg, jpeg, "--profile", "no_such_net")
-    assert line.startswith("Error: a profile is a JSON file or one of generic, mobilenet_v2, ")
+    assert line.startswith(
+        "Error: a profile is a JSON file or one of efficientnet_lite0_420, efficientnet_lite1_420, generic, "
+    )

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,9 +140,9 @@ def test_an_onnx_file_chooses_among_files(picture: Path, tmp_path: Path) -> None
     options = "--network", path, "--max-bytes", 1100, "--input-range", "-1..1"
     report = run_json("encode", picture, *options)
     reader = ClassifierReader(onnx_classifier(path, input_range="-1..1"))
-    files = [encode(PHOTO, target=MaxBytes(1100), tune=load_profile("generic"))]
-    size = MaxBytes(files[0].nbytes)
-    files += [encode(PHOTO, target=size, **arguments) for arguments in ({"tune": "psnr"}, {"method": "jpeg"})]
+    profile = load_profile("generic")
+    ways: list[dict[str, Any]] = [{"tune": profile}, {"profile": profile}, {"tune": "psnr"}, {"method": "jpeg"}]
+    files = [encode(PHOTO, target=MaxBytes(1100), **arguments) for arguments in ways]
     losses = [reader(PHOTO).loss(pillow_pixels(file.data)) for file in files]
     assert report["files"][0]["loss"] == min(losses) < max(losses)
     assert file_of(picture) == files[losses.index(min(losses))].data

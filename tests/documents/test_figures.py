@@ -24,44 +24,6 @@ def test_table_is_that_of_the_results() -> None:
     assert "\n".join(rows) in PAGES["docs/networks.md"]
 
 
-def test_table_of_networks_that_took_no_part_is_that_of_the_results() -> None:
-    results = json.loads((ROOT / "benchmarks/results/transfer.json").read_text())
-    plain, *others = results["ways"].values()
-    networks = "squeezenet1_1", "mobilenet_v2", "efficientnet_lite0"
-    expected = [
-        [
-            *(f"{way[name]['ratio']:.2f} [{way[name]['low']:.2f}, {way[name]['high']:.2f}]" for name in networks),
-            f"{way['psnr_db']:.1f}",
-        ]
-        for way in others
-    ]
-    table = PAGES["docs/networks.md"].partition("| files made for | ")[2].partition("\n\n")[0]
-    assert [[cell.strip() for cell in line.split("|")[2:-1]] for line in table.splitlines()[2:]] == expected
-    text = " ".join(PAGES["docs/networks.md"].split())
-    assert f"on {results['images']} photographs of 299x299 pixels" in text
-    assert f"(quality {results['quality']}, 4:2:0)" in text
-    assert f"Default JPEG has a PSNR of {plain['psnr_db']:.1f} dB" in text
-
-
-def test_table_of_faces_is_that_of_the_results() -> None:
-    results = json.loads((ROOT / "benchmarks/results/faces.json").read_text())
-    expected = []
-    for quality, level in results["qualities"].items():
-        for way, figures in level["ways"].items():
-            part, gain = (
-                [f"{100 * figures[name][end]:{form}}" for end in ("value", "low", "high")]
-                for name, form in (("agreement", ".0f"), ("gain", "+.0f"))
-            )
-            cells = [f"{one[0]} [{one[1]}, {one[2]}]" for one in (part, gain)]
-            difference = "" if way == "default JPEG" else cells[1]
-            expected.append(
-                [quality, way, f"{figures['nbytes']:,.0f}", cells[0], difference, f"{figures['psnr_db']:.1f}"]
-            )
-    table = PAGES["docs/networks.md"].partition("| quality of default JPEG |")[2].partition("\n\n")[0]
-    assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]] == expected
-    assert f"with faces on {results['images']} photographs" in " ".join(PAGES["docs/networks.md"].split())
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_links_and_pictures_are_there(page: str) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#([^)]*))?\)", PAGES[page])

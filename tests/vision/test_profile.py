@@ -150,7 +150,7 @@ def test_files_that_hold_no_profile(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
-    with pytest.raises(InvalidInputError, match=r"generic, mobilenet_v2, .*squeezenet1_1_420; cannot read 'mobilenet'"):
+    with pytest.raises(InvalidInputError, match=r"generic, mobilenet_v1_420, .*_1_420; cannot read 'mobilenet'"):
         load_profile("mobilenet")
 
 
@@ -165,9 +165,10 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 NETWORKS = ["mobilenet_v2", "squeezenet1_1"]
+ALL = ["squeezenet1_1", "mobilenet_v2", "mobilenet_v1", "efficientnet_lite0", "efficientnet_lite1"]
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, *(f"{name}_420" for name in NETWORKS)])
+@pytest.mark.parametrize("name", [*NETWORKS, *(f"{name}_420" for name in ALL)])
 def test_shipped_profiles_are_whole(name: str) -> None:
     assert name in shipped_profiles()
     profile = load_profile(name)
@@ -188,7 +189,7 @@ def test_shipped_profiles_are_whole(name: str) -> None:
 
 def test_the_generic_profile_is_the_mean_of_networks() -> None:
     profile = load_profile("generic")
-    parts = [load_profile(f"{name}_420").weights for name in NETWORKS]
+    parts = [load_profile(f"{name}_420").weights for name in ALL]
     expected = np.mean([part / part.sum() for part in parts], axis=0)
     assert np.allclose(profile.weights, expected, rtol=1e-6)
     assert (profile.provenance.subsampling, profile.provenance.quality) == ("4:2:0", 40)

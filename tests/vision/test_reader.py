@@ -119,11 +119,11 @@ def test_torchvision_networks_bring_their_preprocessing(tmp_path: Any) -> None:
 def test_the_network_reads_its_file_better_than_others_of_that_size(grey: bool) -> None:
     original = np.ascontiguousarray(PHOTO[..., 1]) if grey else PHOTO
     reader = NetworkReader(network(), views=2)
-    options: dict[str, Any] = {"target": Bpp(1.0), "tune": "ycbcr"}
+    options: dict[str, Any] = {"target": Bpp(2.0), "tune": "ycbcr"}
     trellis, loop = encode(original, **options), encode(original, reader=reader, rounds=8, **options)
     reading = reader(original)
     losses = [reading.loss(pillow_pixels(file.data)) for file in (trellis, loop)]
-    assert loop.nbytes <= 1.0 * original.shape[0] * original.shape[1] / 8
+    assert loop.nbytes <= 2.0 * original.shape[0] * original.shape[1] / 8
     assert losses[1] < 0.3 * losses[0]
     assert encode(original, reader=reader, rounds=8, **options).data == loop.data
 
