@@ -129,7 +129,7 @@ def of_divergence(name: str, reader: Callable[[int], NetworkReader], quality: in
         "KL",
         "4:2:0",
         {"network": name},
-        f"The same output of {name}",
+        f"The same divergence for {name}",
         f"KL: divergence of {name}'s output from that on the original, in nats; at most that of default JPEG. All "
         "files are 4:2:0 baseline JPEG with optimal Huffman tables. PSNR in dB over RGB.",
         code,
