@@ -11,7 +11,7 @@ import click
 
 from optcodec.console.about import about
 from optcodec.console.many import Done, process_files
-from optcodec.console.models import open_model
+from optcodec.console.models import one_thread_each, open_model
 from optcodec.console.page import open_option, require_page_packages, write_page
 from optcodec.console.show import columns, json_option, print_json
 from optcodec.errors import InvalidInputError
@@ -79,7 +79,8 @@ def command(folder: Path, quality: int, network: str | None, weights: str | None
         sheet[row.name] = row
         return Done({"photograph": row.name, "methods": records})
 
-    records, failures = process_files(paths, work, workers=processor_count(), label="demo")
+    with one_thread_each([] if network is None else [network]):
+        records, failures = process_files(paths, work, workers=processor_count(), label="demo")
     if failures:
         raise InvalidInputError(f"{failures[0].path}: {failures[0].message}")
     means = _mean_changes(records)
