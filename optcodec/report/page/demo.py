@@ -68,11 +68,11 @@ def demo_part(record: Mapping[str, Any], path: str, subject: str | None) -> Part
     )
     sections += [_heatmap(photographs, methods), _figures(photographs, network)]
     sections += _tables(next(iter(photographs)), methods, path)
-    of = "sensitivity weighted error" if network is None else "divergence at most"
+    of = "the sensitivity weighted error" if network is None else "at most the divergence"
     how = "with tables of" if network is None else "as"
     compared = (
         f"{len(photographs)} photographs were coded {how} {listed([*map(method_name, methods)])}, all with "
-        f"the {of} that JPEG has at quality {record['quality']} for {network or record['profile']}, at "
+        f"{of} that JPEG has at quality {record['quality']} for {network or record['profile']}, at "
         f"chroma subsampling {record['subsampling']}."
     )
     headline = saving_sentences(changes, f"at {equal}", method_name(methods[0]))
