@@ -15,7 +15,7 @@ from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.kernels import prepare
 from optcodec.loop.importance import LINEAR, ROOT, importance
 from optcodec.loop.judge import Judge, judge_of
-from optcodec.loop.line import ReadLine
+from optcodec.loop.line import LoopFile, ReadLine
 from optcodec.loop.people import START, PeopleReader
 from optcodec.loop.reader import readers_of
 from optcodec.loop.rounds import ReadFile, decoded_file, gradient_at, least_loss, read, rounds_from
@@ -30,6 +30,7 @@ from optcodec.trellis.sharing import better
 
 __all__ = ["looped"]
 
+_COARSER, _MISSES = 1.3, 3  # step of the level where files are looked for that are smaller still; failures in a row
 _TYPICAL = 50  # quality at whose error the blocks are weighed where neither bytes nor tables are known beforehand
 
 
@@ -60,10 +61,7 @@ def _least(source: PixelSource | CoefficientSource, request: Request, judge: Jud
     lines, trellis_request = trellis_lines(source, request)
     starts = _starts(source, request, lines)
     if isinstance(request.target, ReaderTarget):
-        typical = _typical(starts[0])
-        field, judge = _field(typical, judge, rounds), judge.priced(decoded_file(typical))
-        searched = [ReadLine(_weighted(line, field), judge, rounds) for line in starts]
-        return min((meet(line, request.target).candidate for line in searched), key=lambda file: file.nbytes).read
+        return min((_smallest(line, request.target, judge, rounds) for line in starts), key=lambda file: len(file.data))
     tried = [trellis_files(line, trellis_request) for line in lines]
     priced = judge.priced(decoded_file(tried[0][0]))
     plain, files = map(list, zip(*(_preferred(some, priced) for some in tried), strict=True))
@@ -76,6 +74,43 @@ def _least(source: PixelSource | CoefficientSource, request: Request, judge: Jud
     if rounds == 0 and not _has_tables(trellis_request):
         files += others(source, trellis_request, judge, max(_size(file, request).nbytes for file in plain), field)
     return least_loss(files)
+
+
+def _smallest(line: TrellisLine, target: ReaderTarget, judge: Judge, rounds: int) -> ReadFile:
+    """The smallest file that is found to keep a target of the reader.
+
+    Rounds begin where files without rounds keep the target, which are soon made, and the smaller one of both is taken.
+    """
+    typical = _typical(line)
+    priced = judge.priced(decoded_file(typical))
+    found: list[LoopFile] = []
+    missed: TargetNotMetError | None = None
+    for count in sorted({0, rounds} if judge.has_gradient else {rounds}):
+        begin = found[0].start.levels[0] if found else None
+        searched = ReadLine(_weighted(line, _field(typical, judge, count)), priced, count, begin)
+        try:
+            found.append(_coarser(searched, target, meet(searched, target).candidate))
+        except TargetNotMetError as error:
+            missed = error
+    if not found:
+        assert missed is not None
+        raise missed
+    return min(found, key=lambda file: file.nbytes).read
+
+
+def _coarser(searched: ReadLine, target: ReaderTarget, found: LoopFile) -> LoopFile:
+    """A smaller file that keeps the target, if there is one a few steps farther: a loss does not rise evenly as files
+    become smaller, so that a search, which expects that, may end too soon."""
+    (goal,) = target.goals(searched)
+    level, misses = found.start.levels[0], 0
+    while misses < _MISSES:
+        level *= _COARSER
+        file = searched.at(level)
+        if file.nbytes < found.nbytes and goal.measure(file) <= goal.limit:
+            found, misses = file, 0
+        else:
+            misses += 1
+    return found
 
 
 def _starts(source: PixelSource | CoefficientSource, request: Request, lines: list[TrellisLine]) -> list[TrellisLine]:

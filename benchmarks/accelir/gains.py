@@ -282,13 +282,13 @@ def picture() -> None:
     from PIL import Image
     from skimage import data
 
-    from optcodec.cli.blocks import show
+    from optcodec.cli.blocks_show import command
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "coffee with noise.png"
         Image.fromarray(make_task("denoise25").sent(data.coffee(), 0)).save(path)
         drawn = str(ROOT / "docs" / "blocks.png")
-        show([str(path), "-o", drawn, "--blocks", "qpnet:denoise25", "--bpp", "1.2"], standalone_mode=False)
+        command([str(path), "-o", drawn, "--blocks", "qpnet:denoise25", "--bpp", "1.2"], standalone_mode=False)
 
 
 if __name__ == "__main__":

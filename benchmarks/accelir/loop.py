@@ -10,6 +10,10 @@ exactly that size, the trellis for PSNR and with the weights for the receiver, a
 the loop, to what it makes of the uncoded picture, and to the clean one. PSNR after restoration, against the clean
 picture.
 
+Two ways do without the loop: ``weights of one gradient`` (``--rounds 0``), and ``bits of the loop``, which is what a
+network could reach that knew how many bits the loop spends on each 32x32 block: weights of the blocks are moved until
+the trellis spends as many, and the file counts that the receiver restores best.
+
     OPTCODEC_DATA=DATA python -m benchmarks.accelir.loop NETS --work WORK [--images N]
 
 Writes ``results/accelir_loop.json``. WORK stores each measurement as a small file: an interrupted run goes on.
@@ -22,7 +26,7 @@ import sys
 import time
 import zlib
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +35,14 @@ import numpy as np
 
 from benchmarks.accelir.case import SUBSAMPLING, Case, Pixels, Tools, digest_of
 from benchmarks.accelir.gains import chosen
-from benchmarks.accelir.methods import METHODS, CodedFile, Method, figures_of
-from benchmarks.accelir.report import Measured, difference
+from benchmarks.accelir.methods import METHODS, CodedFile, Method, figures_of, trellis_file
+from benchmarks.accelir.report import Measured, difference, share
 from benchmarks.rates.rd import load
 from benchmarks.record import write_result
-from optcodec import MaxBytes, encode
+from optcodec import MaxBytes, QualityField, encode
+from optcodec.blocks.curves import BLOCK_SIDE
 from optcodec.console.progress import tracked
+from optcodec.receivers.block_bits import file_block_bits
 from optcodec.shared import write_whole
 from restore.readers import TaskReader
 from restore.tasks import RestorationTask, make_task
@@ -47,21 +53,46 @@ NETWORKS = {
     "deblur1.5": ("ircnn_color_set",),
 }
 BPP, SIDE, IMAGES = 1.2, 256, 12
+_TURNS, _RANGE = 8, 100.0  # files whose bits by block approach those of the loop; largest and smallest weight
 PACKAGES = ("numpy", "numba", "torch", "pillow")
 
 
-def _loop(case: Case, budget: int, *, to_clean: bool) -> CodedFile:
-    """The receiver in the loop, from the weights for the receiver."""
+@lru_cache(maxsize=1)
+def _looped(case: Case, budget: int, *, to_clean: bool = False, rounds: int | None = None) -> bytes:
+    """A file with the receiver in the loop, from the weights for the receiver."""
     assert isinstance(case.task, RestorationTask)
     reader = TaskReader(case.task, case.clean if to_clean else None)
     target, tuning = MaxBytes(budget), case.tools.tuning
-    coded = encode(case.sent, reader=reader, target=target, tune=tuning, subsampling=SUBSAMPLING, threads=1)
-    return coded.nbytes, case.measured(coded.data)
+    return encode(
+        case.sent, reader=reader, target=target, tune=tuning, subsampling=SUBSAMPLING, threads=1, rounds=rounds
+    ).data
+
+
+def _loop(case: Case, budget: int, **options: Any) -> CodedFile:
+    """The receiver in the loop."""
+    data = _looped(case, budget, **options)
+    return len(data), case.measured(data)
+
+
+def _bits_of_the_loop(case: Case, budget: int) -> CodedFile:
+    """The best of some files of the trellis whose 32x32 blocks have nearly the bits that they have in the loop."""
+    wanted = np.maximum(file_block_bits(_looped(case, budget)), 1)
+    height, width = case.sent.shape[:2]
+    weights, found = np.ones(wanted.shape), []
+    for _ in range(_TURNS):
+        field = QualityField.from_squares(width, height, weights, BLOCK_SIDE)
+        data = trellis_file(case, budget, tune=case.tools.tuning, field=field)
+        found.append((len(data), case.measured(data)))
+        weights = weights * wanted / np.maximum(file_block_bits(data), 1)
+        weights = np.clip(weights / weights.mean(), 1 / _RANGE, _RANGE)
+    return max(found[1:], key=lambda file: file[1][0])
 
 
 LOOPS: dict[str, Method] = {
-    "loop": partial(_loop, to_clean=False),
+    "weights of one gradient": partial(_loop, rounds=0),
     "loop to the clean picture": partial(_loop, to_clean=True),
+    "loop": _loop,
+    "bits of the loop": _bits_of_the_loop,
 }
 MEASURED = {name: METHODS[name] for name in ("jpeg", "webp", "rdo", "receiver")} | LOOPS
 
@@ -109,7 +140,10 @@ def _timed(case: Case, method: str) -> dict[str, Any]:
 
 
 def summary(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """For each network: gains in dB over default JPEG and over the weights for the receiver, and seconds a file."""
+    """For each network: gains in dB over default JPEG, over WebP and over the weights for the receiver, and seconds.
+
+    The seconds of ``bits of the loop`` are those of what comes after the loop.
+    """
     measured, networks = Measured(records), {}
     for problem, names in NETWORKS.items():
         for name in names:
@@ -123,6 +157,8 @@ def summary(records: list[dict[str, Any]]) -> dict[str, Any]:
                 "decoded_psnr_db": {method: _mean(part, "before") for method, part in rows.items()},
                 "over_jpeg": {method: difference(part, rows["jpeg"]) for method, part in rows.items()},
                 "over_receiver": {method: difference(rows[method], rows["receiver"]) for method in LOOPS},
+                "over_webp": {method: difference(rows[method], rows["webp"]) for method in LOOPS},
+                "share_of_bits": share([rows[method] for method in ("receiver", "bits of the loop", "loop")]),
                 "seconds": {method: round(float(np.median(values)), 2) for method, values in seconds.items()},
             }
     digests = {record["network"]: record["digest"] for record in records}

@@ -96,9 +96,14 @@ def _moz(pixels: Pixels, quality: int, *, table: int) -> bytes:
     return encode_mozjpeg(pixels, SUBSAMPLING, quality, table=table, progressive=False)
 
 
+def trellis_file(case: Case, budget: int, **weights: Any) -> bytes:
+    """The file of effort 3 for a budget in bytes, with these weights of errors."""
+    return encode(case.sent, effort=3, **weights, target=MaxBytes(budget), subsampling=SUBSAMPLING, threads=1).data
+
+
 def coded(case: Case, budget: int, **weights: Any) -> CodedFile:
-    """Bytes and `FIELDS` of the file of effort 3 for a budget in bytes, with these weights of errors."""
-    data = encode(case.sent, effort=3, **weights, target=MaxBytes(budget), subsampling=SUBSAMPLING, threads=1).data
+    """Bytes and `FIELDS` of that file."""
+    data = trellis_file(case, budget, **weights)
     return len(data), case.measured(data)
 
 

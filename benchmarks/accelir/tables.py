@@ -17,6 +17,7 @@ Figures = dict[str, Any]
 _TITLES = {"sr4": "super-resolution x4", "denoise25": "de-noising, 25", "deblur1.5": "de-blurring, 1.5"}
 _TITLES |= {"deblock": "JPEG artifacts"}
 _OURS, _MIDDLE = "receiver+qpnet", "1.2"
+_LOOPS = "loop", "loop to the clean picture"
 # Goals of the project: gains over default JPEG in dB by task; then largest overhead in %, largest median and 95th
 # percentile of the size error in %, and least share of the headroom in %.
 _GAINS = {"sr4": 0.6, "denoise25": 0.25}
@@ -33,6 +34,7 @@ def accelir() -> dict[str, str]:
         "accelir before": (before, ("rates",)),
         "accelir widths": (widths, ("widths",)),
         "accelir unseen": (unseen, ("unseen",)),
+        "accelir loop": (in_the_loop, ("loop",)),
         "accelir targets": (targets, ("rates", "widths", "control", "speed")),
     }
     results = {
@@ -109,6 +111,21 @@ def qpnet(rates: Figures) -> str:
         [f"share of it, % (goal: {_SHARE})", *(_figure(_percent(shares.get("share")), 0) for shares in headroom)]
     )
     return table([f"receiver+qpnet, dB over ..., {middle} bpp", *map(_title, tasks)], rows)
+
+
+def in_the_loop(measured: Figures) -> str:
+    """Gains with the receiver in the loop, for networks that others trained."""
+    over_jpeg, over_receiver = ("webp", "rdo", "receiver"), ("weights of one gradient", *_LOOPS)
+    header = [f"{measured['bpp']:g} bpp, dB", "n", *(f"{name} over JPEG" for name in over_jpeg)]
+    header += [*(f"{name} over receiver" for name in over_receiver), *(f"{name} over WebP" for name in _LOOPS)]
+    rows = []
+    for name, network in measured["networks"].items():
+        cells = [_figure(network["over_jpeg"][method]) for method in over_jpeg]
+        cells += [_figure(network["over_receiver"][method]) for method in over_receiver]
+        cells += [_figure(network["over_webp"][method]) for method in _LOOPS]
+        cells.append(_figure(_percent(network["share_of_bits"]["share"]), 0))
+        rows.append([f"{_title(network['task'])}: {name}", str(network["over_jpeg"]["receiver"]["images"]), *cells])
+    return table([*header, "share of the loop's gain with its bits by block, %"], rows)
 
 
 def before(rates: Figures) -> str:

@@ -27,7 +27,8 @@ _TOGETHER, _WITHOUT, _CROP = ", the first ", "generic without ", "crop, "
 
 def network_loop() -> dict[str, str]:
     """All tables, by the name in their marks."""
-    squares, profiles, whole = map(_result, ("network_loop", "network_profiles", "network_profiles_whole"))
+    squares, profiles = _result("network_loop"), _result("network_profiles")
+    whole_loop, whole = _result("network_loop_whole"), _result("network_profiles_whole")
     return {
         "network loop: divergence": rates(squares, "log_divergence"),
         "network loop: loss": rates(squares, "loss"),
@@ -36,6 +37,8 @@ def network_loop() -> dict[str, str]:
         "network loop: kept": _kept(squares),
         "network loop: in short": _in_short(squares),
         "network loop: together": _together(squares),
+        "network loop: whole": rates(whole_loop, "log_divergence"),
+        "network loop: whole in short": _whole_in_short(whole_loop),
         "network profiles: divergence": rates(profiles, "log_divergence"),
         "network profiles: loss": rates(profiles, "loss"),
         "network profiles: whole": rates(whole, "log_divergence"),
@@ -170,6 +173,16 @@ def _in_short(document: Figures) -> str:
         rows.append([TITLES[name], *(percent(rate(document, way, name)) for way in ways)])
     header = [f"bytes at equal divergence, %, n = {document['images']}", "`--tune dnn:generic`"]
     return table([*header, "`choose`", "`--rounds 0`", "`--network`"], rows)
+
+
+def _whole_in_short(document: Figures) -> str:
+    """What each network gains of whole photographs that files are made for, alone or together."""
+    rows = []
+    for name in document["networks"]:
+        ways = f"{_CROP}generic", f"weights, {name}", f"loop, {name}", "loop, the first 4"
+        rows.append([TITLES[name], *(percent(rate(document, way, name)) for way in ways)])
+    header = [f"bytes at equal divergence, %, n = {document['images']}", f"`dnn:generic`, `--blocks {CROP}`"]
+    return table([*header, "`--rounds 0`", "`--network`", "`--network`, the first four at once"], rows)
 
 
 def _together(document: Figures) -> str:

@@ -17,6 +17,7 @@ from benchmarks.accelir.tables import accelir
 from benchmarks.accuracy.agreement_tables import agreements
 from benchmarks.accuracy.loop_tables import network_loop
 from benchmarks.conformance.tables import conformance
+from benchmarks.documents.demo import of_network
 from benchmarks.documents.measured import measured
 from benchmarks.markdown import percent, table
 from benchmarks.rates.tables import (
@@ -100,6 +101,7 @@ def tables() -> dict[str, str]:
         "people": people(),
         "people in short": people_in_short(),
         "subsampling": subsampling_choice(),
+        "demo: network": of_network(),
         **agreements(),
         **network_loop(),
         **receiver(),

@@ -9,36 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.batch.opening import is_jpeg
-from optcodec.cli import blocks_train
+from optcodec.cli import blocks_show, blocks_train
 from optcodec.cli.blocks_train import parts_folder
-from optcodec.console.about import about
 from optcodec.console.files import find_images
-from optcodec.console.help import GroupedCommand
-from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures, report_notices
+from optcodec.console.many import Done, Failure, failure_records, process_files, report_failures
 from optcodec.console.options import (
     SUBSAMPLINGS,
-    choose_target,
     inputs_argument,
     max_pixels_option,
-    one_of,
-    output_option,
-    subsampling_option,
-    target_options,
 )
 from optcodec.console.show import columns, count, json_option, print_json
-from optcodec.console.streams import read_bytes
-from optcodec.console.tuning import block_options, tune_option, tuned
-from optcodec.errors import InvalidInputError
-from optcodec.extras import require_packages
-from optcodec.files import check_writable, write_whole
+from optcodec.files import check_writable
 
 if TYPE_CHECKING:
     from optcodec.blocks.profile import UtilityProfile
-    from optcodec.pictures.pixels import Picture
     from optcodec.receivers.survey import BlockSurvey, SurveyedImage
     from optcodec.receivers.task import Task
-    from optcodec.report.blocks import BlockMap
 
 __all__ = ["command"]
 
@@ -48,6 +34,7 @@ def command() -> None:
     """Measure how much a receiver that restores images gains from bits in each 32x32 block."""
 
 
+command.add_command(blocks_show.command)
 command.add_command(blocks_train.command)
 
 
@@ -172,82 +159,3 @@ def _text(output: Path, profile: UtilityProfile) -> str:
     ]
     title = f"{output}: {about.task}, {count(about.blocks, 'block')} of {count(len(about.images), 'image')}"
     return f"{title}\n\n{columns(header, rows)}"
-
-
-@command.command(cls=GroupedCommand)
-@click.argument("image", type=click.Path(path_type=Path))
-@output_option("Picture to draw: .png, .svg or .pdf.", required=True)
-@block_options
-@tune_option
-@click.option("-q", "--quality", type=click.IntRange(1, 100), help="Encode with default JPEG tables of this quality.")
-@target_options
-@subsampling_option
-@max_pixels_option
-@json_option
-def show(image: Path, output: Path, max_pixels: int, as_json: bool, **options: Any) -> None:
-    """Draw maps of an image's blocks: their utility, weight and bits.
-
-    With --blocks, the image is encoded as by "optcodec encode"; a JPEG file is decoded to pixels first. Without
-    --blocks, IMAGE must be a sequential JPEG file, and only the bits of its blocks are drawn.
-    """
-    from optcodec.pictures.pixels import load_picture
-    from optcodec.receivers.block_bits import file_block_bits
-    from optcodec.report.blocks import bits_map, blocks_figure
-    from optcodec.report.curves import FORMATS, draw_to
-
-    if output.suffix.lower() not in FORMATS:
-        raise click.BadParameter(f"{output} should end in one of {', '.join(FORMATS)}", param_hint="-o/--output")
-    _check_shown(image, options)
-    require_packages("matplotlib.figure")
-    picture = load_picture(image, max_pixels=max_pixels)
-    height, width = picture.pixels.shape[:2]
-    record: dict[str, Any] = {"input": str(image), "output": str(output), "width": width, "height": height}
-    data, maps = (read_bytes(image), {}) if options["blocks"] is None else _coded(picture, options, record)
-    notices = [*picture.notices]
-    maps["bits"] = bits_map(file_block_bits(data, notify=notices.append))
-    record |= {"nbytes": len(data), "bpp": 8 * len(data) / (width * height)}
-    figure = blocks_figure(picture.pixels, [*maps.values()], title=image.name, note=_note(record))
-    write_whole(output, draw_to(figure, output.suffix.lower()))
-    report_notices({notice: [image] for notice in notices})
-    if as_json:
-        print_json(
-            about("numpy", "pillow") | record | {"maps": {name: block_map.record for name, block_map in maps.items()}}
-        )
-    else:
-        click.echo(f"{output}: {_note(record)}")
-
-
-def _check_shown(image: Path, options: dict[str, Any]) -> None:
-    """Without ``--blocks`` nothing is encoded: refuse options for encoding, and images that are not JPEG files."""
-    if options["blocks"] is not None:
-        return
-    set_options = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
-    if set_options:
-        raise InvalidInputError(f"{set_options[0]} is for coding the image; expected --blocks too")
-    if not is_jpeg(image):
-        raise InvalidInputError(f"{image}: without --blocks, expected a JPEG file, got another kind of file")
-
-
-def _coded(picture: Picture, options: dict[str, Any], record: dict[str, Any]) -> tuple[bytes, dict[str, BlockMap]]:
-    """Encode the image as ``optcodec encode`` does; maps of its blocks' utility and weights. Adds the settings to
-    `record`."""
-    from optcodec.encoder import encode
-    from optcodec.report.blocks import RecordingChoice
-
-    target, quality = choose_target(options), options["quality"]
-    one_of({"-q/--quality": quality, "a target (--bpp and the like)": target})
-    others = "effort", "profile", "method", "tables", "huffman", "roi", "roi_strength", "background"
-    tuning = tuned(dict.fromkeys(others) | {"dct": "float"} | options, quality, target)
-    record |= tuning.record
-    recording = RecordingChoice.of(tuning.settings["blocks"])
-    encoded = encode(picture, **tuning.settings | {"blocks": recording, "subsampling": options["subsampling"]})
-    return encoded.data, recording.maps()
-
-
-def _note(record: dict[str, Any]) -> str:
-    """One line with the settings and the size of the file."""
-    size = f"{record['nbytes']:,} bytes, {record['bpp']:.3f} bpp"
-    if "blocks" not in record:
-        return size
-    way = record["blocks"] if record["allocator"] is None else f"{record['blocks']}, {record['allocator']}"
-    return f"{way}, tuned for {record['tune']}: {size}"

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from optcodec.targets import Target
     from optcodec.trellis.field import QualityField
 
-__all__ = ["EncodeSettings", "block_options", "named_readers", "tune_option", "tuned", "tuning_options"]
+__all__ = [
+    "EncodeSettings",
+    "block_options",
+    "named_readers",
+    "region_options",
+    "tune_option",
+    "tuned",
+    "tuning_options",
+]
 
 _NETWORK, _RECEIVER, _QPNET = "dnn:", "receiver:", "qpnet:"  # prefixes of names of profiles
 _FOR_NETWORKS = "generic"  # the profile that files for a network start from
@@ -59,6 +67,14 @@ def tuning_options(function: Any) -> Any:
             "4]",
         ),
         tune_option,
+        region_options,
+    )
+
+
+def region_options(function: Any) -> Any:
+    """Add the options for a region of interest to a command."""
+    return with_options(
+        function,
         click.option(
             "--roi",
             type=click.Path(path_type=Path),

@@ -84,11 +84,14 @@ class ReadLine(Line[LoopFile]):
         What reads the files.
     rounds : int
         How many gradients the loop asks for, for each file.
+    begin : float, optional
+        Level at which a search starts; that of the trellis by default.
     """
 
     line: TrellisLine
     judge: Judge
     rounds: int
+    begin: float | None = None
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -135,8 +138,8 @@ class ReadLine(Line[LoopFile]):
         return self.judge.agrees(DecodedFile.of(candidate.data, grey=grey))
 
     def start(self, goal: Goal) -> float:
-        """That of the trellis."""
-        return self.line.start(goal)
+        """That of the trellis, unless there is another."""
+        return self.line.start(goal) if self.begin is None else self.begin
 
     def growth(self, goal: Goal) -> float:
         """Power of the level with which a loss rises, about."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BlockMap", "RecordingChoice", "bits_map", "blocks_figure"]
+__all__ = ["BlockMap", "RecordingChoice", "bits_map", "blocks_figure", "weight_map"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -79,29 +79,41 @@ class RecordingChoice(BlockChoice):
         self.calls.append((context, budget, weights))
         return weights
 
-    def maps(self) -> dict[str, BlockMap]:
-        """Maps of the last call: expected utility if there is a QP-NET, and qualities for an allocator, else weights.
-
-        Weights are in dB relative to their geometric mean.
-        """
+    def maps(self, region: QualityField | None = None) -> dict[str, BlockMap]:
+        """Maps of the last call: expected utility if there is a QP-NET, and qualities for an allocator, else weights,
+        times those of a region."""
         context, budget, field = self.calls[-1]
-        logarithms = 10 * np.log10(field.weights)
-        maps = {"weight": BlockMap("weight of errors", "dB", logarithms - logarithms.mean(), BLOCK, around=True)}
+        maps = {"weight": weight_map(field if region is None else field.times(region))}
         if self.profile is None:
             return maps
         utility = 1000 * context.shares @ self.profile.utility
         if self.way in ALLOCATORS and budget is not None:
             span = "{} to {}".format(*self.profile.qualities[[0, -1]])
             maps = {"quality": BlockMap("quality", span, allocated_qualities(context, budget, self.way))}
-        return {"utility": BlockMap("expected utility", "dB per kB", utility)} | maps
+        signed = bool((self.profile.utility < 0).any())
+        return {"utility": BlockMap("expected utility", "dB per kB", utility, around=signed)} | maps
+
+
+def weight_map(field: QualityField) -> BlockMap:
+    """Map of weights in dB relative to their geometric mean; what weighs nothing is like what weighs least."""
+    least = field.weights[field.weights > 0].min()
+    logarithms = 10 * np.log10(np.maximum(field.weights, least))
+    return BlockMap("weight of errors", "dB", logarithms - logarithms.mean(), BLOCK, around=True)
 
 
 def bits_map(bits: npt.NDArray[np.int64]) -> BlockMap:
     """Map of the result of `optcodec.receivers.block_bits.file_block_bits`."""
-    return BlockMap("size in the file", "bits", bits)
+    return BlockMap("size in the file", f"bits per {BLOCK_SIDE}x{BLOCK_SIDE} block", bits)
 
 
-def blocks_figure(pixels: npt.NDArray[np.uint8], maps: list[BlockMap], *, title: str, note: str = "") -> Figure:
+def blocks_figure(
+    pixels: npt.NDArray[np.uint8],
+    maps: list[BlockMap],
+    *,
+    title: str,
+    note: str = "",
+    region: QualityField | None = None,
+) -> Figure:
     """Draw the image, with maps of its blocks beside and below it.
 
     Parameters
@@ -112,6 +124,8 @@ def blocks_figure(pixels: npt.NDArray[np.uint8], maps: list[BlockMap], *, title:
         In the order in which they are drawn.
     title, note : str
         Lines above the pictures.
+    region : QualityField, optional
+        Outlined in the image, where its weights pass the middle between the least and the largest one.
     """
     require_packages("matplotlib.figure")
     from matplotlib.figure import Figure
@@ -132,6 +146,7 @@ def blocks_figure(pixels: npt.NDArray[np.uint8], maps: list[BlockMap], *, title:
         axes = figure.add_axes(_part((left, top - drawn[1], *drawn), size))
         if block_map is None:
             _draw_image(axes, pixels)
+            _outline(axes, region)
         else:
             bar = figure.add_axes(_part((left + drawn[0] + 0.08, top - tall, _BAR, tall), size))
             _draw_map(axes, bar, block_map)
@@ -170,6 +185,16 @@ def _draw_image(axes: Axes, pixels: npt.NDArray[np.uint8]) -> None:
     step = max(1, max(height, width) // _SAMPLES)
     extent = (0, width, height, 0)
     axes.imshow(pixels[::step, ::step], cmap="gray", vmin=0, vmax=255, interpolation="antialiased", extent=extent)
+
+
+def _outline(axes: Axes, region: QualityField | None) -> None:
+    """Draw a line around what weighs more, light on dark, which can be seen on any image."""
+    if region is None or min(region.weights.shape) < 2 or region.weights.min() == region.weights.max():
+        return
+    rows, columns = (BLOCK * (np.arange(count) + 0.5) for count in region.weights.shape)
+    middle = (region.weights.min() + region.weights.max()) / 2
+    for color, width in (("black", 2.6), ("white", 1.2)):
+        axes.contour(columns, rows, region.weights, levels=[middle], colors=color, linewidths=width)
 
 
 def _draw_map(axes: Axes, bar: Axes, block_map: BlockMap) -> None:

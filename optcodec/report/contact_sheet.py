@@ -50,8 +50,10 @@ class Panel:
         Table of luminance, or tables of luminance and chrominance.
     nbytes : int
         Size of the file.
-    bpp, psnr_db, swe : float
-        Bits per pixel, PSNR in dB, sensitivity weighted error.
+    bpp, psnr_db, error : float
+        Bits per pixel, PSNR in dB, and the error that is equal in all files.
+    error_name : str
+        What the error is called.
     """
 
     method: str
@@ -60,7 +62,8 @@ class Panel:
     nbytes: int
     bpp: float
     psnr_db: float
-    swe: float
+    error: float
+    error_name: str = "SWE"
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +127,7 @@ def _axes(figure: Figure, left: float, top: float, width: float, height: float) 
 
 
 def _describe(axes: Axes, panel: Panel, first: Panel) -> None:
-    figures = f"{panel.bpp:.2f} bpp · {panel.psnr_db:.1f} dB · SWE {panel.swe:.3g}"
+    figures = f"{panel.bpp:.2f} bpp · {panel.psnr_db:.1f} dB · {panel.error_name} {panel.error:.3g}"
     _caption(axes, f"{panel.method}    {panel.nbytes:,} bytes", figures)
     if panel is first:
         return

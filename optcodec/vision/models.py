@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from optcodec.errors import InvalidInputError
 from optcodec.extras import load_factory, require_packages
+from optcodec.vision.packaged import PACKAGED, packaged
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -59,13 +60,14 @@ def load_model(name: str, *, weights: str | os.PathLike[str] | None = None, devi
     Parameters
     ----------
     name : str
-        A classifier of torchvision, such as ``"mobilenet_v2"``; or ``"package.module:factory"``, a function without
-        arguments that returns a `TargetModel`, or a module that takes RGB in 0..1 (its images are then resized to 256
-        and cropped to 224 pixels).
+        A classifier of torchvision, such as ``"mobilenet_v2"``; ``"efficientnet-lite0"`` to ``"efficientnet-lite4"``,
+        whose packages have weights; or ``"package.module:factory"``, a function without arguments that returns a
+        `TargetModel`, or a module that takes RGB in 0..1 (its images are then resized to 256 and cropped to 224
+        pixels).
     weights : str or path, optional
         A ``.safetensors`` file, or a ``.pth`` or ``.pt`` file of tensors only. ``"default"`` downloads the newest
         weights of torchvision; the name of an entry of torchvision's enumeration (``"IMAGENET1K_V1"``) downloads that
-        one. Not required for a factory.
+        one. Not required for a factory and for EfficientNet-Lite.
     device : str
         Torch device, such as ``"cpu"`` or ``"cuda"``.
 
@@ -81,7 +83,8 @@ def load_model(name: str, *, weights: str | os.PathLike[str] | None = None, devi
     lists for the name is used (for most, resize the short side to 256 and crop the central 224x224 pixels).
     """
     if ":" not in name:
-        return _placed(_from_torchvision(name, weights), device)
+        found = _from_package if name in PACKAGED else _from_torchvision
+        return _placed(found(name, weights), device)
     require_packages("torch", "torchvision")
     return model_of(load_factory(name, "a model")(), name, weights=weights, device=device)
 
@@ -170,6 +173,14 @@ def _from_torchvision(name: str, weights: str | os.PathLike[str] | None) -> Targ
     path = Path(weights) if entry is None else _download(entry)
     _load_weights(network, path)
     preset = (entry or next(iter(entries))).transforms()
+    return TargetModel(name, _normalized(network, preset), _resizing(preset), _sha256(path), _resampling(preset))
+
+
+def _from_package(name: str, weights: str | os.PathLike[str] | None) -> TargetModel:
+    require_packages("torch", "torchvision", "safetensors.torch")
+    network, shipped, preset = packaged(name)
+    path = shipped if weights is None else Path(weights)
+    _load_weights(network, path)
     return TargetModel(name, _normalized(network, preset), _resizing(preset), _sha256(path), _resampling(preset))
 
 

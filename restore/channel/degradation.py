@@ -47,6 +47,8 @@ class Degradation:
         libjpeg-turbo (through Pillow), optcodec, or optcodec with rate-distortion optimized quantization. "mixed": each
         patch by libjpeg-turbo or, with probability 1/2, by optcodec with tables and coefficients optimized for the
         quality.
+    lossless : float
+        Share (0..1) of the patches that are not coded at all, whose tables have steps of 1.
     """
 
     qualities: Sequence[int] = (10, 20, 30, 50)
@@ -54,6 +56,7 @@ class Degradation:
     subsamplings: Sequence[str] = ("4:2:0",)
     own_tables: float = 0.0
     encoder: str = "pillow"
+    lossless: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.qualities or any(not 1 <= quality <= 100 for quality in self.qualities):
@@ -65,8 +68,9 @@ class Degradation:
             raise InvalidInputError(
                 f"subsamplings are {', '.join(samplings)}, at least one; got {list(self.subsamplings)}"
             )
-        if not 0 <= self.own_tables <= 1:
-            raise InvalidInputError(f"own_tables is a share, 0..1; got {self.own_tables}")
+        for name in ("own_tables", "lossless"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidInputError(f"{name} is a share, 0..1; got {getattr(self, name)}")
         if self.encoder not in ("pillow", "optcodec", "rdo", "mixed"):
             raise InvalidInputError(f"encoder is pillow, optcodec, rdo or mixed; got {self.encoder!r}")
 
@@ -87,21 +91,33 @@ class Degradation:
         ndarray of uint16, shape (1 or 2, 8, 8)
             Quantization tables in natural order, luminance first.
         """
+        received, tables = self._coded(image, rng)
+        sigma = float(rng.choice(self.sigmas))
+        if sigma:
+            received = add_noise(received, sigma, rng)
+        return received, tables
+
+    def _coded(self, image: Samples, rng: np.random.Generator) -> tuple[Samples, npt.NDArray[np.uint16]]:
+        """The image as it is decoded, and its tables."""
+        planes = 1 if image.ndim == 2 else 2
+        if self.lossless and rng.random() < self.lossless:
+            return image, np.ones((planes, 8, 8), np.uint16)
         quality = int(rng.choice(self.qualities))
-        tables = annex_k_steps(quality, 1 if image.ndim == 2 else 2)
+        tables = annex_k_steps(quality, planes)
         if rng.random() < self.own_tables:
             tables = varied_tables(tables, rng)
         subsampling = str(rng.choice(np.asarray(self.subsamplings)))
         if self.encoder == "mixed" and rng.random() < 0.5:
             coded = optcodec.encode(_to_rgb(image), quality=quality, subsampling=subsampling, tune="ycbcr")
-            data, tables = coded.data, np.stack([table.steps for table in coded.coefficients.tables])
+            data, tables = coded.data, _steps_of(coded.coefficients)
         else:
             data = _encode(image, tables, subsampling, "pillow" if self.encoder == "mixed" else self.encoder)
-        received = decode(data, "L" if image.ndim == 2 else "YCbCr")
-        sigma = float(rng.choice(self.sigmas))
-        if sigma:
-            received = add_noise(received, sigma, rng)
-        return received, tables
+        return decode(data, "L" if image.ndim == 2 else "YCbCr"), tables
+
+
+def _steps_of(image: optcodec.CoefficientImage) -> npt.NDArray[np.uint16]:
+    """Tables of luminance and of chrominance, which may be one in the file."""
+    return np.stack([image.tables[component.table].steps for component in image.components[:2]])
 
 
 def transmit(

@@ -9,9 +9,10 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from optcodec import MaxBytes, blocks_by, encode
+from optcodec import BlockChoice, MaxBytes, QualityField, blocks_by, encode
 from optcodec.blocks.curves import block_grid
 from optcodec.blocks.slopes import weights_from_qualities
+from optcodec.blocks.vaq import x264_field
 from optcodec.receivers.block_bits import file_block_bits
 from optcodec.report.blocks import BlockMap, RecordingChoice, blocks_figure
 from tests.block_helpers import save_both, small_net, small_profile
@@ -79,11 +80,61 @@ def test_show_has_the_qualities_that_became_weights(tmp_path: Path, way: str) ->
     np.testing.assert_array_equal(field.weights, realised.weights)
 
 
+def test_a_region_has_its_weights_and_an_outline(tmp_path: Path) -> None:
+    pixels = photograph(80, 120)
+    source, mask = save(tmp_path / "a.png", pixels), np.zeros((80, 120), np.uint8)
+    mask[16:48, 32:72] = 255
+    region = QualityField.from_mask(mask, strength=8)
+    options = ["--roi", save(tmp_path / "mask.png", mask), "--roi-strength", 8, "--bpp", 2]
+    for blocks, expected in (([], region), (["--blocks", "x264"], region.times(x264_field(pixels)))):
+        report = run_json("blocks", "show", source, "-o", tmp_path / "map.png", *options, *blocks)
+        run_json("encode", source, "-o", tmp_path / "a.jpg", *options, *blocks)
+        assert report["nbytes"] == (tmp_path / "a.jpg").stat().st_size
+        decibels = 10 * np.log10(expected.weights)
+        np.testing.assert_allclose(report["maps"]["weight"]["values"], decibels - decibels.mean(), atol=1e-9)
+    assert run("blocks", "show", source, "-o", tmp_path / "map.png", *options).stdout.startswith(
+        f"{tmp_path / 'map.png'}: region, tuned for psnr: "
+    )
+    drawn = blocks_figure(pixels, [], title="", region=region)
+    contours = [shown for shown in drawn.axes[0].collections if hasattr(shown, "levels")]
+    points = np.concatenate([path.vertices for path in contours[0].get_paths()])
+    assert (points.min(0) == [32, 16]).all()
+    assert (points.max(0) == [72, 48]).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 90)], ids=str)
+def test_a_region_of_small_images_has_no_outline(size: tuple[int, int]) -> None:
+    region = QualityField.from_mask(photograph(*size)[..., 0])
+    figure = blocks_figure(photograph(*size), [], title="", region=region)
+    assert not [shown for shown in figure.axes[0].collections if hasattr(shown, "levels")]
+
+
+@pytest.mark.parametrize("name", ["a.png", "mask.png"])
+def test_inputs_are_replaced_by_force_alone(tmp_path: Path, name: str) -> None:
+    source, mask = save(tmp_path / "a.png", photograph(40, 50)), save(tmp_path / "mask.png", photograph(40, 50)[..., 0])
+    before = (tmp_path / name).read_bytes()
+    arguments = "blocks", "show", source, "--roi", mask, "-o", tmp_path / name
+    assert "--force" in refusal(*arguments)
+    assert (tmp_path / name).read_bytes() == before
+    run_json(*arguments, "--force")
+    assert (tmp_path / name).read_bytes() != before
+
+
+@pytest.mark.parametrize("least", [-0.25, 0.25])
+def test_utility_has_two_colours_if_some_is_negative(tmp_path: Path, least: float) -> None:
+    profile = small_profile()
+    shifted = profile.utility - profile.utility.min() + least * np.ptp(profile.utility)
+    recording = RecordingChoice.of(BlockChoice("exchange", profile, small_net()))
+    encode(photograph(70, 100), effort=3, blocks=recording)
+    object.__setattr__(profile, "utility", shifted)
+    assert recording.maps()["utility"].around == (least < 0)
+
+
 def test_show_of_a_file(tmp_path: Path) -> None:
     source = save(tmp_path / "a.jpg", photograph(70, 100), quality=70)
     report = run_json("blocks", "show", source, "-o", tmp_path / "map.png")
     bits = file_block_bits(source.read_bytes())
-    assert report["maps"] == {"bits": {"unit": "bits", "side": 32, "values": bits.tolist()}}
+    assert report["maps"] == {"bits": {"unit": "bits per 32x32 block", "side": 32, "values": bits.tolist()}}
     assert report["nbytes"] == source.stat().st_size
     first = (tmp_path / "map.png").read_bytes()
     result = run("blocks", "show", source, "-o", tmp_path / "map.png")
@@ -101,9 +152,9 @@ def test_show_decodes_files_to_code_them_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "expected"),
     [
-        ("a.png", [], "a.png: without --blocks, expected a JPEG file, got another kind of file"),
-        ("a.jpg", ["--bpp", 1], "--bpp is for coding the image; expected --blocks too"),
-        ("a.jpg", ["--allocator", "uniform"], "--allocator is for coding the image; expected --blocks too"),
+        ("a.png", [], "a.png: without --blocks or --roi, expected a JPEG file, got another kind of file"),
+        ("a.jpg", ["--bpp", 1], "--bpp is for coding the image; expected --blocks or --roi too"),
+        ("a.jpg", ["--allocator", "uniform"], "--allocator is for coding the image; expected --blocks or --roi too"),
         ("p.jpg", [], "the bits of blocks are counted in sequential files, got a progressive one"),
         ("a.png", ["--blocks", "x265"], "blocks are chosen by x264, libwebp, qpnet:NET or crop:PART, got 'x265'"),
         ("a.png", ["--blocks", "x264", "-q", 3, "--bpp", 1], "-q/--quality and a target (--bpp and the like) exclude"),

@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from optcodec import NetworkReader
 from optcodec.jpeg.table_files import load_tables
+from optcodec.pictures.pixels import decoded_pixels, load_picture
 from optcodec.report.page.demo import photograph_paths
+from optcodec.vision.models import load_model
 from optcodec.vision.profile import load_profile
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 
@@ -101,6 +104,31 @@ def test_demo_ends_with_a_page(demo: tuple[Path, Any], monkeypatch: pytest.Monke
     assert opened == [(folder / "again/demo.html").as_uri()]
 
 
+def test_demo_for_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are compared by what the network makes of them, whose output moves as far as in default JPEG at most."""
+    monkeypatch.setattr("optcodec.cli.demo._photographs", lambda: [photograph_paths()[1]])
+    report = run_json("demo", tmp_path, "--network", f"{__name__}:brightness")
+    assert (report["network"], report["quality"], report["subsampling"]) == ("brightness", 20, "4:2:0")
+    ((jpeg, weights, network),) = [photo["methods"] for photo in report["photographs"]]
+    assert [each["method"] for each in (jpeg, weights, network)] == ["jpeg", "weights", "network"]
+    assert 0 < max(weights["divergence"], network["divergence"]) <= jpeg["divergence"]
+    assert network["nbytes"] <= weights["nbytes"]
+    assert network["nbytes"] < jpeg["nbytes"]
+    reading = NetworkReader(load_model(f"{__name__}:brightness"), views=2)(load_picture(photograph_paths()[1]).pixels)
+    for each in (jpeg, weights, network):
+        data = (tmp_path / f"chelsea-{each['method']}.jpg").read_bytes()
+        assert len(data) == each["nbytes"]
+        assert reading(decoded_pixels(data))[0] == pytest.approx(each["divergence"], rel=1e-6)
+    page = (tmp_path / "demo.html").read_text()
+    assert "Bytes saved at an equal divergence of brightness" in page
+    assert f"network saves {-report['mean_change_percent']['network']:.1f}\u00a0%" in page
+    text = run("demo", tmp_path / "text", "--network", f"{__name__}:brightness", "-q", 30).stdout
+    assert text.splitlines()[0].endswith("KL")
+    line = refusal("demo", tmp_path / "other", "--weights", "net.pth")
+    assert line == "Error: --weights needs --network with a model"
+    assert not (tmp_path / "other").exists()
+
+
 def test_demo_says_what_is_missing_for_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("optcodec.cli.demo._photographs", lambda: [photograph_paths()[1]])
     monkeypatch.setattr("optcodec.extras.find_spec", lambda name: None if name == "vl_convert" else find_spec(name))
@@ -141,6 +169,25 @@ def differences() -> Any:
             return torch.stack(steps, dim=1)
 
     return Differences()
+
+
+def brightness() -> TargetModel:
+    """A network whose classes are patterns of the brightness of places, in pictures as they are."""
+    import torch
+    from torchvision.transforms.v2 import functional as transform
+
+    from optcodec.vision.models import TargetModel
+
+    class Brightness(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patterns = torch.randn(6, 64, generator=torch.Generator().manual_seed(5))
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            grey = torch.nn.functional.adaptive_avg_pool2d(images.mean(1), 8).flatten(1)
+            return 20 * grey @ self.patterns.T
+
+    return TargetModel("brightness", Brightness(), transform.pil_to_tensor, resample=lambda batch: batch)
 
 
 @pytest.fixture

@@ -85,9 +85,9 @@ def test_several_networks_read_a_file(picture: Path) -> None:
 def test_each_network_keeps_the_target(picture: Path) -> None:
     readings = [NetworkReader(network(seed=seed), views=1)(PHOTO) for seed in (3, 8)]
     options = "--network", NET, "--network", OTHER, "--views", 1, "--rounds", 1
-    run_json("encode", picture, *options, "--max-kl", 0.004)
+    run_json("encode", picture, *options, "--max-kl", 0.006)
     losses = [reading.loss(pillow_pixels(file_of(picture))) for reading in readings]
-    assert max(losses) <= 0.004 < sum(losses)
+    assert max(losses) <= 0.006 < sum(losses)
     run_json("encode", picture, *options, "--same-top1", "--force")
     assert all(reading.agrees(pillow_pixels(file_of(picture))) for reading in readings)
 

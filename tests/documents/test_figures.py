@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from benchmarks.accuracy import loop_tables
 from tests.documents.pages import PAGES, ROOT
 
 
@@ -22,6 +23,21 @@ def test_table_is_that_of_the_results() -> None:
     changes = " | ".join(f"{means[method]:+.1f} %" for method in ("optd", "opts", "rdopt"))
     rows.append(f"| mean | | {changes} |")
     assert "\n".join(rows) in PAGES["docs/networks.md"]
+
+
+def test_the_readme_says_what_files_for_networks_gain() -> None:
+    page = " ".join(PAGES["README.md"].split())
+    said = {
+        "network_loop": (
+            "loop, {}",
+            "for five networks, {} to {} % fewer bytes than default JPEG at the same divergence",
+        ),
+        "network_profiles_whole": ("crop, generic", "`--blocks crop:224/256` takes {} to {} % off default JPEG"),
+    }
+    for result, (way, sentence) in said.items():
+        document = json.loads((ROOT / f"benchmarks/results/{result}.json").read_text())
+        rates = [loop_tables.rate(document, way.format(name), name)["value"] for name in document["networks"]]
+        assert sentence.format(f"{-max(rates):.0f}", f"{-min(rates):.0f}") in page
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -20,12 +20,22 @@ def test_weights_are_powers_of_the_sums_over_blocks() -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
-def test_weights_neither_vanish_nor_take_all(scale: float) -> None:
-    sensitivity = np.zeros((64, 64))
+@pytest.mark.parametrize(("power", "lowest"), [(LINEAR, 0.0009), (ROOT, 0.03)])
+def test_weights_neither_vanish_nor_take_all(scale: float, power: float, lowest: float) -> None:
+    sensitivity = np.full((64, 64), 1e-9 * scale)
     sensitivity[8:16, 24:32] = scale
-    field = importance(sensitivity, LINEAR)
+    field = importance(sensitivity, power)
     assert field is not None
-    assert (field.weights.max(), field.weights.min()) == (30, 0.03)
+    assert (field.weights.max(), field.weights.min()) == (30, lowest)
+
+
+@pytest.mark.parametrize("power", [LINEAR, ROOT])
+def test_blocks_that_are_not_seen_weigh_next_to_nothing(power: float) -> None:
+    sensitivity = np.ones((16, 32))
+    sensitivity[:, 16:] = 0
+    field = importance(sensitivity, power)
+    assert field is not None
+    assert field.weights.tolist() == [[2, 2, 0.0009, 0.0009]] * 2
 
 
 def test_there_are_no_weights_where_nothing_counts() -> None:

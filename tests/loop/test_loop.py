@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from optcodec import (
     transcode,
 )
 from optcodec.loop.reader import Reading
+from optcodec.looped import _coarser
 from tests.cli_helpers import photograph
 from tests.peers import pillow_pixels
 
@@ -134,6 +136,29 @@ def test_weights_of_blocks_alone_are_worth_something() -> None:
         for options in ({"effort": 3}, {"reader": left_half, "rounds": 0}, {"reader": left_half})
     )
     assert loss(rounds) < loss(weighted) < 0.9 * loss(without)
+
+
+def test_files_that_keep_a_loss_are_no_larger_with_rounds() -> None:
+    limit = loss(encode(PHOTO, target=Bpp(1.2), effort=3), reader=differences)
+    files = [encode(PHOTO, target=MaxLoss(limit), reader=differences, rounds=rounds) for rounds in (0, 2)]
+    assert all(loss(file, reader=differences) <= limit for file in files)
+    assert files[1].nbytes <= files[0].nbytes
+
+
+def test_smaller_files_are_looked_for_beyond_those_that_miss_a_target() -> None:
+    """A loss that falls again: files of a level of 1.3 and 1.69 miss the target, and those of the next four steps."""
+    kept = {1.0, 1.3**3, 1.3**4}
+
+    def at(level: float) -> Any:
+        return SimpleNamespace(start=SimpleNamespace(levels=(level,)), nbytes=1000 / level, level=level)
+
+    def loss_of(file: Any) -> float:
+        return 0.0 if any(file.level == pytest.approx(level) for level in kept) else 1.0
+
+    searched: Any = SimpleNamespace(at=at, loss_of=loss_of, agrees_on=loss_of)
+    assert _coarser(searched, MaxLoss(0.5), at(1.0)).level == pytest.approx(1.3**4)
+    searched.at = lambda level: at(1.0)  # no file is smaller
+    assert _coarser(searched, MaxLoss(0.5), at(1.0)).level == 1.0
 
 
 def test_steps_are_shortened_until_the_loss_falls() -> None:

@@ -50,8 +50,8 @@ def test_contact_sheet_says_what_was_measured(grey: bool) -> None:
     original = photograph(150, 260)
     original = original[..., 0].copy() if grey else original
     tables = annex_k_tables(75)[: 1 if grey else 2]
-    first = Panel("first", original, tables, nbytes=2000, bpp=0.41, psnr_db=33.3, swe=0.5)
-    other = Panel("other", original, tables, nbytes=1500, bpp=0.308, psnr_db=32.04, swe=0.5)
+    first = Panel("first", original, tables, nbytes=2000, bpp=0.41, psnr_db=33.3, error=0.5)
+    other = Panel("other", original, tables, nbytes=1500, bpp=0.308, psnr_db=32.04, error=0.5)
     figure = contact_sheet([SheetRow("photo", original, (first, other))] * 2, title="The title", note="a note")
     texts = [text.get_text() for text in figure.texts]
     for axes in figure.axes:

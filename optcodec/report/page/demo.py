@@ -22,7 +22,7 @@ __all__ = ["PHOTOGRAPHS", "demo_part", "photograph_paths"]
 
 # All but rocket are stored without loss; rocket is a JPEG file.
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
-_OURS = ("OptS", "RD-OPT")
+_OURS = ("OptS", "RD-OPT", "weights", "network")
 _RESAMPLES = 2000
 
 
@@ -50,7 +50,9 @@ def demo_part(record: Mapping[str, Any], path: str, subject: str | None) -> Part
         f"Mean over {len(photographs)} photographs. The intervals (95 %) say how far other photographs of the same "
         "kind may be from these; of so few photographs they say little."
     )
-    title = "Bytes saved at an equal weighted error, in % of those of JPEG"
+    network = record.get("network")
+    equal = "an equal weighted error" if network is None else f"an equal divergence of {network}"
+    title = f"Bytes saved at {equal}, in % of those of JPEG"
     sections: list[Section] = [Savings(title, changes, note)]
     originals = {each.stem: each for each in photograph_paths()}
     coded = {
@@ -64,14 +66,16 @@ def demo_part(record: Mapping[str, Any], path: str, subject: str | None) -> Part
             if name in originals and all(file.is_file() for _, file in files)
         ]
     )
-    sections += [_heatmap(photographs, methods), _figures(photographs)]
+    sections += [_heatmap(photographs, methods), _figures(photographs, network)]
     sections += _tables(next(iter(photographs)), methods, path)
+    of = "the sensitivity weighted error" if network is None else "at most the divergence"
+    how = "with tables of" if network is None else "as"
     compared = (
-        f"{len(photographs)} photographs were coded with tables of {listed([*map(method_name, methods)])}, all with "
-        f"the sensitivity weighted error that JPEG has at quality {record['quality']} for {record['profile']}, at "
+        f"{len(photographs)} photographs were coded {how} {listed([*map(method_name, methods)])}, all with "
+        f"{of} that JPEG has at quality {record['quality']} for {network or record['profile']}, at "
         f"chroma subsampling {record['subsampling']}."
     )
-    headline = saving_sentences(changes, "at an equal weighted error", method_name(methods[0]))
+    headline = saving_sentences(changes, f"at {equal}", method_name(methods[0]))
     return Part("What the demo shows", compared, headline, sections, str(record.get("command", "")), made_with(record))
 
 
@@ -98,7 +102,11 @@ def _tables(name: str, methods: list[str], path: str) -> list[Section]:
     return table_heatmaps([(title, load_tables(file)[0]) for title, file in files.items() if file.is_file()])
 
 
-def _figures(photographs: Mapping[str, Mapping[str, Any]]) -> Table:
+def _figures(photographs: Mapping[str, Mapping[str, Any]], network: str | None) -> Table:
+    error, short, note = "swe", "SWE", "SWE: sensitivity weighted error, equal for each photograph."
+    if network is not None:
+        error, short = "divergence", "divergence"
+        note = f"Divergence of the output of {network} from that on the original, in nats."
     rows = [
         (
             name,
@@ -106,10 +114,10 @@ def _figures(photographs: Mapping[str, Mapping[str, Any]]) -> Table:
             f"{each['nbytes']:,}",
             f"{number_of(each['bpp']):.3f}",
             f"{number_of(each['psnr_db']):.2f}",
-            f"{number_of(each['swe']):.4g}",
+            f"{number_of(each[error]):.4g}",
         )
         for name, by_method in photographs.items()
         for method, each in by_method.items()
     ]
-    columns = ("photograph", "method", "bytes", "bits per pixel", "PSNR dB", "SWE")
-    return Table("All figures", columns, rows, "SWE: sensitivity weighted error, equal for each photograph.", text=2)
+    columns = ("photograph", "method", "bytes", "bits per pixel", "PSNR dB", short)
+    return Table("All figures", columns, rows, note, text=2)

@@ -132,7 +132,8 @@ def saving_sentences(changes: Sequence[Change], where: str, anchor: str) -> list
         return [first]
     ahead = " The rival is ahead." if rival.percent.value < subject.percent.value else ""
     if rival.name == anchor:
-        return [first, f"No other rival is better than {anchor}.{ahead}"] if len(changes) > 2 or ahead else [first]
+        others = ahead or changes[-1] is not rival
+        return [first, f"No other rival is better than {anchor}.{ahead}"] if others else [first]
     verb = change_sentence("it", rival.percent, anchor)
     return [first, f"The strongest rival is {rival.name}: {verb}.{ahead}"]
 
