@@ -1,4 +1,4 @@
-"""Fine-tune networks that others trained on what JPEG makes of their input, as AccelIR does (section 5.1).
+"""Fine-tune networks that others trained on what JPEG makes of their input, as AccelIR does ("Training details").
 
 NETS is a folder with weights and a module ``nets``, as for `benchmarks.accelir.loop`. Each network goes on from its
 published weights, on the photographs of our own networks for its problem (BSDS500, nips2017_dev), which are coded at
@@ -121,6 +121,8 @@ def figures_of(name: str, nets: Path, work: Path, steps: int) -> dict[str, Any]:
         digests = {key: digest_of(file / f"{name}.safetensors") for key, file in (("from", nets), ("to", work))}
         write_whole(stored, json.dumps(figures | {"digests": digests}).encode())
     known: dict[str, Any] = json.loads(stored.read_text("utf-8"))
+    if known["steps"] != steps:
+        raise click.UsageError(f"{folder} has {known['steps']} steps, {steps} are asked for; remove it first")
     return known
 
 
