@@ -33,7 +33,7 @@ from safetensors.torch import save
 from torch import nn
 
 from benchmarks.accelir.case import digest_of
-from benchmarks.accelir.loop import NETWORKS
+from benchmarks.accelir.loop import PROBLEMS
 from benchmarks.record import write_result
 from optcodec import psnr_db
 from optcodec.console.progress import tracked
@@ -50,7 +50,6 @@ RATE, EVERY, IMAGES = 1e-4, 100, 6  # learning rate at the start; steps between 
 QUALITIES = tuple(range(10, 101, 5))
 CODINGS = {f"q{quality}": Degradation((quality,)) for quality in (20, 50, 80, 95)}
 CODINGS |= {"4:4:4, q100": Degradation((100,), subsamplings=("4:4:4",)), "not coded": Degradation(lossless=1.0)}
-PROBLEMS = {name: problem for problem, names in NETWORKS.items() for name in names}
 PACKAGES = ("numpy", "torch", "pillow")
 
 
