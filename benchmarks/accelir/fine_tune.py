@@ -1,4 +1,4 @@
-"""Fine-tune networks that others trained on what JPEG makes of their input, as AccelIR does (section 5.1).
+"""Fine-tune networks that others trained on what JPEG makes of their input, as AccelIR does ("Training details").
 
 NETS is a folder with weights and a module ``nets``, as for `benchmarks.accelir.loop`. Each network goes on from its
 published weights, on the photographs of our own networks for its problem (BSDS500, nips2017_dev), which are coded at
@@ -7,8 +7,9 @@ qualities 10 to 100 and 4:2:0 or 4:4:4; a tenth of the patches is not coded.
     OPTCODEC_DATA=DATA python -m benchmarks.accelir.fine_tune NETS --work WORK --network NAME... [--steps N]
 
 Writes the networks to WORK, which can then take the place of NETS, and to ``results/accelir_fine_tuned.json`` their
-PSNR before and after, on photographs of Val20 that no training had, at some qualities and as they are, with the digest
-of each file. WORK also stores the state of each training: an interrupted run goes on, and more networks can be added.
+PSNR before and after, on photographs of Val20, which are not trained on here, at some qualities and as they are, with
+the digest of each file. WORK also stores the state of each training: an interrupted run goes on, and more networks can
+be added.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from safetensors.torch import save
 from torch import nn
 
 from benchmarks.accelir.case import digest_of
-from benchmarks.accelir.loop import NETWORKS
+from benchmarks.accelir.loop import PROBLEMS
 from benchmarks.record import write_result
 from optcodec import psnr_db
 from optcodec.console.progress import tracked
@@ -50,7 +51,6 @@ RATE, EVERY, IMAGES = 1e-4, 100, 6  # learning rate at the start; steps between 
 QUALITIES = tuple(range(10, 101, 5))
 CODINGS = {f"q{quality}": Degradation((quality,)) for quality in (20, 50, 80, 95)}
 CODINGS |= {"4:4:4, q100": Degradation((100,), subsamplings=("4:4:4",)), "not coded": Degradation(lossless=1.0)}
-PROBLEMS = {name: problem for problem, names in NETWORKS.items() for name in names}
 PACKAGES = ("numpy", "torch", "pillow")
 
 
@@ -97,10 +97,11 @@ def psnr_by_coding(network: nn.Module, problem: str, images: Sequence[Samples]) 
 def write_like(published: Path, network: nn.Module, path: Path) -> None:
     """Write the weights of a network in the layout of its published file, in whose order it has them."""
     with safe_open(published, "pt") as file:
-        about, before = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        about, names = file.metadata(), list(file.keys())
+        shapes = [file.get_slice(name).get_shape() for name in names]
     weights = {
-        name: parameter.detach().reshape(tensor.shape).contiguous()
-        for (name, tensor), parameter in zip(before.items(), network.parameters(), strict=True)
+        name: parameter.detach().reshape(shape).contiguous()
+        for name, shape, parameter in zip(names, shapes, network.parameters(), strict=True)
     }
     write_whole(path, save(weights, about))
 
@@ -121,13 +122,15 @@ def figures_of(name: str, nets: Path, work: Path, steps: int) -> dict[str, Any]:
         digests = {key: digest_of(file / f"{name}.safetensors") for key, file in (("from", nets), ("to", work))}
         write_whole(stored, json.dumps(figures | {"digests": digests}).encode())
     known: dict[str, Any] = json.loads(stored.read_text("utf-8"))
+    if known["steps"] != steps:
+        raise click.UsageError(f"{folder} has {known['steps']} steps, {steps} are asked for; remove it first")
     return known
 
 
 @click.command()
 @click.argument("nets", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--work", required=True, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--network", "names", multiple=True, default=tuple(PROBLEMS), show_default=True)
+@click.option("--network", "names", multiple=True, default=tuple(PROBLEMS), help="Networks to tune.  [default: all]")
 @click.option("--steps", default=1500, show_default=True, help="Batches of 16 patches for each network.")
 def main(nets: Path, work: Path, names: tuple[str, ...], steps: int) -> None:
     """Fine-tune and measure the networks."""

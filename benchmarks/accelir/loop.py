@@ -14,9 +14,10 @@ Two ways do without the loop: ``weights of one gradient`` (``--rounds 0``), and 
 network could reach that knew how many bits the loop spends on each 32x32 block: weights of the blocks are moved until
 the trellis spends as many, and the file counts that the receiver restores best.
 
-    OPTCODEC_DATA=DATA python -m benchmarks.accelir.loop NETS --work WORK [--images N]
+    OPTCODEC_DATA=DATA python -m benchmarks.accelir.loop NETS --work WORK [--images N] [--network NAME...] [--tuned]
 
-Writes ``results/accelir_loop.json``. WORK stores each measurement as a small file: an interrupted run goes on.
+Writes ``results/accelir_loop.json``, or with ``--tuned``, for networks of `fine_tune.py`, ``accelir_loop_tuned.json``.
+WORK stores each measurement as a small file: an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ NETWORKS = {
     "denoise25": ("ffdnet_clip_color", "ircnn_color25"),
     "deblur1.5": ("ircnn_color_set",),
 }
+PROBLEMS = {name: problem for problem, names in NETWORKS.items() for name in names}
 BPP, SIDE, IMAGES = 1.2, 256, 12
 _TURNS, _RANGE = 8, 100.0  # files whose bits by block approach those of the loop; largest and smallest weight
 PACKAGES = ("numpy", "numba", "torch", "pillow")
@@ -174,13 +176,15 @@ def _mean(rows: dict[str, dict[str, Any]], field: str) -> float:
 @click.option("--work", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--images", default=IMAGES, show_default=True, help="Number of photographs, from both sets in turn.")
 @click.option("--workers", default=2, show_default=True, help="Processes of one thread each.")
-def main(nets: Path, work: Path, images: int, workers: int) -> None:
-    """Measure all networks on all photographs."""
-    jobs = [(task, name, path) for path in chosen(images) for task, names in NETWORKS.items() for name in names]
+@click.option("--network", "names", multiple=True, default=tuple(PROBLEMS), help="Networks to measure.  [default: all]")
+@click.option("--tuned", is_flag=True, help="Say in the result's name that fine_tune.py made the networks.")
+def main(nets: Path, work: Path, images: int, workers: int, names: tuple[str, ...], tuned: bool) -> None:
+    """Measure networks on all photographs."""
+    jobs = [(PROBLEMS[name], name, path) for path in chosen(images) for name in names]
     with ProcessPoolExecutor(workers) as pool:
         parts = tracked(pool.map(partial(measure_missing, nets=nets, work=work), jobs), "loop", len(jobs))
         records = [record for part in parts for record in part]
-    print(write_result("accelir_loop", summary(records), packages=PACKAGES))
+    print(write_result("accelir_loop_tuned" if tuned else "accelir_loop", summary(records), packages=PACKAGES))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ def accelir() -> dict[str, str]:
         "accelir widths": (widths, ("widths",)),
         "accelir unseen": (unseen, ("unseen",)),
         "accelir loop": (in_the_loop, ("loop",)),
+        "accelir loop tuned": (in_the_loop, ("loop_tuned",)),
+        "accelir fine-tuned": (fine_tuned, ("fine_tuned",)),
         "accelir targets": (targets, ("rates", "widths", "control", "speed")),
     }
     results = {
@@ -126,6 +128,16 @@ def in_the_loop(measured: Figures) -> str:
         cells.append(_figure(_percent(network["share_of_bits"]["share"]), 0))
         rows.append([f"{_title(network['task'])}: {name}", str(network["over_jpeg"]["receiver"]["images"]), *cells])
     return table([*header, "share of the loop's gain with its bits by block, %"], rows)
+
+
+def fine_tuned(measured: Figures) -> str:
+    """PSNR of networks before and after they were fine-tuned on JPEG files, by what they restore."""
+    codings = next(iter(measured["networks"].values()))["after"]
+    rows = []
+    for name, network in measured["networks"].items():
+        changes = [f"{network['before'][coding]:.2f} -> {network['after'][coding]:.2f}" for coding in codings]
+        rows.append([f"{_title(network['problem'])}: {name}", f"{network['steps']:,}", *changes])
+    return table([f"dB, n = {measured['images']}", "steps", *codings], rows)
 
 
 def before(rates: Figures) -> str:

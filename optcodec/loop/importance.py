@@ -15,9 +15,10 @@ __all__ = ["LINEAR", "ROOT", "importance"]
 # best; with a trellis alone they are. Where the loop goes on with a gradient, which knows more, the root does better
 # (measured with SqueezeNet 1.1 on 24 photographs).
 LINEAR, ROOT = 1.0, 0.5
-# A weight is kept between these multiples of the mean, the lowest one to the same power as the sensitivity. Blocks that
-# the reader does not see at all, as where a network crops, weigh the lowest one whatever the power: with 0.03 in its
-# place whole photographs cost more (log divergence of a trellis alone +0.1 at equal bytes, of the loop +0.05).
+# Weights are kept between these multiples of their mean; the lower bound is raised to the power of the sensitivity.
+# Blocks that the reader does not see at all, as where a network crops, get the lower bound itself, whatever the power:
+# with 0.03 instead, files of whole photographs are worse (logarithm of the divergence at equal bytes: 0.1 more for a
+# trellis alone, 0.05 more for the loop).
 _LOWEST, _HIGHEST = 0.0009, 30.0
 
 

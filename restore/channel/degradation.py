@@ -48,7 +48,7 @@ class Degradation:
         patch by libjpeg-turbo or, with probability 1/2, by optcodec with tables and coefficients optimized for the
         quality.
     lossless : float
-        Share (0..1) of the patches that are not coded at all, whose tables have steps of 1.
+        Share (0..1) of the patches that are not coded at all; they are reported with steps of 1.
     """
 
     qualities: Sequence[int] = (10, 20, 30, 50)

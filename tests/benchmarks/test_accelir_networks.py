@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from PIL import Image
@@ -84,6 +85,8 @@ def test_a_network_is_tuned_in_the_layout_of_its_file(nets: Path, tmp_path: Path
     assert figures["digests"]["from"] == CASES.digest_of(nets / f"{NAME}.safetensors")
     assert figures["digests"]["to"] == CASES.digest_of(path)
     assert FINE.figures_of(NAME, nets, tmp_path / "work", 100) == figures
+    with pytest.raises(click.UsageError, match="has 100 steps, 200 are asked for"):
+        FINE.figures_of(NAME, nets, tmp_path / "work", 200)
 
 
 def test_an_interrupted_training_goes_on_with_the_same_result(

@@ -32,6 +32,7 @@ def test_the_readme_says_what_files_for_networks_gain() -> None:
             "loop, {}",
             "for five networks, {} to {} % fewer bytes than default JPEG at the same divergence",
         ),
+        "network_loop_whole": ("loop, {}", "and {} to {} % fewer for whole photographs"),
         "network_profiles_whole": ("crop, generic", "`--blocks crop:224/256` takes {} to {} % off default JPEG"),
     }
     for result, (way, sentence) in said.items():
