@@ -94,6 +94,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "SamplingMismatchWarning": [optcodec.SamplingMismatchWarning("found this, expected that")],
     "SensitivityProfile": [profile()],
     "TargetNotMetError": [optcodec.TargetNotMetError("found this, expected that")],
+    "TiledReader": [optcodec.TiledReader(len, 64)],
     "Tuning": [optcodec.Tuning(np.ones((3, 64)))],
     "UnreadableSizeWarning": [optcodec.UnreadableSizeWarning("found this, handled is that")],
     "UnsupportedJpegError": [optcodec.UnsupportedJpegError("found this, handled is that")],

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["made_for", "measuring", "network_options", "reader_target", "readers", "running"]
 
 _NO_FILE = "-"
-_OF_TORCH, _OF_ONNX = ("views", "loss", "device"), ("input_range", "outputs")
+_OF_TORCH, _OF_ONNX = ("views", "tile", "loss", "device"), ("input_range", "outputs")
 _DETAILS = "weights", *_OF_TORCH, *_OF_ONNX
 _OF_BOTH = "device", "input_range", "outputs"  # which --kl has like --network
 
@@ -79,6 +79,16 @@ _OPTIONS = (
         metavar="N",
         help="Number of views of a picture over which --network is averaged: as it is, shifted, mirrored, shifted the "
         "other way, scaled. With one, files are good for exactly these pixels only.  [default: 5]",
+    ),
+    click.option(
+        "--tile",
+        cls=ExpertOption,
+        type=int,
+        metavar="N",
+        help="Let --network read larger pictures in tiles of NxN pixels that overlap, each a picture of its own to it: "
+        "for networks that look at large pictures window by window, or that do not fit into memory with a whole one. "
+        "The divergence is then the mean of the tiles, and --same-top1 about each of them.  [default: the whole "
+        "picture at once]",
     ),
     click.option(
         "--device",
@@ -178,7 +188,12 @@ def _reader(network: str, weights: str | None, options: dict[str, Any]) -> Reade
 
     views = {} if options["views"] is None else {"views": options["views"]}
     model = open_model(network, weights=weights, device=options["device"] or "cpu")
-    return NetworkReader(model, _loss(options["loss"]), **views)
+    reader = NetworkReader(model, _loss(options["loss"]), **views)
+    if options["tile"] is None:
+        return reader
+    from optcodec.loop.tiled import TiledReader
+
+    return TiledReader(reader, options["tile"])
 
 
 def _loss(name: str | None) -> Callable[[Any, Any], Any] | None:

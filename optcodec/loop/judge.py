@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
+from optcodec.loop.answers import agrees_on, checked_reading, gradient_of, kind_of, loss_of, sensitivity_of
 from optcodec.loop.reader import Pace, Reader, Readers, Reading, readers_of
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.scalars import whole_number
@@ -96,7 +96,7 @@ class Judge:
         paces = [getattr(reading, "pace", Pace()) for reading in self.readings]
         for pace in paces:
             if not isinstance(pace, Pace):
-                raise InvalidInputError(f"the pace of a reading is a Pace, got {_kind(pace)}")
+                raise InvalidInputError(f"the pace of a reading is a Pace, got {kind_of(pace)}")
         rounds = max(pace.rounds for pace in paces)
         return Pace(min(pace.share for pace in paces), max(pace.hold for pace in paces), rounds)
 
@@ -112,7 +112,7 @@ class Judge:
             leave = getattr(reading, "left_in", None)
             data = data if leave is None else leave(data)
             if not isinstance(data, bytes) or len(data) > limit:
-                what = f"{len(data)} bytes" if isinstance(data, bytes) else _kind(data)
+                what = f"{len(data)} bytes" if isinstance(data, bytes) else kind_of(data)
                 raise InvalidInputError(f"left_in of a reading gives a file of at most {limit} bytes, got {what}")
         return data
 
@@ -124,12 +124,12 @@ class Judge:
 
     def verdict(self, file: DecodedFile) -> Verdict:
         """Losses of a file."""
-        return self._verdict(file.pixels, [_loss_of(reading, file.pixels) for reading in self._readings_of(file)])
+        return self._verdict(file.pixels, [loss_of(reading, file.pixels) for reading in self._readings_of(file)])
 
     def gradient(self, file: DecodedFile) -> tuple[Verdict, npt.NDArray[np.float32]]:
         """Losses of a file, and the gradient of what the loop lowers by its pixels."""
         decoded = file.pixels
-        answers = [_gradient_of(reading, decoded) for reading in self._readings_of(file)]
+        answers = [gradient_of(reading, decoded) for reading in self._readings_of(file)]
         total = np.zeros(decoded.shape, np.float32)
         for (_, gradient), weight in zip(answers, self._weights, strict=True):
             total += np.float32(weight) * gradient
@@ -146,11 +146,10 @@ class Judge:
         height, width = file.pixels.shape[:2]
         total = np.zeros((height, width))
         for reading, weight in zip(self._readings_of(file), self._weights, strict=True):
-            known = getattr(reading, "sensitivity", None)
-            values = None if known is None else known()
+            values = sensitivity_of(reading, (height, width))
             if values is None:
                 return None
-            total += weight * _of_mean_1(_checked_sensitivity(values, (height, width)))
+            total += weight * _of_mean_1(values)
         return total
 
     def evened(self, sensitivity: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -160,16 +159,14 @@ class Judge:
 
     def agrees(self, file: DecodedFile) -> bool:
         """Whether the decision of each reader is that on the original."""
-        decisions = [getattr(reading, "agrees", None) for reading in self._readings_of(file)]
-        if None in decisions:
-            raise InvalidInputError("the reader makes no decisions: its reading has no method agrees(decoded)")
-        return all(bool(agrees(file.pixels)) for agrees in decisions if agrees is not None)
+        decisions = [agrees_on(reading, file.pixels) for reading in self._readings_of(file)]
+        return all(decisions)
 
     def _readings_of(self, file: DecodedFile) -> list[Reading]:
         """The readings of a file: some see more of it than its pixels."""
         special = [getattr(reading, "of_file", None) for reading in self.readings]
         pairs = zip(self.readings, special, strict=True)
-        return [reading if of_file is None else _checked_reading(of_file(file.data)) for reading, of_file in pairs]
+        return [reading if of_file is None else checked_reading(of_file(file.data)) for reading, of_file in pairs]
 
     @property
     def _weights(self) -> Sequence[float]:
@@ -194,53 +191,9 @@ def judge_of(reader: Reader | Readers | Sequence[Reader], original: Pixels) -> J
         If a reader returns neither a function nor what has a method `loss`.
     """
     readers = readers_of(reader)
-    return Judge(tuple(_checked_reading(one(original)) for one in readers.readers), readers, original)
-
-
-def _checked_reading(reading: Reading) -> Reading:
-    if not callable(reading) and not callable(getattr(reading, "loss", None)):
-        raise InvalidInputError(f"a reader gives a function of decoded pixels, got {_kind(reading)}")
-    return reading
-
-
-def _loss_of(reading: Reading, decoded: Pixels) -> float:
-    alone = getattr(reading, "loss", None)
-    return _gradient_of(reading, decoded)[0] if alone is None else _loss(alone(decoded))
-
-
-def _gradient_of(reading: Reading, decoded: Pixels) -> tuple[float, npt.NDArray[np.float32]]:
-    answer = reading(decoded)
-    if not isinstance(answer, tuple) or len(answer) != 2:
-        raise InvalidInputError(f"a reader gives a loss and a gradient, got {_kind(answer)}")
-    gradient = np.asarray(answer[1])
-    if gradient.shape != decoded.shape or gradient.dtype.kind != "f":
-        found = f"{gradient.dtype} of shape {gradient.shape}"
-        raise InvalidInputError(f"a reader gives a gradient of floats of shape {decoded.shape}, got {found}")
-    if not np.isfinite(gradient).all():
-        raise InvalidInputError("a reader gives a finite gradient, got NaN or infinity")
-    return _loss(answer[0]), gradient.astype(np.float32)
-
-
-def _checked_sensitivity(values: object, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
-    array = np.asarray(values)
-    if array.shape != shape or array.dtype.kind != "f":
-        found = f"{array.dtype} of shape {array.shape}"
-        raise InvalidInputError(f"a reader gives a sensitivity of floats of shape {shape}, got {found}")
-    if not np.isfinite(array).all() or array.min() < 0:
-        raise InvalidInputError("a reader gives a sensitivity of finite numbers from 0 on, got others")
-    return array.astype(np.float64)
+    return Judge(tuple(checked_reading(one(original)) for one in readers.readers), readers, original)
 
 
 def _of_mean_1(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     mean = values.mean()
     return values / mean if mean > 0 else values
-
-
-def _loss(value: object) -> float:
-    if not isinstance(value, (Real, np.floating)) or not np.isfinite(float(value)):
-        raise InvalidInputError(f"a reader gives a loss that is a finite number, got {value!r}")
-    return float(value)
-
-
-def _kind(value: object) -> str:
-    return f"a {type(value).__name__}"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from optcodec import MaxBytes, MaxLoss, NetworkReader, Readers, encode, load_profile
+from optcodec import MaxBytes, MaxLoss, NetworkReader, Readers, TiledReader, encode, load_profile
 from optcodec.accuracy.onnx_classifier import onnx_classifier
 from optcodec.accuracy.reader import ClassifierReader
 from tests.cli_helpers import messages, refusal, run, run_json, save
@@ -62,6 +62,16 @@ def test_options_are_those_of_the_library(picture: Path) -> None:
     report = run_json("encode", picture, "--tune", "ycbcr", "--network", NET, "-q", 30, "--rounds", 1, "--force")
     assert report["tune"] == "ycbcr"
     assert file_of(picture) == encode(PHOTO, reader=NetworkReader(network()), tune="ycbcr", quality=30, rounds=1).data
+
+
+def test_tiles_are_those_of_the_library(picture: Path) -> None:
+    options = "--network", NET, "--max-bytes", 1100, "--rounds", 6, "--views", 1
+    run_json("encode", picture, *options, "--tile", 48)
+    reader = TiledReader(NetworkReader(network(), views=1), 48)
+    expected = encode(PHOTO, reader=reader, tune=load_profile("generic"), target=MaxBytes(1100), rounds=6)
+    assert file_of(picture) == expected.data
+    run_json("encode", picture, *options, "--force")
+    assert file_of(picture) != expected.data
 
 
 def test_several_networks_read_a_file(picture: Path) -> None:
@@ -171,6 +181,8 @@ def test_an_onnx_file_chooses_among_files(picture: Path, tmp_path: Path) -> None
         ),
         (["--rounds", 2], "--effort 4 needs --network or --reader, got none"),
         (["--views", 2], "--views needs --network with a model"),
+        (["--tile", 64], "--tile needs --network with a model"),
+        (["--tile", 31, "--network", NET], "the side of a tile is a whole number in 32..65535, got 31"),
         (["--weights", "a.pth"], "--weights needs --network with a model"),
         (["--device", "cpu"], "--device needs --network with a model"),
         (["--outputs", "logits"], "--outputs needs --network with a model"),
