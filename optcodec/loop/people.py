@@ -23,8 +23,8 @@ Floats = npt.NDArray[np.float32]
 
 # What follows is fitted to crops of four photographs by bytes at equal SSIMULACRA2 and equal 3-norm of butteraugli.
 # The trellis starts from "people" with finer steps, from which more can be left out.
-START = replace(TUNINGS["people"], step_ratio=0.09)
-_PACE = Pace(share=0.2, hold=2.5, rounds=12)
+START = replace(TUNINGS["people"], step_ratio=0.1)
+_PACE = Pace(share=0.2, hold=1.2, rounds=12)
 _POWER = 0.6  # of a block's weight
 _LEAST_ERROR = 1.0  # sum of squares over a block that is added to its error, so that blocks without any have a weight
 
