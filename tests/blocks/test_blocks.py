@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -208,7 +209,8 @@ def test_psnr_weighs_what_chrominance_adds_to_rgb():
 def test_upsampling_smooths_errors_away(tune, subsampling):
     """Weights are the energy per pixel of a wave in one block, upsampled by hand among blocks without error."""
     h, v = SUBSAMPLINGS[subsampling]
-    full, reduced = (tuning_for(tune).criterion(forward(PHOTO[:32, :32], s)).weights for s in ("4:4:4", subsampling))
+    tuning = replace(tuning_for(tune), full_chrominance=None)
+    full, reduced = (tuning.criterion(forward(PHOTO[:32, :32], s)).weights for s in ("4:4:4", subsampling))
     np.testing.assert_array_equal(reduced[0], full[0])
     for y, x in np.ndindex(8, 8):
         coefficients = np.zeros((3, 3, 8, 8))
