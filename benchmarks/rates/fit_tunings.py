@@ -10,9 +10,9 @@ its own outcome, rounded, is in ``optcodec/trellis/tuning.py``.
 "ssim": against libjpeg-turbo at 4:2:0, at equal SSIM of luminance. This does not see chrominance; that it keeps an
 eighth of its weight is a choice, not fitted. "people": at 4:2:0, against jpegli or mozjpeg, by picture and measure the
 one that needs fewer bytes; at equal SSIMULACRA2 and at equal 3-norm of butteraugli, half each, of the photographs and
-of as many drawn pages, which are none of `pages.py`, and every other one of which is dark; the worst picture counts
-twice. "people-full": the same at 4:4:4, for the constants of chrominance there; all others are those of "people".
-``butteraugli_main`` is one of the tools of libjxl, see `people.py`. Writes all trials to
+of half as many drawn pages, which are none of `pages.py`, and every other one of which is dark; the worst picture
+counts twice. "people-full": the same at 4:4:4, for the constants of chrominance there; all others are those of
+"people". ``butteraugli_main`` is one of the tools of libjxl, see `people.py`. Writes all trials to
 ``results/fit_tunings_NAME.json``.
 """
 
@@ -38,7 +38,7 @@ from optcodec.trellis.tuning import TUNINGS, Masking, Tuning, falling_weights, f
 from restore.channel.drawings import drawing
 
 FACTOR, GAIN = 1.2, 0.05  # factor of a constant between trials; least gain in % of bytes for which a trial is kept
-FIRST_PAGE, PAGES = 900_000, 8  # drawings of which every fourth is a page of text, and which nothing else uses
+FIRST_PAGE, PAGES = 900_000, 4  # drawings of which every fourth is a page of text, and which nothing else uses
 PACKAGES = "numpy", "ssimulacra2", "bjontegaard", "ajpegli", "simplejpeg"
 Constants = dict[str, float]
 Curves = dict[str, list[tuple[float, float]]]
@@ -58,14 +58,14 @@ class Fit:
 
 _EYES = encode_jpegli, partial(encode_mozjpeg, table=3)
 _PEOPLE = {
-    "exponent": 0.444, "floor": 62.0, "ratio": 0.05, "blue": 0.22, "red": 0.84, "half": 1.92, "half_chroma": 11.0,
+    "exponent": 0.444, "floor": 62.0, "ratio": 0.072, "blue": 0.22, "red": 0.84, "half": 1.92, "half_chroma": 7.63,
     "dc": 2.7, "dc_chroma": 3.5, "power": 0.675,
 }  # fmt: skip
 FITS = {
     "ssim": Fit({"exponent": 0.7, "floor": 58.5, "ratio": 0.08}, ("ssim_y",), (encode_turbo,), (12, 30, 50, 70, 88)),
     "people": Fit(_PEOPLE, ("ssimulacra2", "butteraugli_3"), _EYES, (30, 50, 70, 85), worst=1.0),
     "people-full": Fit(
-        {"blue": 0.18, "red": 0.54, "half_chroma": 3.33, "dc_chroma": 2.64},
+        {"blue": 0.12, "red": 0.5, "half_chroma": 3.33, "dc_chroma": 2.64},
         ("ssimulacra2", "butteraugli_3"),
         _EYES,
         (30, 50, 70, 85),

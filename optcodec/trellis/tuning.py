@@ -244,10 +244,10 @@ TUNINGS: dict[str, Tuning] = {
     # al., 2004, eq. 13; C2 = (0.03 * 255)^2). It does not see chrominance, which keeps an eighth of its weight here.
     "ssim": Tuning(flat_weights(1.0, 0.12, 0.12), Masking(0.7, 70.2), 0.08),
     "people": Tuning(
-        falling_weights((1.0, 0.22, 0.84), (2.3, 11.0), (2.25, 3.5), power=0.675),
+        falling_weights((1.0, 0.264, 0.84), (1.92, 9.16), (2.7, 2.92), power=0.675),
         Masking(0.444, 62.0),
-        0.05,
-        full_chrominance=falling_weights((1.0, 0.125, 0.54), (1.0, 3.33), (1.0, 2.64))[1:],
+        0.072,
+        full_chrominance=falling_weights((1.0, 0.144, 0.417), (1.0, 2.31), (1.0, 2.64))[1:],
     ),
 }
 
