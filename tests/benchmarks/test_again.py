@@ -20,7 +20,7 @@ def test_named_encoders_are_chosen() -> None:
     every = encoders()
     assert chosen(every, ()) == every
     assert list(chosen(every, ["optcodec people"])) == ["optcodec people"]
-    with pytest.raises(UsageError, match="there are the encoders libjpeg-turbo; .*got optcodec poeple"):
+    with pytest.raises(UsageError, match=r"there are the encoders libjpeg-turbo; .*got optcodec poeple"):
         chosen(every, ["optcodec poeple"])
 
 
