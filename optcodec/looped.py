@@ -114,7 +114,7 @@ def _coarser(searched: ReadLine, target: ReaderTarget, found: LoopFile) -> LoopF
 
 
 def _starts(source: PixelSource | CoefficientSource, request: Request, lines: list[TrellisLine]) -> list[TrellisLine]:
-    """Files that the loop starts from: those of the request; for people, of a tuning that leaves more to the loop."""
+    """Files that the loop starts from: those of the request; for people, of the same tuning with finer steps."""
     assert request.reader is not None
     reads = any(isinstance(reader, PeopleReader) for reader in readers_of(request.reader).readers)
     return trellis_lines(source, replace(request, tune=START))[0] if reads and request.tune == "people" else lines

@@ -1,23 +1,26 @@
 """Which encoder needs the fewest bytes for pages, charts and products on white, and what does overshoot save there?
 
-    OPTCODEC_DATA=DATA python -m benchmarks.rates.page_rates [4:2:0 | 4:4:4 ...]
+    OPTCODEC_DATA=DATA python -m benchmarks.rates.page_rates [4:2:0 | 4:4:4 ...] [--again ENCODER ...]
 
 Every encoder codes the pictures of `pages.py` at several quality factors, as progressive files. BD-rates are direct: of
 ours against each rival, over the range of the measure that both reach; the result has those of all pictures, their mean
 and its 95 % interval (bootstrap over pictures). mozjpeg, by pyvips, has trellis quantization and overshoot deringing.
-Nothing was fitted to these pictures. Writes ``results/rd_pages_SUBSAMPLING.json``.
+Nothing was fitted to these pictures. With ``--again`` only the files of these encoders are measured, as in `peers.py`.
+Writes ``results/rd_pages_SUBSAMPLING.json``.
 """
 
 from __future__ import annotations
 
-import sys
+import json
 from functools import partial
 from typing import Any
 
+import click
+
 from benchmarks.rates.pages import Pixels, pages
 from benchmarks.rates.peers import PACKAGES, points
-from benchmarks.rates.rd import Encoder, compared, measured, ours
-from benchmarks.record import write_result
+from benchmarks.rates.rd import Encoder, chosen, compared, measured, ours
+from benchmarks.record import RESULTS, write_result
 from optcodec import encode
 from optcodec.console.progress import tracked
 from optcodec.shared import encode_jpegli, encode_mozjpeg
@@ -50,11 +53,11 @@ def encoders() -> dict[str, Encoder]:
     return by_name
 
 
-def one_page(pixels: Pixels, subsampling: str) -> dict[str, list[dict[str, float]]]:
+def one_page(pixels: Pixels, subsampling: str, again: tuple[str, ...] = ()) -> dict[str, list[dict[str, float]]]:
     """Measures of all files of a picture, by encoder."""
     return {
         name: [measured(pixels, encoder(pixels, subsampling, quality), people=True) for quality in QUALITIES]
-        for name, encoder in encoders().items()
+        for name, encoder in chosen(encoders(), again).items()
     }
 
 
@@ -68,11 +71,17 @@ def direct(pictures: dict[str, Any], other: str, name: str) -> dict[str, Any]:
     return by_measure
 
 
-def main(samplings: list[str]) -> None:
+@click.command()
+@click.argument("samplings", nargs=-1)
+@click.option("--again", multiple=True, metavar="ENCODER", help="Only the files of these encoders.")
+def main(samplings: tuple[str, ...], again: tuple[str, ...]) -> None:
+    """Measure all encoders."""
     pictures = pages()
-    for subsampling in samplings or ["4:2:0", "4:4:4"]:
+    for subsampling in samplings or ("4:2:0", "4:4:4"):
+        result = f"rd_pages_{subsampling.replace(':', '')}"
+        earlier = json.loads((RESULTS / f"{result}.json").read_text("utf-8"))["files"] if again else {}
         items = tracked(pictures.items(), subsampling, len(pictures))
-        rows = {name: one_page(pixels, subsampling) for name, pixels in items}
+        rows = {name: earlier.get(name, {}) | one_page(pixels, subsampling, again) for name, pixels in items}
         against = {f"{name} against {rival}": direct(rows, rival, name) for name in OURS for rival in RIVALS}
         saved = {f"{name}: overshoot": direct(rows, WITHOUT.format(name), name) for name in (PLAIN, *OURS)}
         document: dict[str, Any] = {
@@ -81,10 +90,10 @@ def main(samplings: list[str]) -> None:
             "direct": against | saved,
             "files": rows,
         }
-        print(write_result(f"rd_pages_{subsampling.replace(':', '')}", document, packages=(*PACKAGES, "matplotlib")))
+        print(write_result(result, document, packages=(*PACKAGES, "matplotlib"), renewed=bool(again)))
         for pair, figures in document["direct"].items():
             print(pair, {m: (f["bd_rate"], f["interval"], max(f["pictures"].values())) for m, f in figures.items()})
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

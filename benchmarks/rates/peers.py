@@ -1,6 +1,6 @@
 """Which encoder needs the fewest bytes at equal PSNR, SSIM or SSIMULACRA2?
 
-    OPTCODEC_DATA=DATA python -m benchmarks.rates.peers [4:2:0 | 4:4:4 ...]
+    OPTCODEC_DATA=DATA python -m benchmarks.rates.peers [4:2:0 | 4:4:4 ...] [--again ENCODER ...]
 
 Every encoder codes the Kodak photographs with odd numbers and LIVE1 at quality factors 10 to 95. The reference is
 libjpeg-turbo with optimized Huffman tables. The BD-rate of each image is taken over the range of the measure that both
@@ -10,12 +10,14 @@ it that the encoder chose.
 
 PSNR is that of RGB or of luminance; SSIM is that of luminance (scikit-image, as Wang et al. 2004); SSIMULACRA2 is that
 of the package of this name, for the encoders that are optimized for human viewers. Nothing in our encoder was fitted to
-these photographs (see `fit_tunings.py`). Writes ``results/rd_peers_SUBSAMPLING.json`` and ``.npz``.
+these photographs (see `fit_tunings.py`). With ``--again`` only the files of these encoders are measured, for instance
+after one of our tunings has changed; the figures of all others stay as they are in the result. Writes
+``results/rd_peers_SUBSAMPLING.json`` and ``.npz``.
 """
 
 from __future__ import annotations
 
-import sys
+import json
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -24,11 +26,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import click
 import jpeglib
 import numpy as np
 import simplejpeg
 
-from benchmarks.rates.rd import MEASURES, QUALITIES, REFERENCE, compared, encoders, load, measured, photographs
+from benchmarks.rates.rd import MEASURES, QUALITIES, REFERENCE, chosen, compared, encoders, load, measured, photographs
 from benchmarks.record import RESULTS, write_result
 from optcodec.console.progress import tracked
 from optcodec.jpeg.image import CoefficientImage
@@ -44,6 +47,7 @@ FOR_EYES = (
     "optcodec psnr, progressive",
 )
 PACKAGES = ("pillow", "pyvips", "ajpegli", "simplejpeg", "ssimulacra2", "bjontegaard", "scikit-image", "jpeglib")
+COLUMNS = ("nbytes", *MEASURES)
 GOALS = {  # goals of the project: BD-rates in %
     "4:2:0": {
         ("optcodec psnr", "psnr_rgb"): -33,
@@ -83,12 +87,12 @@ def check(data: bytes, coded: CoefficientImage) -> None:
             raise AssertionError("the file does not hold the coefficients that were chosen")
 
 
-def one_image(task: tuple[Path, str]) -> dict[str, list[dict[str, float]]]:
+def one_image(task: tuple[Path, str, tuple[str, ...]]) -> dict[str, list[dict[str, float]]]:
     """All measures of all files of one photograph, by encoder and in the order of the qualities."""
-    path, subsampling = task
+    path, subsampling, again = task
     pixels = load(path)
     rows: dict[str, list[dict[str, float]]] = {}
-    for name, encoder in encoders().items():
+    for name, encoder in chosen(encoders(), again).items():
         people = name.startswith(FOR_EYES) and "alone" not in name
         rows[name] = []
         for quality in QUALITIES:
@@ -129,16 +133,40 @@ def oracle(curves: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def main(samplings: list[str]) -> None:
+def before(name: str, paths: list[Path]) -> list[dict[str, list[dict[str, float]]]]:
+    """What `one_image` gave for a result; it must be of the same photographs."""
+    held = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))["images"]
+    if held != [_named(path) for path in paths]:
+        raise click.UsageError(f"the result has {len(held)} photographs, which are not the {len(paths)} of now")
+    with np.load(RESULTS / f"{name}.npz") as rows:
+        stored = {encoder: rows[encoder].tolist() for encoder in rows.files}
+    return [
+        {encoder: [dict(zip(COLUMNS, file, strict=True)) for file in rows[number]] for encoder, rows in stored.items()}
+        for number in range(len(paths))
+    ]
+
+
+def _named(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+@click.command()
+@click.argument("samplings", nargs=-1)
+@click.option("--again", multiple=True, metavar="ENCODER", help="Only the files of these encoders.")
+@click.option("--workers", default=2, show_default=True)
+def main(samplings: tuple[str, ...], again: tuple[str, ...], workers: int) -> None:
+    """Measure all encoders."""
     paths = photographs("Kodak", "LIVE1")
-    for subsampling in samplings or ["4:2:0", "4:4:4"]:
-        tasks = [(path, subsampling) for path in paths]
-        with ProcessPoolExecutor(2) as pool:
-            images = list(tracked(pool.map(one_image, tasks), subsampling, len(tasks)))
+    for subsampling in samplings or ("4:2:0", "4:4:4"):
         name = f"rd_peers_{subsampling.replace(':', '')}"
-        columns = ("nbytes", *MEASURES)
+        earlier = before(name, paths) if again else [{}] * len(paths)
+        tasks = [(path, subsampling, again) for path in paths]
+        with ProcessPoolExecutor(workers) as pool:
+            measured_now = tracked(pool.map(one_image, tasks), subsampling, len(tasks))
+            merged = [old | new for old, new in zip(earlier, measured_now, strict=True)]
+        images = [{encoder: image[encoder] for encoder in encoders()} for image in merged]
         rows: dict[str, Any] = {
-            encoder: np.array([[[p[c] for c in columns] for p in image[encoder]] for image in images])
+            encoder: np.array([[[p[c] for c in COLUMNS] for p in image[encoder]] for image in images])
             for encoder in images[0]
         }
         np.savez_compressed(RESULTS / f"{name}.npz", **rows)
@@ -148,16 +176,16 @@ def main(samplings: list[str]) -> None:
             for (encoder, measure), goal in GOALS[subsampling].items()
         }
         document = {
-            "images": [f"{path.parent.name}/{path.name}" for path in paths],
+            "images": [_named(path) for path in paths],
             "qualities": QUALITIES,
             "reference": REFERENCE,
-            "columns": columns,
+            "columns": COLUMNS,
             "curves": curves,
             "best_of_each_image": oracle(curves),
             "goals": goals,
         }
-        print(write_result(name, document, packages=PACKAGES))
+        print(write_result(name, document, packages=PACKAGES, renewed=bool(again)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

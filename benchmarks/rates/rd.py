@@ -7,12 +7,13 @@ are decoded by Pillow (libjpeg-turbo). OPTCODEC_DATA is the folder with the phot
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import bjontegaard
+import click
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -85,6 +86,13 @@ def measured(pixels: Pixels, data: bytes, *, people: bool) -> dict[str, float]:
         "ssim_y": luminance_ssim(pixels, decoded),
     }
     return measures | {"ssimulacra2": ssimulacra2(pixels, decoded) if people else float("nan")}
+
+
+def chosen(encoders: dict[str, Encoder], again: Collection[str]) -> dict[str, Encoder]:
+    """The encoders of some names, or all without any."""
+    if unknown := set(again) - set(encoders):
+        raise click.UsageError(f"there are the encoders {'; '.join(encoders)}; got {'; '.join(sorted(unknown))}")
+    return {name: encoder for name, encoder in encoders.items() if not again or name in again}
 
 
 def bd_rate(reference: Points, test: Points) -> tuple[float, float]:

@@ -33,6 +33,7 @@ SHOWN = {
     "optcodec ssim, progressive": ("tab:purple", "-"),
     "optcodec people, progressive": ("tab:red", "-"),
 }
+TICKS = (0.2, 0.5, 1, 2, 4)  # bits per pixel
 PIXELS = {"Kodak": 768 * 512}
 RIVALS = (  # ours, the best of the others, measure
     ("optcodec psnr", "mozjpeg, flat tables", "psnr_rgb"),
@@ -86,6 +87,8 @@ def main() -> None:
             if not np.isnan(values).any():
                 axis.plot(bpp, values, style, color=colour, marker=".", label=name)
         axis.set(xlabel="bits per pixel", xscale="log", title=title)
+        axis.set_xticks(TICKS, labels=[f"{tick:g}" for tick in TICKS])
+        axis.minorticks_off()
         axis.grid(alpha=0.3)
         axis.legend(fontsize=7)
     figure.suptitle("12 Kodak photographs, 4:2:0, quality factors 10 to 95")

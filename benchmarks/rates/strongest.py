@@ -1,6 +1,6 @@
 """How do we compare with the strongest settings of mozjpeg's own ``cjpeg``, on photographs and on pages?
 
-    OPTCODEC_DATA=DATA python -m benchmarks.rates.strongest --cjpeg PATH [4:2:0 | 4:4:4 ...]
+    OPTCODEC_DATA=DATA python -m benchmarks.rates.strongest --cjpeg PATH [4:2:0 | 4:4:4 ...] [--again MEASURE]
 
 mozjpeg's ``cjpeg`` comes in no package of a registry: build it from its sources (github.com/mozilla/mozjpeg), and say
 where it is. It has tunings and tables that pyvips does not pass on. The strongest settings for each measure were found
@@ -8,13 +8,15 @@ among all of them: for PSNR its tuning for PSNR, with flat tables and chrominanc
 for SSIM its tuning for MS-SSIM, with flat tables; for SSIMULACRA2 its tuning for PSNR-HVS with table 2. jpegli is
 measured by SSIM and SSIMULACRA2, too. All files are progressive. BD-rates are direct: of ours against each rival, on
 the Kodak photographs with odd numbers and on the pictures of `pages.py`, to which nothing was fitted, with 95 %
-intervals (bootstrap over pictures). Writes ``results/rd_strongest.json``.
+intervals (bootstrap over pictures). With ``--again`` only the rows of this measure are made, for instance after the
+tuning for it has changed; all others stay as they are in the result. Writes ``results/rd_strongest.json``.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -28,7 +30,7 @@ from PIL import Image
 from benchmarks.rates.pages import pages
 from benchmarks.rates.peers import PACKAGES
 from benchmarks.rates.rd import Encoder, Pixels, averaged, bd_rate, load, measured, ours, photographs
-from benchmarks.record import write_result
+from benchmarks.record import RESULTS, write_result
 from optcodec.console.progress import tracked
 from optcodec.shared import encode_jpegli
 
@@ -67,11 +69,11 @@ def encoders(cjpeg: str, measure: str) -> dict[str, Encoder]:
     return by_name if measure == "psnr_rgb" else by_name | {"jpegli": partial(encode_jpegli, progressive=True)}
 
 
-def one_picture(task: tuple[Pixels, str, str]) -> dict[str, dict[str, float]]:
+def one_picture(task: tuple[Pixels, str, str, Sequence[str]]) -> dict[str, dict[str, float]]:
     """BD-rate in % of ours against each rival, by measure and rival."""
-    pixels, subsampling, cjpeg = task
+    pixels, subsampling, cjpeg, measures = task
     rates: dict[str, dict[str, float]] = {}
-    for measure in SETTINGS:
+    for measure in measures:
         curves = {
             name: [
                 (figures["nbytes"], figures[measure])
@@ -99,7 +101,7 @@ def summary(pictures: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
             for rival in first[measure]
             for rates in [[rates[measure][rival] for rates in pictures.values()]]
         }
-        for measure in SETTINGS
+        for measure in first
     }
 
 
@@ -117,19 +119,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cjpeg", required=True, help="mozjpeg's cjpeg")
     parser.add_argument("samplings", nargs="*", default=[], help="4:2:0 and 4:4:4 by default")
+    parser.add_argument("--again", choices=list(SETTINGS), help="only this measure")
     chosen = parser.parse_args(arguments)
     version = version_of(chosen.cjpeg)
     cjpeg = str(Path(chosen.cjpeg).resolve())
     sets = {"photographs": {path.stem: load(path) for path in photographs("Kodak")}, "pages": pages()}
+    stored = json.loads((RESULTS / "rd_strongest.json").read_text("utf-8"))["direct"] if chosen.again else {}
     direct: dict[str, Any] = {}
     for subsampling in chosen.samplings or SAMPLINGS:
         for name, pictures in sets.items():
-            tasks = [(pixels, subsampling, cjpeg) for pixels in pictures.values()]
+            measures = [chosen.again] if chosen.again else list(SETTINGS)
+            tasks = [(pixels, subsampling, cjpeg, measures) for pixels in pictures.values()]
             with ProcessPoolExecutor(2) as pool:
                 rates = list(tracked(pool.map(one_picture, tasks), f"{name}, {subsampling}", len(tasks)))
-            direct[f"{name}, {subsampling}"] = summary(dict(zip(pictures, rates, strict=True)))
+            kind = f"{name}, {subsampling}"
+            direct[kind] = stored.get(kind, {}) | summary(dict(zip(pictures, rates, strict=True)))
     document = {"cjpeg": version, "settings": SETTINGS, "qualities": QUALITIES, "direct": direct}
-    print(write_result("rd_strongest", document, packages=PACKAGES))
+    print(write_result("rd_strongest", document, packages=PACKAGES, renewed=bool(chosen.again)))
 
 
 if __name__ == "__main__":

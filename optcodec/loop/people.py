@@ -13,7 +13,7 @@ from optcodec.perception.measure import Perception
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.scalars import real_number
 from optcodec.trellis.field import BLOCK, block_sums
-from optcodec.trellis.tuning import Masking, Tuning, falling_weights
+from optcodec.trellis.tuning import TUNINGS
 from optcodec.values import Value
 
 __all__ = ["START", "PeopleReader"]
@@ -22,10 +22,9 @@ Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 # What follows is fitted to crops of four photographs by bytes at equal SSIMULACRA2 and equal 3-norm of butteraugli.
-# The trellis starts from a tuning that minds all frequencies more evenly than "people", and masks less: the loop does
-# the rest where it pays.
-START = Tuning(falling_weights((1.0, 0.21, 0.35), (2.6, 4.4), (2.0, 3.3)), Masking(0.45, 58.0), 0.09)
-_PACE = Pace(share=0.2, hold=2.5, rounds=12)
+# The trellis starts from "people" with finer steps, from which more can be left out.
+START = replace(TUNINGS["people"], step_ratio=0.1)
+_PACE = Pace(share=0.2, hold=1.2, rounds=12)
 _POWER = 0.6  # of a block's weight
 _LEAST_ERROR = 1.0  # sum of squares over a block that is added to its error, so that blocks without any have a weight
 

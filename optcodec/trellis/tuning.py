@@ -73,6 +73,13 @@ class Tuning(Value):
         Whether it is the squared error of RGB that counts, to which errors of all components add up.
     one_table : bool
         Whether all components have the quantization table of luminance; see `optcodec.trellis.sharing`.
+    full_chrominance : ndarray of float64, shape (2, 64), optional
+        Weights of Cb and Cr in place of those of `weights` where chrominance is not subsampled.
+
+    Raises
+    ------
+    InvalidInputError
+        If weights have another shape, or are not finite, or from 0 on, or all 0; or another value is out of range.
     """
 
     weights: Floats
@@ -81,22 +88,25 @@ class Tuning(Value):
     at_resolution: bool = True
     of_rgb: bool = False
     one_table: bool = False
+    full_chrominance: Floats | None = None
 
     def __post_init__(self) -> None:
-        weights = np.array(self.weights, np.float64)
-        if weights.shape != (3, 64) or not np.isfinite(weights).all() or weights.min() < 0 or not weights.max() > 0:
-            raise InvalidInputError("weights of a tuning are (3, 64), finite, from 0 on and not all 0; got others")
+        weights = _checked_weights("weights", self.weights, 3)
         if not 0 < self.step_ratio < np.inf:
             raise InvalidInputError(f"step_ratio is a finite number above 0, got {self.step_ratio!r}")
         switches = self.at_resolution, self.of_rgb, self.one_table
         if not all(isinstance(switch, bool) for switch in switches):
             raise InvalidInputError(f"at_resolution, of_rgb and one_table are True or False, got {switches}")
-        weights.flags.writeable = False
         object.__setattr__(self, "weights", weights)
+        if self.full_chrominance is not None:
+            chrominance = _checked_weights("full_chrominance", self.full_chrominance, 2)
+            object.__setattr__(self, "full_chrominance", chrominance)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a JSON file."""
-        return asdict(self) | {"weights": self.weights.tolist()}
+        """Plain values for a JSON file; those of full chrominance only if there are any."""
+        values = asdict(self) | {"weights": self.weights.tolist()}
+        chrominance = values.pop("full_chrominance")
+        return values if chrominance is None else values | {"full_chrominance": chrominance.tolist()}
 
     @classmethod
     def from_json(cls, values: Any) -> Tuning:
@@ -128,7 +138,9 @@ class Tuning(Value):
         if count not in (1, 3):
             raise InvalidInputError(f"grey or YCbCr images can be tuned, got {count} components")
         weights = self.weights[:count].copy()
-        if count == 3 and self.at_resolution:
+        if count == 3 and self.full_chrominance is not None and _ratio(image) == (1, 1):
+            weights[1:] = self.full_chrominance
+        elif count == 3 and self.at_resolution:
             weights[1:] *= _upsampling(*_ratio(image))
         if self.masking is None and field is None:
             return Criterion(weights)
@@ -140,6 +152,17 @@ class Tuning(Value):
             field.check_size(image.width, image.height)
             factors = [one * other for one, other in zip(factors, field.by_component(image), strict=True)]
         return Criterion(weights, field_factors(factors))
+
+
+def _checked_weights(name: str, values: Any, components: int) -> Floats:
+    """Weights as an array that cannot be changed."""
+    weights = np.array(values, np.float64)
+    is_one = weights.shape == (components, 64) and np.isfinite(weights).all() and weights.min() >= 0
+    if not is_one or not weights.max() > 0:
+        expected = f"({components}, 64), finite, from 0 on and not all 0"
+        raise InvalidInputError(f"{name} of a tuning are {expected}; got others")
+    weights.flags.writeable = False
+    return weights
 
 
 def _ratio(image: DctImage) -> tuple[int, int]:
@@ -187,7 +210,9 @@ def flat_weights(luminance: float, blue: float, red: float) -> Floats:
     return np.repeat([[luminance], [_BLUE * blue], [_RED * red]], 64, axis=1)
 
 
-def falling_weights(shares: tuple[float, float, float], half: tuple[float, float], dc: tuple[float, float]) -> Floats:
+def falling_weights(
+    shares: tuple[float, float, float], half: tuple[float, float], dc: tuple[float, float], *, power: float = 1.0
+) -> Floats:
     """Weights that fall with the square of the radial frequency.
 
     Parameters
@@ -198,12 +223,15 @@ def falling_weights(shares: tuple[float, float, float], half: tuple[float, float
         Radial frequency, in half cycles of a block, of half the weight: of luminance, of chrominance.
     dc : (float, float)
         Factor of DC.
+    power : float
+        The weights of luminance fall like the square to this power, so that it is not half of them at `half` if it is
+        not 1.
     """
     weights = flat_weights(*shares)
     square = np.add.outer(np.arange(8) ** 2, np.arange(8) ** 2).ravel()
     for component, row in enumerate(weights):
         kind = min(component, 1)
-        row /= 1 + square / half[kind] ** 2
+        row /= (1 + square / half[kind] ** 2) ** (1.0 if kind else power)
         row[0] *= dc[kind]
     return weights
 
@@ -215,7 +243,12 @@ TUNINGS: dict[str, Tuning] = {
     # The loss of SSIM by a small error is the variance of the error over that of the image plus a constant (Wang et
     # al., 2004, eq. 13; C2 = (0.03 * 255)^2). It does not see chrominance, which keeps an eighth of its weight here.
     "ssim": Tuning(flat_weights(1.0, 0.12, 0.12), Masking(0.7, 70.2), 0.08),
-    "people": Tuning(falling_weights((1.0, 0.3, 0.5), (1.94, 3.33), (2.9, 4.9)), Masking(0.542, 58.0), 0.0833),
+    "people": Tuning(
+        falling_weights((1.0, 0.264, 0.84), (1.92, 9.16), (2.7, 2.92), power=0.675),
+        Masking(0.444, 62.0),
+        0.072,
+        full_chrominance=falling_weights((1.0, 0.144, 0.417), (1.0, 2.31), (1.0, 2.64))[1:],
+    ),
 }
 
 

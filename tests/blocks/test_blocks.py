@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -208,7 +209,8 @@ def test_psnr_weighs_what_chrominance_adds_to_rgb():
 def test_upsampling_smooths_errors_away(tune, subsampling):
     """Weights are the energy per pixel of a wave in one block, upsampled by hand among blocks without error."""
     h, v = SUBSAMPLINGS[subsampling]
-    full, reduced = (tuning_for(tune).criterion(forward(PHOTO[:32, :32], s)).weights for s in ("4:4:4", subsampling))
+    tuning = replace(tuning_for(tune), full_chrominance=None)
+    full, reduced = (tuning.criterion(forward(PHOTO[:32, :32], s)).weights for s in ("4:4:4", subsampling))
     np.testing.assert_array_equal(reduced[0], full[0])
     for y, x in np.ndindex(8, 8):
         coefficients = np.zeros((3, 3, 8, 8))
@@ -405,6 +407,15 @@ def test_fitted_constants_are_those_of_the_result(name):
     )
     if name == "people":
         shares, half = (1.0, best["blue"], best["red"]), (best["half"], best["half_chroma"])
-        expected = falling_weights(shares, half, (best["dc"], best["dc_chroma"]))
+        expected = falling_weights(shares, half, (best["dc"], best["dc_chroma"]), power=best["power"])
         np.testing.assert_allclose(tuning.weights, expected, rtol=5e-3)
+    assert result["best"]["bd_rate"] <= min(trial["bd_rate"] for trial in result["trials"]) + 0.05
+
+
+def test_fitted_full_chrominance_is_that_of_the_result():
+    result = json.loads((Path(__file__).parents[2] / "benchmarks/results/fit_tunings_people-full.json").read_text())
+    best = result["best"]["constants"]
+    halves, factors = (1.0, best["half_chroma"]), (1.0, best["dc_chroma"])
+    expected = falling_weights((1.0, best["blue"], best["red"]), halves, factors)[1:]
+    np.testing.assert_allclose(TUNINGS["people"].full_chrominance, expected, rtol=5e-3)
     assert result["best"]["bd_rate"] <= min(trial["bd_rate"] for trial in result["trials"]) + 0.05

@@ -42,13 +42,26 @@ def test_every_digit_comes_back(
     assert (loaded.at_resolution, loaded.of_rgb) == (at_resolution, of_rgb)
 
 
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
 @pytest.mark.parametrize("name", TUNINGS)
-def test_what_is_weighed_is_the_same(name: str) -> None:
-    image = forward(photograph(40, 50), "4:2:0")
+def test_what_is_weighed_is_the_same(name: str, subsampling: str) -> None:
+    image = forward(photograph(40, 50), subsampling)
     one, other = (tuning.criterion(image) for tuning in (TUNINGS[name], through_text(TUNINGS[name])))
     np.testing.assert_array_equal(one.per_coefficient(image), other.per_coefficient(image))
     for left, right in zip(one.scales(image), other.scales(image), strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+def test_full_chrominance_counts_where_chrominance_is_not_subsampled() -> None:
+    full = np.full((2, 64), 0.5)
+    tuning, plain = Tuning(FLAT, full_chrominance=full), Tuning(FLAT)
+    assert tuning.to_json()["full_chrominance"] == full.tolist()
+    assert "full_chrominance" not in plain.to_json()
+    by_sampling = {sampling: forward(photograph(40, 50), sampling) for sampling in ("4:4:4", "4:2:2", "4:2:0")}
+    weights = {sampling: tuning.criterion(image).weights for sampling, image in by_sampling.items()}
+    np.testing.assert_array_equal(weights["4:4:4"], [FLAT[0], *full])
+    for sampling in ("4:2:2", "4:2:0"):
+        np.testing.assert_array_equal(weights[sampling], plain.criterion(by_sampling[sampling]).weights)
 
 
 def test_weights_alone_are_enough() -> None:
@@ -73,6 +86,11 @@ NOT_ONE = {
     "not finite": ({"weights": (FLAT * np.inf).tolist()}, "finite"),
     "no ratio": ({"weights": FLAT.tolist(), "step_ratio": 0}, "step_ratio is a finite number above 0, got 0"),
     "infinite ratio": ({"weights": FLAT.tolist(), "step_ratio": np.inf}, "above 0, got inf"),
+    "one component": ({"weights": FLAT.tolist(), "full_chrominance": [[1.0] * 64]}, r"full_chrominance .*\(2, 64\)"),
+    "negative full": (
+        {"weights": FLAT.tolist(), "full_chrominance": [[-1.0] * 64] * 2},
+        "full_chrominance .*from 0 on",
+    ),
     "a number for a switch": ({"weights": FLAT.tolist(), "one_table": 1}, "one_table are True or False, got .*1"),
     "a word for a switch": ({"weights": FLAT.tolist(), "of_rgb": "no"}, "one_table are True or False, got .*'no'"),
     "masking": ({"weights": FLAT.tolist(), "masking": {"exponent": 1}}, "not a tuning: .*floor"),
