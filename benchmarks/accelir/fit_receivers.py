@@ -54,8 +54,8 @@ FACTORS = {"floor": 3.0}
 # Constants without which others are idle
 NEEDED = {"floor": "exponent", "corner": "slope", "corner_chroma": "slope_chroma"}
 DEFAULT_FACTOR = 1.6
-# What the searches for measures start from, besides the weights for PSNR: nearly the tuning "ssim", and what "people" was
-# before it was fitted to butteraugli, too.
+# What the searches for measures start from, besides the weights for PSNR: nearly the tuning "ssim", and what "people"
+# was before it was fitted to butteraugli, too.
 MEASURED_START = {
     "ssim": START | {"blue": 0.12, "red": 0.12, "exponent": 0.7, "floor": 70.0, "ratio": 0.08},
     "ssimulacra2": START | {"blue": 0.3, "red": 0.5, "slope": 1.0, "slope_chroma": 1.0, "corner": 1.94,
