@@ -4,8 +4,8 @@
 
 They are fitted by this search. It multiplies or divides one constant after the other by a factor as long as a mean of
 BD-rates falls. Its photographs are not used by any other rate-distortion benchmark: five of McMaster and three of the
-Val20 set, coded into baseline files. It starts from round numbers, the outcome of a coarser search of the same kind;
-its own outcome, rounded, is in ``optcodec/trellis/tuning.py``.
+Val20 set, coded into baseline files. It starts from what earlier searches of the same kind found; its own outcome,
+rounded, is in ``optcodec/trellis/tuning.py``.
 
 "ssim": against libjpeg-turbo at 4:2:0, at equal SSIM of luminance. This does not see chrominance; that it keeps an
 eighth of its weight is a choice, not fitted. "people": at 4:2:0, against jpegli or mozjpeg, by picture and measure the

@@ -15,12 +15,12 @@ from optcodec.loop.reader import Pace, Reader, Reading
 from optcodec.scalars import whole_number
 from optcodec.values import Value
 
-__all__ = ["SMALLEST_TILE", "TiledReader", "tiles"]
+__all__ = ["TiledReader", "tiles"]
 
 Pixels = npt.NDArray[np.uint8]
 Tile = tuple[slice, slice]
 
-SMALLEST_TILE, _LARGEST_TILE = 32, 65535  # pixels; the second is the longest side of a JPEG file
+_SMALLEST_TILE, _LARGEST_TILE = 32, 65535  # pixels; the second is the longest side of a JPEG file
 _OVERLAP = 8  # tiles overlap by at least this part of their side
 
 
@@ -57,7 +57,7 @@ class TiledReader(Value):
     def __post_init__(self) -> None:
         if not callable(self.reader):
             raise InvalidInputError(f"a reader is a function of the original pixels, got {kind_of(self.reader)}")
-        whole_number(self.side, "the side of a tile", SMALLEST_TILE, _LARGEST_TILE)
+        whole_number(self.side, "the side of a tile", _SMALLEST_TILE, _LARGEST_TILE)
 
     def __call__(self, original: Pixels, /) -> Reading:
         """The reading of a picture in tiles."""
