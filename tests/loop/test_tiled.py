@@ -19,7 +19,7 @@ SIDE = 48
 
 
 class _Squares:
-    """Squared error of brightness, which is white above 128: a reading with all that readings may have."""
+    """Squared error, and as a decision whether the mean is above 100: a reading with all that readings may have."""
 
     pace = Pace(share=0.3, hold=0.05, rounds=3)
 
