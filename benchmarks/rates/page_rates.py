@@ -19,7 +19,7 @@ import click
 
 from benchmarks.rates.pages import Pixels, pages
 from benchmarks.rates.peers import PACKAGES, points
-from benchmarks.rates.rd import Encoder, chosen, compared, measured, ours
+from benchmarks.rates.rd import Encoder, check_same, chosen, compared, measured, ours
 from benchmarks.record import RESULTS, write_result
 from optcodec import encode
 from optcodec.console.progress import tracked
@@ -80,6 +80,8 @@ def main(samplings: tuple[str, ...], again: tuple[str, ...]) -> None:
     for subsampling in samplings or ("4:2:0", "4:4:4"):
         result = f"rd_pages_{subsampling.replace(':', '')}"
         earlier = json.loads((RESULTS / f"{result}.json").read_text("utf-8"))["files"] if again else {}
+        if again:
+            check_same(earlier, pictures, "pages")
         items = tracked(pictures.items(), subsampling, len(pictures))
         rows = {name: earlier.get(name, {}) | one_page(pixels, subsampling, again) for name, pixels in items}
         against = {f"{name} against {rival}": direct(rows, rival, name) for name in OURS for rival in RIVALS}

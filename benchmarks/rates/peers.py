@@ -31,7 +31,18 @@ import jpeglib
 import numpy as np
 import simplejpeg
 
-from benchmarks.rates.rd import MEASURES, QUALITIES, REFERENCE, chosen, compared, encoders, load, measured, photographs
+from benchmarks.rates.rd import (
+    MEASURES,
+    QUALITIES,
+    REFERENCE,
+    check_same,
+    chosen,
+    compared,
+    encoders,
+    load,
+    measured,
+    photographs,
+)
 from benchmarks.record import RESULTS, write_result
 from optcodec.console.progress import tracked
 from optcodec.jpeg.image import CoefficientImage
@@ -136,8 +147,7 @@ def oracle(curves: dict[str, Any]) -> dict[str, float]:
 def before(name: str, paths: list[Path]) -> list[dict[str, list[dict[str, float]]]]:
     """What `one_image` gave for a result; it must be of the same photographs."""
     held = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))["images"]
-    if held != [_named(path) for path in paths]:
-        raise click.UsageError(f"the result has {len(held)} photographs, which are not the {len(paths)} of now")
+    check_same(held, [_named(path) for path in paths], "photographs")
     with np.load(RESULTS / f"{name}.npz") as rows:
         stored = {encoder: rows[encoder].tolist() for encoder in rows.files}
     return [

@@ -95,6 +95,12 @@ def chosen(encoders: dict[str, Encoder], again: Collection[str]) -> dict[str, En
     return {name: encoder for name, encoder in encoders.items() if not again or name in again}
 
 
+def check_same(held: Collection[str], now: Collection[str], kind: str) -> None:
+    """End the benchmark unless a result, of which some figures shall stay, has the pictures of now."""
+    if list(held) != list(now):
+        raise click.UsageError(f"the result has {len(held)} {kind}, which are not the {len(now)} of now")
+
+
 def bd_rate(reference: Points, test: Points) -> tuple[float, float]:
     """BD-rate: the mean difference in bytes at equal measure in %, over the range of the measure that both cover.
 
