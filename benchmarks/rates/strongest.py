@@ -14,7 +14,6 @@ tuning for it has changed; all others stay as they are in the result. Writes ``r
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import subprocess
@@ -24,12 +23,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 from PIL import Image
 
 from benchmarks.rates.pages import pages
 from benchmarks.rates.peers import PACKAGES
-from benchmarks.rates.rd import Encoder, Pixels, averaged, bd_rate, load, measured, ours, photographs
+from benchmarks.rates.rd import Encoder, Pixels, averaged, bd_rate, check_same, load, measured, ours, photographs
 from benchmarks.record import RESULTS, write_result
 from optcodec.console.progress import tracked
 from optcodec.shared import encode_jpegli
@@ -42,6 +42,7 @@ SETTINGS = {
     "ssim_y": ("-tune-ms-ssim", "-quant-table", "1"),
     "ssimulacra2": ("-tune-hvs-psnr", "-quant-table", "2"),
 }
+Rows = dict[str, dict[str, Any]]  # figures by measure and rival
 TUNES = {"psnr_rgb": "psnr", "ssim_y": "ssim", "ssimulacra2": "people"}
 
 
@@ -105,6 +106,17 @@ def summary(pictures: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
     }
 
 
+def kept(sets: dict[str, dict[str, Pixels]]) -> dict[str, Rows]:
+    """The rows of the result by kind, of the pictures of now."""
+    stored: dict[str, Rows] = json.loads((RESULTS / "rd_strongest.json").read_text("utf-8"))["direct"]
+    for kind, rows in stored.items():
+        name = kind.partition(", ")[0]
+        for by_rival in rows.values():
+            for figures in by_rival.values():
+                check_same(figures["pictures"], sets[name], name)
+    return stored
+
+
 def version_of(cjpeg: str) -> str:
     """The version that the program prints; ends the benchmark if it is not mozjpeg's."""
     run = subprocess.run([cjpeg, "-version"], check=False, capture_output=True, text=True)
@@ -115,27 +127,24 @@ def version_of(cjpeg: str) -> str:
     return version
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cjpeg", required=True, help="mozjpeg's cjpeg")
-    parser.add_argument("samplings", nargs="*", default=[], help="4:2:0 and 4:4:4 by default")
-    parser.add_argument("--again", choices=list(SETTINGS), help="only this measure")
-    chosen = parser.parse_args(arguments)
-    version = version_of(chosen.cjpeg)
-    cjpeg = str(Path(chosen.cjpeg).resolve())
+@click.command()
+@click.argument("samplings", nargs=-1, type=click.Choice(tuple(SAMPLINGS)))
+@click.option("--cjpeg", required=True, help="mozjpeg's cjpeg.")
+@click.option("--again", type=click.Choice(tuple(SETTINGS)), help="Only this measure; all else stays in the result.")
+def main(samplings: tuple[str, ...], cjpeg: str, again: str | None) -> None:
+    """Measure, and write the result."""
+    version, path = version_of(cjpeg), str(Path(cjpeg).resolve())
     sets = {"photographs": {path.stem: load(path) for path in photographs("Kodak")}, "pages": pages()}
-    stored = json.loads((RESULTS / "rd_strongest.json").read_text("utf-8"))["direct"] if chosen.again else {}
-    direct: dict[str, Any] = {}
-    for subsampling in chosen.samplings or SAMPLINGS:
+    direct: dict[str, Rows] = kept(sets) if again else {}
+    for subsampling in samplings or SAMPLINGS:
         for name, pictures in sets.items():
-            measures = [chosen.again] if chosen.again else list(SETTINGS)
-            tasks = [(pixels, subsampling, cjpeg, measures) for pixels in pictures.values()]
+            tasks = [(pixels, subsampling, path, [again] if again else list(SETTINGS)) for pixels in pictures.values()]
             with ProcessPoolExecutor(2) as pool:
                 rates = list(tracked(pool.map(one_picture, tasks), f"{name}, {subsampling}", len(tasks)))
             kind = f"{name}, {subsampling}"
-            direct[kind] = stored.get(kind, {}) | summary(dict(zip(pictures, rates, strict=True)))
+            direct[kind] = direct.get(kind, {}) | summary(dict(zip(pictures, rates, strict=True)))
     document = {"cjpeg": version, "settings": SETTINGS, "qualities": QUALITIES, "direct": direct}
-    print(write_result("rd_strongest", document, packages=PACKAGES, renewed=bool(chosen.again)))
+    print(write_result("rd_strongest", document, packages=PACKAGES, renewed=bool(again)))
 
 
 if __name__ == "__main__":

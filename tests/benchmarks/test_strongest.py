@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,7 +18,8 @@ from tests.cli_helpers import photograph
 pytest.importorskip("bjontegaard")
 pytest.importorskip("jpeglib")
 
-from benchmarks.rates.strongest import SETTINGS, encode_cjpeg, version_of, with_step
+from benchmarks.rates.strongest import SETTINGS, encode_cjpeg, kept, version_of, with_step
+from benchmarks.record import RESULTS
 
 
 @pytest.mark.parametrize(
@@ -68,3 +71,16 @@ def test_another_program_is_refused(tmp_path: Path) -> None:
     script.chmod(0o755)
     with pytest.raises(SystemExit, match="expected the cjpeg of mozjpeg, got 'libjpeg-turbo version 3'"):
         version_of(str(script))
+
+
+def test_rows_stay_in_the_result_only_with_the_pictures_of_now() -> None:
+    stored = json.loads((RESULTS / "rd_strongest.json").read_text("utf-8"))["direct"]
+    names = {
+        name: next(iter(stored[f"{name}, 4:2:0"]["optcodec psnr, psnr_rgb"].values()))["pictures"]
+        for name in ("photographs", "pages")
+    }
+    sets = {name: dict.fromkeys(pictures, np.zeros((8, 8, 3), np.uint8)) for name, pictures in names.items()}
+    assert kept(sets) == stored
+    sets["pages"].popitem()
+    with pytest.raises(click.UsageError, match="the result has 18 pages, which are not the 17 of now"):
+        kept(sets)

@@ -84,6 +84,17 @@ def test_the_gradient_is_that_of_differences(views: int, grey: bool) -> None:
     assert float((gradient * direction).sum()) == pytest.approx((8 * near - far) / 12, rel=1e-3)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that torch can use")
+def test_a_gpu_reads_what_the_processor_reads() -> None:
+    here, there = (NetworkReader(_Double().to(device))(PHOTO) for device in ("cpu", "cuda"))
+    pixels = decoded()
+    loss, gradient = here(pixels)
+    assert there(pixels)[0] == pytest.approx(loss)
+    np.testing.assert_allclose(there(pixels)[1], gradient, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(there.sensitivity(), here.sensitivity(), rtol=1e-5, atol=1e-9)
+    assert there.agrees(pixels) == here.agrees(pixels)
+
+
 def test_preprocessing_is_part_of_what_is_differentiated() -> None:
     """What is cut off has no gradient; a photograph of another size than the network's is read as a whole otherwise."""
 
