@@ -43,11 +43,11 @@ def test_of_a_size_people_mind_the_file_less(subsampling: str, bits: float) -> N
     plain, looped = (encode(PHOTO, effort=effort, **form) for effort in (3, 4))
     assert looped.nbytes <= bits * PHOTO[..., 0].size / 8
     scores = [ssimulacra2(PHOTO, pillow_pixels(file.data)) for file in (plain, looped)]
-    assert scores[1] > scores[0] + 0.7  # about 3 % of the bytes
+    assert scores[1] > scores[0] + 0.8  # about 3 % of the bytes
     assert looped.loss == pytest.approx(loss_of(PHOTO, looped.data))
     assert looped.loss < 0.97 * loss_of(PHOTO, plain.data)
     errors = [psnr_db(PHOTO, pillow_pixels(file.data)) for file in (plain, looped)]
-    assert errors[1] > errors[0] - 0.5  # which no reader asks for
+    assert errors[1] > errors[0] - 0.45  # which no reader asks for
 
 
 @pytest.mark.parametrize(
