@@ -35,7 +35,22 @@ _ENCODERS = {
 def speed() -> dict[str, str]:
     """All tables by the name in their marks."""
     figures = {"effort 3": effort_3(), "data set": data_set(), "transform": transform(), "whole set": whole_set_table()}
+    figures |= {"loop speed": loop_speed()}
     return figures | {"a billion": billion_table(), "encoding a billion": coding_table()}
+
+
+def loop_speed() -> str:
+    """Seconds a megapixel with people in the loop, and how many times as long as without, by what is asked for."""
+    document = _result("loop_speed")
+    megapixels, rows = document["pixels"] / 1e6, [["one thread, seconds a megapixel", *document["cases"]]]
+    rows.append(["---", *["---:"] * len(document["cases"])])
+    for way in next(iter(document["cases"].values()))["seconds"]:
+        cells = []
+        for case in document["cases"].values():
+            longer = "" if way == "effort 3" else f" ({case['times_faster'][f'effort 3 / {way}']:.0f}x)"
+            cells.append(f"{case['seconds'][way] / megapixels:.2f}{longer}")
+        rows.append([way, *cells])
+    return lines(rows)
 
 
 def effort_3() -> str:
