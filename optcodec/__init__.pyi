@@ -66,8 +66,8 @@ from .targets import MatchSwe as MatchSwe
 from .targets import MaxBytes as MaxBytes
 from .targets import Quality as Quality
 from .targets import WaterLevel as WaterLevel
-from .transcode import Transcoded as Transcoded
-from .transcode import transcode as transcode
+from .transcoding import Transcoded as Transcoded
+from .transcoding import transcode as transcode
 from .trellis.field import QualityField as QualityField
 from .trellis.tuning import Masking as Masking
 from .trellis.tuning import Tuning as Tuning

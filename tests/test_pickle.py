@@ -194,3 +194,13 @@ def test_a_pool_reports_a_broken_file_and_goes_on() -> None:
             broken.get(timeout=60)
         assert error.value.offset == 300
         assert whole.get(timeout=60) == 56
+
+
+def test_functions_that_name_the_packages_can_be_sent() -> None:
+    """Ray, Dask and Spark send functions with the modules that they name, which is to be a module like any other."""
+    by_value = pytest.importorskip("ray.cloudpickle")
+
+    def named() -> tuple[Any, Any]:
+        return optcodec, restore
+
+    assert pickle.loads(by_value.dumps(named))() == (optcodec, restore)

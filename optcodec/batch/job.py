@@ -23,7 +23,7 @@ from optcodec.notices import ignore
 from optcodec.pictures.opening import opened_image
 from optcodec.pictures.orientation import orientation_of, upright
 from optcodec.pictures.pixels import Picture, load_picture
-from optcodec.transcode import recoded
+from optcodec.transcoding import recoded
 
 if TYPE_CHECKING:
     from optcodec.accuracy.classifier import Classifier

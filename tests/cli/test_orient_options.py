@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 import optcodec
 from optcodec import InvalidInputError, encode, load_picture, orientation_of, read_jpeg
 from optcodec.pictures.orientation import minimal_exif, turned
-from optcodec.transcode import transcode
+from optcodec.transcoding import transcode
 from restore import restore_image
 from restore.cli import main as restore_main
 from tests import receiver_helpers as tiny

@@ -12,7 +12,7 @@ from PIL import Image
 
 from optcodec import InvalidInputError, encode, load_picture, read_jpeg
 from optcodec.pictures.orientation import minimal_exif, orientation_of, turned
-from optcodec.transcode import transcode
+from optcodec.transcoding import transcode
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 from tests.cmyk_helpers import cmyk_file, lab_of, patches, profile, ycck_file
 
