@@ -177,7 +177,16 @@ def tiny_weights(path: Path, name: str = "squeezenet1_1") -> None:
     safetensors.torch.save_file(models.get_model(name).state_dict(), path)
 
 
+@pytest.fixture
+def without_ray() -> Iterator[None]:
+    """Ends the Ray that an example has started on this machine."""
+    yield
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
+
+
 @pytest.mark.parametrize("page", WITH_EXAMPLES)
+@pytest.mark.usefixtures("without_ray")
 def test_examples_run(page: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     del place
     blocks = blocks_of(page)
