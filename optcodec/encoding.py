@@ -69,6 +69,10 @@ class EncodedJpeg(Value):
         """Bits of the whole file, headers included, per pixel."""
         return 8 * self.nbytes / (self.width * self.height)
 
+    def _repr_jpeg_(self) -> bytes:
+        """What notebooks show."""
+        return self.data
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the file; it appears when it is complete, or not at all.
 

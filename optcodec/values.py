@@ -1,7 +1,8 @@
 """Base class of values with arrays, which stay checked and read-only when they are pickled or copied.
 
 pickle and `copy` normally set the attributes of an object without calling its constructor, and make its arrays
-writable. A `Value` is rebuilt by its constructor instead, so that every value that exists has been checked.
+writable. A `Value` is rebuilt by its constructor instead, so that every value that exists has been checked. As text, it
+names large arrays and files without their content.
 """
 
 from __future__ import annotations
@@ -16,16 +17,37 @@ from optcodec.errors import InvalidInputError
 
 __all__ = ["Value", "check_field_types"]
 
+_MOST_NUMBERS, _MOST_BYTES = 64, 32  # of arrays and of bytes that are shown whole
+
 
 class Value:
     """Base of the frozen dataclasses that hold arrays."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
+    def __init_subclass__(cls) -> None:
+        if "__repr__" not in cls.__dict__:  # dataclass would make another one
+            type.__setattr__(cls, "__repr__", Value.__repr__)
+
+    def __repr__(self) -> str:
+        shown = (f"{item.name}={_short(getattr(self, item.name))}" for item in fields(self) if item.repr)
+        return f"{type(self).__qualname__}({', '.join(shown)})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         arguments = {item.name: getattr(self, item.name) for item in fields(self) if item.init}
         read_only = [name for name, value in arguments.items() if _is_read_only(value)]
         return _rebuilt, (type(self), arguments, read_only)
+
+
+def _short(value: object) -> str:
+    """A value as text, without the content of large arrays and of files."""
+    if isinstance(value, np.ndarray) and value.size > _MOST_NUMBERS:
+        return f"<{value.dtype} array of shape {value.shape}>"
+    if isinstance(value, bytes) and len(value) > _MOST_BYTES:
+        return f"<{len(value):,} bytes>"
+    if type(value) is tuple:
+        return f"({', '.join(map(_short, value))}{',' if len(value) == 1 else ''})"
+    return repr(value)
 
 
 def _is_read_only(value: object) -> bool:

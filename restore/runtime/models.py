@@ -110,10 +110,10 @@ class Model:
     """
 
     name: str
-    luminance: Network
-    chrominance: Network | None
+    luminance: Network = field(repr=False)
+    chrominance: Network | None = field(repr=False)
     border: int
-    card: Mapping[str, Any] = field(default_factory=dict)
+    card: Mapping[str, Any] = field(default_factory=dict, repr=False)
     source: str = ""
     threads: int | None = None
     after_luminance: bool = False

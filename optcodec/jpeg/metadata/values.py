@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from optcodec.jpeg.segments import marker_name
+from optcodec.values import Value
 
 __all__ = ["XMP", "CarriedSegment", "Metadata", "is_carried"]
 
@@ -69,7 +70,7 @@ class CarriedSegment:
 
 
 @dataclass(frozen=True)
-class Metadata:
+class Metadata(Value):
     """Everything that a file carries besides the coded image.
 
     Parameters
