@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["lines", "percent", "table"]
+__all__ = ["lines", "percent", "signed", "table"]
 
 
 def lines(rows: Sequence[Sequence[str]]) -> str:
@@ -27,3 +27,11 @@ def percent(figure: Mapping[str, Any] | None) -> str:
         for end, unbounded in (("low", "-∞"), ("high", "+∞"))
     ]
     return f"{figure['value']:+.1f} [{', '.join(ends)}]"
+
+
+def signed(figure: Mapping[str, Any] | None, digits: int = 2) -> str:
+    """A difference with its interval as ``+0.61 [+0.55, +0.67]``; an empty string if there is none."""
+    if figure is None:
+        return ""
+    value, low, high = (f"{figure[key]:+.{digits}f}" for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"

@@ -48,22 +48,19 @@ from restore.training.material import DataFolders, training_patches
 from restore.training.recipe import Recipe, load_recipe
 
 RATE, EVERY, IMAGES = 1e-4, 100, 6  # learning rate at the start; steps between two checkpoints; photographs that judge
-QUALITIES = tuple(range(10, 101, 5))
 CODINGS = {f"q{quality}": Degradation((quality,)) for quality in (20, 50, 80, 95)}
 CODINGS |= {"4:4:4, q100": Degradation((100,), subsamplings=("4:4:4",)), "not coded": Degradation(lossless=1.0)}
 PACKAGES = ("numpy", "torch", "pillow")
 
 
 def recipe_of(problem: str, steps: int) -> Recipe:
-    """The recipe of our own network for a problem, for networks that are trained already, and with better files."""
-    recipe = load_recipe(problem)
-    better = replace(recipe.degradation, qualities=QUALITIES, subsamplings=("4:2:0", "4:4:4"), lossless=0.1)
-    return replace(recipe, degradation=better, rate=RATE, steps=steps)
+    """The recipe of our own network for a problem, for networks that are trained already."""
+    return replace(load_recipe(problem), optimizer="adam", rate=RATE, steps=steps)
 
 
 def tune(network: nn.Module, recipe: Recipe, folder: Path) -> None:
     """Train a network, from the state in the folder on if there is one."""
-    learner, checkpoint = Learner(network, recipe.rate), folder / "checkpoint.safetensors"
+    learner, checkpoint = Learner(network, recipe.rate, optimizer=recipe.optimizer), folder / "checkpoint.safetensors"
     first = load_checkpoint(checkpoint, recipe, [learner])["step"] if checkpoint.exists() else 0
     patches = training_patches(recipe, DataFolders(Path(os.environ["OPTCODEC_DATA"])))
     loss_of = pixel_loss(recipe.loss)

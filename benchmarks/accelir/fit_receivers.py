@@ -3,7 +3,9 @@
     OPTCODEC_DATA=DATA python -m benchmarks.accelir.fit_receivers [--strength] [TASK | TASK-MEASURE ...]
 
 The search changes one constant after the other by a factor or a step, as long as the mean PSNR after restoration rises
-at equal bytes of real files; or with ``deblock-ssim`` and ``deblock-ssimulacra2``, that measure. Its photographs are
+at equal bytes of real files; or with ``deblock-ssim`` and ``deblock-ssimulacra2``, that measure. Where the package has
+networks of two kinds for a task (`RECEIVERS`), it is the mean of both: weights that one network alone likes could be of
+no use to one that it has not seen. The photographs are
 those of ``imagenet_sample`` from which neither the profile nor QP-NET was made; for the receiver of JPEG files, whose
 networks saw these, the middle of each photograph of Val20, and some of ``nips2017_dev``. It starts from the weights for
 PSNR (of another measure, also from nearly those of its tuning without a receiver), or from an earlier result if
@@ -41,9 +43,10 @@ from optcodec.blocks.qpnet import load_qpnet, shipped_qpnets
 from optcodec.rates import load_measures
 from optcodec.trellis.tuning import STEP_RATIO, Masking, Tuning, flat_weights
 
-FIRST, IMAGES = 270, {"sr4": 16, "deblock": 45}
+FIRST, IMAGES = 270, {"sr4": 16, "denoise25": 30, "deblock": 45}
 DEFAULT_IMAGES = 12
 MIDDLE = 320, 384  # rows and columns of the middle of a photograph of Val20
+RECEIVERS = {"sr4": ("sr4-64", "sr4-fsrcnn"), "denoise25": ("denoise25-64", "denoise25-ircnn")}  # that count alike
 RATES = {"deblock": (0.4, 0.7, 1.2)}  # bits per pixel of the image that is sent
 DEFAULT_RATES = (0.8, 1.6)
 # The constants of the weights for PSNR
@@ -90,7 +93,7 @@ def tuning_of(constants: dict[str, float], *, of_rgb: bool, at_resolution: bool)
 class Bench:
     """The photographs on which the constants are fitted, as they are sent, coded and restored."""
 
-    task: RestorationTask
+    tasks: tuple[RestorationTask, ...]  # receivers of files of one problem
     clean: list[Samples]
     rates: tuple[float, ...]
     measure: str = "psnr"
@@ -98,7 +101,7 @@ class Bench:
     @cached_property
     def sent(self) -> list[Samples]:
         """The images that are sent: the clean ones as the task changes them."""
-        return [self.task.sent(image, seed) for seed, image in enumerate(self.clean)]
+        return [self.tasks[0].sent(image, seed) for seed, image in enumerate(self.clean)]
 
     @cached_property
     def budgets(self) -> list[list[int]]:
@@ -106,8 +109,9 @@ class Bench:
         return [[int(rate * image.shape[0] * image.shape[1] / 8) for rate in self.rates] for image in self.sent]
 
     def quality(self, data: bytes, number: int) -> float:
-        """The measure of a file after restoration, against the clean image with this number."""
-        return MEASURED[self.measure](self.clean[number], self.task.restored(data))
+        """The measure of a file after restoration against the clean image with this number, mean over receivers."""
+        values = [MEASURED[self.measure](self.clean[number], task.restored(data)) for task in self.tasks]
+        return float(np.mean(values))
 
     @cached_property
     def reference(self) -> np.ndarray:
@@ -199,7 +203,8 @@ def search_constants(bench: Bench, name: str) -> dict[str, Any]:
         earlier = json.loads(result_path.read_text())
         starts.append((START | earlier["constants"], kind_of(earlier)))
     search = Search(bench, starts)
-    figures: dict[str, Any] = {"task": bench.task.name, "measure": bench.measure, "rates": bench.rates}
+    names = " and ".join(task.name for task in bench.tasks)
+    figures: dict[str, Any] = {"task": names, "measure": bench.measure, "rates": bench.rates}
     figures["images"] = len(bench.clean)
     for number in search.run():
         print(number, round(search.best, 4), rounded(search.constants), flush=True)
@@ -232,9 +237,9 @@ def middle(pixels: Samples) -> Samples:
 def fit_task(name: str, *, search_again: bool) -> None:
     """Fit constants and strength for a task, and write the results and the profile."""
     task_name, _, measure = name.partition("-")
-    task = make_task(task_name)
-    clean = [task.reference(pixels) for pixels in fitted_photographs(task_name)]
-    bench = Bench(task, clean, RATES.get(task_name, DEFAULT_RATES), measure or "psnr")
+    tasks = tuple(make_task(task_name, network) for network in RECEIVERS.get(task_name, (None,)))
+    clean = [tasks[0].reference(pixels) for pixels in fitted_photographs(task_name)]
+    bench = Bench(tasks, clean, RATES.get(task_name, DEFAULT_RATES), measure or "psnr")
     result_path = RESULTS / f"fit_receiver_{name}.json"
     figures = (
         search_constants(bench, name)

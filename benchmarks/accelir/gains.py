@@ -1,7 +1,7 @@
 """How much PSNR does a restoring receiver gain from a file that was encoded for it, at equal bytes?
 
     OPTCODEC_DATA=DATA python -m benchmarks.accelir.gains rates --work WORK     (then: report --work WORK)
-    OPTCODEC_DATA=DATA python -m benchmarks.accelir.gains widths|unseen|control --work WORK
+    OPTCODEC_DATA=DATA python -m benchmarks.accelir.gains unseen|control --work WORK
     OPTCODEC_DATA=DATA python -m benchmarks.accelir.gains speed
 
 The photographs are those of Kodak with odd numbers and McMaster; no network, profile or constant was trained or fitted
@@ -10,11 +10,11 @@ included, in bits per pixel of the image that is sent. WORK stores each measurem
 interrupted run can be continued. A measurement is repeated if the network, the profile or QP-NET has changed since, but
 not if the encoder has: remove WORK then.
 
-``rates``: PSNR after restoration at four rates, and of all methods at the middle rate. ``widths``: how much smaller may
-the network be for the PSNR that it has with default JPEG? ``unseen``: how much does a file gain that was encoded for
-another task or network? ``control``: how near are the files to the requested number of bytes? ``speed``: how much
-encoding time does QP-NET take? ``picture`` draws the block qualities of a photograph. `report.py` computes the figures,
-`tables.py` formats the tables.
+``rates``: PSNR after restoration at four rates, and of all methods at the middle rate. ``unseen``: how much does a file
+gain that was encoded for another task or network? ``control``: how near are the files to the requested number of bytes?
+``speed``: how much encoding time does QP-NET take? ``picture`` draws the block qualities of a photograph. `report.py`
+computes the figures, `tables.py` formats the tables. How much lighter the network may be is the question of
+`lighter.py`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from benchmarks.accelir.case import Case, Tools, digest_of
 from benchmarks.accelir.methods import METHODS, figures_of
 from benchmarks.accelir.speed import SIDES, timed
 from benchmarks.rates.rd import load, photographs
-from benchmarks.receiver.tasks import TASKS, macs_of, make_task
+from benchmarks.receiver.tasks import NO_NETWORK, TASKS, make_task, receiver_task
 from benchmarks.record import ROOT, write_result
 from optcodec import TargetNotMetError
 from optcodec.console.progress import tracked
@@ -56,7 +56,6 @@ AT_ALL_RATES = (
     "receiver+x264",
 )
 SETS = "Kodak", "McMaster"
-WIDTHS, WIDE_TASKS = (64, 32, 16), ("sr4", "denoise25", "deblur1.5")
 OTHER_NETWORKS = {"sr4": "sr4-fsrcnn", "denoise25": "denoise25-ircnn"}
 PACKAGES = ("numpy", "numba", "torch", "pillow", "pyvips", "bjontegaard")
 _DATA = Path(restore.__file__).parent / "data"
@@ -69,7 +68,8 @@ class Job:
     Parameters
     ----------
     task, network : str
-        Names of the receiver's task and network; the network ``default`` is the shipped one for JPEG artifacts.
+        Names of the receiver's task and network; the network ``default`` is the shipped one for JPEG artifacts, and
+        ``no network`` is a receiver that only enlarges the decoded image.
     tools : str
         Name of the profile and of the QP-NET.
     image : Path
@@ -89,7 +89,7 @@ class Job:
         """Digest of the files on which the results depend: network, profile and QP-NET."""
         names = ["models/default.onnx", "models/default-chroma.onnx"]
         if self.network != "default":
-            names = [f"tasks/{self.network}.safetensors"]
+            names = [] if self.network == NO_NETWORK else [f"tasks/{self.network}.safetensors"]
         return f"{digest_of(*(_DATA / name for name in names))}-{Tools.load(self.tools).digest}"
 
     def path(self, work: Path, method: str, bpp: float) -> Path:
@@ -125,7 +125,7 @@ def measure_missing(job: Job, work: Path) -> int:
     missing = [pair for pair in job.planned if pair not in known]
     if not missing:
         return 0
-    task = make_task(job.task, None if job.network == "default" else job.network)
+    task = receiver_task(job.task, job.network)
     # The seed depends on the name alone, so that the noise is the same whichever photographs are chosen.
     seed = zlib.crc32(job.image.name.encode())
     case = Case(task, task.reference(load(job.image)), Tools.load(job.tools), seed, job.network != "default")
@@ -195,8 +195,8 @@ def main() -> None:
     """Measure what a restoring receiver gains from files that are encoded for it."""
 
 
-def _options(command: Any) -> Any:
-    """Add the options that all commands but `speed` share."""
+def shared_options(command: Any) -> Any:
+    """Add the options that all commands but `speed` share, also that of `lighter.py`."""
     folder = Path(tempfile.gettempdir()) / "accelir"
     path = click.Path(file_okay=False, path_type=Path)
     for option in (
@@ -210,7 +210,7 @@ def _options(command: Any) -> Any:
 
 
 @main.command()
-@_options
+@shared_options
 @click.option("--methods", default=",".join(METHODS), help="Methods, separated by commas.  [default: all]")
 def rates(work: Path, workers: int, images: int | None, tasks: str, methods: str) -> None:
     """Measure PSNR after restoration at all rates; `report` writes the result."""
@@ -219,7 +219,7 @@ def rates(work: Path, workers: int, images: int | None, tasks: str, methods: str
 
 
 @main.command()
-@_options
+@shared_options
 def report(work: Path, workers: int, images: int | None, tasks: str) -> None:
     """Write ``results/accelir_rates.json`` from the measurements of `rates`."""
     jobs = jobs_of(tasks.split(","), images, list(METHODS))
@@ -228,21 +228,7 @@ def report(work: Path, workers: int, images: int | None, tasks: str) -> None:
 
 
 @main.command()
-@_options
-def widths(work: Path, workers: int, images: int | None, tasks: str) -> None:
-    """Measure the FLOPs that a network needs for equal PSNR at equal bytes."""
-    jobs, macs = [], {}
-    for task in [name for name in tasks.split(",") if name in WIDE_TASKS]:
-        networks = [f"{task}-{width}" for width in WIDTHS]
-        macs[task] = {network: macs_of(task, network) for network in networks}
-        planned = (("jpeg", MIDDLE), ("receiver+qpnet", MIDDLE))
-        jobs += [Job(task, network, task, path, planned) for path in chosen(images) for network in networks]
-    records = run(jobs, work, workers)
-    print(write_result("accelir_widths", accelir_report.widths(records, macs), packages=PACKAGES))
-
-
-@main.command()
-@_options
+@shared_options
 def unseen(work: Path, workers: int, images: int | None, tasks: str) -> None:
     """Measure the gains with profiles and QP-NETs that were made for another task or network."""
     names = tasks.split(",")
@@ -259,7 +245,7 @@ def unseen(work: Path, workers: int, images: int | None, tasks: str) -> None:
 
 
 @main.command()
-@_options
+@shared_options
 def control(work: Path, workers: int, images: int | None, tasks: str) -> None:
     """Measure how far files stay below the requested bytes; the target `Bpp` is met in the same way."""
     records = run(jobs_of(tasks.split(","), images, ["receiver+qpnet"]), work, workers)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -194,48 +193,6 @@ def _headroom(curves: dict[str, dict[float, Rows]], middle: float) -> Figure | N
     if not all(curves.get(name, {}).get(middle) for name in names):
         return None
     return share([curves[name][middle] for name in names])
-
-
-def widths(records: Sequence[Record], macs: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """The result of `gains.py widths`: the change of MACs that our files allow at equal PSNR.
-
-    Compared with default JPEG for the widest network. Between networks, PSNR is interpolated linearly in the logarithm
-    of the MACs. ``at_least`` is true if the narrowest network with our files is already better: the change would be
-    larger with a still narrower one.
-    """
-    measurements, tasks = Measured(records), {}
-    for task, costs in macs.items():
-        networks = sorted(costs, key=costs.__getitem__)  # narrowest first
-        rows = [
-            measurements.rows(task, network, task, method, bpp)
-            for method in (REFERENCE, OURS)
-            for network in networks
-            for bpp in {record["bpp"] for record in records}
-        ]
-        columns = together(*rows)
-        logs, count = np.log([costs[network] for network in networks]), len(networks)
-        wanted = columns[:, :count].mean(axis=0)[-1]
-        reduction = figure(columns, partial(_reduction, logs=logs))
-        tasks[task] = {
-            "macs_per_pixel": {network: costs[network] for network in networks},
-            "psnr_db": {
-                method: dict(zip(networks, part.mean(axis=0).round(DIGITS).tolist(), strict=True))
-                for method, part in ((REFERENCE, columns[:, :count]), (OURS, columns[:, count:]))
-            },
-            "reduction_percent": reduction | {"at_least": bool(columns[:, count].mean() >= wanted)},
-        }
-    return {"tasks": tasks}
-
-
-def _reduction(columns: Floats, logs: Floats) -> float:
-    """Change of MACs in % from PSNR of shape (photographs, 2 * networks): default JPEG first, then our files."""
-    count = len(logs)
-    jpeg, ours = np.split(columns.mean(axis=0), [count])
-    rising = np.maximum.accumulate(ours)
-    if rising[-1] < jpeg[-1]:
-        return float("nan")
-    needed = np.interp(jpeg[-1], rising, logs)
-    return float(100 * (np.exp(needed - logs[-1]) - 1))
 
 
 def unseen(records: Sequence[Record]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.markdown import table
+from benchmarks.accelir.lighter_report import change_shown, lighter_table
+from benchmarks.markdown import signed, table
 from benchmarks.record import RESULTS, ROOT
 
 _FOLDER = Path(__file__).parent
@@ -32,12 +33,13 @@ def accelir() -> dict[str, str]:
         "accelir rates": (by_rate, ("rates",)),
         "accelir qpnet": (qpnet, ("rates",)),
         "accelir before": (before, ("rates",)),
-        "accelir widths": (widths, ("widths",)),
+        "accelir lighter": (lighter, ("lighter", "latency")),
         "accelir unseen": (unseen, ("unseen",)),
         "accelir loop": (in_the_loop, ("loop",)),
         "accelir loop tuned": (in_the_loop, ("loop_tuned",)),
         "accelir fine-tuned": (fine_tuned, ("fine_tuned",)),
-        "accelir targets": (targets, ("rates", "widths", "control", "speed")),
+        "task figures": (task_figures, ("tasks",)),
+        "accelir targets": (targets, ("rates", "lighter", "control", "speed")),
     }
     results = {
         name: [_result(f"accelir_{result_name}") for result_name in result_names]
@@ -60,7 +62,7 @@ def in_short(rates: Figures) -> str:
     for name, task in rates["tasks"].items():
         over = {rival.split(" (")[0]: value for rival, value in task["qpnet_over"].get(middle, {}).items()}
         gain = task["methods"].get(_OURS, {}).get("gain_db", {}).get(middle)
-        rows.append([_title(name), *map(_figure, (gain, over.get("best mozjpeg"), over.get("rdo")))])
+        rows.append([_title(name), *map(signed, (gain, over.get("best mozjpeg"), over.get("rdo")))])
     return table(header, rows)
 
 
@@ -73,7 +75,7 @@ def methods(rates: Figures) -> str:
     rows = []
     for name in names:
         gains_by_task = (task["methods"].get(name, {}).get("gain_db", {}) for task in tasks.values())
-        rows.append([name, *(_figure(gains.get(middle)) for gains in gains_by_task)])
+        rows.append([name, *(signed(gains.get(middle)) for gains in gains_by_task)])
     return table(header, rows)
 
 
@@ -87,8 +89,8 @@ def by_rate(rates: Figures) -> str:
         for method, figures in task["methods"].items():
             if method == "jpeg" or "curve" not in figures:
                 continue
-            gains = [_figure(figures["gain_db"].get(bpp)) for bpp in points]
-            ends = [_figure(figures["curve"]["bd_psnr_db"]), _figure(figures["curve"]["bd_rate_percent"], 1)]
+            gains = [signed(figures["gain_db"].get(bpp)) for bpp in points]
+            ends = [signed(figures["curve"]["bd_psnr_db"]), signed(figures["curve"]["bd_rate_percent"], 1)]
             rows.append([method, *gains, *ends])
         jpeg = task["methods"]["jpeg"]["psnr_db"]
         rows.insert(0, ["jpeg, PSNR in dB", *(f"{jpeg[bpp]:.2f}" if bpp in jpeg else "" for bpp in points), "", ""])
@@ -105,12 +107,12 @@ def qpnet(rates: Figures) -> str:
         cells = [rival]
         for task in tasks.values():
             known = {name.split(" (")[0]: value for name, value in task["qpnet_over"].get(middle, {}).items()}
-            cells.append(_figure(known.get(rival)))
+            cells.append(signed(known.get(rival)))
         rows.append(cells)
     headroom = [task["headroom"] or {} for task in tasks.values()]
-    rows.append(["oracle over receiver", *(_figure(shares.get("headroom")) for shares in headroom)])
+    rows.append(["oracle over receiver", *(signed(shares.get("headroom")) for shares in headroom)])
     rows.append(
-        [f"share of it, % (goal: {_SHARE})", *(_figure(_percent(shares.get("share")), 0) for shares in headroom)]
+        [f"share of it, % (goal: {_SHARE})", *(signed(_percent(shares.get("share")), 0) for shares in headroom)]
     )
     return table([f"receiver+qpnet, dB over ..., {middle} bpp", *map(_title, tasks)], rows)
 
@@ -122,10 +124,10 @@ def in_the_loop(measured: Figures) -> str:
     header += [*(f"{name} over receiver" for name in over_receiver), *(f"{name} over WebP" for name in _LOOPS)]
     rows = []
     for name, network in measured["networks"].items():
-        cells = [_figure(network["over_jpeg"][method]) for method in over_jpeg]
-        cells += [_figure(network["over_receiver"][method]) for method in over_receiver]
-        cells += [_figure(network["over_webp"][method]) for method in _LOOPS]
-        cells.append(_figure(_percent(network["share_of_bits"]["share"]), 0))
+        cells = [signed(network["over_jpeg"][method]) for method in over_jpeg]
+        cells += [signed(network["over_receiver"][method]) for method in over_receiver]
+        cells += [signed(network["over_webp"][method]) for method in _LOOPS]
+        cells.append(signed(_percent(network["share_of_bits"]["share"]), 0))
         rows.append([f"{_title(network['task'])}: {name}", str(network["over_jpeg"]["receiver"]["images"]), *cells])
     return table([*header, "share of the loop's gain with its bits by block, %"], rows)
 
@@ -140,6 +142,21 @@ def fine_tuned(measured: Figures) -> str:
     return table([f"dB, n = {measured['images']}", "steps", *codings], rows)
 
 
+def task_figures(measured: Figures) -> str:
+    """PSNR of the networks of the package, by what they restore."""
+    codings = next(iter(measured["networks"].values()))["psnr_db"]
+    rows = [
+        [f"`{name}`", *(f"{network['psnr_db'][coding]:.2f}" for coding in codings)]
+        for name, network in measured["networks"].items()
+    ]
+    return table([f"dB, n = {measured['images']}", *codings], rows)
+
+
+def lighter(measured: Figures, latency: Figures) -> str:
+    """PSNR and FLOPs of networks of several widths."""
+    return lighter_table(measured, latency, _published()["flops_change_percent"], _TITLES)
+
+
 def before(rates: Figures) -> str:
     """PSNR before restoration and visibility of block borders, against default JPEG at equal bytes."""
     header = [f"{rates['middle']:g} bpp, against default JPEG", "method", "before restoration, dB"]
@@ -149,24 +166,10 @@ def before(rates: Figures) -> str:
         for method in ("rdo", "receiver", _OURS, "ideal accelir"):
             figures = task["methods"].get(method, {})
             if "before_db" in figures:
-                seams = f"{figures['seam_ratio']:.3f} ({_figure(figures.get('seam'), 3)})"
-                clean = _figure(figures.get("before_against_clean_db"))
-                rows.append([_title(name), method, _figure(figures["before_db"]), clean, seams])
+                seams = f"{figures['seam_ratio']:.3f} ({signed(figures.get('seam'), 3)})"
+                clean = signed(figures.get("before_against_clean_db"))
+                rows.append([_title(name), method, signed(figures["before_db"]), clean, seams])
     return table(header, rows)
-
-
-def widths(measured: Figures) -> str:
-    """Change of FLOPs at equal PSNR, beside that of the paper."""
-    theirs, rows = _published()["flops_change_percent"], []
-    for name, task in measured["tasks"].items():
-        jpeg, ours = (task["psnr_db"][method] for method in ("jpeg", _OURS))
-        curves = [", ".join(f"{value:.2f}" for value in psnr_by_network.values()) for psnr_by_network in (jpeg, ours)]
-        reduction = _reduction(task["reduction_percent"])
-        costs = ", ".join(f"{macs / 1000:.1f}" for macs in task["macs_per_pixel"].values())
-        rows.append([_title(name), costs, *curves, reduction, f"{theirs[name]:+d}"])
-    return table(
-        ["narrow to wide", "kMAC a pixel", "default JPEG, dB", _OURS + ", dB", "FLOPs here, %", "paper, %"], rows
-    )
 
 
 def unseen(measured: Figures) -> str:
@@ -174,7 +177,7 @@ def unseen(measured: Figures) -> str:
     parts = []
     for kept, matrix in measured["gain_db"].items():
         used_methods = dict.fromkeys(name for row in matrix.values() for name in row)
-        rows = [[name, *(_figure(row.get(name)) for row in matrix.values())] for name in used_methods]
+        rows = [[name, *(signed(row.get(name)) for row in matrix.values())] for name in used_methods]
         title = "all photographs" if kept == "all" else kept
         parts.append(table([f"{title}: dB over default JPEG", *(f"restored by {name}" for name in matrix)], rows))
     return "\n\n".join(parts)
@@ -186,10 +189,11 @@ def targets(rates: Figures, measured: Figures, control: Figures, speed: Figures)
     for name, task in rates["tasks"].items():
         gain = task["methods"].get(_OURS, {}).get("gain_db", {}).get(_MIDDLE)
         goal = f"{_GAINS[name]:+.2f}" if name in _GAINS else ""
-        rows.append([f"{_title(name)}: dB over default JPEG, {_MIDDLE} bpp", "", goal, _figure(gain)])
+        rows.append([f"{_title(name)}: dB over default JPEG, {_MIDDLE} bpp", "", goal, signed(gain)])
     for name, task in measured["tasks"].items():
-        theirs = f"{paper['flops_change_percent'][name]:+d}"
-        rows.append([f"{_title(name)}: FLOPs, %", theirs, theirs, _reduction(task["reduction_percent"])])
+        theirs, (rate, middle) = f"{paper['flops_change_percent'][name]:+d}", list(task["rates"].items())[1]
+        shown = change_shown(middle["change_percent"])
+        rows.append([f"{_title(name)}: FLOPs at equal PSNR, {rate} bpp, %", theirs, theirs, shown])
     low, high = paper["before_restoration_db"]
     for name, task in rates["tasks"].items():
         before_restoration = task["methods"].get(_OURS, {}).get("before_db")
@@ -198,7 +202,7 @@ def targets(rates: Figures, measured: Figures, control: Figures, speed: Figures)
                 f"{_title(name)}: dB before restoration",
                 f"within {low:.2f} to {high:.2f}",
                 "0",
-                _figure(before_restoration),
+                signed(before_restoration),
             ]
         )
     errors, missing = paper["size_error_percent"], control["missing"]["all"]
@@ -245,19 +249,6 @@ def networks() -> str:
 
 def _title(task: str) -> str:
     return _TITLES.get(task, task)
-
-
-def _figure(figure: Figures | None, digits: int = 2) -> str:
-    """Format a figure with its interval as ``+0.61 [+0.55, +0.67]``; an empty string if there is none."""
-    if figure is None:
-        return ""
-    value, low, high = (f"{figure[key]:+.{digits}f}" for key in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
-
-
-def _reduction(reduction: Figures) -> str:
-    """Format a change of FLOPs; "at least" if the narrowest network is already good enough."""
-    return ("at least " if reduction["at_least"] else "") + _figure(reduction, 0)
 
 
 def _percent(figure: Figures | None) -> Figures | None:

@@ -24,6 +24,7 @@ from restore.tasks import RestorationTask, make_task
 Samples = npt.NDArray[np.uint8]
 
 TASKS = tuple(PROBLEMS)
+NO_NETWORK = "no network"
 FOLDER = ROOT / "optcodec" / "data"
 _LEAST_SIDE = 320
 
@@ -54,13 +55,37 @@ def as_files(task: str, first: int, last: int, folder: Path) -> list[Path]:
     return paths
 
 
+def receiver_task(task: str, network: str) -> RestorationTask:
+    """A task with the network of that name; ``default`` is the shipped one for JPEG artifacts.
+
+    With `NO_NETWORK`, the receiver enlarges the decoded image bicubically where the problem made it smaller, and does
+    nothing else.
+    """
+    if network != NO_NETWORK:
+        return make_task(task, None if network == "default" else network)
+    problem = PROBLEMS[task]
+
+    def receive(data: bytes) -> Samples:
+        with Image.open(io.BytesIO(data)) as file:
+            size = file.width * problem.scale, file.height * problem.scale
+            return np.asarray(file.convert("RGB").resize(size, Image.Resampling.BICUBIC))
+
+    return RestorationTask(problem, receive, network)
+
+
 def macs_of(task: str, name: str) -> float:
-    """MACs per pixel of a network that restores the images of a task."""
+    """MACs per pixel of a network that restores the images of a task; none without a network."""
     from restore.networks.count import count
+
+    if name == NO_NETWORK:
+        return 0.0
 
     network = make_task(task, name).network
     assert network is not None
     return count(network).macs
 
 
-__all__ = ["FOLDER", "TASKS", "RestorationTask", "Samples", "as_files", "macs_of", "make_task", "photographs"]
+__all__ = [
+    "FOLDER", "NO_NETWORK", "TASKS", "RestorationTask", "Samples", "as_files", "macs_of", "make_task", "photographs",
+    "receiver_task",
+]  # fmt: skip

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from optcodec import InvalidInputError
 from restore.networks.parts import with_zero_weights
 
 __all__ = ["Ffdnet"]
@@ -31,17 +32,34 @@ class Ffdnet(nn.Module):
     published : bool
         Whether the output is the restored image, as in the paper; else it is added to the image, so that an untrained
         network changes nothing.
+    from_mean : bool
+        Whether the output is added to the means of squares of 2x2 pixels instead of to the image. Half of the noise of
+        a picture is gone in them already, and the convolutions at half the resolution need not carry all of it to the
+        last one.
+
+    Raises
+    ------
+    InvalidInputError
+        If the network is both `published` and `from_mean`.
     """
 
     def __init__(
-        self, depth: int = 12, width: int = 96, level: float = 25.0, channels: int = 3, published: bool = False
+        self,
+        depth: int = 12,
+        width: int = 96,
+        level: float = 25.0,
+        channels: int = 3,
+        published: bool = False,
+        from_mean: bool = False,
     ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {
             "network": "ffdnet", "depth": depth, "width": width, "level": level, "channels": channels,
-            "published": published,
+            "published": published, "from_mean": from_mean,
         }  # fmt: skip
-        self.level, self.published = level, published
+        if published and from_mean:
+            raise InvalidInputError("published weights give the image; expected published or from_mean, got both")
+        self.level, self.published, self.from_mean = level, published, from_mean
         layers: list[nn.Module] = [nn.Conv2d(4 * channels + bool(level), width, 3, padding=1), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True)]
@@ -57,5 +75,8 @@ class Ffdnet(nn.Module):
         low = functional.pixel_unshuffle(even, 2)
         if self.level:
             low = torch.cat([low, torch.full_like(low[:, :1], self.level / 255)], 1)
-        output: Tensor = functional.pixel_shuffle(self.layers(low), 2)[:, :, :height, :width]
-        return output if self.published else image + output
+        output: Tensor = functional.pixel_shuffle(self.layers(low), 2)
+        if self.from_mean:
+            output = output + functional.interpolate(functional.avg_pool2d(even, 2), scale_factor=2, mode="nearest")
+        output = output[:, :, :height, :width]
+        return output if self.published or self.from_mean else image + output

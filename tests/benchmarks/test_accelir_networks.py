@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
+from optcodec import encode
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.receivers.block_bits import file_block_bits
 from optcodec.trellis.tuning import tuning_for
@@ -27,7 +29,11 @@ safetensors = pytest.importorskip("safetensors.torch")
 for package in ("pyvips", "ajpegli", "bjontegaard"):
     pytest.importorskip(package)
 
-FINE, LOOP, CASES = (importlib.import_module(f"benchmarks.accelir.{name}") for name in ("fine_tune", "loop", "case"))
+FINE, LOOP, CASES, TRAIN, FIT = (
+    importlib.import_module(f"benchmarks.accelir.{name}")
+    for name in ("fine_tune", "loop", "case", "train_tasks", "fit_receivers")
+)
+TASKS = importlib.import_module("benchmarks.receiver.tasks")
 NAME = "ircnn_color25"  # the network of de-noising that stands for the published one
 SHAPES = {"weight": (3, 3, 3, 3), "bias": (3,)}
 NETS = """
@@ -104,6 +110,51 @@ def test_an_interrupted_training_goes_on_with_the_same_result(
     part = tuned("parts", lambda numbers: numbers[:5])  # of these, 4 are in the checkpoint
     assert part != whole
     assert tuned("parts", lambda numbers: numbers) == whole
+
+
+def test_networks_of_the_package_are_trained_and_measured(
+    nets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = {"photographs": {"photographs": 1}, "side": 32, "count": 4, "steps": 3, "precision": "float32"}
+    load = TRAIN.load_recipe
+    monkeypatch.setattr(TRAIN, "load_recipe", lambda problem: replace(load(problem), **small))
+    monkeypatch.setattr(TRAIN, "FOLDER", tmp_path)
+    monkeypatch.setattr(TRAIN, "RESULTS", tmp_path)
+    rows = {name: TRAIN.trained(name, tmp_path, tmp_path / "work") for name in ("denoise25-16", "denoise25-ircnn")}
+    for name, row in rows.items():
+        stored = safetensors.load_file(tmp_path / f"{name}.safetensors")
+        assert {weights.dtype for weights in stored.values()} == {torch.float16}
+        assert list(row["psnr_db"]) == list(FINE.CODINGS)
+        assert row["psnr_db"]["not coded"] > 15
+        assert (row["problem"], row["steps"]) == ("denoise25", 3)
+    assert TRAIN.recipe_of("denoise25-16").network["width"] == 16
+    assert TRAIN.recipe_of("denoise25-16").network["from_mean"]
+    assert TRAIN.recipe_of("denoise25-ircnn").network == {"network": "ircnn", "width": 32}
+    (tmp_path / "accelir_tasks.json").write_text(json.dumps({"networks": rows}))
+    (tmp_path / "denoise25-16.safetensors").write_bytes(b"another network")
+    assert TRAIN.known_rows() == {"denoise25-ircnn": rows["denoise25-ircnn"]}
+
+
+def test_weights_are_fitted_to_the_mean_of_two_receivers() -> None:
+    photo = np.ascontiguousarray(astronaut()[:64, 100:180])
+    same, inverted = (
+        RestorationTask(find_problem("deblock"), receive, "receiver")
+        for receive in (decoded_pixels, lambda data: 255 - decoded_pixels(data))
+    )
+    data = encode(photo, quality=80).data
+    values = [FIT.Bench(tasks, [photo], (1.0,)).quality(data, 0) for tasks in ((same,), (inverted,), (same, inverted))]
+    assert values[0] > values[1] + 10
+    assert values[2] == pytest.approx((values[0] + values[1]) / 2)
+
+
+def test_a_receiver_without_a_network_enlarges_what_is_decoded() -> None:
+    photo = np.ascontiguousarray(astronaut()[:64, 100:180])
+    data = encode(photo, quality=80).data
+    np.testing.assert_array_equal(
+        TASKS.receiver_task("denoise25", TASKS.NO_NETWORK).restored(data), decoded_pixels(data)
+    )
+    enlarged = Image.fromarray(decoded_pixels(data)).resize((320, 256), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(TASKS.receiver_task("sr4", TASKS.NO_NETWORK).restored(data), np.asarray(enlarged))
 
 
 def test_files_without_the_loop_come_near_to_its_bits_by_block(monkeypatch: pytest.MonkeyPatch) -> None:

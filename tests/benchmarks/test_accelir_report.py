@@ -20,7 +20,7 @@ def benchmark(name: str) -> ModuleType:
     return importlib.import_module(f"benchmarks.accelir.{name}")
 
 
-REPORT, TABLES = benchmark("report"), benchmark("tables")
+REPORT, TABLES, LIGHTER = (benchmark(name) for name in ("report", "tables", "lighter_report"))
 
 
 def record(image: str, method: str, after: float, **others: Any) -> dict[str, Any]:
@@ -105,22 +105,47 @@ def test_rates_are_summed_up() -> None:
     assert cells(TABLES.before(result))[-1][1:4] == ["receiver+qpnet", "+0.00 [+0.00, +0.00]", ""]
 
 
-def test_macs_at_equal_psnr() -> None:
-    macs = {"t": {"t-16": 1000.0, "t-32": 4000.0, "t-64": 16000.0}}
-    ours, jpeg = {"t-16": 29.0, "t-32": 30.0, "t-64": 31.0}, {"t-16": 27.0, "t-32": 28.0, "t-64": 29.5}
-    records = [
-        record(image, method, psnr + level, network=network)
+def records_of_widths(level_of_ours: float) -> list[dict[str, Any]]:
+    psnr = {
+        "jpeg": {"no network": 20.0, "t-16": 27.0, "t-32": 28.0, "t-64": 29.5},
+        "receiver+qpnet": {"no network": 21.0, "t-16": 29.0, "t-32": 30.0, "t-64": 31.0},
+    }
+    ours = {"jpeg": 0.0, "receiver+qpnet": level_of_ours}
+    return [
+        record(
+            image, method, value + level + ours[method] + bpp, network=network, bpp=bpp, nbytes=1000 * bpp, digest="d"
+        )
         for image, level in (("a", 0.0), ("b", 2.0))
-        for method, by_network in (("jpeg", jpeg), ("receiver+qpnet", ours))
-        for network, psnr in by_network.items()
+        for bpp in (1, 2, 3)
+        for method, by_network in psnr.items()
+        for network, value in by_network.items()
     ]
-    reduction = REPORT.widths(records, macs)["tasks"]["t"]["reduction_percent"]
+
+
+def test_macs_at_equal_psnr() -> None:
+    macs = {"t": {"t-64": 16000.0, "t-16": 1000.0, "t-32": 4000.0, "no network": 0.0}}
+    figures = LIGHTER.lighter(records_of_widths(0.0), macs)["tasks"]["t"]
     # 2000 instead of 16000 MACs
-    assert reduction == {"value": -87.5, "low": -87.5, "high": -87.5, "images": 2, "at_least": False}
-    best = [row | {"after": row["after"] + (row["method"] != "jpeg")} for row in records]
-    reduction = REPORT.widths(best, macs)["tasks"]["t"]["reduction_percent"]
-    assert reduction["value"] == -93.75
-    assert reduction["at_least"]
+    change = {"value": -87.5, "low": -87.5, "high": -87.5, "images": 2, "at_least": False}
+    assert [part["change_percent"] for part in figures["rates"].values()] == [change] * 3
+    assert figures["rates"]["2"]["psnr_db"]["jpeg"]["t-16"] == 30.0
+    assert figures["bd_psnr_db"]["t-64"]["value"] == pytest.approx(1.5)
+    assert figures["bd_psnr_db"]["no network"]["value"] == pytest.approx(1.0)
+    better = LIGHTER.lighter(records_of_widths(1.0), macs)["tasks"]["t"]["rates"]["1"]["change_percent"]
+    assert better["value"] == -93.75
+    assert better["at_least"]
+
+
+def test_table_of_lighter_networks() -> None:
+    macs = {"t": {"no network": 0.0, "t-16": 1000.0, "t-32": 4000.0, "t-64": 16000.0}}
+    milliseconds = {"t": {network: [number + 0.5, 0, 9] for number, network in enumerate(macs["t"])}}
+    latency = {"milliseconds_median_and_quartiles": milliseconds}
+    rows = cells(LIGHTER.lighter_table(LIGHTER.lighter(records_of_widths(1.0), macs), latency, {"t": -49}, {"t": "T"}))
+    assert rows[2][0] == "**T**, 1, 2, 3 bpp"
+    assert rows[3] == ["no network", "0.5", "0.0", "jpeg", "22.00", "23.00", "24.00", ""]
+    assert rows[-2][:5] == ["`t-64`", "3.5", "16.0", "receiver+qpnet", "34.00"]
+    assert rows[-1][0] == "FLOPs at equal PSNR, %; the paper: -49"
+    assert rows[-1][4] == "at least -94 [-94, -94]"
 
 
 def test_gains_of_files_for_other_receivers() -> None:
@@ -165,10 +190,11 @@ def cells(table: str) -> list[list[str]]:
 def test_targets_stand_beside_the_paper() -> None:
     figure = {"value": 0.61, "low": 0.5, "high": 0.7, "images": 2}
     rates = {"tasks": {"sr4": {"methods": {"receiver+qpnet": {"gain_db": {"1.2": figure}, "before_db": figure}}}}}
-    widths = {"tasks": {"sr4": {"reduction_percent": {"value": -60.2, "low": -70.0, "high": -50.0, "at_least": False}}}}
+    change = {"change_percent": {"value": -60.2, "low": -70.0, "high": -50.0, "at_least": False}}
+    lighter = {"tasks": {"sr4": {"rates": {"0.9": {}, "1.2": change}}}}
     control = {"missing": {"all": {"median_percent": 0.1, "percentile_95_percent": 0.4, "above_the_budget": 0}}}
     overhead = {"quality": {"median": 3.0}, "bytes": {"median": 1.0}}
-    rows = cells(TABLES.targets(rates, widths, control, {"cases": {"a": {"overhead_percent": overhead}}}))
+    rows = cells(TABLES.targets(rates, lighter, control, {"cases": {"a": {"overhead_percent": overhead}}}))
     assert rows[2][1:] == ["", "+0.60", "+0.61 [+0.50, +0.70]"]
     assert rows[3][1:] == ["-49", "-49", "-60 [-70, -50]"]
     assert rows[5] == ["size error, median, %", "2.7", "0.3", "0.10"]

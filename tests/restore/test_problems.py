@@ -159,6 +159,19 @@ def test_ffdnet_has_a_noise_map_only_for_noise() -> None:
     assert blurred.layers[0].in_channels == 12
 
 
+def test_ffdnet_adds_to_the_means_of_pixels_if_it_is_asked_to() -> None:
+    image = torch.rand(1, 3, 13, 18)
+    restored = build({"network": "ffdnet", "depth": 2, "width": 4, "from_mean": True})(image)
+    assert restored.shape == image.shape
+    for top, left in ((0, 0), (4, 6), (10, 16)):
+        square = image[..., top : top + 2, left : left + 2]
+        shown = restored[..., top : top + 2, left : left + 2]
+        torch.testing.assert_close(shown, square.mean((2, 3), keepdim=True).expand_as(square))
+    torch.testing.assert_close(restored[..., 12, 6], image[..., 12, 6:8].mean(-1))  # the row beyond repeats the last
+    with pytest.raises(InvalidInputError, match="expected published or from_mean, got both"):
+        build({"network": "ffdnet", "published": True, "from_mean": True})
+
+
 def test_a_task_restores_files(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     save_network(path, build({"network": "edsr", "width": 4, "blocks": 1, "direct": True}))

@@ -1,0 +1,101 @@
+"""Figures and tables of `lighter.py`: PSNR and MACs of networks of several widths, with an interval where it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accelir.report import DIGITS, OURS, REFERENCE, Figure, Floats, Measured, Record, bd_figures, figure
+from benchmarks.accelir.report import together as columns_of
+from benchmarks.markdown import signed, table
+
+Figures = dict[str, Any]
+
+
+def lighter(records: Sequence[Record], macs: dict[str, dict[str, float]]) -> Figures:
+    """The result of `lighter.py quality`.
+
+    For each task and rate the mean PSNR by method and receiver, and the change of MACs in % at the PSNR that the widest
+    network has with default JPEG. Between networks, PSNR is interpolated linearly in the logarithm of the MACs;
+    ``at_least`` is true if the narrowest network with our files is already better: the change would be larger with a
+    still narrower one. For each receiver BD-PSNR in dB over default JPEG.
+    """
+    measured, tasks = Measured(records), {}
+    for task, costs in macs.items():
+        rates = sorted({record["bpp"] for record in records if record["task"] == task})
+        curves = {
+            network: {
+                method: [measured.rows(task, network, task, method, bpp) for bpp in rates]
+                for method in dict.fromkeys(record["method"] for record in records if record["task"] == task)
+            }
+            for network in sorted(costs, key=costs.__getitem__)
+        }
+        networks = [network for network in curves if costs[network]]
+        by_rate = {}
+        for number, bpp in enumerate(rates):
+            psnr_db = {
+                method: {network: _mean(curves[network][method][number]) for network in curves}
+                for method in curves[networks[-1]]
+            }
+            rows = [curves[network][method][number] for method in (REFERENCE, OURS) for network in networks]
+            change = _change(columns_of(*rows), [costs[network] for network in networks])
+            by_rate[f"{bpp:g}"] = {"psnr_db": psnr_db, "change_percent": change}
+        bd_psnr = {network: bd_figures(by_method[REFERENCE], by_method[OURS]) for network, by_method in curves.items()}
+        tasks[task] = {
+            "macs_per_pixel": costs,
+            "rates": by_rate,
+            "bd_psnr_db": {network: known and known["bd_psnr_db"] for network, known in bd_psnr.items()},
+        }
+    return {"tasks": tasks, "digests": {record["network"]: record["digest"] for record in records}}
+
+
+def _mean(rows: dict[str, Record]) -> float:
+    return round(float(columns_of(rows).mean()), DIGITS)
+
+
+def _change(columns: Floats, costs: Sequence[float]) -> Figure:
+    """Change of MACs in % from PSNR of shape (photographs, 2 * networks): default JPEG first, then our files."""
+    means = columns.mean(axis=0)
+    enough = bool(means[len(costs)] >= means[len(costs) - 1])
+    return figure(columns, partial(_change_of_means, logs=np.log(costs))) | {"at_least": enough}
+
+
+def _change_of_means(columns: Floats, logs: Floats) -> float:
+    jpeg, ours = np.split(columns.mean(axis=0), [len(logs)])
+    rising = np.maximum.accumulate(ours)
+    if rising[-1] < jpeg[-1]:
+        return float("nan")
+    needed = np.interp(jpeg[-1], rising, logs)
+    return float(100 * (np.exp(needed - logs[-1]) - 1))
+
+
+def change_shown(change: Figures) -> str:
+    """A change of MACs in %, with "at least" if the narrowest network is already good enough."""
+    return ("at least " if change["at_least"] else "") + signed(change, 0)
+
+
+def lighter_table(measured: Figures, latency: Figures, published: Figures, titles: dict[str, str]) -> str:
+    """PSNR and MACs of the widest network with default JPEG, and of all receivers with our files, as in Table 2.
+
+    The paper's change of FLOPs is the mean of its networks.
+    """
+    header = ["network", "milliseconds", "kMAC a pixel", "files", "low rate, dB", "middle rate, dB", "high rate, dB"]
+    header += ["BD-PSNR, dB"]
+    rows = []
+    for task, figures in measured["tasks"].items():
+        costs, title = figures["macs_per_pixel"], titles[task]
+        by_rate = figures["rates"].values()
+        rows.append([f"**{title}**, {', '.join(figures['rates'])} bpp", *[""] * 7])
+        for network, macs in costs.items():
+            spent = latency["milliseconds_median_and_quartiles"][task][network][0]
+            about = [f"`{network}`" if macs else network, f"{spent:.1f}", f"{macs / 1000:.1f}"]
+            for method in next(iter(figures["rates"].values()))["psnr_db"]:
+                gain = signed(figures["bd_psnr_db"][network]) if method == OURS else ""
+                shown = [f"{part['psnr_db'][method][network]:.2f}" for part in by_rate]
+                rows.append([*about, method, *shown, gain])
+        changes = [change_shown(part["change_percent"]) for part in by_rate]
+        rows.append([f"FLOPs at equal PSNR, %; the paper: {published[task]:+d}", "", "", "", *changes, ""])
+    return table(header, rows)
