@@ -43,8 +43,8 @@ from optcodec.blocks.qpnet import load_qpnet, shipped_qpnets
 from optcodec.rates import load_measures
 from optcodec.trellis.tuning import STEP_RATIO, Masking, Tuning, flat_weights
 
-FIRST, IMAGES = 270, {"sr4": 16, "denoise25": 30, "deblock": 45}
-DEFAULT_IMAGES = 12
+FIRST, IMAGES = 270, {"deblock": 45}
+DEFAULT_IMAGES = 30
 MIDDLE = 320, 384  # rows and columns of the middle of a photograph of Val20
 RECEIVERS = {"sr4": ("sr4-64", "sr4-fsrcnn"), "denoise25": ("denoise25-64", "denoise25-ircnn")}  # that count alike
 RATES = {"deblock": (0.4, 0.7, 1.2)}  # bits per pixel of the image that is sent

@@ -8,8 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accelir.report import DIGITS, OURS, REFERENCE, Figure, Floats, Measured, Record, bd_figures, figure
-from benchmarks.accelir.report import together as columns_of
+from benchmarks.accelir.report import (
+    DIGITS,
+    OURS,
+    REFERENCE,
+    Figure,
+    Floats,
+    Measured,
+    Record,
+    bd_figures,
+    digests,
+    figure,
+    together,
+)
 from benchmarks.markdown import signed, table
 
 Figures = dict[str, Any]
@@ -41,7 +52,7 @@ def lighter(records: Sequence[Record], macs: dict[str, dict[str, float]]) -> Fig
                 for method in curves[networks[-1]]
             }
             rows = [curves[network][method][number] for method in (REFERENCE, OURS) for network in networks]
-            change = _change(columns_of(*rows), [costs[network] for network in networks])
+            change = _change(together(*rows), [costs[network] for network in networks])
             by_rate[f"{bpp:g}"] = {"psnr_db": psnr_db, "change_percent": change}
         bd_psnr = {network: bd_figures(by_method[REFERENCE], by_method[OURS]) for network, by_method in curves.items()}
         tasks[task] = {
@@ -49,11 +60,11 @@ def lighter(records: Sequence[Record], macs: dict[str, dict[str, float]]) -> Fig
             "rates": by_rate,
             "bd_psnr_db": {network: known and known["bd_psnr_db"] for network, known in bd_psnr.items()},
         }
-    return {"tasks": tasks, "digests": {record["network"]: record["digest"] for record in records}}
+    return {"tasks": tasks, "digests": digests(records)}
 
 
 def _mean(rows: dict[str, Record]) -> float:
-    return round(float(columns_of(rows).mean()), DIGITS)
+    return round(float(together(rows).mean()), DIGITS)
 
 
 def _change(columns: Floats, costs: Sequence[float]) -> Figure:

@@ -154,7 +154,13 @@ def rates(records: Sequence[Record], middle: float) -> dict[str, Any]:
         }
     missing = [{k: r[k] for k in ("task", "image", "method", "bpp", "not_met")} for r in records if "not_met" in r]
     return {"images": len({(r["set"], r["image"]) for r in records}), "middle": middle, "rates": all_rates,
-            "tasks": tasks, "not_met": missing}  # fmt: skip
+            "tasks": tasks, "not_met": missing, "digests": digests(records)}  # fmt: skip
+
+
+def digests(records: Sequence[Record]) -> dict[str, str]:
+    """Digests of network, profile and QP-NET by receiver, and by the receiver that the files are for."""
+    named = {f"{record['network']}, files for {record['tools']}": record["digest"] for record in records}
+    return dict(sorted(named.items()))
 
 
 def _of_method(rows: dict[float, Rows], reference: dict[float, Rows], middle: float) -> dict[str, Any]:
@@ -212,7 +218,7 @@ def unseen(records: Sequence[Record]) -> dict[str, Any]:
                 if known == [task, network] and rate == bpp and method != REFERENCE
             }
             matrix.setdefault(kept or "all", {})[network if network != "default" else task] = row
-    return {"gain_db": matrix}
+    return {"gain_db": matrix, "digests": digests(records)}
 
 
 def control(records: Sequence[Record]) -> dict[str, Any]:

@@ -25,7 +25,8 @@ REPORT, TABLES, LIGHTER = (benchmark(name) for name in ("report", "tables", "lig
 
 def record(image: str, method: str, after: float, **others: Any) -> dict[str, Any]:
     fields = {"task": "t", "network": "t-64", "tools": "t", "set": "Kodak", "image": image, "method": method}
-    return fields | {"bpp": 1.2, "nbytes": 1000, "budget": 1000, "before": 30.0, "seam": 1.0, "after": after} | others
+    fields |= {"bpp": 1.2, "nbytes": 1000, "budget": 1000, "before": 30.0, "seam": 1.0, "after": after, "digest": "d"}
+    return fields | others
 
 
 def test_differences_are_paired() -> None:
@@ -152,6 +153,7 @@ def test_gains_of_files_for_other_receivers() -> None:
     records = [record("a", "jpeg", 30.0), record("a", "receiver+qpnet", 30.5)]
     records += [record("a", "receiver+qpnet", 30.25, tools="other"), record("b", "jpeg", 31.0, set="McMaster")]
     gains = REPORT.unseen(records)["gain_db"]
+    assert REPORT.digests(records) == {"t-64, files for other": "d", "t-64, files for t": "d"}
     assert list(gains) == ["all", "Kodak", "McMaster"]
     values = {name: figure["value"] for name, figure in gains["Kodak"]["t-64"].items()}
     assert values == {"receiver+qpnet for t": 0.5, "receiver+qpnet for other": 0.25}
