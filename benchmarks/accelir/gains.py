@@ -36,7 +36,7 @@ import restore
 from benchmarks.accelir import report as accelir_report
 from benchmarks.accelir.case import Case, Tools, digest_of
 from benchmarks.accelir.methods import METHODS, figures_of
-from benchmarks.accelir.speed import SIDES, timed
+from benchmarks.accelir.speed import SIZES, timed
 from benchmarks.rates.rd import load, photographs
 from benchmarks.receiver.tasks import NO_NETWORK, TASKS, make_task, receiver_task
 from benchmarks.record import ROOT, write_result
@@ -253,13 +253,14 @@ def control(work: Path, workers: int, images: int | None, tasks: str) -> None:
 
 
 @main.command()
-@click.option("--tasks", default=",".join(TASKS), show_default=True, help="Tasks, separated by commas.")
+@click.option("--tasks", default="denoise25,deblock", show_default=True, help="Tasks, separated by commas.")
 @click.option("--runs", default=7, show_default=True, help="Number of timed runs of each setting, in turn.")
-@click.option("--images", default=2, show_default=True, help="Number of images of 12 megapixels.")
+@click.option("--images", default=2, show_default=True, help="Number of images of each size.")
 def speed(tasks: str, runs: int, images: int) -> None:
     """Measure the seconds of the encoder with and without QP-NET on one thread."""
-    rows = [timed(task, number, runs, MIDDLE) for task in tasks.split(",") for number in range(images)]
-    print(write_result("accelir_speed", accelir_report.speed(rows, SIDES), packages=PACKAGES))
+    cases = [(task, size, number) for task in tasks.split(",") for size in SIZES for number in range(images)]
+    rows = [timed(*case, runs, MIDDLE) for case in cases]
+    print(write_result("accelir_speed", accelir_report.speed(rows), packages=PACKAGES))
 
 
 @main.command()

@@ -242,7 +242,7 @@ def control(records: Sequence[Record]) -> dict[str, Any]:
     return {"missing": missing, "not_met": [record for record in records if "not_met" in record]}
 
 
-def speed(rows: Sequence[Record], sides: tuple[int, int]) -> dict[str, Any]:
+def speed(rows: Sequence[Record]) -> dict[str, Any]:
     """The result of `gains.py speed`: median seconds, and by how many percent QP-NET prolongs each pair of runs."""
     cases: dict[str, Any] = {}
     for row in rows:
@@ -251,12 +251,15 @@ def speed(rows: Sequence[Record], sides: tuple[int, int]) -> dict[str, Any]:
             setting: np.percentile(100 * (seconds[f"{setting} with"] / seconds[f"{setting} without"] - 1), [50, 25, 75])
             for setting in ("quality", "bytes")
         }
-        cases[f"{row['tools']}, image {row['image']}"] = {
-            "seconds": {name: round(float(np.median(values)), DIGITS) for name, values in seconds.items()},
+        megapixels = row["sides"][0] * row["sides"][1] / 1e6
+        cases[f"{row['tools']}, {row['size']}, image {row['image']}"] = {
+            "tools": row["tools"],
+            "size": row["size"],
+            "seconds": {name: round(float(np.median(values)), 5) for name, values in seconds.items()},
             "overhead_percent": {
                 setting: dict(zip(("median", "quartile_1", "quartile_3"), values.round(2).tolist(), strict=True))
                 for setting, values in overhead.items()
             },
-            "qpnet_megapixels_per_second": round(sides[0] * sides[1] / 1e6 / float(np.median(seconds["qpnet"])), 1),
+            "qpnet_megapixels_per_second": round(megapixels / float(np.median(seconds["qpnet"])), 1),
         }
-    return {"size": sides, "threads": 1, "cases": cases}
+    return {"threads": 1, "cases": cases}

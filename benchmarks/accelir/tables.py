@@ -39,6 +39,7 @@ def accelir() -> dict[str, str]:
         "accelir loop tuned": (in_the_loop, ("loop_tuned",)),
         "accelir fine-tuned": (fine_tuned, ("fine_tuned",)),
         "task figures": (task_figures, ("tasks",)),
+        "accelir encoder": (encoder_time, ("speed",)),
         "accelir targets": (targets, ("rates", "lighter", "control", "speed")),
     }
     results = {
@@ -215,6 +216,23 @@ def targets(rates: Figures, measured: Figures, control: Figures, speed: Figures)
         ends = f"median {median(overheads):+.1f}, from {min(overheads):+.1f} to {max(overheads):+.1f}"
         rows.append([f"time of the encoder, {title}, %", theirs, f"at most {_OVERHEAD}", ends])
     return table(["", "paper", "goal", "here"], rows)
+
+
+def encoder_time(speed: Figures) -> str:
+    """Milliseconds of the encoder with and without QP-NET by size, medians over images, beside plain JPEG."""
+    header = ["milliseconds, one thread", "libjpeg-turbo", "plain"]
+    for setting in ("quality 75", "1.2 bpp"):
+        header += [f"for the receiver, {setting}", "and QP-NET", "more, %"]
+    cases, rows = list(speed["cases"].values()), []
+    for tools, size in dict.fromkeys((case["tools"], case["size"]) for case in cases):
+        same = [case for case in cases if (case["tools"], case["size"]) == (tools, size)]
+        spent = {kind: f"{1000 * median(case['seconds'][kind] for case in same):.1f}" for kind in same[0]["seconds"]}
+        row = [f"`{tools}`, {size}", spent["libjpeg-turbo"], spent["plain"]]
+        for setting in ("quality", "bytes"):
+            more = median(case["overhead_percent"][setting]["median"] for case in same)
+            row += [spent[f"{setting} without"], spent[f"{setting} with"], f"{more:+.0f}"]
+        rows.append(row)
+    return table(header, rows)
 
 
 def cards() -> str:

@@ -264,7 +264,7 @@ def test_unseen_takes_every_profile_for_every_receiver(monkeypatch: pytest.Monke
         ("sr4-fsrcnn", "sr4", 4),
         ("sr4-fsrcnn", "deblock", 2),
     ]
-    assert written == {"accelir_unseen": {"gain_db": {}}}
+    assert written == {"accelir_unseen": {"gain_db": {}, "digests": {}}}
 
 
 def test_photographs_of_both_sets_come_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,15 +276,16 @@ def test_photographs_of_both_sets_come_in_turn(monkeypatch: pytest.MonkeyPatch) 
 
 def test_times_are_taken_of_all_kinds(tools: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     speed = benchmark("speed")
-    monkeypatch.setattr(speed, "SIDES", (120, 150))
+    monkeypatch.setattr(speed, "SIZES", {"small": (120, 150)})
     monkeypatch.setattr(speed, "photographs", lambda name: ["lying", "standing"])
     photographs = {"lying": CLEAN, "standing": CLEAN.swapaxes(0, 1)}
     monkeypatch.setattr(speed, "load", photographs.__getitem__)
-    image = speed.large_image(1)
+    image = speed.mosaic(1, (120, 150))
     assert image.shape == (120, 150, 3)
     np.testing.assert_array_equal(image[:80, :96], np.rot90(photographs["standing"]))
     np.testing.assert_array_equal(image[:80, 96:], CLEAN[:, :54])
-    row = speed.timed(tools.name, 0, 2, 3.0)
+    row = speed.timed(tools.name, "small", 0, 2, 3.0)
     names = {f"{setting} {variant}" for setting in ("quality", "bytes") for variant in ("with", "without")}
-    assert row["seconds"].keys() == names | {"qpnet"}
+    assert row["seconds"].keys() == names | {"qpnet", "libjpeg-turbo", "plain"}
+    assert (row["size"], row["sides"]) == ("small", (120, 150))
     assert {len(values) for values in row["seconds"].values()} == {2}

@@ -177,10 +177,15 @@ def test_errors_of_sizes() -> None:
 def test_times_are_compared_run_by_run() -> None:
     seconds = {"quality without": [10, 20, 10], "quality with": [11, 21, 10.5], "qpnet": [0.2, 0.3, 0.1]}
     seconds |= {"bytes without": [30, 30, 30], "bytes with": [30, 33, 36]}
-    case = REPORT.speed([{"tools": "t", "image": 0, "seconds": seconds}], (3000, 4000))["cases"]["t, image 0"]
+    row = {"tools": "t", "size": "12 MP", "sides": (3000, 4000), "image": 0, "seconds": seconds}
+    case = REPORT.speed([row])["cases"]["t, 12 MP, image 0"]
     assert case["overhead_percent"]["quality"]["median"] == 5
     assert case["overhead_percent"]["bytes"] == {"median": 10, "quartile_1": 5, "quartile_3": 15}
     assert case["qpnet_megapixels_per_second"] == 60
+    case["seconds"] |= {"libjpeg-turbo": 2.0, "plain": 1.0}
+    assert cells(TABLES.encoder_time({"cases": {"a": case, "b": case}}))[2:] == [
+        ["`t`, 12 MP", "2000.0", "1000.0", "10000.0", "11000.0", "+5", "30000.0", "33000.0", "+10"]
+    ]
 
 
 def cells(table: str) -> list[list[str]]:
