@@ -6,6 +6,7 @@ import dataclasses
 import io
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ PROFILE = load_profile("generic")
 FIELD = QualityField.from_mask(np.pad(np.full((30, 40), 255, np.uint8), ((20, 20), (20, 30))))
 BLOCKS = blocks_by("x264")
 # Receivers for which errors of RGB count, and for which those of components do.
-DEBLOCK, DENOISE = (load_utility_profile(name) for name in ("deblock", "denoise25"))
+DEBLOCK, MEASURED = (load_utility_profile(name) for name in ("deblock", "deblock-ssimulacra2"))
 
 Options = dict[str, Any]
 
@@ -197,6 +198,7 @@ def warned(call: Callable[[], Any]) -> tuple[Any, list[str]]:
     return result, [str(warning.message) for warning in caught]
 
 
+OF_CHANNELS = replace(blocks_by("qpnet:denoise25"), profile=MEASURED)  # whose tuning has of_rgb=False
 RDO, OF_CLASS = "rdo is deprecated; write effort=3", "Rdo and thorough are deprecated; write effort=3, "
 FASTER = "which is faster, for the same bytes as before"
 
@@ -222,9 +224,9 @@ def old(**options: Any) -> Rdo:
         ({"field": FIELD, "thorough": True}, {}, {"field": FIELD}, f"{RDO}, field=..."),
         ({"field": FIELD, "blocks": BLOCKS}, {}, {"tune": "ycbcr", "field": FIELD, "blocks": BLOCKS},
          f'{RDO}, field=..., blocks=...; or tune="ycbcr", {FASTER}'),
-        ({"tune": DENOISE}, {}, {"tune": DENOISE}, f"{RDO}, tune=..."),
+        ({"tune": MEASURED}, {}, {"tune": MEASURED}, f"{RDO}, tune=..."),
         ({"tune": DEBLOCK, "thorough": True}, {}, {"tune": DEBLOCK}, f"{RDO}, tune=..."),
-        ({"blocks": blocks_by("qpnet:denoise25")}, {}, {"blocks": blocks_by("qpnet:denoise25")}, f"{RDO}, blocks=..."),
+        ({"blocks": OF_CHANNELS}, {}, {"blocks": OF_CHANNELS}, f"{RDO}, blocks=..."),
     ],
 )  # fmt: skip
 def test_deprecated_arguments_go_on_working(

@@ -9,8 +9,8 @@ no use to one that it has not seen. The photographs are
 those of ``imagenet_sample`` from which neither the profile nor QP-NET was made; for the receiver of JPEG files, whose
 networks saw these, the middle of each photograph of Val20, and some of ``nips2017_dev``. It starts from the weights for
 PSNR (of another measure, also from nearly those of its tuning without a receiver), or from an earlier result if
-they are better. Then it fits the strength of the groups' exchange rates. All gains are over default JPEG (optimal
-Huffman codes, 4:2:0) at the same bytes, and encoded with ``effort=3``.
+they are better. Then it fits the strength of the groups' exchange rates, which stays 0 if its gain could be chance. All
+gains are over default JPEG (optimal Huffman codes, 4:2:0) at the same bytes, and encoded with ``effort=3``.
 
 All trials are written to ``results/fit_receiver_TASK.json``. If the package has a profile and a QP-NET for the task,
 tuning and strength are also written into ``optcodec/data/utility/TASK.json``; with a measure, the tuning into a profile
@@ -66,11 +66,12 @@ MEASURED_START = {
                             "ratio": 0.0833},
 }  # fmt: skip
 ROUNDS = 3  # over all constants
-GAINS = {"psnr": 0.002, "ssim": 1e-4, "ssimulacra2": 0.02}  # least gain for which a trial or a strength is kept
+GAINS = {"psnr": 0.002, "ssim": 1e-4, "ssimulacra2": 0.02}  # least gain for which a trial is kept
 MEASURED = load_measures(GAINS)
 PACKAGES = "numpy", "numba", "torch"
 KEPT_FIGURES = "task", "measure", "rates", "images", "constants", "of_rgb", "at_resolution", "trials"
 STRENGTHS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
+_STANDARD_ERRORS = 2.0  # that the gain of a strength has to have
 
 
 def tuning_of(constants: dict[str, float], *, of_rgb: bool, at_resolution: bool) -> Tuning:
@@ -234,6 +235,18 @@ def middle(pixels: Samples) -> Samples:
     return np.ascontiguousarray(pixels[top : top + MIDDLE[0], left : left + MIDDLE[1]])
 
 
+def useful_strength(by_image: dict[float, np.ndarray]) -> float:
+    """The strength that gains most, from gains by photograph; 0 if its gain over none could be chance."""
+    best = max(by_image, key=lambda strength: float(by_image[strength].mean()))
+    over_none = by_image[best] - by_image[0.0]
+    return best if float(over_none.mean()) > _STANDARD_ERRORS * standard_error(over_none) else 0.0
+
+
+def standard_error(values: np.ndarray) -> float:
+    """Standard error of a mean, in as many digits as gains have."""
+    return round(float(values.std(ddof=1)) / float(np.sqrt(len(values))), 4)
+
+
 def fit_task(name: str, *, search_again: bool) -> None:
     """Fit constants and strength for a task, and write the results and the profile."""
     task_name, _, measure = name.partition("-")
@@ -254,16 +267,17 @@ def fit_task(name: str, *, search_again: bool) -> None:
     if measure:  # the groups of QP-NET were measured by PSNR
         replace(profile, strength=0.0).save(FOLDER / "utility" / f"{name}.json")
         return
-    net, gains = load_qpnet(name), {}
-    for strength in STRENGTHS:
-        blocks = BlockChoice("exchange", replace(profile, strength=strength), net)
-        gains[strength] = round(float(bench.gain(blocks=blocks).mean()), 4)
-    best = max(gains, key=gains.__getitem__)
-    strength = best if gains[best] >= gains[0.0] + GAINS[bench.measure] else 0.0
-    replace(profile, strength=strength).save(FOLDER / "utility" / f"{name}.json")
+    net = load_qpnet(name)
+    by_image = {
+        strength: bench.gain(blocks=BlockChoice("exchange", replace(profile, strength=strength), net)).mean(axis=1)
+        for strength in STRENGTHS
+    }
+    replace(profile, strength=useful_strength(by_image)).save(FOLDER / "utility" / f"{name}.json")
     by_rate = bench.gain(tune=profile.tuning).mean(axis=0).round(3).tolist()
-    figures |= {"gain_db_by_strength": gains, "gain_db_by_rate": by_rate}
-    write_result(f"fit_receiver_{name}", figures, packages=PACKAGES)
+    gains = {strength: round(float(values.mean()), 4) for strength, values in by_image.items()}
+    over_none = {strength: standard_error(values - by_image[0.0]) for strength, values in by_image.items()}
+    figures |= {"gain_db_by_strength": gains, "standard_error_over_none": over_none, "gain_db_by_rate": by_rate}
+    write_result(f"fit_receiver_{name}", figures, packages=PACKAGES, renewed=not search_again)
     print(name, gains, by_rate)
 
 

@@ -17,7 +17,8 @@ the trellis spends as many, and the file counts that the receiver restores best.
     OPTCODEC_DATA=DATA python -m benchmarks.accelir.loop NETS --work WORK [--images N] [--network NAME...] [--tuned]
 
 Writes ``results/accelir_loop.json``, or with ``--tuned``, for networks of `fine_tune.py`, ``accelir_loop_tuned.json``.
-WORK stores each measurement as a small file: an interrupted run goes on.
+WORK stores each measurement as a small file: an interrupted run goes on. Rows of networks that are not named stay as
+they are in the result; its digests say of which network, profile and QP-NET each row is.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from benchmarks.accelir.gains import chosen
 from benchmarks.accelir.methods import METHODS, CodedFile, Method, figures_of, trellis_file
 from benchmarks.accelir.report import Measured, difference, share
 from benchmarks.rates.rd import load
-from benchmarks.record import write_result
+from benchmarks.record import RESULTS, write_result
 from optcodec import MaxBytes, QualityField, encode
 from optcodec.blocks.curves import BLOCK_SIDE
 from optcodec.console.progress import tracked
@@ -167,6 +168,14 @@ def summary(records: list[dict[str, Any]]) -> dict[str, Any]:
     return {"bpp": BPP, "side": SIDE, "networks": networks, "digests": digests}
 
 
+def with_earlier(figures: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
+    """The figures of networks that were measured now, and of the others those of an earlier result, in one order."""
+    if (figures["bpp"], figures["side"]) != (earlier["bpp"], earlier["side"]):
+        raise click.UsageError("the result that is there has another rate or size; measure all networks anew")
+    both = {part: earlier[part] | figures[part] for part in ("networks", "digests")}
+    return figures | {part: {name: rows[name] for name in PROBLEMS if name in rows} for part, rows in both.items()}
+
+
 def _mean(rows: dict[str, dict[str, Any]], field: str) -> float:
     return round(float(np.mean([row[field] for row in rows.values()])), 3)
 
@@ -184,7 +193,12 @@ def main(nets: Path, work: Path, images: int, workers: int, names: tuple[str, ..
     with ProcessPoolExecutor(workers) as pool:
         parts = tracked(pool.map(partial(measure_missing, nets=nets, work=work), jobs), "loop", len(jobs))
         records = [record for part in parts for record in part]
-    print(write_result("accelir_loop_tuned" if tuned else "accelir_loop", summary(records), packages=PACKAGES))
+    name = "accelir_loop_tuned" if tuned else "accelir_loop"
+    path, figures = RESULTS / f"{name}.json", summary(records)
+    renewed = path.exists() and set(names) < set(PROBLEMS)
+    if renewed:
+        figures = with_earlier(figures, json.loads(path.read_text("utf-8")))
+    print(write_result(name, figures, packages=PACKAGES, renewed=renewed))
 
 
 if __name__ == "__main__":

@@ -74,6 +74,12 @@ def default_jpeg(pixels: Pixels, budget: int, measure: Measure) -> Any:
     return interpolated(lambda quality: _sized(encode_turbo(pixels, SUBSAMPLING, quality)), 1, budget, measure)
 
 
+def default_file(pixels: Pixels, budget: int) -> bytes:
+    """The largest file of default JPEG, as `default_jpeg` has it, that has at most so many bytes."""
+    files = (encode_turbo(pixels, SUBSAMPLING, quality) for quality in range(100, 0, -1))
+    return next(data for data in files if len(data) <= budget)
+
+
 def _sized(data: bytes) -> tuple[float, bytes]:
     return len(data), data
 

@@ -147,6 +147,28 @@ def test_weights_are_fitted_to_the_mean_of_two_receivers() -> None:
     assert values[2] == pytest.approx((values[0] + values[1]) / 2)
 
 
+def test_rows_of_networks_that_are_not_measured_again_stay() -> None:
+    earlier = {
+        "bpp": 1.2,
+        "side": 256,
+        "networks": {"carn_m": 1, "rlfn_x4": 2},
+        "digests": {"carn_m": "a", "rlfn_x4": "b"},
+    }
+    now = {"bpp": 1.2, "side": 256, "networks": {"rlfn_x4": 3}, "digests": {"rlfn_x4": "c"}}
+    both = LOOP.with_earlier(now, earlier)
+    assert both == earlier | {"networks": {"carn_m": 1, "rlfn_x4": 3}, "digests": {"carn_m": "a", "rlfn_x4": "c"}}
+    with pytest.raises(click.UsageError, match="another rate or size"):
+        LOOP.with_earlier(now | {"side": 128}, earlier)
+
+
+def test_groups_count_only_where_they_gain_more_than_chance() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.02, 30)
+    none = np.linspace(0.5, 0.9, 30)
+    assert FIT.useful_strength({0.0: none, 0.5: none + 0.02 + noise, 1.0: none + 0.01 + noise}) == 0.5
+    assert FIT.useful_strength({0.0: none, 0.5: none + 0.002 + noise - noise.mean()}) == 0.0
+    assert FIT.useful_strength({0.0: none, 0.5: none - 0.1}) == 0.0
+
+
 def test_a_receiver_without_a_network_enlarges_what_is_decoded() -> None:
     photo = np.ascontiguousarray(astronaut()[:64, 100:180])
     data = encode(photo, quality=80).data
