@@ -8,8 +8,8 @@ qualities 10 to 100 and 4:2:0 or 4:4:4; a tenth of the patches is not coded.
 
 Writes the networks to WORK, which can then take the place of NETS, and to ``results/accelir_fine_tuned.json`` their
 PSNR before and after, on photographs of Val20, which are not trained on here, at some qualities and as they are, with
-the digest of each file. WORK also stores the state of each training: an interrupted run goes on, and more networks can
-be added.
+the digest of each file. WORK also stores the state of each training: an interrupted run goes on. Rows of networks that
+are not named stay as they are in the result.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from torch import nn
 
 from benchmarks.accelir.case import digest_of
 from benchmarks.accelir.loop import PROBLEMS
-from benchmarks.record import write_result
+from benchmarks.record import RESULTS, write_result
 from optcodec import psnr_db
 from optcodec.console.progress import tracked
 from optcodec.shared import write_whole
@@ -135,8 +135,11 @@ def main(nets: Path, work: Path, names: tuple[str, ...], steps: int) -> None:
     torch.set_num_threads(1)
     work.mkdir(parents=True, exist_ok=True)
     shutil.copy(nets / "nets.py", work / "nets.py")
-    networks = {name: figures_of(name, nets, work, steps) for name in names}
-    print(write_result("accelir_fine_tuned", {"images": IMAGES, "networks": networks}, packages=PACKAGES))
+    path = RESULTS / "accelir_fine_tuned.json"
+    earlier = json.loads(path.read_text("utf-8"))["networks"] if path.exists() else {}
+    networks = earlier | {name: figures_of(name, nets, work, steps) for name in names}
+    figures = {"images": IMAGES, "networks": networks}
+    print(write_result(path.stem, figures, packages=PACKAGES, renewed=path.exists()))
 
 
 if __name__ == "__main__":
