@@ -275,7 +275,10 @@ def picture() -> None:
         path = Path(folder) / "coffee with noise.png"
         Image.fromarray(make_task("denoise25").sent(data.coffee(), 0)).save(path)
         drawn = str(ROOT / "docs" / "blocks.png")
-        command([str(path), "-o", drawn, "--blocks", "qpnet:denoise25", "--bpp", "1.2"], standalone_mode=False)
+        command(
+            [str(path), "-o", drawn, "--blocks", "qpnet:denoise25", "--allocator", "lagrangian", "--bpp", "1.2"],
+            standalone_mode=False,
+        )
 
 
 if __name__ == "__main__":
