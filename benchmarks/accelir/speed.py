@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.accelir.case import SUBSAMPLING, Tools
+from benchmarks.accelir.methods import DEFAULT_STRENGTH
 from benchmarks.rates.rd import load, photographs
 from optcodec import MaxBytes, encode
+from optcodec.blocks.choice import BlockChoice
 
 # Rows and columns: the sizes of AccelIR, Figure 6, and a photograph of a camera
 SIZES = {"360p": (360, 640), "540p": (540, 960), "1080p": (1080, 1920), "12 MP": (3000, 4000)}
@@ -41,7 +44,8 @@ def timed(name: str, size: str, number: int, runs: int, bpp: float) -> dict[str,
     tools, pixels = Tools.load(name), mosaic(number, SIZES[size])
     budget = int(bpp * pixels.shape[0] * pixels.shape[1] / 8)
     settings: dict[str, dict[str, Any]] = {"quality": {"quality": 75}, "bytes": {"target": MaxBytes(budget)}}
-    kinds = {"without": None, "with": tools.blocks("exchange")}
+    counting = replace(tools.profile, strength=tools.profile.strength or DEFAULT_STRENGTH)  # at 0, QP-NET is not run
+    kinds = {"without": None, "with": BlockChoice("exchange", counting, tools.net)}
     plain: dict[str, Callable[[], object]] = {
         "libjpeg-turbo": lambda: Image.fromarray(pixels).save(io.BytesIO(), "JPEG", quality=75, optimize=True),
         "plain": lambda: encode(pixels, quality=75, subsampling=SUBSAMPLING, threads=1),
