@@ -1,4 +1,4 @@
-"""Figures and tables of `lighter.py`: PSNR and MACs of networks of several widths, with an interval where it counts."""
+"""Figures and tables of `lighter.py` and `others.py`: PSNR and MACs of networks, with an interval where it counts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from benchmarks.accelir.report import (
     Measured,
     Record,
     bd_figures,
+    difference,
     digests,
     figure,
     together,
@@ -109,4 +110,53 @@ def lighter_table(measured: Figures, latency: Figures, published: Figures, title
                 rows.append([*about, method, *shown, gain])
         changes = [change_shown(part["change_percent"]) for part in by_rate]
         rows.append([f"FLOPs at equal PSNR, %; the paper: {published[task]:+d}", "", "", "", *changes, ""])
+    return table(header, rows)
+
+
+def others(records: Sequence[Record], macs: dict[str, float]) -> Figures:
+    """The result of `others.py`: by network and rate the mean PSNR by method, and gains in dB over default JPEG."""
+    measured, networks = Measured(records), {}
+    for network, cost in macs.items():
+        known = [record for record in records if record["network"] == network]
+        task, rates = known[0]["task"], sorted({record["bpp"] for record in known})
+        rows = {
+            method: [measured.rows(task, network, task, method, bpp) for bpp in rates]
+            for method in dict.fromkeys(record["method"] for record in known)
+        }
+        gains = {
+            method: {
+                f"{bpp:g}": difference(ours, jpeg) for bpp, ours, jpeg in zip(rates, part, rows[REFERENCE], strict=True)
+            }
+            for method, part in rows.items()
+            if method != REFERENCE
+        }
+        curves = {method: bd_figures(rows[REFERENCE], part) for method, part in rows.items() if method != REFERENCE}
+        networks[network] = {
+            "task": task,
+            "macs_per_pixel": round(cost),
+            "psnr_db": {f"{bpp:g}": _mean(part) for bpp, part in zip(rates, rows[REFERENCE], strict=True)},
+            "gain_db": gains,
+            "bd_psnr_db": {method: curve and curve["bd_psnr_db"] for method, curve in curves.items()},
+            "receiver_over_rdo": bd_receiver(rows),
+        }
+    return {"networks": networks, "digests": {record["network"]: record["digest"] for record in records}}
+
+
+def bd_receiver(rows: dict[str, list[dict[str, Record]]]) -> Figure | None:
+    """BD-PSNR of the weights for the receiver over those for PSNR."""
+    known = bd_figures(rows["rdo"], rows["receiver"])
+    return known and known["bd_psnr_db"]
+
+
+def others_table(measured: Figures, titles: dict[str, str]) -> str:
+    """PSNR with default JPEG and gains at equal FLOPs at three rates, with BD-PSNR, by network."""
+    header = ["network", "kMAC a pixel", "files", "low rate, dB", "middle rate, dB", "high rate, dB", "BD-PSNR, dB"]
+    rows = []
+    for name, network in measured["networks"].items():
+        cost = f"{network['macs_per_pixel'] / 1000:.0f}"
+        title = f"{titles[network['task']]}: {name}, {', '.join(network['psnr_db'])} bpp"
+        rows.append([title, cost, "jpeg", *(f"{value:.2f}" for value in network["psnr_db"].values()), ""])
+        for method, gains in network["gain_db"].items():
+            rows.append(["", "", method, *map(signed, gains.values()), signed(network["bd_psnr_db"][method])])
+        rows.append(["", "", "receiver over rdo", "", "", "", signed(network["receiver_over_rdo"])])
     return table(header, rows)

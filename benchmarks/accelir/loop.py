@@ -27,6 +27,7 @@ import json
 import sys
 import time
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
@@ -105,31 +106,50 @@ def _middle(clean: Pixels, side: int) -> Pixels:
     return np.ascontiguousarray(clean[top : top + side, left : left + side])
 
 
-def measure_missing(job: tuple[str, str, Path], nets: Path, work: Path) -> list[dict[str, Any]]:
+def measure_missing(job: tuple[str, Path], nets: Path, work: Path) -> list[dict[str, Any]]:
     """All measurements of a network and a photograph; those that WORK has are not made again."""
     import torch
 
     torch.set_num_threads(1)
     sys.path.insert(0, str(nets))
-    problem, network, path = job
-    digest = f"{digest_of(nets / f'{network}.safetensors')}-{Tools.load(problem).digest}"
-    folder = work / network / f"{path.parent.name}-{path.stem}"
-    folder.mkdir(parents=True, exist_ok=True)
-    records: list[dict[str, Any]] = []
-    case: Case | None = None
-    for method in MEASURED:
-        file = folder / f"{method.replace(' ', '_')}.json"
-        record = json.loads(file.read_text("utf-8")) if file.exists() else {"digest": ""}
-        if record["digest"] != digest:
-            case = case or _case(problem, network, path)
-            record = {"task": problem, "network": network, "tools": problem, "set": path.parent.name}
-            record |= {"image": path.stem, "method": method, "bpp": BPP, **_timed(case, method), "digest": digest}
-            write_whole(file, json.dumps(record).encode())
-        records.append(record)
-    return records
+    network, path = job
+    digest = digest_with(network, nets)
+    folder, case = work / network / f"{path.parent.name}-{path.stem}", lru_cache(case_of)
+
+    def measure(method: str) -> dict[str, Any]:
+        return about_of(network, path) | {"method": method, "bpp": BPP} | _timed(case(network, path), method)
+
+    return [
+        stored(folder / f"{method.replace(' ', '_')}.json", digest, partial(measure, method)) for method in MEASURED
+    ]
 
 
-def _case(problem: str, network: str, path: Path) -> Case:
+def digest_with(network: str, nets: Path) -> str:
+    """Digest of a network, and of the profile and QP-NET of its problem."""
+    return f"{digest_of(nets / f'{network}.safetensors')}-{Tools.load(PROBLEMS[network]).digest}"
+
+
+def about_of(network: str, path: Path) -> dict[str, Any]:
+    """What a measurement is of: the fields of a record by which `benchmarks.accelir.report.Measured` finds it."""
+    problem = PROBLEMS[network]
+    return {"task": problem, "network": network, "tools": problem, "set": path.parent.name, "image": path.stem}
+
+
+def stored(file: Path, digest: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A measurement that a file has, or that is made and written if the file has another digest."""
+    if file.exists():
+        known: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        if known["digest"] == digest:
+            return known
+    record = measure() | {"digest": digest}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, json.dumps(record).encode())
+    return record
+
+
+def case_of(network: str, path: Path) -> Case:
+    """The middle of a photograph, for a network of the module ``nets``."""
+    problem = PROBLEMS[network]
     task = make_task(problem, f"torch:nets:load@{network}")
     clean = task.reference(_middle(load(path), SIDE * task.scale))
     return Case(task, clean, Tools.load(problem), zlib.crc32(path.name.encode()))
@@ -189,7 +209,7 @@ def _mean(rows: dict[str, dict[str, Any]], field: str) -> float:
 @click.option("--tuned", is_flag=True, help="Say in the result's name that fine_tune.py made the networks.")
 def main(nets: Path, work: Path, images: int, workers: int, names: tuple[str, ...], tuned: bool) -> None:
     """Measure networks on all photographs."""
-    jobs = [(PROBLEMS[name], name, path) for path in chosen(images) for name in names]
+    jobs = [(name, path) for path in chosen(images) for name in names]
     with ProcessPoolExecutor(workers) as pool:
         parts = tracked(pool.map(partial(measure_missing, nets=nets, work=work), jobs), "loop", len(jobs))
         records = [record for part in parts for record in part]

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.accelir.lighter_report import change_shown, lighter_table
+from benchmarks.accelir.lighter_report import change_shown, lighter_table, others_table
 from benchmarks.markdown import signed, table
 from benchmarks.record import RESULTS, ROOT
 
@@ -39,6 +39,8 @@ def accelir() -> dict[str, str]:
         "accelir loop tuned": (in_the_loop, ("loop_tuned",)),
         "accelir fine-tuned": (fine_tuned, ("fine_tuned",)),
         "task figures": (task_figures, ("tasks",)),
+        "accelir others": (others, ("others",)),
+        "accelir others tuned": (others, ("others_tuned",)),
         "accelir encoder": (encoder_time, ("speed",)),
         "accelir targets": (targets, ("rates", "lighter", "control", "speed")),
     }
@@ -156,6 +158,11 @@ def task_figures(measured: Figures) -> str:
 def lighter(measured: Figures, latency: Figures) -> str:
     """PSNR and FLOPs of networks of several widths."""
     return lighter_table(measured, latency, _published()["flops_change_percent"], _TITLES)
+
+
+def others(measured: Figures) -> str:
+    """Gains of networks that others trained at three rates."""
+    return others_table(measured, _TITLES)
 
 
 def before(rates: Figures) -> str:

@@ -149,6 +149,27 @@ def test_table_of_lighter_networks() -> None:
     assert rows[-1][4] == "at least -94 [-94, -94]"
 
 
+def test_gains_of_networks_of_others() -> None:
+    psnr = {"jpeg": 20.0, "rdo": 20.5, "receiver": 20.75}
+    records = [
+        record(image, method, value + level + bpp, network="n", bpp=bpp, nbytes=bpp)
+        for image, level in (("a", 0.0), ("b", 2.0))
+        for bpp in (1, 2, 3)
+        for method, value in psnr.items()
+    ]
+    figures = LIGHTER.others(records, {"n": 2400.4})
+    assert figures["digests"] == {"n": "d"}
+    network = figures["networks"]["n"]
+    assert network["psnr_db"] == {"1": 22.0, "2": 23.0, "3": 24.0}
+    assert network["gain_db"]["receiver"]["2"] == {"value": 0.75, "low": 0.75, "high": 0.75, "images": 2}
+    assert network["bd_psnr_db"]["rdo"]["value"] == pytest.approx(0.5)
+    assert network["receiver_over_rdo"]["value"] == pytest.approx(0.25)
+    rows = cells(LIGHTER.others_table(figures, {"t": "T"}))
+    assert rows[2] == ["T: n, 1, 2, 3 bpp", "2", "jpeg", "22.00", "23.00", "24.00", ""]
+    assert rows[4][2:4] == ["receiver", "+0.75 [+0.75, +0.75]"]
+    assert rows[5][-1] == "+0.25 [+0.25, +0.25]"
+
+
 def test_gains_of_files_for_other_receivers() -> None:
     records = [record("a", "jpeg", 30.0), record("a", "receiver+qpnet", 30.5)]
     records += [record("a", "receiver+qpnet", 30.25, tools="other"), record("b", "jpeg", 31.0, set="McMaster")]
