@@ -25,8 +25,8 @@ from restore.tasks import make_task
 BPP, SEED = 1.2, 0  # bits per sent pixel
 # Photograph, and the rows and columns that are shown, by task
 SHOWN: dict[str, tuple[Callable[[], np.ndarray], slice, slice]] = {
-    "sr4": (data.chelsea, slice(60, 220), slice(110, 270)),
-    "denoise25": (data.coffee, slice(60, 220), slice(190, 350)),
+    "sr4": (data.chelsea, slice(84, 180), slice(128, 224)),
+    "denoise25": (data.coffee, slice(90, 186), slice(200, 296)),
 }
 WIDE, NARROW = 64, 16
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.documents import first, theory
+import optcodec
+from benchmarks.documents import first, restored, theory
 from tests.documents.pages import PAGES, ROOT
 
 
@@ -30,6 +31,17 @@ def test_pictures_are_those_of_the_code(name: str, tmp_path: Path) -> None:
 def test_the_first_picture_is_that_of_the_code(tmp_path: Path) -> None:
     theory.save(first.equal_bytes(), tmp_path / "drawn.png")
     check_alike(tmp_path / "drawn.png", ROOT / "docs/equal-bytes.png")
+
+
+def test_the_picture_of_restored_files_is_that_of_the_code(tmp_path: Path) -> None:
+    theory.save(restored.restored(), tmp_path / "drawn.png")
+    check_alike(tmp_path / "drawn.png", ROOT / "docs/restored.png")
+    for task in restored.SHOWN:
+        shown = restored.pictures(task)
+        clean, *received = shown.values()
+        theirs, ours, lighter = (optcodec.psnr_db(clean, image) for image in received)
+        assert ours > theirs
+        assert ours > lighter
 
 
 def check_alike(drawn: Path, committed: Path) -> None:
