@@ -164,6 +164,8 @@ def allocation() -> Figure:
         label = {0: "most useful group", profile.groups - 1: "least useful group"}.get(group)
         axis.plot(profile.nbytes[group], profile.psnr_db[group], ".-", color=colour, label=label)
     axis.set(xlabel="bytes of a block of 32x32 pixels", ylabel="PSNR after restoration, dB", xscale="log")
+    axis.set_xticks([20, 50, 100, 200, 500], labels=["20", "50", "100", "200", "500"])
+    axis.minorticks_off()
     axis.legend()
     return figure
 
