@@ -22,7 +22,21 @@ def save_network(path: Path, network: nn.Module, **provenance: Any) -> None:
     """Write the weights of a network, its configuration, and where the weights come from, to one file."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     header = {"config": json.dumps(network.config), "provenance": json.dumps(provenance, sort_keys=True)}
-    write_whole(path, save(tensors, header))
+    write_whole(path, _in_order(save(tensors, header)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """A safetensors file with its metadata in alphabetical order, so that the same network is the same file.
+
+    The format: the length of the header in 8 bytes, little-endian; the header, a JSON document that is padded with
+    spaces to a multiple of 8 bytes; the tensors.
+    """
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def load_network(path: Path) -> nn.Module:

@@ -210,3 +210,15 @@ def test_shipped_weights_are_those_of_the_shipped_files(name: str) -> None:
         session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
         restored = 255 * Network(session, name)(image[0].numpy(), context)
         assert np.sqrt(np.mean(np.square(restored - expected))) < limit
+
+
+def test_the_same_network_is_the_same_file(tmp_path: Path) -> None:
+    network, files = build({"network": "ircnn", "width": 3}), set()
+    for number in range(8):  # safetensors writes its metadata in an order of chance
+        save_network(tmp_path / f"{number}.safetensors", network, steps=3, recipe={"side": 8})
+        files.add((tmp_path / f"{number}.safetensors").read_bytes())
+    assert len(files) == 1
+    with safetensors.safe_open(tmp_path / "0.safetensors", "pt") as file:
+        assert list(file.metadata()) == ["config", "provenance"]
+    stored = load_file(tmp_path / "0.safetensors")
+    assert all(torch.equal(stored[name], weights) for name, weights in network.state_dict().items())
