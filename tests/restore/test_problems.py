@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -214,14 +215,16 @@ def test_shipped_networks_improve_the_psnr(name: str) -> None:
 
 @pytest.mark.parametrize("name", shipped_tasks())
 def test_more_bytes_are_never_worse_for_a_shipped_network(name: str) -> None:
-    """Up to a file at quality 100 that keeps all chrominance; an earlier network for noise lost 7 dB there."""
+    """Up to a picture that is not coded at all; an earlier network for noise lost 7 dB there."""
     task = make_task(name.rsplit("-", 1)[0], name)
     clean = task.reference(photograph(192, 192))
     sent = task.sent(clean, 0)
     files = [optcodec.encode(sent, quality=quality).data for quality in (20, 50, 80)]
     files += [optcodec.encode(sent, quality=quality, subsampling="4:4:4").data for quality in (90, 100)]
-    psnr_db = [optcodec.psnr_db(clean, task.restored(data)) for data in files]
-    assert psnr_db == sorted(psnr_db)
+    png = io.BytesIO()
+    Image.fromarray(sent).save(png, "PNG")
+    psnr_db = [optcodec.psnr_db(clean, task.restored(data)) for data in (*files, png.getvalue())]
+    assert all(more > less - 0.01 for less, more in pairwise(psnr_db))
 
 
 def test_the_problem_deblock_uses_the_default_model() -> None:
