@@ -200,13 +200,25 @@ def _mean(rows: dict[str, dict[str, Any]], field: str) -> float:
     return round(float(np.mean([row[field] for row in rows.values()])), 3)
 
 
+def network_options(command: Any) -> Any:
+    """Add the argument and the options of the commands that measure networks of others: this one and `others.py`."""
+    folder, known = partial(click.Path, file_okay=False, path_type=Path), tuple(PROBLEMS)
+    for parameter in (
+        click.option("--tuned", is_flag=True, help="Say in the result's name that fine_tune.py made the networks."),
+        click.option("--network", "names", multiple=True, default=known, help="Networks to measure.  [default: all]"),
+        click.option("--workers", default=2, show_default=True, help="Processes of one thread each."),
+        click.option(
+            "--images", default=IMAGES, show_default=True, help="Number of photographs, from both sets in turn."
+        ),
+        click.option("--work", required=True, type=folder(), help="Folder of the measurements."),
+        click.argument("nets", type=folder(exists=True)),
+    ):
+        command = parameter(command)
+    return command
+
+
 @click.command()
-@click.argument("nets", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--work", required=True, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--images", default=IMAGES, show_default=True, help="Number of photographs, from both sets in turn.")
-@click.option("--workers", default=2, show_default=True, help="Processes of one thread each.")
-@click.option("--network", "names", multiple=True, default=tuple(PROBLEMS), help="Networks to measure.  [default: all]")
-@click.option("--tuned", is_flag=True, help="Say in the result's name that fine_tune.py made the networks.")
+@network_options
 def main(nets: Path, work: Path, images: int, workers: int, names: tuple[str, ...], tuned: bool) -> None:
     """Measure networks on all photographs."""
     jobs = [(name, path) for path in chosen(images) for name in names]

@@ -24,7 +24,7 @@ import click
 from benchmarks.accelir.gains import PACKAGES, chosen
 from benchmarks.accelir.lighter import RATES
 from benchmarks.accelir.lighter_report import others as report_of
-from benchmarks.accelir.loop import IMAGES, PROBLEMS, about_of, case_of, digest_with, stored
+from benchmarks.accelir.loop import PROBLEMS, about_of, case_of, digest_with, network_options, stored
 from benchmarks.accelir.methods import METHODS, figures_of
 from benchmarks.record import write_result
 from optcodec.console.progress import tracked
@@ -68,12 +68,7 @@ def macs_of(network: str, nets: Path) -> float:
 
 
 @click.command()
-@click.argument("nets", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--work", required=True, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--images", default=IMAGES, show_default=True, help="Number of photographs, from both sets in turn.")
-@click.option("--workers", default=2, show_default=True, help="Processes of one thread each.")
-@click.option("--network", "names", multiple=True, default=tuple(PROBLEMS), help="Networks to measure.  [default: all]")
-@click.option("--tuned", is_flag=True, help="Say in the result's name that fine_tune.py made the networks.")
+@network_options
 def main(nets: Path, work: Path, images: int, workers: int, names: tuple[str, ...], tuned: bool) -> None:
     """Measure networks on all photographs."""
     jobs = [(name, path) for path in chosen(images) for name in names]
