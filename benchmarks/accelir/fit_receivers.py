@@ -2,15 +2,15 @@
 
     OPTCODEC_DATA=DATA python -m benchmarks.accelir.fit_receivers [--strength] [TASK | TASK-MEASURE ...]
 
-The search changes one constant after the other by a factor or a step, as long as the mean PSNR after restoration rises
-at equal bytes of real files; or with ``deblock-ssim`` and ``deblock-ssimulacra2``, that measure. Where the package has
-networks of two kinds for a task (`RECEIVERS`), it is the mean of both: weights that one network alone likes could be of
-no use to one that it has not seen. The photographs are
-those of ``imagenet_sample`` from which neither the profile nor QP-NET was made; for the receiver of JPEG files, whose
-networks saw these, the middle of each photograph of Val20, and some of ``nips2017_dev``. It starts from the weights for
-PSNR (of another measure, also from nearly those of its tuning without a receiver), or from an earlier result if
-they are better. Then it fits the strength of the groups' exchange rates, which stays 0 if its gain could be chance. All
-gains are over default JPEG (optimal Huffman codes, 4:2:0) at the same bytes, and encoded with ``effort=3``.
+The search changes one constant after the other by a factor or a step, as long as the mean PSNR after restoration
+rises at equal bytes of real files; or with ``deblock-ssim`` and ``deblock-ssimulacra2``, that measure. Where the
+package has networks of two kinds for a task (`RECEIVERS`), it is the mean of both, since weights that suit one
+network alone may not suit another that had no part in the fit. The photographs are those of ``imagenet_sample`` from
+which neither the profile nor QP-NET was made; for the receiver of JPEG files, whose networks saw these, the middle of
+each photograph of Val20, and some of ``nips2017_dev``. The search starts from the weights for PSNR (of another
+measure, also from nearly those of its tuning without a receiver), or from an earlier result if they are better. Then
+the strength of the groups' exchange rates is fitted, which stays 0 if its gain could be chance. All gains are over
+default JPEG (optimal Huffman codes, 4:2:0) at the same bytes, and encoded with ``effort=3``.
 
 All trials are written to ``results/fit_receiver_TASK.json``. If the package has a profile and a QP-NET for the task,
 tuning and strength are also written into ``optcodec/data/utility/TASK.json``; with a measure, the tuning into a profile
@@ -268,12 +268,13 @@ def fit_task(name: str, *, search_again: bool) -> None:
         replace(profile, strength=0.0).save(FOLDER / "utility" / f"{name}.json")
         return
     net = load_qpnet(name)
-    by_image = {
-        strength: bench.gain(blocks=BlockChoice("exchange", replace(profile, strength=strength), net)).mean(axis=1)
+    measured = {
+        strength: bench.gain(blocks=BlockChoice("exchange", replace(profile, strength=strength), net))
         for strength in STRENGTHS
     }
+    by_image = {strength: values.mean(axis=1) for strength, values in measured.items()}
     replace(profile, strength=useful_strength(by_image)).save(FOLDER / "utility" / f"{name}.json")
-    by_rate = bench.gain(tune=profile.tuning).mean(axis=0).round(3).tolist()
+    by_rate = measured[0.0].mean(axis=0).round(3).tolist()  # a strength of 0 is the tuning alone
     gains = {strength: round(float(values.mean()), 4) for strength, values in by_image.items()}
     over_none = {strength: standard_error(values - by_image[0.0]) for strength, values in by_image.items()}
     figures |= {"gain_db_by_strength": gains, "standard_error_over_none": over_none, "gain_db_by_rate": by_rate}

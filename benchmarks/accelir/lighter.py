@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -23,10 +25,11 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.accelir import lighter_report
+from benchmarks.accelir.case import Pixels
 from benchmarks.accelir.gains import PACKAGES, Job, chosen, run, shared_options
 from benchmarks.accelir.report import OURS, REFERENCE
 from benchmarks.rates.rd import load, photographs
-from benchmarks.receiver.tasks import NO_NETWORK, macs_of, receiver_task
+from benchmarks.receiver.tasks import NO_NETWORK, RestorationTask, macs_of, receiver_task
 from benchmarks.record import write_result
 
 RATES = {"sr4": (0.9, 1.2, 1.8), "denoise25": (0.9, 1.2, 1.8), "deblur1.5": (0.6, 0.8, 1.1)}  # of the paper, Table 2
@@ -65,24 +68,32 @@ def latency(runs: int) -> None:
 
     torch.set_num_threads(1)
     clean = load(photographs("Kodak")[0])
+    receiving = {
+        (task, network): _receiving(receiver_task(task, network), clean)
+        for task in RATES
+        for network in receivers(task)
+    }
     milliseconds: dict[str, dict[str, list[float]]] = {}
     for repeat in range(runs + 1):  # the first run is left out
-        for task in RATES:
-            for network in receivers(task):
-                receiver = receiver_task(task, network)
-                file = io.BytesIO()
-                Image.fromarray(receiver.sent(receiver.reference(clean), 0)).save(file, "JPEG", quality=75)
-                start = time.perf_counter()
-                receiver.restored(file.getvalue())
-                if repeat:
-                    spent = 1000 * (time.perf_counter() - start)
-                    milliseconds.setdefault(task, {}).setdefault(network, []).append(spent)
+        for (task, network), receive in receiving.items():
+            start = time.perf_counter()
+            receive()
+            if repeat:
+                spent = 1000 * (time.perf_counter() - start)
+                milliseconds.setdefault(task, {}).setdefault(network, []).append(spent)
     figures = {
         task: {network: np.percentile(values, [50, 25, 75]).round(2).tolist() for network, values in by_network.items()}
         for task, by_network in milliseconds.items()
     }
     size = {"pixels of the clean photograph": [*clean.shape[:2]], "runs": runs}
     print(write_result("accelir_latency", size | {"milliseconds_median_and_quartiles": figures}, packages=PACKAGES))
+
+
+def _receiving(receiver: RestorationTask, clean: Pixels) -> Callable[[], object]:
+    """A function that restores the file of a photograph as it is sent to a receiver."""
+    file = io.BytesIO()
+    Image.fromarray(receiver.sent(receiver.reference(clean), 0)).save(file, "JPEG", quality=75)
+    return partial(receiver.restored, file.getvalue())
 
 
 if __name__ == "__main__":

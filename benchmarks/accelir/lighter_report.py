@@ -16,6 +16,7 @@ from benchmarks.accelir.report import (
     Floats,
     Measured,
     Record,
+    Rows,
     bd_figures,
     difference,
     digests,
@@ -55,16 +56,21 @@ def lighter(records: Sequence[Record], macs: dict[str, dict[str, float]]) -> Fig
             rows = [curves[network][method][number] for method in (REFERENCE, OURS) for network in networks]
             change = _change(together(*rows), [costs[network] for network in networks])
             by_rate[f"{bpp:g}"] = {"psnr_db": psnr_db, "change_percent": change}
-        bd_psnr = {network: bd_figures(by_method[REFERENCE], by_method[OURS]) for network, by_method in curves.items()}
         tasks[task] = {
             "macs_per_pixel": costs,
             "rates": by_rate,
-            "bd_psnr_db": {network: known and known["bd_psnr_db"] for network, known in bd_psnr.items()},
+            "bd_psnr_db": {network: _bd_psnr(rows[REFERENCE], rows[OURS]) for network, rows in curves.items()},
         }
     return {"tasks": tasks, "digests": digests(records)}
 
 
-def _mean(rows: dict[str, Record]) -> float:
+def _bd_psnr(reference: Sequence[Rows], test: Sequence[Rows]) -> Figure | None:
+    """BD-PSNR in dB of a method over another; None if the curves do not overlap."""
+    known = bd_figures(reference, test)
+    return known and known["bd_psnr_db"]
+
+
+def _mean(rows: Rows) -> float:
     return round(float(together(rows).mean()), DIGITS)
 
 
@@ -130,22 +136,15 @@ def others(records: Sequence[Record], macs: dict[str, float]) -> Figures:
             for method, part in rows.items()
             if method != REFERENCE
         }
-        curves = {method: bd_figures(rows[REFERENCE], part) for method, part in rows.items() if method != REFERENCE}
         networks[network] = {
             "task": task,
             "macs_per_pixel": round(cost),
             "psnr_db": {f"{bpp:g}": _mean(part) for bpp, part in zip(rates, rows[REFERENCE], strict=True)},
             "gain_db": gains,
-            "bd_psnr_db": {method: curve and curve["bd_psnr_db"] for method, curve in curves.items()},
-            "receiver_over_rdo": bd_receiver(rows),
+            "bd_psnr_db": {method: _bd_psnr(rows[REFERENCE], rows[method]) for method in gains},
+            "receiver_over_rdo": _bd_psnr(rows["rdo"], rows["receiver"]),
         }
     return {"networks": networks, "digests": {record["network"]: record["digest"] for record in records}}
-
-
-def bd_receiver(rows: dict[str, list[dict[str, Record]]]) -> Figure | None:
-    """BD-PSNR of the weights for the receiver over those for PSNR."""
-    known = bd_figures(rows["rdo"], rows["receiver"])
-    return known and known["bd_psnr_db"]
 
 
 def others_table(measured: Figures, titles: dict[str, str]) -> str:

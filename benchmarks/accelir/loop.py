@@ -27,7 +27,7 @@ import json
 import sys
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
@@ -57,6 +57,7 @@ NETWORKS = {
 }
 PROBLEMS = {name: problem for problem, names in NETWORKS.items() for name in names}
 BPP, SIDE, IMAGES = 1.2, 256, 12
+Job = tuple[str, Path, Sequence[tuple[str, float]]]  # a network, a photograph, methods and rates
 _TURNS, _RANGE = 8, 100.0  # files whose bits by block approach those of the loop; largest and smallest weight
 PACKAGES = ("numpy", "numba", "torch", "pillow")
 
@@ -106,22 +107,30 @@ def _middle(clean: Pixels, side: int) -> Pixels:
     return np.ascontiguousarray(clean[top : top + side, left : left + side])
 
 
-def measure_missing(job: tuple[str, Path], nets: Path, work: Path) -> list[dict[str, Any]]:
-    """All measurements of a network and a photograph; those that WORK has are not made again."""
+def measure_missing(job: Job, nets: Path, work: Path) -> list[dict[str, Any]]:
+    """All measurements that are planned for a network and a photograph; those that WORK has are not made again."""
     import torch
 
     torch.set_num_threads(1)
     sys.path.insert(0, str(nets))
-    network, path = job
+    network, path, planned = job
     digest = digest_with(network, nets)
     folder, case = work / network / f"{path.parent.name}-{path.stem}", lru_cache(case_of)
 
-    def measure(method: str) -> dict[str, Any]:
-        return about_of(network, path) | {"method": method, "bpp": BPP} | _timed(case(network, path), method)
+    def measure(method: str, bpp: float) -> dict[str, Any]:
+        return about_of(network, path) | {"method": method, "bpp": bpp} | _timed(case(network, path), method, bpp)
 
     return [
-        stored(folder / f"{method.replace(' ', '_')}.json", digest, partial(measure, method)) for method in MEASURED
+        stored(folder / f"{method.replace(' ', '_')}@{bpp:g}.json", digest, partial(measure, method, bpp))
+        for method, bpp in planned
     ]
+
+
+def measure_all(jobs: Sequence[Job], nets: Path, work: Path, workers: int) -> list[dict[str, Any]]:
+    """The records of all jobs, with a progress bar."""
+    with ProcessPoolExecutor(workers) as pool:
+        parts = tracked(pool.map(partial(measure_missing, nets=nets, work=work), jobs), "networks", len(jobs))
+        return [record for part in parts for record in part]
 
 
 def digest_with(network: str, nets: Path) -> str:
@@ -155,10 +164,10 @@ def case_of(network: str, path: Path) -> Case:
     return Case(task, clean, Tools.load(problem), zlib.crc32(path.name.encode()))
 
 
-def _timed(case: Case, method: str) -> dict[str, Any]:
+def _timed(case: Case, method: str, bpp: float) -> dict[str, Any]:
     """The figures of a file, and the seconds that it and its measures took."""
     start = time.process_time()
-    figures = figures_of(MEASURED[method], case, case.budget(BPP))
+    figures = figures_of(MEASURED[method], case, case.budget(bpp))
     return figures | {"seconds": round(time.process_time() - start, 2)}
 
 
@@ -221,10 +230,8 @@ def network_options(command: Any) -> Any:
 @network_options
 def main(nets: Path, work: Path, images: int, workers: int, names: tuple[str, ...], tuned: bool) -> None:
     """Measure networks on all photographs."""
-    jobs = [(name, path) for path in chosen(images) for name in names]
-    with ProcessPoolExecutor(workers) as pool:
-        parts = tracked(pool.map(partial(measure_missing, nets=nets, work=work), jobs), "loop", len(jobs))
-        records = [record for part in parts for record in part]
+    planned = [(method, BPP) for method in MEASURED]
+    records = measure_all([(name, path, planned) for path in chosen(images) for name in names], nets, work, workers)
     name = "accelir_loop_tuned" if tuned else "accelir_loop"
     path, figures = RESULTS / f"{name}.json", summary(records)
     renewed = path.exists() and set(names) < set(PROBLEMS)
