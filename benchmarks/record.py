@@ -1,4 +1,4 @@
-"""Write the result of a benchmark, with the command, the package versions and the machine that it was measured with."""
+"""Results of benchmarks, each with the command, the package versions and the machine that it was measured with."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import platform
 import shlex
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,11 @@ def write_result(
     Path
         ``results/<name>.json``.
     """
-    path = RESULTS / f"{name}.json"
+    path = _path_of(name)
     command = f"python -m {shlex.join([_module(), *map(_shown, sys.argv[1:])])}"
     about = {
         "command": command,
-        **({"earlier_commands": _earlier_commands(path, command)} if renewed else {}),
+        **({"earlier_commands": _earlier_commands(name, command)} if renewed else {}),
         "optcodec": optcodec.__version__,
         "python": platform.python_version(),
         "packages": {package: version(package) for package in packages},
@@ -54,9 +55,32 @@ def write_result(
     return path
 
 
-def _earlier_commands(path: Path, command: str) -> list[str]:
+def load_result(name: str) -> dict[str, Any]:
+    """The result of a benchmark, as it was written."""
+    document: dict[str, Any] = json.loads(_path_of(name).read_text("utf-8"))
+    return document
+
+
+def tables_of(needs: Mapping[str, tuple[Callable[..., str], Sequence[str]]]) -> dict[str, str]:
+    """Tables by name, each from a function and the names of the results that it takes; empty where one is missing."""
+    return {
+        name: make(*map(load_result, results)) if all(map(has_result, results)) else ""
+        for name, (make, results) in needs.items()
+    }
+
+
+def has_result(name: str) -> bool:
+    """Whether there is a result of that name."""
+    return _path_of(name).exists()
+
+
+def _path_of(name: str) -> Path:
+    return RESULTS / f"{name}.json"
+
+
+def _earlier_commands(name: str, command: str) -> list[str]:
     """The commands of a result, the first one first, each once; this one is the last now."""
-    document = json.loads(path.read_text("utf-8"))
+    document = load_result(name)
     commands = [*document.get("earlier_commands", []), document["command"]]
     return [each for each in dict.fromkeys(commands) if each != command]
 

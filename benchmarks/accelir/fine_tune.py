@@ -35,7 +35,7 @@ from torch import nn
 
 from benchmarks.accelir.case import digest_of
 from benchmarks.accelir.loop import PROBLEMS
-from benchmarks.record import RESULTS, write_result
+from benchmarks.record import has_result, load_result, write_result
 from optcodec import psnr_db
 from optcodec.console.progress import tracked
 from optcodec.shared import write_whole
@@ -135,11 +135,11 @@ def main(nets: Path, work: Path, names: tuple[str, ...], steps: int) -> None:
     torch.set_num_threads(1)
     work.mkdir(parents=True, exist_ok=True)
     shutil.copy(nets / "nets.py", work / "nets.py")
-    path = RESULTS / "accelir_fine_tuned.json"
-    earlier = json.loads(path.read_text("utf-8"))["networks"] if path.exists() else {}
+    result = "accelir_fine_tuned"
+    renewed = has_result(result)
+    earlier = load_result(result)["networks"] if renewed else {}
     networks = earlier | {name: figures_of(name, nets, work, steps) for name in names}
-    figures = {"images": IMAGES, "networks": networks}
-    print(write_result(path.stem, figures, packages=PACKAGES, renewed=path.exists()))
+    print(write_result(result, {"images": IMAGES, "networks": networks}, packages=PACKAGES, renewed=renewed))
 
 
 if __name__ == "__main__":

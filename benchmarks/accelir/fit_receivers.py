@@ -20,7 +20,6 @@ only the strength is fitted, which is what a new QP-NET needs.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -35,7 +34,7 @@ from PIL import Image
 
 from benchmarks.accelir.methods import default_jpeg
 from benchmarks.receiver.tasks import FOLDER, TASKS, RestorationTask, Samples, make_task, photographs
-from benchmarks.record import RESULTS, write_result
+from benchmarks.record import has_result, load_result, write_result
 from optcodec import MaxBytes, encode
 from optcodec.blocks.choice import BlockChoice
 from optcodec.blocks.profile import load_utility_profile
@@ -196,12 +195,12 @@ def rounded(constants: dict[str, float]) -> dict[str, float]:
 
 def search_constants(bench: Bench, name: str) -> dict[str, Any]:
     """Search the constants, and write the trials after each round, so that an interrupted search starts from there."""
-    result_path = RESULTS / f"fit_receiver_{name}.json"
+    result = f"fit_receiver_{name}"
     starts = [(START, Kind())]
     if bench.measure in MEASURED_START:
         starts.append((MEASURED_START[bench.measure], Kind()))
-    if result_path.exists():
-        earlier = json.loads(result_path.read_text())
+    if has_result(result):
+        earlier = load_result(result)
         starts.append((START | earlier["constants"], kind_of(earlier)))
     search = Search(bench, starts)
     names = " and ".join(task.name for task in bench.tasks)
@@ -210,7 +209,7 @@ def search_constants(bench: Bench, name: str) -> dict[str, Any]:
     for number in search.run():
         print(number, round(search.best, 4), rounded(search.constants), flush=True)
         figures |= {"constants": rounded(search.constants), **asdict(search.kind), "trials": search.trials}
-        write_result(result_path.stem, figures, packages=PACKAGES)
+        write_result(result, figures, packages=PACKAGES)
     return figures
 
 
@@ -253,11 +252,10 @@ def fit_task(name: str, *, search_again: bool) -> None:
     tasks = tuple(make_task(task_name, network) for network in RECEIVERS.get(task_name, (None,)))
     clean = [tasks[0].reference(pixels) for pixels in fitted_photographs(task_name)]
     bench = Bench(tasks, clean, RATES.get(task_name, DEFAULT_RATES), measure or "psnr")
-    result_path = RESULTS / f"fit_receiver_{name}.json"
     figures = (
         search_constants(bench, name)
         if search_again
-        else {key: value for key, value in json.loads(result_path.read_text()).items() if key in KEPT_FIGURES}
+        else {key: value for key, value in load_result(f"fit_receiver_{name}").items() if key in KEPT_FIGURES}
     )
     print(name, figures["constants"], kind_of(figures), flush=True)
     if task_name not in shipped_qpnets():

@@ -41,7 +41,7 @@ from benchmarks.accelir.gains import chosen
 from benchmarks.accelir.methods import METHODS, CodedFile, Method, figures_of, trellis_file
 from benchmarks.accelir.report import Measured, difference, share
 from benchmarks.rates.rd import load
-from benchmarks.record import RESULTS, write_result
+from benchmarks.record import has_result, load_result, write_result
 from optcodec import MaxBytes, QualityField, encode
 from optcodec.blocks.curves import BLOCK_SIDE
 from optcodec.console.progress import tracked
@@ -233,10 +233,10 @@ def main(nets: Path, work: Path, images: int, workers: int, names: tuple[str, ..
     planned = [(method, BPP) for method in MEASURED]
     records = measure_all([(name, path, planned) for path in chosen(images) for name in names], nets, work, workers)
     name = "accelir_loop_tuned" if tuned else "accelir_loop"
-    path, figures = RESULTS / f"{name}.json", summary(records)
-    renewed = path.exists() and set(names) < set(PROBLEMS)
+    figures = summary(records)
+    renewed = has_result(name) and set(names) < set(PROBLEMS)
     if renewed:
-        figures = with_earlier(figures, json.loads(path.read_text("utf-8")))
+        figures = with_earlier(figures, load_result(name))
     print(write_result(name, figures, packages=PACKAGES, renewed=renewed))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.accelir.lighter_report import change_shown, lighter_table, others_table
 from benchmarks.markdown import signed, table
-from benchmarks.record import RESULTS, ROOT
+from benchmarks.record import ROOT, has_result, load_result, tables_of
 
 _FOLDER = Path(__file__).parent
 Figures = dict[str, Any]
@@ -27,29 +27,24 @@ _OVERHEAD, _MEDIAN, _PERCENTILE, _SHARE = 10, 0.3, 1, 70
 
 def accelir() -> dict[str, str]:
     """All tables of this module by name."""
-    known: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
-        "accelir in short": (in_short, ("rates",)),
-        "accelir methods": (methods, ("rates",)),
-        "accelir rates": (by_rate, ("rates",)),
-        "accelir qpnet": (qpnet, ("rates",)),
-        "accelir before": (before, ("rates",)),
-        "accelir lighter": (lighter, ("lighter", "latency")),
-        "accelir unseen": (unseen, ("unseen",)),
-        "accelir loop": (in_the_loop, ("loop",)),
-        "accelir loop tuned": (in_the_loop, ("loop_tuned",)),
-        "accelir fine-tuned": (fine_tuned, ("fine_tuned",)),
-        "task figures": (task_figures, ("tasks",)),
-        "accelir others": (others, ("others",)),
-        "accelir others tuned": (others, ("others_tuned",)),
-        "accelir encoder": (encoder_time, ("speed",)),
-        "accelir targets": (targets, ("rates", "lighter", "control", "speed")),
+    needs: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
+        "accelir in short": (in_short, ("accelir_rates",)),
+        "accelir methods": (methods, ("accelir_rates",)),
+        "accelir rates": (by_rate, ("accelir_rates",)),
+        "accelir qpnet": (qpnet, ("accelir_rates",)),
+        "accelir before": (before, ("accelir_rates",)),
+        "accelir lighter": (lighter, ("accelir_lighter", "accelir_latency")),
+        "accelir unseen": (unseen, ("accelir_unseen",)),
+        "accelir loop": (in_the_loop, ("accelir_loop",)),
+        "accelir loop tuned": (in_the_loop, ("accelir_loop_tuned",)),
+        "accelir fine-tuned": (fine_tuned, ("accelir_fine_tuned",)),
+        "task figures": (task_figures, ("accelir_tasks",)),
+        "accelir others": (others, ("accelir_others",)),
+        "accelir others tuned": (others, ("accelir_others_tuned",)),
+        "accelir encoder": (encoder_time, ("accelir_speed",)),
+        "accelir targets": (targets, ("accelir_rates", "accelir_lighter", "accelir_control", "accelir_speed")),
     }
-    results = {
-        name: [_result(f"accelir_{result_name}") for result_name in result_names]
-        for name, (_, result_names) in known.items()
-    }
-    tables = {name: fill(*results[name]) if all(results[name]) else "" for name, (fill, _) in known.items()}
-    return tables | {"qpnet card": cards(), "task networks": networks()}
+    return tables_of(needs) | {"qpnet card": cards(), "task networks": networks()}
 
 
 def in_short(rates: Figures) -> str:
@@ -246,7 +241,8 @@ def cards() -> str:
     """How well the QP-NETs predict groups on images on which nothing was trained."""
     rows = []
     for task in _TITLES:
-        if (result := _result(f"qpnet_{task}")) is not None:
+        if has_result(f"qpnet_{task}"):
+            result = load_result(f"qpnet_{task}")
             card, blocks = result["card"], result["blocks"]
             shown = [f"{card[key]:.2f}" for key in ("top1", "within_one", "rank_correlation")]
             rows.append(
@@ -278,11 +274,6 @@ def _title(task: str) -> str:
 
 def _percent(figure: Figures | None) -> Figures | None:
     return figure and {key: 100 * figure[key] for key in ("value", "low", "high")}
-
-
-def _result(name: str) -> Figures | None:
-    path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text("utf-8")) if path.exists() else None
 
 
 def _published() -> Figures:

@@ -12,7 +12,6 @@ other networks stay if their files are those that the package has.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from functools import partial
@@ -25,7 +24,7 @@ from torch import nn
 
 from benchmarks.accelir.case import digest_of
 from benchmarks.accelir.fine_tune import IMAGES, PACKAGES, psnr_by_coding
-from benchmarks.record import RESULTS, ROOT, write_result
+from benchmarks.record import ROOT, has_result, load_result, write_result
 from optcodec.console.progress import tracked
 from restore.channel.degradation import load_photographs
 from restore.networks.weights import load_network, save_network
@@ -77,8 +76,7 @@ def is_same(one: nn.Module, other: nn.Module) -> bool:
 
 def known_rows() -> dict[str, Any]:
     """Rows of the result that is there whose networks are still those of the package."""
-    path = RESULTS / "accelir_tasks.json"
-    rows = json.loads(path.read_text("utf-8"))["networks"] if path.exists() else {}
+    rows = load_result("accelir_tasks")["networks"] if has_result("accelir_tasks") else {}
     return {name: row for name, row in rows.items() if row["digest"] == digest_of(FOLDER / f"{name}.safetensors")}
 
 
@@ -93,8 +91,7 @@ def main(work: Path, names: tuple[str, ...]) -> None:
     rows = known_rows() | new  # others may have been written meanwhile
     ordered = {name: rows[name] for name in NETWORKS if name in rows}
     figures = {"images": IMAGES, "networks": ordered}
-    renewed = (RESULTS / "accelir_tasks.json").exists()
-    print(write_result("accelir_tasks", figures, packages=PACKAGES, renewed=renewed))
+    print(write_result("accelir_tasks", figures, packages=PACKAGES, renewed=has_result("accelir_tasks")))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from benchmarks.markdown import table
-from benchmarks.record import RESULTS
+from benchmarks.record import load_result
 
 __all__ = ["agreements"]
 
@@ -25,7 +24,7 @@ def agreements() -> dict[str, str]:
 
 def _agreement(name: str, titles: dict[str, str]) -> str:
     """Bytes, agreements with their gains over default JPEG, and PSNR, by quality and way."""
-    document = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    document = load_result(name)
     rows = []
     for quality, level in document["qualities"].items():
         for way, figures in level["ways"].items():

@@ -15,7 +15,6 @@ again.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -36,7 +35,7 @@ from benchmarks.accuracy.networks import (
     write,
 )
 from benchmarks.accuracy.tables import NETWORKS
-from benchmarks.record import RESULTS
+from benchmarks.record import has_result, load_result
 from optcodec.accuracy.grid import grid
 from optcodec.accuracy.rows import Rows
 from optcodec.design.deepn import ScaledTable
@@ -130,11 +129,11 @@ KNOWN = {"jpeg": "jpeg", PLAIN: PLAIN, "opts": "opts", "rdopt": "rdopt, clean, l
 
 def earlier_result(result: str) -> tuple[dict[str, Rows], dict[str, Any]]:
     """Rows by variant, and the profiles and trained tables, of an earlier result; empty if there is none."""
-    if not (RESULTS / f"{result}.json").exists():
+    if not has_result(result):
         return {}, {"profiles": {}}
-    document = json.loads((RESULTS / f"{result}.json").read_text("utf-8"))
+    document = load_result(result)
     names = [curve["method"] for curve in document["comparisons"]["curves"]]
-    about = {key: document[key] for key in ("profiles", "trained_tables") if key in document}
+    about: dict[str, Any] = {key: document[key] for key in ("profiles", "trained_tables") if key in document}
     return rows_of_methods(result, {name: name for name in names}, LEVELS), about
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from benchmarks.markdown import percent, table
-from benchmarks.record import RESULTS
+from benchmarks.record import load_result
 from optcodec.fit.ways import CROP
 
 __all__ = ["TITLES", "best_encoder", "least_bytes", "network_loop", "rate", "rates"]
@@ -27,8 +26,8 @@ _TOGETHER, _WITHOUT, _CROP = ", the first ", "generic without ", "crop, "
 
 def network_loop() -> dict[str, str]:
     """All tables, by the name in their marks."""
-    squares, profiles = _result("network_loop"), _result("network_profiles")
-    whole_loop, whole = _result("network_loop_whole"), _result("network_profiles_whole")
+    squares, profiles = load_result("network_loop"), load_result("network_profiles")
+    whole_loop, whole = load_result("network_loop_whole"), load_result("network_profiles_whole")
     return {
         "network loop: divergence": rates(squares, "log_divergence"),
         "network loop: loss": rates(squares, "loss"),
@@ -45,11 +44,6 @@ def network_loop() -> dict[str, str]:
         "network profiles: in short": _profiles_in_short(profiles),
         "network profiles: cropped": _cropped_in_short(whole),
     }
-
-
-def _result(name: str) -> Figures:
-    document: Figures = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-    return document
 
 
 def _networks(document: Figures, way: str) -> list[str]:

@@ -35,7 +35,7 @@ from benchmarks.rates.tables import (
 )
 from benchmarks.receiver.pair import pair
 from benchmarks.receiver.tables import receiver
-from benchmarks.record import RESULTS, ROOT
+from benchmarks.record import ROOT, load_result
 from benchmarks.speed.tables import speed
 
 TITLES = {"mobilenet_v2": "MobileNetV2", "squeezenet1_1": "SqueezeNet 1.1"}
@@ -113,17 +113,11 @@ def tables() -> dict[str, str]:
     }
 
 
-def result(name: str) -> dict[str, Any]:
-    """The JSON document of a result by name."""
-    document: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-    return document
-
-
 def setting_1(name: str) -> str:
     """Bits per pixel and top-1 accuracy in % of the authors' implementation and of ours, by quality."""
     published = json.loads((Path(__file__).parent / "published.json").read_text("utf-8"))
     theirs = published["networks"][name]
-    document = result(f"rate_accuracy_{name}_444")
+    document = load_result(f"rate_accuracy_{name}_444")
     ours = {(p["method"], p["level"]): p for p in document["points"] if p["setting"] == "1"}
     methods = [("jpeg", "JPEG"), ("optd", "OptD"), ("opts", "OptS")]
     known = [method for method in methods if method[0] in theirs]
@@ -154,7 +148,7 @@ def at_margin(curve: Figure, margin: float) -> str:
 
 def equal_bytes(name: str) -> str:
     """BD-rates in % of all methods against default JPEG and against plain OptS."""
-    summary = result("accuracy_summary")["networks"][name]
+    summary = load_result("accuracy_summary")["networks"][name]
     against_opts = {curve["method"]: curve for curve in summary[PLAIN]}
     rows = []
     for curve in summary[BASELINE]:
@@ -168,7 +162,7 @@ def equal_bytes(name: str) -> str:
 
 def in_short() -> str:
     """Change of the rate in % at equal loss, against default JPEG."""
-    summaries = [result("accuracy_summary")["networks"][name][BASELINE] for name in NETWORKS]
+    summaries = [load_result("accuracy_summary")["networks"][name][BASELINE] for name in NETWORKS]
     curves_by_method = [{curve["method"]: curve for curve in summary} for summary in summaries]
     shown = {PLAIN: "OptS as published, 4:4:4", "RD-OPT, clean, 4:4:4": "the same profile, RD-OPT, 4:4:4"}
     shown |= {"OptS (eq. 14), 4:2:0": "OptS as published, 4:2:0"}
@@ -184,7 +178,7 @@ def in_short() -> str:
 
 def variant_table(benchmark: str) -> str:
     """BD-rates in % against plain OptS, and increases of the loss, of the variants of a benchmark at 4:2:0."""
-    documents = [result(f"{benchmark}_{name}_420") for name in NETWORKS]
+    documents = [load_result(f"{benchmark}_{name}_420") for name in NETWORKS]
     curves_by_method = [
         {curve["method"]: curve for curve in document["comparisons"]["curves"]} for document in documents
     ]
@@ -213,7 +207,7 @@ def generalization() -> str:
     """BD-rates in % of all profiles against default JPEG, on both test sets."""
     sets = ("imagenet_sample", "nips2017_dev")
     curves_by_method = [
-        {curve["method"]: curve for curve in result(f"generalization_{name}_{folder}")["comparisons"]["curves"]}
+        {curve["method"]: curve for curve in load_result(f"generalization_{name}_{folder}")["comparisons"]["curves"]}
         for name in NETWORKS
         for folder in sets
     ]

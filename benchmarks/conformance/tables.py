@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.markdown import lines
-from benchmarks.record import RESULTS
+from benchmarks.record import load_result
 
 _GROUPS = {"full resolution": "grey, RGB, 4:4:4", "subsampled": "subsampled", "four components": "CMYK, YCCK"}
 
 
 def conformance() -> dict[str, str]:
     """All tables of this module by name."""
-    document = json.loads((RESULTS / "conformance.json").read_text("utf-8"))
+    document = load_result("conformance")
     return {
         "decoders of our files": by_decoder(document),
         "kinds of our files": by_kind(document),

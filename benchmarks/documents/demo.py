@@ -19,7 +19,7 @@ from typing import Any
 import optcodec
 from benchmarks.accuracy.networks import data
 from benchmarks.markdown import table as markdown_table
-from benchmarks.record import RESULTS, ROOT, write_result
+from benchmarks.record import ROOT, load_result, write_result
 
 PICTURE_NBYTES = 480_000
 NETWORK = "squeezenet1_1"
@@ -63,7 +63,7 @@ def demo(folder: Path, result: str, *options: str) -> dict[str, Any]:
 
 def of_network() -> str:
     """The table of the demo for a network."""
-    report = json.loads((RESULTS / "demo_network.json").read_text("utf-8"))
+    report = load_result("demo_network")
     rows = []
     for photo in report["photographs"]:
         jpeg, *others = photo["methods"]

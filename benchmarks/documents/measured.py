@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache, partial
 from typing import Any
 
 from benchmarks.accuracy.loop_tables import TITLES, best_encoder, rate
 from benchmarks.markdown import table
-from benchmarks.record import RESULTS
+from benchmarks.record import load_result
 from optcodec.fit.ways import CROP
 from optcodec.rates import Curve, Measure, Row
 from optcodec.rates.summary import bd_rates
@@ -54,7 +53,7 @@ def verdict(low: float, high: float, *, less_is_better: bool = True) -> str:
 
 def people() -> str:
     """BD-rates in % against the strongest settings of mozjpeg and against jpegli."""
-    document = _result("rd_strongest")
+    document = load_result("rd_strongest")
     rows = []
     for pictures, pairs in document["direct"].items():
         for pair, rivals in pairs.items():
@@ -72,12 +71,12 @@ def networks() -> str:
     """BD-rates in % at equal loss of a network, against default JPEG at 4:2:0, beside the best rival."""
     rows = []
     for name, title in _NETWORKS.items():
-        curves = {each["method"]: each for each in _result("accuracy_summary")["networks"][name][_REFERENCE]}
+        curves = {each["method"]: each for each in load_result("accuracy_summary")["networks"][name][_REFERENCE]}
         figures = {method: curves[method]["bd_rate_loss_percent"] for method in (_OURS, *_RIVALS)}
         best = min(_RIVALS, key=lambda method: figures[method]["value"])
         ours, theirs = figures[_OURS], figures[best]
         apart = verdict(ours["low"] - theirs["high"], ours["high"] - theirs["low"])
-        count = _result(f"rate_accuracy_{name}_444")["images"]
+        count = load_result(f"rate_accuracy_{name}_444")["images"]
         rows.append([title, _percent(ours), f"{best}: {_percent(theirs)}", f"{count}", apart])
     header = ["bytes at equal loss, against default JPEG at 4:2:0", "optcodec", "strongest rival", "n", "we are"]
     return f"{table(header, rows)}\n\n{_origin('accuracy_summary')}"
@@ -92,7 +91,7 @@ def network_files() -> str:
             ("network_profiles", "generic", "`--tune dnn:generic`"),
             ("network_profiles_whole", "crop, generic", f"whole photographs, the same, `--blocks {CROP}`"),
         ):
-            document = _result(result)
+            document = load_result(result)
             best = best_encoder(document, name)
             ours, theirs = (rate(document, each, name) for each in (way, best))
             apart = verdict(ours["low"] - theirs["high"], ours["high"] - theirs["low"])
@@ -104,7 +103,7 @@ def network_files() -> str:
 
 def blocks() -> str:
     """PSNR in dB after restoration at equal bytes, against the best of mozjpeg and against WebP."""
-    document = _result("accelir_rates")
+    document = load_result("accelir_rates")
     middle = f"{document['middle']:g}"
     rows = []
     for name, task in document["tasks"].items():
@@ -131,7 +130,7 @@ def pair() -> str:
 @cache
 def _pairs() -> list[tuple[str, str, str, Figures]]:
     """For each measure: its title, our sender and the other encoder that need the fewest bytes, and the BD-rate."""
-    document = _result("receiver_pipeline")
+    document = load_result("receiver_pipeline")
     rows, pairs = [Row.from_json(row) for row in document["rows"]], []
     for measure, kind in document["measures"].items():
         alone = {
@@ -157,7 +156,7 @@ def _only(anchor: Curve, curve: Curve) -> list[Curve]:
 def receiver() -> str:
     """PSNR of luminance that the shipped models gain over the decoded file, beside DnCNN-3; means without intervals."""
     rows = []
-    for name, figures in _result("receiver_quality")["psnr_y_db"].items():
+    for name, figures in load_result("receiver_quality")["psnr_y_db"].items():
         for quality in (key for key in figures if key != "images"):
             psnr = figures[quality]
             gains = [psnr[f"{model}, int8, projected"] - psnr["jpeg"] for model in _RESTORING]
@@ -171,7 +170,7 @@ def receiver() -> str:
 def receiver_in_colour() -> str:
     """PSNR of RGB that the shipped models gain over the decoded file, with intervals."""
     rows = []
-    for figure in _result("receiver_evaluate_colour")["comparisons"]:
+    for figure in load_result("receiver_evaluate_colour")["comparisons"]:
         if figure["measure"] == "psnr" and figure["receiver"] in _RESTORING and figure["sigma"] == 0:
             change = f"{figure['mean']:+.2f} dB [{figure['low']:+.2f}, {figure['high']:+.2f}]"
             title = f"{figure['set']}, quality {figure['quality']}: `{figure['receiver']}`"
@@ -183,7 +182,7 @@ def receiver_in_colour() -> str:
 
 def speed() -> str:
     """How many times as fast as libjpeg-turbo a plain encode is; medians of rounds."""
-    document = _result("speed")
+    document = load_result("speed")
     rows = []
     for case, figures in document["cases"].items():
         for peer in ("simplejpeg", "pillow"):
@@ -197,7 +196,7 @@ def speed() -> str:
 
 def decoders() -> str:
     """How many decoders show all of our files, and what the others do with them."""
-    document = _result("conformance")
+    document = load_result("conformance")
     known = [row for row in document["decoders"].values() if row["version"] is not None]
     total = sum(document["our_files"].values())
     rows = [["all kinds", str(total), f"{sum(row['right'] == total for row in known)} of {len(known)}"]]
@@ -216,7 +215,7 @@ def behind() -> str:
 def _behind_on_pages() -> list[list[str]]:
     rows = []
     for name in ("rd_pages_420", "rd_pages_444"):
-        for pair, measures in _result(name)["direct"].items():
+        for pair, measures in load_result(name)["direct"].items():
             ours, against, rival = pair.partition(" against ")
             for measure, figures in measures.items():
                 low, high = figures["interval"]
@@ -237,13 +236,13 @@ def _behind_in_pairs() -> list[list[str]]:
 
 
 def _behind_in_restoring() -> list[list[str]]:
-    document, rows = _result("accelir_rates"), []
+    document, rows = load_result("accelir_rates"), []
     for name, task in document["tasks"].items():
         for rival, figure in task["qpnet_over"][f"{document['middle']:g}"].items():
             if verdict(figure["low"], figure["high"], less_is_better=False) == "behind":
                 change = f"{figure['value']:+.2f} dB [{figure['low']:+.2f}, {figure['high']:+.2f}]"
                 rows.append([f"PSNR after restoration, `{name}`", rival, change, f"{figure['images']}"])
-    for name, figures in _result("receiver_quality")["psnr_y_db"].items():
+    for name, figures in load_result("receiver_quality")["psnr_y_db"].items():
         for quality in (key for key in figures if key != "images"):
             lost = figures[quality]["default, int8, projected"] - figures[quality][_DNCNN]
             if round(lost, 2) < 0:
@@ -259,7 +258,7 @@ def _behind_in_restoring() -> list[list[str]]:
 
 
 def _behind_in_speed() -> list[list[str]]:
-    document = _result("speed")
+    document = load_result("speed")
     return [
         [f"speed of a plain encode, {case}", peer, f"{times:.2f} times as fast", f"{document['rounds']} rounds"]
         for case, figures in document["cases"].items()
@@ -268,16 +267,11 @@ def _behind_in_speed() -> list[list[str]]:
     ]
 
 
-def _result(name: str) -> Figures:
-    document: Figures = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-    return document
-
-
 def _origin(*names: str) -> str:
     """The commands of results, without the folders of the machine that they ran on, and links to them."""
     parts = []
     for name in names:
-        document = _result(name)
+        document = load_result(name)
         commands = [*document.get("earlier_commands", []), document["command"]]
         made = ", then ".join("`" + re.sub(r"(?<=[ =])/\S*/", "", command) + "`" for command in commands)
         parts.append(f"Made by {made}: [`{name}.json`](../benchmarks/results/{name}.json).")

@@ -8,15 +8,13 @@ writes docs/network-curves.png from results/network_loop.json: top-1 accuracy an
 
 from __future__ import annotations
 
-import json
-
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from benchmarks.accuracy.loop_tables import TITLES
 from benchmarks.accuracy.others import AS_DECODED
 from benchmarks.documents.theory import save
-from benchmarks.record import RESULTS, ROOT
+from benchmarks.record import ROOT, load_result
 
 WAYS = {"default JPEG": "default JPEG", "generic": "dnn:generic", "weights, {}": "--rounds 0", "loop, {}": "--network"}
 STYLES = ("o", "#57606a"), ("s", "#0969da"), ("^", "#bf8700"), ("D", "#1a7f37")
@@ -32,7 +30,7 @@ def main() -> None:
 
 def network_curves() -> Figure:
     """A panel for each network."""
-    document = json.loads((RESULTS / "network_loop.json").read_text("utf-8"))
+    document = load_result("network_loop")
     names = document["networks"]
     figure, axes = plt.subplots(1, len(names), figsize=(13, 3.2), sharey=True, layout="constrained")
     for axis, name in zip(axes, names, strict=True):

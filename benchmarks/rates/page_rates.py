@@ -11,7 +11,6 @@ Writes ``results/rd_pages_SUBSAMPLING.json``.
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,7 @@ import click
 from benchmarks.rates.pages import Pixels, pages
 from benchmarks.rates.peers import PACKAGES, points
 from benchmarks.rates.rd import Encoder, check_same, chosen, compared, measured, ours
-from benchmarks.record import RESULTS, write_result
+from benchmarks.record import load_result, write_result
 from optcodec import encode
 from optcodec.console.progress import tracked
 from optcodec.shared import encode_jpegli, encode_mozjpeg
@@ -79,7 +78,7 @@ def main(samplings: tuple[str, ...], again: tuple[str, ...]) -> None:
     pictures = pages()
     for subsampling in samplings or ("4:2:0", "4:4:4"):
         result = f"rd_pages_{subsampling.replace(':', '')}"
-        earlier = json.loads((RESULTS / f"{result}.json").read_text("utf-8"))["files"] if again else {}
+        earlier = load_result(result)["files"] if again else {}
         if again:
             check_same(earlier, pictures, "pages")
         items = tracked(pictures.items(), subsampling, len(pictures))

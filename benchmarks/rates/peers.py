@@ -17,7 +17,6 @@ after one of our tunings has changed; the figures of all others stay as they are
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -43,7 +42,7 @@ from benchmarks.rates.rd import (
     measured,
     photographs,
 )
-from benchmarks.record import RESULTS, write_result
+from benchmarks.record import RESULTS, load_result, write_result
 from optcodec.console.progress import tracked
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.sources import PixelSource
@@ -146,7 +145,7 @@ def oracle(curves: dict[str, Any]) -> dict[str, float]:
 
 def before(name: str, paths: list[Path]) -> list[dict[str, list[dict[str, float]]]]:
     """What `one_image` gave for a result; it must be of the same photographs."""
-    held = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))["images"]
+    held = load_result(name)["images"]
     check_same(held, [_named(path) for path in paths], "photographs")
     with np.load(RESULTS / f"{name}.npz") as rows:
         stored = {encoder: rows[encoder].tolist() for encoder in rows.files}

@@ -11,14 +11,13 @@ files of jpegli, for example, are larger than those of the others.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 
 from benchmarks.rates.rd import bd_rate
-from benchmarks.record import RESULTS, ROOT, write_result
+from benchmarks.record import RESULTS, ROOT, load_result, write_result
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -49,7 +48,7 @@ HALVES = {"10 to 50": slice(0, 5), "50 to 95": slice(4, 10)}
 def direct(subsampling: str) -> dict[str, Any]:
     """BD-rates in % of each pair of `RIVALS` directly, and against libjpeg-turbo over each part of its qualities."""
     name = f"rd_peers_{subsampling.replace(':', '')}"
-    document = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    document = load_result(name)
     rows, pairs = np.load(RESULTS / f"{name}.npz"), {}
     for ours, other, measure in RIVALS:
         column = document["columns"].index(measure)
@@ -74,7 +73,7 @@ def mean_rate(reference: np.ndarray, test: np.ndarray) -> dict[str, Any]:
 
 
 def main() -> None:
-    document = json.loads((RESULTS / "rd_peers_420.json").read_text("utf-8"))
+    document = load_result("rd_peers_420")
     rows = np.load(RESULTS / "rd_peers_420.npz")
     kodak = [place for place, name in enumerate(document["images"]) if name.startswith("Kodak/")]
     figure, axes = plt.subplots(1, len(TITLES), figsize=(15, 5), layout="constrained")

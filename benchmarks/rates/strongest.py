@@ -15,7 +15,6 @@ tuning for it has changed; all others stay as they are in the result. Writes ``r
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -30,7 +29,7 @@ from PIL import Image
 from benchmarks.rates.pages import pages
 from benchmarks.rates.peers import PACKAGES
 from benchmarks.rates.rd import Encoder, Pixels, averaged, bd_rate, check_same, load, measured, ours, photographs
-from benchmarks.record import RESULTS, write_result
+from benchmarks.record import load_result, write_result
 from optcodec.console.progress import tracked
 from optcodec.shared import encode_jpegli
 
@@ -108,7 +107,7 @@ def summary(pictures: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
 
 def kept(sets: dict[str, dict[str, Pixels]]) -> dict[str, Rows]:
     """The rows of the result by kind, of the pictures of now."""
-    stored: dict[str, Rows] = json.loads((RESULTS / "rd_strongest.json").read_text("utf-8"))["direct"]
+    stored: dict[str, Rows] = load_result("rd_strongest")["direct"]
     for kind, rows in stored.items():
         name = kind.partition(", ")[0]
         for by_rival in rows.values():

@@ -14,7 +14,6 @@ committed result. Writes ``results/subsampling.json``.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -28,7 +27,7 @@ import numpy as np
 from benchmarks.rates.pages import pages
 from benchmarks.rates.peers import PACKAGES
 from benchmarks.rates.rd import Pixels, averaged, bd_rate, load, measured, photographs
-from benchmarks.record import RESULTS, write_result
+from benchmarks.record import load_result, write_result
 from optcodec import MaxBytes, encode
 from optcodec.console.progress import tracked
 from optcodec.effort import Request
@@ -196,7 +195,7 @@ def measured_files() -> dict[str, dict[str, dict[str, Rows]]]:
 def main(arguments: list[str]) -> None:
     again = arguments == ["--again"]
     if again:
-        before = json.loads((RESULTS / "subsampling.json").read_text("utf-8"))
+        before = load_result("subsampling")
         by_name, taken = before["files"], times()
         for group, members in pictures().items():
             for name, pixels in members.items():

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from benchmarks.markdown import lines
-from benchmarks.record import RESULTS
+from benchmarks.record import RESULTS, load_result
 
 _COLUMNS = {"psnr_rgb": "PSNR-RGB", "psnr_y": "PSNR-Y", "ssim_y": "SSIM-Y", "ssimulacra2": "SSIMULACRA2"}
 _HEADER = ["encoder", *_COLUMNS.values()]
@@ -26,7 +25,7 @@ def in_short_for_eyes() -> str:
     """BD-rates of each tuning by its own measure, against libjpeg-turbo and against the best of the other encoders."""
     rows = [["tuned for", "4:2:0, baseline", "4:2:0, progressive", "progressive, against"], ["---", *3 * ["---:"]]]
     curves = _document("4:2:0")["curves"]
-    direct = json.loads((RESULTS / "rd_direct.json").read_text("utf-8"))["4:2:0"]
+    direct = load_result("rd_direct")["4:2:0"]
     for tune, measure in (("psnr", "psnr_rgb"), ("ssim", "ssim_y"), ("people", "ssimulacra2")):
         names = (f"optcodec {tune}", f"optcodec {tune}, progressive")
         cells = (f"{curves[name][measure]['bd_rate']:+.1f} %" for name in names)
@@ -40,7 +39,7 @@ def rivals() -> str:
     """BD-rates in % of our encoder against the best other encoder of each measure, and by parts of the range."""
     header = ["", "against", "directly", "worst, best image", "against libjpeg-turbo at 10 to 50", "at 50 to 95"]
     rows = [header, ["---", "---", *4 * ["---:"]]]
-    document = json.loads((RESULTS / "rd_direct.json").read_text("utf-8"))
+    document = load_result("rd_direct")
     for subsampling in ("4:2:0", "4:4:4"):
         for name, figures in document[subsampling].items():
             direct = figures["directly"]
@@ -52,7 +51,7 @@ def rivals() -> str:
 
 def parts() -> str:
     """BD-rates in % after each part of the optimization is added."""
-    document = json.loads((RESULTS / "rd_ablation.json").read_text("utf-8"))["samplings"]
+    document = load_result("rd_ablation")["samplings"]
     rows = [["BD-rate, PSNR-RGB", *document], ["---", *("---:" for _ in document)]]
     names = next(iter(document.values()))["parts"]
     rows += [[name, *(f"{figures['parts'][name]:+.1f}" for figures in document.values())] for name in names]
@@ -65,7 +64,7 @@ def page_rates() -> str:
     rows = [["", *(f"{title}, worst picture" for title in measures.values())], ["---", *("---:" for _ in measures)]]
     for path in sorted(RESULTS.glob("rd_pages_*.json")):
         subsampling = ":".join(path.stem.removeprefix("rd_pages_"))
-        for pair, figures in json.loads(path.read_text("utf-8"))["direct"].items():
+        for pair, figures in load_result(path.stem)["direct"].items():
             worst = [max(figures[measure]["pictures"].values()) for measure in measures]
             cells = [f"{_figure(figures[m])}, {value:+.0f}" for m, value in zip(measures, worst, strict=True)]
             rows.append([f"{pair}, {subsampling}", *cells])
@@ -76,7 +75,7 @@ def strongest() -> str:
     """Direct BD-rates in % of ours against the strongest settings of mozjpeg's own cjpeg, and against jpegli."""
     rivals = ("mozjpeg", "jpegli")
     rows = [["", *(f"{rival}, worst picture" for rival in rivals)], ["---", *("---:" for _ in rivals)]]
-    for pictures, pairs in json.loads((RESULTS / "rd_strongest.json").read_text("utf-8"))["direct"].items():
+    for pictures, pairs in load_result("rd_strongest")["direct"].items():
         for pair, figures in pairs.items():
             name, _, measure = pair.partition(", ")
             cells = [
@@ -91,7 +90,7 @@ def strongest() -> str:
 
 def strongest_in_short() -> str:
     """The same at 4:2:0, with a row for each tuning."""
-    direct = json.loads((RESULTS / "rd_strongest.json").read_text("utf-8"))["direct"]
+    direct = load_result("rd_strongest")["direct"]
     rivals, pictures = ("mozjpeg", "jpegli"), ("photographs", "pages")
     rows = [["tuned for", *(f"{rival}, {kind}" for rival in rivals for kind in pictures)], ["---", *4 * ["---:"]]]
     for pair in direct["photographs, 4:2:0"]:
@@ -125,13 +124,13 @@ def people_in_short() -> str:
 
 
 def _people() -> dict[str, Any]:
-    direct: dict[str, Any] = json.loads((RESULTS / "rd_people.json").read_text("utf-8"))["direct"]
+    direct: dict[str, Any] = load_result("rd_people")["direct"]
     return direct
 
 
 def pages_in_short() -> str:
     """BD-rates in % of each tuning by its own measure on pages, against others and against ours without overshoot."""
-    direct = json.loads((RESULTS / "rd_pages_420.json").read_text("utf-8"))["direct"]
+    direct = load_result("rd_pages_420")["direct"]
     rows = [["tuned for", "mozjpeg, flat tables", "mozjpeg, default tables", "jpegli", "ours without overshoot"]]
     rows.append(["---", *4 * ["---:"]])
     for tune, measure in (("psnr", "psnr_rgb"), ("people", "ssimulacra2")):
@@ -143,7 +142,7 @@ def pages_in_short() -> str:
 
 def subsampling_choice() -> str:
     """BD-rates in % of the choice of the subsampling against 4:2:0 and 4:4:4, those of the oracle, right choices."""
-    document = json.loads((RESULTS / "subsampling.json").read_text("utf-8"))
+    document = load_result("subsampling")
     header = ["", "auto against 4:2:0", "against 4:4:4", "oracle against 4:2:0", "right"]
     rows = [header, ["---", *4 * ["---:"]]]
     for way, figures in document["judging"].items():
@@ -156,9 +155,7 @@ def subsampling_choice() -> str:
 
 
 def _document(subsampling: str) -> dict[str, Any]:
-    path = RESULTS / f"rd_peers_{subsampling.replace(':', '')}.json"
-    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return document
+    return load_result(f"rd_peers_{subsampling.replace(':', '')}")
 
 
 def _ours_last(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

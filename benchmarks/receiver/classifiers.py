@@ -34,7 +34,7 @@ from PIL import Image
 
 from benchmarks.accuracy import others
 from benchmarks.accuracy.networks import data, photographs
-from benchmarks.record import RESULTS, write_result
+from benchmarks.record import RESULTS, load_result, write_result
 from optcodec.accuracy.onnx_classifier import fitted
 from optcodec.console.progress import tracked
 from optcodec.experiments.partial import PartFormat, PartialFolder, remove_partial
@@ -206,7 +206,7 @@ def main(model: str, images: int, again: tuple[str, ...], workers: int) -> None:
 
 def _earlier(model: str) -> dict[str, Any]:
     """The sets of the result that is there, which must be of the same model."""
-    document = json.loads((RESULTS / "receiver_classifiers.json").read_text("utf-8"))
+    document = load_result("receiver_classifiers")
     if document["model"] != model:
         raise click.UsageError(f"the result is of the model {document['model']}, not of {model}")
     sets: dict[str, Any] = document["sets"]

@@ -19,7 +19,6 @@ else stays as it is in the result. Writes ``results/receiver_harm.json``.
 from __future__ import annotations
 
 import io
-import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -34,7 +33,7 @@ import numpy.typing as npt
 from PIL import Image
 
 import optcodec
-from benchmarks.record import RESULTS, ROOT, write_result
+from benchmarks.record import ROOT, load_result, write_result
 from optcodec.console.progress import tracked
 from optcodec.shared import percentile_interval
 from restore import Model, load_model
@@ -207,7 +206,7 @@ def main(models: tuple[str, ...], images: int | None, workers: int, again: tuple
 
 def _earlier(names: list[str], models: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """Summaries of the result that is there, which must be of the same pictures and models."""
-    document: dict[str, Any] = json.loads((RESULTS / "receiver_harm.json").read_text("utf-8"))
+    document: dict[str, Any] = load_result("receiver_harm")
     if document["pictures"] != names or set(document["models"]) != set(models):
         held = f"{len(document['pictures'])} pictures and the models {', '.join(document['models'])}"
         raise click.UsageError(f"the result is of {held}, which are not those asked for")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from benchmarks.markdown import percent, table
-from benchmarks.record import RESULTS
+from benchmarks.record import tables_of
 from restore.evaluation.measures import MEASURES
 
 __all__ = ["at_rates", "pair"]
@@ -24,22 +23,20 @@ Figures = dict[str, Any]
 
 def pair() -> dict[str, str]:
     """All tables by name."""
-    fill: dict[str, tuple[str, Callable[[Figures], str]]] = {
-        "pair in short": ("receiver_pipeline", partial(at_rates, rates=_IN_SHORT)),
-        "pair": ("receiver_pipeline", at_rates),
-        **{f"pair {name}": ("receiver_pipeline", partial(at_rates, measure=name)) for name in _BESIDES},
-        "pair gains": ("receiver_pipeline", gains),
-        "pair on pages": ("receiver_pipeline_pages", at_rates),
-        "pair progressive": ("receiver_pipeline_progressive", at_rates),
-        "pair in the loop": ("receiver_pipeline_loop", at_rates),
-        "turns": ("receiver_turns", turns),
-        "next turn": ("receiver_further", turns),
-        "classifiers": ("receiver_classifiers", classifiers),
-        "classifiers in short": ("receiver_classifiers", partial(classifiers, sets=_UNSEEN)),
+    needs: dict[str, tuple[Callable[[Figures], str], tuple[str, ...]]] = {
+        "pair in short": (partial(at_rates, rates=_IN_SHORT), ("receiver_pipeline",)),
+        "pair": (at_rates, ("receiver_pipeline",)),
+        **{f"pair {name}": (partial(at_rates, measure=name), ("receiver_pipeline",)) for name in _BESIDES},
+        "pair gains": (gains, ("receiver_pipeline",)),
+        "pair on pages": (at_rates, ("receiver_pipeline_pages",)),
+        "pair progressive": (at_rates, ("receiver_pipeline_progressive",)),
+        "pair in the loop": (at_rates, ("receiver_pipeline_loop",)),
+        "turns": (turns, ("receiver_turns",)),
+        "next turn": (turns, ("receiver_further",)),
+        "classifiers": (classifiers, ("receiver_classifiers",)),
+        "classifiers in short": (partial(classifiers, sets=_UNSEEN), ("receiver_classifiers",)),
     }
-    paths = {result: RESULTS / f"{result}.json" for result, _ in fill.values()}
-    found = {result: json.loads(path.read_text("utf-8")) for result, path in paths.items() if path.exists()}
-    return {name: function(found[result]) if result in found else "" for name, (result, function) in fill.items()}
+    return tables_of(needs)
 
 
 def at_rates(document: Figures, measure: str = "psnr", *, rates: tuple[float, ...] | None = None) -> str:

@@ -21,7 +21,6 @@ and prints a table of it. An interrupted run continues.
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from dataclasses import replace
@@ -171,7 +170,7 @@ def main(on: str, images: int | None, again: tuple[str, ...], workers: int) -> N
 
 def earlier(result: str, pictures: list[Original], again: tuple[str, ...]) -> Part:
     """What the result has of other senders than these; it must be of the same pictures."""
-    document = json.loads((record.RESULTS / f"{result}.json").read_text("utf-8"))
+    document = record.load_result(result)
     rows = [Row.from_json(row) for row in document["rows"]]
     failures = [Failed.from_json(failed) for failed in document["failures"]]
     held = {(row.set, row.image) for row in rows} | {(failed.set, failed.image) for failed in failures}

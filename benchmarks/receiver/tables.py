@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.markdown import lines
-from benchmarks.record import RESULTS, ROOT
+from benchmarks.record import ROOT, tables_of
 from restore.evaluation.measures import MEASURES
 
 _FOLDER = Path(__file__).parent
@@ -25,7 +25,6 @@ CurvesByReceiver = dict[str, dict[int, float]]  # PSNR in dB by receiver and qua
 
 def receiver() -> dict[str, str]:
     """All tables by name."""
-    tables: dict[str, str] = {"receiver files": files(_indices())}
     needs: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
         "receiver in short": (in_short, ("receiver_speed", "receiver_quality")),
         "receiver quality": (quality, ("receiver_quality",)),
@@ -37,11 +36,7 @@ def receiver() -> dict[str, str]:
         "receiver harm": (harm, ("receiver_harm",)),
         "receiver paper": (paper, ("receiver_paper",)),
     }
-    for name, (fill, results) in needs.items():
-        paths = [RESULTS / f"{result}.json" for result in results]
-        there = all(path.exists() for path in paths)
-        tables[name] = fill(*map(_read, paths)) if there else ""
-    return tables
+    return {"receiver files": files(_indices()), **tables_of(needs)}
 
 
 def in_short(timed: Figures, measured: Figures) -> str:

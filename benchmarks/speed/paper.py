@@ -11,13 +11,12 @@ All else is assumed: machines, networks and prices are the options of this scrip
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from dataclasses import dataclass, fields
 from typing import Any
 
 from benchmarks.markdown import table
-from benchmarks.record import RESULTS
+from benchmarks.record import load_result
 
 __all__ = ["Assumed", "a_billion", "billion_table", "coding_table", "needs", "whole_set_table"]
 
@@ -109,7 +108,7 @@ def then_binds(figures: dict[str, float], assumed: Assumed) -> str:
 def needs() -> dict[str, Any]:
     """The documents that are computed with."""
     names = ("whole_set", "bookkeeping", "store_requests", "dataset")
-    return {name: json.loads((RESULTS / f"{name}.json").read_text("utf-8")) for name in names}
+    return {name: load_result(name) for name in names}
 
 
 def billion_table(assumed: Assumed | None = None) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from textwrap import wrap
 from typing import Any
 
 from benchmarks.markdown import lines
-from benchmarks.record import RESULTS
+from benchmarks.record import load_result
 from benchmarks.speed.paper import billion_table, coding_table, whole_set_table
 
 __all__ = ["speed"]
@@ -41,7 +40,7 @@ def speed() -> dict[str, str]:
 
 def loop_speed() -> str:
     """Seconds a megapixel with people in the loop, and how many times as long as without, by what is asked for."""
-    document = _result("loop_speed")
+    document = load_result("loop_speed")
     megapixels, rows = document["pixels"] / 1e6, [["one thread, seconds a megapixel", *document["cases"]]]
     rows.append(["---", *["---:"] * len(document["cases"])])
     for way in next(iter(document["cases"].values()))["seconds"]:
@@ -55,7 +54,7 @@ def loop_speed() -> str:
 
 def effort_3() -> str:
     """Milliseconds, gain by a second thread and memory of encoding with a trellis, beside libjpeg-turbo and mozjpeg."""
-    document = _result("rdo_speed")
+    document = load_result("rdo_speed")
     cases, memory = document["cases"], document["memory"]
     crops = document["images"]["224x224"]
     rows = [["quality 75, 4:2:0", "12 MP, ms", "224x224, ms", "two threads", "memory, bytes a pixel"]]
@@ -77,7 +76,7 @@ def effort_3() -> str:
 
 def data_set(cases: dict[str, Any] | None = None) -> str:
     """Pictures a second at equal quality, from memory and, if that was measured, from files."""
-    cases = cases or _result("dataset")["cases"]
+    cases = cases or load_result("dataset")["cases"]
     from_memory = _rates(cases, "equal quality")
     if "from files" not in cases["12 MP"]:
         return from_memory
@@ -115,7 +114,7 @@ def _rates(cases: dict[str, Any], goal: str, *, scaling: bool = False) -> str:
 
 def transform() -> str:
     """Milliseconds for a picture by the transforms that encode and decode, and how many times as fast ours is."""
-    document = _result("transform")
+    document = load_result("transform")
     cases = document["cases"]
     rows = [["224x224, quality 75, one thread", *cases], ["---", *("---:" for _ in cases)]]
     for name, title in {"ours": "`OptJpeg`", "torchvision": "`v2.JPEG` of torchvision"}.items():
@@ -124,8 +123,3 @@ def transform() -> str:
     ratios = [case["times_faster"]["ours / torchvision"] for case in cases.values()]
     rows.append(["times as fast", *(f"{ratio:.2f}" for ratio in ratios)])
     return lines(rows)
-
-
-def _result(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-    return document

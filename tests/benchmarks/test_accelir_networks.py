@@ -119,7 +119,7 @@ def test_networks_of_the_package_are_trained_and_measured(
     load = TRAIN.load_recipe
     monkeypatch.setattr(TRAIN, "load_recipe", lambda problem: replace(load(problem), **small))
     monkeypatch.setattr(TRAIN, "FOLDER", tmp_path)
-    monkeypatch.setattr(TRAIN, "RESULTS", tmp_path)
+    monkeypatch.setattr("benchmarks.record.RESULTS", tmp_path)
     rows = {name: TRAIN.trained(name, tmp_path, tmp_path / "work") for name in ("denoise25-16", "denoise25-ircnn")}
     for name, row in rows.items():
         stored = safetensors.load_file(tmp_path / f"{name}.safetensors")

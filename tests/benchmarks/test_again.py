@@ -26,6 +26,7 @@ def test_named_encoders_are_chosen() -> None:
 
 def test_earlier_figures_are_those_of_the_same_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "RESULTS", tmp_path)
+    monkeypatch.setattr("benchmarks.record.RESULTS", tmp_path)
     (tmp_path / "rd.json").write_text(json.dumps({"images": ["Kodak/a.png", "Kodak/b.png"]}))
     rows = np.arange(2 * 3 * len(peers.COLUMNS), dtype=float).reshape(2, 3, -1)  # two photographs, three qualities
     np.savez_compressed(tmp_path / "rd.npz", **{"optcodec psnr": rows})

@@ -69,7 +69,7 @@ def test_codings_that_are_measured_again_take_the_place_of_those_before() -> Non
 
 def test_another_sweep_cannot_be_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "receiver_harm.json").write_text(json.dumps({"pictures": ["a"], "models": {"tiny": {}}}))
-    monkeypatch.setattr(harm, "RESULTS", tmp_path)
+    monkeypatch.setattr("benchmarks.record.RESULTS", tmp_path)
     assert harm._earlier(["a"], ("tiny",)) == {"tiny": {}}
     for names, models in ((["b"], ("tiny",)), (["a"], ("tiny", "default"))):
         with pytest.raises(click.UsageError, match="1 pictures and the models tiny, which are not those"):

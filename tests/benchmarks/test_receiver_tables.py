@@ -153,7 +153,7 @@ def test_files_have_their_training(tables: ModuleType) -> None:
 
 
 def test_tables_without_results_are_empty(tables: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    monkeypatch.setattr("benchmarks.record.RESULTS", tmp_path)
     texts = tables.receiver()
     assert {texts.pop(name) for name in list(texts) if name != "receiver files"} == {""}
 

@@ -39,3 +39,16 @@ def test_a_result_that_is_renewed_in_part_keeps_the_commands_of_the_rest(
         assert (document["command"], document["earlier_commands"]) == (second, [first])
     document = written("--again", "jpegli", renewed=True)
     assert (document["command"], document["earlier_commands"]) == (f"{first} --again jpegli", [first, second])
+
+
+def test_a_table_is_empty_until_all_of_its_results_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    needs = {
+        "both": (lambda one, other: f"{one['value']} and {other['value']}", ("first", "second")),
+        "one": (lambda one: str(one["value"]), ("second",)),
+    }
+    for name, value in (("second", 2), ("first", 1)):
+        assert not record.has_result(name)
+        record.write_result(name, {"value": value}, packages=())
+        assert record.load_result(name)["value"] == value
+        assert record.tables_of(needs) == {"both": "1 and 2" if name == "first" else "", "one": "2"}
