@@ -10,11 +10,11 @@ For each network and share: cross-entropy with the label, divergence from the ne
 and top-1 accuracy; of both losses, the difference from the decoded picture with its 95 % interval over the photographs.
 
     OPTCODEC_DATA=DATA python -m benchmarks.receiver.classifiers [--model NAME] [--images N] [--workers N]
-    OPTCODEC_DATA=DATA python -m benchmarks.receiver.classifiers --again unseen
+    OPTCODEC_DATA=DATA python -m benchmarks.receiver.classifiers [--again SET...] [--sender NAME...]
 
-With ``--again`` only these sets are measured; the others stay as they are in the result. Writes
-``results/receiver_classifiers.json``; an interrupted run continues. The networks are those of
-`benchmarks.accuracy.others`.
+With ``--again`` only these sets are measured, with ``--sender`` only the files of these encoders; the other figures
+stay as they are in the result. Writes ``results/receiver_classifiers.json``; an interrupted run continues. The networks
+are those of `benchmarks.accuracy.others`.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class Task:
     image: LabelledImage
     place: float
     model: str
+    senders: tuple[str, ...] = SENDER_NAMES
 
     def pixels(self) -> Pixels:
         """The square, with the side that its set has."""
@@ -83,13 +84,13 @@ class Task:
         return np.ascontiguousarray(np.asarray(fitted(square, side, side)))
 
 
-def tasks_of(name: str, model: str, count: int) -> list[Task]:
+def tasks_of(name: str, model: str, count: int, senders: tuple[str, ...] = SENDER_NAMES) -> list[Task]:
     """Squares of the photographs of a set, two of those that are not square and have no label."""
     if name != "unseen":
-        return [Task(name, image, 0.5, model) for image in sample(photographs(name), count, seed=0)]
+        return [Task(name, image, 0.5, model, senders) for image in sample(photographs(name), count, seed=0)]
     paths = [path for folder in UNSEEN for path in sorted((data() / folder).glob("*.png")) if path.stem not in TWICE]
     places = [(path, place) for path in paths for place in ((0.0, 1.0) if len(set(_size(path))) > 1 else (0.5,))]
-    return [Task(name, LabelledImage(path, None), place, model) for path, place in places[:count]]
+    return [Task(name, LabelledImage(path, None), place, model, senders) for path, place in places[:count]]
 
 
 def _size(path: Path) -> tuple[int, int]:
@@ -117,7 +118,7 @@ def measure(task: Task) -> list[dict[str, Any]]:
     model, original = _model(task.model), task.pixels()
     wanted = {name: _log_probabilities(name, original) for name in NETWORKS}
     rows = []
-    for sender in SENDER_NAMES:
+    for sender in task.senders:
         for quality in QUALITIES:
             received = receive(SENDERS[sender](original, "4:2:0", quality, np.random.default_rng(0)))
             shares = [Settings(strength=strength).share(received.context) for strength in shares_of(task.set)]
@@ -180,7 +181,8 @@ def _measured(tasks: list[Task], model: str, workers: int) -> list[dict[str, Any
     partial = RESULTS / "receiver_classifiers.partial"
     squares = [[task.set, task.image.path.name, task.place] for task in tasks]
     form = PartFormat(".json", _save, lambda path: parse_json(path.read_text("utf-8")))
-    folder: PartialFolder[list[dict[str, Any]]] = PartialFolder(partial, {"model": model, "squares": squares}, form)
+    about = {"model": model, "senders": tasks[0].senders, "squares": squares}
+    folder: PartialFolder[list[dict[str, Any]]] = PartialFolder(partial, about, form)
     parts = folder.parts()
     with ProcessPoolExecutor(workers) as pool:
         rest = pool.map(measure, tasks[len(parts) :])
@@ -195,13 +197,26 @@ def _measured(tasks: list[Task], model: str, workers: int) -> list[dict[str, Any
 @click.option("--model", default="default", show_default=True)
 @click.option("--images", default=150, show_default=True, help="At most so many squares of each set.")
 @click.option("--again", multiple=True, type=click.Choice(list(SETS)), help="Only the pictures of these sets.")
+@click.option("--sender", "senders", multiple=True, type=click.Choice(SENDER_NAMES), help="Encoders.")
 @click.option("--workers", default=2, show_default=True)
-def main(model: str, images: int, again: tuple[str, ...], workers: int) -> None:
+def main(model: str, images: int, again: tuple[str, ...], senders: tuple[str, ...], workers: int) -> None:
     """Measure what networks make of restored pictures."""
-    tasks = [task for name in again or SETS for task in tasks_of(name, model, images)]
-    sets = (_earlier(model) if again else {}) | summary(_measured(tasks, model, workers))
+    tasks = [task for name in again or SETS for task in tasks_of(name, model, images, senders or SENDER_NAMES)]
+    renewed = bool(again or senders)
+    measured = summary(_measured(tasks, model, workers))
+    sets = merged(_earlier(model), measured) if renewed else measured
     figures = {"model": model, "shares": {name: shares_of(name) for name in sets}, "sets": sets}
-    write_result("receiver_classifiers", figures, packages=PACKAGES, renewed=bool(again))
+    write_result("receiver_classifiers", figures, packages=PACKAGES, renewed=renewed)
+
+
+def merged(earlier: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
+    """Figures by set, network and encoder, where each encoder's that were measured take the place of earlier ones."""
+    result = dict(earlier)
+    for name, networks in measured.items():
+        known = result.get(name, {})
+        renewed = {network: known.get(network, {}) | by_sender for network, by_sender in networks.items()}
+        result[name] = known | renewed
+    return result
 
 
 def _earlier(model: str) -> dict[str, Any]:
