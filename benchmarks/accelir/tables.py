@@ -176,11 +176,16 @@ def before(rates: Figures) -> str:
 
 
 def unseen(measured: Figures) -> str:
-    """Gain by receiver and by the receiver that the file was made for; one table for each set."""
+    """Gain by receiver and by the receiver that the file was made for; one table for each set.
+
+    Methods whose figures are the same, since they write the same files, have one row.
+    """
     parts = []
     for kept, matrix in measured["gain_db"].items():
-        used_methods = dict.fromkeys(name for row in matrix.values() for name in row)
-        rows = [[name, *(signed(row.get(name)) for row in matrix.values())] for name in used_methods]
+        methods: dict[tuple[str, ...], list[str]] = {}
+        for name in dict.fromkeys(name for row in matrix.values() for name in row):
+            methods.setdefault(tuple(signed(row.get(name)) for row in matrix.values()), []).append(name)
+        rows = [[", ".join(names), *figures] for figures, names in methods.items()]
         title = "all photographs" if kept == "all" else kept
         parts.append(table([f"{title}: dB over default JPEG", *(f"restored by {name}" for name in matrix)], rows))
     return "\n\n".join(parts)

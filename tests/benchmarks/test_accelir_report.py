@@ -180,6 +180,9 @@ def test_gains_of_files_for_other_receivers() -> None:
     assert values == {"receiver+qpnet for t": 0.5, "receiver+qpnet for other": 0.25}
     assert gains["all"]["t-64"]["receiver+qpnet for t"]["images"] == 1
     assert cells(TABLES.unseen({"gain_db": {"all": gains["all"]}}))[3][0] == "receiver+qpnet for other"
+    same = {"t-64": gains["all"]["t-64"] | {"receiver for t": gains["all"]["t-64"]["receiver+qpnet for t"]}}
+    rows = cells(TABLES.unseen({"gain_db": {"all": same}}))
+    assert [row[0] for row in rows[2:]] == ["receiver+qpnet for t, receiver for t", "receiver+qpnet for other"]
 
 
 def test_errors_of_sizes() -> None:
