@@ -32,8 +32,8 @@ def designed(
     TargetNotMetError
         If no table meets the target.
     """
-    prepare("histogram", *source.kernels)
-    statistics = gather(source.coefficients(), threads=thread_count(source.threads))
+    prepare("counting", "histogram", *source.kernels)
+    statistics = gather(source.content, subsampling=source.sampling, threads=thread_count(source.threads))
     if profile is not None:
         check_sampling(profile, statistics.samplings)
     files = Files(lambda tables: len(source.encoded(tables)), source.encoded, lambda: reference_pixels(source))

@@ -8,7 +8,7 @@ from typing import Any
 
 from optcodec.batch.cluster import Cluster, Lost
 from optcodec.batch.places import Place
-from optcodec.design.statistics import Counts, DctImages, Statistics, counted, files_nbytes
+from optcodec.design.statistics import Counts, DctImages, Statistics, files_nbytes
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import QuantTable
 
@@ -77,4 +77,4 @@ class _Counting:
 
     def _count(self, places: Sequence[Place]) -> Counts | int:
         images = DctImages(self.images_of(places), self.subsampling, 1)
-        return counted(images) if self.tables is None else files_nbytes(images, self.tables)
+        return images.counted() if self.tables is None else files_nbytes(images, self.tables)

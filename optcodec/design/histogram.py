@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from optcodec.cached import cached_property
-from optcodec.errors import InvalidInputError
-from optcodec.jpeg.layout import in_parallel
 from optcodec.kernels import load
 
-__all__ = ["MAX_STEP", "Histogram", "mean_deviation"]
+__all__ = ["MAX_STEP", "UNIT", "Histogram", "bins_around", "middles_of"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 MAX_STEP = 255  # largest step of a baseline table
-_UNIT = 1 << 15  # fixed-point steps to one, as in optcodec/kernels/histogram.py
+UNIT = 1 << 15  # fixed-point steps to one, as in optcodec/kernels/counting.py
 _LOG_ENTRIES = 8192
-# Eight times the largest coefficient of 8-bit samples. Only a damaged or a hostile file goes beyond.
-_LARGEST = 8192.0
-_MOST_BLOCKS = (1 << 24) - 1  # that one call of the kernel takes: a bin counts them in 24 bits
-_BLOCKS_PER_THREAD = 16384
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,45 +45,12 @@ class Histogram:
     sums: Integers
     squares: Integers
 
-    @classmethod
-    def of(cls, coefficients: npt.NDArray[np.float32], *, threads: int = 1) -> Histogram:
-        """Count the coefficients of a component.
-
-        Parameters
-        ----------
-        coefficients : ndarray of float32, shape (rows, columns, 8, 8)
-            C-contiguous, natural order.
-        threads : int
-            At most so many; the result is the same.
-
-        Raises
-        ------
-        InvalidInputError
-            If a coefficient is not a number, or beyond +-8192.
-        """
-        blocks = coefficients.reshape(-1, 64)
-        extents = _extents(blocks)
-        parts = _parts(len(blocks), threads)
-        middle = _first_bins(extents)[:-1] + extents
-
-        def count(part: int) -> tuple[Integers, Integers]:
-            sums = np.empty((2 * int(extents.sum()), 2), np.int64)
-            words, lines = np.zeros(len(sums), np.int64), np.empty((3, 64), np.int64)
-            load("histogram").count_coefficients(blocks, *parts[part], middle, words, lines, sums)
-            return sums, lines[2]
-
-        total, squares = zip(*in_parallel(count, len(parts), threads), strict=True)
-        return cls(extents, sum(total[1:], start=total[0]), sum(squares[1:], start=squares[0]))
-
     def merged(self, other: Histogram) -> Histogram:
         """Histogram of the coefficients of both."""
         extents = np.maximum(self.extents, other.extents)
-        sums = np.zeros((2 * int(extents.sum()), 2), np.int64)
-        middle = _first_bins(extents)[:-1] + extents
+        sums, middles = np.zeros((2 * int(extents.sum()), 2), np.int64), middles_of(extents)
         for part in (self, other):
-            first = _first_bins(part.extents)
-            for f, extent in enumerate(part.extents):
-                sums[middle[f] - extent : middle[f] + extent] += part.sums[first[f] : first[f + 1]]
+            sums[bins_around(middles, part.extents)] += part.sums
         return Histogram(extents, sums, self.squares + other.squares)
 
     @cached_property
@@ -114,12 +73,12 @@ class Histogram:
     def _moments(self) -> tuple[Floats, Floats]:
         """Mean and mean square."""
         first = _first_bins(self.extents)
-        offset = np.arange(len(self.sums)) - np.repeat(first[:-1] + self.extents, 2 * self.extents)
+        offset = np.arange(len(self.sums)) - np.repeat(middles_of(self.extents), 2 * self.extents)
         edge = np.where(offset >= 0, offset, -1 - offset) / 2
-        number, r = self.sums[:, 0], self.sums[:, 1] / _UNIT
+        number, r = self.sums[:, 0], self.sums[:, 1] / UNIT
         magnitude = number * edge + r
         signed = np.add.reduceat(np.where(offset >= 0, magnitude, -magnitude), first[:-1])
-        square = np.add.reduceat((magnitude + r) * edge, first[:-1]) + self.squares / _UNIT**2
+        square = np.add.reduceat((magnitude + r) * edge, first[:-1]) + self.squares / UNIT**2
         return signed / self.blocks, square / self.blocks
 
     @cached_property
@@ -162,52 +121,18 @@ class Histogram:
         return distortion, bits
 
 
-def mean_deviation(coefficients: npt.NDArray[np.float32], centre: Floats, *, threads: int = 1) -> Floats:
-    """Mean of |coefficient - centre| at each frequency.
-
-    Parameters
-    ----------
-    coefficients : ndarray of float32, shape (rows, columns, 8, 8)
-        C-contiguous; magnitudes up to 8192, as `Histogram.of` makes sure.
-    centre : ndarray of float64, shape (64,)
-        Such as the mean.
-    threads : int
-        At most so many; the result is the same.
-
-    Returns
-    -------
-    ndarray of float64, shape (64,)
-    """
-    blocks = coefficients.reshape(-1, 64)
-    parts = _parts(len(blocks), threads)
-    fixed = np.rint(centre * _UNIT).astype(np.int64)
-
-    def work(part: int) -> Integers:
-        sums = np.empty(64, np.int64)
-        load("histogram").sum_deviations(blocks, *parts[part], fixed, sums)
-        return sums
-
-    total: Integers = np.sum(in_parallel(work, len(parts), threads), axis=0)
-    return total / (_UNIT * len(blocks))
+def middles_of(extents: Integers) -> Integers:
+    """Bin of each frequency with the smallest coefficients that are not negative."""
+    return np.cumsum(2 * extents) - extents
 
 
-def _parts(blocks: int, threads: int) -> list[tuple[int, int]]:
-    """Split blocks into ranges, one for each thread; small images stay whole."""
-    count = max(min(threads, blocks // _BLOCKS_PER_THREAD), -(-blocks // _MOST_BLOCKS), 1)
-    return list(pairwise(blocks * part // count for part in range(count + 1)))
+def bins_around(middles: Integers, extents: Integers) -> Integers:
+    """Numbers of the bins to both sides of each middle, one frequency after the other."""
+    ends = np.cumsum(2 * extents)
+    numbers: Integers = np.arange(ends[-1]) + np.repeat(middles + extents - ends, 2 * extents)
+    return numbers
 
 
 def _first_bins(extents: Integers) -> Integers:
     """First bin of each frequency, and the number of bins: shape (65,)."""
     return np.concatenate(([0], np.cumsum(2 * extents)))
-
-
-def _extents(blocks: npt.NDArray[Any]) -> Integers:
-    largest = np.empty(64, np.float32)
-    load("histogram").largest_magnitudes(blocks, largest)
-    if not (largest <= _LARGEST).all():
-        wrong = largest[~(largest <= _LARGEST)][0]
-        raise InvalidInputError(f"DCT coefficients of 8-bit samples lie within +-{_LARGEST:.0f}, got {wrong}")
-    # the bin of the largest magnitude, which the kernel may round up by one fixed-point step first
-    extents: Integers = np.floor(2 * largest.astype(np.float64) + 2 / _UNIT).astype(np.int64) + 1
-    return extents

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.cached import cached_property
-from optcodec.design.histogram import MAX_STEP, Histogram, mean_deviation
+from optcodec.design.counting import count_coefficients, count_pixels, mean_deviation
+from optcodec.design.histogram import MAX_STEP, Histogram
 from optcodec.design.laplacian import LaplacianModel, deadzone_distortion, midpoint_distortion
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.dct import forward
@@ -21,9 +22,9 @@ from optcodec.jpeg.layout import thread_count
 from optcodec.jpeg.quantize import dequantize, quantize
 from optcodec.jpeg.tables import QuantTable
 from optcodec.jpeg.writer import write_jpeg
-from optcodec.pictures.pixels import ImageLike, load_picture
+from optcodec.pictures.pixels import ImageLike, Picture, load_picture
 
-__all__ = ["DISTORTIONS", "Counts", "DctImages", "Source", "Statistics", "counted", "files_nbytes", "gather"]
+__all__ = ["DISTORTIONS", "Counts", "DctImages", "Source", "Statistics", "files_nbytes", "gather"]
 
 Image: TypeAlias = "ImageLike | DctImage | CoefficientImage"
 Source: TypeAlias = "Image | Iterable[Image] | Statistics"
@@ -172,17 +173,7 @@ def gather(source: Source, *, subsampling: str = "4:4:4", threads: int | None = 
         return source
     threads = thread_count(threads)
     images = DctImages(source, subsampling, threads)
-    return Statistics.of(images, counted(images, threads=threads), threads=threads)
-
-
-def counted(images: Iterable[DctImage], *, threads: int = 1) -> Counts:
-    """Count the coefficients of images, with at most so many threads."""
-    total = Counts()
-    for image in images:
-        histograms = tuple(Histogram.of(component.coefficients, threads=threads) for component in image.components)
-        samplings = frozenset({image.subsampling} - {"grey"})
-        total = total.merged(Counts(histograms, image.width * image.height, samplings))
-    return total
+    return Statistics.of(images, images.counted(), threads=threads)
 
 
 def files_nbytes(images: Iterable[DctImage], tables: tuple[QuantTable, ...]) -> int:
@@ -191,30 +182,60 @@ def files_nbytes(images: Iterable[DctImage], tables: tuple[QuantTable, ...]) -> 
 
 
 class DctImages:
-    """A source as coefficients that are not quantized, as often as it is gone through."""
+    """A source as coefficients that are not quantized, as often as it is gone through.
+
+    Those of pixels are made each time, and counted without keeping them.
+
+    Parameters
+    ----------
+    source : Source
+        Images, see `gather`.
+    subsampling : str
+        Of pixels.
+    threads : int
+        At most so many; the coefficients are the same.
+    """
 
     def __init__(self, source: Source, subsampling: str, threads: int) -> None:
-        def convert(image: Image) -> DctImage:
-            return _dct_image(image, subsampling, threads)
-
-        self._convert = convert
+        self._subsampling, self._threads = subsampling, threads
         self._source: Iterable[Image]
         if isinstance(source, _SINGLE) or hasattr(source, "read") or not isinstance(source, Iterable):
-            self._source = (convert(cast("Image", source)),)  # converted once
+            self._source = (_loaded(cast("Image", source)),)  # opened once
         else:
-            self._source = [convert(image) for image in source] if iter(source) is source else source
+            self._source = [_loaded(image) for image in source] if iter(source) is source else source
 
     def __iter__(self) -> Iterator[DctImage]:
-        return map(self._convert, self._source)
+        for image in map(_loaded, self._source):
+            if isinstance(image, DctImage):
+                yield image
+            else:
+                yield forward(image.pixels, self._subsampling, threads=self._threads)
+
+    def counted(self) -> Counts:
+        """What is counted of all images."""
+        total = Counts()
+        for image in map(_loaded, self._source):
+            total = total.merged(self._counted(image))
+        return total
+
+    def _counted(self, image: Picture | DctImage) -> Counts:
+        if isinstance(image, DctImage):
+            parts = (component.coefficients for component in image.components)
+            histograms = tuple(count_coefficients(part, threads=self._threads) for part in parts)
+            return Counts(histograms, image.width * image.height, frozenset({image.subsampling} - {"grey"}))
+        histograms = count_pixels(image.pixels, self._subsampling, threads=self._threads)
+        samplings = frozenset({self._subsampling}) if len(histograms) == 3 else frozenset[str]()
+        return Counts(histograms, image.pixels.shape[0] * image.pixels.shape[1], samplings)
 
 
-def _dct_image(image: Image, subsampling: str, threads: int) -> DctImage:
+def _loaded(image: Image) -> Picture | DctImage:
+    """Pixels as they are, or coefficients that are not quantized."""
     if isinstance(image, CoefficientImage):
         if image.is_rgb:
             raise InvalidInputError("tables are designed for grey or YCbCr images, got RGB components")
         image = dequantize(image)
     if not isinstance(image, DctImage):
-        return forward(load_picture(image).pixels, subsampling, threads=threads)
+        return load_picture(image)
     if len(image.components) not in (1, 3):
         raise InvalidInputError(f"tables are designed for grey or YCbCr images, got {len(image.components)} components")
     return image

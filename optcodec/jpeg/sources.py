@@ -105,13 +105,14 @@ class PixelSource:
     def _may_overshoot(self) -> bool:
         return self.overshoot and self.dct == "float"
 
-    def coefficients(self) -> DctImage:
-        """What tables are designed from: coefficients that are not quantized."""
-        return forward(self.pixels, self.subsampling, threads=self.threads)
+    @property
+    def content(self) -> npt.NDArray[np.uint8]:
+        """What tables are designed from: the pixels."""
+        return self.pixels
 
     def unquantized(self) -> DctImage:
-        """The coefficients as such."""
-        return self.coefficients()
+        """The coefficients."""
+        return forward(self.pixels, self.subsampling, threads=self.threads)
 
     def encoded(self, tables: Sequence[QuantTable]) -> bytes:
         """The file, with tables for luminance and chrominance."""
@@ -123,7 +124,7 @@ class PixelSource:
         """The indices of the file with these tables."""
         if self.dct == "exact":  # only the one scan of a baseline file is made with the integer DCT
             return read_jpeg(self._interleaved(tables), max_pixels=None, notify=ignore)
-        image = self.coefficients()
+        image = self.unquantized()
         if self.clipped is not None:
             image = self.clipped.overshot(image, tables[0], FOR_ROUNDING).placed_in(image)
         return quantize(image, tables)
@@ -198,7 +199,8 @@ class CoefficientSource:
         tables = tuple(self.image.tables[part.table] for part in parts[: 1 if len(parts) == 1 else 2])
         return tables if all(table.is_baseline for table in tables) else None
 
-    def coefficients(self) -> CoefficientImage:
+    @property
+    def content(self) -> CoefficientImage:
         """What tables are designed from: the coefficients of the file."""
         return self.image
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from optcodec.kernels.dct import float_natural, pair_natural
 from optcodec.kernels.entropy import ADDRESS, COLUMNS, ROWS, V
-from optcodec.kernels.export import export
+from optcodec.kernels.export import export, inlined
 from optcodec.kernels.samples import load_mcu_row
 from optcodec.kernels.vector import F32, address_of, emit, memory_at
 
-__all__ = ["pixel_coefficients", "plane_coefficients"]
+__all__ = ["pixel_coefficients", "plane_coefficients", "row_of_blocks"]
 
 
 @emit(2)
@@ -16,6 +16,16 @@ def _copy_block(b, source, target):
     """Copy a block of 64 floats."""
     for offset in range(0, 256, 64):
         b.load(source + offset, F32, 16).store(target + offset)
+
+
+@inlined
+def row_of_blocks(samples, stride, columns, target, work):
+    """Store the coefficients of a row of blocks; ``work`` has room for two blocks, since they are made in pairs."""
+    for x in range(0, columns - 1, 2):
+        float_natural(samples + 8 * x, stride, target + 256 * x)
+    if columns & 1:
+        float_natural(samples + 8 * (columns - 1), stride, work)
+        _copy_block(work, target + 256 * (columns - 1))
 
 
 @export("u8[:,:,:], i64[:,:], i64, i64, i64, i64, out u8[:], out f32[:]")
@@ -32,12 +42,7 @@ def pixel_coefficients(pixels, components, h, v, first, last, planes, pair):
             coefficients = memory_at(components[component, ADDRESS], 256 * components[component, ROWS] * columns)
             for y in range(row * components[component, V], row * components[component, V] + components[component, V]):
                 if y < components[component, ROWS]:
-                    target = coefficients + 256 * y * columns
-                    for x in range(0, columns - 1, 2):
-                        float_natural(sample_row + 8 * x, stride, target + 256 * x)
-                    if columns & 1:
-                        float_natural(sample_row + 8 * (columns - 1), stride, work)
-                        _copy_block(work, target + 256 * (columns - 1))
+                    row_of_blocks(sample_row, stride, columns, coefficients + 256 * y * columns, work)
                 sample_row += 8 * stride
 
 

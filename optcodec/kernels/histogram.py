@@ -1,18 +1,9 @@
-"""Histograms of DCT coefficients, and from them the error and entropy of every quantization step.
+"""From histograms of DCT coefficients, the error and entropy of every quantization step.
 
-A bin is half a unit wide, so that the decision thresholds (k + 1/2) q of every whole step q are edges of bins. Bin j
-holds the magnitudes j/2 <= |x| < (j + 1)/2. Frequency f has the bins ``first[f]`` to ``first[f + 1] - 1``: from the
-middle, those of its negative coefficients run down, and the others up:
-
-::
-
-    first[f]                       middle                      first[f + 1]
-       | -(extent-1) ...  -1   -0   |   0   1   ...  extent-1   |
-
-Coefficients are fixed-point numbers in units of 1 / UNIT, so that sums are integers, which do not depend on the order.
-For each bin, the number of its coefficients and the sum of their distances r from its inner edge are stored; for each
-frequency, the sum of all r^2. That is enough for the exact squared error of every step q: the error of a coefficient
-with index k in a bin with inner edge e is (e + r - kq)^2 = (e^2 + 2er) - 2kq (e + r) + (kq)^2 + r^2.
+The histograms are those of `optcodec.kernels.counting`. For each bin, the number of its coefficients and the sum of
+their distances r from its inner edge are known; for each frequency, the sum of all r^2. That is enough for the exact
+squared error of every step q: the error of a coefficient with index k in a bin with inner edge e is
+(e + r - kq)^2 = (e^2 + 2er) - 2kq (e + r) + (kq)^2 + r^2.
 """
 
 from __future__ import annotations
@@ -21,60 +12,12 @@ import math
 
 import numpy as np
 
+from optcodec.kernels.counting import UNIT
 from optcodec.kernels.export import export, inlined
 from optcodec.kernels.hull import lower_hull
 
-UNIT = 1 << 15  # the fixed-point number of 1; its precision is finer than the error of a single-precision DCT
-BIN_SHIFT = 14  # 2**14 is the fixed-point number of the width of a bin
-# While counting, number and sum of r share one 64-bit word, so that each coefficient takes one addition in memory. The
-# sum of r is below 2**(24 + 14).
-NUMBER_BITS = 24
 LOG_ENTRIES = 8192
 STEPS = 255
-
-
-@export("f32[:,:], out f32[:]")
-def largest_magnitudes(blocks, largest):
-    """Find the largest magnitude at each frequency; NaN if one of its coefficients is NaN."""
-    for f in range(64):
-        largest[f] = 0
-    for block in range(blocks.shape[0]):
-        for f in range(64):
-            magnitude = abs(blocks[block, f])
-            # For a NaN magnitude, the first comparison is false, so that NaN is stored. Then the second one is true for
-            # all further magnitudes, so that NaN stays.
-            is_unchanged = magnitude <= largest[f] or largest[f] != largest[f]
-            largest[f] = largest[f] if is_unchanged else magnitude
-
-
-@export("f32[:,:], i64, i64, i64[:], out i64[:], out i64[:,:], out i64[:,:]")
-def count_coefficients(blocks, start, stop, middle, words, lines, sums):
-    """Count the coefficients of the blocks start..stop-1, fewer than 2**24, in histograms.
-
-    Parameters
-    ----------
-    blocks : (blocks, 64) coefficients
-    middle : (64,) bin of each frequency with magnitudes below 1/2 that are not negative
-    words : (bins,) work space, all zeros
-    lines : (3, 64) the last row receives the sum of r^2 of each frequency; the others are work space
-    sums : (bins, 2) receives number and sum of r of each bin
-    """
-    for f in range(64):
-        lines[2, f] = 0
-    for block in range(start, stop):
-        for f in range(64):  # LLVM vectorizes this loop; the next one cannot be vectorized
-            fixed = np.int32(np.rint(abs(blocks[block, f]) * np.float32(UNIT)))
-            sign = np.int32(0) if blocks[block, f] >= 0 else np.int32(-1)
-            r = fixed & np.int32((1 << BIN_SHIFT) - 1)
-            lines[0, f] = middle[f] + ((fixed >> np.int32(BIN_SHIFT)) ^ sign)
-            lines[1, f] = (np.int64(r) << NUMBER_BITS) + 1
-            lines[2, f] += np.int64(np.int32(r * r))
-        for f in range(64):
-            # An unsigned index spares numba the handling of negative ones.
-            words[np.uint64(lines[0, f])] += lines[1, f]
-    for b in range(words.size):
-        sums[b, 0] = words[b] & ((1 << NUMBER_BITS) - 1)
-        sums[b, 1] = words[b] >> NUMBER_BITS
 
 
 @export("f32[:,:], i64, i64, i64[:], out i64[:]")
