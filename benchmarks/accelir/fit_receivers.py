@@ -4,8 +4,8 @@
 
 The search changes one constant after the other by a factor or a step, as long as the mean PSNR after restoration
 rises at equal bytes of real files; or with ``deblock-ssim`` and ``deblock-ssimulacra2``, that measure. Where the
-package has networks of two kinds for a task (`RECEIVERS`), it is the mean of both, since weights that suit one
-network alone may not suit another that had no part in the fit. The photographs are those of ``imagenet_sample`` from
+package has networks of two kinds for a task, it is the mean of both, since weights that suit one network alone may not
+suit another that had no part in the fit. The photographs are those of ``imagenet_sample`` from
 which neither the profile nor QP-NET was made; for the receiver of JPEG files, whose networks saw these, the middle of
 each photograph of Val20, and some of ``nips2017_dev``. The search starts from the weights for PSNR (of another
 measure, also from nearly those of its tuning without a receiver), or from an earlier result if they are better. Then
@@ -33,7 +33,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.accelir.methods import default_jpeg
-from benchmarks.receiver.tasks import FOLDER, TASKS, RestorationTask, Samples, make_task, photographs
+from benchmarks.receiver.tasks import FOLDER, RECEIVERS, TASKS, RestorationTask, Samples, make_task, photographs
 from benchmarks.record import has_result, load_result, write_result
 from optcodec import MaxBytes, encode
 from optcodec.blocks.choice import BlockChoice
@@ -45,7 +45,6 @@ from optcodec.trellis.tuning import STEP_RATIO, Masking, Tuning, flat_weights
 FIRST, IMAGES = 270, {"deblock": 45}
 DEFAULT_IMAGES = 30
 MIDDLE = 320, 384  # rows and columns of the middle of a photograph of Val20
-RECEIVERS = {"sr4": ("sr4-64", "sr4-fsrcnn"), "denoise25": ("denoise25-64", "denoise25-ircnn")}  # that count alike
 RATES = {"deblock": (0.4, 0.7, 1.2)}  # bits per pixel of the image that is sent
 DEFAULT_RATES = (0.8, 1.6)
 # The constants of the weights for PSNR

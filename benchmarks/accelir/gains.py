@@ -38,7 +38,7 @@ from benchmarks.accelir.case import Case, Tools, digest_of
 from benchmarks.accelir.methods import METHODS, figures_of
 from benchmarks.accelir.speed import SIZES, timed
 from benchmarks.rates.rd import load, photographs
-from benchmarks.receiver.tasks import NO_NETWORK, TASKS, make_task, receiver_task
+from benchmarks.receiver.tasks import NO_NETWORK, RECEIVERS, TASKS, make_task, receiver_task
 from benchmarks.record import ROOT, write_result
 from optcodec import TargetNotMetError
 from optcodec.console.progress import tracked
@@ -56,7 +56,6 @@ AT_ALL_RATES = (
     "receiver+x264",
 )
 SETS = "Kodak", "McMaster"
-OTHER_NETWORKS = {"sr4": "sr4-fsrcnn", "denoise25": "denoise25-ircnn"}
 PACKAGES = ("numpy", "numba", "torch", "pillow", "pyvips", "bjontegaard")
 _DATA = Path(restore.__file__).parent / "data"
 
@@ -233,7 +232,7 @@ def unseen(work: Path, workers: int, images: int | None, tasks: str) -> None:
     """Measure the gains with profiles and QP-NETs that were made for another task or network."""
     names = tasks.split(",")
     receivers = [(task, default_network(task)) for task in names]
-    receivers += [(task, OTHER_NETWORKS[task]) for task in names if task in OTHER_NETWORKS]
+    receivers += [(task, other) for task in names for other in RECEIVERS.get(task, ())[1:]]
     jobs = []
     for path in chosen(images):
         for task, network in receivers:

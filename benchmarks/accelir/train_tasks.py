@@ -39,6 +39,7 @@ _WIDE: dict[str, dict[str, Any]] = {
 # What the network of a file has in place of the network of the recipe; if it names one, it is another network.
 NETWORKS = _WIDE | {
     "denoise25-ircnn": {"network": "ircnn", "width": 32},
+    "deblur1.5-ircnn": {"network": "ircnn", "width": 32},
     "sr4-fsrcnn": {"network": "fsrcnn", "width": 56, "depth": 4},
 }
 

@@ -25,6 +25,9 @@ Samples = npt.NDArray[np.uint8]
 
 TASKS = tuple(PROBLEMS)
 NO_NETWORK = "no network"
+# Networks of two kinds for one task: the widest one that the package has, and one of another kind
+RECEIVERS = {task: (f"{task}-64", f"{task}-{other}")
+             for task, other in (("sr4", "fsrcnn"), ("denoise25", "ircnn"), ("deblur1.5", "ircnn"))}  # fmt: skip
 FOLDER = ROOT / "optcodec" / "data"
 _LEAST_SIDE = 320
 
@@ -86,6 +89,6 @@ def macs_of(task: str, name: str) -> float:
 
 
 __all__ = [
-    "FOLDER", "NO_NETWORK", "TASKS", "RestorationTask", "Samples", "as_files", "macs_of", "make_task", "photographs",
-    "receiver_task",
+    "FOLDER", "NO_NETWORK", "RECEIVERS", "TASKS", "RestorationTask", "Samples", "as_files", "macs_of", "make_task",
+    "photographs", "receiver_task",
 ]  # fmt: skip
