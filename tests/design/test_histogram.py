@@ -99,22 +99,27 @@ def test_result_does_not_depend_on_threads() -> None:
     np.testing.assert_array_equal(*deviations)
 
 
+def rougher_and_rougher(height: int, width: int) -> np.ndarray:
+    """Pixels that are rougher further down, so that larger and larger magnitudes turn up while they are counted."""
+    noise = np.random.default_rng(4).integers(0, 256, (height, width, 3))
+    return (noise * np.linspace(0.01, 1, height)[:, np.newaxis, np.newaxis]).astype(np.uint8)
+
+
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0", "4:2:2", "4:4:0", "grey"])
-@pytest.mark.parametrize("size", [(1, 1), (37, 90), (16, 264)])
-def test_pixels_are_counted_as_their_coefficients(subsampling: str, size: tuple[int, int]) -> None:
-    shape = size if subsampling == "grey" else (*size, 3)
-    # Rough from left to right, and more so further down, so that larger and larger magnitudes turn up.
-    pixels = np.random.default_rng(4).integers(0, 256, shape) * np.linspace(0.1, 1, size[0]).reshape(
-        -1, *[1] * (len(shape) - 1)
-    )
-    pixels = pixels.astype(np.uint8)
-    parts = forward(pixels, "4:4:4" if subsampling == "grey" else subsampling).components
-    for ours, part in zip(count_pixels(pixels, subsampling), parts, strict=True):
+@pytest.mark.parametrize("size", [(1, 1), (37, 90), (600, 650)])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_pixels_are_counted_as_their_coefficients(subsampling: str, size: tuple[int, int], threads: int) -> None:
+    pixels = rougher_and_rougher(*size)
+    if subsampling == "grey":
+        pixels, subsampling = pixels[..., 0].copy(), "4:4:4"
+    parts = forward(pixels, subsampling).components
+    for ours, part in zip(count_pixels(pixels, subsampling, threads=threads), parts, strict=True):
         assert_equal(ours, count_coefficients(part.coefficients))
+        assert ours.blocks == part.coefficients.size // 64
 
 
-def test_pixels_are_counted_by_several_threads() -> None:
-    pixels = np.random.default_rng(4).integers(0, 256, (1600, 1600, 3), np.uint8)
+def test_many_pixels_are_counted_by_several_threads() -> None:
+    pixels = rougher_and_rougher(1600, 1600)  # large enough that threads are used
     for ours, theirs in zip(count_pixels(pixels, threads=3), count_pixels(pixels), strict=True):
         assert_equal(ours, theirs)
 
