@@ -7,6 +7,7 @@ from .blocks.profile import UtilityProfile as UtilityProfile
 from .blocks.profile import load_utility_profile as load_utility_profile
 from .blocks.profile import shipped_utility_profiles as shipped_utility_profiles
 from .blocks.provenance import UtilityProvenance as UtilityProvenance
+from .butteraugli import MatchButteraugli as MatchButteraugli
 from .decoder import decode as decode
 from .design import SamplingMismatchWarning as SamplingMismatchWarning
 from .design import design_tables as design_tables

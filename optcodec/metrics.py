@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +26,7 @@ __all__ = [
     "luminance",
     "luminance_ssim",
     "mean_square",
+    "png_files",
     "psnr_db",
     "ssim",
     "ssimulacra2",
@@ -223,14 +226,22 @@ def ssimulacra2(reference: Pixels, test: Pixels) -> float:
     require_packages("ssimulacra2")
     check_pixels(reference, test)
     check_sides(reference, _LEAST_SIDE_FOR_SSIMULACRA2, "SSIMULACRA2")
-    from PIL import Image
     from ssimulacra2 import compute_ssimulacra2
 
+    with png_files(reference, test) as paths:
+        return float(compute_ssimulacra2(*paths))
+
+
+@contextmanager
+def png_files(reference: Pixels, test: Pixels) -> Iterator[tuple[str, str]]:
+    """Paths of two pictures as RGB in PNG files, for programs that read files; they are removed in the end."""
+    from PIL import Image
+
     with tempfile.TemporaryDirectory() as folder:
-        paths = [str(Path(folder) / name) for name in ("reference.png", "test.png")]
+        paths = str(Path(folder) / "reference.png"), str(Path(folder) / "test.png")
         for pixels, path in zip((reference, test), paths, strict=True):
             Image.fromarray(pixels).convert("RGB").save(path, compress_level=0)
-        return float(compute_ssimulacra2(*paths))
+        yield paths
 
 
 def check_sides(image: Pixels, least: int, measure: str) -> None:

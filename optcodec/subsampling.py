@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.butteraugli import MatchButteraugli
 from optcodec.effort import Request
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.dct import forward
@@ -28,7 +29,6 @@ from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.jpeg.tables import QuantTable, annex_k_tables
 from optcodec.kernels import load, prepare
 from optcodec.matching import Target
-from optcodec.metrics import ssimulacra2
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.samplings import AUTO
 from optcodec.targets import MatchPsnr, MatchQuality, MatchSsim, MatchSsimulacra2, MatchSwe, Quality, WaterLevel
@@ -271,13 +271,13 @@ def _quality_for(sample: _Sample, target: Target) -> int:
     """Quality factor of default JPEG that is like a target."""
     if isinstance(target, (MatchQuality, Quality)):
         return target.quality
-    if not isinstance(target, MatchSsimulacra2):
+    if not isinstance(target, (MatchButteraugli, MatchSsimulacra2)):
         return _TYPICAL
     source = PixelSource(sample.pixels, COARSE, "float", False, Metadata(), 0, 1)
     low, high = 1, 100
     while low < high:
         middle = (low + high) // 2
-        if ssimulacra2(sample.pixels, decoded_pixels(source.encoded(annex_k_tables(middle)))) >= target.score:
+        if target.is_kept(sample.pixels, decoded_pixels(source.encoded(annex_k_tables(middle)))):
             high = middle
         else:
             low = middle + 1

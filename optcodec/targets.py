@@ -1,6 +1,6 @@
 """Targets of the encoder: one small frozen type for each thing that a user may ask of a file.
 
-================ ========================================================================================
+================ ==========================================================================================
 WaterLevel       weighted error that each coefficient may have (OptS); a level that needs no search
 Quality          quality factor of a scaled table (default JPEG, DeepN-JPEG); a level that needs no search
 MatchQuality     the SWE of default JPEG at a quality factor, luminance and chrominance apart (Setting 1) or jointly
@@ -8,10 +8,11 @@ MatchSwe         a sensitivity weighted error, or one of luminance and one of ch
 MatchPsnr        the peak signal-to-noise ratio of the decoded image, at least
 MatchSsim        the structural similarity of the decoded image, at least
 MatchSsimulacra2 the SSIMULACRA2 score of the decoded image, at least
+MatchButteraugli the distance of the decoded image by butteraugli, at most (`optcodec.butteraugli`)
 MatchMeasure     a measure of the user, computed from the file (`optcodec.match_measure`)
 Bpp              bits per pixel of the whole file
 MaxBytes         a file no larger than this
-================ ========================================================================================
+================ ==========================================================================================
 
 A target that needs a search resolves to goals: what is measured of a file, and how large it may be. How closely each
 measure is met is said in `optcodec.matching`.
@@ -21,6 +22,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
 from optcodec.jpeg.tables import annex_k_tables, check_quality
@@ -219,6 +223,10 @@ class MatchSsimulacra2(Target):
             raise InvalidInputError(f"a score of SSIMULACRA2 to match lies below 100; got {self.score!r}")
 
     needs_file: ClassVar[bool] = True
+
+    def is_kept(self, reference: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8]) -> bool:
+        """Whether a picture has this score at least."""
+        return ssimulacra2(reference, test) >= self.score
 
     def goals(self, line: TargetLine[C]) -> tuple[Goal, ...]:
         """What this score leaves to 100."""

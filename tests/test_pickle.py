@@ -64,6 +64,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "JpegWarning": [optcodec.JpegWarning("found this (at byte 9); done that")],
     "MalformedJpegError": [optcodec.MalformedJpegError("found this, expected that", 17)],
     "Masking": [optcodec.Masking(0.5, 60.0)],
+    "MatchButteraugli": [optcodec.MatchButteraugli(1.5)],
     "MatchMeasure": [optcodec.MatchMeasure(len, 1000), optcodec.MatchMeasure(len, -5.5, at_least=True, tolerance=0.1)],
     "MatchPsnr": [optcodec.MatchPsnr(30.0)],
     "MatchQuality": [optcodec.MatchQuality(75)],

@@ -13,6 +13,7 @@ import pytest
 import optcodec
 import restore
 from optcodec.accuracy.conditions import Condition
+from optcodec.butteraugli import MatchButteraugli
 from optcodec.errors import InvalidInputError
 from optcodec.targets import (
     Bpp,
@@ -52,6 +53,7 @@ REAL: dict[str, Callable[[Any], Any]] = {
     "MatchPsnr": lambda value: MatchPsnr(value).psnr_db,
     "MatchSsim": lambda value: MatchSsim(value).ssim,
     "MatchSsimulacra2": lambda value: MatchSsimulacra2(value).score,
+    "MatchButteraugli": lambda value: MatchButteraugli(value).distance,
     "Bpp": lambda value: Bpp(value).bpp,
     "level of an accuracy run": lambda value: Condition("opts", "2", value).level,
 }

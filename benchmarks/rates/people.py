@@ -13,8 +13,6 @@ butteraugli's largest distance, SSIM of luminance and PSNR took no part. Writes 
 from __future__ import annotations
 
 import argparse
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -22,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from benchmarks.rates.pages import pages
 from benchmarks.rates.peers import PACKAGES
@@ -30,6 +27,7 @@ from benchmarks.rates.rd import Encoder, Pixels, averaged, bd_rate, load, measur
 from benchmarks.rates.strongest import encode_cjpeg, version_of
 from benchmarks.record import write_result
 from optcodec import encode
+from optcodec.butteraugli import visibility
 from optcodec.console.progress import tracked
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.shared import encode_jpegli
@@ -52,13 +50,8 @@ def ours(pixels: Pixels, subsampling: str, quality: int, *, effort: int) -> byte
 
 def butteraugli(reference: Pixels, test: Pixels, program: str) -> dict[str, float]:
     """Butteraugli's 3-norm and largest distance, by ``butteraugli_main``; negative, so that more is better."""
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [str(Path(folder) / name) for name in ("reference.png", "test.png")]
-        for pixels, path in zip((reference, test), paths, strict=True):
-            Image.fromarray(pixels).save(path, compress_level=0)
-        printed = subprocess.run([program, *paths], check=True, capture_output=True, text=True).stdout
-    largest, norm = printed.splitlines()[:2]  # such as "2.52506", and "3-norm: 0.964185"
-    return {"butteraugli_3": -float(norm.rpartition(":")[2]), "butteraugli_max": -float(largest.split()[0])}
+    seen = visibility(reference, test, program=program)
+    return {"butteraugli_3": -seen.norm_3, "butteraugli_max": -seen.largest}
 
 
 def encoders(cjpeg: str) -> dict[str, Encoder]:

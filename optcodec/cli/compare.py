@@ -51,7 +51,8 @@ _NBYTES_PER_PIXEL = 170  # of memory at the peak, while SSIM is computed
     "--measure",
     "measures",
     metavar="LIST",
-    help="Further measures, separated by commas: psnr_y, psnr_b, ssim_y, ms_ssim, fsim, ssimulacra2.",
+    help="Further measures, separated by commas: psnr_y, psnr_b, ssim_y, ms_ssim, fsim, ssimulacra2, butteraugli, "
+    "butteraugli_3.",
 )
 @click.option("--background", metavar="COLOUR", help="Composite transparent pixels on this colour, such as white.")
 @to_rgb_option

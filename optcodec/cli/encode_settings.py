@@ -32,6 +32,7 @@ _NBYTES_PER_PIXEL = {
     "network": 200,
     "people": 300,
     "ssimulacra2": 560,
+    "butteraugli": 350,
     "ssim": 170,
     "trellis or psnr": 70,
     "kl": 70,
@@ -51,7 +52,7 @@ def _busiest(tuning: EncodeSettings, options: dict[str, Any]) -> str:
         return "network"
     if tuning.effort == 4:
         return "people"
-    for measure in ("ssimulacra2", "ssim"):
+    for measure in ("ssimulacra2", "butteraugli", "ssim"):
         if options[f"match_{measure}"] is not None:
             return measure
     busy = tuning.effort >= 3 or options["match_psnr"] is not None
@@ -116,7 +117,7 @@ def _check_shared(options: dict[str, Any]) -> dict[str, Any]:
     InvalidInputError
         If the options do not go with ``--shared-tables``.
     """
-    matched = "match_psnr", "match_ssim", "match_ssimulacra2"
+    matched = "match_psnr", "match_ssim", "match_ssimulacra2", "match_butteraugli"
     only_single = ("network", "readers", "max_kl", "same_top1", *matched, "tables", "scale")
     refused = next((name for name in only_single if options[name] not in (None, False, ())), None)
     if refused is not None:

@@ -31,7 +31,8 @@ _PACKAGES = ("numpy", "pillow", "ajpegli", "pyvips", "scikit-image", "ssimulacra
     "measures",
     default="psnr,ssim",
     show_default=True,
-    help="Comma-separated list of: psnr (of RGB), psnr_y, psnr_b, ssim, ssim_y, ms_ssim, fsim, ssimulacra2.",
+    help="Comma-separated list of: psnr (of RGB), psnr_y, psnr_b, ssim, ssim_y, ms_ssim, fsim, ssimulacra2, "
+    "butteraugli, butteraugli_3.",
 )
 def command(inputs: tuple[Path, ...], **options: Any) -> None:
     """Compare encoders on your own pictures: rate in bits per pixel, and quality of what libjpeg-turbo decodes.

@@ -51,7 +51,8 @@ __all__ = [
 
 TABLE_TARGETS = "--water-level, --match-quality, --match-swe, --bpp or --max-bytes"
 FILE_TARGETS = (
-    "--water-level, --match-quality, --match-swe, --match-psnr, --match-ssim, --match-ssimulacra2, --bpp or --max-bytes"
+    "--water-level, --match-quality, --match-swe, --match-psnr, --match-ssim, --match-ssimulacra2, "
+    "--match-butteraugli, --bpp or --max-bytes"
 )
 
 
@@ -211,6 +212,13 @@ def pixel_target_options(function: Any) -> Any:
             help="Target: an SSIMULACRA2 of at least S, below 100; 70 is good, 90 hard to tell from the original. It "
             "takes ten seconds or so for a megapixel.",
         ),
+        click.option(
+            "--match-butteraugli",
+            type=float,
+            metavar="D",
+            help="Target: a distance of at most D by butteraugli, above 0; 1 is hardly seen, 3 is plain. It takes ten "
+            "seconds or so for a megapixel, and the program butteraugli_main of libjxl.",
+        ),
     )
 
 
@@ -249,7 +257,7 @@ def one_of(values: dict[str, Any]) -> str | None:
 
 def choose_target(values: dict[str, Any]) -> Target | None:
     """The target from the options of `target_options` and, if the verb has them, `pixel_target_options`."""
-    from optcodec import targets
+    from optcodec import butteraugli, targets
 
     kinds: dict[str, Callable[[Any], Target]] = {
         "--water-level": targets.WaterLevel,
@@ -258,6 +266,7 @@ def choose_target(values: dict[str, Any]) -> Target | None:
         "--match-psnr": targets.MatchPsnr,
         "--match-ssim": targets.MatchSsim,
         "--match-ssimulacra2": targets.MatchSsimulacra2,
+        "--match-butteraugli": butteraugli.MatchButteraugli,
         "--bpp": targets.Bpp,
         "--max-bytes": targets.MaxBytes,
     }
@@ -266,6 +275,8 @@ def choose_target(values: dict[str, Any]) -> Target | None:
     packages = {"--match-ssim": "skimage.metrics", "--match-ssimulacra2": "ssimulacra2"}
     if name in packages:
         require_packages(packages[name])  # checked once here, not for each file
+    if name == "--match-butteraugli":
+        butteraugli.find_program()
     return None if name is None else kinds[name](options[name])
 
 

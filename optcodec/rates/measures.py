@@ -1,4 +1,4 @@
-"""Measures of a decoded picture against its original, by name: PSNR, PSNR-B, SSIM, MS-SSIM, FSIM and SSIMULACRA2."""
+"""Measures of a decoded picture against its original, by name: PSNR, SSIM, FSIM, SSIMULACRA2, butteraugli and more."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from optcodec.butteraugli import find_program, visibility
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 from optcodec.metrics import (
@@ -73,6 +74,8 @@ MEASURES: dict[str, Measure] = {
     "ms_ssim": Measure("MS-SSIM", 4),
     "fsim": Measure("FSIM", 4),
     "ssimulacra2": Measure("SSIMULACRA2", 2),
+    "butteraugli": Measure("butteraugli", 3, rises=False),
+    "butteraugli_3": Measure("butteraugli, 3-norm", 3, rises=False),
 }
 
 
@@ -84,7 +87,8 @@ def load_measures(names: Iterable[str]) -> dict[str, MeasureFunction]:
     names : iterable of str
         Names in `MEASURES`: ``psnr`` of RGB; ``psnr_y`` and ``ssim_y`` of luminance (T.871, 8 bits); ``psnr_b`` of
         RGB; ``ssim``, the mean of the colour channels; ``ms_ssim`` of luminance; ``fsim``, in colour FSIM_C;
-        ``ssimulacra2``. For gray pictures all are those of their one channel.
+        ``ssimulacra2``; ``butteraugli``, the largest distance, and ``butteraugli_3``, its 3-norm, by a program. For
+        gray pictures all are those of their one channel.
 
     Returns
     -------
@@ -95,7 +99,7 @@ def load_measures(names: Iterable[str]) -> dict[str, MeasureFunction]:
     Raises
     ------
     InvalidInputError
-        If there is no such measure, or a package that it needs is missing.
+        If there is no such measure, or a package or the program that it needs is missing.
     """
     functions: Mapping[str, MeasureFunction] = {
         "psnr": psnr_db,
@@ -106,6 +110,8 @@ def load_measures(names: Iterable[str]) -> dict[str, MeasureFunction]:
         "ms_ssim": ms_ssim,
         "fsim": fsim,
         "ssimulacra2": ssimulacra2,
+        "butteraugli": lambda reference, test: visibility(reference, test).largest,
+        "butteraugli_3": lambda reference, test: visibility(reference, test).norm_3,
     }
     packages = {
         "ssim": ("skimage.metrics",),
@@ -119,6 +125,8 @@ def load_measures(names: Iterable[str]) -> dict[str, MeasureFunction]:
         if name not in functions:
             raise InvalidInputError(f"measure is one of {', '.join(functions)}; got {name!r}")
         require_packages(*packages.get(name, ()))
+        if name.startswith("butteraugli"):
+            find_program()
         chosen[name] = functions[name]
     return chosen
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["MEASURE_HELP", "data_option", "parse_crop", "receiver_from", "sigma_option", "test_sets", "weights_option"]
 
 MEASURE_HELP = (
-    "Comma-separated list of: psnr, psnr_y, psnr_b, ssim, ssim_y, ms_ssim, fsim, ssimulacra2, lpips, lpips_vgg, "
-    "lpips_squeeze, niqe, brisque."
+    "Comma-separated list of: psnr, psnr_y, psnr_b, ssim, ssim_y, ms_ssim, fsim, ssimulacra2, butteraugli, "
+    "butteraugli_3, lpips, lpips_vgg, lpips_squeeze, niqe, brisque."
 )
 
 data_option = click.option(

@@ -231,7 +231,8 @@ def test_failures_of_one_kind_are_one_line() -> None:
         (("--bpp", "1"), "--bpp and --fixed exclude one another"),
         (
             ("--measure", "vmaf"),
-            "measure is one of psnr, psnr_y, psnr_b, ssim, ssim_y, ms_ssim, fsim, ssimulacra2; got 'vmaf'",
+            "measure is one of psnr, psnr_y, psnr_b, ssim, ssim_y, ms_ssim, fsim, ssimulacra2, butteraugli, "
+            "butteraugli_3; got 'vmaf'",
         ),
         (("--labels", "a.csv"), "--labels is for a classifier; expected it with --classify"),
         (("--classify-weights", "a.pth"), "--classify-weights is for a classifier"),

@@ -112,6 +112,7 @@ def test_alpha_is_composited_on_request(tmp_path: Path) -> None:
         (["--match-psnr", "nan"], "a PSNR in dB is a finite number above 0, got nan"),
         (["--match-psnr", 200], "MatchPsnr(psnr_db=200.0): a squared error of at most 6.5025e-16, but the nearest "),
         (["--match-psnr", 200, "--effort", 3], "MatchPsnr(psnr_db=200.0): a squared error of at most 6.5025e-16, "),
+        (["--match-butteraugli", 0], "a finite number above 0, got 0.0"),
         (["--match-ssimulacra2", 100], "a score of SSIMULACRA2 to match lies below 100; got 100.0"),
         (["--match-ssim", 1], "an SSIM to match lies below 1, which equal images have; got 1.0"),
         (["--effort", 1, "--bpp", 1], "tables are fixed with --effort 1, so that no target can be met; expected "),
