@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from optcodec.cached import cached_property
 from optcodec.effort import Request
+from optcodec.errors import TargetNotMetError
 from optcodec.files import write_whole
 from optcodec.form import Form, check_transcoding
 from optcodec.jpeg.image import CoefficientImage
@@ -131,7 +132,10 @@ class Encoding:
     def __call__(self, image: ImageLike | CoefficientImage) -> EncodedJpeg:
         """Encode an image."""
         source = self._source_of(image)
-        data, verdict = _file(source, self.request)
+        try:
+            data, verdict = _file(source, self.request)
+        except TargetNotMetError as error:
+            raise _with_hint(error, source, self.request) from None
         loss, losses = (None, None) if verdict is None else (verdict.loss, verdict.losses)
         return EncodedJpeg(data, *source.size, loss=loss, losses=losses, subsampling=source.sampling)
 
@@ -180,6 +184,16 @@ def _file(source: PixelSource | CoefficientSource, request: Request) -> tuple[by
 
     assert request.target is not None
     return designed(source, request.target, request.profile, request.tables or request.method), None
+
+
+def _with_hint(
+    error: TargetNotMetError, source: PixelSource | CoefficientSource, request: Request
+) -> TargetNotMetError:
+    """The error of a target that no file meets, with what may help: pixels lose most to the subsampling."""
+    of_pixels = request.target is not None and request.target.needs_file
+    if not of_pixels or isinstance(source, CoefficientSource) or source.sampling in ("grey", "4:4:4"):
+        return error
+    return TargetNotMetError(f"{error}; this is with subsampling {source.sampling}, 4:4:4 may come nearer")
 
 
 def _chosen(source: PixelSource | CoefficientSource, request: Request) -> tuple[bytes, Verdict | None]:
