@@ -5,12 +5,12 @@
 The search changes one constant after the other by a factor or a step, as long as the mean PSNR after restoration
 rises at equal bytes of real files; or with ``deblock-ssim`` and ``deblock-ssimulacra2``, that measure. Where the
 package has networks of two kinds for a task, it is the mean of both, since weights that suit one network alone may not
-suit another that had no part in the fit. The photographs are those of ``imagenet_sample`` from
-which neither the profile nor QP-NET was made; for the receiver of JPEG files, whose networks saw these, the middle of
-each photograph of Val20, and some of ``nips2017_dev``. The search starts from the weights for PSNR (of another
-measure, also from nearly those of its tuning without a receiver), or from an earlier result if they are better. Then
-the strength of the groups' exchange rates is fitted, which stays 0 if its gain could be chance. All gains are over
-default JPEG (optimal Huffman codes, 4:2:0) at the same bytes, and encoded with ``effort=3``.
+suit another that had no part in the fit. The photographs are those of ``imagenet_sample`` from which neither the
+profile nor QP-NET was made; for the receiver of JPEG files, whose networks saw these, the middle of each photograph of
+Val20, and some of ``nips2017_dev``. The search starts from the weights for PSNR (of another measure, also from nearly
+those of its tuning without a receiver), or from an earlier result if they are better. Then the strength of the groups'
+exchange rates is fitted, which stays 0 if its gain could be chance. All gains are over default JPEG (optimal Huffman
+codes, 4:2:0) at the same bytes, and encoded with ``effort=3``.
 
 All trials are written to ``results/fit_receiver_TASK.json``. If the package has a profile and a QP-NET for the task,
 tuning and strength are also written into ``optcodec/data/utility/TASK.json``; with a measure, the tuning into a profile

@@ -197,14 +197,14 @@ def _measured(tasks: list[Task], model: str, workers: int) -> list[dict[str, Any
 @click.option("--model", default="default", show_default=True)
 @click.option("--images", default=150, show_default=True, help="At most so many squares of each set.")
 @click.option("--again", multiple=True, type=click.Choice(list(SETS)), help="Only the pictures of these sets.")
-@click.option("--sender", "senders", multiple=True, type=click.Choice(SENDER_NAMES), help="Encoders.")
+@click.option("--sender", "senders", multiple=True, type=click.Choice(SENDER_NAMES), help="Only their files.")
 @click.option("--workers", default=2, show_default=True)
 def main(model: str, images: int, again: tuple[str, ...], senders: tuple[str, ...], workers: int) -> None:
     """Measure what networks make of restored pictures."""
     tasks = [task for name in again or SETS for task in tasks_of(name, model, images, senders or SENDER_NAMES)]
     renewed = bool(again or senders)
-    measured = summary(_measured(tasks, model, workers))
-    sets = merged(_earlier(model), measured) if renewed else measured
+    earlier = _earlier(model) if renewed else {}  # refused before the work begins
+    sets = merged(earlier, summary(_measured(tasks, model, workers)))
     figures = {"model": model, "shares": {name: shares_of(name) for name in sets}, "sets": sets}
     write_result("receiver_classifiers", figures, packages=PACKAGES, renewed=renewed)
 

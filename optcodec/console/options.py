@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -272,11 +273,13 @@ def choose_target(values: dict[str, Any]) -> Target | None:
     }
     options = {name: values.get(name[2:].replace("-", "_")) for name in kinds}
     name = one_of(options)
-    packages = {"--match-ssim": "skimage.metrics", "--match-ssimulacra2": "ssimulacra2"}
-    if name in packages:
-        require_packages(packages[name])  # checked once here, not for each file
-    if name == "--match-butteraugli":
-        butteraugli.find_program()
+    requirements: dict[str, Callable[[], object]] = {
+        "--match-ssim": partial(require_packages, "skimage.metrics"),
+        "--match-ssimulacra2": partial(require_packages, "ssimulacra2"),
+        "--match-butteraugli": butteraugli.find_program,
+    }
+    if name in requirements:
+        requirements[name]()  # checked once here, not for each file
     return None if name is None else kinds[name](options[name])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -113,20 +114,21 @@ def load_measures(names: Iterable[str]) -> dict[str, MeasureFunction]:
         "butteraugli": lambda reference, test: visibility(reference, test).largest,
         "butteraugli_3": lambda reference, test: visibility(reference, test).norm_3,
     }
-    packages = {
-        "ssim": ("skimage.metrics",),
-        "ssim_y": ("skimage.metrics",),
-        "ms_ssim": ("torch", "torchmetrics"),
-        "fsim": ("torch", "piq"),
-        "ssimulacra2": ("ssimulacra2",),
+    requirements: Mapping[str, Callable[[], object]] = {
+        "ssim": partial(require_packages, "skimage.metrics"),
+        "ssim_y": partial(require_packages, "skimage.metrics"),
+        "ms_ssim": partial(require_packages, "torch", "torchmetrics"),
+        "fsim": partial(require_packages, "torch", "piq"),
+        "ssimulacra2": partial(require_packages, "ssimulacra2"),
+        "butteraugli": find_program,
+        "butteraugli_3": find_program,
     }
     chosen = {}
     for name in names:
         if name not in functions:
             raise InvalidInputError(f"measure is one of {', '.join(functions)}; got {name!r}")
-        require_packages(*packages.get(name, ()))
-        if name.startswith("butteraugli"):
-            find_program()
+        if name in requirements:
+            requirements[name]()
         chosen[name] = functions[name]
     return chosen
 
