@@ -2,7 +2,8 @@
 
 After DDCN (Guo and Chao, "Building dual-domain representations for compression artifacts reduction", ECCV 2016) and D3
 (Wang et al., "D3: deep dual-domain based fast restoration of JPEG-compressed images", CVPR 2016), at the size of
-`tiny`: the branches run in parallel, and a few convolutions join them.
+`tiny` or a few times that: the branches run in parallel, and a few convolutions join them. As `Conditioned`, the
+network is told how strong the noise is that was added to the decoded samples, which these papers do not treat.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from restore.networks.conditioned import Residual
+from restore.networks.parts import with_zero_weights
+from restore.runtime.context import SIGMA_UNIT
 
 __all__ = ["DualDomain"]
+
+_NOISE_REACH = 3  # standard deviations of the noise by which a coefficient may change (a choice)
 
 
 def _dct() -> Tensor:
@@ -51,35 +56,42 @@ class DualDomain(nn.Module):
             "dct_width": dct_width, "dct_blocks": dct_blocks,
         }  # fmt: skip
         self.register_buffer("dct", _dct(), persistent=False)
-        self.told = nn.Conv2d(64, dct_width, 1)  # of the quantization steps; files have the weights under this name
+        self.told = nn.Conv2d(65, dct_width, 1)  # of steps and noise; files have the weights under this name
         self.dct_head = nn.Conv2d(64, dct_width, 3, padding=1)
         self.dct_body = nn.Sequential(*(Residual(dct_width) for _ in range(dct_blocks)))
-        self.dct_tail = nn.Conv2d(dct_width, 64, 3, padding=1)
+        self.dct_tail = with_zero_weights(nn.Conv2d(dct_width, 64, 3, padding=1))
         self.head = nn.Conv2d(4, width, 3, padding=1)
         self.before = Residual(width)
         self.join = nn.Conv2d(width + 4, width, 3, padding=1)
         self.body = nn.Sequential(*(Residual(width) for _ in range(blocks)))
-        self.tail = nn.Conv2d(width, 4, 3, padding=1)
-        for tail in (self.dct_tail, self.tail):  # an untrained network changes nothing
-            nn.init.zeros_(tail.weight)
-            assert tail.bias is not None
-            nn.init.zeros_(tail.bias)
+        self.tail = with_zero_weights(nn.Conv2d(width, 4, 3, padding=1))  # an untrained network changes nothing
 
     def forward(self, image: Tensor, condition: Tensor) -> Tensor:
-        dct_change = self._dct_branch(image, torch.exp2(8 * condition[:, :64, None, None]))
+        dct_change = self._dct_branch(image, condition[:, :64, None, None], condition[:, -1:, None, None])
         features = self.before(self.head(functional.pixel_unshuffle(image, 2)))
         joined = self.join(torch.cat([features, functional.pixel_unshuffle(dct_change, 2).to(features.dtype)], 1))
         return image + dct_change + functional.pixel_shuffle(self.tail(self.body(joined)), 2)
 
-    def _dct_branch(self, image: Tensor, steps: Tensor) -> Tensor:
-        """The change that the DCT branch adds to the image, where coefficients change by at most half a step.
+    def _dct_branch(self, image: Tensor, logarithms: Tensor, noise: Tensor) -> Tensor:
+        """The change that the DCT branch adds, where no coefficient changes by more than what may be its error.
 
-        The original coefficient lies in its quantization interval, which both papers enforce. The limit is expressed by
-        ReLUs, which every runtime supports.
+        Without noise, the original coefficient lies in its quantization interval, half a step to each side, which both
+        papers enforce. Noise has its own standard deviation in each coefficient, too, as the DCT is orthonormal; three
+        of them are added to each side. The limit is expressed by ReLUs, which every runtime supports.
+
+        Parameters
+        ----------
+        image : Tensor, shape (N, 1, H, W)
+            Received samples, 0..1.
+        logarithms : Tensor, shape (N, 64, 1, 1)
+            log2(steps) / 8.
+        noise : Tensor, shape (N, 1, 1, 1)
+            Standard deviation of the noise in units of 16 samples.
         """
         coefficients = functional.conv2d(functional.pixel_unshuffle(image, 8), self.dct)
-        features = self.dct_head(coefficients) + self.told(torch.log2(steps) / 8)
+        features = self.dct_head(coefficients) + self.told(torch.cat([logarithms, noise], 1))
         change = self.dct_tail(self.dct_body(features)).float()
         limited = functional.relu(change + 0.5) - functional.relu(change - 0.5) - 0.5
-        samples = functional.conv2d(limited * (steps / 255), self.dct.transpose(0, 1))
+        interval = (torch.exp2(8 * logarithms.float()) + 2 * _NOISE_REACH * SIGMA_UNIT * noise) / 255
+        samples = functional.conv2d(limited * interval, self.dct.transpose(0, 1))
         return functional.pixel_shuffle(samples, 8)

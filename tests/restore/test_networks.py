@@ -120,14 +120,17 @@ def test_dncnn_takes_a_width_a_layer() -> None:
     assert torch.equal(network.eval()(image), network(image, conditions(torch.ones(1, 1, 8, 8))))
 
 
-def test_the_dct_branch_stays_in_the_quantization_intervals() -> None:
+@pytest.mark.parametrize("sigma", [0, 8])
+def test_the_dct_branch_stays_in_the_quantization_intervals_which_noise_widens(sigma: int) -> None:
     network = shaken(DualDomain(dct_width=8))
     with torch.no_grad():
         network.dct_tail.weight.mul_(100)  # large changes, which leave the intervals if they are not limited
         image, steps = torch.rand(1, 1, 16, 16), torch.randint(1, 100, (1, 64, 1, 1)).float()
-        moved = network._dct_branch(image, steps)[0, 0].numpy() * 255
+        noise = torch.full((1, 1, 1, 1), sigma / 16)
+        moved = network._dct_branch(image, torch.log2(steps) / 8, noise)[0, 0].numpy() * 255
     blocks = moved.reshape(2, 8, 2, 8).transpose(0, 2, 1, 3)
-    shares = dctn(blocks.astype(np.float64), axes=(2, 3), norm="ortho") / steps.view(8, 8).numpy()
+    intervals = steps.view(8, 8).numpy() + 6 * sigma
+    shares = dctn(blocks.astype(np.float64), axes=(2, 3), norm="ortho") / intervals
     assert np.abs(shares).max() < 0.5 + 1e-4
     assert (np.abs(shares) > 0.499).mean() > 0.5
 
@@ -139,10 +142,13 @@ def test_the_dct_is_that_of_scipy() -> None:
     np.testing.assert_allclose(coefficients, dctn(block, norm="ortho"), atol=2e-6)
 
 
-def test_the_dual_domain_network_costs_what_tiny_does() -> None:
-    tiny, dual = (macs(build(load_recipe(name).network), 32) for name in ("tiny", "dual"))
-    assert tiny == (12 * 48 * 9 + 6 * 48 * 48 * 9 + 48 * 4 * 9) / 4
-    assert 0.95 < (dual + 2 * 64 * 64 / 64) / tiny < 1.05  # with the two DCTs, which are no modules
+def test_the_dual_domain_network_costs_a_fifth_of_dncnn() -> None:
+    dual = macs(build(load_recipe("dual").network), 32)
+    pixel_branch = 4 * 64 * 9 + 2 * 64 * 64 * 9 + 68 * 64 * 9 + 6 * 64 * 64 * 9 + 64 * 4 * 9  # at half the resolution
+    dct_branch = 64 * 128 * 9 + 6 * 128 * 128 * 9 + 128 * 64 * 9  # at an eighth
+    told = 65 * 128 / 32**2  # once for an image
+    assert dual == pixel_branch / 4 + dct_branch / 64 + told
+    assert dual + 2 * 64 * 64 / 64 < macs(DnCNN().eval(), 32) / 5  # with the two DCTs, which are no modules
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -109,9 +109,17 @@ def test_chrominance_is_trained_as_luminance_is_and_after_it(name: str) -> None:
     assert dataclasses.replace(chrominance, **same) == luminance
 
 
-def test_shipped_stage_2_differs_from_tiny_in_its_losses() -> None:
-    tiny, gan = load_recipe("tiny"), load_recipe("gan")
+def test_stage_2_differs_from_the_training_of_dncnn_in_its_losses() -> None:
+    first, gan = load_recipe("dncnn"), load_recipe("gan")
     assert gan.adversarial > 0
     assert 0.05 <= gan.perceptual <= 0.2
-    assert gan.network == tiny.network
+    for name in ("network", "photographs", "degradation", "side", "stride", "count", "loss", "precision"):
+        assert getattr(gan, name) == getattr(first, name)
     assert dataclasses.replace(gan, adversarial=0.0) == load_recipe("perceptual")
+
+
+def test_the_networks_of_the_paper_s_table_learn_from_the_same_degradations() -> None:
+    full, dual = load_recipe("dncnn").degradation, load_recipe("dual").mix
+    assert dual is not None
+    assert (full.qualities, full.sigmas) == (dual.qualities, dual.sigmas)
+    assert load_recipe("paper").degradation == full
