@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from optcodec.bootstrap import percentile_interval
 from optcodec.cached import cached_property
+from optcodec.experiments.partial import PartFormat, PartialFolder, remove_partial
+from optcodec.experiments.threads import in_order
 from optcodec.extras import load_factory, load_function
 from optcodec.files import check_writable, whole_file, write_whole
 from optcodec.jpeg.dct import forward
@@ -21,10 +23,13 @@ from optcodec.pictures.opening import first_line
 from optcodec.pictures.orientation import check_orient
 from optcodec.scalars import real_number
 from optcodec.shipped import ShippedFiles
+from optcodec.vision.running import one_thread_each
 
 __all__ = [
     "PEERS",
     "CarriedSegment",
+    "PartFormat",
+    "PartialFolder",
     "ShippedFiles",
     "cached_property",
     "check_orient",
@@ -36,13 +41,16 @@ __all__ = [
     "finite",
     "first_line",
     "forward",
+    "in_order",
     "load_factory",
     "load_function",
     "luminance",
     "mean_square",
+    "one_thread_each",
     "percentile_interval",
     "processor_count",
     "real_number",
+    "remove_partial",
     "require_peers",
     "segments_of",
     "ssim",

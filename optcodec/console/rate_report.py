@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.console.progress import progress_bar
-from optcodec.console.rates import anchor_of, files_named
+from optcodec.console.rates import anchor_of, state_of
 from optcodec.console.show import columns, count, print_json
 from optcodec.experiments.partial import remove_partial
 from optcodec.files import check_writable, write_whole
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from optcodec.rates.measures import Measure
     from optcodec.rates.rows import Failed
 
-__all__ = ["check_output", "failure_lines", "measure_and_report", "tables"]
+__all__ = ["check_output", "failure_lines", "measure_and_report", "partial_of", "tables"]
 
 # Options on which no row depends; of the pictures, names and sizes are compared.
 _ABOUT_THE_RUN = ("output", "as_json", "workers", "inputs", "sets", "data", "crops", "crop", "anchor")
@@ -32,6 +32,11 @@ def check_output(output: Path) -> None:
     if output.suffix.lower() != ".json":
         raise click.BadParameter(f"{output} should end in .json", param_hint="-o/--output")
     check_writable(output)
+
+
+def partial_of(output: Path) -> Path:
+    """Folder beside a result file for what is finished of an interrupted run."""
+    return output.with_name(f"{output.name}.partial")
 
 
 def measure_and_report(
@@ -74,10 +79,8 @@ def measure_and_report(
 
     output: Path = options["output"]
     anchor = anchor_of(options, experiment.senders)
-    partial = output.with_name(f"{output.name}.partial")
-    texts = {name: value for name, value in options.items() if name not in _ABOUT_THE_RUN}
-    words = [word for value in texts.values() for word in (value if isinstance(value, tuple) else (value,))]
-    state = {"options": json.loads(json.dumps(texts, default=str)), "files": files_named(map(str, words))}
+    partial = partial_of(output)
+    state = state_of(options, _ABOUT_THE_RUN)
     with progress_bar(len(originals), "rates") as progress:
         part = measure_rates(
             experiment, originals, partial=partial, about=state, workers=options["workers"], progress=progress

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from optcodec.rates.rates import Rate
     from optcodec.rates.senders import Sender
 
-__all__ = ["anchor_of", "classified", "files_named", "labelled_originals", "rates_of", "senders_of"]
+__all__ = ["anchor_of", "classified", "labelled_originals", "rates_of", "senders_of", "state_of"]
 
 _NUMBERS = {"bpp": "bpp", "match_psnr": "psnr", "match_ssim": "ssim", "fixed": "quality"}  # option: kind of rate
 _DEFAULT_BPP = (0.25, 0.4, 0.6, 0.9, 1.2)
@@ -90,8 +91,28 @@ def classified(options: dict[str, Any], judge: Judge) -> tuple[Judge, dict[str, 
     return judge_by_network(target, judge), NETWORK_MEASURES
 
 
-def files_named(texts: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of the files that texts of options name: an interrupted run must not continue with other weights."""
+def state_of(options: Mapping[str, Any], left_out: Container[str]) -> dict[str, Any]:
+    """What the rows of a run depend on, so that an interrupted one does not continue with anything else.
+
+    Parameters
+    ----------
+    options : mapping
+        All options of the command.
+    left_out : container of str
+        Names of options on which no row depends.
+
+    Returns
+    -------
+    dict
+        JSON values: the other options, and the SHA-256 of the files that these name, such as weights.
+    """
+    texts = {name: value for name, value in options.items() if name not in left_out}
+    words = [word for value in texts.values() for word in (value if isinstance(value, tuple) else (value,))]
+    return {"options": json.loads(json.dumps(texts, default=str)), "files": _files_named(map(str, words))}
+
+
+def _files_named(texts: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of the files that texts of options name."""
     pieces = dict.fromkeys(piece for text in texts for piece in (text, *re.split(r"[=,+:]", text)))
     files = [piece for piece in pieces if piece and Path(piece).is_file()]
     return {file: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from optcodec.jpeg.layout import thread_count
 from optcodec.jsontext import parse_json
 from optcodec.rates.experiment import Experiment, Original, Part, load_pixels
 from optcodec.rates.rows import Failed, Row
-from optcodec.vision.running import one_torch_thread
+from optcodec.vision.running import one_thread_each
 
 __all__ = ["measure_rates"]
 
@@ -79,7 +77,7 @@ def measure_rates(
     tell(len(parts))
     gray = _gray_sets(originals, experiment.max_pixels)
     waiting = [(original, gray[original.set]) for original in originals[len(parts) :]]
-    with _one_thread_each():
+    with one_thread_each():
         for part in in_order(experiment, waiting, thread_count(workers)):
             folder.add(len(parts), part)
             parts.append(part)
@@ -87,11 +85,6 @@ def measure_rates(
     return Part(
         tuple(row for part in parts for row in part.rows), tuple(failed for part in parts for failed in part.failures)
     )
-
-
-def _one_thread_each() -> AbstractContextManager[None]:
-    """Where torch is in use, one thread of it for each of ours."""
-    return one_torch_thread() if "torch" in sys.modules else nullcontext()
 
 
 def _nbytes(path: Path) -> int | None:

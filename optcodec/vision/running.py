@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["as_used", "one_torch_thread"]
+__all__ = ["as_used", "one_thread_each", "one_torch_thread"]
 
 
 def as_used(module: nn.Module) -> nn.Module:
@@ -57,3 +58,8 @@ def one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def one_thread_each() -> AbstractContextManager[None]:
+    """Where torch is in use, one thread of it for each of ours; where it is not, it stays so."""
+    return one_torch_thread() if "torch" in sys.modules else nullcontext()

@@ -13,6 +13,8 @@ import click
 from optcodec import InvalidInputError, require_packages
 from optcodec.console.about import about
 from optcodec.console.progress import progress_bar
+from optcodec.console.rate_report import partial_of
+from optcodec.console.rates import state_of
 from optcodec.console.show import json_option, print_json
 from restore.cli.options import (
     MEASURE_HELP,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+# Options on which no row depends; of the pictures, names and sizes are compared.
+_ABOUT_THE_RUN = ("output", "data", "workers", "images", "against", "cost", "figure", "crop")
 _PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "onnxruntime", "torch", "spandrel")
 
 
@@ -87,7 +91,11 @@ _PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "onnxruntime", "torch",
               "of the first image.")  # fmt: skip
 @click.option("--crop", callback=parse_crop, metavar="LEFT,TOP,WIDTH,HEIGHT", help="Part of the image "
               "that --figure shows.  [default: 128x128 in the middle]")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write all results to this .json file.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write all results to this .json file. What is "
+              "finished is kept beside it until then, so that the same command continues a run that was "
+              "interrupted.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1), help="Number of pictures that are measured at a time, each by one "
+              "thread.  [default: all processors]")  # fmt: skip
 @json_option
 def command(sets: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Encode the images of test sets as JPEG, restore them with several receivers, and measure the quality.
@@ -95,7 +103,7 @@ def command(sets: tuple[str, ...], as_json: bool, **options: Any) -> None:
     A SET is a folder of lossless images, or the name of a folder below --data (Set5, Set14, Set12, BSD68, Classic5,
     LIVE1, Kodak, McMaster, ...). Luminance is measured unless --colour is given.
     """
-    from optcodec.shared import check_writable, write_whole
+    from optcodec.shared import check_writable, remove_partial, write_whole
 
     for path in (options["output"], options["figure"]):
         if path is not None:
@@ -109,6 +117,7 @@ def command(sets: tuple[str, ...], as_json: bool, **options: Any) -> None:
     document = _measure(sets, options)
     if options["output"] is not None:
         write_whole(options["output"], (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+        remove_partial(partial_of(options["output"]))
     if as_json:
         print_json(document)
     else:
@@ -125,8 +134,8 @@ def _require_packages(options: dict[str, Any]) -> None:
 
 def _measure(set_names: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
     """Measure everything, and return the document that --output writes."""
-    from optcodec.shared import write_whole
-    from restore.evaluation.evaluate import Conditions, comparisons, evaluate, means
+    from optcodec.shared import one_thread_each, processor_count, write_whole
+    from restore.evaluation.evaluate import Conditions, comparisons, evaluate, means, unfinished
     from restore.evaluation.measures import load_measures
 
     conditions = Conditions(
@@ -138,7 +147,7 @@ def _measure(set_names: tuple[str, ...], options: dict[str, Any]) -> dict[str, A
         options["seed"],
     )
     measures = load_measures(options["measures"].split(","), options["weights"])
-    receivers = [receiver_from(name, colour=options["colour"]) for name in options["receivers"]]
+    receivers = [receiver_from(name, colour=options["colour"], threads=1) for name in options["receivers"]]
     against = options["against"]
     if against is not None and against not in [receiver.name for receiver in receivers]:
         raise InvalidInputError(
@@ -149,10 +158,12 @@ def _measure(set_names: tuple[str, ...], options: dict[str, Any]) -> dict[str, A
         write_whole(options["figure"], _figure(sets, receivers, conditions, options["crop"]))
     images = sum(len(test_set.paths) for test_set in sets)
     rows, total = [], images * len(conditions.qualities) * len(conditions.sigmas) * len(receivers)
-    with progress_bar(total, "evaluate") as advance:
-        for row in evaluate(sets, receivers, measures, conditions):
+    output, workers = options["output"], options["workers"] or min(processor_count(), images)
+    folder = unfinished(partial_of(output), sets, state_of(options, _ABOUT_THE_RUN)) if output is not None else None
+    with progress_bar(total, "evaluate") as advance, one_thread_each():
+        for row in evaluate(sets, receivers, measures, conditions, folder=folder, workers=workers):
             rows.append(row)
-            advance(label=f"{row.set} q{row.quality} {row.receiver}")
+            advance(label=f"{row.set} {row.image}")
     document = _provenance(sets, options) | {"means": means(rows)}
     if against is not None:
         document["comparisons"] = comparisons(rows, against, seed=options["seed"])

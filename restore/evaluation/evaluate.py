@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any, TypeAlias
 from zlib import crc32
 
@@ -14,7 +17,7 @@ import numpy.typing as npt
 
 import optcodec
 from optcodec import InvalidInputError
-from optcodec.shared import encode_turbo, finite
+from optcodec.shared import PartFormat, PartialFolder, encode_turbo, finite, in_order, write_whole
 from restore.channel.degradation import Degradation
 from restore.channel.samples import to_ycc
 from restore.evaluation.receiver import Receiver, noisy_planes
@@ -22,7 +25,7 @@ from restore.evaluation.statistics import compare
 from restore.evaluation.testsets import TestSet, load_image
 from restore.runtime.context import Context
 
-__all__ = ["Conditions", "Row", "comparisons", "encoded", "evaluate", "means"]
+__all__ = ["Conditions", "Row", "comparisons", "encoded", "evaluate", "means", "unfinished"]
 
 Samples: TypeAlias = npt.NDArray[np.uint8]
 Measures: TypeAlias = Mapping[str, Callable[[Samples, Samples], float]]
@@ -93,6 +96,14 @@ class Row:
         measures = values.pop("measures")
         return values | {name: finite(value) for name, value in measures.items()}
 
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Row:
+        """The row of a record from `to_json`."""
+        names = [field.name for field in fields(cls)][:-1]
+        measures = {name: value for name, value in record.items() if name not in names}
+        measures = {name: math.inf if value is None else value for name, value in measures.items()}
+        return cls(**{name: record[name] for name in names}, measures=measures)
+
 
 def encoded(image: Samples, quality: int, conditions: Conditions) -> bytes:
     """Encode an image, gray or RGB, as a JPEG file."""
@@ -103,10 +114,46 @@ def encoded(image: Samples, quality: int, conditions: Conditions) -> bytes:
     return optcodec.encode(image, tables=tables, subsampling=conditions.subsampling, tune=tune).data
 
 
+def unfinished(folder: Path, sets: Sequence[TestSet], about: Mapping[str, Any]) -> PartialFolder[list[Row]]:
+    """Folder for the rows of finished images, from which an interrupted run of `evaluate` continues.
+
+    Parameters
+    ----------
+    folder : path
+        Created if it does not exist; the caller removes it with `optcodec.shared.remove_partial` in the end.
+    sets : sequence of TestSet
+        The images, of which names and sizes of the files must be the same.
+    about : mapping
+        What else the rows depend on, as JSON values, which must be the same, too.
+
+    Raises
+    ------
+    InvalidInputError
+        If the folder belongs to another run, or cannot be written.
+    """
+    images = [[test_set.name, path.name, path.stat().st_size] for test_set in sets for path in test_set.paths]
+    return PartialFolder(folder, {"version": optcodec.__version__, "images": images, **about}, _FORMAT)
+
+
 def evaluate(
-    sets: Sequence[TestSet], receivers: Sequence[Receiver], measures: Measures, conditions: Conditions
+    sets: Sequence[TestSet],
+    receivers: Sequence[Receiver],
+    measures: Measures,
+    conditions: Conditions,
+    *,
+    folder: PartialFolder[list[Row]] | None = None,
+    workers: int = 1,
 ) -> Iterator[Row]:
     """Restore and measure all images; yields images x qualities x sigmas x receivers rows.
+
+    Parameters
+    ----------
+    sets, receivers, measures, conditions
+        What is measured; receivers and measures are called by several threads at once.
+    folder : PartialFolder, optional
+        Has the rows of finished images; see `unfinished`.
+    workers : int
+        Number of threads, each with an image of its own. The rows and their order are the same.
 
     Raises
     ------
@@ -120,19 +167,43 @@ def evaluate(
     for receiver in receivers:
         if any(conditions.sigmas) and receiver.restore is None:
             raise InvalidInputError(f"{receiver.name} reads JPEG files, which have no noise; expected sigma 0")
-    for test_set in sets:
-        for path in test_set.paths:
-            original = load_image(path, colour=conditions.colour)
-            for quality, sigma in product(conditions.qualities, conditions.sigmas):
-                data = encoded(original, quality, conditions)
-                bpp = 8 * len(data) / (original.shape[0] * original.shape[1])
-                name = f"{test_set.name}/{path.name}"
-                noisy_planes = _noisy_planes(original, quality, sigma, name, conditions) if sigma else None
-                for receiver in receivers:
-                    restored = _restore(receiver, data, noisy_planes)
-                    _check_size(receiver, restored, original, path.name)
-                    values = {name: measure(original, restored) for name, measure in measures.items()}
-                    yield Row(test_set.name, path.name, quality, float(sigma), receiver.name, bpp, values)
+    parts = folder.parts() if folder else []
+    for part in parts:
+        yield from part
+    waiting = [(test_set.name, path) for test_set in sets for path in test_set.paths][len(parts) :]
+    work = partial(_rows_of, receivers=receivers, measures=measures, conditions=conditions)
+    for index, rows in enumerate(in_order(work, waiting, workers), len(parts)):
+        if folder:
+            folder.add(index, rows)
+        yield from rows
+
+
+def _rows_of(
+    set_name: str, path: Path, *, receivers: Sequence[Receiver], measures: Measures, conditions: Conditions
+) -> list[Row]:
+    """The rows of one image."""
+    original, rows = load_image(path, colour=conditions.colour), []
+    for quality, sigma in product(conditions.qualities, conditions.sigmas):
+        data = encoded(original, quality, conditions)
+        bpp = 8 * len(data) / (original.shape[0] * original.shape[1])
+        noisy_planes = _noisy_planes(original, quality, sigma, f"{set_name}/{path.name}", conditions) if sigma else None
+        for receiver in receivers:
+            restored = _restore(receiver, data, noisy_planes)
+            _check_size(receiver, restored, original, path.name)
+            values = {name: measure(original, restored) for name, measure in measures.items()}
+            rows.append(Row(set_name, path.name, quality, float(sigma), receiver.name, bpp, values))
+    return rows
+
+
+def _save_rows(path: Path, rows: list[Row]) -> None:
+    write_whole(path, (json.dumps([row.to_json() for row in rows], allow_nan=False) + "\n").encode())
+
+
+def _load_rows(path: Path) -> list[Row]:
+    return [Row.from_json(record) for record in optcodec.parse_json(path.read_text("utf-8"))]
+
+
+_FORMAT = PartFormat(".json", _save_rows, _load_rows)
 
 
 def means(rows: Sequence[Row]) -> list[dict[str, Any]]:

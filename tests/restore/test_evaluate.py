@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -239,3 +240,54 @@ def test_the_command_refuses_bad_options(sets: Path, arguments: tuple[str, ...],
     assert result.exit_code == status
     assert message in result.stderr
     assert result.stdout == ""
+
+
+@dataclass
+class Failing:
+    """A receiver that fails at one call, and counts its calls; a receiver of a user's own by `failing_receiver`."""
+
+    at: int = 0
+    calls: int = 0
+
+    def __call__(self, data: bytes) -> np.ndarray:
+        self.calls += 1
+        if self.calls == self.at:
+            raise InvalidInputError("out of order")
+        return np.asarray(Image.open(io.BytesIO(data)))
+
+
+FAILING = Failing()
+
+
+def failing_receiver(data: bytes) -> np.ndarray:
+    return FAILING(data)
+
+
+def test_an_interrupted_evaluation_continues_with_the_picture_where_it_stopped(sets: Path, tmp_path: Path) -> None:
+    output, partial = tmp_path / "out.json", tmp_path / "out.json.partial"
+    name = "own=tests.restore.test_evaluate:failing_receiver"
+    arguments = (sets / "mine", "--receiver", "jpeg", "--receiver", name, "-q", 10, "-q", 100, "-o", output)
+    FAILING.at, FAILING.calls = 4, 0  # at the second of three pictures
+    failed = run(*arguments, "--workers", 1)
+    assert (failed.exit_code, failed.stderr) == (1, "Error: out of order\n")
+    assert not output.exists()
+    assert sorted(path.name for path in partial.iterdir()) == ["experiment.json", "part_00000.json"]
+    other = run(*arguments, "--measure", "ssim")
+    assert other.exit_code == 1
+    assert f"{partial} holds part of another run, with a different options" in other.stderr
+    FAILING.at, FAILING.calls = 0, 0
+    assert run(*arguments, "--workers", 1).exit_code == 0
+    assert FAILING.calls == 4
+    assert not partial.exists()
+    rows = json.loads(output.read_text())["rows"]
+    assert run(*arguments, "--workers", 3).exit_code == 0
+    assert json.loads(output.read_text())["rows"] == rows
+    assert [(row["image"], row["quality"], row["receiver"]) for row in rows[:5]] == [
+        ("0.tif", 10, "jpeg"), ("0.tif", 10, "own"), ("0.tif", 100, "jpeg"), ("0.tif", 100, "own"),
+        ("1.tif", 10, "jpeg"),
+    ]  # fmt: skip
+
+
+def test_rows_are_the_same_after_they_were_kept() -> None:
+    rows = [evaluate_row("a", math.inf), evaluate_row("b", 30.25)]
+    assert [Row.from_json(json.loads(json.dumps(row.to_json()))) for row in rows] == rows
