@@ -43,6 +43,7 @@ from .loop.reader import Reader as Reader
 from .loop.reader import Readers as Readers
 from .loop.reader import Reading as Reading
 from .loop.targets import MaxLoss as MaxLoss
+from .loop.targets import MaxLossIncrease as MaxLossIncrease
 from .loop.targets import SameDecision as SameDecision
 from .loop.tiled import TiledReader as TiledReader
 from .match_measure import MatchMeasure as MatchMeasure

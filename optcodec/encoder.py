@@ -107,7 +107,8 @@ def encode(
         What reads the decoded picture, with effort 4: a network (`optcodec.NetworkReader`), or any function that says
         how bad decoded pixels are and what change of them would be better, see `optcodec.Reader`; the losses of several
         are added, by weights and with plain squared error beside them in `optcodec.Readers`. With it the target is a
-        size, `MaxLoss` or `SameDecision`, which each reader keeps. By default a `PeopleReader` if ``tune="people"``.
+        size, `MaxLoss`, `MaxLossIncrease` or `SameDecision`, which each reader keeps. By default a `PeopleReader` if
+        ``tune="people"``.
     rounds : int, optional
         How many gradients of the reader choose indices, by default 16, for people 12; with 0, one gradient weighs the
         blocks, and the trellis chooses.

@@ -73,6 +73,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "MatchSwe": [optcodec.MatchSwe(0.1)],
     "MaxBytes": [optcodec.MaxBytes(1000)],
     "MaxLoss": [optcodec.MaxLoss(0.05)],
+    "MaxLossIncrease": [optcodec.MaxLossIncrease(0.02)],
     "Metadata": [
         optcodec.read_jpeg(FILE.data[:2] + b"\xff\xfe\0\5abc" + FILE.data[2:] + b"behind").metadata,
         Metadata(),

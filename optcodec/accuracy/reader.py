@@ -48,6 +48,12 @@ class _ClassifierReading:
         assert divergence is not None  # a classifier has one
         return divergence
 
+    def loss_increase(self, decoded: Pixels) -> float:
+        """By how much the cross-entropy has grown of the most likely class of the original."""
+        increase = self._change(decoded).loss_increase
+        assert increase is not None  # as the divergence
+        return increase
+
     def agrees(self, decoded: Pixels) -> bool:
         """Whether the most likely class is that of the original."""
         change = self._change(decoded)

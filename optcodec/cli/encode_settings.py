@@ -118,7 +118,7 @@ def _check_shared(options: dict[str, Any]) -> dict[str, Any]:
         If the options do not go with ``--shared-tables``.
     """
     matched = "match_psnr", "match_ssim", "match_ssimulacra2", "match_butteraugli"
-    only_single = ("network", "readers", "max_kl", "same_top1", *matched, "tables", "scale")
+    only_single = ("network", "readers", "max_kl", "max_loss", "same_top1", *matched, "tables", "scale")
     refused = next((name for name in only_single if options[name] not in (None, False, ())), None)
     if refused is not None:
         spelled = f"--{refused.replace('_', '-')}"

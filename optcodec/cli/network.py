@@ -59,6 +59,13 @@ _OPTIONS = (
         "--reader, the largest loss of that, such as the mean squared error of the restored picture.",
     ),
     click.option(
+        "--max-loss",
+        type=float,
+        metavar="X",
+        help="Target: the smallest file on which the loss of --network rises by at most X nats in each of the views "
+        "(cross-entropy of the class that it decides for on the original); with several networks, that of each.",
+    ),
+    click.option(
         "--same-top1",
         is_flag=True,
         help="Target: the smallest file on which --network, with several each, decides for the same class as on the "
@@ -107,13 +114,16 @@ def network_options(function: Any) -> Any:
 
 def reader_target(options: dict[str, Any], other: Target | None) -> Target | None:
     """The target in the network's terms, or another one; at most one of them may be set."""
-    kl, same = options["max_kl"], options["same_top1"] or None
-    one_of({"--max-kl": kl, "--same-top1": same, "another target (--bpp and the like)": other})
-    if kl is None and same is None:
+    kl, increase, same = options["max_kl"], options["max_loss"], options["same_top1"] or None
+    own = {"--max-kl": kl, "--max-loss": increase, "--same-top1": same}
+    one_of(own | {"another target (--bpp and the like)": other})
+    if all(value is None for value in own.values()):
         return other
-    from optcodec.loop.targets import MaxLoss, SameDecision
+    from optcodec.loop.targets import MaxLoss, MaxLossIncrease, SameDecision
 
-    return SameDecision() if kl is None else MaxLoss(kl)
+    if same:
+        return SameDecision()
+    return MaxLossIncrease(increase) if kl is None else MaxLoss(kl)
 
 
 def readers(options: dict[str, Any], named: Sequence[str]) -> Readers | None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from optcodec.errors import InvalidInputError
 from optcodec.loop.reader import Reading
 
-__all__ = ["agrees_on", "checked_reading", "gradient_of", "kind_of", "loss_of", "sensitivity_of"]
+__all__ = ["agrees_on", "checked_reading", "gradient_of", "increase_of", "kind_of", "loss_of", "sensitivity_of"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -55,6 +55,14 @@ def sensitivity_of(reading: Reading, shape: tuple[int, int]) -> npt.NDArray[np.f
     if not np.isfinite(array).all() or array.min() < 0:
         raise InvalidInputError("a reader gives a sensitivity of finite numbers from 0 on, got others")
     return array.astype(np.float64)
+
+
+def increase_of(reading: Reading, decoded: Pixels) -> float:
+    """By how much the loss of the decision on the original is larger on decoded pixels."""
+    increase = getattr(reading, "loss_increase", None)
+    if increase is None:
+        raise InvalidInputError("the reader makes no decisions: its reading has no method loss_increase(decoded)")
+    return _finite(increase(decoded))
 
 
 def agrees_on(reading: Reading, decoded: Pixels) -> bool:

@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
-from optcodec.loop.answers import agrees_on, checked_reading, gradient_of, kind_of, loss_of, sensitivity_of
+from optcodec.loop.answers import (
+    agrees_on,
+    checked_reading,
+    gradient_of,
+    increase_of,
+    kind_of,
+    loss_of,
+    sensitivity_of,
+)
 from optcodec.loop.reader import Pace, Reader, Readers, Reading, readers_of
 from optcodec.pictures.pixels import decoded_pixels
 from optcodec.scalars import whole_number
@@ -156,6 +164,10 @@ class Judge:
         """A sensitivity of which plain squared error, which counts the same everywhere, has its share."""
         share = self.readers.fidelity
         return (1 - share) * _of_mean_1(sensitivity) + share if share else sensitivity
+
+    def loss_increase(self, file: DecodedFile) -> float:
+        """Largest increase of the loss of the decision that one of the readers makes on the original."""
+        return max(increase_of(reading, file.pixels) for reading in self._readings_of(file))
 
     def agrees(self, file: DecodedFile) -> bool:
         """Whether the decision of each reader is that on the original."""

@@ -132,10 +132,16 @@ class ReadLine(Line[LoopFile]):
         """Largest loss of a file of the line to one of its readers."""
         return candidate.errors[0]
 
+    def increase_of(self, candidate: Candidate) -> float:
+        """Largest increase of the loss of the decision that one of the readers makes on the original."""
+        return self.judge.loss_increase(self._decoded(candidate))
+
     def agrees_on(self, candidate: Candidate) -> bool:
         """Whether the reader's decision on a file is that on the original."""
-        grey = len(self.line.coder.image.components) == 1
-        return self.judge.agrees(DecodedFile.of(candidate.data, grey=grey))
+        return self.judge.agrees(self._decoded(candidate))
+
+    def _decoded(self, candidate: Candidate) -> DecodedFile:
+        return DecodedFile.of(candidate.data, grey=len(self.line.coder.image.components) == 1)
 
     def start(self, goal: Goal) -> float:
         """That of the trellis, unless there is another."""

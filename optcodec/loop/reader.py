@@ -62,8 +62,9 @@ class Pace(Value):
 class Reading(Protocol):
     """How bad decoded pixels of one picture are to its reader.
 
-    A reading may also have a method ``loss(decoded)`` that returns the loss alone, where that takes less time, and a
-    method ``agrees(decoded)`` that tells whether the reader's decision is that on the original. Where a reader knows
+    A reading may also have a method ``loss(decoded)`` that returns the loss alone, where that takes less time. A reader
+    that makes a decision may have a method ``agrees(decoded)`` that tells whether it is that on the original, and a
+    method ``loss_increase(decoded)`` that tells by how much the loss of that decision has grown. Where a reader knows
     how much errors of each pixel cost before there are any, a method ``sensitivity()`` returns that: shape (height,
     width), at least 0, in any unit, or None. By default it is the squared gradient at a first file. What has no
     gradient may have the method ``loss`` only: then the encoder chooses among whole files. Where a reader sees more of

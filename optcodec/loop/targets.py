@@ -11,7 +11,7 @@ from optcodec.lines import Candidate, Goal
 from optcodec.matching import Target, TargetLine
 from optcodec.scalars import real_number
 
-__all__ = ["MaxLoss", "ReaderTarget", "SameDecision"]
+__all__ = ["MaxLoss", "MaxLossIncrease", "ReaderTarget", "SameDecision"]
 
 C = TypeVar("C", bound=Candidate)
 
@@ -25,6 +25,9 @@ class _HasReader(Protocol):
 
     def loss_of(self, candidate: Candidate) -> float:
         """Largest loss of a file of the line to one of its readers."""
+
+    def increase_of(self, candidate: Candidate) -> float:
+        """Largest increase of the loss of the decision that one of the readers makes on the original."""
 
     def agrees_on(self, candidate: Candidate) -> bool:
         """Whether the reader's decision on a file of the line is that on the original."""
@@ -67,6 +70,29 @@ class MaxLoss(ReaderTarget):
 
     def _goal(self, line: _HasReader) -> Goal:
         return _goal(line.loss_of, self.loss, f"{self}: a loss", _TOLERANCE * self.loss)
+
+
+@dataclass(frozen=True)
+class MaxLossIncrease(ReaderTarget):
+    """An increase of the loss of the decision on the original, with several readers of each, that is not exceeded: the
+    smallest file found that keeps it.
+
+    What the loop lowers stays the loss of the reader, such as the divergence of all classes.
+
+    Parameters
+    ----------
+    increase : float
+        0 or more, in nats: by how much the cross-entropy of the class that a network decides for on the original may
+        be larger on the decoded file, in each of the views of a `NetworkReader`.
+    """
+
+    increase: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "increase", real_number(self.increase, "a largest increase", or_zero=True))
+
+    def _goal(self, line: _HasReader) -> Goal:
+        return _goal(line.increase_of, self.increase, f"{self}: an increase", _TOLERANCE * self.increase)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
-from optcodec.loop.answers import agrees_on, checked_reading, gradient_of, kind_of, loss_of, sensitivity_of
+from optcodec.loop.answers import (
+    agrees_on,
+    checked_reading,
+    gradient_of,
+    increase_of,
+    kind_of,
+    loss_of,
+    sensitivity_of,
+)
 from optcodec.loop.reader import Pace, Reader, Reading
 from optcodec.scalars import whole_number
 from optcodec.values import Value
@@ -112,8 +120,11 @@ class _TiledLosses:
 
     def loss(self, decoded: Pixels) -> float:
         """Mean loss of the tiles of decoded pixels."""
-        losses = [loss_of(reading, decoded[part]) for part, reading in self._readings()]
-        return sum(losses) / len(losses)
+        return self._mean(loss_of, decoded)
+
+    def loss_increase(self, decoded: Pixels) -> float:
+        """Mean over the tiles of by how much the loss of the decision on each has grown."""
+        return self._mean(increase_of, decoded)
 
     def sensitivity(self) -> npt.NDArray[np.float64] | None:
         """What a squared error of each pixel costs in all tiles; None if the reader does not know it."""
@@ -128,6 +139,10 @@ class _TiledLosses:
     def agrees(self, decoded: Pixels) -> bool:
         """Whether the decision on each tile is that on the original."""
         return all(agrees_on(reading, decoded[part]) for part, reading in self._readings())
+
+    def _mean(self, answer: Callable[[Reading, Pixels], float], decoded: Pixels) -> float:
+        answers = [answer(reading, decoded[part]) for part, reading in self._readings()]
+        return sum(answers) / len(answers)
 
     def _readings(self) -> Iterator[tuple[Tile, Reading]]:
         """Each tile with its reading."""

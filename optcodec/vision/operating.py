@@ -15,7 +15,7 @@ from optcodec.jpeg.tables import annex_k_tables
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["compressed", "divergence"]
+__all__ = ["compressed", "divergence", "loss_increase"]
 
 
 def compressed(images: Tensor, subsampling: str, quality: int) -> Tensor:
@@ -63,5 +63,26 @@ def divergence(output: Tensor, reference: Tensor) -> Tensor:
     if getattr(output, "ndim", 0) not in (2, 4):
         wrong = getattr(output, "shape", type(output).__name__)
         raise InvalidInputError(f"a divergence needs logits of shape (N, classes), got {wrong}: name another loss")
-    parts = kl_div(output.log_softmax(1), reference.log_softmax(1), reduction="none", log_target=True).sum(1)
-    return parts if parts.ndim == 1 else parts.mean((1, 2))
+    return _of_image(kl_div(output.log_softmax(1), reference.log_softmax(1), reduction="none", log_target=True).sum(1))
+
+
+def loss_increase(output: Tensor, reference: Tensor) -> Tensor:
+    """By how much the cross-entropy of each image has grown, of the class that is most likely in a reference.
+
+    Parameters
+    ----------
+    output, reference : Tensor, shape (N, classes) or (N, classes, rows, columns)
+        Logits; of a map, the mean over its positions is taken.
+
+    Returns
+    -------
+    Tensor, shape (N,)
+        In nats; negative where it fell.
+    """
+    classes = reference.argmax(1, keepdim=True)
+    return _of_image((reference.log_softmax(1) - output.log_softmax(1)).gather(1, classes).squeeze(1))
+
+
+def _of_image(values: Tensor) -> Tensor:
+    """Values of images, shape (N,), from those of images or of all positions of maps."""
+    return values if values.ndim == 1 else values.mean((1, 2))

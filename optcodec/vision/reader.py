@@ -14,7 +14,7 @@ from optcodec.extras import require_packages
 from optcodec.scalars import whole_number
 from optcodec.values import Value
 from optcodec.vision.models import TargetModel
-from optcodec.vision.operating import divergence
+from optcodec.vision.operating import divergence, loss_increase
 from optcodec.vision.running import as_used
 from optcodec.vision.views import VIEWS, seen
 
@@ -119,10 +119,7 @@ class _NetworkReading:
     _reference: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        import torch
-
-        with torch.no_grad():
-            reference = self.reader.outputs(self.reader.tensor(self.original), self.reader.views)
+        reference = self._output(self.original, self.reader.views)
         if self.reader.loss is None:
             _check_logits(reference)
         object.__setattr__(self, "_reference", reference)
@@ -172,15 +169,29 @@ class _NetworkReading:
         squares: npt.NDArray[np.float32] = total[0].sum(0).float().cpu().numpy()
         return squares
 
+    def loss_increase(self, decoded: Pixels) -> float:
+        """By how much the cross-entropy has grown of the most likely class of the original, in the worst of the views.
+
+        It falls in some views while it grows in others, so that a mean of them would hide how much.
+        """
+        output = self._output(decoded, self.reader.views)
+        for logits in (output, self._reference):
+            _check_logits(logits)
+        return float(loss_increase(output, self._reference).max())
+
     def agrees(self, decoded: Pixels) -> bool:
         """Whether the most likely class is that of the original, both as they are."""
-        import torch
-
-        with torch.no_grad():
-            output = self.reader.outputs(self.reader.tensor(decoded), 1)
+        output = self._output(decoded, 1)
         _check_logits(output, maps=False)
         _check_logits(self._reference, maps=False)
         return bool(output[0].argmax() == self._reference[0].argmax())
+
+    def _output(self, decoded: Pixels, views: int) -> Any:
+        """Output on views of decoded pixels, without gradients."""
+        import torch
+
+        with torch.no_grad():
+            return self.reader.outputs(self.reader.tensor(decoded), views)
 
     def _mean_loss(self, picture: Tensor) -> Tensor:
         import torch

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from optcodec import MaxBytes, MaxLoss, NetworkReader, Readers, TiledReader, encode, load_profile
+from optcodec import MaxBytes, MaxLoss, MaxLossIncrease, NetworkReader, Readers, TiledReader, encode, load_profile
 from optcodec.accuracy.onnx_classifier import onnx_classifier
 from optcodec.accuracy.reader import ClassifierReader
 from tests.cli_helpers import messages, refusal, run, run_json, save
@@ -119,6 +119,10 @@ def test_targets_in_the_terms_of_the_network(picture: Path) -> None:
     target = MaxLoss(0.002)
     reader = NetworkReader(network(), views=1)
     assert file_of(picture) == encode(PHOTO, reader=reader, target=target, rounds=2, tune=load_profile("generic")).data
+    run_json("encode", picture, *options, "--max-loss", 0.003, "--force")
+    assert reading.loss_increase(pillow_pixels(file_of(picture))) <= 0.003
+    target = MaxLossIncrease(0.003)
+    assert file_of(picture) == encode(PHOTO, reader=reader, target=target, rounds=2, tune=load_profile("generic")).data
     run_json("encode", picture, *options, "--same-top1", "--force")
     assert reading.agrees(pillow_pixels(file_of(picture)))
 
@@ -161,6 +165,8 @@ def test_an_onnx_file_chooses_among_files(picture: Path, tmp_path: Path) -> None
     plain = ClassifierReader(onnx_classifier(path))(PHOTO)
     assert plain.agrees(pillow_pixels(file_of(picture)))
     assert not plain.agrees(np.zeros_like(PHOTO))
+    run_json("encode", picture, "--network", path, "--max-loss", 0.01, "--force")
+    assert plain.loss_increase(pillow_pixels(file_of(picture))) <= 0.01 < plain.loss_increase(np.zeros_like(PHOTO))
     for more, message in (
         (["--rounds", 3], "the reader has no gradient, only a loss; expected 0 rounds, got 3"),
         (["--views", 1], f"--views is for networks of torch; got it with {path}"),
@@ -196,6 +202,8 @@ def test_an_onnx_file_chooses_among_files(picture: Path, tmp_path: Path) -> None
             ["--max-kl", 0.1, "--bpp", 1, "--network", NET],
             "--max-kl and another target (--bpp and the like) excl",
         ),
+        (["--max-kl", 0.1, "--max-loss", 0.1, "--network", NET], "--max-kl and --max-loss exclude one another"),
+        (["--max-loss", -1, "--network", NET], "a largest increase is a finite number from 0 on, got -1.0"),
         (["--max-kl", 0, "--network", NET], "a largest loss is a finite number above 0, got 0.0"),
         (
             ["--match-psnr", 30, "--network", NET],

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.data import astronaut
 
-from optcodec import Bpp, InvalidInputError, MaxLoss, Pace, SameDecision, TiledReader, encode
+from optcodec import Bpp, InvalidInputError, MaxLoss, MaxLossIncrease, Pace, SameDecision, TiledReader, encode
 from optcodec.loop.tiled import tiles
 from tests.peers import pillow_pixels
 
@@ -152,6 +152,19 @@ def test_wrong_readers_and_sides_are_refused(reader: Any, side: Any, message: st
         encode(PHOTO, reader=TiledReader(reader, side), rounds=1)
 
 
-def test_no_decision_without_the_method() -> None:
+@pytest.mark.parametrize("target", [SameDecision(), MaxLossIncrease(0.1)])
+def test_no_decision_without_the_method(target: Any) -> None:
     with pytest.raises(InvalidInputError, match="the reader makes no decisions"):
-        encode(PHOTO, target=SameDecision(), reader=TiledReader(_Losses, SIDE))
+        encode(PHOTO, target=target, reader=TiledReader(_Losses, SIDE))
+
+
+class _Deciding(_Losses):
+    def loss_increase(self, decoded: np.ndarray) -> float:
+        return float(self.inner.original.mean() - decoded.mean()) / 100
+
+
+def test_the_loss_of_decisions_grows_by_the_mean_of_the_tiles() -> None:
+    reading = TiledReader(_Deciding, SIDE)(PHOTO)
+    parts = tiles(72, 96, SIDE)
+    expected = np.mean([_Deciding(PHOTO[part]).loss_increase(decoded_at(20)[part]) for part in parts])
+    assert reading.loss_increase(decoded_at(20)) == pytest.approx(expected)

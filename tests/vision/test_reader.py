@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from optcodec import Bpp, InvalidInputError, MaxLoss, NetworkReader, SameDecision, encode
+from optcodec import Bpp, InvalidInputError, MaxLoss, MaxLossIncrease, NetworkReader, SameDecision, encode
 from optcodec.vision.models import TargetModel, load_model
+from optcodec.vision.operating import loss_increase
 from tests.accuracy_helpers import classifier
 from tests.peers import pillow_pixels
 
@@ -48,6 +49,32 @@ def test_the_loss_is_the_divergence_from_the_output_on_the_original() -> None:
     assert reading(pixels)[0] == pytest.approx(expected, rel=1e-3)
     assert reading.loss(pixels) == pytest.approx(expected, rel=1e-3)
     assert reading.loss(PHOTO) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_loss_of_the_decision_grows_by_its_cross_entropy() -> None:
+    module, pixels = network(), decoded()
+    with torch.no_grad():
+        clean, coded = (module(torch.from_numpy(np.array(p.transpose(2, 0, 1)))[None] / 255) for p in (PHOTO, pixels))
+    cross_entropy, decision = nn.functional.cross_entropy, clean.argmax(1)
+    expected = float(cross_entropy(coded, decision) - cross_entropy(clean, decision))
+    reading = NetworkReader(module, views=1)(PHOTO)
+    assert abs(expected) > 1e-3
+    assert reading.loss_increase(pixels) == pytest.approx(expected, rel=1e-3)
+    assert reading.loss_increase(PHOTO) == pytest.approx(0, abs=1e-6)
+    views = [NetworkReader(module, views=count)(PHOTO).loss_increase(pixels) for count in range(1, 6)]
+    assert views == sorted(views)  # the worst of more and more views
+    assert views[0] < views[-1]
+
+
+def test_the_loss_of_maps_grows_on_average_over_their_positions() -> None:
+    torch.manual_seed(0)
+    output, reference = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
+    decision, shape = reference.argmax(1), (2, 20)
+    expected = [
+        nn.functional.cross_entropy(logits, decision, reduction="none").reshape(shape).mean(1)
+        for logits in (output, reference)
+    ]
+    torch.testing.assert_close(loss_increase(output, reference), expected[0] - expected[1])
 
 
 def mean_square(output: Any, reference: Any) -> Any:
@@ -144,6 +171,11 @@ def test_targets_in_the_terms_of_the_network() -> None:
     reading = reader(PHOTO)
     kept = encode(PHOTO, target=MaxLoss(0.002), reader=reader, rounds=3)
     assert 0.0005 < reading.loss(pillow_pixels(kept.data)) <= 0.002
+    sure = encode(PHOTO, target=MaxLossIncrease(0.001), reader=reader, rounds=3)
+    assert reading.loss_increase(pillow_pixels(sure.data)) <= 0.001
+    looser = encode(PHOTO, target=MaxLossIncrease(0.05), reader=reader, rounds=3)
+    assert reading.loss_increase(pillow_pixels(looser.data)) <= 0.05
+    assert looser.nbytes < sure.nbytes
     same = encode(PHOTO, target=SameDecision(), reader=reader, rounds=2)
     assert reading.agrees(pillow_pixels(same.data))
     assert not reading.agrees(255 - PHOTO) or same.nbytes < kept.nbytes
