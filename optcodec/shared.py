@@ -23,7 +23,7 @@ from optcodec.pictures.opening import first_line
 from optcodec.pictures.orientation import check_orient
 from optcodec.scalars import real_number
 from optcodec.shipped import ShippedFiles
-from optcodec.vision.running import one_thread_each
+from optcodec.vision.running import as_used, one_thread_each
 
 __all__ = [
     "PEERS",
@@ -31,6 +31,7 @@ __all__ = [
     "PartFormat",
     "PartialFolder",
     "ShippedFiles",
+    "as_used",
     "cached_property",
     "check_orient",
     "check_pixels",

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from optcodec import InvalidInputError
+from optcodec.shared import as_used
 from restore.channel.problem import find_problem
 from restore.evaluation.foreign import ForeignNetwork, load_foreign
 from restore.evaluation.plausible import check_restoration
@@ -40,7 +41,7 @@ def network_receiver(paths: Sequence[Path]) -> Receiver:
     InvalidInputError
         If a file holds no such network, or its network changes the size of images or takes RGB.
     """
-    networks = [load_network(path) for path in paths]
+    networks = [as_used(load_network(path)) for path in paths]
     for path, network in zip(paths, networks, strict=True):
         config = configuration(network)
         if plane_spec(config).scale != 1:
