@@ -58,6 +58,18 @@ def test_both_distances_are_those_that_the_program_prints() -> None:
     assert tuple(measure(PICTURE, decoded_pixels(coded)) for measure in measures.values()) == seen
 
 
+def test_both_distances_come_from_one_run(program: Path) -> None:
+    runs = program.with_name("runs")
+    write_program(program, f"#!{sys.executable}\nopen({str(runs)!r}, 'a').write('.')\n{ROOT_MEAN_SQUARE}")
+    largest, norm_3 = load_measures(["butteraugli", "butteraugli_3"]).values()
+    changed = PICTURE.copy()
+    for value in (0, 100, 0):  # in the same array
+        changed[:8] = value
+        assert largest(PICTURE, changed) == pytest.approx(2 * norm_3(PICTURE, changed.copy()), abs=1e-5)
+        assert largest(PICTURE, changed) == pytest.approx(np.sqrt(np.mean((changed.astype(float) - PICTURE) ** 2)))
+    assert runs.read_text() == "..."
+
+
 @pytest.mark.usefixtures("program")
 @pytest.mark.parametrize("effort", [2, 3])
 @pytest.mark.parametrize("mode", ["RGB", "L"])

@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
+from threading import local
 
 import numpy as np
 import numpy.typing as npt
 
-from optcodec.butteraugli import find_program, visibility
+from optcodec.butteraugli import Visibility, find_program, visibility
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
 from optcodec.metrics import (
@@ -102,6 +104,7 @@ def load_measures(names: Iterable[str]) -> dict[str, MeasureFunction]:
     InvalidInputError
         If there is no such measure, or a package or the program that it needs is missing.
     """
+    seen = _LastSeen()
     functions: Mapping[str, MeasureFunction] = {
         "psnr": psnr_db,
         "psnr_y": lambda reference, test: psnr_db(luminance(reference), luminance(test)),
@@ -111,8 +114,8 @@ def load_measures(names: Iterable[str]) -> dict[str, MeasureFunction]:
         "ms_ssim": ms_ssim,
         "fsim": fsim,
         "ssimulacra2": ssimulacra2,
-        "butteraugli": lambda reference, test: visibility(reference, test).largest,
-        "butteraugli_3": lambda reference, test: visibility(reference, test).norm_3,
+        "butteraugli": lambda reference, test: seen(reference, test).largest,
+        "butteraugli_3": lambda reference, test: seen(reference, test).norm_3,
     }
     requirements: Mapping[str, Callable[[], object]] = {
         "ssim": partial(require_packages, "skimage.metrics"),
@@ -131,6 +134,20 @@ def load_measures(names: Iterable[str]) -> dict[str, MeasureFunction]:
             requirements[name]()
         chosen[name] = functions[name]
     return chosen
+
+
+class _LastSeen(local):
+    """Butteraugli's distances, of which a thread remembers the last ones: two measures ask for the same run."""
+
+    def __init__(self) -> None:
+        self._known: tuple[object, Visibility] | None = None
+
+    def __call__(self, reference: Pixels, test: Pixels) -> Visibility:
+        """The distances of two pictures."""
+        pictures = [(one.shape, sha256(np.ascontiguousarray(one).data).digest()) for one in (reference, test)]
+        if self._known is None or self._known[0] != pictures:
+            self._known = pictures, visibility(reference, test)
+        return self._known[1]
 
 
 def psnr_b_db(reference: Pixels, test: Pixels) -> float:
