@@ -47,6 +47,7 @@ _NO_MODE = {
     "I": "has 32 bits a sample; expected 8",
     "F": "has floating-point samples; expected 8-bit whole numbers",
 }
+_PIXELS_AT_ONCE = 1 << 18
 _DEEP = re.compile(r"\b(RGB[AX]?|LA?|I|CMYK);16")  # Pillow's raw modes of 16 bits a sample; "BGR;16" is 5-6-5 bits
 
 
@@ -247,7 +248,7 @@ def _from_pillow(image: Image.Image, colour: npt.NDArray[np.uint8] | None, to_rg
             notices.append(notice)
         else:
             converted = image if image.mode == mode else image.convert(mode)
-        samples = np.array(converted)
+        samples = _samples_of(converted)
     except (MemoryError, InvalidInputError):
         raise
     except Exception as error:  # Pillow's decoders raise almost anything on a broken file
@@ -265,6 +266,18 @@ def _from_pillow(image: Image.Image, colour: npt.NDArray[np.uint8] | None, to_rg
     if is_cmyk:
         metadata = replace(metadata, icc_profile=None)
     return Picture(np.ascontiguousarray(samples), metadata, tuple(notices))
+
+
+def _samples_of(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """The samples of a Pillow image, some rows at a time: Pillow makes two copies of what it is asked for."""
+    width, height = image.size
+    rows = max(1, _PIXELS_AT_ONCE // width)
+    if rows >= height:
+        return np.array(image)
+    samples = np.empty((height, width, *np.asarray(image.crop((0, 0, 1, 1))).shape[2:]), np.uint8)
+    for top in range(0, height, rows):
+        samples[top : top + rows] = np.asarray(image.crop((0, top, width, min(top + rows, height))))
+    return samples
 
 
 def _working_mode(image: Image.Image, is_cmyk: bool) -> str:
