@@ -172,6 +172,22 @@ def test_files_and_pillow_images_give_their_samples(tmp_path: Path, mode: str) -
         assert picture.notices == ()
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "1", "CMYK", "LA", "RGBA"])
+@pytest.mark.parametrize("pixels", [1, 50, 64, 100, 2000])
+def test_samples_of_large_pictures_are_taken_some_rows_at_a_time(
+    mode: str, pixels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (21, 50, 3), np.uint8)).convert(mode)
+    if mode in ("LA", "RGBA"):
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
+    expected = load_picture(image, to_rgb=True, background="red").pixels
+    monkeypatch.setattr("optcodec.pictures.pixels._PIXELS_AT_ONCE", pixels)
+    found = load_picture(image, to_rgb=True, background="red").pixels
+    np.testing.assert_array_equal(found, expected)
+    assert found.flags.writeable
+    assert found.flags.c_contiguous
+
+
 def test_palette_is_expanded_with_a_notice() -> None:
     array = ramp(9, 11, 3) // 64 * 64
     palette = Image.fromarray(array).quantize(64)
