@@ -155,7 +155,7 @@ def test_smaller_files_are_looked_for_beyond_those_that_miss_a_target() -> None:
     def loss_of(file: Any) -> float:
         return 0.0 if any(file.level == pytest.approx(level) for level in kept) else 1.0
 
-    searched: Any = SimpleNamespace(at=at, loss_of=loss_of, agrees_on=loss_of)
+    searched: Any = SimpleNamespace(at=at, loss_of=loss_of, increase_of=loss_of, agrees_on=loss_of)
     assert _coarser(searched, MaxLoss(0.5), at(1.0)).level == pytest.approx(1.3**4)
     searched.at = lambda level: at(1.0)  # no file is smaller
     assert _coarser(searched, MaxLoss(0.5), at(1.0)).level == 1.0
