@@ -13,8 +13,8 @@ and top-1 accuracy; of both losses, the difference from the decoded picture with
     OPTCODEC_DATA=DATA python -m benchmarks.receiver.classifiers [--again SET...] [--sender NAME...]
 
 With ``--again`` only these sets are measured, with ``--sender`` only the files of these encoders; the other figures
-stay as they are in the result. Writes ``results/receiver_classifiers.json``; an interrupted run continues. The networks
-are those of `benchmarks.accuracy.others`.
+stay as they are in the result. Writes ``results/receiver_classifiers.json``, with ``_MODEL`` appended if the model is
+not ``default``; an interrupted run continues. The networks are those of `benchmarks.accuracy.others`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from PIL import Image
 
 from benchmarks.accuracy import others
 from benchmarks.accuracy.networks import data, photographs
-from benchmarks.record import RESULTS, load_result, write_result
+from benchmarks.record import RESULTS, has_result, load_result, write_result
 from optcodec.accuracy.onnx_classifier import fitted
 from optcodec.console.progress import tracked
 from optcodec.experiments.partial import PartFormat, PartialFolder, remove_partial
@@ -62,6 +62,7 @@ SHARES: tuple[Strength, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
 CHOSEN_ON = ("imagenet_sample", "nips2017_dev")  # sets on which it was chosen where the share of "dnn" changes
 NETWORKS = ("mobilenet_v2", "squeezenet1_1", "mobilenet_v1", "efficientnet_lite0")
 DRAWS = 2000  # of the bootstrap
+USUAL = "default"  # the model whose result has no model's name in its own
 PACKAGES = ("numpy", "onnxruntime", "pillow", "torch", "torchvision", "efficientnet-lite-pytorch")
 
 
@@ -178,7 +179,7 @@ def _save(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def _measured(tasks: list[Task], model: str, workers: int) -> list[dict[str, Any]]:
     """Rows of all squares."""
-    partial = RESULTS / "receiver_classifiers.partial"
+    partial = RESULTS / f"{result_of(model)}.partial"
     squares = [[task.set, task.image.path.name, task.place] for task in tasks]
     form = PartFormat(".json", _save, lambda path: parse_json(path.read_text("utf-8")))
     about = {"model": model, "senders": tasks[0].senders, "squares": squares}
@@ -194,7 +195,7 @@ def _measured(tasks: list[Task], model: str, workers: int) -> list[dict[str, Any
 
 
 @click.command()
-@click.option("--model", default="default", show_default=True)
+@click.option("--model", default=USUAL, show_default=True)
 @click.option("--images", default=150, show_default=True, help="At most so many squares of each set.")
 @click.option("--again", multiple=True, type=click.Choice(list(SETS)), help="Only the pictures of these sets.")
 @click.option("--sender", "senders", multiple=True, type=click.Choice(SENDER_NAMES), help="Only their files.")
@@ -202,11 +203,16 @@ def _measured(tasks: list[Task], model: str, workers: int) -> list[dict[str, Any
 def main(model: str, images: int, again: tuple[str, ...], senders: tuple[str, ...], workers: int) -> None:
     """Measure what networks make of restored pictures."""
     tasks = [task for name in again or SETS for task in tasks_of(name, model, images, senders or SENDER_NAMES)]
-    renewed = bool(again or senders)
-    earlier = _earlier(model) if renewed else {}  # refused before the work begins
+    renewed = bool(again or senders) and has_result(result_of(model))
+    earlier = load_result(result_of(model))["sets"] if renewed else {}
     sets = merged(earlier, summary(_measured(tasks, model, workers)))
     figures = {"model": model, "shares": {name: shares_of(name) for name in sets}, "sets": sets}
-    write_result("receiver_classifiers", figures, packages=PACKAGES, renewed=renewed)
+    write_result(result_of(model), figures, packages=PACKAGES, renewed=renewed)
+
+
+def result_of(model: str) -> str:
+    """Name of the result of a model."""
+    return "receiver_classifiers" if model == USUAL else f"receiver_classifiers_{model}"
 
 
 def merged(earlier: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
@@ -217,15 +223,6 @@ def merged(earlier: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
         renewed = {network: known.get(network, {}) | by_sender for network, by_sender in networks.items()}
         result[name] = known | renewed
     return result
-
-
-def _earlier(model: str) -> dict[str, Any]:
-    """The sets of the result that is there, which must be of the same model."""
-    document = load_result("receiver_classifiers")
-    if document["model"] != model:
-        raise click.UsageError(f"the result is of the model {document['model']}, not of {model}")
-    sets: dict[str, Any] = document["sets"]
-    return sets
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ def _quantize_shipped(name: str, work: Path, data: Path) -> None:
             networks.append(network)
             card[role]["int8"] = record
     if "stages" in card:
-        kept = [stage for stage in card["stages"] if not stage["stage"].startswith("int8")]
+        kept = [stage for stage in card["stages"] if stage["stage"] != "int8-imitated"]
         psnr = validated(networks[0], load_recipe(name), DataFolders(data))
         sizes = {**count(networks[0]).to_json(), "bytes": len(to_onnx(networks[0]))}
         card["stages"] = [*kept, {"stage": "int8-imitated", **sizes, **psnr}]

@@ -35,6 +35,7 @@ def pair() -> dict[str, str]:
         "next turn": (turns, ("receiver_further",)),
         "classifiers": (classifiers, ("receiver_classifiers",)),
         "classifiers in short": (partial(classifiers, sets=_UNSEEN), ("receiver_classifiers",)),
+        "classifiers of dncnn": (classifiers, ("receiver_classifiers_dncnn",)),
     }
     return tables_of(needs)
 

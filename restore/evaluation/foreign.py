@@ -110,8 +110,15 @@ def check_foreign(name: str) -> None:
         require_packages("torch", "safetensors.torch")
 
 
-def load_foreign(name: str) -> ForeignNetwork:
+def load_foreign(name: str, threads: int | None = None) -> ForeignNetwork:
     """Load a network by its name, see the top of this module.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    threads : int, optional
+        Maximum number of threads of ONNX Runtime; by default one for each processor.
 
     Raises
     ------
@@ -122,7 +129,7 @@ def load_foreign(name: str) -> ForeignNetwork:
     check_foreign(name)
     kind, _, source = name.partition(":")
     if kind == "onnx":
-        return _onnx(name, Path(source))
+        return _onnx(name, Path(source), threads)
     module = _module(kind, source)
 
     def function(planes: Planes) -> Planes:
@@ -170,13 +177,13 @@ def _scale(function: Run, shape: tuple[int, ...]) -> int:
     return scale
 
 
-def _onnx(name: str, path: Path) -> ForeignNetwork:
+def _onnx(name: str, path: Path, threads: int | None) -> ForeignNetwork:
     """A network in ONNX Runtime."""
     from restore.evaluation.macs import onnx_macs
 
     data = _read(path)
     try:
-        session = session_of(data)
+        session = session_of(data, threads)
     except Exception as error:  # exceptions of ONNX Runtime have no common base class
         raise InvalidInputError(f"{path} is no ONNX network that can be run: {first_line(error)}") from None
     inputs, output = session.get_inputs(), session.get_outputs()[0].name

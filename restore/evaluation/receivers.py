@@ -51,7 +51,7 @@ def make_receiver(text: str, *, colour: bool = False, threads: int | None = None
     colour : bool
         Whether the files are colour files: the size and operations of a model are then those of all its networks.
     threads : int, optional
-        Maximum number of threads of a model; by default one for each processor.
+        Maximum number of threads of a model or an ONNX file; by default one for each processor.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def make_receiver(text: str, *, colour: bool = False, threads: int | None = None
     elif is_foreign(name):
         from restore.evaluation.torch_receivers import foreign_receiver
 
-        receiver = foreign_receiver(name)
+        receiver = foreign_receiver(name, threads)
     elif name.endswith(".safetensors"):
         from restore.evaluation.torch_receivers import network_receiver
 

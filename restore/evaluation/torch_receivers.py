@@ -73,8 +73,8 @@ def network_receiver(paths: Sequence[Path]) -> Receiver:
     )
 
 
-def foreign_receiver(name: str) -> Receiver:
-    """A receiver with a network of somebody else's, see `restore.evaluation.foreign`.
+def foreign_receiver(name: str, threads: int | None = None) -> Receiver:
+    """A receiver with a network of somebody else's, see `restore.evaluation.foreign`, also for ``threads``.
 
     A network for gray images restores the luminance of colour images. A network for RGB gets gray images as RGB.
 
@@ -84,7 +84,7 @@ def foreign_receiver(name: str) -> Receiver:
         As `load_foreign`; and if the network changes the size of images, or makes a JPEG file much worse, which the
         wrong formula does.
     """
-    network = load_foreign(name)
+    network = load_foreign(name, threads)
     if network.scale != 1:
         raise InvalidInputError(f"{name} enlarges images by {network.scale}; expected one that keeps their size")
 

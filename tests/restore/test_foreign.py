@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,12 +23,14 @@ from torch.nn import functional  # noqa: E402
 import optcodec  # noqa: E402
 from optcodec import InvalidInputError  # noqa: E402
 from optcodec.receivers.task import load_task  # noqa: E402
+from restore.evaluation import foreign  # noqa: E402
 from restore.evaluation.foreign import load_foreign  # noqa: E402
 from restore.evaluation.receivers import make_receiver  # noqa: E402
 from restore.networks import build  # noqa: E402
 from restore.networks.published import published_network  # noqa: E402
 from restore.runtime.decode import receive  # noqa: E402
 from restore.runtime.image import decode_image  # noqa: E402
+from restore.runtime.models import session_of  # noqa: E402
 from restore.tasks import make_task  # noqa: E402
 from tests.receiver_helpers import jpeg  # noqa: E402
 
@@ -255,6 +258,21 @@ def test_what_is_no_network_is_refused(name: str, message: str, tmp_path: Path) 
     (tmp_path / "broken").write_bytes(b"nothing")
     with pytest.raises(InvalidInputError, match=message):
         make_receiver(name.format(here=__name__, folder=tmp_path))
+
+
+def test_onnx_files_get_the_threads_that_were_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def recorded(data: bytes, threads: int | None = None) -> Any:
+        session = session_of(data, threads)
+        seen.append(session.get_session_options().intra_op_num_threads)
+        return session
+
+    monkeypatch.setattr(foreign, "session_of", recorded)
+    name = onnx_brighter(tmp_path / "network")
+    for threads in (1, 3):
+        make_receiver(name, threads=threads)
+    assert seen == [1, 3]
 
 
 class Sharpener(nn.Module):
