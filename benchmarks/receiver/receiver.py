@@ -55,7 +55,7 @@ from restore.runtime.settings import Settings
 
 QUALITIES = (10, 20, 30, 40)
 SETS = ("Set5", "BSD68", "LIVE1")
-MODELS = ("default", "tiny", "large")
+MODELS = ("default", "tiny", "large", "dncnn")
 FULL = "dncnn-full, float32"
 RIVAL = "DnCNN-3, its authors' weights"
 PACKAGES = ("numpy", "onnxruntime", "torch")
@@ -150,11 +150,13 @@ def _receivers() -> dict[str, Any]:
         receivers[f"{name}, int8"] = partial(_restored, model=shipped, project=False)
         receivers[f"{name}, int8, projected"] = partial(_restored, model=shipped, project=True)
         receivers[f"{name}, float32"] = partial(_restored, model=floats, project=False)
+    plain = {FULL: shipped_network("dncnn-full")}
     rival = _data().parent / "restore_nets" / "dncnn3.safetensors"
     if rival.exists():
-        network = published_network("dncnn", load_file(rival))
-        blind = Model(RIVAL, Network(session(to_onnx(network), 2), RIVAL), None, receptive_radius(network))
-        receivers[RIVAL] = partial(_restored, model=blind, project=False)
+        plain[RIVAL] = published_network("dncnn", load_file(rival))
+    for name, network in plain.items():
+        blind = Model(name, Network(session(to_onnx(network), 2), name), None, receptive_radius(network))
+        receivers[name] = partial(_restored, model=blind, project=False)
     return receivers
 
 
@@ -245,7 +247,7 @@ def networks() -> dict[str, bytes]:
     """ONNX files by name: the full DnCNN, and each model in INT8 and in 32-bit floats."""
     files = {FULL: to_onnx(shipped_network("dncnn-full"))}
     folder = Path(restore.__file__).parent / "data" / "models"
-    for name in (*MODELS, "dncnn"):
+    for name in MODELS:
         files[f"{name}, int8"] = (folder / f"{name}.onnx").read_bytes()
         files[f"{name}, float32"] = to_onnx(shipped_network(name))
     return files

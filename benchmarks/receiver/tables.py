@@ -56,7 +56,7 @@ def in_short(timed: Figures, measured: Figures) -> str:
 
     for name, title in _NAMES.items():
         add(title, f"{name}, int8", f"{name}, int8, projected")
-    add("DnCNN, 17 layers, 32-bit floats", _FULL, "")
+    add("DnCNN, 17 layers, 32-bit floats", _FULL, _FULL)
     add(f"{_RIVAL}, 20 layers, 32-bit floats", "", _RIVAL)
     return lines(rows)
 
