@@ -35,6 +35,7 @@ def receiver() -> dict[str, str]:
         "receiver colour": (colour, ("receiver_evaluate_colour",)),
         "receiver harm": (harm, ("receiver_harm",)),
         "receiver paper": (paper, ("receiver_paper",)),
+        "receiver paper without noise": (paper_without_noise, ("receiver_paper",)),
     }
     return {"receiver files": files(_indices()), **tables_of(needs)}
 
@@ -169,31 +170,47 @@ def harm(swept: Figures) -> str:
 
 
 def paper(evaluated: Figures) -> str:
-    """Table I of the paper on the compressed DnCNN: mean and spread over all files with noise, beside its figures.
-
-    An image's PSNR for the paired t-test is the mean over qualities and noises.
-    """
-    from scipy.stats import ttest_rel
-
+    """Table I of the paper on the compressed DnCNN: mean and spread over all files with noise, beside its figures."""
     names, costs = evaluated["measures"], evaluated["cost"]["receivers"]
     rows = [["receiver", "file, kB", "ms", *(MEASURES[name].title for name in names), "p"], _marks(3 + len(names))]
     noisy = [row for row in evaluated["rows"] if row["sigma"] > 0]
-    psnr = {receiver: _means_by_image(noisy, receiver) for receiver in costs}
-    for receiver, cost in costs.items():
-        nbytes, seconds = cost["model_nbytes"], cost["seconds_one_thread"]
-        cells = []
-        for name in names:
-            values = [row[name] for row in noisy if row["receiver"] == receiver]
-            digits = MEASURES[name].digits
-            cells.append(f"{statistics.mean(values):.{digits}f} ± {statistics.stdev(values):.{digits}f}")
-        p = ""
-        if receiver != evaluated["against"]:
-            p = f"{ttest_rel(psnr[receiver], psnr[evaluated['against']]).pvalue:.1g}"
-        rows.append([receiver, "" if nbytes is None else _kilo(nbytes), f"{1000 * seconds:.0f}", *cells, p])
+    for receiver, cells in _with_spread(evaluated, noisy).items():
+        nbytes, seconds = costs[receiver]["model_nbytes"], costs[receiver]["seconds_one_thread"]
+        rows.append([receiver, "" if nbytes is None else _kilo(nbytes), f"{1000 * seconds:.0f}", *cells])
     for row in _published()["table"]:
         cells = [row["measures"].get(name, "") for name in names]
         rows.append([f"the paper: {row['name']}", row["kilobytes"], row["ms"], *cells, row["p"]])
     return lines(rows)
+
+
+def paper_without_noise(evaluated: Figures) -> str:
+    """The same for the files without noise, of which the paper has no figures."""
+    names = evaluated["measures"]
+    clean = [row for row in evaluated["rows"] if row["sigma"] == 0]
+    header = ["without noise", *(MEASURES[name].title for name in names), "p"]
+    rows = ([receiver, *cells] for receiver, cells in _with_spread(evaluated, clean).items())
+    return lines([header, _marks(1 + len(names)), *rows])
+
+
+def _with_spread(evaluated: Figures, rows: Sequence[Figures]) -> dict[str, list[str]]:
+    """Mean and standard deviation of each measure by receiver, and p of the paired t-test against the reference.
+
+    An image's PSNR for the test is the mean over qualities and noises.
+    """
+    from scipy.stats import ttest_rel
+
+    psnr = {receiver: _means_by_image(rows, receiver) for receiver in evaluated["cost"]["receivers"]}
+    result = {}
+    for receiver in psnr:
+        cells = []
+        for name in evaluated["measures"]:
+            values = [row[name] for row in rows if row["receiver"] == receiver]
+            digits = MEASURES[name].digits
+            cells.append(f"{statistics.mean(values):.{digits}f} ± {statistics.stdev(values):.{digits}f}")
+        is_reference = receiver == evaluated["against"]
+        p = "" if is_reference else f"{ttest_rel(psnr[receiver], psnr[evaluated['against']]).pvalue:.1g}"
+        result[receiver] = [*cells, p]
+    return result
 
 
 def _means_by_image(rows: Sequence[Figures], receiver: str) -> list[float]:

@@ -186,3 +186,9 @@ def test_the_table_of_the_paper_pools_all_files_with_noise(tables: ModuleType) -
     assert table[3] == ["small", "", "150", "28.90 ± 1.24", "0.1"]
     assert table[4] == ["the paper: JPEG", "", "1", "27.4 ± 1.8", ""]
     assert ["the paper: compressed DnCNN", "1,000", "8", "29.0 ± 1.5", "0.04"] in table
+    assert rows(tables.paper_without_noise(evaluated)) == [
+        ["without noise", "PSNR dB", "p"],
+        ["---", "---:", "---:"],
+        ["full", "99.50 ± 0.71", ""],
+        ["small", "98.90 ± 0.57", "0.1"],
+    ]
