@@ -47,7 +47,7 @@ _NO_MODE = {
     "I": "has 32 bits a sample; expected 8",
     "F": "has floating-point samples; expected 8-bit whole numbers",
 }
-_PIXELS_AT_ONCE = 1 << 18
+_PIXELS_AT_ONCE = 1 << 18  # that Pillow is asked for: its copies of them are small beside a picture that is larger
 _DEEP = re.compile(r"\b(RGB[AX]?|LA?|I|CMYK);16")  # Pillow's raw modes of 16 bits a sample; "BGR;16" is 5-6-5 bits
 
 

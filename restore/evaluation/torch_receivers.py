@@ -74,7 +74,7 @@ def network_receiver(paths: Sequence[Path]) -> Receiver:
 
 
 def foreign_receiver(name: str, threads: int | None = None) -> Receiver:
-    """A receiver with a network of somebody else's, see `restore.evaluation.foreign`, also for ``threads``.
+    """A receiver with a network of somebody else's. `load_foreign` says what ``name`` and ``threads`` are.
 
     A network for gray images restores the luminance of colour images. A network for RGB gets gray images as RGB.
 
