@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from optcodec.rates.classify import NETWORK_MEASURES, judge_by_network
 from optcodec.rates.experiment import DECODED, Experiment, Judge, Original, Part, Reader, decoded, judge_by
-from optcodec.rates.measures import MEASURES, Measure, MeasureFunction, load_measures
+from optcodec.rates.measures import FITTED_MEASURES, MEASURES, Measure, MeasureFunction, load_measures
 from optcodec.rates.rates import Rate
 from optcodec.rates.result import result_of
 from optcodec.rates.rows import Curve, Failed, Row
@@ -16,6 +16,7 @@ from optcodec.rates.senders import OptcodecSender, PeerSender, Sender, peer_send
 
 __all__ = [
     "DECODED",
+    "FITTED_MEASURES",
     "MEASURES",
     "NETWORK_MEASURES",
     "Curve",

@@ -27,6 +27,7 @@ from optcodec.metrics import (
 )
 
 __all__ = [
+    "FITTED_MEASURES",
     "MEASURES",
     "Measure",
     "MeasureFunction",
@@ -79,6 +80,14 @@ MEASURES: dict[str, Measure] = {
     "ssimulacra2": Measure("SSIMULACRA2", 2),
     "butteraugli": Measure("butteraugli", 3, rises=False),
     "butteraugli_3": Measure("butteraugli, 3-norm", 3, rises=False),
+}
+# Measures whose parameters were fitted to pictures; ``restore evaluate`` computes them.
+FITTED_MEASURES: dict[str, Measure] = {
+    "lpips": Measure("LPIPS", 4, rises=False),
+    "lpips_vgg": Measure("LPIPS (VGG)", 4, rises=False),
+    "lpips_squeeze": Measure("LPIPS (Squeeze)", 4, rises=False),
+    "niqe": Measure("NIQE", 3, rises=False),
+    "brisque": Measure("BRISQUE", 2, rises=False),
 }
 
 

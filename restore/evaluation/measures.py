@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 import optcodec.rates
 from optcodec import InvalidInputError, require_packages
-from optcodec.rates import Measure, MeasureFunction
+from optcodec.rates import FITTED_MEASURES, MeasureFunction
 from optcodec.shared import check_pixels, luminance
 
 __all__ = ["FILES", "MEASURES", "load_measures"]
@@ -20,14 +20,7 @@ __all__ = ["FILES", "MEASURES", "load_measures"]
 Samples: TypeAlias = npt.NDArray[np.uint8]
 
 _TORCHVISION = "the ImageNet weights of torchvision, saved as safetensors"
-MEASURES = {
-    **optcodec.rates.MEASURES,
-    "lpips": Measure("LPIPS", 4, rises=False),
-    "lpips_vgg": Measure("LPIPS (VGG)", 4, rises=False),
-    "lpips_squeeze": Measure("LPIPS (Squeeze)", 4, rises=False),
-    "niqe": Measure("NIQE", 3, rises=False),
-    "brisque": Measure("BRISQUE", 2, rises=False),
-}
+MEASURES = {**optcodec.rates.MEASURES, **FITTED_MEASURES}
 # The files that a measure needs and that are not in the package, and where they come from.
 FILES = {
     "lpips": (("alexnet.safetensors",), _TORCHVISION),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from optcodec.rates.measures import MEASURES, Measure
+from optcodec.rates.measures import FITTED_MEASURES, MEASURES, Measure
 from optcodec.rates.rates import Rate
 from optcodec.rates.result import FORMAT
 from optcodec.rates.rows import Curve, Row
@@ -19,7 +19,6 @@ __all__ = ["evaluate_part"]
 
 _PLAIN = "jpeg"  # the receiver that only decodes
 _CLASSICAL = {_PLAIN, "centroid", "deblock", "smooth"}
-_LESS_IS_BETTER = ("lpips", "niqe", "brisque")
 _ABOUT = ("command", "versions", "packages", "machine", "date", "seed")
 _NBYTES_PER_BPP = 10**6  # the result has no bytes; only the ratio of the sizes of a picture's files counts
 
@@ -33,10 +32,10 @@ def evaluate_part(record: Mapping[str, Any], path: str, subject: str | None) -> 
         If the record is no such result.
     """
     sender, names = str(record["encoder"]), [str(name) for name in record["measures"]]
+    measures = _described(names)
     rows = [_row(row, sender, names) for row in record["rows"]]
     if not rows:
         raise ValueError("it has no rows")
-    measures = {name: _measure(name) for name in names}
     receivers = list(dict.fromkeys(row.curve.receiver for row in rows))
     against = record["against"] if record["against"] in receivers else None
     plain = against or (_PLAIN if _PLAIN in receivers else receivers[0])
@@ -55,6 +54,13 @@ def evaluate_part(record: Mapping[str, Any], path: str, subject: str | None) -> 
     return curves_part(curves, path, subject, ours=ours, compared=_compared(record, rows, measures))
 
 
+def _described(names: list[str]) -> dict[str, Measure]:
+    known = MEASURES | FITTED_MEASURES
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"it has the measures {listed(unknown)}; expected some of {listed(list(known))}")
+    return {name: known[name] for name in names}
+
+
 def _row(record: Mapping[str, Any], sender: str, names: list[str]) -> Row:
     if missing := [name for name in names if name not in record]:
         raise ValueError(f"a row has no {listed(missing)}; expected the measures {listed(names)}")
@@ -63,10 +69,6 @@ def _row(record: Mapping[str, Any], sender: str, names: list[str]) -> Row:
     figures = {name: float("inf") if record[name] is None else number_of(record[name]) for name in names}
     at = str(record["set"]), str(record["image"])
     return Row(*at, curve, Rate("quality", record["quality"]), max(1, round(_NBYTES_PER_BPP * bpp)), bpp, figures)
-
-
-def _measure(name: str) -> Measure:
-    return MEASURES.get(name) or Measure(name.upper().replace("_", " "), 3, rises=not name.startswith(_LESS_IS_BETTER))
 
 
 def _compared(record: Mapping[str, Any], rows: list[Row], measures: Mapping[str, Measure]) -> str:

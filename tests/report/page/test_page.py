@@ -245,9 +245,12 @@ def test_mixed_measures_are_refused(tmp_path: Path) -> None:
     assert line == f"Error: {path} is no result of optcodec rates, restore pipeline: a row has the measures psnr; " \
         "expected psnr and ssim"  # fmt: skip
     record = samples.evaluate()
-    del record["rows"][3]["lpips_alex"]
+    del record["rows"][3]["lpips"]
     line = refusal("report", samples.written(path, record), "-o", tmp_path / "report.html")
-    assert line.endswith("a row has no lpips_alex; expected the measures psnr and lpips_alex")
+    assert line.endswith("a row has no lpips; expected the measures psnr and lpips")
+    record = samples.evaluate() | {"measures": ["psnr", "smell"]}
+    line = refusal("report", samples.written(path, record), "-o", tmp_path / "report.html")
+    assert "it has the measures smell; expected some of psnr, " in line
 
 
 def arguments(folder: Path, name: str) -> list[Any]:
