@@ -184,14 +184,11 @@ def _measured(tasks: list[Task], model: str, workers: int) -> list[dict[str, Any
     form = PartFormat(".json", _save, lambda path: parse_json(path.read_text("utf-8")))
     about = {"model": model, "senders": tasks[0].senders, "squares": squares}
     folder: PartialFolder[list[dict[str, Any]]] = PartialFolder(partial, about, form)
-    parts = folder.parts()
     with ProcessPoolExecutor(workers) as pool:
-        rest = pool.map(measure, tasks[len(parts) :])
-        for part in tracked(rest, "classifiers", len(tasks) - len(parts)):
-            folder.add(len(parts), part)
-            parts.append(part)
+        parts = folder.completed(tasks, lambda waiting: pool.map(measure, waiting))
+        rows = [row for part in tracked(parts, "classifiers", len(tasks)) for row in part]
     remove_partial(partial)
-    return [row for part in parts for row in part]
+    return rows
 
 
 @click.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,6 +16,7 @@ __all__ = ["PartFormat", "PartialFolder", "remove_partial"]
 
 _ABOUT = "experiment.json"
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -92,6 +93,22 @@ class PartialFolder(Generic[T]):
     def add(self, index: int, part: T) -> None:
         """Write the part with this index, which counts from 0."""
         self._form.save(self._part(index), part)
+
+    def completed(self, items: Sequence[S], measure: Callable[[Sequence[S]], Iterable[T]]) -> Iterator[T]:
+        """Yield the part of each item: first those that exist, then the others, each written before it is yielded.
+
+        Parameters
+        ----------
+        items : sequence
+            What is measured, in the order of the parts.
+        measure : callable
+            Given the items that have no part yet, yields their parts in order.
+        """
+        parts = self.parts()
+        yield from parts
+        for index, part in enumerate(measure(items[len(parts) :]), len(parts)):
+            self.add(index, part)
+            yield part
 
     def _part(self, index: int) -> Path:
         return self._path / f"part_{index:05d}{self._form.suffix}"

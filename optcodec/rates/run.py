@@ -47,7 +47,7 @@ def measure_rates(
     workers : int, optional
         Number of threads; all processors by default. The result is the same.
     progress : callable, optional
-        Called with the number of finished pictures, at the start and after each.
+        Called after each picture, with the number of finished ones, those of an earlier run included.
 
     Returns
     -------
@@ -72,14 +72,12 @@ def measure_rates(
         "images": images,
     }
     folder = PartialFolder(partial, state | dict(about), _FORMAT)
-    parts = folder.parts()
     tell = progress or (lambda count: None)
-    tell(len(parts))
     gray = _gray_sets(originals, experiment.max_pixels)
-    waiting = [(original, gray[original.set]) for original in originals[len(parts) :]]
+    work = [(original, gray[original.set]) for original in originals]
+    parts: list[Part] = []
     with one_thread_each():
-        for part in in_order(experiment, waiting, thread_count(workers)):
-            folder.add(len(parts), part)
+        for part in folder.completed(work, lambda waiting: in_order(experiment, waiting, thread_count(workers))):
             parts.append(part)
             tell(len(parts))
     return Part(

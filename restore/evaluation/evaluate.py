@@ -167,14 +167,10 @@ def evaluate(
     for receiver in receivers:
         if any(conditions.sigmas) and receiver.restore is None:
             raise InvalidInputError(f"{receiver.name} reads JPEG files, which have no noise; expected sigma 0")
-    parts = folder.parts() if folder else []
-    for part in parts:
-        yield from part
-    waiting = [(test_set.name, path) for test_set in sets for path in test_set.paths][len(parts) :]
+    images = [(test_set.name, path) for test_set in sets for path in test_set.paths]
     work = partial(_rows_of, receivers=receivers, measures=measures, conditions=conditions)
-    for index, rows in enumerate(in_order(work, waiting, workers), len(parts)):
-        if folder:
-            folder.add(index, rows)
+    measure = partial(in_order, work, workers=workers)
+    for rows in folder.completed(images, measure) if folder else measure(images):
         yield from rows
 
 
