@@ -128,16 +128,19 @@ def route(stages: Figures, timed: Figures) -> str:
 
 
 def measures(evaluated: Figures) -> str:
-    """All measures of all receivers at the lowest quality, a table for each set."""
+    """All measures of all receivers at the lowest quality, and by how much they changed, a table for each set."""
     names = evaluated["measures"]
     lowest = min(record["quality"] for record in evaluated["means"])
+    at_lowest = [each for each in evaluated["comparisons"] if each["quality"] == lowest and each["sigma"] == 0]
+    changes = {(each["set"], each["receiver"], each["measure"]): each for each in at_lowest}
     parts = []
     for name, records in _sets(evaluated).items():
         header = [f"{name}, quality {lowest}", *(MEASURES[measure].title for measure in names)]
         rows = [header, _marks(len(names))]
         for record in records:
             if record["quality"] == lowest:
-                cells = (_number(record[measure], MEASURES[measure].digits) for measure in names)
+                at = name, record["receiver"]
+                cells = (_changed(record[measure], changes.get((*at, measure)), measure) for measure in names)
                 rows.append([record["receiver"], *cells])
         parts.append(lines(rows))
     return "\n\n".join(parts)
@@ -278,8 +281,11 @@ def _kilo(nbytes: float) -> str:
     return f"{nbytes / 1000:,.0f}"
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+def _changed(value: float | None, change: Figures | None, measure: str) -> str:
+    """A mean and, in parentheses, the interval of its change from that of the reference."""
+    digits = MEASURES[measure].digits
+    number = "-" if value is None else f"{value:.{digits}f}"
+    return number if change is None else f"{number} ({change['low']:+.{digits}f} to {change['high']:+.{digits}f})"
 
 
 def _marks(numbers: int) -> list[str]:

@@ -113,12 +113,20 @@ def test_route_is_held_against_its_first_network(tables: ModuleType) -> None:
 def test_measures_are_at_the_lowest_quality_without_noise(tables: ModuleType) -> None:
     noisy = mean("LIVE1", 10, "jpeg", 1.0, ssim=1.0) | {"sigma": 10.0}
     others = [mean("LIVE1", 10, "jpeg", 27.012, ssim=0.7), mean("LIVE1", 20, "jpeg", 29.0, ssim=None)]
-    document = {"measures": ["psnr", "ssim"], "means": [noisy, *others, mean("Set5", 10, "jpeg", 28.0, ssim=None)]}
+    others += [mean("LIVE1", 10, "tiny", 28.0, ssim=0.8), mean("Set5", 10, "jpeg", 28.0, ssim=None)]
+    change = {"set": "LIVE1", "receiver": "tiny", "measure": "psnr", "quality": 10, "low": -0.25, "high": 2.244}
+    comparisons = [
+        change | {"sigma": 0.0},
+        change | {"sigma": 10.0, "low": 9},
+        change | {"quality": 20, "sigma": 0.0, "low": 8},
+    ]
+    document = {"measures": ["psnr", "ssim"], "means": [noisy, *others], "comparisons": comparisons}
     first, second = tables.measures(document).split("\n\n")
     assert rows(first) == [
         ["LIVE1, quality 10", "PSNR dB", "SSIM"],
         ["---", "---:", "---:"],
         ["jpeg", "27.01", "0.7000"],
+        ["tiny", "28.00 (-0.25 to +2.24)", "0.8000"],
     ]
     assert rows(second)[2] == ["jpeg", "28.00", "-"]
 
