@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-__all__ = ["ImageLike", "Picture", "decoded_pixels", "load_picture"]
+__all__ = ["ImageLike", "Picture", "decoded_pixels", "load_picture", "samples_of"]
 
 ImageLike: TypeAlias = (
     "npt.NDArray[np.uint8] | Image.Image | str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Picture |"
@@ -158,13 +158,16 @@ def decoded_pixels(data: bytes, mode: str = "RGB") -> npt.NDArray[np.uint8]:
     Returns
     -------
     ndarray of uint8, shape (height, width, 3) or (height, width)
+        Read-only.
     """
     from PIL import Image, JpegImagePlugin
 
     with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as file:
         if mode == "YCbCr":
             file.draft(mode, file.size)
-        return np.asarray(file if file.mode == mode else Image.Image.convert(file, mode))
+        samples = samples_of(file if file.mode == mode else Image.Image.convert(file, mode))
+    samples.flags.writeable = False  # readers of the user's own may not change what others read after them
+    return samples
 
 
 def _check_dtype(array: npt.NDArray[Any]) -> None:
@@ -248,7 +251,7 @@ def _from_pillow(image: Image.Image, colour: npt.NDArray[np.uint8] | None, to_rg
             notices.append(notice)
         else:
             converted = image if image.mode == mode else image.convert(mode)
-        samples = _samples_of(converted)
+        samples = samples_of(converted)
     except (MemoryError, InvalidInputError):
         raise
     except Exception as error:  # Pillow's decoders raise almost anything on a broken file
@@ -268,7 +271,7 @@ def _from_pillow(image: Image.Image, colour: npt.NDArray[np.uint8] | None, to_rg
     return Picture(np.ascontiguousarray(samples), metadata, tuple(notices))
 
 
-def _samples_of(image: Image.Image) -> npt.NDArray[np.uint8]:
+def samples_of(image: Image.Image) -> npt.NDArray[np.uint8]:
     """The samples of a Pillow image, some rows at a time: Pillow makes two copies of what it is asked for."""
     width, height = image.size
     rows = max(1, _PIXELS_AT_ONCE // width)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from optcodec.pictures.pixels import Picture
+from optcodec.pictures.pixels import Picture, samples_of
 
 __all__ = ["shrunk"]
 
@@ -32,4 +30,4 @@ def shrunk(picture: Picture, short_side: int) -> Picture:
 
     size = tuple(short_side * side // min(height, width) for side in (width, height))
     resized = Image.fromarray(picture.pixels).resize(size, Image.Resampling.BILINEAR)
-    return replace(picture, pixels=np.array(resized))
+    return replace(picture, pixels=samples_of(resized))

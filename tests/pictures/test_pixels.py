@@ -15,7 +15,7 @@ from PIL import Image
 
 from optcodec import Bpp, MatchQuality, design_tables, encode
 from optcodec.errors import InvalidInputError
-from optcodec.pictures.pixels import Picture, load_picture
+from optcodec.pictures.pixels import Picture, decoded_pixels, load_picture
 
 
 def ramp(*shape: int) -> np.ndarray:
@@ -349,3 +349,16 @@ def test_picture_checks_its_pixels() -> None:
 def test_a_picture_is_returned_unchanged() -> None:
     picture = Picture(ramp(4, 4), notices=("a notice",))
     assert load_picture(picture, background="white") is picture
+
+
+@pytest.mark.parametrize("size", [(30, 20), (1100, 701)])
+def test_decoded_files_are_those_of_pillow_and_cannot_be_changed(size: tuple[int, int]) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)).save(buffer, "JPEG")
+    for mode in ("RGB", "L"):
+        pixels = decoded_pixels(buffer.getvalue(), mode)
+        np.testing.assert_array_equal(pixels, np.asarray(Image.open(buffer).convert(mode)))
+        assert not pixels.flags.writeable
+    stored = Image.open(buffer)
+    stored.draft("YCbCr", stored.size)
+    np.testing.assert_array_equal(decoded_pixels(buffer.getvalue(), "YCbCr"), np.asarray(stored))
