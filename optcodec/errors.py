@@ -15,6 +15,8 @@ raise no error but a `JpegWarning`.
 
 from __future__ import annotations
 
+import math
+
 __all__ = [
     "DiskFullError",
     "InvalidInputError",
@@ -35,7 +37,16 @@ class InvalidInputError(OptcodecError, ValueError):
 
 
 class TargetNotMetError(InvalidInputError):
-    """No quantization table reaches the requested target."""
+    """No quantization table reaches the requested target.
+
+    Attributes
+    ----------
+    nearest : float
+        The measure of the file that came nearest, as the target measures it: the lower, the nearer; infinite if there
+        was none.
+    """
+
+    nearest: float = math.inf
 
 
 class DiskFullError(InvalidInputError):

@@ -66,13 +66,9 @@ class Goal:
         the one with the fewest bytes is kept; of those that meet a limit of a size, the one with the least weighted
         error.
     tolerance : float
-        How much of the limit may stay unused when the search ends, in the unit of the measure, as the next three.
+        How much of the limit may stay unused when the search ends, in the unit of the measure, as the next one.
     accepted : float
         Candidates that leave no more than this unused are compared by error or bytes; of others, the nearest is kept.
-    required : float
-        How much may stay unused at most; infinite if every candidate below the limit will do.
-    required_at_end : float
-        The same where even the last candidate of the line keeps the limit.
     negative : bool
         Whether measure and limit are the negative numbers of a quality; messages name the quality.
     of_file : bool
@@ -87,8 +83,6 @@ class Goal:
     rising: bool = True
     tolerance: float = 0.0
     accepted: float = math.inf
-    required: float = math.inf
-    required_at_end: float = math.inf
     negative: bool = False
     of_file: bool = False
     start: float | None = None

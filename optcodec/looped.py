@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,8 @@ from optcodec.loop.rounds import ReadFile, decoded_file, gradient_at, least_loss
 from optcodec.loop.targets import ReaderTarget
 from optcodec.matching import meet, reference_pixels, size_goal
 from optcodec.optimized import trellis_files, trellis_lines
-from optcodec.search import search
+from optcodec.samplings import SUBSAMPLINGS
+from optcodec.search import met, search
 from optcodec.targets import FixedLevel, MaxBytes
 from optcodec.trellis.field import QualityField
 from optcodec.trellis.line import CodedFile, LevelLine, TrellisLine
@@ -46,6 +48,11 @@ def looped(source: PixelSource | CoefficientSource, request: Request) -> ReadFil
     """
     assert request.reader is not None
     judge = judge_of(request.reader, reference_pixels(source))
+    if judge.has_gradient and source.sampling not in (*SUBSAMPLINGS, "grey"):
+        raise InvalidInputError(
+            f"the loop takes files at {', '.join(SUBSAMPLINGS)}, got one of {source.sampling}; expected pixels "
+            "(a path in Python, --pixels on the command line)"
+        )
     height, width = judge.original.shape[:2]
     budget = None if request.target is None else request.target.budget(height * width)
     if judge.left_nbytes and budget is not None:
@@ -61,19 +68,25 @@ def _least(source: PixelSource | CoefficientSource, request: Request, judge: Jud
     lines, trellis_request = trellis_lines(source, request)
     starts = _starts(source, request, lines)
     if isinstance(request.target, ReaderTarget):
-        return min((_smallest(line, request.target, judge, rounds) for line in starts), key=lambda file: len(file.data))
-    tried = [trellis_files(line, trellis_request) for line in lines]
-    priced = judge.priced(decoded_file(tried[0][0]))
-    plain, files = map(list, zip(*(_preferred(some, priced) for some in tried), strict=True))
-    first = plain[0] if starts is lines else _sized(_like(starts[0], plain[0]), plain[0], trellis_request)
+        smallest = met(partial(_smallest, line, request.target, judge, rounds) for line in starts)
+        return min(smallest, key=lambda file: len(file.data))
+    tried = met(partial(_with_start, *pair, trellis_request) for pair in zip(starts, lines, strict=True))
+    priced = judge.priced(decoded_file(tried[0][1][0]))
+    plain, files = map(list, zip(*(_preferred(some, priced) for _, some in tried), strict=True))
+    first = plain[0] if starts is lines else _sized(_like(tried[0][0], plain[0]), plain[0], trellis_request)
     field, judge = _field(first, judge, rounds), priced
     if judge.has_gradient:
-        for line, file in zip(starts, plain, strict=True):
+        for (line, _), file in zip(tried, plain, strict=True):
             weighted = _weighted(_like(line, file), field)
             files += _from_gradients(weighted, file, judge, trellis_request, rounds)
     if rounds == 0 and not _has_tables(trellis_request):
         files += others(source, trellis_request, judge, max(_size(file, request).nbytes for file in plain), field)
     return least_loss(files)
+
+
+def _with_start(start: TrellisLine, line: TrellisLine, request: Request) -> tuple[TrellisLine, list[CodedFile]]:
+    """A line that the loop starts from, with the files of the line that it is compared with."""
+    return start, trellis_files(line, request)
 
 
 def _smallest(line: TrellisLine, target: ReaderTarget, judge: Judge, rounds: int) -> ReadFile:
@@ -83,18 +96,16 @@ def _smallest(line: TrellisLine, target: ReaderTarget, judge: Judge, rounds: int
     """
     typical = _typical(line)
     priced = judge.priced(decoded_file(typical))
-    found: list[LoopFile] = []
-    missed: TargetNotMetError | None = None
-    for count in sorted({0, rounds} if judge.has_gradient else {rounds}):
-        begin = found[0].start.levels[0] if found else None
-        searched = ReadLine(_weighted(line, _field(typical, judge, count)), priced, count, begin)
-        try:
-            found.append(_coarser(searched, target, meet(searched, target).candidate))
-        except TargetNotMetError as error:
-            missed = error
-    if not found:
-        assert missed is not None
-        raise missed
+    begins: list[float] = []
+
+    def file_after(count: int) -> LoopFile:
+        field = _field(typical, judge, count)
+        searched = ReadLine(_weighted(line, field), priced, count, begins[0] if begins else None)
+        file = _coarser(searched, target, meet(searched, target).candidate)
+        begins.append(file.start.levels[0])
+        return file
+
+    found = met(partial(file_after, count) for count in sorted({0, rounds} if judge.has_gradient else {rounds}))
     return min(found, key=lambda file: file.nbytes).read
 
 

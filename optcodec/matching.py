@@ -52,8 +52,6 @@ class Tolerances:
     accepted : float
         Of a distance between decoded pixels: files that leave no more unused are compared by their bytes, of others
         the nearest is kept.
-    end : float
-        Of an SWE that the coarsest file does not reach; infinite if the coarsest file will do.
     """
 
     size: float
@@ -61,12 +59,11 @@ class Tolerances:
     pixels: float
     quality: float
     accepted: float
-    end: float
 
 
 # Tables move in whole steps, so that a size cannot always be met more closely; their error is known without a file.
-TABLE_TOLERANCES = Tolerances(size=0.01, error=1e-5, pixels=0.002, quality=2e-4, accepted=math.inf, end=MET)
-TRELLIS_TOLERANCES = Tolerances(size=0.002, error=0.002, pixels=0.002, quality=2e-4, accepted=0.0045, end=math.inf)
+TABLE_TOLERANCES = Tolerances(size=0.01, error=1e-5, pixels=0.002, quality=2e-4, accepted=math.inf)
+TRELLIS_TOLERANCES = Tolerances(size=0.002, error=0.002, pixels=0.002, quality=2e-4, accepted=0.0045)
 
 C = TypeVar("C", bound=Candidate)
 
@@ -138,7 +135,7 @@ def meet(line: TargetLine[C], target: Target) -> SearchResult[C]:
     return search(line.apart(luminance.candidate), goals[1], target)
 
 
-def size_goal(target: Target, line: TargetLine[C], *, required: float = math.inf) -> Goal:
+def size_goal(target: Target, line: TargetLine[C], *, accepted: float = math.inf) -> Goal:
     """The size of the file: the file with the least weighted error that is no larger.
 
     Parameters
@@ -147,8 +144,8 @@ def size_goal(target: Target, line: TargetLine[C], *, required: float = math.inf
         One with a budget.
     line : TargetLine
         The files.
-    required : float
-        Part of the budget that may stay unused at most; by default every smaller file will do.
+    accepted : float
+        Part of the budget: files that leave no more unused are compared by their error, of others the nearest is kept.
     """
     limit = target.budget(line.pixels)
     assert limit is not None
@@ -158,8 +155,7 @@ def size_goal(target: Target, line: TargetLine[C], *, required: float = math.inf
         f"{target}: a file size in bytes",
         rising=False,
         tolerance=line.tolerances.size * limit,
-        accepted=required * limit,
-        required=required * limit,
+        accepted=accepted * limit,
     )
 
 
@@ -170,7 +166,6 @@ def error_goals(
     limits: Sequence[float],
     *,
     start: float | None = None,
-    end: float = math.inf,
 ) -> tuple[Goal, ...]:
     """Weighted errors of coefficients: in total, or of luminance and of chrominance.
 
@@ -186,8 +181,6 @@ def error_goals(
         Of the total, or of both.
     start : float, optional
         Level to try first.
-    end : float
-        Part of the limit that may stay unused where the coarsest file does not reach it.
     """
     measures: list[Callable[[Candidate], float]] = [lambda candidate: sum(errors_of(candidate))]
     if len(limits) > 1:
@@ -200,7 +193,6 @@ def error_goals(
             f"{target}: a weighted error",
             tolerance=tolerances.error * limit,
             accepted=tolerances.error * limit,
-            required_at_end=end * limit if limit else math.inf,
             start=start,
         )
         for measure, limit in zip(measures, limits, strict=True)

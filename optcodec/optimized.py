@@ -14,6 +14,7 @@ from optcodec.jpeg.sources import CoefficientSource, PixelSource
 from optcodec.kernels import prepare
 from optcodec.matching import Target, meet
 from optcodec.metrics import EQUAL_WEIGHTS
+from optcodec.search import met
 from optcodec.targets import FixedLevel
 from optcodec.trellis.chroma import KERNELS as CHROMA_KERNELS
 from optcodec.trellis.chroma import Planes
@@ -40,10 +41,15 @@ def optimized(source: PixelSource | CoefficientSource, request: Request) -> byte
         If the target cannot be met.
     """
     lines, request = trellis_lines(source, request)
-    files = [better(trellis_files(line, request)) for line in lines]
+    files = met(partial(_best, line, request) for line in lines)
     if request.target is not None and request.target.budget(lines[0].pixels) is not None:
         return min(files, key=lambda file: sum(file.errors)).data  # all are as large as they may be
     return min(files, key=lambda file: file.nbytes).data
+
+
+def _best(line: TrellisLine, request: Request) -> CodedFile:
+    """The best file of a line."""
+    return better(trellis_files(line, request))
 
 
 def trellis_lines(source: PixelSource | CoefficientSource, request: Request) -> tuple[list[TrellisLine], Request]:

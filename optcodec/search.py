@@ -8,7 +8,7 @@ tolerance, then tries the refinements of the line, and keeps the best of all can
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -16,7 +16,7 @@ from optcodec.errors import TargetNotMetError
 from optcodec.jpeg.tables import QuantTable
 from optcodec.lines import Bracket, Candidate, Goal, Line, Moves, Refinement
 
-__all__ = ["SearchResult", "level_within", "place_with", "search"]
+__all__ = ["SearchResult", "level_within", "met", "place_with", "search"]
 
 _MOST_TRIALS = 128  # along one line
 _CLOSEST = 1e-12  # relative distance of places between which nothing is searched
@@ -25,6 +25,7 @@ _LEAST_FACTOR, _LARGEST_FACTOR, _BLIND_FACTOR = 1.002, 64.0, 4.0
 
 
 C = TypeVar("C", bound=Candidate)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,31 @@ def search(line: Line[C], goal: Goal, target: object = None) -> SearchResult[C]:
     Raises
     ------
     TargetNotMetError
-        If the lowest level already exceeds the limit, or if no candidate comes as near to it as is required.
+        If the lowest level already exceeds the limit.
     """
     run = TargetSearch(line, goal)
     candidate, measured = run.result()
     return SearchResult(candidate, measured, target)
+
+
+def met(ways: Iterable[Callable[[], T]]) -> list[T]:
+    """What several ways to meet a target give, without those by which it cannot be met.
+
+    Raises
+    ------
+    TargetNotMetError
+        If it cannot be met by any of them: the error of the way that comes nearest.
+    """
+    results: list[T] = []
+    errors: list[TargetNotMetError] = []
+    for way in ways:
+        try:
+            results.append(way())
+        except TargetNotMetError as error:
+            errors.append(error)
+    if not results:
+        raise min(errors, key=lambda error: error.nearest)
+    return results
 
 
 def level_within(line: Line[C], goal: Goal) -> float | None:
@@ -107,15 +128,14 @@ class TargetSearch(Generic[C]):
         if bracket is None:
             reached = self.measure(line.at(line.bounds[0 if goal.rising else 1]))
             bound = f"{goal.what} of at {'least' if goal.negative else 'most'} {goal.shown(goal.limit)}"
-            raise TargetNotMetError(f"expected {bound}, but the nearest that can be reached is {goal.shown(reached)}")
-        if bracket.exceeds is None:
-            self._check(goal.required_at_end)
+            error = TargetNotMetError(f"expected {bound}, but the nearest that can be reached is {goal.shown(reached)}")
+            error.nearest = reached
+            raise error
         for group in line.refinements(goal):
             if self.is_near(goal.tolerance):
                 break
             for refinement in group:
                 self._refine(refinement, bracket)
-        self._check(goal.required)
         assert self._best is not None
         return self._best, self.measure(self._best)
 
@@ -169,15 +189,6 @@ class TargetSearch(Generic[C]):
                 candidate = changed
             else:
                 moves.refuse()
-
-    def _check(self, unused: float) -> None:
-        if not self.is_near(unused):
-            goal = self._goal
-            assert self._best is not None
-            reached = self.measure(self._best)
-            raise TargetNotMetError(
-                f"expected {goal.what} of {goal.shown(goal.limit)}, but the nearest below is {goal.shown(reached)}"
-            )
 
 
 class _Walk(Generic[C]):

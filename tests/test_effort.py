@@ -23,6 +23,7 @@ from optcodec import (
     MaxBytes,
     QualityField,
     Rdo,
+    TargetNotMetError,
     Tuning,
     annex_k_tables,
     blocks_by,
@@ -53,6 +54,16 @@ def size(**options: Any) -> int:
 
 
 # ---- Levels ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{"effort": 3}, {"effort": 4, "tune": "people", "rounds": 1}])
+def test_the_smaller_kind_is_taken_where_the_other_one_is_too_large(options: Options) -> None:
+    """Restart intervals of one MCU make progressive files far larger."""
+    target, options = MaxBytes(800), options | {"restart_interval": 1}
+    with pytest.raises(TargetNotMetError):
+        encode(PHOTO, target=target, progressive=True, **options)
+    file = encode(PHOTO, target=target, progressive="smaller", **options)
+    assert file.data == encode(PHOTO, target=target, progressive=False, **options).data
 
 
 @pytest.mark.parametrize("image", [PHOTO, PHOTO[..., 0], read_jpeg(FILE)], ids=["colour", "grey", "file"])

@@ -192,7 +192,7 @@ def test_of_files_within_an_error_the_smallest_one_is_kept() -> None:
 def test_a_rate_that_has_to_be_met_is_met_first() -> None:
     line = NumberLine(lambda level: 100 / level, error=lambda level: 1.0, first=2.0, loose=60.0)
     line.groups = [[lambda bracket, best: NumberLine(lambda level: 99.5, error=lambda level: 2.0)]]
-    result = search(line, goal(100.0, rising=False, tolerance=0.2, accepted=1.0, required=1.0))
+    result = search(line, goal(100.0, rising=False, tolerance=0.2, accepted=1.0))
     assert result.measured == 99.5
 
 
@@ -385,18 +385,11 @@ def test_says_what_can_be_reached() -> None:
         search(line, goal(-8.0, negative=True))
 
 
-def test_says_what_is_nearest_below() -> None:
+def test_a_limit_that_no_candidate_reaches_is_kept_by_the_last_one() -> None:
     line = NumberLine(lambda level: level, (1.0, 50.0))
     assert search(line, goal(100.0)).measured == 50
-    for options in ({"required": 1.0}, {"required_at_end": 1.0}):
-        with pytest.raises(TargetNotMetError, match=r"expected a number of 100, but the nearest below is 50$"):
-            search(line, goal(100.0, **options))
-
-
-def test_a_line_with_a_jump_does_not_end_below_the_limit_by_itself() -> None:
-    """What is required at the end of a line is not required at a jump."""
     line = NumberLine(lambda level: 50.0 if level < 5 else 150.0)
-    assert search(line, goal(100.0, required_at_end=1.0)).measured == 50
+    assert search(line, goal(100.0)).measured == 50
 
 
 @given(st.randoms(use_true_random=False))

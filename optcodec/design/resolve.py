@@ -53,7 +53,7 @@ def design_tables(
     profile: SensitivityProfile | None = None,
     method: str | None = None,
     distortion: str = DEFAULT_DISTORTION,
-    subsampling: str = "4:4:4",
+    subsampling: str | None = None,
     qmax: int | None = None,
     qmin: int = 1,
     threads: int | None = None,
@@ -82,8 +82,9 @@ def design_tables(
     distortion : str
         Of ``"opts"`` and ``"optd"``: ``"empirical"``, the exact error, from histograms; ``"laplacian"``, eq. (14) of
         OptS, as published; ``"midpoint"``, the closed form of JPEG's rounding for the same Laplacian model.
-    subsampling : str
-        Of pixels; coefficients come with their own.
+    subsampling : str, optional
+        Of pixels; coefficients come with their own. By default that of the profile, without one 4:2:0, as in
+        `optcodec.encode`.
     qmax : int, optional
         Of ``"rdopt"``, ``"opts"`` and ``"optd"``: largest step, 1..255; by default 255, and 100 of the last two. Only
         where a target other than a water level cannot be met otherwise do all steps go beyond it, together.
@@ -115,7 +116,8 @@ def design_tables(
     ``distortion="laplacian"`` with ``qmax=100`` at a `WaterLevel` follows the published implementation of OptS to the
     table, up to its statistics: it neither rounds nor averages samples (see the tests).
     """
-    statistics = gather(image_or_coefficients, subsampling=subsampling, threads=threads)
+    default = "4:2:0" if profile is None else profile.provenance.subsampling
+    statistics = gather(image_or_coefficients, subsampling=subsampling or default, threads=threads)
     if profile is not None:
         check_sampling(profile, statistics.samplings)
 

@@ -14,6 +14,10 @@ __all__ = ["agrees_on", "checked_reading", "gradient_of", "increase_of", "kind_o
 
 Pixels = npt.NDArray[np.uint8]
 
+_NO_DECISIONS = (
+    "the reader makes no decisions: its reading has no method {}(decoded); expected a classifier, or another target"
+)
+
 
 def checked_reading(reading: Reading) -> Reading:
     """What a reader returned for a picture, which has a loss at least."""
@@ -61,7 +65,7 @@ def increase_of(reading: Reading, decoded: Pixels) -> float:
     """By how much the loss of the decision on the original is larger on decoded pixels."""
     increase = getattr(reading, "loss_increase", None)
     if increase is None:
-        raise InvalidInputError("the reader makes no decisions: its reading has no method loss_increase(decoded)")
+        raise InvalidInputError(_NO_DECISIONS.format("loss_increase"))
     return _finite(increase(decoded))
 
 
@@ -69,7 +73,7 @@ def agrees_on(reading: Reading, decoded: Pixels) -> bool:
     """Whether the decision on decoded pixels is that on the original."""
     agrees = getattr(reading, "agrees", None)
     if agrees is None:
-        raise InvalidInputError("the reader makes no decisions: its reading has no method agrees(decoded)")
+        raise InvalidInputError(_NO_DECISIONS.format("agrees"))
     return bool(agrees(decoded))
 
 

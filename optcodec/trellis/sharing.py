@@ -6,11 +6,10 @@ does nearly as well with the table of luminance, and the bytes of its own table 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from optcodec.errors import TargetNotMetError
+from optcodec.search import met
 from optcodec.trellis.line import CodedFile, TrellisLine
 
 __all__ = ["also_shared", "better"]
@@ -22,7 +21,7 @@ _SMALL_SUBSAMPLED, _SMALL = 2500, 8000
 
 
 def also_shared(line: TrellisLine, make: Callable[[TrellisLine], CodedFile]) -> list[CodedFile]:
-    """The file of a line; if it is small, also the one with a single table for all components.
+    """The file of a line; if it is small, or misses the target, also the one with a single table for all components.
 
     Parameters
     ----------
@@ -34,17 +33,25 @@ def also_shared(line: TrellisLine, make: Callable[[TrellisLine], CodedFile]) -> 
     Raises
     ------
     TargetNotMetError
-        If the file with two tables does not meet the target.
+        If neither file meets the target.
     """
-    coder, files = line.coder, [make(line)]
-    parts = coder.image.components
+    coder, parts = line.coder, line.coder.image.components
     if coder.shared or line.designs is not None or coder.lattice is not None or len(parts) == 1:
-        return files
+        return [make(line)]
     subsampled = len({(part.h, part.v) for part in parts}) > 1
-    if files[0].nbytes <= (_SMALL_SUBSAMPLED if subsampled else _SMALL):
-        with suppress(TargetNotMetError):
-            files.append(make(replace(line, coder=replace(coder, shared=True))))
-    return files
+    sizes: list[int] = []  # of the file with two tables, if there is one
+
+    def with_two() -> CodedFile:
+        file = make(line)
+        sizes.append(file.nbytes)
+        return file
+
+    def ways() -> Iterator[Callable[[], CodedFile]]:
+        yield with_two
+        if all(nbytes <= (_SMALL_SUBSAMPLED if subsampled else _SMALL) for nbytes in sizes):
+            yield lambda: make(replace(line, coder=replace(coder, shared=True)))
+
+    return met(ways())
 
 
 def better(files: list[CodedFile]) -> CodedFile:

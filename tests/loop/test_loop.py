@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import simplejpeg
 from skimage.data import astronaut
 
 from optcodec import (
@@ -210,6 +211,12 @@ def test_a_field_and_a_tuning_count_in_the_loop() -> None:
     field = QualityField.from_mask(np.pad(np.full((72, 52), 255, np.uint8), ((0, 0), (0, 52))))
     options = {"target": Bpp(1.2), "reader": left_half, "rounds": 3}
     assert len({encode(PHOTO, **options, **more).data for more in ({}, {"field": field}, {"tune": "ssim"})}) == 3
+
+
+def test_files_of_other_samplings_are_refused_in_the_loop() -> None:
+    image = read_jpeg(simplejpeg.encode_jpeg(PHOTO, 80, colorsubsampling="411"))
+    with pytest.raises(InvalidInputError, match=r"the loop takes files at .* got one of 4x1,1x1,1x1; expected pixels"):
+        encode(image, quality=40, reader=left_half)
 
 
 def test_coefficients_of_files_are_read_as_they_decode() -> None:

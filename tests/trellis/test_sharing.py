@@ -11,7 +11,7 @@ from skimage.data import astronaut
 
 import optcodec
 import optcodec.optimized as optimized
-from optcodec import MatchPsnr, MaxBytes, encode, psnr_db, read_jpeg
+from optcodec import MatchPsnr, MaxBytes, TargetNotMetError, encode, psnr_db, read_jpeg
 from optcodec.metrics import ssimulacra2
 from restore import restore_image
 from tests.cli_helpers import photograph
@@ -33,6 +33,20 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def tables(data: bytes) -> int:
     return len(read_jpeg(data).tables)
+
+
+def test_one_table_is_taken_where_two_take_too_many_bytes(apart: Any) -> None:
+    tiny = PHOTO[:8, :8]
+    with pytest.raises(TargetNotMetError, match=r"nearest that can be reached is 234$"):
+        apart(tiny, target=MaxBytes(200), tune="psnr")
+    file = encode(tiny, target=MaxBytes(200), tune="psnr")
+    assert tables(file.data) == 1
+    assert file.nbytes <= 200
+    with pytest.raises(TargetNotMetError) as missed:
+        encode(tiny, target=MaxBytes(9), tune="psnr")
+    nearest = round(missed.value.nearest)
+    assert str(missed.value).endswith(f"at most 9, but the nearest that can be reached is {nearest}")
+    assert encode(tiny, target=MaxBytes(nearest), tune="psnr").nbytes == nearest
 
 
 @pytest.mark.parametrize(("subsampling", "small", "large"), [("4:2:0", 1500, 4000), ("4:4:4", 2500, 9000)])
