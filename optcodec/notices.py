@@ -20,13 +20,15 @@ __all__ = [
     "Tolerate",
     "ignore",
     "refuse",
+    "refuse_without_partial",
     "sentences",
     "warn_of",
     "warn_user",
     "without_repeats",
 ]
 
-PARTIAL_HINT = "partial=True or --partial takes what is there"  # appended to errors about files that end too early
+# Appended to errors about files that end too early. It names who takes them: not all that read files do.
+PARTIAL_HINT = "optcodec encode --partial, restore run --partial or partial=True of decode takes what is there"
 
 Notify = Callable[[str], None]
 
@@ -65,6 +67,11 @@ Tolerate = Callable[[Finding], None]
 def refuse(finding: Finding) -> None:
     """Raise a finding as `MalformedJpegError`."""
     raise MalformedJpegError(finding.message, finding.offset)
+
+
+def refuse_without_partial(finding: Finding) -> None:
+    """Raise a finding as `refuse` does, and say that reading with ``partial`` tolerates it."""
+    raise MalformedJpegError(f"{finding.message}; {PARTIAL_HINT}", finding.offset)
 
 
 def ignore(sentence: str) -> None:

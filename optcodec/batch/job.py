@@ -118,6 +118,7 @@ class Job:
             check_coded(encoded)
         notices = [*opened.notices]
         notices += [f"kept as it is, since {kept}; --allow-larger encodes it all the same"] if kept else []
+        notices += _same_sampling(image, self.settings.get("subsampling"))
         notices += _left_out(image, self.settings.get("metadata"))
         psnr, kl, unmeasured = self._measured(opened, encoded)
         return Coded(encoded, opened.nbytes, kept, (*notices, *unmeasured), psnr, kl)
@@ -177,6 +178,13 @@ def _pixels(opened: Opened, encoded: EncodedJpeg) -> tuple[Pixels, Pixels]:
         data = mended(opened.image) if opened.notices else opened.data
         before = load_picture(data, max_pixels=None, to_rgb=True).pixels
     return before, load_picture(encoded.data, max_pixels=None, to_rgb=True).pixels
+
+
+def _same_sampling(image: CoefficientImage | Picture, asked: str | None) -> list[str]:
+    """A notice that coefficients are not coded at another chroma subsampling that is asked for."""
+    if isinstance(image, Picture) or asked in (None, image.subsampling) or image.subsampling == "grey":
+        return []
+    return [f"the chroma subsampling stays {image.subsampling}; --pixels decodes the file, and codes it at {asked}"]
 
 
 def _left_out(image: CoefficientImage | Picture, metadata: bool | None) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
-from optcodec.batch.places import Place, Store
+from optcodec.batch.places import Place
 from optcodec.errors import InvalidInputError
 from optcodec.pictures.opening import JPEG_SUFFIXES
 
@@ -63,14 +63,14 @@ def output_names(
 
 
 def check_targets(sources: Sequence[Place], targets: Sequence[Place], *, force: bool, hint: str = "") -> None:
-    """Refuse outputs of the same name, and outputs that would replace an input.
+    """Refuse outputs of the same name, outputs that would replace another input, and, without force, their own.
 
     Parameters
     ----------
     sources, targets : sequence of Path, Url or Member
         The inputs, and the output of each.
     force : bool
-        Allow outputs to replace inputs.
+        Allow outputs to replace the inputs that they are made from.
     hint : str
         What else may be expected of two inputs whose outputs have one name, for the message.
 
@@ -85,7 +85,11 @@ def check_targets(sources: Sequence[Place], targets: Sequence[Place], *, force: 
         first = source_of.setdefault(_identity(target), source)
         if first != source:
             raise InvalidInputError(f"{first} and {source} would both be written to {target}; expected two names{hint}")
-        if _identity(target) in inputs and not force:
+        if _identity(target) not in inputs:
+            continue
+        if not same_file(source, target):  # it might be replaced before it is read
+            raise InvalidInputError(f"{source} would be written to {target}, another input; expected another output")
+        if not force:
             raise InvalidInputError(f"{target} is an input; expected another output, or --force to replace it")
 
 
@@ -94,7 +98,7 @@ def is_below(name: PurePath) -> bool:
     return bool(name.name) and not name.is_absolute() and ".." not in name.parts
 
 
-def same_file(source: Place, target: Store) -> bool:
+def same_file(source: Place, target: Place) -> bool:
     """Whether the output replaces the input."""
     return _identity(source) == _identity(target)
 

@@ -83,7 +83,9 @@ Place: TypeAlias = Path | Url | Member
 
 
 def place_of(text: str) -> Store:
-    """The path or URL that a text stands for; ``file://`` stands for a path."""
+    """The path or URL that a text stands for; ``file://`` stands for a path. No text would mean the current folder."""
+    if not text.removeprefix(_LOCAL):
+        raise InvalidInputError(f"expected a file, a folder or a URL, got {text!r}")
     if text.startswith(_LOCAL):
         return Path(text.removeprefix(_LOCAL))
     return Url(text.rstrip("/")) if _SCHEME.match(text) else Path(text)

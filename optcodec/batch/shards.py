@@ -135,7 +135,7 @@ def _members(place: Store, stack: ExitStack) -> list[Member]:
     if is_compressed(PurePosixPath(place.name)):
         local = stack.enter_context(unpacked(stack.enter_context(fetched(place)), place))
     with _tar(local, place) as tar:
-        return _pictures(place, local, tar.getmembers())
+        return _pictures(place, local, _infos(tar))
 
 
 def read_shard(place: Store, local: Path, rule: SuffixRule | None) -> Shard:
@@ -156,7 +156,7 @@ def read_shard(place: Store, local: Path, rule: SuffixRule | None) -> Shard:
         If it is no such file, ends early, or two of its members would have one name.
     """
     with _tar(local, place) as tar:
-        infos = tar.getmembers()
+        infos = _infos(tar)
     pictures = _pictures(place, local, infos)
     names = [str(name) for name in output_names([PurePosixPath(picture.name) for picture in pictures], rule)]
     source_of: dict[str, str] = {info.name: info.name for info in infos if info.isfile() and not _is_picture(info)}
@@ -199,6 +199,21 @@ def write_shard(
                 yield member, replace(outcome, data=b"") if isinstance(outcome, Done) else outcome
             elif copy_others or not info.isfile():
                 tar.addfile(_renamed(info, info.name, info.size), _content(source, info))
+
+
+def _infos(tar: tarfile.TarFile) -> list[tarfile.TarInfo]:
+    """All members. A hard link is a file with the content of the one that it names, which may get another name."""
+    infos: list[tarfile.TarInfo] = []
+    files: dict[str, tarfile.TarInfo] = {}
+    for member in tar.getmembers():
+        info = member
+        if member.islnk() and member.linkname in files:
+            info = copy.copy(files[member.linkname])
+            info.name, info.pax_headers = member.name, member.pax_headers
+        if info.isfile():
+            files[info.name] = info
+        infos.append(info)
+    return infos
 
 
 def _pictures(place: Store, local: Store, infos: Sequence[tarfile.TarInfo]) -> list[Member]:

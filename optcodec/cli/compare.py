@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from optcodec.notices import Notify
     from optcodec.pictures.pixels import Picture
+    from optcodec.rates.measures import MeasureFunction
     from optcodec.vision.profile import SensitivityProfile
 
     Pixels = npt.NDArray[np.uint8]
@@ -63,10 +64,11 @@ def command(
 ) -> None:
     """Compare each FILE with the image REFERENCE: bytes, bits per pixel, PSNR, SSIM and SWE. One may be - for stdin.
 
-    The sensitivity weighted error (SWE) is on the normalized scale of the profile. For a JPEG file, its coefficients
-    are compared with those of the reference at the same chroma subsampling; for other files, both are transformed at
-    4:4:4. Undefined values are empty (null in JSON): the PSNR of equal pixels, and the SSIM of images with fewer than
-    11 rows or columns. Pixels are compared as stored; the orientation in the Exif data is not applied.
+    The sensitivity weighted error (SWE) is on the normalized scale of the profile. For a JPEG file, its
+    coefficients are compared with those of the reference at the same chroma subsampling; for other files, both are
+    transformed at 4:4:4. Undefined values are empty (null in JSON): the PSNR of equal pixels, the SSIM of images
+    with fewer than 11 rows or columns, and other measures of images that are too small for them. Pixels are
+    compared as stored; the orientation in the Exif data is not applied.
     """
     from optcodec.pictures.pixels import load_picture
     from optcodec.rates.measures import load_measures
@@ -86,7 +88,7 @@ def command(
         notices = [*picture.notices, *_of_orientation(original, picture)]
         record = {"path": str(paths[index])} | _record(data, original.pixels, picture.pixels)
         record["swe"] = _swe(data, original.pixels, picture.pixels, weights, notices.append)
-        record |= {name: finite(measure(original.pixels, picture.pixels)) for name, measure in further.items()}
+        record |= _further(further, original.pixels, picture.pixels, notices.append)
         return Done(record, tuple(notices))
 
     def nbytes(index: int) -> int:
@@ -125,6 +127,20 @@ def _record(data: bytes, original: Pixels, pixels: Pixels) -> dict[str, Any]:
         "psnr_db": finite(psnr_db(original, pixels)),
         "ssim": ssim(original, pixels) if min(height, width) >= _LEAST_SIDE_FOR_SSIM else None,
     }
+
+
+def _further(
+    measures: Mapping[str, MeasureFunction], original: Pixels, pixels: Pixels, notify: Notify
+) -> dict[str, float | None]:
+    """Further measures by name; None, with a notice, where a picture is too small for one."""
+    figures: dict[str, float | None] = {}
+    for name, measure in measures.items():
+        try:
+            figures[name] = finite(measure(original, pixels))
+        except InvalidInputError as error:
+            figures[name] = None
+            notify(f"{error}")
+    return figures
 
 
 def _swe(data: bytes, original: Pixels, pixels: Pixels, weights: SensitivityProfile, notify: Notify) -> float | None:

@@ -91,8 +91,8 @@ subsampling_option = click.option(
 file_subsampling_option = click.option(
     "--subsampling",
     type=click.Choice((*SUBSAMPLINGS, AUTO)),
-    help="Chroma subsampling; auto: 4:2:0 or 4:4:4, by the detail of chrominance and the size or quality that is asked "
-    f"for.  {_DEFAULT_SAMPLING}",
+    help="Chroma subsampling of pixels; auto: 4:2:0 or 4:4:4, by the detail of chrominance and the size or quality "
+    f"that is asked for.  {_DEFAULT_SAMPLING}",
 )
 
 profile_option = click.option(
@@ -273,6 +273,7 @@ def choose_target(values: dict[str, Any]) -> Target | None:
     }
     options = {name: values.get(name[2:].replace("-", "_")) for name in kinds}
     name = one_of(options)
+    target = None if name is None else kinds[name](options[name])
     requirements: dict[str, Callable[[], object]] = {
         "--match-ssim": partial(require_packages, "skimage.metrics"),
         "--match-ssimulacra2": partial(require_packages, "ssimulacra2"),
@@ -280,7 +281,7 @@ def choose_target(values: dict[str, Any]) -> Target | None:
     }
     if name in requirements:
         requirements[name]()  # checked once here, not for each file
-    return None if name is None else kinds[name](options[name])
+    return target
 
 
 def profile_from(name: str | None) -> SensitivityProfile | None:

@@ -19,7 +19,7 @@ import re
 from dataclasses import dataclass, field
 
 from optcodec.errors import InvalidInputError, MalformedJpegError
-from optcodec.notices import Finding, Tolerate, refuse
+from optcodec.notices import Finding, Tolerate, refuse, refuse_without_partial
 
 __all__ = ["EOI", "SEGMENT_LIMIT", "Segment", "file_bytes", "marker_name", "read_segments", "segment_bytes"]
 
@@ -169,7 +169,8 @@ def read_segments(data: bytes, *, tolerate: Tolerate = refuse, partial: bool = F
             tolerate(Finding(reason, position, "this segment was left out"))
             break
         else:
-            raise MalformedJpegError(reason, position)
+            helps = tolerate is not refuse and _may_be_left_out(data[position + 1], segments, True)
+            (refuse_without_partial if helps else refuse)(Finding(reason, position, ""))
     return tuple(segments)
 
 

@@ -42,8 +42,8 @@ def without_alpha(
         return opaque, "dropped an alpha channel that is opaque everywhere"
     if colour is None:
         raise InvalidInputError(
-            "the image has transparent pixels, which JPEG cannot hold; "
-            "expected an opaque image or a background to composite it on (background='white', --background white)"
+            "the image has transparent pixels, which JPEG cannot hold; expected opaque ones, "
+            "as optcodec encode --background white or background='white' of load_picture gives"
         )
     red, green, blue = (int(value) for value in colour)
     return composited(opaque, alpha, colour), f"composited transparent pixels on #{red:02x}{green:02x}{blue:02x}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["metadata_of", "orientation_of_tiff"]
 
-_ORIENTATION_TAG = 0x0112
+_ORIENTATION_TAG, _RESOLUTION_TAG = 0x0112, 0x011A
 _IDS = (1, 2, 3)  # component identifiers of the files that the encoder writes
 # Contents of segments that are not copied: Exif and the ICC profile are fields of `Metadata`; JFIF and Adobe (None) and
 # the list of further pictures describe the file, not the image.
@@ -31,7 +31,8 @@ def metadata_of(image: Image.Image) -> Metadata:
     """
     exif = _exif(image) or minimal_exif(_orientation_without_exif(image))
     density = (0, 1, 1)
-    dpi = image.info.get("dpi")
+    tiff = getattr(image, "tag_v2", None)
+    dpi = None if tiff is not None and _RESOLUTION_TAG not in tiff else image.info.get("dpi")  # Pillow makes 1 of none
     if dpi is not None and all(np.isfinite(value) and 0.5 <= value < 65535.5 for value in map(float, dpi)):
         density = (1, round(float(dpi[0])), round(float(dpi[1])))
     plain = Metadata(icc_profile=image.info.get("icc_profile") or None, exif=exif or None, density=density)

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from optcodec.errors import InvalidInputError, OptcodecError
 from optcodec.limits import MAX_PIXELS, too_many_pixels
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-__all__ = ["IMAGE_SUFFIXES", "JPEG_SUFFIXES", "first_line", "opened_image"]
+__all__ = ["IMAGE_SUFFIXES", "JPEG_SUFFIXES", "first_line", "has_deep_samples", "opened_image"]
 
 # Suffixes of the image files that commands look for in folders; capital letters match, too.
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 IMAGE_SUFFIXES = tuple(sorted({*JPEG_SUFFIXES, ".bmp", ".gif", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}))
 
 _PREFIX_NBYTES = 16  # bytes at the beginning of a file by which Pillow's plugins recognize their format
+_DEEP = re.compile(r"\b(RGB[AX]?|LA?|I|CMYK);16")  # Pillow's raw modes of 16 bits a sample
 _NOT_THIS_FORMAT = (SyntaxError, IndexError, TypeError, struct.error)  # raised by a plugin for files of other formats
 
 
@@ -115,3 +118,17 @@ def _identified(file: BinaryIO, name: str, max_pixels: int | None) -> ImageFile:
                 raise InvalidInputError(reason)
             return image
     raise InvalidInputError("not an image file that Pillow knows")
+
+
+def has_deep_samples(image: Image) -> bool:
+    """Whether a file has more than 8 bits a sample, of which Pillow keeps 8 in its mode: how it decodes shows it.
+
+    It does so with RGB: by a raw mode of 16 bits ("BGR;16" is none: it has 5, 6 and 5 bits), and in PPM files by a
+    largest value, which is scaled to 255.
+    """
+    return any(_is_deep(codec, how) for codec, _, _, how in getattr(image, "tile", ()))
+
+
+def _is_deep(codec: str, how: Any) -> bool:
+    values = how if codec.startswith("ppm") else ()
+    return bool(_DEEP.search(str(how))) or any(value > 255 for value in values if isinstance(value, int))

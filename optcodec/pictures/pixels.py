@@ -9,7 +9,6 @@ CMYK. The orientation stays in the metadata, or is applied to the pixels, as the
 from __future__ import annotations
 
 import io
-import re
 import sys
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -24,7 +23,7 @@ from optcodec.limits import MAX_PIXELS
 from optcodec.pictures.alpha import Background, colour_of, composited, without_alpha
 from optcodec.pictures.cmyk import to_rgb as cmyk_to_rgb
 from optcodec.pictures.metadata import metadata_of, orientation_of_tiff
-from optcodec.pictures.opening import first_line, opened_image
+from optcodec.pictures.opening import first_line, has_deep_samples, opened_image
 from optcodec.pictures.orientation import Orient, check_orient, orientation_of, turned_density, upright
 from optcodec.values import Value
 
@@ -42,13 +41,12 @@ ImageLike: TypeAlias = (
 _EXPECTED = "expected uint8 samples of shape (height, width) or (height, width, 3)"
 _MODES = {"L": "L", "RGB": "RGB", "1": "L", "P": "RGB", "LA": "LA", "RGBA": "RGBA", "PA": "RGBA"}
 _NO_MODE = {
-    "CMYK": "has CMYK colours; expected RGB or grey, or to_rgb=True (--to-rgb), which converts with the ICC profile",
+    "CMYK": "has CMYK colours; expected RGB or grey, as optcodec encode --to-rgb or to_rgb=True of load_picture gives",
     "I;16": "has 16 bits a sample; expected 8",
     "I": "has 32 bits a sample; expected 8",
     "F": "has floating-point samples; expected 8-bit whole numbers",
 }
 _PIXELS_AT_ONCE = 1 << 18  # that Pillow is asked for: its copies of them are small beside a picture that is larger
-_DEEP = re.compile(r"\b(RGB[AX]?|LA?|I|CMYK);16")  # Pillow's raw modes of 16 bits a sample; "BGR;16" is 5-6-5 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +179,7 @@ def _check_dtype(array: npt.NDArray[Any]) -> None:
 
 def _shape_hint(shape: tuple[int, ...]) -> str:
     if len(shape) == 3 and shape[2] == 4:
-        return "; a fourth channel is taken as alpha if a background is given"
+        return "; load_picture takes a fourth channel as alpha if a background is given"
     if len(shape) == 3 and shape[0] in (1, 3):
         return " (channels come last)"
     return ""
@@ -285,8 +283,7 @@ def samples_of(image: Image.Image) -> npt.NDArray[np.uint8]:
 
 def _working_mode(image: Image.Image, is_cmyk: bool) -> str:
     """Choose the Pillow mode to which an image is converted; refuse images that would lose information by that."""
-    # Pillow opens 16-bit RGB files in mode "RGB" and keeps the upper bytes only. The raw mode in `tile` shows it.
-    if any(_DEEP.search(str(item)) for tile in getattr(image, "tile", ()) for item in tile):
+    if has_deep_samples(image):
         raise InvalidInputError(f"the image {_NO_MODE['I;16']}")
     if is_cmyk:
         return "RGB"

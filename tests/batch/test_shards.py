@@ -82,6 +82,22 @@ def test_all_forms_of_tar_files_are_read(tmp_path: Path, form: int) -> None:
     assert read_tar(tmp_path / "out.tar") == coded(members)
 
 
+def test_hard_links_are_files_of_their_own(tmp_path: Path) -> None:
+    """As GNU tar writes files of one inode: what they name gets another name."""
+    (tmp_path / "1.png").write_bytes(png(20))
+    (tmp_path / "1.txt").write_bytes(b"text")
+    for suffix in ("png", "txt"):
+        (tmp_path / f"2.{suffix}").hardlink_to(tmp_path / f"1.{suffix}")
+    with tarfile.open(tmp_path / "in.tar", "w") as tar:
+        for name in ("1.png", "1.txt", "2.png", "2.txt"):
+            tar.add(tmp_path / name, name)
+        assert tar.getmember("2.png").islnk()
+    report = run_json("encode", tmp_path / "in.tar", "-o", tmp_path / "out", "-q", 60)
+    data = optcodec.encode(png(20), quality=60).data
+    assert read_tar(tmp_path / "out/in.tar") == {"1.jpg": data, "1.txt": b"text", "2.jpg": data, "2.txt": b"text"}
+    assert (len(report["files"]), report["copied"]) == (2, 2)
+
+
 def test_other_members_may_be_left_out(tmp_path: Path) -> None:
     source = write_tar(tmp_path / "in.tar", samples(2))
     report = run_json("encode", source, "-o", tmp_path / "out", "--other", "skip")
@@ -196,6 +212,7 @@ def test_a_manifest_with_tar_files_is_a_list_of_them(tmp_path: Path) -> None:
 def test_tar_files_need_an_output(tmp_path: Path) -> None:
     source = write_tar(tmp_path / "in.tar", samples(1))
     assert "expected -o with an output" in refusal("encode", source)
+    assert "stdout takes one image, got a folder, a list or a tar file" in refusal("encode", source, "-o", "-")
     assert "in.tar is an input; expected another output" in refusal("encode", source, "-o", source)
     assert "in.tar is an input; expected another output" in refusal("encode", source, "-o", tmp_path)
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from optcodec import JpegWarning, read_jpeg
+from restore.cli import main as restore
 from tests.cli_helpers import messages, photograph, refusal, run, run_json, save
 from tests.jpeg.test_reader import decoded
 from tests.receiver_helpers import box, box_chrominance, save_model
@@ -62,7 +64,8 @@ def test_encode_refuses_what_is_damaged(odd: Path, cut: Path) -> None:
     out = odd.with_name("out.jpg")
     for pixels in ([], ["--pixels"]):
         assert "found 61 ff (at byte 20)" in refusal("encode", odd, "-o", out, "--strict", *pixels)
-    assert f"{CUT}; partial=True or --partial takes what is there" in refusal("encode", cut, "-o", out)
+    advice = "optcodec encode --partial, restore run --partial or partial=True of decode takes what is there"
+    assert f"{CUT}; {advice}" in refusal("encode", cut, "-o", out)
     assert "EOI (ff d9) is missing (at byte 1100)" in refusal("encode", cut, "-o", out, "--strict")
     assert refusal("encode", cut, "-o", out, "--strict", "--partial").endswith(
         "--partial and --strict exclude one another; expected one of them"
@@ -166,6 +169,19 @@ def test_restore_tells_what_it_tolerates(odd: Path, cut: Path, sound: Path, tmp_
     assert result.stderr.splitlines() == [f"{cut}: {notice}" for notice in notices_of(cut, partial=True)]
     with Image.open(io.BytesIO(out.read_bytes())) as image:
         assert np.abs(np.asarray(image)[-6:, 10:].astype(int) - 128).max() <= 5
+
+
+def test_hint_tells_what_it_tolerates(odd: Path, sound: Path, tmp_path: Path) -> None:
+    model, originals = save_model(tmp_path, box(), box_chrominance()), tmp_path / "originals"
+    for path in (odd, sound):
+        save(originals / f"{path.stem}.png", photograph(50, 70))
+    arguments = ["hint", odd.parent, "--originals", originals, "-o", tmp_path / "out", "--model", model, "--json"]
+    result = CliRunner().invoke(restore, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines() == [f"{odd}: {notice}" for notice in notices_of(odd)]
+    report = json.loads(result.stdout)
+    assert [record["notices"] for record in report["files"]] == [notices_of(odd), []]
+    assert report["notices"] == 2
 
 
 def test_nothing_is_warned_of_on_the_command_line(odd: Path, recwarn: pytest.WarningsRecorder) -> None:

@@ -237,3 +237,14 @@ def test_an_output_without_its_option_is_refused_first(tmp_path: Path) -> None:
     original, last = save(tmp_path / "a.png", photograph(24, 32)), tmp_path / "b.jpg"
     assert refusal("encode", original, last) == f"Error: {last}: no such file; expected -o {last} if it is the output"
     assert list(tmp_path.iterdir()) == [original]
+
+
+def test_coefficients_keep_their_subsampling_and_a_line_says_so(tmp_path: Path) -> None:
+    source = save(tmp_path / "full.jpg", photograph(40, 56), subsampling=0)
+    result = run("encode", source, "-o", tmp_path / "out.jpg", "--subsampling", "4:2:0", "-q", 40)
+    assert result.exit_code == 0
+    line = "the chroma subsampling stays 4:4:4; --pixels decodes the file, and codes it at 4:2:0"
+    assert line in result.stderr
+    assert read_jpeg((tmp_path / "out.jpg").read_bytes()).subsampling == "4:4:4"
+    for options in (["--subsampling", "4:4:4"], ["--subsampling", "4:2:0", "--pixels"], []):
+        assert "stays" not in run("encode", source, "-o", tmp_path / "out.jpg", "-q", 40, *options).stderr

@@ -97,6 +97,14 @@ def test_an_input_is_replaced_by_force_only(tree: Path, output: str) -> None:
     assert outputs(tree, ["in/sub/a.jpg"], output, force=True) == [output]
 
 
+def test_an_output_never_replaces_another_input(tree: Path) -> None:
+    """It might be replaced before it is read."""
+    (tree / "in/b.jpg").write_bytes(b"another photograph")
+    for force in (False, True):
+        with pytest.raises(InvalidInputError, match=r"b\.PNG would be written to .*b\.jpg, another input; expected"):
+            outputs(tree, ["in/b.PNG", "in/b.jpg"], None, force=force)
+
+
 def test_a_link_to_an_input_is_the_input(tree: Path) -> None:
     (tree / "link.jpg").symlink_to(tree / "in/sub/a.jpg")
     with pytest.raises(InvalidInputError, match="is an input"):

@@ -12,7 +12,7 @@ from PIL import Image
 from optcodec.jpeg.tables import annex_k_tables
 from optcodec.metrics import psnr_db
 from optcodec.rates import load_measures
-from tests.cli_helpers import photograph, refusal, run, run_json
+from tests.cli_helpers import photograph, refusal, run, run_json, save
 
 
 @pytest.fixture
@@ -130,3 +130,14 @@ def test_compare_needs_a_profile_that_exists(jpeg: Path) -> None:
     assert line.startswith(
         "Error: a profile is a JSON file or one of efficientnet_lite0_420, efficientnet_lite1_420, generic, "
     )
+
+
+def test_measures_that_a_small_picture_does_not_have_are_empty(tmp_path: Path) -> None:
+    original = save(tmp_path / "a.png", photograph(9, 7))
+    coded = save(tmp_path / "a.jpg", photograph(9, 7))
+    result = run("compare", original, coded, "--measure", "ssim_y,psnr_y", "--json")
+    assert result.exit_code == 0
+    (record,) = json.loads(result.stdout)["files"]
+    assert record["ssim_y"] is None
+    assert 20 < record["psnr_y"] < 60
+    assert "a.jpg: SSIM needs at least 11 pixels on each side, got shape (9, 7)" in result.stderr

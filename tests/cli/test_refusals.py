@@ -46,7 +46,7 @@ def broken_files(folder: Path) -> dict[str, str]:
     Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257).save(folder / "deep.png")
     Image.fromarray(PIXELS).convert("CMYK").save(folder / "cmyk.tif")
     return {
-        "alpha.png": "transparent pixels, which JPEG cannot hold; expected an opaque image or a background",
+        "alpha.png": "transparent pixels, which JPEG cannot hold; expected opaque ones, as optcodec encode",
         "cmyk.tif": "CMYK colours; expected RGB or grey",
         "corrupted.jpg": "(at byte ",
         "deep.png": "16 bits a sample; expected 8",
@@ -83,6 +83,13 @@ def test_a_broken_file_alone_is_one_line(tmp_path: Path, name: str) -> None:
     assert line.startswith(f"Error: {tmp_path / 'bad' / name}: ")
     assert expected[name] in line
     assert not (tmp_path / "out.jpg").exists()
+
+
+def test_no_text_is_not_the_current_folder(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(picture.parent)
+    for arguments in (["encode", ""], ["encode", picture, "-o", ""]):
+        assert refusal(*arguments) == "Error: expected a file, a folder or a URL, got ''"
+    assert list(picture.parent.iterdir()) == [picture]
 
 
 def test_alpha_is_composited_on_request(tmp_path: Path) -> None:

@@ -280,8 +280,10 @@ def test_background_must_be_a_colour(background: object) -> None:
         (png_header(10000, 10000), "cannot be decoded"),
         (png_header(16, 16), "cannot be decoded"),
         (png_16_bit_rgb(4), "16 bits a sample; expected 8"),
+        (b"P6 2 1 65535\n" + bytes(12), "16 bits a sample; expected 8"),
+        (b"P3 1 1 1023\n1 2 3\n", "16 bits a sample; expected 8"),
     ],
-    ids=["empty", "text", "bomb", "truncated 100 MP", "truncated", "16 bit"],
+    ids=["empty", "text", "bomb", "truncated 100 MP", "truncated", "16 bit", "16-bit PPM", "10-bit plain PPM"],
 )
 def test_files_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "a.png"
@@ -362,3 +364,16 @@ def test_decoded_files_are_those_of_pillow_and_cannot_be_changed(size: tuple[int
     stored = Image.open(buffer)
     stored.draft("YCbCr", stored.size)
     np.testing.assert_array_equal(decoded_pixels(buffer.getvalue(), "YCbCr"), np.asarray(stored))
+
+
+@pytest.mark.parametrize(("options", "density"), [({}, (0, 1, 1)), ({"dpi": (300, 72)}, (1, 300, 72))])
+def test_a_tiff_file_without_a_resolution_has_none(
+    tmp_path: Path, options: dict[str, Any], density: tuple[int, int, int]
+) -> None:
+    """Pillow says one dot per inch of such a file."""
+    Image.fromarray(ramp(8, 8)).save(tmp_path / "a.tif", **options)
+    assert load_picture(tmp_path / "a.tif").metadata.density == density
+
+
+def test_samples_of_fewer_bits_are_scaled() -> None:
+    assert load_picture(b"P6 1 1 100\n" + bytes([0, 50, 100])).pixels.tolist() == [[[0, 128, 255]]]

@@ -21,7 +21,7 @@ from optcodec.jpeg.reading.structure import CodedScan, JpegStructure, read_struc
 from optcodec.jpeg.segments import file_bytes
 from optcodec.jpeg.tables import QuantTable
 from optcodec.limits import MAX_PIXELS, too_many_pixels
-from optcodec.notices import Notify, ignore, warn_of, warn_user, without_repeats
+from optcodec.notices import PARTIAL_HINT, Notify, ignore, warn_of, warn_user, without_repeats
 
 __all__ = ["CoefficientRows", "ComponentHeader", "read_jpeg", "read_jpeg_rows"]
 
@@ -261,7 +261,8 @@ def _check_size(structure: JpegStructure, layouts: Sequence[McuLayout]) -> None:
         available = 8 * scan.segment.data_nbytes
         if needed > available:
             message = f"a scan of {layout.blocks} blocks takes {needed} bits or more, found {available}"
-            raise MalformedJpegError(message, scan.segment.offset)
+            hint = "" if structure.segments[-1].name == "EOI" else f"; {PARTIAL_HINT}"
+            raise MalformedJpegError(message + hint, scan.segment.offset)
 
 
 def _check_visits(structure: JpegStructure, layouts: Sequence[McuLayout], nbytes: int) -> None:

@@ -33,7 +33,7 @@ from optcodec.jpeg.reading.table_segments import (
 from optcodec.jpeg.segments import Segment, file_bytes, read_segments
 from optcodec.jpeg.standard_codes import STANDARD_CODES
 from optcodec.jpeg.tables import QuantTable
-from optcodec.notices import Finding, Notify, Tolerate, refuse, sentences, warn_of
+from optcodec.notices import Finding, Notify, Tolerate, refuse, refuse_without_partial, sentences, warn_of
 
 __all__ = ["CodedScan", "JpegStructure", "read_structure"]
 
@@ -205,7 +205,7 @@ def _structure(data: bytes, tolerate: Tolerate, partial: bool) -> JpegStructure:
             if component.index not in used:
                 used[component.index] = tables.quant_table(frame.components[component.index].table, segment)
         scans.append(scan)
-    _check_complete(frame, scans, segments[-1], tolerate if partial else refuse)
+    _check_complete(frame, scans, segments[-1], tolerate if partial or tolerate is refuse else refuse_without_partial)
     # A component without scans has only coefficients of 0, so that any table will do.
     ordered = [used.get(index, next(iter(used.values()))) for index in range(len(frame.components))]
     distinct = list(dict.fromkeys((number, table) for number, table, _ in ordered))
