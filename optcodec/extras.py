@@ -7,14 +7,22 @@ calls `require_packages` before its work begins; if a package is missing, the er
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from optcodec.errors import InvalidInputError
+from optcodec.errors import InvalidInputError, OptcodecError
 
-__all__ = ["OPTIONAL_PACKAGES", "load_factory", "load_function", "missing_package", "require_packages"]
+__all__ = [
+    "OPTIONAL_PACKAGES",
+    "load_factory",
+    "load_function",
+    "missing_package",
+    "named_errors",
+    "require_packages",
+]
 
 # Import name: name on the package index, and the extra of optcodec that an error message recommends.
 OPTIONAL_PACKAGES = {
@@ -138,3 +146,23 @@ def load_function(name: str, what: str, *, kind: str = "function") -> Callable[.
         raise InvalidInputError(f"expected a function {role}, {name} is a {type(function).__name__}")
     typed_function: Callable[..., Any] = function
     return typed_function
+
+
+@contextmanager
+def named_errors(name: str) -> Iterator[None]:
+    """Turn whatever a function of somebody else's raises into an `InvalidInputError`, so that it does not end a run.
+
+    Parameters
+    ----------
+    name : str
+        What the function is called in the message. Our own errors, and a lack of memory or of an optional package,
+        pass as they are.
+    """
+    try:
+        yield
+    except (OptcodecError, MemoryError):
+        raise
+    except Exception as error:  # the function is not ours: it may raise anything
+        if missing_package(error) is not None:
+            raise
+        raise InvalidInputError(f"{name} raises {type(error).__name__}: {error}".splitlines()[0]) from error

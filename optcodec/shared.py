@@ -10,7 +10,7 @@ from optcodec.bootstrap import percentile_interval
 from optcodec.cached import cached_property
 from optcodec.experiments.partial import PartFormat, PartialFolder, remove_partial
 from optcodec.experiments.threads import in_order
-from optcodec.extras import load_factory, load_function
+from optcodec.extras import load_factory, load_function, named_errors
 from optcodec.files import check_writable, whole_file, write_whole
 from optcodec.jpeg.dct import forward
 from optcodec.jpeg.metadata.values import CarriedSegment
@@ -47,6 +47,7 @@ __all__ = [
     "load_function",
     "luminance",
     "mean_square",
+    "named_errors",
     "one_thread_each",
     "percentile_interval",
     "processor_count",

@@ -51,3 +51,8 @@ def no_task() -> int:
 def fraction() -> BlurTask:
     """A factory of a task with scale 0, which no task may have."""
     return BlurTask(scale=0)
+
+
+def impossible() -> BlurTask:
+    """A factory that raises."""
+    raise ValueError("no network is at hand")

@@ -10,6 +10,7 @@ import click
 
 from optcodec.accuracy.conditions import SETTINGS
 from optcodec.console.about import about
+from optcodec.console.files import check_suffix
 from optcodec.console.many import Failure, failure_records, report_failures
 from optcodec.console.models import open_model
 from optcodec.console.options import SUBSAMPLINGS, max_pixels_option, numbers
@@ -86,8 +87,7 @@ def command(output: Path, as_json: bool, **options: Any) -> None:
     decoded by libjpeg-turbo, and classified. The results of single images go to an .npz file beside OUTPUT. The same
     command continues a run that was interrupted. "optcodec plot" draws the result.
     """
-    if output.suffix.lower() != ".json":
-        raise click.BadParameter(f"{output} should end in .json", param_hint="-o/--output")
+    check_suffix(output, (".json",))
     check_writable(output)
     packages = ("torch", "torchvision", "safetensors.torch", "bjontegaard", "scipy.stats")
     require_packages(*packages, extra="accuracy")

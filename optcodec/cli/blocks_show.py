@@ -10,6 +10,7 @@ import click
 from optcodec.batch.names import check_targets
 from optcodec.batch.opening import is_jpeg
 from optcodec.console.about import about
+from optcodec.console.files import check_suffix
 from optcodec.console.help import GroupedCommand
 from optcodec.console.many import report_notices
 from optcodec.console.options import (
@@ -61,8 +62,7 @@ def command(image: Path, output: Path, max_pixels: int, force: bool, as_json: bo
     from optcodec.report.blocks import bits_map, blocks_figure
     from optcodec.report.curves import FORMATS, draw_to
 
-    if output.suffix.lower() not in FORMATS:
-        raise click.BadParameter(f"{output} should end in one of {', '.join(FORMATS)}", param_hint="-o/--output")
+    check_suffix(output, FORMATS)
     _check_shown(image, options)
     for read in (image, options["roi"] or image):
         check_targets([read], [output], force=force)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from optcodec.console.files import check_suffix
 from optcodec.console.show import json_option, print_json
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["command"]
+
+_TAKEN = "expected results of optcodec accuracy, optcodec rates or restore pipeline"
 
 
 @click.command(short_help="Draw curves from result files.")
@@ -38,8 +41,7 @@ def command(results: tuple[Path, ...], output: Path | None, settings: tuple[str,
     from optcodec.report.curves import FORMATS, draw_to
 
     output = results[0].with_suffix(".png") if output is None else output
-    if output.suffix.lower() not in FORMATS:
-        raise click.BadParameter(f"{output} should end in one of {', '.join(FORMATS)}", param_hint="-o/--output")
+    check_suffix(output, FORMATS)
     require_packages("matplotlib.figure")
     drawn = draw_to(_figure(results, settings), output.suffix.lower())
     write_whole(output, drawn)
@@ -52,10 +54,9 @@ def command(results: tuple[Path, ...], output: Path | None, settings: tuple[str,
 def _figure(paths: tuple[Path, ...], settings: tuple[str, ...]) -> Figure:
     """The figure of results that are all of one kind."""
     from optcodec.report.curves import rate_accuracy_figure, result_in
-    from optcodec.report.documents import read_document
     from optcodec.report.rate_curves import is_rates, rates_figure, rates_in
 
-    documents = {path: read_document(path) for path in paths}
+    documents = {path: _document(path) for path in paths}
     kinds = {path: is_rates(document) for path, document in documents.items()}
     if not any(kinds.values()):
         return rate_accuracy_figure([result_in(documents[path], path) for path in paths], settings=settings)
@@ -65,3 +66,17 @@ def _figure(paths: tuple[Path, ...], settings: tuple[str, ...]) -> Figure:
     if settings:
         raise InvalidInputError("--setting is one of an accuracy; results of rates have none")
     return rates_figure([rates_in(documents[path], path) for path in paths])
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """The JSON object of a result that curves can be drawn of."""
+    from optcodec.report.documents import read_document
+    from optcodec.report.rate_curves import is_rates
+
+    try:
+        document = read_document(path)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{error}; {_TAKEN}") from None
+    if not (isinstance(document, dict) and (is_rates(document) or "uncompressed" in document)):
+        raise InvalidInputError(f"{path} is no result that curves can be drawn of; {_TAKEN}")
+    return document

@@ -13,21 +13,22 @@ from typing import NoReturn
 
 __all__ = ["ended_by_signals", "reason_of"]
 
-_SIGNALS = ("SIGTERM", "SIGHUP")
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _UNWRITABLE = {getattr(errno, name, errno.EPIPE) for name in ("EPIPE", "ENOSPC", "EDQUOT", "EFBIG", "EIO", "EBADF")}
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise `SystemExit`, so that cleanup code removes unfinished files.
+    """Let SIGINT (Ctrl-C), SIGTERM and SIGHUP raise `SystemExit`, so that cleanup code removes unfinished files.
 
-    For the command line only: a library must not change signal handlers. The exit status is the same as in a shell, 143
-    for SIGTERM. Signals that are ignored or already have a handler stay as they are.
+    For the command line only: a library must not change signal handlers. The exit status is the same as in a shell, 130
+    for SIGINT and 143 for SIGTERM. Signals that are ignored or already have a handler, other than the one of Python
+    that raises `KeyboardInterrupt`, stay as they are.
     """
     handlers = {}
     if threading.current_thread() is threading.main_thread():  # no other thread can set handlers
         for number in [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]:
-            if signal.getsignal(number) is signal.SIG_DFL:
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 handlers[number] = signal.signal(number, _end)
     try:
         yield

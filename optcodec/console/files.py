@@ -25,6 +25,7 @@ __all__ = [
     "Source",
     "check_folders",
     "check_jpeg_name",
+    "check_suffix",
     "find_images",
     "folder_is_meant",
     "goes_to_folder",
@@ -139,7 +140,8 @@ def output_paths(
         targets = [_beside(source.path, suffix) for source in sources]
     elif is_stdout(output):
         if folder:
-            raise InvalidInputError(f"stdout takes one image, got {len(sources)}; expected -o FOLDER")
+            got = len(sources) if len(sources) > 1 else "a folder, a list or a tar file"
+            raise InvalidInputError(f"stdout takes one image, got {got}; expected -o FOLDER")
         return [STREAM]
     elif folder or output.is_dir():
         targets = [output / source.name.with_suffix(suffix) for source in sources]
@@ -173,6 +175,13 @@ def check_jpeg_name(output: Store | None) -> None:
     if isinstance(output, Path) and output.exists() and not output.is_file():
         return
     raise InvalidInputError(f"{output}: the output is a JPEG file; expected a name with {', '.join(JPEG_SUFFIXES)}")
+
+
+def check_suffix(path: Path, suffixes: Sequence[str], hint: str = "-o/--output") -> None:
+    """Raise a `click.BadParameter` of the option `hint` if the name of an output has another suffix."""
+    if path.suffix.lower() not in suffixes:
+        expected = " or ".join(suffixes) if len(suffixes) < 3 else f"one of {', '.join(suffixes)}"
+        raise click.BadParameter(f"{path} should end in {expected}", param_hint=hint)
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optcodec.console.files import check_suffix
 from optcodec.extras import require_packages
 from optcodec.files import check_writable, write_whole
 
@@ -29,8 +30,7 @@ def require_page_packages() -> None:
 
 def check_page(path: Path, hint: str) -> None:
     """Raise an error before the work starts if a page cannot be written, or the name is not that of a page."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise click.BadParameter(f"{path} should end in {' or '.join(SUFFIXES)}", param_hint=hint)
+    check_suffix(path, SUFFIXES, hint)
     require_page_packages()
     check_writable(path)
 

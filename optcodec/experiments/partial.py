@@ -65,7 +65,7 @@ class PartialFolder(Generic[T]):
         elif old != new:
             differing = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
             raise InvalidInputError(
-                f"{path} holds part of another run, with a different {', '.join(differing)}; "
+                f"{path} holds part of another run, with other {', '.join(differing)}; "
                 "expected part of this run: choose another output, or remove that folder"
             )
 

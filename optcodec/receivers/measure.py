@@ -21,6 +21,7 @@ from optcodec.blocks.curves import (
 )
 from optcodec.effort import Request
 from optcodec.errors import InvalidInputError
+from optcodec.extras import named_errors
 from optcodec.jpeg.image import CoefficientImage, Metadata
 from optcodec.jpeg.reading.reader import read_jpeg
 from optcodec.jpeg.sources import PixelSource
@@ -188,9 +189,11 @@ def sent_and_reference(clean: Pixels, task: Task, seed: int) -> tuple[Pixels, Pi
     if min(clean.shape[:2]) < side:
         size = f"{clean.shape[1]}x{clean.shape[0]}"
         raise InvalidInputError(f"blocks of {task.name} have {side}x{side} pixels; the image is smaller: {size}")
-    reference = task.reference(clean)
+    with named_errors(task.name):
+        reference = task.reference(clean)
     _check_pixels(reference, tuple(length // task.scale * task.scale for length in clean.shape[:2]), task, "reference")
-    sent = task.sent(reference, seed)
+    with named_errors(task.name):
+        sent = task.sent(reference, seed)
     _check_pixels(sent, tuple(length // task.scale for length in reference.shape[:2]), task, "sent image")
     return sent, reference
 
@@ -219,7 +222,8 @@ def _coded(source: PixelSource, encoder: str, quality: int) -> bytes:
 def _restored(data: bytes, task: Task, sent: Pixels, reference: Pixels) -> tuple[Floats, Floats]:
     """Mean squared errors of the blocks of an image, before and after restoration of the whole image."""
     before = block_errors(decoded_pixels(data), sent, BLOCK_SIDE)
-    restored = task.restored(data)
+    with named_errors(task.name):
+        restored = task.restored(data)
     _check_pixels(restored, reference.shape[:2], task, "restored image")
     return before, block_errors(restored, reference, BLOCK_SIDE * task.scale)
 

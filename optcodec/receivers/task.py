@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
-from optcodec.extras import load_factory
+from optcodec.extras import load_factory, named_errors
 from optcodec.scalars import whole_number
 
 __all__ = ["Task", "load_task"]
@@ -65,7 +65,8 @@ def load_task(name: str) -> Task:
         If there is no such function, it returns something else, or its module needs an optional package that is
         missing.
     """
-    task = load_factory(name, "a task")()
+    with named_errors(name):
+        task = load_factory(name, "a task")()
     if not isinstance(task, Task) or isinstance(task, type):
         raise InvalidInputError(
             f"expected {name} to return a task (name, scale, reference, sent, restored), got {type(task).__name__}"

@@ -12,7 +12,8 @@ import numpy as np
 
 from optcodec.errors import InvalidInputError
 from optcodec.limits import MAX_PIXELS
-from optcodec.pictures.opening import IMAGE_SUFFIXES, opened_image
+from optcodec.pictures.opening import IMAGE_SUFFIXES
+from optcodec.pictures.pixels import load_picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -193,11 +194,13 @@ def batches(
 
 
 def _open(path: Path, max_pixels: int | None) -> Image.Image:
+    from PIL import Image
+
     try:
-        with opened_image(path, max_pixels=max_pixels) as file:
-            return file.convert("RGB")
+        pixels = load_picture(path, max_pixels=max_pixels).pixels
     except InvalidInputError as error:
         raise InvalidInputError(f"cannot read the image {error}") from None
+    return Image.fromarray(pixels).convert("RGB")
 
 
 def _from_folders(root: Path, paths: list[Path]) -> list[LabelledImage]:

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -247,10 +247,23 @@ def _download(entry: Any) -> Path:
 
 
 def _load_weights(network: nn.Module, path: Path) -> None:
+    weights = _read_tensors(path)
     try:
-        network.load_state_dict(_read_tensors(path))
-    except RuntimeError as error:  # its text lists weights that are missing, unexpected, or of another shape
-        raise InvalidInputError(f"the weights in {path} do not fit {type(network).__name__}: {error}") from None
+        network.load_state_dict(weights)
+    except RuntimeError as error:  # its text lists all weights that do not fit
+        reason = _misfits(network.state_dict(), weights) or _first_line(error)
+        raise InvalidInputError(f"the weights in {path} do not fit {type(network).__name__}: {reason}") from None
+
+
+def _misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    """How many weights are missing, unexpected, or of another shape, and the first of each."""
+    both = [name for name in expected if name in found]
+    kinds = {
+        "missing": [name for name in expected if name not in found],
+        "unexpected": [name for name in found if name not in expected],
+        "of another shape": [name for name in both if expected[name].shape != found[name].shape],
+    }
+    return ", ".join(f"{len(names)} {kind} (first {names[0]})" for kind, names in kinds.items() if names)
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

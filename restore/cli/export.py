@@ -9,11 +9,13 @@ from typing import Any, TypeAlias
 import click
 
 from optcodec import InvalidInputError, require_packages
+from optcodec.console.files import check_suffix
 from optcodec.console.show import json_option, print_json
 
 __all__ = ["command"]
 
 Size: TypeAlias = tuple[int, int]
+_SUFFIXES = (".onnx", ".json", ".tflite")
 
 
 def _width_and_height(ctx: click.Context, option: click.Parameter, text: str | None) -> Size | None:
@@ -51,6 +53,7 @@ def command(
     """
     from optcodec.shared import check_writable
 
+    check_suffix(output, _SUFFIXES)
     kind = output.suffix.lower()
     if chrominance is not None and kind != ".json":
         raise InvalidInputError(f"two networks are written as a model; expected an output NAME.json, got {output}")

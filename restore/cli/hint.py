@@ -21,7 +21,7 @@ from optcodec.console.files import (
     goes_to_folder,
     output_paths,
 )
-from optcodec.console.many import Done, failure_records, process_files, report_failures
+from optcodec.console.many import Done, failure_records, notice_count, process_files, report_failures
 from optcodec.console.options import max_pixels_option
 from optcodec.console.show import columns, count, json_option, print_json
 from optcodec.console.streams import STREAM, check_stdout, output_file, read_bytes
@@ -75,11 +75,13 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
     def work(index: int) -> Done:
         original = _original_of(sources[index], options["originals"], several=several)
         record = _hint(paths[index], original, targets[index], model, options["max_pixels"])
-        return Done({"input": str(paths[index]), "original": str(original), "output": str(targets[index]), **record})
+        names = {"input": str(paths[index]), "original": str(original), "output": str(targets[index])}
+        return Done(names | record, tuple(record["notices"]))
 
     records, failures = process_files(paths, work, workers=1, label="hint")
     if as_json:
-        print_json({"model": model.name, "files": records, "failures": failure_records(failures)})
+        result = {"model": model.name, "files": records, "failures": failure_records(failures)}
+        print_json(result | {"notices": notice_count(records)})
     elif records and targets != [STREAM]:
         _print(records)
     report_failures(failures, len(paths))
@@ -104,13 +106,14 @@ def _hint(path: Path, original: Path, target: Path, model: Model, max_pixels: in
     from optcodec import load_picture
     from restore.runtime.hinting import hinted
 
-    data = read_bytes(path)
-    result = hinted(data, load_picture(original, max_pixels=max_pixels).pixels, model, max_pixels=max_pixels)
+    data, pixels = read_bytes(path), load_picture(original, max_pixels=max_pixels).pixels
+    notices: list[str] = []
+    result = hinted(data, pixels, model, max_pixels=max_pixels, notify=notices.append)
     with output_file(target) as file:
         file.write(result.data)
     hint = None if result.hint is None else asdict(result.hint)
     psnr = {f"psnr_{name}": _psnr(error) for name, error in (("before", result.before), ("after", result.after))}
-    return {"hint": hint, "nbytes_before": len(data), "nbytes": len(result.data), **psnr}
+    return {"hint": hint, "nbytes_before": len(data), "nbytes": len(result.data), **psnr, "notices": notices}
 
 
 def _psnr(error: float) -> float | None:

@@ -62,13 +62,8 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
 
 @click.command(short_help="Decode JPEG files, and take back errors of their coding.")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=OutputPath(),
-    help="Output file, - for stdout, or a folder for several inputs.",
-)
+@click.option("-o", "--output", required=True, type=OutputPath(), help="Output file, - for stdout, or a folder for "
+              "several inputs.")  # fmt: skip
 @click.option(
     "--format",
     "file_format",
@@ -81,7 +76,8 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
 @click.option(
     "--project/--no-project",
     default=True,
-    help="Clip the restored luminance to the quantization intervals of the file.  [default: project]",
+    help="Clip restored luminance, and chrominance where it is not subsampled, to the quantization intervals of the "
+    "file.  [default: project]",
 )
 @click.option("--for", "reader", type=click.Choice(["people", "dnn"]), default="people", show_default=True,
               help="Who sees the pictures: people, or a network, which reads them best with less change.")  # fmt: skip
@@ -118,8 +114,8 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
     model is one that was trained for noise. --as-quality and --as-tables say how they were coded, if that is known.
     """
     is_noisy = options["sigma"] is not None
-    if is_noisy and options["as_quality"] == "auto":
-        raise InvalidInputError("--as-quality auto reads the coefficients of a JPEG file; expected 1..100 with --sigma")
+    if is_noisy:
+        _check_noisy(options)
     sources = find_images(inputs, IMAGE_SUFFIXES if is_noisy else JPEG_SUFFIXES)
     several = goes_to_folder(sources, inputs, output)
     kind = _format(output, options["file_format"], several)
@@ -156,6 +152,16 @@ def command(inputs: tuple[Path, ...], output: Path, dry_run: bool, as_json: bool
         _print(records, seconds)
     _compare(options["compare"], records, show=options["show"])
     report_failures(failures, len(paths))
+
+
+def _check_noisy(options: dict[str, Any]) -> None:
+    """Refuse options about the coefficients of JPEG files, which decoded pictures do not have."""
+    if options["as_quality"] == "auto":
+        raise InvalidInputError("--as-quality auto reads the coefficients of a JPEG file; expected 1..100 with --sigma")
+    for name, usual in {"partial": False, "strict": False, "project": True, "hint": True}.items():
+        if options[name] is not usual:
+            option = f"--no-{name}" if usual else f"--{name}"
+            raise InvalidInputError(f"{option} is about the coefficients of a JPEG file; expected it without --sigma")
 
 
 def _model_name(options: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec import require_packages
+from optcodec import InvalidInputError, require_packages
 from optcodec.console.progress import progress_bar
 from optcodec.console.show import json_option, print_json
 
@@ -111,8 +111,13 @@ def _started(recipe: Recipe, start: Path) -> tuple[Recipe, nn.Module]:
 
     network = grown(load_network(start), recipe.network)
     config = configuration(network)
-    # for a quantized network, the recipe has the configuration of the float network
-    return dataclasses.replace(recipe, network=config.get("of", config)), network
+    config = config.get("of", config)  # for a quantized network, the recipe has that of the float network
+    kind, expected = config["network"], recipe.network["network"]
+    if kind != expected:
+        raise InvalidInputError(
+            f"{start} has a network of the kind {kind}; the recipe trains one of the kind {expected}"
+        )
+    return dataclasses.replace(recipe, network=config), network
 
 
 def _text(measured: dict[str, float]) -> str:

@@ -28,7 +28,7 @@ from restore.networks import DnCNN
 from restore.networks.count import count
 from restore.networks.fold import fold
 from restore.networks.operations import configuration
-from restore.networks.weights import load_network, save_network
+from restore.networks.weights import header_entry, load_network, save_network
 from restore.training.log import read_log
 from restore.training.material import DataFolders, validation_set
 from restore.training.recipe import Recipe
@@ -266,8 +266,12 @@ def trained_recipe(path: Path) -> Recipe:
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
-            provenance = optcodec.parse_json((file.metadata() or {})["provenance"])
-        return Recipe.from_json(provenance["recipe"])
-    except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
+            recipe = header_entry(file, "provenance").get("recipe")
+        if not isinstance(recipe, dict):  # networks in the package tell the name only
+            raise InvalidInputError(
+                "its header has none" if recipe is None else f"its header has a name only, {recipe}"
+            )
+        return Recipe.from_json(recipe)
+    except (OSError, AttributeError, ValueError, safetensors.SafetensorError) as error:
         reason = str(error).splitlines()[0]
-        raise InvalidInputError(f"{path} names no recipe ({reason}); expected a file of `restore train`") from None
+        raise InvalidInputError(f"{path} holds no recipe ({reason}); expected a file of `restore train`") from None

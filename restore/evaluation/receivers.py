@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from optcodec import InvalidInputError, OptcodecError, parse_json, require_packages
+from optcodec import InvalidInputError, parse_json, require_packages
 from optcodec.rates import decoded
-from optcodec.shared import load_function
+from optcodec.shared import load_function, named_errors
 from restore.evaluation.foreign import FOREIGN, check_foreign, is_foreign
 from restore.evaluation.receiver import Planes, Receiver, Samples, decoded_planes, to_image
 from restore.runtime.context import Context
@@ -121,16 +121,12 @@ def _variant(name: str) -> tuple[str, dict[str, Any]]:
 
 
 def _own_receiver(name: str) -> Receiver:
-    """A function of the user's; whatever it raises becomes an `InvalidInputError`, so that it does not end a run."""
+    """A function of the user's."""
     function = load_function(name, "a receiver")
 
     def receive_by_function(data: bytes) -> Samples:
-        try:
+        with named_errors(name):
             image: Samples = function(data)
-        except (OptcodecError, MemoryError):
-            raise
-        except Exception as error:  # the function is not ours: it may raise anything
-            raise InvalidInputError(f"{name} raises {type(error).__name__}: {error}") from error
         return image
 
     return Receiver(name, receive_by_function)

@@ -7,8 +7,8 @@ and what is known of the files, shape (N, numbers), see `restore.runtime.context
 The networks in `TAKING_RGB`, from papers on other restoration problems, take images of shape (N, channels, H, W) and of
 any size of at least 8. They ignore the condition, which may be None, and return all channels, scale times as high and
 wide.
-CARN, LatticeNet and MIMO-UNet come without weights, a recipe or a benchmark. They are here for coming measurements of
-files that are made for restoring networks (AccelIR).
+CARN takes published weights (`restore.networks.published`). LatticeNet and MIMO-UNet come without weights, a recipe or
+a benchmark: they are here for coming measurements of files that are made for restoring networks (AccelIR).
 """
 
 from __future__ import annotations

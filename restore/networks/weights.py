@@ -15,7 +15,7 @@ from optcodec import InvalidInputError, parse_json
 from optcodec.shared import write_whole
 from restore.networks import build
 
-__all__ = ["load_network", "save_network", "shipped_network"]
+__all__ = ["header_entry", "load_network", "save_network", "shipped_network"]
 
 
 def save_network(path: Path, network: nn.Module, **provenance: Any) -> None:
@@ -49,7 +49,7 @@ def load_network(path: Path) -> nn.Module:
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
-            config = parse_json((file.metadata() or {})["config"])
+            config = header_entry(file, "config")
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 (no mapping)
         _check_shapes(config, shapes)
         network = build(config)
@@ -60,6 +60,20 @@ def load_network(path: Path) -> nn.Module:
             f"{path} holds no network of ours ({reason}); expected a file of `restore train`"
         ) from None
     return network.eval()
+
+
+def header_entry(file: Any, name: str) -> Any:
+    """An entry in the header of an open file of `save_network`: its ``config``, or its ``provenance``.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such entry, or it is not JSON.
+    """
+    header = file.metadata() or {}
+    if name not in header:
+        raise InvalidInputError(f"its header has no {name}")
+    return parse_json(header[name])
 
 
 def _check_shapes(config: dict[str, Any], shapes: dict[str, list[int]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -96,7 +97,14 @@ def add_hint(
     return hinted(data, load_picture(original, max_pixels=max_pixels).pixels, loaded, max_pixels=max_pixels).data
 
 
-def hinted(data: bytes, original: Samples, model: Model, *, max_pixels: int | None = MAX_PIXELS) -> Hinted:
+def hinted(
+    data: bytes,
+    original: Samples,
+    model: Model,
+    *,
+    max_pixels: int | None = MAX_PIXELS,
+    notify: Callable[[str], None] | None = None,
+) -> Hinted:
     """A file with the hint that suits it best, and what the hint does.
 
     Parameters
@@ -105,13 +113,15 @@ def hinted(data: bytes, original: Samples, model: Model, *, max_pixels: int | No
         As for `add_hint`.
     original : ndarray of uint8, shape (height, width) or (height, width, 3)
         Gray or RGB.
+    notify : callable, optional
+        Called with one sentence for each kind of breach that was tolerated; by default each is a `JpegWarning`.
 
     Raises
     ------
     InvalidInputError, MalformedJpegError, UnsupportedJpegError
         As `add_hint`.
     """
-    received = receive(data, max_pixels=max_pixels)
+    received = receive(data, max_pixels=max_pixels, notify=notify)
     target = _target(original, received)
     fit, before, decoded = _Fit.of(target), 0.0, 0.0
     for change in changes(received, model):

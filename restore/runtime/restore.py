@@ -43,8 +43,8 @@ def restore_image(
     model : str, path or Model
         Name of a shipped model, the .json file of another one, or the result of `load_model`.
     project : bool
-        Clip the restored luminance to the quantization intervals of the file. They are wider where its coefficients
-        show that the encoder chose them and did not round to nearest.
+        Clip restored luminance, and chrominance where it is not subsampled, to the quantization intervals of the file.
+        They are wider where its coefficients show that the encoder chose them and did not round to nearest.
     threads : int, optional
         Maximum number of threads; by default one for each processor. Must be None with a loaded `Model`, which has its
         own number.

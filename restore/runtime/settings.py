@@ -38,7 +38,8 @@ class Settings:
     Parameters
     ----------
     project : bool
-        Clip the restored luminance to the quantization intervals of the file, unless it was coded before.
+        Clip restored luminance, and chrominance where it is not subsampled, to the quantization intervals of the file,
+        unless it was coded before.
     strength : float, "people" or "dnn"
         Share of the change that is made, 0..1: 0 is the decoded image, 1 what the model gives; or who sees the image.
         For people it is 1; for networks a half, or a quarter of files that are hardly coarse.

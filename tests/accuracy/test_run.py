@@ -209,7 +209,7 @@ def test_parts_of_another_run_are_refused(images: list[LabelledImage], tmp_path:
         ({"target": other}, "weights"),
         ({"target": replace(classifier(), name="other")}, "model"),
     ):
-        with pytest.raises(InvalidInputError, match=rf"part holds part of another run, with a different {what};"):
+        with pytest.raises(InvalidInputError, match=rf"part holds part of another run, with other {what};"):
             measured(**{"images": images[:2], "partial": partial} | changes)  # type: ignore[arg-type]
 
 

@@ -215,7 +215,7 @@ def test_a_partial_folder_of_another_run(folder: Path, monkeypatch: pytest.Monke
         assert run(*arguments(folder)).exit_code != 0
     assert (folder / "result.json.partial").exists()
     line = refusal(*arguments(folder, qualities="80"))
-    assert "holds part of another run, with a different conditions" in line
+    assert "holds part of another run, with other conditions" in line
 
 
 def broken(rows: Rows, path: Path) -> None:

@@ -209,6 +209,27 @@ def test_a_task_in_a_file_of_the_user(tmp_path: Path, images: list[Path], monkey
     assert run_json("blocks", "profile", images[0], "-o", tmp_path / "p.json", *arguments)["blocks"] == 6
 
 
+@pytest.mark.parametrize("method", ["reference", "sent", "restored"])
+def test_a_task_that_raises_is_named(
+    tmp_path: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def broken(self: BlurTask, *arguments: object) -> np.ndarray:
+        raise RuntimeError("boom\nand more")
+
+    monkeypatch.setattr(BlurTask, method, broken)
+    line = refusal("blocks", "profile", images[0], "-o", tmp_path / "p.json", *FAST)
+    assert line == f"Error: {images[0]}: blur raises RuntimeError: boom"
+    result = run("blocks", "profile", *images, "-o", tmp_path / "p.json", *FAST)
+    assert result.exit_code == 1
+    assert messages(result)[0] == "Error: 2 of 2 files failed:"
+
+
+def test_a_task_that_cannot_be_made_is_named(tmp_path: Path, images: list[Path]) -> None:
+    arguments = ("--task", "tests.blur_task:impossible")
+    line = refusal("blocks", "profile", images[0], "-o", tmp_path / "p.json", *arguments)
+    assert line == "Error: tests.blur_task:impossible raises ValueError: no network is at hand"
+
+
 def test_a_task_that_needs_torch_says_so(tmp_path: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(self: BlurTask, data: bytes) -> np.ndarray:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")

@@ -32,6 +32,7 @@ from {package} import main
 import {module} as module
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a shell's nohup, for one, has it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored
 whole = module.{name}
 
 @contextmanager
@@ -64,7 +65,7 @@ def folder(tmp_path: Path) -> Path:
         ("restore.cli", "run", "restore.cli.run.output_file"),
     ],
 )
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_nothing_behind(
     tmp_path: Path, package: str, verb: str, writer: str, number: signal.Signals
 ) -> None:
@@ -88,13 +89,14 @@ def test_a_signal_leaves_nothing_behind(
 def test_a_command_leaves_the_handlers_of_its_caller() -> None:
     def handler(number: int, frame: object) -> None: ...
 
-    for before in (signal.SIG_DFL, signal.SIG_IGN, handler):
-        original = signal.signal(signal.SIGTERM, before)
-        try:
-            assert run("--help").exit_code == 0
-            assert signal.getsignal(signal.SIGTERM) == before
-        finally:
-            signal.signal(signal.SIGTERM, original)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        for before in (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler, handler):
+            original = signal.signal(number, before)
+            try:
+                assert run("--help").exit_code == 0
+                assert signal.getsignal(number) == before
+            finally:
+                signal.signal(number, original)
 
 
 def test_importing_sets_no_handlers() -> None:

@@ -75,7 +75,7 @@ def test_stdin_goes_to_files_and_folders(picture: Path, tmp_path: Path) -> None:
         (["encode", "-"], "the output cannot be written beside stdin; expected -o FILE, or -o - for stdout"),
         (["encode", "-", "-o", "-"], "-: not an image file"),
         (["encode", "PICTURE", "-o", "-", "--json"], "--json prints to stdout, where the image goes"),
-        (["encode", "FOLDER", "-o", "-"], "stdout takes one image, got 1; expected -o FOLDER"),
+        (["encode", "FOLDER", "-o", "-"], "stdout takes one image, got a folder, a list or a tar file; expected"),
         (["compare", "-", "-"], "stdin holds one image"),
         (["design", "-", "-o", "t.json", "--bpp", "1"], "opened more than once, which stdin cannot be"),
         (["inspect", "-"], "-: a JPEG file begins with the marker SOI"),

@@ -144,7 +144,7 @@ def test_a_run_that_was_interrupted_continues(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         measure_rates(run, pictures, partial=partial, about={"a": 1}, workers=1, progress=stop_after_two)
     counts: list[int] = []
-    with pytest.raises(InvalidInputError, match="another run, with a different a"):
+    with pytest.raises(InvalidInputError, match="another run, with other a"):
         measure_rates(run, pictures, partial=partial, about={"a": 2})
     again = measure_rates(run, pictures, partial=partial, about={"a": 1}, workers=1, progress=counts.append)
     assert counts == [1, 2, 3, 4]

@@ -162,6 +162,9 @@ def test_without_an_output_the_figure_lies_beside_the_result(result: Path) -> No
     assert result.with_suffix(".png").read_bytes() == expected
 
 
+TAKEN = "expected results of optcodec accuracy, optcodec rates or restore pipeline"
+
+
 def without(name: str) -> Callable[[dict[str, Any]], object]:
     return lambda record: {key: value for key, value in record.items() if key != name}
 
@@ -178,7 +181,8 @@ def infinite(record: dict[str, Any]) -> dict[str, Any]:
         (without("model"), "is no result of optcodec accuracy: 'model' is missing"),
         (lambda record: record | {"points": []}, "is no result of optcodec accuracy: it has no points"),
         (lambda record: record | {"points": 3}, "is no result of optcodec accuracy: "),
-        (lambda _: [1, 2], "is no result of optcodec accuracy: "),
+        (lambda _: [1, 2], f"is no result that curves can be drawn of; {TAKEN}"),
+        (without("uncompressed"), f"is no result that curves can be drawn of; {TAKEN}"),
         (infinite, "is no result of optcodec accuracy: expected finite figures, got "),
     ],
 )
@@ -195,7 +199,9 @@ def test_bad_input_is_one_line(result: Path, tmp_path: Path) -> None:
     missing, text = tmp_path / "none.json", tmp_path / "text.json"
     text.write_text("no JSON")
     assert f"cannot read {missing}: No such file" in refusal("plot", missing, "-o", output)
-    assert f"{text}: expected JSON, found Expecting value" in refusal("plot", text, "-o", output)
+    line = refusal("plot", text, "-o", output)
+    assert f"{text}: expected JSON, found Expecting value" in line
+    assert line.endswith(f"; {TAKEN}")
     line = refusal("plot", result, "-o", output, "--setting", "2")
     assert "setting '2' was not measured; expected one of 1, bytes" in line
     assert "cannot write" in refusal("plot", result, "-o", result / "a.png")

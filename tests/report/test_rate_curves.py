@@ -90,7 +90,7 @@ def test_bad_results_are_one_line(record: dict[str, Any], tmp_path: Path) -> Non
         ({"measures": {}}, "is no result of optcodec rates: it has no points"),
         ({"measures": []}, "is no result of optcodec rates: 'list' object has no attribute 'items'"),
         ({"points": [{}]}, "is no result of optcodec rates: 'measures' is missing"),
-        ({"format": "other"}, "is no result of optcodec accuracy: 'uncompressed' is missing"),
+        ({"format": "other"}, "is no result that curves can be drawn of; expected results of optcodec accuracy, "),
     ):
         assert message in refusal("plot", written(tmp_path / "bad.json", record | change), "-o", output)
     other = written(tmp_path / "other.json", {"uncompressed": {}})

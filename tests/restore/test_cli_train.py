@@ -73,6 +73,16 @@ def test_the_command_starts_from_a_smaller_network(data: Path, tmp_path: Path) -
     torch.testing.assert_close(trained.head.weight[:4], start.head.weight, rtol=0, atol=1e-8)
 
 
+def test_a_network_of_another_kind_is_refused(data: Path, tmp_path: Path) -> None:
+    start, out = tmp_path / "start.safetensors", tmp_path / "run"
+    save_network(start, build({"network": "dncnn"}))
+    result = invoked(written(tmp_path), "-o", out, "--data", data, "--start", start)
+    assert isinstance(result.exception, InvalidInputError)
+    expected = f"{start} has a network of the kind dncnn; the recipe trains one of the kind conditioned"
+    assert str(result.exception) == expected
+    assert not out.exists()
+
+
 def test_coded_files_are_kept_where_the_option_says(tmp_path: Path) -> None:
     (tmp_path / "photographs").mkdir()
     Image.fromarray(photograph(112, 128)).save(tmp_path / "photographs" / "a.png")

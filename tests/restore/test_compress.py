@@ -22,6 +22,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("onnx")
 
+from safetensors.torch import save_file  # noqa: E402
+
 from restore.channel.degradation import Degradation  # noqa: E402
 from restore.compress import route as route_module  # noqa: E402
 from restore.compress.prune import filter_norms, prune  # noqa: E402
@@ -263,8 +265,18 @@ def test_networks_that_cannot_be_compressed_are_refused(tmp_path: Path, data: Pa
     with pytest.raises(InvalidInputError, match=r"width is 1\.\.5, the filters that pruning leaves; got 32"):
         compress(network, tmp_path / "out", data)
     save_network(tmp_path / "mute.safetensors", trained())
-    with pytest.raises(InvalidInputError, match="names no recipe"):
-        trained_recipe(tmp_path / "mute.safetensors")
+    save_network(tmp_path / "named.safetensors", trained(), recipe="paper")
+    save_file({"a": torch.zeros(3)}, tmp_path / "other.safetensors")
+    for name, reason in (
+        ("mute", "its header has none"),
+        ("named", "its header has a name only, paper"),
+        ("other", "its header has no provenance"),
+        ("missing", "No such file"),
+    ):
+        with pytest.raises(
+            InvalidInputError, match=rf"{name}\.safetensors holds no recipe \({reason}.*\); expected a file"
+        ):
+            trained_recipe(tmp_path / f"{name}.safetensors")
     with pytest.raises(InvalidInputError, match=r"steps times share is below 1; got 10 times 0\.1"):
         Plan(steps=10)
 

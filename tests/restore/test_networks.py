@@ -187,6 +187,15 @@ def test_the_critic_scores_patches_and_has_bounded_slope() -> None:
     np.testing.assert_allclose(largest, 1, rtol=0.01)
 
 
+def test_a_file_without_a_configuration_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(3)}, path)
+    with pytest.raises(
+        optcodec.InvalidInputError, match=r"holds no network of ours \(its header has no config\); expected"
+    ):
+        load_network(path)
+
+
 def test_a_header_that_asks_for_more_than_the_file_has_takes_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "network.safetensors"
     save_network(path, build({"network": "conditioned", "width": 4, "blocks": 1}))

@@ -129,6 +129,13 @@ def test_the_command_restores_noisy_pictures(tmp_path: Path, monkeypatch: pytest
         (["--sigma", "300"], "expected a standard deviation of 0..255, or auto, got '300'"),
         (["--sigma", "much"], "expected a standard deviation of 0..255, or auto, got 'much'"),
         (["--sigma", "3", "--as-quality", "auto"], "expected 1..100 with --sigma"),
+        *(
+            (
+                ["--sigma", "3", option],
+                f"{option} is about the coefficients of a JPEG file; expected it without --sigma",
+            )
+            for option in ("--partial", "--strict", "--no-project", "--no-hint")
+        ),
         (["--sigma", "30"], "the model noise takes a sigma of 0..20, for which it was trained; got 30"),
         (["--sigma", "3", "--model", "tiny"], "the model tiny is for pictures without noise, got sigma 3"),
     ],

@@ -69,6 +69,14 @@ def test_options_that_do_not_go_together(tmp_path: Path, output: str, options: l
     assert not (tmp_path / output).exists()
 
 
+def test_an_output_of_another_kind_is_refused(tmp_path: Path) -> None:
+    save_network(tmp_path / "network.safetensors", Conditioned(width=8, blocks=1))
+    result = CliRunner().invoke(main, ["export", str(tmp_path / "network.safetensors"), "-o", str(tmp_path / "n.bin")])
+    assert result.exit_code == 2
+    assert f"{tmp_path / 'n.bin'} should end in one of .onnx, .json, .tflite" in result.stderr
+    assert not (tmp_path / "n.bin").exists()
+
+
 @pytest.mark.parametrize("size", ["64", "0x16", "64x65", "axb", "٦٤x64"])
 def test_sizes_are_multiples_of_16(tmp_path: Path, size: str) -> None:
     save_network(tmp_path / "network.safetensors", Conditioned(width=8, blocks=1))

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from optcodec.errors import InvalidInputError
-from optcodec.vision.datasets import LabelledImage, batches, find_images, sample
+from optcodec.vision.datasets import LabelledImage, batches, find_images, readable, sample
 from optcodec.vision.models import TargetModel
 from optcodec.vision.survey import ImageSample, sensitivity_of
 
@@ -151,6 +151,22 @@ def test_unreadable_images_are_named_and_left_out(tmp_path: Path) -> None:
     assert all("cannot read the image" in reason for _, reason in unreadable)
     with pytest.raises(InvalidInputError, match=r"cannot read the image .*a\.png"):
         list(batches(images, to_tensor))
+
+
+def test_images_that_would_lose_something_are_named_and_left_out(tmp_path: Path) -> None:
+    """As `optcodec.load_picture` refuses them: a network should not see what an encoder would not take."""
+    write_images(tmp_path, ["0.png"])
+    Image.new("RGBA", (16, 16), (9, 8, 7, 100)).save(tmp_path / "1.png")
+    Image.new("CMYK", (16, 16)).save(tmp_path / "2.tif")
+    Image.fromarray(np.full((16, 16), 700, np.uint16)).save(tmp_path / "3.png")
+    Image.new("RGBA", (16, 16), (9, 8, 7, 255)).save(tmp_path / "4.png")
+    images, expected = find_images(tmp_path, "self"), ["transparent pixels", "CMYK colours", "16 bits a sample"]
+    for read in (readable, lambda images, told: list(batches(images, to_tensor, on_unreadable=told))):
+        unreadable: list[tuple[Path, str]] = []
+        read(images, lambda path, reason, to=unreadable: to.append((path, reason)))
+        assert [path.name for path, _ in unreadable] == ["1.png", "2.tif", "3.png"]
+        for (path, reason), what in zip(unreadable, expected, strict=True):
+            assert reason.startswith(f"cannot read the image {path}: the image has {what}")
 
 
 @pytest.fixture

@@ -156,6 +156,8 @@ def test_files_that_are_no_weights(folder: Path, tmp_path: Path, capsys: pytest.
     torch.save({"weight": Trap()}, tmp_path / "trap.pth")
     torch.save([torch.zeros(1)], tmp_path / "list.pth")
     torch.save({"classifier.weight": torch.zeros(3)}, tmp_path / "other.pth")
+    weights = torch.load(folder / "net.pth", weights_only=True)
+    torch.save({**weights, "features.0.bias": torch.zeros(3)}, tmp_path / "wide.pth")
     (tmp_path / "cut.pth").write_bytes((folder / "net.pth").read_bytes()[:1000])
     (tmp_path / "cut.safetensors").write_bytes((folder / "net.safetensors").read_bytes()[:1000])
     (tmp_path / "empty.pt").write_bytes(b"")
@@ -166,7 +168,8 @@ def test_files_that_are_no_weights(folder: Path, tmp_path: Path, capsys: pytest.
         "cut.safetensors": "no weights that are safe to load",
         "empty.pt": "no weights that are safe to load",
         "list.pth": "expected named tensors in .*, got list",
-        "other.pth": "do not fit SqueezeNet: .*classifier.weight",
+        "other.pth": r"do not fit SqueezeNet: 52 missing \(first features.0.weight\), 1 unexpected \(first class",
+        "wide.pth": r"do not fit SqueezeNet: 1 of another shape \(first features.0.bias\)$",
         "net.onnx": "weights are a .safetensors, .pth or .pt file, got",
         "none.pth": "cannot read the weights",
         "none.safetensors": "cannot read the weights",
