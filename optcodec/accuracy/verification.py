@@ -161,23 +161,23 @@ class Limits:
             raise InvalidInputError(f"min_agreement is a percentage up to 100, got {self.min_agreement!r}")
 
     def checks(self, verification: Verification) -> tuple[Check, ...]:
-        """A check for each limit.
+        """A check for each limit; one picture, whose interval says nothing of others, keeps none.
 
         Raises
         ------
         InvalidInputError
             If a loss or a divergence is limited, and there is none.
         """
-        checks = []
+        checks, several = [], verification.images > 1
         for name, figure in (("max_loss", verification.loss_increase), ("max_kl", verification.kl)):
             limit = getattr(self, name)
             if limit is not None:
                 if figure is None:
                     raise InvalidInputError(f"{name} limits what classes have, got a network that gives none")
-                checks.append(Check(name, limit, figure.high, figure.high <= limit))
+                checks.append(Check(name, limit, figure.high, several and figure.high <= limit))
         least = verification.agreement_percent.low
         if self.min_agreement is not None:
-            checks.append(Check("min_agreement", self.min_agreement, least, least >= self.min_agreement))
+            checks.append(Check("min_agreement", self.min_agreement, least, several and least >= self.min_agreement))
         return tuple(checks)
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_ONE = "one picture says nothing of others, so that no limit is kept; expected at least two pictures"
 _NBYTES_PER_PIXEL = 40  # of memory at the peak, for both pictures and their conversion
 # Names and units of figures, and how they are printed.
 _FIGURES = {
@@ -106,7 +107,7 @@ def command(before: Path, after: Path, as_json: bool, **options: Any) -> None:
     an ONNX file: to 8/7 of its input, of which it gets the middle; as they are where its input has no fixed size).
     Exif orientations are applied. Means have 95 % intervals, which say how far other pictures of the same kind may be
     from these. The ten pictures whose loss grew most are named. The exit status is 1 if a limit is not kept by the
-    worse end of the interval, and if a file has no counterpart or cannot be read.
+    worse end of the interval, as none is by a single picture, and if a file has no counterpart or cannot be read.
     """
     from optcodec.accuracy.pairs import find_pairs
     from optcodec.accuracy.verification import Limits, verification_of
@@ -127,7 +128,7 @@ def command(before: Path, after: Path, as_json: bool, **options: Any) -> None:
         click.echo(f"{before} -> {after}: {_text(verification, network.name, options['labels'])}")
         for line in [_judged(check) for check in checks if check.kept]:
             click.echo(line)
-    _report(checks, failures, len(pairs) + len(unpaired))
+    _report(checks, failures, len(pairs) + len(unpaired), one=len(changes) == 1)
 
 
 def _measured(network: Network, pairs: Sequence[Pair], options: dict[str, Any]) -> tuple[list[Change], list[Failure]]:
@@ -180,7 +181,7 @@ def _document(
 
 def _text(verification: Verification, network: str, labels: str) -> str:
     figures = [
-        (title, *_cells(figure, form))
+        (title, *_cells(figure, form, verification.images))
         for name, (title, form) in _FIGURES.items()
         if (figure := getattr(verification, name)) is not None
     ]
@@ -219,15 +220,17 @@ def _decision(change: Change) -> str:
     return f"{change.decision_before} -> {change.decision_after}"
 
 
-def _cells(figure: Figure, form: str) -> tuple[str, ...]:
-    return tuple(format(number, form) for number in (figure.value, figure.low, figure.high))
+def _cells(figure: Figure, form: str, images: int) -> tuple[str, ...]:
+    """Value and interval; without the interval of one picture, unless it is the exact one of a share."""
+    value, low, high = (format(number, form) for number in (figure.value, figure.low, figure.high))
+    return (value, low, high) if images > 1 or low != high else (value, "", "")
 
 
-def _report(checks: Sequence[Check], failures: Sequence[Failure], total: int) -> None:
+def _report(checks: Sequence[Check], failures: Sequence[Failure], total: int, *, one: bool) -> None:
     """Name exceeded limits and files that failed on stderr; with any, end with exit status 1."""
     exceeded = [check for check in checks if not check.kept]
-    for check in exceeded:
-        click.echo(f"Error: {_judged(check)}", err=True)
+    for line in [_ONE] if one and exceeded else map(_judged, exceeded):
+        click.echo(f"Error: {line}", err=True)
     report_failures(failures, total)
     if exceeded:
         click.get_current_context().exit(1)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optcodec.console.files import check_suffix
 from optcodec.console.progress import progress_bar
 from optcodec.console.rates import anchor_of, state_of
+from optcodec.console.senders import labelled
 from optcodec.console.show import columns, count, print_json
 from optcodec.experiments.partial import remove_partial
 from optcodec.files import check_writable, write_whole
@@ -29,8 +31,7 @@ _ABOUT_THE_RUN = ("output", "as_json", "workers", "inputs", "sets", "data", "cro
 
 def check_output(output: Path) -> None:
     """Refuse an output that is no .json file or cannot be written."""
-    if output.suffix.lower() != ".json":
-        raise click.BadParameter(f"{output} should end in .json", param_hint="-o/--output")
+    check_suffix(output, (".json",))
     check_writable(output)
 
 
@@ -86,7 +87,8 @@ def measure_and_report(
             experiment, originals, partial=partial, about=state, workers=options["workers"], progress=progress
         )
     part = Part(part.rows, (*left_out, *part.failures))
-    document = {**about, **result_of(experiment, part, measures, anchor=anchor, plain=plain, seed=options["seed"])}
+    result = result_of(experiment, part, measures, anchor=anchor, plain=plain, seed=options["seed"])
+    document = {**about, "encoders": dict(map(labelled, options["senders"])), **result}
     if part.rows:
         write_whole(output, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
     remove_partial(partial)
@@ -126,8 +128,9 @@ def failure_lines(failures: Sequence[Failed]) -> list[str]:
 def tables(document: Mapping[str, Any]) -> str:
     """The means, and the Bjøntegaard rates, as tables of text."""
     images = len({(row["set"], row["image"]) for row in document["rows"]})
-    title = f"{count(images, 'image')}; means, 95 % intervals in brackets"
-    compared = f"bytes at equal quality, in % of those of {document['anchor']} (BD-rate), 95 % intervals in brackets"
+    brackets = ", 95 % intervals in brackets" if images > 1 else ""
+    title = f"{count(images, 'image')}; means{brackets}"
+    compared = f"bytes at equal quality, in % of those of {document['anchor']} (BD-rate){brackets}"
     parts = [f"{title}\n\n{_points(document)}"]
     if document["bd_rates"]:
         parts.append(f"{compared}\n\n{_bd_rates(document)}")
@@ -183,4 +186,4 @@ def _figure(figure: Mapping[str, Any], form: str) -> str:
     if figure["value"] is None:
         return "-"
     value, *ends = (("" if figure[key] is None else format(figure[key], form)) for key in ("value", "low", "high"))
-    return f"{value} [{', '.join(ends)}]"
+    return f"{value} [{', '.join(ends)}]" if any(ends) else value

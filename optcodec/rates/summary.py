@@ -41,7 +41,8 @@ def points(rows: Sequence[Row], *, seed: int = 0) -> list[dict[str, Any]]:
     -------
     list of dict
         ``set``, ``sender``, ``receiver``, ``sigma``, ``rate``; ``images``: number of rows; ``bpp`` and ``measures``:
-        means with their intervals, see `optcodec.experiments.estimates.estimate`. Pictures that equal their original
+        means with their intervals, see `optcodec.experiments.estimates.estimate`, of which those of a single image have
+        no ends. Pictures that equal their original
         have an infinite PSNR: they are left out of its mean, and counted in ``exact``.
     """
     records = []
@@ -122,12 +123,18 @@ def _by_image(rows: Sequence[Row]) -> dict[tuple[str, str], dict[str, Row]]:
     return images
 
 
+def _over_images(values: Floats, images: int, *, reason: str | None = None) -> Estimate:
+    """A figure of some images with its interval; that of one image has no ends, since it tells nothing of others."""
+    record = estimate(values, reason=reason)
+    return record if images > 1 else record | {"low": None, "high": None}
+
+
 def _mean(values: Sequence[float], seed: int) -> Estimate:
     """Mean of the finite values."""
     finite = np.array(values)[np.isfinite(values)]
     if not finite.size:
         return estimate(np.full(2, np.nan), reason="it is infinite for all images")
-    return estimate(weighted_means(finite, draw_counts(len(finite), RESAMPLES, seed)))
+    return _over_images(weighted_means(finite, draw_counts(len(finite), RESAMPLES, seed)), len(finite))
 
 
 def _of_images(anchor: Points, test: Points, measure: str, sign: int, seed: int) -> dict[str, Any]:
@@ -140,7 +147,7 @@ def _of_images(anchor: Points, test: Points, measure: str, sign: int, seed: int)
         return record | {"value": None, "low": None, "high": None, "reason": reason}
     values = np.array([float(delta.values[0]) for delta in known])
     record["least_overlap_percent"] = min(delta.overlap_percent for delta in known)
-    return record | estimate(weighted_means(values, draw_counts(len(values), RESAMPLES, seed)))
+    return record | _over_images(weighted_means(values, draw_counts(len(values), RESAMPLES, seed)), len(values))
 
 
 def _delta(anchor: Mapping[str, Row], test: Mapping[str, Row], measure: str, sign: int) -> Delta:
@@ -175,4 +182,4 @@ def _of_means(anchor: Points, test: Points, measure: str, sign: int, seed: int) 
         curves.append(monotone_curves(bpp, values))
     delta = bd_rate(*curves)
     record |= {"least_overlap_percent": delta.overlap_percent}
-    return record | estimate(delta.values, reason=delta.reason)
+    return record | _over_images(delta.values, len(images), reason=delta.reason)

@@ -76,11 +76,16 @@ def rates_in(record: Mapping[str, Any], path: str | os.PathLike[str]) -> RateRes
         raise InvalidInputError(f"{path} is no result of optcodec rates: {error}") from None
 
 
+def _interval(figure: Mapping[str, Any]) -> Interval:
+    """A figure with its interval, which has no width where there is none, as of a single picture."""
+    value = float(figure["value"])
+    ends = (value if figure[end] is None else float(figure[end]) for end in ("low", "high"))
+    return Interval(value, *ends)
+
+
 def _point(record: Mapping[str, Any]) -> RatePoint:
     measures = {
-        str(name): Interval(float(figure["value"]), float(figure["low"]), float(figure["high"]))
-        for name, figure in record["measures"].items()
-        if figure["value"] is not None
+        str(name): _interval(figure) for name, figure in record["measures"].items() if figure["value"] is not None
     }
     rate = float(record["bpp"]["value"])
     numbers = [rate, *(end for each in measures.values() for end in (each.value, each.low, each.high))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,9 @@ import click
 
 from optcodec import InvalidInputError, require_packages
 from optcodec.console.about import about
+from optcodec.console.files import check_suffix
 from optcodec.console.progress import progress_bar
-from optcodec.console.rate_report import partial_of
+from optcodec.console.rate_report import check_output, partial_of
 from optcodec.console.rates import state_of
 from optcodec.console.show import json_option, print_json
 from restore.cli.options import (
@@ -60,7 +61,8 @@ _PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "onnxruntime", "torch",
     default=("jpeg", "default"),
     show_default=True,
     help="jpeg, centroid, deblock, smooth; the name of a shipped model or the .json file of another (append "
-    "':unprojected' to skip the projection into the quantization intervals, ':dnn' for half of the change); "
+    "':unprojected' to skip the projection into the quantization intervals, ':dnn' for the share of the change that "
+    "'restore run --for dnn' makes); "
     "FILE.safetensors[+FILE]; networks of others as onnx:FILE, torchscript:FILE, torch:package.module:factory, "
     "spandrel:FILE, or published weights as dncnn:FILE; or module:function, from the bytes of a file to its picture. "
     "Can be repeated.",
@@ -105,9 +107,11 @@ def command(sets: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """
     from optcodec.shared import check_writable, remove_partial, write_whole
 
-    for path in (options["output"], options["figure"]):
-        if path is not None:
-            check_writable(path)
+    if options["output"] is not None:
+        check_output(options["output"])
+    if options["figure"] is not None:
+        check_suffix(options["figure"], (".png",), "--figure")
+        check_writable(options["figure"])
     if options["crop"] and not options["figure"]:
         raise click.UsageError("--crop is the part that --figure shows; expected it with --figure")
     if options["subsampling"] and not options["colour"]:
@@ -164,7 +168,8 @@ def _measure(set_names: tuple[str, ...], options: dict[str, Any]) -> dict[str, A
         for row in evaluate(sets, receivers, measures, conditions, folder=folder, workers=workers):
             rows.append(row)
             advance(label=f"{row.set} {row.image}")
-    document = _provenance(sets, options) | {"means": means(rows)}
+    texts = {receiver.name: text for receiver, text in zip(receivers, options["receivers"], strict=True)}
+    document = _provenance(sets, texts, options) | {"means": means(rows)}
     if against is not None:
         document["comparisons"] = comparisons(rows, against, seed=options["seed"])
     if options["cost"]:
@@ -172,12 +177,15 @@ def _measure(set_names: tuple[str, ...], options: dict[str, Any]) -> dict[str, A
     return document | {"rows": [row.to_json() for row in rows]}
 
 
-def _provenance(sets: Sequence[TestSet], options: dict[str, Any]) -> dict[str, Any]:
+def _provenance(sets: Sequence[TestSet], receivers: Mapping[str, str], options: dict[str, Any]) -> dict[str, Any]:
     """How the results came about: the command, the versions of the packages, the machine and the protocol."""
+    from restore.evaluation.receivers import labelled_receiver
+
     return about(*_PACKAGES, program="restore") | {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "protocol": "RGB" if options["colour"] else "luminance",
         **{name: options[name] for name in ("encoder", "subsampling", "seed", "against")},
+        "receivers": {name: labelled_receiver(text)[1] for name, text in receivers.items()},
         "measures": options["measures"].split(","),
         "sets": {test_set.name: {"images": len(test_set.paths), "complete": test_set.expected} for test_set in sets},
     }

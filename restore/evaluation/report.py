@@ -59,11 +59,10 @@ def _comparisons(document: dict[str, Any]) -> Table:
     for record in document["comparisons"]:
         digits = MEASURES[record["measure"]].digits + 1
         mean, low, high = (_number(record[name], digits, sign="+") for name in ("mean", "low", "high"))
+        interval = "" if record["low"] is None else f" [{low}, {high}]"
         tests = [_probability(record[name]) for name in ("t_p", "wilcoxon_p")]
         labels = [record["set"], str(record["quality"]), f"{record['sigma']:g}", record["receiver"]]
-        table.add_row(
-            *labels, MEASURES[record["measure"]].title, str(record["images"]), f"{mean} [{low}, {high}]", *tests
-        )
+        table.add_row(*labels, MEASURES[record["measure"]].title, str(record["images"]), f"{mean}{interval}", *tests)
     return table
 
 

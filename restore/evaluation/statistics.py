@@ -30,7 +30,8 @@ class PairedDifference:
     images : int
         Number of pairs with two finite values.
     mean, low, high : float or None
-        Mean of the differences, and the ends of its 95 % confidence interval; None without images.
+        Mean of the differences, None without images, and the ends of its 95 % confidence interval, None for fewer than
+        two images.
     t_p, wilcoxon_p : float or None
         Two-sided p-values of the paired t-test and of Wilcoxon's signed-rank test; None for fewer than two images.
     """
@@ -74,9 +75,11 @@ def compare(values: Sequence[float], against: Sequence[float], *, seed: int = 0)
     count = differences.size
     if not count:
         return PairedDifference(0, None, None, None, None, None)
+    mean = float(differences.mean())
+    if count == 1:
+        return PairedDifference(1, mean, None, None, None, None)
     low, high = percentile_interval(differences, resamples=_RESAMPLES, seed=seed)
-    tests = _tests(differences) if count > 1 else (None, None)
-    return PairedDifference(count, float(differences.mean()), low, high, *tests)
+    return PairedDifference(count, mean, low, high, *_tests(differences))
 
 
 def _tests(differences: Floats) -> tuple[float, float]:

@@ -35,6 +35,7 @@ def test_the_result_is_one_file(folder: Path) -> None:
     assert printed == {"output": str(folder.parent / "out.json")} | document
     assert document["format"] == "optcodec rates 1"
     assert (document["senders"], document["anchor"]) == (["jpeg", "mine"], "jpeg")
+    assert document["encoders"] == {"jpeg": "pillow", "mine": "tests.rates_helpers:plain"}
     assert {"optcodec", "python", "numpy", "pillow"} <= document["versions"].keys()
     assert len(document["rows"]) == 18
     assert [(p["sender"], p["rate"]["value"], p["images"]) for p in document["points"]] == [
@@ -48,6 +49,21 @@ def test_the_result_is_one_file(folder: Path) -> None:
     Image.fromarray(pixels).save(folder.parent / "by_hand.jpg", quality=20, optimize=True, subsampling="4:2:0")
     assert first["nbytes"] == (folder.parent / "by_hand.jpg").stat().st_size
     assert {path.name for path in folder.parent.iterdir()} == {"photos", "out.json", "by_hand.jpg"}
+
+
+def test_one_picture_has_no_intervals(folder: Path) -> None:
+    for name in ("1.png", "2.png"):
+        (folder / name).unlink()
+    result = run(*arguments(folder, "--sender", "jpeg=pillow", "--sender", PLAIN))
+    lines = result.stdout.splitlines()
+    assert lines[0].endswith("out.json: 1 image; means")
+    assert "[" not in result.stdout
+    document = json.loads((folder.parent / "out.json").read_text())
+    (compared,) = document["bd_rates"]
+    figures = [compared, *(figure for point in document["points"] for figure in point["measures"].values())]
+    assert {(figure["value"] is None, figure["low"], figure["high"]) for figure in figures} == {(False, None, None)}
+    assert lines[-1].split()[-1] == f"{compared['value']:+.1f}"
+    assert run("plot", folder.parent / "out.json").exit_code == 0
 
 
 def test_text(folder: Path) -> None:
@@ -132,7 +148,7 @@ def test_an_interrupted_run_continues(folder: Path, monkeypatch: pytest.MonkeyPa
     assert partial.is_dir()
     assert not (folder.parent / "out.json").exists()
     line = refusal(*command, "--sender", PLAIN)
-    assert "holds part of another run, with a different options" in line
+    assert "holds part of another run, with other options" in line
     called.clear()
     with monkeypatch.context() as patch:
         patch.setattr(Experiment, "__call__", lambda self, *rest: called.append(rest[0].name) or original(self, *rest))

@@ -104,6 +104,22 @@ def test_the_text_names_figures_and_pictures(folder: Path) -> None:
     assert lines[-1].startswith("--min-agreement 0 is kept: the lower end of the 95 % interval is ")
 
 
+def test_one_picture_keeps_no_limit(folder: Path) -> None:
+    for number in range(1, COUNT):
+        (folder / f"in/{number:02d}.png").unlink()
+        (folder / f"out/{number:02d}.jpg").unlink()
+    result = run(*arguments(folder, "--max-loss", 99, "--max-kl", 99, "--min-agreement", 0))
+    assert result.exit_code == 1
+    assert messages(result) == [
+        "Error: one picture says nothing of others, so that no limit is kept; expected at least two pictures"
+    ]
+    divergence = next(line for line in result.stdout.splitlines() if line.startswith("divergence"))
+    assert len(divergence.split()) == 3, "the value has no interval"
+    document = json.loads(run(*arguments(folder, "--max-loss", 99, "--json")).stdout)
+    assert [check["kept"] for check in document["limits"]] == [False]
+    assert run(*arguments(folder)).exit_code == 0
+
+
 def test_limits_decide_the_exit_status(folder: Path) -> None:
     save(folder / "out/02.jpg", np.asarray(Image.open(folder / "in/03.png")))  # another picture, so another decision
     figures = run_json(*arguments(folder))["figures"]

@@ -22,7 +22,7 @@ from restore.evaluation.figures import Crop, crops_figure, draw
 from restore.evaluation.measures import load_measures
 from restore.evaluation.receiver import Receiver
 from restore.evaluation.receivers import make_receiver
-from restore.evaluation.statistics import compare
+from restore.evaluation.statistics import PairedDifference, compare
 from restore.evaluation.testsets import find_set, load_image
 from restore.runtime.context import Context
 
@@ -178,10 +178,19 @@ def test_statistics_by_hand_and_by_scipy() -> None:
     assert compare([1.0, 2.1, 3.3, 4.6, 6.0, 7.5], [0.0] * 6).wilcoxon_p == 2 / 64
     assert compare([3.0, 3.0, math.inf], [3.0, 3.0, 1.0]) == compare([3.0, 3.0], [3.0, 3.0])
     assert (compare([3.0, 3.0], [3.0, 3.0]).t_p, compare([5.0] * 8, [3.0] * 8).t_p) == (1.0, 0.0)
-    assert compare([2.0], [1.0]).t_p is None
+    assert compare([2.0], [1.0]) == PairedDifference(1, 1.0, None, None, None, None)
     assert compare([], []).mean is None
     with pytest.raises(InvalidInputError, match="got 2 and 1"):
         compare([1.0, 2.0], [1.0])
+
+
+def test_one_image_has_no_interval(sets: Path) -> None:
+    result = run(
+        "SET5", "--data", sets, "-q", 10, "--receiver", "jpeg", "--receiver", "smooth", "-n", 1, "--against", "jpeg"
+    )
+    assert result.exit_code == 0, result.output
+    (difference,) = (line for line in result.stdout.splitlines() if "PSNR dB" in line and "smooth" in line)
+    assert "[" not in difference
 
 
 def test_error_maps_share_one_scale() -> None:
@@ -215,6 +224,7 @@ def test_the_command_measures_compares_and_draws(sets: Path, tmp_path: Path) -> 
     document = json.loads(output.read_text())
     assert len(document["rows"]) == 4
     assert (document["protocol"], document["sets"]) == ("luminance", {"Set5": {"images": 2, "complete": 5}})
+    assert document["receivers"] == {"jpeg": "jpeg", "soft": "deblock"}
     assert {"command", "date", "versions", "machine"} <= set(document)
     assert document["comparisons"][0]["receiver"] == "soft"
     with Image.open(figure) as file:
@@ -233,6 +243,8 @@ def test_the_command_measures_compares_and_draws(sets: Path, tmp_path: Path) -> 
         (("--subsampling", "4:4:4"), 2, "expected it with --colour"),
         (("--colour", "--subsampling", "4:4:0"), 2, "'4:4:0' is not one of '4:4:4', '4:2:2', '4:2:0'"),
         (("-q", "0"), 2, "0 is not in the range"),
+        (("-o", "out.txt"), 2, "-o/--output: out.txt should end in .json"),
+        (("--figure", "crops.jpg"), 2, "--figure: crops.jpg should end in .png"),
     ],
 )
 def test_the_command_refuses_bad_options(sets: Path, arguments: tuple[str, ...], status: int, message: str) -> None:
@@ -274,7 +286,7 @@ def test_an_interrupted_evaluation_continues_with_the_picture_where_it_stopped(s
     assert sorted(path.name for path in partial.iterdir()) == ["experiment.json", "part_00000.json"]
     other = run(*arguments, "--measure", "ssim")
     assert other.exit_code == 1
-    assert f"{partial} holds part of another run, with a different options" in other.stderr
+    assert f"{partial} holds part of another run, with other options" in other.stderr
     FAILING.at, FAILING.calls = 0, 0
     assert run(*arguments, "--workers", 1).exit_code == 0
     assert FAILING.calls == 4

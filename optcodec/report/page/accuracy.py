@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from optcodec.accuracy.rows import Rows
+from optcodec.console.show import count
 from optcodec.errors import InvalidInputError
 from optcodec.report.curves import SETTINGS, Interval, Result, method_name, result_in
 from optcodec.report.curves import Point as Measured
@@ -68,10 +69,11 @@ def _setting(setting: str) -> str:
 
 def _compared(record: Mapping[str, Any], result: Result) -> str:
     methods = [method_name(method) for method in dict.fromkeys(point.method for point in result.points)]
+    pictures = count(record["uncompressed"]["images"], "picture")
     data = f" of {record['data']}" if "data" in record else ""
     return (
-        f"The network {record['model']} classified {record['uncompressed']['images']} pictures{data}, coded with "
-        f"tables of {listed(methods)} at chroma subsampling {record['subsampling']}. Rates are those of whole files."
+        f"The network {record['model']} classified {pictures}{data}, coded with tables of {listed(methods)} at "
+        f"chroma subsampling {record['subsampling']}. Rates are those of whole files."
     )
 
 

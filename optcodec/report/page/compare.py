@@ -10,7 +10,7 @@ from optcodec.report.curves import Interval
 from optcodec.report.page.files import found, motifs
 from optcodec.report.page.pictures import Named
 from optcodec.report.page.sections import Chart, Charts, Line, Panel, Part, Point, Section, Table
-from optcodec.report.page.words import number_of, short_names
+from optcodec.report.page.words import listed, number_of, short_names, were
 
 __all__ = ["compare_part"]
 
@@ -39,18 +39,23 @@ def compare_part(record: Mapping[str, Any], path: str) -> Part:
     if original is not None:
         coded = [Named(name, file) for name, file in paths if file is not None]
         sections[1:1] = motifs([(original.stem, [Named("original", original), *coded])] if coded else [])
-    compared = f"{len(files)} files were compared with {reference}; the SWE has the weights of {record['profile']}."
+    compared = f"{were(len(files), 'file')} compared with {reference}; the SWE has the weights of {record['profile']}."
     return Part("What was compared", compared, [_headline(files, names, measures)], sections)
 
 
 def _headline(files: Sequence[Mapping[str, Any]], names: Sequence[str], measures: _Described) -> str:
-    """The smallest file, and which of the others it is no worse than."""
-    order = sorted(range(len(files)), key=lambda index: number_of(files[index]["nbytes"]))
-    least = order[0]
+    """The smallest file, or several of one size, and which of the others it is no worse than."""
+    sizes = [number_of(each["nbytes"]) for each in files]
+    least = sizes.index(min(sizes))
+    equal = [name for name, size in zip(names, sizes, strict=True) if size == sizes[least]]
+    if len(equal) == len(files):
+        return f"{listed(equal)} {'has' if len(equal) == 1 else 'have'} {files[least]['nbytes']:,} bytes."
+    if len(equal) > 1:
+        return f"{listed(equal)} are the smallest files, with {files[least]['nbytes']:,} bytes each."
     text = f"{names[least]} is the smallest file, with {files[least]['nbytes']:,} bytes"
-    if len(files) == 1:
-        return f"{names[least]} has {files[least]['nbytes']:,} bytes."
-    better = [index for index in order[1:] if _no_worse(files[least], files[index], measures)]
+    better = [
+        index for index in range(len(files)) if index != least and _no_worse(files[least], files[index], measures)
+    ]
     if better:
         index = max(better, key=lambda index: number_of(files[index]["nbytes"]))
         percent = 100 * (1 - files[least]["nbytes"] / files[index]["nbytes"])

@@ -38,15 +38,24 @@ class CurvesResult:
 
     @cached_property
     def sigmas(self) -> list[float]:
-        """Standard deviations of the noise."""
-        return list(dict.fromkeys(point.sigma for point in self.read.points))
+        """Standard deviations of the noise, those first at which bytes were compared."""
+        compared = {
+            bd["sigma"] for bd in self.record["bd_rates"] if bd["set"] == self.sets[0] and bd["value"] is not None
+        }
+        return sorted(dict.fromkeys(point.sigma for point in self.read.points), key=lambda sigma: sigma not in compared)
+
+    @cached_property
+    def noise(self) -> str:
+        """The noise that the headline is about, in words behind others; empty if there is none anywhere."""
+        sigma = self.sigmas[0]
+        return (f" with noise {sigma:g}" if sigma else " without noise") if any(self.sigmas) else ""
 
     @cached_property
     def names(self) -> Names:
         """Displayed names; the sender or the receiver is left out where there is one only."""
         pairs = list(dict.fromkeys((point.sender, point.receiver) for point in self.read.points))
         senders, receivers = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1))
-        if len(receivers) == 1:
+        if len(receivers) == 1 and not self.record.get("files_of_one_sender"):
             return {pair: pair[0] for pair in pairs}
         return {pair: pair[1] if len(senders) == 1 else f"{pair[0]} → {pair[1]}" for pair in pairs}
 
@@ -61,9 +70,13 @@ class CurvesResult:
         """Its displayed name."""
         return self.names[self.anchor]
 
-    def noun(self, measure: str) -> str:
-        """Title of a measure without its unit."""
-        return self.measures[measure].title.removesuffix(" dB")
+    def name_of_anchor(self, bd: Mapping[str, Any]) -> str:
+        """Displayed name of what a record of a Bjøntegaard rate compares with."""
+        return self.names[bd["against"]["sender"], bd["against"]["receiver"]]
+
+    def at_equal(self, measure: str) -> str:
+        """What is equal where bytes are compared, such as ``at equal PSNR with noise 5``."""
+        return f"at equal {self.measures[measure].title.removesuffix(' dB')}{self.noise}"
 
 
 def curves_result(record: Mapping[str, Any], path: str) -> CurvesResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from optcodec.console.show import count
 from optcodec.rates.rates import Rate
 from optcodec.rates.rows import Row
 from optcodec.report.page.curves_result import CurvesResult, change_against
@@ -33,8 +34,8 @@ def worst_table(result: CurvesResult, measure: str, names: Sequence[str]) -> lis
             f"Worst pictures of {name}",
             ("picture", f"bytes against {other}"),
             [("/".join(at) if several else at[1], f"{value:+.1f} %") for value, at in known],
-            note=f"Change in bytes at equal {result.noun(measure)}, picture by picture; where most bytes are needed "
-            f"first. {len(known)} of {len(figures)} pictures are listed.",
+            note=f"Change in bytes {result.at_equal(measure)}, picture by picture; where most bytes are needed "
+            f"first. Listed: {len(known)} of {count(len(figures), 'picture')}.",
         )
     ]
 
@@ -43,19 +44,18 @@ def bytes_heatmap(result: CurvesResult) -> list[Heatmap]:
     """Changes in bytes of all curves by all measures in all sets, which the headline is one of."""
     rows: dict[str, dict[str, float | None]] = {}
     columns: dict[str, None] = {}
-    several_sets, several_sigmas = len(result.sets) > 1, len(result.sigmas) > 1
+    several_sets, noisy = len(result.sets) > 1, any(result.sigmas)
     for bd in result.record["bd_rates"]:
         figure = figure_of(bd)
-        noise = f", noise {bd['sigma']:g}" if several_sigmas else ""
-        against = result.names[bd["against"]["sender"], bd["against"]["receiver"]]
-        row = f"{result.names[bd['sender'], bd['receiver']]}{noise} against {against}"
+        noise = f", noise {bd['sigma']:g}" if noisy else ""
+        row = f"{result.names[bd['sender'], bd['receiver']]}{noise} against {result.name_of_anchor(bd)}"
         title = result.measures[bd["measure"]].title
         column = f"{title}, {bd['set']}" if several_sets else title
         columns[column] = None
         rows.setdefault(row, {})[column] = None if figure is None else figure.value
-    if not rows:
-        return []
     values = [[cells.get(column) for column in columns] for cells in rows.values()]
+    if all(value is None for row in values for value in row):
+        return []
     note = "Change in bytes at equal quality, in % (Bjøntegaard rate); blue cells save bytes, red ones need more."
     return [Heatmap("Change in bytes by every measure", [*rows], [*columns], values, "+.1f", signed=True, note=note)]
 
@@ -77,9 +77,10 @@ def gain_heatmap(result: CurvesResult) -> list[Heatmap]:
         return []
     values = [[cells[rate] - base[rate] if rate in cells else None for rate in base] for cells in figures.values()]
     kind = result.measures[measure]
+    changed = f"{title} gained" if kind.rises else f"Change in {title}"
     return [
         Heatmap(
-            f"{title} gained at equal bytes" if kind.rises else f"Change in {title} at equal bytes",
+            f"{changed} at equal bytes{result.noise}",
             [*figures],
             [*base],
             values,

@@ -7,23 +7,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from optcodec.bootstrap import percentile_interval
+from optcodec.console.show import count
 from optcodec.jpeg.table_files import load_tables
 from optcodec.report.curves import Interval, method_name
 from optcodec.report.page.files import motifs
 from optcodec.report.page.pictures import Named
 from optcodec.report.page.sections import Change, Heatmap, Part, Savings, Section, Table
 from optcodec.report.page.sizes import table_heatmaps
-from optcodec.report.page.words import listed, made_with, number_of, roles, saving_sentences
+from optcodec.report.page.words import interval_over, listed, made_with, number_of, roles, saving_sentences, were
 
 __all__ = ["PHOTOGRAPHS", "demo_part", "photograph_paths"]
 
 # All but rocket are stored without loss; rocket is a JPEG file.
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 _OURS = ("OptS", "RD-OPT", "weights", "network")
-_RESAMPLES = 2000
 
 
 def photograph_paths() -> list[Path]:
@@ -45,10 +42,11 @@ def demo_part(record: Mapping[str, Any], path: str, subject: str | None) -> Part
     if not photographs:
         raise ValueError("it has no photographs")
     methods = list(dict.fromkeys(method for by_method in photographs.values() for method in by_method))
-    changes = roles([_change(method, photographs) for method in methods], _OURS, subject)
+    anchor = Change(method_name(methods[0]), Interval(0, 0, 0))
+    changes = roles([anchor, *(_change(method, photographs) for method in methods[1:])], _OURS, subject)
     note = (
-        f"Mean over {len(photographs)} photographs. The intervals (95 %) say how far other photographs of the same "
-        "kind may be from these; of so few photographs they say little."
+        f"Mean over {count(len(photographs), 'photograph')}. The intervals (95 %) say how far other photographs of "
+        "the same kind may be from these; of so few photographs they say little."
     )
     network = record.get("network")
     equal = "an equal weighted error" if network is None else f"an equal divergence of {network}"
@@ -71,11 +69,11 @@ def demo_part(record: Mapping[str, Any], path: str, subject: str | None) -> Part
     of = "the sensitivity weighted error" if network is None else "at most the divergence"
     how = "with tables of" if network is None else "as"
     compared = (
-        f"{len(photographs)} photographs were coded {how} {listed([*map(method_name, methods)])}, all with "
+        f"{were(len(photographs), 'photograph')} coded {how} {listed([*map(method_name, methods)])}, all with "
         f"{of} that JPEG has at quality {record['quality']} for {network or record['profile']}, at "
         f"chroma subsampling {record['subsampling']}."
     )
-    headline = saving_sentences(changes, f"at {equal}", method_name(methods[0]))
+    headline = saving_sentences(changes, f"at {equal}", anchor.name)
     return Part("What the demo shows", compared, headline, sections, str(record.get("command", "")), made_with(record))
 
 
@@ -85,8 +83,7 @@ def _by_method(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _change(method: str, photographs: Mapping[str, Mapping[str, Any]]) -> Change:
     values = [number_of(by_method[method]["change_percent"]) for by_method in photographs.values()]
-    low, high = percentile_interval(values, resamples=_RESAMPLES)
-    return Change(method_name(method), Interval(float(np.mean(values)), low, high))
+    return Change(method_name(method), interval_over(values))
 
 
 def _heatmap(photographs: Mapping[str, Mapping[str, Any]], methods: list[str]) -> Heatmap:

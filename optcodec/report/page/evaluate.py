@@ -13,12 +13,13 @@ from optcodec.rates.rows import Curve, Row
 from optcodec.rates.summary import bd_rates, points
 from optcodec.report.page.rates import curves_part
 from optcodec.report.page.sections import Part
-from optcodec.report.page.words import listed, number_of
+from optcodec.report.page.words import listed, noise_sentence, number_of, were
 
 __all__ = ["evaluate_part"]
 
 _PLAIN = "jpeg"  # the receiver that only decodes
 _CLASSICAL = {_PLAIN, "centroid", "deblock", "smooth"}
+_VARIANTS = (":unprojected", ":dnn")  # ways to run a model of ours
 _ABOUT = ("command", "versions", "packages", "machine", "date", "seed")
 _NBYTES_PER_BPP = 10**6  # the result has no bytes; only the ratio of the sizes of a picture's files counts
 
@@ -42,6 +43,7 @@ def evaluate_part(record: Mapping[str, Any], path: str, subject: str | None) -> 
     seed = int(record["seed"])
     curves = {
         "format": FORMAT,
+        "files_of_one_sender": True,  # curves are those of receivers, also if there is one only
         "subsampling": str(record["subsampling"]),
         "rates": [asdict(rate) for rate in dict.fromkeys(row.rate for row in rows)],
         "measures": {name: asdict(measure) for name, measure in measures.items()},
@@ -50,8 +52,18 @@ def evaluate_part(record: Mapping[str, Any], path: str, subject: str | None) -> 
         "rows": [row.to_json() for row in rows],
         "failures": [],
     } | {name: record[name] for name in _ABOUT if name in record}
-    ours = [name for name in receivers if name not in _CLASSICAL and ":" not in name]
+    ours = [name for name in receivers if _is_own(name, record.get("receivers"))]
     return curves_part(curves, path, subject, ours=ours, compared=_compared(record, rows, measures))
+
+
+def _is_own(receiver: str, texts: Mapping[str, Any] | None) -> bool:
+    """Whether a receiver is a network of ours, by what stands behind its label; earlier results have labels only.
+
+    Networks of others and functions have a colon in it: ``dncnn:FILE``, ``package.module:function``.
+    """
+    text = receiver if texts is None else str(texts[receiver])
+    text = text.rpartition(":")[0] if text.endswith(_VARIANTS) else text
+    return text not in _CLASSICAL and ":" not in text
 
 
 def _described(names: list[str]) -> dict[str, Measure]:
@@ -72,13 +84,14 @@ def _row(record: Mapping[str, Any], sender: str, names: list[str]) -> Row:
 
 
 def _compared(record: Mapping[str, Any], rows: list[Row], measures: Mapping[str, Measure]) -> str:
-    pictures = len({(row.set, row.image) for row in rows})
+    sets = f" of {listed(list(dict.fromkeys(row.set for row in rows)))}"
+    pictures = were(len({(row.set, row.image) for row in rows}), "picture", sets)
     receivers = dict.fromkeys(row.curve.receiver for row in rows)
     qualities = [f"{value:g}" for value in dict.fromkeys(row.rate.value for row in rows)]
     planes = "colour" if record["protocol"] == "RGB" else "luminance"
     return (
-        f"{pictures} pictures of {listed(list(dict.fromkeys(row.set for row in rows)))} were coded by "
-        f"{record['encoder']} at the qualities {listed(qualities)}. {listed(list(receivers))} made pictures of the "
-        f"same files, of which the {planes} was compared with the originals by "
-        f"{listed([measure.title for measure in measures.values()])}."
+        f"{pictures} coded by "
+        f"{record['encoder']} at the qualities {listed(qualities)}.{noise_sentence(row.curve.sigma for row in rows)} "
+        f"{listed(list(receivers))} made pictures of the same files, of which the {planes} was compared "
+        f"with the originals by {listed([measure.title for measure in measures.values()])}."
     )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -180,8 +181,9 @@ def _note(
     if len(shown) == count:
         told = [f"All {count} pictures are shown, in the order of {psnr}."]
     if same:
-        least, median, most = (_decibels(pair.psnr_db or 0.0) for pair in (same[0], same[len(same) // 2], same[-1]))
-        told += [f"PSNR: {least} at the lowest, {median} at the median, {most} at the highest."]
+        known = [pair.psnr_db or 0.0 for pair in same]
+        least, middle, most = map(_decibels, (known[0], median(known), known[-1]))
+        told += [f"PSNR: {least} at the lowest, {middle} at the median, {most} at the highest."]
     if missing := tried - len(same) - len(others):
         told += [f"{missing} could not be shown: a file is missing, or has no opaque RGB or gray pixels."]
     if any(views.layers[0].name == _WHOLE for views in shown):

@@ -5,24 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from optcodec.console.show import count
 from optcodec.rates.summary import ALL_SETS
 from optcodec.report.curves import Interval
 from optcodec.report.page.curves_result import CurvesResult, change_against, curves_result
 from optcodec.report.page.curves_tables import bytes_heatmap, failures_table, gain_heatmap, worst_table
 from optcodec.report.page.sections import Change, Chart, Charts, Line, Panel, Part, Point, Savings, Section
-from optcodec.report.page.words import change_sentence, figure_of, listed, made_with, roles, saving_sentences
+from optcodec.report.page.words import figure_of, listed, made_with, noise_sentence, roles, saving_sentences
 from optcodec.report.rate_curves import RatePoint
 
 __all__ = ["curves_part", "rates_part"]
 
+_OWN = "optcodec"
+_HINT = "hint"  # stands before a sender of `restore pipeline` whose files get hints
 _INTERVALS = "Intervals (95 %) say how far other pictures of the same kind may be from these."
 
 
 def rates_part(record: Mapping[str, Any], path: str, subject: str | None) -> Part:
     """The part of a page about a result of encoders; see `curves_part`."""
     result = curves_result(record, path)
-    ours = [name for (sender, _), name in result.names.items() if sender.startswith("optcodec")]
+    ours = [name for (sender, _), name in result.names.items() if _is_own(sender, record.get("encoders"))]
     return curves_part(record, path, subject, ours=ours, compared=_compared(result))
+
+
+def _is_own(sender: str, encoders: Mapping[str, Any] | None) -> bool:
+    """Whether a sender is optcodec, by what stands behind its label; earlier results have labels only."""
+    if encoders is None:
+        return sender.startswith(_OWN)
+    text = str(encoders[sender])
+    hint, _, hinted = text.partition(":")
+    return (hinted if hint.partition("@")[0] == _HINT else text).partition(":")[0] == _OWN
 
 
 def curves_part(
@@ -50,11 +62,11 @@ def curves_part(
     """
     result = curves_result(record, path)
     measure, changes = _changes(result, subject, ours)
-    headline = ["Too few rates were measured to compare bytes at equal quality."]
+    headline = [_why_nothing_is_compared(result)] if measure is None else []
     sections: list[Section] = [_charts(result), *bytes_heatmap(result), *gain_heatmap(result)]
     if measure is not None:
         headline = _headline(result, measure, changes)
-        title = f"Bytes saved at equal {result.noun(measure)}, in % of those of {result.anchor_name}"
+        title = f"Bytes saved {result.at_equal(measure)}, in % of those of {result.anchor_name}"
         note = f"Mean over the pictures of the Bjøntegaard rate, which compares whole curves. {_INTERVALS}"
         names = [change.name for role in ("subject", "rival") for change in changes if change.role == role]
         sections = [Savings(title, changes, note), *sections, *worst_table(result, measure, names)]
@@ -64,16 +76,17 @@ def curves_part(
 
 
 def _compared(result: CurvesResult) -> str:
-    pictures = len({(row.set, row.image) for row in result.rows})
+    pictures = count(len({(row.set, row.image) for row in result.rows}), "picture")
     senders = list(dict.fromkeys(sender for sender, _ in result.names))
     receivers = list(dict.fromkeys(receiver for _, receiver in result.names))
     sets = [name for name in result.sets if name != ALL_SETS]
-    rates = len(result.record["rates"])
+    rates = count(len(result.record["rates"]), "rate")
     readers = f", and {listed(receivers)} made pictures of the files" if len(receivers) > 1 else ""
     return (
-        f"{listed(senders)} coded {pictures} pictures of {listed(sets)} at {rates} rates, with chroma subsampling "
-        f"{result.read.subsampling}{readers}. The decoded pictures were compared with the originals by "
-        f"{listed([measure.title for measure in result.measures.values()])}. Rates are those of whole files."
+        f"{listed(senders)} coded {pictures} of {listed(sets)} at {rates}, with chroma subsampling "
+        f"{result.read.subsampling}{readers}.{noise_sentence(result.sigmas)} The decoded pictures were compared "
+        f"with the originals by {listed([measure.title for measure in result.measures.values()])}. "
+        "Rates are those of whole files."
     )
 
 
@@ -94,22 +107,34 @@ def _changes(result: CurvesResult, subject: str | None, ours: Sequence[str]) -> 
     return None, []
 
 
+def _why_nothing_is_compared(result: CurvesResult) -> str:
+    """Why there are no bytes at equal quality: of several reasons, that of the first two curves."""
+    for bd in result.record["bd_rates"]:
+        if (bd["set"], bd["sigma"]) == (result.sets[0], result.sigmas[0]) and "reason" in bd:
+            names = result.names[bd["sender"], bd["receiver"]], result.name_of_anchor(bd)
+            return f"{listed(names)} cannot be compared {result.at_equal(bd['measure'])}: {bd['reason']}."
+    if len(result.names) == 1:
+        return f"Only {result.anchor_name} was measured: there is nothing to compare it with."
+    return "What all are compared with was not measured."
+
+
 def _headline(result: CurvesResult, measure: str, changes: Sequence[Change]) -> list[str]:
-    """What the subject saves at equal quality, what its strongest rival does, and both directly."""
-    sentences = saving_sentences(changes, f"at equal {result.noun(measure)}", result.anchor_name)
+    """What the subject saves at equal quality, what its strongest rival does, both directly, and what has no figure."""
     by_role = {change.role: change.name for change in changes}
     name, other = by_role["subject"], by_role.get("rival")
-    if other is None or result.anchor_name in (name, other):
-        return sentences
-    direct = change_against(result, measure, name, other, result.rows)
-    return [*sentences, *([f"Directly, {change_sentence(name, direct, other)}."] if direct is not None else [])]
+    direct = None
+    if other is not None and result.anchor_name not in (name, other):
+        direct = change_against(result, measure, name, other, result.rows)
+    left_out = [name for name in result.names.values() if name not in [change.name for change in changes]]
+    sentences = saving_sentences(changes, result.at_equal(measure), result.anchor_name, direct)
+    return [*sentences, *([f"Not compared: {listed(left_out)}."] if left_out else [])]
 
 
 def _charts(result: CurvesResult) -> Charts:
     """A panel for each set and noise, a chart for each measure: colours are senders, dashes are receivers."""
-    several = len(result.sigmas) > 1
+    noisy = any(result.sigmas)
     panels = [
-        Panel(f"{name}, noise {sigma:g}" if several else name, charts)
+        Panel(f"{name}, noise {sigma:g}" if noisy else name, charts)
         for name in result.sets
         for sigma in result.sigmas
         if (charts := _panel(result, [p for p in result.read.points if (p.set, p.sigma) == (name, sigma)]))

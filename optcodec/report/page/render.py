@@ -19,7 +19,7 @@ from optcodec.jsontext import finite
 from optcodec.report.curves import Interval
 from optcodec.report.page.colours import ends_of, gradient, heat, overlay_uri
 from optcodec.report.page.sections import BlockMaps, Change, Chart, Charts, Page, Savings
-from optcodec.report.page.words import saved
+from optcodec.report.page.words import has_ends, saved
 
 __all__ = ["render"]
 
@@ -58,6 +58,7 @@ def render(page: Page) -> bytes:
         overlay_uri=overlay_uri,
         map_json=_map_json,
         interval=_interval,
+        has_intervals=_has_intervals,
     )
     return text.encode()
 
@@ -138,8 +139,15 @@ def _finite_ends(change: Change) -> list[float]:
 
 
 def _interval(figure: Interval, form: str = ".1f") -> str:
+    if not has_ends(figure):
+        return "no interval"
     low, high = (format(end, form) if math.isfinite(end) else "no end" for end in (figure.low, figure.high))
     return f"{low} to {high}"
+
+
+def _has_intervals(chart: Chart) -> bool:
+    """Whether any point has an interval; those of single figures have no width."""
+    return any(point.y.low != point.y.high for line in chart.lines for point in line.points)
 
 
 def _shown_ends(overlay: Any) -> tuple[str, str]:

@@ -11,20 +11,19 @@ import numpy as np
 
 from optcodec.batch.manifest import Earlier
 from optcodec.batch.rows import record_of
-from optcodec.bootstrap import percentile_interval
+from optcodec.console.show import count
 from optcodec.jpeg.table_files import from_pillow, load_tables
 from optcodec.jpeg.tables import QuantTable
 from optcodec.report.curves import Interval
 from optcodec.report.page.files import found
 from optcodec.report.page.previews import previews
 from optcodec.report.page.sections import Change, Heatmap, Part, Savings, Section, Table
-from optcodec.report.page.words import change_sentence, number_of, short_names
+from optcodec.report.page.words import change_sentence, interval_over, number_of, short_names, were
 
 __all__ = ["encoded_part", "manifest_part", "table_heatmaps"]
 
 _WORST = 10
 _TRIED = 20  # files that are looked for to show the tables of one: of a large job, none may be at hand
-_RESAMPLES = 2000
 _NOT_ROWS = ("failed", "copied", "shard")  # states of rows of a manifest that are about no coded picture
 
 
@@ -85,7 +84,7 @@ def _part(
     elif tables is not None:
         sections += table_heatmaps(_titled(tables, "of all files"))
     sections += [_worst([records[i] for i in order]), *_failed(failures)]
-    compared = f"{len(records)} pictures were coded as JPEG files, which are compared with the input files by size."
+    compared = f"{were(len(records), 'picture')} coded as JPEG files, which are compared with the input files by size."
     return Part("What was coded", compared, headline, sections, made_with=made)
 
 
@@ -96,8 +95,7 @@ def _percent(sizes: np.ndarray[Any, np.dtype[np.float64]]) -> Interval:
         sums = drawn.sum(axis=1)
         return 100 * (sums[:, 1] / sums[:, 0] - 1)
 
-    low, high = percentile_interval(sizes, resamples=_RESAMPLES, statistic=change)
-    return Interval(float(change(sizes[None])[0]), low, high)
+    return interval_over(sizes, change)
 
 
 def _pair(record: Mapping[str, Any], path: str) -> tuple[Path, Path] | None:
@@ -117,7 +115,7 @@ def _worst(records: Sequence[Mapping[str, Any]]) -> Table:
         )
         for name, each in zip(short_names([str(each["input"]) for each in records[:_WORST]]), records, strict=False)
     ]
-    note = f"The {len(rows)} of {len(records)} pictures that saved least, in comparison with their input file."
+    note = f"The {len(rows)} of {count(len(records), 'picture')} that saved least, in comparison with their input file."
     columns = ("picture", "input bytes", "bytes", "change", "bits per pixel")
     return Table("Pictures that saved least", columns, rows, note)
 

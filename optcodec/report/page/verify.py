@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from optcodec.report.curves import Interval
 from optcodec.report.page.files import found, motifs
 from optcodec.report.page.pictures import Named
 from optcodec.report.page.sections import Change, Part, Savings, Section, Table
-from optcodec.report.page.words import change_sentence, figure_of, made_with, number_of, saved
+from optcodec.report.page.words import change_sentence, figure_of, has_ends, made_with, number_of, saved, were
 
 __all__ = ["verify_part"]
 
@@ -34,7 +35,7 @@ def verify_part(record: Mapping[str, Any], path: str) -> Part:
     figures, network = record["figures"], str(record["network"])
     if figures is None:
         raise ValueError("no picture could be measured")
-    kept = figure_of(figures["saved_percent"])
+    kept = _figure(figures, "saved_percent")
     if kept is None:
         raise ValueError("it has no figures")
     percent = saved(kept)
@@ -55,31 +56,43 @@ def verify_part(record: Mapping[str, Any], path: str) -> Part:
         if before is not None and after is not None:
             files.append((name, [Named("original", before), Named("coded", after)]))
     sections += motifs(files)
+    pictures = were(figures["images"], "picture", f" of {record['before']}")
     compared = (
-        f"{figures['images']} pictures of {record['before']} were compared with their coded files in {record['after']} "
+        f"{pictures} compared with the coded files in {record['after']} "
         f"as {network} sees them, with the labels: {record['labels']}."
     )
     return Part("What was verified", compared, headline, sections, str(record.get("command", "")), made_with(record))
 
 
+def _figure(figures: Mapping[str, Any], name: str) -> Interval | None:
+    """A figure with its interval; None if there is none."""
+    return None if figures[name] is None else figure_of({**figures[name], "images": figures["images"]})
+
+
+def _ends(figure: Interval, form: str) -> tuple[str, str]:
+    """The ends of an interval, empty without one."""
+    return (format(figure.low, form), format(figure.high, form)) if has_ends(figure) else ("", "")
+
+
 def _effect(figures: Mapping[str, Any], network: str) -> str:
     """A sentence on what coding does to a network: to its loss, or to outputs that have none."""
     of_loss = figures["loss_increase"] is not None
-    figure = figure_of(figures["loss_increase" if of_loss else "agreement_percent"])
+    figure = _figure(figures, "loss_increase" if of_loss else "agreement_percent")
     if figure is None:
         raise ValueError("it has no figures")
     if of_loss:
-        return f"The loss of {network} changes by {figure.value:+.4f} nats ({figure.low:+.4f} to {figure.high:+.4f})."
-    interval = f"({figure.low:.1f} to {figure.high:.1f} %)"
-    return f"{figure.value:.1f} % of what {network} sees stays as it is on the originals {interval}."
+        interval = f" ({figure.low:+.4f} to {figure.high:+.4f})" if has_ends(figure) else ""
+        return f"The loss of {network} changes by {figure.value:+.4f} nats{interval}."
+    interval = f" ({figure.low:.1f} to {figure.high:.1f} %)" if has_ends(figure) else ""
+    return f"{figure.value:.1f} % of what {network} sees stays as it is on the originals{interval}."
 
 
 def _table(figures: Mapping[str, Any]) -> Table:
     rows = []
     for name, (title, form) in _FIGURES.items():
-        figure = None if figures[name] is None else figure_of(figures[name])
+        figure = _figure(figures, name)
         if figure is not None:
-            rows.append((title, *(format(end, form) for end in (figure.value, figure.low, figure.high))))
+            rows.append((title, format(figure.value, form), *_ends(figure, form)))
     return Table("What the network sees", ("figure", "value", "95 % from", "to"), rows)
 
 

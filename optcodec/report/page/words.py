@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from optcodec.bootstrap import mean_of_draws, percentile_interval
+from optcodec.console.show import count
 from optcodec.errors import InvalidInputError
 from optcodec.report.curves import Interval
 from optcodec.report.page.sections import Change
@@ -15,17 +20,22 @@ from optcodec.report.page.sections import Change
 __all__ = [
     "change_sentence",
     "figure_of",
+    "has_ends",
+    "interval_over",
     "listed",
     "made_with",
+    "noise_sentence",
     "number_of",
     "percents",
     "roles",
     "saved",
     "saving_sentences",
     "short_names",
+    "were",
 ]
 
 _LARGEST = 1e15
+_RESAMPLES = 2000
 _PERCENT = "\u00a0%"  # the sign stays on the line of its number
 
 
@@ -45,12 +55,31 @@ def number_of(value: Any) -> float:
 
 
 def figure_of(record: Mapping[str, Any]) -> Interval | None:
-    """The figure of a record with ``value``, ``low`` and ``high``; None without a value. Ends may be infinite."""
+    """The figure of a record with ``value``, ``low`` and ``high``; None without a value. Ends may be infinite.
+
+    They are where the record says that it has one image and no width: earlier results have such an interval.
+    """
     if record["value"] is None:
         return None
+    if record.get("images") == 1 and record["low"] == record["high"]:
+        return Interval(number_of(record["value"]), -math.inf, math.inf)
     low = -math.inf if record["low"] is None else number_of(record["low"])
     high = math.inf if record["high"] is None else number_of(record["high"])
     return Interval(number_of(record["value"]), low, high)
+
+
+def interval_over(values: npt.ArrayLike, statistic: Callable[[Any], Any] = mean_of_draws) -> Interval:
+    """A statistic of values of pictures, with its 95 % interval; that of one picture has no ends."""
+    array = np.asarray(values, np.float64)
+    ends = (-math.inf, math.inf)
+    if len(array) > 1:
+        ends = percentile_interval(array, resamples=_RESAMPLES, statistic=statistic)
+    return Interval(float(statistic(array[None])[0]), *ends)
+
+
+def has_ends(figure: Interval) -> bool:
+    """Whether there is an interval at all, if only one of its ends is known."""
+    return math.isfinite(figure.low) or math.isfinite(figure.high)
 
 
 def saved(percent: Interval) -> Interval:
@@ -59,9 +88,9 @@ def saved(percent: Interval) -> Interval:
 
 
 def percents(figure: Interval) -> str:
-    """``31.7 % (26.8 to 37.8 %)``; an interval without an end says so."""
-    if math.isinf(figure.low) and math.isinf(figure.high):
-        return f"{figure.value:.1f}{_PERCENT} (interval without ends)"
+    """``31.7 % (26.8 to 37.8 %)``; an interval without an end says so, and one of no width is left out."""
+    if figure.low == figure.high:
+        return f"{figure.value:.1f}{_PERCENT}"
     if math.isinf(figure.low):
         return f"{figure.value:.1f}{_PERCENT} (at most {figure.high:.1f}{_PERCENT})"
     if math.isinf(figure.high):
@@ -70,7 +99,13 @@ def percents(figure: Interval) -> str:
 
 
 def change_sentence(name: str, percent: Interval, other: str) -> str:
-    """``NAME saves 31.7 % (26.8 to 37.8 %) of the bytes of OTHER``, or needs more, or that may be chance."""
+    """``NAME saves 31.7 % (26.8 to 37.8 %) of the bytes of OTHER``, or needs more, or that may be chance.
+
+    A change without an interval, as of one picture, is told as it is, and that it has none.
+    """
+    if not has_ends(percent):
+        value = percent.value
+        return f"{change_sentence(name, Interval(value, value, value), other)}, without an interval"
     if percent.high < 0:
         return f"{name} saves {percents(saved(percent))} of the bytes of {other}"
     if percent.low > 0:
@@ -109,7 +144,7 @@ def roles(changes: Sequence[Change], ours: Collection[str], subject: str | None)
     return [replace(change, role=marks.get(change.name, "")) for change in ordered]
 
 
-def saving_sentences(changes: Sequence[Change], where: str, anchor: str) -> list[str]:
+def saving_sentences(changes: Sequence[Change], where: str, anchor: str, direct: Interval | None = None) -> list[str]:
     """What the subject saves in comparison with the anchor, and what its strongest rival does.
 
     Parameters
@@ -120,22 +155,48 @@ def saving_sentences(changes: Sequence[Change], where: str, anchor: str) -> list
         What is equal, such as ``"at equal PSNR"``.
     anchor : str
         Name of what all are compared with.
+    direct : Interval, optional
+        Change in bytes of the subject against the rival, if it is known and neither is the anchor.
     """
     by_role = {change.role: change for change in changes}
     subject, rival = by_role["subject"], by_role.get("rival")
-    start = where[:1].upper() + where[1:]
+    what = change_sentence(subject.name, subject.percent, anchor)
     if subject.name == anchor:
-        first = f"{start}, {anchor}, with which the others are compared, is the best of them."
-    else:
-        first = f"{start}, {change_sentence(subject.name, subject.percent, anchor)}."
+        what = _anchor_sentence(anchor, [change.percent for change in changes if change is not subject])
+    sentences = [f"{where[:1].upper()}{where[1:]}, {what}."]
     if rival is None:
-        return [first]
-    ahead = " The rival is ahead." if rival.percent.value < subject.percent.value else ""
+        return sentences
     if rival.name == anchor:
-        others = ahead or changes[-1] is not rival
-        return [first, f"No other rival is better than {anchor}.{ahead}"] if others else [first]
+        others = any(not change.role for change in changes if change.percent.value >= 0)
+        return [*sentences, *([f"No other rival is better than {anchor}."] if others else [])]
     verb = change_sentence("it", rival.percent, anchor)
-    return [first, f"The strongest rival is {rival.name}: {verb}.{ahead}"]
+    sentences += [f"The strongest rival is {rival.name}: {verb}.{_lead(subject, rival, anchor, direct)}"]
+    return [*sentences, *([f"Directly, {change_sentence(subject.name, direct, rival.name)}."] if direct else [])]
+
+
+def _anchor_sentence(anchor: str, others: Sequence[Interval]) -> str:
+    """How good what all are compared with is: the best only if the whole intervals of all others say so."""
+    known = f"{anchor}, with which the others are compared,"
+    if all(percent.low > 0 for percent in others):
+        return f"{known} is the best of them"
+    if any(percent.high < 0 for percent in others):
+        return f"{known} is not the best of them"
+    return f"{known} may be the best of them or not"
+
+
+def _lead(subject: Change, rival: Change, anchor: str, direct: Interval | None) -> str:
+    """That the rival is ahead, if a whole interval says so: that of both directly, else where theirs do not meet."""
+    if (direct.low if direct else subject.percent.low - rival.percent.high) > 0:
+        return " The rival is ahead."
+    told = direct is not None or subject.name == anchor or rival.percent.value >= subject.percent.value
+    return "" if told else " That the rival is ahead may be chance."
+
+
+def noise_sentence(sigmas: Iterable[float]) -> str:
+    """On the noise of a result, with a space in front; empty without any."""
+    known = [f"{sigma:g}" for sigma in dict.fromkeys(sigmas)]
+    text = f" Gaussian noise with a standard deviation of {listed(known)} was added to the decoded samples."
+    return text if known != ["0"] else ""
 
 
 def short_names(paths: Sequence[str]) -> list[str]:
@@ -147,6 +208,11 @@ def short_names(paths: Sequence[str]) -> list[str]:
 def listed(names: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+
+
+def were(number: int, noun: str, of: str = "") -> str:
+    """``1 picture was``, ``2 pictures were``, or with ``of`` in between: ``2 pictures of Set5 were``."""
+    return f"{count(number, noun)}{of} {'was' if number == 1 else 'were'}"
 
 
 def made_with(record: Mapping[str, Any]) -> dict[str, str]:

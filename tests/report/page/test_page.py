@@ -128,6 +128,14 @@ def test_texts_are_escaped(tmp_path: Path) -> None:
     assert any(text.strip().startswith(evil) for _, text in document.all("span", **{"class": "name"}))
 
 
+@pytest.mark.parametrize(("kind", "expected"), [("compare", False), ("rates", True)])
+def test_single_figures_have_no_column_of_intervals(kind: str, expected: bool, tmp_path: Path) -> None:
+    document = Document(render(page_of([samples.KINDS[kind](tmp_path)])).decode())
+    columns = [text for _, text in document.all("th", scope="col")]
+    assert "PSNR dB" in columns
+    assert ("interval" in columns) == expected
+
+
 def test_bars_lie_where_their_figures_are() -> None:
     changes = [
         Change("a", Interval(-30, -40, -20), "subject"),
@@ -141,7 +149,7 @@ def test_bars_lie_where_their_figures_are() -> None:
                       "left: 0.0%; width: 100.0%"]  # fmt: skip
     assert {attributes["style"] for attributes, _ in document.all("i", **{"class": "zero"})} == {"left: 60.0%"}
     figures = [text.replace("\u00a0", " ") for _, text in document.all("span", **{"class": "figure"})]
-    assert figures == ["30.0 % 20.0 to 40.0", "0.0 % the reference", "-10.0 % -60.0 to -5.0", "5.0 % no end to no end"]
+    assert figures == ["30.0 % 20.0 to 40.0", "0.0 % the reference", "-10.0 % -60.0 to -5.0", "5.0 % no interval"]
 
 
 def test_scales_of_signed_values_are_centred_on_0() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,14 @@ def test_the_ends_and_the_middle_are_shown(tmp_path: Path) -> None:
     expected = [f"{n} ({what})" for n, what in zip(number, ("changed most", "typical", "changed least"), strict=True)]
     assert [views.name for views in wiper.views] == expected
     assert shown.note.startswith("18 of 31 pictures are shown, chosen by the PSNR from original to coded. PSNR: ")
+
+
+def test_the_median_of_an_even_number_of_pictures(tmp_path: Path) -> None:
+    shown, _ = sections_of(pairs_of(tmp_path, [30, 50, 70, 90]))
+    (views,) = shown.groups.values()
+    psnr = [float(re.findall(r"PSNR ([\d.]+) dB", each.layers[0].caption)[0]) for each in views]
+    (middle,) = re.findall(r"([\d.]+) dB at the median", shown.note)
+    assert float(middle) == pytest.approx((psnr[1] + psnr[2]) / 2, abs=0.011)
 
 
 def test_figures_are_those_of_the_files(tmp_path: Path) -> None:

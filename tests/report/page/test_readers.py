@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -70,6 +71,125 @@ def test_a_saving_is_the_one_that_the_qualities_imply(tmp_path: Path) -> None:
     changes = {change.name: change.percent.value for change in savings.changes}
     assert changes["mozjpeg"] == pytest.approx(100 * (2 ** (-1 / 4) - 1), abs=1.5)
     assert changes["optcodec:tune=psnr"] == pytest.approx(100 * (2 ** (-2 / 4) - 1), abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("optcodec:method=jpeg", "middle"),
+        ("hint:optcodec:tune=psnr", "middle"),
+        ("hint@other:optcodec", "middle"),
+        ("mozjpeg", "last"),
+        ("hint:pillow", "last"),
+        ("optcodec_of_others:encode", "last"),
+    ],
+)
+def test_the_subject_is_the_best_sender_that_is_optcodec_behind_its_label(
+    text: str, subject: str, tmp_path: Path
+) -> None:
+    record = samples.rates(("jpeg", "middle", "last"))
+    record["encoders"] = {"jpeg": "pillow", "middle": text, "last": "jpegli"}
+    (savings,) = of_kind(part_of(samples.written(tmp_path / "r.json", record)), Savings)
+    assert [change.name for change in savings.changes if change.role == "subject"] == [subject]
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("dncnn:dncnn3.safetensors", "middle"),
+        ("package.module:function", "middle"),
+        ("smooth", "middle"),
+        ("default:dnn", "default"),
+        ("default", "default"),
+        ("mine/model.json", "default"),
+        ("one.safetensors+two.safetensors", "default"),
+    ],
+)
+def test_the_subject_is_the_best_network_of_ours_behind_its_label(text: str, subject: str, tmp_path: Path) -> None:
+    """The receiver ``default`` is the best of all."""
+    record = samples.evaluate() | {"receivers": {"jpeg": "jpeg", "middle": "fast", "default": text}}
+    for row in record["rows"]:
+        row["receiver"] = row["receiver"].replace("smooth", "middle")
+    (savings,) = of_kind(part_of(samples.written(tmp_path / "r.json", record)), Savings)
+    assert [change.name for change in savings.changes if change.role == "subject"] == [subject]
+
+
+def test_one_receiver_alone_is_compared_with_nothing(tmp_path: Path) -> None:
+    record = samples.evaluate()
+    record["rows"] = [row for row in record["rows"] if row["receiver"] == "default"]
+    part = part_of(samples.written(tmp_path / "r.json", record))
+    assert part.headline == ["Only default was measured: there is nothing to compare it with."]
+    (charts,) = of_kind(part, Charts)
+    assert {line.name for chart in charts.panels[0].charts for line in chart.lines} == {"default"}
+
+
+def _exact(row: dict[str, Any]) -> None:
+    row["psnr"] = None
+
+
+def _one_rate(row: dict[str, Any]) -> None:
+    row["quality"] = 10
+
+
+def _far_apart(row: dict[str, Any]) -> None:
+    for measure in ("psnr", "lpips"):
+        row[measure] += 100 * ("jpeg", "smooth", "default").index(row["receiver"])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_exact, "its pictures equal the original at all rates"),
+        (_one_rate, "1 different qualities on a curve; expected at least 3"),
+        (_far_apart, "the qualities overlap by 0 %; expected 25 % or more"),
+    ],
+)
+def test_a_page_says_why_bytes_cannot_be_compared(
+    change: Callable[[dict[str, Any]], None], reason: str, tmp_path: Path
+) -> None:
+    record = samples.evaluate() | {"measures": ["psnr"]}
+    for row in record["rows"]:
+        change(row)
+    part = part_of(samples.written(tmp_path / "r.json", record))
+    assert part.headline == [f"smooth and jpeg cannot be compared at equal PSNR: {reason}."]
+    assert [each.title for each in of_kind(part, Heatmap) if each.title.startswith("Change in bytes")] == []
+
+
+def test_the_headline_is_about_a_noise_at_which_bytes_were_compared(tmp_path: Path) -> None:
+    record = samples.evaluate()
+    noisy = [row | {"sigma": 5.0} for row in record["rows"]]
+    for row in record["rows"]:
+        _far_apart(row)
+    record["rows"] += noisy
+    part = part_of(samples.written(tmp_path / "r.json", record))
+    assert part.headline[0].startswith("At equal PSNR with noise 5, default saves ")
+    assert "Gaussian noise with a standard deviation of 0 and 5 was added" in part.compared
+    (savings,) = of_kind(part, Savings)
+    assert savings.title.startswith("Bytes saved at equal PSNR with noise 5, in %")
+    assert {row.partition(" against ")[0] for row in of_kind(part, Heatmap)[0].rows} == {
+        f"{name}, noise {sigma}" for name in ("smooth", "default") for sigma in (0, 5)
+    }
+    assert of_kind(part, Heatmap)[1].title == "PSNR dB gained at equal bytes with noise 5"
+    (charts,) = of_kind(part, Charts)
+    assert [panel.label for panel in charts.panels] == ["Set5, noise 5", "Set5, noise 0"]
+
+
+def test_a_single_noise_is_named(tmp_path: Path) -> None:
+    record = samples.rates()
+    for each in (*record["points"], *record["bd_rates"], *record["rows"]):
+        each["sigma"] = 10.0
+    part = part_of(samples.written(tmp_path / "r.json", record))
+    assert part.headline[0].startswith("At equal PSNR with noise 10, optcodec")
+    assert "Gaussian noise with a standard deviation of 10 was added to the decoded samples." in part.compared
+    (charts,) = of_kind(part, Charts)
+    assert [panel.label for panel in charts.panels] == ["a, noise 10"]
+
+
+def test_what_could_not_be_compared_is_named(tmp_path: Path) -> None:
+    record = samples.rates()
+    record["bd_rates"] = [bd for bd in record["bd_rates"] if bd["sender"] != "mozjpeg"]
+    assert part_of(samples.written(tmp_path / "r.json", record)).headline[-1] == "Not compared: mozjpeg."
+    assert "Not compared" not in " ".join(part_of(samples.written(tmp_path / "r.json", samples.rates())).headline)
 
 
 def test_another_subject_may_be_behind_its_rival(tmp_path: Path) -> None:
@@ -272,6 +392,71 @@ def test_the_smallest_file_of_a_comparison(tmp_path: Path) -> None:
     record["files"][0] |= {"psnr_db": 99.0, "ssim": 1.0, "swe": 0.0}
     text = part_of(samples.written(path, record)).headline[0]
     assert text.endswith("fewer than better.jpg, and no worse by any measure.")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "headline"),
+    [
+        ((900, 900, 900), "photo.jpg, better.jpg and third.jpg have 900 bytes."),
+        ((900, 900, 1000), "photo.jpg and better.jpg are the smallest files, with 900 bytes each."),
+    ],
+)
+def test_files_of_one_size_are_named_together(sizes: tuple[int, ...], headline: str, tmp_path: Path) -> None:
+    path = samples.compared(tmp_path)
+    record = json.loads(path.read_text())
+    record["files"].append(record["files"][0] | {"path": "third.jpg"})
+    for file, size in zip(record["files"], sizes, strict=True):
+        file["nbytes"] = size
+    assert part_of(samples.written(path, record)).headline == [headline]
+
+
+def test_one_thing_is_singular(tmp_path: Path) -> None:
+    record = samples.rates()
+    record["rows"] = [row for row in record["rows"] if row["image"] == "0.png"]
+    record["rates"] = record["rates"][:1]
+    part = part_of(samples.written(tmp_path / "r.json", record))
+    assert "coded 1 picture of a at 1 rate, with" in part.compared
+    record = samples.evaluate()
+    record["rows"] = [row for row in record["rows"] if row["image"] == "0.png"]
+    assert part_of(samples.written(tmp_path / "e.json", record)).compared.startswith("1 picture of Set5 was coded by")
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_one_picture_has_no_interval_and_nobody_is_ahead(earlier: bool, tmp_path: Path) -> None:
+    """Earlier results have one without width."""
+    record = samples.rates()
+    for bd in record["bd_rates"]:
+        ends = bd["value"] if earlier else None
+        bd.update(images=1, low=ends, high=ends)
+    record["rows"] = [row for row in record["rows"] if row["image"] == "0.png"]
+    part = part_of(samples.written(tmp_path / "r.json", record), subject="mozjpeg")
+    assert re.fullmatch(
+        r"At equal PSNR, mozjpeg saves 1\d\.\d % of the bytes of jpeg, without an interval\. The strongest rival is "
+        r"optcodec:tune=psnr: it saves \d\d\.\d % of the bytes of jpeg, without an interval\. Directly, mozjpeg needs "
+        r"\d\d\.\d % more bytes than optcodec:tune=psnr, without an interval\.",
+        plain(" ".join(part.headline)),
+    )
+
+
+def test_one_coded_file_has_no_interval(tmp_path: Path) -> None:
+    path = samples.encoded(tmp_path)
+    record = json.loads(path.read_text())
+    record["files"] = record["files"][:1]
+    saving = 100 * (1 - record["files"][0]["nbytes"] / record["files"][0]["input_nbytes"])
+    part = part_of(samples.written(path, record))
+    expected = f"Coding saves {saving:.1f} % of the bytes of the input files, without an interval."
+    assert plain(part.headline[0]) == expected
+
+
+def test_one_verified_picture_has_no_interval(tmp_path: Path) -> None:
+    record = samples.verify()
+    for name in ("saved_percent", "agreement_percent", "loss_increase", "kl"):
+        record["figures"][name] |= dict.fromkeys(("low", "high"), record["figures"][name]["value"])
+    part = part_of(samples.written(tmp_path / "v.json", record))
+    assert plain(part.headline[0]) == "Coding saves 40.0 % of the bytes of the original files, without an interval."
+    assert part.headline[1] == "The loss of a network changes by +42.0000 nats."
+    table = next(each for each in of_kind(part, Table) if each.title == "What the network sees")
+    assert {row[2:] for row in table.rows} == {("", "")}
 
 
 def test_a_comparison_has_its_further_measures_and_its_origin(tmp_path: Path) -> None:
