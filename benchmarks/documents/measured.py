@@ -23,7 +23,7 @@ _MEASURES = {"psnr_rgb": "PSNR of RGB", "ssim_y": "SSIM of luminance", "ssimulac
 _NETWORKS = {"mobilenet_v2": "MobileNetV2", "squeezenet1_1": "SqueezeNet 1.1"}
 _OURS, _REFERENCE = "RD-OPT, at quality 40, 4:2:0", "JPEG, 4:2:0"
 _RIVALS = ("mozjpeg, 4:2:0", "jpegli, 4:2:0")
-_DNCNN = "DnCNN-3, its authors' weights"
+_DNCNN = "DnCNN-3, its authors' weights, projected"
 _RESTORING = "large", "default", "tiny"  # models
 _OTHERS = "default JPEG", "mozjpeg flat", "jpegli"  # encoders before the receiver
 
@@ -110,9 +110,9 @@ def blocks() -> str:
         over = task["qpnet_over"][middle]
         for rival in [each for each in over if each.startswith("best mozjpeg") or each == "webp"]:
             figure = over[rival]
-            change = f"{figure['value']:+.2f} dB [{figure['low']:+.2f}, {figure['high']:+.2f}]"
             ahead = verdict(figure["low"], figure["high"], less_is_better=False)
-            rows.append([f"`{name}`", "WebP" if rival == "webp" else rival, change, f"{figure['images']}", ahead])
+            title = "WebP" if rival == "webp" else rival
+            rows.append([f"`{name}`", title, _decibels(figure), f"{figure['images']}", ahead])
     header = [f"PSNR after restoration, {middle} bits per sent pixel", "against", "change", "n", "we are"]
     return f"{table(header, rows)}\n\n{_origin('accelir_rates')}"
 
@@ -154,16 +154,16 @@ def _only(anchor: Curve, curve: Curve) -> list[Curve]:
 
 
 def receiver() -> str:
-    """PSNR of luminance that the shipped models gain over the decoded file, beside DnCNN-3; means without intervals."""
-    rows = []
-    for name, figures in load_result("receiver_quality")["psnr_y_db"].items():
-        for quality in (key for key in figures if key != "images"):
-            psnr = figures[quality]
-            gains = [psnr[f"{model}, int8, projected"] - psnr["jpeg"] for model in _RESTORING]
-            cells = [f"{gain:+.2f}" for gain in (*gains, psnr[_DNCNN] - psnr["jpeg"])]
-            rows.append([f"{name}, quality {quality}", *cells, f"{figures['images']}"])
-    models = (f"`{model}`" for model in _RESTORING)
-    header = ["dB over the decoded file", *models, "DnCNN-3, weights of its authors", "n"]
+    """PSNR of luminance that DnCNN-3 gains over the decoded file, and that the shipped models have beyond it."""
+    document, rows = load_result("receiver_quality"), []
+    for name, by_quality in document["over_dncnn3_db"].items():
+        for quality, changes in by_quality.items():
+            psnr = document["psnr_y_db"][name][quality]
+            cells = [_decibels(changes[model]) for model in _RESTORING]
+            rows.append([f"{name}, quality {quality}", f"{psnr[_DNCNN] - psnr['jpeg']:+.2f} dB", *cells])
+            rows[-1].append(f"{changes[_RESTORING[0]]['images']}")
+    models = (f"`{model}` over DnCNN-3" for model in _RESTORING)
+    header = ["PSNR of luminance", "DnCNN-3 over the decoded file", *models, "n"]
     return f"{table(header, rows)}\n\n{_origin('receiver_quality')}"
 
 
@@ -240,20 +240,14 @@ def _behind_in_restoring() -> list[list[str]]:
     for name, task in document["tasks"].items():
         for rival, figure in task["qpnet_over"][f"{document['middle']:g}"].items():
             if verdict(figure["low"], figure["high"], less_is_better=False) == "behind":
-                change = f"{figure['value']:+.2f} dB [{figure['low']:+.2f}, {figure['high']:+.2f}]"
-                rows.append([f"PSNR after restoration, `{name}`", rival, change, f"{figure['images']}"])
-    for name, figures in load_result("receiver_quality")["psnr_y_db"].items():
-        for quality in (key for key in figures if key != "images"):
-            lost = figures[quality]["default, int8, projected"] - figures[quality][_DNCNN]
-            if round(lost, 2) < 0:
-                rows.append(
-                    [
-                        f"PSNR of `default`, {name}, quality {quality}",
-                        "DnCNN-3",
-                        f"{lost:+.2f} dB",
-                        f"{figures['images']}",
-                    ]
-                )
+                rows.append([f"PSNR after restoration, `{name}`", rival, _decibels(figure), f"{figure['images']}"])
+    for name, by_quality in load_result("receiver_quality")["over_dncnn3_db"].items():
+        for model in _RESTORING:
+            quality = min(by_quality, key=lambda each: by_quality[each][model]["value"])
+            figure = by_quality[quality][model]
+            if verdict(figure["low"], figure["high"], less_is_better=False) == "behind":
+                title = f"PSNR of `{model}`, {name}, at its worst quality, {quality}"
+                rows.append([title, "DnCNN-3", _decibels(figure), f"{figure['images']}"])
     return rows
 
 
@@ -276,6 +270,10 @@ def _origin(*names: str) -> str:
         made = ", then ".join("`" + re.sub(r"(?<=[ =])/\S*/", "", command) + "`" for command in commands)
         parts.append(f"Made by {made}: [`{name}.json`](../benchmarks/results/{name}.json).")
     return "\n".join(parts)
+
+
+def _decibels(figure: Figures) -> str:
+    return f"{figure['value']:+.2f} dB [{figure['low']:+.2f}, {figure['high']:+.2f}]"
 
 
 def _percent(figure: Figures) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from textwrap import wrap
 from typing import Any
 
@@ -34,7 +35,7 @@ _ENCODERS = {
 def speed() -> dict[str, str]:
     """All tables by the name in their marks."""
     figures = {"effort 3": effort_3(), "data set": data_set(), "transform": transform(), "whole set": whole_set_table()}
-    figures |= {"loop speed": loop_speed()}
+    figures |= {"loop speed": loop_speed(), "overshoot speed": overshoot_speed()}
     return figures | {"a billion": billion_table(), "encoding a billion": coding_table()}
 
 
@@ -49,6 +50,19 @@ def loop_speed() -> str:
             longer = "" if way == "effort 3" else f" ({case['times_faster'][f'effort 3 / {way}']:.0f}x)"
             cells.append(f"{case['seconds'][way] / megapixels:.2f}{longer}")
         rows.append([way, *cells])
+    return lines(rows)
+
+
+def overshoot_speed() -> str:
+    """How many times as long encoding takes with overshoot: the median of the pictures, the least and the most."""
+    document = load_result("overshoot_speed")
+    rows: list[list[str]] = []
+    for name, pictures in document["times_as_long"].items():
+        ways = list(next(iter(pictures.values())))
+        rows = rows or [["times as long, one thread", *ways, "n"], ["---", *["---:"] * (len(ways) + 1)]]
+        ratios = [sorted(picture[way] for picture in pictures.values()) for way in ways]
+        rows.append([name, *(f"{median(each):.2f} ({each[0]:.2f} to {each[-1]:.2f})" for each in ratios)])
+        rows[-1].append(str(len(pictures)))
     return lines(rows)
 
 
