@@ -193,7 +193,9 @@ def _with_hint(
     of_pixels = request.target is not None and request.target.needs_file
     if not of_pixels or isinstance(source, CoefficientSource) or source.sampling in ("grey", "4:4:4"):
         return error
-    return TargetNotMetError(f"{error}; this is with subsampling {source.sampling}, 4:4:4 may come nearer")
+    hinted = TargetNotMetError(f"{error}; this is with subsampling {source.sampling}, 4:4:4 may come nearer")
+    hinted.nearest = error.nearest
+    return hinted
 
 
 def _chosen(source: PixelSource | CoefficientSource, request: Request) -> tuple[bytes, Verdict | None]:

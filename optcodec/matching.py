@@ -36,7 +36,7 @@ __all__ = [
 
 Pixels = npt.NDArray[np.uint8]
 
-MET = 0.01  # part of a rate, or of an SWE, that may stay unused where it counts as met
+MET = 0.01  # part of a rate, or of an SWE, that may stay unused where it counts as reached
 
 
 @dataclass(frozen=True)

@@ -153,8 +153,7 @@ def ssim(reference: Pixels, test: Pixels) -> float:
     from skimage.metrics import structural_similarity
 
     check_pixels(reference, test)
-    if min(reference.shape[:2]) < 11:
-        raise InvalidInputError(f"SSIM needs at least 11 pixels on each side, got shape {reference.shape}")
+    check_sides(reference, 11, "SSIM")
     axis = -1 if reference.ndim == 3 else None
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
     return float(structural_similarity(reference, test, channel_axis=axis, **settings))
@@ -244,7 +243,11 @@ def png_files(reference: Pixels, test: Pixels) -> Iterator[tuple[str, str]]:
         yield paths
 
 
+class TooSmallError(InvalidInputError):
+    """An image is too small for a measure."""
+
+
 def check_sides(image: Pixels, least: int, measure: str) -> None:
     """Refuse images that are too small for a measure."""
     if min(image.shape[:2]) < least:
-        raise InvalidInputError(f"{measure} needs at least {least} pixels on each side, got shape {image.shape}")
+        raise TooSmallError(f"{measure} needs at least {least} pixels on each side, got shape {image.shape}")

@@ -43,7 +43,7 @@ def optimized(source: PixelSource | CoefficientSource, request: Request) -> byte
     lines, request = trellis_lines(source, request)
     files = met(partial(_best, line, request) for line in lines)
     if request.target is not None and request.target.budget(lines[0].pixels) is not None:
-        return min(files, key=lambda file: sum(file.errors)).data  # all are as large as they may be
+        return min(files, key=lambda file: (sum(file.errors), file.nbytes)).data
     return min(files, key=lambda file: file.nbytes).data
 
 

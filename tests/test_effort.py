@@ -66,6 +66,13 @@ def test_the_smaller_kind_is_taken_where_the_other_one_is_too_large(options: Opt
     assert file.data == encode(PHOTO, target=target, progressive=False, **options).data
 
 
+def test_of_files_without_error_the_smaller_kind_is_taken() -> None:
+    white = np.full((64, 64, 3), 255, np.uint8)
+    baseline, progressive = (encode(white, target=Bpp(9), effort=3, progressive=kind).nbytes for kind in (False, True))
+    assert baseline != progressive
+    assert encode(white, target=Bpp(9), effort=3, progressive="smaller").nbytes == min(baseline, progressive)
+
+
 @pytest.mark.parametrize("image", [PHOTO, PHOTO[..., 0], read_jpeg(FILE)], ids=["colour", "grey", "file"])
 @pytest.mark.parametrize("options", [{}, {"subsampling": "4:4:4"}, {"metadata": False, "threads": 1}])
 def test_a_size_alone_is_a_file_for_people(image: Any, options: Options) -> None:

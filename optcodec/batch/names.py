@@ -85,10 +85,14 @@ def check_targets(sources: Sequence[Place], targets: Sequence[Place], *, force: 
         first = source_of.setdefault(_identity(target), source)
         if first != source:
             raise InvalidInputError(f"{first} and {source} would both be written to {target}; expected two names{hint}")
+    for source, target in zip(sources, targets, strict=True):
         if _identity(target) not in inputs:
             continue
         if not same_file(source, target):  # it might be replaced before it is read
-            raise InvalidInputError(f"{source} would be written to {target}, another input; expected another output")
+            raise InvalidInputError(
+                f"{source} would be written to {target}, which is an input, too; expected another output, "
+                "or one of the two as input"
+            )
         if not force:
             raise InvalidInputError(f"{target} is an input; expected another output, or --force to replace it")
 

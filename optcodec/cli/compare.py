@@ -11,7 +11,7 @@ import click
 
 from optcodec.batch.opening import is_jpeg, needed_nbytes
 from optcodec.console.about import about
-from optcodec.console.files import find_images
+from optcodec.console.files import InputPath, find_images
 from optcodec.console.many import Done, failure_records, process_files, report_failures
 from optcodec.console.options import max_pixels_option, to_rgb_option
 from optcodec.console.show import columns, json_option, print_json
@@ -39,8 +39,8 @@ _NBYTES_PER_PIXEL = 170  # of memory at the peak, while SSIM is computed
 
 
 @click.command(short_help="Compare coded files with their original: PSNR, SSIM, SWE.")
-@click.argument("reference", type=click.Path(path_type=Path))
-@click.argument("inputs", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument("reference", type=InputPath())
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE...", type=InputPath())
 @click.option(
     "--profile",
     default="mobilenet_v2",
@@ -133,11 +133,13 @@ def _further(
     measures: Mapping[str, MeasureFunction], original: Pixels, pixels: Pixels, notify: Notify
 ) -> dict[str, float | None]:
     """Further measures by name; None, with a notice, where a picture is too small for one."""
+    from optcodec.metrics import TooSmallError
+
     figures: dict[str, float | None] = {}
     for name, measure in measures.items():
         try:
             figures[name] = finite(measure(original, pixels))
-        except InvalidInputError as error:
+        except TooSmallError as error:
             figures[name] = None
             notify(f"{error}")
     return figures

@@ -120,7 +120,11 @@ _EXAMPLES = (
 )
 @reading_options
 @max_pixels_option
-@click.option("--force", is_flag=True, help="Replace inputs; without -o, replace any file that already exists.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace inputs by their own output; without -o, replace any file that already exists and is no other input.",
+)
 @dry_run_option
 @click.option("--keep-times", is_flag=True, help="Keep the access and modification times of files that are replaced.")
 @compare_options

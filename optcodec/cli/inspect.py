@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from optcodec.console.files import JPEG_SUFFIXES, find_images
+from optcodec.console.files import JPEG_SUFFIXES, InputPath, find_images
 from optcodec.console.help import GroupedCommand
 from optcodec.console.many import Done, failure_records, notice_count, process_files, report_failures
 from optcodec.console.options import reading_of, reading_options
@@ -23,7 +23,7 @@ _PROCESSES = {"SOF0": "baseline", "SOF1": "extended sequential", "SOF2": "progre
 
 
 @click.command(cls=GroupedCommand, short_help="Show what is in JPEG files: tables, sampling, scans.")
-@click.argument("inputs", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE...", type=InputPath())
 @reading_options
 @json_option
 def command(inputs: tuple[Path, ...], as_json: bool, **options: Any) -> None:

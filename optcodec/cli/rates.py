@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from optcodec.console.about import about
-from optcodec.console.files import find_images
+from optcodec.console.files import InputPath, find_images
 from optcodec.console.help import GroupedCommand
 from optcodec.console.rate_options import rate_options
 from optcodec.console.rate_report import check_output, measure_and_report
@@ -24,7 +24,7 @@ _PACKAGES = ("numpy", "pillow", "ajpegli", "pyvips", "scikit-image", "ssimulacra
 
 
 @click.command(cls=GroupedCommand, short_help="Compare encoders at equal bytes or equal quality.")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=InputPath())
 @rate_options
 @click.option(
     "--measure",

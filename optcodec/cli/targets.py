@@ -133,7 +133,7 @@ def targets_of(
     several : bool
         Whether the output is a folder, since there may be several files.
     force : bool
-        Allow outputs to replace inputs, and, without an output, other files.
+        Allow outputs to replace the inputs that they are made from, and, without an output, files that are no inputs.
     earlier : mapping of str to row
         Rows of an earlier run by source, whose names are kept.
 

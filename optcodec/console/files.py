@@ -21,6 +21,7 @@ from optcodec.pictures.opening import IMAGE_SUFFIXES, JPEG_SUFFIXES
 __all__ = [
     "IMAGE_SUFFIXES",
     "JPEG_SUFFIXES",
+    "InputPath",
     "OutputPath",
     "Source",
     "check_folders",
@@ -56,11 +57,21 @@ def folder_is_meant() -> bool:
     return bool(click.get_current_context().meta.get(_FOLDER))
 
 
-class OutputPath(click.Path):
-    """The path of an output; see `folder_is_meant`."""
+class InputPath(click.Path):
+    """The path of an input. No text is refused: it would stand for the current folder."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path that a text names."""
+        if value == "":
+            raise InvalidInputError("expected a file or a folder, got ''")
+        return super().convert(value, param, ctx)
+
+
+class OutputPath(InputPath):
+    """The path of an output; see `folder_is_meant`."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path that a text names."""
@@ -127,7 +138,7 @@ def output_paths(
     folder : bool
         Whether ``output`` must be a folder, since several files are expected.
     force : bool
-        Allow outputs to replace inputs, and, without ``output``, any other existing file.
+        Allow outputs to replace the inputs that they are made from, and, without ``output``, files that are no inputs.
     earlier : collection of str
         Files that an earlier run of the same job wrote, which may be replaced.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optcodec.console.files import InputPath
 from optcodec.console.help import ExpertOption
 from optcodec.errors import InvalidInputError
 from optcodec.extras import require_packages
@@ -81,7 +82,7 @@ class ByteCount(_IntType):
         raise InvalidInputError(f"{option} is {expected}; got {value!r}")
 
 
-inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=InputPath())
 _DEFAULT_SAMPLING = "[default: 4:2:0; with a profile, that of the profile]"
 subsampling_option = click.option(
     "--subsampling",

@@ -14,6 +14,7 @@ from optcodec.console.dry_run import dry_run_option, print_plan
 from optcodec.console.files import (
     IMAGE_SUFFIXES,
     JPEG_SUFFIXES,
+    InputPath,
     OutputPath,
     Source,
     check_jpeg_name,
@@ -33,7 +34,7 @@ __all__ = ["command"]
 
 
 @click.command(short_help="Tell the receiver of JPEG files how to restore them better.")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=InputPath())
 @click.option(
     "--originals",
     required=True,

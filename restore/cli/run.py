@@ -15,7 +15,15 @@ from optcodec import InvalidInputError
 from optcodec.console.about import about
 from optcodec.console.compare import before_and_after, check_compare, compare_options
 from optcodec.console.dry_run import dry_run_option, print_plan
-from optcodec.console.files import IMAGE_SUFFIXES, JPEG_SUFFIXES, OutputPath, find_images, goes_to_folder, output_paths
+from optcodec.console.files import (
+    IMAGE_SUFFIXES,
+    JPEG_SUFFIXES,
+    InputPath,
+    OutputPath,
+    find_images,
+    goes_to_folder,
+    output_paths,
+)
 from optcodec.console.many import Done, failure_records, notice_count, process_files, report_failures
 from optcodec.console.options import max_pixels_option, orient_option, reading_of, reading_options
 from optcodec.console.page import write_page
@@ -61,24 +69,16 @@ def _quality_or_auto(ctx: click.Context, option: click.Parameter, text: str | No
 
 
 @click.command(short_help="Decode JPEG files, and take back errors of their coding.")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=InputPath())
 @click.option("-o", "--output", required=True, type=OutputPath(), help="Output file, - for stdout, or a folder for "
               "several inputs.")  # fmt: skip
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(list(_SUFFIXES)),
-    help="File format of the output.  [default: by the suffix of the output, or png]",
-)
+@click.option("--format", "file_format", type=click.Choice(list(_SUFFIXES)), help="File format of the output.  "
+              "[default: by the suffix of the output, or png]")  # fmt: skip
 @click.option("-q", "--quality", type=click.IntRange(1, 100), help=f"Quality of JPEG output.  [default: {_QUALITY}]")
 @click.option("--model", metavar="NAME|FILE", help="Name of a shipped model, or the .json file of another one.  "
               "[default: default; with --sigma, noise]")  # fmt: skip
-@click.option(
-    "--project/--no-project",
-    default=True,
-    help="Clip restored luminance, and chrominance where it is not subsampled, to the quantization intervals of the "
-    "file.  [default: project]",
-)
+@click.option("--project/--no-project", default=True, help="Clip restored luminance, and chrominance where it is not "
+              "subsampled, to the quantization intervals of the file.  [default: project]")  # fmt: skip
 @click.option("--for", "reader", type=click.Choice(["people", "dnn"]), default="people", show_default=True,
               help="Who sees the pictures: people, or a network, which reads them best with less change.")  # fmt: skip
 @click.option("--strength", type=click.FloatRange(0, 1), help="Share of the change that is made; 0: the decoded image. "

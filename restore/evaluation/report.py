@@ -53,7 +53,9 @@ def _means(document: dict[str, Any]) -> Table:
 
 
 def _comparisons(document: dict[str, Any]) -> Table:
-    table = Table(title=f"difference from {document['against']} on the same images, with 95 % interval")
+    several = any(record["low"] is not None for record in document["comparisons"])
+    interval = ", with 95 % interval" if several else ""
+    table = Table(title=f"difference from {document['against']} on the same images{interval}")
     for heading in ("set", "quality", "sigma", "receiver", "measure", "images", "difference", "t-test p", "Wilcoxon p"):
         table.add_column(heading, justify="left" if heading in ("set", "receiver", "measure") else "right")
     for record in document["comparisons"]:

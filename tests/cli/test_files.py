@@ -101,8 +101,12 @@ def test_an_output_never_replaces_another_input(tree: Path) -> None:
     """It might be replaced before it is read."""
     (tree / "in/b.jpg").write_bytes(b"another photograph")
     for force in (False, True):
-        with pytest.raises(InvalidInputError, match=r"b\.PNG would be written to .*b\.jpg, another input; expected"):
+        with pytest.raises(
+            InvalidInputError, match=r"b\.PNG would be written to .*b\.jpg, which is an input, too; exp"
+        ):
             outputs(tree, ["in/b.PNG", "in/b.jpg"], None, force=force)
+        with pytest.raises(InvalidInputError, match=r"b\.PNG and .*b\.jpg would both be written to .*b\.jpg; expected"):
+            outputs(tree, ["in/b.PNG", "in/b.jpg"], "in", force=force)
 
 
 def test_a_link_to_an_input_is_the_input(tree: Path) -> None:

@@ -141,3 +141,14 @@ def test_measures_that_a_small_picture_does_not_have_are_empty(tmp_path: Path) -
     assert record["ssim_y"] is None
     assert 20 < record["psnr_y"] < 60
     assert "a.jpg: SSIM needs at least 11 pixels on each side, got shape (9, 7)" in result.stderr
+
+
+def test_a_measure_that_fails_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\necho boom >&2; exit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("OPTCODEC_BUTTERAUGLI", str(program))
+    original = save(tmp_path / "a.png", photograph(30, 30))
+    result = run("compare", original, save(tmp_path / "a.jpg", photograph(30, 30)), "--measure", "butteraugli")
+    assert result.exit_code == 1
+    assert "status 3 and: boom" in result.stderr

@@ -89,6 +89,8 @@ def test_no_text_is_not_the_current_folder(picture: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(picture.parent)
     for arguments in (["encode", ""], ["encode", picture, "-o", ""]):
         assert refusal(*arguments) == "Error: expected a file, a folder or a URL, got ''"
+    for arguments in (["inspect", ""], ["compare", picture, ""], ["rates", "", "-o", "r.json"]):
+        assert refusal(*arguments) == "Error: expected a file or a folder, got ''"
     assert list(picture.parent.iterdir()) == [picture]
 
 

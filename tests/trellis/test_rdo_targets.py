@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -376,6 +377,14 @@ def test_targets_without_a_search_keep_their_tables():
 def test_targets_that_cannot_be_met(target, what, progressive):
     with pytest.raises(TargetNotMetError, match=what):
         encode(PHOTO, tune="ycbcr", target=target, progressive=progressive)
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+def test_an_error_tells_what_comes_nearest(subsampling):
+    with pytest.raises(TargetNotMetError) as missed:
+        encode(PHOTO, target=MatchPsnr(90.0), subsampling=subsampling, effort=2)
+    nearest = re.search(r"reached is ([\d.]+)", str(missed.value))[1]
+    assert float(nearest) == pytest.approx(missed.value.nearest)
 
 
 @pytest.mark.parametrize("target", [MaxBytes(10_000_000), Bpp(60.0)])

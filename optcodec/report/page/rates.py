@@ -67,7 +67,9 @@ def curves_part(
     if measure is not None:
         headline = _headline(result, measure, changes)
         title = f"Bytes saved {result.at_equal(measure)}, in % of those of {result.anchor_name}"
-        note = f"Mean over the pictures of the Bjøntegaard rate, which compares whole curves. {_INTERVALS}"
+        note = "The Bjøntegaard rate of one picture, which compares whole curves."
+        if len(_pictures(result)) > 1:
+            note = f"Mean over the pictures of the Bjøntegaard rate, which compares whole curves. {_INTERVALS}"
         names = [change.name for role in ("subject", "rival") for change in changes if change.role == role]
         sections = [Savings(title, changes, note), *sections, *worst_table(result, measure, names)]
     sections += failures_table(record)
@@ -76,7 +78,7 @@ def curves_part(
 
 
 def _compared(result: CurvesResult) -> str:
-    pictures = count(len({(row.set, row.image) for row in result.rows}), "picture")
+    pictures = count(len(_pictures(result)), "picture")
     senders = list(dict.fromkeys(sender for sender, _ in result.names))
     receivers = list(dict.fromkeys(receiver for _, receiver in result.names))
     sets = [name for name in result.sets if name != ALL_SETS]
@@ -130,6 +132,11 @@ def _headline(result: CurvesResult, measure: str, changes: Sequence[Change]) -> 
     return [*sentences, *([f"Not compared: {listed(left_out)}."] if left_out else [])]
 
 
+def _pictures(result: CurvesResult) -> set[tuple[str, str]]:
+    """Set and name of each picture."""
+    return {(row.set, row.image) for row in result.rows}
+
+
 def _charts(result: CurvesResult) -> Charts:
     """A panel for each set and noise, a chart for each measure: colours are senders, dashes are receivers."""
     noisy = any(result.sigmas)
@@ -139,7 +146,8 @@ def _charts(result: CurvesResult) -> Charts:
         for sigma in result.sigmas
         if (charts := _panel(result, [p for p in result.read.points if (p.set, p.sigma) == (name, sigma)]))
     ]
-    note = f"Vertical bars are intervals. {_INTERVALS} Rates are those of whole files."
+    bars = f"Vertical bars are intervals. {_INTERVALS} " if len(_pictures(result)) > 1 else ""
+    note = f"{bars}Rates are those of whole files."
     return Charts("Quality over rate", "Set of pictures", panels, note)
 
 

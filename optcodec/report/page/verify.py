@@ -40,10 +40,9 @@ def verify_part(record: Mapping[str, Any], path: str) -> Part:
         raise ValueError("it has no figures")
     percent = saved(kept)
     headline = [f"{change_sentence('Coding', percent, 'the original files')}.", _effect(figures, network)]
-    note = (
-        "The change of all files together. Intervals (95 %) say how far other pictures of the same kind may be from "
-        "these."
-    )
+    note = "The change of all files together."
+    if figures["images"] > 1:
+        note += " Intervals (95 %) say how far other pictures of the same kind may be from these."
     sections: list[Section] = [
         Savings("Bytes saved, in % of those of the original files", [Change("coded files", percent, "subject")], note),
         _table(figures),
