@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Literal
 
 import numpy as np
@@ -82,11 +83,16 @@ def decode(
     image = read_jpeg(data, partial=partial, max_pixels=max_pixels, notify=notify)
     if len(image.components) not in (1, 3):
         raise UnsupportedJpegError(f"expected 1 or 3 components, found {len(image.components)}")
-    if dct == "float":
-        pixels = _float_pixels(image)
-    else:
-        pixels = load_picture(write_jpeg(image) if partial else bytes(data), max_pixels=None).pixels
+    pixels = _float_pixels(image) if dct == "float" else _exact_pixels(image, None if partial else bytes(data))
     return upright(pixels, image.metadata)[0] if orient == "apply" else pixels
+
+
+def _exact_pixels(image: CoefficientImage, data: bytes | None) -> npt.NDArray[np.uint8]:
+    """Pixels as libjpeg-turbo decodes them: of the file, or of one with the same coefficients where that is damaged."""
+    if data is not None:
+        with suppress(InvalidInputError):  # such as a file without EOI, of which all coefficients are there
+            return load_picture(data, max_pixels=None).pixels
+    return load_picture(write_jpeg(image), max_pixels=None).pixels
 
 
 def _float_pixels(image: CoefficientImage) -> npt.NDArray[np.uint8]:

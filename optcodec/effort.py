@@ -291,7 +291,7 @@ def _budget_of(target: object) -> int | None:
 def _needing_a_reader(effort: int, arguments: Arguments, is_set: set[str], spell: Spell) -> dict[str, bool]:
     """Messages, and whether they apply: there is no reader."""
     target, expected = arguments.get("target"), f"expected {spell('effort')} 4, got {effort}"
-    alone = "has no effect without a reader in the loop"
+    alone = "has an effect with a reader in the loop only"
     return {f"{spell(name)} {alone}; {expected}": name in is_set for name in _FOR_A_LOOP} | {
-        f"{target} is measured by a reader, {spell('reader')}; {expected}": isinstance(target, ReaderTarget)
+        f"{target} is measured by a reader ({spell('reader')}); {expected}": isinstance(target, ReaderTarget)
     }

@@ -67,6 +67,13 @@ def test_other_factors_and_colours() -> None:
         assert difference.max() <= 4
 
 
+def test_a_file_without_its_end_has_the_same_pixels() -> None:
+    whole = optcodec.encode(photograph(40, 56), quality=80).data
+    with pytest.warns(optcodec.JpegWarning, match="EOI"):
+        pixels = optcodec.decode(whole[:-2])
+    np.testing.assert_array_equal(pixels, optcodec.decode(whole))
+
+
 def test_orientation() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from numbers import Integral
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -83,14 +84,22 @@ class DifferentiableJpeg(nn.Module):
         learnable: bool = False,
     ) -> None:
         super().__init__()
-        chosen = annex_k_tables(tables) if isinstance(tables, int) else list(tables)
-        if not 1 <= len(chosen) <= 2 or not all(table.is_baseline for table in chosen):
-            raise InvalidInputError(f"expected one or two tables with steps up to 255, got {len(chosen)}")
+        chosen = _tables_of(tables)
         if rounding not in ("straight-through", "soft"):
             raise InvalidInputError(f'rounding is "straight-through" or "soft"; got {rounding!r}')
         self.factors, self.subsampling, self.rounding = sampling_factors(subsampling), subsampling, rounding
         steps = torch.tensor(np.array([table.steps for table in chosen]), dtype=torch.float32)
         self.log_steps = nn.Parameter(steps.log(), requires_grad=learnable)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move the layer to a device. Its steps stay in float32, as other types would change them."""
+
+        def moved(tensor: Tensor) -> Tensor:
+            other = fn(tensor)
+            return other if other.dtype == tensor.dtype else tensor.to(other.device)
+
+        super()._apply(moved, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def steps(self) -> Tensor:
         """The steps, shape (tables, 8, 8): whole numbers in 1..255; gradients pass the rounding."""
@@ -112,9 +121,14 @@ class DifferentiableJpeg(nn.Module):
         images : Tensor of float32, shape (N, 3 or 1, H, W)
             RGB or gray, 0..1; rounded to 8 bits first.
         """
-        if images.ndim != 4 or images.shape[1] not in (1, 3) or not images.is_floating_point():
+        is_right = images.ndim == 4 and images.shape[1] in (1, 3) and images.is_floating_point() and images.numel() > 0
+        if not is_right:
             got = f"{images.dtype} of shape {tuple(images.shape)}"
             raise InvalidInputError(f"expected floats of shape (N, 3, H, W) or (N, 1, H, W), got {got}")
+        with torch.autocast(images.device.type, enabled=False):  # what is exact in float32 is not in fewer bits
+            return self._coded_images(images)
+
+    def _coded_images(self, images: Tensor) -> CodedImages:
         height, width = images.shape[2:]
         pixels = rounded(images.float().clamp(0, 1) * 255)
         if images.shape[1] == 1:
@@ -144,6 +158,19 @@ class DifferentiableJpeg(nn.Module):
         restored = samples_of(used, steps, exact=is_exact)
         bits = _laplacian_bits(indices + without, coefficients, steps)
         return restored.transpose(3, 4).reshape(filled.shape), bits
+
+
+def _tables_of(tables: object) -> list[QuantTable]:
+    """The tables of a quality, or those that are given, checked."""
+    if isinstance(tables, Integral):
+        return list(annex_k_tables(int(tables)))
+    chosen = list(tables) if isinstance(tables, Sequence) else []
+    if not 1 <= len(chosen) <= 2 or not all(isinstance(table, QuantTable) for table in chosen):
+        raise InvalidInputError(f"expected a quality, or one or two tables, got {tables!r}")
+    if not all(table.is_baseline for table in chosen):
+        largest = max(int(table.steps.max()) for table in chosen)
+        raise InvalidInputError(f"expected tables with steps up to 255, got {largest}")
+    return chosen
 
 
 def _softly_rounded(values: Tensor) -> Tensor:

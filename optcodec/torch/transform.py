@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,8 @@ class OptJpeg(v2.Transform):  # type: ignore[misc]
         if fixed and quality is not None:
             raise InvalidInputError(f"quality and {fixed[0]} exclude one another; expected one of them")
         given = DEFAULT_QUALITY if quality is None else quality
-        bounds = (given, given) if isinstance(given, int) else tuple(given)
+        bounds: tuple[Any, ...] = (given, given) if isinstance(given, Integral) else ()
+        bounds = tuple(given) if isinstance(given, Sequence) else bounds
         if len(bounds) != 2 or check_quality(bounds[0]) > check_quality(bounds[1]):
             raise InvalidInputError(f"quality is a number, or the least and the largest one; got {quality!r}")
         self.quality = None if fixed else bounds
@@ -88,7 +90,7 @@ class OptJpeg(v2.Transform):  # type: ignore[misc]
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """Encode and decode the images of a tensor."""
-        if inpt.dtype != torch.uint8 or inpt.ndim < 3 or inpt.shape[-3] not in (1, 3):
+        if inpt.dtype != torch.uint8 or inpt.ndim < 3 or inpt.shape[-3] not in (1, 3) or 0 in inpt.shape:
             got = f"{inpt.dtype} of shape {tuple(inpt.shape)}"
             raise InvalidInputError(f"expected images as uint8 of shape (..., 3 or 1, height, width), got {got}")
         plain = inpt.as_subclass(Tensor).detach().cpu()

@@ -71,7 +71,18 @@ class QualityField(Value):
             Of the squares; the last ones of a row or column may be cut by the border.
         side : int
             A multiple of 8.
+
+        Raises
+        ------
+        InvalidInputError
+            If weights or side are not of this kind.
         """
+        if side < BLOCK or side % BLOCK:
+            raise InvalidInputError(f"the side of the squares is a multiple of {BLOCK} pixels, got {side}")
+        weights, expected = np.asarray(weights, np.float64), (-(-height // side), -(-width // side))
+        if weights.shape != expected:
+            size = f"{width}x{height} pixels in squares of {side}"
+            raise InvalidInputError(f"{size} take weights of shape {expected}, got {weights.shape}")
         within = side // BLOCK
         spread = weights.repeat(within, axis=0).repeat(within, axis=1)
         return cls(width, height, spread[: -(-height // BLOCK), : -(-width // BLOCK)])

@@ -130,15 +130,22 @@ class Measure:
         return Part(Moments.of(energies), change, f"{images.shape[3]}x{images.shape[2]}")
 
     def _energies(self, images: Tensor, labels: Any, *, exact: bool = False) -> Energies:
-        """Squared DCT gradients of each image of a batch, shape (N, 3, 8, 8)."""
+        """Squared DCT gradients of each image of a batch, shape (N, 3, 8, 8), whichever modes of torch are on."""
         import torch
 
         like = next(self.model.parameters(), images.new_empty(0, dtype=torch.float32))
+        with torch.enable_grad(), torch.autocast(like.device.type, enabled=False):
+            return self._energies_like(like, images, labels, exact=exact)
+
+    def _energies_like(self, like: Tensor, images: Tensor, labels: Any, *, exact: bool) -> Energies:
+        """The same, where a tensor of the model is, and in its type."""
+        import torch
+
         pixels, labels = self._seen(images.to(like.device, like.dtype), labels)
         pixels.requires_grad_(True)
         if isinstance(labels, torch.Tensor):
             labels = labels.to(like.device)  # other types of labels are passed to the loss unchanged
-        with torch.enable_grad(), torch.autocast(like.device.type, torch.bfloat16, self.reduced and not exact):
+        with torch.autocast(like.device.type, torch.bfloat16, self.reduced and not exact):
             losses = self.loss(self.model(pixels), labels)
         if losses.shape != images.shape[:1]:
             raise InvalidInputError(

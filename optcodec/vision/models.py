@@ -8,12 +8,14 @@ import os
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optcodec.errors import InvalidInputError
 from optcodec.extras import load_factory, require_packages
 from optcodec.vision.packaged import PACKAGED, packaged
+from optcodec.vision.presets import preprocessed, resampled
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -173,7 +175,7 @@ def _from_torchvision(name: str, weights: str | os.PathLike[str] | None) -> Targ
     path = Path(weights) if entry is None else _download(entry)
     _load_weights(network, path)
     preset = (entry or next(iter(entries))).transforms()
-    return TargetModel(name, _normalized(network, preset), _resizing(preset), _sha256(path), _resampling(preset))
+    return _with_preset(name, _normalized(network, preset), preset, _sha256(path))
 
 
 def _from_package(name: str, weights: str | os.PathLike[str] | None) -> TargetModel:
@@ -181,7 +183,7 @@ def _from_package(name: str, weights: str | os.PathLike[str] | None) -> TargetMo
     network, shipped, preset = packaged(name)
     path = shipped if weights is None else Path(weights)
     _load_weights(network, path)
-    return TargetModel(name, _normalized(network, preset), _resizing(preset), _sha256(path), _resampling(preset))
+    return _with_preset(name, _normalized(network, preset), preset, _sha256(path))
 
 
 def _from_factory(model: object, name: str, weights: str | os.PathLike[str] | None) -> TargetModel:
@@ -193,7 +195,7 @@ def _from_factory(model: object, name: str, weights: str | os.PathLike[str] | No
         target = model
     elif isinstance(model, torch.nn.Module):
         preset = ImageClassification(crop_size=224)
-        target = TargetModel(name, model, _resizing(preset), resample=_resampling(preset))
+        target = _with_preset(name, model, preset)
     else:
         raise InvalidInputError(
             f"expected {name} to return a torch module or a TargetModel, got {type(model).__name__}"
@@ -204,36 +206,17 @@ def _from_factory(model: object, name: str, weights: str | os.PathLike[str] | No
     return replace(target, weights_sha256=_sha256(Path(weights)))
 
 
+def _with_preset(name: str, module: nn.Module, preset: Any, weights_sha256: str = "") -> TargetModel:
+    """A model of pictures that are resized and cropped as a torchvision preset does it."""
+    preprocess, resample = (partial(function, preset=preset) for function in (preprocessed, resampled))
+    return TargetModel(name, module, preprocess, weights_sha256, resample)
+
+
 def _normalized(network: nn.Module, preset: Any) -> nn.Module:
     from torch import nn
     from torchvision.transforms import Normalize
 
     return nn.Sequential(Normalize(preset.mean, preset.std), network)
-
-
-def _resizing(preset: Any) -> Callable[[Image.Image], Tensor]:
-    """Resizing and cropping of a torchvision preset, without its normalization."""
-    from torchvision.transforms.v2 import functional as transform
-
-    def preprocess(image: Image.Image) -> Tensor:
-        resized = transform.resize(image, preset.resize_size, interpolation=preset.interpolation)
-        cropped = transform.center_crop(resized, preset.crop_size)
-        pixels: Tensor = transform.pil_to_tensor(cropped)
-        return pixels
-
-    return preprocess
-
-
-def _resampling(preset: Any) -> Callable[[Tensor], Tensor]:
-    """The same as `_resizing`, for tensors of floats."""
-    from torchvision.transforms.v2 import functional as transform
-
-    def resample(batch: Tensor) -> Tensor:
-        resized = transform.resize(batch, preset.resize_size, interpolation=preset.interpolation, antialias=True)
-        cropped: Tensor = transform.center_crop(resized, preset.crop_size)
-        return cropped
-
-    return resample
 
 
 def _download(entry: Any) -> Path:

@@ -86,7 +86,7 @@ class NetworkReader(Value):
 
         try:
             return self._network(torch.cat([self._prepared(view) for view in seen(pictures, views)]))
-        except RuntimeError as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             size = f"{pictures.shape[3]}x{pictures.shape[2]}"
             reason = str(error).partition("\n")[0]
             raise InvalidInputError(f"the network does not take pictures of {size} pixels: {reason}") from None

@@ -38,8 +38,9 @@ def scaled(picture: Tensor, factor: float) -> Tensor:
 
     height, width = picture.shape[2:]
     small = max(round(factor * height), 1), max(round(factor * width), 1)
-    smaller = interpolate(picture, size=small, mode="bilinear", antialias=True)
-    return interpolate(smaller, size=(height, width), mode="bilinear", antialias=True)
+    wide = picture.float() if picture.element_size() < 4 else picture  # torch has no interpolation of fewer bits
+    smaller = interpolate(wide, size=small, mode="bilinear", antialias=True)
+    return interpolate(smaller, size=(height, width), mode="bilinear", antialias=True).to(picture.dtype)
 
 
 VIEWS: tuple[Callable[[Tensor], Tensor], ...] = (

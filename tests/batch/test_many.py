@@ -71,6 +71,14 @@ def test_options_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(checked) == 1
 
 
+def test_one_picture_is_not_many() -> None:
+    torch = pytest.importorskip("torch")
+    picture = torch.from_numpy(PICTURES[0].copy()).permute(2, 0, 1)
+    with pytest.raises(optcodec.InvalidInputError, match=r"expected images of shape \(images, 3, height, width\), got"):
+        optcodec.encode_many(picture)
+    assert len(optcodec.encode_many(picture[None])) == 1
+
+
 def test_an_unknown_option_is_refused() -> None:
     with pytest.raises(TypeError, match=r"encode\(\) got an unexpected keyword argument 'qualty'"):
         optcodec.encode_many(PICTURES, qualty=50)

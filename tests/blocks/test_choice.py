@@ -136,6 +136,18 @@ def test_fields_of_squares(width: int, height: int) -> None:
     np.testing.assert_array_equal(field.weights, weights[ys // 32, xs // 32])
 
 
+@pytest.mark.parametrize(
+    ("shape", "side", "message"),
+    [
+        ((5, 5), 16, r"30x20 pixels in squares of 16 take weights of shape \(2, 2\), got \(5, 5\)"),
+        ((2, 3), 12, "the side of the squares is a multiple of 8 pixels, got 12"),
+    ],
+)
+def test_fields_of_wrong_squares(shape: tuple[int, int], side: int, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        QualityField.from_squares(30, 20, np.ones(shape), side)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_threads_do_not_matter(way: str) -> None:
     single, several = (choice(way).field(context_of(PIXELS, threads=threads), 1500.0) for threads in (1, 3))

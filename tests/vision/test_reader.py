@@ -229,3 +229,9 @@ def test_preprocessing_that_torch_cannot_differentiate_is_refused() -> None:
         reader(PHOTO)
     small = np.ascontiguousarray(PHOTO[:64, :64])
     assert reader(small).loss(small) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_all_views_are_taken_by_networks_of_fewer_bits(dtype: Any) -> None:
+    losses = [NetworkReader(network().to(kind))(PHOTO).loss(decoded()) for kind in (dtype, torch.float32)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.3)
