@@ -7,16 +7,21 @@ calls `require_packages` before its work begins; if a package is missing, the er
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from optcodec.errors import InvalidInputError, OptcodecError
 
+if TYPE_CHECKING:
+    import torch
+
 __all__ = [
     "OPTIONAL_PACKAGES",
+    "is_tensor",
     "load_factory",
     "load_function",
     "missing_package",
@@ -146,6 +151,11 @@ def load_function(name: str, what: str, *, kind: str = "function") -> Callable[.
         raise InvalidInputError(f"expected a function {role}, {name} is a {type(function).__name__}")
     typed_function: Callable[..., Any] = function
     return typed_function
+
+
+def is_tensor(image: object) -> TypeGuard[torch.Tensor]:
+    """Whether this is a tensor of torch, which is not imported for that."""
+    return "torch" in sys.modules and isinstance(image, sys.modules["torch"].Tensor)
 
 
 @contextmanager

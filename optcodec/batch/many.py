@@ -11,6 +11,7 @@ import numpy as np
 from optcodec.encoder import encoding
 from optcodec.encoding import EncodedJpeg, Encoding
 from optcodec.errors import InvalidInputError
+from optcodec.extras import is_tensor
 from optcodec.jpeg.image import CoefficientImage
 from optcodec.jpeg.layout import on_threads, thread_count
 from optcodec.pictures.pixels import ImageLike
@@ -49,9 +50,8 @@ def encode_many(
     """
     if isinstance(images, np.ndarray) and (images.ndim != 4 or images.shape[-1] != 3):
         raise InvalidInputError(f"expected images of shape (images, height, width, 3), got {images.shape}")
-    shape = tuple(getattr(images, "shape", (0, 0, 0, 0)))  # that of a tensor of torch
-    if len(shape) != 4:
-        raise InvalidInputError(f"expected images of shape (images, 3, height, width), got {shape}")
+    if is_tensor(images) and images.ndim != 4:
+        raise InvalidInputError(f"expected images of shape (images, 3, height, width), got {tuple(images.shape)}")
     if isinstance(images, (str, bytes, bytearray, memoryview)) or not isinstance(images, Iterable):
         raise InvalidInputError(f"expected a list of images, got one {type(images).__name__}")
     total = thread_count(threads)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
-from optcodec.batch.places import Place
+from optcodec.batch.places import Place, Store
 from optcodec.errors import InvalidInputError
 from optcodec.pictures.opening import JPEG_SUFFIXES
 
@@ -80,15 +80,16 @@ def check_targets(sources: Sequence[Place], targets: Sequence[Place], *, force: 
         The message names the files.
     """
     source_of: dict[Path | str, Place] = {}
-    inputs = {_identity(source) for source in sources}
-    for source, target in zip(sources, targets, strict=True):
-        first = source_of.setdefault(_identity(target), source)
+    inputs, outputs = [_identity(source) for source in sources], [_identity(target) for target in targets]
+    for source, target, place in zip(sources, targets, outputs, strict=True):
+        first = source_of.setdefault(place, source)
         if first != source:
             raise InvalidInputError(f"{first} and {source} would both be written to {target}; expected two names{hint}")
-    for source, target in zip(sources, targets, strict=True):
-        if _identity(target) not in inputs:
+    read = set(inputs)
+    for source, target, own, place in zip(sources, targets, inputs, outputs, strict=True):
+        if place not in read:
             continue
-        if not same_file(source, target):  # it might be replaced before it is read
+        if place != own:  # it might be replaced before it is read
             raise InvalidInputError(
                 f"{source} would be written to {target}, which is an input, too; expected another output, "
                 "or one of the two as input"
@@ -102,7 +103,7 @@ def is_below(name: PurePath) -> bool:
     return bool(name.name) and not name.is_absolute() and ".." not in name.parts
 
 
-def same_file(source: Place, target: Place) -> bool:
+def same_file(source: Place, target: Store) -> bool:
     """Whether the output replaces the input."""
     return _identity(source) == _identity(target)
 

@@ -132,6 +132,7 @@ def command(
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
     """Arguments of `optcodec.design_tables`; options that are not set are left to its defaults."""
+    from optcodec.design import usual_subsampling
     from optcodec.targets import Quality
 
     target, quality, ladder = choose_target(options), options["quality"], options["ladder"]
@@ -143,7 +144,7 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
         "target": _targets(ladder, options["method"]) if ladder else target or Quality(quality),
         "profile": profile,
         "method": options["method"],
-        "subsampling": options["subsampling"] or ("4:2:0" if profile is None else profile.provenance.subsampling),
+        "subsampling": options["subsampling"] or usual_subsampling(profile),
     }
     return settings | {name: options[name] for name in ("distortion", "qmax", "qmin") if options[name] is not None}
 

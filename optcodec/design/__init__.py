@@ -13,6 +13,7 @@ from optcodec.design.resolve import (
     line_of_method,
     rescaled,
     resolve,
+    usual_subsampling,
 )
 from optcodec.design.statistics import DISTORTIONS, Statistics, gather
 
@@ -35,4 +36,5 @@ __all__ = [
     "line_of_method",
     "rescaled",
     "resolve",
+    "usual_subsampling",
 ]

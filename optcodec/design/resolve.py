@@ -37,6 +37,7 @@ __all__ = [
     "line_of_method",
     "rescaled",
     "resolve",
+    "usual_subsampling",
 ]
 
 Steps = npt.NDArray[np.int64]
@@ -116,8 +117,8 @@ def design_tables(
     ``distortion="laplacian"`` with ``qmax=100`` at a `WaterLevel` follows the published implementation of OptS to the
     table, up to its statistics: it neither rounds nor averages samples (see the tests).
     """
-    default = "4:2:0" if profile is None else profile.provenance.subsampling
-    statistics = gather(image_or_coefficients, subsampling=subsampling or default, threads=threads)
+    sampling = subsampling or usual_subsampling(profile)
+    statistics = gather(image_or_coefficients, subsampling=sampling, threads=threads)
     if profile is not None:
         check_sampling(profile, statistics.samplings)
 
@@ -213,6 +214,11 @@ def _check_options(method: str, distortion: str) -> None:
         raise InvalidInputError(f"method is one of {', '.join(METHODS)}; got {method!r}")
     if distortion not in DISTORTIONS:
         raise InvalidInputError(f"distortion is one of {', '.join(DISTORTIONS)}; got {distortion!r}")
+
+
+def usual_subsampling(profile: SensitivityProfile | None) -> str:
+    """The chroma subsampling of pixels by default: that of the profile, without one 4:2:0."""
+    return "4:2:0" if profile is None else profile.provenance.subsampling
 
 
 def check_sampling(profile: SensitivityProfile, samplings: Collection[str]) -> None:

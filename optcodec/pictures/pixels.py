@@ -9,7 +9,6 @@ CMYK. The orientation stays in the metadata, or is applied to the pixels, as the
 from __future__ import annotations
 
 import io
-import sys
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcodec.errors import InvalidInputError
+from optcodec.extras import is_tensor
 from optcodec.jpeg.image import MAX_SIDE, Metadata
 from optcodec.limits import MAX_PIXELS
 from optcodec.pictures.alpha import Background, colour_of, composited, without_alpha
@@ -135,7 +135,7 @@ def load_picture(
         picture = image
     elif isinstance(image, np.ndarray):
         return _from_array(image, colour)
-    elif "torch" in sys.modules and isinstance(image, sys.modules["torch"].Tensor):
+    elif is_tensor(image):
         return _from_array(_channels_last(image.detach().cpu().numpy()), colour)
     else:
         picture = _from_image(image, colour, max_pixels, to_rgb)

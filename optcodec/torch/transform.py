@@ -66,9 +66,8 @@ class OptJpeg(v2.Transform):  # type: ignore[misc]
         fixed = [name for name, value in {"plan": plan, **options}.items() if name in _FIXED and value is not None]
         if fixed and quality is not None:
             raise InvalidInputError(f"quality and {fixed[0]} exclude one another; expected one of them")
-        given = DEFAULT_QUALITY if quality is None else quality
-        bounds: tuple[Any, ...] = (given, given) if isinstance(given, Integral) else ()
-        bounds = tuple(given) if isinstance(given, Sequence) else bounds
+        given: Any = DEFAULT_QUALITY if quality is None else quality
+        bounds = (given, given) if isinstance(given, Integral) else tuple(given) if isinstance(given, Sequence) else ()
         if len(bounds) != 2 or check_quality(bounds[0]) > check_quality(bounds[1]):
             raise InvalidInputError(f"quality is a number, or the least and the largest one; got {quality!r}")
         self.quality = None if fixed else bounds

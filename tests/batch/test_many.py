@@ -79,6 +79,16 @@ def test_one_picture_is_not_many() -> None:
     assert len(optcodec.encode_many(picture[None])) == 1
 
 
+def test_a_column_of_pictures_is_many() -> None:
+    """Such as one of pandas, which has a shape, too."""
+
+    class Column(list):  # type: ignore[type-arg]
+        shape = (len(PICTURES),)
+
+    files = optcodec.encode_many(Column(PICTURES), quality=50)
+    assert [file.data for file in files] == [optcodec.encode(picture, quality=50).data for picture in PICTURES]
+
+
 def test_an_unknown_option_is_refused() -> None:
     with pytest.raises(TypeError, match=r"encode\(\) got an unexpected keyword argument 'qualty'"):
         optcodec.encode_many(PICTURES, qualty=50)

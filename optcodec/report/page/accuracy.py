@@ -27,13 +27,12 @@ from optcodec.report.page.sections import (
     Savings,
     Table,
 )
-from optcodec.report.page.words import figure_of, listed, made_with, roles, saving_sentences
+from optcodec.report.page.words import INTERVALS, figure_of, listed, made_with, roles, saving_sentences
 
 __all__ = ["accuracy_part"]
 
 _OURS = ("opts", "rdopt")  # families of methods that know the network; the others are their rivals
 _WORST = 10
-_INTERVALS = "Intervals (95 %) say how far other pictures of the same kind may be from these."
 _BD = {"bd_rate_loss_percent": "at equal loss", "bd_rate_top1_percent": "at equal top-1 accuracy"}
 
 
@@ -53,7 +52,7 @@ def accuracy_part(record: Mapping[str, Any], path: str, subject: str | None) -> 
     if where:
         headline = saving_sentences(changes, where, method_name(baseline))
         title = f"Bytes saved {where}, in % of those of {method_name(baseline)}"
-        sections.append(Savings(title, changes, f"{_setting(setting)}. {_INTERVALS}"))
+        sections.append(Savings(title, changes, f"{_setting(setting)}. {INTERVALS}"))
     sections += [_charts(result, setting), *_heatmap(curves, baseline)]
     about = next((change.name for change in changes if change.role == "subject"), None)
     sections += _worst(record, path, setting, about)
@@ -119,7 +118,7 @@ def _charts(result: Result, first: str) -> Charts:
         panels.append(Panel(_setting(setting), [_accuracy(result, lines, methods), _loss(lines, methods)]))
     note = (
         "Vertical bars are intervals of the difference from the uncompressed pictures, paired. "
-        f"{_INTERVALS} Rates are those of whole files."
+        f"{INTERVALS} Rates are those of whole files."
     )
     return Charts("Accuracy and loss over rate", "What is equal", panels, note)
 

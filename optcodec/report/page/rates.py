@@ -11,14 +11,13 @@ from optcodec.report.curves import Interval
 from optcodec.report.page.curves_result import CurvesResult, change_against, curves_result
 from optcodec.report.page.curves_tables import bytes_heatmap, failures_table, gain_heatmap, worst_table
 from optcodec.report.page.sections import Change, Chart, Charts, Line, Panel, Part, Point, Savings, Section
-from optcodec.report.page.words import figure_of, listed, made_with, noise_sentence, roles, saving_sentences
+from optcodec.report.page.words import INTERVALS, figure_of, listed, made_with, noise_sentence, roles, saving_sentences
 from optcodec.report.rate_curves import RatePoint
 
 __all__ = ["curves_part", "rates_part"]
 
 _OWN = "optcodec"
 _HINT = "hint"  # stands before a sender of `restore pipeline` whose files get hints
-_INTERVALS = "Intervals (95 %) say how far other pictures of the same kind may be from these."
 
 
 def rates_part(record: Mapping[str, Any], path: str, subject: str | None) -> Part:
@@ -69,7 +68,7 @@ def curves_part(
         title = f"Bytes saved {result.at_equal(measure)}, in % of those of {result.anchor_name}"
         note = "The Bjøntegaard rate of one picture, which compares whole curves."
         if len(_pictures(result)) > 1:
-            note = f"Mean over the pictures of the Bjøntegaard rate, which compares whole curves. {_INTERVALS}"
+            note = f"Mean over the pictures of the Bjøntegaard rate, which compares whole curves. {INTERVALS}"
         names = [change.name for role in ("subject", "rival") for change in changes if change.role == role]
         sections = [Savings(title, changes, note), *sections, *worst_table(result, measure, names)]
     sections += failures_table(record)
@@ -146,7 +145,7 @@ def _charts(result: CurvesResult) -> Charts:
         for sigma in result.sigmas
         if (charts := _panel(result, [p for p in result.read.points if (p.set, p.sigma) == (name, sigma)]))
     ]
-    bars = f"Vertical bars are intervals. {_INTERVALS} " if len(_pictures(result)) > 1 else ""
+    bars = f"Vertical bars are intervals. {INTERVALS} " if len(_pictures(result)) > 1 else ""
     note = f"{bars}Rates are those of whole files."
     return Charts("Quality over rate", "Set of pictures", panels, note)
 

@@ -9,7 +9,16 @@ from optcodec.report.curves import Interval
 from optcodec.report.page.files import found, motifs
 from optcodec.report.page.pictures import Named
 from optcodec.report.page.sections import Change, Part, Savings, Section, Table
-from optcodec.report.page.words import change_sentence, figure_of, has_ends, made_with, number_of, saved, were
+from optcodec.report.page.words import (
+    INTERVALS,
+    change_sentence,
+    figure_of,
+    has_ends,
+    made_with,
+    number_of,
+    saved,
+    were,
+)
 
 __all__ = ["verify_part"]
 
@@ -42,7 +51,7 @@ def verify_part(record: Mapping[str, Any], path: str) -> Part:
     headline = [f"{change_sentence('Coding', percent, 'the original files')}.", _effect(figures, network)]
     note = "The change of all files together."
     if figures["images"] > 1:
-        note += " Intervals (95 %) say how far other pictures of the same kind may be from these."
+        note += f" {INTERVALS}"
     sections: list[Section] = [
         Savings("Bytes saved, in % of those of the original files", [Change("coded files", percent, "subject")], note),
         _table(figures),

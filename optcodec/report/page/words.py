@@ -18,6 +18,7 @@ from optcodec.report.curves import Interval
 from optcodec.report.page.sections import Change
 
 __all__ = [
+    "INTERVALS",
     "change_sentence",
     "figure_of",
     "has_ends",
@@ -34,6 +35,7 @@ __all__ = [
     "were",
 ]
 
+INTERVALS = "Intervals (95 %) say how far other pictures of the same kind may be from these."
 _LARGEST = 1e15
 _RESAMPLES = 2000
 _PERCENT = "\u00a0%"  # the sign stays on the line of its number
